@@ -1,0 +1,14 @@
+import { readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const nested = ["packages", "examples"].flatMap((parent) =>
+  readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
+);
+
+for (const folder of [root, join(root, "bench"), join(root, "e2e"), ...nested]) {
+  for (const output of ["dist", ".tsbuild", ".test-results"]) {
+    rmSync(join(folder, output), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,89 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/**
+ * The programs from outside npm that some tests need. `env` carries the path to the tests, which
+ * skip themselves when it is unset.
+ */
+export const programs = [
+  {
+    name: "chromium",
+    commands: ["chromium", "chromium-browser"],
+    debianPackage: "chromium",
+    env: "MILEPOST_CHROMIUM",
+    neededBy: "the browser tests",
+  },
+];
+
+/** @typedef {(typeof programs)[number]} Program */
+
+/** @param {string} command */
+function findOnPath(command) {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const path = join(folder, command);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here: the next folder may have it.
+    }
+  }
+  return undefined;
+}
+
+/** @param {Program} program */
+function locate(program) {
+  const given = process.env[program.env];
+  if (given) return given;
+  for (const command of program.commands) {
+    const path = findOnPath(command);
+    if (path) return path;
+  }
+  return undefined;
+}
+
+/** The environment variables of the programs that are present. */
+export function programEnvironment() {
+  /** @type {Record<string, string>} */
+  const env = {};
+  for (const program of programs) {
+    const path = locate(program);
+    if (path) env[program.env] = path;
+  }
+  return env;
+}
+
+/** @param {string[]} args */
+function aptGet(...args) {
+  const { status } = spawnSync("apt-get", args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    timeout: 10 * 60_000,
+  });
+  return status === 0;
+}
+
+/**
+ * Installs what is missing where that is possible (root on a Debian) and returns the programs that
+ * are still missing.
+ */
+export function installMissingPrograms() {
+  const missing = programs.filter((program) => !locate(program));
+  if (missing.length === 0) return [];
+  const mayInstall = process.getuid?.() === 0 && findOnPath("apt-get") !== undefined;
+  if (!mayInstall) return missing;
+  aptGet("update");
+  aptGet(
+    "install",
+    "-y",
+    "--no-install-recommends",
+    ...missing.map(({ debianPackage }) => debianPackage),
+  );
+  return missing.filter((program) => !locate(program));
+}
+
+/** @param {Program} program */
+export function describeMissing({ name, debianPackage, neededBy, env }) {
+  return `${name} is missing (${neededBy} need it): apt-get install ${debianPackage}, or set ${env} to its path`;
+}

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import { programEnvironment } from "./scripts/programs.mjs";
+
+const packages = fileURLToPath(new URL("packages", import.meta.url));
+
+interface Manifest {
+  name: string;
+  exports?: Record<string, string | { default: string }>;
+}
+
+/** Every export of every package, pointed at the source that it is built from. */
+function sourceAliases() {
+  return readdirSync(packages).flatMap((folder) => {
+    const { name, exports = {} } = JSON.parse(
+      readFileSync(`${packages}/${folder}/package.json`, "utf8"),
+    ) as Manifest;
+    return Object.entries(exports).flatMap(([subpath, target]) => {
+      if (typeof target === "string") return [];
+      const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
+      const specifier = `${name}${subpath.slice(1)}`;
+      return [
+        { find: new RegExp(`^${specifier}$`), replacement: `${packages}/${folder}/${source}` },
+      ];
+    });
+  });
+}
+
+const resolve = { alias: sourceAliases() };
+
+export default defineConfig({
+  test: {
+    env: programEnvironment(),
+    projects: [
+      {
+        resolve,
+        test: {
+          name: "unit",
+          environment: "node",
+          include: [
+            "packages/*/src/**/*.test.ts",
+            "examples/*/{src,page}/**/*.test.ts",
+            "bench/src/**/*.test.ts",
+          ],
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: "react",
+          environment: "happy-dom",
+          include: ["packages/react/src/**/*.test.tsx", "examples/*/page/**/*.test.tsx"],
+        },
+      },
+      {
+        // No aliases: these tests see what users get.
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["e2e/src/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
