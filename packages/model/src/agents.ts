@@ -1,0 +1,77 @@
+import type { OperationEvents } from "./operation-event.ts";
+import { type AgentState, type OperationState, operationBounds } from "./operation-state.ts";
+import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
+import { without } from "./without.ts";
+
+/** An agent becomes active, tells what it is at, or rests. */
+export function reportAgent(
+  state: OperationState,
+  report: OperationEvents["agent"],
+  ts: number,
+): OperationState {
+  const index = state.agents.findIndex(({ id }) => id === report.id);
+  const before = state.agents[index];
+  const agent = advance(before, report, ts);
+  const agents = index < 0 ? added(state.agents, agent) : state.agents.with(index, agent);
+  const wasActive = before?.active ?? false;
+  if (agent.active === wasActive) return { ...state, agents };
+  if (agent.active) {
+    return {
+      ...state,
+      agents,
+      current_agent: agent.id,
+      execution_order: beganInOrder(state.execution_order, agent.id),
+      timeline: openSpan(state.timeline, "agent", agent.id, ts, state.attempt),
+    };
+  }
+  const timeline = closeSpan(state.timeline, "agent", agent.id, ts);
+  return withCurrentAgent({ ...state, agents, timeline });
+}
+
+/** The agents of an operation that is over: all rest. */
+export function restAgents(agents: readonly AgentState[], ts: number): readonly AgentState[] {
+  if (agents.every(({ active }) => !active)) return agents;
+  return agents.map((agent) =>
+    agent.active ? { ...agent, active: false, tasks: [], since: ts, updated_at: ts } : agent,
+  );
+}
+
+function advance(
+  before: AgentState | undefined,
+  report: OperationEvents["agent"],
+  ts: number,
+): AgentState {
+  const active = report.active ?? before?.active ?? true;
+  const changes = before === undefined || before.active !== active;
+  const progress = report.progress ?? before?.progress;
+  const tasks =
+    report.tasks?.slice(-operationBounds.tasksPerAgent) ?? (active ? before?.tasks : []);
+  return {
+    id: report.id,
+    name: report.name ?? before?.name ?? report.id,
+    active,
+    ...(progress === undefined ? {} : { progress }),
+    tasks: tasks ?? [],
+    since: changes ? ts : before.since,
+    updated_at: ts,
+  };
+}
+
+function added(agents: readonly AgentState[], agent: AgentState): readonly AgentState[] {
+  const all = [...agents, agent];
+  if (all.length <= operationBounds.agents) return all;
+  const oldestIdle = all.findIndex(({ active }) => !active);
+  return all.toSpliced(Math.max(oldestIdle, 0), 1);
+}
+
+/** The agent that became active last and still is. */
+function withCurrentAgent(state: OperationState): OperationState {
+  const stillCurrent = state.agents.find(({ id, active }) => active && id === state.current_agent);
+  if (stillCurrent !== undefined) return state;
+  let latest: AgentState | undefined;
+  for (const agent of state.agents) {
+    if (agent.active && (latest === undefined || agent.since >= latest.since)) latest = agent;
+  }
+  const rest = without(state, "current_agent");
+  return latest === undefined ? rest : { ...rest, current_agent: latest.id };
+}

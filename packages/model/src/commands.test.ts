@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isSettled, mayFollow } from "./commands.ts";
+import { type CommandPhase, commandAllowedIn, commandTransitions } from "./operation-command.ts";
+import { type OperationStatus, operationBounds } from "./operation-state.ts";
+import { happened } from "./testing/any-operation-entry.ts";
+import { fold, foldOn } from "./testing/fold.ts";
+
+const phases = ["requested", "acknowledged", "done", "refused", "timed_out"] as const;
+const forward: Record<CommandPhase, string> = {
+  requested: "acknowledged done refused timed_out",
+  acknowledged: "done refused timed_out",
+  done: "",
+  refused: "",
+  timed_out: "",
+};
+
+const phase = (to: CommandPhase, reason?: string) =>
+  happened("command", {
+    command_id: "c",
+    command: "pause",
+    phase: to,
+    ...(reason === undefined ? {} : { reason }),
+  });
+
+const reached: Record<CommandPhase, readonly ReturnType<typeof phase>[]> = {
+  requested: [phase("requested")],
+  acknowledged: [phase("requested"), phase("acknowledged")],
+  done: [phase("requested"), phase("done")],
+  refused: [phase("requested"), phase("refused")],
+  timed_out: [phase("requested"), phase("timed_out")],
+};
+
+describe("a command", () => {
+  it.each(phases.flatMap((from) => phases.map((to) => [from, to] as const)))(
+    "[P-CMD-4] in phase %s that is reported %s only goes forward",
+    (from, to) => {
+      const may = forward[from].split(" ").includes(to);
+      expect(mayFollow(from, to)).toBe(may);
+      const before = fold(...reached[from]);
+      const after = foldOn(before, [phase(to, "why")]);
+      if (may) expect(after.commands).toMatchObject([{ phase: to, reason: "why" }]);
+      else expect(after.commands).toBe(before.commands);
+    },
+  );
+
+  it("[P-CMD-4] whatever is reported, in whatever order, ends in the first end it comes to", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...phases), { maxLength: 8 }), (reports) => {
+        const state = fold(phase("requested"), ...reports.map((to) => phase(to)));
+        const end = reports.find(isSettled);
+        const fallback = reports.includes("acknowledged") ? "acknowledged" : "requested";
+        expect(state.commands[0]?.phase).toBe(end ?? fallback);
+      }),
+    );
+  });
+
+  it.each([
+    ["waiting", "cancel"],
+    ["running", "cancel pause"],
+    ["paused", "cancel resume"],
+    ["stalled", "cancel"],
+    ["done", ""],
+    ["failed", "retry"],
+    ["cancelled", "retry"],
+    ["lost", "retry"],
+  ] satisfies [OperationStatus, string][])("that makes sense while %s: %s", (status, names) => {
+    const allowed = Object.entries(commandAllowedIn).flatMap(([name, statuses]) =>
+      (statuses as readonly string[]).includes(status) ? [name] : [],
+    );
+    expect(allowed.join(" ")).toBe(names);
+  });
+
+  it("[P-CMD-4] that nobody requested is not made up from a later phase", () => {
+    expect(fold(phase("acknowledged"), phase("done")).commands).toEqual([]);
+  });
+
+  it("is remembered with who asked, when, and what for", () => {
+    const state = fold(
+      happened("command", {
+        command_id: "c",
+        command: "retry",
+        phase: "requested",
+        by: "user:7",
+        args: { from: "start" },
+      }),
+      phase("acknowledged"),
+    );
+    expect(state.commands).toEqual([
+      {
+        id: "c",
+        command: "retry",
+        phase: "acknowledged",
+        by: "user:7",
+        args: { from: "start" },
+        requested_at: 1_020,
+        updated_at: 1_030,
+      },
+    ]);
+  });
+
+  it("that still waits is not pushed out by ones that are settled", () => {
+    const many = Array.from({ length: 3 * operationBounds.commands }, (_, i) => [
+      happened("command", { command_id: `m${i}`, command: "pause", phase: "requested" }),
+      happened("command", { command_id: `m${i}`, command: "pause", phase: "refused" }),
+    ]).flat();
+    const state = fold(phase("requested"), ...many);
+    expect(state.commands).toHaveLength(operationBounds.commands);
+    expect(state.commands[0]?.id).toBe("c");
+    expect(state.commands.at(-1)?.id).toBe("m59");
+  });
+
+  it("is settled in exactly the phases that nothing may follow", () => {
+    expect(phases.filter(isSettled)).toEqual(["done", "refused", "timed_out"]);
+    expect(Object.keys(commandTransitions)).toEqual(phases);
+  });
+});

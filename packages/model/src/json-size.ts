@@ -1,0 +1,31 @@
+import { maxJsonDepth } from "@milepost/protocol";
+
+/**
+ * Whether the JSON text of `value` is longer than `limit` characters, roughly: escapes are not counted.
+ * What is nested deeper than JSON may be counts as longer.
+ *
+ * Stops as soon as it is known, so a huge or circular value costs no more than one at the limit.
+ */
+export function isLargerThan(value: unknown, limit: number): boolean {
+  return remaining(value, limit, maxJsonDepth) < 0;
+}
+
+function remaining(value: unknown, budget: number, depth: number): number {
+  if (typeof value === "string") return budget - value.length - 2;
+  if (typeof value !== "object" || value === null) return budget - 4;
+  if (depth === 0) return -1;
+  let left = budget - 2;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      left = remaining(item, left - 1, depth - 1);
+      if (left < 0) return left;
+    }
+    return left;
+  }
+  for (const key of Object.keys(value)) {
+    const field = (value as Record<string, unknown>)[key];
+    left = remaining(field, left - key.length - 4, depth - 1);
+    if (left < 0) return left;
+  }
+  return left;
+}

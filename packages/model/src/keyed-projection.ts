@@ -1,0 +1,40 @@
+import { isRecord } from "@milepost/protocol";
+import type { Projection } from "./projection.ts";
+
+/** The latest data of each key. */
+export type KeyedState = Readonly<Record<string, unknown>>;
+
+/** How many keys a keyed state holds at most. */
+export const maxKeys = 100;
+
+/**
+ * Keeps the latest data per value of the data's field `field`, for {@link maxKeys} keys: those updated last.
+ *
+ * Keys are non-empty strings of at most 255 characters, or integers; other publications change nothing. Keys that look like
+ * array indexes come first in any JavaScript object, so among those the smallest counts as the oldest.
+ */
+export function keyedProjection(field: string): Projection<KeyedState> {
+  return {
+    name: `keyed:${field}`,
+    initial: undefined,
+    reduce(state, { data }) {
+      if (!isRecord(data) || !Object.hasOwn(data, field)) return state;
+      const key = readKey(data[field]);
+      if (key === undefined) return state;
+      // Spread and computed key define own fields, so that a key named __proto__ is one like any other.
+      const { [key]: _, ...others } = state ?? {};
+      const next = { ...others, [key]: data };
+      const keys = Object.keys(next);
+      if (keys.length > maxKeys) {
+        const oldest = keys.find((candidate) => candidate !== key);
+        if (oldest !== undefined) delete next[oldest];
+      }
+      return next;
+    },
+  };
+}
+
+function readKey(value: unknown): string | undefined {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return String(value);
+  return typeof value === "string" && value !== "" && value.length <= 255 ? value : undefined;
+}

@@ -1,0 +1,27 @@
+import type { OperationEvents } from "./operation-event.ts";
+import { type LogLine, type OperationState, operationBounds } from "./operation-state.ts";
+
+/** Adds a line to the log; beyond the bound the oldest go, the counts stay true. */
+export function writeLine(
+  state: OperationState,
+  line: OperationEvents["log"],
+  at: number,
+  seq: number,
+): OperationState {
+  const { level = "info", message, agent, step, data } = line;
+  const written: LogLine = {
+    seq,
+    at,
+    level,
+    message,
+    ...(agent === undefined ? {} : { agent }),
+    ...(step === undefined ? {} : { step }),
+    ...(data === undefined ? {} : { data }),
+  };
+  return {
+    ...state,
+    log: [...state.log.slice(1 - operationBounds.log), written],
+    log_total: state.log_total + 1,
+    log_counts: { ...state.log_counts, [level]: state.log_counts[level] + 1 },
+  };
+}

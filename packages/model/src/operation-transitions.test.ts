@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import type { OperationEventName } from "./operation-event.ts";
+import type { OperationState, OperationStatus } from "./operation-state.ts";
+import { isFinal, operationTransitions } from "./operation-transitions.ts";
+import { type AnyEvent, eventNames, happened } from "./testing/any-operation-entry.ts";
+import { fold, foldOn } from "./testing/fold.ts";
+
+const error = { code: "broken", message: "it broke", retryable: true };
+
+const events: Record<OperationEventName, AnyEvent> = {
+  created: happened("created", { operation_id: "other", kind: "other" }),
+  waiting: happened("waiting", { position: 2, total: 5 }),
+  started: happened("started", {}),
+  steps: happened("steps", { steps: [{ id: "new" }] }),
+  step: happened("step", { id: "new", percent: 50 }),
+  progress: happened("progress", { percent: 99 }),
+  agent: happened("agent", { id: "new" }),
+  log: happened("log", { message: "line" }),
+  text: happened("text", { stream: "new", append: "text" }),
+  paused: happened("paused", { reason: "asked" }),
+  resumed: happened("resumed", {}),
+  command: happened("command", { command_id: "c", command: "retry", phase: "requested" }),
+  done: happened("done", { result: 1 }),
+  failed: happened("failed", { error }),
+  cancelled: happened("cancelled", { reason: "asked" }),
+  stalled: happened("stalled", { silent_ms: 1 }),
+  revived: happened("revived", {}),
+  lost: happened("lost", { silent_ms: 1 }),
+};
+
+const inStatus: Record<OperationStatus, OperationState> = {
+  waiting: fold(),
+  running: fold(events.started),
+  paused: fold(events.started, events.paused),
+  stalled: fold(events.started, events.stalled),
+  done: fold(events.started, events.done),
+  failed: fold(events.started, events.failed),
+  cancelled: fold(events.started, events.cancelled),
+  lost: fold(events.started, events.lost),
+};
+
+/** Where each event leads from waiting, running, paused and stalled; `.` stays, `-` does not count. */
+const cells: Record<OperationEventName, string> = {
+  created: "- - - -",
+  waiting: ". waiting waiting waiting",
+  started: "running . . .",
+  steps: ". . . .",
+  step: "running . . .",
+  progress: "running . . .",
+  agent: "running . . .",
+  log: ". . . .",
+  text: "running . . .",
+  paused: "paused paused . paused",
+  resumed: "- - running running",
+  command: ". . . .",
+  done: "done done done done",
+  failed: "failed failed failed failed",
+  cancelled: "cancelled cancelled cancelled cancelled",
+  stalled: "stalled stalled stalled -",
+  revived: "- - - running",
+  lost: "lost lost lost lost",
+};
+
+const live = ["waiting", "running", "paused", "stalled"] as const;
+const over = ["done", "failed", "cancelled", "lost"] as const;
+
+describe("the status of an operation", () => {
+  it.each(
+    eventNames.flatMap((event) =>
+      cells[event].split(" ").map((cell, i) => [live[i] ?? "waiting", event, cell] as const),
+    ),
+  )("%s, when %s happens: %s", (status, event, cell) => {
+    const before = inStatus[status];
+    expect(before.status).toBe(status);
+    const after = foldOn(before, [events[event]]);
+    if (cell === "-") expect(after).toEqual({ ...before, offset: after.offset });
+    else expect(after.status).toBe(cell === "." ? status : cell);
+  });
+
+  it.each(over.flatMap((status) => eventNames.map((event) => [status, event] as const)))(
+    "%s is final: %s does not change it",
+    (status, event) => {
+      const before = inStatus[status];
+      expect(before.status).toBe(status);
+      const after = foldOn(before, [events[event]]);
+      expect(after.status).toBe(status);
+      if (event === "log") expect(after.log_total).toBe(before.log_total + 1);
+      else if (event === "command") expect(after.commands).toHaveLength(before.commands.length + 1);
+      else expect(after).toEqual({ ...before, offset: after.offset });
+    },
+  );
+
+  it.each([...live, ...over])(
+    "%s ends with a started of a higher attempt, which begins anew",
+    (status) => {
+      const worked = fold(events.text, events.step, events.agent, events.progress);
+      const before = foldOn(
+        { ...worked, ...inStatus[status], texts: worked.texts, agents: worked.agents },
+        [events.log, events.command],
+      );
+      const after = foldOn(before, [happened("started", { attempt: 2 })]);
+      expect(after).toMatchObject({
+        status: "running",
+        attempt: 2,
+        percent: 0,
+        texts: {},
+        agents: [],
+      });
+      expect(after.log).toBe(before.log);
+      expect(after.commands).toBe(before.commands);
+      for (const gone of ["error", "result", "reason", "ended_at", "before_stall", "waiting"]) {
+        expect(after).not.toHaveProperty(gone);
+      }
+      expect(after.started_at).toBe(after.updated_at);
+    },
+  );
+
+  it("returns from a stall to what it was before, through JSON as well", () => {
+    for (const status of ["waiting", "running", "paused"] as const) {
+      const stalled = foldOn(inStatus[status], [events.stalled]);
+      expect(stalled.status).toBe("stalled");
+      const travelled = JSON.parse(JSON.stringify(stalled)) as OperationState;
+      const revived = foldOn(travelled, [events.revived]);
+      expect(revived).toEqual({
+        ...inStatus[status],
+        offset: revived.offset,
+        updated_at: revived.updated_at,
+        timeline: revived.timeline,
+        ...(status === "running" ? { started_at: inStatus[status].started_at } : {}),
+      });
+    }
+  });
+
+  it("says why it is paused until it goes on", () => {
+    expect(inStatus.paused.reason).toBe("asked");
+    expect(foldOn(inStatus.paused, [events.resumed])).not.toHaveProperty("reason");
+  });
+
+  it("stands in line only until its work begins", () => {
+    const waiting = fold(events.waiting);
+    expect(waiting.waiting).toEqual({ position: 2, total: 5 });
+    expect(foldOn(waiting, [events.started])).not.toHaveProperty("waiting");
+    expect(foldOn(waiting, [events.cancelled])).not.toHaveProperty("waiting");
+  });
+
+  it("is final exactly where the table has one and the same row", () => {
+    const final = (Object.keys(operationTransitions) as OperationStatus[]).filter(isFinal);
+    expect(final).toEqual(over);
+  });
+});

@@ -1,0 +1,132 @@
+import type { OperationEventName } from "./operation-event.ts";
+import type { OperationStatus } from "./operation-state.ts";
+
+/**
+ * What an event does to the status it meets.
+ *
+ * A status: the operation goes there. `stay`: the event counts, the status does not change. `ignore`: the
+ * event does not count. `return`: back to the status before the stall. `begin`: a higher attempt starts
+ * anew whatever the status; else the work begins if it waits, and nothing happens if it is over.
+ */
+export type Move = OperationStatus | "stay" | "ignore" | "return" | "begin";
+
+const over = {
+  created: "ignore",
+  waiting: "ignore",
+  started: "begin",
+  steps: "ignore",
+  step: "ignore",
+  progress: "ignore",
+  agent: "ignore",
+  log: "stay",
+  text: "ignore",
+  paused: "ignore",
+  resumed: "ignore",
+  command: "stay",
+  done: "ignore",
+  failed: "ignore",
+  cancelled: "ignore",
+  stalled: "ignore",
+  revived: "ignore",
+  lost: "ignore",
+} as const satisfies Record<OperationEventName, Move>;
+
+/**
+ * Every status against every event.
+ *
+ * Work that reports progress while it waits has begun. A stalled operation goes where its producer says,
+ * should the producer speak before the gateway has published `revived`.
+ */
+export const operationTransitions = {
+  waiting: {
+    created: "ignore",
+    waiting: "stay",
+    started: "begin",
+    steps: "stay",
+    step: "running",
+    progress: "running",
+    agent: "running",
+    log: "stay",
+    text: "running",
+    paused: "paused",
+    resumed: "ignore",
+    command: "stay",
+    done: "done",
+    failed: "failed",
+    cancelled: "cancelled",
+    stalled: "stalled",
+    revived: "ignore",
+    lost: "lost",
+  },
+  running: {
+    created: "ignore",
+    waiting: "waiting",
+    started: "begin",
+    steps: "stay",
+    step: "stay",
+    progress: "stay",
+    agent: "stay",
+    log: "stay",
+    text: "stay",
+    paused: "paused",
+    resumed: "ignore",
+    command: "stay",
+    done: "done",
+    failed: "failed",
+    cancelled: "cancelled",
+    stalled: "stalled",
+    revived: "ignore",
+    lost: "lost",
+  },
+  paused: {
+    created: "ignore",
+    waiting: "waiting",
+    started: "begin",
+    steps: "stay",
+    step: "stay",
+    progress: "stay",
+    agent: "stay",
+    log: "stay",
+    text: "stay",
+    paused: "stay",
+    resumed: "running",
+    command: "stay",
+    done: "done",
+    failed: "failed",
+    cancelled: "cancelled",
+    stalled: "stalled",
+    revived: "ignore",
+    lost: "lost",
+  },
+  stalled: {
+    created: "ignore",
+    waiting: "waiting",
+    started: "begin",
+    steps: "stay",
+    step: "stay",
+    progress: "stay",
+    agent: "stay",
+    log: "stay",
+    text: "stay",
+    paused: "paused",
+    resumed: "running",
+    command: "stay",
+    done: "done",
+    failed: "failed",
+    cancelled: "cancelled",
+    stalled: "ignore",
+    revived: "return",
+    lost: "lost",
+  },
+  done: over,
+  failed: over,
+  cancelled: over,
+  lost: over,
+} as const satisfies Record<OperationStatus, Record<OperationEventName, Move>>;
+
+/** Whether a status is final: only a higher attempt leaves it. */
+export function isFinal(
+  status: OperationStatus,
+): status is "done" | "failed" | "cancelled" | "lost" {
+  return operationTransitions[status] === over;
+}

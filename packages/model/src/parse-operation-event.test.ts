@@ -1,0 +1,238 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isGatewayEvent, type OperationEventName } from "./operation-event.ts";
+import { operationBounds } from "./operation-state.ts";
+import { eventBounds, parseOperationEvent } from "./parse-operation-event.ts";
+import { anyEvent, anyGarbage, eventNames } from "./testing/any-operation-entry.ts";
+
+/** The data of every event with every field. */
+const complete: Record<OperationEventName, Record<string, unknown>> = {
+  created: {
+    operation_id: "9",
+    kind: "index",
+    title: "Index",
+    session_id: "s",
+    user_id: "u",
+    producer_id: "p",
+    steps: [{ id: "a", title: "A", weight: 2 }],
+    input: { any: [1] },
+  },
+  waiting: { position: 1, total: 2, estimated_wait_ms: 3 },
+  started: { attempt: 2 },
+  steps: { steps: [{ id: "a" }] },
+  step: {
+    id: "a",
+    status: "done",
+    title: "A",
+    message: "m",
+    percent: 1,
+    done: 1,
+    total: 2,
+    unit: "u",
+  },
+  progress: { percent: 1.5, done: 1, total: 2, unit: "files", message: "m", reset: true },
+  agent: { id: "x", name: "X", active: true, progress: 3, tasks: ["t"] },
+  log: { level: "warning", message: "m", agent: "x", step: "a", data: [null] },
+  text: { stream: "out", append: "a", done: true, reset: false },
+  paused: { reason: "r" },
+  resumed: {},
+  command: {
+    command_id: "c",
+    command: "cancel",
+    phase: "refused",
+    by: "user:7",
+    reason: "r",
+    args: null,
+  },
+  done: { result: { any: 1 } },
+  failed: { error: { code: "c", message: "m", retryable: false } },
+  cancelled: { reason: "r" },
+  stalled: { silent_ms: 1 },
+  revived: {},
+  lost: { silent_ms: 1 },
+};
+
+const required: Partial<Record<OperationEventName, readonly string[]>> = {
+  created: ["operation_id", "kind"],
+  waiting: ["position", "total"],
+  steps: ["steps"],
+  step: ["id"],
+  agent: ["id"],
+  log: ["message"],
+  text: ["stream"],
+  command: ["command_id", "command", "phase"],
+  failed: ["error"],
+  stalled: ["silent_ms"],
+  lost: ["silent_ms"],
+};
+
+const anyValue = new Set(["input", "data", "result", "args"]);
+const fields = eventNames.flatMap((event) =>
+  Object.keys(complete[event]).map((field) => [event, field] as const),
+);
+
+/** No field but those that take any JSON takes any of these. */
+const neverRight: readonly unknown[] = [
+  null,
+  -1,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  [[]],
+  [7],
+  { length: 1 },
+  () => "a",
+  "x".repeat(300_000),
+];
+
+describe("an event of an operation", () => {
+  it.each(eventNames)("%s with every field is read with every field", (event) => {
+    expect(parseOperationEvent(event, complete[event])).toEqual({
+      ok: true,
+      value: { event, data: complete[event] },
+    });
+  });
+
+  it.each(eventNames)("%s without a field it needs is bad_message and says so", (event) => {
+    for (const field of required[event] ?? []) {
+      const { [field]: _, ...data } = complete[event];
+      expect(parseOperationEvent(event, data)).toMatchObject({
+        ok: false,
+        failure: { code: "bad_message", message: `data.${field} is missing` },
+      });
+    }
+    const minimal = Object.fromEntries(
+      Object.entries(complete[event]).filter(([field]) => required[event]?.includes(field)),
+    );
+    expect(parseOperationEvent(event, minimal).ok).toBe(true);
+  });
+
+  it.each(fields.filter(([, field]) => !anyValue.has(field)))(
+    "%s whose %s is wrong is bad_message and names it",
+    (event, field) => {
+      for (const value of neverRight) {
+        const outcome = parseOperationEvent(event, { ...complete[event], [field]: value });
+        expect(outcome).toMatchObject({ ok: false, failure: { code: "bad_message" } });
+        expect(!outcome.ok && outcome.failure.message).toMatch(new RegExp(`^data\\.${field}\\b`));
+        expect(!outcome.ok && outcome.failure.message.length).toBeLessThan(200);
+      }
+    },
+  );
+
+  it.each(fields.filter(([, field]) => anyValue.has(field)))(
+    "%s whose %s is too large or too deep is bad_message and names it",
+    (event, field) => {
+      const circular: unknown[] = [];
+      circular.push(circular);
+      let deep: unknown = 0;
+      for (let i = 0; i < 100_000; i++) deep = [deep];
+      for (const value of [
+        "x".repeat(300_000),
+        { ["k".repeat(300_000)]: 1 },
+        Array.from({ length: 100_000 }, () => 0),
+        circular,
+        deep,
+      ]) {
+        expect(parseOperationEvent(event, { ...complete[event], [field]: value })).toMatchObject({
+          failure: {
+            code: "bad_message",
+            message: expect.stringContaining(`data.${field} must be`),
+          },
+        });
+      }
+    },
+  );
+
+  it.each([
+    ["step", { id: "a", percent: 100.1 }, "data.percent must be a number from 0 to 100"],
+    ["step", { id: "a", status: "pending" }, 'data.status must be one of "running", "done"'],
+    ["step", { id: "" }, "data.id must be a string of 1 to 64"],
+    ["step", { id: "a".repeat(65) }, "data.id must be a string of 1 to 64"],
+    [
+      "log",
+      { message: "m".repeat(eventBounds.message + 1) },
+      "data.message must be a string of 0 to 4000",
+    ],
+    ["steps", { steps: [{ id: "a" }, { id: "b", weight: -1 }] }, "data.steps[1].weight must be"],
+    ["steps", { steps: [{ id: "a" }, { id: "a" }] }, "data.steps[1].id is there twice"],
+    ["steps", { steps: [{ id: "a" }, {}] }, "data.steps[1].id is missing"],
+    ["steps", { steps: [7] }, "data.steps[0] must be an object"],
+    ["agent", { id: "x", tasks: ["ok", 7] }, "data.tasks[1] must be a string"],
+    ["failed", { error: { code: "c", message: "m" } }, "data.error.retryable is missing"],
+    ["started", { attempt: 0 }, "data.attempt must be an integer"],
+    ["created", { operation_id: "a:b", kind: "k" }, "data.operation_id must be 1 to 64 letters"],
+    ["created", { operation_id: "a", kind: "k", user_id: "a\r\nb" }, "data.user_id must be"],
+    ["created", { operation_id: "a", kind: "k", session_id: "*" }, "data.session_id must be"],
+  ])("%s with %j is refused: %s", (event, data, message) => {
+    const outcome = parseOperationEvent(event, data);
+    expect(outcome).toMatchObject({ failure: { message: expect.stringContaining(message) } });
+  });
+
+  it("may have as many steps as a state keeps and no more", () => {
+    const steps = (count: number) => ({
+      steps: Array.from({ length: count }, (_, i) => ({ id: `s${i}` })),
+    });
+    expect(parseOperationEvent("steps", steps(operationBounds.steps)).ok).toBe(true);
+    expect(parseOperationEvent("steps", steps(operationBounds.steps + 1)).ok).toBe(false);
+  });
+
+  it("of an unknown name is bad_message", () => {
+    for (const event of ["", "Step", "toString", "__proto__", "constructor", 7, null, undefined]) {
+      expect(parseOperationEvent(event, {})).toMatchObject({
+        ok: false,
+        failure: { code: "bad_message", message: expect.stringMatching(/^event must be one of/) },
+      });
+    }
+  });
+
+  it("has an object as data, or none", () => {
+    expect(parseOperationEvent("started", undefined)).toEqual({
+      ok: true,
+      value: { event: "started", data: {} },
+    });
+    for (const data of [null, 7, "a", [], true]) {
+      expect(parseOperationEvent("started", data)).toMatchObject({
+        failure: { message: "data must be an object" },
+      });
+    }
+  });
+
+  it("is read without the fields nobody knows", () => {
+    const data: unknown = JSON.parse('{"id":"a","__proto__":{"x":1},"more":1,"constructor":{}}');
+    expect(parseOperationEvent("step", data)).toEqual({
+      ok: true,
+      value: { event: "step", data: { id: "a" } },
+    });
+  });
+
+  it("that was read once is read the same again", () => {
+    fc.assert(
+      fc.property(fc.oneof(anyEvent, anyGarbage), ({ event, data }) => {
+        const outcome = parseOperationEvent(event, data);
+        if (!outcome.ok) return;
+        expect(parseOperationEvent(outcome.value.event, outcome.value.data)).toEqual(outcome);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("well-formed, is always taken", () => {
+    fc.assert(
+      fc.property(anyEvent, ({ event, data }) => {
+        expect(parseOperationEvent(event, data).ok).toBe(true);
+      }),
+    );
+  });
+
+  it("is the gateway's or the producer's", () => {
+    const ofGateway = eventNames.filter((event) => {
+      const outcome = parseOperationEvent(event, complete[event]);
+      return outcome.ok && isGatewayEvent(outcome.value);
+    });
+    expect(ofGateway).toEqual(["created", "stalled", "revived", "lost"]);
+    const phases = ["requested", "acknowledged", "done", "refused", "timed_out"].filter((phase) => {
+      const outcome = parseOperationEvent("command", { ...complete.command, phase });
+      return outcome.ok && isGatewayEvent(outcome.value);
+    });
+    expect(phases).toEqual(["requested", "timed_out"]);
+  });
+});

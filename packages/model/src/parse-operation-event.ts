@@ -1,0 +1,217 @@
+import {
+  compact,
+  Fields,
+  integerIn,
+  isChannelSegment,
+  isRecord,
+  listOf,
+  numberIn,
+  objectOf,
+  oneOf,
+  type Parsed,
+  parsed,
+  type Reader,
+  readBoolean,
+  refused,
+  textOf,
+} from "@milepost/protocol";
+import { isLargerThan } from "./json-size.ts";
+import type {
+  OperationEvent,
+  OperationEventName,
+  OperationEvents,
+  StepPlan,
+} from "./operation-event.ts";
+import { operationBounds } from "./operation-state.ts";
+
+/** Bounds on what one event of an operation may hold; lengths are in characters. */
+export const eventBounds = {
+  id: 64,
+  title: 200,
+  message: 4_000,
+  task: 500,
+  unit: 32,
+  weight: 1_000_000,
+  attempt: 1_000_000,
+  /** Tasks one event may name; the state keeps the latest of them. */
+  tasks: 200,
+  /** One piece of text. */
+  append: 256 * 1024,
+  /** JSON text of a log line's data. */
+  logData: 8 * 1024,
+  /** JSON text of input, result and args. */
+  payload: 256 * 1024,
+} as const;
+
+/**
+ * Reads one event of an operation from values that came from outside.
+ *
+ * What it returns has the declared shape and keeps the bounds of {@link eventBounds}; fields it does not
+ * know are left out. An unknown name or a wrong field is `bad_message` and names the field. Absent data
+ * counts as `{}`. Never throws.
+ */
+export function parseOperationEvent(event: unknown, data: unknown): Parsed<OperationEvent> {
+  if (typeof event !== "string" || !Object.hasOwn(readers, event)) {
+    return refused("bad_message", `event must be one of ${Object.keys(readers).join(", ")}`);
+  }
+  if (data !== undefined && !isRecord(data))
+    return refused("bad_message", "data must be an object");
+  const name = event as OperationEventName;
+  const fields = new Fields(data ?? {}, "data.");
+  const read = readers[name](fields);
+  return fields.refusal === undefined
+    ? // The table pairs each name with the reader of its own data.
+      parsed({ event: name, data: read } as OperationEvent)
+    : { ok: false, failure: fields.refusal };
+}
+
+const readId = textOf(eventBounds.id);
+const readTitle = textOf(eventBounds.title, 0);
+const readMessage = textOf(eventBounds.message, 0);
+const readPercent = numberIn(0, 100);
+const readCount = numberIn(0, Number.MAX_SAFE_INTEGER);
+const readUnit = textOf(eventBounds.unit, 0);
+const readMilliseconds = numberIn(0, Number.MAX_SAFE_INTEGER);
+const readPayload = atMost(eventBounds.payload);
+
+const readStepPlan: Reader<StepPlan> = objectOf((fields) =>
+  compact({
+    id: fields.required("id", readId),
+    title: fields.optional("title", readTitle),
+    weight: fields.optional("weight", numberIn(0, eventBounds.weight)),
+  }),
+);
+
+/** Reads the plan of an operation: at most 200 steps, no id twice. */
+export const readStepPlans: Reader<readonly StepPlan[]> = (value) => {
+  const steps = listOf(readStepPlan, 0, operationBounds.steps)(value);
+  if (!steps.ok) return steps;
+  const seen = new Set<string>();
+  for (const [i, { id }] of steps.value.entries()) {
+    if (seen.has(id)) return refused("bad_message", `[${i}].id is there twice`);
+    seen.add(id);
+  }
+  return steps;
+};
+
+const readers: {
+  readonly [Name in OperationEventName]: (fields: Fields) => OperationEvents[Name];
+} = {
+  created: (fields) =>
+    compact({
+      operation_id: fields.required("operation_id", segmentOf(eventBounds.id)),
+      kind: fields.required("kind", readId),
+      title: fields.optional("title", readTitle),
+      session_id: fields.optional("session_id", segmentOf(200)),
+      user_id: fields.optional("user_id", segmentOf(200)),
+      producer_id: fields.optional("producer_id", textOf(200)),
+      steps: fields.optional("steps", readStepPlans),
+      input: fields.optional("input", readPayload),
+    }),
+  waiting: (fields) =>
+    compact({
+      position: fields.required("position", integerIn(0, Number.MAX_SAFE_INTEGER)),
+      total: fields.required("total", integerIn(0, Number.MAX_SAFE_INTEGER)),
+      estimated_wait_ms: fields.optional("estimated_wait_ms", readMilliseconds),
+    }),
+  started: (fields) =>
+    compact({ attempt: fields.optional("attempt", integerIn(1, eventBounds.attempt)) }),
+  steps: (fields) => ({ steps: fields.required("steps", readStepPlans) }),
+  step: (fields) =>
+    compact({
+      id: fields.required("id", readId),
+      status: fields.optional("status", oneOf(["running", "done", "failed", "skipped"])),
+      title: fields.optional("title", readTitle),
+      ...readProgress(fields),
+    }),
+  progress: (fields) =>
+    compact({ ...readProgress(fields), reset: fields.optional("reset", readBoolean) }),
+  agent: (fields) =>
+    compact({
+      id: fields.required("id", readId),
+      name: fields.optional("name", readTitle),
+      active: fields.optional("active", readBoolean),
+      progress: fields.optional("progress", readPercent),
+      tasks: fields.optional("tasks", listOf(textOf(eventBounds.task), 0, eventBounds.tasks)),
+    }),
+  log: (fields) =>
+    compact({
+      level: fields.optional("level", oneOf(["info", "success", "warning", "error"])),
+      message: fields.required("message", readMessage),
+      agent: fields.optional("agent", readId),
+      step: fields.optional("step", readId),
+      data: fields.optional("data", atMost(eventBounds.logData)),
+    }),
+  text: (fields) =>
+    compact({
+      stream: fields.required("stream", readId),
+      append: fields.optional("append", textOf(eventBounds.append, 0)),
+      done: fields.optional("done", readBoolean),
+      reset: fields.optional("reset", readBoolean),
+    }),
+  paused: readReason,
+  resumed: () => ({}),
+  command: (fields) =>
+    compact({
+      command_id: fields.required("command_id", readId),
+      command: fields.required("command", oneOf(["cancel", "pause", "resume", "retry"])),
+      phase: fields.required(
+        "phase",
+        oneOf(["requested", "acknowledged", "done", "refused", "timed_out"]),
+      ),
+      by: fields.optional("by", textOf(300)),
+      reason: fields.optional("reason", readMessage),
+      args: fields.optional("args", readPayload),
+    }),
+  done: (fields) => compact({ result: fields.optional("result", readPayload) }),
+  failed: (fields) => ({
+    error: fields.required(
+      "error",
+      objectOf((error) => ({
+        code: error.required("code", readId),
+        message: error.required("message", readMessage),
+        retryable: error.required("retryable", readBoolean),
+      })),
+    ),
+  }),
+  cancelled: readReason,
+  stalled: readSilence,
+  revived: () => ({}),
+  lost: readSilence,
+};
+
+function readProgress(fields: Fields) {
+  return {
+    message: fields.optional("message", readMessage),
+    percent: fields.optional("percent", readPercent),
+    done: fields.optional("done", readCount),
+    total: fields.optional("total", readCount),
+    unit: fields.optional("unit", readUnit),
+  };
+}
+
+function readReason(fields: Fields): { readonly reason?: string } {
+  return compact({ reason: fields.optional("reason", readMessage) });
+}
+
+function readSilence(fields: Fields): { readonly silent_ms: number } {
+  return { silent_ms: fields.required("silent_ms", readMilliseconds) };
+}
+
+/** An id that becomes a segment of a channel's name. */
+function segmentOf(maxLength: number): Reader<string> {
+  return (value) =>
+    isChannelSegment(value) && value.length <= maxLength
+      ? parsed(value)
+      : refused(
+          "bad_message",
+          `must be 1 to ${maxLength} letters, digits, '_', '.', '~' or '-', since it names a channel`,
+        );
+}
+
+function atMost(maxLength: number): Reader<unknown> {
+  return (value) =>
+    isLargerThan(value, maxLength)
+      ? refused("bad_message", `must be at most ${maxLength} characters of JSON`)
+      : parsed(value);
+}

@@ -1,0 +1,205 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { maxKeys } from "./keyed-projection.ts";
+import type { Projection, ProjectionEntry } from "./projection.ts";
+import { projectionName, projectionNamed } from "./projections.ts";
+import { anyEvent, anyGarbage, happened, logOf } from "./testing/any-operation-entry.ts";
+
+function projection(name: string): Projection<unknown> {
+  const found = projectionNamed(name);
+  if (found === undefined) throw new Error(`no projection is named ${name}`);
+  return found;
+}
+
+function foldData(name: string, data: readonly unknown[]): unknown {
+  const { initial, reduce } = projection(name);
+  return data
+    .map((each, i): ProjectionEntry => ({ event: "e", data: each, ts: i, offset: i + 1 }))
+    .reduce((state, entry) => reduce(state, entry), initial);
+}
+
+const names = ["latest", "text", "operation", "keyed:id"];
+
+const anyData = fc.oneof(
+  fc.record(
+    {
+      id: fc.oneof(fc.constantFrom("a", "b", "__proto__", "", "7"), fc.anything()),
+      append: fc.string({ maxLength: 4 }),
+      content: fc.string({ maxLength: 4 }),
+      text: fc.string({ maxLength: 4 }),
+      isComplete: fc.boolean(),
+      done: fc.boolean(),
+      messageId: fc.constantFrom("m1", "m2"),
+    },
+    { requiredKeys: [] },
+  ),
+  fc.jsonValue(),
+);
+
+describe("a projection", () => {
+  it.each(names)(
+    "%s folds on from a snapshot that went through JSON as from the state itself",
+    (name) => {
+      const { reduce } = projection(name);
+      const events = fc.array(
+        fc.oneof(
+          anyEvent,
+          anyData.map((data) => ({
+            event: "said",
+            data: JSON.parse(JSON.stringify(data ?? null)),
+          })),
+        ),
+        { maxLength: 20 },
+      );
+      fc.assert(
+        fc.property(events, fc.nat(20), (some, at) => {
+          const log = logOf([happened("created", { operation_id: "9", kind: "k" }), ...some]);
+          let straight: unknown;
+          let travelled: unknown;
+          for (const [i, entry] of log.entries()) {
+            straight = reduce(straight, entry);
+            travelled = reduce(travelled, entry);
+            if (i === at && travelled !== undefined)
+              travelled = JSON.parse(JSON.stringify(travelled));
+          }
+          expect(JSON.stringify(travelled)).toBe(JSON.stringify(straight));
+        }),
+      );
+    },
+  );
+
+  it.each(names)("%s never throws and changes no prototype, whatever the entries", (name) => {
+    const { reduce } = projection(name);
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            anyGarbage,
+            anyData.map((data) => ({ event: "e", data })),
+          ),
+        ),
+        (some) => {
+          let state: unknown;
+          for (const entry of logOf(some)) state = reduce(state, entry);
+          expect(Object.keys({})).toEqual([]);
+          expect(({} as Record<string, unknown>).text).toBeUndefined();
+        },
+      ),
+    );
+  });
+
+  it("is found by the name that a snapshot carries", () => {
+    for (const name of names) expect(projection(name).name).toBe(name);
+    for (const name of ["", "keyed", "keyed:", "Latest", "toString", "__proto__"]) {
+      expect(projectionNamed(name)).toBeUndefined();
+    }
+  });
+
+  it("is named from how a rule says it", () => {
+    expect(projectionName({ name: "latest" })).toBe("latest");
+    expect(projectionName({ name: "keyed", by: "operation_id" })).toBe("keyed:operation_id");
+  });
+});
+
+describe("latest", () => {
+  it("is the last publication", () => {
+    expect(foldData("latest", [{ a: 1 }, null])).toEqual({ event: "e", data: null, ts: 1 });
+    expect(foldData("latest", [])).toBeUndefined();
+  });
+});
+
+describe("text", () => {
+  it("accumulates the pieces of a message until it is complete", () => {
+    const chunks = [
+      { content: "Hel", isComplete: false, messageId: "m1" },
+      { content: "lo", isComplete: true, messageId: "m1" },
+    ];
+    expect(foldData("text", chunks)).toEqual({ message_id: "m1", text: "Hello", done: true });
+  });
+
+  it("begins anew with another message, and after a complete one", () => {
+    expect(
+      foldData("text", [
+        { append: "a", messageId: "m1" },
+        { append: "b", messageId: "m2" },
+      ]),
+    ).toEqual({
+      message_id: "m2",
+      text: "b",
+      done: false,
+    });
+    expect(foldData("text", [{ append: "a", done: true }, { append: "b" }])).toEqual({
+      text: "b",
+      done: false,
+    });
+  });
+
+  it("is replaced by a whole text and completed by done alone", () => {
+    expect(
+      foldData("text", [{ append: "a" }, { text: "whole" }, { append: "!" }, { done: true }]),
+    ).toEqual({
+      text: "whole!",
+      done: true,
+    });
+  });
+
+  it("keeps its end when it grows past the bound, and says so", () => {
+    const pieces = Array.from({ length: 300 }, () => ({ append: "x".repeat(1_024) }));
+    const state = foldData("text", [...pieces, { append: "end" }]) as { text: string };
+    expect(state).toMatchObject({ truncated: true, done: false });
+    expect(state.text.length).toBeLessThanOrEqual(256 * 1_024);
+    expect(state.text.endsWith("xend")).toBe(true);
+  });
+
+  it("is not changed by what is no text", () => {
+    const text = projection("text");
+    const state = text.reduce(undefined, { event: "e", data: { append: "a" }, ts: 1, offset: 1 });
+    for (const data of [null, 7, [], {}, { append: 7 }, { typing: true }]) {
+      expect(text.reduce(state, { event: "e", data, ts: 2, offset: 2 })).toBe(state);
+    }
+  });
+});
+
+describe("keyed", () => {
+  it("keeps the latest data of each key", () => {
+    const state = foldData("keyed:id", [
+      { id: "a", v: 1 },
+      { id: "b", v: 1 },
+      { id: "a", v: 2 },
+      { id: 7, v: 1 },
+    ]);
+    expect(state).toEqual({ a: { id: "a", v: 2 }, b: { id: "b", v: 1 }, "7": { id: 7, v: 1 } });
+  });
+
+  it("keeps 100 keys, those updated last", () => {
+    const data = Array.from({ length: maxKeys }, (_, i) => ({ id: `k${i}` }));
+    const state = foldData("keyed:id", [...data, { id: "k0" }, { id: "new" }]) as object;
+    expect(Object.keys(state)).toHaveLength(maxKeys);
+    expect(state).toHaveProperty("k0");
+    expect(state).toHaveProperty("new");
+    expect(state).not.toHaveProperty("k1");
+  });
+
+  it("never drops the key just updated, also when keys are whole numbers", () => {
+    const data = Array.from({ length: maxKeys + 1 }, (_, i) => ({ id: 1_000 - i }));
+    const state = foldData("keyed:id", data) as object;
+    expect(Object.keys(state)).toHaveLength(maxKeys);
+    expect(state).toHaveProperty("900");
+  });
+
+  it("takes a key named __proto__ for one like any other", () => {
+    const state = foldData("keyed:id", [{ id: "__proto__", x: 1 }, { id: "a" }]) as object;
+    expect(Object.keys(state)).toEqual(["__proto__", "a"]);
+    expect(Object.getPrototypeOf(state)).toBe(Object.prototype);
+    expect("x" in state).toBe(false);
+  });
+
+  it("is not changed by data without a usable key", () => {
+    const keyed = projection("keyed:id");
+    const state = keyed.reduce(undefined, { event: "e", data: { id: "a" }, ts: 1, offset: 1 });
+    for (const id of ["", null, {}, [], true, 1.5, "x".repeat(256), undefined]) {
+      expect(keyed.reduce(state, { event: "e", data: { id }, ts: 2, offset: 2 })).toBe(state);
+    }
+    expect(keyed.reduce(state, { event: "e", data: "a", ts: 2, offset: 2 })).toBe(state);
+  });
+});

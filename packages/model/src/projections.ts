@@ -1,0 +1,47 @@
+import { keyedProjection } from "./keyed-projection.ts";
+import { latestProjection } from "./latest-projection.ts";
+import type { OperationState } from "./operation-state.ts";
+import type { Projection } from "./projection.ts";
+import { reduceOperation } from "./reduce-operation.ts";
+import { textProjection } from "./text-projection.ts";
+
+/** The state of an operation's channel. */
+export const operationProjection: Projection<OperationState> = {
+  name: "operation",
+  initial: undefined,
+  reduce: reduceOperation,
+};
+
+const keyedPrefix = "keyed:";
+
+/**
+ * The projection of a name, as a rule's policy and a snapshot carry it: `latest`, `text`, `operation`, or
+ * `keyed:` and the field. Undefined for any other name, which a newer service may know.
+ */
+export function projectionNamed(name: string): Projection<unknown> | undefined {
+  switch (name) {
+    case "latest":
+      return erased(latestProjection);
+    case "text":
+      return erased(textProjection);
+    case "operation":
+      return erased(operationProjection);
+    default:
+      return name.startsWith(keyedPrefix) && name.length > keyedPrefix.length
+        ? erased(keyedProjection(name.slice(keyedPrefix.length)))
+        : undefined;
+  }
+}
+
+/** The name of a projection from how a rule says it: a name, and the field of a keyed one. */
+export function projectionName(spec: {
+  readonly name: "latest" | "text" | "operation" | "keyed";
+  readonly by?: string;
+}): string {
+  return spec.name === "keyed" ? `${keyedPrefix}${spec.by ?? "id"}` : spec.name;
+}
+
+/** States go back only to the projection they came from, so its reducer may take them as its own. */
+function erased<State>(projection: Projection<State>): Projection<unknown> {
+  return projection as Projection<unknown>;
+}

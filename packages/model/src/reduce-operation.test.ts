@@ -1,0 +1,280 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type OperationState, operationBounds } from "./operation-state.ts";
+import { reduceOperation } from "./reduce-operation.ts";
+import {
+  type AnyEvent,
+  anyEvent,
+  anyGarbage,
+  happened,
+  logOf,
+} from "./testing/any-operation-entry.ts";
+import { fold, foldOn } from "./testing/fold.ts";
+
+const created = happened("created", {
+  operation_id: "9",
+  kind: "index",
+  steps: [{ id: "a" }, { id: "b", weight: 3 }],
+});
+const anyLog = fc
+  .array(fc.oneof({ weight: 9, arbitrary: anyEvent }, { weight: 1, arbitrary: anyGarbage }), {
+    maxLength: 40,
+  })
+  .map((events) => logOf([created, ...events]));
+
+function states(log: ReturnType<typeof logOf>): OperationState[] {
+  let state: OperationState | undefined;
+  return log.map((entry) => {
+    state = reduceOperation(state, entry);
+    if (state === undefined) throw new Error("the log does not begin with created");
+    return state;
+  });
+}
+
+const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
+describe("the state of an operation", () => {
+  it("begins with created and with nothing else", () => {
+    for (const event of [happened("started", {}), happened("log", { message: "hi" })]) {
+      expect(reduceOperation(undefined, { ...event, ts: 1, offset: 1 })).toBeUndefined();
+    }
+    expect(fold(happened("created", { operation_id: "9", kind: "index", user_id: "u" }))).toEqual({
+      id: "9",
+      kind: "index",
+      title: "index",
+      user_id: "u",
+      status: "waiting",
+      attempt: 1,
+      percent: 0,
+      steps: [],
+      agents: [],
+      execution_order: [],
+      timeline: [],
+      log: [],
+      log_total: 0,
+      log_counts: { info: 0, success: 0, warning: 0, error: 0 },
+      texts: {},
+      commands: [],
+      created_at: 1_010,
+      updated_at: 1_010,
+      offset: 1,
+    });
+  });
+
+  it("is the same whether folded from the start or from a snapshot that went through JSON", () => {
+    fc.assert(
+      fc.property(anyLog, fc.nat(40), (log, at) => {
+        const whole = states(log);
+        const k = Math.min(at, log.length - 1);
+        let state: OperationState = throughJson(whole[k] as OperationState);
+        for (const entry of log.slice(k + 1)) state = reduceOperation(state, entry);
+        expect(throughJson(state)).toEqual(throughJson(whole.at(-1)));
+        // The order of keys, too: a snapshot made here and one made there are the same text.
+        expect(JSON.stringify(state)).toBe(JSON.stringify(whole.at(-1)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("[P-OP-2] has a percent from 0 to 100 that never falls without a reset or a higher attempt", () => {
+    fc.assert(
+      fc.property(anyLog, (log) => {
+        const whole = states(log);
+        for (const [i, after] of whole.entries()) {
+          expect(after.percent).toBeGreaterThanOrEqual(0);
+          expect(after.percent).toBeLessThanOrEqual(100);
+          const before = whole[i - 1];
+          const data = log[i]?.data as { reset?: unknown } | null | undefined;
+          const isReset = log[i]?.event === "progress" && data?.reset === true;
+          if (before === undefined || isReset || after.attempt > before.attempt) continue;
+          expect(after.percent).toBeGreaterThanOrEqual(before.percent);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is consistent in itself after every event", () => {
+    fc.assert(
+      fc.property(anyLog, (log) => {
+        for (const state of states(log)) expectConsistent(state);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("keeps its bounds and goes on after more of everything than it may hold", () => {
+    const flood: AnyEvent[] = [];
+    for (let i = 0; i < 700; i++) {
+      flood.push(
+        happened("step", { id: `s${i}` }),
+        happened("agent", { id: `a${i}`, tasks: Array.from({ length: 30 }, (_, t) => `t${t}`) }),
+        happened("log", { message: `m${i}`, level: "warning" }),
+        happened("text", { stream: `x${i}`, append: "hi" }),
+        happened("command", { command_id: `c${i}`, command: "pause", phase: "requested" }),
+      );
+    }
+    const state = fold(...flood);
+    expectConsistent(state);
+    expect(state.steps).toHaveLength(operationBounds.steps);
+    expect(state.agents).toHaveLength(operationBounds.agents);
+    expect(state.agents.at(-1)?.tasks).toHaveLength(operationBounds.tasksPerAgent);
+    expect(state.log).toHaveLength(operationBounds.log);
+    expect(state.log.at(-1)).toMatchObject({ message: "m699", level: "warning" });
+    expect(state.log_total).toBe(700);
+    expect(state.log_counts).toEqual({ info: 0, success: 0, warning: 700, error: 0 });
+    expect(Object.keys(state.texts)).toHaveLength(operationBounds.texts);
+    expect(state.texts.x699?.text).toBe("hi");
+    expect(state.commands).toHaveLength(operationBounds.commands);
+    expect(state.commands.at(-1)?.id).toBe("c699");
+    expect(state.timeline).toHaveLength(operationBounds.timeline);
+    expect(state.execution_order).toHaveLength(operationBounds.executionOrder);
+  });
+
+  it("is given back as it is for an entry that it already holds", () => {
+    const state = fold(happened("started", {}), happened("log", { message: "one" }));
+    for (let offset = 0; offset <= state.offset; offset++) {
+      const again = { event: "log", data: { message: "again" }, ts: 9_999, offset };
+      expect(reduceOperation(state, again)).toBe(state);
+    }
+  });
+
+  it("is the same when every entry comes twice and late ones come again", () => {
+    fc.assert(
+      fc.property(anyLog, (log) => {
+        const once = states(log).at(-1);
+        const twice = states(log.flatMap((entry, i) => [entry, entry, log[i >> 1] ?? entry])).at(
+          -1,
+        );
+        expect(JSON.stringify(twice)).toBe(JSON.stringify(once));
+      }),
+    );
+  });
+
+  it("only moves on in the log with what it cannot read", () => {
+    const state = fold(happened("started", {}), happened("step", { id: "a", percent: 40 }));
+    fc.assert(
+      fc.property(anyGarbage, ({ event, data }) => {
+        const before = JSON.stringify(state);
+        const after = reduceOperation(state, { event, data, ts: 2_000, offset: state.offset + 1 });
+        expect(after.offset).toBe(state.offset + 1);
+        expectConsistent(after);
+        expect(JSON.stringify(state)).toBe(before);
+      }),
+      { numRuns: 500 },
+    );
+    const unknown = { event: "of_a_newer_producer", data: { id: "a" }, ts: 2_000, offset: 99 };
+    expect(reduceOperation(state, unknown)).toEqual({ ...state, offset: 99 });
+  });
+
+  it("is not touched by an entry without a place or a time", () => {
+    const state = fold();
+    for (const place of [
+      { offset: Number.NaN, ts: 1 },
+      { offset: 1.5, ts: 1 },
+      { offset: Number.POSITIVE_INFINITY, ts: 1 },
+      { offset: 9, ts: Number.NaN },
+    ]) {
+      expect(reduceOperation(state, { event: "log", data: { message: "x" }, ...place })).toBe(
+        state,
+      );
+    }
+  });
+
+  it("shares every part with the state before that the event did not change", () => {
+    const before = fold(
+      created,
+      happened("started", {}),
+      happened("step", { id: "a", percent: 10 }),
+      happened("agent", { id: "x", tasks: ["t"] }),
+      happened("text", { stream: "out", append: "hello" }),
+      happened("log", { message: "one" }),
+      happened("command", { command_id: "c", command: "pause", phase: "requested" }),
+    );
+    const logged = foldOn(before, [happened("log", { message: "two" })]);
+    for (const part of [
+      "steps",
+      "agents",
+      "timeline",
+      "texts",
+      "commands",
+      "execution_order",
+    ] as const) {
+      expect(logged[part]).toBe(before[part]);
+    }
+    expect(logged.log[0]).toBe(before.log[0]);
+
+    const stepped = foldOn(before, [happened("step", { id: "a", percent: 20 })]);
+    for (const part of [
+      "agents",
+      "timeline",
+      "texts",
+      "commands",
+      "execution_order",
+      "log",
+    ] as const) {
+      expect(stepped[part]).toBe(before[part]);
+    }
+    expect(stepped.steps[1]).toBe(before.steps[1]);
+
+    const written = foldOn(before, [happened("text", { stream: "other", append: "x" })]);
+    expect(written.texts.out).toBe(before.texts.out);
+    expect(written.steps).toBe(before.steps);
+
+    const answered = foldOn(before, [
+      happened("command", { command_id: "c", command: "pause", phase: "requested" }),
+    ]);
+    expect(answered.commands).toBe(before.commands);
+  });
+
+  it("changes no prototype, whatever things are called", () => {
+    const names = ["__proto__", "constructor", "toString"];
+    const state = fold(
+      ...names.flatMap((name) => [
+        happened("step", { id: name }),
+        happened("agent", { id: name, tasks: ["t"] }),
+        happened("text", { stream: name, append: "x" }),
+        happened("text", { stream: name, append: "y" }),
+        happened("command", { command_id: name, command: "pause", phase: "requested" }),
+      ]),
+    );
+    expect(Object.keys(state.texts)).toEqual(names);
+    expect(Object.values(throughJson(state.texts)).map(({ text }) => text)).toEqual([
+      "xy",
+      "xy",
+      "xy",
+    ]);
+    expect(Object.getPrototypeOf(state.texts)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>).text).toBeUndefined();
+  });
+});
+
+function expectConsistent(state: OperationState): void {
+  const { steps, agents, current_step, current_agent, status, timeline } = state;
+  const isOver = ["done", "failed", "cancelled", "lost"].includes(status);
+  expect(new Set(steps.map(({ id }) => id)).size).toBe(steps.length);
+  expect(new Set(agents.map(({ id }) => id)).size).toBe(agents.length);
+  expect(new Set(state.execution_order).size).toBe(state.execution_order.length);
+  for (const { percent, status: its } of steps) {
+    expect(percent).toBeGreaterThanOrEqual(0);
+    expect(percent).toBeLessThanOrEqual(100);
+    if (its === "done") expect(percent).toBe(100);
+    if (isOver) expect(its).not.toBe("running");
+  }
+  const running = steps.filter((step) => step.status === "running").map(({ id }) => id);
+  if (running.length === 0) expect(current_step).toBeUndefined();
+  else expect(running).toContain(current_step);
+  const active = agents.filter((agent) => agent.active).map(({ id }) => id);
+  if (active.length === 0) expect(current_agent).toBeUndefined();
+  else expect(active).toContain(current_agent);
+  expect(state.ended_at !== undefined).toBe(isOver);
+  expect(state.before_stall !== undefined).toBe(status === "stalled");
+  if (isOver) expect(timeline.every(({ to }) => to !== undefined)).toBe(true);
+  if (status === "done") expect(state.percent).toBe(100);
+  expect(steps.length).toBeLessThanOrEqual(operationBounds.steps);
+  expect(agents.length).toBeLessThanOrEqual(operationBounds.agents);
+  expect(timeline.length).toBeLessThanOrEqual(operationBounds.timeline);
+  expect(state.log.length).toBeLessThanOrEqual(operationBounds.log);
+  expect(state.commands.length).toBeLessThanOrEqual(operationBounds.commands);
+  expect(Object.keys(state.texts).length).toBeLessThanOrEqual(operationBounds.texts);
+}

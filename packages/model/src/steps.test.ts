@@ -1,0 +1,203 @@
+import { describe, expect, it } from "vitest";
+import { happened } from "./testing/any-operation-entry.ts";
+import { fold, foldOn } from "./testing/fold.ts";
+
+const plan = happened("steps", {
+  steps: [
+    { id: "scan", title: "Scan" },
+    { id: "embed", weight: 3 },
+  ],
+});
+
+describe("the percent of an operation", () => {
+  it("[P-OP-2] with steps is their weighted mean", () => {
+    const state = fold(
+      plan,
+      happened("step", { id: "scan", percent: 50 }),
+      happened("step", { id: "embed", percent: 10 }),
+    );
+    expect(state.percent).toBe(20);
+    expect(foldOn(state, [happened("step", { id: "scan", status: "done" })]).percent).toBe(32.5);
+  });
+
+  it("[P-OP-2] counts a skipped step as complete and a failed one as far as it came", () => {
+    const state = fold(plan, happened("step", { id: "embed", status: "skipped" }));
+    expect(state.percent).toBe(75);
+    const failed = foldOn(state, [happened("step", { id: "scan", status: "failed", percent: 20 })]);
+    expect(failed.percent).toBe(80);
+  });
+
+  it("[P-OP-2] is exactly 100 when all steps are, whatever their weights", () => {
+    for (const weights of [
+      [0.1, 0.2, 0.3],
+      [1e-9, 1e6],
+      [1, 1, 1],
+    ]) {
+      const steps = weights.map((weight, i) => ({ id: `s${i}`, weight }));
+      const ended = steps.map(({ id }) => happened("step", { id, status: "done" }));
+      expect(fold(happened("steps", { steps }), ...ended).percent).toBe(100);
+    }
+  });
+
+  it("[P-OP-2] is below 100 as long as anything is left", () => {
+    const steps = [{ id: "a", weight: 1_000_000 }, { id: "b" }];
+    const state = fold(happened("steps", { steps }), happened("step", { id: "a", status: "done" }));
+    expect(state.percent).toBe(99.99);
+  });
+
+  it("[P-OP-2] comes from progress where no step has a weight", () => {
+    const weightless = happened("steps", { steps: [{ id: "a", weight: 0 }] });
+    expect(fold(weightless, happened("progress", { percent: 40 })).percent).toBe(40);
+    expect(fold(plan, happened("progress", { percent: 40 })).percent).toBe(0);
+    expect(fold(happened("progress", { percent: 40 })).percent).toBe(40);
+  });
+
+  it("[P-OP-2] comes from so many of so many, which are remembered", () => {
+    const state = fold(happened("progress", { done: 1, total: 3, unit: "files" }));
+    expect(state).toMatchObject({ percent: 33.33, counter: { done: 1, total: 3, unit: "files" } });
+    const further = foldOn(state, [happened("progress", { done: 2 })]);
+    expect(further).toMatchObject({
+      percent: 66.66,
+      counter: { done: 2, total: 3, unit: "files" },
+    });
+    expect(foldOn(further, [happened("progress", { done: 9 })]).percent).toBe(100);
+    expect(fold(happened("progress", { done: 5 }))).toMatchObject({
+      percent: 0,
+      counter: { done: 5 },
+    });
+    expect(fold(happened("progress", { done: 0, total: 0 })).percent).toBe(0);
+  });
+
+  it("[P-OP-2] falls only with reset, and counts anew from there", () => {
+    const state = fold(happened("progress", { percent: 60, done: 6, total: 10 }));
+    expect(foldOn(state, [happened("progress", { percent: 20 })]).percent).toBe(60);
+    const reset = foldOn(state, [happened("progress", { percent: 20, reset: true })]);
+    expect(reset.percent).toBe(20);
+    expect(reset).not.toHaveProperty("counter");
+    expect(foldOn(state, [happened("progress", { reset: true })]).percent).toBe(0);
+  });
+
+  it("[P-OP-2] does not fall when the plan grows, but with a reset after it", () => {
+    const state = fold(plan, happened("step", { id: "scan", status: "done" }));
+    expect(state.percent).toBe(25);
+    const grown = foldOn(state, [
+      happened("steps", {
+        steps: [{ id: "scan" }, { id: "embed", weight: 3 }, { id: "link", weight: 6 }],
+      }),
+    ]);
+    expect(grown.percent).toBe(25);
+    expect(foldOn(grown, [happened("progress", { reset: true })]).percent).toBe(10);
+  });
+
+  it("[P-OP-2] is 100 when it is done, and stays where it was when it fails", () => {
+    const state = fold(happened("progress", { percent: 30 }));
+    const error = { code: "x", message: "y", retryable: false };
+    expect(foldOn(state, [happened("done", {})]).percent).toBe(100);
+    expect(foldOn(state, [happened("failed", { error })])).toMatchObject({ percent: 30, error });
+  });
+});
+
+describe("a step", () => {
+  it("begins with its first report, is the current one, and ends", () => {
+    const begun = fold(
+      plan,
+      happened("step", { id: "scan", message: "looking", done: 1, total: 4 }),
+    );
+    expect(begun).toMatchObject({ current_step: "scan", message: "looking", status: "running" });
+    expect(begun.steps[0]).toEqual({
+      id: "scan",
+      title: "Scan",
+      weight: 1,
+      status: "running",
+      percent: 25,
+      message: "looking",
+      counter: { done: 1, total: 4 },
+      started_at: begun.updated_at,
+    });
+    const ended = foldOn(begun, [happened("step", { id: "scan", status: "done" })]);
+    expect(ended.steps[0]).toMatchObject({
+      status: "done",
+      percent: 100,
+      ended_at: ended.updated_at,
+    });
+    expect(ended).not.toHaveProperty("current_step");
+    expect(ended.timeline).toEqual([
+      { what: "step", id: "scan", from: begun.updated_at, to: ended.updated_at, attempt: 1 },
+    ]);
+  });
+
+  it("that ends hands over to one that still runs", () => {
+    const state = fold(
+      happened("step", { id: "a" }),
+      happened("step", { id: "b" }),
+      happened("step", { id: "b", status: "done" }),
+    );
+    expect(state.current_step).toBe("a");
+    expect(state.execution_order).toEqual(["a", "b"]);
+  });
+
+  it("that has ended is not reopened by a late report, only by the word running", () => {
+    const ended = fold(happened("step", { id: "a", status: "done" }));
+    const late = foldOn(ended, [happened("step", { id: "a", percent: 40, message: "late" })]);
+    expect(late.steps[0]).toMatchObject({ status: "done", percent: 100, message: "late" });
+    expect(late.steps[0]?.ended_at).toBe(ended.updated_at);
+    const again = foldOn(late, [happened("step", { id: "a", status: "running", percent: 40 })]);
+    expect(again.steps[0]).toMatchObject({ status: "running", percent: 40 });
+    expect(again.steps[0]).not.toHaveProperty("ended_at");
+    expect(again.timeline).toHaveLength(2);
+    expect(again.execution_order).toEqual(["a"]);
+  });
+
+  it("that is skipped never began", () => {
+    const state = fold(plan, happened("step", { id: "scan", status: "skipped" }));
+    expect(state.steps[0]).not.toHaveProperty("started_at");
+    expect(state.timeline).toEqual([]);
+    expect(state.execution_order).toEqual([]);
+  });
+
+  it("goes on in a new plan that has it, and is over in one that has not", () => {
+    const state = fold(
+      plan,
+      happened("step", { id: "scan", percent: 50 }),
+      happened("step", { id: "embed" }),
+    );
+    const replanned = foldOn(state, [
+      happened("steps", { steps: [{ id: "scan", title: "Look", weight: 2 }, { id: "link" }] }),
+    ]);
+    expect(replanned.steps).toMatchObject([
+      { id: "scan", title: "Look", weight: 2, percent: 50, status: "running" },
+      { id: "link", title: "link", weight: 1, percent: 0, status: "pending" },
+    ]);
+    expect(replanned.current_step).toBe("scan");
+    expect(replanned.timeline.find(({ id }) => id === "embed")?.to).toBe(replanned.updated_at);
+  });
+
+  it.each([
+    [happened("done", {}), { status: "done", percent: 100 }],
+    [
+      happened("failed", { error: { code: "x", message: "y", retryable: true } }),
+      { status: "failed", percent: 50 },
+    ],
+    [happened("cancelled", {}), { status: "skipped", percent: 50 }],
+    [happened("lost", { silent_ms: 1 }), { status: "failed", percent: 50 }],
+  ])("that runs ends with the operation: %j", (end, expected) => {
+    const state = fold(plan, happened("step", { id: "scan", percent: 50 }), end);
+    expect(state.steps[0]).toMatchObject({ ...expected, ended_at: state.ended_at });
+    expect(state.steps[1]).toMatchObject({ status: "pending" });
+  });
+
+  it("waits again in a new attempt, without what it had come to", () => {
+    const state = fold(
+      plan,
+      happened("step", { id: "scan", percent: 50, message: "m", done: 1 }),
+      happened("started", { attempt: 2 }),
+    );
+    expect(state.steps).toEqual([
+      { id: "scan", title: "Scan", weight: 1, status: "pending", percent: 0 },
+      { id: "embed", title: "embed", weight: 3, status: "pending", percent: 0 },
+    ]);
+    expect(state.timeline.every(({ to }) => to !== undefined)).toBe(true);
+    const again = foldOn(state, [happened("step", { id: "scan" })]);
+    expect(again.timeline.at(-1)).toMatchObject({ id: "scan", attempt: 2 });
+  });
+});

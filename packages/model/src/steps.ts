@@ -1,0 +1,122 @@
+import type { OperationEvents, StepPlan } from "./operation-event.ts";
+import { type OperationState, operationBounds, type StepState } from "./operation-state.ts";
+import { countOn, meanPercent, reportedPercent } from "./percent.ts";
+import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
+import { without } from "./without.ts";
+
+/** A step as planned, before it begins. */
+export function plannedStep({ id, title, weight }: StepPlan): StepState {
+  return { id, title: title ?? id, weight: weight ?? 1, status: "pending", percent: 0 };
+}
+
+/** A new plan: steps it keeps go on as they are, those it drops are over, the rest waits. */
+export function replan(
+  state: OperationState,
+  { steps: plan }: OperationEvents["steps"],
+  ts: number,
+): OperationState {
+  const before = new Map(state.steps.map((step) => [step.id, step]));
+  const steps = plan.map((planned) => {
+    const step = before.get(planned.id);
+    before.delete(planned.id);
+    if (step === undefined) return plannedStep(planned);
+    return { ...step, title: planned.title ?? step.title, weight: planned.weight ?? step.weight };
+  });
+  let { timeline } = state;
+  for (const { id } of before.values()) timeline = closeSpan(timeline, "step", id, ts);
+  return withSteps({ ...state, timeline }, steps, state.current_step);
+}
+
+/** One step begins, advances or ends. */
+export function reportStep(
+  state: OperationState,
+  report: OperationEvents["step"],
+  ts: number,
+): OperationState {
+  const index = state.steps.findIndex(({ id }) => id === report.id);
+  const before = state.steps[index] ?? plannedStep(report);
+  const status = reportedStatus(before, report);
+  const begins = beginsNow(before, status);
+  const step = advance(before, report, status, ts);
+  const steps = index < 0 ? added(state.steps, step) : state.steps.with(index, step);
+  const next = withSteps(state, steps, status === "running" ? step.id : state.current_step);
+  const ends = status !== "running" && (begins || before.status === "running");
+  if (!begins && !ends) return next;
+  let { timeline, execution_order } = next;
+  if (begins) {
+    timeline = openSpan(timeline, "step", step.id, ts, state.attempt);
+    execution_order = beganInOrder(execution_order, step.id);
+  }
+  if (ends) timeline = closeSpan(timeline, "step", step.id, ts);
+  return { ...next, timeline, execution_order };
+}
+
+/** The steps of a new attempt: all of them wait again. */
+export function resetSteps(steps: readonly StepState[]): readonly StepState[] {
+  return steps.map(plannedStep);
+}
+
+/** The steps of an operation that is over: what still ran has ended the way the operation did. */
+export function endSteps(
+  steps: readonly StepState[],
+  status: "done" | "failed" | "skipped",
+  ts: number,
+): readonly StepState[] {
+  if (steps.every((step) => step.status !== "running")) return steps;
+  return steps.map((step) =>
+    step.status === "running"
+      ? { ...step, status, percent: status === "done" ? 100 : step.percent, ended_at: ts }
+      : step,
+  );
+}
+
+/** A late report from parallel work must not reopen a step that has ended: that takes the word `running`. */
+function reportedStatus(before: StepState, report: OperationEvents["step"]): StepState["status"] {
+  return report.status ?? (before.status === "pending" ? "running" : before.status);
+}
+
+function beginsNow(before: StepState, status: StepState["status"]): boolean {
+  if (before.status === "running" || status === "skipped") return false;
+  return status === "running" || before.started_at === undefined;
+}
+
+function advance(
+  before: StepState,
+  report: OperationEvents["step"],
+  status: StepState["status"],
+  ts: number,
+): StepState {
+  const begins = beginsNow(before, status);
+  const base = begins ? plannedStep(before) : before;
+  const counter = countOn(base.counter, report);
+  const percent = Math.max(base.percent, reportedPercent(report, counter) ?? 0);
+  return {
+    ...base,
+    status,
+    percent: status === "done" ? 100 : percent,
+    ...(report.title === undefined ? {} : { title: report.title }),
+    ...(report.message === undefined ? {} : { message: report.message }),
+    ...(counter === undefined ? {} : { counter }),
+    ...(begins ? { started_at: ts } : {}),
+    ...(status !== "running" && status !== before.status ? { ended_at: ts } : {}),
+  };
+}
+
+function added(steps: readonly StepState[], step: StepState): readonly StepState[] {
+  const all = [...steps, step];
+  if (all.length <= operationBounds.steps) return all;
+  const oldestIdle = all.findIndex(({ status }) => status !== "running");
+  return all.toSpliced(Math.max(oldestIdle, 0), 1);
+}
+
+function withSteps(
+  state: OperationState,
+  steps: readonly StepState[],
+  wanted: string | undefined,
+): OperationState {
+  const running = steps.filter(({ status }) => status === "running");
+  const current = running.find(({ id }) => id === wanted) ?? running.at(-1);
+  const percent = Math.max(state.percent, meanPercent(steps) ?? 0);
+  const next = { ...without(state, "current_step"), steps, percent };
+  return current === undefined ? next : { ...next, current_step: current.id };
+}

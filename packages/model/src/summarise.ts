@@ -1,0 +1,40 @@
+import type { OperationState, OperationSummary } from "./operation-state.ts";
+
+/** The few fields of an operation that lists of operations show. */
+export function summarise(state: OperationState): OperationSummary {
+  const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
+  const { message, current_step, waiting, error, log_counts } = state;
+  const { created_at, started_at, ended_at, updated_at } = state;
+  return {
+    operation_id: id,
+    kind,
+    title,
+    ...(session_id === undefined ? {} : { session_id }),
+    ...(user_id === undefined ? {} : { user_id }),
+    status,
+    attempt,
+    percent,
+    ...(message === undefined ? {} : { message }),
+    ...(current_step === undefined ? {} : { current_step }),
+    ...(waiting === undefined ? {} : { waiting }),
+    warnings: log_counts.warning,
+    errors: log_counts.error,
+    ...(error === undefined ? {} : { error }),
+    created_at,
+    ...(started_at === undefined ? {} : { started_at }),
+    ...(ended_at === undefined ? {} : { ended_at }),
+    updated_at,
+  };
+}
+
+/** Whether a summary must be published after a change: the status, attempt, step or whole percent differs. */
+export function summaryChanged(before: OperationState | undefined, after: OperationState): boolean {
+  return (
+    before === undefined ||
+    before.status !== after.status ||
+    before.attempt !== after.attempt ||
+    before.current_step !== after.current_step ||
+    before.waiting?.position !== after.waiting?.position ||
+    Math.floor(before.percent) !== Math.floor(after.percent)
+  );
+}

@@ -1,0 +1,48 @@
+import type { StepPlan } from "./operation-event.ts";
+import type { OperationState } from "./operation-state.ts";
+
+/** The stages of a synchronisation that end with something launched, in order. */
+export const syncStages = ["validating", "syncing", "launching", "complete"] as const;
+
+/** One stage of a synchronisation. */
+export type SyncStage = (typeof syncStages)[number];
+
+/** The plan of an operation that synchronises; `complete` is where it arrives and weighs nothing. */
+export const syncSteps: readonly StepPlan[] = [
+  { id: "validating", title: "Validating", weight: 1 },
+  { id: "syncing", title: "Syncing", weight: 6 },
+  { id: "launching", title: "Launching", weight: 3 },
+  { id: "complete", title: "Complete", weight: 0 },
+];
+
+/** A synchronisation as a progress bar shows it. */
+export interface SyncProgress {
+  /** The stage it is at, or was at when it ended early. */
+  readonly stage: SyncStage;
+  /** 0–100, whole. */
+  readonly percent: number;
+  readonly message: string;
+  readonly failed: boolean;
+}
+
+/** How far a synchronisation with {@link syncSteps} is; other steps of the operation are not stages. */
+export function toSyncProgress(state: OperationState): SyncProgress {
+  const stage = stageOf(state);
+  const failed =
+    state.status === "failed" || state.status === "cancelled" || state.status === "lost";
+  const title = state.steps.find(({ id }) => id === stage)?.title ?? stage;
+  return {
+    stage,
+    percent: Math.floor(state.percent),
+    message: state.error?.message ?? state.message ?? title,
+    failed,
+  };
+}
+
+function stageOf({ status, current_step, steps }: OperationState): SyncStage {
+  if (status === "done") return "complete";
+  const current = syncStages.find((stage) => stage === current_step);
+  if (current !== undefined) return current;
+  const begun = steps.filter((step) => step.status !== "pending");
+  return syncStages.findLast((stage) => begun.some(({ id }) => id === stage)) ?? "validating";
+}

@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import type { OperationEventName, OperationEvents } from "../operation-event.ts";
+import type { ProjectionEntry } from "../projection.ts";
+
+/** What a test log is made of: entries without their place. */
+export type AnyEvent = Pick<ProjectionEntry, "event" | "data">;
+
+const id = fc.constantFrom("a", "b", "c", "7", "__proto__", "constructor");
+const message = fc.string({ maxLength: 8 });
+const percent = fc.oneof(
+  fc.integer({ min: 0, max: 100 }),
+  fc.double({ min: 0, max: 100, noNaN: true }),
+);
+const count = fc.integer({ min: 0, max: 20 });
+const plan = fc.uniqueArray(
+  fc.record(
+    { id, title: message, weight: fc.constantFrom(0, 0.1, 0.2, 1, 3) },
+    { requiredKeys: ["id"] },
+  ),
+  { maxLength: 5, selector: (step) => step.id },
+);
+
+function some<T>(
+  fields: { [K in keyof T]: fc.Arbitrary<T[K]> },
+  requiredKeys: (keyof T & string)[],
+) {
+  return fc.record(fields, { requiredKeys } as never) as fc.Arbitrary<object>;
+}
+
+const progress = { message, percent, done: count, total: count, unit: message };
+
+const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
+  created: some({ operation_id: fc.constant("9"), kind: fc.constant("index"), steps: plan }, [
+    "operation_id",
+    "kind",
+  ]),
+  waiting: some({ position: count, total: count, estimated_wait_ms: count }, ["position", "total"]),
+  started: some({ attempt: fc.integer({ min: 1, max: 4 }) }, []),
+  steps: some({ steps: plan }, ["steps"]),
+  step: some(
+    {
+      id,
+      status: fc.constantFrom("running", "done", "failed", "skipped"),
+      title: message,
+      ...progress,
+    },
+    ["id"],
+  ),
+  progress: some({ ...progress, reset: fc.boolean() }, []),
+  agent: some(
+    {
+      id,
+      name: message,
+      active: fc.boolean(),
+      progress: percent,
+      tasks: fc.array(fc.constantFrom("t", "u")),
+    },
+    ["id"],
+  ),
+  log: some(
+    {
+      level: fc.constantFrom("info", "success", "warning", "error"),
+      message,
+      data: fc.jsonValue(),
+    },
+    ["message"],
+  ),
+  text: some({ stream: id, append: message, done: fc.boolean(), reset: fc.boolean() }, ["stream"]),
+  paused: some({ reason: message }, []),
+  resumed: fc.constant({}),
+  command: some(
+    {
+      command_id: id,
+      command: fc.constantFrom("cancel", "pause", "resume", "retry"),
+      phase: fc.constantFrom("requested", "acknowledged", "done", "refused", "timed_out"),
+      reason: message,
+    },
+    ["command_id", "command", "phase"],
+  ),
+  done: some({ result: fc.jsonValue() }, []),
+  failed: fc.constant({ error: { code: "broken", message: "it broke", retryable: true } }),
+  cancelled: some({ reason: message }, []),
+  stalled: fc.constant({ silent_ms: 30_000 }),
+  revived: fc.constant({}),
+  lost: fc.constant({ silent_ms: 300_000 }),
+};
+
+/** Every event name of an operation. */
+export const eventNames = Object.keys(dataOf) as OperationEventName[];
+
+/** A well-formed event with the given name. */
+export function anyEventOf<Name extends OperationEventName>(name: Name): fc.Arbitrary<AnyEvent> {
+  return dataOf[name].map((data) => ({ event: name, data }));
+}
+
+// Endings come seldom, so that most logs have a middle.
+const seldom: readonly OperationEventName[] = ["created", "done", "failed", "cancelled", "lost"];
+
+/** Any well-formed event. */
+export const anyEvent: fc.Arbitrary<AnyEvent> = fc.oneof(
+  ...eventNames.map((name) => ({
+    weight: seldom.includes(name) ? 1 : 6,
+    arbitrary: anyEventOf(name),
+  })),
+);
+
+/** Something that stands where an event should: an unknown name, or data of the wrong kind. */
+export const anyGarbage: fc.Arbitrary<AnyEvent> = fc.record({
+  event: fc.oneof(fc.constantFrom(...eventNames, "__proto__", "toString"), fc.string()),
+  data: fc.oneof(
+    fc.anything({ withNullPrototype: true }),
+    fc.dictionary(
+      fc.constantFrom("id", "steps", "percent", "attempt", "message", "stream", "tasks", "error"),
+      fc.anything(),
+    ),
+  ),
+});
+
+/** The events as a log, one every 10 ms from time 1,000 and offset 1 on. */
+export function logOf(events: readonly AnyEvent[], firstOffset = 1): ProjectionEntry[] {
+  return events.map(({ event, data }, i) => ({
+    event,
+    data,
+    offset: firstOffset + i,
+    ts: 1_000 + 10 * (firstOffset + i),
+  }));
+}
+
+/** One event, checked by the compiler. */
+export function happened<Name extends OperationEventName>(
+  event: Name,
+  data: OperationEvents[Name],
+): AnyEvent {
+  return { event, data };
+}

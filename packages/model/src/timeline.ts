@@ -1,0 +1,37 @@
+import { type OperationState, operationBounds, type TimelineSpan } from "./operation-state.ts";
+
+type What = TimelineSpan["what"];
+type Timeline = OperationState["timeline"];
+
+/** Opens a span, unless one of the same thing is open; beyond the bound the oldest go. */
+export function openSpan(
+  timeline: Timeline,
+  what: What,
+  id: string,
+  from: number,
+  attempt: number,
+): Timeline {
+  if (timeline.some((span) => isOpen(span, what, id))) return timeline;
+  return [...timeline, { what, id, from, attempt }].slice(-operationBounds.timeline);
+}
+
+/** Closes the span of a thing, if one is open. */
+export function closeSpan(timeline: Timeline, what: What, id: string, to: number): Timeline {
+  if (!timeline.some((span) => isOpen(span, what, id))) return timeline;
+  return timeline.map((span) => (isOpen(span, what, id) ? { ...span, to } : span));
+}
+
+/** Closes everything that is open. */
+export function closeAllSpans(timeline: Timeline, to: number): Timeline {
+  if (timeline.every((span) => span.to !== undefined)) return timeline;
+  return timeline.map((span) => (span.to === undefined ? { ...span, to } : span));
+}
+
+/** Adds what begins to the order of first beginnings, if it is not there yet. */
+export function beganInOrder(order: readonly string[], id: string): readonly string[] {
+  return order.includes(id) ? order : [...order, id].slice(-operationBounds.executionOrder);
+}
+
+function isOpen(span: TimelineSpan, what: What, id: string): boolean {
+  return span.to === undefined && span.what === what && span.id === id;
+}

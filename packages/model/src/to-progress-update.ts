@@ -1,0 +1,28 @@
+import type { OperationState } from "./operation-state.ts";
+import type { ProgressUpdate } from "./progress-update.ts";
+
+/** The whole picture of an operation, as the progress feed of `sessionId` shows it. */
+export function toProgressUpdate(state: OperationState, sessionId: string): ProgressUpdate {
+  return {
+    type: "progress_update",
+    session_id: sessionId,
+    transaction_id: state.id,
+    kind: state.kind,
+    title: state.title,
+    status: state.status,
+    attempt: state.attempt,
+    percent: state.percent,
+    message: state.message ?? null,
+    current_step: state.current_step ?? null,
+    current_agent: state.current_agent ?? null,
+    // Entries define own fields, so that an agent named __proto__ is one like any other.
+    current_tasks: Object.fromEntries(state.agents.map(({ id, tasks }) => [id, tasks])),
+    steps: state.steps,
+    events: state.log,
+    execution_order: state.execution_order,
+    timeline: state.timeline,
+    error: state.error ?? null,
+    sequence: state.offset,
+    timestamp: new Date(state.updated_at).toISOString(),
+  };
+}

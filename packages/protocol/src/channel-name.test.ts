@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isChannelName, isChannelSegment, parseChannelName } from "./channel-name.ts";
+
+const hostile = {
+  "nothing at all": "",
+  "a star": "*",
+  "a star as the last segment": "a:*",
+  "a star in the middle": "a:*:b",
+  "a star within a segment": "a*",
+  "a glob of the store": "a[b]?",
+  "a carriage return": "a\rb",
+  "a line feed": "a\nb",
+  "a line feed at the end": "a\n",
+  "a NUL": "a\0b",
+  "an escape": "a\u001b[31mb",
+  "a space": "a b",
+  "a letter of another script": "каnал",
+  "a full-width colon": "a：b",
+  "a combining mark": "é",
+  "an emoji": "a:😀",
+  "a lone surrogate": "a\ud800",
+  "a right-to-left override": "a\u202eb",
+  "an empty segment in the middle": "a::b",
+  "an empty segment at the start": ":a",
+  "an empty segment at the end": "a:",
+  "only a separator": ":",
+  "a slash": "a/b",
+  "a comma": "a,b",
+  "an at sign": "a@b",
+  "a percent escape": "a%3Ab",
+  "a brace": "{a}",
+  "a hash": "a#b",
+  "256 bytes": "a".repeat(256),
+  "10 kB": "a:".repeat(5_000).concat("a"),
+};
+
+describe("a channel name", () => {
+  it.each(Object.entries(hostile))(
+    "[P-NAME-1] with %s is refused with invalid_channel",
+    (_, text) => {
+      expect(isChannelName(text)).toBe(false);
+      expect(isChannelSegment(text)).toBe(false);
+      const outcome = parseChannelName(text);
+      expect(outcome).toMatchObject({ ok: false, failure: { code: "invalid_channel" } });
+    },
+  );
+
+  it.each(["a", "user:7", "user:7:operation:9", "A-Z.a~z_0:..:~", "__proto__", "a".repeat(255)])(
+    "[P-NAME-1] %j is taken as it is",
+    (text) => {
+      expect(parseChannelName(text)).toEqual({ ok: true, value: text });
+    },
+  );
+
+  it("[P-NAME-1] that is refused is not repeated raw in the message", () => {
+    for (const text of Object.values(hostile)) {
+      const outcome = parseChannelName(text);
+      if (outcome.ok) throw new Error("it was taken");
+      expect(outcome.failure.message).toMatch(/^[\x20-\x7e]+$/);
+      expect(outcome.failure.message.length).toBeLessThan(120);
+    }
+  });
+
+  it("[P-NAME-1] is never anything but a string", () => {
+    for (const value of [undefined, null, 7, true, {}, [], ["a"], { toString: () => "a" }]) {
+      expect(parseChannelName(value)).toMatchObject({
+        ok: false,
+        failure: { code: "invalid_channel", message: "channel must be a string" },
+      });
+    }
+  });
+
+  it("says of a prefix that it is a prefix", () => {
+    expect(parseChannelName("collection:42:*")).toMatchObject({
+      failure: { message: expect.stringContaining("name one channel") },
+    });
+  });
+
+  it("[P-NAME-1] is exactly what the grammar says, whatever the text", () => {
+    const unit = fc.constantFrom("a", "Z", "0", "_", ".", "~", "-", ":", "*", "\n", "é", " ");
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 12 }), (text) => {
+        const segments = text.split(":");
+        const expected = segments.every(
+          (segment) => segment !== "" && [...segment].every((c) => /[A-Za-z0-9_.~-]/.test(c)),
+        );
+        expect(isChannelName(text)).toBe(expected);
+      }),
+    );
+  });
+});
+
+describe("a channel segment", () => {
+  it("has no separator", () => {
+    expect(isChannelSegment("a")).toBe(true);
+    expect(isChannelSegment("a:b")).toBe(false);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { type CloseVerdict, closeCodes, closeVerdict } from "./close-codes.ts";
+
+const codes = Object.entries(closeCodes).map(([code, { name, verdict }]) => ({
+  code: Number(code),
+  name,
+  verdict,
+}));
+
+describe("the verdict of a close", () => {
+  it.each([
+    [1000, "stop"],
+    [1001, "resume"],
+    [1006, "resume"],
+    [1008, "stop"],
+    [1009, "stop"],
+    [1011, "resume"],
+    [1012, "resume"],
+    [1013, "resume"],
+    [4000, "resume"],
+    [4001, "resume"],
+    [4002, "resume"],
+    [4003, "resume"],
+    [4101, "reauthenticate"],
+    [4102, "reauthenticate"],
+    [4400, "stop"],
+    [4401, "stop"],
+    [4403, "stop"],
+    [4408, "stop"],
+    [4409, "stop"],
+    [4413, "stop"],
+    [4429, "stop"],
+  ] satisfies [number, CloseVerdict][])("[P-CLOSE-1] of %i is %s", (code, verdict) => {
+    expect(closeVerdict(code)).toBe(verdict);
+  });
+
+  it("[P-CLOSE-1] is settled here for every code of the table", () => {
+    expect(codes).toHaveLength(21);
+  });
+
+  it.each(codes.filter(({ code }) => code >= 4000))(
+    "[P-CLOSE-1] of $code $name is that of its range",
+    ({ code, verdict }) => {
+      const range = code < 4100 ? "resume" : code < 4200 ? "reauthenticate" : "stop";
+      expect(verdict).toBe(range);
+      expect(code < 4200 || (code >= 4400 && code <= 4499)).toBe(true);
+    },
+  );
+
+  it.each([
+    [4004, "resume"],
+    [4099, "resume"],
+    [4100, "reauthenticate"],
+    [4199, "reauthenticate"],
+    [4400, "stop"],
+    [4499, "stop"],
+  ] satisfies [number, CloseVerdict][])(
+    "[P-CLOSE-1] of the unknown %i follows its range: %s",
+    (code, verdict) => {
+      expect(closeVerdict(code)).toBe(verdict);
+    },
+  );
+
+  it.each([1005, 1007, 1014, 1015, 3000, 3999, 4200, 4399, 4500, 4999, 0, -1, NaN, 1e9])(
+    "[P-CLOSE-1] of %d, which is in no range, is to come back",
+    (code) => {
+      expect(closeVerdict(code)).toBe("resume");
+    },
+  );
+
+  it("names every code once and says what it means in a sentence", () => {
+    expect(new Set(codes.map(({ name }) => name)).size).toBe(codes.length);
+    for (const { says } of Object.values(closeCodes)) expect(says).toMatch(/^[A-Z].*\.$/);
+  });
+});

@@ -1,0 +1,57 @@
+/** What a client does after a close: come back with what it holds, get a new token first, or stay away. */
+export type CloseVerdict = "resume" | "reauthenticate" | "stop";
+
+/**
+ * Every code a Milepost socket is closed with, in one table: the source of the documents and of the
+ * client's reconnect policy. 4000–4099 resume, 4100–4199 get a new token and resume, 4400–4499 stop.
+ */
+export const closeCodes = {
+  1000: { name: "normal", verdict: "stop", says: "Closed by request." },
+  1001: { name: "going_away", verdict: "resume", says: "The peer went away." },
+  1006: { name: "lost", verdict: "resume", says: "The connection broke without a close." },
+  1008: {
+    name: "feed_refused",
+    verdict: "stop",
+    says: "A plain feed refuses; the reason says why.",
+  },
+  1009: { name: "frame_too_large", verdict: "stop", says: "A frame was over the size limit." },
+  1011: { name: "internal", verdict: "resume", says: "A fault of the service." },
+  1012: { name: "service_restart", verdict: "resume", says: "The service restarts." },
+  1013: { name: "try_again_later", verdict: "resume", says: "The service is overloaded." },
+  4000: { name: "server_shutting_down", verdict: "resume", says: "The node goes away." },
+  4001: { name: "moved", verdict: "resume", says: "The connection continues elsewhere." },
+  4002: {
+    name: "slow_consumer",
+    verdict: "resume",
+    says: "The client read too slowly; resume catches up.",
+  },
+  4003: { name: "heartbeat_lost", verdict: "resume", says: "No life for too long." },
+  4101: { name: "token_expired", verdict: "reauthenticate", says: "The token ended." },
+  4102: { name: "token_revoked", verdict: "reauthenticate", says: "The token was revoked." },
+  4400: { name: "protocol_error", verdict: "stop", says: "The peer broke the protocol." },
+  4401: { name: "unauthenticated", verdict: "stop", says: "The credential is not valid." },
+  4403: { name: "forbidden", verdict: "stop", says: "The credential does not allow this." },
+  4408: { name: "auth_timeout", verdict: "stop", says: "No credential came in time." },
+  4409: { name: "too_many_connections", verdict: "stop", says: "A connection limit is reached." },
+  4413: { name: "too_large", verdict: "stop", says: "A message was over the size limit." },
+  4429: { name: "rate_limited", verdict: "stop", says: "Too many messages." },
+} as const satisfies Record<number, { name: string; verdict: CloseVerdict; says: string }>;
+
+/** A code of the table. */
+export type CloseCode = keyof typeof closeCodes;
+
+/** The stable name of a close code. */
+export type CloseName = (typeof closeCodes)[CloseCode]["name"];
+
+/**
+ * What to do after a close with `code`.
+ *
+ * Unknown codes follow their range; outside Milepost's ranges a close means resume, since proxies
+ * close with codes of their own.
+ */
+export function closeVerdict(code: number): CloseVerdict {
+  if (Object.hasOwn(closeCodes, code)) return closeCodes[code as CloseCode].verdict;
+  if (code >= 4100 && code <= 4199) return "reauthenticate";
+  if (code >= 4400 && code <= 4499) return "stop";
+  return "resume";
+}

@@ -1,0 +1,36 @@
+import { type Parsed, refused } from "./failure.ts";
+import { parseJson } from "./json.ts";
+import { formatPosition } from "./position.ts";
+import type { Publication } from "./publication.ts";
+import type { ServerMessage } from "./server-message.ts";
+
+/** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. */
+export function encodeEvent(publication: Publication): string {
+  const { channel, position, event, json, ts } = publication;
+  return `{"type":"event","channel":"${channel}","position":"${formatPosition(position)}","event":"${event}","data":${json},"ts":${ts}}`;
+}
+
+/** One frame of many encoded messages: the message itself when there is one, else an array of them. */
+export function joinFrame(messages: readonly string[]): string {
+  const [only] = messages;
+  return messages.length === 1 && only !== undefined ? only : `[${messages.join(",")}]`;
+}
+
+/** The most messages a client may put into one frame. */
+export const maxMessagesPerFrame = 1_000;
+
+/** Takes a frame of `milepost.v1.json` apart into the values of its messages, each yet to be read. */
+export function splitFrame(text: string): Parsed<readonly unknown[]> {
+  const json = parseJson(text);
+  if (!json.ok) return json;
+  if (!Array.isArray(json.value)) return { ok: true, value: [json.value] };
+  if (json.value.length > maxMessagesPerFrame) {
+    return refused("too_large", `a frame may hold ${maxMessagesPerFrame} messages at most`);
+  }
+  return { ok: true, value: json.value };
+}
+
+/** Encodes any message of the server but a publication, in either JSON dialect. */
+export function encodeServerMessage(message: ServerMessage): string {
+  return JSON.stringify(message);
+}

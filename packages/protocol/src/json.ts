@@ -1,0 +1,49 @@
+import { type Parsed, parsed, refused } from "./failure.ts";
+
+/** Whether `value` is an object with fields: no array, not null. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** How deep objects and arrays may be nested in what comes from outside. */
+export const maxJsonDepth = 64;
+
+/**
+ * Reads JSON text from outside: `bad_json` when it is none, `too_deep` past {@link maxJsonDepth}.
+ *
+ * The depth is measured on the text before anything is built.
+ */
+export function parseJson(text: string): Parsed<unknown> {
+  if (deeperThan(text, maxJsonDepth)) {
+    return refused("too_deep", `JSON may be nested ${maxJsonDepth} deep at most`);
+  }
+  try {
+    return parsed(JSON.parse(text) as unknown);
+  } catch {
+    return refused("bad_json", "the text is not valid JSON");
+  }
+}
+
+function deeperThan(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (inString) {
+      if (unit === backslash) i++;
+      else if (unit === doubleQuote) inString = false;
+    } else if (unit === doubleQuote) inString = true;
+    else if (unit === openBracket || unit === openBrace) {
+      depth++;
+      if (depth > limit) return true;
+    } else if (unit === closeBracket || unit === closeBrace) depth--;
+  }
+  return false;
+}
+
+const doubleQuote = 0x22;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;

@@ -1,0 +1,93 @@
+import { type Parsed, refused } from "./failure.ts";
+import { parseJson } from "./json.ts";
+
+/** The media type of many JSON values, one a line. */
+export const ndjsonType = "application/x-ndjson";
+
+const lineFeed = 0x0a;
+
+/**
+ * Takes a stream of NDJSON apart, wherever its chunks are cut.
+ *
+ * Each line that is not blank gives one outcome, in order: its value, `bad_json` (also for what is not UTF-8),
+ * `too_deep`, or `too_large` for one over `maxLineBytes`. A refused line does not keep the next from being
+ * read, and no more than `maxLineBytes` are ever held. Lines end with LF or CRLF; the last may go without.
+ */
+export class NdjsonSplitter {
+  readonly #maxLineBytes: number;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** The line so far, when it spans chunks. */
+  #parts: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** The outcomes of the lines that this chunk completes. The chunk may be reused afterwards. */
+  push(chunk: Uint8Array): readonly Parsed<unknown>[] {
+    const outcomes: Parsed<unknown>[] = [];
+    let from = 0;
+    for (;;) {
+      const end = chunk.indexOf(lineFeed, from);
+      if (end < 0) break;
+      this.#hold(chunk.subarray(from, end));
+      this.#takeLine(outcomes);
+      from = end + 1;
+    }
+    // Copied, since the line goes on in another chunk and this one is not ours.
+    this.#hold(chunk.slice(from));
+    return outcomes;
+  }
+
+  /** The outcome of the last line, when it did not end with a line feed. */
+  end(): readonly Parsed<unknown>[] {
+    const outcomes: Parsed<unknown>[] = [];
+    this.#takeLine(outcomes);
+    return outcomes;
+  }
+
+  #hold(part: Uint8Array): void {
+    this.#length += part.length;
+    if (this.#length > this.#maxLineBytes) this.#parts = [];
+    else if (part.length > 0) this.#parts.push(part);
+  }
+
+  #takeLine(outcomes: Parsed<unknown>[]): void {
+    const outcome = this.#readLine();
+    if (outcome !== undefined) outcomes.push(outcome);
+    this.#parts = [];
+    this.#length = 0;
+  }
+
+  #readLine(): Parsed<unknown> | undefined {
+    if (this.#length > this.#maxLineBytes) {
+      return refused("too_large", `a line may have ${this.#maxLineBytes} bytes at most`);
+    }
+    const text = this.#decodeLine();
+    if (text === undefined) return refused("bad_json", "the line is not valid UTF-8");
+    return text.trim() === "" ? undefined : parseJson(text);
+  }
+
+  #decodeLine(): string | undefined {
+    const [only] = this.#parts;
+    if (only === undefined) return "";
+    try {
+      return this.#decoder.decode(
+        this.#parts.length === 1 ? only : joined(this.#parts, this.#length),
+      );
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

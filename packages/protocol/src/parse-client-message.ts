@@ -1,0 +1,174 @@
+import { parseChannelName } from "./channel-name.ts";
+import type { ClientMessage, MessageId, Since } from "./client-message.ts";
+import { parseEventName } from "./event-name.ts";
+import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
+import { compact, Fields, integerIn, oneOf, readAnything, readBoolean, textOf } from "./fields.ts";
+import { isRecord } from "./json.ts";
+import { type Position, parsePosition } from "./position.ts";
+
+/** Bounds on what a client message may hold. */
+export const messageBounds = {
+  idLength: 64,
+  tokenLength: 16_384,
+  keyLength: 255,
+  nameLength: 128,
+  reasonLength: 1_024,
+  eventNames: 64,
+  lastEntries: 10_000,
+  timeoutMs: 600_000,
+  ttlMs: 30 * 24 * 3_600_000,
+} as const;
+
+/** A refused message, with its id where one could be read, so that the reply can name it. */
+export interface RefusedMessage {
+  readonly ok: false;
+  readonly id: MessageId | null;
+  readonly failure: Failure;
+}
+
+/** What a value from the wire turned out to be. */
+export type ParsedMessage = { readonly ok: true; readonly value: ClientMessage } | RefusedMessage;
+
+/**
+ * Reads one message of a client from a value that came out of JSON or msgpack.
+ *
+ * Fields it does not know are ignored; a field it knows with a wrong type is refused. Never throws,
+ * and what it returns holds no object of the input but `data` and `params`.
+ */
+export function parseClientMessage(value: unknown): ParsedMessage {
+  if (!isRecord(value)) {
+    return { ok: false, id: null, failure: failure("bad_message", "a message must be an object") };
+  }
+  const fields = new Fields(value);
+  const message = read(fields);
+  const refusal = fields.refusal;
+  if (refusal !== undefined) return { ok: false, id: readableId(value), failure: refusal };
+  // read() returns nothing only after it has noted a refusal.
+  return { ok: true, value: message as ClientMessage };
+}
+
+function read(fields: Fields): ClientMessage | undefined {
+  const type = fields.optional("type", readAnything);
+  switch (type) {
+    case "auth":
+      return compact({
+        type,
+        id: fields.optional("id", readId),
+        token: fields.required("token", textOf(messageBounds.tokenLength)),
+        session: fields.optional("session", textOf(messageBounds.nameLength)),
+      });
+    case "subscribe":
+      return compact({
+        type,
+        id: fields.required("id", readId),
+        channel: fields.required("channel", parseChannelName),
+        since: fields.optional("since", readSince),
+        events: fields.optional("events", readEventNames),
+        as: fields.optional("as", textOf(messageBounds.nameLength)),
+        presence: fields.optional("presence", readBoolean),
+      });
+    case "unsubscribe":
+      return compact({
+        type,
+        id: fields.required("id", readId),
+        channel: fields.required("channel", parseChannelName),
+      });
+    case "publish":
+      return compact({
+        type,
+        id: fields.optional("id", readId),
+        channel: fields.required("channel", parseChannelName),
+        event: fields.required("event", parseEventName),
+        data: fields.required("data", readAnything),
+        key: fields.optional("key", textOf(messageBounds.keyLength)),
+        priority: fields.optional("priority", readPriority),
+        ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),
+      });
+    case "request":
+      return compact({
+        type,
+        id: fields.required("id", readId),
+        method: fields.required("method", textOf(messageBounds.nameLength)),
+        params: fields.optional("params", readAnything),
+        timeout_ms: fields.optional("timeout_ms", integerIn(1, messageBounds.timeoutMs)),
+      });
+    case "cancel":
+      return compact({ type, id: fields.required("id", readId) });
+    case "ack":
+      return compact({
+        type,
+        channel: fields.required("channel", parseChannelName),
+        position: fields.required("position", parsePosition),
+      });
+    case "nack":
+      return compact({
+        type,
+        channel: fields.required("channel", parseChannelName),
+        position: fields.required("position", parsePosition),
+        reason: fields.required("reason", textOf(messageBounds.reasonLength)),
+      });
+    case "ping":
+    case "pong":
+      return compact({ type, id: fields.optional("id", readId) });
+    default:
+      fields.refuse(
+        typeof type === "string"
+          ? failure("unknown_type", `no message has the type ${quote(type)}`)
+          : failure("bad_message", "type must be a string"),
+      );
+      return undefined;
+  }
+}
+
+function readableId(record: Record<string, unknown>): MessageId | null {
+  const id = readId(Object.hasOwn(record, "id") ? record.id : undefined);
+  return id.ok ? id.value : null;
+}
+
+function readId(value: unknown): Parsed<MessageId> {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return parsed(value);
+  if (typeof value === "string" && value !== "" && value.length <= messageBounds.idLength) {
+    return parsed(value);
+  }
+  return refused(
+    "bad_message",
+    `must be an integer or a string of 1 to ${messageBounds.idLength} characters`,
+  );
+}
+
+const readPriority = oneOf(["high", "normal", "low"]);
+
+function readEventNames(value: unknown): Parsed<readonly string[]> {
+  const { eventNames, nameLength } = messageBounds;
+  const valid =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= eventNames &&
+    value.every((name) => typeof name === "string" && name !== "" && name.length <= nameLength);
+  return valid
+    ? parsed([...new Set(value as string[])])
+    : refused("bad_message", `must be a list of 1 to ${eventNames} event names`);
+}
+
+/** Reads where a subscription starts, as it stands on the wire: a position, "start", "now" or `{last: n}`. */
+export function readSince(value: unknown): Parsed<Since> {
+  if (value === "start" || value === "now") return parsed(value);
+  if (typeof value === "string") {
+    const position: Parsed<Position> = parsePosition(value);
+    return position;
+  }
+  if (isRecord(value)) {
+    const last = integerIn(1, messageBounds.lastEntries)(value.last);
+    if (last.ok) return parsed({ last: last.value });
+    return refused(
+      "bad_message",
+      `must have last: an integer from 1 to ${messageBounds.lastEntries}`,
+    );
+  }
+  return refused("bad_message", 'must be a position, "start", "now" or {"last": n}');
+}
+
+/** A piece of the client's text, short and in quotes, for a message back to it. */
+function quote(value: string): string {
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+}

@@ -1,0 +1,188 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { failure } from "./failure.ts";
+import { encodeEvent } from "./json-dialect.ts";
+import { parseServerMessage, parseSubscribed } from "./parse-server-message.ts";
+import type { ServerMessage } from "./server-message.ts";
+import { anyJson, anyPublication } from "./testing/any-publication.ts";
+
+const error = failure("rate_limited", "slow down", 9);
+const snapshot = { projection: "latest", state: null };
+
+/** A message of every type with every field. */
+const complete = {
+  welcome: {
+    type: "welcome",
+    connection_id: "c",
+    session_id: null,
+    user_id: "u",
+    node: "n",
+    version: "1",
+    ping_interval_ms: 30_000,
+    limits: { max_message_bytes: 1_048_576, max_subscriptions: 100 },
+    expires_at: null,
+    degraded: false,
+  },
+  reply: { type: "reply", id: 1, error, event_id: "a@e.1.t" },
+  subscribed: {
+    type: "subscribed",
+    channel: "a",
+    position: "e.1.t",
+    recovered: false,
+    reason: "trimmed",
+    snapshot,
+    event_id: "a@e.1.t",
+  },
+  event: {
+    type: "event",
+    channel: "a",
+    position: "e.1.t",
+    since: "e.0.0",
+    event: "b",
+    data: null,
+    ts: 1,
+  },
+  gap: { type: "gap", channel: "a", from: "e.0.0", to: "e.1.t", reason: "limit", event_id: "x" },
+  reset: {
+    type: "reset",
+    channel: "a",
+    position: "e.1.t",
+    snapshot,
+    reason: "epoch_changed",
+    event_id: "x",
+  },
+  notice: {
+    type: "notice",
+    code: "server_shutting_down",
+    reconnect: { min_ms: 0, max_ms: 100 },
+    expires_at: 1,
+  },
+  end: { type: "end", channel: "a", position: "e.1.t", reason: "over", event_id: "x" },
+  ping: { type: "ping" },
+  pong: { type: "pong", id: 1 },
+} satisfies { [T in ServerMessage["type"]]: Extract<ServerMessage, { type: T }> };
+
+const optional = new Set([
+  "degraded",
+  "event_id",
+  "since",
+  "reconnect",
+  "pong.id",
+  "notice.expires_at",
+  "subscribed.reason",
+  "subscribed.snapshot",
+]);
+
+const fields = Object.entries(complete).flatMap(([type, message]) =>
+  Object.keys(message)
+    .filter((field) => field !== "type")
+    .map((field) => [type, field, message as Record<string, unknown>] as const),
+);
+
+describe("a message of the server", () => {
+  it.each(Object.values(complete))("of type $type with every field is taken", (message) => {
+    const outcome = parseServerMessage(message);
+    expect(outcome).toMatchObject({ ok: true, value: { type: message.type } });
+  });
+
+  it.each(fields.filter(([, field]) => field !== "data"))(
+    "%s whose %s is of a wrong type is refused and the field named",
+    (type, field, message) => {
+      for (const value of [{}, [], () => 0, Symbol.iterator, Number.NaN]) {
+        const outcome = parseServerMessage({ ...message, [field]: value });
+        expect(outcome).toMatchObject({
+          ok: false,
+          failure: { code: "bad_message", message: `${type}: ${field} is missing or wrong` },
+        });
+      }
+    },
+  );
+
+  it.each(fields)("%s without %s is taken only if it may be absent", (type, field, message) => {
+    const { [field]: _, ...rest } = message;
+    const mayLack = optional.has(field) || optional.has(`${type}.${field}`);
+    expect(parseServerMessage(rest).ok).toBe(mayLack);
+  });
+
+  it("[P-SRV-1] of a type it does not know is unknown, not an error", () => {
+    for (const type of ["presence", "chunk", "", "toString", "__proto__", "constructor"]) {
+      expect(parseServerMessage({ type, any: 1 })).toEqual({
+        ok: true,
+        value: { type: "unknown" },
+      });
+    }
+  });
+
+  it("[P-SRV-1] may have fields it does not know", () => {
+    for (const message of Object.values(complete)) {
+      expect(parseServerMessage({ ...message, more: { a: 1 } }).ok).toBe(true);
+    }
+  });
+
+  it("[P-SRV-2] with an error of a newer service keeps what a retry needs to know", () => {
+    const error = { code: "brand_new", message: "why", retryable: true, retry_after_ms: 3 };
+    expect(parseServerMessage({ type: "reply", id: null, error })).toEqual({
+      ok: true,
+      value: {
+        type: "reply",
+        id: null,
+        error: { code: "internal", message: "brand_new: why", retryable: true, retry_after_ms: 3 },
+      },
+    });
+  });
+
+  it("a reply has an error or a result, and a result an id", () => {
+    expect(parseServerMessage({ type: "reply", id: 1, result: null }).ok).toBe(true);
+    expect(parseServerMessage({ type: "reply", id: "a", result: { any: [] } }).ok).toBe(true);
+    expect(parseServerMessage({ type: "reply", id: 1 }).ok).toBe(false);
+    expect(parseServerMessage({ type: "reply", id: null, result: 1 }).ok).toBe(false);
+    expect(parseServerMessage({ type: "reply", id: 1, error: { code: 7 } }).ok).toBe(false);
+    expect(parseServerMessage({ type: "reply", id: 1, error: null }).ok).toBe(false);
+  });
+
+  it("a publication as the service encodes it is taken as it is", () => {
+    fc.assert(
+      fc.property(anyPublication, (publication) => {
+        const message: unknown = JSON.parse(encodeEvent(publication));
+        expect(parseServerMessage(message)).toEqual({ ok: true, value: message });
+      }),
+    );
+  });
+
+  it("never throws, whatever came", () => {
+    const near = fc
+      .tuple(
+        fc.constantFrom(...Object.values(complete)),
+        fc.dictionary(fc.constantFrom(...fields.map(([, field]) => field)), fc.anything()),
+      )
+      .map(([message, changes]) => ({ ...message, ...changes }));
+    fc.assert(
+      fc.property(fc.oneof(fc.anything({ withNullPrototype: true }), anyJson, near), (value) => {
+        const outcome = parseServerMessage(value);
+        if (outcome.ok && outcome.value.type === "event") {
+          expect(typeof outcome.value.channel).toBe("string");
+          expect(outcome.value.ts).toBeGreaterThanOrEqual(0);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("the result of a subscribe", () => {
+  it("is taken with what it must have", () => {
+    const result = { channel: "a", position: "e.1.t", recovered: true };
+    expect(parseSubscribed(result)).toEqual({ ok: true, value: result });
+  });
+
+  it.each([
+    null,
+    [],
+    "a",
+    {},
+    { channel: "a", position: "e.1.t" },
+    { channel: "a", position: 1, recovered: true },
+  ])("that is %j is refused", (value) => {
+    expect(parseSubscribed(value)).toMatchObject({ ok: false, failure: { code: "bad_message" } });
+  });
+});

@@ -1,0 +1,132 @@
+import { type ForeignFailure, knownFailure, type Parsed, parsed, refused } from "./failure.ts";
+import { isRecord } from "./json.ts";
+import type { ReplyMessage, ServerMessage, Subscribed } from "./server-message.ts";
+
+/** A message of a type that this version does not know; to be ignored. */
+export interface UnknownMessage {
+  readonly type: "unknown";
+}
+
+/**
+ * Reads one message of the server from a value that came out of JSON.
+ *
+ * Checks every field the declared type has, so that nothing a broken proxy or another service sends can do
+ * harm; fields it does not know stay on the value. A type it does not know is `{type: "unknown"}`. A wrong
+ * field is `bad_message` and names it. Error codes are made {@link knownFailure known}. Never throws.
+ */
+export function parseServerMessage(value: unknown): Parsed<ServerMessage | UnknownMessage> {
+  if (!isRecord(value) || typeof value.type !== "string") {
+    return refused("bad_message", "a message must be an object with a type");
+  }
+  const { type } = value;
+  if (!Object.hasOwn(shapes, type)) return parsed({ type: "unknown" });
+  const wrong = wrongField(value, shapes[type as KnownType]);
+  if (wrong !== undefined) return refused("bad_message", `${type}: ${wrong} is missing or wrong`);
+  if (type === "reply") return readReply(value);
+  // Every field of the type was checked above.
+  return parsed(value as unknown as ServerMessage);
+}
+
+/** Reads the result of a `subscribe`, as it stands in its reply. */
+export function parseSubscribed(value: unknown): Parsed<Subscribed> {
+  const wrong = isRecord(value) ? wrongField(value, subscribed) : "it";
+  return wrong === undefined
+    ? parsed(value as Subscribed)
+    : refused("bad_message", `subscribed: ${wrong} is missing or wrong`);
+}
+
+function readReply(reply: Record<string, unknown>): Parsed<ReplyMessage> {
+  if (reply.error === undefined) {
+    return Object.hasOwn(reply, "result") && reply.id !== null
+      ? parsed(reply as unknown as ReplyMessage)
+      : refused("bad_message", "reply: result is missing or wrong");
+  }
+  // The shape was checked: error is a record with these fields.
+  const error = reply.error as unknown as ForeignFailure;
+  return parsed({
+    type: "reply",
+    id: reply.id as string | number | null,
+    error: knownFailure(error),
+  });
+}
+
+type Check = (value: unknown) => boolean;
+type Shape = Readonly<Record<string, Check>>;
+type KnownType = ServerMessage["type"];
+
+const text: Check = (value) => typeof value === "string";
+const flag: Check = (value) => typeof value === "boolean";
+const amount: Check = (value) => typeof value === "number" && value >= 0 && value < Infinity;
+const anything: Check = () => true;
+const id: Check = (value) => text(value) || Number.isSafeInteger(value);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const fields =
+  (shape: Shape): Check =>
+  (value) =>
+    isRecord(value) && wrongField(value, shape) === undefined;
+
+const snapshot = fields({ projection: text, state: anything });
+const subscribed: Shape = {
+  channel: text,
+  position: text,
+  recovered: flag,
+  reason: maybe(text),
+  snapshot: maybe(snapshot),
+};
+
+const shapes: Readonly<Record<KnownType, Shape>> = {
+  welcome: {
+    connection_id: text,
+    session_id: orNull(text),
+    user_id: orNull(text),
+    node: text,
+    version: text,
+    ping_interval_ms: amount,
+    limits: fields({ max_message_bytes: amount, max_subscriptions: amount }),
+    expires_at: orNull(amount),
+    degraded: maybe(flag),
+  },
+  reply: {
+    id: orNull(id),
+    error: maybe(
+      fields({ code: text, message: text, retryable: flag, retry_after_ms: maybe(amount) }),
+    ),
+    event_id: maybe(text),
+  },
+  subscribed: { ...subscribed, event_id: maybe(text) },
+  event: {
+    channel: text,
+    position: text,
+    since: maybe(text),
+    event: text,
+    data: anything,
+    ts: amount,
+  },
+  gap: { channel: text, from: text, to: text, reason: text, event_id: maybe(text) },
+  reset: { channel: text, position: text, snapshot, reason: text, event_id: maybe(text) },
+  notice: {
+    code: text,
+    reconnect: maybe(fields({ min_ms: amount, max_ms: amount })),
+    expires_at: maybe(amount),
+  },
+  end: { channel: text, position: text, reason: text, event_id: maybe(text) },
+  ping: { id: maybe(id) },
+  pong: { id: maybe(id) },
+};
+
+/** The first field that is missing or wrong; only own fields count. */
+function wrongField(record: Record<string, unknown>, shape: Shape): string | undefined {
+  for (const name of Object.keys(shape)) {
+    const there = Object.hasOwn(record, name);
+    if (!shape[name]?.(there ? record[name] : undefined)) return name;
+    if (!there && shape[name] === anything) return name;
+  }
+  return undefined;
+}

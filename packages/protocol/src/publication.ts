@@ -1,0 +1,13 @@
+import type { Position } from "./position.ts";
+
+/** One entry of a channel's log, as it travels through the gateway. */
+export interface Publication {
+  readonly channel: string;
+  readonly position: Position;
+  /** The event name, as the publisher chose it. */
+  readonly event: string;
+  /** The data as JSON text: made once when it enters, spliced into every frame, never parsed on the way out. */
+  readonly json: string;
+  /** When it was appended, in milliseconds since 1970. It informs; it never orders. */
+  readonly ts: number;
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { chooseSubprotocol } from "./subprotocol.ts";
+
+const json = "milepost.v1.json";
+const token = "milepost.token.abc.def.ghi";
+
+describe("the choice of a subprotocol", () => {
+  it.each([
+    ["nothing", [], "plain", undefined, undefined],
+    ["a token alone", [token], "plain", token, "abc.def.ghi"],
+    ["the JSON dialect", [json], json, json, undefined],
+    ["the JSON dialect and a token", [json, token], json, json, "abc.def.ghi"],
+    ["a token and the JSON dialect", [token, json], json, json, "abc.def.ghi"],
+    ["a newer version as well", ["milepost.v2.json", json], json, json, undefined],
+    [
+      "two tokens, of which the first counts",
+      [token, "milepost.token.x"],
+      "plain",
+      token,
+      "abc.def.ghi",
+    ],
+    ["an empty token", ["milepost.token."], "plain", "milepost.token.", ""],
+  ])("with %s", (_, offered, dialect, select, found) => {
+    expect(chooseSubprotocol(offered)).toEqual({ dialect, select, token: found });
+  });
+
+  it.each([
+    [["milepost.v2.json"]],
+    [["milepost.v1.msgpack", token]],
+    [["graphql-ws"]],
+    [["MILEPOST.V1.JSON"]],
+    [[""]],
+    [["__proto__"]],
+  ])("with %j, which nobody here speaks, is none", (offered) => {
+    expect(chooseSubprotocol(offered)).toMatchObject({ dialect: undefined, select: undefined });
+  });
+});

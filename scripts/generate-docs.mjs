@@ -1,0 +1,85 @@
+// Writes the tables of docs/ that come from code: `npm run docs`. A test fails when they differ.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+
+/** @typedef {Record<string, { status: number, retryable: boolean, says: string }>} ErrorCodes */
+/** @typedef {Record<string, { name: string, verdict: string, says: string }>} CloseCodes */
+
+/**
+ * The whole of docs/errors.md.
+ *
+ * @param {ErrorCodes} errorCodes
+ */
+export function errorsDocument(errorCodes) {
+  const rows = Object.entries(errorCodes).map(([code, { status, retryable, says }]) => [
+    `\`${code}\``,
+    String(status),
+    retryable ? "yes" : "no",
+    says,
+  ]);
+  return `# Errors
+
+Generated from the code's own table (\`errorCodes\` of \`@milepost/protocol\`) by \`npm run docs\`; a test fails when they
+differ. Codes are stable: none is ever renamed or used for something else. Programs decide by \`code\` and
+\`retryable\`; \`message\` is for people and may change.
+
+- In a message: \`{"type": "reply", "id": …, "error": {"code", "message", "retryable", "retry_after_ms"?}}\`.
+- By HTTP: a problem document (RFC 9457) with the status below, \`code\` and \`retryable\`.
+- In TypeScript: \`MilepostError\` with \`code\`, \`retryable\` and \`retryAfterMs\`.
+
+Retryable means that the same request may succeed later: after \`retry_after_ms\` where it is given, else after a
+growing random delay. Repeat it with the same \`key\` or id, and nothing happens twice.
+
+${table(["code", "HTTP status", "retryable", "what it says"], rows)}`;
+}
+
+/**
+ * The table of close codes in docs/protocol.md.
+ *
+ * @param {CloseCodes} closeCodes
+ */
+export function closeCodesTable(closeCodes) {
+  const rows = Object.entries(closeCodes).map(([code, { name, verdict, says }]) => [
+    code,
+    `\`${name}\``,
+    verdict,
+    says,
+  ]);
+  return table(["code", "name", "verdict", "meaning"], rows);
+}
+
+/**
+ * The text with what stands between `<!-- name:begin -->` and `<!-- name:end -->` replaced.
+ *
+ * @param {string} text
+ * @param {string} name
+ * @param {string} section
+ */
+export function withSection(text, name, section) {
+  const begin = `<!-- ${name}:begin -->\n`;
+  const end = `<!-- ${name}:end -->`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`the markers ${begin.trim()} and ${end} are missing`);
+  return text.slice(0, from + begin.length) + section + text.slice(to);
+}
+
+/**
+ * @param {readonly string[]} head
+ * @param {readonly (readonly string[])[]} rows
+ */
+function table(head, rows) {
+  const lines = [head, head.map(() => "---"), ...rows];
+  return lines.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const built = new URL("packages/protocol/dist/index.js", root).href;
+  const { errorCodes, closeCodes } = await import(built);
+  writeFileSync(new URL("docs/errors.md", root), errorsDocument(errorCodes));
+  const protocol = new URL("docs/protocol.md", root);
+  const text = readFileSync(protocol, "utf8");
+  writeFileSync(protocol, withSection(text, "close-codes", closeCodesTable(closeCodes)));
+}
