@@ -1,0 +1,166 @@
+import type { OperationEvents } from "@milepost/model";
+import { describe, expect, test } from "vitest";
+import { deferred, fixture, untilAborted } from "./testing/fixture.ts";
+
+const work = { kind: "index", operationId: "op" };
+
+describe("commands to running work", () => {
+  test("[P-CMD-1] cancel aborts the signal; the command is acknowledged, and done once the work has ended", async () => {
+    const { producer, gateway, clock } = fixture();
+    const run = producer.start(work, async (op) => {
+      await op.step("read", () => untilAborted(op.signal));
+    });
+    await clock.advance(100);
+    const id = gateway.command("op", "cancel", { reason: "wrong folder" });
+    await clock.advance(100);
+    await expect(run.finished).resolves.toMatchObject({ status: "cancelled" });
+    expect(gateway.state("op")).toMatchObject({
+      status: "cancelled",
+      reason: "wrong folder",
+      commands: [{ id, phase: "done" }],
+      steps: [{ id: "read", status: "skipped" }],
+    });
+    expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "done"]);
+  });
+
+  test("a cancel that comes too late is refused, and the result stands", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    producer.start(work, async () => {
+      await held.promise;
+      return 1;
+    });
+    await clock.advance(100);
+    gateway.command("op", "cancel");
+    await clock.settle();
+    held.resolve();
+    await clock.advance(100);
+    expect(gateway.state("op")).toMatchObject({
+      status: "done",
+      commands: [{ phase: "refused", reason: "it ended first" }],
+    });
+  });
+
+  test("pause takes effect at the next pause point, resume lets it go on", async () => {
+    const { producer, gateway, clock } = fixture();
+    let rounds = 0;
+    const run = producer.start(work, async (op) => {
+      for (; rounds < 100; rounds++) {
+        await new Promise<void>((resolve) => clock.after(10, resolve));
+        await op.pausePoint();
+      }
+    });
+    await clock.advance(105);
+    gateway.command("op", "pause", { reason: "lunch" });
+    await clock.advance(100);
+    expect(gateway.state("op")).toMatchObject({ status: "paused", reason: "lunch" });
+    const held = rounds;
+    await clock.advance(20_000);
+    expect(rounds).toBe(held);
+    gateway.command("op", "resume");
+    await clock.advance(2_000);
+    await expect(run.finished).resolves.toMatchObject({ status: "done" });
+    expect(gateway.state("op").commands.map(({ command, phase }) => [command, phase])).toEqual([
+      ["pause", "done"],
+      ["resume", "done"],
+    ]);
+  });
+
+  test("cancel reaches work that is paused", async () => {
+    const { producer, gateway, clock } = fixture();
+    const run = producer.start(work, async (op) => {
+      for (;;) {
+        await new Promise<void>((resolve) => clock.after(10, resolve));
+        await op.pausePoint();
+      }
+    });
+    await clock.advance(50);
+    gateway.command("op", "pause");
+    await clock.advance(1_000);
+    expect(gateway.state("op").status).toBe("paused");
+    gateway.command("op", "cancel");
+    await clock.advance(1_000);
+    await expect(run.finished).resolves.toMatchObject({ status: "cancelled" });
+    expect(gateway.state("op").status).toBe("cancelled");
+  });
+
+  test("a pause that finds no pause point is refused: in time, or when the work ends", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    producer.start(work, () => held.promise);
+    await clock.advance(50);
+    gateway.command("op", "pause");
+    await clock.advance(55_000);
+    gateway.command("op", "pause");
+    await clock.advance(100);
+    held.resolve();
+    await clock.advance(100);
+    expect(gateway.state("op")).toMatchObject({
+      status: "done",
+      commands: [
+        { phase: "refused", reason: "the work reached no pause point in time" },
+        { phase: "refused", reason: "it ended before it reached a pause point" },
+      ],
+    });
+  });
+
+  test("[P-CMD-6] a command that is delivered again and again is done once, without a busy loop", async () => {
+    const { producer, gateway, clock } = fixture();
+    let aborts = 0;
+    const held = deferred();
+    producer.start(work, async (op) => {
+      op.signal.addEventListener("abort", () => aborts++);
+      await held.promise;
+    });
+    await clock.advance(100);
+    // Reports do not get through, so the command stays unacknowledged.
+    gateway.fault = (name) => (name === "report" ? "lost_request" : "none");
+    gateway.command("op", "cancel");
+    const before = gateway.calls.length;
+    await clock.advance(10_000);
+    expect(aborts).toBe(1);
+    const polls = gateway.calls.slice(before).filter(({ name }) => name === "pendingCommands");
+    expect(polls.length).toBeLessThan(60);
+    gateway.fault = () => "none";
+    held.resolve();
+    await clock.advance(10_000);
+    expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "refused"]);
+  });
+
+  test("the waiting for commands survives every fault and ends with the last operation", async () => {
+    const { producer, gateway, clock } = fixture();
+    const run = producer.start(work, (op) => untilAborted(op.signal));
+    await clock.advance(100);
+    for (const fault of ["lost_request", "throw", "hang", "unavailable"] as const) {
+      gateway.fault = (name) => (name === "pendingCommands" ? fault : "none");
+      await clock.advance(60_000);
+    }
+    gateway.fault = () => "none";
+    await clock.advance(60_000);
+    gateway.command("op", "cancel");
+    await clock.advance(1_000);
+    await expect(run.delivered).resolves.toBe(true);
+    const calls = gateway.calls.length;
+    await clock.advance(120_000);
+    expect(gateway.calls.length).toBe(calls);
+  });
+
+  test("retry of work that nobody can take up again is refused", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    producer.start({ kind: "other", operationId: "alive" }, () => held.promise);
+    await producer.run(work, () => Promise.reject(new Error("no"))).catch(() => {});
+    await clock.advance(200);
+    gateway.command("op", "retry");
+    await clock.advance(200);
+    expect(gateway.state("op")).toMatchObject({
+      status: "failed",
+      commands: [{ phase: "refused", reason: "this work cannot be run again" }],
+    });
+    held.resolve();
+  });
+});
+
+function phases(events: OperationEvents["command"][]): string[] {
+  return events.map(({ phase }) => phase);
+}

@@ -1,0 +1,48 @@
+import { MilepostError } from "@milepost/protocol";
+import type { Clock } from "./clock.ts";
+
+/**
+ * Calls `invoke` and gives it up after `ms`, also when it ignores its signal.
+ *
+ * Rejects with `timed_out` then, with `outer`'s reason (`cancelled` unless it is an error of ours) when
+ * that aborts first, and with whatever `invoke` throws, at once or later.
+ */
+export function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  invoke: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const controller = new AbortController();
+    const giveUp = (error: MilepostError) => {
+      release();
+      reject(error);
+      controller.abort(error);
+    };
+    const onOuterAbort = () => {
+      const reason: unknown = outer?.reason;
+      const given = reason instanceof MilepostError ? reason : undefined;
+      giveUp(given ?? new MilepostError("cancelled", "the call was given up"));
+    };
+    const cancelTimer = clock.after(ms, () =>
+      giveUp(new MilepostError("timed_out", `the gateway did not answer within ${ms} ms`)),
+    );
+    const release = () => {
+      cancelTimer();
+      outer?.removeEventListener("abort", onOuterAbort);
+    };
+    if (outer?.aborted) return onOuterAbort();
+    outer?.addEventListener("abort", onOuterAbort, { once: true });
+    (async () => invoke(controller.signal))().then(
+      (value) => {
+        release();
+        resolve(value);
+      },
+      (thrown: unknown) => {
+        release();
+        reject(thrown);
+      },
+    );
+  });
+}

@@ -1,0 +1,151 @@
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+import { httpGateway } from "./http-gateway.ts";
+import { ManualClock, promisesSettled } from "./testing/manual-clock.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+interface Request {
+  readonly line: string;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+/** A real HTTP server that answers from a list and remembers what it was asked. */
+async function serve(...answers: (Answer | "never")[]) {
+  const requests: Request[] = [];
+  let arrived = () => {};
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const { authorization } = request.headers;
+    requests.push({ line: `${request.method} ${request.url}`, authorization, body });
+    arrived();
+    const answer = answers.shift();
+    if (!answer || answer === "never") return;
+    response.writeHead(answer.status, answer.headers);
+    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    nextRequest: () =>
+      new Promise<void>((resolve) => {
+        arrived = resolve;
+      }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const lease = { token: "l", fence: 1, ttl_ms: 30_000 };
+
+test("speaks the documented paths, with the key in the header alone", async () => {
+  await using server = await serve(
+    { status: 201, body: { operation: {}, channel: "operation:a", lease, duplicate: false } },
+    { status: 200, body: { results: [{ position: "p", duplicate: false }] } },
+    { status: 200, body: lease },
+    { status: 200, body: { commands: [] } },
+    { status: 200, body: { commands: [] } },
+  );
+  const gateway = httpGateway({ url: `${server.url}/push`, apiKey: "secret" });
+  expect((await gateway.create({ kind: "k" })).lease).toEqual(lease);
+  const events = [{ event: "log", data: { message: "m" }, key: "k1" }];
+  await gateway.report("a/b", { lease: "l", events });
+  await expect(gateway.takeOver("a", 5_000)).resolves.toEqual(lease);
+  await gateway.pendingCommands({ producer: "p 1" }, 25_000);
+  await gateway.pendingCommands({ operation: "a" }, 0);
+  expect(server.requests.map(({ line }) => line)).toEqual([
+    "POST /push/v1/operations",
+    "POST /push/v1/operations/a%2Fb/events",
+    "POST /push/v1/operations/a/lease",
+    "GET /push/v1/commands?producer=p%201&wait=25",
+    "GET /push/v1/operations/a/commands?wait=0",
+  ]);
+  expect(JSON.parse(server.requests[1]?.body ?? "")).toEqual({ lease: "l", events });
+  for (const request of server.requests) {
+    expect(request.authorization).toBe("Bearer secret");
+    expect(request.line + request.body).not.toContain("secret");
+  }
+});
+
+test("turns a problem document into its error, with the wait that was asked for", async () => {
+  await using server = await serve(
+    { status: 409, body: { type: "x", code: "stale_lease", detail: "taken over" } },
+    { status: 429, body: { code: "rate_limited", title: "Slow" }, headers: { "retry-after": "3" } },
+    { status: 400, body: { code: "invented_later", retryable: false, detail: "no" } },
+  );
+  const gateway = httpGateway({ url: server.url, apiKey: "secret" });
+  const report = () => gateway.report("a", { lease: "l", events: [] });
+  await expect(report()).rejects.toMatchObject({
+    code: "stale_lease",
+    message: "taken over",
+    retryable: false,
+  });
+  await expect(report()).rejects.toMatchObject({
+    code: "rate_limited",
+    retryable: true,
+    retryAfterMs: 3_000,
+  });
+  await expect(report()).rejects.toMatchObject({ retryable: false, message: "no" });
+});
+
+test("what is not a gateway's answer is retryable: a proxy answers while the gateway is away", async () => {
+  await using server = await serve(
+    { status: 502, body: "<html>bad gateway</html>" },
+    { status: 404, body: "not here" },
+    { status: 200, body: "<html>welcome</html>" },
+    { status: 200, body: { something: "else" } },
+  );
+  const gateway = httpGateway({ url: server.url, apiKey: "secret" });
+  for (let i = 0; i < 4; i++) {
+    await expect(gateway.report("a", { lease: "l", events: [] })).rejects.toMatchObject({
+      code: "internal",
+      retryable: true,
+    });
+  }
+});
+
+test("a gateway that is not there is retryable, and the error does not hold the key", async () => {
+  const server = await serve();
+  await server[Symbol.asyncDispose]();
+  const gateway = httpGateway({ url: server.url, apiKey: "canary-key" });
+  const error: unknown = await gateway.create({ kind: "k" }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "store_unavailable", retryable: true });
+  expect(String(error)).toContain("ECONNREFUSED");
+  expect(JSON.stringify(error) + String(error)).not.toContain("canary-key");
+});
+
+test("a call that is not answered is given up in time, and one whose caller gives up at once", async () => {
+  await using server = await serve("never", "never");
+  const clock = new ManualClock();
+  const gateway = httpGateway({ url: server.url, apiKey: "k", clock, timeoutMs: 10_000 });
+  const first = gateway.pendingCommands({ producer: "p" }, 25_000);
+  const timedOut = expect(first).rejects.toMatchObject({ code: "timed_out", retryable: true });
+  await server.nextRequest();
+  await clock.advance(34_999);
+  let settled = false;
+  void first.catch(() => {}).finally(() => (settled = true));
+  await promisesSettled();
+  expect(settled).toBe(false);
+  await clock.advance(1);
+  await timedOut;
+
+  const controller = new AbortController();
+  const arrived = server.nextRequest();
+  const second = gateway.create({ kind: "k" }, controller.signal);
+  const cancelled = expect(second).rejects.toMatchObject({ code: "cancelled" });
+  await arrived;
+  controller.abort();
+  await cancelled;
+  expect(clock.pending).toBe(0);
+});

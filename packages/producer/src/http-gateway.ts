@@ -1,0 +1,156 @@
+import type {
+  CommandSource,
+  CreatedOperation,
+  OperationLease,
+  PendingCommand,
+  ProducerGateway,
+  ReportResult,
+} from "@milepost/model";
+import { isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import { type Clock, systemClock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
+import { asMilepostError } from "./problem.ts";
+
+/** How to reach a gateway over HTTP. */
+export interface HttpGatewayOptions {
+  /** Where the gateway is: `https://push.example.com`; a path before `/v1` is kept. */
+  readonly url: string | URL;
+  /** A key that may report; it goes into the `Authorization` header and nowhere else. */
+  readonly apiKey: string;
+  readonly fetch?: typeof globalThis.fetch;
+  /** How long a call may take, on top of the wait that it asks for; 10 s. */
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * The gateway over HTTP.
+ *
+ * Rejects with `MilepostError`: the code of the problem document, `timed_out`, `cancelled` when the caller's
+ * signal aborts, `store_unavailable` (retryable) when the gateway cannot be reached, and `internal` (retryable)
+ * when what answers is not a gateway, as a proxy does while it is away. Throws on a `url` that is none.
+ */
+export function httpGateway(options: HttpGatewayOptions): ProducerGateway {
+  const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
+  const base = baseUrl(options.url);
+
+  async function call(
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+    waitMs = 0,
+  ): Promise<Record<string, unknown>> {
+    return withDeadline(
+      clock,
+      waitMs + timeoutMs,
+      async (each) => {
+        let response: Response;
+        let text: string;
+        try {
+          response = await fetch(new URL(path, base), {
+            method,
+            signal: each,
+            headers: {
+              authorization: `Bearer ${apiKey}`,
+              accept: "application/json",
+              ...(body === undefined ? {} : { "content-type": "application/json" }),
+            },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          });
+          text = await response.text();
+        } catch (cause) {
+          throw new MilepostError(
+            "store_unavailable",
+            `the gateway at ${base.origin} cannot be reached: ${causeOf(cause)}`,
+            { cause },
+          );
+        }
+        return readAnswer(response, text);
+      },
+      signal,
+    );
+  }
+
+  return {
+    async create(input, signal) {
+      const answer = await call("POST", "v1/operations", input, signal);
+      if (!isRecord(answer.operation) || !isLease(answer.lease))
+        throw notAGateway("POST /v1/operations");
+      return answer as unknown as CreatedOperation;
+    },
+    async report(operationId, input, signal) {
+      const path = `v1/operations/${encodeURIComponent(operationId)}/events`;
+      const answer = await call("POST", path, input, signal);
+      if (!Array.isArray(answer.results)) throw notAGateway("POST …/events");
+      return answer.results as ReportResult[];
+    },
+    async takeOver(operationId, leaseMs, signal) {
+      const path = `v1/operations/${encodeURIComponent(operationId)}/lease`;
+      const input = leaseMs === undefined ? {} : { lease_ms: leaseMs };
+      const answer = await call("POST", path, input, signal);
+      const lease = isLease(answer.lease) ? answer.lease : answer;
+      if (!isLease(lease)) throw notAGateway("POST …/lease");
+      return lease;
+    },
+    async pendingCommands(source, waitMs, signal) {
+      const answer = await call("GET", commandsPath(source, waitMs), undefined, signal, waitMs);
+      if (!Array.isArray(answer.commands)) throw notAGateway("GET …/commands");
+      return answer.commands as PendingCommand[];
+    },
+  };
+}
+
+function baseUrl(url: string | URL): URL {
+  const base = new URL(url);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+function commandsPath(source: CommandSource, waitMs: number): string {
+  const wait = Math.floor(waitMs / 1000);
+  if ("operation" in source) {
+    return `v1/operations/${encodeURIComponent(source.operation)}/commands?wait=${wait}`;
+  }
+  return `v1/commands?producer=${encodeURIComponent(source.producer)}&wait=${wait}`;
+}
+
+function readAnswer(response: Response, text: string): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  if (response.ok && isRecord(body)) return body;
+  if (!response.ok && isRecord(body) && typeof body.code === "string") {
+    const message = typeof body.detail === "string" ? body.detail : String(body.title ?? body.code);
+    const retryAfter = body.retry_after_ms ?? retryAfterMs(response);
+    throw asMilepostError({
+      code: body.code,
+      message,
+      retryable: isErrorCode(body.code) ? undefined : body.retryable === true,
+      retry_after_ms: retryAfter,
+    });
+  }
+  throw notAGateway(`status ${response.status}`);
+}
+
+function retryAfterMs(response: Response): number | undefined {
+  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+function notAGateway(what: string): MilepostError {
+  return new MilepostError("internal", `the answer (${what}) is not that of a Milepost gateway`);
+}
+
+function isLease(value: unknown): value is OperationLease {
+  return isRecord(value) && typeof value.token === "string" && typeof value.ttl_ms === "number";
+}
+
+function causeOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+  if (isRecord(cause) && typeof cause.code === "string") return cause.code;
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,15 @@
+export type { Cancel, Clock } from "./clock.ts";
+export { type HttpGatewayOptions, httpGateway } from "./http-gateway.ts";
+export type { Operation, ProgressUpdate, Step, StepUpdate, TextStream } from "./operation.ts";
+export type { Outcome } from "./outcome.ts";
+export type { Problem, ProblemListener } from "./problem.ts";
+export {
+  createProducer,
+  type Producer,
+  type ProducerOptions,
+  type Run,
+  type RunOptions,
+} from "./producer.ts";
+export type { Random } from "./random.ts";
+export type { WorkSpec } from "./tracked-operation.ts";
+export type { Submission, Submitted, Worker, WorkerOptions } from "./worker.ts";

@@ -1,0 +1,239 @@
+import { Chain, type Link } from "./chain.ts";
+import { mergeReports } from "./merge.ts";
+import { closesSlot, type Report, reportBytes, slotOf, type Weight, weightOf } from "./report.ts";
+
+/** How much may wait for one operation. */
+export interface OutboxBounds {
+  readonly maxBytes: number;
+  readonly maxReports: number;
+}
+
+/** A report on its way: with the key that makes repeating it harmless. */
+export interface Sent {
+  readonly key: string;
+  readonly report: Report;
+}
+
+interface Waiting {
+  report: Report;
+  bytes: number;
+  readonly weight: Weight | "notice";
+  readonly slot: string | undefined;
+  /** It begins its step or agent, so its place among the others says in which order they began. */
+  readonly opens: boolean;
+}
+
+type Place = Link<Waiting>;
+
+/** Who goes first when the bound is reached. */
+const dropOrder = ["info", "state", "text", "warning"] as const satisfies readonly Weight[];
+type Droppable = (typeof dropOrder)[number];
+type Dropped = Record<Droppable, number>;
+
+/**
+ * The bounded queue of what is to be reported on one operation, in order.
+ *
+ * - Reports of state (steps, progress, agents, place in line) are merged with the waiting one of the
+ *   same slot. The report that begins a step or agent keeps its place; the latest stands where it was
+ *   made last. Nothing is merged across a lifecycle report.
+ * - Pieces of a text stream are joined up to 64 Ki characters.
+ * - Past the bound the oldest lines at info go first, then state, text, and lines at warning. One
+ *   warning in the log says how many. Lifecycle reports are never dropped.
+ * - What has been taken keeps its key and content until it is settled.
+ */
+export class Outbox {
+  readonly #bounds: OutboxBounds;
+  readonly #keyPrefix: string;
+  #keys = 0;
+  #sent: Sent[] = [];
+  #sentBytes = 0;
+  #waiting = new Chain<Waiting>();
+  #waitingBytes = 0;
+  /** What may be dropped, oldest first. */
+  readonly #droppable: Readonly<Record<Droppable, Set<Place>>> = {
+    info: new Set(),
+    state: new Set(),
+    text: new Set(),
+    warning: new Set(),
+  };
+  /** The waiting report of a slot that a newer one may be merged with. */
+  readonly #latest = new Map<string, Place>();
+  /** Slots whose step or agent has begun and not ended. */
+  readonly #open = new Set<string>();
+  #notice: { readonly place: Place; readonly dropped: Dropped } | undefined;
+
+  constructor(bounds: OutboxBounds, keyPrefix: string) {
+    this.#bounds = bounds;
+    this.#keyPrefix = keyPrefix;
+  }
+
+  /** Reports that are not settled. */
+  get size(): number {
+    return this.#sent.length + this.#waiting.size;
+  }
+
+  /** About how many bytes they hold. */
+  get bytes(): number {
+    return this.#sentBytes + this.#waitingBytes;
+  }
+
+  /** Takes a report in; never fails. */
+  add(report: Report): void {
+    const weight = weightOf(report);
+    const slot = slotOf(report);
+    if (weight === "lifecycle") this.#latest.clear();
+    if (report.event === "started") this.#open.clear();
+    if (slot === undefined) this.#push(report, weight);
+    else if (weight === "text") this.#addText(report, slot);
+    else this.#addState(report, slot);
+    if (this.#isOver()) this.#shrink();
+  }
+
+  #addText(report: Report, slot: string): void {
+    const latest = this.#latest.get(slot);
+    const merged = latest && mergeReports(latest.value.report, report);
+    if (latest && merged) this.#replace(latest, merged);
+    else this.#push(report, "text", slot);
+  }
+
+  #addState(report: Report, slot: string): void {
+    const closes = closesSlot(report);
+    const spans = report.event === "step" || report.event === "agent";
+    const opens = spans && !closes && !this.#open.has(slot);
+    if (closes) this.#open.delete(slot);
+    else if (spans) this.#open.add(slot);
+
+    const latest = this.#latest.get(slot);
+    if (latest && !opens) {
+      const staysApart = latest.value.opens && (closes || latest !== this.#waiting.last);
+      const merged = staysApart ? undefined : mergeReports(latest.value.report, report);
+      if (merged && latest === this.#waiting.last) {
+        this.#replace(latest, merged);
+        return;
+      }
+      if (merged) {
+        this.#remove(latest);
+        report = merged;
+      }
+    }
+    this.#push(report, "state", slot, opens);
+  }
+
+  #push(report: Report, weight: Weight, slot?: string, opens = false): void {
+    const bytes = reportBytes(report);
+    const place = this.#waiting.append({ report, bytes, weight, slot, opens });
+    this.#waitingBytes += bytes;
+    if (weight !== "lifecycle") this.#droppable[weight].add(place);
+    if (slot !== undefined) this.#latest.set(slot, place);
+  }
+
+  #replace({ value }: Place, report: Report): void {
+    this.#waitingBytes -= value.bytes;
+    value.report = report;
+    value.bytes = reportBytes(report);
+    this.#waitingBytes += value.bytes;
+  }
+
+  #remove(place: Place): void {
+    const { bytes, weight, slot } = place.value;
+    this.#waiting.remove(place);
+    this.#waitingBytes -= bytes;
+    if (weight !== "lifecycle" && weight !== "notice") this.#droppable[weight].delete(place);
+    if (slot !== undefined && this.#latest.get(slot) === place) this.#latest.delete(slot);
+    if (this.#notice?.place === place) this.#notice = undefined;
+  }
+
+  #isOver(): boolean {
+    return this.bytes > this.#bounds.maxBytes || this.size > this.#bounds.maxReports;
+  }
+
+  #shrink(): void {
+    while (this.#isOver()) {
+      const weight = dropOrder.find((candidate) => this.#droppable[candidate].size > 0);
+      if (weight === undefined) return;
+      for (const victim of this.#droppable[weight]) {
+        this.#tellDropped(victim, weight);
+        this.#remove(victim);
+        break;
+      }
+    }
+  }
+
+  /** Puts the notice where the first victim stands, so that the log shows the hole in its place. */
+  #tellDropped(victim: Place, weight: Droppable): void {
+    const dropped = this.#notice?.dropped ?? { info: 0, state: 0, text: 0, warning: 0 };
+    dropped[weight]++;
+    const report = noticeOf(dropped);
+    if (this.#notice) {
+      this.#replace(this.#notice.place, report);
+      return;
+    }
+    const bytes = reportBytes(report);
+    const notice = { report, bytes, weight: "notice", slot: undefined, opens: false } as const;
+    this.#notice = { place: this.#waiting.insertBefore(victim, { ...notice }), dropped };
+    this.#waitingBytes += bytes;
+  }
+
+  /**
+   * What to send now: what was taken before and is not settled, else the next reports up to both limits, at
+   * least one when there is any.
+   */
+  take(maxReports: number, maxBytes: number): readonly Sent[] {
+    if (this.#sent.length > 0) return this.#sent.slice(0, maxReports);
+    let bytes = 0;
+    for (let place = this.#waiting.first; place; place = this.#waiting.first) {
+      bytes += place.value.bytes;
+      const isFull = this.#sent.length >= maxReports || bytes > maxBytes;
+      if (isFull && this.#sent.length > 0) break;
+      this.#remove(place);
+      this.#sent.push({ key: this.#nextKey(), report: place.value.report });
+      this.#sentBytes += place.value.bytes;
+    }
+    return this.#sent.slice();
+  }
+
+  /** The first `count` of what was taken are done with: stored, or given up. */
+  settle(count: number): void {
+    for (const { report } of this.#sent.splice(0, count)) this.#sentBytes -= reportBytes(report);
+  }
+
+  /** Puts a report before everything that waits, also before what was taken and is not settled. */
+  putFirst(report: Report): void {
+    this.#sent.unshift({ key: this.#nextKey(), report });
+    this.#sentBytes += reportBytes(report);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#sent = [];
+    this.#sentBytes = 0;
+    this.#waiting = new Chain();
+    this.#waitingBytes = 0;
+    for (const weight of dropOrder) this.#droppable[weight].clear();
+    this.#latest.clear();
+    this.#open.clear();
+    this.#notice = undefined;
+  }
+
+  #nextKey(): string {
+    this.#keys++;
+    return `${this.#keyPrefix}-${this.#keys}`;
+  }
+}
+
+function noticeOf({ info, warning, state, text }: Readonly<Dropped>): Report {
+  const parts = [
+    info > 0 ? `${info} lines of the log` : "",
+    warning > 0 ? `${warning} warnings` : "",
+    state > 0 ? `${state} updates` : "",
+    text > 0 ? `${text} pieces of text` : "",
+  ].filter((part) => part !== "");
+  return {
+    event: "log",
+    data: {
+      level: "warning",
+      message: `${parts.join(", ")} were dropped here: more was reported than could be delivered`,
+      data: { dropped: { lines: info, warnings: warning, updates: state, texts: text } },
+    },
+  };
+}

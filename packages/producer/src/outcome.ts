@@ -1,0 +1,34 @@
+import type { OperationError } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+
+/** How work ended. */
+export type Outcome<Result> =
+  | { readonly status: "done"; readonly result: Result }
+  | { readonly status: "failed"; readonly error: unknown }
+  | { readonly status: "cancelled"; readonly error: MilepostError };
+
+/** What people are told of an error that ended the work. */
+export function describeError(thrown: unknown, retryable: boolean): OperationError {
+  const fields = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const named = "code" in fields && typeof fields.code === "string" ? fields.code : "";
+  const code = named === "" ? "job_failed" : named;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return {
+    code: code.slice(0, 64),
+    message: message === "" ? code : message,
+    retryable,
+  };
+}
+
+/** What an error says itself about whether trying again makes sense. */
+export function saysRetryable(thrown: unknown): boolean | undefined {
+  if (typeof thrown !== "object" || thrown === null || !("retryable" in thrown)) return undefined;
+  return typeof thrown.retryable === "boolean" ? thrown.retryable : undefined;
+}
+
+/** The reason as an error of ours, whatever the caller's signal was aborted with. */
+export function asCancellation(reason: unknown): MilepostError {
+  if (reason instanceof MilepostError) return reason;
+  const message = reason instanceof Error ? reason.message : String(reason ?? "cancelled");
+  return new MilepostError("cancelled", message, { cause: reason });
+}

@@ -1,0 +1,240 @@
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import { deferred, fixture } from "./testing/fixture.ts";
+
+const op = "op";
+const work = { kind: "index", operationId: "op" };
+
+describe("delivery", () => {
+  test("a loop that reports a million times makes a handful of events, and the last is right", async () => {
+    const { producer, gateway, clock } = fixture();
+    const run = producer.start(work, async (handle) => {
+      for (let round = 0; round < 10; round++) {
+        for (let i = 1; i <= 20_000; i++)
+          handle.step("read", { done: round * 20_000 + i, total: 200_000 });
+        await new Promise<void>((resolve) => clock.after(10, resolve));
+      }
+    });
+    await clock.advance(1_000);
+    await expect(run.delivered).resolves.toBe(true);
+    const steps = gateway.data(op, "step");
+    expect(steps.length).toBeLessThan(8);
+    expect(steps.at(-1)).toMatchObject({ done: 200_000 });
+  });
+
+  test("reports that are not urgent go out at most once per interval; lifecycle goes at once", async () => {
+    const { producer, gateway, clock } = fixture({ flushIntervalMs: 50 });
+    const held = deferred();
+    producer.start(work, async (handle) => {
+      handle.info("first");
+      await new Promise<void>((resolve) => clock.after(5, resolve));
+      handle.info("second");
+      await held.promise;
+    });
+    await clock.advance(40);
+    expect(gateway.state(op).log.map(({ message }) => message)).toEqual(["first"]);
+    await clock.advance(20);
+    expect(gateway.state(op).log.map(({ message }) => message)).toEqual(["first", "second"]);
+    held.resolve();
+    await clock.settle();
+    expect(gateway.names(op).at(-1)).toBe("done");
+  });
+
+  test("a lost reply and a late request are repeated with the same keys, so each event is there once", async () => {
+    const { producer, gateway, clock } = fixture({ closingFlushMs: 60_000 });
+    const script = ["none", "lost_reply", "late", "lost_request", "lost_reply", "none"] as const;
+    let call = 0;
+    gateway.fault = (name) => (name === "pendingCommands" ? "none" : (script[call++] ?? "none"));
+    const run = producer.start(work, (handle) => {
+      handle.info("one");
+      handle.info("two");
+    });
+    await clock.advance(60_000);
+    await expect(run.delivered).resolves.toBe(true);
+    expect(gateway.names(op)).toEqual(["created", "started", "log", "log", "done"]);
+    const keys = gateway
+      .log(op)
+      .slice(1)
+      .map(({ key }) => key);
+    expect(new Set(keys).size).toBe(4);
+  });
+
+  test("keeps the order when one event in the middle fails in a retryable way", async () => {
+    const { producer, gateway, clock } = fixture();
+    let refusals = 0;
+    gateway.refuse = (_, data) =>
+      (data as { message?: string }).message === "two" && refusals++ < 3
+        ? "store_unavailable"
+        : undefined;
+    const run = producer.start(work, (handle) => {
+      for (const message of ["one", "two", "three"]) handle.info(message);
+    });
+    await clock.advance(3_000);
+    await expect(run.delivered).resolves.toBe(true);
+    expect(gateway.state(op).log.map(({ message }) => message)).toEqual(["one", "two", "three"]);
+    expect(refusals).toBe(4);
+  });
+
+  test("drops only the event that the gateway refuses, and tells of it", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    gateway.refuse = (_, data) =>
+      (data as { message?: string }).message === "two" ? "bad_message" : undefined;
+    const run = producer.start(work, (handle) => {
+      for (const message of ["one", "two", "three"]) handle.info(message);
+    });
+    await clock.advance(500);
+    await expect(run.delivered).resolves.toBe(true);
+    expect(gateway.state(op).log.map(({ message }) => message)).toEqual(["one", "three"]);
+    expect(problems).toMatchObject([{ code: "bad_message", effect: "dropped", event: "log" }]);
+  });
+
+  test("finds the one event for which whole reports are refused", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    gateway.refuseReport = ({ events }) =>
+      events.some(({ data }) => (data as { message?: string }).message === "41")
+        ? new MilepostError("too_large", "the body is too large")
+        : undefined;
+    const run = producer.start(work, (handle) => {
+      for (let i = 0; i < 100; i++) handle.info(String(i));
+    });
+    await clock.advance(5_000);
+    await expect(run.delivered).resolves.toBe(true);
+    const messages = gateway.state(op).log.map(({ message }) => message);
+    expect(messages).toHaveLength(99);
+    expect(messages).not.toContain("41");
+    expect(problems).toMatchObject([{ code: "too_large", effect: "dropped" }]);
+  });
+
+  test("waits as long as the gateway asks, and tells of an outage once", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    const held = deferred();
+    gateway.fault = () => "lost_request";
+    const run = producer.start(work, () => held.promise);
+    await clock.advance(60_000);
+    const tries = gateway.calls.filter(({ name }) => name === "create").length;
+    expect(tries).toBeGreaterThan(10);
+    expect(tries).toBeLessThan(120);
+    expect(problems.filter(({ operationId }) => operationId === op)).toMatchObject([
+      { effect: "retrying" },
+    ]);
+    gateway.fault = () => "none";
+    held.resolve();
+    await clock.advance(1_000);
+    await expect(run.delivered).resolves.toBe(true);
+  });
+
+  test("what could not be delivered for long is bounded, and the log says what is missing", async () => {
+    const { producer, gateway, clock } = fixture({ maxBufferBytes: 20_000 });
+    gateway.fault = () => "lost_request";
+    const held = deferred();
+    const run = producer.start(work, async (handle) => {
+      for (let i = 0; i < 10_000; i++) handle.info(`line ${i}`);
+      handle.warn("important");
+      await held.promise;
+    });
+    await clock.advance(10_000);
+    gateway.fault = () => "none";
+    await clock.advance(10_000);
+    held.resolve();
+    await clock.advance(1_000);
+    await expect(run.delivered).resolves.toBe(true);
+    const lines = gateway.data<{ message: string; data?: { dropped: { lines: number } } }>(
+      op,
+      "log",
+    );
+    const dropped = lines.reduce((sum, { data }) => sum + (data?.dropped.lines ?? 0), 0);
+    expect(dropped).toBeGreaterThan(9_000);
+    const kept = lines.filter(({ message }) => message.startsWith("line ")).length;
+    expect(dropped + kept).toBe(10_000);
+    expect(lines.at(-1)?.message).toBe("important");
+  });
+
+  test("leaves no timer behind", async () => {
+    const { producer, clock } = fixture();
+    await producer.run(work, (handle) => handle.info("x"));
+    await clock.advance(100);
+    await producer.close();
+    await clock.settle();
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe("the lease", () => {
+  test("is renewed by an empty report each third of its time, and by nothing while there are reports", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    const run = producer.start(work, () => held.promise);
+    await clock.advance(31_000);
+    const empty = gateway.calls.filter(
+      ({ name, events }) => name === "report" && events.length === 0,
+    );
+    expect(empty).toHaveLength(3);
+    held.resolve();
+    await clock.advance(60_000);
+    await run.delivered;
+    expect(
+      gateway.calls.filter(({ name, events }) => name === "report" && events.length === 0),
+    ).toHaveLength(3);
+  });
+
+  test("[P-OP-3] another producer's take-over stops the reporting and aborts the work with that reason", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    let reason: unknown;
+    const run = producer.start(work, async (handle) => {
+      handle.info("mine");
+      await new Promise((_, reject) => {
+        handle.signal.addEventListener("abort", () => {
+          reason = handle.signal.reason;
+          reject(reason);
+        });
+      });
+    });
+    await clock.advance(100);
+    const before = gateway.names(op);
+    gateway.stealLease(op);
+    await clock.advance(15_000);
+    expect(reason).toMatchObject({ code: "stale_lease" });
+    await expect(run.finished).resolves.toMatchObject({ error: { code: "stale_lease" } });
+    await expect(run.delivered).resolves.toBe(false);
+    expect(gateway.names(op)).toEqual(before);
+    expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
+  });
+
+  test("[P-OP-4] work that was given up as lost says that it goes on, as the next attempt", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    const run = producer.start(work, async (handle) => {
+      await held.promise;
+      handle.step("after", { percent: 50 });
+    });
+    await clock.advance(100);
+    gateway.fault = () => "hang";
+    await clock.advance(200_000);
+    gateway.publish(op, "lost");
+    held.resolve();
+    gateway.fault = () => "none";
+    await clock.advance(20_000);
+    expect(gateway.names(op)).toEqual(["created", "started", "lost", "started", "step", "done"]);
+    expect(gateway.state(op)).toMatchObject({ status: "done", attempt: 2 });
+    await run.finished;
+  });
+
+  test("a gateway that forgot the operation is told of it again, also when the reply gets lost", async () => {
+    const { producer, gateway, clock } = fixture();
+    const held = deferred();
+    const run = producer.start({ ...work, title: "Again" }, async (handle) => {
+      await held.promise;
+      handle.info("goes on");
+    });
+    await clock.advance(100);
+    gateway.forget();
+    let creates = 0;
+    gateway.fault = (name) => (name === "create" && creates++ === 0 ? "lost_reply" : "none");
+    await clock.advance(30_000);
+    held.resolve();
+    await clock.advance(1_000);
+    await expect(run.delivered).resolves.toBe(true);
+    expect(gateway.names(op)).toEqual(["created", "started", "log", "done"]);
+    expect(gateway.state(op)).toMatchObject({ title: "Again", status: "done", attempt: 1 });
+  });
+});

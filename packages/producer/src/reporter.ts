@@ -1,0 +1,416 @@
+import type {
+  CreateOperation,
+  OperationLease,
+  ProducerGateway,
+  ReportResult,
+} from "@milepost/model";
+import { type ErrorCode, MilepostError } from "@milepost/protocol";
+import { backoffMs } from "./backoff.ts";
+import type { Cancel, Clock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
+import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
+import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
+import type { Random } from "./random.ts";
+import { type Report, weightOf } from "./report.ts";
+import { tidy } from "./tidy.ts";
+
+/** How a reporter paces itself. */
+export interface ReporterTiming {
+  /** Reports that are not urgent are sent at most this often. */
+  readonly flushIntervalMs: number;
+  /** An unanswered call is given up and repeated after this. */
+  readonly callTimeoutMs: number;
+  readonly retryBaseMs: number;
+  readonly retryCapMs: number;
+  /** How long the last reports may take once the work has ended. */
+  readonly closingFlushMs: number;
+}
+
+/** What a reporter needs. */
+export interface ReporterOptions {
+  readonly gateway: ProducerGateway;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bounds: OutboxBounds;
+  readonly timing: ReporterTiming;
+  readonly onProblem: ProblemListener;
+}
+
+const maxBatchReports = 200;
+const maxBatchBytes = 128 * 1024;
+/** The cap of the backoff while the closing flush runs: it has little time. */
+const closingCapMs = 500;
+
+/** Failures of a whole call that one report of the batch may be the cause of. */
+const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
+  "bad_json",
+  "bad_message",
+  "invalid_event",
+  "too_large",
+  "too_deep",
+  "not_possible_now",
+]);
+
+type Phase =
+  /** The work goes on; the lease is renewed. */
+  | "open"
+  /** The work has ended; what is left is being delivered. */
+  | "closing"
+  /** Everything is delivered. */
+  | "closed"
+  /** Nothing more is reported. */
+  | "stopped";
+
+/**
+ * Delivers the reports on one operation to the gateway, in order and each effectively once, without
+ * the work ever waiting for it or hearing of a failure.
+ *
+ * One call is under way at a time. What failed in a retryable way, or was not answered in time, is
+ * repeated with the same keys. A gateway that has forgotten the operation is told of it again; one
+ * that gave it up as lost is told that it goes on, by `started` with a higher attempt.
+ */
+export class Reporter {
+  readonly operationId: string;
+  readonly #options: ReporterOptions;
+  readonly #create: CreateOperation;
+  readonly #onTakenOver: (error: MilepostError) => void;
+  readonly #outbox: Outbox;
+  #phase: Phase = "open";
+  #lease: OperationLease | undefined;
+  /** How to get a lease when there is none. */
+  #acquireBy: "create" | "takeOver" = "create";
+  #attempt = 0;
+  /** The gateway has stored `started` of the current attempt. */
+  #startedIsStored = false;
+  #endIsStored = false;
+  /** The gateway no longer knew the operation: the one made anew has not heard that it runs. */
+  #wasForgotten = false;
+  /** The gateway could not be reached for longer than the lease, so it may have given the operation up. */
+  #wasSilent = false;
+  #call: AbortController | undefined;
+  #failures = 0;
+  #retryAfterMs = 0;
+  #batchLimit = maxBatchReports;
+  #urgent = false;
+  #lastFlushAt = Number.NEGATIVE_INFINITY;
+  #lastContactAt: number;
+  #planned:
+    | { readonly kind: "soon" | "flush" | "retry" | "renew"; readonly cancel: Cancel }
+    | undefined;
+  #closing: { readonly resolve: (delivered: boolean) => void; readonly cancel: Cancel } | undefined;
+
+  constructor(
+    options: ReporterOptions,
+    create: CreateOperation & { readonly operation_id: string },
+    onTakenOver: (error: MilepostError) => void,
+  ) {
+    this.operationId = create.operation_id;
+    this.#options = options;
+    this.#create = create;
+    this.#onTakenOver = onTakenOver;
+    this.#outbox = new Outbox(options.bounds, options.random.id(10));
+    this.#lastContactAt = options.clock.monotonic();
+    this.#plan();
+  }
+
+  /** The attempt that was last reported as started; 0 before the first. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** Takes a report in. Never throws, never waits. */
+  report(report: Report): void {
+    if (this.#phase === "stopped") return;
+    const isLate = this.#phase === "closed";
+    if (isLate) this.#phase = "open";
+    try {
+      this.#take(report);
+    } catch (thrown) {
+      const { message } = asMilepostError(thrown);
+      this.#tell("bad_message", `it could not be read: ${message}`, "dropped", report.event);
+    }
+    if (isLate) void this.close();
+  }
+
+  #take(given: Report): void {
+    const { report, complaint } = tidy(given);
+    if (complaint !== undefined) this.#tell("bad_message", complaint, "dropped", given.event);
+    if (report === undefined) return;
+    if (report.event === "started") {
+      this.#attempt = report.data.attempt ?? this.#attempt + 1;
+      this.#startedIsStored = false;
+      this.#endIsStored = false;
+    }
+    this.#outbox.add(report);
+    if (!this.#urgent && weightOf(report) === "lifecycle") {
+      this.#urgent = true;
+      this.#plan();
+    } else if (this.#planned === undefined || this.#planned.kind === "renew") this.#plan();
+  }
+
+  /**
+   * The work has ended: delivers what is left, for a bounded time. Resolves to whether all of it was
+   * delivered; never rejects.
+   */
+  close(): Promise<boolean> {
+    if (this.#phase !== "open") return Promise.resolve(this.#phase === "closed");
+    this.#phase = "closing";
+    return new Promise((resolve) => {
+      const { clock, timing } = this.#options;
+      const cancelEnd = clock.after(timing.closingFlushMs, () => {
+        this.#stop("timed_out", "the last reports could not be delivered in time");
+      });
+      // A call that hangs, or a wait planned for a long outage, would outlast the time that is left.
+      const hanging = this.#call;
+      const cancelHanging = clock.after(this.#callTimeoutMs(), () => {
+        hanging?.abort(new MilepostError("timed_out", "the gateway did not answer in time"));
+      });
+      const cancel = () => {
+        cancelEnd();
+        cancelHanging();
+      };
+      this.#closing = { resolve, cancel };
+      if (this.#failures > 0) this.#failures = 1;
+      this.#retryAfterMs = 0;
+      this.#plan();
+    });
+  }
+
+  /** The ended work begins anew: takes the operation over, so that an old lease does not matter. */
+  reopen(): void {
+    if (this.#phase === "open") return;
+    if (this.#phase === "stopped") this.#outbox.clear();
+    if (this.#closing) this.#settleClosing(false);
+    this.#phase = "open";
+    this.#lease = undefined;
+    this.#acquireBy = "takeOver";
+    this.#failures = 0;
+  }
+
+  /** Ends all reporting at once. */
+  stop(reason: string): void {
+    this.#stop("cancelled", reason);
+  }
+
+  #plan(): void {
+    if (this.#call || this.#phase === "stopped" || this.#phase === "closed") return;
+    const { clock, timing, random } = this.#options;
+    if (this.#failures > 0) {
+      const capMs = this.#phase === "closing" ? closingCapMs : timing.retryCapMs;
+      const bounds = { baseMs: timing.retryBaseMs, capMs };
+      this.#after("retry", backoffMs(this.#failures, bounds, random, this.#retryAfterMs));
+    } else if (this.#outbox.size > 0 || this.#lease === undefined) {
+      const wait = this.#lastFlushAt + timing.flushIntervalMs - clock.monotonic();
+      if (this.#urgent || this.#phase === "closing" || wait <= 0) this.#soon();
+      else this.#after("flush", wait);
+    } else if (this.#phase === "closing") {
+      this.#phase = "closed";
+      this.#planned?.cancel();
+      this.#planned = undefined;
+      this.#settleClosing(true);
+    } else {
+      this.#after("renew", this.#lastContactAt + this.#lease.ttl_ms / 3 - clock.monotonic());
+    }
+  }
+
+  #soon(): void {
+    if (this.#planned?.kind === "soon") return;
+    this.#planned?.cancel();
+    const cancel = this.#options.clock.soon(this.#run);
+    this.#planned = { kind: "soon", cancel };
+  }
+
+  #after(kind: "flush" | "retry" | "renew", delayMs: number): void {
+    this.#planned?.cancel();
+    const cancel = this.#options.clock.after(Math.max(0, delayMs), this.#run);
+    this.#planned = { kind, cancel };
+  }
+
+  readonly #run = (): void => {
+    this.#planned = undefined;
+    void this.#turn();
+  };
+
+  /** One call, and what follows from its outcome. Never rejects. */
+  async #turn(): Promise<void> {
+    const call = new AbortController();
+    this.#call = call;
+    try {
+      if (this.#lease === undefined) await this.#acquire(call.signal);
+      else await this.#send(this.#lease, call.signal);
+    } catch (thrown) {
+      if (this.#call === call) this.#onFailure(asMilepostError(thrown));
+    }
+    if (this.#call !== call) return;
+    this.#call = undefined;
+    this.#plan();
+  }
+
+  async #acquire(signal: AbortSignal): Promise<void> {
+    const { gateway } = this.#options;
+    if (this.#acquireBy === "takeOver") {
+      const lease = await this.#timed(
+        (each) => gateway.takeOver(this.operationId, this.#create.lease_ms, each),
+        signal,
+      );
+      this.#lease = lease;
+    } else {
+      const created = await this.#timed((each) => gateway.create(this.#create, each), signal);
+      this.#lease = created.lease;
+      if (this.#wasForgotten) {
+        this.#wasForgotten = false;
+        this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
+      }
+    }
+    this.#contact();
+  }
+
+  async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
+    this.#urgent = false;
+    this.#lastFlushAt = this.#options.clock.monotonic();
+    const batch = this.#outbox.take(this.#batchLimit, maxBatchBytes);
+    const events = batch.map(({ key, report: { event, data } }) => ({ event, data, key }));
+    let results: readonly ReportResult[];
+    try {
+      results = await this.#timed(
+        (each) =>
+          this.#options.gateway.report(this.operationId, { lease: lease.token, events }, each),
+        signal,
+      );
+    } catch (thrown) {
+      const error = asMilepostError(thrown);
+      if (!error.retryable && causedByOneReport.has(error.code) && batch.length > 0) {
+        return this.#onRefusedBatch(batch, error);
+      }
+      throw error;
+    }
+    this.#settle(batch, results);
+  }
+
+  #settle(batch: readonly Sent[], results: readonly ReportResult[]): void {
+    this.#contact();
+    this.#batchLimit = Math.min(maxBatchReports, this.#batchLimit * 2);
+    for (const [index, sent] of batch.entries()) {
+      const result = results[index];
+      if (result === undefined) {
+        // The gateway stopped before this one without saying why.
+        if (index === 0)
+          this.#onFailure(new MilepostError("internal", "the gateway gave no result"));
+        return;
+      }
+      if ("error" in result) {
+        const error = asMilepostError(result.error);
+        if (error.retryable || error.code === "stale_lease" || error.code === "not_found") {
+          this.#onFailure(error);
+          return;
+        }
+        if (this.#revives(sent, error)) return;
+        this.#drop(sent, error);
+        continue;
+      }
+      this.#onStored(sent.report);
+    }
+  }
+
+  #onStored(report: Report): void {
+    this.#outbox.settle(1);
+    if (report.event === "started") this.#startedIsStored = true;
+    else if (isEnd(report)) this.#endIsStored = true;
+  }
+
+  #drop({ report }: Sent, error: MilepostError): void {
+    this.#outbox.settle(1);
+    this.#tell(error.code, `the gateway refused it: ${error.message}`, "dropped", report.event);
+  }
+
+  /** The gateway gave the operation up while nobody could reach it, but the work is alive: says so. */
+  #revives({ report }: Sent, error: MilepostError): boolean {
+    if (error.code !== "not_possible_now" || report.event === "started") return false;
+    if (!this.#wasSilent || !this.#startedIsStored || this.#endIsStored) return false;
+    this.#wasSilent = false;
+    this.#attempt++;
+    this.#startedIsStored = false;
+    this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
+    return true;
+  }
+
+  /** Halves the batch until the report that is at fault stands alone. */
+  #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
+    const [only] = batch;
+    if (batch.length === 1 && only) {
+      this.#drop(only, error);
+      this.#batchLimit = maxBatchReports;
+    } else this.#batchLimit = Math.ceil(batch.length / 2);
+    this.#contact();
+  }
+
+  #onFailure(error: MilepostError): void {
+    if (error.code === "stale_lease") {
+      this.#stop("stale_lease", error.message);
+      this.#onTakenOver(error);
+      return;
+    }
+    const forgotten = error.code === "not_found" && this.#lease !== undefined;
+    if (forgotten && !this.#endIsStored) {
+      this.#lease = undefined;
+      this.#acquireBy = "create";
+      this.#wasForgotten = this.#startedIsStored;
+    } else if (!error.retryable) {
+      this.#stop(error.code, error.message);
+      return;
+    }
+    if (this.#failures === 0) this.#tell(error.code, error.message, "retrying");
+    this.#failures++;
+    this.#retryAfterMs = error.retryAfterMs ?? 0;
+  }
+
+  #contact(): void {
+    this.#failures = 0;
+    this.#retryAfterMs = 0;
+    const now = this.#options.clock.monotonic();
+    if (this.#lease && now - this.#lastContactAt > this.#lease.ttl_ms) this.#wasSilent = true;
+    this.#lastContactAt = now;
+  }
+
+  #timed<T>(invoke: (signal: AbortSignal) => Promise<T>, outer: AbortSignal): Promise<T> {
+    return withDeadline(this.#options.clock, this.#callTimeoutMs(), invoke, outer);
+  }
+
+  #callTimeoutMs(): number {
+    const { callTimeoutMs, closingFlushMs } = this.#options.timing;
+    return this.#phase === "closing" ? Math.min(callTimeoutMs, closingFlushMs / 3) : callTimeoutMs;
+  }
+
+  #stop(code: ErrorCode, message: string): void {
+    if (this.#phase === "stopped" || this.#phase === "closed") return;
+    this.#phase = "stopped";
+    this.#planned?.cancel();
+    this.#planned = undefined;
+    const call = this.#call;
+    this.#call = undefined;
+    call?.abort();
+    this.#outbox.clear();
+    this.#tell(code, message, "stopped");
+    this.#settleClosing(false);
+  }
+
+  #settleClosing(delivered: boolean): void {
+    this.#closing?.cancel();
+    this.#closing?.resolve(delivered);
+    this.#closing = undefined;
+  }
+
+  #tell(code: ErrorCode, message: string, effect: Problem["effect"], event?: string): void {
+    this.#options.onProblem({
+      operationId: this.operationId,
+      code,
+      message,
+      effect,
+      ...(event === undefined ? {} : { event }),
+    });
+  }
+}
+
+function isEnd({ event }: Report): boolean {
+  return event === "done" || event === "failed" || event === "cancelled";
+}

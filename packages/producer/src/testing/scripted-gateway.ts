@@ -1,0 +1,277 @@
+import {
+  type CommandSource,
+  type CreatedOperation,
+  type CreateOperation,
+  isFinal,
+  type OperationCommandName,
+  type OperationLease,
+  type OperationState,
+  type PendingCommand,
+  type ProducerGateway,
+  parseOperationEvent,
+  type ReportEvents,
+  type ReportResult,
+  reduceOperation,
+} from "@milepost/model";
+import { failure, MilepostError } from "@milepost/protocol";
+import type { Clock } from "../clock.ts";
+
+/** What happens to one call. */
+export type Fault =
+  | "none"
+  /** Never arrives; the caller hears of a broken connection. */
+  | "lost_request"
+  /** Takes effect; the caller hears of a broken connection. */
+  | "lost_reply"
+  /** Is answered with a retryable failure. */
+  | "unavailable"
+  /** Is never answered and never arrives. */
+  | "hang"
+  /** Is never answered, and takes effect long after the caller gave it up. */
+  | "late"
+  /** Fails before a promise is there. */
+  | "throw";
+
+/** The calls of a gateway. */
+export type CallName = "create" | "report" | "takeOver" | "pendingCommands";
+
+interface Stored {
+  readonly event: string;
+  readonly data: unknown;
+  readonly key: string | undefined;
+}
+
+interface Kept {
+  readonly input: CreateOperation;
+  state: OperationState;
+  fence: number;
+  readonly log: Stored[];
+  readonly offsets: Map<string, number>;
+}
+
+const lateMs = 25_000;
+
+/**
+ * A gateway in memory that behaves as documented (leases, keys, commands, what is not possible when),
+ * and to whose calls a script may let anything happen.
+ */
+export class ScriptedGateway implements ProducerGateway {
+  readonly #clock: Clock;
+  readonly #operations = new Map<string, Kept>();
+  readonly #waiters = new Set<() => void>();
+  #commands = 0;
+  /** Decides what happens to a call; nothing does when absent. */
+  fault: (call: CallName) => Fault = () => "none";
+  /** Answers single events with a failure. */
+  refuse: (event: string, data: unknown) => "store_unavailable" | "bad_message" | undefined = () =>
+    undefined;
+  /** Refuses whole reports before any event of them is looked at. */
+  refuseReport: (input: ReportEvents) => MilepostError | undefined = () => undefined;
+  ttlMs = 30_000;
+  readonly calls: { readonly name: CallName; readonly events: readonly string[] }[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  create(input: CreateOperation): Promise<CreatedOperation> {
+    return this.#answer("create", [], () => {
+      const id = input.operation_id ?? "made-up";
+      let kept = this.#operations.get(id);
+      const duplicate = kept !== undefined;
+      if (!kept) {
+        const { lease_ms, ...created } = input;
+        const state = reduceOperation(undefined, {
+          event: "created",
+          data: { ...created, operation_id: id },
+          ts: this.#clock.monotonic(),
+          offset: 1,
+        });
+        if (!state) throw new MilepostError("bad_message", "this cannot be created");
+        kept = { input, state, fence: 1, log: [], offsets: new Map() };
+        kept.log.push({ event: "created", data: input, key: undefined });
+        this.#operations.set(id, kept);
+      }
+      return {
+        operation: kept.state,
+        channel: `operation:${id}`,
+        lease: this.#lease(kept),
+        duplicate,
+      };
+    });
+  }
+
+  report(operationId: string, input: ReportEvents): Promise<readonly ReportResult[]> {
+    const names = input.events.map(({ event }) => event);
+    return this.#answer("report", names, () => {
+      const kept = this.#kept(operationId);
+      if (input.lease !== this.#lease(kept).token)
+        throw new MilepostError("stale_lease", "taken over");
+      const refusal = this.refuseReport(input);
+      if (refusal) throw refusal;
+      const results: ReportResult[] = [];
+      for (const { event, data, key } of input.events) {
+        const result = this.#store(kept, event, data, key);
+        results.push(result);
+        if ("error" in result && result.error.retryable) break;
+      }
+      return results;
+    });
+  }
+
+  takeOver(operationId: string): Promise<OperationLease> {
+    return this.#answer("takeOver", [], () => {
+      const kept = this.#kept(operationId);
+      kept.fence++;
+      return this.#lease(kept);
+    });
+  }
+
+  async pendingCommands(
+    source: CommandSource,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingCommand[]> {
+    const pending = () => this.#answer("pendingCommands", [], () => this.#pending(source));
+    const first = await pending();
+    if (first.length > 0 || signal?.aborted) return first;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(waitMs, () => done());
+      const done = () => {
+        cancel();
+        this.#waiters.delete(done);
+        resolve();
+      };
+      this.#waiters.add(done);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+    return this.#pending(source);
+  }
+
+  /** A person asks for something. */
+  command(operationId: string, command: OperationCommandName, args?: unknown): string {
+    this.#commands++;
+    const id = `command-${this.#commands}`;
+    const data = { command_id: id, command, phase: "requested", ...(args ? { args } : {}) };
+    this.#append(this.#kept(operationId), "command", data, undefined);
+    for (const wake of [...this.#waiters]) wake();
+    return id;
+  }
+
+  /** Another producer takes it over. */
+  stealLease(operationId: string): void {
+    this.#kept(operationId).fence++;
+  }
+
+  /** Publishes an event of the gateway's own. */
+  publish(operationId: string, event: "stalled" | "lost"): void {
+    this.#append(this.#kept(operationId), event, { silent_ms: 1 }, undefined);
+  }
+
+  /** Forgets everything, as a gateway in memory does when it starts anew. */
+  forget(): void {
+    this.#operations.clear();
+  }
+
+  state(operationId: string): OperationState {
+    return this.#kept(operationId).state;
+  }
+
+  log(operationId: string): readonly Stored[] {
+    return this.#operations.get(operationId)?.log ?? [];
+  }
+
+  /** The names of an operation's events, in order. */
+  names(operationId: string): string[] {
+    return this.log(operationId).map(({ event }) => event);
+  }
+
+  /** What was stored under one event name, in order. */
+  data<T = Record<string, unknown>>(operationId: string, event: string): T[] {
+    return this.log(operationId)
+      .filter((stored) => stored.event === event)
+      .map(({ data }) => data as T);
+  }
+
+  #kept(operationId: string): Kept {
+    const kept = this.#operations.get(operationId);
+    if (!kept) throw new MilepostError("not_found", `no operation ${operationId}`);
+    return kept;
+  }
+
+  #lease(kept: Kept): OperationLease {
+    return { token: `lease-${kept.fence}`, fence: kept.fence, ttl_ms: this.ttlMs };
+  }
+
+  #pending(source: CommandSource): PendingCommand[] {
+    return [...this.#operations.entries()]
+      .filter(([id, { input }]) =>
+        "operation" in source ? id === source.operation : input.producer_id === source.producer,
+      )
+      .flatMap(([id, { state }]) =>
+        state.commands
+          .filter(({ phase }) => phase === "requested")
+          .map((command) => ({
+            operation_id: id,
+            command_id: command.id,
+            command: command.command,
+            ...(command.args === undefined ? {} : { args: command.args }),
+          })),
+      );
+  }
+
+  #store(kept: Kept, event: string, data: unknown, key: string | undefined): ReportResult {
+    const known = key === undefined ? undefined : kept.offsets.get(key);
+    if (known !== undefined) return { position: String(known), duplicate: true };
+    const refused = this.refuse(event, data);
+    if (refused) return { error: failure(refused, `refused ${event}`) };
+    const read = parseOperationEvent(event, data);
+    if (!read.ok) return { error: read.failure };
+    const begins =
+      event === "started" && ((data as { attempt?: number }).attempt ?? 1) > kept.state.attempt;
+    if (isFinal(kept.state.status) && event !== "log" && event !== "command" && !begins) {
+      return { error: failure("not_possible_now", `it is ${kept.state.status}`) };
+    }
+    this.#append(kept, event, data, key);
+    return { position: String(kept.state.offset), duplicate: false };
+  }
+
+  #append(kept: Kept, event: string, data: unknown, key: string | undefined): void {
+    const offset = kept.state.offset + 1;
+    kept.state = reduceOperation(kept.state, { event, data, ts: this.#clock.monotonic(), offset });
+    kept.log.push({ event, data, key });
+    if (key !== undefined) kept.offsets.set(key, offset);
+  }
+
+  #answer<T>(name: CallName, events: readonly string[], effect: () => T): Promise<T> {
+    this.calls.push({ name, events });
+    const fault = this.fault(name);
+    switch (fault) {
+      case "throw":
+        throw new TypeError("a bug in the gateway's own code");
+      case "lost_request":
+        return Promise.reject(new MilepostError("store_unavailable", "connection refused"));
+      case "unavailable":
+        return Promise.reject(
+          new MilepostError("shutting_down", "going away", { retryAfterMs: 40 }),
+        );
+      case "lost_reply":
+        return Promise.resolve()
+          .then(effect)
+          .then(() => Promise.reject(new Error("connection reset")));
+      case "hang":
+        return new Promise(() => {});
+      case "late":
+        this.#clock.after(lateMs, () => {
+          try {
+            effect();
+          } catch {
+            // What arrives too late may well be refused; nobody waits for the answer.
+          }
+        });
+        return new Promise(() => {});
+      case "none":
+        return Promise.resolve().then(effect);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { eventBounds, parseOperationEvent } from "@milepost/model";
+import type { Report } from "./report.ts";
+
+/** A report fit to be sent, if there is one, and what had to be left out. */
+export interface Tidied {
+  readonly report: Report | undefined;
+  readonly complaint: string | undefined;
+}
+
+/**
+ * Makes a report fit to be sent: values that are not JSON are left out or replaced by what JSON makes of them,
+ * numbers that are none are left out, percentages are kept within 0–100, and messages that are too long are
+ * cut. What the gateway would refuse all the same is refused here, before it is merged with others.
+ *
+ * What comes back shares nothing with what was given, so the caller may reuse its objects. May throw on
+ * values that lie about their type.
+ */
+export function tidy(report: Report): Tidied {
+  if (report.event === "step" && isPlainStep(report.data)) {
+    return { report: { event: "step", data: { ...report.data } }, complaint: undefined };
+  }
+  const { data, complaint } = tidyData(report);
+  const read = parseOperationEvent(report.event, data);
+  if (!read.ok) return { report: undefined, complaint: read.failure.message };
+  return { report: read.value as Report, complaint };
+}
+
+const stepFields: ReadonlySet<string> = new Set(["id", "message", "done", "total", "status"]);
+
+/**
+ * Whether nothing is to be done about an update of a step; a quick check for what jobs report a million times.
+ */
+function isPlainStep(data: object): boolean {
+  for (const name in data) {
+    if (!stepFields.has(name)) return false;
+    const value: unknown = data[name as keyof typeof data];
+    if (name === "done" || name === "total") {
+      if (typeof value !== "number" || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER))
+        return false;
+    } else if (name === "status") {
+      if (value !== "running" && value !== "done") return false;
+    } else {
+      const longest = name === "id" ? eventBounds.id : eventBounds.message;
+      if (typeof value !== "string" || value.length > longest) return false;
+      if (name === "id" && value === "") return false;
+    }
+  }
+  return "id" in data;
+}
+
+function tidyData(report: Report): { data: object; complaint?: string } {
+  switch (report.event) {
+    case "log": {
+      const { data, ...rest } = report.data;
+      return withPayload(
+        { ...rest, message: cut(rest.message) },
+        "data",
+        data,
+        eventBounds.logData,
+      );
+    }
+    case "done":
+      return withPayload({}, "result", report.data.result, eventBounds.payload);
+    case "failed": {
+      const { error } = report.data;
+      return { data: { error: { ...error, message: cut(error.message) } } };
+    }
+    default:
+      return { data: fieldsKept(report.data) };
+  }
+}
+
+function withPayload(data: object, name: string, payload: unknown, maxLength: number) {
+  if (payload === undefined) return { data };
+  const plain = plainJson(payload, maxLength);
+  if (plain.ok) return { data: { ...data, [name]: plain.value } };
+  return { data, complaint: `${name} ${plain.why} and was left out` };
+}
+
+function fieldsKept(data: object): object {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(data)) {
+    if (typeof value === "number") {
+      const isPercent = name === "percent" || name === "progress";
+      if (Number.isFinite(value)) kept[name] = isPercent ? clampPercent(value) : value;
+    } else if (name === "message" || name === "reason") kept[name] = cut(value);
+    else kept[name] = value;
+  }
+  return kept;
+}
+
+function clampPercent(value: number): number {
+  return Math.min(100, Math.max(0, value));
+}
+
+function cut(text: unknown): unknown {
+  if (text === undefined || text === null) return undefined;
+  const whole = typeof text === "string" ? text : String(text);
+  return whole.length <= eventBounds.message
+    ? whole
+    : `${whole.slice(0, eventBounds.message - 1)}…`;
+}
+
+type Plain =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly why: string };
+
+function plainJson(value: unknown, maxLength: number): Plain {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    text = undefined;
+  }
+  if (text === undefined) return { ok: false, why: "cannot be written as JSON" };
+  if (text.length > maxLength) {
+    return { ok: false, why: `is longer than ${maxLength} characters of JSON` };
+  }
+  return { ok: true, value: JSON.parse(text) as unknown };
+}
