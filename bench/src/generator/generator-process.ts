@@ -1,0 +1,46 @@
+import { answerCalls } from "../process/answer-calls.ts";
+import type { ConnectPlan } from "./connect-plan.ts";
+import { DeliveryCount } from "./delivery-count.ts";
+import { openReader } from "./reader.ts";
+
+/** How many connections may be in the making at once: below any listen backlog. */
+const maxOpening = 100;
+
+const count = new DeliveryCount();
+let opened = 0;
+
+const methods = {
+  /** Opens `connections` more, and resolves when all are subscribed. */
+  async connect({ plan, connections }: { plan: ConnectPlan; connections: number }): Promise<void> {
+    const last = opened + connections;
+    const openNext = async (): Promise<void> => {
+      while (opened < last) {
+        const index = opened;
+        opened += 1;
+        await openReader(plan, index, count);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(maxOpening, connections) }, openNext));
+  },
+
+  async reset(): Promise<void> {
+    count.reset();
+  },
+
+  /** Waits until `delivered` have arrived since the last reset, or none did for `patienceMs`. */
+  async waitFor({ delivered, patienceMs }: { delivered: number; patienceMs: number }) {
+    let before = -1;
+    while (count.delivered < delivered && count.delivered > before) {
+      before = count.delivered;
+      for (let waited = 0; waited < patienceMs && count.delivered < delivered; waited += 10) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+    return count.report();
+  },
+};
+
+/** What the generator does for the conductor. */
+export type GeneratorMethods = typeof methods;
+
+answerCalls(methods);

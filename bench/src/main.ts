@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+import { describeMachine, type Machine } from "./measure/machine.ts";
+import { type Options, readOptions, usage, type WorkloadName } from "./options.ts";
+import { killChildren } from "./process/child.ts";
+import { layOut } from "./table.ts";
+import { runBurst } from "./workloads/burst.ts";
+import { runFanout } from "./workloads/fanout.ts";
+import { runMemory } from "./workloads/memory.ts";
+import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
+
+const workloads = {
+  fanout: runFanout,
+  burst: runBurst,
+  memory: runMemory,
+} as const satisfies Record<
+  WorkloadName,
+  (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>
+>;
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function printMachine(machine: Machine): void {
+  const { cpu, cores, memoryGb, platform, node, load } = machine;
+  print(
+    `${cpu}, ${cores} cores, ${memoryGb} GB, ${platform}, Node ${node}, load ${load.toFixed(2)}`,
+  );
+  if (load > cores / 2) {
+    print("The machine is busy with something else: believe ratios, not absolute figures.");
+  }
+}
+
+async function run(options: Options): Promise<void> {
+  if (process.platform !== "linux") {
+    throw new Error("The benchmark reads the kernel's accounts in /proc: it runs on Linux.");
+  }
+  const machine = describeMachine();
+  if (!options.json) printMachine(machine);
+  const reports: WorkloadReport[] = [];
+  for (const name of options.workloads) {
+    const report = await workloads[name](options, (message) =>
+      process.stderr.write(`${message}\n`),
+    );
+    reports.push(report);
+    if (options.json) continue;
+    print(`\n${report.workload}: ${report.what}\n\n${layOut(report.table)}`);
+    for (const note of report.notes) print(`* ${note}`);
+  }
+  if (options.json) print(JSON.stringify({ machine, options, reports }));
+}
+
+process.on("exit", killChildren);
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const) {
+  process.on(signal, () => process.exit(code));
+}
+
+const args = process.argv.slice(2);
+if (args.includes("--help")) {
+  print(usage);
+  process.exit();
+}
+let options: Options;
+try {
+  options = readOptions(args);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`);
+  process.exit(2);
+}
+try {
+  await run(options);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { cpuSeconds, parseCpuSeconds, parseResidentBytes } from "./process-usage.ts";
+
+test("user and system time are found behind a command name with spaces and parentheses", () => {
+  const stat =
+    "4242 (node (a) b) S 1 4242 4242 0 -1 4194304 9000 0 3 0 150 25 7 8 20 0 11 0 5000 1 2";
+  expect(parseCpuSeconds(stat)).toBe(1.75);
+});
+
+test("a text that is no stat is refused", () => {
+  expect(() => parseCpuSeconds("nonsense")).toThrow("not the text of");
+});
+
+test("the resident size is read in bytes", () => {
+  expect(parseResidentBytes("VmPeak:\t  100 kB\nVmRSS:\t   2048 kB\nRssAnon:\t 1 kB\n")).toBe(
+    2048 * 1024,
+  );
+});
+
+test.skipIf(process.platform !== "linux")("the account of this process grows as it works", () => {
+  const before = cpuSeconds(process.pid);
+  while (cpuSeconds(process.pid) <= before);
+  expect(cpuSeconds(process.pid)).toBeGreaterThan(before);
+});

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { readOptions } from "./options.ts";
+
+test("without arguments everything runs at its defaults", () => {
+  expect(readOptions([])).toMatchObject({
+    workloads: ["fanout", "burst", "memory"],
+    targets: undefined,
+    rounds: 5,
+    seconds: 5,
+    subscribers: 1_000,
+    json: false,
+  });
+});
+
+test("workloads, targets and numbers are read", () => {
+  expect(readOptions(["burst", "--targets", "floor,ws", "--rounds=2", "--json"])).toMatchObject({
+    workloads: ["burst"],
+    targets: ["floor", "ws"],
+    rounds: 2,
+    json: true,
+  });
+});
+
+test.each([
+  [["sprint"], 'no workload "sprint"'],
+  [["--targets", "floor,toString"], 'no target "toString"'],
+  [["--rounds", "0"], "--rounds must be a whole number from 1 to 100"],
+  [["--rate", "fast"], "--rate must be a whole number"],
+  [["--subscribers", "20000"], "from 1 to 19000"],
+  [["fanout", "--targets", "milepost-own"], "milepost-own is for the workload memory only"],
+  [["--unknown"], "Unknown option"],
+])("%j is refused with what to do about it", (args, message) => {
+  expect(() => readOptions(args)).toThrow(message);
+});

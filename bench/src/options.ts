@@ -1,0 +1,94 @@
+import { parseArgs } from "node:util";
+import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
+
+export const workloadNames = ["fanout", "burst", "memory"] as const;
+export type WorkloadName = (typeof workloadNames)[number];
+
+/** What the command line asks for. */
+export interface Options {
+  readonly workloads: readonly WorkloadName[];
+  /** Undefined: each workload's own choice. */
+  readonly targets: readonly TargetName[] | undefined;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly subscribers: number;
+  /** Publications a second in `fanout`. */
+  readonly rate: number;
+  /** Bursts a second in `burst`. */
+  readonly bursts: number;
+  /** Connections in `memory`. */
+  readonly connections: number;
+  readonly json: boolean;
+  /** Folder for CPU profiles of the servers; they slow them down, so figures of such a run do not count. */
+  readonly profile: string | undefined;
+}
+
+export const usage = `npm run bench -- [workload ...] [options]
+
+workloads: ${workloadNames.join(", ")} (default: all)
+  --targets a,b      of ${Object.keys(catalog).join(", ")}
+  --rounds N         rounds of every target, interleaved (default 5; memory takes at most 3)
+  --seconds N        measured seconds of a round (default 5)
+  --subscribers N    subscribers of the channel (default 1000, at most 19000)
+  --rate N           fanout: publications a second (default 50)
+  --bursts N         burst: bursts of 50 a second (default 10)
+  --connections N    memory: idle connections (default 10000, at most 18000)
+  --profile DIR      also write CPU profiles of the servers; such figures do not count
+  --json             the report as JSON on standard output`;
+
+/** Reads the command line; throws an error that says what is wrong. */
+export function readOptions(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      targets: { type: "string" },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "5" },
+      subscribers: { type: "string", default: "1000" },
+      rate: { type: "string", default: "50" },
+      bursts: { type: "string", default: "10" },
+      connections: { type: "string", default: "10000" },
+      profile: { type: "string" },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const workloads = positionals.length === 0 ? workloadNames : positionals.map(readWorkload);
+  const targets = values.targets?.split(",").map(readTarget);
+  const silent = targets?.find((name) => !pacedTargets.some((paced) => paced === name));
+  if (silent !== undefined && workloads.some((name) => name !== "memory")) {
+    throw new Error(`${silent} is for the workload memory only`);
+  }
+  return {
+    workloads,
+    targets,
+    rounds: readNumber("rounds", values.rounds, 1, 100),
+    seconds: readNumber("seconds", values.seconds, 1, 600),
+    subscribers: readNumber("subscribers", values.subscribers, 1, 19_000),
+    rate: readNumber("rate", values.rate, 1, 500),
+    bursts: readNumber("bursts", values.bursts, 1, 100),
+    connections: readNumber("connections", values.connections, 100, 18_000),
+    json: values.json,
+    profile: values.profile,
+  };
+}
+
+function readWorkload(name: string): WorkloadName {
+  const workload = workloadNames.find((known) => known === name);
+  if (workload === undefined) throw new Error(`no workload "${name}": ${workloadNames.join(", ")}`);
+  return workload;
+}
+
+function readTarget(name: string): TargetName {
+  if (!isTargetName(name))
+    throw new Error(`no target "${name}": ${Object.keys(catalog).join(", ")}`);
+  return name;
+}
+
+function readNumber(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new Error(`--${option} must be a whole number from ${min} to ${max}, not "${text}"`);
+  }
+  return value;
+}

@@ -1,0 +1,58 @@
+import { startFloor } from "./floor.ts";
+import { startMilepost } from "./milepost.ts";
+import { startSocketIo } from "./socket-io.ts";
+import type { Target } from "./target.ts";
+import { startWs } from "./ws.ts";
+
+interface Entry {
+  readonly title: string;
+  /** Whether what is published in one tick leaves in one write per connection. */
+  readonly joins: boolean;
+  start(): Promise<Target>;
+}
+
+/** Every server under test, by the name it has on the command line. */
+export const catalog = {
+  floor: { title: "floor (raw sockets)", joins: true, start: startFloor },
+  "milepost-json": {
+    title: "Milepost, milepost.v1.json",
+    joins: true,
+    start: () => startMilepost({ dialect: "milepost.v1.json", channels: "shared" }),
+  },
+  "milepost-plain": {
+    title: "Milepost, plain",
+    joins: true,
+    start: () => startMilepost({ dialect: "plain", channels: "shared" }),
+  },
+  "milepost-own": {
+    title: "Milepost, own channel each",
+    joins: true,
+    start: () => startMilepost({ dialect: "milepost.v1.json", channels: "own" }),
+  },
+  ws: { title: "ws, send in a loop", joins: false, start: startWs },
+  "socket.io": { title: "Socket.IO, emit to a room", joins: false, start: startSocketIo },
+} as const satisfies Record<string, Entry>;
+
+export type TargetName = keyof typeof catalog;
+
+export function isTargetName(name: string): name is TargetName {
+  return Object.hasOwn(catalog, name);
+}
+
+/** The targets of the workloads that measure CPU, the floor first: one channel that everybody hears. */
+export const pacedTargets = [
+  "floor",
+  "milepost-json",
+  "milepost-plain",
+  "ws",
+  "socket.io",
+] as const satisfies readonly TargetName[];
+
+/** The targets of the workload that measures memory. */
+export const memoryTargets = [
+  "floor",
+  "ws",
+  "milepost-json",
+  "milepost-own",
+  "socket.io",
+] as const satisfies readonly TargetName[];

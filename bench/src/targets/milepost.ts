@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import { createGateway, memoryEngine } from "@milepost/server";
+import type { Target } from "./target.ts";
+
+/** How readers use the gateway. */
+export interface MilepostUse {
+  readonly dialect: "plain" | "milepost.v1.json";
+  /** One channel for all, or one for each reader. */
+  readonly channels: "shared" | "own";
+}
+
+const sharedChannel = "bench:shared";
+
+/**
+ * A gateway as a program would embed it: memory engine, every reader with a token that was verified, each
+ * publication checked, stored in the channel's log and kept for resume.
+ */
+export async function startMilepost({ dialect, channels }: MilepostUse): Promise<Target> {
+  const tokenSecret = randomBytes(32).toString("base64url");
+  const gateway = createGateway({
+    engine: memoryEngine(),
+    auth: { tokenSecret },
+    limits: { maxConnections: 20_000 },
+  });
+  const { port } = await gateway.listen({ port: 0, host: "127.0.0.1" });
+  let refusal: unknown;
+  const onRefused = (error: unknown) => {
+    refusal ??= error;
+  };
+  return {
+    plan: {
+      port,
+      path: `/ws?channels=${channels === "shared" ? sharedChannel : "bench:own:{i}"}`,
+      tokenSecret,
+      readyMark: '"subscribed"',
+      ...(dialect === "plain" ? {} : { subprotocol: dialect }),
+    },
+    publish(payloads) {
+      if (refusal !== undefined) throw refusal;
+      for (const payload of payloads) {
+        gateway.publish(sharedChannel, "progress", payload).catch(onRefused);
+      }
+    },
+    close: () => gateway.close(),
+  };
+}

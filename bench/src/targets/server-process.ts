@@ -1,0 +1,59 @@
+import type { ConnectPlan } from "../generator/connect-plan.ts";
+import { makePayload } from "../payload.ts";
+import { answerCalls } from "../process/answer-calls.ts";
+import { catalog, type TargetName } from "./catalog.ts";
+import { type Pace, runPace } from "./pacer.ts";
+import { CpuProfiler } from "./profiler.ts";
+import type { Target } from "./target.ts";
+
+let target: Target | undefined;
+let published = 0;
+let profiler: CpuProfiler | undefined;
+
+function running(): Target {
+  if (target === undefined) throw new Error("no target was started");
+  return target;
+}
+
+const methods = {
+  async start({ name }: { name: TargetName }): Promise<ConnectPlan> {
+    target = await catalog[name].start();
+    return target.plan;
+  },
+
+  /** Publishes `perTick` payloads on every tick of the pace. */
+  async publish({ pace, perTick }: { pace: Pace; perTick: number }): Promise<void> {
+    const server = running();
+    await runPace(pace, (dueUs) => {
+      const payloads = Array.from({ length: perTick }, (_, index) =>
+        makePayload(published + index, dueUs),
+      );
+      published += perTick;
+      server.publish(payloads);
+    });
+  },
+
+  /** Collects what is garbage, so that what remains is what the connections hold. */
+  async collectGarbage(): Promise<{ heapBytes: number }> {
+    for (let pass = 0; pass < 3; pass++) {
+      globalThis.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const { heapUsed, external } = process.memoryUsage();
+    return { heapBytes: heapUsed + external };
+  },
+
+  async startProfile(): Promise<void> {
+    profiler = await CpuProfiler.start();
+  },
+
+  async saveProfile({ path }: { path: string }) {
+    if (profiler === undefined) throw new Error("no profile was started");
+    return await profiler.save(path);
+  },
+};
+
+/** What a server process does for the conductor. */
+export type ServerMethods = typeof methods;
+
+answerCalls(methods);

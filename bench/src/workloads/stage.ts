@@ -1,0 +1,36 @@
+import type { ConnectPlan } from "../generator/connect-plan.ts";
+import type { GeneratorMethods } from "../generator/generator-process.ts";
+import { Child } from "../process/child.ts";
+import type { TargetName } from "../targets/catalog.ts";
+import type { ServerMethods } from "../targets/server-process.ts";
+
+/** A fresh server and a fresh generator, each a process of its own; disposing ends both. */
+export interface Stage extends AsyncDisposable {
+  readonly server: Child<ServerMethods>;
+  readonly generator: Child<GeneratorMethods>;
+  readonly plan: ConnectPlan;
+}
+
+// The modules' own extension: .ts from source, .js when built.
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+const serverModule = new URL(`../targets/server-process${extension}`, import.meta.url);
+const generatorModule = new URL(`../generator/generator-process${extension}`, import.meta.url);
+
+/** Starts `name` in a server process, and a generator that has no connections yet. */
+export async function setStage(
+  name: TargetName,
+  serverFlags: readonly string[] = [],
+): Promise<Stage> {
+  const server = new Child<ServerMethods>(serverModule, serverFlags);
+  const generator = new Child<GeneratorMethods>(generatorModule);
+  const clear = async () => {
+    await Promise.all([server[Symbol.asyncDispose](), generator[Symbol.asyncDispose]()]);
+  };
+  try {
+    const plan = await server.call("start", { name });
+    return { server, generator, plan, [Symbol.asyncDispose]: clear };
+  } catch (error) {
+    await clear();
+    throw error;
+  }
+}
