@@ -1,0 +1,197 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import type { OperationState } from "@milepost/model";
+import { createProducer, httpGateway, type Problem } from "@milepost/producer";
+import { createGateway, type Gateway } from "@milepost/server";
+import { expect, test } from "vitest";
+
+const apiKey = "k".repeat(32);
+
+function makeGateway(): Gateway {
+  return createGateway({
+    auth: { tokenSecret: "s".repeat(32), apiKeys: [{ name: "e2e", key: apiKey }] },
+  });
+}
+
+/** A TCP relay that can cut everything, and refuse what is new. */
+async function relayTo(target: () => number) {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    near.on("error", () => {});
+    if (isCut) return void near.destroy();
+    const far = connect(target(), "127.0.0.1");
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    near.pipe(far);
+    far.pipe(near);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    cut() {
+      isCut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      isCut = false;
+    },
+    async [Symbol.asyncDispose]() {
+      this.cut();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Waits until the operation is as `holds` says. */
+async function until(
+  gateway: Gateway,
+  id: string,
+  holds: (state: OperationState) => boolean,
+): Promise<OperationState> {
+  for (;;) {
+    const found = await gateway.operations.get(id).catch(() => undefined);
+    if (found && holds(found.operation)) return found.operation;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const port = (gateway: Gateway) => gateway.address()?.port ?? 0;
+
+test("[P-OP-1][P-CMD-1] work in one process is watched and commanded through the gateway of another, over HTTP", async () => {
+  await using gateway = makeGateway();
+  await gateway.listen({ port: 0 });
+  await using producer = createProducer({
+    gateway: httpGateway({ url: `http://127.0.0.1:${port(gateway)}`, apiKey }),
+  });
+  const run = producer.start(
+    { kind: "export", title: "Export", session: "s", steps: [{ id: "one" }, { id: "two" }] },
+    async (op) => {
+      await op.step("one", (step) => step.progress({ done: 2, total: 2 }));
+      op.text("notes").append("half ").append("way");
+      await op.step("two", async () => {
+        for (;;) {
+          await op.pausePoint();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      });
+    },
+  );
+  const id = run.operationId;
+  const running = await until(gateway, id, ({ current_step }) => current_step === "two");
+  expect(running).toMatchObject({ status: "running", percent: 50, session_id: "s" });
+  await gateway.operations.command(id, { command: "pause" });
+  await until(gateway, id, ({ status }) => status === "paused");
+  await gateway.operations.command(id, { command: "resume" });
+  await until(gateway, id, ({ status }) => status === "running");
+  await gateway.operations.command(id, { command: "cancel", args: { reason: "enough" } });
+  await expect(run.finished).resolves.toMatchObject({ status: "cancelled" });
+  await expect(run.delivered).resolves.toBe(true);
+  const { operation } = await gateway.operations.get(id);
+  expect(operation).toMatchObject({ status: "cancelled", reason: "enough" });
+  expect(operation.texts.notes?.text).toBe("half way");
+  expect(operation.commands.map(({ command, phase }) => [command, phase])).toEqual([
+    ["pause", "done"],
+    ["resume", "done"],
+    ["cancel", "done"],
+  ]);
+});
+
+test("a line that is cut again and again loses, doubles and reorders nothing", async () => {
+  await using gateway = makeGateway();
+  await gateway.listen({ port: 0 });
+  await using relay = await relayTo(() => port(gateway));
+  const problems: Problem[] = [];
+  await using producer = createProducer({
+    gateway: httpGateway({ url: relay.url, apiKey }),
+    flushIntervalMs: 1,
+    onProblem: (problem) => problems.push(problem),
+  });
+  const lines = 150;
+  const run = producer.start({ kind: "export" }, async (op) => {
+    for (let i = 0; i < lines; i++) {
+      op.info(`line ${i}`);
+      // In the middle of whatever is under way, a little later each time.
+      for (let turn = 0; turn < i % 13; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (i % 10 === 0) relay.cut();
+      else if (i % 10 === 3) relay.mend();
+    }
+  });
+  await expect(run.delivered).resolves.toBe(true);
+  const { operation } = await gateway.operations.get(run.operationId);
+  expect(operation.log.map(({ message }) => message)).toEqual(
+    Array.from({ length: lines }, (_, i) => `line ${i}`),
+  );
+  expect(operation).toMatchObject({ status: "done", log_total: lines });
+  expect(problems.every(({ effect }) => effect === "retrying")).toBe(true);
+});
+
+test("a gateway that was started anew, empty, learns of the work that goes on", async () => {
+  const first = makeGateway();
+  await first.listen({ port: 0 });
+  let target = port(first);
+  await using relay = await relayTo(() => target);
+  await using producer = createProducer({
+    gateway: httpGateway({ url: relay.url, apiKey }),
+    onProblem: () => {},
+  });
+  let finish = () => {};
+  const run = producer.start({ kind: "export", title: "Long" }, async (op) => {
+    op.step("before");
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    op.step("after", { percent: 10 });
+    return "fine";
+  });
+  await until(first, run.operationId, ({ current_step }) => current_step === "before");
+  relay.cut();
+  await first.close();
+  await using second = makeGateway();
+  await second.listen({ port: 0 });
+  target = port(second);
+  relay.mend();
+  finish();
+  await expect(run.delivered).resolves.toBe(true);
+  const { operation } = await second.operations.get(run.operationId);
+  expect(operation).toMatchObject({ status: "done", title: "Long", result: "fine", attempt: 1 });
+});
+
+test("[P-OP-3] who takes an operation over ends the reporting of the one before", async () => {
+  await using gateway = makeGateway();
+  await gateway.listen({ port: 0 });
+  const problems: Problem[] = [];
+  await using producer = createProducer({
+    gateway: httpGateway({ url: `http://127.0.0.1:${port(gateway)}`, apiKey }),
+    onProblem: (problem) => problems.push(problem),
+  });
+  const run = producer.start({ kind: "export" }, async (op) => {
+    while (!op.signal.aborted) {
+      op.info("mine");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    op.signal.throwIfAborted();
+  });
+  await until(gateway, run.operationId, ({ status }) => status === "running");
+  await gateway.operations.takeOver(run.operationId);
+  await expect(run.finished).resolves.toMatchObject({ error: { code: "stale_lease" } });
+  await expect(run.delivered).resolves.toBe(false);
+  const { operation } = await gateway.operations.get(run.operationId);
+  expect(operation.status).toBe("running");
+  expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
+});

@@ -1,0 +1,45 @@
+import type { ConnectionState } from "@milepost/client";
+import { timeOfDay } from "../words/duration.ts";
+import { isInterrupted, secondsUntil } from "./connection-words.ts";
+
+interface Props {
+  readonly connection: ConnectionState;
+  readonly now: number;
+  /** When the last message came. */
+  readonly asOf: number | undefined;
+  onRetry(): void;
+}
+
+function nextTry(connection: ConnectionState, now: number): string {
+  if (connection.state === "closed") return `The service said: ${connection.reason}.`;
+  if (connection.state !== "reconnecting") return "Trying now…";
+  const seconds = secondsUntil(connection.retryAt, now);
+  return seconds > 0 ? `Next try in ${seconds} s.` : "Trying now…";
+}
+
+/**
+ * Says that what is shown may be out of date, since when, and when the next try is. It lies over the foot of
+ * the page, so that nothing moves when it comes and goes.
+ */
+export function Interruption({ connection, now, asOf, onRetry }: Props) {
+  if (!isInterrupted(connection)) return null;
+  const closed = connection.state === "closed";
+  return (
+    <section
+      className="interruption"
+      aria-label="Connection interrupted"
+      data-tone={closed ? "stop" : "halt"}
+    >
+      <p>
+        <strong>{closed ? "Disconnected." : "Connection interrupted."}</strong>{" "}
+        {asOf === undefined
+          ? "What you see may be out of date."
+          : `You see the state of ${timeOfDay(asOf)}; work goes on without you.`}{" "}
+        {nextTry(connection, now)}
+      </p>
+      <button type="button" className="button button--small" onClick={onRetry}>
+        Retry now
+      </button>
+    </section>
+  );
+}

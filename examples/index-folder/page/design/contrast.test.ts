@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { colourTokens, contrast } from "./contrast.ts";
+
+const tokens = colourTokens(readFileSync(new URL("tokens.css", import.meta.url), "utf8"));
+
+/** Text needs 4.5, the shapes of controls and marks need 3 (WCAG 2.2, AA). */
+const pairs: readonly (readonly [foreground: string, background: string, ratio: number])[] = [
+  ...["ground", "surface", "sunken"].flatMap((ground) => [
+    ["ink", ground, 7] as const,
+    ["ink-soft", ground, 4.5] as const,
+    ["go", ground, 4.5] as const,
+    ["halt", ground, 4.5] as const,
+    ["stop", ground, 4.5] as const,
+    ["wait", ground, 4.5] as const,
+    ["line-strong", ground, 3] as const,
+    ["focus", ground, 3] as const,
+  ]),
+  ["on-go", "go", 4.5],
+  ["on-go", "go-strong", 4.5],
+  ["ink", "mark", 4.5],
+  ...["go", "halt", "stop", "wait"].flatMap((tone) => [
+    [tone, `${tone}-soft`, 4.5] as const,
+    ["ink", `${tone}-soft`, 4.5] as const,
+  ]),
+];
+
+describe("the colours", () => {
+  it("are measured right: black on white is 21, a known grey is 4.54", () => {
+    expect(contrast("#000000", "#ffffff")).toBeCloseTo(21, 5);
+    expect(contrast("#767676", "#ffffff")).toBeCloseTo(4.54, 2);
+  });
+
+  for (const theme of ["light", "dark"] as const) {
+    it.each(pairs)(
+      `keep their contrast in the ${theme} theme: %s on %s is at least %d`,
+      (foreground, background, ratio) => {
+        const front = tokens.get(foreground)?.[theme];
+        const back = tokens.get(background)?.[theme];
+        if (!front || !back) throw new Error(`no token ${foreground} or ${background}`);
+        expect(contrast(front, back)).toBeGreaterThanOrEqual(ratio);
+      },
+    );
+  }
+});

@@ -1,0 +1,43 @@
+import { bytes, count } from "../words/count.ts";
+import { duration } from "../words/duration.ts";
+
+/** A figure of the result, ready to show. */
+export interface Statistic {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The figures one wants to see first; anything else numeric follows under its own name. */
+const known: Readonly<Record<string, { name: string; say(value: number): string }>> = {
+  files: { name: "Files", say: count },
+  skipped: { name: "Skipped", say: count },
+  terms: { name: "Different words", say: count },
+  tokens: { name: "Words", say: count },
+  postings: { name: "Places", say: count },
+  bytes: { name: "Text read", say: bytes },
+  index_bytes: { name: "Index size", say: bytes },
+  took_ms: { name: "Time", say: duration },
+};
+
+function readable(key: string): string {
+  const words = key.replaceAll("_", " ");
+  return `${words[0]?.toUpperCase() ?? ""}${words.slice(1)}`;
+}
+
+/** Reads the figures of a run's result; empty when it has none. */
+export function indexStatistics(result: unknown): readonly Statistic[] {
+  if (typeof result !== "object" || result === null) return [];
+  const figures = Object.entries(result).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number",
+  );
+  const order = Object.keys(known);
+  const rank = (key: string) => (key in known ? order.indexOf(key) : order.length);
+  return figures
+    .sort(([one], [other]) => rank(one) - rank(other))
+    .map(([key, value]) => {
+      const figure = known[key];
+      return figure
+        ? { name: figure.name, value: figure.say(value) }
+        : { name: readable(key), value: count(value) };
+    });
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { activeTime, elapsedTime, remainingTime } from "./active-time.ts";
+
+const paused = {
+  attempt: 1,
+  started_at: 1_000,
+  timeline: [
+    { what: "wait", id: "wait", from: 0, to: 1_000, attempt: 1 },
+    { what: "step", id: "scan", from: 1_000, attempt: 1 },
+    { what: "pause", id: "pause", from: 3_000, to: 5_000, attempt: 1 },
+    { what: "pause", id: "pause", from: 9_000, attempt: 1 },
+  ],
+} as const;
+
+describe("the time of a run", () => {
+  it("counts from the start of work, and a wait is not work", () => {
+    expect(elapsedTime(paused, 11_000)).toBe(10_000);
+  });
+
+  it("leaves the pauses out of the work, the open one too", () => {
+    expect(activeTime(paused, 11_000)).toBe(6_000);
+  });
+
+  it("stands still once the run has ended", () => {
+    expect(elapsedTime({ ...paused, ended_at: 12_000 }, 99_000)).toBe(11_000);
+  });
+
+  it("starts anew with a retry", () => {
+    const retried = {
+      attempt: 2,
+      started_at: 1_000,
+      timeline: [...paused.timeline, { what: "step", id: "scan", from: 60_000, attempt: 2 }],
+    } as const;
+    expect(elapsedTime(retried, 63_000)).toBe(3_000);
+    expect(activeTime(retried, 63_000)).toBe(3_000);
+  });
+
+  it("is unknown before anything started", () => {
+    expect(elapsedTime({ attempt: 1, timeline: [] }, 5)).toBeUndefined();
+  });
+});
+
+describe("the remaining time", () => {
+  it("is unknown at first, then follows the rate", () => {
+    expect(remainingTime(0.5, 9_000, undefined)).toBeUndefined();
+    expect(remainingTime(20, 900, undefined)).toBeUndefined();
+    expect(remainingTime(20, 10_000, undefined)).toBe(40_000);
+    expect(remainingTime(20, 10_000, 6)).toBe(20_000);
+    expect(remainingTime(100, 10_000, 6)).toBe(0);
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { type Pace, perSecond, withSample } from "./pace.ts";
+
+function paceOf(...readings: readonly (readonly [at: number, value: number])[]): Pace {
+  return readings.reduce<Pace>((pace, [at, value]) => withSample(pace, { at, value }), []);
+}
+
+describe("the pace", () => {
+  it("is unknown until the window is long enough", () => {
+    expect(perSecond(paceOf([0, 0], [500, 40]))).toBeUndefined();
+    expect(perSecond(paceOf([0, 0], [1_000, 40]))).toBe(40);
+  });
+
+  it("follows the recent readings and forgets the old ones", () => {
+    expect(perSecond(paceOf([0, 0], [4_000, 4_000], [8_000, 8_000], [14_000, 8_060]))).toBe(10);
+  });
+
+  it("begins anew when the value fell, as after a retry", () => {
+    expect(perSecond(paceOf([0, 0], [2_000, 900], [3_000, 5], [4_000, 15]))).toBe(10);
+  });
+
+  it("stays bounded however often it is told", () => {
+    let pace: Pace = [];
+    for (let at = 0; at < 20_000; at += 1) pace = withSample(pace, { at, value: at });
+    expect(pace.length).toBeLessThanOrEqual(64);
+    expect(perSecond(pace)).toBeCloseTo(1000, 0);
+  });
+});

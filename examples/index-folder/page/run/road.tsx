@@ -1,0 +1,64 @@
+import "./road.css";
+import type { StepState } from "@milepost/model";
+import type { CSSProperties } from "react";
+import { wholePercent } from "../words/count.ts";
+import { milestones } from "./milestones.ts";
+import type { Tone } from "./status-words.ts";
+
+interface Props {
+  readonly steps: readonly StepState[];
+  readonly percent: number;
+  readonly tone: Tone;
+  /** What assistive technology reads besides the percentage: the status and the step in words. */
+  readonly words: string;
+  /** Whether nothing moves: the line ahead is drawn as halted. */
+  readonly halted: boolean;
+}
+
+function at(percent: number): CSSProperties {
+  return { "--at": `${percent}%` } as CSSProperties;
+}
+
+/**
+ * The way of a run as a road on a scale of 0 to 100: travelled part, needle, and a milestone where each
+ * step ends. The distance between two milestones is the weight of the step between them.
+ */
+export function Road({ steps, percent, tone, words, halted }: Props) {
+  const whole = wholePercent(percent);
+  return (
+    <div
+      className="road"
+      data-tone={tone}
+      data-halted={halted}
+      data-begun={percent > 0}
+      data-arrived={percent >= 100}
+    >
+      <ol className="road__posts" aria-hidden="true">
+        {milestones(steps).map(({ id, number, end, status, tier }) => (
+          <li key={id} className="post" data-status={status} data-tier={tier} style={at(end)}>
+            <span className="post__stone">{number}</span>
+          </li>
+        ))}
+      </ol>
+      <div
+        className="road__bed"
+        role="progressbar"
+        aria-label="Overall progress"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={whole}
+        aria-valuetext={`${whole} %, ${words}`}
+      >
+        <div className="road__done" style={at(percent)} />
+        <div className="road__needle" style={at(percent)} />
+      </div>
+      <div className="road__scale" aria-hidden="true">
+        {[0, 25, 50, 75, 100].map((mark) => (
+          <span key={mark} style={at(mark)}>
+            {mark}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+import type { OperationView } from "@milepost/client";
+import { isFinal } from "@milepost/model";
+import { useOperation } from "@milepost/react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { useMissedEntries } from "../log/missed-entries.ts";
+import { RunLog } from "../log/run-log.tsx";
+import { ResultPanel } from "../result/result-panel.tsx";
+import { Timeline } from "../timeline/timeline.tsx";
+import { Announcer } from "./announcer.tsx";
+import { useNow } from "./now.ts";
+import { RunPanel } from "./run-panel.tsx";
+import { usePageTitle } from "./use-page-title.ts";
+
+interface Props {
+  readonly id: string;
+  /** False while the connection is interrupted. */
+  readonly reachable: boolean;
+  /** How the connection stands, for the announcements. */
+  readonly connection: string;
+  /** Whether the user has just asked for this run and looks for it. */
+  readonly takesFocus: boolean;
+  /** Rejects with what a person is told when it cannot be started. */
+  onRunAgain(input: unknown): Promise<void>;
+}
+
+const headings = {
+  loading: "Asking for this run…",
+  missing: "There is no such run",
+  forbidden: "This run is not yours to see",
+  error: "This run cannot be shown",
+} as const;
+
+function Absent({ view }: { readonly view: Exclude<OperationView, { kind: "ready" }> }) {
+  const words: Record<typeof view.kind, ReactNode> = {
+    loading: "It appears as soon as the service answers.",
+    missing: "The service forgets its runs when it is restarted. Start a new one.",
+    forbidden: "It belongs to another visit, or the service was restarted since. Start a new one.",
+    error: view.kind === "error" ? view.error.message : "",
+  };
+  return (
+    <section className="panel run run--absent" aria-label="Run" data-view={view.kind}>
+      <h2 aria-busy={view.kind === "loading"}>{headings[view.kind]}</h2>
+      <p className="soft">{words[view.kind]}</p>
+    </section>
+  );
+}
+
+/** Everything about one run, live. */
+export function RunView({ id, reachable, connection, takesFocus, onRunAgain }: Props) {
+  const { view, ...commands } = useOperation(id);
+  const state = view.kind === "ready" ? view.state : undefined;
+  // What is not heard of any more has no clock: its times stand still until it is.
+  const fresh = state !== undefined && view.kind === "ready" && reachable && !view.stale;
+  const now = useNow(fresh && !isFinal(state.status));
+  const missed = useMissedEntries(id);
+  const [problem, setProblem] = useState<string | undefined>();
+  const title = useRef<HTMLHeadingElement>(null);
+  const arrived = state !== undefined;
+  usePageTitle(state);
+
+  useEffect(() => {
+    if (!arrived || !takesFocus) return;
+    title.current?.focus({ preventScroll: true });
+    // On a phone the form fills the screen: bring the whole run into sight, not its title alone.
+    title.current?.closest("section")?.scrollIntoView({ block: "nearest" });
+  }, [arrived, takesFocus]);
+
+  const runAgain = () => {
+    setProblem(undefined);
+    onRunAgain(state?.input).catch((error: unknown) =>
+      setProblem(error instanceof Error ? error.message : String(error)),
+    );
+  };
+
+  return (
+    <>
+      <Announcer state={state} connection={connection} />
+      {view.kind === "ready" ? (
+        <>
+          <RunPanel
+            state={view.state}
+            now={Math.max(now, view.state.updated_at)}
+            reachable={fresh}
+            commands={commands}
+            titleRef={title}
+            problem={problem}
+            onRunAgain={runAgain}
+          />
+          {view.state.status === "done" ? <ResultPanel state={view.state} /> : null}
+          <div className="desk__pair">
+            <Timeline state={view.state} now={Math.max(now, view.state.updated_at)} />
+            <RunLog state={view.state} missed={missed} />
+          </div>
+        </>
+      ) : (
+        <Absent view={view} />
+      )}
+    </>
+  );
+}

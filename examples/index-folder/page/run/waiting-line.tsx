@@ -1,0 +1,31 @@
+import "./waiting-line.css";
+import type { WaitingState } from "@milepost/model";
+import { ordinal } from "../words/count.ts";
+import { roughly } from "../words/duration.ts";
+
+/** Where one stands in line, in words. */
+export function waitingWords({ position, estimated_wait_ms }: WaitingState): string {
+  const place = position === 1 ? "Next in line" : `${ordinal(position)} in line`;
+  return estimated_wait_ms === undefined ? place : `${place}, ${roughly(estimated_wait_ms)}`;
+}
+
+const drawn = 12;
+
+/** The line itself: one stone per run that waits, one's own marked. */
+export function WaitingLine({ waiting }: { readonly waiting: WaitingState }) {
+  const total = Math.max(waiting.total, waiting.position);
+  const places = Array.from({ length: Math.min(total, drawn) }, (_, index) => index + 1);
+  return (
+    <div className="line" data-tone="wait">
+      <p className="line__words">{waitingWords(waiting)}</p>
+      <ol className="line__places" aria-hidden="true">
+        {places.map((place) => (
+          <li key={place} className="line__place" data-own={place === waiting.position}>
+            {place === waiting.position ? "you" : ""}
+          </li>
+        ))}
+        {total > drawn ? <li className="line__more">+{total - drawn}</li> : null}
+      </ol>
+    </div>
+  );
+}

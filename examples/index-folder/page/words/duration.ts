@@ -1,0 +1,37 @@
+/** A span as a clock shows it: `0:07`, `12:30`, `1:02:03`. Negative spans read as zero. */
+export function clock(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const s = String(seconds % 60).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${s}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
+}
+
+/** A span as one says it: `40 ms`, `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
+export function duration(ms: number): string {
+  if (ms < 1) return "under 1 ms";
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1).replace(".0", "")} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60)
+    return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** An estimate, no more exact than it can be: `a few seconds`, `about 20 s`, `about 3 min`. */
+export function roughly(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 4) return "a few seconds";
+  if (seconds < 50) return `about ${Math.round(seconds / 5) * 5} s`;
+  if (seconds < 90) return "about 1 min";
+  if (seconds < 3000) return `about ${Math.round(seconds / 60)} min`;
+  if (seconds < 5400) return "about 1 h";
+  return `about ${Math.round(seconds / 3600)} h`;
+}
+
+/** A time of day with seconds: `14:03:59`. */
+export function timeOfDay(at: number): string {
+  return new Date(at).toLocaleTimeString("en-GB");
+}

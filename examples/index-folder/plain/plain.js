@@ -1,0 +1,182 @@
+// Follows the newest run of this visit with nothing but a WebSocket and fetch.
+//
+// The channel `session:{id}` tells which runs there are and how far each one is; `operation:{id}` tells what
+// happens in one. Every message carries an `event_id`. After a cut, the last one brings back exactly what
+// was missed; after a reload, the snapshot of a new subscription brings the whole picture.
+
+const byId = (id) => document.getElementById(id);
+
+let socket;
+let session; // This visit's id.
+let token; // Its credential: ten minutes long, renewed with every connection.
+let cursor; // The last `event_id`.
+let attempts = 0; // Failed connections in a row.
+let run; // The newest run, as its summary says it.
+let shown; // The id of the run whose steps and log are shown.
+
+// ── The connection ──────────────────────────────────────────────────────────────────────────────────
+
+async function connect() {
+  try {
+    await visit();
+  } catch {
+    return later();
+  }
+  const resume = cursor
+    ? `last_event_id=${encodeURIComponent(cursor)}`
+    : `channels=session:${session}`;
+  socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws?${resume}`);
+  socket.onopen = () => send({ type: "auth", token });
+  socket.onmessage = ({ data }) => receive(JSON.parse(data));
+  socket.onclose = ({ code, reason }) => {
+    // 4400–4499 say that coming back is of no use.
+    if (code >= 4400 && code < 4500) say("connection", `Disconnected: ${reason || code}`);
+    else later();
+  };
+}
+
+function later() {
+  // Up to a random share of a bound that doubles, so that not everybody comes back at once.
+  const wait = Math.random() * Math.min(16_000, 500 * 2 ** attempts++);
+  say("connection", "Reconnecting…");
+  setTimeout(connect, wait);
+}
+
+async function visit() {
+  const answer = await post("/demo/visit", {});
+  // Another visit has other channels; what was missed there is nobody's business here.
+  if (answer.session_id !== session) cursor = run = shown = undefined;
+  ({ session_id: session, token } = answer);
+}
+
+function send(message) {
+  socket.send(JSON.stringify(message));
+}
+
+// ── The messages ────────────────────────────────────────────────────────────────────────────────────
+
+function receive(message) {
+  cursor = message.event_id ?? cursor;
+  switch (message.type) {
+    case "welcome":
+      attempts = 0;
+      return say("connection", "Connected");
+    case "subscribed": // A channel of the connect.
+      return begin(message);
+    case "reply": // The answer to a subscribe.
+      if (message.error) return say("problem", message.error.message);
+      return message.result?.channel && begin(message.result);
+    case "reset": // Something could not be brought back: here is the whole picture.
+      return begin(message);
+    case "notice":
+      return message.code === "token_expiring" && visit().then(() => send({ type: "auth", token }));
+    case "operation": // Of the session: how far one of its runs is.
+      return summary(message.data);
+    default:
+      if (message.channel === `operation:${shown}`) event(message);
+  }
+}
+
+function begin({ channel, snapshot }) {
+  if (!snapshot) return;
+  if (channel === `session:${session}`) Object.values(snapshot.state ?? {}).forEach(summary);
+  else if (channel === `operation:${shown}`) picture(snapshot.state);
+}
+
+function summary(next) {
+  if (run && next.created_at < run.created_at) return;
+  run = next;
+  if (shown !== run.operation_id) {
+    if (shown) send({ type: "unsubscribe", id: `-${shown}`, channel: `operation:${shown}` });
+    shown = run.operation_id;
+    picture({ steps: [], log: [] });
+    send({ type: "subscribe", id: shown, channel: `operation:${shown}` });
+  }
+  const { title, status, attempt, percent, message, error, waiting } = run;
+  const more =
+    error?.message ?? (waiting ? `place ${waiting.position} of ${waiting.total}` : message);
+  say("title", attempt > 1 ? `${title}, attempt ${attempt}` : title);
+  say("status", more ? `${status}: ${more}` : status);
+  say("percent", `${Math.floor(percent)} %`);
+  byId("progress").value = percent;
+  byId("cancel").disabled = ["done", "failed", "cancelled", "lost"].includes(status);
+}
+
+function event({ type, data, timestamp }) {
+  if (type === "step") step(data);
+  else if (type === "steps")
+    for (const planned of data.steps) step({ ...planned, status: "pending" });
+  else if (type === "started")
+    for (const { id } of byId("steps").children) step({ id: id.slice(5), status: "pending" });
+  else if (type === "log") line({ ...data, at: Date.parse(timestamp) });
+}
+
+// ── The picture ─────────────────────────────────────────────────────────────────────────────────────
+
+function picture({ steps, log }) {
+  byId("steps").replaceChildren();
+  byId("log").replaceChildren();
+  steps.forEach(step);
+  log.forEach(line);
+}
+
+function step({ id, title, status = "running", done, total, unit = "", percent, counter }) {
+  let item = byId(`step-${id}`);
+  if (!item) {
+    item = element("li", "", { id: `step-${id}` });
+    item.append(element("span", title ?? id), element("span", ""));
+    byId("steps").append(item);
+  }
+  const count = counter ?? { done, total, unit };
+  const known = count.total ? `${count.done} of ${count.total} ${count.unit ?? ""}` : "";
+  item.className = status;
+  item.lastChild.textContent =
+    status === "running" ? known || `${Math.floor(percent ?? 0)} %` : status;
+}
+
+function line({ at, level = "info", message }) {
+  const log = byId("log");
+  const follows = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  const item = element("li", "", { className: level });
+  item.append(
+    element("span", `${new Date(at).toLocaleTimeString()} `, { className: "when" }),
+    message,
+  );
+  log.append(item);
+  if (log.children.length > 500) log.firstChild.remove();
+  if (follows) log.scrollTop = log.scrollHeight;
+}
+
+function element(name, text, fields = {}) {
+  return Object.assign(document.createElement(name), { textContent: text }, fields);
+}
+
+function say(id, text) {
+  byId(id).textContent = text;
+}
+
+// ── The buttons ─────────────────────────────────────────────────────────────────────────────────────
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  return answer;
+}
+
+/** Posts for a button: what goes wrong is said on the page. */
+async function press(path, body) {
+  say("problem", "");
+  await post(path, body).catch((error) => say("problem", error.message));
+}
+
+byId("start").onclick = () => press("/demo/jobs", {});
+byId("cancel").onclick = () => press(`/v1/operations/${shown}/commands`, { command: "cancel" });
+connect();

@@ -1,0 +1,187 @@
+import { join } from "node:path";
+import type { StepPlan } from "@milepost/model";
+import type { Operation } from "@milepost/producer";
+import { MilepostError } from "@milepost/protocol";
+import type { IndexStore } from "./index-store.ts";
+import { InvertedIndex, type TokenisedText, tokeniseText } from "./inverted-index.ts";
+import { type Pace, type Tempo, tempoOf } from "./pace.ts";
+import { readText } from "./read-text.ts";
+import { scanFolder } from "./scan-folder.ts";
+
+/** What to index, and how fast. */
+export interface IndexInput {
+  /** The folder, free of links. */
+  readonly folder: string;
+  readonly pace: Pace;
+}
+
+/** What came of it. */
+export interface IndexResult {
+  readonly files: number;
+  readonly skipped: number;
+  readonly tokens: number;
+  readonly terms: number;
+  readonly postings: number;
+  readonly bytes: number;
+  readonly index_bytes: number;
+  readonly took_ms: number;
+  /** The id of the index in the store: that of the operation. */
+  readonly index: string;
+}
+
+/** The plan; the weights are about the share of the time that each step takes. */
+export const indexSteps: readonly StepPlan[] = [
+  { id: "scan", title: "Find the files", weight: 1 },
+  { id: "read", title: "Read them", weight: 8 },
+  { id: "tokenise", title: "Find the words", weight: 4 },
+  { id: "index", title: "Build the index", weight: 1 },
+  { id: "write", title: "Write it to disk", weight: 1 },
+];
+
+const maxFiles = 20_000;
+const maxBytes = 128 * 1024 * 1024;
+
+interface SourceText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * Indexes a folder: finds its text files, reads them, finds their words and writes an inverted index.
+ *
+ * Goes on without what it cannot read and warns of it. Between any two files it can be paused and called
+ * off, and lets the rest of the process go on; called off or failed, it leaves nothing on disk. Rejects with
+ * `too_large` past 20,000 files or 128 MiB of text.
+ */
+export async function indexFolder(
+  op: Operation,
+  { folder, pace }: IndexInput,
+  store: IndexStore,
+): Promise<IndexResult> {
+  const job = new IndexJob(op, folder, tempoOf(pace));
+  const began = performance.now();
+  const paths = await job.scan();
+  const texts = await job.read(paths);
+  const tokenised = await job.tokenise(texts);
+  const index = await job.build(tokenised);
+  const indexBytes = await job.write(index, store);
+  op.success(`Indexed ${index.documents.length} files: ${index.termCount} different words`);
+  return {
+    files: index.documents.length,
+    skipped: job.skipped,
+    tokens: index.tokenCount,
+    terms: index.termCount,
+    postings: index.postingCount,
+    bytes: job.bytes,
+    index_bytes: indexBytes,
+    took_ms: Math.round(performance.now() - began),
+    index: op.id,
+  };
+}
+
+class IndexJob {
+  readonly #op: Operation;
+  readonly #folder: string;
+  readonly #tempo: Tempo;
+  /** For steps that go too fast for any pace: only gives way. */
+  readonly #unpaced = tempoOf("full");
+  skipped = 0;
+  bytes = 0;
+
+  constructor(op: Operation, folder: string, tempo: Tempo) {
+    this.#op = op;
+    this.#folder = folder;
+    this.#tempo = tempo;
+  }
+
+  scan(): Promise<string[]> {
+    return this.#op.step("scan", async (step) => {
+      const paths: string[] = [];
+      let folders = 0;
+      for await (const found of scanFolder(this.#folder)) {
+        await this.#checkpoint(this.#unpaced);
+        if (found.kind === "skipped") this.#skip(found.path, found.why);
+        else if (found.kind === "file") paths.push(found.path);
+        else {
+          folders++;
+          step.progress({ done: folders, unit: "folders", message: found.path });
+        }
+        if (paths.length > maxFiles) {
+          throw new MilepostError(
+            "too_large",
+            `the folder holds more than ${maxFiles} files; choose a smaller one`,
+          );
+        }
+      }
+      step.info(`Found ${paths.length} files in ${folders} folders`);
+      return paths;
+    });
+  }
+
+  read(paths: readonly string[]): Promise<SourceText[]> {
+    return this.#op.step("read", async (step) => {
+      const texts: SourceText[] = [];
+      for (const [index, path] of paths.entries()) {
+        await this.#checkpoint(this.#tempo);
+        const read = await readText(join(this.#folder, path));
+        if (read.ok) {
+          texts.push({ path, text: read.text });
+          this.bytes += read.bytes;
+        } else this.#skip(path, read.why);
+        if (this.bytes > maxBytes) {
+          throw new MilepostError(
+            "too_large",
+            `the folder holds more than ${maxBytes} bytes of text; choose a smaller one`,
+          );
+        }
+        step.progress({ done: index + 1, total: paths.length, unit: "files", message: path });
+      }
+      step.info(`Read ${texts.length} files, ${this.bytes} bytes`);
+      return texts;
+    });
+  }
+
+  tokenise(texts: readonly SourceText[]): Promise<{ path: string; text: TokenisedText }[]> {
+    return this.#op.step("tokenise", async (step) => {
+      const tokenised: { path: string; text: TokenisedText }[] = [];
+      for (const [index, { path, text }] of texts.entries()) {
+        await this.#checkpoint(index % 2 === 0 ? this.#tempo : this.#unpaced);
+        tokenised.push({ path, text: tokeniseText(text) });
+        step.progress({ done: index + 1, total: texts.length, unit: "files", message: path });
+      }
+      return tokenised;
+    });
+  }
+
+  build(tokenised: readonly { path: string; text: TokenisedText }[]): Promise<InvertedIndex> {
+    return this.#op.step("index", async (step) => {
+      const index = new InvertedIndex();
+      for (const [at, { path, text }] of tokenised.entries()) {
+        await this.#checkpoint(this.#unpaced);
+        index.add(path, text);
+        step.progress({ done: at + 1, total: tokenised.length, unit: "files" });
+      }
+      step.info(`${index.termCount} different words in ${index.postingCount} places`);
+      return index;
+    });
+  }
+
+  write(index: InvertedIndex, store: IndexStore): Promise<number> {
+    return this.#op.step("write", (step) =>
+      store.write(this.#op.id, this.#folder, index, async (terms) => {
+        await this.#checkpoint(this.#unpaced);
+        step.progress({ done: terms, total: index.termCount, unit: "words" });
+      }),
+    );
+  }
+
+  #skip(path: string, why: string): void {
+    this.skipped++;
+    this.#op.warn(`Skipped ${path}: ${why}`);
+  }
+
+  async #checkpoint(tempo: Tempo): Promise<void> {
+    await this.#op.pausePoint();
+    await tempo.next(this.#op.signal);
+  }
+}

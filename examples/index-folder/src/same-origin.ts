@@ -1,0 +1,23 @@
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+
+/**
+ * Whether a request is addressed to this service by a name of its own: an address, `localhost`, or one
+ * of `allowedHosts`. Any other name may be that of a page which had it point here to read what this
+ * machine serves.
+ */
+export function isOwnHost(host: string | undefined, allowedHosts: readonly string[]): boolean {
+  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
+  if (hostname === "localhost" || hostname.endsWith(".localhost")) return true;
+  if (isIP(hostname) !== 0 || isIP(hostname.slice(1, -1)) === 6) return true;
+  return allowedHosts.includes(hostname);
+}
+
+/** Whether no page of another origin can have sent the request. */
+export function isSameOrigin({ headers }: IncomingMessage): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin" && site !== "none") return false;
+  const { origin, host } = headers;
+  return origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+}

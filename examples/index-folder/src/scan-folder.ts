@@ -1,0 +1,56 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { MilepostError } from "@milepost/protocol";
+
+/** What a scan comes upon. */
+export type Found =
+  | { readonly kind: "folder"; readonly path: string }
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "skipped"; readonly path: string; readonly why: string };
+
+/** Folders that hold nothing of one's own. */
+export const skippedFolders: ReadonlySet<string> = new Set([
+  "node_modules",
+  ".git",
+  "dist",
+  "coverage",
+  ".tsbuild",
+]);
+
+/**
+ * Everything below `root`, folder by folder in the order of names; paths are relative to it, with `/`.
+ *
+ * Links are not followed. A folder that cannot be read is skipped, the rest goes on; but `root` itself must
+ * be there: else it throws `not_found`.
+ */
+export async function* scanFolder(root: string): AsyncGenerator<Found> {
+  const folders = [""];
+  for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
+    yield { kind: "folder", path: folder === "" ? "." : folder };
+    let entries: Awaited<ReturnType<typeof list>>;
+    try {
+      entries = await list(join(root, folder));
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      if (folder === "")
+        throw new MilepostError("not_found", `the folder cannot be read (${code})`);
+      const why = code === "EACCES" ? "permission denied" : `it cannot be read (${code})`;
+      yield { kind: "skipped", path: folder, why };
+      continue;
+    }
+    const below: string[] = [];
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) {
+        if (!skippedFolders.has(entry.name)) below.push(path);
+      } else if (entry.isFile()) yield { kind: "file", path };
+      else if (entry.isSymbolicLink()) yield { kind: "skipped", path, why: "it is a link" };
+      else yield { kind: "skipped", path, why: "it is not a plain file" };
+    }
+    folders.unshift(...below);
+  }
+}
+
+function list(folder: string) {
+  return readdir(folder, { withFileTypes: true });
+}
