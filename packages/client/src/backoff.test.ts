@@ -1,0 +1,39 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Backoff } from "./backoff.ts";
+
+const retries = fc.integer({ min: 1, max: 10_000 });
+const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe("the backoff", () => {
+  it("[P-CLOSE-1] stays within a span that doubles up to its bound, whatever the dice say", () => {
+    fc.assert(
+      fc.property(retries, chance, (retry, dice) => {
+        const delayMs = new Backoff({}, () => dice).delayMs(retry);
+        expect(delayMs).toBeGreaterThanOrEqual(0);
+        expect(delayMs).toBeLessThan(Math.min(16_000, 1_000 * 2 ** (retry - 1)));
+      }),
+    );
+  });
+
+  it("uses the whole span: the dice alone decide", () => {
+    const at = (dice: number) => new Backoff({}, () => dice).delayMs(3);
+    expect([at(0), at(0.25), at(0.75)]).toEqual([0, 1_000, 3_000]);
+  });
+
+  it("takes its bounds and its factor from the options", () => {
+    const backoff = new Backoff({ minMs: 100, maxMs: 1_000, factor: 3 }, () => 0.5);
+    expect([1, 2, 3, 4].map((retry) => backoff.delayMs(retry))).toEqual([50, 150, 450, 500]);
+  });
+
+  it("[P-CLOSE-2] stays within an announced span", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(), chance, (minMs, lengthMs, dice) => {
+        const maxMs = minMs + lengthMs;
+        const delayMs = new Backoff({}, () => dice).withinMs({ minMs, maxMs });
+        expect(delayMs).toBeGreaterThanOrEqual(minMs);
+        expect(delayMs).toBeLessThanOrEqual(maxMs);
+      }),
+    );
+  });
+});

@@ -1,0 +1,81 @@
+import type { Notification } from "@milepost/model";
+import type { BackoffOptions } from "./backoff.ts";
+import type { Channel, Published, PublishOptions } from "./channel.ts";
+import type { ClientClock } from "./clock.ts";
+import type { ConnectionState } from "./connection-state.ts";
+import type {
+  AnyContract,
+  ChannelName,
+  Contract,
+  EventName,
+  EventsOf,
+  MethodName,
+  ParamsOf,
+  ResultOf,
+} from "./contract.ts";
+import type { ConnectionMetrics } from "./metrics.ts";
+import type { OperationHandle, OperationListHandle } from "./operation.ts";
+import type { RequestOptions } from "./requests.ts";
+import type { WebSocketConstructor } from "./socket.ts";
+import type { TokenSource } from "./token.ts";
+
+/** What a client is made of; only `url` is needed in a browser. */
+export interface ClientOptions {
+  /** The gateway: `ws:`, `wss:`, `http:` or `https:`; relative to the page in a browser. */
+  readonly url: string;
+  /** The credential, or how to get one: called for the first connect and whenever the last one ended. */
+  readonly token?: TokenSource;
+  /** Default `globalThis.WebSocket`; Node 20 has none, pass the `WebSocket` of the package `ws`. */
+  readonly webSocket?: WebSocketConstructor;
+  readonly backoff?: BackoffOptions;
+  readonly clock?: ClientClock;
+  /** From 0 up to 1; default `Math.random`. */
+  readonly random?: () => number;
+  /** Told of what nobody waits for: a listener that threw, a frame that could not be read. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Notices for the person at the other end, each once: of the user and of the session. */
+export interface Notifications {
+  /** Told of each that arrives from now on, those missed between two connections included. */
+  subscribe(listener: (notification: Notification) => void): () => void;
+}
+
+/**
+ * A connection to Milepost that comes back by itself.
+ *
+ * It connects on first use or with `connect`. What is subscribed stays subscribed over reconnects, each
+ * entry reaches the application once and in order, and what cannot be delivered is said (`onGap`, `onReset`).
+ * No listener is called inside the call that causes it; one that throws harms no other.
+ */
+export interface Client<C extends Contract = AnyContract> {
+  readonly state: ConnectionState;
+  /** The clock it was made with. */
+  readonly clock: ClientClock;
+  onState(listener: (state: ConnectionState) => void): () => void;
+  /** The same object until something changed. */
+  metrics(): ConnectionMetrics;
+  /** Told about once a second while the numbers change. */
+  onMetrics(listener: () => void): () => void;
+  connect(): void;
+  /** Tries at once instead of at the end of the wait; connected, makes sure the other end still answers. */
+  retryNow(): void;
+  /** Closes for good; everything that waits is rejected with `cancelled`. Resolves when the socket is gone. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+  channel<Name extends ChannelName<C>>(name: Name): Channel<EventsOf<C, Name>>;
+  operation(id: string): OperationHandle;
+  operations(): OperationListHandle;
+  readonly notifications: Notifications;
+  request<Name extends MethodName<C>>(
+    method: Name,
+    params?: ParamsOf<C, Name>,
+    options?: RequestOptions,
+  ): Promise<ResultOf<C, Name>>;
+  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
+    channel: Name,
+    event: Event,
+    data: EventsOf<C, Name>[Event],
+    options?: PublishOptions,
+  ): Promise<Published>;
+}

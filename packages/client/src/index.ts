@@ -1,0 +1,13 @@
+export type { BackoffOptions } from "./backoff.ts";
+export type * from "./channel.ts";
+export type * from "./client.ts";
+export { type Cancel, type ClientClock, systemClock } from "./clock.ts";
+export { CommandError } from "./command-error.ts";
+export type { ConnectionState, ConnectionStateName } from "./connection-state.ts";
+export type * from "./contract.ts";
+export { createClient } from "./create-client.ts";
+export type * from "./metrics.ts";
+export type * from "./operation.ts";
+export type { RequestOptions } from "./requests.ts";
+export type { WebSocketConstructor, WebSocketLike } from "./socket.ts";
+export type { TokenSource } from "./token.ts";

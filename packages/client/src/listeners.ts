@@ -1,0 +1,62 @@
+import type { Reporter } from "./reporter.ts";
+
+/** Functions to tell something; they run after the code that tells it, one that throws harms no other. */
+export class Listeners<Value> {
+  readonly #reporter: Reporter;
+  readonly #all = new Set<{ readonly tell: (value: Value) => void }>();
+
+  constructor(reporter: Reporter) {
+    this.#reporter = reporter;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Adds a listener; the same function twice is two. Returns how to remove it. */
+  add(tell: (value: Value) => void): () => void {
+    const listener = { tell };
+    this.#all.add(listener);
+    return () => {
+      this.#all.delete(listener);
+    };
+  }
+
+  /** Tells all that listen now and still do when the code that runs now has ended. */
+  tell(value: Value): void {
+    if (this.#all.size === 0) return;
+    const listeners = [...this.#all];
+    queueMicrotask(() => {
+      for (const listener of listeners) {
+        if (this.#all.has(listener)) this.#reporter.run(() => listener.tell(value));
+      }
+    });
+  }
+}
+
+/** Listeners that are told once for all changes made together. */
+export class ChangeListeners {
+  readonly #listeners: Listeners<void>;
+  #told = false;
+
+  constructor(reporter: Reporter) {
+    this.#listeners = new Listeners(reporter);
+  }
+
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  add(listener: () => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  changed(): void {
+    if (this.#told) return;
+    this.#told = true;
+    queueMicrotask(() => {
+      this.#told = false;
+      this.#listeners.tell();
+    });
+  }
+}

@@ -1,0 +1,205 @@
+import {
+  isFinal,
+  isSettled,
+  type OperationCommand,
+  type OperationCommandName,
+  type OperationState,
+  reduceOperation,
+} from "@milepost/model";
+import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
+import { CommandError } from "./command-error.ts";
+import { PhaseTeller } from "./command-phases.ts";
+import { ChangeListeners } from "./listeners.ts";
+import type { CommandOptions, OperationHandle, OperationView } from "./operation.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** What an operation needs of its client. */
+export interface OperationParts {
+  readonly reporter: Reporter;
+  subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
+  /** Asks for a command; resolves with its id. */
+  command(
+    operationId: string,
+    command: OperationCommandName,
+    options: CommandOptions,
+  ): Promise<string>;
+}
+
+/** An operation folded from its channel; subscribed while somebody listens, and taken up again where it stopped. */
+export class OperationWatch implements OperationHandle {
+  readonly id: string;
+  readonly #parts: OperationParts;
+  readonly #listeners: ChangeListeners;
+  #state: OperationState | undefined;
+  readonly #phases = new Set<PhaseTeller>();
+  #answered = false;
+  #error: MilepostError | undefined;
+  #subscription: Subscription | undefined;
+  #view: OperationView | undefined;
+
+  constructor(id: string, parts: OperationParts) {
+    this.id = id;
+    this.#parts = parts;
+    this.#listeners = new ChangeListeners(parts.reporter);
+  }
+
+  get state(): OperationState | undefined {
+    return this.#state;
+  }
+
+  get view(): OperationView {
+    this.#view ??= this.#look();
+    return this.#view;
+  }
+
+  getSnapshot(): OperationView {
+    return this.view;
+  }
+
+  subscribe(listener: () => void): () => void {
+    const remove = this.#listeners.add(listener);
+    if (this.#listeners.size === 1) this.#start();
+    let listens = true;
+    return () => {
+      if (!listens) return;
+      listens = false;
+      remove();
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  cancel(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("cancel", options);
+  }
+
+  pause(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("pause", options);
+  }
+
+  resume(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("resume", options);
+  }
+
+  retry(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("retry", options);
+  }
+
+  finished({ signal }: { readonly signal?: AbortSignal } = {}): Promise<OperationState> {
+    return this.#until((state) => (isFinal(state.status) ? state : undefined), signal);
+  }
+
+  async #command(
+    name: OperationCommandName,
+    options: CommandOptions = {},
+  ): Promise<OperationCommand> {
+    // Watching begins before the command, so that none of its phases is missed.
+    const stop = this.subscribe(() => {});
+    const phases = new PhaseTeller(options, this.#parts.reporter);
+    this.#phases.add(phases);
+    try {
+      const id = await this.#parts.command(this.id, name, options);
+      phases.follow(id, this.#state?.commands ?? []);
+      const outcome = await this.#until((state) => {
+        const command = state.commands.find((one) => one.id === id);
+        return command !== undefined && isSettled(command.phase) ? command : undefined;
+      }, options.signal);
+      phases.tell(outcome);
+      if (outcome.phase !== "done") throw new CommandError(outcome);
+      return outcome;
+    } finally {
+      this.#phases.delete(phases);
+      stop();
+    }
+  }
+
+  /** Resolves with the first answer that `look` gives; rejects when the operation cannot be watched. */
+  #until<Answer>(
+    look: (state: OperationState) => Answer | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const end = (settle: () => void) => {
+        stop();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = () => end(() => reject(signal?.reason));
+      const check = () => {
+        const answer = this.#state && look(this.#state);
+        if (answer !== undefined) end(() => resolve(answer));
+        else if (this.#error !== undefined) {
+          const error = this.#error;
+          end(() => reject(error));
+        }
+      };
+      const stop = this.subscribe(check);
+      signal?.addEventListener("abort", onAbort);
+      check();
+    });
+  }
+
+  #start(): void {
+    this.#error = undefined;
+    const since = this.#subscription?.position;
+    this.#subscription = this.#parts.subscribe(
+      `operation:${this.id}`,
+      {
+        onEvent: ({ event, data, ts, position }) => {
+          const at = parsePosition(position);
+          if (!at.ok) return;
+          this.#state = reduceOperation(this.#state, { event, data, ts, offset: at.value.offset });
+          if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
+          this.#changed();
+        },
+        onSnapshot: ({ snapshot }) => this.#replace(snapshot),
+        onReset: ({ snapshot }) => this.#replace(snapshot),
+        onState: (state) => {
+          this.#answered ||= state === "live";
+          this.#changed();
+        },
+        onError: (error) => {
+          this.#error = error;
+          this.#changed();
+        },
+      },
+      // With a state it goes on from there; without, the state comes first.
+      since !== undefined && this.#state !== undefined ? { since } : {},
+    );
+    this.#changed();
+  }
+
+  #tellPhases(id: unknown): void {
+    const command = this.#state?.commands.find((one) => one.id === id);
+    if (command !== undefined) for (const phases of this.#phases) phases.tell(command);
+  }
+
+  #stop(): void {
+    this.#subscription?.close();
+    this.#changed();
+  }
+
+  #replace({ projection, state }: Snapshot): void {
+    const isState =
+      projection === "operation" && isRecord(state) && typeof state.status === "string";
+    // The service folds with the same reducer; what it says is the state.
+    this.#state = isState ? (state as unknown as OperationState) : undefined;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#view = undefined;
+    this.#listeners.changed();
+  }
+
+  #look(): OperationView {
+    const error = this.#error;
+    if (error?.code === "forbidden") return { kind: "forbidden" };
+    if (this.#state !== undefined) {
+      return { kind: "ready", state: this.#state, stale: this.#subscription?.state !== "live" };
+    }
+    if (error !== undefined) return { kind: "error", error };
+    return { kind: this.#answered ? "missing" : "loading" };
+  }
+}

@@ -1,0 +1,73 @@
+import type {
+  CommandPhase,
+  OperationCommand,
+  OperationState,
+  OperationSummary,
+} from "@milepost/model";
+import type { MilepostError } from "@milepost/protocol";
+
+/** What is known of an operation; `kind` discriminates. */
+export type OperationView =
+  /** Nothing yet. */
+  | { readonly kind: "loading" }
+  /** `stale` while no live subscription backs it: it was so, it may be otherwise by now. */
+  | { readonly kind: "ready"; readonly state: OperationState; readonly stale: boolean }
+  /** Nothing was ever reported under this id. */
+  | { readonly kind: "missing" }
+  /** It is somebody else's, or there is none: the service does not tell which. */
+  | { readonly kind: "forbidden" }
+  | { readonly kind: "error"; readonly error: MilepostError };
+
+/** How to give a command. */
+export interface CommandOptions {
+  readonly args?: unknown;
+  /** The same key is the same command; made up when absent. */
+  readonly key?: string;
+  /** Stops waiting for the outcome. The command itself is not taken back. */
+  readonly signal?: AbortSignal;
+  /** Told of each phase once, in order, `requested` first. */
+  onPhase?(phase: CommandPhase, command: OperationCommand): void;
+  /** The producer has taken the command: it will be done or refused. */
+  onAcknowledged?(command: OperationCommand): void;
+}
+
+/**
+ * One operation: its live state and its commands.
+ *
+ * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it
+ * changes. It is live while somebody subscribes; without, `state` is the last known.
+ */
+export interface OperationHandle {
+  readonly id: string;
+  /** The last known state. */
+  readonly state: OperationState | undefined;
+  readonly view: OperationView;
+  getSnapshot(): OperationView;
+  /** Told after each change, once for many that arrive together, never inside the call. Returns the end of it. */
+  subscribe(listener: () => void): () => void;
+  /** Resolves when the producer has done it; rejects with {@link CommandError} when it is refused or times out. */
+  cancel(options?: CommandOptions): Promise<OperationCommand>;
+  pause(options?: CommandOptions): Promise<OperationCommand>;
+  resume(options?: CommandOptions): Promise<OperationCommand>;
+  retry(options?: CommandOptions): Promise<OperationCommand>;
+  /** Resolves with the state once it is done, failed, cancelled or lost; rejects when it cannot be watched. */
+  finished(options?: { readonly signal?: AbortSignal }): Promise<OperationState>;
+}
+
+/** What is known of the list of operations; `kind` discriminates. */
+export type OperationListView =
+  | { readonly kind: "loading" }
+  | {
+      readonly kind: "ready";
+      /** Newest first. */
+      readonly operations: readonly OperationSummary[];
+      readonly stale: boolean;
+    }
+  | { readonly kind: "error"; readonly error: MilepostError };
+
+/** The operations of this session, or of the user when the credential has no session; live while subscribed. */
+export interface OperationListHandle {
+  readonly view: OperationListView;
+  getSnapshot(): OperationListView;
+  subscribe(listener: () => void): () => void;
+}

@@ -1,0 +1,7 @@
+/** Makes keys that no other client makes: a long random beginning and a count. */
+export function randomKeys(random: () => number): () => string {
+  let prefix = "";
+  for (let i = 0; i < 4; i++) prefix += Math.floor(random() * 2 ** 32).toString(36);
+  let count = 0;
+  return () => `${prefix}.${(++count).toString(36)}`;
+}

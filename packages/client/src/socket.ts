@@ -1,0 +1,81 @@
+import type { ClientMessage } from "@milepost/protocol";
+
+/** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
+export interface WebSocketLike {
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "open", listener: () => void): void;
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(
+    type: "close",
+    listener: (event: { readonly code: number; readonly reason: string }) => void,
+  ): void;
+  addEventListener(type: "error", listener: () => void): void;
+}
+
+/** Opens a WebSocket. */
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** What a socket tells its owner. */
+export interface SocketEvents {
+  onOpen(): void;
+  onFrame(data: unknown): void;
+  onClose(code: number, reason: string): void;
+}
+
+/** One WebSocket, which says nothing more once its owner has let go of it. */
+export class Socket {
+  /** Resolves when the WebSocket is closed on both sides. */
+  readonly closed: Promise<void>;
+  readonly #webSocket: WebSocketLike;
+  #owned = true;
+
+  constructor(
+    WebSocket: WebSocketConstructor,
+    url: string,
+    protocols: string[],
+    events: SocketEvents,
+  ) {
+    const webSocket = new WebSocket(url, protocols);
+    this.#webSocket = webSocket;
+    webSocket.addEventListener("open", () => {
+      if (this.#owned) events.onOpen();
+    });
+    webSocket.addEventListener("message", ({ data }) => {
+      if (this.#owned) events.onFrame(data);
+    });
+    // A close follows each error and says all there is to know.
+    webSocket.addEventListener("error", () => {});
+    this.closed = new Promise((resolve) => {
+      webSocket.addEventListener("close", ({ code, reason }) => {
+        resolve();
+        if (!this.#owned) return;
+        this.#owned = false;
+        events.onClose(code, reason);
+      });
+    });
+  }
+
+  send(message: ClientMessage): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  /** Sends a message that is text already. A socket that is closing drops it: its close is about to be told. */
+  sendText(text: string): void {
+    try {
+      this.#webSocket.send(text);
+    } catch {
+      // Not open (any more): the close says so, and what needs an answer is sent again.
+    }
+  }
+
+  /** Lets go of it: closes it, and tells nothing more. */
+  release(): void {
+    this.#owned = false;
+    try {
+      this.#webSocket.close(1000);
+    } catch {
+      // It never opened; there is nothing to close.
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { ManualClock, settle } from "./manual-clock.ts";
+export { ScriptedGateway, ScriptedSocket, type Sent } from "./scripted-gateway.ts";

@@ -1,0 +1,324 @@
+import {
+  type GapReason,
+  isRecord,
+  type MilepostError,
+  type Position,
+  parsePosition,
+  type Snapshot,
+  type Subscribed,
+} from "@milepost/protocol";
+import type { SinceOption } from "./channel.ts";
+import type { Arrival, Member } from "./member.ts";
+import type { RawMessage } from "./server-frame.ts";
+
+/** What a channel on the wire needs of the rest of the client. */
+export interface Wire {
+  readonly isUp: boolean;
+  /** The outcome comes before anything that follows it on the wire. */
+  subscribe(
+    channel: string,
+    since: SinceOption | undefined,
+    events: readonly string[] | undefined,
+    outcome: { resolve(result: unknown): void; reject(error: MilepostError): void },
+  ): void;
+  unsubscribe(channel: string): void;
+  /** Nobody needs the channel any more, and the service has been told. */
+  idle(channel: WireChannel): void;
+  /** Runs `retry` after the wait that the error asks for, or a random one that grows with `failures`. */
+  retryLater(error: MilepostError, failures: number, retry: () => void): void;
+}
+
+/** A question under way: who joins with it; nobody when it takes up again what was broken off. */
+interface Ask {
+  readonly joiners: readonly Member[];
+}
+
+/**
+ * The one subscription that all subscribers of a channel share on the wire.
+ *
+ * The service allows one per channel and connection, and each subscriber may begin elsewhere. So a
+ * subscriber that joins makes it subscribe anew from where that one begins; whoever was further along
+ * drops what it knows, and when the answer begins further on than somebody is (a state at the head), it
+ * subscribes once more from that position. Every question is asked in {@link reconcile}, one at a time.
+ */
+export class WireChannel {
+  readonly name: string;
+  readonly members = new Set<Member>();
+  readonly #wire: Wire;
+  #ask: Ask | undefined;
+  #live = false;
+  /** Whether the service holds, or may hold, a subscription. */
+  #subscribed = false;
+  /** Waits to ask again after a refusal that may pass. */
+  #waiting = false;
+  #failures = 0;
+  #position: string | undefined;
+  /** The names asked for; undefined is all. */
+  #filter: ReadonlySet<string> | undefined;
+  /** Known after an answer to a fresh subscribe. */
+  #hasState: boolean | undefined;
+
+  constructor(name: string, wire: Wire) {
+    this.name = name;
+    this.#wire = wire;
+  }
+
+  /** Brings the wire in line with what the subscribers need; asks one question at most. */
+  reconcile(): void {
+    if (!this.#wire.isUp) return;
+    if (this.members.size === 0) {
+      if (this.#subscribed) this.#wire.unsubscribe(this.name);
+      this.#subscribed = false;
+      this.#live = false;
+      // An answer that is still to come is to nobody's question any more.
+      this.#ask = undefined;
+      this.#wire.idle(this);
+      return;
+    }
+    if (this.#ask !== undefined || this.#waiting) return;
+    const anchored = [...this.members].filter((member) => !member.joining);
+    const lagging = anchored.some((member) => member.behind);
+    if (anchored.length > 0 && (lagging || !this.#live)) {
+      this.#resume(anchored);
+      return;
+    }
+    const [first, ...others] = [...this.members].filter((member) => member.joining);
+    if (first === undefined) return;
+    if (this.#joinHere(first)) {
+      this.reconcile();
+      return;
+    }
+    const { since } = first.options;
+    const alike = others.filter((other) => sameSince(other.options.since, since));
+    this.#send(since, { joiners: [first, ...alike] });
+  }
+
+  down(): void {
+    this.#ask = undefined;
+    this.#live = false;
+    this.#subscribed = false;
+    this.#waiting = false;
+    for (const member of this.members) member.interrupt();
+  }
+
+  onEvent(message: RawMessage): void {
+    const position = readPosition(message.position);
+    if (position === undefined || typeof message.event !== "string") return;
+    const text = message.position as string;
+    if (this.#ask === undefined) this.#position = text;
+    const arrival: Arrival = {
+      event: {
+        channel: this.name,
+        position: text,
+        event: message.event,
+        data: message.data,
+        ts: typeof message.ts === "number" ? message.ts : 0,
+      },
+      position,
+      since: readPosition(message.since),
+    };
+    for (const member of this.members) {
+      if (!member.joining && !member.behind) this.#deliver(member, arrival, text);
+    }
+  }
+
+  onGap(message: RawMessage): void {
+    const to = readPosition(message.to);
+    if (to === undefined) return;
+    const reason = message.reason as GapReason;
+    this.#position = message.to as string;
+    for (const member of this.members) {
+      if (member.joining || member.behind) continue;
+      if (member.fresh) member.gap(String(message.from), message.to as string, reason);
+      else if (!member.isBeyond(to, reason)) member.gap(undefined, message.to as string, reason);
+    }
+  }
+
+  onReset(message: RawMessage): void {
+    const position = readPosition(message.position);
+    if (position === undefined || !isRecord(message.snapshot)) return;
+    const reason = message.reason as GapReason;
+    this.#position = message.position as string;
+    for (const member of this.members) {
+      if (member.joining || member.isBeyond(position, reason)) continue;
+      member.reset(message.position as string, message.snapshot as unknown as Snapshot, reason);
+    }
+  }
+
+  onEnd(message: RawMessage): void {
+    const members = [...this.members];
+    this.members.clear();
+    this.#live = false;
+    for (const member of members) member.end(String(message.position), String(message.reason));
+    this.reconcile();
+  }
+
+  #deliver(member: Member, arrival: Arrival, text: string): void {
+    switch (member.fit(arrival, this.#filter !== undefined)) {
+      case "known":
+        return;
+      case "next":
+        member.take(arrival);
+        break;
+      case "replaced":
+        member.gap(undefined, text, member.announced ?? "tag_mismatch", false);
+        member.take(arrival);
+        break;
+      case "other_epoch":
+        member.gap(undefined, text, member.announced ?? "epoch_changed", false);
+        member.take(arrival);
+        break;
+      case "hole":
+        if (member.announced === undefined && member.healedAt !== member.position) {
+          // It may have been lost on the way; asked for again, it comes, or the service says why not.
+          member.healedAt = member.position;
+          member.behind = true;
+          this.reconcile();
+          break;
+        }
+        member.gap(undefined, text, member.announced ?? "missing", false);
+        member.take(arrival);
+        return;
+    }
+  }
+
+  /** Joins where the wire is, when that is what was asked for. */
+  #joinHere(member: Member): boolean {
+    const { since, events } = member.options;
+    const here = since === "now" || (since === undefined && this.#hasState === false);
+    const covered =
+      this.#filter === undefined || (events?.every((name) => this.#filter?.has(name)) ?? false);
+    if (!this.#live || !here || !covered || this.#position === undefined) return false;
+    member.start({ channel: this.name, position: this.#position, recovered: false });
+    return true;
+  }
+
+  /** From the least position anybody has; those who have more drop what they know. */
+  #resume(anchored: readonly Member[]): void {
+    const [first] = anchored;
+    let least = first;
+    for (const member of anchored) {
+      const [a, b] = [member.anchor, least?.anchor];
+      if (a !== undefined && b !== undefined && a.epoch === b.epoch && a.offset < b.offset) {
+        least = member;
+      }
+    }
+    this.#send(least?.position, { joiners: [] });
+  }
+
+  #send(since: SinceOption | undefined, ask: Ask): void {
+    if (this.#subscribed) this.#wire.unsubscribe(this.name);
+    this.#ask = ask;
+    this.#live = false;
+    this.#subscribed = true;
+    this.#filter = unionOfFilters(this.members);
+    const events = this.#filter === undefined ? undefined : [...this.#filter];
+    this.#wire.subscribe(this.name, since, events, {
+      resolve: (result) => {
+        if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result), since);
+      },
+      reject: (error) => {
+        if (this.#ask === ask) this.#refused(ask, error);
+      },
+    });
+  }
+
+  #answered(ask: Ask, subscribed: Subscribed, since: SinceOption | undefined): void {
+    this.#ask = undefined;
+    this.#live = true;
+    this.#failures = 0;
+    this.#position = subscribed.position;
+    if (since === undefined) this.#hasState = subscribed.snapshot !== undefined;
+    const present = [...this.members];
+    for (const member of present) {
+      if (ask.joiners.includes(member)) member.start(subscribed);
+      else if (member.joining) continue;
+      else if (ask.joiners.length > 0) this.#passed(member, subscribed);
+      else this.#continue(member, subscribed);
+    }
+    this.reconcile();
+  }
+
+  /** Somebody else joined: those who are already in go on, or lack what the answer has passed. */
+  #passed(member: Member, { position }: Subscribed): void {
+    const begins = readPosition(position);
+    const { anchor } = member;
+    const contiguous =
+      begins !== undefined &&
+      anchor !== undefined &&
+      begins.epoch === anchor.epoch &&
+      begins.offset <= anchor.offset;
+    member.fresh = false;
+    member.behind = !contiguous;
+  }
+
+  #continue(member: Member, subscribed: Subscribed): void {
+    const { recovered, snapshot, reason = "trimmed", position } = subscribed;
+    const begins = readPosition(position);
+    if (recovered || snapshot === undefined) {
+      member.resumed(recovered ? undefined : reason);
+      return;
+    }
+    if (begins !== undefined && member.isBeyond(begins, reason)) {
+      member.resumed();
+      return;
+    }
+    member.reset(position, snapshot, reason);
+  }
+
+  #refused(ask: Ask, error: MilepostError): void {
+    this.#ask = undefined;
+    // One that was not answered in time may have been done.
+    this.#subscribed = error.code === "timed_out" || error.code === "already_subscribed";
+    if (error.retryable || (error.code === "already_subscribed" && this.#failures === 0)) {
+      this.#failures++;
+      this.#waiting = true;
+      for (const member of this.members) member.interrupt();
+      this.#wire.retryLater(error, this.#failures, () => {
+        this.#waiting = false;
+        this.reconcile();
+      });
+      return;
+    }
+    const concerned =
+      ask.joiners.length > 0 ? ask.joiners : [...this.members].filter((member) => !member.joining);
+    for (const member of concerned) {
+      this.members.delete(member);
+      member.fail(error);
+    }
+    this.reconcile();
+  }
+}
+
+function sameSince(a: SinceOption | undefined, b: SinceOption | undefined): boolean {
+  if (typeof a === "object" && typeof b === "object") return a.last === b.last;
+  return a === b;
+}
+
+function unionOfFilters(members: Iterable<Member>): ReadonlySet<string> | undefined {
+  const names = new Set<string>();
+  for (const { options } of members) {
+    if (options.events === undefined) return undefined;
+    for (const name of options.events) names.add(name);
+  }
+  return names.size > maxFilterNames ? undefined : names;
+}
+
+/** The most names the service takes; with more, it sends all and the client filters. */
+const maxFilterNames = 64;
+
+function readPosition(text: unknown): Position | undefined {
+  const position = parsePosition(text);
+  return position.ok ? position.value : undefined;
+}
+
+function readSubscribed(channel: string, result: unknown): Subscribed {
+  const { position, recovered, reason, snapshot } = isRecord(result) ? result : {};
+  return {
+    channel,
+    position: typeof position === "string" ? position : "",
+    recovered: recovered === true,
+    ...(typeof reason === "string" && { reason: reason as GapReason }),
+    ...(isRecord(snapshot) && { snapshot: snapshot as unknown as Snapshot }),
+  };
+}

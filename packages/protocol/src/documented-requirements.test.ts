@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const text = readFileSync(`${root}/docs/requirements.md`, "utf8");
+const rows = [...text.matchAll(/^\| ([A-Z]\d+) \|(.*)\|$/gm)].map(([, id = "", rest = ""]) => {
+  const [, state = "", code = "", tests = ""] = rest.split("|").map((cell) => cell.trim());
+  return { id, state, code, tests };
+});
+
+describe("docs/requirements.md", () => {
+  test("names files that exist", () => {
+    const named = [...text.matchAll(/`((?:packages|examples|e2e|bench)\/[^`]+)`/g)];
+    expect(named.length).toBeGreaterThan(0);
+    const missing = named
+      .map(([, path = ""]) => path)
+      .filter((path) => !existsSync(`${root}/${path}`));
+    expect(missing).toEqual([]);
+  });
+
+  test("names code and a test for every requirement that is delivered", () => {
+    const delivered = rows.filter(({ state }) => !state.startsWith("later"));
+    expect(delivered.length).toBeGreaterThan(0);
+    const bare = delivered.filter(({ code, tests }) => code === "" || !tests.includes(".test.ts"));
+    expect(bare).toEqual([]);
+  });
+
+  test("names each requirement once", () => {
+    const ids = rows.map(({ id }) => id);
+    expect(ids).toEqual([...new Set(ids)]);
+  });
+});

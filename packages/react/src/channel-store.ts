@@ -1,0 +1,92 @@
+import type { Channel, ChannelItem, Client, Subscription } from "@milepost/client";
+import type { ChannelView, UseChannelOptions } from "./use-channel.ts";
+import type { Source } from "./use-selected.ts";
+
+/** A channel folded for a component; subscribed while somebody listens. */
+export class ChannelStore<Events, State> implements Source<ChannelView<Events, State>> {
+  readonly initial: ChannelView<Events, State>;
+  #view: ChannelView<Events, State>;
+  #subscription: Subscription | undefined;
+  readonly #listeners = new Set<() => void>();
+  readonly #channel: Channel<Events> | undefined;
+  readonly #options: { readonly current: UseChannelOptions<Events, State> };
+
+  constructor(
+    client: Client,
+    name: string | undefined,
+    options: { readonly current: UseChannelOptions<Events, State> },
+  ) {
+    this.initial = {
+      status: "starting",
+      events: [],
+      state: undefined,
+      snapshot: undefined,
+      gap: undefined,
+      error: undefined,
+    };
+    this.#view = this.initial;
+    this.#options = options;
+    // The contract of a hook is what its type arguments say.
+    this.#channel =
+      name === undefined ? undefined : (client.channel(name) as unknown as Channel<Events>);
+  }
+
+  getSnapshot(): ChannelView<Events, State> {
+    return this.#view;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#listeners.size === 1) this.#start();
+    return () => {
+      if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  #start(): void {
+    const { events } = this.#options.current;
+    // Taken up again (StrictMode, a hidden tree), it goes on where it stopped.
+    const since = this.#subscription?.position ?? this.#options.current.since;
+    this.#subscription = this.#channel?.subscribe(
+      {
+        onEvent: (event) => this.#take({ type: "event", ...event }),
+        onSnapshot: (snapshot) => this.#take({ type: "snapshot", ...snapshot }),
+        onGap: (gap) => this.#take({ type: "gap", ...gap }),
+        onReset: (reset) => this.#take({ type: "reset", ...reset }),
+        onState: (status) => this.#set({ status }),
+        onError: (error) => this.#set({ error }),
+      },
+      { ...(since !== undefined && { since }), ...(events !== undefined && { events }) },
+    );
+  }
+
+  #stop(): void {
+    this.#subscription?.close();
+  }
+
+  #take(item: ChannelItem<Events>): void {
+    const { reduce, limit = 200 } = this.#options.current;
+    const view = this.#view;
+    const change: Partial<ChannelView<Events, State>> = {};
+    switch (item.type) {
+      case "event":
+        Object.assign(change, { events: [...view.events, item].slice(-limit) });
+        break;
+      case "snapshot":
+        Object.assign(change, { snapshot: item.snapshot });
+        break;
+      case "reset":
+        Object.assign(change, { snapshot: item.snapshot, events: [] });
+        break;
+      case "gap":
+        Object.assign(change, { gap: item });
+        break;
+    }
+    this.#set(reduce === undefined ? change : { ...change, state: reduce(view.state, item) });
+  }
+
+  #set(change: Partial<ChannelView<Events, State>>): void {
+    this.#view = { ...this.#view, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+}

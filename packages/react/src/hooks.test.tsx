@@ -1,0 +1,363 @@
+import { settle } from "@milepost/client/testing";
+import { act, cleanup, render, renderHook, screen } from "@testing-library/react";
+import { StrictMode } from "react";
+import { renderToString } from "react-dom/server";
+import { afterEach, describe, expect, it } from "vitest";
+import { MilepostProvider, useClient } from "./provider.tsx";
+import { at, created, event, fold, operationAnswer, setUp, testParts } from "./testing/world.tsx";
+import { useChannel } from "./use-channel.ts";
+import { useConnection } from "./use-connection.ts";
+import { useNotifications } from "./use-notifications.ts";
+import { useOperation } from "./use-operation.ts";
+import { useOperations } from "./use-operations.ts";
+
+afterEach(cleanup);
+
+const running = fold(created, { event: "started", data: {} });
+
+describe("the provider", () => {
+  it("with an address connects once under StrictMode and closes when it is unmounted", async () => {
+    const { gateway, options, clock } = testParts();
+    const { unmount } = render(
+      <StrictMode>
+        <MilepostProvider {...options}>
+          <State />
+        </MilepostProvider>
+      </StrictMode>,
+    );
+    await act(settle);
+    expect(gateway.sockets).toHaveLength(1);
+    await act(() => gateway.last.accept());
+    expect(screen.getByText("connected")).toBeDefined();
+    unmount();
+    await settle();
+    expect(gateway.openSockets).toBe(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("uses the token of the latest render for the next connect", async () => {
+    const { gateway, options, clock } = testParts();
+    const tree = (token: string) => <MilepostProvider {...options} token={token} />;
+    const { rerender } = render(tree("one"));
+    await act(settle);
+    await act(() => gateway.last.accept());
+    rerender(tree("two"));
+    expect(gateway.sockets).toHaveLength(1);
+    await act(() => gateway.last.drop(4101));
+    await act(() => clock.advance(1_000));
+    expect(gateway.last.protocols).toContain("milepost.token.two");
+  });
+
+  it("makes another client for another address, and leaves no connection of the first", async () => {
+    const { gateway, options } = testParts();
+    const tree = (url: string) => <MilepostProvider {...options} url={url} />;
+    const { rerender } = render(tree("ws://one.test/ws"));
+    await act(settle);
+    await act(() => gateway.last.accept());
+    rerender(tree("ws://two.test/ws"));
+    await act(settle);
+    expect(gateway.sockets.map(({ url }) => url)).toEqual(["ws://one.test/ws", "ws://two.test/ws"]);
+    expect(gateway.openSockets).toBe(1);
+  });
+
+  it("leaves a client that was given to it alone", async () => {
+    const { client, wrapper, gateway, accept } = setUp();
+    client.connect();
+    await settle();
+    await accept();
+    const { unmount } = renderHook(() => useClient(), { wrapper });
+    unmount();
+    await settle();
+    expect(gateway.openSockets).toBe(1);
+  });
+
+  it("must be there", () => {
+    expect(() => renderHook(() => useClient())).toThrow(/MilepostProvider/);
+  });
+
+  it("renders on a server without connecting", async () => {
+    const { gateway, options } = testParts();
+    const html = renderToString(
+      <MilepostProvider {...options}>
+        <State />
+      </MilepostProvider>,
+    );
+    await settle();
+    expect(html).toContain("idle");
+    expect(gateway.sockets).toHaveLength(0);
+  });
+});
+
+function State() {
+  return <p>{useConnection(({ state }) => state.state)}</p>;
+}
+
+describe("useOperation", () => {
+  it("has one subscription on the wire under StrictMode, and none when it is unmounted", async () => {
+    const { wrapper, gateway, accept, answer } = setUp();
+    const { result, unmount } = renderHook(() => useOperation("9"), { wrapper });
+    await act(settle);
+    await accept();
+    expect(gateway.last.count("subscribe")).toBe(1);
+    expect(result.current.view.kind).toBe("loading");
+    await answer("operation:9", operationAnswer(running));
+    expect(result.current.view).toMatchObject({ kind: "ready", stale: false });
+    unmount();
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("renders anew only when the selected part changed", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const seen: unknown[] = [];
+    renderHook(
+      () => {
+        const { view } = useOperation("9", (all) =>
+          all.kind === "ready" ? { percent: Math.floor(all.state.percent) } : { percent: -1 },
+        );
+        seen.push(view.percent);
+      },
+      { wrapper },
+    );
+    await act(settle);
+    await accept();
+    await answer("operation:9", operationAnswer(running));
+    const before = seen.length;
+    await after(() => gateway.last.say(event("operation:9", 3, "log", { message: "a line" })));
+    await after(() => gateway.last.say(event("operation:9", 4, "log", { message: "another" })));
+    expect(seen).toHaveLength(before);
+    await after(() =>
+      gateway.last.say(event("operation:9", 5, "step", { id: "scan", percent: 50 })),
+    );
+    // StrictMode renders twice.
+    expect(seen.slice(before)).toEqual([25, 25]);
+  });
+
+  it("shows each phase of a command, of others too, and why it was refused", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useOperation("9"), { wrapper });
+    await act(settle);
+    await accept();
+    await answer("operation:9", operationAnswer(running));
+    expect(result.current.pause).toMatchObject({ available: true, pending: false });
+    expect(result.current.resume.available).toBe(false);
+    await after(() => void result.current.pause.run());
+    expect(result.current.pause).toMatchObject({
+      phase: "sending",
+      pending: true,
+      available: false,
+    });
+    const request = gateway.last.take("request");
+    const phase = (offset: number, data: object) =>
+      gateway.last.say(
+        event("operation:9", offset, "command", { command_id: "c1", command: "pause", ...data }),
+      );
+    await after(() => gateway.last.reply(request, { command_id: "c1", phase: "requested" }));
+    await after(() => phase(3, { phase: "requested" }));
+    expect(result.current.pause).toMatchObject({ phase: "requested", pending: true });
+    await after(() => phase(4, { phase: "refused", reason: "not now" }));
+    expect(result.current.pause).toMatchObject({
+      phase: "refused",
+      pending: false,
+      available: true,
+      error: "not now",
+    });
+  });
+
+  it("a command that never reached the service is available again, with the reason", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useOperation("9"), { wrapper });
+    await act(settle);
+    await accept();
+    await answer("operation:9", operationAnswer(running));
+    await after(() => void result.current.cancel.run());
+    await after(() => gateway.last.refuse(gateway.last.take("request"), { code: "forbidden" }));
+    expect(result.current.cancel).toMatchObject({
+      available: true,
+      pending: false,
+      error: "forbidden by the script",
+    });
+  });
+});
+
+describe("useChannel", () => {
+  it("keeps the latest events within its limit, and folds them", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const { result, unmount } = renderHook(
+      () =>
+        useChannel<{ message: { n: number } }, number>("chat:1", {
+          limit: 2,
+          events: ["message"],
+          reduce: (sum = 0, item) => (item.type === "event" ? sum + item.data.n : sum),
+        }),
+      { wrapper },
+    );
+    await act(settle);
+    await accept();
+    expect(gateway.last.count("subscribe")).toBe(1);
+    await answer("chat:1", { position: at(0), recovered: false });
+    const say = (n: number) => gateway.last.say(event("chat:1", n, "message", { n }));
+    for (const n of [1, 2, 3]) await after(() => say(n));
+    expect(result.current.events.map(({ data }) => data.n)).toEqual([2, 3]);
+    expect(result.current.state).toBe(6);
+    expect(result.current.status).toBe("live");
+    await after(() => gateway.last.drop());
+    expect(result.current.status).toBe("interrupted");
+    unmount();
+  });
+
+  it("changes the channel with its name, and does nothing without one", async () => {
+    const { wrapper, gateway, client, accept } = setUp();
+    client.connect();
+    await settle();
+    await accept();
+    const { rerender } = renderHook(({ name }) => useChannel(name), {
+      wrapper,
+      initialProps: { name: undefined as string | undefined },
+    });
+    await act(settle);
+    expect(gateway.last.count("subscribe")).toBe(0);
+    rerender({ name: "chat:1" });
+    await act(settle);
+    expect(gateway.last.take("subscribe").channel).toBe("chat:1");
+    rerender({ name: "chat:2" });
+    await act(settle);
+    expect(gateway.last.take("subscribe").channel).toBe("chat:2");
+    expect(gateway.last.take("unsubscribe").channel).toBe("chat:1");
+  });
+
+  it("tells of a refusal and of a gap", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const a = renderHook(() => useChannel("chat:1"), { wrapper });
+    const b = renderHook(() => useChannel("chat:2"), { wrapper });
+    await act(settle);
+    await accept();
+    await answer("chat:1", { position: at(1), recovered: false });
+    const gap = { type: "gap", channel: "chat:1", from: at(1), to: at(5), reason: "trimmed" };
+    await after(() => gateway.last.say(gap));
+    expect(a.result.current.gap).toMatchObject({ to: at(5), reason: "trimmed" });
+    await after(() => gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" }));
+    expect(b.result.current).toMatchObject({ status: "failed", error: { code: "forbidden" } });
+  });
+});
+
+describe("useOperations", () => {
+  it("lists the session's operations, live", async () => {
+    const { wrapper, client, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useOperations(), { wrapper });
+    client.connect();
+    await act(settle);
+    await accept();
+    const snapshot = { projection: "keyed:operation_id", state: {} };
+    await answer("session:s1", { position: at(0), recovered: false, snapshot });
+    expect(result.current).toEqual({ kind: "ready", operations: [], stale: false });
+    const summary = { operation_id: "9", title: "Index", created_at: 1 };
+    await after(() => gateway.last.say(event("session:s1", 1, "operation", summary)));
+    expect(result.current).toMatchObject({ operations: [{ operation_id: "9" }] });
+  });
+});
+
+describe("useNotifications", () => {
+  it("shows each for its time, keeps others until dismissed, and no more than its limit", async () => {
+    const { wrapper, client, gateway, clock, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useNotifications({ limit: 2 }), { wrapper });
+    client.connect();
+    await act(settle);
+    await accept();
+    await answer("user:u1", { position: at(0), recovered: false });
+    const notice = (n: number, ttl_ms?: number) =>
+      after(() =>
+        gateway.last.say(
+          event("user:u1", n, "notification", {
+            id: `n${n}`,
+            level: "info",
+            message: `notice ${n}`,
+            ...(ttl_ms !== undefined && { ttl_ms }),
+          }),
+        ),
+      );
+    const shown = () => result.current.notifications.map(({ id }) => id);
+    await notice(1);
+    await notice(2, 5_000);
+    expect(shown()).toEqual(["n1", "n2"]);
+    await act(() => clock.advance(5_000));
+    expect(shown()).toEqual(["n1"]);
+    await notice(3);
+    await notice(4);
+    expect(shown()).toEqual(["n3", "n4"]);
+    await after(() => result.current.dismiss("n3"));
+    expect(shown()).toEqual(["n4"]);
+    await after(() => result.current.clear());
+    expect(shown()).toEqual([]);
+  });
+});
+
+describe("in a browser", () => {
+  it("a network that is back, or a page that is seen again, is tried at once; a closed client listens no more", async () => {
+    const { gateway, client, accept } = setUp();
+    client.connect();
+    await settle();
+    await accept();
+    for (const [target, name] of [
+      [window, "online"],
+      [window, "pageshow"],
+      [document, "visibilitychange"],
+    ] as const) {
+      await gateway.last.drop();
+      const before = gateway.sockets.length;
+      target.dispatchEvent(new Event(name));
+      await settle();
+      expect(gateway.sockets, name).toHaveLength(before + 1);
+      await accept();
+    }
+    await client.close();
+    window.dispatchEvent(new Event("online"));
+    await settle();
+    expect(gateway.openSockets).toBe(0);
+    expect(client.state.state).toBe("closed");
+  });
+
+  it("a network that is gone makes the client look whether its connection still stands", async () => {
+    const { gateway, client, clock, accept } = setUp();
+    client.connect();
+    await settle();
+    await accept();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+    window.dispatchEvent(new Event("offline"));
+    expect(gateway.last.count("ping")).toBe(1);
+    await clock.advance(5_000);
+    expect(client.state.state).toBe("reconnecting");
+    await client.close();
+  });
+});
+
+describe("useConnection", () => {
+  it("renders anew for numbers only where numbers are selected", async () => {
+    const { wrapper, client, gateway, clock, accept, after } = setUp();
+    let [states, numbers] = [0, 0];
+    renderHook(
+      () => {
+        useConnection(({ state }) => state.state);
+        states++;
+      },
+      { wrapper },
+    );
+    const { result } = renderHook(
+      () => {
+        numbers++;
+        return useConnection(({ metrics }) => metrics.messagesIn);
+      },
+      { wrapper },
+    );
+    client.connect();
+    await act(settle);
+    await accept();
+    const before = { states, numbers };
+    await after(() => gateway.last.say({ type: "noise" }));
+    await act(() => clock.advance(1_000));
+    expect(states).toBe(before.states);
+    expect(numbers).toBeGreaterThan(before.numbers);
+    expect(result.current).toBe(2);
+  });
+});

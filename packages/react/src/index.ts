@@ -1,0 +1,13 @@
+export { englishTexts, type PanelTexts } from "./panel-texts.ts";
+export { MilepostProvider, type MilepostProviderProps, useClient } from "./provider.tsx";
+export { StatusPanel, type StatusPanelProps } from "./status-panel.tsx";
+export { type ChannelView, type UseChannelOptions, useChannel } from "./use-channel.ts";
+export { type CommandControl, type CommandControls, useCommands } from "./use-commands.ts";
+export { type ConnectionView, useConnection } from "./use-connection.ts";
+export {
+  type ShownNotifications,
+  type UseNotificationsOptions,
+  useNotifications,
+} from "./use-notifications.ts";
+export { type UsedOperation, useOperation } from "./use-operation.ts";
+export { useOperations } from "./use-operations.ts";

@@ -1,0 +1,29 @@
+"use client";
+import type { ReactNode } from "react";
+import type { PanelTexts } from "./panel-texts.ts";
+import { useNotifications } from "./use-notifications.ts";
+
+/** The notifications of the user and the session; each goes by itself after its time, or when dismissed. */
+export function NotificationList({ texts }: { readonly texts: PanelTexts }): ReactNode {
+  const { notifications, dismiss } = useNotifications({ limit: 3 });
+  return (
+    <ul className="mp-notifications" aria-label={texts.notifications} aria-live="polite">
+      {notifications.map(({ id, level, title, message }) => (
+        <li key={id} className="mp-notification" data-level={level}>
+          <span>
+            {title !== undefined && <strong>{title} </strong>}
+            {message}
+          </span>
+          <button
+            type="button"
+            className="mp-button mp-small"
+            aria-label={texts.dismiss(title ?? message)}
+            onClick={() => dismiss(id)}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

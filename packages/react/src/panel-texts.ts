@@ -1,0 +1,109 @@
+import type { ConnectionState } from "@milepost/client";
+import type { OperationCommandName, OperationState, OperationStatus } from "@milepost/model";
+
+/** Every word of the panel, to be replaced one by one. */
+export interface PanelTexts {
+  readonly connection: (state: ConnectionState, secondsToRetry: number) => string;
+  readonly status: Readonly<Record<OperationStatus, string>>;
+  readonly step: Readonly<Record<OperationState["steps"][number]["status"], string>>;
+  /** The button of each command: at rest, and while its outcome is open. */
+  readonly command: Readonly<
+    Record<OperationCommandName, { readonly label: string; readonly pending: string }>
+  >;
+  readonly commandFailed: (command: string, reason: string) => string;
+  readonly queue: (position: number, total: number, waitMs: number | undefined) => string;
+  readonly silence: (seconds: number) => string;
+  readonly counter: (done: number, total: number | undefined, unit: string | undefined) => string;
+  readonly progress: (percent: number, step: string | undefined) => string;
+  readonly progressOf: (title: string) => string;
+  readonly warnings: (count: number) => string;
+  readonly errors: (count: number) => string;
+  readonly attempt: (attempt: number) => string;
+  readonly stale: string;
+  readonly degraded: string;
+  readonly loading: string;
+  readonly offline: string;
+  readonly missing: string;
+  readonly forbidden: string;
+  readonly failedToLoad: (reason: string) => string;
+  readonly retryNow: string;
+  readonly steps: string;
+  readonly notifications: string;
+  readonly dismiss: (message: string) => string;
+}
+
+const plural = (count: number, one: string, many = `${one}s`) =>
+  `${count} ${count === 1 ? one : many}`;
+
+/** The words in English. */
+export const englishTexts: PanelTexts = {
+  connection(state, secondsToRetry) {
+    switch (state.state) {
+      case "idle":
+        return "Not connected";
+      case "connecting":
+        return state.attempt > 1 ? "Reconnecting…" : "Connecting…";
+      case "connected":
+        return "Connected";
+      case "reconnecting":
+        return secondsToRetry > 1 ? `Reconnecting in ${secondsToRetry} s` : "Reconnecting…";
+      case "closed":
+        return `Disconnected: ${state.reason}`;
+    }
+  },
+  status: {
+    waiting: "Waiting",
+    running: "Running",
+    paused: "Paused",
+    stalled: "Stalled",
+    done: "Done",
+    failed: "Failed",
+    cancelled: "Cancelled",
+    lost: "Lost",
+  },
+  step: {
+    pending: "to do",
+    running: "running",
+    done: "done",
+    failed: "failed",
+    skipped: "skipped",
+  },
+  command: {
+    cancel: { label: "Cancel", pending: "Cancelling…" },
+    pause: { label: "Pause", pending: "Pausing…" },
+    resume: { label: "Resume", pending: "Resuming…" },
+    retry: { label: "Retry", pending: "Retrying…" },
+  },
+  commandFailed: (command, reason) => `${command} did not work: ${reason}`,
+  queue(position, total, waitMs) {
+    const place = position <= 1 ? "Next in line" : `Position ${position} of ${total} in line`;
+    return waitMs === undefined ? place : `${place}, about ${englishDuration(waitMs)}`;
+  },
+  silence: (seconds) => `No sign of life for at least ${plural(seconds, "second")}`,
+  counter: (done, total, unit) =>
+    `${done}${total === undefined ? "" : ` of ${total}`}${unit === undefined ? "" : ` ${unit}`}`,
+  progress: (percent, step) =>
+    step === undefined ? `${percent} percent` : `${percent} percent, ${step}`,
+  progressOf: (title) => `Progress of ${title}`,
+  warnings: (count) => plural(count, "warning"),
+  errors: (count) => plural(count, "error"),
+  attempt: (attempt) => `Attempt ${attempt}`,
+  stale: "Not live at the moment: this is the last that was known.",
+  degraded: "The service is limited at the moment; updates may be late.",
+  loading: "Loading…",
+  offline: "Waiting for the connection…",
+  missing: "Nothing is known of this operation.",
+  forbidden: "There is no such operation, or you may not see it.",
+  failedToLoad: (reason) => `It cannot be shown: ${reason}`,
+  retryNow: "Try now",
+  steps: "Steps",
+  notifications: "Notifications",
+  dismiss: (message) => `Dismiss: ${message}`,
+};
+
+function englishDuration(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  if (seconds < 60) return plural(seconds, "second");
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 60 ? plural(minutes, "minute") : plural(Math.round(minutes / 60), "hour");
+}

@@ -1,0 +1,251 @@
+import { settle } from "@milepost/client/testing";
+import type { OperationEvent, OperationState } from "@milepost/model";
+import { act, cleanup, fireEvent, render, screen, within } from "@testing-library/react";
+import { renderToString } from "react-dom/server";
+import { afterEach, describe, expect, it } from "vitest";
+import { MilepostProvider } from "./provider.tsx";
+import { StatusPanel } from "./status-panel.tsx";
+import { at, created, event, fold, operationAnswer, setUp } from "./testing/world.tsx";
+
+afterEach(cleanup);
+
+const started: OperationEvent = { event: "started", data: {} };
+
+async function show(state: OperationState | null) {
+  const world = setUp();
+  const { container } = render(<StatusPanel operationId="9" />, { wrapper: world.wrapper });
+  await act(settle);
+  await world.accept();
+  await world.answer("operation:9", operationAnswer(state));
+  const say = (offset: number, name: string, data: object) =>
+    world.after(() => world.gateway.last.say(event("operation:9", offset, name, data)));
+  return { ...world, container, say, panel: screen.getByRole("region") };
+}
+
+describe("the status panel", () => {
+  it("is named by the operation and shows its steps with their status in words", async () => {
+    const { panel } = await show(
+      fold(created, started, { event: "step", data: { id: "scan", status: "done" } }),
+    );
+    expect(screen.getByRole("region", { name: "Index the folder" })).toBe(panel);
+    const steps = within(screen.getByRole("list", { name: "Steps" })).getAllByRole("listitem");
+    expect(steps.map(({ textContent }) => textContent)).toEqual(["✓Scandone", "○Embedto do"]);
+  });
+
+  it("has a progress bar with its value in numbers and words, and marks the current step", async () => {
+    const { panel } = await show(
+      fold(created, started, {
+        event: "step",
+        data: { id: "scan", done: 12, total: 40, unit: "files" },
+      }),
+    );
+    const bar = screen.getByRole("progressbar", { name: "Progress of Index the folder" });
+    expect(bar.getAttribute("aria-valuenow")).toBe("15");
+    expect(bar.getAttribute("aria-valuetext")).toContain("15 percent, Scan");
+    expect(panel.querySelector('[aria-current="step"]')?.textContent).toContain("12 of 40 files");
+  });
+
+  it("says in words how the connection is, and shows old data as old while it is gone", async () => {
+    const { panel, gateway, after, clock } = await show(fold(created, started));
+    expect(within(panel).getByText("Connected")).toBeDefined();
+    await after(() => gateway.last.drop());
+    expect(panel.hasAttribute("data-stale")).toBe(true);
+    expect(within(panel).getByText(/the last that was known/)).toBeDefined();
+    expect(within(panel).getByText(/Reconnecting/)).toBeDefined();
+    fireEvent.click(within(panel).getByRole("button", { name: "Try now" }));
+    await act(settle);
+    expect(gateway.sockets).toHaveLength(2);
+    await act(() => clock.advance(0));
+  });
+
+  it("counts down to the next try", async () => {
+    const { panel, gateway, after, clock } = await show(fold(created, started));
+    for (let i = 0; i < 4; i++) {
+      await after(() => gateway.last.drop());
+      if (i < 3) await act(() => clock.advance(16_000));
+    }
+    expect(within(panel).getByText("Reconnecting in 4 s")).toBeDefined();
+    await act(() => clock.advance(2_000));
+    expect(within(panel).getByText("Reconnecting in 2 s")).toBeDefined();
+  });
+
+  it("shows the place in line with the wait, and no made-up percentage", async () => {
+    const waiting = { position: 3, total: 12, estimated_wait_ms: 110_000 };
+    await show(fold(created, { event: "waiting", data: waiting }));
+    expect(screen.getByText("Position 3 of 12 in line, about 2 minutes")).toBeDefined();
+    expect(screen.getByRole("progressbar").hasAttribute("aria-valuenow")).toBe(false);
+  });
+
+  it("counts warnings and errors in words", async () => {
+    await show(
+      fold(
+        created,
+        started,
+        { event: "log", data: { message: "odd", level: "warning" } },
+        { event: "log", data: { message: "odder", level: "warning" } },
+        { event: "log", data: { message: "broken", level: "error" } },
+      ),
+    );
+    expect(screen.getByText("2 warnings")).toBeDefined();
+    expect(screen.getByText("1 error")).toBeDefined();
+  });
+
+  it("says since when there is no sign of life", async () => {
+    const { clock } = await show(
+      fold(created, started, { event: "stalled", data: { silent_ms: 30_000 } }),
+    );
+    expect(screen.getByText("No sign of life for at least 0 seconds")).toBeDefined();
+    await act(() => clock.advance(7_000));
+    expect(screen.getByText("No sign of life for at least 7 seconds")).toBeDefined();
+  });
+
+  it("says why it failed and offers no retry that makes no sense", async () => {
+    const failed = (retryable: boolean) =>
+      fold(created, started, {
+        event: "failed",
+        data: { error: { code: "disk_full", message: "The disk is full", retryable } },
+      });
+    await show(failed(false));
+    expect(screen.getAllByText(/The disk is full/).length).toBeGreaterThan(0);
+    expect(screen.queryByRole("button", { name: "Retry" })).toBeNull();
+    cleanup();
+    await show(failed(true));
+    expect(screen.getByRole("button", { name: "Retry" })).toBeDefined();
+  });
+
+  it("offers nothing more when it is done", async () => {
+    const { panel } = await show(fold(created, started, { event: "done", data: {} }));
+    expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("100");
+    expect(within(panel).queryAllByRole("button")).toEqual([]);
+  });
+
+  it("is honest while there is nothing: connecting, loading, missing, forbidden", async () => {
+    const world = setUp();
+    render(<StatusPanel operationId="9" />, { wrapper: world.wrapper });
+    await act(settle);
+    expect(screen.getByText("Waiting for the connection…")).toBeDefined();
+    await world.accept();
+    expect(screen.getByText("Loading…")).toBeDefined();
+    await world.answer("operation:9", operationAnswer(null));
+    expect(screen.getByText("Nothing is known of this operation.")).toBeDefined();
+    cleanup();
+    const other = setUp();
+    render(<StatusPanel operationId="9" notifications={false} />, { wrapper: other.wrapper });
+    await act(settle);
+    await other.accept();
+    const refuse = () =>
+      other.gateway.last.refuse(other.gateway.last.take("subscribe"), { code: "forbidden" });
+    await other.after(refuse);
+    expect(screen.getByText(/you may not see it/)).toBeDefined();
+  });
+
+  it("announces another status or step, and never a mere percent", async () => {
+    const { say, panel } = await show(fold(created, started));
+    const region = within(panel).getByRole("status");
+    expect(region.textContent).toBe("Index the folder: Running");
+    const changes: string[] = [];
+    const observer = new MutationObserver(() => changes.push(region.textContent ?? ""));
+    observer.observe(region, { childList: true, characterData: true, subtree: true });
+    await say(3, "step", { id: "scan", percent: 10 });
+    for (let i = 0; i < 20; i++) await say(4 + i, "step", { id: "scan", percent: 11 + i });
+    await say(24, "step", { id: "scan", status: "done" });
+    await say(25, "done", {});
+    await act(settle);
+    observer.disconnect();
+    expect(new Set(changes)).toEqual(
+      new Set([
+        "Index the folder: Running, Scan",
+        "Index the folder: Running",
+        "Index the folder: Done",
+      ]),
+    );
+    expect(changes.length).toBeLessThan(6);
+  });
+
+  it("gives a command by keyboard or pointer once, shows its phases and keeps the focus", async () => {
+    const { gateway, after, say, panel } = await show(fold(created, started));
+    const button = within(panel).getByRole("button", { name: "Cancel" });
+    button.focus();
+    await after(() => fireEvent.click(button));
+    await after(() => fireEvent.click(button));
+    const request = gateway.last.take("request");
+    expect(gateway.last.count("request")).toBe(0);
+    expect(button.textContent).toBe("Cancelling…");
+    expect(button.getAttribute("aria-disabled")).toBe("true");
+    expect(document.activeElement).toBe(button);
+    await after(() => gateway.last.reply(request, { command_id: "c1", phase: "requested" }));
+    const command = { command_id: "c1", command: "cancel" };
+    await say(3, "command", { ...command, phase: "requested" });
+    await say(4, "command", { ...command, phase: "done" });
+    await say(5, "cancelled", { reason: "by request" });
+    expect(within(panel).queryByRole("button", { name: /Cancel/ })).toBeNull();
+    expect(within(panel).getByText("by request")).toBeDefined();
+    expect(panel.contains(document.activeElement)).toBe(true);
+  });
+
+  it("says why a command was refused", async () => {
+    const { gateway, after, panel } = await show(fold(created, started));
+    await after(() => fireEvent.click(within(panel).getByRole("button", { name: "Pause" })));
+    const refuse = () =>
+      gateway.last.refuse(gateway.last.take("request"), {
+        code: "not_possible_now",
+        message: "it is writing",
+      });
+    await after(refuse);
+    expect(within(panel).getByRole("alert").textContent).toBe("Pause did not work: it is writing");
+    expect(within(panel).getByRole("button", { name: "Pause" }).getAttribute("aria-disabled")).toBe(
+      "false",
+    );
+  });
+
+  it("shows notifications until their time is over or they are dismissed", async () => {
+    const { answer, after, gateway, clock } = await show(fold(created, started));
+    await answer("user:u1", { position: at(0), recovered: false });
+    const notice = (n: number, more: object) =>
+      after(() =>
+        gateway.last.say(
+          event("user:u1", n, "notification", { id: `n${n}`, level: "success", ...more }),
+        ),
+      );
+    await notice(1, { message: "Saved", ttl_ms: 4_000 });
+    await notice(2, { message: "Read me" });
+    const list = screen.getByRole("list", { name: "Notifications" });
+    expect(within(list).getAllByRole("listitem")).toHaveLength(2);
+    await act(() => clock.advance(4_000));
+    expect(within(list).queryByText("Saved")).toBeNull();
+    await after(() => fireEvent.click(screen.getByRole("button", { name: "Dismiss: Read me" })));
+    expect(within(list).queryAllByRole("listitem")).toEqual([]);
+  });
+
+  it("is one subscription per channel under StrictMode, and gone when it is unmounted", async () => {
+    const { gateway, client } = await show(fold(created, started));
+    const rest = gateway.last.sent.flatMap((one) =>
+      one.type === "subscribe" ? [one.channel] : [],
+    );
+    expect(rest.sort()).toEqual(["session:s1", "user:u1"]);
+    cleanup();
+    await settle();
+    const ended = gateway.last.sent.flatMap((one) =>
+      one.type === "unsubscribe" ? [one.channel] : [],
+    );
+    expect(ended.sort()).toEqual(["operation:9", "session:s1", "user:u1"]);
+    expect(client.state.state).toBe("connected");
+  });
+
+  it("says that the service is limited while it is", async () => {
+    const { gateway, after, panel } = await show(fold(created, started));
+    await after(() => gateway.last.say({ type: "notice", code: "degraded" }));
+    expect(within(panel).getByText(/limited at the moment/)).toBeDefined();
+  });
+
+  it("renders on a server as not connected", () => {
+    const { client } = setUp();
+    const html = renderToString(
+      <MilepostProvider client={client}>
+        <StatusPanel operationId="9" texts={{ offline: "Please wait" }} />
+      </MilepostProvider>,
+    );
+    expect(html).toContain("Not connected");
+    expect(html).toContain("Please wait");
+  });
+});

@@ -1,0 +1,166 @@
+"use client";
+import type { OperationHandle, OperationView } from "@milepost/client";
+import type { OperationState } from "@milepost/model";
+import { type ReactNode, useId, useMemo } from "react";
+import { CommandButtons } from "./command-buttons.tsx";
+import { ConnectionLight } from "./connection-light.tsx";
+import { NotificationList } from "./notification-list.tsx";
+import { OperationProgress } from "./operation-progress.tsx";
+import { englishTexts, type PanelTexts } from "./panel-texts.ts";
+import { useConnection } from "./use-connection.ts";
+import { useNow } from "./use-now.ts";
+import { useOperation } from "./use-operation.ts";
+
+/** What the panel shows, and which parts of it. */
+export type StatusPanelProps = (
+  | { readonly operationId: string; readonly operation?: undefined }
+  | { readonly operation: OperationHandle; readonly operationId?: undefined }
+) & {
+  /** Shows the notifications of the user and the session; default true. */
+  readonly notifications?: boolean;
+  /** Words to use instead of the English ones. */
+  readonly texts?: Partial<PanelTexts>;
+  readonly className?: string;
+};
+
+/**
+ * One operation for the people who wait for it: progress, steps, what went wrong, the commands, and
+ * whether any of that is live.
+ *
+ * Looks come from `@milepost/react/status-panel.css`; every class begins with `mp-`. Screen readers are told of
+ * another status or step, not of each percent.
+ */
+export function StatusPanel(props: StatusPanelProps): ReactNode {
+  const { notifications = true, className, texts: given } = props;
+  const texts = useMemo(() => ({ ...englishTexts, ...given }), [given]);
+  const title = useId();
+  const operation = props.operation ?? props.operationId;
+  const { view, ...commands } = useOperation(operation);
+  const state = view.kind === "ready" ? view.state : undefined;
+  return (
+    <section
+      className={className === undefined ? "mp-panel" : `mp-panel ${className}`}
+      aria-labelledby={title}
+      data-view={view.kind}
+      data-status={state?.status}
+      data-stale={view.kind === "ready" && view.stale ? "" : undefined}
+    >
+      <header className="mp-header">
+        <h2 id={title} className="mp-title">
+          {state?.title ?? (typeof operation === "string" ? operation : operation.id)}
+        </h2>
+        <ConnectionLight texts={texts} />
+      </header>
+      {state === undefined ? (
+        <Absence view={view} texts={texts} />
+      ) : (
+        <>
+          <StatusLine state={state} texts={texts} />
+          {view.kind === "ready" && view.stale && <p className="mp-note">{texts.stale}</p>}
+          <DegradedNote texts={texts} />
+          <OperationProgress state={state} texts={texts} />
+          <Ending state={state} />
+          <CommandButtons state={state} commands={commands} texts={texts} />
+        </>
+      )}
+      <Announcement view={view} texts={texts} />
+      {notifications && <NotificationList texts={texts} />}
+    </section>
+  );
+}
+
+interface PartProps {
+  readonly state: OperationState;
+  readonly texts: PanelTexts;
+}
+
+function StatusLine({ state, texts }: PartProps): ReactNode {
+  const { warning, error } = state.log_counts;
+  const stalled = state.status === "stalled";
+  const now = useNow(stalled);
+  const silentSeconds = Math.max(0, Math.floor((now - state.updated_at) / 1_000));
+  return (
+    <p className="mp-status-line">
+      <span className="mp-badge mp-status" data-status={state.status}>
+        {texts.status[state.status]}
+      </span>
+      {state.attempt > 1 && <span className="mp-badge">{texts.attempt(state.attempt)}</span>}
+      {warning > 0 && (
+        <span className="mp-badge" data-level="warning">
+          {texts.warnings(warning)}
+        </span>
+      )}
+      {error > 0 && (
+        <span className="mp-badge" data-level="error">
+          {texts.errors(error)}
+        </span>
+      )}
+      {stalled && <span className="mp-silence">{texts.silence(silentSeconds)}</span>}
+    </p>
+  );
+}
+
+function DegradedNote({ texts }: { readonly texts: PanelTexts }): ReactNode {
+  const degraded = useConnection(({ state }) => state.state === "connected" && state.degraded);
+  return degraded && <p className="mp-note">{texts.degraded}</p>;
+}
+
+/** Why it ended as it did, or rests. */
+function Ending({ state }: { readonly state: OperationState }): ReactNode {
+  if (state.status === "failed" && state.error !== undefined) {
+    return <p className="mp-error">{state.error.message}</p>;
+  }
+  const rests = state.status === "cancelled" || state.status === "paused";
+  return rests && state.reason !== undefined && <p className="mp-note">{state.reason}</p>;
+}
+
+/** What there is to say while there is no state. */
+function Absence({
+  view,
+  texts,
+}: {
+  readonly view: OperationView;
+  readonly texts: PanelTexts;
+}): ReactNode {
+  const isConnected = useConnection(({ state }) => state.state === "connected");
+  return <p className="mp-absence">{absence(view, isConnected, texts)}</p>;
+}
+
+function absence(view: OperationView, isConnected: boolean, texts: PanelTexts): string | undefined {
+  switch (view.kind) {
+    case "loading":
+      return isConnected ? texts.loading : texts.offline;
+    case "missing":
+      return texts.missing;
+    case "forbidden":
+      return texts.forbidden;
+    case "error":
+      return texts.failedToLoad(view.error.message);
+    case "ready":
+      return undefined;
+  }
+}
+
+/** Changes with the status, the step and an error only, so that a screen reader is not made to chatter. */
+function Announcement({
+  view,
+  texts,
+}: {
+  readonly view: OperationView;
+  readonly texts: PanelTexts;
+}): ReactNode {
+  const parts: (string | undefined)[] = [];
+  if (view.kind === "ready") {
+    const { status, steps, current_step, error, title } = view.state;
+    parts.push(`${title}: ${texts.status[status]}`);
+    parts.push(
+      status === "running" ? steps.find(({ id }) => id === current_step)?.title : undefined,
+    );
+    parts.push(status === "failed" ? error?.message : undefined);
+  }
+  return (
+    <p className="mp-hidden" role="status">
+      {parts.filter((part) => part !== undefined).join(", ")}
+    </p>
+  );
+}

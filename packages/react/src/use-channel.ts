@@ -1,0 +1,60 @@
+"use client";
+import type {
+  ChannelEvent,
+  ChannelGap,
+  ChannelItem,
+  EventName,
+  SinceOption,
+  SubscriptionState,
+} from "@milepost/client";
+import type { MilepostError, Snapshot } from "@milepost/protocol";
+import { useMemo, useRef } from "react";
+import { ChannelStore } from "./channel-store.ts";
+import { useClient } from "./provider.tsx";
+import { useSelected } from "./use-selected.ts";
+
+/** What to read of a channel, and how to fold it. */
+export interface UseChannelOptions<Events, State> {
+  readonly since?: SinceOption;
+  readonly events?: readonly EventName<Events>[];
+  /** The most events kept in `events`, the oldest go; default 200. */
+  readonly limit?: number;
+  /** Folds what arrives into `state`; pure. Snapshots, resets and gaps arrive here too. */
+  readonly reduce?: (state: State | undefined, item: ChannelItem<Events>) => State;
+}
+
+/** A channel as a component sees it. */
+export interface ChannelView<Events, State> {
+  readonly status: SubscriptionState;
+  /** The latest events, oldest first; emptied by a reset. */
+  readonly events: readonly ChannelEvent<Events>[];
+  /** What `reduce` made of it. */
+  readonly state: State | undefined;
+  /** The service's own state of the channel at the start or the last reset. */
+  readonly snapshot: Snapshot | undefined;
+  /** The last hole: entries that will not come. */
+  readonly gap: ChannelGap | undefined;
+  readonly error: MilepostError | undefined;
+}
+
+/**
+ * Subscribes to a channel while the component is mounted; without a name it does nothing.
+ *
+ * `since` and `events` are compared by value, so literals may be written in place. `reduce` is the one of
+ * the latest render.
+ */
+export function useChannel<Events = Record<string, unknown>, State = undefined>(
+  name: string | undefined,
+  options: UseChannelOptions<Events, State> = {},
+): ChannelView<Events, State> {
+  const client = useClient();
+  const latest = useRef(options);
+  latest.current = options;
+  const key = JSON.stringify([options.since, options.events, options.limit]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the options that matter
+  const store = useMemo(
+    () => new ChannelStore<Events, State>(client, name, latest),
+    [client, name, key],
+  );
+  return useSelected(store, (view) => view, store.initial);
+}

@@ -1,0 +1,101 @@
+"use client";
+import type { CommandOptions, OperationHandle, OperationView } from "@milepost/client";
+import {
+  type CommandPhase,
+  commandAllowedIn,
+  type OperationCommand,
+  type OperationCommandName,
+  type OperationStatus,
+} from "@milepost/model";
+import { useCallback, useMemo, useState } from "react";
+import { useSelected } from "./use-selected.ts";
+
+/** One command as a button shows it. */
+export interface CommandControl {
+  /** Whether the operation's status allows it and nobody has given it already. */
+  readonly available: boolean;
+  /** `sending` until the service has it, then its phases; undefined before the first. */
+  readonly phase: CommandPhase | "sending" | undefined;
+  /** Whether its outcome is still open. */
+  readonly pending: boolean;
+  /** Why the last one came to nothing. */
+  readonly error: string | undefined;
+  /** Gives the command. Never rejects: undefined when it came to nothing, and `error` says why. */
+  run(options?: CommandOptions): Promise<OperationCommand | undefined>;
+}
+
+/** The four commands. */
+export type CommandControls = Readonly<Record<OperationCommandName, CommandControl>>;
+
+interface Attempt {
+  readonly sending: boolean;
+  readonly error?: string;
+}
+
+interface CommandFacts {
+  readonly status: OperationStatus | undefined;
+  readonly cancel: OperationCommand | undefined;
+  readonly pause: OperationCommand | undefined;
+  readonly resume: OperationCommand | undefined;
+  readonly retry: OperationCommand | undefined;
+}
+
+const loading: OperationView = { kind: "loading" };
+const names = ["cancel", "pause", "resume", "retry"] as const;
+
+/** The commands of an operation, with what became of them; those somebody else gave show too. */
+export function useCommands(handle: OperationHandle): CommandControls {
+  const facts = useSelected(handle, readFacts, loading);
+  const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});
+  const run = useCallback(
+    async (name: OperationCommandName, options: CommandOptions = {}) => {
+      const note = (attempt: Attempt) => setAttempts((all) => ({ ...all, [name]: attempt }));
+      note({ sending: true });
+      try {
+        return await handle[name]({
+          ...options,
+          onPhase(phase, command) {
+            note({ sending: false });
+            options.onPhase?.(phase, command);
+          },
+        });
+      } catch (error) {
+        note({ sending: false, error: error instanceof Error ? error.message : String(error) });
+        return undefined;
+      }
+    },
+    [handle],
+  );
+  return useMemo(() => {
+    const control = (name: OperationCommandName): CommandControl => {
+      const attempt = attempts[name];
+      const command = facts[name];
+      const phase = attempt?.sending ? "sending" : command?.phase;
+      const pending = phase === "sending" || phase === "requested" || phase === "acknowledged";
+      const allowed: readonly OperationStatus[] = commandAllowedIn[name];
+      return {
+        available: !pending && facts.status !== undefined && allowed.includes(facts.status),
+        phase,
+        pending,
+        error: pending ? undefined : attempt?.error,
+        run: (options) => run(name, options),
+      };
+    };
+    return Object.fromEntries(
+      names.map((name) => [name, control(name)]),
+    ) as unknown as CommandControls;
+  }, [attempts, facts, run]);
+}
+
+function readFacts(view: OperationView): CommandFacts {
+  const state = view.kind === "ready" ? view.state : undefined;
+  const last = (name: OperationCommandName) =>
+    state?.commands.findLast((command) => command.command === name);
+  return {
+    status: state?.status,
+    cancel: last("cancel"),
+    pause: last("pause"),
+    resume: last("resume"),
+    retry: last("retry"),
+  };
+}

@@ -1,0 +1,20 @@
+"use client";
+import { useEffect, useState } from "react";
+import { useClient } from "./provider.tsx";
+
+/** The client's time, moving on once a second while `active`; a component that shows no time never wakes. */
+export function useNow(active: boolean): number {
+  const { clock } = useClient();
+  const [now, setNow] = useState(() => clock.now());
+  useEffect(() => {
+    if (!active) return;
+    const tick = () => {
+      setNow(clock.now());
+      cancel = clock.after(1_000, tick);
+    };
+    setNow(clock.now());
+    let cancel = clock.after(1_000, tick);
+    return () => cancel();
+  }, [clock, active]);
+  return now;
+}
