@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,10 +21,6 @@ function run(cwd, script, ...args) {
 }
 
 run(root, require.resolve("typescript/bin/tsc"), "-b", "tsconfig.build.json");
-
-// tsc does not set the mode, and npm sets it only when it installs the published package.
-const command = join(root, "packages/cli/dist/main.js");
-if (existsSync(command)) chmodSync(command, 0o755);
 
 for (const example of readdirSync(join(root, "examples"))) {
   const folder = join(root, "examples", example);

@@ -1,0 +1,114 @@
+import { type Config, ConfigError, loadConfig, redacted } from "@milepost/server";
+import { Command } from "commander";
+import { WebSocket } from "ws";
+import { Api, gatewayUrl } from "../api.ts";
+import { CommandFailure, exitCodes } from "../exit-codes.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface DoctorFlags {
+  readonly url?: string;
+  readonly config?: string;
+  readonly json?: true;
+}
+
+interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly says: string;
+}
+
+const timeoutMs = 5_000;
+
+/** `milepost doctor`: shows the configuration and whether a gateway can be reached. */
+export function doctorCommand(terminal: Terminal): Command {
+  return new Command("doctor")
+    .description("Shows the configuration, without secrets, and checks that the gateway answers.")
+    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
+    .option("--json", "print JSON")
+    .action(async (flags: DoctorFlags) => {
+      const config = readConfig(terminal, flags.config);
+      const mistakes = config instanceof ConfigError ? config.mistakes : [];
+      const shown = config instanceof ConfigError ? undefined : redacted(config);
+      const url = gatewayUrl(terminal, flags.url);
+      const findings = await Promise.all([
+        checkHttp("health", new URL("/ws/health", url)),
+        checkHttp("ready", new URL("/readyz", url)),
+        checkWebSocket(new URL("/ws", url)),
+        checkCredential(terminal, flags.url),
+      ]);
+
+      if (flags.json) {
+        terminal.out(
+          JSON.stringify({ node: process.version, config: shown, mistakes, url, findings }),
+        );
+      } else {
+        terminal.out(`Node ${process.version}`);
+        for (const [name, value] of Object.entries(shown ?? {})) {
+          terminal.out(`  ${name.padEnd(16)}${JSON.stringify(value)}`);
+        }
+        for (const mistake of mistakes) terminal.out(`  ✗ ${mistake}`);
+        terminal.out(`Gateway ${url.origin}`);
+        for (const { check, ok, says } of findings) {
+          terminal.out(`  ${ok ? "✓" : "✗"} ${check.padEnd(14)}${says}`);
+        }
+      }
+      if (mistakes.length > 0) {
+        throw new CommandFailure("the configuration has mistakes", exitCodes.config);
+      }
+      if (findings.some(({ ok }) => !ok)) throw new CommandFailure("the gateway is not well");
+    });
+}
+
+function readConfig(terminal: Terminal, file: string | undefined): Config | ConfigError {
+  try {
+    return loadConfig({ env: terminal.env, ...(file !== undefined && { file }) });
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
+async function checkHttp(check: string, url: URL): Promise<Finding> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+    const text = (await response.text()).slice(0, 300);
+    return { check, ok: response.ok, says: `HTTP ${response.status} ${text}` };
+  } catch (error) {
+    return { check, ok: false, says: `no answer (${causeOf(error)})` };
+  }
+}
+
+/** A proxy that does not pass upgrades on is the usual fault where everything else works. */
+function checkWebSocket(url: URL): Promise<Finding> {
+  const check = "websocket";
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url.href.replace(/^http/, "ws"), { handshakeTimeout: timeoutMs });
+    socket.once("open", () => {
+      resolve({ check, ok: true, says: "the upgrade passes" });
+      socket.close();
+    });
+    socket.once("error", (error) => {
+      resolve({ check, ok: false, says: `no upgrade (${causeOf(error)})` });
+    });
+  });
+}
+
+async function checkCredential(terminal: Terminal, url: string | undefined): Promise<Finding> {
+  const check = "credential";
+  try {
+    await new Api(terminal, url).get("/v1/operations", { limit: 1 });
+    return { check, ok: true, says: "is accepted" };
+  } catch (error) {
+    if (error instanceof CommandFailure) return { check, ok: false, says: error.message };
+    throw error;
+  }
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  const innermost = cause instanceof Error ? cause : error;
+  if (innermost.message !== "") return innermost.message;
+  return "code" in innermost ? String(innermost.code) : innermost.name;
+}

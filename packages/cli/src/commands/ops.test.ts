@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { startGateway } from "../testing/test-gateway.ts";
+import { runCommand } from "../testing/test-terminal.ts";
+
+describe("milepost ops", () => {
+  it("lists operations as a table or JSON, and none as none", async () => {
+    await using server = await startGateway();
+    expect(await runCommand(["ops", "list", "--json"], server.env)).toMatchObject({ out: ["[]"] });
+    await server.gateway.operations.create({
+      kind: "index",
+      operation_id: "9",
+      title: "Index\u001b[31m the folder",
+      session_id: "s1",
+    });
+    const { code, out } = await runCommand(["ops"], server.env);
+    expect(code).toBe(0);
+    expect(out).toEqual([
+      "OPERATION  STATUS   DONE  WHAT",
+      "9          waiting  0%    Index�[31m the folder",
+    ]);
+    const filtered = await runCommand(["ops", "list", "--session", "other", "--json"], server.env);
+    expect(filtered.out).toEqual(["[]"]);
+  });
+
+  it("shows one, or that there is none", async () => {
+    await using server = await startGateway();
+    await server.gateway.operations.create({ kind: "index", operation_id: "9" });
+    const { out } = await runCommand(["ops", "get", "9"], server.env);
+    expect(JSON.parse(out.join("\n"))).toMatchObject({ id: "9", status: "waiting" });
+    expect(await runCommand(["ops", "get", "no/such"], server.env)).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/not_found/)],
+    });
+  });
+
+  it("gives it a command", async () => {
+    await using server = await startGateway();
+    await server.gateway.operations.create({ kind: "index", operation_id: "9" });
+    const args = ["ops", "command", "9", "cancel", "--args", '{"why":"enough"}'];
+    expect(await runCommand(args, server.env)).toMatchObject({
+      code: 0,
+      out: [expect.stringMatching(/^\S+ requested$/)],
+    });
+    expect(await server.gateway.operations.pendingCommands({ operation: "9" }, 0)).toMatchObject([
+      { command: "cancel", args: { why: "enough" } },
+    ]);
+    expect(await runCommand(["ops", "command", "9", "retry"], server.env)).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/not_possible_now/)],
+    });
+  });
+});

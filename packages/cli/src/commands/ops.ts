@@ -1,0 +1,114 @@
+import type {
+  OperationAtPosition,
+  OperationList,
+  OperationSummary,
+  RequestedCommand,
+} from "@milepost/model";
+import { Argument, Command, Option } from "commander";
+import { Api } from "../api.ts";
+import { integerFrom, json } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface SharedFlags {
+  readonly url?: string;
+  readonly json?: true;
+}
+
+interface ListFlags extends SharedFlags {
+  readonly session?: string;
+  readonly user?: string;
+  readonly producer?: string;
+  readonly kind?: string;
+  readonly status?: string;
+  readonly limit?: number;
+}
+
+interface CommandFlags extends SharedFlags {
+  readonly key?: string;
+  readonly args?: unknown;
+}
+
+const statuses = ["waiting", "running", "paused", "stalled", "done", "failed", "cancelled", "lost"];
+const commands = ["cancel", "pause", "resume", "retry"];
+
+/** `milepost ops`: lists operations, shows one, gives it a command. */
+export function opsCommand(terminal: Terminal): Command {
+  const api = ({ url }: SharedFlags) => new Api(terminal, url);
+  const shared = (command: Command) =>
+    command.option("--url <url>", "the gateway (MILEPOST_URL)").option("--json", "print JSON");
+
+  const list = shared(new Command("list"))
+    .description("Lists operations, newest first.")
+    .option("--session <id>", "of this session")
+    .option("--user <id>", "of this user")
+    .option("--producer <id>", "of this producer")
+    .option("--kind <kind>", "of this kind")
+    .addOption(new Option("--status <status>", "in this status").choices(statuses))
+    .option("--limit <n>", "at most so many", integerFrom(1, 1_000))
+    .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
+      const { operations } = await new Api(terminal, url).get<OperationList>("/v1/operations", {
+        ...filter,
+      });
+      if (asJson) terminal.out(JSON.stringify(operations));
+      else for (const line of table(operations)) terminal.out(line);
+    });
+
+  const get = shared(new Command("get"))
+    .description("Shows the state of an operation.")
+    .argument("<operation>", "its id")
+    .action(async (id: string, flags: SharedFlags) => {
+      const found = await api(flags).get<OperationAtPosition>(pathOf(id));
+      terminal.out(flags.json ? JSON.stringify(found) : JSON.stringify(found.operation, null, 2));
+    });
+
+  const command = shared(new Command("command"))
+    .description("Asks the producer of an operation to do something.")
+    .argument("<operation>", "its id")
+    .addArgument(new Argument("<command>", "what").choices(commands))
+    .option("--args <json>", "what the producer should know", json)
+    .option("--key <key>", "the same key is the same command")
+    .action(async (id: string, name: string, flags: CommandFlags) => {
+      const { args, key } = flags;
+      const requested = await api(flags).post<RequestedCommand>(`${pathOf(id)}/commands`, {
+        command: name,
+        ...(args !== undefined && { args }),
+        ...(key !== undefined && { key }),
+      });
+      terminal.out(
+        flags.json ? JSON.stringify(requested) : `${requested.command_id} ${requested.phase}`,
+      );
+    });
+
+  return new Command("ops")
+    .description("Operations: list, get, command.")
+    .addCommand(list, { isDefault: true })
+    .addCommand(get)
+    .addCommand(command);
+}
+
+function pathOf(id: string): string {
+  return `/v1/operations/${encodeURIComponent(id)}`;
+}
+
+function table(operations: readonly OperationSummary[]): string[] {
+  const rows = operations.map(({ operation_id, status, percent, title, message }) => [
+    operation_id,
+    status,
+    `${Math.round(percent)}%`,
+    message === undefined ? title : `${title} – ${message}`,
+  ]);
+  const all = [["OPERATION", "STATUS", "DONE", "WHAT"], ...rows].map((row) => row.map(printable));
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Without what would move the cursor or change colours: titles come from elsewhere. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "�");
+}

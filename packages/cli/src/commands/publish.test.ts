@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { startGateway } from "../testing/test-gateway.ts";
+import { runCommand } from "../testing/test-terminal.ts";
+
+describe("milepost publish", () => {
+  it("publishes and prints the position", async () => {
+    await using server = await startGateway();
+    const plain = await runCommand(
+      ["publish", "chat:42", "message", '{"text":"hello"}'],
+      server.env,
+    );
+    expect(plain).toMatchObject({ code: 0, out: [expect.stringMatching(/^[\w-]+\.1\.[\w-]+$/)] });
+    const args = ["publish", "chat:42", "message", "--key", "k", "--json"];
+    const first = await runCommand(args, server.env);
+    expect(JSON.parse(first.out[0] ?? "")).toMatchObject({ channel: "chat:42", duplicate: false });
+    const again = await runCommand(args, server.env);
+    expect(JSON.parse(again.out[0] ?? "")).toMatchObject({ duplicate: true });
+  });
+
+  it("reads its data from standard input", async () => {
+    await using server = await startGateway();
+    const piped = await runCommand(
+      ["publish", "chat:42", "message", "-"],
+      server.env,
+      '{"n": 1}\n',
+    );
+    expect(piped.code).toBe(0);
+    expect(await runCommand(["publish", "chat:42", "message", "-"], server.env, "{")).toMatchObject(
+      {
+        code: 2,
+      },
+    );
+  });
+
+  it("tells the gateway's refusal with its code: exit 1", async () => {
+    await using server = await startGateway();
+    expect(await runCommand(["publish", "chat:*", "message"], server.env)).toMatchObject({
+      code: 1,
+      out: [],
+      err: [expect.stringMatching(/^milepost: invalid_channel: /)],
+    });
+    const wrong = { ...server.env, MILEPOST_API_KEY: "wrong" };
+    expect(await runCommand(["publish", "a", "e"], wrong)).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/^milepost: unauthenticated: /)],
+    });
+  });
+});

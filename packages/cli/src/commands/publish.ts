@@ -1,0 +1,45 @@
+import { Command } from "commander";
+import { Api } from "../api.ts";
+import { json } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface PublishFlags {
+  readonly key?: string;
+  readonly url?: string;
+  readonly json?: true;
+}
+
+interface Published {
+  readonly results: readonly [
+    { readonly channel: string; readonly position: string; readonly duplicate: boolean },
+  ];
+}
+
+/** `milepost publish`: publishes one event. */
+export function publishCommand(terminal: Terminal): Command {
+  return new Command("publish")
+    .description("Publishes an event with the API key of MILEPOST_API_KEY.")
+    .argument("<channel>", "where, for example chat:42")
+    .argument("<event>", "its name")
+    .argument("[data]", 'JSON, null when absent; "-" reads it from standard input')
+    .option("--key <key>", "dedupe key: repeating it creates nothing")
+    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .option("--json", "print JSON")
+    .action(
+      async (channel: string, event: string, text: string | undefined, flags: PublishFlags) => {
+        const data = json(text === "-" ? await terminal.input() : (text ?? "null"));
+        const { results } = await new Api(terminal, flags.url).post<Published>("/v1/publish", {
+          channel,
+          event,
+          data,
+          ...(flags.key !== undefined && { key: flags.key }),
+        });
+        const [published] = results;
+        terminal.out(
+          flags.json
+            ? JSON.stringify(published)
+            : `${published.position}${published.duplicate ? " (published before with this key)" : ""}`,
+        );
+      },
+    );
+}

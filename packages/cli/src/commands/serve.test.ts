@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { run } from "../program.ts";
+import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
+
+describe("milepost serve", () => {
+  it("--dev prints how to use it, and what it prints works", async () => {
+    const terminal = new TestTerminal();
+    const ended = run(["serve", "--dev", "--port", "0", "--log-level", "silent"], terminal);
+    const exported = async (name: string) =>
+      (await terminal.line(new RegExp(`export ${name}=`))).split("=").slice(1).join("=");
+    const env = {
+      MILEPOST_URL: await exported("MILEPOST_URL"),
+      MILEPOST_API_KEY: await exported("MILEPOST_API_KEY"),
+      MILEPOST_TOKEN_SECRET: await exported("MILEPOST_TOKEN_SECRET"),
+    };
+    expect(
+      await runCommand(["publish", "chat:42", "message", '{"text": "hello"}'], env),
+    ).toMatchObject({ code: 0 });
+    const tail = await runCommand(["tail", "chat:42", "--last", "1", "--count", "1"], env);
+    expect(tail.out.join("\n")).toContain('{"text":"hello"}');
+    // The secrets are for whoever started it, not for whoever reads its output.
+    expect(terminal.outLines).toEqual([]);
+    terminal.emitter.emit("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
+  it("says in one line that its port is taken: exit 1", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const outcome = await runCommand([
+      "serve",
+      "--dev",
+      "--port",
+      String(port),
+      "--log-level",
+      "silent",
+    ]);
+    expect(outcome).toMatchObject({
+      code: 1,
+      err: [
+        `milepost: port ${port} on 127.0.0.1 is in use; stop what listens there or choose another port`,
+      ],
+    });
+    taken.close();
+  });
+});

@@ -1,0 +1,77 @@
+import { type Config, ConfigError, loadConfig, type Serving, serve } from "@milepost/server";
+import { Command, Option } from "commander";
+import { CommandFailure } from "../exit-codes.ts";
+import { durationMs, integerFrom } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface ServeFlags {
+  readonly port?: number;
+  readonly host?: string;
+  readonly config?: string;
+  readonly drain?: number;
+  readonly logLevel?: Config["logLevel"];
+  readonly dev?: true;
+}
+
+/** `milepost serve`: runs a gateway until it is told to stop. */
+export function serveCommand(terminal: Terminal): Command {
+  return new Command("serve")
+    .description("Runs the gateway.")
+    .option("--port <port>", "where to listen (MILEPOST_PORT; 8787)", integerFrom(0, 65_535))
+    .option("--host <address>", "on which address (MILEPOST_HOST; 127.0.0.1, 0.0.0.0 for all)")
+    .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
+    .option(
+      "--drain <duration>",
+      "how long a stop waits for clients (MILEPOST_DRAIN_MS; 5s)",
+      durationMs,
+    )
+    .addOption(
+      new Option("--log-level <level>", "how much to log (MILEPOST_LOG_LEVEL; info)").choices([
+        "trace",
+        "debug",
+        "info",
+        "warn",
+        "error",
+        "silent",
+      ]),
+    )
+    .option("--dev", "for development: makes up the secrets and prints how to use them")
+    .action(async ({ config: file, drain, ...flags }: ServeFlags) => {
+      const config = loadConfig({
+        flags: { ...flags, ...(drain !== undefined && { drainMs: drain }) },
+        env: terminal.env,
+        ...(file !== undefined && { file }),
+      });
+      const serving = await start(config, terminal);
+      if (config.dev) for (const line of developmentHints(config, serving)) terminal.err(line);
+      const code = await serving.stopped;
+      if (code !== 0) throw new CommandFailure("the gateway did not stop cleanly", code);
+    });
+}
+
+async function start(config: Config, terminal: Terminal): Promise<Serving> {
+  try {
+    return await serve(config, { process: terminal.process });
+  } catch (error) {
+    if (error instanceof ConfigError || !(error instanceof Error)) throw error;
+    throw new CommandFailure(error.message, undefined, { cause: error });
+  }
+}
+
+function developmentHints(config: Config, { url }: Serving): string[] {
+  const made = config.madeUp.length > 0 ? " The secrets are new with each start." : "";
+  const [key] = config.apiKeys;
+  return [
+    "",
+    `Milepost for development on ${url}.${made} In another terminal:`,
+    "",
+    `  export MILEPOST_URL=${url}`,
+    ...(key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),
+    `  export MILEPOST_TOKEN_SECRET=${config.tokenSecret}`,
+    "",
+    "  npx milepost tail chat:42 &",
+    `  npx milepost publish chat:42 message '{"text": "hello"}'`,
+    "  npx milepost token --user 7 --session s1",
+    "",
+  ];
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { run } from "../program.ts";
+import { startGateway } from "../testing/test-gateway.ts";
+import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
+
+describe("milepost tail", () => {
+  it("prints what is published, with a token it makes for the channel, until it is interrupted", async () => {
+    await using server = await startGateway();
+    await server.gateway.publish("chat:42", "message", { n: 1 });
+    const terminal = new TestTerminal(server.env);
+    const ended = run(["tail", "chat:42", "--since", "start"], terminal);
+    await terminal.line(/message \{"n":1\}$/);
+    await server.gateway.publish("chat:42", "message", { n: 2 });
+    expect(await terminal.line(/\{"n":2\}$/)).toMatch(/^\d{4}-\S+Z [\w-]+\.2\.[\w-]+ message/);
+    terminal.interrupt.abort();
+    expect(await ended).toBe(0);
+    expect(terminal.errLines).toEqual([]);
+  });
+
+  it("prints JSON and stops after as many as asked", async () => {
+    await using server = await startGateway();
+    for (let n = 1; n <= 5; n++) await server.gateway.publish("chat:42", "message", { n });
+    const args = ["tail", "chat:42", "--last", "3", "--count", "2", "--json"];
+    const { code, out } = await runCommand(args, server.env);
+    expect(code).toBe(0);
+    const items = out.map((line) => JSON.parse(line));
+    expect(items.filter(({ type }) => type === "event").map(({ data }) => data.n)).toEqual([3, 4]);
+  });
+
+  it("sees what its token may, and says what it may not: exit 1", async () => {
+    await using server = await startGateway();
+    const token = await server.gateway.mintToken({ user: "7" });
+    const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: token };
+    await server.gateway.publish("user:7", "hello", 1);
+    const own = await runCommand(["tail", "user:7", "--since", "start", "--count", "1"], env);
+    expect(own.code).toBe(0);
+    expect(await runCommand(["tail", "user:8"], env)).toMatchObject({
+      code: 1,
+      err: [expect.stringMatching(/forbidden/)],
+    });
+  });
+
+  it("does not come back to a gateway that refuses its token: exit 1", async () => {
+    await using server = await startGateway();
+    const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: "nonsense" };
+    const outcome = await runCommand(["tail", "user:7"], env);
+    expect(outcome.code).toBe(1);
+    expect(outcome.err.join("\n")).toMatch(/unauthenticated/);
+  });
+});

@@ -1,0 +1,105 @@
+import { type ChannelItem, type Client, createClient } from "@milepost/client";
+import { MilepostError } from "@milepost/protocol";
+import { createTokens, loadConfig } from "@milepost/server";
+import { Command, Option } from "commander";
+import { WebSocket } from "ws";
+import { gatewayUrl, secretFrom } from "../api.ts";
+import { CommandFailure, exitCodes } from "../exit-codes.ts";
+import { integerFrom } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface TailFlags {
+  readonly since?: string;
+  readonly last?: number;
+  readonly count?: number;
+  readonly url?: string;
+  readonly json?: true;
+}
+
+const mintedTtlMs = 15 * 60_000;
+
+/** `milepost tail`: prints what happens in a channel, over reconnects, each entry once. */
+export function tailCommand(terminal: Terminal): Command {
+  return new Command("tail")
+    .description("Prints what is published to a channel until it is interrupted.")
+    .argument("<channel>", "which, for example operation:9")
+    .addOption(
+      new Option("--since <place>", 'begin at a position, at "start" or "now"').conflicts("last"),
+    )
+    .option("--last <n>", "begin with the last n entries", integerFrom(1, 10_000))
+    .option("--count <n>", "stop after n entries", integerFrom(1, Number.MAX_SAFE_INTEGER))
+    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      "\nWith MILEPOST_TOKEN it sees what that token may; with MILEPOST_TOKEN_SECRET it makes one for the channel.",
+    )
+    .action(async (channel: string, flags: TailFlags) => {
+      const since = flags.last === undefined ? flags.since : { last: flags.last };
+      await using client = createClient({
+        url: new URL("/ws", gatewayUrl(terminal, flags.url)).href,
+        token: tokenFor(channel, terminal),
+        webSocket: WebSocket,
+        onError: (error) => terminal.err(`milepost: ${String(error)}`),
+      });
+      const closed = watchConnection(client, terminal);
+      let left = flags.count ?? Number.POSITIVE_INFINITY;
+      const stream = client.channel(channel).stream({
+        signal: AbortSignal.any([terminal.signal, closed.signal]),
+        ...(since !== undefined && { since }),
+      });
+      try {
+        for await (const item of stream) {
+          terminal.out(flags.json ? JSON.stringify(item) : describe(item));
+          if (item.type === "event") left--;
+          if (left <= 0) break;
+        }
+      } catch (error) {
+        if (terminal.signal.aborted) return;
+        if (error instanceof MilepostError) {
+          throw new CommandFailure(`${error.code}: ${error.message}`, undefined, { cause: error });
+        }
+        throw error;
+      }
+    });
+}
+
+/** Tells how the connection fares; aborts, with what to tell, when the gateway does not want it back. */
+function watchConnection(client: Pick<Client, "onState">, terminal: Terminal): AbortController {
+  const closed = new AbortController();
+  client.onState((state) => {
+    if (state.state === "reconnecting") {
+      terminal.err(`milepost: no connection (${state.reason}); tries again`);
+    } else if (state.state === "closed" && state.verdict !== "resume") {
+      const why = `the gateway closed the connection: ${state.code} ${state.reason}`;
+      closed.abort(new CommandFailure(why));
+    }
+  });
+  return closed;
+}
+
+function tokenFor(channel: string, terminal: Terminal): string | (() => Promise<string>) {
+  const token = secretFrom(terminal, "MILEPOST_TOKEN");
+  if (token !== undefined) return token;
+  if (secretFrom(terminal, "MILEPOST_TOKEN_SECRET") === undefined) {
+    throw new CommandFailure(
+      "no credential: set MILEPOST_TOKEN to a user token, or MILEPOST_TOKEN_SECRET to the gateway's secret",
+      exitCodes.config,
+    );
+  }
+  const tokens = createTokens(loadConfig({ env: terminal.env }).tokenSecret, Date);
+  return () => tokens.mint({ ttlMs: mintedTtlMs, channels: { subscribe: [channel] } });
+}
+
+function describe(item: ChannelItem): string {
+  switch (item.type) {
+    case "event":
+      return `${new Date(item.ts).toISOString()} ${item.position} ${item.event} ${JSON.stringify(item.data)}`;
+    case "snapshot":
+      return `-- state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
+    case "reset":
+      return `-- reset (${item.reason}), state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
+    case "gap":
+      return `-- gap (${item.reason}): entries after ${item.from} up to ${item.to} will not come`;
+  }
+}

@@ -1,0 +1,30 @@
+import { createTokens } from "@milepost/server";
+import { expect, it } from "vitest";
+import { runCommand } from "../testing/test-terminal.ts";
+
+const secret = "a secret of more than thirty-two bytes";
+const env = { MILEPOST_TOKEN_SECRET: secret };
+const tokens = createTokens(secret, Date);
+
+it("prints a token that says who, what and how long", async () => {
+  const before = Date.now();
+  const args = ["--user", "7", "--session", "s1", "--ttl", "15m", "--subscribe", "chat:*"];
+  const { code, out } = await runCommand(["token", ...args, "--subscribe", "a"], env);
+  expect(code).toBe(0);
+  expect(out).toHaveLength(1);
+  const principal = await tokens.verify(out[0] ?? "");
+  expect(principal).toMatchObject({
+    user: "7",
+    session: "s1",
+    grants: { subscribe: ["chat:*", "a"], publish: [] },
+  });
+  expect((principal.expiresAt ?? 0) - before).toBeGreaterThan(14 * 60_000);
+  expect((principal.expiresAt ?? 0) - before).toBeLessThanOrEqual(15 * 60_000 + 1_000);
+});
+
+it("prints what the token holds as JSON", async () => {
+  const { out } = await runCommand(["token", "--user", "7", "--json"], env);
+  const printed = JSON.parse(out[0] ?? "");
+  expect(printed).toMatchObject({ user: "7", subscribe: [], expires_at: expect.any(Number) });
+  expect(await tokens.verify(printed.token)).toMatchObject({ user: "7" });
+});

@@ -1,0 +1,51 @@
+import { createTokens, loadConfig } from "@milepost/server";
+import { Command, Option } from "commander";
+import { durationMs, repeated } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface TokenFlags {
+  readonly user?: string;
+  readonly session?: string;
+  readonly ttl: number;
+  readonly subscribe?: readonly string[];
+  readonly publish?: readonly string[];
+  readonly config?: string;
+  readonly json?: true;
+}
+
+/** `milepost token`: makes a user token from the configured secret. */
+export function tokenCommand(terminal: Terminal): Command {
+  return new Command("token")
+    .description("Makes a user token and prints it.")
+    .option("--user <id>", "the user (sub)")
+    .option("--session <id>", "the session (sid)")
+    .addOption(
+      new Option("--ttl <duration>", "how long it holds: 90s, 15m, 12h, 7d")
+        .argParser(durationMs)
+        .default(3_600_000, "1h"),
+    )
+    .option("--subscribe <pattern>", "a further pattern it may subscribe to (repeatable)", repeated)
+    .option("--publish <pattern>", "a further pattern it may publish to (repeatable)", repeated)
+    .option("--config <file>", "the configuration with the token secret")
+    .option("--json", "print JSON with what it holds")
+    .action(async (flags: TokenFlags) => {
+      const { tokenSecret } = loadConfig({
+        env: terminal.env,
+        ...(flags.config !== undefined && { file: flags.config }),
+      });
+      const { user, session, ttl, subscribe = [], publish = [] } = flags;
+      const tokens = createTokens(tokenSecret, Date);
+      const token = await tokens.mint({
+        ...(user !== undefined && { user }),
+        ...(session !== undefined && { session }),
+        ...((subscribe.length > 0 || publish.length > 0) && { channels: { subscribe, publish } }),
+        ttlMs: ttl,
+      });
+      const { expiresAt } = await tokens.verify(token);
+      terminal.out(
+        flags.json
+          ? JSON.stringify({ token, user, session, subscribe, publish, expires_at: expiresAt })
+          : token,
+      );
+    });
+}

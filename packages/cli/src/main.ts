@@ -1,0 +1,10 @@
+import { run } from "./program.ts";
+import { processTerminal } from "./terminal.ts";
+
+// A reader that has seen enough (`milepost tail … | head`) is no fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+process.exitCode = await run(process.argv.slice(2), processTerminal());

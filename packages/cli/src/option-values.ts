@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from "commander";
+
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Reads a duration such as `90s`, `15m` or `12h` as milliseconds; a bare number is seconds. */
+export function durationMs(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?$/.exec(text);
+  const value = Number(match?.[1]) * unitMs[(match?.[2] ?? "s") as keyof typeof unitMs];
+  if (!Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError("It must be a duration such as 90s, 15m, 12h or 7d.");
+  }
+  return value;
+}
+
+/** Reads a whole number in a range. */
+export function integerFrom(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[0-9]+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** Adds each use of an option to a list. */
+export function repeated(text: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), text];
+}
+
+/** Reads JSON from the command line. */
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError(
+      `It must be JSON; a text needs quotes inside the shell's: '${JSON.stringify(text.slice(0, 40))}'.`,
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { runCommand } from "./testing/test-terminal.ts";
+
+describe("the command line", () => {
+  it("explains itself and exits with 0", async () => {
+    const help = await runCommand(["--help"]);
+    expect(help.code).toBe(0);
+    for (const command of ["serve", "token", "publish", "tail", "ops", "doctor"]) {
+      expect(help.out.join("\n")).toMatch(new RegExp(`^ {2}${command}\\b`, "m"));
+    }
+    expect(help.out.join("\n")).toMatch(/Exit codes: 0 done, 1 failed, 2 wrong/);
+    expect(help.err).toEqual([]);
+    expect(await runCommand(["--version"])).toMatchObject({
+      code: 0,
+      out: [expect.stringMatching(/^\d+\.\d+\.\d+/)],
+    });
+  });
+
+  it.each([
+    [["nothing"], /unknown command/],
+    [["serve", "--prot", "1"], /did you mean --port/i],
+    [["serve", "--port", "80000"], /whole number from 0 to 65535/],
+    [["token", "--ttl", "soon"], /duration such as 90s/],
+    [["publish", "chat:42"], /missing required argument 'event'/],
+    [["publish", "chat:42", "e", "{nonsense"], /must be JSON/],
+    [["ops", "command", "9", "explode"], /Allowed choices are cancel, pause/],
+    [["ops", "list", "--limit", "0"], /from 1 to 1000/],
+    [["tail", "a", "--last", "1", "--since", "now"], /cannot be used with/],
+    [["tail", "a", "--url", "nowhere"], /is no URL/],
+  ])("%j is a mistake in the command line: exit 2, and what is wrong", async (args, says) => {
+    const outcome = await runCommand(args, { MILEPOST_TOKEN: "t", MILEPOST_API_KEY: "k" });
+    expect(outcome.code).toBe(2);
+    expect(outcome.err.join("\n")).toMatch(says);
+    expect(outcome.out).toEqual([]);
+  });
+
+  it.each([[["serve"]], [["token"]]])(
+    "%j with a wrong configuration lists every mistake: exit 3",
+    async (args) => {
+      const outcome = await runCommand(args, {
+        MILEPOST_TOKEN_SECRET: "short",
+        MILEPOST_HOSTT: "x",
+      });
+      expect(outcome.code).toBe(3);
+      expect(outcome.err.join("\n")).toMatch(/2 mistakes.*MILEPOST_HOST\?.*at least 32 bytes/s);
+    },
+  );
+
+  it.each([[["publish", "a", "e"]], [["ops"]], [["tail", "a"]]])(
+    "%j without a credential says which to set: exit 3",
+    async (args) => {
+      const outcome = await runCommand(args);
+      expect(outcome).toMatchObject({ code: 3, err: [expect.stringMatching(/set MILEPOST_/)] });
+    },
+  );
+
+  it("says in one line that no gateway answers: exit 1", async () => {
+    // Port 1 of this machine: nobody listens there.
+    const env = { MILEPOST_API_KEY: "k", MILEPOST_URL: "http://127.0.0.1:1" };
+    expect(await runCommand(["ops"], env)).toMatchObject({
+      code: 1,
+      err: [
+        expect.stringMatching(/^milepost: cannot reach http:\/\/127\.0\.0\.1:1; is the gateway/),
+      ],
+    });
+  });
+});

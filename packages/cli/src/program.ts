@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { ConfigError } from "@milepost/server";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { doctorCommand } from "./commands/doctor.ts";
+import { opsCommand } from "./commands/ops.ts";
+import { publishCommand } from "./commands/publish.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { tailCommand } from "./commands/tail.ts";
+import { tokenCommand } from "./commands/token.ts";
+import { CommandFailure, exitCodes } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+const exitCodesHelp = `
+Exit codes: ${exitCodes.ok} done, ${exitCodes.failure} failed, ${exitCodes.usage} wrong command line, ${exitCodes.config} wrong configuration.
+Settings come from flags, then MILEPOST_* (and …_FILE for secrets), then the file named by --config or MILEPOST_CONFIG.`;
+
+/** Runs one command line and resolves with the exit code; it never ends the process itself. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = new Command("milepost")
+    .description("Pushes the progress of long-running work to the people waiting for it.")
+    .version(readVersion(), "-V, --version")
+    .addHelpText("after", exitCodesHelp)
+    .showHelpAfterError("(milepost --help says more)");
+  for (const command of [
+    serveCommand(terminal),
+    tokenCommand(terminal),
+    publishCommand(terminal),
+    tailCommand(terminal),
+    opsCommand(terminal),
+    doctorCommand(terminal),
+  ]) {
+    program.addCommand(command);
+  }
+  configure(program, terminal);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCodes.ok;
+  } catch (error) {
+    return explain(error, terminal);
+  }
+}
+
+/** Commands neither write nor exit by themselves; subcommands do not inherit that once they exist. */
+function configure(command: Command, terminal: Terminal): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => terminal.out(text.trimEnd()),
+    writeErr: (text) => terminal.err(text.trimEnd()),
+  });
+  for (const child of command.commands) configure(child, terminal);
+}
+
+function explain(error: unknown, terminal: Terminal): number {
+  // Only one that an action threw comes here as it is.
+  if (error instanceof InvalidArgumentError) {
+    terminal.err(`milepost: ${error.message}`);
+    return exitCodes.usage;
+  }
+  // Commander has written what it had to say.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof ConfigError) {
+    terminal.err(error.message);
+    return exitCodes.config;
+  }
+  if (error instanceof CommandFailure) {
+    terminal.err(`milepost: ${error.message}`);
+    return error.exitCode;
+  }
+  if (terminal.signal.aborted) return exitCodes.ok;
+  terminal.err(
+    `milepost: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+  return exitCodes.failure;
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}

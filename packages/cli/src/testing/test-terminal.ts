@@ -1,0 +1,69 @@
+import { EventEmitter } from "node:events";
+import type { ProcessPort } from "@milepost/server";
+import { run } from "../program.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** What a command wrote, and its exit code. */
+export interface Outcome {
+  readonly code: number;
+  readonly out: readonly string[];
+  readonly err: readonly string[];
+}
+
+/** A terminal in memory. */
+export class TestTerminal implements Terminal {
+  readonly env: Record<string, string | undefined>;
+  readonly outLines: string[] = [];
+  readonly errLines: string[] = [];
+  readonly interrupt = new AbortController();
+  readonly emitter = new EventEmitter();
+  readonly process: ProcessPort;
+  #stdin: string;
+  #waiting: { readonly pattern: RegExp; readonly resolve: (line: string) => void }[] = [];
+
+  constructor(env: Record<string, string | undefined> = {}, stdin = "") {
+    this.env = env;
+    this.#stdin = stdin;
+    this.process = Object.assign(this.emitter, { exit: () => {} });
+  }
+
+  get signal(): AbortSignal {
+    return this.interrupt.signal;
+  }
+
+  out(line: string): void {
+    this.outLines.push(line);
+    this.#seen(line);
+  }
+
+  err(line: string): void {
+    this.errLines.push(line);
+    this.#seen(line);
+  }
+
+  async input(): Promise<string> {
+    return this.#stdin;
+  }
+
+  /** Resolves with the first line, written already or yet to be, that matches. */
+  line(pattern: RegExp): Promise<string> {
+    const written = [...this.outLines, ...this.errLines].find((line) => pattern.test(line));
+    if (written !== undefined) return Promise.resolve(written);
+    return new Promise((resolve) => this.#waiting.push({ pattern, resolve }));
+  }
+
+  #seen(line: string): void {
+    for (const { pattern, resolve } of this.#waiting) if (pattern.test(line)) resolve(line);
+  }
+}
+
+/** Runs a command line to its end. */
+export async function runCommand(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  stdin = "",
+): Promise<Outcome> {
+  const terminal = new TestTerminal(env, stdin);
+  const code = await run(args, terminal);
+  return { code, out: terminal.outLines, err: terminal.errLines };
+}

@@ -1,0 +1,61 @@
+import type { Clock, Principal, TokenVerifier } from "@milepost/core";
+import { MilepostError } from "@milepost/protocol";
+import { type ApiKey, createApiKeys } from "./api-keys.ts";
+import { readBearer } from "./bearer.ts";
+import { createTokens, type TokenContent } from "./tokens.ts";
+
+/** How the gateway knows who is asking. */
+export interface AuthOptions {
+  /** The secret of user tokens (HS256), at least 32 bytes. */
+  readonly tokenSecret?: string | Uint8Array;
+  /** Verifies user tokens instead; then `tokenSecret` is not needed. */
+  readonly verifyToken?: TokenVerifier;
+  /** Keys of backends; each may do what the rules allow a service. */
+  readonly apiKeys?: readonly ApiKey[];
+  /** Whether `?token=` in a WebSocket URL counts; true when absent. */
+  readonly tokenInQuery?: boolean;
+}
+
+/** Turns credentials into principals. */
+export interface Authenticator {
+  readonly verifyToken: TokenVerifier;
+  /** Makes a user token; `not_supported` when tokens come from elsewhere. */
+  mintToken(content: TokenContent): Promise<string>;
+  /** Who an `Authorization` header stands for; `unauthenticated` or `token_expired` otherwise. */
+  authenticate(authorization: string | undefined): Promise<Principal>;
+}
+
+/** Makes the authenticator; a TypeError says what the options lack. */
+export function createAuthenticator(
+  options: AuthOptions,
+  clock: Pick<Clock, "now">,
+): Authenticator {
+  const tokens =
+    options.tokenSecret === undefined ? undefined : createTokens(options.tokenSecret, clock);
+  const verifyToken = options.verifyToken ?? tokens?.verify;
+  if (verifyToken === undefined) {
+    throw new TypeError("auth needs tokenSecret (at least 32 bytes) or verifyToken");
+  }
+  const apiKeys = createApiKeys(options.apiKeys ?? []);
+
+  return {
+    verifyToken,
+    async mintToken(content) {
+      if (tokens !== undefined) return tokens.mint(content);
+      throw new MilepostError(
+        "not_supported",
+        "this gateway has no tokenSecret, so it cannot make tokens; get them where verifyToken's come from",
+      );
+    },
+    async authenticate(authorization) {
+      const bearer = readBearer(authorization);
+      if (bearer.kind !== "bearer") {
+        throw new MilepostError(
+          "unauthenticated",
+          "send an API key or a token as Authorization: Bearer",
+        );
+      }
+      return apiKeys.identify(bearer.credential) ?? (await verifyToken(bearer.credential));
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { createHmac, generateKeyPairSync } from "node:crypto";
+import { SignJWT } from "jose";
+import { describe, expect, it } from "vitest";
+import { createTokens } from "./tokens.ts";
+
+const secret = "a secret of more than thirty-two bytes";
+const start = Date.UTC(2026, 0, 1);
+const clock = { now: () => start };
+const tokens = createTokens(secret, clock);
+const exp = start / 1000 + 60;
+
+function base64url(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** A token whose header and claims are exactly these, under the secret. */
+function forged(header: unknown, claims: unknown, hash = "sha256", key = secret): string {
+  const signed = `${base64url(header)}.${base64url(claims)}`;
+  return `${signed}.${createHmac(hash, key).update(signed).digest("base64url")}`;
+}
+
+function unauthenticated(token: string) {
+  return expect(tokens.verify(token)).rejects.toMatchObject({ code: "unauthenticated" });
+}
+
+describe("a token", () => {
+  it("that was minted says who it is, what it grants and when it ends", async () => {
+    const token = await tokens.mint({
+      user: "7",
+      session: "s1",
+      ttlMs: 60_000,
+      channels: { subscribe: ["chat:*"] },
+    });
+    expect(await tokens.verify(token)).toEqual({
+      kind: "user",
+      user: "7",
+      session: "s1",
+      grants: { subscribe: ["chat:*"], publish: [] },
+      expiresAt: start + 60_000,
+    });
+  });
+
+  it("holds an hour when nobody says how long", async () => {
+    const principal = await tokens.verify(await tokens.mint({ user: "7" }));
+    expect(principal.expiresAt).toBe(start + 3_600_000);
+  });
+
+  it("that any library signed with HS256 counts", async () => {
+    const token = await new SignJWT({ sub: "7", exp })
+      .setProtectedHeader({ alg: "HS256" })
+      .sign(new TextEncoder().encode(secret));
+    expect(await tokens.verify(token)).toMatchObject({ user: "7" });
+  });
+
+  it("that has ended is token_expired, at the very second", async () => {
+    const token = await tokens.mint({ user: "7", ttlMs: 60_000 });
+    const at = (ms: number) => createTokens(secret, { now: () => start + ms }).verify(token);
+    await expect(at(59_999)).resolves.toMatchObject({ user: "7" });
+    await expect(at(60_000)).rejects.toMatchObject({ code: "token_expired", retryable: true });
+    await expect(at(3_600_000)).rejects.toMatchObject({ code: "token_expired" });
+  });
+
+  it("without an end is refused", async () => {
+    await unauthenticated(forged({ alg: "HS256" }, { sub: "7" }));
+    await unauthenticated(forged({ alg: "HS256" }, { sub: "7", exp: null }));
+    await unauthenticated(forged({ alg: "HS256" }, { sub: "7", exp: "9999999999" }));
+  });
+
+  it("whose header names another algorithm is refused, signed or not", async () => {
+    const claims = { sub: "7", exp };
+    await unauthenticated(`${base64url({ alg: "none" })}.${base64url(claims)}.`);
+    await unauthenticated(`${base64url({ alg: "None" })}.${base64url(claims)}.`);
+    await unauthenticated(forged({ alg: "none" }, claims));
+    await unauthenticated(forged({ alg: "HS512" }, claims, "sha512"));
+    await unauthenticated(forged({ alg: "RS256" }, claims));
+    await unauthenticated(forged({}, claims));
+  });
+
+  it("that brings its own key is refused", async () => {
+    const claims = { sub: "7", exp };
+    const jwk = { kty: "oct", k: Buffer.from("mine").toString("base64url") };
+    await unauthenticated(forged({ alg: "HS256", jwk }, claims, "sha256", "mine"));
+    await unauthenticated(forged({ alg: "HS256", kid: "/dev/null" }, claims, "sha256", ""));
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const own = await new SignJWT(claims)
+      .setProtectedHeader({ alg: "ES256", jwk: publicKey.export({ format: "jwk" }) })
+      .sign(privateKey);
+    await unauthenticated(own);
+  });
+
+  it("that was changed, cut or made up is refused", async () => {
+    const token = await tokens.mint({ user: "7" });
+    const [header, claims, signature] = token.split(".");
+    const other = base64url({ sub: "8", exp });
+    for (const bad of [
+      "",
+      ".",
+      "..",
+      "a.b.c",
+      `${header}.${claims}`,
+      `${header}.${claims}.`,
+      `${header}.${other}.${signature}`,
+      `${token}x`,
+      `${token}.x`,
+      "x".repeat(20_000),
+      forged({ alg: "HS256" }, { sub: "7", exp }, "sha256", "another secret of thirty-two bytes!"),
+      forged({ alg: "HS256" }, [1]),
+      forged({ alg: "HS256", crit: ["b64"], b64: false }, { sub: "7", exp }),
+    ]) {
+      await unauthenticated(bad);
+    }
+  });
+
+  it.each([
+    { sub: 7 },
+    { sub: "" },
+    { sub: "x".repeat(256) },
+    { sid: ["s"] },
+    { channels: "chat:*" },
+    { channels: { subscribe: "chat:*" } },
+    { channels: { publish: [1] } },
+    { channels: { subscribe: Array.from({ length: 101 }, () => "a") } },
+  ])("with the claim %j is refused", async (claims) => {
+    await unauthenticated(forged({ alg: "HS256" }, { exp, ...claims }));
+  });
+
+  it("is not repeated in the error that refuses it", async () => {
+    const token = forged({ alg: "HS512" }, { sub: "canary", exp });
+    const error = await tokens.verify(token).catch((thrown: unknown) => thrown);
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/canary|eyJ/);
+  });
+});
+
+it("a secret that can be guessed is refused, with the fix", () => {
+  expect(() => createTokens("short", clock)).toThrow(/at least 32 bytes.*openssl rand/);
+});

@@ -1,0 +1,135 @@
+import { webcrypto } from "node:crypto";
+import type { Clock, Grants, TokenVerifier, UserPrincipal } from "@milepost/core";
+import { isRecord, MilepostError, messageBounds } from "@milepost/protocol";
+import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
+
+/** The fewest bytes a secret may have: as many as the hash. */
+export const minTokenSecretBytes = 32;
+
+/** What a token is to say. */
+export interface TokenContent {
+  /** `sub`. */
+  readonly user?: string;
+  /** `sid`. */
+  readonly session?: string;
+  /** How long it holds; an hour when absent. */
+  readonly ttlMs?: number;
+  /** Patterns beyond what the rules give its user and session. */
+  readonly channels?: Partial<Grants>;
+}
+
+/** Makes and verifies user tokens. */
+export interface Tokens {
+  readonly verify: TokenVerifier;
+  mint(content: TokenContent): Promise<string>;
+}
+
+const algorithm = "HS256";
+const notBeforeToleranceSeconds = 5;
+const defaultTtlMs = 3_600_000;
+const maxPatterns = 100;
+
+/**
+ * User tokens as JWTs under one secret: HS256 and nothing else, whatever the token's header says.
+ *
+ * A token must have `exp`. Errors never repeat anything of the token.
+ */
+export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "now">): Tokens {
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (bytes.byteLength < minTokenSecretBytes) {
+    throw new TypeError(
+      `tokenSecret must have at least ${minTokenSecretBytes} bytes; make one with: openssl rand -base64 48`,
+    );
+  }
+  const key = webcrypto.subtle.importKey(
+    "raw",
+    new Uint8Array(bytes),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign", "verify"],
+  );
+
+  return {
+    async verify(token) {
+      if (token.length > messageBounds.tokenLength) throw refused("the token is too long");
+      try {
+        const { payload } = await jwtVerify(token, await key, {
+          algorithms: [algorithm],
+          requiredClaims: ["exp"],
+          currentDate: new Date(clock.now()),
+          clockTolerance: notBeforeToleranceSeconds,
+        });
+        return principalOf(payload, clock.now());
+      } catch (cause) {
+        if (cause instanceof MilepostError) throw cause;
+        if (cause instanceof errors.JWTExpired) throw expired();
+        if (cause instanceof errors.JWTClaimValidationFailed) {
+          throw refused(`the token's claim ${cause.claim} is missing or does not hold`);
+        }
+        throw refused("the token is not valid");
+      }
+    },
+    async mint({ user, session, ttlMs = defaultTtlMs, channels }) {
+      const issued = Math.floor(clock.now() / 1000);
+      const jwt = new SignJWT({
+        ...(session !== undefined && { sid: session }),
+        ...(channels !== undefined && { channels }),
+      })
+        .setProtectedHeader({ alg: algorithm, typ: "JWT" })
+        .setIssuedAt(issued)
+        .setExpirationTime(issued + Math.ceil(ttlMs / 1000));
+      if (user !== undefined) jwt.setSubject(user);
+      return jwt.sign(await key);
+    },
+  };
+}
+
+function principalOf(payload: JWTPayload, now: number): UserPrincipal {
+  const expiresAt = (payload.exp ?? 0) * 1000;
+  // The tolerance is for clocks that run behind, not for tokens that have ended.
+  if (expiresAt <= now) throw expired();
+  return {
+    kind: "user",
+    user: readName(payload.sub, "sub"),
+    session: readName(payload.sid, "sid"),
+    grants: readGrants(payload.channels),
+    expiresAt,
+  };
+}
+
+function readName(value: unknown, claim: string): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && value !== "" && value.length <= 255) return value;
+  throw refused(`the token's claim ${claim} must be a string of 1 to 255 characters`);
+}
+
+function readGrants(value: unknown): Grants {
+  if (value === undefined) return noGrants;
+  if (!isRecord(value)) throw badGrants();
+  return { subscribe: readPatterns(value.subscribe), publish: readPatterns(value.publish) };
+}
+
+function readPatterns(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length > maxPatterns) throw badGrants();
+  return value.map((pattern) => {
+    if (typeof pattern !== "string") throw badGrants();
+    return pattern;
+  });
+}
+
+const noGrants: Grants = { subscribe: [], publish: [] };
+
+function badGrants(): MilepostError {
+  return refused(
+    `the token's claim channels must be {"subscribe": [patterns], "publish": [patterns]}, at most ${maxPatterns} each`,
+  );
+}
+
+function refused(message: string): MilepostError {
+  return new MilepostError("unauthenticated", message);
+}
+
+function expired(): MilepostError {
+  return new MilepostError("token_expired", "the token has expired; get a new one");
+}

@@ -1,0 +1,11 @@
+/** Every mistake in a configuration, each with its fix; nothing starts until they are gone. */
+export class ConfigError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    const many = mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`;
+    super(`The configuration has ${many}:\n${mistakes.map((line) => `  - ${line}`).join("\n")}`);
+    this.name = "ConfigError";
+    this.mistakes = mistakes;
+  }
+}

@@ -1,0 +1,42 @@
+import { isRecord } from "@milepost/protocol";
+import { type Given, messageOf, type ReadFile, type SourceSettings } from "./environment.ts";
+import { type SettingName, settingNames } from "./settings.ts";
+import { closest } from "./suggestion.ts";
+
+/** Reads the settings in a JSON file. */
+export function readConfigFile(path: string, readFile: ReadFile): SourceSettings {
+  const nothing = (mistake: string) => ({ given: new Map(), mistakes: [mistake] });
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    return nothing(`${path}: cannot be read (${messageOf(error)})`);
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, which may hold a secret.
+    return nothing(`${path}: is not valid JSON`);
+  }
+  if (!isRecord(content)) return nothing(`${path}: must be a JSON object of settings`);
+
+  const given = new Map<SettingName, Given>();
+  const mistakes: string[] = [];
+  for (const [name, value] of Object.entries(content)) {
+    if (name === "$schema") continue;
+    if (isSettingName(name)) {
+      given.set(name, { value, source: `${name} in ${path}` });
+      continue;
+    }
+    const meant = closest(name, settingNames);
+    mistakes.push(
+      `${path}: ${JSON.stringify(name)} is no setting${meant === undefined ? `; there are ${settingNames.join(", ")}` : `; did you mean ${meant}?`}`,
+    );
+  }
+  return { given, mistakes };
+}
+
+function isSettingName(name: string): name is SettingName {
+  return (settingNames as readonly string[]).includes(name);
+}

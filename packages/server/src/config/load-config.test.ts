@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "./config-error.ts";
+import { type ConfigSources, loadConfig, redacted } from "./load-config.ts";
+
+const secret = "a secret of more than thirty-two bytes";
+const apiKey = "a key of sixteen or more";
+
+function load({ files = {}, ...sources }: ConfigSources & { files?: Record<string, string> }) {
+  return loadConfig({
+    env: {},
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw new Error("no such file");
+      return text;
+    },
+    ...sources,
+  });
+}
+
+function mistakes(sources: Parameters<typeof load>[0]): readonly string[] {
+  try {
+    load(sources);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+describe("a configuration", () => {
+  it("takes flags before the environment before the file before the defaults", () => {
+    const config = load({
+      flags: { port: 1 },
+      env: { MILEPOST_PORT: "2", MILEPOST_HOST: "::1", MILEPOST_TOKEN_SECRET: secret },
+      file: "milepost.json",
+      files: { "milepost.json": '{"port": 3, "host": "0.0.0.0", "drainMs": 4}' },
+    });
+    expect(config).toMatchObject({
+      port: 1,
+      host: "::1",
+      drainMs: 4,
+      logLevel: "info",
+      tokenSecret: secret,
+    });
+  });
+
+  it("reads the file that MILEPOST_CONFIG names", () => {
+    const config = load({
+      env: { MILEPOST_CONFIG: "c.json" },
+      files: {
+        "c.json": JSON.stringify({ tokenSecret: secret, apiKeys: [{ name: "w", key: apiKey }] }),
+      },
+    });
+    expect(config.apiKeys).toEqual([{ name: "w", key: apiKey }]);
+  });
+
+  it("reads secrets from files, without the line's end", () => {
+    const config = load({
+      env: { MILEPOST_TOKEN_SECRET_FILE: "/run/secret", MILEPOST_API_KEY_FILE: "/run/key" },
+      files: { "/run/secret": `${secret}\n`, "/run/key": `${apiKey}\r\n` },
+    });
+    expect(config.tokenSecret).toBe(secret);
+    expect(config.apiKeys).toEqual([{ name: "default", key: apiKey }]);
+  });
+
+  it("lists every mistake at once, each with where it is and what would be right", () => {
+    const found = mistakes({
+      flags: { drainMs: -1 },
+      env: {
+        MILEPOST_PORT: "eighty",
+        MILEPOST_TOKEN_SECRET: "short",
+        MILEPOST_TOKEN_IN_QUERY: "maybe",
+        MILEPOST_ALLOWED_ORIGINS: "https://ok.example,https://bad.example/",
+        MILEPOST_PROT: "1",
+      },
+      file: "c.json",
+      files: {
+        "c.json": JSON.stringify({
+          loglevel: "info",
+          limits: { maxConnection: 1 },
+          rules: [{ pattern: "a" }],
+          apiKeys: [{ name: "w", key: "short" }],
+        }),
+      },
+    });
+    const expected = [
+      /--drain-ms: drainMs must be at least 0.*5000/,
+      /MILEPOST_PORT: port must be a number; it is "eighty".*8787/,
+      /MILEPOST_TOKEN_SECRET: tokenSecret must have at least 32 bytes.*openssl rand/,
+      /MILEPOST_TOKEN_IN_QUERY: tokenInQuery must be a boolean.*true or false/,
+      /MILEPOST_ALLOWED_ORIGINS: allowedOrigins\.1 must be an origin/,
+      /MILEPOST_PROT is no setting; did you mean MILEPOST_PORT\?/,
+      /"loglevel" is no setting; did you mean logLevel\?/,
+      /limits has unknown fields: "maxConnection"/,
+      /rules in c\.json: rules\.0\.subscribe/,
+      /apiKeys in c\.json: apiKeys\.0\.key must be at least 16 characters long/,
+    ];
+    for (const pattern of expected) {
+      expect(
+        found.filter((line) => pattern.test(line)),
+        String(pattern),
+      ).toHaveLength(1);
+    }
+  });
+
+  it("never shows a secret in a mistake", () => {
+    const found = mistakes({
+      env: { MILEPOST_TOKEN_SECRET: "canary", MILEPOST_API_KEY: "canary" },
+      file: "c.json",
+      files: { "c.json": '{"tokenSecret": "canary-2", nonsense canary-3' },
+    });
+    expect(found).toHaveLength(3);
+    expect(found.join()).not.toContain("canary");
+  });
+
+  it("without a token secret does not start, and says how", () => {
+    expect(mistakes({})).toEqual([expect.stringMatching(/tokenSecret is missing.*openssl.*--dev/)]);
+  });
+
+  it("in development has new secrets with each start, and says that they are", () => {
+    const one = load({ flags: { dev: true } });
+    const other = load({ flags: { dev: true } });
+    expect(one.madeUp).toEqual(["tokenSecret", "apiKeys"]);
+    expect(one.tokenSecret.length).toBeGreaterThanOrEqual(32);
+    expect(one.tokenSecret).not.toBe(other.tokenSecret);
+    expect(one.apiKeys).not.toEqual(other.apiKeys);
+    expect(one.allowedOrigins).toEqual(["*"]);
+    expect(load({ flags: { dev: true }, env: { MILEPOST_TOKEN_SECRET: secret } })).toMatchObject({
+      tokenSecret: secret,
+      madeUp: ["apiKeys"],
+    });
+  });
+
+  it("that sets a secret and its file is a mistake", () => {
+    expect(
+      mistakes({
+        env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_TOKEN_SECRET_FILE: "/run/secret" },
+        files: { "/run/secret": secret },
+      }),
+    ).toEqual([expect.stringContaining("both set")]);
+  });
+
+  it("whose file is missing, no JSON or no object is a mistake", () => {
+    const env = { MILEPOST_TOKEN_SECRET: secret };
+    expect(mistakes({ env, file: "gone.json" })).toEqual([
+      expect.stringContaining("cannot be read"),
+    ]);
+    expect(mistakes({ env, file: "c", files: { c: "{" } })).toEqual([
+      expect.stringContaining("not valid JSON"),
+    ]);
+    expect(mistakes({ env, file: "c", files: { c: "[]" } })).toEqual([
+      expect.stringContaining("must be a JSON object"),
+    ]);
+  });
+
+  it("lives with what Kubernetes sets for a service called milepost, and explains what it cannot", () => {
+    const links = {
+      MILEPOST_SERVICE_HOST: "10.0.0.1",
+      MILEPOST_SERVICE_PORT: "8787",
+      MILEPOST_SERVICE_PORT_HTTP: "8787",
+      MILEPOST_PORT_8787_TCP: "tcp://10.0.0.1:8787",
+      MILEPOST_PORT_8787_TCP_ADDR: "10.0.0.1",
+    };
+    const env = { MILEPOST_TOKEN_SECRET: secret, ...links };
+    expect(load({ env }).port).toBe(8787);
+    expect(mistakes({ env: { ...env, MILEPOST_PORT: "tcp://10.0.0.1:8787" } })).toEqual([
+      expect.stringContaining("enableServiceLinks: false"),
+    ]);
+  });
+
+  it("is shown without its secrets", () => {
+    const config = load({
+      env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: apiKey },
+    });
+    const shown = JSON.stringify(redacted(config));
+    expect(shown).not.toContain(secret);
+    expect(shown).not.toContain(apiKey);
+    expect(redacted(config)).toMatchObject({ tokenSecret: "[set]", apiKeys: "[set: default]" });
+  });
+});

@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { describeIssue } from "../schema-issue.ts";
+import { systemRandom } from "../system-random.ts";
+import { ConfigError } from "./config-error.ts";
+import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
+import { readConfigFile } from "./file.ts";
+import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
+
+/** Where settings come from, the strongest first. */
+export interface ConfigSources {
+  /** What the command line said. */
+  readonly flags?: Partial<Settings>;
+  /** `MILEPOST_*`; the process's own when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A JSON file of settings; else what `MILEPOST_CONFIG` names. */
+  readonly file?: string;
+  /** Reads a file; from the disk when absent. */
+  readonly readFile?: ReadFile;
+}
+
+/** A complete configuration. */
+export interface Config extends Settings {
+  /** Secrets that were made up because this is a development start. */
+  readonly madeUp: readonly SettingName[];
+}
+
+/**
+ * Puts a configuration together: flags, then environment, then file, then defaults.
+ *
+ * Throws {@link ConfigError} with every mistake at once. Lacking a token secret is one, but in `dev`:
+ * there a new secret and API key are made for each start, and pages of every origin are allowed unless
+ * some are named.
+ */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const {
+    flags = {},
+    env = process.env,
+    readFile = (path) => readFileSync(path, "utf8"),
+  } = sources;
+  const file = sources.file ?? env.MILEPOST_CONFIG;
+  const inOrder: readonly SourceSettings[] = [
+    readFlags(flags),
+    readEnvironment(env, readFile),
+    ...(file === undefined || file === "" ? [] : [readConfigFile(file, readFile)]),
+  ];
+  const mistakes = inOrder.flatMap((source) => source.mistakes);
+  const values: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) {
+    const candidates = inOrder.flatMap(({ given }) => given.get(name) ?? []);
+    // A wrong value that something stronger hides is a mistake as well: it would come up later.
+    for (const candidate of candidates) mistakes.push(...check(name, candidate));
+    values[name] = candidates[0]?.value ?? settings[name].fallback;
+  }
+  // Each value has passed its schema, or there are mistakes and nobody sees it.
+  const merged = values as unknown as Settings;
+  const lacking = lackingSecrets(merged);
+  if (merged.dev !== true && lacking.includes("tokenSecret")) {
+    mistakes.push(
+      "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48. To try things out, start with --dev",
+    );
+  }
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return merged.dev ? withMadeUpSecrets(merged, lacking) : { ...merged, madeUp: [] };
+}
+
+function readFlags(flags: Partial<Settings>): SourceSettings {
+  const given = new Map<SettingName, Given>();
+  for (const name of settingNames) {
+    const value = flags[name];
+    if (value !== undefined) given.set(name, { value, source: `--${kebabCased(name)}` });
+  }
+  return { given, mistakes: [] };
+}
+
+function check(name: SettingName, { value, source }: Given): string[] {
+  const { schema, example, secret } = settings[name];
+  const outcome = schema.safeParse(value);
+  if (outcome.success) return [];
+  const shown =
+    secret === undefined && typeof value === "string" ? `; it is ${JSON.stringify(value)}` : "";
+  const hint = value === `${value}` && value.startsWith("tcp://") ? kubernetesHint : "";
+  return outcome.error.issues.map(
+    (issue) =>
+      `${source}: ${describeIssue({ ...issue, path: [name, ...issue.path] }, { [name]: value }, name)}${shown}; for example ${example}${hint}`,
+  );
+}
+
+const kubernetesHint =
+  " (Kubernetes sets this for a service called milepost: give the pod enableServiceLinks: false)";
+
+function lackingSecrets({ tokenSecret, apiKeys }: Settings): SettingName[] {
+  return [
+    ...(tokenSecret === "" ? (["tokenSecret"] as const) : []),
+    ...(apiKeys.length === 0 ? (["apiKeys"] as const) : []),
+  ];
+}
+
+function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Config {
+  return {
+    ...given,
+    ...(lacking.includes("tokenSecret") && { tokenSecret: systemRandom.id(64) }),
+    ...(lacking.includes("apiKeys") && {
+      apiKeys: [{ name: "dev", key: `dev-${systemRandom.id(40)}` }],
+    }),
+    // The page under development is served by another program, on whatever port it found.
+    ...(given.allowedOrigins.length === 0 && { allowedOrigins: ["*"] }),
+    madeUp: lacking,
+  };
+}
+
+function kebabCased(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The settings as they may be shown: secrets are only said to be there. */
+export function redacted(config: Settings): Record<SettingName, unknown> {
+  const shown = {} as Record<SettingName, unknown>;
+  for (const name of settingNames) {
+    const value = config[name];
+    shown[name] = settings[name].secret === undefined ? value : secretState(value);
+  }
+  return shown;
+}
+
+function secretState(value: unknown): string {
+  if (Array.isArray(value)) {
+    return value.length === 0
+      ? "[none]"
+      : `[set: ${value.map((key: { name: string }) => key.name).join(", ")}]`;
+  }
+  return value === "" ? "[none]" : "[set]";
+}

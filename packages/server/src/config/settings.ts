@@ -1,0 +1,167 @@
+import type { CoreLimits, Rule } from "@milepost/core";
+import { z } from "zod";
+import type { ApiKey } from "../auth/api-keys.ts";
+import { minTokenSecretBytes } from "../auth/tokens.ts";
+import { type LogLevel, logLevels } from "../log.ts";
+import { isOrigin } from "../origin-policy.ts";
+import { ruleSchema } from "./rule-schema.ts";
+
+/** Everything that can be set. */
+export interface Settings {
+  /** Where to listen; 0 takes a free port. */
+  readonly port: number;
+  /** The address to listen on. */
+  readonly host: string;
+  /** The secret of user tokens (HS256). */
+  readonly tokenSecret: string;
+  /** Keys of backends. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Web pages that may use the gateway. */
+  readonly allowedOrigins: readonly string[];
+  /** Whether `?token=` in a WebSocket URL counts. */
+  readonly tokenInQuery: boolean;
+  /** Come before the default rules. */
+  readonly rules: readonly Rule[];
+  readonly limits: Partial<CoreLimits>;
+  readonly logLevel: LogLevel;
+  /** How long a stop waits for clients to leave, in milliseconds. */
+  readonly drainMs: number;
+  /** For development: makes up the secrets that are missing and prints how to use them. */
+  readonly dev: boolean;
+}
+
+/** How one setting is read. */
+interface Setting<T> {
+  readonly schema: z.ZodType<T>;
+  /** Its environment variable; what is text there becomes a value by `fromText`. */
+  readonly env?: string;
+  readonly fromText?: (text: string) => unknown;
+  readonly fallback: T;
+  /** A secret may come from a file (`…_FILE`) and is never shown. */
+  readonly secret?: true;
+  /** An example of a right value, for when it is wrong. */
+  readonly example: string;
+}
+
+const minApiKeyLength = 16;
+
+const apiKey = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
+    error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
+  }),
+  key: z.string().min(minApiKeyLength),
+});
+
+const countable = z.int().min(1);
+
+const limits = z.strictObject({
+  maxConnections: countable.exactOptional(),
+  maxMessageBytes: countable.exactOptional(),
+  maxSubscriptions: countable.exactOptional(),
+  maxReplayEntries: countable.exactOptional(),
+  maxOutboxBytes: countable.exactOptional(),
+  authTimeoutMs: countable.exactOptional(),
+  pingIntervalMs: countable.exactOptional(),
+  idleTimeoutMs: countable.exactOptional(),
+  requestTimeoutMs: countable.exactOptional(),
+  commandAckMs: countable.exactOptional(),
+  commandDoneMs: countable.exactOptional(),
+}) satisfies z.ZodType<Partial<CoreLimits>>;
+
+/** Every setting, in one table: the source of the names, the checks and the documents. */
+export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
+  port: {
+    schema: z.int().min(0).max(65_535),
+    env: "MILEPOST_PORT",
+    fromText: numberFrom,
+    fallback: 8787,
+    example: "8787",
+  },
+  host: {
+    schema: z.string().min(1),
+    env: "MILEPOST_HOST",
+    fallback: "127.0.0.1",
+    example: "0.0.0.0 (every address of the machine)",
+  },
+  tokenSecret: {
+    schema: z.string().refine((secret) => Buffer.byteLength(secret) >= minTokenSecretBytes, {
+      error: `must have at least ${minTokenSecretBytes} bytes`,
+    }),
+    env: "MILEPOST_TOKEN_SECRET",
+    fallback: "",
+    secret: true,
+    example: "the output of: openssl rand -base64 48",
+  },
+  apiKeys: {
+    schema: z
+      .array(apiKey)
+      .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
+        error: "must have different names",
+      }),
+    env: "MILEPOST_API_KEY",
+    fromText: (text) => [{ name: "default", key: text }],
+    fallback: [],
+    secret: true,
+    example: "the output of: openssl rand -base64 32",
+  },
+  allowedOrigins: {
+    schema: z.array(
+      z.string().refine((origin) => origin === "*" || isOrigin(origin), {
+        error: "must be an origin as browsers send it",
+      }),
+    ),
+    env: "MILEPOST_ALLOWED_ORIGINS",
+    fromText: (text) => text.split(",").map((origin) => origin.trim()),
+    fallback: [],
+    example: "https://app.example.com,http://localhost:5173",
+  },
+  tokenInQuery: {
+    schema: z.boolean(),
+    env: "MILEPOST_TOKEN_IN_QUERY",
+    fromText: booleanFrom,
+    fallback: true,
+    example: "true or false",
+  },
+  rules: {
+    schema: z.array(ruleSchema),
+    fallback: [],
+    example:
+      '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',
+  },
+  limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
+  logLevel: {
+    schema: z.enum(logLevels),
+    env: "MILEPOST_LOG_LEVEL",
+    fallback: "info",
+    example: logLevels.join(", "),
+  },
+  drainMs: {
+    schema: z.int().min(0).max(3_600_000),
+    env: "MILEPOST_DRAIN_MS",
+    fromText: numberFrom,
+    fallback: 5_000,
+    example: "5000",
+  },
+  dev: {
+    schema: z.boolean(),
+    env: "MILEPOST_DEV",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
+  },
+};
+
+/** The name of a setting. */
+export type SettingName = keyof Settings;
+
+/** All names, in the order of the table. */
+export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+function numberFrom(text: string): unknown {
+  return /^-?[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+function booleanFrom(text: string): unknown {
+  if (text === "true" || text === "1") return true;
+  return text === "false" || text === "0" ? false : text;
+}

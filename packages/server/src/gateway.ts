@@ -1,0 +1,156 @@
+import type { AddressInfo } from "node:net";
+import {
+  type CoreLimits,
+  type CoreLog,
+  type CoreStats,
+  createCore,
+  type EngineFactory,
+  memoryEngine,
+  type Published,
+  type Rule,
+  type ServicePrincipal,
+} from "@milepost/core";
+import { attachTo, type Detach, type Doors, type HttpServer } from "./attachment.ts";
+import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
+import type { TokenContent } from "./auth/tokens.ts";
+import { GatewayServer, type ServerTimeouts } from "./gateway-server.ts";
+import { createHttpApp } from "./http/app.ts";
+import { createHttpListener } from "./http/listener.ts";
+import { createLog } from "./log.ts";
+import { type GatewayOperations, operationsOf } from "./operations.ts";
+import { originPolicy } from "./origin-policy.ts";
+import { systemClock } from "./system-clock.ts";
+import { systemRandom } from "./system-random.ts";
+import { createWebSocketDoor } from "./websocket/door.ts";
+
+/** What a gateway is made of. */
+export interface GatewayOptions {
+  readonly auth: AuthOptions;
+  /** Where channels live; in the memory of this process when absent. */
+  readonly engine?: EngineFactory;
+  /** Come before the default rules. */
+  readonly rules?: readonly Rule[];
+  /**
+   * Pages that may use the gateway from a browser, each exactly as browsers send it
+   * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
+   */
+  readonly allowedOrigins?: readonly string[];
+  readonly limits?: Partial<CoreLimits>;
+  /** The node's name in welcomes; made up when absent. */
+  readonly node?: string;
+  /** Warnings and errors to standard output when absent. */
+  readonly log?: CoreLog;
+  readonly timeouts?: Partial<ServerTimeouts>;
+}
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** 8787 when absent; 0 takes a free one. */
+  readonly port?: number;
+  /** `127.0.0.1` when absent: nothing is reachable from outside before somebody says so. */
+  readonly host?: string;
+}
+
+/** A gateway in this process. */
+export interface Gateway extends AsyncDisposable {
+  readonly operations: GatewayOperations;
+  /**
+   * Makes the gateway part of a server of yours. It claims requests to `/v1/…`, `/ws/…`, `/healthz`,
+   * `/readyz` and `/openapi.json` and upgrades of `/ws` and below; everything else stays with your listeners.
+   */
+  attach(server: HttpServer): Detach;
+  /** Listens with a server of its own; rejects with a readable error when the port is taken. */
+  listen(options?: ListenOptions): Promise<AddressInfo>;
+  /** Where its own server listens; undefined before {@link Gateway.listen}. */
+  address(): AddressInfo | undefined;
+  /** Publishes as a service; resolves once it is in the log. Repeating a key creates nothing. */
+  publish(
+    channel: string,
+    event: string,
+    data: unknown,
+    options?: { readonly key?: string },
+  ): Promise<Published>;
+  /** Makes a user token, which holds an hour unless told otherwise. */
+  mintToken(content: TokenContent): Promise<string>;
+  stats(): CoreStats;
+  /**
+   * Announces the end, takes nothing new, waits `drainMs` (0 when absent) for clients to leave, closes the
+   * rest and frees everything. Calling it again waits for the same end.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/** The name of the host program in commands and dedupe. */
+const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
+
+/** Makes a gateway; it serves nothing until it is attached or listens. A TypeError says what the options lack. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const log = options.log ?? createLog({ level: "warn" });
+  const auth = createAuthenticator(options.auth, systemClock);
+  const origins = originPolicy(options.allowedOrigins ?? []);
+  const core = createCore({
+    engine: options.engine ?? memoryEngine(),
+    clock: systemClock,
+    random: systemRandom,
+    node: options.node ?? `node-${systemRandom.id(8)}`,
+    rules: options.rules ?? [],
+    limits: options.limits ?? {},
+    verifyToken: auth.verifyToken,
+    log,
+  });
+  const closing = new AbortController();
+  const now = () => systemClock.now();
+  const websockets = createWebSocketDoor({
+    core,
+    origins,
+    tokenInQuery: options.auth.tokenInQuery ?? true,
+    log,
+  });
+  const doors: Doors = {
+    request: createHttpListener(
+      createHttpApp({ core, auth, origins, log, now, closing: closing.signal }),
+    ),
+    upgrade: websockets.upgrade,
+  };
+  const attached = new Set<Detach>();
+  let server: GatewayServer | undefined;
+  let ended: Promise<void> | undefined;
+
+  async function end(drainMs: number): Promise<void> {
+    closing.abort();
+    websockets.refuse();
+    await core.shutdown(drainMs);
+    for (const detach of attached) detach();
+    await Promise.all([websockets.end(), server?.close()]);
+  }
+
+  const gateway: Gateway = {
+    operations: operationsOf(core.operations, embedded),
+    attach(host) {
+      const detach = attachTo(host, doors);
+      attached.add(detach);
+      return detach;
+    },
+    async listen({ port = 8787, host = "127.0.0.1" } = {}) {
+      if (server !== undefined) throw new TypeError("this gateway listens already");
+      server = new GatewayServer(doors, options.timeouts ?? {});
+      try {
+        return await server.listen(port, host);
+      } catch (error) {
+        server = undefined;
+        throw error;
+      }
+    },
+    address: () => server?.address,
+    publish: (channel, event, data, publishOptions = {}) =>
+      core.publish(embedded, channel, event, data, publishOptions),
+    mintToken: (content) => auth.mintToken(content),
+    stats: () => core.stats(),
+    close({ drainMs = 0 } = {}) {
+      ended ??= end(drainMs);
+      return ended;
+    },
+    [Symbol.asyncDispose]: () => gateway.close(),
+  };
+  return gateway;
+}

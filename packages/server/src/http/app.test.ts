@@ -1,0 +1,286 @@
+import { request as httpRequest } from "node:http";
+import { describe, expect, it } from "vitest";
+import { exchange } from "../testing/raw-http.ts";
+import { apiKey, startGateway } from "../testing/test-gateway.ts";
+
+const publication = { channel: "chat:42", event: "message", data: { text: "hello" } };
+
+describe("the HTTP API", () => {
+  it("[P-HTTP-1] answers 401 and nothing else without a valid credential, whatever is asked", async () => {
+    await using server = await startGateway();
+    const expired = await server.token({ user: "7", ttlMs: -1_000 });
+    const requests: [string, string][] = [
+      ["POST", "/v1/publish"],
+      ["GET", "/v1/channels/chat:42/history"],
+      ["DELETE", "/v1/channels/chat:42"],
+      ["POST", "/v1/operations"],
+      ["GET", "/v1/operations/9"],
+      ["GET", "/v1/commands?producer=p"],
+      ["PATCH", "/v1/publish"],
+      ["GET", "/v1/no-such-path"],
+      ["GET", "/v1"],
+    ];
+    for (const [method, path] of requests) {
+      for (const credential of [null, "wrong", "", "a.b.c", expired]) {
+        const answer = await server.call(method, path, { credential });
+        expect(answer.status).toBe(401);
+        expect(answer.body.code).toBe(credential === expired ? "token_expired" : "unauthenticated");
+        expect(answer.headers.get("www-authenticate")).toBe("Bearer");
+      }
+      const basic = await server.call(method, path, {
+        credential: null,
+        headers: { Authorization: "Basic dTpw" },
+      });
+      expect(basic.status).toBe(401);
+    }
+  });
+
+  it("[P-HTTP-1] tells its health to anyone", async () => {
+    await using server = await startGateway();
+    for (const path of ["/ws/health", "/healthz", "/readyz", "/openapi.json"]) {
+      expect(await server.call("GET", path, { credential: null })).toMatchObject({ status: 200 });
+    }
+  });
+
+  it("[P-HTTP-6] counts connections in its health, where redis is null on the memory engine", async () => {
+    await using server = await startGateway();
+    const socket = await server.socket();
+    await socket.nextOf("welcome");
+    const { body } = await server.call("GET", "/ws/health", { credential: null });
+    expect(body).toEqual({
+      status: "ok",
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      connections: { total: 1, local: 1, alive: 1, dead: 0 },
+      redis: null,
+    });
+  });
+
+  it("answers what it does not know with a problem document", async () => {
+    await using server = await startGateway();
+    for (const path of ["/v1/nothing", "/", "/favicon.ico", "/ws", "/ws/chat/42"]) {
+      const answer = await server.call("GET", path);
+      expect(answer.status).toBe(404);
+      expect(answer.headers.get("content-type")).toBe("application/problem+json");
+      expect(answer.body).toEqual({
+        type: "urn:milepost:error:not_found",
+        title: expect.any(String),
+        status: 404,
+        detail: expect.any(String),
+        code: "not_found",
+        retryable: false,
+      });
+    }
+  });
+
+  it("answers a method that a path does not have with 405 and those it has", async () => {
+    await using server = await startGateway();
+    const put = await server.call("PUT", "/v1/publish");
+    expect(put).toMatchObject({ status: 405, body: { status: 405 } });
+    expect(put.headers.get("allow")).toBe("POST");
+    const post = await server.call("PATCH", "/v1/operations");
+    expect(post.headers.get("allow")).toBe("POST, GET, HEAD");
+    expect(await server.call("POST", "/healthz")).toMatchObject({ status: 405 });
+  });
+
+  it("[P-HTTP-2] refuses bodies that are no JSON, or have a wrong field, which it names", async () => {
+    await using server = await startGateway();
+    const cases: [unknown, string, RegExp][] = [
+      ["", "bad_json", /JSON/],
+      ["{", "bad_json", /JSON/],
+      ['{"a": 1,}', "bad_json", /JSON/],
+      ["[]", "bad_message", /object/],
+      ["null", "bad_message", /object/],
+      [{ ...publication, channel: 7 }, "bad_message", /^channel must be a string/],
+      [{ channel: "a", data: 1 }, "bad_message", /^event is missing/],
+      [{ channel: "a", event: "e" }, "bad_message", /^data is missing/],
+      [{ event: "e", data: 1 }, "bad_message", /channel/],
+      [{ ...publication, channels: ["a"] }, "bad_message", /channel/],
+      [{ ...publication, key: "" }, "bad_message", /^key must be at least 1/],
+      [{ ...publication, key: "k".repeat(256) }, "bad_message", /^key must be at most 255/],
+      [{ ...publication, channel: "a:*" }, "invalid_channel", /./],
+      [{ ...publication, channel: "a\nb" }, "invalid_channel", /./],
+      [{ ...publication, channel: "é" }, "invalid_channel", /./],
+      [{ ...publication, channel: "" }, "invalid_channel", /./],
+      [{ ...publication, event: "welcome" }, "invalid_event", /./],
+      [{ ...publication, event: "a b" }, "invalid_event", /./],
+      [`{"channel":"a","event":"e","data":${"[".repeat(100)}${"]".repeat(100)}}`, "too_deep", /64/],
+    ];
+    for (const [body, code, detail] of cases) {
+      const answer = await server.call("POST", "/v1/publish", { body });
+      expect(answer).toMatchObject({ status: 400, body: { code, retryable: false } });
+      expect(answer.body.detail).toMatch(detail);
+    }
+  });
+
+  it("[P-HTTP-2] refuses a body over 1 MiB, announced or not, and serves the next", async () => {
+    await using server = await startGateway();
+    const body = JSON.stringify({ ...publication, data: "x".repeat(2 * 1024 * 1024) });
+    expect(await server.call("POST", "/v1/publish", { body })).toMatchObject({
+      status: 413,
+      body: { code: "too_large" },
+    });
+    expect(await chunked(server.port, body)).toBe(413);
+    expect(await server.call("POST", "/v1/publish", { body: publication })).toMatchObject({
+      status: 200,
+    });
+  });
+
+  it("takes a body of exactly the limit", async () => {
+    await using server = await startGateway({ limits: { maxMessageBytes: 1_000 } });
+    const empty = JSON.stringify({ ...publication, data: "" });
+    const fitting = JSON.stringify({ ...publication, data: "x".repeat(1_000 - empty.length) });
+    expect(fitting).toHaveLength(1_000);
+    expect(await server.call("POST", "/v1/publish", { body: fitting })).toMatchObject({
+      status: 200,
+    });
+    expect(await server.call("POST", "/v1/publish", { body: `${fitting} ` })).toMatchObject({
+      status: 413,
+    });
+  });
+
+  it("refuses a body that is not UTF-8 or is compressed", async () => {
+    await using server = await startGateway();
+    const head = `POST /v1/publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${apiKey}\r\n`;
+    const bytes = Buffer.concat([
+      Buffer.from(`${head}Content-Length: 3\r\n\r\n"`),
+      Buffer.from([0xff, 0x22]),
+    ]);
+    expect(await exchange(server.port, bytes)).toMatch(/^HTTP\/1\.1 400 .*"bad_json"/s);
+    const gzip = await server.call("POST", "/v1/publish", {
+      body: "x",
+      headers: { "Content-Encoding": "gzip" },
+    });
+    expect(gzip).toMatchObject({ status: 400, body: { code: "bad_message" } });
+  });
+
+  it("answers requests that are none without losing its footing", async () => {
+    await using server = await startGateway();
+    for (const request of [
+      "GET / HTTP/1.1\r\n\r\n",
+      "GET /v1/../healthz HTTP/1.1\r\nHost: x:y:z\r\nConnection: close\r\n\r\n",
+      "GET /\\evil HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+      "nonsense\r\n\r\n",
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(20_000)}\r\n\r\n`,
+      "POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    ]) {
+      expect(await exchange(server.port, request)).toMatch(/^HTTP\/1\.1 4\d\d /);
+    }
+    expect(await server.call("GET", "/healthz")).toMatchObject({ status: 200 });
+  });
+
+  it("hangs up on a request that never gets finished", async () => {
+    await using server = await startGateway({ timeouts: { headersMs: 50, requestMs: 100 } });
+    const answers = await Promise.all([
+      exchange(server.port, "GET /healthz HTT"),
+      exchange(server.port, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half"),
+      exchange(
+        server.port,
+        `POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiKey}\r\nContent-Length: 100\r\n\r\n{"cha`,
+      ),
+    ]);
+    for (const answer of answers) expect(answer).toMatch(/^(HTTP\/1\.1 408 |$)/);
+    expect(await server.call("GET", "/healthz")).toMatchObject({ status: 200 });
+  });
+});
+
+describe("a page of another origin", () => {
+  const origin = "https://app.example.com";
+
+  it("that is on the list may call, and its browser is told so", async () => {
+    await using server = await startGateway({ allowedOrigins: [origin] });
+    const headers = { Origin: origin };
+    const preflight = await server.call("OPTIONS", "/v1/publish", { headers, credential: null });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(preflight.headers.get("access-control-allow-headers")).toMatch(/Authorization/);
+    const answer = await server.call("POST", "/v1/publish", { headers, body: publication });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    expect(answer.headers.get("access-control-allow-credentials")).toBeNull();
+    const refused = await server.call("POST", "/v1/publish", { headers, credential: null });
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("access-control-allow-origin")).toBe(origin);
+  });
+
+  it("that is not on it is refused, and nothing is reflected", async () => {
+    await using server = await startGateway({ allowedOrigins: [origin] });
+    for (const method of ["OPTIONS", "POST"]) {
+      const answer = await server.call(method, "/v1/publish", {
+        headers: { Origin: "https://evil.example" },
+      });
+      expect(answer).toMatchObject({ status: 403, body: { code: "forbidden" } });
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    }
+  });
+});
+
+describe("the OpenAPI document", () => {
+  it("describes every path of the protocol's table", async () => {
+    await using server = await startGateway();
+    const { body } = await server.call("GET", "/openapi.json", { credential: null });
+    const described = Object.entries(body.paths as Record<string, object>).flatMap(
+      ([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(described.sort()).toEqual(
+      [
+        "delete /v1/channels/{channel}",
+        "get /healthz",
+        "get /readyz",
+        "get /v1/channels/{channel}/history",
+        "get /v1/channels/{channel}/snapshot",
+        "get /v1/commands",
+        "get /v1/operations",
+        "get /v1/operations/{id}",
+        "get /v1/operations/{id}/commands",
+        "get /ws/health",
+        "post /v1/operations",
+        "post /v1/operations/{id}/commands",
+        "post /v1/operations/{id}/events",
+        "post /v1/operations/{id}/lease",
+        "post /v1/publish",
+        "post /v1/users/{id}/notifications",
+      ].sort(),
+    );
+  });
+
+  it("names what each takes and gives, and refers to nothing that it does not hold", async () => {
+    await using server = await startGateway();
+    const { body } = await server.call("GET", "/openapi.json", { credential: null });
+    const publish = body.paths["/v1/publish"].post;
+    expect(Object.keys(publish.requestBody.content)).toEqual([
+      "application/json",
+      "application/x-ndjson",
+    ]);
+    expect(body.components.schemas.Publish.required).toEqual(["event", "data"]);
+    const wait = body.paths["/v1/commands"].get.parameters;
+    expect(wait).toContainEqual(
+      expect.objectContaining({ in: "query", name: "producer", required: true }),
+    );
+    const references = [
+      ...JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g),
+    ];
+    expect(references.length).toBeGreaterThan(10);
+    for (const [, name] of references) expect(body.components.schemas).toHaveProperty(name ?? "");
+  });
+});
+
+/** Posts a body in chunks, without saying how long it is, and resolves with the status. */
+function chunked(port: number, body: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      {
+        port,
+        host: "127.0.0.1",
+        method: "POST",
+        path: "/v1/publish",
+        headers: { Authorization: `Bearer ${apiKey}`, "Transfer-Encoding": "chunked" },
+      },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    );
+    request.on("error", reject);
+    request.end(body);
+  });
+}

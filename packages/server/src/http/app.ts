@@ -1,0 +1,96 @@
+import { failure, MilepostError } from "@milepost/protocol";
+import { Hono } from "hono";
+import { routePath } from "hono/route";
+import { describeRoute, openAPIRouteHandler } from "hono-openapi";
+import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
+import { openApiDocument } from "./openapi.ts";
+import { failureOf, internalFailure, problemOf } from "./problem.ts";
+import { channelEndpoints } from "./routes/channels.ts";
+import { commandEndpoints } from "./routes/commands.ts";
+import { healthEndpoints } from "./routes/health.ts";
+import { notificationEndpoint } from "./routes/notifications.ts";
+import { operationEventsEndpoint } from "./routes/operation-events.ts";
+import { operationEndpoints } from "./routes/operations.ts";
+import { publishEndpoint } from "./routes/publish.ts";
+
+/** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
+export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
+  const { auth, origins, log, closing } = options;
+  const app = new Hono<HttpEnv>();
+
+  app.onError((error, context) => {
+    const known = failureOf(error);
+    // The route, not the path: whatever somebody puts into a path does not belong in a log.
+    if (known === undefined)
+      log.error({ err: error, route: routePath(context, -1) }, "a request failed");
+    return answerFailure(context, known ?? internalFailure);
+  });
+  app.notFound((context) => answerFailure(context, failure("not_found", "no such path")));
+
+  app.use(async (context, next) => {
+    // Kept open, a connection would hold the end of the process up.
+    if (closing.aborted) context.env.outgoing.setHeader("Connection", "close");
+    await next();
+  });
+  app.use("/v1/*", async (context, next) => {
+    const origin = context.req.header("origin");
+    if (origin !== undefined) {
+      if (!origins.allows(origin, context.req.header("host"))) {
+        throw new MilepostError("forbidden", "this origin is not in allowedOrigins");
+      }
+      // Credentials are never cookies here, so they need no Access-Control-Allow-Credentials.
+      context.env.outgoing.setHeader("Access-Control-Allow-Origin", origin);
+      context.env.outgoing.setHeader("Vary", "Origin");
+      if (context.req.method === "OPTIONS") return answerPreflight(context);
+    }
+    context.set("principal", await auth.authenticate(context.req.header("authorization")));
+    await next();
+    return undefined;
+  });
+
+  const endpoints: readonly Endpoint[] = [
+    publishEndpoint(options),
+    ...channelEndpoints(options),
+    ...operationEndpoints(options),
+    operationEventsEndpoint(options),
+    ...commandEndpoints(options),
+    notificationEndpoint(options),
+    ...healthEndpoints(options),
+  ];
+  for (const { method, path, spec, handle } of endpoints) {
+    app.on(method, path, describeRoute(spec), handle);
+  }
+  app.get("/openapi.json", openAPIRouteHandler(app, openApiDocument));
+  refuseOtherMethods(app, endpoints);
+  return app;
+}
+
+function refuseOtherMethods(app: Hono<HttpEnv>, endpoints: readonly Endpoint[]): void {
+  const methodsOf = new Map<string, string[]>([["/openapi.json", ["GET", "HEAD"]]]);
+  for (const { method, path } of endpoints) {
+    const methods = methodsOf.get(path) ?? [];
+    methods.push(method, ...(method === "GET" ? ["HEAD"] : []));
+    methodsOf.set(path, methods);
+  }
+  for (const [path, methods] of methodsOf) {
+    const allow = methods.join(", ");
+    app.all(path, (context) => {
+      context.env.outgoing.setHeader("Allow", allow);
+      const problem = problemOf(failure("bad_message", `this path takes ${allow}`));
+      return answerProblem(context, {
+        ...problem,
+        status: 405,
+        title: "The path has no such method.",
+      });
+    });
+  }
+}
+
+function answerPreflight(context: HttpContext): Response {
+  const { outgoing } = context.env;
+  outgoing.setHeader("Access-Control-Allow-Methods", "GET, POST, DELETE");
+  outgoing.setHeader("Access-Control-Allow-Headers", "Authorization, Content-Type, Milepost-Lease");
+  outgoing.setHeader("Access-Control-Max-Age", "600");
+  return answerNothing(context);
+}

@@ -1,0 +1,72 @@
+import { type DescribeRouteOptions, resolver } from "hono-openapi";
+import { z } from "zod";
+import { problemMediaType } from "./problem.ts";
+import { problemSchema } from "./schemas.ts";
+
+/** What an OpenAPI document tells of an endpoint. */
+interface Description {
+  readonly summary: string;
+  /** The body's schema by media type. */
+  readonly body?: Readonly<Record<string, z.ZodType>>;
+  readonly query?: z.ZodObject;
+  /** Headers it reads, each with what it is for. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly success: {
+    readonly status: number;
+    readonly says: string;
+    readonly schema?: z.ZodType;
+  };
+  /** Whether it needs no credential. */
+  readonly open?: boolean;
+}
+
+/** Describes an endpoint by the very schemas it reads and answers with. */
+export function describe(description: Description): DescribeRouteOptions {
+  const { summary, body, query, headers = {}, success, open = false } = description;
+  return {
+    summary,
+    ...(open && { security: [] }),
+    ...(body !== undefined && { requestBody: { required: true, content: contentOf(body) } }),
+    parameters: [...queryParameters(query), ...headerParameters(headers)],
+    responses: {
+      [success.status]: {
+        description: success.says,
+        ...(success.schema !== undefined && {
+          content: contentOf({ "application/json": success.schema }),
+        }),
+      },
+      default: {
+        description: "What went wrong.",
+        content: contentOf({ [problemMediaType]: problemSchema }),
+      },
+    },
+  };
+}
+
+type Parameters = NonNullable<DescribeRouteOptions["parameters"]>;
+
+function queryParameters(query: z.ZodObject | undefined): Parameters {
+  if (query === undefined) return [];
+  const { properties = {}, required = [] } = z.toJSONSchema(query);
+  return Object.entries(properties).map(([name, schema]) => ({
+    in: "query",
+    name,
+    required: required.includes(name),
+    schema: schema as object,
+  }));
+}
+
+function headerParameters(headers: Readonly<Record<string, string>>): Parameters {
+  return Object.entries(headers).map(([name, description]) => ({
+    in: "header",
+    name,
+    description,
+    schema: { type: "string" },
+  }));
+}
+
+function contentOf(schemas: Readonly<Record<string, z.ZodType>>) {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([media, schema]) => [media, { schema: resolver(schema) }]),
+  );
+}

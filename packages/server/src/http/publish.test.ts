@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import { startGateway } from "../testing/test-gateway.ts";
+
+const ndjson = { "Content-Type": "application/x-ndjson" };
+
+describe("POST /v1/publish", () => {
+  it("[P-HTTP-5] answers once it is in the log, and the subscribers get it", async () => {
+    await using server = await startGateway();
+    const socket = await server.socket("/ws/chat/42");
+    await socket.nextOf("subscribed");
+    const { status, body } = await server.call("POST", "/v1/publish", {
+      body: { channel: "chat:42", event: "message", data: { text: "hello" } },
+    });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      results: [{ channel: "chat:42", position: expect.any(String), duplicate: false }],
+    });
+    expect(await socket.next()).toMatchObject({
+      type: "message",
+      channel: "chat:42",
+      data: { text: "hello" },
+      event_id: `chat:42@${body.results[0].position}`,
+    });
+  });
+
+  it("[P-HTTP-5] with a key that was used before answers the first position and creates nothing", async () => {
+    await using server = await startGateway();
+    const body = { channel: "chat:42", event: "message", data: 1, key: "k" };
+    const first = await server.call("POST", "/v1/publish", { body });
+    const second = await server.call("POST", "/v1/publish", { body: { ...body, data: 2 } });
+    expect(second.body.results).toEqual([{ ...first.body.results[0], duplicate: true }]);
+    const { body: history } = await server.call("GET", "/v1/channels/chat:42/history?since=start");
+    expect(history.entries).toHaveLength(1);
+  });
+
+  it("[P-HTTP-7] of one that fails answers the problem with its status", async () => {
+    await using server = await startGateway();
+    const { status, body } = await server.call("POST", "/v1/publish", {
+      body: { channel: "chat:*", event: "message", data: 1 },
+    });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: "invalid_channel", status: 400 });
+  });
+
+  it("[P-HTTP-3] to many channels has a result each; a bad one does not keep the others out", async () => {
+    await using server = await startGateway();
+    const { status, body } = await server.call("POST", "/v1/publish", {
+      body: { channels: ["chat:1", "bad channel", "chat:2"], event: "message", data: 1 },
+    });
+    expect(status).toBe(200);
+    expect(body.results).toEqual([
+      { channel: "chat:1", position: expect.any(String), duplicate: false },
+      { error: { code: "invalid_channel", message: expect.any(String), retryable: false } },
+      { channel: "chat:2", position: expect.any(String), duplicate: false },
+    ]);
+  });
+
+  it("[P-HTTP-3] of NDJSON has a result a line, in order; a bad line does not keep the others out", async () => {
+    await using server = await startGateway();
+    const lines = [
+      '{"channel":"chat:1","event":"message","data":0}',
+      "{nonsense",
+      "",
+      '{"channel":"chat:1","event":"message"}',
+      '{"channel":"chat:1","event":"reply","data":0}\r',
+      ...Array.from(
+        { length: 100 },
+        (_, n) => `{"channel":"chat:1","event":"message","data":${n + 1}}`,
+      ),
+      "",
+    ];
+    const { status, body } = await server.call("POST", "/v1/publish", {
+      body: lines.join("\n"),
+      headers: ndjson,
+    });
+    expect(status).toBe(200);
+    expect(body.results).toHaveLength(104);
+    expect(
+      body.results.slice(1, 4).map((result: { error: { code: string } }) => result.error.code),
+    ).toEqual(["bad_json", "bad_message", "invalid_event"]);
+    const history = await server.call("GET", "/v1/channels/chat:1/history?since=start&limit=1000");
+    const entries: { position: string; data: number }[] = history.body.entries;
+    expect(entries.map(({ data }) => data)).toEqual(Array.from({ length: 101 }, (_, n) => n));
+    expect(entries.at(-1)?.position).toBe(body.results.at(-1).position);
+  });
+
+  it("[P-PUB-3] by a user is allowed where the token grants it, and forbidden elsewhere", async () => {
+    await using server = await startGateway();
+    const credential = await server.token();
+    const publish = (channel: string) =>
+      server.call("POST", "/v1/publish", { credential, body: { channel, event: "e", data: 1 } });
+    expect(await publish("chat:42")).toMatchObject({ status: 200 });
+    for (const channel of ["other:42", "operation:9", "user:8", "system:news"]) {
+      expect(await publish(channel)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    }
+  });
+});
+
+describe("/v1/channels", () => {
+  async function filled(server: Awaited<ReturnType<typeof startGateway>>, count: number) {
+    for (let n = 1; n <= count; n++) await server.gateway.publish("chat:42", "message", { n });
+  }
+
+  it("[P-HTTP-4] history answers page by page, and where to go on", async () => {
+    await using server = await startGateway();
+    await filled(server, 5);
+    const page = (since: string) =>
+      server.call("GET", `/v1/channels/chat:42/history?limit=2&since=${since}`);
+    const seen: number[] = [];
+    let since = "start";
+    for (let pages = 0; pages < 4; pages++) {
+      const { body } = await page(since);
+      seen.push(...body.entries.map((entry: { data: { n: number } }) => entry.data.n));
+      since = body.position;
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it.each([
+    ["limit=0", "bad_message", /limit must be at least 1/],
+    ["limit=1001", "bad_message", /limit must be at most 1000/],
+    ["limit=x", "bad_message", /limit must be a number/],
+    ["since=x", "invalid_position", /./],
+  ])("[P-HTTP-4] history with %s is %s", async (query, code, detail) => {
+    await using server = await startGateway();
+    const answer = await server.call("GET", `/v1/channels/chat:42/history?${query}`);
+    expect(answer).toMatchObject({ status: 400, body: { code } });
+    expect(answer.body.detail).toMatch(detail);
+  });
+
+  it("snapshot answers head and, where there is one, state", async () => {
+    await using server = await startGateway();
+    const { body: published } = await server.call("POST", "/v1/publish", {
+      body: { channel: "chat:42", event: "message", data: 1 },
+    });
+    expect(await server.call("GET", "/v1/channels/chat:42/snapshot")).toMatchObject({
+      status: 200,
+      body: { channel: "chat:42", position: published.results[0].position },
+    });
+  });
+
+  it("names come percent-encoded or not, and bad ones are refused", async () => {
+    await using server = await startGateway();
+    expect(await server.call("GET", "/v1/channels/chat%3A42/snapshot")).toMatchObject({
+      status: 200,
+      body: { channel: "chat:42" },
+    });
+    for (const name of ["a%0Ab", "a:*", "%E0%A4%A", "a%20b", "a%2Fb"]) {
+      expect(await server.call("GET", `/v1/channels/${name}/snapshot`)).toMatchObject({
+        status: 400,
+        body: { code: "invalid_channel" },
+      });
+    }
+  });
+
+  it("DELETE forgets the log, and is not for users", async () => {
+    await using server = await startGateway();
+    await filled(server, 1);
+    const credential = await server.token();
+    expect(await server.call("DELETE", "/v1/channels/chat:42", { credential })).toMatchObject({
+      status: 403,
+    });
+    expect(await server.call("DELETE", "/v1/channels/chat:42")).toMatchObject({
+      status: 204,
+      body: undefined,
+    });
+    const { body } = await server.call("GET", "/v1/channels/chat:42/history?since=start");
+    expect(body.entries).toEqual([]);
+  });
+
+  it("of somebody else are forbidden to users", async () => {
+    await using server = await startGateway();
+    const credential = await server.token();
+    for (const path of ["user:8/history", "user:8/snapshot", "other/history"]) {
+      expect(await server.call("GET", `/v1/channels/${path}`, { credential })).toMatchObject({
+        status: 403,
+        body: { code: "forbidden" },
+      });
+    }
+    expect(await server.call("GET", "/v1/channels/user:7/snapshot", { credential })).toMatchObject({
+      status: 200,
+    });
+  });
+});

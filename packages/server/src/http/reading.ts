@@ -1,0 +1,26 @@
+import { MilepostError, type Parsed, parseJson, refused } from "@milepost/protocol";
+import type { z } from "zod";
+import { describeIssue } from "../schema-issue.ts";
+
+/** Reads a value by a schema; what does not fit is `bad_message` and names the field. */
+export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
+  const outcome = schema.safeParse(value);
+  if (outcome.success) return { ok: true, value: outcome.data };
+  const [issue] = outcome.error.issues;
+  return refused(
+    "bad_message",
+    issue === undefined ? "the value is not valid" : describeIssue(issue, value, "the body"),
+  );
+}
+
+/** Reads JSON text by a schema. */
+export function readJsonAs<T>(schema: z.ZodType<T>, text: string): Parsed<T> {
+  const json = parseJson(text);
+  return json.ok ? readAs(schema, json.value) : json;
+}
+
+/** The value, or the refusal thrown. */
+export function accepted<T>(outcome: Parsed<T>): T {
+  if (outcome.ok) return outcome.value;
+  throw MilepostError.from(outcome.failure);
+}

@@ -1,0 +1,63 @@
+import { readSince } from "@milepost/protocol";
+import { z } from "zod";
+import { answerJson, answerNothing } from "../answer.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readAs } from "../reading.ts";
+import { channelSnapshotSchema, historySchema } from "../schemas.ts";
+
+const historyQuery = z.object({
+  since: z.string().meta({ description: 'A position, "start" or "now".' }).exactOptional(),
+  limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
+});
+
+/** `/v1/channels/{channel}`: history, snapshot, purge. */
+export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
+  return [
+    {
+      method: "GET",
+      path: "/v1/channels/:channel/history",
+      spec: describe({
+        summary: "The entries of a channel after a position.",
+        query: historyQuery,
+        success: { status: 200, says: "A page of the log.", schema: historySchema },
+      }),
+      async handle(context) {
+        const { since, limit } = accepted(readAs(historyQuery, context.req.query()));
+        const page = await core.history(
+          context.get("principal"),
+          context.req.param("channel") ?? "",
+          {
+            ...(since !== undefined && { since: accepted(readSince(since)) }),
+            ...(limit !== undefined && { limit }),
+          },
+        );
+        return answerJson(context, page);
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/channels/:channel/snapshot",
+      spec: describe({
+        summary: "A channel's state at its head.",
+        success: { status: 200, says: "Head and state.", schema: channelSnapshotSchema },
+      }),
+      async handle(context) {
+        const channel = context.req.param("channel") ?? "";
+        return answerJson(context, await core.snapshot(context.get("principal"), channel));
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/v1/channels/:channel",
+      spec: describe({
+        summary: "Forgets a channel's log.",
+        success: { status: 204, says: "It is forgotten." },
+      }),
+      async handle(context) {
+        await core.purge(context.get("principal"), context.req.param("channel") ?? "");
+        return answerNothing(context);
+      },
+    },
+  ];
+}

@@ -1,0 +1,87 @@
+import type { CommandSource } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { answerJson } from "../answer.ts";
+import { readBody } from "../body.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readAs, readJsonAs } from "../reading.ts";
+import {
+  pendingCommandsSchema,
+  producerWaitSchema,
+  requestCommandSchema,
+  requestedCommandSchema,
+  waitSchema,
+} from "../schemas.ts";
+
+/** Commands: a user gives one, a producer waits for them. */
+export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly Endpoint[] {
+  const { operations } = core;
+
+  async function pending(
+    context: HttpContext,
+    source: CommandSource,
+    waitSeconds: number,
+  ): Promise<Response> {
+    const commands = await operations.pendingCommands(
+      context.get("principal"),
+      source,
+      waitSeconds * 1000,
+      AbortSignal.any([context.req.raw.signal, closing]),
+    );
+    if (closing.aborted && commands.length === 0) {
+      // An empty list would make the producer ask here again at once, over and over.
+      throw new MilepostError("shutting_down", "this node goes away; wait at another", {
+        retryAfterMs: 1_000,
+      });
+    }
+    return answerJson(context, { commands });
+  }
+
+  return [
+    {
+      method: "POST",
+      path: "/v1/operations/:id/commands",
+      spec: describe({
+        summary: "Asks the producer of an operation to cancel, pause, resume or retry.",
+        body: { "application/json": requestCommandSchema },
+        success: { status: 202, says: "It is in the log.", schema: requestedCommandSchema },
+      }),
+      async handle(context) {
+        const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+        const input = accepted(readJsonAs(requestCommandSchema, text));
+        const id = context.req.param("id") ?? "";
+        return answerJson(
+          context,
+          await operations.command(context.get("principal"), id, input),
+          202,
+        );
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/operations/:id/commands",
+      spec: describe({
+        summary: "The commands of an operation that nobody has acknowledged; waits for the first.",
+        query: waitSchema,
+        success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
+      }),
+      async handle(context) {
+        const { wait = 0 } = accepted(readAs(waitSchema, context.req.query()));
+        return pending(context, { operation: context.req.param("id") ?? "" }, wait);
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/commands",
+      spec: describe({
+        summary: "The same for all operations of a producer.",
+        query: producerWaitSchema,
+        success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
+      }),
+      async handle(context) {
+        const { producer, wait = 0 } = accepted(readAs(producerWaitSchema, context.req.query()));
+        return pending(context, { producer }, wait);
+      },
+    },
+  ];
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { answerJson } from "../answer.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
+import { healthSchema } from "../schemas.ts";
+
+const statusSchema = z.object({ status: z.string() });
+
+/** `/ws/health`, `/healthz` and `/readyz`, open to anyone. */
+export function healthEndpoints({ core, now, closing }: HttpDoorOptions): readonly Endpoint[] {
+  return [
+    {
+      method: "GET",
+      path: "/ws/health",
+      spec: describe({
+        summary: "The state of the node and its connections.",
+        success: { status: 200, says: "The state.", schema: healthSchema },
+        open: true,
+      }),
+      handle(context) {
+        const { status, connections, dead } = core.stats();
+        return answerJson(context, {
+          status: closing.aborted ? "shutting_down" : status,
+          timestamp: new Date(now()).toISOString(),
+          connections: { total: connections, local: connections, alive: connections - dead, dead },
+          redis: null,
+        });
+      },
+    },
+    {
+      method: "GET",
+      path: "/healthz",
+      spec: describe({
+        summary: "Whether the process lives.",
+        success: { status: 200, says: "It does.", schema: statusSchema },
+        open: true,
+      }),
+      handle: (context) => answerJson(context, { status: "ok" }),
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      spec: describe({
+        summary: "Whether the node takes traffic; 503 when it does not.",
+        success: { status: 200, says: "It does.", schema: statusSchema },
+        open: true,
+      }),
+      handle(context) {
+        const goesAway = closing.aborted || core.stats().status === "shutting_down";
+        return goesAway
+          ? answerJson(context, { status: "shutting_down" }, 503)
+          : answerJson(context, { status: "ok" });
+      },
+    },
+  ];
+}

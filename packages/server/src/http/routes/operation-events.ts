@@ -1,0 +1,79 @@
+import type { ReportedEvent, ReportResult } from "@milepost/model";
+import { failure, MilepostError, type Parsed } from "@milepost/protocol";
+import { answerJson } from "../answer.ts";
+import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readAs, readJsonAs } from "../reading.ts";
+import {
+  reportEventsDocument,
+  reportEventsSchema,
+  reportedEventSchema,
+  reportResultsSchema,
+} from "../schemas.ts";
+
+const leaseHeader = "Milepost-Lease";
+
+/** `POST /v1/operations/{id}/events`: a producer reports. */
+export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
+  return {
+    method: "POST",
+    path: "/v1/operations/:id/events",
+    spec: describe({
+      summary: "Reports what happened in an operation; an empty list only renews the lease.",
+      body: { "application/json": reportEventsDocument, [ndjsonMediaType]: reportedEventSchema },
+      headers: { [leaseHeader]: "The lease token, with NDJSON." },
+      success: {
+        status: 200,
+        says: "A result each, in the order given.",
+        schema: reportResultsSchema,
+      },
+    }),
+    async handle(context) {
+      const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+      const { lease, events } = readReport(context, text);
+      const readable = events.flatMap((event) => (event.ok ? [event.value] : []));
+      const reported = await core.operations.report(
+        context.get("principal"),
+        context.req.param("id") ?? "",
+        { lease, events: readable },
+      );
+      return answerJson(context, { results: inOrder(events, reported) });
+    },
+  };
+}
+
+interface Report {
+  readonly lease: string;
+  /** Each as it was given, readable or not. */
+  readonly events: readonly Parsed<ReportedEvent>[];
+}
+
+function readReport(context: HttpContext, text: string): Report {
+  if (isNdjson(context.env.incoming.headers["content-type"])) {
+    const lease = context.req.header(leaseHeader);
+    if (lease === undefined) {
+      throw new MilepostError("stale_lease", `NDJSON needs the lease token as ${leaseHeader}`);
+    }
+    return {
+      lease,
+      events: ndjsonLines(text).map((line) => readJsonAs(reportedEventSchema, line)),
+    };
+  }
+  const { lease, events } = accepted(readJsonAs(reportEventsSchema, text));
+  return { lease, events: events.map((event) => readAs(reportedEventSchema, event)) };
+}
+
+/** Puts the refusals of unreadable events back among the results of the others. */
+function inOrder(
+  events: readonly Parsed<ReportedEvent>[],
+  reported: readonly ReportResult[],
+): ReportResult[] {
+  let next = 0;
+  return events.map((event) => {
+    if (!event.ok) return { error: event.failure };
+    return reported[next++] ?? { error: notTried };
+  });
+}
+
+const notTried = failure("store_unavailable", "an event before this one failed; try both again");

@@ -1,0 +1,74 @@
+import type { Core, Principal } from "@milepost/core";
+import { type Failure, MilepostError, type Parsed } from "@milepost/protocol";
+import type { z } from "zod";
+import { answerJson } from "../answer.ts";
+import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readJsonAs } from "../reading.ts";
+import { publishedSchema, publishSchema } from "../schemas.ts";
+
+type Publish = z.infer<typeof publishSchema>;
+type Result = Awaited<ReturnType<Core["publish"]>> | { readonly error: Failure };
+
+/** `POST /v1/publish`: into one channel, many channels, or many publications as NDJSON. */
+export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
+  return {
+    method: "POST",
+    path: "/v1/publish",
+    spec: describe({
+      summary: "Publishes; a result means that it is in the log.",
+      body: { "application/json": publishSchema, [ndjsonMediaType]: publishSchema },
+      success: { status: 200, says: "A result each, in the order given.", schema: publishedSchema },
+    }),
+    async handle(context) {
+      const { incoming } = context.env;
+      const principal = context.get("principal");
+      const text = await readBody(incoming, core.limits.maxMessageBytes);
+      if (isNdjson(incoming.headers["content-type"])) {
+        const items = ndjsonLines(text).map((line) => readJsonAs(publishSchema, line));
+        return answerJson(context, { results: await publishAll(core, principal, items) });
+      }
+      const item = accepted(readJsonAs(publishSchema, text));
+      if (item.channel !== undefined) {
+        // One publication, one outcome: its failure is the answer, not a result among others.
+        const published = await core.publish(
+          principal,
+          item.channel,
+          item.event,
+          item.data,
+          optionsOf(item),
+        );
+        return answerJson(context, { results: [published] });
+      }
+      const results = await publishAll(core, principal, [{ ok: true, value: item }]);
+      return answerJson(context, { results });
+    },
+  };
+}
+
+/** All are handed over before the first answer: the log keeps their order, and nobody waits for a neighbour. */
+async function publishAll(
+  core: Core,
+  principal: Principal,
+  items: readonly Parsed<Publish>[],
+): Promise<Result[]> {
+  const results = items.flatMap((item): (Result | Promise<Result>)[] => {
+    if (!item.ok) return [{ error: item.failure }];
+    const { channel, channels, event, data } = item.value;
+    const targets = channels ?? (channel === undefined ? [] : [channel]);
+    return targets.map((target) =>
+      core.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
+    );
+  });
+  return Promise.all(results);
+}
+
+function optionsOf({ key }: Publish): { readonly key?: string } {
+  return key === undefined ? {} : { key };
+}
+
+function asResult(error: unknown): { readonly error: Failure } {
+  if (error instanceof MilepostError) return { error: error.toFailure() };
+  throw error;
+}

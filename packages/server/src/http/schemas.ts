@@ -1,0 +1,228 @@
+import { messageBounds } from "@milepost/protocol";
+import { z } from "zod";
+
+const anyJson = z.unknown().meta({ description: "Any JSON value." });
+
+const key = z
+  .string()
+  .min(1)
+  .max(messageBounds.keyLength)
+  .meta({ description: "Dedupe key: repeating it within 10 minutes creates nothing." });
+
+const name = z.string().min(1).max(255);
+
+/** A failure, as a result of many carries it. */
+export const failureSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z.boolean(),
+    retry_after_ms: z.number().exactOptional(),
+  })
+  .meta({ id: "Failure" });
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    retryable: z.boolean(),
+    retry_after_ms: z.number().exactOptional(),
+  })
+  .meta({ id: "Problem", description: "An error, as RFC 9457 has it." });
+
+/** What to publish: to one channel, or the same to each of many. */
+export const publishSchema = z
+  .object({
+    channel: z.string().exactOptional(),
+    channels: z.array(z.string()).min(1).max(1_000).exactOptional(),
+    event: z.string(),
+    data: anyJson,
+    key: key.exactOptional(),
+  })
+  .refine(({ channel, channels }) => (channel === undefined) !== (channels === undefined), {
+    error: "needs one of channel and channels",
+  })
+  .meta({ id: "Publish" });
+
+export const publishedSchema = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({ channel: z.string(), position: z.string(), duplicate: z.boolean() }),
+        z.object({ error: failureSchema }),
+      ]),
+    ),
+  })
+  .meta({ id: "Published" });
+
+const snapshotSchema = z.object({ projection: z.string(), state: z.unknown() });
+
+export const historySchema = z
+  .object({
+    channel: z.string(),
+    entries: z.array(
+      z.object({ position: z.string(), event: z.string(), data: z.unknown(), ts: z.number() }),
+    ),
+    position: z.string().meta({ description: "Go on from here." }),
+    reason: z.string().exactOptional(),
+  })
+  .meta({ id: "History" });
+
+export const channelSnapshotSchema = z
+  .object({ channel: z.string(), position: z.string(), snapshot: snapshotSchema.exactOptional() })
+  .meta({ id: "ChannelSnapshot" });
+
+const stepPlan = z.object({
+  id: z.string().min(1).max(64),
+  title: z.string().exactOptional(),
+  weight: z.number().positive().exactOptional(),
+});
+
+const leaseMs = z
+  .int()
+  .min(1)
+  .max(24 * 3_600_000);
+
+export const createOperationSchema = z
+  .object({
+    kind: name,
+    title: z.string().max(1_000).exactOptional(),
+    operation_id: name.exactOptional(),
+    session_id: name.exactOptional(),
+    user_id: name.exactOptional(),
+    producer_id: name.exactOptional(),
+    steps: z.array(stepPlan).max(200).exactOptional(),
+    input: z.unknown().exactOptional(),
+    lease_ms: leaseMs.exactOptional(),
+  })
+  .meta({ id: "CreateOperation" });
+
+const operationState = z
+  .looseObject({ id: z.string(), kind: z.string(), status: z.string(), percent: z.number() })
+  .meta({ id: "OperationState", description: "The operation's events, folded." });
+
+const operationSummary = z
+  .looseObject({ operation_id: z.string(), kind: z.string(), status: z.string() })
+  .meta({ id: "OperationSummary" });
+
+export const leaseSchema = z
+  .object({ token: z.string(), fence: z.int(), ttl_ms: z.int() })
+  .meta({ id: "Lease" });
+
+export const createdOperationSchema = z
+  .object({
+    operation: operationState,
+    channel: z.string(),
+    lease: leaseSchema,
+    duplicate: z.boolean(),
+  })
+  .meta({ id: "CreatedOperation" });
+
+export const operationAtPositionSchema = z
+  .object({ operation: operationState, position: z.string() })
+  .meta({ id: "OperationAtPosition" });
+
+export const operationListSchema = z
+  .object({ operations: z.array(operationSummary) })
+  .meta({ id: "OperationList" });
+
+export const operationFilterSchema = z.object({
+  session: name.exactOptional(),
+  user: name.exactOptional(),
+  producer: name.exactOptional(),
+  kind: name.exactOptional(),
+  status: z
+    .enum(["waiting", "running", "paused", "stalled", "done", "failed", "cancelled", "lost"])
+    .exactOptional(),
+  limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
+});
+
+export const reportedEventSchema = z
+  .object({ event: z.string(), data: anyJson, key: key.exactOptional() })
+  .meta({ id: "ReportedEvent" });
+
+/** The events are read one by one, so that a bad one does not keep the others out. */
+export const reportEventsSchema = z.object({
+  lease: z.string().min(1).max(1_024),
+  events: z.array(z.unknown()).max(10_000),
+});
+
+export const reportEventsDocument = z
+  .object({ lease: z.string(), events: z.array(reportedEventSchema) })
+  .meta({ id: "ReportEvents" });
+
+export const reportResultsSchema = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({ position: z.string(), duplicate: z.boolean() }),
+        z.object({ error: failureSchema }),
+      ]),
+    ),
+  })
+  .meta({ id: "ReportResults" });
+
+export const takeOverSchema = z
+  .object({ lease_ms: leaseMs.exactOptional() })
+  .meta({ id: "TakeOver" });
+
+export const requestCommandSchema = z
+  .object({
+    command: z.enum(["cancel", "pause", "resume", "retry"]),
+    args: z.unknown().exactOptional(),
+    key: key.exactOptional(),
+  })
+  .meta({ id: "RequestCommand" });
+
+export const requestedCommandSchema = z
+  .object({ command_id: z.string(), phase: z.string() })
+  .meta({ id: "RequestedCommand" });
+
+export const waitSchema = z.object({
+  wait: z.coerce.number().pipe(z.number().min(0).max(60)).exactOptional(),
+});
+
+export const producerWaitSchema = waitSchema.extend({ producer: name });
+
+export const pendingCommandsSchema = z
+  .object({
+    commands: z.array(
+      z.object({
+        operation_id: z.string(),
+        command_id: z.string(),
+        command: z.string(),
+        args: z.unknown().exactOptional(),
+        by: z.string().exactOptional(),
+      }),
+    ),
+  })
+  .meta({ id: "PendingCommands" });
+
+export const notificationSchema = z
+  .object({
+    message: z.string().min(1).max(10_000),
+    title: z.string().max(1_000).exactOptional(),
+    level: z.enum(["info", "success", "warning", "error"]).default("info"),
+    ttl_ms: z.int().min(0).exactOptional(),
+    id: z.string().min(1).max(64).exactOptional(),
+  })
+  .meta({ id: "Notification" });
+
+export const notifiedSchema = z
+  .object({ channel: z.string(), position: z.string(), duplicate: z.boolean() })
+  .meta({ id: "Notified" });
+
+export const healthSchema = z
+  .object({
+    status: z.enum(["ok", "degraded", "shutting_down"]),
+    timestamp: z.string(),
+    connections: z.object({ total: z.int(), local: z.int(), alive: z.int(), dead: z.int() }),
+    redis: z
+      .object({ connected: z.boolean(), pubsub_connected: z.boolean() })
+      .nullable()
+      .meta({ description: "Null on the memory engine." }),
+  })
+  .meta({ id: "Health" });

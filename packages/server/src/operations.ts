@@ -1,0 +1,42 @@
+import type { Operations, ServicePrincipal } from "@milepost/core";
+import type {
+  OperationAtPosition,
+  OperationFilter,
+  OperationList,
+  ProducerGateway,
+  RequestCommand,
+  RequestedCommand,
+} from "@milepost/model";
+
+/** Operations for code in the gateway's own process; a producer can be made on it. */
+export interface GatewayOperations extends ProducerGateway {
+  get(operationId: string): Promise<OperationAtPosition>;
+  list(filter?: OperationFilter): Promise<OperationList>;
+  command(operationId: string, input: RequestCommand): Promise<RequestedCommand>;
+}
+
+/** The operations as one service may use them. A signal that has aborted keeps a call from beginning. */
+export function operationsOf(
+  operations: Operations,
+  principal: ServicePrincipal,
+): GatewayOperations {
+  return {
+    async create(input, signal) {
+      signal?.throwIfAborted();
+      return operations.create(principal, input);
+    },
+    async report(operationId, input, signal) {
+      signal?.throwIfAborted();
+      return operations.report(principal, operationId, input);
+    },
+    async takeOver(operationId, leaseMs, signal) {
+      signal?.throwIfAborted();
+      return operations.takeOver(principal, operationId, leaseMs);
+    },
+    pendingCommands: (source, waitMs, signal) =>
+      operations.pendingCommands(principal, source, waitMs, signal),
+    get: (operationId) => operations.get(principal, operationId),
+    list: (filter = {}) => operations.list(principal, filter),
+    command: (operationId, input) => operations.command(principal, operationId, input),
+  };
+}

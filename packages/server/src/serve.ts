@@ -1,0 +1,94 @@
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import type { Config } from "./config/load-config.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import { createLog } from "./log.ts";
+
+/** What serving needs of the process. */
+export interface ProcessPort {
+  on(event: ProcessEvent, listener: (cause: unknown) => void): unknown;
+  removeListener(event: ProcessEvent, listener: (cause: unknown) => void): unknown;
+  exit(code: number): void;
+}
+
+type ProcessEvent = (typeof stopSignals)[number] | (typeof faults)[number];
+
+const stopSignals = ["SIGTERM", "SIGINT"] as const;
+const faults = ["uncaughtException", "unhandledRejection"] as const;
+
+/** A gateway that runs until its process is told to stop. */
+export interface Serving {
+  readonly gateway: Gateway;
+  readonly address: AddressInfo;
+  /** Where to reach it from this machine. */
+  readonly url: string;
+  /** Resolves with the exit code once it has stopped. */
+  readonly stopped: Promise<number>;
+}
+
+/**
+ * Runs a gateway as the whole of a process. Rejects when it cannot listen.
+ *
+ * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
+ * exit 0. A second one exits at once with 1. A fault that nobody caught is logged, then exit 1.
+ */
+export async function serve(
+  config: Config,
+  options: { readonly process?: ProcessPort; readonly log?: Logger } = {},
+): Promise<Serving> {
+  const { process: host = process as ProcessPort, log = createLog({ level: config.logLevel }) } =
+    options;
+  const gateway = createGateway({
+    auth: {
+      tokenSecret: config.tokenSecret,
+      apiKeys: config.apiKeys,
+      tokenInQuery: config.tokenInQuery,
+    },
+    rules: config.rules,
+    limits: config.limits,
+    allowedOrigins: config.allowedOrigins,
+    log,
+  });
+  const address = await gateway.listen({ port: config.port, host: config.host });
+  const url = urlOf(address);
+  log.info({ url, dev: config.dev }, "the gateway listens");
+
+  let finish: (code: number) => void = () => {};
+  const stopped = new Promise<number>((resolve) => {
+    finish = (code) => {
+      for (const signal of stopSignals) host.removeListener(signal, stop);
+      for (const fault of faults) host.removeListener(fault, fail);
+      resolve(code);
+      host.exit(code);
+    };
+  });
+
+  let stopping = false;
+  function stop(): void {
+    if (stopping) {
+      log.warn("told to stop again: exits at once");
+      finish(1);
+      return;
+    }
+    stopping = true;
+    log.info({ drain_ms: config.drainMs }, "told to stop: lets the clients go");
+    gateway.close({ drainMs: config.drainMs }).then(() => {
+      log.info("stopped");
+      finish(0);
+    }, fail);
+  }
+
+  function fail(cause: unknown): void {
+    log.fatal({ err: cause }, "a fault that nobody caught: exits");
+    finish(1);
+  }
+
+  for (const signal of stopSignals) host.on(signal, stop);
+  for (const fault of faults) host.on(fault, fail);
+  return { gateway, address, url, stopped };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  if (address === "0.0.0.0" || address === "::") return `http://localhost:${port}`;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

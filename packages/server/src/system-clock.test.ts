@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { systemClock } from "./system-clock.ts";
+import { systemRandom } from "./system-random.ts";
+
+it("callbacks run after the call that schedules them, and after what has already arrived", async () => {
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    systemClock.soon(() => {
+      order.push("soon");
+      resolve();
+    });
+    queueMicrotask(() => order.push("microtask"));
+    process.nextTick(() => order.push("tick"));
+    order.push("call");
+  });
+  expect(order.at(0)).toBe("call");
+  expect(order.at(-1)).toBe("soon");
+  expect(order).toHaveLength(4);
+});
+
+it("a cancelled callback never runs, and cancelling again does nothing", async () => {
+  const ran: string[] = [];
+  const cancels = [
+    systemClock.after(0, () => ran.push("after")),
+    systemClock.soon(() => ran.push("soon")),
+  ];
+  for (const cancel of [...cancels, ...cancels]) cancel();
+  await new Promise<void>((resolve) => systemClock.after(2, resolve));
+  expect(ran).toEqual([]);
+});
+
+it("a delay longer than timers can hold does not fire at once", async () => {
+  let fired = false;
+  const cancel = systemClock.after(2 ** 40, () => {
+    fired = true;
+  });
+  await new Promise<void>((resolve) => systemClock.after(2, resolve));
+  cancel();
+  expect(fired).toBe(false);
+});
+
+it("ids are of the length asked for, of safe characters, and none comes twice", () => {
+  const ids = new Set<string>();
+  for (let n = 0; n < 2_000; n++) {
+    const id = systemRandom.id(16);
+    expect(id).toMatch(/^[A-Za-z0-9_-]{16}$/);
+    ids.add(id);
+  }
+  expect(ids.size).toBe(2_000);
+  for (const length of [1, 8, 256, 257, 5_000])
+    expect(systemRandom.id(length)).toHaveLength(length);
+});
+
+it("fractions are from 0 up to but not including 1", () => {
+  for (let n = 0; n < 1_000; n++) {
+    const fraction = systemRandom.fraction();
+    expect(fraction).toBeGreaterThanOrEqual(0);
+    expect(fraction).toBeLessThan(1);
+  }
+});

@@ -1,0 +1,95 @@
+import { connect, type Socket } from "node:net";
+import { upgradeRequest } from "./raw-http.ts";
+import type { Message } from "./test-socket.ts";
+
+/** A client's frame: first byte as given, masked, at most 64 KiB. */
+export function maskedFrame(firstByte: number, text: string): Buffer {
+  const payload = Buffer.from(text);
+  const mask = [0x11, 0x22, 0x33, 0x44];
+  const header =
+    payload.length < 126
+      ? [firstByte, 0x80 | payload.length, ...mask]
+      : [firstByte, 0x80 | 126, payload.length >> 8, payload.length & 0xff, ...mask];
+  const masked = payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0));
+  return Buffer.concat([Buffer.from(header), masked]);
+}
+
+/** A WebSocket by hand on a raw socket: for what no proper client would send, or read. */
+export class RawWebSocket {
+  readonly socket: Socket;
+  /** The code of the close frame; undefined when the socket ended without one. */
+  readonly closeCode: Promise<number | undefined>;
+  readonly #messages: Message[] = [];
+  #waiting: ((message: Message) => void) | undefined;
+  #pending = Buffer.alloc(0);
+  #upgraded = false;
+  #onClose: (code: number | undefined) => void = () => {};
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    this.closeCode = new Promise((resolve) => {
+      this.#onClose = resolve;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => this.#onClose(undefined));
+    socket.on("data", (chunk) => {
+      this.#pending = Buffer.concat([this.#pending, chunk]);
+      this.#read();
+    });
+  }
+
+  static async open(port: number, path: string, token: string): Promise<RawWebSocket> {
+    const socket = connect(port, "127.0.0.1");
+    socket.write(upgradeRequest(path, { Authorization: `Bearer ${token}` }));
+    return new RawWebSocket(socket);
+  }
+
+  /** The next text frame, parsed. */
+  next(): Promise<Message> {
+    if (this.#messages.length > 0) return Promise.resolve(this.#messages.shift());
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  #read(): void {
+    if (!this.#upgraded) {
+      const end = this.#pending.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      this.#upgraded = true;
+      this.#pending = this.#pending.subarray(end + 4);
+    }
+    for (;;) {
+      const frame = this.#takeFrame();
+      if (frame === undefined) return;
+      if (frame.opcode === 0x8) this.#onClose(frame.payload.readUInt16BE(0));
+      if (frame.opcode === 0x1) this.#arrive(JSON.parse(frame.payload.toString()));
+    }
+  }
+
+  #takeFrame(): { opcode: number; payload: Buffer } | undefined {
+    const bytes = this.#pending;
+    if (bytes.length < 2) return undefined;
+    let length = bytes.readUInt8(1);
+    let at = 2;
+    if (length === 126) {
+      if (bytes.length < 4) return undefined;
+      length = bytes.readUInt16BE(2);
+      at = 4;
+    } else if (length === 127) {
+      if (bytes.length < 10) return undefined;
+      length = bytes.readUIntBE(4, 6);
+      at = 10;
+    }
+    if (bytes.length < at + length) return undefined;
+    this.#pending = bytes.subarray(at + length);
+    return { opcode: bytes.readUInt8(0) & 0x0f, payload: bytes.subarray(at, at + length) };
+  }
+
+  #arrive(message: Message): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) this.#messages.push(message);
+    else waiting(message);
+  }
+}

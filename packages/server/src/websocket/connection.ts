@@ -1,0 +1,170 @@
+import type { Duplex } from "node:stream";
+import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import { type RawData, WebSocket } from "ws";
+
+/** The ws socket of a connection, which knows its connection so that all of them share their listeners. */
+export class GatewaySocket extends WebSocket {
+  connection: WebSocketConnection | undefined;
+}
+
+const connectionOf: unique symbol = Symbol("connection");
+
+interface RawSocket extends Duplex {
+  [connectionOf]?: WebSocketConnection;
+}
+
+/**
+ * One WebSocket as the core's transport.
+ *
+ * Data goes straight to the raw socket, already framed; ws reads, and sends pings and closes. Without
+ * compression ws keeps no queue of its own, so the order of both is the order of the calls.
+ */
+export class WebSocketConnection implements Transport {
+  readonly encoder: Encoder;
+  readonly #ws: GatewaySocket;
+  readonly #socket: RawSocket;
+  readonly #onClosed: (connection: WebSocketConnection) => void;
+  #events: TransportEvents | undefined;
+  /** What came in so far; undefined once somebody has vouched for the peer. */
+  #unverifiedBytes: number | undefined;
+
+  constructor(
+    ws: GatewaySocket,
+    socket: Duplex,
+    encoder: Encoder,
+    onClosed: (connection: WebSocketConnection) => void,
+  ) {
+    this.encoder = encoder;
+    this.#onClosed = onClosed;
+    this.#ws = ws;
+    this.#socket = socket;
+    ws.connection = this;
+    this.#socket[connectionOf] = this;
+    ws.on("message", onMessage);
+    ws.on("ping", onPing);
+    ws.on("pong", onPong);
+    ws.on("error", onError);
+    ws.on("close", onClose);
+    socket.on("drain", onDrain);
+  }
+
+  /** Sets who is told what happens; nothing has been told before, since ws reads in later ticks. */
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  /**
+   * Reads little from now on until the welcome: before its credential is verified a peer may not
+   * make the gateway hold a large message. What it sends meanwhile waits in its own buffers.
+   */
+  restrain(): void {
+    this.#unverifiedBytes = 0;
+    this.#socket.on("data", onUnverifiedData);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ws.readyState !== WebSocket.OPEN) return;
+    if (this.#unverifiedBytes !== undefined && isWelcome(bytes)) this.#trust();
+    this.#socket.write(bytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+    // A paused socket would never see the peer's answer.
+    this.#trust();
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  ping(): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
+  }
+
+  received(data: RawData, isBinary: boolean): void {
+    if (isBinary) this.#events?.onUnsupportedFrame();
+    else this.#events?.onText(data.toString());
+  }
+
+  pinged(payload: Buffer): void {
+    this.#events?.onAlive();
+    // A peer that pings and does not read gets no pongs: they would pile up.
+    if (this.bufferedBytes < maxBytesBeforePong && this.#ws.readyState === WebSocket.OPEN) {
+      this.#ws.pong(payload);
+    }
+  }
+
+  alive(): void {
+    this.#events?.onAlive();
+  }
+
+  readUnverified(count: number): void {
+    if (this.#unverifiedBytes === undefined) return;
+    this.#unverifiedBytes += count;
+    if (this.#unverifiedBytes > maxUnverifiedBytes) this.#ws.pause();
+  }
+
+  drained(): void {
+    this.#events?.onDrain();
+  }
+
+  closed(): void {
+    const events = this.#events;
+    this.#events = undefined;
+    this.#socket.removeListener("drain", onDrain);
+    events?.onClose();
+    this.#onClosed(this);
+  }
+
+  #trust(): void {
+    if (this.#unverifiedBytes === undefined) return;
+    this.#unverifiedBytes = undefined;
+    this.#socket.removeListener("data", onUnverifiedData);
+    this.#ws.resume();
+  }
+}
+
+const maxBytesBeforePong = 16 * 1024;
+/** Room for the longest token and a good many pings. */
+const maxUnverifiedBytes = 64 * 1024;
+const welcome = Buffer.from('{"type":"welcome",');
+
+/**
+ * Whether the welcome is among the messages: before it nothing but errors and pongs is sent, and within
+ * their strings its quotes would be escaped.
+ */
+function isWelcome(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(welcome);
+}
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  (this as GatewaySocket).connection?.received(data, isBinary);
+}
+
+function onPing(this: WebSocket, payload: Buffer): void {
+  (this as GatewaySocket).connection?.pinged(payload);
+}
+
+function onPong(this: WebSocket): void {
+  (this as GatewaySocket).connection?.alive();
+}
+
+/** ws closes by itself with the right code after a broken frame; without a listener the process would end. */
+function onError(): void {}
+
+function onClose(this: WebSocket): void {
+  (this as GatewaySocket).connection?.closed();
+}
+
+function onUnverifiedData(this: RawSocket, chunk: Buffer): void {
+  this[connectionOf]?.readUnverified(chunk.byteLength);
+}
+
+function onDrain(this: RawSocket): void {
+  this[connectionOf]?.drained();
+}

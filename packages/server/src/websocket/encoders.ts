@@ -1,0 +1,47 @@
+import type { Encoder } from "@milepost/core";
+import {
+  type DialectName,
+  encodeEvent,
+  encodePlainPublication,
+  encodeServerMessage,
+  joinFrame,
+  maxMessagesPerFrame,
+} from "@milepost/protocol";
+import { frameText, frameTexts } from "./frame.ts";
+
+/** The SDK's dialect: the publications of a tick are one frame with an array. */
+const jsonEncoder: Encoder = {
+  dialect: "milepost.v1.json",
+  encodeBatch(publications) {
+    const messages = publications.map(encodeEvent);
+    if (messages.length <= maxMessagesPerFrame) return frameText(joinFrame(messages));
+    const frames: string[] = [];
+    for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
+      frames.push(joinFrame(messages.slice(from, from + maxMessagesPerFrame)));
+    }
+    return frameTexts(frames);
+  },
+  encodeMessage: (message) => frameText(encodeServerMessage(message)),
+  encodeText: frameText,
+};
+
+/** The dialect of a bare WebSocket: a frame per publication, all of a tick in one buffer. */
+const plainEncoder: Encoder = {
+  dialect: "plain",
+  encodeBatch(publications, cursorOf) {
+    return frameTexts(
+      publications.map((publication) => {
+        const { head, tail } = encodePlainPublication(publication);
+        return head + cursorOf(publication) + tail;
+      }),
+    );
+  },
+  encodeMessage: (message) => frameText(encodeServerMessage(message)),
+  encodeText: frameText,
+};
+
+/** The one encoder of each dialect, shared by all connections. */
+export const encoders: Readonly<Record<DialectName, Encoder>> = {
+  plain: plainEncoder,
+  "milepost.v1.json": jsonEncoder,
+};

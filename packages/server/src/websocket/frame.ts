@@ -1,0 +1,54 @@
+/**
+ * Frames texts for a WebSocket client, back to back in one buffer, so that many frames are one write.
+ *
+ * Server frames are not masked: a header of 2, 4 or 10 bytes, then the text as UTF-8.
+ */
+export function frameTexts(texts: readonly string[]): Uint8Array {
+  let size = 0;
+  const lengths: number[] = [];
+  for (const text of texts) {
+    const length = Buffer.byteLength(text);
+    lengths.push(length);
+    size += headerBytes(length) + length;
+  }
+  const frames = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const [index, text] of texts.entries()) {
+    at = writeHeader(frames, at, lengths[index] ?? 0);
+    at += frames.write(text, at);
+  }
+  return frames;
+}
+
+/** One text as one frame. */
+export function frameText(text: string): Uint8Array {
+  const length = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(headerBytes(length) + length);
+  frame.write(text, writeHeader(frame, 0, length));
+  return frame;
+}
+
+const finalText = 0x81;
+const length16 = 126;
+const length64 = 127;
+
+function headerBytes(length: number): number {
+  if (length < length16) return 2;
+  return length < 2 ** 16 ? 4 : 10;
+}
+
+/** Writes a header and returns where the payload begins. */
+function writeHeader(frame: Buffer, at: number, length: number): number {
+  frame[at] = finalText;
+  if (length < length16) {
+    frame[at + 1] = length;
+    return at + 2;
+  }
+  if (length < 2 ** 16) {
+    frame[at + 1] = length16;
+    return frame.writeUInt16BE(length, at + 2);
+  }
+  frame[at + 1] = length64;
+  frame.writeUInt16BE(0, at + 2);
+  return frame.writeUIntBE(length, at + 4, 6);
+}

@@ -1,0 +1,178 @@
+import { describe, expect, it } from "vitest";
+import { planUpgrade, type UpgradeRequest } from "./upgrade-plan.ts";
+
+function plan(
+  url: string,
+  headers: Partial<Omit<UpgradeRequest, "url">> = {},
+  tokenInQuery = true,
+) {
+  return planUpgrade(
+    { url, authorization: undefined, subprotocols: undefined, ...headers },
+    { tokenInQuery },
+  );
+}
+
+const gateway = {
+  door: "gateway",
+  dialect: "plain",
+  subprotocol: undefined,
+  credential: { kind: "none" },
+  channels: [],
+  resume: undefined,
+  connectionId: undefined,
+};
+
+describe("the path of an upgrade", () => {
+  it("/ws is the gateway", () => {
+    expect(plan("/ws")).toEqual({ ok: true, value: gateway });
+  });
+
+  it("/ws/{resource}/{id} is the gateway with that channel", () => {
+    expect(plan("/ws/chat/42")).toEqual({
+      ok: true,
+      value: { ...gateway, channels: ["chat:42"] },
+    });
+  });
+
+  it("/ws/progress/{session_id} is the feed of that session", () => {
+    expect(plan("/ws/progress/s-1")).toMatchObject({
+      ok: true,
+      value: { door: "feed", session: "s-1" },
+    });
+  });
+
+  it.each(["/ws/", "/ws/x", "/ws/health", "/ws/a/b/c", "/ws/progress"])(
+    "[P-CON-7] %s is nothing",
+    (url) => {
+      expect(plan(url)).toMatchObject({ ok: false, failure: { code: "not_found" } });
+    },
+  );
+
+  it.each([
+    "/ws/chat/",
+    "/ws//42",
+    "/ws/chat/*",
+    "/ws/chat/a%20b",
+    "/ws/chat/a%0d%0ab",
+    "/ws/chat/a:b",
+    "/ws/chat/%ff",
+    "/ws/chat/%zz",
+    "/ws/progress/a%2Fb",
+    `/ws/chat/${"x".repeat(256)}`,
+    `/ws/${"x".repeat(200)}/${"y".repeat(200)}`,
+    "/ws/chat/d%C3%A9",
+  ])("[P-CON-7] %s has a bad segment", (url) => {
+    expect(plan(url)).toMatchObject({ ok: false, failure: { code: "invalid_channel" } });
+  });
+});
+
+describe("the query of an upgrade", () => {
+  it("names channels, each once, after that of the path", () => {
+    expect(plan("/ws/chat/42?channels=a:1,chat:42,b&channels=b,c")).toMatchObject({
+      value: { channels: ["chat:42", "a:1", "b", "c"] },
+    });
+  });
+
+  it("carries a cursor and a connection id", () => {
+    expect(plan("/ws?last_event_id=chat:42%40e.3.t&connection_id=c1")).toMatchObject({
+      value: {
+        resume: new Map([["chat:42", { epoch: "e", offset: 3, tag: "t" }]]),
+        connectionId: "c1",
+      },
+    });
+  });
+
+  it.each([
+    ["channels=", "invalid_channel"],
+    ["channels=a,,b", "invalid_channel"],
+    ["channels=a:*", "invalid_channel"],
+    ["channels=a%0ab", "invalid_channel"],
+    ["last_event_id=", "invalid_position"],
+    ["last_event_id=nonsense", "invalid_position"],
+    ["last_event_id=%zz", "bad_message"],
+    ["x=%ff", "bad_message"],
+  ])("[P-CON-7] %s is %s", (query, code) => {
+    expect(plan(`/ws?${query}`)).toMatchObject({ ok: false, failure: { code } });
+  });
+
+  it("may hold what nobody knows", () => {
+    expect(plan("/ws?utm_source=mail&ticket=1")).toEqual({ ok: true, value: gateway });
+  });
+});
+
+describe("the credential of an upgrade", () => {
+  const all = {
+    authorization: "Bearer from.the.header",
+    subprotocols: "milepost.token.from.the.subprotocol",
+  };
+
+  it("[P-CON-1] is that of the header before all others", () => {
+    expect(plan("/ws?token=from.the.query", all)).toMatchObject({
+      value: { credential: { kind: "token", token: "from.the.header" } },
+    });
+  });
+
+  it("[P-CON-1] is that of the subprotocol before that of the query", () => {
+    expect(plan("/ws?token=from.the.query", { subprotocols: all.subprotocols })).toMatchObject({
+      value: { credential: { kind: "token", token: "from.the.subprotocol" } },
+    });
+  });
+
+  it("[P-CON-1] is that of the query where nothing else is, for feeds too", () => {
+    for (const url of ["/ws?token=from.the.query", "/ws/progress/s?token=from.the.query"]) {
+      expect(plan(url)).toMatchObject({
+        value: { credential: { kind: "token", token: "from.the.query" } },
+      });
+    }
+  });
+
+  it("in the query is refused, not ignored, where that is switched off", () => {
+    expect(plan("/ws?token=a.b.c", {}, false)).toMatchObject({
+      value: { credential: { kind: "refused" } },
+    });
+  });
+
+  it("of another scheme is none", () => {
+    expect(plan("/ws", { authorization: "Basic dTpw" })).toMatchObject({
+      value: { credential: { kind: "none" } },
+    });
+  });
+});
+
+describe("the subprotocols of an upgrade", () => {
+  it("choose milepost.v1.json when it is offered, with a token or without", () => {
+    expect(plan("/ws", { subprotocols: "milepost.token.a.b.c, milepost.v1.json" })).toMatchObject({
+      value: {
+        dialect: "milepost.v1.json",
+        subprotocol: "milepost.v1.json",
+        credential: { kind: "token", token: "a.b.c" },
+      },
+    });
+  });
+
+  it("[P-CON-5] with a token alone is the plain dialect, and the token's name is the answer", () => {
+    expect(plan("/ws", { subprotocols: "milepost.token.a.b.c" })).toMatchObject({
+      value: { dialect: "plain", subprotocol: "milepost.token.a.b.c" },
+    });
+  });
+
+  it.each(["milepost.v2.json", "chat", "milepost.token.a, graphql-ws"])(
+    "[P-CON-5] %s is refused, since nobody speaks it",
+    (subprotocols) => {
+      expect(plan("/ws", { subprotocols })).toMatchObject({
+        ok: false,
+        failure: { code: "bad_message" },
+      });
+    },
+  );
+
+  it.each(["", ",", "a b", "a,a", "milepost.v1.json,,"])(
+    "%j is no list of names",
+    (subprotocols) => {
+      expect(plan("/ws", { subprotocols })).toMatchObject({
+        ok: false,
+        failure: { code: "bad_message" },
+      });
+    },
+  );
+});
