@@ -1,0 +1,182 @@
+import type { Notification, OperationState } from "@milepost/model";
+import {
+  formatPosition,
+  isChannelSegment,
+  MilepostError,
+  type Publication,
+  parseChannelName,
+  parseEventName,
+  type Since,
+} from "@milepost/protocol";
+import type { CoreLimits, HistoryPage, Published } from "./core.ts";
+import type { Hub } from "./hub/hub.ts";
+import { breakOf } from "./hub/recovery.ts";
+import { orThrow } from "./input.ts";
+import { readJsonText } from "./json-text.ts";
+import { readNotification } from "./notification.ts";
+import { type Action, owns, permissionFor } from "./permissions.ts";
+import type { ChannelLog, LogSlice } from "./ports/channel-log.ts";
+import type { Random } from "./ports/random.ts";
+import { type Principal, publisherOf } from "./principal.ts";
+import type { RuleBook, RuledChannel } from "./rule-book.ts";
+
+const maxKeyLength = 255;
+const maxHistory = 1_000;
+
+/** Channels as principals use them: every method checks names, data and what the principal may. */
+export class Channels {
+  readonly #log: ChannelLog;
+  readonly #rules: RuleBook;
+  readonly #hub: Hub;
+  readonly #random: Random;
+  readonly #limits: CoreLimits;
+
+  constructor(log: ChannelLog, rules: RuleBook, hub: Hub, random: Random, limits: CoreLimits) {
+    this.#log = log;
+    this.#rules = rules;
+    this.#hub = hub;
+    this.#random = random;
+    this.#limits = limits;
+  }
+
+  /** What holds for a channel; rejects names that are none. */
+  ruled(channel: string): RuledChannel {
+    return this.#rules.of(orThrow(parseChannelName(channel)));
+  }
+
+  /** Whether the principal may; a promise only where an operation must be looked up first. */
+  permits(principal: Principal, ruled: RuledChannel, action: Action): boolean | Promise<boolean> {
+    const permission = permissionFor(principal, ruled, action);
+    if (permission === "allowed") return true;
+    if (permission === "refused") return false;
+    return this.#ownsOperation(principal, permission.ownerOf);
+  }
+
+  /** Rejects with `forbidden` unless the principal may. */
+  async authorise(principal: Principal, ruled: RuledChannel, action: Action): Promise<void> {
+    if (!(await this.permits(principal, ruled, action))) throw forbidden(action, ruled.name);
+  }
+
+  /** Appends in the order of the calls, but where the rule makes an operation be looked up first. */
+  async publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    data: unknown,
+    options: { readonly key?: string } = {},
+  ): Promise<Published> {
+    const ruled = this.ruled(channel);
+    const name = orThrow(parseEventName(event));
+    const permitted = this.permits(principal, ruled, "publish");
+    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+    const { key } = options;
+    if (key !== undefined && (typeof key !== "string" || key === "" || key.length > maxKeyLength)) {
+      throw new MilepostError(
+        "bad_message",
+        `key must be a string of 1 to ${maxKeyLength} characters`,
+      );
+    }
+    const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
+    const publisher = publisherOf(principal);
+    const entry = { event: name, json, publisher, ...(key === undefined ? {} : { key }) };
+    const { publication, duplicate } = await this.#log.append(channel, entry, ruled.policy);
+    return { channel, position: formatPosition(publication.position), duplicate };
+  }
+
+  async history(
+    principal: Principal,
+    channel: string,
+    options: { readonly since?: Since; readonly limit?: number } = {},
+  ): Promise<HistoryPage> {
+    const ruled = this.ruled(channel);
+    await this.authorise(principal, ruled, "subscribe");
+    const { since = "start", limit = 100 } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
+      throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
+    }
+    const { slice, skip, reason } = await this.#historySlice(ruled, since, limit);
+    const entries = slice.entries.slice(skip, skip + limit);
+    const position = entries.at(-1)?.position ?? slice.entries[skip - 1]?.position ?? slice.head;
+    return {
+      channel,
+      entries: entries.map(historyEntry),
+      position: formatPosition(position),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  async snapshot(principal: Principal, channel: string) {
+    const ruled = this.ruled(channel);
+    await this.authorise(principal, ruled, "subscribe");
+    const { position, snapshot } = await this.#log.snapshot(channel, ruled.policy);
+    return {
+      channel,
+      position: formatPosition(position),
+      ...(snapshot === undefined ? {} : { snapshot }),
+    };
+  }
+
+  /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
+  async purge(principal: Principal, channel: string): Promise<void> {
+    const { name } = this.ruled(channel);
+    if (principal.kind !== "service") throw forbidden("purge", name);
+    await this.#log.purge(name);
+    await this.#hub.check(name);
+  }
+
+  async notify(
+    principal: Principal,
+    userId: string,
+    notification: Omit<Notification, "id"> & { readonly id?: string },
+  ): Promise<Published> {
+    if (principal.kind !== "service") throw forbidden("publish", "user:…");
+    if (!isChannelSegment(userId)) {
+      throw new MilepostError("invalid_channel", "the user's id cannot be part of a channel name");
+    }
+    const read = orThrow(readNotification(notification));
+    const id = read.id ?? this.#random.id(16);
+    const options = { key: `notification:${id}` };
+    return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
+  }
+
+  async #historySlice(
+    { name, policy }: RuledChannel,
+    since: Since,
+    limit: number,
+  ): Promise<{ slice: LogSlice; skip: number; reason?: HistoryPage["reason"] }> {
+    if (since === "start") return { slice: await this.#log.read(name, 0, limit, policy), skip: 0 };
+    if (since === "now" || "last" in since) {
+      const { position } = await this.#log.snapshot(name, policy);
+      const after = since === "now" ? position.offset : Math.max(0, position.offset - since.last);
+      return { slice: await this.#log.read(name, after, limit, policy), skip: 0 };
+    }
+    const before = Math.max(0, since.offset - 1);
+    const slice = await this.#log.read(name, before, limit + 1, policy);
+    const reason = breakOf(since, slice, Number.POSITIVE_INFINITY);
+    if (reason === undefined) {
+      return { slice, skip: slice.entries[0]?.position.offset === since.offset ? 1 : 0 };
+    }
+    return { slice: await this.#log.read(name, 0, limit, policy), skip: 0, reason };
+  }
+
+  async #ownsOperation(principal: Principal, operationId: string): Promise<boolean> {
+    const { name, policy } = this.#rules.of(`operation:${operationId}`);
+    const { snapshot } = await this.#log.snapshot(name, policy);
+    const state = snapshot?.state as OperationState | null | undefined;
+    return state !== null && state !== undefined && owns(principal, state);
+  }
+}
+
+function historyEntry({ position, event, json, ts }: Publication) {
+  return {
+    position: formatPosition(position),
+    event,
+    data: JSON.parse(json) as unknown,
+    ts,
+  };
+}
+
+/** The refusal, the same whether the channel exists or not. */
+export function forbidden(action: string, channel: string): MilepostError {
+  return new MilepostError("forbidden", `the credential does not allow to ${action} ${channel}`);
+}

@@ -1,0 +1,200 @@
+import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import { Outbox } from "../hub/outbox.ts";
+import type { NodeContext } from "../node-context.ts";
+import { Deadline } from "../timer-wheel.ts";
+import type { Encoder, Transport, TransportEvents } from "../transport.ts";
+import {
+  type ConnectionEvent,
+  type ConnectionState,
+  connectionTransitions,
+} from "./connection-state.ts";
+
+/** A peer that does not answer a close is torn down after so long. */
+const closeGraceMs = 5_000;
+const noticeAheadMs = 60_000;
+const silenceSlackMs = 5_000;
+
+/**
+ * One socket and what every one needs: an outbox, heartbeats, the end of its token, a close that ends.
+ *
+ * It is its own and only deadline on the node's wheel: the next of all that it waits for.
+ */
+export abstract class Attachment extends Deadline implements TransportEvents {
+  readonly transport: Transport;
+  readonly encoder: Encoder;
+  readonly outbox: Outbox;
+  protected readonly context: NodeContext;
+  #state: ConnectionState;
+  #sinceAt: number;
+  #aliveAt: number;
+  #pingedAt: number;
+  #expiresAt: number | undefined;
+  #noticedExpiry = false;
+
+  constructor(transport: Transport, context: NodeContext, state: "awaiting_auth" | "open") {
+    super();
+    const { ticker, limits, clock, connections } = context;
+    this.transport = transport;
+    this.encoder = transport.encoder;
+    this.context = context;
+    this.#state = state;
+    this.outbox = new Outbox(transport, ticker, limits.maxOutboxBytes, this);
+    const now = clock.monotonic();
+    this.#sinceAt = now;
+    this.#aliveAt = now;
+    this.#pingedAt = now;
+    connections.add(this);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether nothing more is sent or looked at. */
+  get isEnding(): boolean {
+    return this.#state === "closing" || this.#state === "closed";
+  }
+
+  /** Whether it has been silent past a ping and the time an answer may take. */
+  get isSilent(): boolean {
+    const silentMs = this.context.clock.monotonic() - this.#aliveAt;
+    return silentMs > this.context.limits.pingIntervalMs + silenceSlackMs;
+  }
+
+  /** Sends one message in order with everything else. */
+  send(message: ServerMessage): void {
+    this.outbox.push(this.encoder.encodeMessage(message));
+  }
+
+  /** Ends the connection once what was sent before is written. */
+  close(code: CloseCode, reason: string): void {
+    if (!this.move("close")) return;
+    this.onEnd();
+    this.outbox.flush();
+    this.outbox.close();
+    this.transport.close(code, reason);
+    this.#sinceAt = this.context.clock.monotonic();
+    this.arm();
+  }
+
+  /** Tears it down: the peer did not answer the close. */
+  abandon(): void {
+    this.transport.terminate();
+    this.onClose();
+  }
+
+  /** How many channels it reads by its own wish. */
+  abstract readonly subscriptionCount: number;
+  /** Tells the peer that the node will go away. */
+  abstract announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void;
+  abstract onText(text: string): void;
+  abstract onUnsupportedFrame(): void;
+
+  onAlive(): void {
+    this.#aliveAt = this.context.clock.monotonic();
+  }
+
+  onDrain(): void {
+    this.outbox.flush();
+  }
+
+  onClose(): void {
+    const wasClosing = this.#state === "closing";
+    if (!this.move("gone")) return;
+    if (!wasClosing) this.onEnd();
+    this.outbox.close();
+    this.context.wheel.clear(this);
+    this.context.connections.delete(this);
+  }
+
+  /** The outbox has too much for a peer that reads too slowly. */
+  onOverflow(): void {
+    this.close(4002, "slow consumer");
+  }
+
+  override onDue(): void {
+    const { clock, limits } = this.context;
+    const now = clock.monotonic();
+    if (this.#state === "closing") {
+      this.transport.terminate();
+      return;
+    }
+    // A transport that never said it drained must not hold back what waits.
+    this.outbox.flush();
+    if (this.#state === "awaiting_auth" && now - this.#sinceAt >= limits.authTimeoutMs) {
+      this.onAuthTimeout();
+    } else if (now - this.#aliveAt >= limits.idleTimeoutMs) {
+      this.close(4003, "no sign of life");
+    } else if (this.#expiresAt !== undefined && this.#expiresAt <= clock.now()) {
+      this.onExpired();
+    }
+    if (this.isEnding) return;
+    if (now - this.#pingedAt >= limits.pingIntervalMs) {
+      this.#pingedAt = now;
+      this.transport.ping();
+    }
+    if (this.#mustNotice()) {
+      this.#noticedExpiry = true;
+      this.onExpiring(this.#expiresAt ?? 0);
+    }
+    this.arm();
+  }
+
+  /** The credential ends then; undefined: never. */
+  protected expireAt(expiresAt: number | undefined): void {
+    this.#expiresAt = expiresAt;
+    this.#noticedExpiry = false;
+    if (this.#mustNotice()) {
+      this.#noticedExpiry = true;
+      this.onExpiring(this.#expiresAt ?? 0);
+    }
+    this.arm();
+  }
+
+  /** Whether the event means anything in this state; then the state has changed. */
+  protected move(event: ConnectionEvent): boolean {
+    const next = connectionTransitions[this.#state][event];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
+  }
+
+  /** Waits for the next thing that is due. */
+  protected arm(): void {
+    this.context.wheel.set(this, Math.max(0, this.#nextDelayMs()));
+  }
+
+  /** Frees what the connection holds; called once. */
+  protected abstract onEnd(): void;
+  protected abstract onAuthTimeout(): void;
+  protected abstract onExpired(): void;
+  /** The credential ends soon; called once per credential. */
+  protected abstract onExpiring(expiresAt: number): void;
+
+  #mustNotice(): boolean {
+    if (this.#expiresAt === undefined || this.#noticedExpiry) return false;
+    return this.#expiresAt - this.context.clock.now() <= noticeAheadMs;
+  }
+
+  #nextDelayMs(): number {
+    const { clock, limits } = this.context;
+    const now = clock.monotonic();
+    if (this.#state === "closing") return this.#sinceAt + closeGraceMs - now;
+    let delay = Math.min(
+      this.#pingedAt + limits.pingIntervalMs - now,
+      this.#aliveAt + limits.idleTimeoutMs - now,
+    );
+    if (this.#state === "awaiting_auth") {
+      delay = Math.min(delay, this.#sinceAt + limits.authTimeoutMs - now);
+    }
+    if (this.#expiresAt !== undefined) {
+      const left = this.#expiresAt - clock.now();
+      delay = Math.min(delay, this.#noticedExpiry ? left : left - noticeAheadMs);
+    }
+    return delay;
+  }
+}

@@ -1,0 +1,326 @@
+import { describe, expect, test } from "vitest";
+import { type TestCore, testCore } from "../testing/index.ts";
+
+function anonymous(t: TestCore) {
+  return t.connect();
+}
+
+describe("the first message", () => {
+  test("[P-CON-1] [P-CON-4] a verified auth is answered with welcome first, then its reply, then what the connect asked for", async () => {
+    await using t = testCore();
+    const socket = t.connect({ channels: ["user:ada"] });
+    const token = t.token(t.user("ada", { session: "s", expiresAt: t.clock.now() + 3_600_000 }));
+    socket.send({ type: "auth", id: 1, token });
+    await t.clock.settle();
+    const messages = socket.take();
+    expect(messages.map(({ type }) => type)).toEqual(["welcome", "reply", "subscribed"]);
+    expect(messages[0]).toMatchObject({
+      session_id: "s",
+      user_id: "ada",
+      node: "node-1",
+      version: "1",
+      ping_interval_ms: 30_000,
+      limits: { max_message_bytes: 1_048_576, max_subscriptions: 100 },
+      expires_at: t.clock.now() + 3_600_000,
+    });
+    expect(messages[1]).toMatchObject({ id: 1, result: { expires_at: t.clock.now() + 3_600_000 } });
+  });
+
+  test("[P-CON-4] each subscription of the connect starts with subscribed, or a reply with id null and the error", async () => {
+    await using t = testCore();
+    const socket = t.connect({ principal: t.user("ada"), channels: ["user:ada", "user:bob"] });
+    await t.clock.settle();
+    const messages = socket.take();
+    expect(messages[0]).toMatchObject({ type: "welcome" });
+    expect(messages.slice(1)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: "subscribed", channel: "user:ada" }),
+        expect.objectContaining({
+          type: "reply",
+          id: null,
+          error: expect.objectContaining({ code: "forbidden" }),
+        }),
+      ]),
+    );
+  });
+
+  test("[P-CON-3] without a credential the socket is closed with 4408 after 10 s", async () => {
+    await using t = testCore();
+    const socket = anonymous(t);
+    await t.clock.advance(9_900);
+    expect(socket.closed).toBeUndefined();
+    await t.clock.advance(200);
+    expect(socket.closed?.code).toBe(4408);
+    expect(socket.received()).toEqual([]);
+  });
+
+  test("[P-CON-3] before it ping is answered and pong heard; anything else closes with 4401", async () => {
+    await using t = testCore();
+    for (const message of [
+      { type: "subscribe", id: 1, channel: "broadcast" },
+      { type: "publish", channel: "broadcast", event: "e", data: 1 },
+      { type: "request", id: 1, method: "operations.list" },
+      { type: "cancel", id: 1 },
+    ]) {
+      const socket = anonymous(t);
+      socket.send({ type: "ping", id: 7 });
+      socket.send({ type: "pong" });
+      await t.clock.settle();
+      expect(socket.take()).toEqual([{ type: "pong", id: 7 }]);
+      socket.send(message);
+      await t.clock.settle();
+      expect(socket.closed?.code).toBe(4401);
+      expect(socket.take()).toEqual([]);
+    }
+  });
+
+  test("[P-CON-1] nothing is delivered while a token is being verified; what came behind it is handled after", async () => {
+    const waiting: (() => void)[] = [];
+    await using t = testCore({
+      verifyToken: (token) =>
+        new Promise((resolve) => {
+          waiting.push(() =>
+            resolve({
+              kind: "user",
+              user: token,
+              session: undefined,
+              grants: { subscribe: [], publish: [] },
+              expiresAt: undefined,
+            }),
+          );
+        }),
+    });
+    const socket = anonymous(t);
+    socket.send({ type: "auth", token: "ada" });
+    socket.send({ type: "subscribe", id: 1, channel: "user:ada" });
+    await t.clock.settle();
+    expect(socket.take()).toEqual([]);
+    for (const verified of waiting) verified();
+    await t.clock.settle();
+    expect(socket.take().map(({ type }) => type)).toEqual(["welcome", "reply"]);
+  });
+
+  test("[P-CON-2] a token that is not valid closes with 4401, an expired one with 4101, before anything is delivered", async () => {
+    await using t = testCore();
+    const expired = t.token(t.user("ada", { expiresAt: t.clock.now() - 1 }));
+    for (const [token, code] of [
+      ["forged", 4401],
+      [expired, 4101],
+    ] as const) {
+      const socket = t.connect({ channels: ["broadcast"] });
+      socket.send({ type: "auth", id: 1, token });
+      await t.clock.settle();
+      expect(socket.closed?.code).toBe(code);
+      expect(socket.take().map(({ type }) => type)).toEqual(["reply"]);
+    }
+  });
+
+  test("a verifier that cannot be reached closes with a code that says come back", async () => {
+    await using t = testCore({ verifyToken: () => Promise.reject(new Error("no keys")) });
+    const socket = anonymous(t);
+    socket.send({ type: "auth", token: "any" });
+    await t.clock.settle();
+    expect(socket.closed?.code).toBe(1011);
+    expect(t.faults).toHaveLength(1);
+  });
+
+  test("a session that the token is not of is refused", async () => {
+    await using t = testCore();
+    const socket = anonymous(t);
+    socket.send({
+      type: "auth",
+      token: t.token(t.user("ada", { session: "s" })),
+      session: "other",
+    });
+    await t.clock.settle();
+    expect(socket.closed?.code).toBe(4403);
+    expect(socket.take()).toEqual([]);
+  });
+});
+
+describe("the end of a token", () => {
+  test("[P-CON-8] [G10] it is announced 60 s ahead and closes with 4101 within 5 s", async () => {
+    await using t = testCore();
+    const expiresAt = t.clock.now() + 90_000;
+    const socket = t.connect({ principal: t.user("ada", { expiresAt }) });
+    const alive = async (ms: number) => {
+      await t.clock.advance(ms);
+      socket.pong();
+    };
+    await alive(29_000);
+    expect(socket.take().map(({ type }) => type)).toEqual(["welcome"]);
+    await alive(1_100);
+    expect(socket.take()).toEqual([
+      { type: "notice", code: "token_expiring", expires_at: expiresAt },
+    ]);
+    await alive(30_000);
+    await alive(28_000);
+    expect(socket.closed).toBeUndefined();
+    await t.clock.advance(5_000);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
+  test("[P-CON-8] one that lives shorter is announced at once", async () => {
+    await using t = testCore();
+    const expiresAt = t.clock.now() + 20_000;
+    const socket = t.connect({ principal: t.user("ada", { expiresAt }) });
+    await t.clock.settle();
+    expect(socket.take().map(({ type }) => type)).toEqual(["welcome", "notice"]);
+    await t.clock.advance(20_100);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
+  test("[P-CON-8] an auth with a new token of the same user and session prolongs it without a break", async () => {
+    await using t = testCore();
+    const principal = t.user("ada", { session: "s", expiresAt: t.clock.now() + 30_000 });
+    const socket = t.connect({ principal, channels: ["user:ada"] });
+    await t.clock.advance(20_000);
+    const expiresAt = t.clock.now() + 600_000;
+    socket.send({ type: "auth", id: 9, token: t.token({ ...principal, expiresAt }) });
+    await t.clock.settle();
+    expect(socket.take().at(-1)).toEqual({
+      type: "reply",
+      id: 9,
+      result: { expires_at: expiresAt },
+    });
+    await t.clock.advance(40_000);
+    expect(socket.closed).toBeUndefined();
+    await t.publish("user:ada", "hello", 1);
+    await t.clock.settle();
+    expect(socket.take().at(-1)).toMatchObject({ event: "hello" });
+  });
+
+  test("[P-CON-8] an auth of somebody else, or a bad one, is refused and changes nothing", async () => {
+    await using t = testCore();
+    const principal = t.user("ada", { session: "s", expiresAt: t.clock.now() + 50_000 });
+    const socket = t.connect({ principal });
+    await t.clock.settle();
+    socket.take();
+    const others = [
+      t.user("bob", { session: "s" }),
+      t.user("ada", { session: "other" }),
+      t.user("ada"),
+    ];
+    for (const other of others) {
+      socket.send({ type: "auth", id: 1, token: t.token(other) });
+      await t.clock.settle();
+      expect(socket.take()).toMatchObject([{ type: "reply", id: 1, error: { code: "forbidden" } }]);
+    }
+    socket.send({ type: "auth", id: 2, token: "forged" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 2, error: { code: "unauthenticated" } }]);
+    expect(socket.closed).toBeUndefined();
+    await t.clock.advance(50_100);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
+  test("[G10] a new token that allows less ends what it allows no longer", async () => {
+    await using t = testCore();
+    const wide = t.user("ada", { grants: { subscribe: ["team:*"], publish: [] } });
+    const socket = t.connect({ principal: wide, channels: ["team:1", "user:ada"] });
+    await t.clock.settle();
+    socket.take();
+    socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([
+      { type: "end", channel: "team:1", reason: "forbidden" },
+      { type: "reply", id: 1 },
+    ]);
+    await t.publish("team:1", "secret", 1);
+    await t.publish("user:ada", "own", 1);
+    await t.clock.settle();
+    expect(socket.take().map(({ event }) => event)).toEqual(["own"]);
+  });
+});
+
+describe("heartbeats", () => {
+  test("[P-CLOSE-3] it pings every 30 s and closes with 4003 after 60 s without any sign of life", async () => {
+    await using t = testCore();
+    const silent = t.connect({ principal: t.user("ada") });
+    const answers = t.connect({ principal: t.user("bob") });
+    const chatty = t.connect({ principal: t.user("eve") });
+    for (let s = 0; s < 120; s += 15) {
+      await t.clock.advance(15_000);
+      if (s % 30 === 15) answers.pong();
+      chatty.send({ type: "ping" });
+    }
+    expect(silent.closed?.code).toBe(4003);
+    expect(silent.pings).toBe(1);
+    expect(answers.closed).toBeUndefined();
+    expect(answers.pings).toBe(4);
+    expect(chatty.closed).toBeUndefined();
+  });
+
+  test("a silent connection counts as dead before it is closed", async () => {
+    await using t = testCore();
+    t.connect({ principal: t.user("ada") });
+    const lives = t.connect({ principal: t.user("bob") });
+    await t.clock.advance(40_000);
+    lives.pong();
+    expect(t.core.stats()).toMatchObject({ connections: 2, dead: 1 });
+  });
+});
+
+describe("replacing a connection", () => {
+  test("[P-CON-6] one of the same user and session closes the old with 4001 and keeps the id", async () => {
+    await using t = testCore();
+    const principal = t.user("ada", { session: "s" });
+    const old = t.connect({ principal });
+    await t.clock.settle();
+    const id = old.take()[0]?.connection_id as string;
+    const next = t.connect({ principal, connectionId: id });
+    await t.clock.settle();
+    expect(old.closed?.code).toBe(4001);
+    expect(next.take()[0]).toMatchObject({ connection_id: id });
+    // The end of the old one must not take the id from the new one.
+    const third = t.connect({ principal, connectionId: id });
+    await t.clock.settle();
+    expect(next.closed?.code).toBe(4001);
+    expect(third.take()[0]).toMatchObject({ connection_id: id });
+    expect(t.core.stats().connections).toBe(1);
+  });
+
+  test("[P-CON-6] any other value is ignored, and a new id given", async () => {
+    await using t = testCore();
+    const victim = t.connect({ principal: t.user("ada", { session: "s" }) });
+    await t.clock.settle();
+    const connectionId = victim.take()[0]?.connection_id as string;
+    const thieves = [t.user("eve", { session: "s" }), t.user("ada"), t.user(undefined)];
+    for (const principal of thieves) {
+      const thief = t.connect({ principal, connectionId });
+      await t.clock.settle();
+      expect(thief.take()[0]?.connection_id).not.toBe(connectionId);
+    }
+    const stranger = t.connect({
+      principal: t.user("ada", { session: "s" }),
+      connectionId: "made-up",
+    });
+    await t.clock.settle();
+    expect(stranger.take()[0]?.connection_id).not.toBe("made-up");
+    expect(victim.closed).toBeUndefined();
+  });
+
+  test("[P-CON-6] two who are nobody are not the same", async () => {
+    await using t = testCore();
+    const first = t.connect({ principal: t.user(undefined) });
+    await t.clock.settle();
+    const connectionId = first.take()[0]?.connection_id as string;
+    t.connect({ principal: t.user(undefined), connectionId });
+    await t.clock.settle();
+    expect(first.closed).toBeUndefined();
+  });
+});
+
+test("a node that is full turns the next one away with a code that says try again later", async () => {
+  await using t = testCore({ limits: { maxConnections: 2 } });
+  const [first] = [t.connect({ principal: t.user("a") }), t.connect({ principal: t.user("b") })];
+  const third = t.connect({ principal: t.user("c") });
+  const feed = t.connectFeed("s", t.user("c", { session: "s" }));
+  await t.clock.settle();
+  expect(third.closed?.code).toBe(1013);
+  expect(feed.closed?.code).toBe(1013);
+  first?.drop();
+  const fourth = t.connect({ principal: t.user("d") });
+  await t.clock.settle();
+  expect(fourth.take()[0]).toMatchObject({ type: "welcome" });
+});

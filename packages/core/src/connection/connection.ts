@@ -1,0 +1,460 @@
+import {
+  type AuthMessage,
+  type CancelMessage,
+  type ClientMessage,
+  failure,
+  formatPosition,
+  type MessageId,
+  MilepostError,
+  type ParsedMessage,
+  type Publication,
+  type PublishMessage,
+  parseClientMessage,
+  parseJson,
+  protocolVersion,
+  type RequestMessage,
+  type SubscribeMessage,
+  splitFrame,
+  type UnsubscribeMessage,
+} from "@milepost/protocol";
+import { forbidden } from "../channels.ts";
+import type { ConnectOptions } from "../core.ts";
+import type { SharedReader } from "../hub/reader.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { UserPrincipal } from "../principal.ts";
+import { Requests } from "../requests/requests.ts";
+import type { Transport } from "../transport.ts";
+import { Attachment } from "./attachment.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+
+const maxInFlight = 256;
+const idLength = 20;
+
+/** One connection that speaks the gateway's own protocol. */
+export class Connection extends Attachment implements SharedReader, InboxOwner {
+  readonly #options: ConnectOptions;
+  readonly #inbox = new Inbox(this);
+  #id = "";
+  #principal: UserPrincipal | undefined;
+  #subscriptions: Map<string, Subscription> | undefined;
+  #requests: Requests | undefined;
+  /** Publishes and requests that have no answer yet. */
+  #inFlight = 0;
+  #onRoom: (() => void) | undefined;
+
+  constructor(transport: Transport, options: ConnectOptions, context: NodeContext) {
+    super(transport, context, "awaiting_auth");
+    this.#options = options;
+    if (options.principal === undefined) this.arm();
+    else this.#open(options.principal);
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  get principal(): UserPrincipal | undefined {
+    return this.#principal;
+  }
+
+  override get subscriptionCount(): number {
+    return this.#subscriptions?.size ?? 0;
+  }
+
+  /** Whether a batch of a channel has the same bytes for this connection as for all others of its encoder. */
+  get readsAlike(): boolean {
+    return this.encoder.dialect !== "plain" || this.subscriptionCount === 1;
+  }
+
+  onText(text: string): void {
+    this.onAlive();
+    if (this.isEnding) return;
+    if (text.length > this.context.limits.maxMessageBytes) {
+      this.close(1009, "frame too large");
+      return;
+    }
+    if (this.encoder.dialect === "plain") {
+      const json = parseJson(text);
+      if (json.ok) this.#inbox.take(parseClientMessage(json.value), text.length);
+      else this.send({ type: "reply", id: null, error: json.failure });
+      return;
+    }
+    const frame = splitFrame(text);
+    if (!frame.ok) {
+      this.send({ type: "reply", id: null, error: frame.failure });
+      return;
+    }
+    const length = text.length / Math.max(1, frame.value.length);
+    for (const value of frame.value) this.#inbox.take(parseClientMessage(value), length);
+  }
+
+  onUnsupportedFrame(): void {
+    this.onAlive();
+    if (this.isEnding) return;
+    const error = failure("bad_message", "binary frames are not spoken here; send JSON as text");
+    this.send({ type: "reply", id: null, error });
+  }
+
+  override announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
+    if (this.isOpen) this.send({ type: "notice", code: "server_shutting_down", reconnect });
+  }
+
+  handle(message: ParsedMessage): Promise<void> | undefined {
+    if (!message.ok) {
+      this.send({ type: "reply", id: message.id, error: message.failure });
+      return undefined;
+    }
+    if (this.state === "awaiting_auth") return this.#handleBeforeAuth(message.value);
+    return this.isOpen ? this.#handleOpen(message.value) : undefined;
+  }
+
+  turnAway(message: ParsedMessage): void {
+    const id = message.ok
+      ? "id" in message.value
+        ? (message.value.id ?? null)
+        : null
+      : message.id;
+    const error = failure(
+      "rate_limited",
+      "too many messages wait for an answer; send fewer at once",
+    );
+    this.send({ type: "reply", id, error });
+  }
+
+  /** Answers a message with an error. */
+  refuse(id: MessageId | null, error: unknown): void {
+    this.send({ type: "reply", id, error: this.context.faults.failureOf(error) });
+  }
+
+  /** Forgets a subscription that is over. */
+  dropSubscription(subscription: Subscription): void {
+    const { channel } = subscription;
+    if (this.#subscriptions?.get(channel) !== subscription) return;
+    this.#subscriptions.delete(channel);
+    this.#regroup();
+  }
+
+  /** The reader's place in all its channels, as a field; in the plain dialect only. */
+  cursor(): { readonly event_id?: string } {
+    if (this.encoder.dialect !== "plain") return {};
+    const places = this.#places(undefined);
+    return places === "" ? {} : { event_id: places };
+  }
+
+  /** Makes the cursor of a publication of one channel. */
+  cursorOf(channel: string): (publication: Publication) => string {
+    const others = this.encoder.dialect === "plain" ? this.#places(channel) : "";
+    const before = others === "" ? "" : `${others},`;
+    return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
+  }
+
+  protected override onEnd(): void {
+    this.#inbox.close();
+    this.#requests?.close();
+    this.context.connections.unname(this.#id, this);
+    const subscriptions = this.#subscriptions;
+    this.#subscriptions = undefined;
+    for (const subscription of subscriptions?.values() ?? []) subscription.leave();
+    this.#onRoom?.();
+  }
+
+  protected override onAuthTimeout(): void {
+    this.close(4408, "no credential came in time");
+  }
+
+  protected override onExpired(): void {
+    this.close(4101, "the token ended");
+  }
+
+  protected override onExpiring(expiresAt: number): void {
+    this.send({ type: "notice", code: "token_expiring", expires_at: expiresAt });
+  }
+
+  #open(principal: UserPrincipal): void {
+    if (!this.move("verified")) return;
+    const { context } = this;
+    this.#principal = principal;
+    this.#id = this.#takeOver(principal) ?? context.random.id(idLength);
+    context.connections.name(this.#id, this);
+    const { limits, node } = context;
+    this.send({
+      type: "welcome",
+      connection_id: this.#id,
+      session_id: principal.session ?? null,
+      user_id: principal.user ?? null,
+      node,
+      version: protocolVersion,
+      ping_interval_ms: limits.pingIntervalMs,
+      limits: {
+        max_message_bytes: limits.maxMessageBytes,
+        max_subscriptions: limits.maxSubscriptions,
+      },
+      expires_at: principal.expiresAt ?? null,
+    });
+    this.expireAt(principal.expiresAt);
+    const { channels = [], resume } = this.#options;
+    for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
+      const since = resume?.get(channel);
+      this.#subscribe(since === undefined ? { channel } : { channel, since });
+    }
+  }
+
+  /** The id of the live connection that this one replaces, which is closed. */
+  #takeOver({ user, session }: UserPrincipal): string | undefined {
+    const { connectionId } = this.#options;
+    if (connectionId === undefined) return undefined;
+    const replaced = this.context.connections.byId(connectionId);
+    const owner = replaced?.principal;
+    if (replaced === undefined || owner === undefined) return undefined;
+    // Without a user and a session there is nobody whose connection it could be.
+    const same = owner.user === user && owner.session === session;
+    if (!same || (user === undefined && session === undefined)) return undefined;
+    replaced.close(4001, "the connection continues elsewhere");
+    return connectionId;
+  }
+
+  #handleBeforeAuth(message: ClientMessage): Promise<void> | undefined {
+    switch (message.type) {
+      case "auth":
+        return this.#authenticate(message);
+      case "ping":
+        this.#pong(message.id);
+        return undefined;
+      case "pong":
+        return undefined;
+      default:
+        this.close(4401, "the first message must be auth");
+        return undefined;
+    }
+  }
+
+  #handleOpen(message: ClientMessage): Promise<void> | undefined {
+    switch (message.type) {
+      case "auth":
+        return this.#refresh(message);
+      case "subscribe":
+        return this.#onSubscribe(message);
+      case "unsubscribe":
+        return this.#onUnsubscribe(message);
+      case "publish":
+        return this.#onPublish(message);
+      case "request":
+        return this.#onRequest(message);
+      case "cancel":
+        return this.#onCancel(message);
+      case "ack":
+      case "nack":
+        return this.#notSupported(null, message.type);
+      case "ping":
+        this.#pong(message.id);
+        return undefined;
+      case "pong":
+        return undefined;
+    }
+  }
+
+  async #authenticate({ id, token, session }: AuthMessage): Promise<void> {
+    try {
+      const principal = await this.context.verifyToken(token);
+      if (this.state !== "awaiting_auth") return;
+      if (session !== undefined && session !== principal.session) {
+        this.close(4403, "the token is of another session");
+        return;
+      }
+      this.#open(principal);
+      this.#replyAuth(id, principal);
+    } catch (error) {
+      if (this.state !== "awaiting_auth") return;
+      const reason = this.context.faults.failureOf(error);
+      if (id !== undefined) this.send({ type: "reply", id, error: reason });
+      if (reason.code === "token_expired") this.close(4101, "the token has expired");
+      else if (reason.retryable) this.close(1011, "the token could not be checked");
+      else this.close(4401, "the token is not valid");
+    }
+  }
+
+  async #refresh({ id, token, session }: AuthMessage): Promise<void> {
+    try {
+      const principal = await this.context.verifyToken(token);
+      const before = this.#principal;
+      if (!this.isOpen || before === undefined) return;
+      const same = principal.user === before.user && principal.session === before.session;
+      if (!same || (session !== undefined && session !== principal.session)) {
+        throw new MilepostError("forbidden", "the token is of another user or session");
+      }
+      this.#principal = principal;
+      this.expireAt(principal.expiresAt);
+      this.#dropForbidden(principal);
+      this.#replyAuth(id, principal);
+    } catch (error) {
+      if (this.isOpen) this.refuse(id ?? null, error);
+    }
+  }
+
+  #replyAuth(id: MessageId | undefined, { expiresAt }: UserPrincipal): void {
+    if (id === undefined) return;
+    this.send({ type: "reply", id, result: { expires_at: expiresAt ?? null } });
+  }
+
+  /** Ends the subscriptions that a new token allows no longer. */
+  #dropForbidden(principal: UserPrincipal): void {
+    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) {
+      const { channel, position } = subscription;
+      const { channels } = this.context;
+      if (channels.permits(principal, channels.ruled(channel), "subscribe") !== false) continue;
+      subscription.leave();
+      this.dropSubscription(subscription);
+      if (position === undefined) {
+        this.refuse(subscription.id ?? null, forbidden("subscribe", channel));
+      } else {
+        const at = formatPosition(position);
+        this.send({ type: "end", channel, position: at, reason: "forbidden", ...this.cursor() });
+      }
+    }
+  }
+
+  #onSubscribe(message: SubscribeMessage): Promise<void> | undefined {
+    const { id, channel, since, events } = message;
+    if (message.as !== undefined) return this.#notSupported(id, "as");
+    if (message.presence === true) return this.#notSupported(id, "presence");
+    this.#subscribe({
+      id,
+      channel,
+      ...(since === undefined ? {} : { since }),
+      ...(events === undefined ? {} : { events }),
+    });
+    return undefined;
+  }
+
+  #subscribe(request: SubscriptionRequest): void {
+    const { channel, id = null } = request;
+    const { maxSubscriptions } = this.context.limits;
+    this.#subscriptions ??= new Map();
+    if (this.#subscriptions.has(channel)) {
+      this.refuse(id, new MilepostError("already_subscribed", `${channel} is subscribed already`));
+      return;
+    }
+    if (this.#subscriptions.size >= maxSubscriptions) {
+      const message = `a connection may have ${maxSubscriptions} subscriptions; give one up first`;
+      this.refuse(id, new MilepostError("too_many_subscriptions", message));
+      return;
+    }
+    const subscription = new Subscription(this, request);
+    this.#subscriptions.set(channel, subscription);
+    this.#regroup();
+    void this.#start(subscription, request);
+  }
+
+  async #start(subscription: Subscription, { channel, since }: SubscriptionRequest): Promise<void> {
+    const { channels, hub } = this.context;
+    try {
+      const principal = this.#principal;
+      if (principal === undefined) return;
+      const ruled = channels.ruled(channel);
+      await channels.authorise(principal, ruled, "subscribe");
+      if (this.#subscriptions?.get(channel) !== subscription) return;
+      subscription.member = hub.join(ruled, subscription, since);
+    } catch (error) {
+      if (this.#subscriptions?.get(channel) === subscription) subscription.onFailed(error);
+    }
+  }
+
+  #onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
+    const subscription = this.#subscriptions?.get(channel);
+    if (subscription === undefined) {
+      this.refuse(id, new MilepostError("not_subscribed", `${channel} is not subscribed`));
+      return undefined;
+    }
+    const settled = subscription.settled();
+    if (settled !== undefined)
+      return settled.then(() => this.#onUnsubscribe({ type: "unsubscribe", id, channel }));
+    subscription.leave();
+    this.dropSubscription(subscription);
+    this.send({ type: "reply", id, result: { channel } });
+    return undefined;
+  }
+
+  #onPublish(message: PublishMessage): Promise<void> | undefined {
+    const { channel, id } = message;
+    if (message.priority !== undefined) return this.#notSupported(id ?? null, "priority");
+    if (message.ttl_ms !== undefined) return this.#notSupported(id ?? null, "ttl_ms");
+    // Who subscribes and then publishes expects to see it.
+    const joining = this.#subscriptions?.get(channel)?.settled();
+    if (joining !== undefined) return joining.then(() => this.#publish(message));
+    const published = this.#publish(message);
+    const looksUp = this.context.channels.ruled(channel).rule.publish === "operation-owner";
+    return looksUp ? published : this.#pace();
+  }
+
+  async #publish({ id, channel, event, data, key }: PublishMessage): Promise<void> {
+    const principal = this.#principal;
+    if (!this.isOpen || principal === undefined) return;
+    this.#inFlight++;
+    try {
+      const options = key === undefined ? {} : { key };
+      const result = await this.context.channels.publish(principal, channel, event, data, options);
+      if (id !== undefined && this.isOpen) this.send({ type: "reply", id, result });
+    } catch (error) {
+      if (id !== undefined && this.isOpen) this.refuse(id, error);
+    } finally {
+      this.#answered();
+    }
+  }
+
+  #onRequest(message: RequestMessage): Promise<void> | undefined {
+    const principal = this.#principal;
+    if (principal === undefined) return undefined;
+    this.#requests ??= new Requests(this, this.context);
+    this.#inFlight++;
+    void this.#requests.run(principal, message).finally(() => this.#answered());
+    return this.#pace();
+  }
+
+  #onCancel({ id }: CancelMessage): undefined {
+    this.#requests?.cancel(id);
+    return undefined;
+  }
+
+  #notSupported(id: MessageId | null, what: string): undefined {
+    const message = `${what} is not offered by this version of the service`;
+    this.refuse(id, new MilepostError("not_supported", message));
+    return undefined;
+  }
+
+  #pong(id: MessageId | undefined): void {
+    this.send(id === undefined ? { type: "pong" } : { type: "pong", id });
+  }
+
+  /** Makes the next message wait while too many have no answer. */
+  #pace(): Promise<void> | undefined {
+    if (this.#inFlight < maxInFlight) return undefined;
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
+
+  #answered(): void {
+    this.#inFlight--;
+    if (this.#onRoom === undefined || this.#inFlight >= maxInFlight) return;
+    const resolve = this.#onRoom;
+    this.#onRoom = undefined;
+    resolve();
+  }
+
+  /** The places in all channels but one, as a cursor. */
+  #places(but: string | undefined): string {
+    let places = "";
+    for (const { channel, position } of this.#subscriptions?.values() ?? []) {
+      if (channel === but || position === undefined) continue;
+      places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
+    }
+    return places;
+  }
+
+  /** In the plain dialect whether bytes can be shared depends on the number of subscriptions. */
+  #regroup(): void {
+    if (this.encoder.dialect !== "plain" || this.subscriptionCount > 2) return;
+    for (const { member } of this.#subscriptions?.values() ?? []) member?.regroup();
+  }
+}

@@ -1,0 +1,76 @@
+import type { ParsedMessage } from "@milepost/protocol";
+
+/** Who handles the messages of an inbox. */
+export interface InboxOwner {
+  /** Handles a message; a promise that never rejects makes the next one wait. */
+  handle(message: ParsedMessage): Promise<void> | undefined;
+  /** Answers a message for which there is no room. */
+  turnAway(message: ParsedMessage): void;
+}
+
+const maxQueued = 1_024;
+const maxQueuedLength = 4 * 1_024 * 1_024;
+
+interface Queued {
+  readonly message: ParsedMessage;
+  readonly length: number;
+}
+
+/** A connection's messages, handled one after the other; bounded in number and size while one is waited for. */
+export class Inbox {
+  readonly #owner: InboxOwner;
+  #queue: Queued[] | undefined;
+  #queuedLength = 0;
+  #waiting = false;
+  #closed = false;
+
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+  }
+
+  /** Takes a message whose text has about `length` characters. */
+  take(message: ParsedMessage, length: number): void {
+    if (this.#closed) return;
+    if (!this.#waiting) {
+      this.#handle(message);
+      return;
+    }
+    this.#queue ??= [];
+    if (this.#queue.length >= maxQueued || this.#queuedLength + length > maxQueuedLength) {
+      this.#owner.turnAway(message);
+      return;
+    }
+    this.#queue.push({ message, length });
+    this.#queuedLength += length;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue = undefined;
+  }
+
+  #handle(message: ParsedMessage): void {
+    const done = this.#owner.handle(message);
+    if (done === undefined) return;
+    this.#waiting = true;
+    void done.then(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    this.#waiting = false;
+    const queue = this.#queue;
+    if (queue === undefined) return;
+    this.#queue = undefined;
+    this.#queuedLength = 0;
+    for (let i = 0; i < queue.length; i++) {
+      const next = queue[i];
+      if (next === undefined || this.#closed) return;
+      if (this.#waiting) {
+        this.#queue = queue.slice(i);
+        this.#queuedLength = this.#queue.reduce((sum, { length }) => sum + length, 0);
+        return;
+      }
+      this.#handle(next.message);
+    }
+  }
+}

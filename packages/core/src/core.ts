@@ -1,0 +1,177 @@
+import type {
+  CommandSource,
+  CreatedOperation,
+  CreateOperation,
+  Notification,
+  OperationAtPosition,
+  OperationFilter,
+  OperationLease,
+  OperationList,
+  PendingCommand,
+  ReportEvents,
+  ReportResult,
+  RequestCommand,
+  RequestedCommand,
+} from "@milepost/model";
+import type { Cursor, GapReason, Since, Snapshot } from "@milepost/protocol";
+import type { Clock } from "./ports/clock.ts";
+import type { EngineFactory } from "./ports/engine.ts";
+import type { Random } from "./ports/random.ts";
+import type { Principal, UserPrincipal } from "./principal.ts";
+import type { Rule } from "./rule.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+
+/** Verifies a token: resolves to who it is, rejects with `unauthenticated` or `token_expired`. */
+export type TokenVerifier = (token: string) => Promise<UserPrincipal>;
+
+/** Bounds of a node; every one has a default. */
+export interface CoreLimits {
+  readonly maxConnections: number;
+  readonly maxMessageBytes: number;
+  readonly maxSubscriptions: number;
+  readonly maxReplayEntries: number;
+  /** Bytes that may wait for one connection. */
+  readonly maxOutboxBytes: number;
+  readonly authTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly idleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly commandAckMs: number;
+  readonly commandDoneMs: number;
+}
+
+/** Where faults that nobody waits for are told. */
+export interface CoreLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** What a node is made of. */
+export interface CoreOptions {
+  readonly engine: EngineFactory;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The node's name in welcomes. */
+  readonly node: string;
+  /** Come before the default rules. */
+  readonly rules?: readonly Rule[];
+  readonly limits?: Partial<CoreLimits>;
+  readonly verifyToken: TokenVerifier;
+  readonly log?: CoreLog;
+}
+
+/** What a publish answers. */
+export interface Published {
+  readonly channel: string;
+  readonly position: string;
+  readonly duplicate: boolean;
+}
+
+/** A page of a channel's history. */
+export interface HistoryPage {
+  readonly channel: string;
+  readonly entries: readonly {
+    readonly position: string;
+    readonly event: string;
+    readonly data: unknown;
+    readonly ts: number;
+  }[];
+  /** Go on from here. */
+  readonly position: string;
+  readonly reason?: GapReason;
+}
+
+/** What a connect asked for, besides the socket itself. */
+export interface ConnectOptions {
+  /** The verified credential; absent means the first message must be `auth`. */
+  readonly principal?: UserPrincipal;
+  /** The connection this one replaces. */
+  readonly connectionId?: string;
+  /** Channels to subscribe to at once. */
+  readonly channels?: readonly string[];
+  readonly resume?: Cursor;
+}
+
+/** Counts for health and metrics. */
+export interface CoreStats {
+  readonly status: "ok" | "degraded" | "shutting_down";
+  readonly connections: number;
+  /** Connections that have been silent past a ping interval. */
+  readonly dead: number;
+  readonly subscriptions: number;
+  readonly channels: number;
+}
+
+/** Operations, as one principal may use them. Every method checks what the principal may. */
+export interface Operations {
+  create(principal: Principal, input: CreateOperation): Promise<CreatedOperation>;
+  get(principal: Principal, operationId: string): Promise<OperationAtPosition>;
+  list(principal: Principal, filter: OperationFilter): Promise<OperationList>;
+  report(
+    principal: Principal,
+    operationId: string,
+    input: ReportEvents,
+  ): Promise<readonly ReportResult[]>;
+  takeOver(principal: Principal, operationId: string, leaseMs?: number): Promise<OperationLease>;
+  command(
+    principal: Principal,
+    operationId: string,
+    input: RequestCommand,
+  ): Promise<RequestedCommand>;
+  pendingCommands(
+    principal: Principal,
+    source: CommandSource,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingCommand[]>;
+}
+
+/**
+ * The gateway without I/O: everything a node does, behind methods that doors call.
+ *
+ * Methods reject with `MilepostError`. Inputs of methods are of the declared types but come from
+ * outside: names, event data and bounds are checked here, once.
+ */
+export interface Core {
+  readonly node: string;
+  readonly limits: CoreLimits;
+  readonly operations: Operations;
+  publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    data: unknown,
+    options?: { readonly key?: string },
+  ): Promise<Published>;
+  history(
+    principal: Principal,
+    channel: string,
+    options?: { readonly since?: Since; readonly limit?: number },
+  ): Promise<HistoryPage>;
+  snapshot(
+    principal: Principal,
+    channel: string,
+  ): Promise<{ readonly channel: string; readonly position: string; readonly snapshot?: Snapshot }>;
+  purge(principal: Principal, channel: string): Promise<void>;
+  notify(
+    principal: Principal,
+    userId: string,
+    notification: Omit<Notification, "id"> & { id?: string },
+  ): Promise<Published>;
+  verifyToken: TokenVerifier;
+  /** Attaches a socket of the gateway's own protocol. Refusals close the transport with their code. */
+  connect(transport: Transport, options: ConnectOptions): TransportEvents;
+  /** Attaches a reader of a session's progress feed. */
+  connectFeed(
+    transport: Transport,
+    session: string,
+    principal: UserPrincipal | undefined,
+  ): TransportEvents;
+  stats(): CoreStats;
+  /**
+   * Announces `server_shutting_down`, refuses what is new, waits `drainMs` for the clients to leave, closes the
+   * rest with 4000 and frees everything. Calling it again waits for the same end.
+   */
+  shutdown(drainMs: number): Promise<void>;
+}

@@ -1,0 +1,197 @@
+import { isChannelSegment, type Since } from "@milepost/protocol";
+import { Channels } from "./channels.ts";
+import { Connection } from "./connection/connection.ts";
+import { ConnectionRegistry } from "./connection/connection-registry.ts";
+import type { ConnectOptions, Core, CoreLimits, CoreOptions, CoreStats } from "./core.ts";
+import { Faults } from "./fault.ts";
+import { FeedConnection } from "./feed/feed-connection.ts";
+import { Feeds } from "./feed/feeds.ts";
+import { Hub } from "./hub/hub.ts";
+import { Ticker } from "./hub/ticker.ts";
+import { defaultLimits } from "./limits.ts";
+import type { NodeContext } from "./node-context.ts";
+import { OperationService } from "./operations/operation-service.ts";
+import type { Principal, UserPrincipal } from "./principal.ts";
+import { RuleBook } from "./rule-book.ts";
+import { Shutdown } from "./shutdown.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+
+/**
+ * Makes the gateway of one node from an engine, a clock and randomness; it does nothing until it is asked.
+ *
+ * Throws `bad_message` that names the rule when a rule cannot be.
+ */
+export function createCore(options: CoreOptions): Core {
+  return new GatewayCore(options);
+}
+
+class GatewayCore implements Core {
+  readonly #context: NodeContext;
+  readonly #operations: OperationService;
+  readonly #feeds: Feeds;
+  readonly #shutdown: Shutdown;
+
+  constructor(options: CoreOptions) {
+    const { clock, random, node, log, verifyToken } = options;
+    const limits: CoreLimits = { ...defaultLimits, ...options.limits };
+    const rules = new RuleBook(options.rules ?? []);
+    const faults = new Faults(log);
+    const engine = options.engine({ clock, random });
+    const wheel = new TimerWheel(clock, faults.note);
+    const ticker = new Ticker(clock, faults.note);
+    const { maxReplayEntries } = limits;
+    const pause = (ms: number) => wheel.pause(ms);
+    const hub = new Hub(engine.bus, wheel, {
+      log: engine.log,
+      ticker,
+      maxReplayEntries,
+      pause,
+      onFault: faults.note,
+    });
+    const operations = new OperationService({
+      engine,
+      rules,
+      hub,
+      clock,
+      wheel,
+      random,
+      limits,
+      faults,
+    });
+    this.#operations = operations;
+    this.#context = {
+      node,
+      engine,
+      clock,
+      random,
+      limits,
+      log,
+      faults,
+      wheel,
+      ticker,
+      hub,
+      channels: new Channels(engine.log, rules, hub, random, limits),
+      operations,
+      connections: new ConnectionRegistry(),
+      verifyToken,
+    };
+    this.#feeds = new Feeds(this.#context);
+    this.#shutdown = new Shutdown(this.#context, operations);
+  }
+
+  get node() {
+    return this.#context.node;
+  }
+
+  get limits() {
+    return this.#context.limits;
+  }
+
+  get operations() {
+    return this.#operations;
+  }
+
+  get verifyToken() {
+    return this.#context.verifyToken;
+  }
+
+  async publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    data: unknown,
+    options?: { readonly key?: string },
+  ) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#context.channels.publish(principal, channel, event, data, options);
+  }
+
+  async history(
+    principal: Principal,
+    channel: string,
+    options?: { readonly since?: Since; readonly limit?: number },
+  ) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#context.channels.history(principal, channel, options);
+  }
+
+  async snapshot(principal: Principal, channel: string) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#context.channels.snapshot(principal, channel);
+  }
+
+  async purge(principal: Principal, channel: string) {
+    this.#shutdown.refuseWhenEnded();
+    await this.#context.channels.purge(principal, channel);
+    const operationId = /^operation:([^:]+)$/.exec(channel)?.[1];
+    if (operationId !== undefined) await this.#operations.forget(operationId);
+  }
+
+  async notify(...[principal, userId, notification]: Parameters<Core["notify"]>) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#context.channels.notify(principal, userId, notification);
+  }
+
+  connect(transport: Transport, options: ConnectOptions): TransportEvents {
+    return this.#turnedAway(transport) ?? new Connection(transport, options, this.#context);
+  }
+
+  connectFeed(
+    transport: Transport,
+    session: string,
+    principal: UserPrincipal | undefined,
+  ): TransportEvents {
+    const own = principal?.session !== undefined && principal.session === session;
+    if (!own || !isChannelSegment(session)) {
+      transport.close(1008, "Invalid session");
+      return refusedEvents;
+    }
+    const turnedAway = this.#turnedAway(transport);
+    if (turnedAway !== undefined) return turnedAway;
+    const feed = this.#feeds.of(session);
+    return new FeedConnection(transport, feed, principal.expiresAt, this.#context);
+  }
+
+  stats(): CoreStats {
+    const { connections, hub } = this.#context;
+    let dead = 0;
+    let subscriptions = 0;
+    for (const attachment of connections.all) {
+      if (attachment.isSilent) dead++;
+      subscriptions += attachment.subscriptionCount;
+    }
+    return {
+      status: this.#shutdown.hasBegun ? "shutting_down" : "ok",
+      connections: connections.size,
+      dead,
+      subscriptions,
+      channels: hub.channelCount,
+    };
+  }
+
+  shutdown(drainMs: number): Promise<void> {
+    return this.#shutdown.run(drainMs);
+  }
+
+  /** Closes a transport that may not attach now. */
+  #turnedAway(transport: Transport): TransportEvents | undefined {
+    const { connections, limits } = this.#context;
+    if (this.#shutdown.hasBegun) transport.close(4000, "the node goes away");
+    else if (connections.size >= limits.maxConnections) {
+      transport.close(1013, "too many connections");
+    } else return undefined;
+    return refusedEvents;
+  }
+}
+
+function nothing(): void {}
+
+/** For a transport that was closed at once: what it still says concerns nobody. */
+const refusedEvents: TransportEvents = {
+  onText: nothing,
+  onUnsupportedFrame: nothing,
+  onAlive: nothing,
+  onDrain: nothing,
+  onClose: nothing,
+};

@@ -1,0 +1,75 @@
+import type { Rule } from "./rule.ts";
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+const short = { maxEntries: 1_000, maxAgeMs: hourMs };
+const aDay = { maxEntries: 1_000, maxAgeMs: dayMs };
+
+/** How long what is known of an operation is kept after its last event, in milliseconds. */
+export const operationAgeMs = dayMs;
+
+/** Channels of the gateway itself, which no deployment's rule may open. */
+export const gatewayRules: readonly Rule[] = [
+  {
+    pattern: "operation:{operation}",
+    subscribe: "operation-owner",
+    publish: "nobody",
+    retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
+    projection: { name: "operation" },
+  },
+  {
+    pattern: "gateway:*",
+    subscribe: "nobody",
+    publish: "nobody",
+    retention: { maxEntries: 100, maxAgeMs: 5 * minuteMs },
+  },
+];
+
+/** What holds where no rule of the deployment says otherwise. */
+export const defaultRules: readonly Rule[] = [
+  {
+    pattern: "user:{user}:operation:{operation}",
+    subscribe: "own-user",
+    publish: "granted",
+    retention: { maxEntries: 20_000, maxAgeMs: dayMs },
+    projection: { name: "operation" },
+  },
+  {
+    pattern: "session:{session}",
+    subscribe: "own-session",
+    publish: "granted",
+    retention: aDay,
+    projection: { name: "keyed", by: "operation_id" },
+  },
+  {
+    pattern: "session:{session}:*",
+    subscribe: "own-session",
+    publish: "granted",
+    retention: short,
+  },
+  {
+    pattern: "user:{user}",
+    subscribe: "own-user",
+    publish: "granted",
+    retention: aDay,
+    projection: { name: "keyed", by: "operation_id" },
+  },
+  { pattern: "user:{user}:*", subscribe: "own-user", publish: "granted", retention: short },
+  { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
+  { pattern: "connection:{id}", subscribe: "nobody", publish: "nobody", retention: short },
+  {
+    pattern: "collection:{collection}:*",
+    subscribe: "granted",
+    publish: "granted",
+    retention: short,
+  },
+  {
+    pattern: "system:*",
+    subscribe: "authenticated",
+    publish: "granted",
+    retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
+  },
+  { pattern: "*", subscribe: "granted", publish: "granted", retention: short },
+];

@@ -1,0 +1,25 @@
+import { type Failure, failure, MilepostError } from "@milepost/protocol";
+import type { CoreLog } from "./core.ts";
+
+/** Tells faults that no caller hears of, and turns any error into what a peer may see. */
+export class Faults {
+  readonly #log: CoreLog | undefined;
+
+  constructor(log: CoreLog | undefined) {
+    this.#log = log;
+  }
+
+  /** A fault in work that nobody waits for. */
+  readonly note = (error: unknown): void => {
+    if (error instanceof MilepostError && error.code !== "internal") {
+      this.#log?.warn({ code: error.code, err: error }, "background work failed");
+    } else this.#log?.error({ err: error }, "background work failed");
+  };
+
+  /** The failure to answer with; what is not a MilepostError is logged and told as `internal`. */
+  failureOf(error: unknown): Failure {
+    if (error instanceof MilepostError) return error.toFailure();
+    this.#log?.error({ err: error }, "a request failed");
+    return failure("internal", "the service failed; its log says why");
+  }
+}

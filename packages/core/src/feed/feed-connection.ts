@@ -1,0 +1,91 @@
+import { Attachment } from "../connection/attachment.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { Transport } from "../transport.ts";
+import type { FollowedOperation } from "./followed-operation.ts";
+import type { SessionFeed } from "./session-feed.ts";
+
+/**
+ * A reader of a session's progress feed.
+ *
+ * Every document is complete, so one that reads slowly is not given what it missed but the latest of each
+ * operation once it has room: it holds back nobody and costs no memory.
+ */
+export class FeedConnection extends Attachment {
+  readonly #feed: SessionFeed;
+  /** Operations whose latest document it has yet to be given, longest waiting first. */
+  readonly #due = new Set<FollowedOperation>();
+  #waiting = false;
+
+  constructor(
+    transport: Transport,
+    feed: SessionFeed,
+    expiresAt: number | undefined,
+    context: NodeContext,
+  ) {
+    super(transport, context, "open");
+    this.#feed = feed;
+    this.expireAt(expiresAt);
+    feed.add(this);
+  }
+
+  override get subscriptionCount(): number {
+    return 0;
+  }
+
+  /** Gives it the operation's document, now or when it has room. */
+  show(operation: FollowedOperation): void {
+    this.#due.add(operation);
+    if (!this.#waiting) this.#pump();
+  }
+
+  /** The operation is not shown any more. */
+  forget(operation: FollowedOperation): void {
+    this.#due.delete(operation);
+  }
+
+  onText(): void {
+    this.onAlive();
+  }
+
+  onUnsupportedFrame(): void {
+    this.onAlive();
+  }
+
+  override announceShutdown(): void {
+    // Every frame is a document: the close says it.
+  }
+
+  protected override onEnd(): void {
+    this.#due.clear();
+    this.#feed.delete(this);
+  }
+
+  protected override onAuthTimeout(): void {
+    this.close(1008, "Invalid session");
+  }
+
+  protected override onExpired(): void {
+    this.close(1008, "Session expired");
+  }
+
+  protected override onExpiring(): void {
+    // Every frame is a document: the close says it.
+  }
+
+  #pump(): void {
+    for (const operation of this.#due) {
+      const room = this.outbox.room();
+      if (room !== undefined) {
+        this.#waiting = true;
+        void room.then(() => {
+          this.#waiting = false;
+          this.#pump();
+        });
+        return;
+      }
+      this.#due.delete(operation);
+      const bytes = operation.document(this.encoder);
+      if (bytes !== undefined) this.outbox.push(bytes);
+    }
+  }
+}

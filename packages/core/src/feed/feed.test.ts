@@ -1,0 +1,217 @@
+import type { CreatedOperation } from "@milepost/model";
+import { describe, expect, test } from "vitest";
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+
+function create(t: TestCore, session: string, more: object = {}): Promise<CreatedOperation> {
+  return t.core.operations.create(t.service, {
+    kind: "analysis",
+    session_id: session,
+    lease_ms: 3_600_000,
+    ...more,
+  });
+}
+
+async function report(
+  t: TestCore,
+  { operation, lease }: CreatedOperation,
+  event: string,
+  data: unknown = {},
+) {
+  await t.core.operations.report(t.service, operation.id, {
+    lease: lease.token,
+    events: [{ event, data }],
+  });
+}
+
+async function feed(t: TestCore, session: string): Promise<TestSocket> {
+  const socket = t.connectFeed(session, t.user("ada", { session }));
+  await t.clock.settle();
+  return socket;
+}
+
+describe("who may read", () => {
+  test("[P-FEED-1] a credential of another session, or none, is closed with 1008 before any document", async () => {
+    await using t = testCore();
+    await create(t, "s");
+    const grants = { subscribe: ["*"], publish: ["*"] };
+    for (const principal of [
+      undefined,
+      t.user("ada"),
+      t.user("ada", { session: "other", grants }),
+    ]) {
+      const socket = t.connectFeed("s", principal);
+      await t.clock.settle();
+      expect(socket.closed).toEqual({ code: 1008, reason: "Invalid session" });
+      expect(socket.received()).toEqual([]);
+    }
+    expect(t.core.stats()).toMatchObject({ connections: 0, channels: 0 });
+  });
+
+  test("[P-FEED-4] documents of other sessions never arrive, whatever is published to the session's channel", async () => {
+    await using t = testCore();
+    const theirs = await create(t, "other");
+    const socket = await feed(t, "s");
+    await t.publish("session:s", "operation", { operation_id: theirs.operation.id, created_at: 1 });
+    await t.publish("session:s", "operation", { operation_id: "none" });
+    await t.publish("session:s", "operation", { operation_id: "a b" });
+    await t.publish("session:s", "operation", null);
+    await report(t, theirs, "started");
+    await t.clock.advance(1_000);
+    expect(socket.received()).toEqual([]);
+    const own = await create(t, "s");
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ transaction_id: own.operation.id, session_id: "s" }]);
+  });
+
+  test("[P-FEED-5] what a reader sends is ignored but for its sign of life", async () => {
+    await using t = testCore();
+    const socket = await feed(t, "s");
+    for (let i = 0; i < 6; i++) {
+      await t.clock.advance(20_000);
+      socket.sendText("{ not json");
+      socket.sendBinary();
+    }
+    expect(socket.closed).toBeUndefined();
+    expect(socket.received()).toEqual([]);
+    await t.clock.advance(61_000);
+    expect(socket.closed?.code).toBe(4003);
+  });
+
+  test("[P-FEED-5] when the token ends the socket is closed with 1008 and Session expired, without a notice", async () => {
+    await using t = testCore();
+    const expiresAt = t.clock.now() + 40_000;
+    const socket = t.connectFeed("s", t.user("ada", { session: "s", expiresAt }));
+    await t.clock.advance(39_000);
+    expect(socket.closed).toBeUndefined();
+    await t.clock.advance(1_100);
+    expect(socket.closed).toEqual({ code: 1008, reason: "Session expired" });
+    expect(socket.received()).toEqual([]);
+  });
+});
+
+describe("what is shown", () => {
+  test("[P-FEED-2] first the current document of each operation, the 20 most recent, oldest first", async () => {
+    await using t = testCore();
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n++) {
+      ids.push((await create(t, "s")).operation.id);
+      await t.clock.advance(10);
+    }
+    const first = await feed(t, "s");
+    const second = await feed(t, "s");
+    for (const socket of [first, second]) {
+      const documents = socket.take();
+      expect(documents.map(({ transaction_id }) => transaction_id)).toEqual(ids.slice(5));
+      expect(new Set(documents.map(({ type }) => type))).toEqual(new Set(["progress_update"]));
+    }
+  });
+
+  test("[P-FEED-2] at most one per operation and 100 ms, and the last change is always shown", async () => {
+    await using t = testCore();
+    const created = await create(t, "s");
+    const socket = await feed(t, "s");
+    socket.take();
+    await t.clock.advance(1_000);
+    for (let n = 1; n <= 100; n++) {
+      await report(t, created, "progress", { percent: n });
+      await t.clock.advance(10);
+    }
+    await t.clock.advance(200);
+    const shown = socket.take();
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.length).toBeLessThanOrEqual(12);
+    expect(shown[0]).toMatchObject({ percent: 1 });
+    expect(shown.at(-1)).toMatchObject({ percent: 100 });
+    const sequences = shown.map(({ sequence }) => sequence as number);
+    expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+  });
+
+  test("[P-FEED-2] operations do not hold each other back", async () => {
+    await using t = testCore();
+    const [a, b] = [await create(t, "s"), await create(t, "s")];
+    const socket = await feed(t, "s");
+    socket.take();
+    await t.clock.advance(1_000);
+    await report(t, a, "started");
+    await report(t, b, "started");
+    await t.clock.settle();
+    expect(socket.take()).toHaveLength(2);
+  });
+
+  test("[P-FEED-3] a document is complete", async () => {
+    await using t = testCore();
+    const created = await create(t, "s", { title: "Analyse", steps: [{ id: "fetch" }] });
+    await report(t, created, "started");
+    await report(t, created, "step", { id: "fetch", percent: 50 });
+    await report(t, created, "agent", { id: "news", name: "News", tasks: ["read"] });
+    await report(t, created, "log", { message: "hello", level: "warning" });
+    const [document] = (await feed(t, "s")).take();
+    const { operation } = await t.core.operations.get(t.service, created.operation.id);
+    expect(document).toEqual({
+      type: "progress_update",
+      session_id: "s",
+      transaction_id: operation.id,
+      kind: "analysis",
+      title: "Analyse",
+      status: "running",
+      attempt: 1,
+      percent: operation.percent,
+      message: operation.message ?? null,
+      current_step: "fetch",
+      current_agent: "news",
+      current_tasks: { news: ["read"] },
+      steps: operation.steps,
+      events: operation.log,
+      execution_order: ["fetch", "news"],
+      timeline: operation.timeline,
+      error: null,
+      sequence: operation.offset,
+      timestamp: new Date(operation.updated_at).toISOString(),
+    });
+  });
+
+  test("every connection of a session sees it, and its channels are read once for all of them", async () => {
+    await using t = testCore();
+    const created = await create(t, "s");
+    const sockets = [await feed(t, "s"), await feed(t, "s"), await feed(t, "s")];
+    expect(t.core.stats().channels).toBe(2);
+    await t.clock.advance(200);
+    await report(t, created, "done");
+    await t.clock.settle();
+    for (const socket of sockets) {
+      expect(socket.take().map(({ status }) => status)).toEqual(["waiting", "done"]);
+    }
+    for (const socket of sockets) socket.drop();
+    expect(t.core.stats()).toMatchObject({ channels: 0, connections: 0 });
+    const back = await feed(t, "s");
+    expect(back.take()).toMatchObject([{ status: "done" }]);
+  });
+
+  test("[G7] one that reads slowly is not closed: it is given the latest of each once it reads on", async () => {
+    await using t = testCore();
+    const many = await Promise.all(Array.from({ length: 5 }, () => create(t, "s")));
+    const socket = await feed(t, "s");
+    socket.take();
+    socket.stall();
+    const message = "x".repeat(3_000);
+    let most = 0;
+    for (let n = 1; n <= 150; n++) {
+      for (const created of many) await report(t, created, "log", { message: `${n} ${message}` });
+      await t.clock.advance(110);
+      most = Math.max(most, socket.bufferedBytes);
+    }
+    expect(most).toBeLessThan(1_500_000);
+    expect(socket.closed).toBeUndefined();
+    for (let turn = 0; turn < 20; turn++) {
+      socket.resume();
+      await t.clock.advance(50);
+    }
+    const last = new Map(
+      socket.take().map((document) => [document.transaction_id, document.sequence]),
+    );
+    for (const { operation } of many) {
+      const { operation: now } = await t.core.operations.get(t.service, operation.id);
+      expect(last.get(operation.id)).toBe(now.offset);
+    }
+  });
+});

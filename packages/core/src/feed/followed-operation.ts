@@ -1,0 +1,122 @@
+import { type OperationState, reduceOperation, toProgressUpdate } from "@milepost/model";
+import type { Publication } from "@milepost/protocol";
+import type { Membership } from "../hub/membership.ts";
+import type { Reader } from "../hub/reader.ts";
+import type { Start } from "../hub/recovery.ts";
+import type { LogSnapshot } from "../ports/channel-log.ts";
+import { projectionEntry } from "../projection.ts";
+import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import type { Encoder } from "../transport.ts";
+
+const shownEveryMs = 100;
+
+/** Who shows followed operations. */
+export interface OperationFollower {
+  readonly session: string;
+  /** Milliseconds that never go backwards. */
+  monotonic(): number;
+  /** The operation was read for the first time, or could not be. */
+  started(operation: FollowedOperation): void;
+  /** Its document is to be shown to every reader. */
+  show(operation: FollowedOperation): void;
+}
+
+/** One operation as a session's feed follows it: folded from its channel, shown at most every 100 ms. */
+export class FollowedOperation extends Deadline implements Reader {
+  readonly shared = undefined;
+  readonly id: string;
+  readonly #follower: OperationFollower;
+  readonly #wheel: TimerWheel;
+  readonly #bytes = new Map<Encoder, Uint8Array>();
+  #text: string | undefined;
+  #state: OperationState | undefined;
+  #hasStarted = false;
+  #shownAt = Number.NEGATIVE_INFINITY;
+  member: Membership | undefined;
+
+  constructor(id: string, follower: OperationFollower, wheel: TimerWheel) {
+    super();
+    this.id = id;
+    this.#follower = follower;
+    this.#wheel = wheel;
+  }
+
+  /** The current document, framed once per encoder; undefined where there is none that the session may see. */
+  document(encoder: Encoder): Uint8Array | undefined {
+    const { session } = this.#follower;
+    // Anyone allowed to may publish to a session's channel: only the operation itself says whose it is.
+    if (this.#state === undefined || this.#state.session_id !== session) return undefined;
+    let bytes = this.#bytes.get(encoder);
+    if (bytes === undefined) {
+      this.#text ??= JSON.stringify(toProgressUpdate(this.#state, session));
+      bytes = encoder.encodeText(this.#text);
+      this.#bytes.set(encoder, bytes);
+    }
+    return bytes;
+  }
+
+  leave(): void {
+    this.member?.leave();
+    this.#wheel.clear(this);
+  }
+
+  onStart({ state }: Start): void {
+    this.#become(state);
+    this.#hasStarted = true;
+    this.#shownAt = this.#follower.monotonic();
+    this.#follower.started(this);
+  }
+
+  onFailed(): void {
+    if (!this.#hasStarted) this.#follower.started(this);
+  }
+
+  onPublications(publications: readonly Publication[]): void {
+    let state = this.#state;
+    for (const publication of publications)
+      state = reduceOperation(state, projectionEntry(publication));
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#changed();
+  }
+
+  onGap(): void {
+    // An operation's channel has a projection: what is missed comes as a reset.
+  }
+
+  onReset(state: Required<LogSnapshot>): void {
+    this.#become(state);
+    this.#changed();
+  }
+
+  room(): undefined {
+    return undefined;
+  }
+
+  override onDue(): void {
+    this.#show();
+  }
+
+  #become(state: Required<LogSnapshot> | undefined): void {
+    this.#state = (state?.snapshot.state as OperationState | null | undefined) ?? undefined;
+    this.#forgetDocument();
+  }
+
+  #changed(): void {
+    this.#forgetDocument();
+    if (this.dueAt !== undefined) return;
+    const waitMs = this.#shownAt + shownEveryMs - this.#follower.monotonic();
+    if (waitMs <= 0) this.#show();
+    else this.#wheel.set(this, waitMs);
+  }
+
+  #show(): void {
+    this.#shownAt = this.#follower.monotonic();
+    this.#follower.show(this);
+  }
+
+  #forgetDocument(): void {
+    this.#text = undefined;
+    this.#bytes.clear();
+  }
+}

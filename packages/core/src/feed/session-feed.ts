@@ -1,0 +1,132 @@
+import { isRecord, type Publication } from "@milepost/protocol";
+import type { Membership } from "../hub/membership.ts";
+import type { Reader } from "../hub/reader.ts";
+import type { Start } from "../hub/recovery.ts";
+import type { NodeContext } from "../node-context.ts";
+import { isOperationId, operationChannel } from "../operations/operation-log.ts";
+import type { LogSnapshot } from "../ports/channel-log.ts";
+import type { FeedConnection } from "./feed-connection.ts";
+import { FollowedOperation, type OperationFollower } from "./followed-operation.ts";
+
+/** How many operations of a session are shown: the most recent. */
+const maxOperations = 20;
+
+/** What a session's readers on one node share: it follows the session's operations once for all of them. */
+export class SessionFeed implements OperationFollower, Reader {
+  readonly shared = undefined;
+  readonly session: string;
+  readonly #context: NodeContext;
+  readonly #onUnused: () => void;
+  readonly #readers = new Set<FeedConnection>();
+  /** In the order in which they came. */
+  readonly #operations = new Map<string, FollowedOperation>();
+  /** Read but for these; undefined before the session's channel itself was read. */
+  #awaited: Set<FollowedOperation> | undefined;
+  readonly #member: Membership;
+
+  constructor(session: string, context: NodeContext, onUnused: () => void) {
+    this.session = session;
+    this.#context = context;
+    this.#onUnused = onUnused;
+    this.#member = context.hub.join(context.channels.ruled(`session:${session}`), this);
+  }
+
+  /** Shows everything to a new reader, as soon as it is known. */
+  add(reader: FeedConnection): void {
+    this.#readers.add(reader);
+    if (this.#isReady) this.#showAll(reader);
+  }
+
+  delete(reader: FeedConnection): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    this.#member.leave();
+    for (const operation of this.#operations.values()) operation.leave();
+    this.#onUnused();
+  }
+
+  monotonic(): number {
+    return this.#context.clock.monotonic();
+  }
+
+  started(operation: FollowedOperation): void {
+    if (this.#isReady) {
+      this.show(operation);
+      return;
+    }
+    this.#awaited?.delete(operation);
+    if (this.#isReady) for (const reader of this.#readers) this.#showAll(reader);
+  }
+
+  show(operation: FollowedOperation): void {
+    // Before everything is known nothing is shown: the first documents come oldest first.
+    if (this.#isReady) for (const reader of this.#readers) reader.show(operation);
+  }
+
+  onStart({ state }: Start): void {
+    this.#followAll(state);
+    this.#awaited = new Set(this.#operations.values());
+  }
+
+  onFailed(error: unknown): void {
+    this.#context.faults.note(error);
+    for (const reader of [...this.#readers]) reader.close(1011, "the session could not be read");
+  }
+
+  onPublications(publications: readonly Publication[]): void {
+    for (const { event, json } of publications) {
+      if (event === "operation") this.#follow(JSON.parse(json) as unknown);
+    }
+  }
+
+  onGap(): void {
+    // A summary that is missed is followed by the next; the operations have channels of their own.
+  }
+
+  onReset(state: Required<LogSnapshot>): void {
+    this.#followAll(state);
+  }
+
+  room(): undefined {
+    return undefined;
+  }
+
+  get #isReady(): boolean {
+    return this.#awaited?.size === 0;
+  }
+
+  #followAll(state: Required<LogSnapshot> | undefined): void {
+    const summaries = Object.values((state?.snapshot.state ?? {}) as Record<string, unknown>);
+    const byAge = summaries.filter(isRecord).sort((a, b) => createdAt(a) - createdAt(b));
+    for (const summary of byAge.slice(-maxOperations)) this.#follow(summary);
+  }
+
+  #follow(summary: unknown): void {
+    if (!isRecord(summary)) return;
+    const { operation_id: id } = summary;
+    if (!isOperationId(id) || this.#operations.has(id)) return;
+    const { hub, channels, wheel } = this.#context;
+    const operation = new FollowedOperation(id, this, wheel);
+    this.#operations.set(id, operation);
+    operation.member = hub.join(channels.ruled(operationChannel(id)), operation);
+    const [oldest] = this.#operations.values();
+    if (this.#operations.size > maxOperations && oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(operation: FollowedOperation): void {
+    operation.leave();
+    this.#operations.delete(operation.id);
+    for (const reader of this.#readers) reader.forget(operation);
+    if (this.#awaited?.delete(operation) === true && this.#isReady) {
+      for (const reader of this.#readers) this.#showAll(reader);
+    }
+  }
+
+  #showAll(reader: FeedConnection): void {
+    for (const operation of this.#operations.values()) reader.show(operation);
+  }
+}
+
+function createdAt({ created_at }: Record<string, unknown>): number {
+  return typeof created_at === "number" ? created_at : 0;
+}

@@ -1,0 +1,193 @@
+import { parsePosition } from "@milepost/protocol";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  FaultyEngine,
+  type Received,
+  SeededRandom,
+  type TestCore,
+  type TestSocket,
+  testCore,
+} from "../testing/index.ts";
+
+const retention = { maxEntries: 30, maxAgeMs: 3_600_000 };
+const granted = { subscribe: "authenticated", publish: "granted", retention } as const;
+const rules = [
+  { pattern: "log:*", ...granted },
+  { pattern: "state:*", ...granted, projection: { name: "latest" } },
+] as const;
+
+const channels = ["log:a", "log:b", "state:a"];
+
+interface Place {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/**
+ * A client that holds nothing but what it was sent, and judges it: what follows a position must be the very
+ * next entry, or a gap or reset must stand in between.
+ */
+class Reader {
+  readonly #t: TestCore;
+  readonly #dialect: "json" | "plain";
+  readonly #positions = new Map<string, string>();
+  /** The data at every place it was given, to be compared with what was published there. */
+  readonly seen = new Map<string, unknown>();
+  socket: TestSocket;
+
+  constructor(t: TestCore, dialect: "json" | "plain") {
+    this.#t = t;
+    this.#dialect = dialect;
+    this.socket = this.#connect();
+  }
+
+  position(channel: string): string | undefined {
+    return this.#positions.get(channel);
+  }
+
+  reconnect(): void {
+    this.listen();
+    this.socket.drop();
+    this.socket = this.#connect();
+  }
+
+  /** Takes and judges what came. */
+  listen(): void {
+    for (const message of this.socket.take()) this.#judge(message);
+    if (this.socket.closed !== undefined) {
+      expect(this.socket.closed.code).toBe(4002);
+      this.socket = this.#connect();
+    }
+  }
+
+  #connect(): TestSocket {
+    const socket = this.#t.connect({ principal: this.#t.user("ada") }, this.#dialect);
+    for (const [id, channel] of channels.entries()) {
+      const since = this.#positions.get(channel);
+      socket.send({ type: "subscribe", id, channel, ...(since === undefined ? {} : { since }) });
+    }
+    return socket;
+  }
+
+  #judge(message: Received): void {
+    if (message.type === "reply") {
+      // The store was away: the reader asks again with its next connection.
+      if (message.error !== undefined) {
+        expect(message.error).toMatchObject({ code: "store_unavailable" });
+        return;
+      }
+      const { channel, position, recovered, snapshot, reason } = message.result as Received;
+      const before = this.#positions.get(channel as string);
+      if (before !== undefined && recovered === true) expect(position).toBe(before);
+      if (before !== undefined && recovered === false) expect(reason).toBeDefined();
+      if (before !== undefined && String(channel).startsWith("state:") && recovered === false) {
+        expect(snapshot).toBeDefined();
+      }
+      // A gap that stands right behind says what the jump is.
+      this.#positions.set(channel as string, position as string);
+      return;
+    }
+    const channel = message.channel as string;
+    switch (message.type) {
+      case "welcome":
+      case "ping":
+        return;
+      case "gap":
+        expect(channel.startsWith("log:")).toBe(true);
+        this.#positions.set(channel, message.to as string);
+        return;
+      case "reset":
+        expect(channel.startsWith("state:")).toBe(true);
+        this.#positions.set(channel, message.position as string);
+        return;
+    }
+    const position =
+      this.#dialect === "json" ? (message.position as string) : placeIn(message, channel);
+    const [now, before] = [place(position), place(this.#positions.get(channel))];
+    expect([now.epoch, now.offset]).toEqual([before.epoch, before.offset + 1]);
+    this.#positions.set(channel, position);
+    this.seen.set(`${channel}@${position}`, message.data);
+  }
+}
+
+function place(position: unknown): Place {
+  const read = parsePosition(position);
+  if (!read.ok) throw new Error(`${String(position)} is no position`);
+  return read.value;
+}
+
+function placeIn({ event_id }: Received, channel: string): string {
+  const own = String(event_id)
+    .split(",")
+    .find((part) => part.startsWith(`${channel}@`));
+  return own?.slice(channel.length + 1) ?? "";
+}
+
+test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream is contiguous or says where it is not, and ends at the head", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), async (seed) => {
+      const random = new SeededRandom(seed);
+      const chance = (part: number) => random.fraction() < part;
+      const faulty = new FaultyEngine();
+      await using t = testCore({
+        rules,
+        engine: faulty.factory,
+        limits: { maxReplayEntries: 25, idleTimeoutMs: 100_000_000, maxOutboxBytes: 300_000 },
+      });
+      faulty.loses = () => chance(0.1);
+      const readers = [new Reader(t, "json"), new Reader(t, "plain"), new Reader(t, "json")];
+      const published = new Map<string, unknown>();
+      let n = 0;
+      for (let step = 0; step < 120; step++) {
+        const channel = channels[Math.floor(random.fraction() * channels.length)] ?? "log:a";
+        const reader = readers[Math.floor(random.fraction() * readers.length)];
+        const dice = random.fraction();
+        if (dice < 0.5) {
+          for (let burst = chance(0.1) ? 60 : 3; burst > 0; burst--) {
+            const data = chance(0.05) ? { n: n++, text: "x".repeat(60_000) } : { n: n++ };
+            // The store may be down: then nothing was published.
+            const done = await t.publish(channel, "n", data).catch(() => undefined);
+            if (done !== undefined) published.set(`${channel}@${done.position}`, data);
+          }
+        } else if (dice < 0.6) reader?.reconnect();
+        else if (dice < 0.65) reader?.socket.stall();
+        else if (dice < 0.72) reader?.socket.resume();
+        else if (dice < 0.75) {
+          // It looks at the log afterwards, which may hang.
+          void t.core.purge(t.service, channel).catch(() => {});
+        } else if (dice < 0.8) faulty.lag();
+        else if (dice < 0.86) faulty.deliver();
+        else if (dice < 0.89) faulty.hold();
+        else if (dice < 0.94) faulty.release();
+        else if (dice < 0.95) faulty.isDown = !faulty.isDown;
+        else await t.clock.advance(Math.floor(random.fraction() * 30_000));
+        if (chance(0.5)) await t.clock.settle();
+        for (const one of readers) if (one.socket.bufferedBytes === 0) one.listen();
+      }
+      faulty.loses = () => false;
+      faulty.isDown = false;
+      faulty.deliver();
+      faulty.release();
+      for (let turn = 0; turn < 8; turn++) {
+        for (const reader of readers) {
+          reader.socket.resume();
+          reader.listen();
+        }
+        await t.clock.advance(15_000);
+      }
+      for (const reader of readers) {
+        // One whose subscribe failed while the store was away asks again.
+        reader.reconnect();
+        await t.clock.settle();
+        reader.listen();
+        for (const channel of channels) {
+          const { position } = await t.core.snapshot(t.service, channel);
+          expect(reader.position(channel)).toBe(position);
+        }
+        for (const [where, data] of reader.seen) expect(data).toEqual(published.get(where));
+      }
+    }),
+    { numRuns: 150, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false },
+  );
+}, 60_000);

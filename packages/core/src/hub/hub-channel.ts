@@ -1,0 +1,380 @@
+import {
+  formatPosition,
+  type GapReason,
+  type Position,
+  type Publication,
+} from "@milepost/protocol";
+import type { ChannelLog, LogSnapshot } from "../ports/channel-log.ts";
+import type { RuledChannel } from "../rule-book.ts";
+import type { Encoder } from "../transport.ts";
+import { batchesOf } from "./batches.ts";
+import type { Membership } from "./membership.ts";
+import { Recent } from "./recent.ts";
+import { recover } from "./recovery.ts";
+import type { Flushable, Ticker } from "./ticker.ts";
+
+/** Readers that are given the same bytes. */
+interface SharedGroup {
+  readonly encoder: Encoder;
+  readonly members: Membership[];
+}
+
+/** What a channel of the hub needs of its node. */
+export interface HubContext {
+  readonly log: ChannelLog;
+  readonly ticker: Ticker;
+  /** Entries that may lie between a position and the head. */
+  readonly maxReplayEntries: number;
+  /** Resolves after some milliseconds on the node's one timer. */
+  readonly pause: (ms: number) => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+}
+
+const page = 500;
+const incomingLimit = 10_000;
+const retryMs = 1_000;
+
+/**
+ * One channel on one node: its readers, and the batch of this tick.
+ *
+ * Readers that are level with the channel have no position of their own: handing a batch out is a push into
+ * each outbox. What arrives must continue what came before; a hole is filled from the log before anything
+ * after it goes out, or told as a gap or a reset.
+ */
+export class HubChannel implements Flushable {
+  readonly ruled: RuledChannel;
+  /** Settles when the bus delivers to this node. */
+  readonly attached: Promise<void>;
+  readonly recent = new Recent();
+  scheduled = false;
+  /** When it last got something, by sweeps of the hub. */
+  isQuiet = false;
+  readonly #context: HubContext;
+  readonly #groups: SharedGroup[] = [];
+  /** Level with the channel, but with bytes of their own. */
+  readonly #others: Membership[] = [];
+  /** Further than the channel: they read from the log what the bus has yet to bring. */
+  readonly #ahead: Membership[] = [];
+  #joiners = 0;
+  /** The newest position received; undefined until the log was read once. */
+  #last: Position | undefined;
+  #flushed: Position | undefined;
+  #batch: Publication[] = [];
+  /** What arrives while a hole is filled, or before the log was read. */
+  #incoming: Publication[] = [];
+  /** The bus may yet bring what the log has already given, up to this offset. */
+  #readUpTo = 0;
+  #healing: Promise<void> | undefined;
+
+  constructor(ruled: RuledChannel, attached: Promise<void>, context: HubContext) {
+    this.ruled = ruled;
+    this.attached = attached;
+    this.#context = context;
+  }
+
+  /** Up to where the readers that are level have been given everything. */
+  get flushed(): Position | undefined {
+    return this.#flushed;
+  }
+
+  get last(): Position | undefined {
+    return this.#last;
+  }
+
+  get memberCount(): number {
+    let count = this.#others.length + this.#ahead.length;
+    for (const { members } of this.#groups) count += members.length;
+    return count;
+  }
+
+  get isUnused(): boolean {
+    return this.#joiners === 0 && this.memberCount === 0;
+  }
+
+  /** Takes a publication from the bus. */
+  receive(publication: Publication): void {
+    this.isQuiet = false;
+    if (this.#last === undefined || this.#healing !== undefined) {
+      if (this.#last === undefined && this.#joiners === 0) return;
+      // Dropping them is safe: what comes next will not continue, and the log is read.
+      if (this.#incoming.length >= incomingLimit) this.#incoming = [];
+      this.#incoming.push(publication);
+      return;
+    }
+    const { epoch, offset } = publication.position;
+    if (epoch === this.#last.epoch) {
+      if (offset === this.#last.offset + 1) {
+        this.#accept(publication);
+        return;
+      }
+      if (offset <= this.#readUpTo) return;
+    }
+    if (this.isUnused) {
+      this.#forget();
+      return;
+    }
+    this.#incoming.push(publication);
+    void this.heal();
+  }
+
+  /** Hands the batch of this tick out. */
+  flush(): void {
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    this.#batch = [];
+    this.#flushed = this.#last;
+    for (const part of batchesOf(batch)) {
+      for (const { encoder, members } of this.#groups) {
+        if (members.length === 0) continue;
+        const bytes = encoder.encodeBatch(part, soleCursor);
+        for (const member of members) member.outbox?.push(bytes);
+      }
+      this.#handOut(this.#others, part);
+      for (let i = this.#ahead.length - 1; i >= 0; i--) {
+        const member = this.#ahead[i];
+        if (member !== undefined) this.#handAhead(member, part);
+      }
+    }
+  }
+
+  beginJoin(): void {
+    this.#joiners++;
+  }
+
+  endJoin(): void {
+    this.#joiners--;
+    if (this.#joiners === 0) this.recent.clear();
+  }
+
+  /** The log was read up to `head`: from here on what the bus brings must continue. */
+  seed(head: Position): void {
+    if (this.#last !== undefined) return;
+    this.#last = head;
+    this.#flushed = head;
+    this.#readUpTo = head.offset;
+    this.#takeIncoming(0);
+  }
+
+  /**
+   * What a reader at `position` lacks to be level: nothing, these entries, or undefined when the log must be
+   * read for it.
+   */
+  missing(position: Position): readonly Publication[] | undefined {
+    this.flush();
+    const last = this.#last;
+    if (last === undefined || last.epoch !== position.epoch) return undefined;
+    if (position.offset > last.offset) return [];
+    if (position.offset === last.offset) return position.tag === last.tag ? [] : undefined;
+    return this.recent.after(position);
+  }
+
+  /** Makes a reader live that lacks nothing. */
+  place(member: Membership): void {
+    const { own } = member;
+    if (own === undefined || this.#last === undefined || own.offset <= this.#last.offset) {
+      member.own = undefined;
+      this.#stand(member);
+    } else this.#enlist(member, this.#ahead);
+  }
+
+  regroup(member: Membership): void {
+    if (member.list === undefined || member.list === this.#ahead) return;
+    this.#unlist(member);
+    this.#stand(member);
+  }
+
+  remove(member: Membership): void {
+    this.#unlist(member);
+  }
+
+  /** Compares with the log, in case the bus lost the last entry and nothing came since. */
+  async check(): Promise<void> {
+    const before = this.#last;
+    if (before === undefined || this.#healing !== undefined) return;
+    const { name, policy } = this.ruled;
+    const { head } = await this.#context.log.read(name, before.offset, 1, policy);
+    if (this.#last !== before) return;
+    if (formatPosition(head) !== formatPosition(before)) await this.heal();
+  }
+
+  /** Reads from the log what is missing between the last entry received and its head; one at a time. */
+  heal(): Promise<void> {
+    this.#healing ??= this.#heal();
+    return this.#healing;
+  }
+
+  async #heal(): Promise<void> {
+    // The caller must have set #healing before anything of this runs.
+    await undefined;
+    const before = this.#last;
+    const asked = this.#incoming.length;
+    while (!this.isUnused) {
+      try {
+        if (await this.#healOnce()) break;
+      } catch (error) {
+        this.#context.onFault(error);
+        await this.#context.pause(retryMs);
+      }
+    }
+    this.#healing = undefined;
+    if (this.isUnused) this.#forget();
+    else this.#takeIncoming(this.#last === before ? asked : 0);
+  }
+
+  /** Reads one page; whether that was all. */
+  async #healOnce(): Promise<boolean> {
+    const last = this.#last;
+    if (last === undefined) return true;
+    const bounds = { page, behind: this.#context.maxReplayEntries };
+    const recovery = await recover(this.#context.log, this.ruled, last, bounds);
+    switch (recovery.kind) {
+      case "contiguous":
+        break;
+      case "reset":
+        this.#resetTo(recovery.state, recovery.reason);
+        return true;
+      case "gap":
+        this.#skipTo(recovery.to, recovery.reason);
+        break;
+    }
+    for (const entry of recovery.entries) this.#accept(entry);
+    this.#readUpTo = this.#last?.offset ?? 0;
+    return recovery.entries.length === 0 || this.#readUpTo >= recovery.head.offset;
+  }
+
+  #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
+    this.#jumpTo(state.position, (member) => member.reader.onReset(state, reason));
+  }
+
+  #skipTo(to: Position, reason: GapReason): void {
+    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
+  }
+
+  /** Moves the channel on without entries, and tells every reader that is not already there. */
+  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
+    this.flush();
+    const from = this.#flushed ?? to;
+    const members = this.#members().filter(
+      ({ own }) => own === undefined || own.epoch !== to.epoch || own.offset < to.offset,
+    );
+    this.#last = to;
+    this.#flushed = to;
+    this.#readUpTo = to.offset;
+    this.recent.clear();
+    for (const member of members) {
+      const at = member.own ?? from;
+      if (member.own !== undefined) {
+        this.#unlist(member);
+        member.own = undefined;
+        this.#stand(member);
+      }
+      tell(member, at);
+    }
+    this.#levelAhead();
+  }
+
+  #accept(publication: Publication): void {
+    this.#last = publication.position;
+    this.#batch.push(publication);
+    if (this.#joiners > 0) this.recent.add(publication);
+    this.#context.ticker.scheduleChannel(this);
+  }
+
+  /**
+   * Takes what arrived meanwhile. The first `asked` of it the log was asked for and had not: what of that does
+   * not continue is of a log that is gone, and asking again for it would never end.
+   */
+  #takeIncoming(asked: number): void {
+    const incoming = this.#incoming;
+    this.#incoming = [];
+    for (const [i, publication] of incoming.entries()) {
+      if (i >= asked || this.#continues(publication)) this.receive(publication);
+    }
+  }
+
+  #continues({ position }: Publication): boolean {
+    return position.epoch === this.#last?.epoch && position.offset === this.#last.offset + 1;
+  }
+
+  /** Nobody reads: the next to join begins with the log. */
+  #forget(): void {
+    this.#last = undefined;
+    this.#flushed = undefined;
+    this.#incoming = [];
+    this.#batch = [];
+    this.recent.clear();
+  }
+
+  #handOut(members: readonly Membership[], part: readonly Publication[]): void {
+    // Backwards, so that one that leaves meanwhile makes no other be passed over.
+    for (let i = members.length - 1; i >= 0; i--) members[i]?.reader.onPublications(part);
+  }
+
+  #handAhead(member: Membership, part: readonly Publication[]): void {
+    const own = member.own?.offset ?? 0;
+    const first = part[0]?.position.offset ?? 0;
+    const rest = part.slice(Math.max(0, own + 1 - first));
+    const last = rest.at(-1);
+    if (last !== undefined) {
+      member.own = last.position;
+      member.reader.onPublications(rest);
+    }
+    if (!member.left && (member.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)) {
+      this.#level(member);
+    }
+  }
+
+  #levelAhead(): void {
+    for (const member of [...this.#ahead]) {
+      if ((member.own?.offset ?? 0) <= (this.#flushed?.offset ?? 0)) this.#level(member);
+    }
+  }
+
+  #level(member: Membership): void {
+    this.#unlist(member);
+    member.own = undefined;
+    this.#stand(member);
+  }
+
+  /** Lists a reader that is level by whether it shares bytes. */
+  #stand(member: Membership): void {
+    const { shared } = member.reader;
+    if (shared === undefined) {
+      this.#enlist(member, this.#others);
+      return;
+    }
+    let group = this.#groups.find(({ encoder }) => encoder === shared.encoder);
+    if (group === undefined) {
+      group = { encoder: shared.encoder, members: [] };
+      this.#groups.push(group);
+    }
+    member.outbox = shared.outbox;
+    this.#enlist(member, group.members);
+  }
+
+  #enlist(member: Membership, list: Membership[]): void {
+    member.list = list;
+    member.index = list.length;
+    list.push(member);
+  }
+
+  #unlist(member: Membership): void {
+    const { list, index } = member;
+    if (list === undefined) return;
+    member.list = undefined;
+    const last = list.pop();
+    if (last !== undefined && last !== member) {
+      list[index] = last;
+      last.index = index;
+    }
+  }
+
+  #members(): Membership[] {
+    return [...this.#groups.flatMap(({ members }) => members), ...this.#others, ...this.#ahead];
+  }
+}
+
+/** The cursor of a reader that reads this channel alone. */
+function soleCursor({ channel, position }: Publication): string {
+  return `${channel}@${formatPosition(position)}`;
+}

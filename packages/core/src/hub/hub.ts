@@ -1,0 +1,124 @@
+import type { Publication, Since } from "@milepost/protocol";
+import type { Bus } from "../ports/bus.ts";
+import type { RuledChannel } from "../rule-book.ts";
+import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import { HubChannel, type HubContext } from "./hub-channel.ts";
+import { join } from "./join.ts";
+import { Membership } from "./membership.ts";
+import type { Reader } from "./reader.ts";
+
+/** How often a channel that brought nothing is compared with its log. */
+export const positionCheckMs = 25_000;
+
+const checksAtOnce = 32;
+
+/** The fan-out of one node: the channels somebody here reads, each with its readers. */
+export class Hub {
+  readonly #bus: Bus;
+  readonly #wheel: TimerWheel;
+  readonly #context: HubContext;
+  readonly #channels = new Map<string, HubChannel>();
+  readonly #detaching = new Map<string, Promise<void>>();
+  readonly #sweep = new Sweep(() => this.#check());
+  #closed = false;
+
+  constructor(bus: Bus, wheel: TimerWheel, context: HubContext) {
+    this.#bus = bus;
+    this.#wheel = wheel;
+    this.#context = context;
+    bus.listen((publication) => this.#receive(publication));
+  }
+
+  /** How many channels somebody reads. */
+  get channelCount(): number {
+    let count = 0;
+    for (const channel of this.#channels.values()) if (!channel.isUnused) count++;
+    return count;
+  }
+
+  /** Starts to read a channel; the reader hears when and where it started. */
+  join(ruled: RuledChannel, reader: Reader, since?: Since): Membership {
+    const channel = this.#channel(ruled);
+    const member = new Membership(reader, channel);
+    void join(channel, member, since, this.#context, this.#wheel);
+    return member;
+  }
+
+  /** Compares a channel with its log now: somebody knows that it changed. */
+  async check(name: string): Promise<void> {
+    await this.#channels.get(name)?.check();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wheel.clear(this.#sweep);
+    this.#channels.clear();
+  }
+
+  #receive(publication: Publication): void {
+    this.#channels.get(publication.channel)?.receive(publication);
+  }
+
+  #channel(ruled: RuledChannel): HubChannel {
+    const { name } = ruled;
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const attached = this.#attach(name);
+    const channel = new HubChannel(ruled, attached, this.#context);
+    this.#channels.set(name, channel);
+    attached.catch(() => {
+      if (this.#channels.get(name) === channel) this.#channels.delete(name);
+    });
+    if (this.#sweep.dueAt === undefined && !this.#closed) {
+      this.#wheel.set(this.#sweep, positionCheckMs);
+    }
+    return channel;
+  }
+
+  async #attach(name: string): Promise<void> {
+    await this.#detaching.get(name);
+    await this.#bus.subscribe(name);
+  }
+
+  #detach(name: string): void {
+    this.#channels.delete(name);
+    const detached = this.#bus.unsubscribe(name).catch(this.#context.onFault);
+    this.#detaching.set(name, detached);
+    void detached.then(() => {
+      if (this.#detaching.get(name) === detached) this.#detaching.delete(name);
+    });
+  }
+
+  /** Lets go of channels nobody reads, and looks for entries the bus lost in those that were quiet. */
+  async #check(): Promise<void> {
+    try {
+      const quiet: HubChannel[] = [];
+      for (const [name, channel] of this.#channels) {
+        if (channel.isUnused) this.#detach(name);
+        else if (channel.isQuiet) quiet.push(channel);
+        channel.isQuiet = true;
+      }
+      for (let i = 0; i < quiet.length && !this.#closed; i += checksAtOnce) {
+        const checks = quiet.slice(i, i + checksAtOnce).map((channel) => channel.check());
+        for (const { status, ...outcome } of await Promise.allSettled(checks)) {
+          if (status === "rejected" && "reason" in outcome) this.#context.onFault(outcome.reason);
+        }
+      }
+    } finally {
+      if (this.#channels.size > 0 && !this.#closed) this.#wheel.set(this.#sweep, positionCheckMs);
+    }
+  }
+}
+
+class Sweep extends Deadline {
+  readonly #run: () => Promise<void>;
+
+  constructor(run: () => Promise<void>) {
+    super();
+    this.#run = run;
+  }
+
+  override onDue(): void {
+    void this.#run();
+  }
+}

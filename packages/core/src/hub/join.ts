@@ -1,0 +1,137 @@
+import { MilepostError, type Position, type Publication, type Since } from "@milepost/protocol";
+import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import { batchesOf } from "./batches.ts";
+import type { HubChannel, HubContext } from "./hub-channel.ts";
+import type { Membership } from "./membership.ts";
+import { findStart, type Recovery, recover } from "./recovery.ts";
+
+const page = 500;
+const startMs = 10_000;
+const retryMs = 1_000;
+const lagMs = 50;
+
+/**
+ * Brings a reader into a channel without a race: from the moment the bus delivers, the channel keeps what
+ * arrives; the log is read meanwhile; what lies between the end of the reading and the live stream comes
+ * from what was kept, or again from the log; only a reader that lacks nothing goes live.
+ *
+ * A long replay is read page by page as the reader takes it, so it waits in the log and not in memory.
+ */
+export async function join(
+  channel: HubChannel,
+  member: Membership,
+  since: Since | undefined,
+  context: HubContext,
+  wheel: TimerWheel,
+): Promise<void> {
+  const { reader } = member;
+  const deadline = new StartDeadline(member);
+  channel.beginJoin();
+  wheel.set(deadline, startMs);
+  try {
+    await channel.attached;
+    if (member.left) return;
+    const bounds = { page, behind: context.maxReplayEntries };
+    const start = await findStart(context.log, channel.ruled, since, bounds);
+    if (member.left) return;
+    wheel.clear(deadline);
+    channel.seed(start.head);
+    member.own = start.position;
+    reader.onStart(start);
+    await handOver(member, start.entries);
+    await catchUp(channel, member, context);
+  } catch (error) {
+    const failed = !member.left;
+    member.leave();
+    if (member.own === undefined) {
+      if (failed) reader.onFailed(error);
+    } else context.onFault(error);
+  } finally {
+    wheel.clear(deadline);
+    channel.endJoin();
+  }
+}
+
+/** Reads on until the reader is level with the live stream, and makes it live. */
+async function catchUp(
+  channel: HubChannel,
+  member: Membership,
+  context: HubContext,
+): Promise<void> {
+  while (!member.left && member.own !== undefined) {
+    const missing = channel.missing(member.own);
+    if (missing?.length === 0) {
+      channel.place(member);
+      return;
+    }
+    if (missing !== undefined) {
+      await handOver(member, missing);
+      continue;
+    }
+    const from = member.own;
+    const recovery = await readOn(channel, from, context);
+    if (recovery === undefined || member.left) continue;
+    if (recovery.kind === "reset") {
+      member.own = recovery.state.position;
+      member.reader.onReset(recovery.state, recovery.reason);
+      continue;
+    }
+    if (recovery.kind === "gap") {
+      member.own = recovery.to;
+      member.reader.onGap(from, recovery.to, recovery.reason);
+    } else if (recovery.entries.length === 0) {
+      // The log has no more, and still it is not what the channel has: one of the two is behind.
+      if (channel.last?.epoch !== from.epoch) await channel.heal();
+      else await context.pause(lagMs);
+    }
+    await handOver(member, recovery.entries);
+  }
+}
+
+/** The next page after a position; undefined when the store did not answer and it is time to try again. */
+async function readOn(
+  channel: HubChannel,
+  from: Position,
+  context: HubContext,
+): Promise<Recovery | undefined> {
+  try {
+    return await recover(context.log, channel.ruled, from, {
+      page,
+      behind: Number.POSITIVE_INFINITY,
+    });
+  } catch (error) {
+    context.onFault(error);
+    await context.pause(retryMs);
+    return undefined;
+  }
+}
+
+async function handOver(member: Membership, entries: readonly Publication[]): Promise<void> {
+  for (const part of batchesOf(entries)) {
+    const room = member.reader.room();
+    // Awaiting only where it must wait: a reader that has room meets the live stream in the same turn.
+    if (room !== undefined) await room;
+    const last = part.at(-1);
+    if (member.left || last === undefined) return;
+    member.own = last.position;
+    member.reader.onPublications(part);
+  }
+}
+
+/** A start that the store keeps waiting is given up, so that no subscriber waits for ever. */
+class StartDeadline extends Deadline {
+  readonly #member: Membership;
+
+  constructor(member: Membership) {
+    super();
+    this.#member = member;
+  }
+
+  override onDue(): void {
+    if (this.#member.left) return;
+    this.#member.leave();
+    this.#member.reader.onFailed(
+      new MilepostError("store_unavailable", "the channel could not be read in time; try again"),
+    );
+  }
+}

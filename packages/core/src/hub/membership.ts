@@ -1,0 +1,45 @@
+import type { Position } from "@milepost/protocol";
+import type { HubChannel } from "./hub-channel.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Reader } from "./reader.ts";
+
+/** A reader in a channel. */
+export class Membership {
+  readonly reader: Reader;
+  readonly #channel: HubChannel;
+  /** Its own position while it is not level with the channel; undefined before it started. */
+  own: Position | undefined;
+  /** Where shared bytes go while it stands in a shared list; the channel's. */
+  outbox: Outbox | undefined;
+  /** The list of the channel it stands in; the channel's. */
+  list: Membership[] | undefined;
+  index = 0;
+  left = false;
+
+  constructor(reader: Reader, channel: HubChannel) {
+    this.reader = reader;
+    this.#channel = channel;
+  }
+
+  /** The position up to which entries were handed over; undefined before the start. */
+  get position(): Position | undefined {
+    return this.own ?? (this.list === undefined ? undefined : this.#channel.flushed);
+  }
+
+  /** Whether it gets what is published as it is published. */
+  get isLive(): boolean {
+    return this.list !== undefined;
+  }
+
+  /** Ends it: nothing is handed over any more. */
+  leave(): void {
+    if (this.left) return;
+    this.left = true;
+    this.#channel.remove(this);
+  }
+
+  /** Must be called when what the reader shares has changed. */
+  regroup(): void {
+    this.#channel.regroup(this);
+  }
+}

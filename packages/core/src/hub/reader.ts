@@ -1,0 +1,34 @@
+import type { GapReason, Position, Publication } from "@milepost/protocol";
+import type { LogSnapshot } from "../ports/channel-log.ts";
+import type { Encoder } from "../transport.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Start } from "./recovery.ts";
+
+/**
+ * Who a channel's entries go to. Calls come in the order of the channel: `onStart` or `onFailed` first and
+ * once, then the rest. A reader may leave its channel in any call, but not make others leave.
+ */
+export interface Reader {
+  /**
+   * Where encoded batches go as they are, so that they are made once for all readers with the same encoder;
+   * undefined when this reader needs the publications themselves.
+   */
+  readonly shared: SharedReader | undefined;
+  onStart(start: Start): void;
+  /** The subscription could not start; it is over. */
+  onFailed(error: unknown): void;
+  /** Consecutive entries, right after what came before. */
+  onPublications(publications: readonly Publication[]): void;
+  /** Entries after `from` up to and including `to` will not come. */
+  onGap(from: Position, to: Position, reason: GapReason): void;
+  /** The state takes the place of what was missed. */
+  onReset(state: Required<LogSnapshot>, reason: GapReason): void;
+  /** Waits until more can be taken; undefined when it can now. */
+  room(): Promise<void> | undefined;
+}
+
+/** A reader that takes encoded batches. */
+export interface SharedReader {
+  readonly encoder: Encoder;
+  readonly outbox: Outbox;
+}

@@ -1,0 +1,15 @@
+import { Fields, isRecord, MilepostError, type Parsed, parsed, refused } from "@milepost/protocol";
+
+/** Reads an object from outside field by field; a refusal is `bad_message` and names the field. */
+export function readInput<T>(value: unknown, read: (fields: Fields) => T): Parsed<T> {
+  if (!isRecord(value)) return refused("bad_message", "the input must be an object");
+  const fields = new Fields(value);
+  const input = read(fields);
+  return fields.refusal === undefined ? parsed(input) : { ok: false, failure: fields.refusal };
+}
+
+/** The value a parser read, or its failure as an error. */
+export function orThrow<T>(outcome: Parsed<T>): T {
+  if (outcome.ok) return outcome.value;
+  throw MilepostError.from(outcome.failure);
+}

@@ -1,0 +1,25 @@
+import type { Publication } from "@milepost/protocol";
+import type { Bus, BusListener } from "../ports/bus.ts";
+
+/** Carries publications within one process: handing over is a call. */
+export class MemoryBus implements Bus {
+  readonly #channels = new Set<string>();
+  #listener: BusListener | undefined;
+
+  listen(listener: BusListener): void {
+    this.#listener = listener;
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    this.#channels.add(channel);
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.#channels.delete(channel);
+  }
+
+  /** Called by the log, within the append. */
+  publish(publication: Publication): void {
+    if (this.#channels.has(publication.channel)) this.#listener?.(publication);
+  }
+}

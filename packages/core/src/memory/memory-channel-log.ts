@@ -1,0 +1,112 @@
+import { projectionNamed } from "@milepost/model";
+import type { Publication } from "@milepost/protocol";
+import type {
+  Appended,
+  ChannelLog,
+  LogPolicy,
+  LogSlice,
+  LogSnapshot,
+  NewEntry,
+} from "../ports/channel-log.ts";
+import type { Cancel, Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { MemoryBus } from "./memory-bus.ts";
+import { MemoryLog } from "./memory-log.ts";
+
+const sweepIntervalMs = 15_000;
+
+/** The logs of all channels of one process, kept in memory. */
+export class MemoryChannelLog implements ChannelLog {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #bus: MemoryBus;
+  readonly #logs = new Map<string, MemoryLog>();
+  #sweep: Cancel | undefined;
+  #closed = false;
+
+  constructor(clock: Clock, random: Random, bus: MemoryBus) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#bus = bus;
+  }
+
+  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    return this.#append(channel, entry, policy);
+  }
+
+  async read(
+    channel: string,
+    afterOffset: number,
+    limit: number,
+    policy: LogPolicy,
+  ): Promise<LogSlice> {
+    return this.#log(channel, policy).read(afterOffset, limit, policy, this.#clock.monotonic());
+  }
+
+  async entryAt(
+    channel: string,
+    offset: number,
+    policy: LogPolicy,
+  ): Promise<Publication | undefined> {
+    return this.#living(channel)?.entryAt(offset, policy, this.#clock.monotonic());
+  }
+
+  async find(channel: string, publisher: string, key: string): Promise<Publication | undefined> {
+    return this.#living(channel)?.find(publisher, key, this.#clock.monotonic());
+  }
+
+  async snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    return this.#log(channel, policy).snapshot(policy, this.#clock.monotonic());
+  }
+
+  async purge(channel: string): Promise<void> {
+    this.#logs.delete(channel);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweep?.();
+    this.#sweep = undefined;
+    this.#logs.clear();
+  }
+
+  /** The whole of an append without a pause, so that nothing can come between its parts. */
+  #append(channel: string, entry: NewEntry, policy: LogPolicy): Appended {
+    const log = this.#log(channel, policy);
+    const appended = log.append(entry, policy, this.#clock.monotonic(), this.#clock.now());
+    if (!appended.duplicate) this.#bus.publish(appended.publication);
+    return appended;
+  }
+
+  #log(channel: string, policy: LogPolicy): MemoryLog {
+    const existing = this.#living(channel);
+    if (existing !== undefined) return existing;
+    const projection =
+      policy.projection === undefined ? undefined : projectionNamed(policy.projection);
+    const monotonic = this.#clock.monotonic();
+    const log = new MemoryLog(channel, policy, projection, this.#random, monotonic);
+    this.#logs.set(channel, log);
+    this.#sweepLater();
+    return log;
+  }
+
+  /** The log unless its time is over: how often the sweep comes must not show. */
+  #living(channel: string): MemoryLog | undefined {
+    const log = this.#logs.get(channel);
+    if (log === undefined || !log.expire(this.#clock.monotonic())) return log;
+    this.#logs.delete(channel);
+    return undefined;
+  }
+
+  #sweepLater(): void {
+    if (this.#sweep !== undefined || this.#closed) return;
+    this.#sweep = this.#clock.after(sweepIntervalMs, () => {
+      this.#sweep = undefined;
+      const monotonic = this.#clock.monotonic();
+      for (const [channel, log] of this.#logs) {
+        if (log.expire(monotonic)) this.#logs.delete(channel);
+      }
+      if (this.#logs.size > 0) this.#sweepLater();
+    });
+  }
+}

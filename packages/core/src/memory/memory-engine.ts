@@ -1,0 +1,21 @@
+import type { EngineFactory } from "../ports/engine.ts";
+import { MemoryBus } from "./memory-bus.ts";
+import { MemoryChannelLog } from "./memory-channel-log.ts";
+import { MemoryLeases } from "./memory-leases.ts";
+import { MemoryOperationIndex } from "./memory-operation-index.ts";
+
+/** Everything in the memory of one process: needs nothing, and forgets all when the process ends. */
+export function memoryEngine(): EngineFactory {
+  return ({ clock, random }) => {
+    const bus = new MemoryBus();
+    const log = new MemoryChannelLog(clock, random, bus);
+    return {
+      name: "memory",
+      log,
+      bus,
+      operations: new MemoryOperationIndex(clock),
+      leases: new MemoryLeases(clock, random),
+      close: () => log.close(),
+    };
+  };
+}

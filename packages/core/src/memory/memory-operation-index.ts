@@ -1,0 +1,102 @@
+import type { Clock } from "../ports/clock.ts";
+import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
+
+interface Remembered {
+  readonly operation: IndexedOperation;
+  readonly until: number;
+}
+
+/** Finds the operations of one process; the owners' lists make a look-up cost what it finds, not what there is. */
+export class MemoryOperationIndex implements OperationIndex {
+  readonly #clock: Clock;
+  /** In the order of the last put, so that the longest untouched come first. */
+  readonly #operations = new Map<string, Remembered>();
+  /** The ids below each owner: `session:…`, `user:…`, `producer:…`. */
+  readonly #owned = new Map<string, Set<string>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async put(operation: IndexedOperation, maxAgeMs: number): Promise<void> {
+    this.#forget();
+    const id = operation.summary.operation_id;
+    this.#drop(id);
+    this.#operations.set(id, { operation, until: this.#clock.monotonic() + maxAgeMs });
+    for (const owner of ownersOf(operation)) {
+      const ids = this.#owned.get(owner);
+      if (ids === undefined) this.#owned.set(owner, new Set([id]));
+      else ids.add(id);
+    }
+  }
+
+  async get(operationId: string): Promise<IndexedOperation | undefined> {
+    this.#forget();
+    return this.#operations.get(operationId)?.operation;
+  }
+
+  async list(query: OperationQuery): Promise<readonly IndexedOperation[]> {
+    this.#forget();
+    const found: IndexedOperation[] = [];
+    for (const id of this.#candidates(query)) {
+      const operation = this.#operations.get(id)?.operation;
+      if (operation !== undefined && matches(operation, query)) found.push(operation);
+    }
+    found.sort((a, b) => b.summary.created_at - a.summary.created_at);
+    return found.slice(0, query.limit);
+  }
+
+  async remove(operationId: string): Promise<void> {
+    this.#drop(operationId);
+  }
+
+  #candidates({ session, user, producer }: OperationQuery): Iterable<string> {
+    const owner =
+      session !== undefined
+        ? `session:${session}`
+        : user !== undefined
+          ? `user:${user}`
+          : producer !== undefined
+            ? `producer:${producer}`
+            : undefined;
+    return owner === undefined ? this.#operations.keys() : (this.#owned.get(owner) ?? []);
+  }
+
+  #drop(id: string): void {
+    const known = this.#operations.get(id);
+    if (known === undefined) return;
+    this.#operations.delete(id);
+    for (const owner of ownersOf(known.operation)) {
+      const ids = this.#owned.get(owner);
+      ids?.delete(id);
+      if (ids?.size === 0) this.#owned.delete(owner);
+    }
+  }
+
+  #forget(): void {
+    const monotonic = this.#clock.monotonic();
+    for (const [id, { until }] of this.#operations) {
+      if (until > monotonic) return;
+      this.#drop(id);
+    }
+  }
+}
+
+function ownersOf({ summary, producer }: IndexedOperation): string[] {
+  const owners: string[] = [];
+  if (summary.session_id !== undefined) owners.push(`session:${summary.session_id}`);
+  if (summary.user_id !== undefined) owners.push(`user:${summary.user_id}`);
+  if (producer !== undefined) owners.push(`producer:${producer}`);
+  return owners;
+}
+
+function matches({ summary, producer, waitingCommands }: IndexedOperation, query: OperationQuery) {
+  return (
+    (query.session === undefined || summary.session_id === query.session) &&
+    (query.user === undefined || summary.user_id === query.user) &&
+    (query.producer === undefined || producer === query.producer) &&
+    (query.kind === undefined || summary.kind === query.kind) &&
+    (query.status === undefined || summary.status === query.status) &&
+    (query.waiting === undefined || waitingCommands > 0)
+  );
+}

@@ -1,0 +1,28 @@
+import type { Channels } from "./channels.ts";
+import type { ConnectionRegistry } from "./connection/connection-registry.ts";
+import type { CoreLimits, CoreLog, Operations, TokenVerifier } from "./core.ts";
+import type { Faults } from "./fault.ts";
+import type { Hub } from "./hub/hub.ts";
+import type { Ticker } from "./hub/ticker.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Engine } from "./ports/engine.ts";
+import type { Random } from "./ports/random.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+
+/** What the parts of one node share. */
+export interface NodeContext {
+  readonly node: string;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: CoreLimits;
+  readonly log: CoreLog | undefined;
+  readonly faults: Faults;
+  readonly wheel: TimerWheel;
+  readonly ticker: Ticker;
+  readonly hub: Hub;
+  readonly channels: Channels;
+  readonly operations: Operations;
+  readonly connections: ConnectionRegistry;
+  readonly verifyToken: TokenVerifier;
+}

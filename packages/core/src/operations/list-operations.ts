@@ -1,0 +1,28 @@
+import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
+import type { Principal } from "../principal.ts";
+
+/** Lists what the principal may see: a service everything, a user what is of its user or its session. */
+export async function listFor(
+  principal: Principal,
+  query: OperationQuery,
+  index: OperationIndex,
+): Promise<readonly IndexedOperation[]> {
+  if (principal.kind === "service") return index.list(query);
+  const { user, session } = principal;
+  const foreign =
+    (query.user !== undefined && query.user !== user) ||
+    (query.session !== undefined && query.session !== session);
+  // Whether somebody else has operations is not told.
+  if (foreign) return [];
+  if (query.user !== undefined || query.session !== undefined) return index.list(query);
+  const [ofUser, ofSession] = await Promise.all([
+    user === undefined ? [] : index.list({ ...query, user }),
+    session === undefined ? [] : index.list({ ...query, session }),
+  ]);
+  const byId = new Map(
+    [...ofUser, ...ofSession].map((found) => [found.summary.operation_id, found]),
+  );
+  return [...byId.values()]
+    .sort((a, b) => b.summary.created_at - a.summary.created_at)
+    .slice(0, query.limit);
+}

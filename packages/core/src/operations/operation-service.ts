@@ -1,0 +1,479 @@
+import {
+  type CommandSource,
+  type CreatedOperation,
+  type CreateOperation,
+  commandAllowedIn,
+  isSettled,
+  type OperationAtPosition,
+  type OperationCommandName,
+  type OperationEvent,
+  type OperationFilter,
+  type OperationLease,
+  type OperationList,
+  type OperationState,
+  type OperationStatus,
+  operationBounds,
+  type PendingCommand,
+  type ReportEvents,
+  type ReportedEvent,
+  type ReportResult,
+  type RequestCommand,
+  type RequestedCommand,
+} from "@milepost/model";
+import { failure, formatPosition, MilepostError } from "@milepost/protocol";
+import type { CoreLimits, Operations } from "../core.ts";
+import type { Faults } from "../fault.ts";
+import type { Hub } from "../hub/hub.ts";
+import { orThrow } from "../input.ts";
+import { owns } from "../permissions.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { Lease } from "../ports/leases.ts";
+import type { Random } from "../ports/random.ts";
+import { type Principal, publisherOf, type ServicePrincipal } from "../principal.ts";
+import type { RuleBook } from "../rule-book.ts";
+import type { TimerWheel } from "../timer-wheel.ts";
+import { listFor } from "./list-operations.ts";
+import {
+  defaultLeaseMs,
+  type NewOperation,
+  readCommand,
+  readCreate,
+  readFilter,
+  readLeaseLength,
+  readReport,
+} from "./operation-inputs.ts";
+import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
+import { OperationNews } from "./operation-news.ts";
+import { OperationWatch } from "./operation-watch.ts";
+import { PendingCommands } from "./pending-commands.ts";
+import { judgeReport, readReportedEvent } from "./report.ts";
+import { SerialQueues } from "./serial-queues.ts";
+
+const gateway = { publisher: "gateway:operations" };
+const maxWaitMs = 60_000;
+const idLength = 16;
+
+/** What operations need of their node. */
+export interface OperationContext {
+  readonly engine: Engine;
+  readonly rules: RuleBook;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly limits: CoreLimits;
+  readonly faults: Faults;
+}
+
+/**
+ * Operations: create, report, command, watch.
+ *
+ * Everything that decides by an operation's state and then appends runs in that operation's own line, so
+ * that a report, a command and a time-out that meet are decided one after the other.
+ */
+export class OperationService implements Operations {
+  readonly #context: OperationContext;
+  readonly #log: OperationLog;
+  readonly #news: OperationNews;
+  readonly #pending: PendingCommands;
+  readonly #lines = new SerialQueues();
+  readonly #watches = new Map<string, OperationWatch>();
+
+  constructor(context: OperationContext) {
+    const { engine, rules, faults, hub, wheel } = context;
+    const index = engine.operations;
+    this.#context = context;
+    this.#log = new OperationLog(engine.log, rules);
+    this.#news = new OperationNews(engine.log, rules, index, faults.note);
+    this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
+  }
+
+  async create(principal: Principal, input: CreateOperation): Promise<CreatedOperation> {
+    const service = serviceOf(principal);
+    const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
+    const id = operation.created.operation_id;
+    return this.#lines.run(id, () => this.#create(service, operation));
+  }
+
+  async get(principal: Principal, operationId: string): Promise<OperationAtPosition> {
+    const { state, position } = await this.#own(principal, operationId);
+    return { operation: state, position: formatPosition(position) };
+  }
+
+  async list(principal: Principal, filter: OperationFilter): Promise<OperationList> {
+    const query = orThrow(readFilter(filter));
+    const found = await listFor(principal, query, this.#context.engine.operations);
+    return { operations: found.map(({ summary }) => summary) };
+  }
+
+  async report(
+    principal: Principal,
+    operationId: string,
+    input: ReportEvents,
+  ): Promise<readonly ReportResult[]> {
+    const service = serviceOf(principal);
+    const { lease, events = [] } = orThrow(readReport(input));
+    return this.#lines.run(operationId, () => this.#report(service, operationId, lease, events));
+  }
+
+  async takeOver(
+    principal: Principal,
+    operationId: string,
+    leaseMs?: number,
+  ): Promise<OperationLease> {
+    const service = serviceOf(principal);
+    const length = orThrow(readLeaseLength(leaseMs));
+    return this.#lines.run(operationId, async () => {
+      const { state } = await this.#existing(operationId);
+      const { leases } = this.#context.engine;
+      const name = operationChannel(operationId);
+      const ttlMs = length ?? (await leases.get(name))?.ttlMs ?? defaultLeaseMs;
+      const lease = await this.#takeLease(name, ttlMs);
+      await this.#look(state, service, lease.ttlMs);
+      return asOperationLease(lease);
+    });
+  }
+
+  async command(
+    principal: Principal,
+    operationId: string,
+    input: RequestCommand,
+  ): Promise<RequestedCommand> {
+    const request = orThrow(readCommand(input));
+    return this.#lines.run(operationId, () => this.#command(principal, operationId, request));
+  }
+
+  async pendingCommands(
+    principal: Principal,
+    source: CommandSource,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<readonly PendingCommand[]> {
+    serviceOf(principal);
+    const wait = Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), maxWaitMs) : 0;
+    return this.#pending.wait(source, wait, signal);
+  }
+
+  /** Forgets an operation whose log was purged. */
+  async forget(operationId: string): Promise<void> {
+    await this.#lines.run(operationId, async () => {
+      this.#unwatch(operationId);
+      await this.#context.engine.operations.remove(operationId);
+    });
+  }
+
+  /** Ends all waiting, lets what has begun finish, and watches nothing any more. */
+  async close(): Promise<void> {
+    this.#pending.close();
+    await this.#lines.idle();
+    for (const id of [...this.#watches.keys()]) this.#unwatch(id);
+  }
+
+  async #create(
+    service: ServicePrincipal,
+    { created, leaseMs }: NewOperation,
+  ): Promise<CreatedOperation> {
+    const { leases, operations } = this.#context.engine;
+    const id = created.operation_id;
+    const channel = operationChannel(id);
+    const existing = await this.#log.read(id);
+    if (existing !== undefined) {
+      if ((await operations.get(id))?.service !== service.name) throw taken(id);
+      const { state } = existing;
+      const lease = await this.#leaseAgain(state, created.producer_id, leaseMs);
+      await this.#look(state, service, lease.ttlMs);
+      return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
+    }
+    const lease =
+      (await leases.acquire(channel, leaseMs)) ?? (await this.#takeLease(channel, leaseMs));
+    const author = { publisher: publisherOf(service), key: "created" };
+    const { state, duplicate } = await this.#log.append(
+      id,
+      undefined,
+      { event: "created", data: created },
+      author,
+    );
+    await this.#settle(undefined, state, service, lease.ttlMs);
+    return { operation: state, channel, lease: asOperationLease(lease), duplicate };
+  }
+
+  /** The lease for who asks for an operation that exists: the one it has, or a new one where that has ended. */
+  async #leaseAgain(
+    state: OperationState,
+    producer: string | undefined,
+    leaseMs: number,
+  ): Promise<Lease> {
+    const { leases } = this.#context.engine;
+    const name = operationChannel(state.id);
+    const current = await leases.get(name);
+    const holds =
+      current !== undefined &&
+      current.expiresAt > this.#context.clock.now() &&
+      state.producer_id === producer;
+    const renewed = holds ? await leases.renew(name, current.token) : undefined;
+    return renewed ?? this.#takeLease(name, leaseMs);
+  }
+
+  async #takeLease(name: string, leaseMs: number): Promise<Lease> {
+    const lease = await this.#context.engine.leases.acquire(name, leaseMs, { force: true });
+    if (lease === undefined)
+      throw new MilepostError("store_unavailable", "no lease could be taken");
+    return lease;
+  }
+
+  async #report(
+    service: ServicePrincipal,
+    operationId: string,
+    token: string | undefined,
+    events: readonly ReportedEvent[],
+  ): Promise<readonly ReportResult[]> {
+    const { leases } = this.#context.engine;
+    let operation = await this.#existing(operationId);
+    const name = operationChannel(operationId);
+    const lease = token === undefined ? undefined : await leases.renew(name, token);
+    if (lease === undefined) {
+      throw new MilepostError("stale_lease", "the lease is not, or no longer, the operation's");
+    }
+    const before = operation.state;
+    const told: Promise<void>[] = [];
+    const publish = async (event: OperationEvent, key?: string) => {
+      const author = { publisher: publisherOf(service), ...(key === undefined ? {} : { key }) };
+      const after = await this.#log.append(operationId, operation, event, author);
+      if (!after.duplicate) told.push(this.#news.changed(operation.state, after.state));
+      operation = after;
+      return { position: formatPosition(after.at), duplicate: after.duplicate };
+    };
+    const results: ReportResult[] = [];
+    try {
+      if (before.status === "stalled") await publish({ event: "revived", data: {} });
+      for (const reported of events) {
+        const result = await this.#reportOne(service, operation, reported, publish);
+        results.push(result);
+        if ("error" in result && result.error.retryable) break;
+      }
+    } finally {
+      await Promise.all(told);
+      await this.#look(operation.state, service, lease.ttlMs);
+    }
+    while (results.length < events.length) {
+      const error = failure("store_unavailable", "an event before this one could not be stored");
+      results.push({ error });
+    }
+    return results;
+  }
+
+  async #reportOne(
+    service: ServicePrincipal,
+    { state, position }: OperationAt,
+    reported: ReportedEvent,
+    publish: (event: OperationEvent, key?: string) => Promise<ReportResult>,
+  ): Promise<ReportResult> {
+    const { key } = reported;
+    try {
+      const event = readReportedEvent(reported);
+      if (!event.ok) return { error: event.failure };
+      const verdict = judgeReport(state, event.value);
+      if (verdict.ok && verdict.value.kind === "publish") {
+        return await publish(verdict.value.event, key);
+      }
+      // What the state refuses may be the retry of what brought it there.
+      const known =
+        key === undefined ? undefined : await this.#log.find(state.id, publisherOf(service), key);
+      if (known !== undefined) {
+        return { position: formatPosition(known.position), duplicate: true };
+      }
+      if (!verdict.ok) return { error: verdict.failure };
+      return { position: formatPosition(position), duplicate: true };
+    } catch (error) {
+      return { error: this.#context.faults.failureOf(error) };
+    }
+  }
+
+  async #command(
+    principal: Principal,
+    operationId: string,
+    { command, args, key }: RequestCommand,
+  ): Promise<RequestedCommand> {
+    const operation = await this.#own(principal, operationId);
+    const { state } = operation;
+    const publisher = publisherOf(principal);
+    const commandKey = key === undefined ? undefined : `command:${key}`;
+    if (commandKey !== undefined) {
+      const known = await this.#knownCommand(state, publisher, commandKey);
+      if (known !== undefined) return known;
+    }
+    refuseUnlessPossible(state, command);
+    const command_id = this.#context.random.id(idLength);
+    const data = { command_id, command, phase: "requested" as const, by: nameOf(principal) };
+    const after = await this.#log.append(
+      operationId,
+      operation,
+      { event: "command", data: args === undefined ? data : { ...data, args } },
+      { publisher, ...(commandKey === undefined ? {} : { key: commandKey }) },
+    );
+    await this.#settle(state, after.state);
+    await this.#news.commanded(after.state);
+    return { command_id, phase: "requested" };
+  }
+
+  /** The command that a key made, and how far it is. */
+  async #knownCommand(
+    { id, commands }: OperationState,
+    publisher: string,
+    key: string,
+  ): Promise<RequestedCommand | undefined> {
+    const known = await this.#log.find(id, publisher, key);
+    if (known === undefined) return undefined;
+    const data = JSON.parse(known.json) as { command_id: string } | null;
+    if (data === null) {
+      throw new MilepostError("not_possible_now", "the command of this key is over and forgotten");
+    }
+    const command = commands.find((candidate) => candidate.id === data.command_id);
+    return { command_id: data.command_id, phase: command?.phase ?? "requested" };
+  }
+
+  /** Tells of a change of the gateway's own making, and watches on. */
+  async #settle(
+    before: OperationState | undefined,
+    after: OperationState,
+    service?: ServicePrincipal,
+    leaseMs?: number,
+  ): Promise<void> {
+    await this.#news.changed(before, after);
+    await this.#look(after, service, leaseMs);
+  }
+
+  /** Brings the index and the watch up to a state; a lease's length says that its producer was just heard. */
+  async #look(state: OperationState, service?: ServicePrincipal, heardMs?: number): Promise<void> {
+    const watch = this.#watches.get(state.id) ?? (await this.#newWatch(state, service));
+    const now = this.#context.clock.monotonic();
+    if (heardMs !== undefined) watch.heard(now, heardMs);
+    await this.#news.index(state, watch.service);
+    const due = watch.observe(state, now);
+    if (due === undefined) this.#unwatch(state.id);
+    else this.#context.wheel.set(watch, due - this.#context.clock.monotonic());
+  }
+
+  async #newWatch(
+    { id }: OperationState,
+    service: ServicePrincipal | undefined,
+  ): Promise<OperationWatch> {
+    const { engine, clock, limits } = this.#context;
+    const indexed = await engine.operations.get(id);
+    const lease = await engine.leases.get(operationChannel(id));
+    const leaseMs = lease?.ttlMs ?? defaultLeaseMs;
+    // A producer that reports elsewhere was heard when it last renewed.
+    const leftMs = lease === undefined ? 0 : lease.expiresAt - clock.now();
+    const heardAt = clock.monotonic() - leaseMs + leftMs;
+    const watch = new OperationWatch(
+      id,
+      indexed?.service ?? service?.name ?? "",
+      { leaseMs, heardAt },
+      limits,
+      (due) => this.#tend(due),
+    );
+    this.#watches.set(id, watch);
+    return watch;
+  }
+
+  #unwatch(id: string): void {
+    const watch = this.#watches.get(id);
+    if (watch === undefined) return;
+    this.#watches.delete(id);
+    this.#context.wheel.clear(watch);
+  }
+
+  /** Publishes what is overdue. */
+  #tend(watch: OperationWatch): void {
+    const { operationId } = watch;
+    void this.#lines
+      .run(operationId, async () => {
+        if (this.#watches.get(operationId) !== watch) return;
+        const operation = await this.#log.read(operationId);
+        if (operation === undefined) {
+          this.#unwatch(operationId);
+          return;
+        }
+        await this.#heardElsewhere(watch);
+        await this.#publishOverdue(watch, operation);
+      })
+      .catch((error) => {
+        this.#context.faults.note(error);
+        // The store did not answer: what is overdue stays so and is tried again.
+        if (this.#watches.get(operationId) === watch) this.#context.wheel.set(watch, 1_000);
+      });
+  }
+
+  async #publishOverdue(watch: OperationWatch, operation: OperationAt): Promise<void> {
+    let current = operation;
+    for (;;) {
+      const event = watch.overdue(current.state, this.#context.clock.monotonic());
+      if (event === undefined) break;
+      const after = await this.#log.append(watch.operationId, current, event, gateway);
+      await this.#news.changed(current.state, after.state);
+      // An event that changed nothing would come again and again.
+      if (after.state === current.state) break;
+      current = after;
+    }
+    await this.#look(current.state);
+  }
+
+  /** A producer that reports to another node renews the lease there. */
+  async #heardElsewhere(watch: OperationWatch): Promise<void> {
+    const { engine, clock } = this.#context;
+    const lease = await engine.leases.get(operationChannel(watch.operationId));
+    if (lease === undefined) return;
+    const leftMs = lease.expiresAt - clock.now();
+    if (leftMs > 0) watch.heard(clock.monotonic() - lease.ttlMs + leftMs, lease.ttlMs);
+  }
+
+  async #existing(operationId: string): Promise<OperationAt> {
+    const operation = await this.#log.read(operationId);
+    if (operation === undefined) throw notFound();
+    return operation;
+  }
+
+  async #own(principal: Principal, operationId: string): Promise<OperationAt> {
+    const operation = await this.#existing(operationId);
+    if (!owns(principal, operation.state)) throw notFound();
+    return operation;
+  }
+}
+
+function refuseUnlessPossible(state: OperationState, command: OperationCommandName): void {
+  const allowed: readonly OperationStatus[] = commandAllowedIn[command];
+  if (!allowed.includes(state.status)) {
+    const message = `${command} is possible while ${allowed.join(", ")}; the operation is ${state.status}`;
+    throw new MilepostError("not_possible_now", message);
+  }
+  const unsettled = state.commands.filter(({ phase }) => !isSettled(phase)).length;
+  if (unsettled >= operationBounds.commands) {
+    throw new MilepostError(
+      "rate_limited",
+      "too many commands of the operation wait for an answer",
+    );
+  }
+}
+
+function serviceOf(principal: Principal): ServicePrincipal {
+  if (principal.kind === "service") return principal;
+  throw new MilepostError("forbidden", "only a service key may do this");
+}
+
+function nameOf(principal: Principal): string {
+  if (principal.kind === "service") return principal.name;
+  return principal.user ?? principal.session ?? "";
+}
+
+function asOperationLease({ token, fence, ttlMs }: Lease): OperationLease {
+  return { token, fence, ttl_ms: ttlMs };
+}
+
+function notFound(): MilepostError {
+  return new MilepostError("not_found", "there is no such operation");
+}
+
+function taken(id: string): MilepostError {
+  return new MilepostError("already_exists", `operation ${id} was created by another key`);
+}

@@ -1,0 +1,110 @@
+import {
+  isFinal,
+  isSettled,
+  type OperationCommand,
+  type OperationEvent,
+  type OperationState,
+} from "@milepost/model";
+import { Deadline } from "../timer-wheel.ts";
+
+/** How long a producer may be silent, times its lease, before its operation is given up. */
+const lostAfterLeases = 10;
+
+/** How long commands may wait, in milliseconds. */
+export interface CommandPatience {
+  readonly commandAckMs: number;
+  readonly commandDoneMs: number;
+}
+
+interface WatchedCommand {
+  readonly phase: OperationCommand["phase"];
+  readonly since: number;
+}
+
+/**
+ * What a node watches an operation for: a producer that falls silent, commands that nobody answers.
+ *
+ * All of it is one deadline on the node's wheel. Times are those of the clock that never goes backwards.
+ */
+export class OperationWatch extends Deadline {
+  readonly operationId: string;
+  /** The name of the key that created it. */
+  readonly service: string;
+  readonly #onDue: (watch: OperationWatch) => void;
+  readonly #patience: CommandPatience;
+  #leaseMs: number;
+  #heardAt: number;
+  readonly #commands = new Map<string, WatchedCommand>();
+
+  constructor(
+    operationId: string,
+    service: string,
+    lease: { readonly leaseMs: number; readonly heardAt: number },
+    patience: CommandPatience,
+    onDue: (watch: OperationWatch) => void,
+  ) {
+    super();
+    this.operationId = operationId;
+    this.service = service;
+    this.#leaseMs = lease.leaseMs;
+    this.#heardAt = lease.heardAt;
+    this.#patience = patience;
+    this.#onDue = onDue;
+  }
+
+  override onDue(): void {
+    this.#onDue(this);
+  }
+
+  /** The producer gave a sign of life. */
+  heard(at: number, leaseMs: number): void {
+    this.#heardAt = Math.max(this.#heardAt, at);
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Looks at the commands; answers when something is due next, undefined when nothing is. */
+  observe(state: OperationState, now: number): number | undefined {
+    this.#observeCommands(state.commands, now);
+    let due = Number.POSITIVE_INFINITY;
+    for (const { phase, since } of this.#commands.values()) {
+      due = Math.min(due, since + this.#patienceWith(phase));
+    }
+    if (!isFinal(state.status)) {
+      const leases = state.status === "stalled" ? lostAfterLeases : 1;
+      due = Math.min(due, this.#heardAt + leases * this.#leaseMs);
+    }
+    return due === Number.POSITIVE_INFINITY ? undefined : due;
+  }
+
+  /** What has to be published now, one event after the other. */
+  overdue(state: OperationState, now: number): OperationEvent | undefined {
+    this.#observeCommands(state.commands, now);
+    for (const { id, command, phase } of state.commands) {
+      const watched = this.#commands.get(id);
+      if (watched !== undefined && now - watched.since >= this.#patienceWith(phase)) {
+        return { event: "command", data: { command_id: id, command, phase: "timed_out" } };
+      }
+    }
+    if (isFinal(state.status)) return undefined;
+    const silent_ms = Math.round(now - this.#heardAt);
+    if (state.status !== "stalled") {
+      return silent_ms >= this.#leaseMs ? { event: "stalled", data: { silent_ms } } : undefined;
+    }
+    const givenUp = silent_ms >= lostAfterLeases * this.#leaseMs;
+    return givenUp ? { event: "lost", data: { silent_ms } } : undefined;
+  }
+
+  #observeCommands(commands: readonly OperationCommand[], now: number): void {
+    const unsettled = commands.filter(({ phase }) => !isSettled(phase));
+    for (const id of [...this.#commands.keys()]) {
+      if (!unsettled.some((command) => command.id === id)) this.#commands.delete(id);
+    }
+    for (const { id, phase } of unsettled) {
+      if (this.#commands.get(id)?.phase !== phase) this.#commands.set(id, { phase, since: now });
+    }
+  }
+
+  #patienceWith(phase: OperationCommand["phase"]): number {
+    return phase === "requested" ? this.#patience.commandAckMs : this.#patience.commandDoneMs;
+  }
+}

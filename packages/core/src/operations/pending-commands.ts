@@ -1,0 +1,102 @@
+import type { CommandSource, OperationState, PendingCommand } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import type { Hub } from "../hub/hub.ts";
+import type { OperationIndex } from "../ports/operation-index.ts";
+import type { RuleBook } from "../rule-book.ts";
+import type { TimerWheel } from "../timer-wheel.ts";
+import { CommandWaiter } from "./command-waiter.ts";
+import { type OperationLog, operationChannel } from "./operation-log.ts";
+import { producerChannel } from "./operation-news.ts";
+
+const maxOperations = 1_000;
+
+/** What the waiting for commands needs of its node. */
+export interface PendingCommandsContext {
+  readonly hub: Hub;
+  readonly wheel: TimerWheel;
+  readonly rules: RuleBook;
+  readonly index: OperationIndex;
+  readonly operations: OperationLog;
+}
+
+/** Hands producers the commands that nobody acknowledged, and lets them wait for the first. */
+export class PendingCommands {
+  readonly #context: PendingCommandsContext;
+  readonly #waiters = new Set<CommandWaiter>();
+  #closed = false;
+
+  constructor(context: PendingCommandsContext) {
+    this.#context = context;
+  }
+
+  /** Every waiting command of the source, oldest first; none when the time is over, or the signal aborted. */
+  async wait(
+    source: CommandSource,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly PendingCommand[]> {
+    const commands = await this.#collect(source);
+    if (commands.length > 0 || waitMs <= 0 || this.#closed || signal?.aborted === true)
+      return commands;
+    const { hub, wheel, rules } = this.#context;
+    const channel =
+      "operation" in source ? operationChannel(source.operation) : producerChannel(source.producer);
+    const waiter = new CommandWaiter();
+    this.#waiters.add(waiter);
+    wheel.set(waiter, waitMs);
+    signal?.addEventListener("abort", waiter.end, { once: true });
+    const member = hub.join(rules.of(channel), waiter, "now");
+    try {
+      // What was asked for between the first look and the start of the reading is found by the look at the start.
+      while ((await waiter.next()) === "look") {
+        const found = await this.#collect(source);
+        if (found.length > 0) return found;
+      }
+      return [];
+    } finally {
+      member.leave();
+      wheel.clear(waiter);
+      signal?.removeEventListener("abort", waiter.end);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  /** Ends all waiting. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiters) waiter.end();
+  }
+
+  async #collect(source: CommandSource): Promise<readonly PendingCommand[]> {
+    const { index, operations } = this.#context;
+    if ("operation" in source) {
+      const found = await operations.read(source.operation);
+      if (found === undefined) throw new MilepostError("not_found", "there is no such operation");
+      return waitingOf(found.state).map(({ pending }) => pending);
+    }
+    const { producer } = source;
+    const indexed = await index.list({ producer, waiting: true, limit: maxOperations });
+    const found = await Promise.all(
+      indexed.map(({ summary }) => operations.read(summary.operation_id)),
+    );
+    return found
+      .flatMap((operation) => (operation === undefined ? [] : waitingOf(operation.state)))
+      .sort((a, b) => a.requestedAt - b.requestedAt)
+      .map(({ pending }) => pending);
+  }
+}
+
+function waitingOf({ id, commands }: OperationState) {
+  return commands
+    .filter(({ phase }) => phase === "requested")
+    .map(({ id: command_id, command, args, by, requested_at }) => ({
+      requestedAt: requested_at,
+      pending: {
+        operation_id: id,
+        command_id,
+        command,
+        ...(args === undefined ? {} : { args }),
+        ...(by === undefined ? {} : { by }),
+      } satisfies PendingCommand,
+    }));
+}

@@ -1,0 +1,69 @@
+import {
+  isFinal,
+  mayFollow,
+  type OperationEvent,
+  type OperationState,
+  parseOperationEvent,
+  type ReportedEvent,
+} from "@milepost/model";
+import { failure, type Parsed, parsed, refused } from "@milepost/protocol";
+import { readJsonText } from "../json-text.ts";
+
+/** Events that only the gateway publishes. */
+const ofTheGateway = ["created", "stalled", "revived", "lost"] as const;
+const phasesOfTheGateway = ["requested", "timed_out"] as const;
+
+/** What becomes of one reported event: it is published, or it says nothing new. */
+export type Verdict =
+  | { readonly kind: "publish"; readonly event: OperationEvent }
+  | { readonly kind: "ignore" };
+
+/** Reads a reported event, whatever state the operation is in. */
+export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEvent> {
+  const json = readJsonText(reported.data ?? {}, Number.POSITIVE_INFINITY);
+  if (!json.ok) return json;
+  const read = parseOperationEvent(reported.event, reported.data ?? {});
+  if (!read.ok) return read;
+  const { event, data } = read.value;
+  if (includes(ofTheGateway, event)) {
+    return refused("bad_message", `${event} is published by the gateway; it cannot be reported`);
+  }
+  if (event === "command" && includes(phasesOfTheGateway, data.phase)) {
+    return refused(
+      "bad_message",
+      `the phase ${data.phase} is the gateway's; it cannot be reported`,
+    );
+  }
+  return read;
+}
+
+/** Decides what an operation in this state does with a reported event. */
+export function judgeReport(state: OperationState, event: OperationEvent): Parsed<Verdict> {
+  if (event.event === "command") return judgeCommand(state, event.data);
+  const isNewAttempt = event.event === "started" && (event.data.attempt ?? 0) > state.attempt;
+  if (isFinal(state.status) && event.event !== "log" && !isNewAttempt) {
+    const message = `the operation is ${state.status}; only a started with a higher attempt goes on`;
+    return { ok: false, failure: failure("not_possible_now", message) };
+  }
+  return parsed({ kind: "publish", event });
+}
+
+function judgeCommand(
+  { commands }: OperationState,
+  { command_id, phase, reason }: Extract<OperationEvent, { event: "command" }>["data"],
+): Parsed<Verdict> {
+  const command = commands.find(({ id }) => id === command_id);
+  if (command === undefined) return refused("not_found", "the operation has no such command");
+  if (!mayFollow(command.phase, phase)) return parsed({ kind: "ignore" });
+  const data = {
+    command_id,
+    command: command.command,
+    phase,
+    ...(reason === undefined ? {} : { reason }),
+  };
+  return parsed({ kind: "publish", event: { event: "command", data } });
+}
+
+function includes(list: readonly string[], text: string): boolean {
+  return list.includes(text);
+}

@@ -1,0 +1,89 @@
+import type { Position, Publication, Snapshot } from "@milepost/protocol";
+
+/** A publication on its way into the log. */
+export interface NewEntry {
+  readonly event: string;
+  /** The data as JSON text, already checked. */
+  readonly json: string;
+  /** Dedupe key. */
+  readonly key?: string;
+  /** Whose key it is: the same key of another publisher is another key. */
+  readonly publisher: string;
+}
+
+/** How a channel keeps its log; from its rule. */
+export interface LogPolicy {
+  /** The most entries kept. */
+  readonly maxEntries: number;
+  /**
+   * How long an entry is kept, in milliseconds. The log itself disappears when it was neither appended to
+   * nor read for as long and remembers no key; one that never had an entry, after five minutes at most.
+   */
+  readonly maxAgeMs: number;
+  /** How long a key is remembered, in milliseconds. */
+  readonly dedupeMs: number;
+  /** The name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
+  readonly projection?: string;
+}
+
+/** What an append came to. */
+export interface Appended {
+  readonly publication: Publication;
+  /** The key was known: `publication` is the one it first made (its data may have been trimmed to "null"), nothing was created. */
+  readonly duplicate: boolean;
+}
+
+/** A contiguous part of a log. */
+export interface LogSlice {
+  /** In order, without a hole. */
+  readonly entries: readonly Publication[];
+  /** The last position of the log when it was read. */
+  readonly head: Position;
+  /** The place right before the oldest entry still kept; `head` when none is. */
+  readonly floor: Position;
+}
+
+/** A channel's folded state. */
+export interface LogSnapshot {
+  readonly position: Position;
+  /** Absent when the channel has no projection. */
+  readonly snapshot?: Snapshot;
+}
+
+/**
+ * The logs of all channels.
+ *
+ * A log begins on first use, with a new random epoch; when it disappears and begins again its epoch is
+ * another. Every method rejects with `store_unavailable` when the store cannot answer, and then for
+ * `append` it is unknown whether the entry was stored: retry with the same key.
+ */
+export interface ChannelLog {
+  /**
+   * Appends atomically: dedupe by key, next offset, random tag, store, fold into the projection, trim,
+   * hand to the bus. Entries reach the bus in offset order.
+   */
+  append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
+  /**
+   * The entries with an offset greater than `afterOffset`, at most `limit`, oldest first, read at one
+   * moment. When `afterOffset` is below the floor it starts at the oldest kept entry.
+   */
+  read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice>;
+  /** The entry at one offset, if it is still kept: to check a tag. */
+  entryAt(channel: string, offset: number, policy: LogPolicy): Promise<Publication | undefined>;
+  /**
+   * The entry that the publisher's key made, while the key is remembered; its data is "null" when it was
+   * trimmed since.
+   */
+  find(
+    channel: string,
+    publisher: string,
+    key: string,
+    policy: LogPolicy,
+  ): Promise<Publication | undefined>;
+  /** Head and state, read at one moment. */
+  snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot>;
+  /** Forgets the log; the next one has another epoch. */
+  purge(channel: string): Promise<void>;
+  /** Frees timers and connections. */
+  close(): Promise<void>;
+}

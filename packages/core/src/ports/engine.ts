@@ -1,0 +1,25 @@
+import type { Bus } from "./bus.ts";
+import type { ChannelLog } from "./channel-log.ts";
+import type { Clock } from "./clock.ts";
+import type { Leases } from "./leases.ts";
+import type { OperationIndex } from "./operation-index.ts";
+import type { Random } from "./random.ts";
+
+/** Shared state behind ports: one per deployment, in memory or in Redis. */
+export interface Engine {
+  readonly name: string;
+  readonly log: ChannelLog;
+  readonly bus: Bus;
+  readonly operations: OperationIndex;
+  readonly leases: Leases;
+  close(): Promise<void>;
+}
+
+/** What an engine is made with. */
+export interface EngineContext {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Makes an engine once the node's clock and randomness are known. */
+export type EngineFactory = (context: EngineContext) => Engine;

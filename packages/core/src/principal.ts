@@ -1,0 +1,34 @@
+/** Patterns a credential allows beyond what the rules give. */
+export interface Grants {
+  readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
+}
+
+/** A person's or program's connect credential, verified. */
+export interface UserPrincipal {
+  readonly kind: "user";
+  /** The token's `sub`. */
+  readonly user: string | undefined;
+  /** The token's `sid`. */
+  readonly session: string | undefined;
+  readonly grants: Grants;
+  /** When it ends, in milliseconds since 1970; undefined when it does not. */
+  readonly expiresAt: number | undefined;
+}
+
+/** A backend with an API key; it may everything its key's scopes allow. */
+export interface ServicePrincipal {
+  readonly kind: "service";
+  /** The key's name, never the key. */
+  readonly name: string;
+}
+
+/** Who is asking. */
+export type Principal = UserPrincipal | ServicePrincipal;
+
+/** Whose dedupe keys a principal's are. */
+export function publisherOf(principal: Principal): string {
+  if (principal.kind === "service") return `service:${principal.name}`;
+  if (principal.user !== undefined) return `user:${principal.user}`;
+  return principal.session === undefined ? "anyone" : `session:${principal.session}`;
+}

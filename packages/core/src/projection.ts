@@ -1,0 +1,12 @@
+import type { ProjectionEntry } from "@milepost/model";
+import type { Publication } from "@milepost/protocol";
+
+/** What a publication is to a projection: its data parsed. */
+export function projectionEntry(publication: Publication): ProjectionEntry {
+  return {
+    event: publication.event,
+    data: JSON.parse(publication.json) as unknown,
+    ts: publication.ts,
+    offset: publication.position.offset,
+  };
+}

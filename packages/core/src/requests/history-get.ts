@@ -1,0 +1,17 @@
+import { compact, integerIn, parseChannelName, readSince } from "@milepost/protocol";
+import { orThrow, readInput } from "../input.ts";
+import type { Method } from "./methods.ts";
+
+/** `history.get {channel, since?, limit?}`. */
+export const getHistory: Method = async ({ channels }, principal, params) => {
+  const { channel, ...options } = orThrow(
+    readInput(params, (fields) =>
+      compact({
+        channel: fields.required("channel", parseChannelName),
+        since: fields.optional("since", readSince),
+        limit: fields.optional("limit", integerIn(1, 1_000)),
+      }),
+    ),
+  );
+  return channels.history(principal, channel, options);
+};

@@ -1,0 +1,21 @@
+import type { NodeContext } from "../node-context.ts";
+import type { UserPrincipal } from "../principal.ts";
+import { getHistory } from "./history-get.ts";
+import { commandOperation } from "./operations-command.ts";
+import { getOperation } from "./operations-get.ts";
+import { listOperations } from "./operations-list.ts";
+
+/** Answers one method: the result, or a rejection with the error. */
+export type Method = (
+  context: NodeContext,
+  principal: UserPrincipal,
+  params: unknown,
+) => Promise<unknown>;
+
+/** The methods a client may request. */
+export const methods: Readonly<Record<string, Method>> = {
+  "operations.get": getOperation,
+  "operations.list": listOperations,
+  "operations.command": commandOperation,
+  "history.get": getHistory,
+};

@@ -1,0 +1,11 @@
+import { textOf } from "@milepost/protocol";
+import { orThrow, readInput } from "../input.ts";
+import type { Method } from "./methods.ts";
+
+const readId = textOf(255);
+
+/** `operations.get {operation_id}`. */
+export const getOperation: Method = async ({ operations }, principal, params) => {
+  const id = orThrow(readInput(params, (fields) => fields.required("operation_id", readId)));
+  return operations.get(principal, id);
+};

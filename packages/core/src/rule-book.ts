@@ -1,0 +1,77 @@
+import { projectionName } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { type Captures, ChannelPattern } from "./channel-pattern.ts";
+import { defaultRules, gatewayRules } from "./default-rules.ts";
+import type { LogPolicy } from "./ports/channel-log.ts";
+import type { Rule } from "./rule.ts";
+
+const dedupeMs = 600_000;
+const cachedNames = 10_000;
+
+/** What holds for one channel. */
+export interface RuledChannel {
+  readonly name: string;
+  readonly rule: Rule;
+  readonly captures: Captures;
+  readonly policy: LogPolicy;
+}
+
+interface CompiledRule {
+  readonly rule: Rule;
+  readonly pattern: ChannelPattern;
+  readonly policy: LogPolicy;
+}
+
+/** The rules of a node in order: the gateway's own, the deployment's, the defaults. */
+export class RuleBook {
+  readonly #rules: readonly CompiledRule[];
+  /** Recently used names, oldest first; bounded, since names come from outside. */
+  readonly #recent = new Map<string, RuledChannel>();
+
+  /** Throws `bad_message` that names the rule when one cannot be. */
+  constructor(rules: readonly Rule[]) {
+    this.#rules = [...gatewayRules, ...rules, ...defaultRules].map(compiled);
+  }
+
+  /** The first rule that matches; the last of the defaults matches every name. */
+  of(channel: string): RuledChannel {
+    const known = this.#recent.get(channel);
+    if (known !== undefined) return known;
+    const ruled = this.#find(channel);
+    if (this.#recent.size >= cachedNames) {
+      const [oldest] = this.#recent.keys();
+      if (oldest !== undefined) this.#recent.delete(oldest);
+    }
+    this.#recent.set(channel, ruled);
+    return ruled;
+  }
+
+  #find(name: string): RuledChannel {
+    const segments = name.split(":");
+    for (const { rule, pattern, policy } of this.#rules) {
+      const captures = pattern.match(segments);
+      if (captures !== undefined) return { name, rule, captures, policy };
+    }
+    throw new MilepostError("internal", "no rule matches a channel");
+  }
+}
+
+function compiled(rule: Rule): CompiledRule {
+  const refuse = (why: string): never => {
+    throw new MilepostError("bad_message", `rule ${JSON.stringify(rule.pattern)}: ${why}`);
+  };
+  const pattern = ChannelPattern.read(rule.pattern);
+  if (pattern === undefined) {
+    return refuse("a pattern is channel segments, {name} for any one, or a last * for one or more");
+  }
+  const { maxEntries, maxAgeMs } = rule.retention;
+  if (!Number.isInteger(maxEntries) || maxEntries < 1) refuse("maxEntries must be 1 or more");
+  if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) refuse("maxAgeMs must be 1 or more");
+  const policy: LogPolicy = {
+    maxEntries,
+    maxAgeMs,
+    dedupeMs,
+    ...(rule.projection === undefined ? {} : { projection: projectionName(rule.projection) }),
+  };
+  return { rule, pattern, policy };
+}

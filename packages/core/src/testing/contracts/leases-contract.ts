@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import type { MakeEngine } from "./engine-harness.ts";
+
+/** What all leases must do; run it against each engine. */
+export function leasesContract(name: string, make: MakeEngine): void {
+  describe(`${name} leases`, () => {
+    test("one holder at a time, whoever asks at once", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const claims = Array.from({ length: 10 }, () => leases.acquire("a", 1_000));
+      const held = (await Promise.all(claims)).filter((lease) => lease !== undefined);
+      expect(held).toHaveLength(1);
+      expect(await leases.get("a")).toEqual(held[0]);
+      expect(await leases.acquire("b", 1_000)).toMatchObject({ name: "b", ttlMs: 1_000 });
+    });
+
+    test("[G9] who takes over by force has a higher fence, and the one before is refused", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const first = await leases.acquire("a", 1_000);
+      const second = await leases.acquire("a", 1_000, { force: true });
+      expect(second?.fence).toBeGreaterThan(first?.fence ?? Number.NaN);
+      expect(second?.token).not.toBe(first?.token);
+      expect(await leases.renew("a", first?.token ?? "")).toBeUndefined();
+      expect(await leases.release("a", first?.token ?? "")).toBe(false);
+      expect(await leases.renew("a", second?.token ?? "")).toBeDefined();
+    });
+
+    test("a renewal prolongs by what it was acquired for, or by what it asks", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const lease = await leases.acquire("a", 1_000);
+      await harness.advance(600);
+      const renewed = await leases.renew("a", lease?.token ?? "");
+      expect(renewed).toMatchObject({ fence: lease?.fence, token: lease?.token, ttlMs: 1_000 });
+      expect(renewed?.expiresAt).toBeGreaterThan(lease?.expiresAt ?? Number.NaN);
+      await harness.advance(600);
+      expect(await leases.acquire("a", 1_000)).toBeUndefined();
+      expect(await leases.renew("a", lease?.token ?? "", 5_000)).toMatchObject({ ttlMs: 5_000 });
+      await harness.advance(4_000);
+      expect(await leases.acquire("a", 1_000)).toBeUndefined();
+    });
+
+    test("one that has ended may be taken, and until then renewed by its holder", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const lease = await leases.acquire("a", 1_000);
+      await harness.advance(1_500);
+      expect(await leases.get("a")).toEqual(lease);
+      expect(await leases.renew("a", lease?.token ?? "")).toBeDefined();
+      await harness.advance(1_500);
+      const next = await leases.acquire("a", 1_000);
+      expect(next?.fence).toBeGreaterThan(lease?.fence ?? Number.NaN);
+      expect(await leases.renew("a", lease?.token ?? "")).toBeUndefined();
+    });
+
+    test("[G9] a fence rises over a release too", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      const lease = await leases.acquire("a", 1_000);
+      expect(await leases.release("a", lease?.token ?? "")).toBe(true);
+      expect(await leases.get("a")).toBeUndefined();
+      expect(await leases.renew("a", lease?.token ?? "")).toBeUndefined();
+      expect((await leases.acquire("a", 1_000))?.fence).toBeGreaterThan(lease?.fence ?? Number.NaN);
+    });
+
+    test("what nobody ever held is not there", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      expect(await leases.get("a")).toBeUndefined();
+      expect(await leases.renew("a", "token")).toBeUndefined();
+      expect(await leases.release("a", "token")).toBe(false);
+    });
+  });
+}

@@ -1,0 +1,129 @@
+import type { Cancel, Clock } from "../ports/clock.ts";
+
+/** So many turns without time passing are no progress but a loop. */
+const maxRounds = 10_000;
+
+interface Timer {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/**
+ * A clock that moves only when it is told to.
+ *
+ * `advance` runs what becomes due in the order of time, with everything that follows from each callback;
+ * `settle` runs what is due now. Neither waits for real time.
+ */
+export class ManualClock implements Clock {
+  #monotonic = 0;
+  #wall: number;
+  #order = 0;
+  readonly #timers = new Set<Timer>();
+  #soon = new Set<() => void>();
+
+  /** Begins at `startsAt` milliseconds since 1970. */
+  constructor(startsAt = Date.UTC(2026, 0, 1)) {
+    this.#wall = startsAt;
+  }
+
+  /** How many timers wait. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#wall;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    const timer: Timer = {
+      at: this.#monotonic + Math.max(0, delayMs),
+      order: this.#order++,
+      callback,
+    };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  soon(callback: () => void): Cancel {
+    const own = () => callback();
+    this.#soon.add(own);
+    return () => this.#soon.delete(own);
+  }
+
+  /** Sets the wall clock off by `ms`; what measures does not notice. */
+  jump(ms: number): void {
+    this.#wall += ms;
+  }
+
+  /** Runs everything that can run without time passing. */
+  async settle(): Promise<void> {
+    for (let round = 0; ; round++) {
+      await allMicrotasks();
+      if (this.#soon.size === 0) return;
+      if (round > maxRounds) throw new Error("something asks for another turn again and again");
+      const due = this.#soon;
+      this.#soon = new Set();
+      for (const callback of due) callback();
+    }
+  }
+
+  /** Lets `ms` pass. */
+  async advance(ms: number): Promise<void> {
+    const until = this.#monotonic + ms;
+    await this.settle();
+    for (let next = this.#next(until); next !== undefined; next = this.#next(until)) {
+      this.#moveTo(Math.max(next.at, this.#monotonic));
+      this.#timers.delete(next);
+      next.callback();
+      await this.settle();
+    }
+    this.#moveTo(until);
+    await this.settle();
+  }
+
+  /** Lets time pass, as far as it takes, until the promise is settled; an hour at most. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let done = false;
+    const end = () => {
+      done = true;
+    };
+    promise.then(end, end);
+    await this.settle();
+    for (let passed = 0; !done && passed < 3_600_000; passed += 50) await this.advance(50);
+    if (!done) throw new Error("the promise did not settle within an hour of the manual clock");
+    return promise;
+  }
+
+  #next(until: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at > until) continue;
+      if (
+        next === undefined ||
+        timer.at < next.at ||
+        (timer.at === next.at && timer.order < next.order)
+      ) {
+        next = timer;
+      }
+    }
+    return next;
+  }
+
+  #moveTo(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
+  }
+}
+
+/** Every promise reaction that can run has run when the event loop comes round. */
+function allMicrotasks(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

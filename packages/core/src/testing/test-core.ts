@@ -1,0 +1,111 @@
+import { MilepostError } from "@milepost/protocol";
+import {
+  type ConnectOptions,
+  type Core,
+  type CoreOptions,
+  createCore,
+  memoryEngine,
+  type ServicePrincipal,
+  type UserPrincipal,
+} from "../index.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { testEncoder } from "./test-encoder.ts";
+import { TestSocket } from "./test-socket.ts";
+
+/** A fault the core told its log. */
+export interface LoggedFault {
+  readonly level: "warn" | "error";
+  readonly fields: Record<string, unknown>;
+  readonly message: string;
+}
+
+/** A node on a manual clock, with what a test needs around it. Disposing it shuts the node down. */
+export class TestCore implements AsyncDisposable {
+  readonly core: Core;
+  readonly clock: ManualClock;
+  readonly random: SeededRandom;
+  readonly faults: LoggedFault[] = [];
+  /** A backend's key. */
+  readonly service: ServicePrincipal = { kind: "service", name: "backend" };
+  readonly json = testEncoder("milepost.v1.json");
+  readonly plain = testEncoder("plain");
+  readonly #tokens = new Map<string, UserPrincipal>();
+
+  constructor(options: Partial<CoreOptions> = {}) {
+    this.clock = new ManualClock();
+    this.random = new SeededRandom();
+    this.core = createCore({
+      engine: memoryEngine(),
+      clock: this.clock,
+      random: this.random,
+      node: "node-1",
+      verifyToken: (token) => this.#verify(token),
+      log: {
+        info: () => {},
+        warn: (fields, message) => this.faults.push({ level: "warn", fields, message }),
+        error: (fields, message) => this.faults.push({ level: "error", fields, message }),
+      },
+      ...options,
+    });
+  }
+
+  /** A user's credential; without a session unless one is named. */
+  user(
+    user: string | undefined,
+    rest: Partial<Omit<UserPrincipal, "kind" | "user">> = {},
+  ): UserPrincipal {
+    return {
+      kind: "user",
+      user,
+      session: undefined,
+      grants: { subscribe: [], publish: [] },
+      expiresAt: undefined,
+      ...rest,
+    };
+  }
+
+  /** A token that verifies as the principal until that ends. */
+  token(principal: UserPrincipal): string {
+    const token = `token-${this.#tokens.size}`;
+    this.#tokens.set(token, principal);
+    return token;
+  }
+
+  /** Connects in the SDK's dialect, or in the plain one. */
+  connect(options: ConnectOptions = {}, dialect: "json" | "plain" = "json"): TestSocket {
+    const socket = new TestSocket(this[dialect]);
+    socket.attach(this.core.connect(socket, options));
+    return socket;
+  }
+
+  connectFeed(session: string, principal: UserPrincipal | undefined): TestSocket {
+    const socket = new TestSocket(this.plain);
+    socket.attach(this.core.connectFeed(socket, session, principal));
+    return socket;
+  }
+
+  /** Publishes as the backend. */
+  publish(channel: string, event: string, data: unknown, key?: string) {
+    const options = key === undefined ? {} : { key };
+    return this.core.publish(this.service, channel, event, data, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.clock.until(this.core.shutdown(0));
+  }
+
+  async #verify(token: string): Promise<UserPrincipal> {
+    const principal = this.#tokens.get(token);
+    if (principal === undefined) throw new MilepostError("unauthenticated", "no such token");
+    if (principal.expiresAt !== undefined && principal.expiresAt <= this.clock.now()) {
+      throw new MilepostError("token_expired", "the token has expired");
+    }
+    return principal;
+  }
+}
+
+/** A node on a manual clock. */
+export function testCore(options: Partial<CoreOptions> = {}): TestCore {
+  return new TestCore(options);
+}
