@@ -42,12 +42,11 @@ try {
     await page.waitForTimeout(100);
   }
   const run = page.getByRole("region", { name: "Run", exact: true });
-  const percent = async (least) =>
-    page.waitForFunction(
-      (wanted) =>
-        Number(document.querySelector("[data-percent]")?.getAttribute("data-percent")) >= wanted,
-      least,
-    );
+  /** @param {number} least */
+  const percent = (least) => {
+    const shown = 'document.querySelector("[data-percent]")?.getAttribute("data-percent")';
+    return page.waitForFunction(`Number(${shown}) >= ${least}`);
+  };
   await page.getByRole("button", { name: "Start indexing" }).click();
   await percent(20);
   await run.getByRole("button", { name: "Pause" }).click();
