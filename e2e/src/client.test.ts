@@ -9,7 +9,7 @@ const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 async function behindProxy(): Promise<{ gateway: Gateway; proxy: CuttableProxy }> {
   const gateway = createGateway({ auth: { tokenSecret: "s".repeat(48), apiKeys: [] } });
   const { port } = await gateway.listen({ port: 0 });
-  return { gateway, proxy: await startCuttableProxy(port) };
+  return { gateway, proxy: await startCuttableProxy(() => port) };
 }
 
 function clientOf(proxy: CuttableProxy, gateway: Gateway, user: string) {

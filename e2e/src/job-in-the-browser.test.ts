@@ -40,7 +40,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
   beforeAll(async () => {
     root = await makeFolder();
     demo = await startDemo({ MILEPOST_DEMO_ROOT: root });
-    proxy = await startCuttableProxy(demo.port);
+    proxy = await startCuttableProxy(() => demo.port);
     browser = await startBrowser();
   });
 

@@ -1,9 +1,8 @@
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import type { OperationState } from "@milepost/model";
 import { createProducer, httpGateway, type Problem } from "@milepost/producer";
 import { createGateway, type Gateway } from "@milepost/server";
 import { expect, test } from "vitest";
+import { type CuttableProxy, startCuttableProxy } from "./fixtures/cuttable-proxy.ts";
 
 const apiKey = "k".repeat(32);
 
@@ -11,49 +10,6 @@ function makeGateway(): Gateway {
   return createGateway({
     auth: { tokenSecret: "s".repeat(32), apiKeys: [{ name: "e2e", key: apiKey }] },
   });
-}
-
-/** A TCP relay that can cut everything, and refuse what is new. */
-async function relayTo(target: () => number) {
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  const server = createServer((near) => {
-    near.on("error", () => {});
-    if (isCut) return void near.destroy();
-    const far = connect(target(), "127.0.0.1");
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    cut() {
-      isCut = true;
-      for (const socket of sockets) socket.destroy();
-    },
-    mend() {
-      isCut = false;
-    },
-    async [Symbol.asyncDispose]() {
-      this.cut();
-      server.close();
-      await once(server, "close");
-    },
-  };
 }
 
 /** Waits until the operation is as `holds` says. */
@@ -67,6 +23,11 @@ async function until(
     if (found && holds(found.operation)) return found.operation;
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+function cutOff(relay: CuttableProxy): void {
+  relay.block();
+  relay.cut();
 }
 
 const port = (gateway: Gateway) => gateway.address()?.port ?? 0;
@@ -113,7 +74,7 @@ test("[P-OP-1][P-CMD-1] work in one process is watched and commanded through the
 test("a line that is cut again and again loses, doubles and reorders nothing", async () => {
   await using gateway = makeGateway();
   await gateway.listen({ port: 0 });
-  await using relay = await relayTo(() => port(gateway));
+  await using relay = await startCuttableProxy(() => port(gateway));
   const problems: Problem[] = [];
   await using producer = createProducer({
     gateway: httpGateway({ url: relay.url, apiKey }),
@@ -128,8 +89,8 @@ test("a line that is cut again and again loses, doubles and reorders nothing", a
       for (let turn = 0; turn < i % 13; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
       }
-      if (i % 10 === 0) relay.cut();
-      else if (i % 10 === 3) relay.mend();
+      if (i % 10 === 0) cutOff(relay);
+      else if (i % 10 === 3) relay.restore();
     }
   });
   await expect(run.delivered).resolves.toBe(true);
@@ -145,7 +106,7 @@ test("a gateway that was started anew, empty, learns of the work that goes on", 
   const first = makeGateway();
   await first.listen({ port: 0 });
   let target = port(first);
-  await using relay = await relayTo(() => target);
+  await using relay = await startCuttableProxy(() => target);
   await using producer = createProducer({
     gateway: httpGateway({ url: relay.url, apiKey }),
     onProblem: () => {},
@@ -160,12 +121,12 @@ test("a gateway that was started anew, empty, learns of the work that goes on", 
     return "fine";
   });
   await until(first, run.operationId, ({ current_step }) => current_step === "before");
-  relay.cut();
+  cutOff(relay);
   await first.close();
   await using second = makeGateway();
   await second.listen({ port: 0 });
   target = port(second);
-  relay.mend();
+  relay.restore();
   finish();
   await expect(run.delivered).resolves.toBe(true);
   const { operation } = await second.operations.get(run.operationId);
