@@ -311,7 +311,7 @@ describe("replacing a connection", () => {
   });
 });
 
-test("a node that is full turns the next one away with a code that says try again later", async () => {
+test("[P-CON-9] a node that is full turns the next one away with a code that says try again later", async () => {
   await using t = testCore({ limits: { maxConnections: 2 } });
   const [first] = [t.connect({ principal: t.user("a") }), t.connect({ principal: t.user("b") })];
   const third = t.connect({ principal: t.user("c") });
