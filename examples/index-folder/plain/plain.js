@@ -9,6 +9,8 @@ const byId = (id) => document.getElementById(id);
 let socket;
 let session; // This visit's id.
 let token; // Its credential: ten minutes long, renewed with every connection.
+let renewed = 0; // When the token was renewed last.
+let renewing;
 let cursor; // The last `event_id`.
 let attempts = 0; // Failed connections in a row.
 let run; // The newest run, as its summary says it.
@@ -45,12 +47,25 @@ function later() {
 async function visit() {
   const answer = await post("/demo/visit", {});
   // Another visit has other channels; what was missed there is nobody's business here.
-  if (answer.session_id !== session) cursor = run = shown = undefined;
+  if (answer.session_id !== session) cursor = undefined;
+  if (shown && answer.session_id !== session) forget();
   ({ session_id: session, token } = answer);
 }
 
+/** Not in a hurry: to a service, a token may be about to end from its first moment on. */
+function renew() {
+  clearTimeout(renewing);
+  const again = async () => {
+    renewed = Date.now();
+    await visit();
+    send({ type: "auth", token });
+  };
+  // Should it fail, the service closes the connection when the token ends, and the next one has another.
+  renewing = setTimeout(() => again().catch(() => {}), renewed + 10_000 - Date.now());
+}
+
 function send(message) {
-  socket.send(JSON.stringify(message));
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
 
 // ── The messages ────────────────────────────────────────────────────────────────────────────────────
@@ -64,12 +79,13 @@ function receive(message) {
     case "subscribed": // A channel of the connect.
       return begin(message);
     case "reply": // The answer to a subscribe.
-      if (message.error) return say("problem", message.error.message);
+      // Of a run that is forgotten there is nothing to say any more.
+      if (message.error) return shown && say("problem", message.error.message);
       return message.result?.channel && begin(message.result);
     case "reset": // Something could not be brought back: here is the whole picture.
       return begin(message);
     case "notice":
-      return message.code === "token_expiring" && visit().then(() => send({ type: "auth", token }));
+      return message.code === "token_expiring" && renew();
     case "operation": // Of the session: how far one of its runs is.
       return summary(message.data);
     default:
@@ -79,8 +95,12 @@ function receive(message) {
 
 function begin({ channel, snapshot }) {
   if (!snapshot) return;
-  if (channel === `session:${session}`) Object.values(snapshot.state ?? {}).forEach(summary);
-  else if (channel === `operation:${shown}`) picture(snapshot.state);
+  if (channel === `session:${session}`) {
+    const runs = Object.values(snapshot.state ?? {});
+    // A service that was restarted has forgotten what is shown.
+    if (run && !runs.some(({ operation_id }) => operation_id === run.operation_id)) forget();
+    runs.forEach(summary);
+  } else if (channel === `operation:${shown}`) picture(snapshot.state);
 }
 
 function summary(next) {
@@ -102,6 +122,17 @@ function summary(next) {
   byId("cancel").disabled = ["done", "failed", "cancelled", "lost"].includes(status);
 }
 
+function forget() {
+  run = shown = undefined;
+  picture({ steps: [], log: [] });
+  say("title", "No run any more");
+  say("status", "The service has forgotten it; start another one.");
+  say("percent", "0 %");
+  say("problem", "");
+  byId("progress").value = 0;
+  byId("cancel").disabled = true;
+}
+
 function event({ type, data, timestamp }) {
   if (type === "step") step(data);
   else if (type === "steps")
@@ -109,6 +140,8 @@ function event({ type, data, timestamp }) {
   else if (type === "started")
     for (const { id } of byId("steps").children) step({ id: id.slice(5), status: "pending" });
   else if (type === "log") line({ ...data, at: Date.parse(timestamp) });
+  else if (type === "gap")
+    line({ at: Date.now(), level: "warning", message: "Some lines are missing here." });
 }
 
 // ── The picture ─────────────────────────────────────────────────────────────────────────────────────

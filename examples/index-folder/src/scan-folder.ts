@@ -32,8 +32,11 @@ export async function* scanFolder(root: string): AsyncGenerator<Found> {
       entries = await list(join(root, folder));
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
-      if (folder === "")
-        throw new MilepostError("not_found", `the folder cannot be read (${code})`);
+      if (folder === "") {
+        const gone = code === "ENOENT" || code === "ENOTDIR";
+        const says = gone ? "the folder is no longer there" : `the folder cannot be read (${code})`;
+        throw new MilepostError("not_found", says);
+      }
       const why = code === "EACCES" ? "permission denied" : `it cannot be read (${code})`;
       yield { kind: "skipped", path: folder, why };
       continue;

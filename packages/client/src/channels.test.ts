@@ -121,6 +121,53 @@ describe("subscribing", () => {
     expect(heard).toEqual(["e1#1"]);
   });
 
+  it("for the state and from the head at once is one question", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const news = subscribe({ since: "now", events: ["message"] });
+    const state = subscribe();
+    await answer({ ...live(5), snapshot });
+    await gateway.last.say(event(6));
+    expect(news.heard).toEqual(["e1#6"]);
+    expect(state.heard).toEqual([`snapshot ${at(5)}`, "e1#6"]);
+    expect(gateway.last.count("subscribe") + gateway.last.count("unsubscribe")).toBe(0);
+  });
+
+  it("that is closed or ended before the answer settles who waits for it", async () => {
+    const { gateway, subscribe } = await setUp();
+    const closed = subscribe().subscription;
+    closed.close();
+    await expect(closed.ready).rejects.toMatchObject({ code: "cancelled" });
+    const ended = subscribe().subscription;
+    await settle();
+    await gateway.last.say({ type: "end", channel: "chat:1", position: at(1), reason: "complete" });
+    await expect(ended.ready).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("that cannot be sent at all is refused like one the service refuses", async () => {
+    const { subscribe, errors } = await setUp();
+    const { heard, subscription } = subscribe({ since: `e.1.${"x".repeat(2 ** 20)}` });
+    await expect(subscription.ready).rejects.toMatchObject({ code: "too_large" });
+    expect(heard).toEqual(["error too_large"]);
+    expect(errors).toEqual([]);
+  });
+
+  it("that waits to be tried again does not wait on beyond its connection", async () => {
+    const { gateway, clock, subscribe } = await setUp();
+    subscribe();
+    await settle();
+    const failure = { code: "store_unavailable", retryable: true, retry_after_ms: 10_000 };
+    await gateway.last.refuse(gateway.last.take("subscribe"), failure);
+    await clock.advance(5_000);
+    await gateway.last.drop();
+    await clock.advance(1_000);
+    await gateway.last.accept();
+    await gateway.last.refuse(gateway.last.take("subscribe"), failure);
+    await clock.advance(9_999);
+    expect(gateway.last.count("subscribe")).toBe(0);
+    await clock.advance(1);
+    expect(gateway.last.count("subscribe")).toBe(1);
+  });
+
   it("[P-NAME-1] to what is no channel is refused at once", async () => {
     const { client } = await setUp();
     expect(() => client.channel("no spaces")).toThrow(/segments of letters/);
@@ -413,6 +460,49 @@ describe("while subscribed", () => {
       ...["e1#7", "e1#8"],
     ]);
     expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("[P-SUB-9] asking again that did not help is not done again on this connection", async () => {
+    const { gateway, subscribe, answer, reconnect } = await setUp();
+    const { heard } = subscribe();
+    await answer(live(0));
+    await gateway.last.say(event(1), event(4));
+    await answer(resumed(1));
+    await gateway.last.say(event(4), event(5), event(8), event(9), event(12));
+    await settle();
+    expect(gateway.last.count("subscribe")).toBe(0);
+    expect(heard).toEqual([
+      ...["e1#1", `gap ${at(1)}..${at(4)} missing`, "e1#4", "e1#5"],
+      ...[`gap ${at(5)}..${at(8)} missing`, "e1#8", "e1#9"],
+      ...[`gap ${at(9)}..${at(12)} missing`, "e1#12"],
+    ]);
+    await reconnect();
+    await answer(resumed(12));
+    await gateway.last.say(event(15));
+    await settle();
+    expect(gateway.last.take("subscribe").since).toBe(at(12));
+  });
+
+  it("[P-SUB-9] a service whose every answer is another log and has a hole is asked once, and told of", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const { heard } = subscribe();
+    await answer({ ...live(0), snapshot });
+    await gateway.last.say(event(3));
+    for (let life = 2; life < 9; life++) {
+      await settle();
+      if (gateway.last.count("subscribe") === 0) break;
+      const other = { position: at(5, `e${life}`), recovered: false, reason: "epoch_changed" };
+      await answer({ ...other, snapshot });
+      await gateway.last.say(event(8, `e${life}`));
+    }
+    await settle();
+    expect(gateway.last.count("subscribe")).toBe(0);
+    expect(heard).toEqual([
+      `snapshot ${at(0)}`,
+      `reset ${at(5, "e2")} epoch_changed`,
+      `gap ${at(5, "e2")}..${at(8, "e2")} missing`,
+      "e2#8",
+    ]);
   });
 
   it("a merged event that says what it covers is no hole", async () => {

@@ -41,7 +41,12 @@ export class Channels {
           ...(since !== undefined && { since: since as Since }),
           ...(events !== undefined && { events }),
         } as const;
-        requests.start(call, {}, { resolve, reject: (error) => reject(error as MilepostError) });
+        const refuse = (error: unknown) => reject(error as MilepostError);
+        try {
+          requests.start(call, {}, { resolve, reject: refuse });
+        } catch (error) {
+          refuse(error);
+        }
       },
       unsubscribe(channel) {
         // What it answers changes nothing: the next subscribe says where it begins.
@@ -49,7 +54,7 @@ export class Channels {
       },
       idle: (channel) => this.#forget(channel),
       retryLater(error, failures, retry) {
-        schedule.after(Math.max(error.retryAfterMs ?? 0, backoff.delayMs(failures)), retry);
+        return schedule.after(Math.max(error.retryAfterMs ?? 0, backoff.delayMs(failures)), retry);
       },
     };
   }

@@ -31,7 +31,10 @@ export interface ClientOptions {
   readonly clock?: ClientClock;
   /** From 0 up to 1; default `Math.random`. */
   readonly random?: () => number;
-  /** Told of what nobody waits for: a listener that threw, a frame that could not be read. */
+  /**
+   * Told of what nobody waits for: a listener that threw, a token source that failed, a frame that could not
+   * be read. Default: the first is an uncaught error of the page, the others go to the console.
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -57,6 +60,11 @@ export interface Client<C extends Contract = AnyContract> {
   metrics(): ConnectionMetrics;
   /** Told about once a second while the numbers change. */
   onMetrics(listener: () => void): () => void;
+  /**
+   * Connects unless it is connected, or about to be. After a close it begins anew: what somebody watches of
+   * operations and their list, and notifications, come back by themselves; channels are subscribed again by
+   * whoever wants them.
+   */
   connect(): void;
   /** Tries at once instead of at the end of the wait; connected, makes sure the other end still answers. */
   retryNow(): void;

@@ -1,5 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ClientOptions } from "./client.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { createClient } from "./create-client.ts";
@@ -276,6 +276,31 @@ describe("the credential", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
+  it("whose source fails is no uncaught error of the page when nobody gave an onError", async () => {
+    const uncaught = vi.fn();
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    vi.stubGlobal("reportError", uncaught);
+    const client = createClient({
+      url: "ws://gateway.test/ws",
+      token: () => Promise.reject(new Error("no network")),
+      webSocket: new ScriptedGateway().webSocket,
+      clock: new ManualClock(),
+    });
+    client.connect();
+    await settle();
+    expect(client.state).toMatchObject({ state: "reconnecting", reason: "token" });
+    expect(said).toHaveBeenCalledWith(new Error("no network"));
+    expect(uncaught).not.toHaveBeenCalled();
+    client.onState(() => {
+      throw new Error("mine");
+    });
+    await client.close();
+    await settle();
+    expect(uncaught).toHaveBeenCalledWith(new Error("mine"));
+    vi.unstubAllGlobals();
+    said.mockRestore();
+  });
+
   it("ends the connection when its source says that there will be none", async () => {
     const { client } = setUp({
       token: () => Promise.reject(new MilepostError("unauthenticated", "signed out")),
@@ -295,6 +320,31 @@ describe("the credential", () => {
     await gateway.last.reply(auth, {});
     expect(client.state.state).toBe("connected");
     expect(gateway.sockets).toHaveLength(1);
+  });
+
+  it("that ends soon however often it is renewed is not renewed in a hurry", async () => {
+    let count = 0;
+    const { gateway, clock, connected } = setUp({ token: () => `token-${++count}` });
+    await connected();
+    const expiring = { type: "notice", code: "token_expiring", expires_at: 1 };
+    await gateway.last.say(expiring);
+    for (let i = 0; i < 5; i++) {
+      await gateway.last.say(expiring);
+      await gateway.last.reply(gateway.last.take("auth"), {});
+      await gateway.last.say(expiring, expiring);
+      await clock.advance(9_999);
+      expect(gateway.last.count("auth")).toBe(0);
+      await gateway.last.say({ type: "pong" });
+      await clock.advance(1);
+      expect(gateway.last.count("auth")).toBe(1);
+    }
+    expect(count).toBe(7);
+    await gateway.last.say(expiring);
+    await gateway.last.drop();
+    await clock.advance(1_000);
+    await gateway.last.accept();
+    await clock.advance(20_000);
+    expect(gateway.last.count("auth")).toBe(0);
   });
 
   it("that could not be renewed in place is reported, and the connection goes on until it is closed", async () => {

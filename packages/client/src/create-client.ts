@@ -24,6 +24,7 @@ import type { RawMessage } from "./server-frame.ts";
 import { closeError } from "./service-error.ts";
 import type { WebSocketConstructor } from "./socket.ts";
 import { TokenKeeper } from "./token.ts";
+import { TokenRenewal } from "./token-renewal.ts";
 
 /**
  * Makes a client; it connects on first use or with `connect`.
@@ -48,7 +49,7 @@ class MilepostClient implements Omit<Client, "channel"> {
   readonly clock: ClientClock;
   readonly notifications: NotificationFeed;
   readonly #reporter: Reporter;
-  readonly #token: TokenKeeper;
+  readonly #renewal: TokenRenewal;
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #channels: Channels;
@@ -56,13 +57,12 @@ class MilepostClient implements Omit<Client, "channel"> {
   readonly #list: OperationListWatch;
   readonly #operations = new Map<string, WeakRef<OperationWatch>>();
   readonly #newKey: () => string;
-  #refreshing = false;
 
   constructor(options: ClientOptions) {
     const { clock = systemClock, random = Math.random } = options;
     this.clock = clock;
     this.#newKey = randomKeys(random);
-    this.#token = new TokenKeeper(options.token);
+    const token = new TokenKeeper(options.token);
     const reporter = new Reporter(options.onError);
     this.#reporter = reporter;
     const schedule = new Schedule(clock);
@@ -72,7 +72,7 @@ class MilepostClient implements Omit<Client, "channel"> {
     const webSocket = options.webSocket ?? defaultWebSocket();
     const url = gatewayUrl(options.url);
     const connection = new Connection(
-      { url, webSocket, token: this.#token, backoff, clock, schedule, meter, reporter },
+      { url, webSocket, token, backoff, clock, schedule, meter, reporter },
       {
         onUp: ({ maxMessageBytes }) => {
           this.#metrics.look();
@@ -80,6 +80,7 @@ class MilepostClient implements Omit<Client, "channel"> {
           this.#channels.up();
         },
         onDown: () => {
+          this.#renewal.down();
           this.#metrics.look();
           this.#channels.down();
           this.#requests.down();
@@ -90,7 +91,7 @@ class MilepostClient implements Omit<Client, "channel"> {
           this.#channels.closed(error);
         },
         onMessage: (message) => this.#onMessage(message),
-        onTokenExpiring: () => void this.#refreshToken(),
+        onTokenExpiring: () => this.#renewal.expiring(),
       },
     );
     this.#connection = connection;
@@ -106,6 +107,7 @@ class MilepostClient implements Omit<Client, "channel"> {
     );
     const closedWith = () => this.#closedWith();
     const requests = this.#requests;
+    this.#renewal = new TokenRenewal({ token, requests, clock, schedule, reporter });
     this.#channels = new Channels({ requests, schedule, backoff, reporter, isUp, closedWith });
     const subscribe: Channels["subscribe"] = (...subscription) => this.#subscribe(...subscription);
     this.#list = new OperationListWatch({ reporter, identity: this, subscribe });
@@ -170,6 +172,7 @@ class MilepostClient implements Omit<Client, "channel"> {
     }
     const handle = new OperationWatch(id, {
       reporter: this.#reporter,
+      identity: this,
       subscribe: (name, handlers, options) => this.#subscribe(name, handlers, options),
       command: (operationId, command, options) => this.#command(operationId, command, options),
     });
@@ -259,20 +262,6 @@ class MilepostClient implements Omit<Client, "channel"> {
   #onMessage(message: RawMessage): void {
     if (message.type === "reply") this.#requests.reply(message);
     else this.#channels.take(message);
-  }
-
-  /** Prolongs the connection in place; should it fail, the service closes it and a reconnect gets a token. */
-  async #refreshToken(): Promise<void> {
-    if (!this.#token.renewable || this.#refreshing) return;
-    this.#refreshing = true;
-    try {
-      const token = await this.#token.get();
-      if (token !== undefined) await this.#requests.call({ type: "auth", token });
-    } catch (error) {
-      this.#reporter.report(error);
-    } finally {
-      this.#refreshing = false;
-    }
   }
 }
 

@@ -45,3 +45,13 @@ export function followIdentity(
     end();
   };
 }
+
+/** Calls `again` when a client that was closed connects anew: until then its subscriptions have failed. */
+export function followReopening(
+  source: Pick<IdentitySource, "onState">,
+  again: () => void,
+): () => void {
+  return source.onState((state) => {
+    if (state.state === "connecting" && state.attempt === 1) again();
+  });
+}

@@ -1,7 +1,7 @@
 import {
   formatPosition,
   type GapReason,
-  type MilepostError,
+  MilepostError,
   type Position,
   parsePosition,
   type Snapshot,
@@ -46,8 +46,8 @@ export class Member implements Subscription {
   fresh = false;
   /** The service announced a hole; the gap that names it may follow. */
   announced: GapReason | undefined;
-  /** The anchor at which a hole was found and asked for again. */
-  healedAt: string | undefined;
+  /** What a hole lacked was asked for again, and nothing was taken since. */
+  healing = false;
   #anchor: Position | undefined;
   #state: SubscriptionState = "starting";
   readonly #handlers: ChannelHandlers;
@@ -95,6 +95,7 @@ export class Member implements Subscription {
   close(): void {
     if (this.isOver) return;
     this.#state = "closed";
+    this.#reject(new MilepostError("cancelled", "the subscription was closed before its start"));
     this.#onClose(this);
   }
 
@@ -144,7 +145,7 @@ export class Member implements Subscription {
     this.#anchor = position;
     this.fresh = false;
     this.announced = undefined;
-    this.healedAt = undefined;
+    this.healing = false;
     const { events } = this.options;
     if (events !== undefined && !events.includes(event.event)) return;
     this.#tell((handlers) => handlers.onEvent?.(event));
@@ -176,11 +177,13 @@ export class Member implements Subscription {
 
   interrupt(): void {
     this.behind = false;
+    this.healing = false;
     if (this.#state === "live") this.#setState("interrupted");
   }
 
   end(position: string, reason: string): void {
     const { channel } = this;
+    this.#reject(new MilepostError("not_found", `the stream ended before its start: ${reason}`));
     this.#setState("ended");
     this.#tell((handlers) => handlers.onEnd?.({ channel, position, reason }), true);
   }

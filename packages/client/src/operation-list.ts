@@ -1,4 +1,4 @@
-import type { OperationSummary } from "@milepost/model";
+import { maxKeys, type OperationSummary } from "@milepost/model";
 import { isRecord, MilepostError, type Snapshot } from "@milepost/protocol";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 import { followIdentity, type IdentitySource } from "./identity.ts";
@@ -96,7 +96,13 @@ export class OperationListWatch implements OperationListHandle {
 
   #put(summary: unknown): void {
     if (!isRecord(summary) || typeof summary.operation_id !== "string") return;
+    // The service keeps those that changed last; so does a page that stays open for weeks.
+    this.#operations.delete(summary.operation_id);
     this.#operations.set(summary.operation_id, summary as unknown as OperationSummary);
+    const [oldest] = this.#operations.keys();
+    if (this.#operations.size > maxKeys && oldest !== undefined) {
+      this.#operations.delete(oldest);
+    }
     this.#changed();
   }
 

@@ -10,13 +10,15 @@ import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@mil
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 import { CommandError } from "./command-error.ts";
 import { PhaseTeller } from "./command-phases.ts";
+import { followReopening, type IdentitySource } from "./identity.ts";
 import { ChangeListeners } from "./listeners.ts";
-import type { CommandOptions, OperationHandle, OperationView } from "./operation.ts";
+import type { CommandOptions, MissedEntries, OperationHandle, OperationView } from "./operation.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** What an operation needs of its client. */
 export interface OperationParts {
   readonly reporter: Reporter;
+  readonly identity: IdentitySource;
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
   /** Asks for a command; resolves with its id. */
   command(
@@ -36,6 +38,8 @@ export class OperationWatch implements OperationHandle {
   #answered = false;
   #error: MilepostError | undefined;
   #subscription: Subscription | undefined;
+  #missed: MissedEntries | undefined;
+  #unfollow: (() => void) | undefined;
   #view: OperationView | undefined;
 
   constructor(id: string, parts: OperationParts) {
@@ -59,7 +63,12 @@ export class OperationWatch implements OperationHandle {
 
   subscribe(listener: () => void): () => void {
     const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#start();
+    if (this.#listeners.size === 1) {
+      this.#start();
+      this.#unfollow = followReopening(this.#parts.identity, () => {
+        if (this.#subscription?.state === "failed") this.#start();
+      });
+    }
     let listens = true;
     return () => {
       if (!listens) return;
@@ -154,7 +163,14 @@ export class OperationWatch implements OperationHandle {
           this.#changed();
         },
         onSnapshot: ({ snapshot }) => this.#replace(snapshot),
-        onReset: ({ snapshot }) => this.#replace(snapshot),
+        onReset: ({ snapshot, reason }) => {
+          this.#missed = { reason, replaced: true };
+          this.#replace(snapshot);
+        },
+        onGap: ({ reason }) => {
+          this.#missed = { reason, replaced: false };
+          this.#changed();
+        },
         onState: (state) => {
           this.#answered ||= state === "live";
           this.#changed();
@@ -176,6 +192,7 @@ export class OperationWatch implements OperationHandle {
   }
 
   #stop(): void {
+    this.#unfollow?.();
     this.#subscription?.close();
     this.#changed();
   }
@@ -197,7 +214,9 @@ export class OperationWatch implements OperationHandle {
     const error = this.#error;
     if (error?.code === "forbidden") return { kind: "forbidden" };
     if (this.#state !== undefined) {
-      return { kind: "ready", state: this.#state, stale: this.#subscription?.state !== "live" };
+      const stale = this.#subscription?.state !== "live";
+      const missed = this.#missed;
+      return { kind: "ready", state: this.#state, stale, ...(missed !== undefined && { missed }) };
     }
     if (error !== undefined) return { kind: "error", error };
     return { kind: this.#answered ? "missing" : "loading" };

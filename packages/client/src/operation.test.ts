@@ -163,6 +163,59 @@ describe("an operation", () => {
     expect(operation.view).toEqual({ kind: "forbidden" });
   });
 
+  it("[P-SUB-9] tells what it missed, and whether its state holds that all the same", async () => {
+    const { client, gateway, event, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    expect(operation.view).not.toHaveProperty("missed");
+    await gateway.last.say({
+      type: "gap",
+      channel: "operation:9",
+      from: at(2),
+      to: at(4),
+      reason: "trimmed",
+    });
+    await gateway.last.say(event(5, "progress", { percent: 40 }));
+    expect(operation.view).toMatchObject({ missed: { reason: "trimmed", replaced: false } });
+    await reconnect();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      channel: "operation:9",
+      position: at(9),
+      recovered: false,
+      reason: "limit",
+      snapshot: { projection: "operation", state: running },
+    });
+    expect(operation.view).toMatchObject({
+      missed: { reason: "limit", replaced: true },
+      state: running,
+    });
+  });
+
+  it("goes on where it was when a closed client connects again", async () => {
+    const { client, gateway, event, answer } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await client.close();
+    await settle();
+    expect(operation.view).toMatchObject({ kind: "ready", stale: true });
+    client.connect();
+    await settle();
+    await gateway.last.accept();
+    await settle();
+    const again = gateway.last.take("subscribe");
+    expect(again).toMatchObject({ channel: "operation:9", since: at(2) });
+    await gateway.last.reply(again, {
+      channel: "operation:9",
+      position: at(2),
+      recovered: true,
+    });
+    await gateway.last.say(event(3, "done", {}));
+    expect(operation.view).toMatchObject({ stale: false, state: { status: "done" } });
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
   it("of which nothing was reported is missing until it is", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
@@ -327,6 +380,23 @@ describe("the list of operations", () => {
       ],
     );
     expect(list.getSnapshot()).toBe(view);
+  });
+
+  it("[P-OP-6] keeps the latest 100, as the service does, however long the page stays open", async () => {
+    const { client, gateway, event } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), { position: at(0), recovered: false });
+    for (let n = 1; n <= 130; n++) {
+      await gateway.last.say(event(n, "operation", summary(`op${n}`, 0, n), "session:s1"));
+    }
+    await gateway.last.say(event(131, "operation", summary("op31", 50, 31), "session:s1"));
+    const { view } = list;
+    const ids = view.kind === "ready" ? view.operations.map((one) => one.operation_id) : [];
+    expect(ids).toHaveLength(100);
+    expect(ids[0]).toBe("op130");
+    expect(ids.at(-1)).toBe("op31");
   });
 
   it("is the user's where the credential has no session", async () => {

@@ -5,13 +5,27 @@ import type {
   OperationSummary,
 } from "@milepost/model";
 import type { MilepostError } from "@milepost/protocol";
+import type { ChannelGap } from "./channel.ts";
+
+/** Entries of an operation that were not received one by one. */
+export interface MissedEntries {
+  readonly reason: ChannelGap["reason"];
+  /** Whether the service gave the state anew, so that it holds what they brought; else it may lack that. */
+  readonly replaced: boolean;
+}
 
 /** What is known of an operation; `kind` discriminates. */
 export type OperationView =
   /** Nothing yet. */
   | { readonly kind: "loading" }
   /** `stale` while no live subscription backs it: it was so, it may be otherwise by now. */
-  | { readonly kind: "ready"; readonly state: OperationState; readonly stale: boolean }
+  | {
+      readonly kind: "ready";
+      readonly state: OperationState;
+      readonly stale: boolean;
+      /** The last time entries were not received one by one; absent when all were. */
+      readonly missed?: MissedEntries;
+    }
   /** Nothing was ever reported under this id. */
   | { readonly kind: "missing" }
   /** It is somebody else's, or there is none: the service does not tell which. */

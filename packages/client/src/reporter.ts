@@ -1,9 +1,9 @@
 /** Where errors go that nobody waits for, and the fence around code of the application. */
 export class Reporter {
-  readonly #onError: (error: unknown) => void;
+  readonly #onError: ((error: unknown) => void) | undefined;
 
   constructor(onError: ((error: unknown) => void) | undefined) {
-    this.#onError = onError ?? reportUncaught;
+    this.#onError = onError;
   }
 
   /** Runs code of the application; what it throws is reported and harms nobody else. */
@@ -11,13 +11,18 @@ export class Reporter {
     try {
       callback();
     } catch (error) {
-      this.report(error);
+      this.#tell(error, reportUncaught);
     }
   }
 
+  /** Something the client came upon. It goes on all the same, so it is no uncaught error of the page. */
   report(error: unknown): void {
+    this.#tell(error, console.error);
+  }
+
+  #tell(error: unknown, byDefault: (error: unknown) => void): void {
     try {
-      this.#onError(error);
+      (this.#onError ?? byDefault)(error);
     } catch (second) {
       reportUncaught(second);
     }

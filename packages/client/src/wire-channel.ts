@@ -8,6 +8,7 @@ import {
   type Subscribed,
 } from "@milepost/protocol";
 import type { SinceOption } from "./channel.ts";
+import type { Cancel } from "./clock.ts";
 import type { Arrival, Member } from "./member.ts";
 import type { RawMessage } from "./server-frame.ts";
 
@@ -25,7 +26,7 @@ export interface Wire {
   /** Nobody needs the channel any more, and the service has been told. */
   idle(channel: WireChannel): void;
   /** Runs `retry` after the wait that the error asks for, or a random one that grows with `failures`. */
-  retryLater(error: MilepostError, failures: number, retry: () => void): void;
+  retryLater(error: MilepostError, failures: number, retry: () => void): Cancel;
 }
 
 /** A question under way: who joins with it; nobody when it takes up again what was broken off. */
@@ -49,9 +50,11 @@ export class WireChannel {
   #live = false;
   /** Whether the service holds, or may hold, a subscription. */
   #subscribed = false;
-  /** Waits to ask again after a refusal that may pass. */
-  #waiting = false;
+  /** Ends the wait to ask again after a refusal that may pass. */
+  #waiting: Cancel | undefined;
   #failures = 0;
+  /** Asking again for what a hole lacked did not bring it: on this connection holes are told at once. */
+  #healsInVain = false;
   #position: string | undefined;
   /** The names asked for; undefined is all. */
   #filter: ReadonlySet<string> | undefined;
@@ -75,29 +78,33 @@ export class WireChannel {
       this.#wire.idle(this);
       return;
     }
-    if (this.#ask !== undefined || this.#waiting) return;
+    if (this.#ask !== undefined || this.#waiting !== undefined) return;
     const anchored = [...this.members].filter((member) => !member.joining);
     const lagging = anchored.some((member) => member.behind);
     if (anchored.length > 0 && (lagging || !this.#live)) {
       this.#resume(anchored);
       return;
     }
-    const [first, ...others] = [...this.members].filter((member) => member.joining);
+    const joining = [...this.members].filter((member) => member.joining);
+    // Who wants the state goes first: whoever begins at the head then joins without a question.
+    const first = joining.find(({ options }) => options.since === undefined) ?? joining[0];
     if (first === undefined) return;
     if (this.#joinHere(first)) {
       this.reconcile();
       return;
     }
     const { since } = first.options;
-    const alike = others.filter((other) => sameSince(other.options.since, since));
-    this.#send(since, { joiners: [first, ...alike] });
+    const alike = joining.filter((other) => sameSince(other.options.since, since));
+    this.#send(since, { joiners: alike });
   }
 
   down(): void {
     this.#ask = undefined;
     this.#live = false;
     this.#subscribed = false;
-    this.#waiting = false;
+    this.#healsInVain = false;
+    this.#waiting?.();
+    this.#waiting = undefined;
     for (const member of this.members) member.interrupt();
   }
 
@@ -169,9 +176,10 @@ export class WireChannel {
         member.take(arrival);
         break;
       case "hole":
-        if (member.announced === undefined && member.healedAt !== member.position) {
+        if (member.healing) this.#healsInVain = true;
+        if (member.announced === undefined && !this.#healsInVain) {
           // It may have been lost on the way; asked for again, it comes, or the service says why not.
-          member.healedAt = member.position;
+          member.healing = true;
           member.behind = true;
           this.reconcile();
           break;
@@ -272,10 +280,9 @@ export class WireChannel {
     this.#subscribed = error.code === "timed_out" || error.code === "already_subscribed";
     if (error.retryable || (error.code === "already_subscribed" && this.#failures === 0)) {
       this.#failures++;
-      this.#waiting = true;
       for (const member of this.members) member.interrupt();
-      this.#wire.retryLater(error, this.#failures, () => {
-        this.#waiting = false;
+      this.#waiting = this.#wire.retryLater(error, this.#failures, () => {
+        this.#waiting = undefined;
         this.reconcile();
       });
       return;

@@ -12,7 +12,7 @@ export function describeError(thrown: unknown, retryable: boolean): OperationErr
   const fields = typeof thrown === "object" && thrown !== null ? thrown : {};
   const named = "code" in fields && typeof fields.code === "string" ? fields.code : "";
   const code = named === "" ? "job_failed" : named;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   return {
     code: code.slice(0, 64),
     message: message === "" ? code : message,
@@ -29,6 +29,16 @@ export function saysRetryable(thrown: unknown): boolean | undefined {
 /** The reason as an error of ours, whatever the caller's signal was aborted with. */
 export function asCancellation(reason: unknown): MilepostError {
   if (reason instanceof MilepostError) return reason;
-  const message = reason instanceof Error ? reason.message : String(reason ?? "cancelled");
+  const message = messageOf(reason ?? "cancelled");
   return new MilepostError("cancelled", message, { cause: reason });
+}
+
+/** What a thrown value says of itself; there are objects that have no text. */
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  try {
+    return String(thrown);
+  } catch {
+    return "an unknown error";
+  }
 }

@@ -231,8 +231,17 @@ export class TrackedOperation {
     if (outcome.status === "cancelled" && outcome.error.code !== "shutting_down") {
       return { event: "cancelled", data: { reason: outcome.error.message } };
     }
-    const retryable = outcome.status === "failed" && this.#hooks.retryable(error);
+    const retryable = outcome.status === "failed" && this.#isRetryable(error);
     return { event: "failed", data: { error: describeError(error, retryable) } };
+  }
+
+  /** Code of the application decides; should it throw, the failure is told all the same. */
+  #isRetryable(error: unknown): boolean {
+    try {
+      return this.#hooks.retryable(error);
+    } catch {
+      return false;
+    }
   }
 
   #answer(

@@ -54,6 +54,30 @@ describe("a worker's waiting line", () => {
     expect(gateway.names("b")).toEqual(["created", "waiting", "started", "done"]);
   });
 
+  test.each([
+    ["its own code about retrying throws", new Error("disk full"), "disk full"],
+    ["what it throws cannot be made a text", Object.create(null), "unknown"],
+  ])("goes on when a run fails and %s", async (_, thrown: unknown, message) => {
+    const { producer, gateway, clock } = fixture();
+    const worker = producer.worker<string, string>({
+      kind: "index",
+      run: async (_op, input) => {
+        if (input === "a") throw thrown;
+        return input;
+      },
+      retryable: () => {
+        throw new Error("a bug of the application");
+      },
+    });
+    const a = worker.submit({ input: "a", operationId: "a" });
+    const b = worker.submit({ input: "b", operationId: "b" });
+    await clock.advance(200);
+    await expect(b.finished).resolves.toEqual({ status: "done", result: "b" });
+    await expect(a.finished).resolves.toEqual({ status: "failed", error: thrown });
+    expect(gateway.state("a")).toMatchObject({ status: "failed", error: { retryable: false } });
+    expect(gateway.state("a").error?.message).toContain(message);
+  });
+
   test("work that waits can be cancelled, and those behind it move up", async () => {
     const { submit, finish, gateway, clock, jobs } = heldWorker();
     submit("a");

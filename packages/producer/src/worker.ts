@@ -16,7 +16,7 @@ export interface WorkerOptions<Input, Result> {
   readonly steps?: readonly StepPlan[];
   /**
    * Whether a person may run it again after this error. When absent: what the error's own `retryable` says, else
-   * yes.
+   * yes. A function that throws says no.
    */
   readonly retryable?: boolean | ((error: unknown) => boolean);
   /** What watchers see of the input; nothing when absent. */

@@ -1,4 +1,5 @@
 import type { Channel, ChannelItem, Client, Subscription } from "@milepost/client";
+import { latest } from "./latest.ts";
 import type { ChannelView, UseChannelOptions } from "./use-channel.ts";
 import type { Source } from "./use-selected.ts";
 
@@ -7,7 +8,9 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
   readonly initial: ChannelView<Events, State>;
   #view: ChannelView<Events, State>;
   #subscription: Subscription | undefined;
+  #unfollow: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
+  readonly #client: Client;
   readonly #channel: Channel<Events> | undefined;
   readonly #options: { readonly current: UseChannelOptions<Events, State> };
 
@@ -26,6 +29,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     };
     this.#view = this.initial;
     this.#options = options;
+    this.#client = client;
     // The contract of a hook is what its type arguments say.
     this.#channel =
       name === undefined ? undefined : (client.channel(name) as unknown as Channel<Events>);
@@ -37,7 +41,14 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
 
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#start();
+    if (this.#listeners.size === 1) {
+      this.#start();
+      // A client that was closed has failed its subscriptions; they begin anew with it.
+      this.#unfollow = this.#client.onState((state) => {
+        const again = state.state === "connecting" && state.attempt === 1;
+        if (again && this.#subscription?.state === "failed") this.#start();
+      });
+    }
     return () => {
       if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#stop();
     };
@@ -53,7 +64,8 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
         onSnapshot: (snapshot) => this.#take({ type: "snapshot", ...snapshot }),
         onGap: (gap) => this.#take({ type: "gap", ...gap }),
         onReset: (reset) => this.#take({ type: "reset", ...reset }),
-        onState: (status) => this.#set({ status }),
+        onState: (status) =>
+          this.#set(status === "live" ? { status, error: undefined } : { status }),
         onError: (error) => this.#set({ error }),
       },
       { ...(since !== undefined && { since }), ...(events !== undefined && { events }) },
@@ -61,6 +73,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
   }
 
   #stop(): void {
+    this.#unfollow?.();
     this.#subscription?.close();
   }
 
@@ -70,7 +83,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     const change: Partial<ChannelView<Events, State>> = {};
     switch (item.type) {
       case "event":
-        Object.assign(change, { events: [...view.events, item].slice(-limit) });
+        Object.assign(change, { events: latest([...view.events, item], limit) });
         break;
       case "snapshot":
         Object.assign(change, { snapshot: item.snapshot });

@@ -48,6 +48,28 @@ describe("the provider", () => {
     expect(gateway.last.protocols).toContain("milepost.token.two");
   });
 
+  it("uses a token that only a later render has, and tells the onError of the latest render", async () => {
+    const { gateway, options, clock } = testParts();
+    const heard: string[] = [];
+    const tree = (render: string, token?: () => string) => (
+      <MilepostProvider
+        {...options}
+        {...(token !== undefined && { token })}
+        onError={() => heard.push(render)}
+      />
+    );
+    const { rerender } = render(tree("first"));
+    await act(settle);
+    expect(gateway.last.protocols).toHaveLength(1);
+    await act(() => gateway.last.drop());
+    rerender(tree("second", () => "late"));
+    await act(() => clock.advance(1_000));
+    expect(gateway.last.protocols).toContain("milepost.token.late");
+    await act(() => gateway.last.accept());
+    await act(() => gateway.last.frame("no JSON"));
+    expect(heard).toEqual(["second"]);
+  });
+
   it("makes another client for another address, and leaves no connection of the first", async () => {
     const { gateway, options } = testParts();
     const tree = (url: string) => <MilepostProvider {...options} url={url} />;
@@ -181,6 +203,30 @@ describe("useOperation", () => {
   });
 });
 
+describe("commands of another operation", () => {
+  it("do not show what became of those of the one before, nor what is still to become of them", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const { result, rerender } = renderHook(({ id }) => useOperation(id), {
+      wrapper,
+      initialProps: { id: "9" },
+    });
+    await act(settle);
+    await accept();
+    await answer("operation:9", operationAnswer(running));
+    await after(() => void result.current.cancel.run());
+    await after(() => gateway.last.refuse(gateway.last.take("request"), { code: "forbidden" }));
+    await after(() => void result.current.pause.run());
+    const late = gateway.last.take("request");
+    rerender({ id: "10" });
+    await act(settle);
+    await answer("operation:10", operationAnswer(running));
+    expect(result.current.cancel).toMatchObject({ available: true, error: undefined });
+    expect(result.current.pause).toMatchObject({ available: true, phase: undefined });
+    await after(() => gateway.last.refuse(late, { code: "forbidden" }));
+    expect(result.current.pause.error).toBeUndefined();
+  });
+});
+
 describe("useChannel", () => {
   it("keeps the latest events within its limit, and folds them", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
@@ -227,6 +273,40 @@ describe("useChannel", () => {
     expect(gateway.last.take("unsubscribe").channel).toBe("chat:1");
   });
 
+  it("folds without keeping events when its limit is 0", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(
+      () =>
+        useChannel<{ message: unknown }, number>("chat:1", { limit: 0, reduce: (n = 0) => n + 1 }),
+      { wrapper },
+    );
+    await act(settle);
+    await accept();
+    await answer("chat:1", { position: at(0), recovered: false });
+    await after(() => gateway.last.say(event("chat:1", 1, "message", {})));
+    expect(result.current).toMatchObject({ events: [], state: 1 });
+  });
+
+  it("goes on where it was when a closed client connects again", async () => {
+    const { wrapper, client, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useChannel("chat:1"), { wrapper });
+    await act(settle);
+    await accept();
+    await answer("chat:1", { position: at(0), recovered: false });
+    await after(() => gateway.last.say(event("chat:1", 1, "message", {})));
+    await after(() => client.close());
+    expect(result.current).toMatchObject({ status: "failed", error: { code: "cancelled" } });
+    await after(() => client.connect());
+    await accept();
+    const again = gateway.last.take("subscribe");
+    expect(again.since).toBe(at(1));
+    await after(() => gateway.last.reply(again, { position: at(1), recovered: true }));
+    await after(() => gateway.last.say(event("chat:1", 2, "message", {})));
+    expect(result.current).toMatchObject({ status: "live", error: undefined });
+    expect(result.current.events.map(({ position }) => position)).toEqual([at(1), at(2)]);
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
   it("tells of a refusal and of a gap", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const a = renderHook(() => useChannel("chat:1"), { wrapper });
@@ -259,6 +339,18 @@ describe("useOperations", () => {
 });
 
 describe("useNotifications", () => {
+  it("shows none when its limit is 0", async () => {
+    const { wrapper, client, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useNotifications({ limit: 0 }), { wrapper });
+    client.connect();
+    await act(settle);
+    await accept();
+    await answer("user:u1", { position: at(0), recovered: false });
+    const notice = { id: "n1", level: "info", message: "m" };
+    await after(() => gateway.last.say(event("user:u1", 1, "notification", notice)));
+    expect(result.current.notifications).toEqual([]);
+  });
+
   it("shows each for its time, keeps others until dismissed, and no more than its limit", async () => {
     const { wrapper, client, gateway, clock, accept, answer, after } = setUp();
     const { result } = renderHook(() => useNotifications({ limit: 2 }), { wrapper });

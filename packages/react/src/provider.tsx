@@ -21,7 +21,7 @@ export type MilepostProviderProps<C extends Contract = AnyContract> =
  * Gives the hooks below it their client.
  *
  * With `url` it makes a client, connects it when mounted and closes it when unmounted; another `url` makes
- * another. A changed `token` is used from the next connect on. Nothing connects while rendering on a server.
+ * another. A changed `token` is used from the next connect on, a changed `onError` at once. Nothing connects while rendering on a server.
  */
 export function MilepostProvider<C extends Contract = AnyContract>(
   props: MilepostProviderProps<C>,
@@ -45,12 +45,17 @@ function OwnClient({
   options: ClientOptions;
   children: ReactNode;
 }): ReactNode {
-  const token = useRef(options.token);
-  token.current = options.token;
+  const latest = useRef(options);
+  latest.current = options;
   const [client] = useState(() =>
-    createClient(
-      options.token === undefined ? options : { ...options, token: () => readToken(token.current) },
-    ),
+    createClient({
+      ...options,
+      // Asked for also when there is none yet: a later render may bring one.
+      token: () => readToken(latest.current.token),
+      ...(options.onError !== undefined && {
+        onError: (error: unknown) => latest.current.onError?.(error),
+      }),
+    }),
   );
   useEffect(() => {
     client.connect();

@@ -28,6 +28,8 @@ export interface CommandControl {
 export type CommandControls = Readonly<Record<OperationCommandName, CommandControl>>;
 
 interface Attempt {
+  /** Whose command it is: the component may show another operation by now. */
+  readonly handle: OperationHandle;
   readonly sending: boolean;
   readonly error?: string;
 }
@@ -49,7 +51,11 @@ export function useCommands(handle: OperationHandle): CommandControls {
   const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});
   const run = useCallback(
     async (name: OperationCommandName, options: CommandOptions = {}) => {
-      const note = (attempt: Attempt) => setAttempts((all) => ({ ...all, [name]: attempt }));
+      const note = (attempt: Omit<Attempt, "handle">) =>
+        setAttempts((all) => {
+          const isShown = attempt.sending || all[name]?.handle === handle;
+          return isShown ? { ...all, [name]: { handle, ...attempt } } : all;
+        });
       note({ sending: true });
       try {
         return await handle[name]({
@@ -68,7 +74,7 @@ export function useCommands(handle: OperationHandle): CommandControls {
   );
   return useMemo(() => {
     const control = (name: OperationCommandName): CommandControl => {
-      const attempt = attempts[name];
+      const attempt = attempts[name]?.handle === handle ? attempts[name] : undefined;
       const command = facts[name];
       const phase = attempt?.sending ? "sending" : command?.phase;
       const pending = phase === "sending" || phase === "requested" || phase === "acknowledged";
@@ -84,7 +90,7 @@ export function useCommands(handle: OperationHandle): CommandControls {
     return Object.fromEntries(
       names.map((name) => [name, control(name)]),
     ) as unknown as CommandControls;
-  }, [attempts, facts, run]);
+  }, [attempts, facts, handle, run]);
 }
 
 function readFacts(view: OperationView): CommandFacts {

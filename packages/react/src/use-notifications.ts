@@ -2,6 +2,7 @@
 import type { Client } from "@milepost/client";
 import type { Notification } from "@milepost/model";
 import { useMemo } from "react";
+import { latest } from "./latest.ts";
 import { useClient } from "./provider.tsx";
 import { type Source, useSelected } from "./use-selected.ts";
 
@@ -71,7 +72,7 @@ class ShownStore implements Source<readonly Notification[]> {
 
   #show(notification: Notification): void {
     const others = this.#shown.filter((one) => one.id !== notification.id);
-    this.#set([...others, notification].slice(-this.#limit));
+    this.#set(latest([...others, notification], this.#limit));
     if (notification.ttl_ms === undefined) return;
     // A repeated id is a new notice with a time of its own, so only this very one disappears.
     this.#client.clock.after(notification.ttl_ms, () => {

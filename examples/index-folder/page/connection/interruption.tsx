@@ -34,7 +34,7 @@ export function Interruption({ connection, now, asOf, onRetry }: Props) {
         <strong>{closed ? "Disconnected." : "Connection interrupted."}</strong>{" "}
         {asOf === undefined
           ? "What you see may be out of date."
-          : `You see the state of ${timeOfDay(asOf)}; work goes on without you.`}{" "}
+          : `You see the state of ${timeOfDay(asOf)}; the work may have gone on since.`}{" "}
         {nextTry(connection, now)}
       </p>
       <button type="button" className="button button--small" onClick={onRetry}>

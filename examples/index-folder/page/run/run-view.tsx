@@ -2,7 +2,7 @@ import type { OperationView } from "@milepost/client";
 import { isFinal } from "@milepost/model";
 import { useOperation } from "@milepost/react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { useMissedEntries } from "../log/missed-entries.ts";
+import { missedWords } from "../log/missed-entries.ts";
 import { RunLog } from "../log/run-log.tsx";
 import { ResultPanel } from "../result/result-panel.tsx";
 import { Timeline } from "../timeline/timeline.tsx";
@@ -52,7 +52,6 @@ export function RunView({ id, reachable, connection, takesFocus, onRunAgain }: P
   // What is not heard of any more has no clock: its times stand still until it is.
   const fresh = state !== undefined && view.kind === "ready" && reachable && !view.stale;
   const now = useNow(fresh && !isFinal(state.status));
-  const missed = useMissedEntries(id);
   const [problem, setProblem] = useState<string | undefined>();
   const title = useRef<HTMLHeadingElement>(null);
   const arrived = state !== undefined;
@@ -89,7 +88,7 @@ export function RunView({ id, reachable, connection, takesFocus, onRunAgain }: P
           {view.state.status === "done" ? <ResultPanel state={view.state} /> : null}
           <div className="desk__pair">
             <Timeline state={view.state} now={Math.max(now, view.state.updated_at)} />
-            <RunLog state={view.state} missed={missed} />
+            <RunLog state={view.state} missed={missedWords(view.missed)} />
           </div>
         </>
       ) : (

@@ -102,7 +102,7 @@ export function StartForm({ connected, onStarted }: Props) {
         <p className="start__hint soft small">{paces.find((each) => each.id === pace)?.hint}</p>
       </fieldset>
       <button type="submit" className="button button--go" aria-disabled={starting}>
-        Start indexing
+        {starting ? "Starting…" : "Start indexing"}
       </button>
     </form>
   );
