@@ -65,7 +65,9 @@ export async function indexFolder(
   const tokenised = await job.tokenise(texts);
   const index = await job.build(tokenised);
   const indexBytes = await job.write(index, store);
-  op.success(`Indexed ${index.documents.length} files: ${index.termCount} different words`);
+  op.success(
+    `Indexed ${counted(index.documents.length, "file")}: ${index.termCount} different words`,
+  );
   return {
     files: index.documents.length,
     skipped: job.skipped,
@@ -113,7 +115,7 @@ class IndexJob {
           );
         }
       }
-      step.info(`Found ${paths.length} files in ${folders} folders`);
+      step.info(`Found ${counted(paths.length, "file")} in ${counted(folders, "folder")}`);
       return paths;
     });
   }
@@ -136,7 +138,7 @@ class IndexJob {
         }
         step.progress({ done: index + 1, total: paths.length, unit: "files", message: path });
       }
-      step.info(`Read ${texts.length} files, ${this.bytes} bytes`);
+      step.info(`Read ${counted(texts.length, "file")}, ${(this.bytes / 1e6).toFixed(1)} MB`);
       return texts;
     });
   }
@@ -184,4 +186,8 @@ class IndexJob {
     await this.#op.pausePoint();
     await tempo.next(this.#op.signal);
   }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

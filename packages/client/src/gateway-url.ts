@@ -1,6 +1,6 @@
 import { MilepostError } from "@milepost/protocol";
 
-/** The gateway's address as a WebSocket needs it; `bad_message` when it is none. */
+/** The gateway's address as a WebSocket needs it, `/ws` where only a host is named; `bad_message` when it is none. */
 export function gatewayUrl(url: string): URL {
   let parsed: URL;
   try {
@@ -20,6 +20,7 @@ export function gatewayUrl(url: string): URL {
       `url "${url}" must begin with ws:, wss:, http: or https:`,
     );
   }
+  if (parsed.pathname === "/") parsed.pathname = "/ws";
   parsed.hash = "";
   return parsed;
 }
