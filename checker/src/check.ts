@@ -116,6 +116,7 @@ class Checker {
       case "fault":
         this.#publishes.fault(record);
         this.#streams.fault(record, t);
+        if (record.fault === "crash" || record.fault === "drain") this.#works.nodeGone();
         if (record.channel !== undefined) this.#history(record.channel)?.fault(record, t);
         return;
       case "healed":
@@ -150,7 +151,7 @@ class Checker {
     if (this.#healed === undefined || this.#t < this.#healed.until) {
       this.#accuse("journal", "the logs were dumped before the time to catch up was over");
     }
-    this.#streams.converged(this.#accuse);
+    this.#streams.converged(this.#t, this.#accuse);
   }
 
   #history(channel: string): ChannelHistory | undefined {

@@ -17,8 +17,8 @@ interface OpenConnection {
 /** A deadline may run this much late: timers are kept to 50 ms. */
 const slackMs = 100;
 const graceMs = 5_000;
-/** One batch and the control messages of a close may come on top of what may wait. */
-const batchBytes = 256 * 1_024;
+/** What the transport may hold when the last write comes, and one batch, come on top of what may wait. */
+const batchBytes = 512 * 1_024;
 
 /** Sockets end with their credential and hold a bounded amount; nothing is left when all is over. */
 export class ConnectionChecks {

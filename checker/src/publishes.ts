@@ -35,7 +35,10 @@ export class PublishChecks {
     this.#dedupeMs = dedupeMs;
   }
 
-  fault({ fault, phase }: FaultRecord): void {
+  fault({ fault, phase, channel }: FaultRecord): void {
+    for (const asked of this.#waiting) {
+      if (asked.record.channel === channel) asked.disturbed = true;
+    }
     if (!fault.startsWith("store_")) return;
     if (phase === "start") this.#storeFaults++;
     if (phase === "stop") this.#storeFaults--;

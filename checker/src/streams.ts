@@ -28,6 +28,10 @@ interface Stream {
   left: boolean;
 }
 
+const comingMs = 10_000;
+/** Two position checks. */
+const noticeMs = 51_000;
+
 /** Every subscriber's stream: contiguous or excused, nothing invented, and at the head when all is healed. */
 export class StreamChecks {
   readonly #logs: ReadonlyMap<string, ChannelHistory>;
@@ -205,17 +209,22 @@ export class StreamChecks {
   }
 
   /** Everybody who is still there must be where the log ends. */
-  converged(accuse: Accuse): void {
+  converged(t: number, accuse: Accuse): void {
     for (const stream of this.#streams.values()) {
       if (stream.left) continue;
       const { name, history, at } = stream;
       const life = history.current;
-      if (stream.starting || stream.awaited !== undefined || at === undefined) {
+      // Whoever comes back just now, and lacks nothing, is as good as there.
+      const isComing = stream.starting && t - stream.askedAt < comingMs;
+      if (at === undefined && isComing) continue;
+      if ((stream.starting && !isComing) || stream.awaited !== undefined || at === undefined) {
         accuse("G4", `${name} on ${history.channel.channel} was never started`);
         continue;
       }
       if (life === undefined) continue;
       if (at.epoch !== life.epoch) {
+        // A log that began anew just now and is empty is noticed with the next position checks.
+        if (life.all.length === 0 && t - life.beganAt < noticeMs) continue;
         accuse("G4", `${name} is left at ${text(at)}; the log is ${life.epoch} now`);
         continue;
       }
@@ -275,7 +284,7 @@ export class StreamChecks {
 
   /** A gap or reset must have its reason in what happened to the log. */
   #justify(
-    { name, history }: Stream,
+    { name, history, events }: Stream,
     from: Place,
     to: Place,
     reason: string,
@@ -300,7 +309,10 @@ export class StreamChecks {
         else if (!history.mayHaveEnded(life, t)) accuse("G4", `${says}, and nothing ended it`);
         return;
       case "tag_mismatch": {
-        const lost = life.tailLosses.some((loss) => loss.offset < from.offset && loss.t <= t);
+        // Who filters may be further than the last entry it was given.
+        const lost = life.tailLosses.some(
+          (loss) => (events !== undefined || loss.offset < from.offset) && loss.t <= t,
+        );
         if (!lost) accuse("G4", `${says}, and no tail was lost`);
         return;
       }

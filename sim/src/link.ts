@@ -163,8 +163,9 @@ export class Link implements Transport {
   /** A silent connection is found out: both ends are told. */
   endSilence(): void {
     if (!this.#isSilent) return;
-    this.#isSilent = false;
-    this.drop();
+    // What was under way is lost: the two ends learn of the break and of nothing else.
+    this.#time.after(this.#way(), () => this.#endNode(1006, "network"));
+    this.#time.after(this.#way(), () => this.#closeClient(1006, ""));
   }
 
   /** The client reads nothing. */

@@ -157,6 +157,11 @@ export class Store {
     return appended;
   }
 
+  /** The entry that stands at an offset now: what a mutant needs to pretend. */
+  placeAt(channel: string, offset: number): Position | undefined {
+    return this.#kept.get(channel)?.find(({ position }) => position.offset === offset)?.position;
+  }
+
   async purge(channel: string): Promise<void> {
     this.#journal.add({ type: "fault", fault: "purge", phase: "once", channel });
     await this.#engine.log.purge(channel);

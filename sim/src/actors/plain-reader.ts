@@ -135,7 +135,9 @@ export class PlainReader implements Reading {
     for (const { subscriber } of this.#wanted.values()) {
       this.#world.journal.add({ type: "left", subscriber });
     }
+    this.#wanted.clear();
     this.#link?.closeFromClient();
+    this.#reset();
     this.#clock.kill();
   }
 
