@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type TestCore, testCore } from "../testing/index.ts";
+import { FaultyEngine, type TestCore, testCore } from "../testing/index.ts";
 
 function anonymous(t: TestCore) {
   return t.connect();
@@ -160,6 +160,15 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
+  test("[P-CON-8] [G10] a wall clock that is set on ends the credential within 5 s all the same", async () => {
+    await using t = testCore();
+    const socket = t.connect({ principal: t.user("ada", { expiresAt: t.clock.now() + 600_000 }) });
+    await t.clock.advance(1_000);
+    t.clock.jump(600_000);
+    await t.clock.advance(5_000);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
   test("[P-CON-8] one that lives shorter is announced at once", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 20_000;
@@ -230,6 +239,39 @@ describe("the end of a token", () => {
     await t.publish("user:ada", "own", 1);
     await t.clock.settle();
     expect(socket.take().map(({ event }) => event)).toEqual(["own"]);
+  });
+
+  test("[G10] an operation that only the old token's grant opened ends with it", async () => {
+    await using t = testCore();
+    await t.core.operations.create(t.service, { kind: "k", operation_id: "o", user_id: "eve" });
+    const wide = t.user("ada", { grants: { subscribe: ["operation:*"], publish: [] } });
+    const socket = t.connect({ principal: wide, channels: ["operation:o"] });
+    await t.clock.settle();
+    socket.take();
+    socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([
+      { type: "end", channel: "operation:o", reason: "forbidden" },
+      { type: "reply", id: 1 },
+    ]);
+  });
+
+  test("[G10] while the store cannot say whose an operation is, a new token changes nothing and may be sent again", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    await t.core.operations.create(t.service, { kind: "k", operation_id: "o", user_id: "ada" });
+    const socket = t.connect({ principal: t.user("ada"), channels: ["operation:o"] });
+    await t.clock.settle();
+    socket.take();
+    faulty.isDown = true;
+    const auth = { type: "auth", id: 1, token: t.token(t.user("ada")) };
+    socket.send(auth);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "reply", error: { code: "store_unavailable" } }]);
+    faulty.isDown = false;
+    socket.send(auth);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "reply", id: 1, result: {} }]);
   });
 });
 

@@ -283,9 +283,11 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "the token is of another user or session");
       }
+      const forbidden = await this.#forbiddenTo(principal);
+      if (!this.isOpen) return;
       this.#principal = principal;
       this.expireAt(principal.expiresAt);
-      this.#dropForbidden(principal);
+      for (const subscription of forbidden) this.#dropForbidden(subscription);
       this.#replyAuth(id, principal);
     } catch (error) {
       if (this.isOpen) this.refuse(id ?? null, error);
@@ -297,20 +299,29 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.send({ type: "reply", id, result: { expires_at: expiresAt ?? null } });
   }
 
-  /** Ends the subscriptions that a new token allows no longer. */
-  #dropForbidden(principal: UserPrincipal): void {
+  /** The subscriptions that a new token allows no longer; rejects when the store cannot say. */
+  async #forbiddenTo(principal: UserPrincipal): Promise<readonly Subscription[]> {
+    const { channels } = this.context;
+    const forbidden: Subscription[] = [];
     for (const subscription of [...(this.#subscriptions?.values() ?? [])]) {
-      const { channel, position } = subscription;
-      const { channels } = this.context;
-      if (channels.permits(principal, channels.ruled(channel), "subscribe") !== false) continue;
-      subscription.leave();
-      this.dropSubscription(subscription);
-      if (position === undefined) {
-        this.refuse(subscription.id ?? null, forbidden("subscribe", channel));
-      } else {
-        const at = formatPosition(position);
-        this.send({ type: "end", channel, position: at, reason: "forbidden", ...this.cursor() });
-      }
+      const ruled = channels.ruled(subscription.channel);
+      const permitted = channels.permits(principal, ruled, "subscribe");
+      if (permitted !== true && !(await permitted)) forbidden.push(subscription);
+    }
+    return forbidden;
+  }
+
+  #dropForbidden(subscription: Subscription): void {
+    const { channel } = subscription;
+    if (this.#subscriptions?.get(channel) !== subscription) return;
+    const { position } = subscription;
+    subscription.leave();
+    this.dropSubscription(subscription);
+    if (position === undefined) {
+      this.refuse(subscription.id ?? null, forbidden("subscribe", channel));
+    } else {
+      const at = formatPosition(position);
+      this.send({ type: "end", channel, position: at, reason: "forbidden", ...this.cursor() });
     }
   }
 

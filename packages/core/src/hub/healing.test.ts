@@ -230,6 +230,55 @@ describe("a log that changes under its readers", () => {
     expect(numbers([...told, ...socket.take()])).toEqual([4, 5, 6, 7]);
   });
 
+  test("[G4] [P-SUB-9] a log that lost its tail and went on is noticed though its offsets continue", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const known = await publishMany(t, "log:a", 1, 3);
+    // The channel has read the log up to its head, so the bus may bring what it has already.
+    const socket = await reading(t, "log:a");
+    await faulty.loseTail("log:a", 2);
+    await publishMany(t, "log:a", 4, 6);
+    const messages = socket.take();
+    expect(messages[0]).toMatchObject({ type: "gap", from: known[2], reason: "tag_mismatch" });
+    expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
+  });
+
+  test("[G4] the tail's place is noticed too when the bus lost all but the entry that continues the offsets", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    await publishMany(t, "log:a", 1, 3);
+    const socket = await reading(t, "log:a");
+    await faulty.loseTail("log:a", 2);
+    faulty.loses = ({ json }) => json === "4" || json === "5";
+    await publishMany(t, "log:a", 4, 6);
+    const messages = socket.take();
+    expect(messages[0]).toMatchObject({ type: "gap", reason: "tag_mismatch" });
+    expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
+  });
+
+  test("[G4] a reader that is further than its channel is told when the log lost what it has", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    await reading(t, "log:a");
+    faulty.loses = () => true;
+    const positions = await publishMany(t, "log:a", 1, 4);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+    await t.clock.settle();
+    expect(numbers(ahead.take())).toEqual([1, 2, 3, 4]);
+    await faulty.loseTail("log:a", 3);
+    await publishMany(t, "log:a", 5, 5);
+    faulty.loses = () => false;
+    await publishMany(t, "log:a", 6, 8);
+    await pass(t, 2 * positionCheckMs, ahead);
+    const messages = ahead.take();
+    expect(messages.find(({ type }) => type === "gap")).toMatchObject({
+      from: positions[3],
+      reason: "tag_mismatch",
+    });
+    expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
+  });
+
   test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");

@@ -8,6 +8,7 @@ import type { ChannelLog, LogSnapshot } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import type { Encoder } from "../transport.ts";
 import { batchesOf } from "./batches.ts";
+import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
 import { recover } from "./recovery.ts";
@@ -101,14 +102,12 @@ export class HubChannel implements Flushable {
       this.#incoming.push(publication);
       return;
     }
-    const { epoch, offset } = publication.position;
-    if (epoch === this.#last.epoch) {
-      if (offset === this.#last.offset + 1) {
-        this.#accept(publication);
-        return;
-      }
-      if (offset <= this.#readUpTo) return;
+    if (this.#continues(publication)) {
+      this.#accept(publication);
+      return;
     }
+    const { epoch, offset } = publication.position;
+    if (epoch === this.#last.epoch && offset <= this.#readUpTo) return;
     if (this.isUnused) {
       this.#forget();
       return;
@@ -192,7 +191,13 @@ export class HubChannel implements Flushable {
     const before = this.#last;
     if (before === undefined || this.#healing !== undefined) return;
     const { name, policy } = this.ruled;
+    const ahead = this.#ahead.map((member) => ({ member, own: member.own }));
     const { head } = await this.#context.log.read(name, before.offset, 1, policy);
+    for (const { member, own } of ahead) {
+      // It was given more than the log has by now.
+      const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
+      if (isLost && member.own === own && member.list === this.#ahead) this.#rejoin(member);
+    }
     if (this.#last !== before) return;
     if (formatPosition(head) !== formatPosition(before)) await this.heal();
   }
@@ -243,19 +248,25 @@ export class HubChannel implements Flushable {
   }
 
   #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
-    this.#jumpTo(state.position, (member) => member.reader.onReset(state, reason));
+    this.#jumpTo(state.position, reason, (member) => member.reader.onReset(state, reason));
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
+    this.#jumpTo(to, reason, (member, from) => member.reader.onGap(from, to, reason));
   }
 
   /** Moves the channel on without entries, and tells every reader that is not already there. */
-  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
+  #jumpTo(
+    to: Position,
+    reason: GapReason,
+    tell: (member: Membership, from: Position) => void,
+  ): void {
     this.flush();
     const from = this.#flushed ?? to;
+    // Of a log that lost its tail, what a reader has beyond may be what was lost.
+    const isLost = reason === "tag_mismatch";
     const members = this.#members().filter(
-      ({ own }) => own === undefined || own.epoch !== to.epoch || own.offset < to.offset,
+      ({ own }) => own === undefined || own.epoch !== to.epoch || own.offset < to.offset || isLost,
     );
     this.#last = to;
     this.#flushed = to;
@@ -292,8 +303,13 @@ export class HubChannel implements Flushable {
     }
   }
 
-  #continues({ position }: Publication): boolean {
-    return position.epoch === this.#last?.epoch && position.offset === this.#last.offset + 1;
+  #continues({ position, previousTag }: Publication): boolean {
+    const last = this.#last;
+    return (
+      position.epoch === last?.epoch &&
+      position.offset === last.offset + 1 &&
+      (previousTag === undefined || previousTag === last.tag)
+    );
   }
 
   /** Nobody reads: the next to join begins with the log. */
@@ -314,6 +330,11 @@ export class HubChannel implements Flushable {
     const own = member.own?.offset ?? 0;
     const first = part[0]?.position.offset ?? 0;
     const rest = part.slice(Math.max(0, own + 1 - first));
+    const tag = part[own - first]?.position.tag ?? rest[0]?.previousTag;
+    if (tag !== undefined && tag !== member.own?.tag) {
+      this.#rejoin(member);
+      return;
+    }
     const last = rest.at(-1);
     if (last !== undefined) {
       member.own = last.position;
@@ -326,8 +347,16 @@ export class HubChannel implements Flushable {
 
   #levelAhead(): void {
     for (const member of [...this.#ahead]) {
-      if ((member.own?.offset ?? 0) <= (this.#flushed?.offset ?? 0)) this.#level(member);
+      const beyond = (member.own?.offset ?? 0) - (this.#flushed?.offset ?? 0);
+      if (beyond === 0 && member.own?.tag !== this.#flushed?.tag) this.#rejoin(member);
+      else if (beyond <= 0) this.#level(member);
     }
+  }
+
+  /** The log is not the one that the reader was given: it begins from the log again. */
+  #rejoin(member: Membership): void {
+    this.#unlist(member);
+    void catchUpAgain(this, member, this.#context);
   }
 
   #level(member: Membership): void {

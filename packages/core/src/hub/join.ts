@@ -52,6 +52,25 @@ export async function join(
   }
 }
 
+/** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
+export async function catchUpAgain(
+  channel: HubChannel,
+  member: Membership,
+  context: HubContext,
+): Promise<void> {
+  channel.beginJoin();
+  try {
+    // The channel may be handing a batch out just now.
+    await undefined;
+    await catchUp(channel, member, context);
+  } catch (error) {
+    member.leave();
+    context.onFault(error);
+  } finally {
+    channel.endJoin();
+  }
+}
+
 /** Reads on until the reader is level with the live stream, and makes it live. */
 async function catchUp(
   channel: HubChannel,

@@ -5,6 +5,7 @@ import {
   type ChannelLog,
   type Engine,
   type EngineContext,
+  type LogPolicy,
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
@@ -23,9 +24,20 @@ export class FaultyEngine {
   #lagging: Publication[] | undefined;
   #held: (() => void)[] | undefined;
 
+  #engine: Engine | undefined;
+  readonly #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
+  /** What the engine's randomness answers while a log is rebuilt. */
+  #scripted: string[] = [];
+  #rebuilding = false;
+
   /** The factory to make a core with. */
-  readonly factory = (context: EngineContext): Engine => {
-    const engine = memoryEngine()(context);
+  readonly factory = ({ clock, random }: EngineContext): Engine => {
+    const scripted = {
+      fraction: () => random.fraction(),
+      id: (length: number) => this.#scripted.shift() ?? random.id(length),
+    };
+    const engine = memoryEngine()({ clock, random: scripted });
+    this.#engine = engine;
     return {
       ...engine,
       bus: this.#bus(engine.bus),
@@ -57,12 +69,30 @@ export class FaultyEngine {
     for (const release of held) release();
   }
 
+  /** The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does. */
+  async loseTail(channel: string, count: number): Promise<void> {
+    const log = this.#engine?.log;
+    const own = this.#appended.filter(({ publication }) => publication.channel === channel);
+    const [first] = own;
+    if (log === undefined || first === undefined) throw new Error(`${channel} has no tail`);
+    this.#rebuilding = true;
+    await log.purge(channel);
+    this.#scripted = [first.publication.position.epoch];
+    for (const { entry, policy, publication } of own.slice(0, -count)) {
+      this.#scripted.push(publication.position.tag);
+      await log.append(channel, entry, policy);
+    }
+    await log.read(channel, 0, 1, first.policy);
+    this.#rebuilding = false;
+    for (const lost of own.slice(-count)) this.#appended.splice(this.#appended.indexOf(lost), 1);
+  }
+
   #bus(bus: Bus): Bus {
     return {
       listen: (listener) => {
         this.#listener = listener;
         bus.listen((publication) => {
-          if (this.loses(publication)) return;
+          if (this.#rebuilding || this.loses(publication)) return;
           if (this.#lagging === undefined) listener(publication);
           else this.#lagging.push(publication);
         });
@@ -75,9 +105,12 @@ export class FaultyEngine {
   #log(log: ChannelLog): ChannelLog {
     return {
       append: (channel, entry, policy) =>
-        this.#answer(() => {
+        this.#answer(async () => {
           if (this.refuses(entry)) throw unavailable();
-          return log.append(channel, entry, policy);
+          const appended = await log.append(channel, entry, policy);
+          const { publication, duplicate } = appended;
+          if (!duplicate) this.#appended.push({ entry, policy, publication });
+          return appended;
         }),
       read: (channel, after, limit, policy) =>
         this.#read(() => log.read(channel, after, limit, policy)),
