@@ -21,9 +21,7 @@ function sourceAliases() {
       if (typeof target === "string") return [];
       const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
       const specifier = `${name}${subpath.slice(1)}`;
-      return [
-        { find: new RegExp(`^${specifier}$`), replacement: `${root}${folder}/${source}` },
-      ];
+      return [{ find: new RegExp(`^${specifier}$`), replacement: `${root}${folder}/${source}` }];
     });
   });
 }

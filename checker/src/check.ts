@@ -17,17 +17,12 @@ class Checker {
   readonly #violations: Violation[] = [];
   readonly #logs = new Map<string, ChannelHistory>();
   #begin: BeginRecord | undefined;
-  readonly #publishes = new PublishChecks(
-    this.#logs,
-    () => this.#begin?.limits.dedupe_ms ?? 0,
-  );
+  readonly #publishes = new PublishChecks(this.#logs, () => this.#begin?.limits.dedupe_ms ?? 0);
   readonly #streams = new StreamChecks(
     this.#logs,
     () => this.#begin?.limits.max_replay_entries ?? 0,
   );
-  readonly #connections = new ConnectionChecks(
-    () => this.#begin?.limits.max_outbox_bytes ?? 0,
-  );
+  readonly #connections = new ConnectionChecks(() => this.#begin?.limits.max_outbox_bytes ?? 0);
   readonly #works = new WorkChecks();
   #t = 0;
   #line = 0;

@@ -1,11 +1,5 @@
 import { type Place, placeOf } from "./position.ts";
-import type {
-  ChannelRecord,
-  DumpRecord,
-  EntryRecord,
-  FaultRecord,
-  LifeRecord,
-} from "./records.ts";
+import type { ChannelRecord, DumpRecord, EntryRecord, FaultRecord, LifeRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
 /** An entry as the store took it. */

@@ -195,8 +195,7 @@ export class StreamChecks {
       accuse("G4", `${stream.name} was reset to ${record.position}, which never was`);
     }
     this.#checkState(stream, place, record.state, accuse);
-    if (stream.at !== undefined)
-      this.#justify(stream, stream.at, place, record.reason, t, accuse);
+    if (stream.at !== undefined) this.#justify(stream, stream.at, place, record.reason, t, accuse);
     stream.at = place;
     stream.fresh = false;
     stream.starting = false;

@@ -27,7 +27,8 @@ export class WorkChecks {
 
   work({ operation, phase, lease_ms = 30_000 }: WorkRecord, t: number): void {
     const known = this.#works.get(operation);
-    if (known === undefined) this.#works.set(operation, { leaseMs: lease_ms, phase, at: t, watched: true });
+    if (known === undefined)
+      this.#works.set(operation, { leaseMs: lease_ms, phase, at: t, watched: true });
     else if (known.phase !== "crashed") {
       known.phase = phase;
       known.at = t;

@@ -89,7 +89,10 @@ export class ClusterNode {
         error: ({ err }) => this.#parts.onFault(err),
       },
     });
-    const encoders = { plain: makeEncoder("plain"), "milepost.v1.json": makeEncoder("milepost.v1.json") };
+    const encoders = {
+      plain: makeEncoder("plain"),
+      "milepost.v1.json": makeEncoder("milepost.v1.json"),
+    };
     this.#process = { core, clock, encoders, disconnect: line.disconnect };
     this.#isDraining = false;
   }

@@ -92,7 +92,8 @@ export function makePlan(seed: number): Plan {
   const steps: Step[] = [];
   for (const { name } of readers) {
     for (const channel of channels) {
-      if (random.chance(0.45)) steps.push({ at: random.int(0, 2_000), ...subscribe(random, name, channel) });
+      if (random.chance(0.45))
+        steps.push({ at: random.int(0, 2_000), ...subscribe(random, name, channel) });
     }
   }
   const count = random.int(Math.floor(meanSteps / 2), Math.floor(meanSteps * 1.5));
@@ -106,7 +107,13 @@ export function makePlan(seed: number): Plan {
 }
 
 function subscribe(random: SeededRandom, reader: string, channel: string): Action {
-  const since = random.pick<Beginning>(["state", "state", "start", "now", { last: random.int(1, 5) }]);
+  const since = random.pick<Beginning>([
+    "state",
+    "state",
+    "start",
+    "now",
+    { last: random.int(1, 5) },
+  ]);
   const filter = random.chance(0.1) ? { events: ["a"] } : {};
   return { do: "subscribe", reader, channel, since, ...filter };
 }

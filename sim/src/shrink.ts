@@ -36,7 +36,11 @@ async function without<T>(
   attempt: (rest: readonly T[]) => Promise<boolean>,
 ): Promise<void> {
   let left = items;
-  for (let size = Math.ceil(left.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+  for (
+    let size = Math.ceil(left.length / 2);
+    size >= 1;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  ) {
     for (let from = 0; from < left.length; ) {
       const rest = [...left.slice(0, from), ...left.slice(from + size)];
       if (await attempt(rest)) left = rest;

@@ -309,7 +309,11 @@ class Simulation {
     for (const channel of channels) {
       const rule = rules.find(({ pattern }) => matches(pattern, channel));
       if (rule === undefined) continue;
-      const policy = { ...rule.retention, dedupeMs, ...(rule.projection && { projection: rule.projection.name }) };
+      const policy = {
+        ...rule.retention,
+        dedupeMs,
+        ...(rule.projection && { projection: rule.projection.name }),
+      };
       const { head, entries } = await log.read(channel, 0, 100_000, policy);
       this.#journal.add({
         type: "dump",

@@ -5,7 +5,14 @@ import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import { type Beginning, eventNames, payload, type Reading, sinceText, type World } from "./world.ts";
+import {
+  type Beginning,
+  eventNames,
+  payload,
+  type Reading,
+  sinceText,
+  type World,
+} from "./world.ts";
 
 interface Message {
   readonly type: string;
@@ -207,7 +214,8 @@ export class PlainReader implements Reading {
     for (const { channel, position, events } of this.#wanted.values()) {
       if (events !== undefined) continue;
       const own = parsePosition(position);
-      const at = (parsed.ok ? parsed.value.get(channel) : undefined) ?? (own.ok ? own.value : undefined);
+      const at =
+        (parsed.ok ? parsed.value.get(channel) : undefined) ?? (own.ok ? own.value : undefined);
       if (at !== undefined && position !== undefined) cursor.set(channel, at);
     }
     return cursor;

@@ -5,7 +5,14 @@ import { hashOf } from "../journal.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import { type Beginning, eventNames, payload, type Reading, sinceText, type World } from "./world.ts";
+import {
+  type Beginning,
+  eventNames,
+  payload,
+  type Reading,
+  sinceText,
+  type World,
+} from "./world.ts";
 
 interface Wanted {
   readonly channel: string;
@@ -114,8 +121,7 @@ export class SdkReader implements Reading {
     const port = new NetworkPort(nodes, time, random);
     const client = createClient({
       url: "ws://sim/ws",
-      token: () =>
-        makeToken(this.name, tokenMs === undefined ? undefined : time.now() + tokenMs),
+      token: () => makeToken(this.name, tokenMs === undefined ? undefined : time.now() + tokenMs),
       webSocket: port.webSocket(),
       clock,
       random: () => random.fraction(),

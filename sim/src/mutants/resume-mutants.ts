@@ -17,7 +17,8 @@ function trusting(name: string, what: "epoch" | "tag"): Mutant {
           const current = parts.store.placeAt(String(message.channel), read.value.offset);
           if (current === undefined) return message;
           const sameEpoch = current.epoch === read.value.epoch;
-          const ignored = what === "epoch" ? !sameEpoch : sameEpoch && current.tag !== read.value.tag;
+          const ignored =
+            what === "epoch" ? !sameEpoch : sameEpoch && current.tag !== read.value.tag;
           if (!ignored) return message;
           held.set(message.channel, String(message.since));
           return { ...message, since: `${current.epoch}.${current.offset}.${current.tag}` };

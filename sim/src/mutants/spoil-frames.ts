@@ -9,8 +9,7 @@ export interface WireMessage {
 
 /** Where a subscription starts. */
 export interface Answer {
-  readonly channel?: unknown;
-  readonly recovered?: unknown;
+  readonly [field: string]: unknown;
 }
 
 /** Messages of a node that are none of the protocol's own are publications of the plain dialect. */
