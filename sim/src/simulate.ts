@@ -256,10 +256,12 @@ class Simulation {
     const node = this.#node(name);
     if (node === undefined || !node.isUp) return;
     this.#journal.add({ type: "fault", fault: "drain", phase: "once", node: name });
-    node.drain(drainMs).then(
-      () => (this.#isHealed ? node.start() : this.#time.after(ms, () => node.start())),
-      (error: unknown) => this.#defects.push(error),
-    );
+    const gone = () => {
+      this.#journal.add({ type: "fault", fault: "drain", phase: "stop", node: name });
+      if (this.#isHealed) node.start();
+      else this.#time.after(ms, () => node.start());
+    };
+    node.drain(drainMs).then(gone, (error: unknown) => this.#defects.push(error));
   }
 
   #during(fault: string, node: string, ms: number, nodes: Set<string>): void {

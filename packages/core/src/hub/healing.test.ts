@@ -279,6 +279,25 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
   });
 
+  test("[G4] that is noticed in a quiet channel too, with the next position checks", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const level = await reading(t, "log:a");
+    faulty.loses = () => true;
+    const positions = await publishMany(t, "log:a", 1, 4);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+    await t.clock.settle();
+    ahead.take();
+    await faulty.loseTail("log:a", 2);
+    await pass(t, 2 * positionCheckMs + 100, ahead, level);
+    expect(numbers(level.take())).toEqual([1, 2]);
+    expect(ahead.take().find(({ type }) => type === "gap")).toMatchObject({
+      from: positions[3],
+      reason: "tag_mismatch",
+    });
+  });
+
   test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");

@@ -62,7 +62,7 @@ export async function catchUpAgain(
   try {
     // The channel may be handing a batch out just now.
     await undefined;
-    await catchUp(channel, member, context);
+    await catchUp(channel, member, context, true);
   } catch (error) {
     member.leave();
     context.onFault(error);
@@ -76,9 +76,11 @@ async function catchUp(
   channel: HubChannel,
   member: Membership,
   context: HubContext,
+  mustRead = false,
 ): Promise<void> {
   while (!member.left && member.own !== undefined) {
-    const missing = channel.missing(member.own);
+    // What the channel has yet to get says nothing of whether the log still has what the reader was given.
+    const missing = mustRead ? undefined : channel.missing(member.own);
     if (missing?.length === 0) {
       channel.place(member);
       return;
@@ -90,6 +92,7 @@ async function catchUp(
     const from = member.own;
     const recovery = await readOn(channel, from, context);
     if (recovery === undefined || member.left) continue;
+    mustRead = false;
     if (recovery.kind === "reset") {
       member.own = recovery.state.position;
       member.reader.onReset(recovery.state, recovery.reason);
