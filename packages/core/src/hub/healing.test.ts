@@ -1,5 +1,6 @@
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
+import type { Rule } from "../rule.ts";
 import {
   FaultyEngine,
   type Received,
@@ -296,6 +297,26 @@ describe("a log that changes under its readers", () => {
       from: positions[3],
       reason: "tag_mismatch",
     });
+  });
+
+  test("[G4] a reset that its channel needs is not told to a reader whose own position the log continues", async () => {
+    const faulty = new FaultyEngine();
+    const few = { ...retention, maxEntries: 5 };
+    const state = { pattern: "few:*", ...granted, retention: few, projection: { name: "latest" } };
+    await using t = testCore({ rules: [state as Rule], engine: faulty.factory });
+    const level = await reading(t, "few:a");
+    faulty.loses = () => true;
+    await publishMany(t, "few:a", 1, 8);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "few:a", since: "start" });
+    await t.clock.settle();
+    expect(numbers(ahead.take())).toEqual([4, 5, 6, 7, 8]);
+    await publishMany(t, "few:a", 9, 10);
+    await pass(t, 2 * positionCheckMs + 100, ahead, level);
+    expect(level.take()).toMatchObject([{ type: "reset", reason: "trimmed" }]);
+    const messages = ahead.take();
+    expect(messages.filter(({ type }) => type === "reset")).toEqual([]);
+    expect(numbers(messages)).toEqual([9, 10]);
   });
 
   test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {

@@ -248,40 +248,28 @@ export class HubChannel implements Flushable {
   }
 
   #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
-    this.#jumpTo(state.position, reason, (member) => member.reader.onReset(state, reason));
+    this.#jumpTo(state.position, (member) => member.reader.onReset(state, reason));
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, reason, (member, from) => member.reader.onGap(from, to, reason));
+    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
   }
 
-  /** Moves the channel on without entries, and tells every reader that is not already there. */
-  #jumpTo(
-    to: Position,
-    reason: GapReason,
-    tell: (member: Membership, from: Position) => void,
-  ): void {
+  /**
+   * Moves the channel on without entries, and tells every reader that is level with it. Those that are further
+   * are told nothing they may not need: each looks into the log from where it is.
+   */
+  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
     this.flush();
     const from = this.#flushed ?? to;
-    // Of a log that lost its tail, what a reader has beyond may be what was lost.
-    const isLost = reason === "tag_mismatch";
-    const members = this.#members().filter(
-      ({ own }) => own === undefined || own.epoch !== to.epoch || own.offset < to.offset || isLost,
-    );
+    const ahead = [...this.#ahead];
+    const level = [...this.#groups.flatMap(({ members }) => members), ...this.#others];
     this.#last = to;
     this.#flushed = to;
     this.#readUpTo = to.offset;
     this.recent.clear();
-    for (const member of members) {
-      const at = member.own ?? from;
-      if (member.own !== undefined) {
-        this.#unlist(member);
-        member.own = undefined;
-        this.#stand(member);
-      }
-      tell(member, at);
-    }
-    this.#levelAhead();
+    for (const member of level) tell(member, from);
+    for (const member of ahead) this.#rejoin(member);
   }
 
   #accept(publication: Publication): void {
@@ -345,15 +333,7 @@ export class HubChannel implements Flushable {
     }
   }
 
-  #levelAhead(): void {
-    for (const member of [...this.#ahead]) {
-      const beyond = (member.own?.offset ?? 0) - (this.#flushed?.offset ?? 0);
-      if (beyond === 0 && member.own?.tag !== this.#flushed?.tag) this.#rejoin(member);
-      else if (beyond <= 0) this.#level(member);
-    }
-  }
-
-  /** The log is not the one that the reader was given: it begins from the log again. */
+  /** The log may not be the one that the reader was given: it goes on from what the log says now. */
   #rejoin(member: Membership): void {
     this.#unlist(member);
     void catchUpAgain(this, member, this.#context);
@@ -396,10 +376,6 @@ export class HubChannel implements Flushable {
       list[index] = last;
       last.index = index;
     }
-  }
-
-  #members(): Membership[] {
-    return [...this.#groups.flatMap(({ members }) => members), ...this.#others, ...this.#ahead];
   }
 }
 
