@@ -187,6 +187,9 @@ export class OperationService implements Operations {
     }
     const lease =
       (await leases.acquire(channel, leaseMs)) ?? (await this.#takeLease(channel, leaseMs));
+    // Watched before it is there: when the store takes it and the answer is lost, nobody else knows of it.
+    const watch = this.#watches.get(id) ?? (await this.#newWatch(id, service));
+    this.#context.wheel.set(watch, lease.ttlMs);
     const author = { publisher: publisherOf(service), key: "created" };
     const { state, duplicate } = await this.#log.append(
       id,
@@ -346,7 +349,7 @@ export class OperationService implements Operations {
 
   /** Brings the index and the watch up to a state; a lease's length says that its producer was just heard. */
   async #look(state: OperationState, service?: ServicePrincipal, heardMs?: number): Promise<void> {
-    const watch = this.#watches.get(state.id) ?? (await this.#newWatch(state, service));
+    const watch = this.#watches.get(state.id) ?? (await this.#newWatch(state.id, service));
     const now = this.#context.clock.monotonic();
     if (heardMs !== undefined) watch.heard(now, heardMs);
     await this.#news.index(state, watch.service);
@@ -355,10 +358,7 @@ export class OperationService implements Operations {
     else this.#context.wheel.set(watch, due - this.#context.clock.monotonic());
   }
 
-  async #newWatch(
-    { id }: OperationState,
-    service: ServicePrincipal | undefined,
-  ): Promise<OperationWatch> {
+  async #newWatch(id: string, service: ServicePrincipal | undefined): Promise<OperationWatch> {
     const { engine, clock, limits } = this.#context;
     const indexed = await engine.operations.get(id);
     const lease = await engine.leases.get(operationChannel(id));

@@ -18,6 +18,8 @@ export class FaultyEngine {
   isDown = false;
   /** Which appends fail with `store_unavailable`, having stored nothing. */
   refuses: (entry: NewEntry) => boolean = () => false;
+  /** Which appends are stored, and fail with `store_unavailable` all the same. */
+  losesAnswer: (entry: NewEntry) => boolean = () => false;
   /** How many reads and snapshots the log answered. */
   reads = 0;
   #listener: BusListener | undefined;
@@ -110,6 +112,7 @@ export class FaultyEngine {
           const appended = await log.append(channel, entry, policy);
           const { publication, duplicate } = appended;
           if (!duplicate) this.#appended.push({ entry, policy, publication });
+          if (this.losesAnswer(entry)) throw unavailable();
           return appended;
         }),
       read: (channel, after, limit, policy) =>
