@@ -176,15 +176,15 @@ export class ClusterNode {
       ...(channels === undefined ? {} : { channels }),
       ...(cursor.ok ? { resume: cursor.value } : {}),
     });
-    link.attach(this.#noting(name, events));
+    link.attach(this.#noting(name, link, events));
     return link;
   }
 
   /** Notes when a credential is prolonged. */
-  #noting(connection: string, events: TransportEvents): TransportEvents {
+  #noting(connection: string, link: Link, events: TransportEvents): TransportEvents {
     return {
       onText: (text) => {
-        if (text.includes('"auth"')) this.#noteRenewal(connection, text);
+        if (text.includes('"auth"')) this.#noteRenewal(connection, link, text);
         events.onText(text);
       },
       onUnsupportedFrame: () => events.onUnsupportedFrame(),
@@ -194,15 +194,19 @@ export class ClusterNode {
     };
   }
 
-  #noteRenewal(connection: string, text: string): void {
-    const message: unknown = JSON.parse(text);
-    for (const one of Array.isArray(message) ? message : [message]) {
-      const { type, token } = one as { type?: unknown; token?: unknown };
-      if (type !== "auth" || typeof token !== "string") continue;
-      const { expiresAt } = readToken(token, Number.NEGATIVE_INFINITY);
-      if (expiresAt === undefined || expiresAt <= this.#parts.time.now()) continue;
+  /** An auth counts once the node has said so. */
+  #noteRenewal(connection: string, link: Link, text: string): void {
+    const { id, type, token } = JSON.parse(text) as { id?: number; type?: string; token?: string };
+    if (type !== "auth" || token === undefined || id === undefined) return;
+    const { expiresAt } = readToken(token, Number.NEGATIVE_INFINITY);
+    const reply = `"type":"reply","id":${id},`;
+    link.observe = (texts) => {
+      const answer = texts.find((one) => one.includes(reply));
+      if (answer === undefined) return;
+      link.observe = undefined;
+      if (expiresAt === undefined || !answer.includes(`${reply}"result"`)) return;
       this.#parts.journal.add({ type: "renewed", connection, expires_at: expiresAt });
-    }
+    };
   }
 
   #principal(token: string): UserPrincipal {

@@ -47,6 +47,8 @@ export class Link implements Transport {
   readonly #client: ClientEnd;
   readonly #onEnd: (end: LinkEnd) => void;
   tamper: Tamper | undefined;
+  /** Sees what the node sends, while somebody waits for an answer in it. */
+  observe: ((texts: readonly string[]) => void) | undefined;
   #events: TransportEvents | undefined;
   #downAt = 0;
   #upAt = 0;
@@ -101,6 +103,7 @@ export class Link implements Transport {
   write(bytes: Uint8Array): void {
     if (this.#nodeGone) return;
     let texts: readonly string[] = unframed(bytes);
+    this.observe?.(texts);
     if (this.tamper !== undefined) texts = this.tamper.outbound(texts);
     this.#send({ kind: "texts", texts, size: bytes.length });
   }
