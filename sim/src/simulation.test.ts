@@ -6,12 +6,15 @@ import { makePlan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
 
 const seeds = 150;
+/** Each showed a fault of the product once. */
+const telling = [67, 124, 791, 4077, 4474, 6051, 6425, 6915, 9856, 47_468, 47_783];
 /** Every mutant must be found in so many seeds. */
 const patience = 60;
 
 describe("the simulation", () => {
   test(`[G1] [G2] [G3] [G4] [G5] [G7] [G8] [G9] [G10] ${seeds} clusters under faults keep what is guaranteed`, async () => {
-    for (let seed = 1; seed <= seeds; seed++) {
+    const all = [...Array.from({ length: seeds }, (_, i) => i + 1), ...telling];
+    for (const seed of all) {
       const { violations } = await judgeSeed(seed);
       expect({ seed, violations }).toEqual({ seed, violations: [] });
     }
