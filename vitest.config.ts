@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { programEnvironment } from "./scripts/programs.mjs";
 
-const packages = fileURLToPath(new URL("packages", import.meta.url));
+const root = fileURLToPath(new URL(".", import.meta.url));
 
 interface Manifest {
   name: string;
@@ -12,17 +12,16 @@ interface Manifest {
 
 /** Every export of every package, pointed at the source that it is built from. */
 function sourceAliases() {
-  return readdirSync(packages).flatMap((folder) => {
+  const packages = readdirSync(`${root}packages`).map((folder) => `packages/${folder}`);
+  return [...packages, "checker"].flatMap((folder) => {
     const { name, exports = {} } = JSON.parse(
-      readFileSync(`${packages}/${folder}/package.json`, "utf8"),
+      readFileSync(`${root}${folder}/package.json`, "utf8"),
     ) as Manifest;
     return Object.entries(exports).flatMap(([subpath, target]) => {
       if (typeof target === "string") return [];
       const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
       const specifier = `${name}${subpath.slice(1)}`;
-      return [
-        { find: new RegExp(`^${specifier}$`), replacement: `${packages}/${folder}/${source}` },
-      ];
+      return [{ find: new RegExp(`^${specifier}$`), replacement: `${root}${folder}/${source}` }];
     });
   });
 }
@@ -42,6 +41,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "examples/*/{src,page}/**/*.test.ts",
             "bench/src/**/*.test.ts",
+            "{checker,sim}/src/**/*.test.ts",
           ],
         },
       },

@@ -7,7 +7,9 @@ const nested = ["packages", "examples"].flatMap((parent) =>
   readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
 );
 
-for (const folder of [root, join(root, "bench"), join(root, "e2e"), ...nested]) {
+const single = ["bench", "checker", "e2e", "sim"].map((name) => join(root, name));
+
+for (const folder of [root, ...single, ...nested]) {
   for (const output of ["dist", ".tsbuild", ".test-results"]) {
     rmSync(join(folder, output), { recursive: true, force: true });
   }

@@ -4,6 +4,11 @@ import type { Position } from "./position.ts";
 export interface Publication {
   readonly channel: string;
   readonly position: Position;
+  /**
+   * The tag of the entry before it, where the engine tells it: a log that lost its tail and went on is
+   * known by it, though its offsets continue.
+   */
+  readonly previousTag?: string;
   /** The event name, as the publisher chose it. */
   readonly event: string;
   /** The data as JSON text: made once when it enters, spliced into every frame, never parsed on the way out. */

@@ -13,6 +13,8 @@ import {
 const closeGraceMs = 5_000;
 const noticeAheadMs = 60_000;
 const silenceSlackMs = 5_000;
+/** A wall clock that is set on is noticed in time to end a credential within 5 s. */
+const wallCheckMs = 4_800;
 
 /**
  * One socket and what every one needs: an outbox, heartbeats, the end of its token, a close that ends.
@@ -189,7 +191,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
       delay = Math.min(delay, this.#sinceAt + limits.authTimeoutMs - now);
     }
     if (this.#expiresAt !== undefined) {
-      delay = Math.min(delay, (this.#noticeAt ?? this.#expiresAt) - clock.now());
+      delay = Math.min(delay, (this.#noticeAt ?? this.#expiresAt) - clock.now(), wallCheckMs);
     }
     return delay;
   }

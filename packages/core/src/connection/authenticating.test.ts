@@ -161,6 +161,15 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
+  test("[P-CON-8] [G10] a wall clock that is set on ends the credential within 5 s all the same", async () => {
+    await using t = testCore();
+    const socket = t.connect({ principal: t.user("ada", { expiresAt: t.clock.now() + 600_000 }) });
+    await t.clock.advance(1_000);
+    t.clock.jump(600_000);
+    await t.clock.advance(5_000);
+    expect(socket.closed?.code).toBe(4101);
+  });
+
   test("[P-CON-8] one that lives shorter is announced when half of its life is over", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 20_000;

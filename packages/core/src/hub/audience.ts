@@ -23,6 +23,12 @@ export class Audience {
   #others: Membership[] | undefined;
   /** Further than the channel: they read from the log what the bus has yet to bring. */
   #ahead: Membership[] | undefined;
+  readonly #onDiverged: (member: Membership) => void;
+
+  /** `onDiverged` is called for a reader that holds what the channel's log has not: it must read the log again. */
+  constructor(onDiverged: (member: Membership) => void) {
+    this.#onDiverged = onDiverged;
+  }
 
   get size(): number {
     let count = (this.#others?.length ?? 0) + (this.#ahead?.length ?? 0);
@@ -30,9 +36,19 @@ export class Audience {
     return count;
   }
 
-  all(): readonly Membership[] {
+  /** Those that are level with the channel. */
+  level(): readonly Membership[] {
     const shared = this.#groups.flatMap(({ members }) => members);
-    return [...shared, ...(this.#others ?? none), ...(this.#ahead ?? none)];
+    return [...shared, ...(this.#others ?? none)];
+  }
+
+  /** Those that are further than the channel. */
+  get ahead(): readonly Membership[] {
+    return this.#ahead ?? none;
+  }
+
+  isAhead(member: Membership): boolean {
+    return member.list !== undefined && member.list === this.#ahead;
   }
 
   /** Lists a reader as level, by whether it shares bytes. */
@@ -76,21 +92,14 @@ export class Audience {
   }
 
   /** Lists a reader as level that was further, or shares other bytes than it did. */
-  moveToLevel(member: Membership): void {
+  #moveToLevel(member: Membership): void {
     this.remove(member);
     this.addLevel(member);
   }
 
   /** Must be called when what a reader shares has changed. */
   regroup(member: Membership): void {
-    if (member.list !== undefined && member.list !== this.#ahead) this.moveToLevel(member);
-  }
-
-  /** The channel is at this offset now: whoever is no further is level. */
-  levelAt(offset: number): void {
-    for (const member of [...(this.#ahead ?? none)]) {
-      if ((member.own?.offset ?? 0) <= offset) this.moveToLevel(member);
-    }
+    if (member.list !== undefined && member.list !== this.#ahead) this.#moveToLevel(member);
   }
 
   /** Gives everyone consecutive entries, encoded once for all of a group. */
@@ -114,13 +123,18 @@ export class Audience {
     const own = member.own?.offset ?? 0;
     const first = part[0]?.position.offset ?? 0;
     const rest = part.slice(Math.max(0, own + 1 - first));
+    const tag = part[own - first]?.position.tag ?? rest[0]?.previousTag;
+    if (tag !== undefined && tag !== member.own?.tag) {
+      this.#onDiverged(member);
+      return;
+    }
     const last = rest.at(-1);
     if (last !== undefined) {
       member.own = last.position;
       member.reader.onPublications(rest);
     }
     if (!member.left && (member.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)) {
-      this.moveToLevel(member);
+      this.#moveToLevel(member);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
+import type { Rule } from "../rule.ts";
 import {
   FaultyEngine,
   type Received,
@@ -251,6 +252,94 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([2, 3]);
   });
 
+  test("[G4] [P-SUB-9] a log that lost its tail and went on is noticed though its offsets continue", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const known = await publishMany(t, "log:a", 1, 3);
+    // The channel has read the log up to its head, so the bus may bring what it has already.
+    const socket = await reading(t, "log:a");
+    await faulty.loseTail("log:a", 2);
+    await publishMany(t, "log:a", 4, 6);
+    const messages = socket.take();
+    expect(messages[0]).toMatchObject({ type: "gap", from: known[2], reason: "tag_mismatch" });
+    expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
+  });
+
+  test("[G4] the tail's place is noticed too when the bus lost all but the entry that continues the offsets", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    await publishMany(t, "log:a", 1, 3);
+    const socket = await reading(t, "log:a");
+    await faulty.loseTail("log:a", 2);
+    faulty.loses = ({ json }) => json === "4" || json === "5";
+    await publishMany(t, "log:a", 4, 6);
+    const messages = socket.take();
+    expect(messages[0]).toMatchObject({ type: "gap", reason: "tag_mismatch" });
+    expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
+  });
+
+  test("[G4] a reader that is further than its channel is told when the log lost what it has", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    await reading(t, "log:a");
+    faulty.loses = () => true;
+    const positions = await publishMany(t, "log:a", 1, 4);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+    await t.clock.settle();
+    expect(numbers(ahead.take())).toEqual([1, 2, 3, 4]);
+    await faulty.loseTail("log:a", 3);
+    await publishMany(t, "log:a", 5, 5);
+    faulty.loses = () => false;
+    await publishMany(t, "log:a", 6, 8);
+    await pass(t, 2 * positionCheckMs, ahead);
+    const messages = ahead.take();
+    expect(messages.find(({ type }) => type === "gap")).toMatchObject({
+      from: positions[3],
+      reason: "tag_mismatch",
+    });
+    expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
+  });
+
+  test("[G4] that is noticed in a quiet channel too, with the next position checks", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const level = await reading(t, "log:a");
+    faulty.loses = () => true;
+    const positions = await publishMany(t, "log:a", 1, 4);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+    await t.clock.settle();
+    ahead.take();
+    await faulty.loseTail("log:a", 2);
+    await pass(t, 2 * positionCheckMs + 100, ahead, level);
+    expect(numbers(level.take())).toEqual([1, 2]);
+    expect(ahead.take().find(({ type }) => type === "gap")).toMatchObject({
+      from: positions[3],
+      reason: "tag_mismatch",
+    });
+  });
+
+  test("[G4] a reset that its channel needs is not told to a reader whose own position the log continues", async () => {
+    const faulty = new FaultyEngine();
+    const few = { ...retention, maxEntries: 5 };
+    const state = { pattern: "few:*", ...granted, retention: few, projection: { name: "latest" } };
+    await using t = testCore({ rules: [state as Rule], engine: faulty.factory });
+    const level = await reading(t, "few:a");
+    faulty.loses = () => true;
+    await publishMany(t, "few:a", 1, 8);
+    const ahead = t.connect({ principal: t.user("eve") });
+    ahead.send({ type: "subscribe", id: 1, channel: "few:a", since: "start" });
+    await t.clock.settle();
+    expect(numbers(ahead.take())).toEqual([4, 5, 6, 7, 8]);
+    await publishMany(t, "few:a", 9, 10);
+    await pass(t, 2 * positionCheckMs + 100, ahead, level);
+    expect(level.take()).toMatchObject([{ type: "reset", reason: "trimmed" }]);
+    const messages = ahead.take();
+    expect(messages.filter(({ type }) => type === "reset")).toEqual([]);
+    expect(numbers(messages)).toEqual([9, 10]);
+  });
+
   test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");
@@ -287,14 +376,12 @@ describe("ahead of the bus", () => {
 });
 
 describe("a log that has lost its tail and gives the offsets out again", () => {
-  const policy = { ...retention, dedupeMs: 600_000 };
-
   test("[P-SUB-9] an entry at the place of the last that the log gave is not taken for that one come late", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 3);
     const socket = await reading(t, "log:a");
-    await faulty.loseTail("log:a", 2, policy);
+    await faulty.loseTail("log:a", 1);
     await publishMany(t, "log:a", 4, 4);
     const told = socket.take();
     expect(told[0]).toMatchObject({ type: "gap", from: positions[2], reason: "tag_mismatch" });
@@ -310,7 +397,7 @@ describe("a log that has lost its tail and gives the offsets out again", () => {
     const lost = await publishMany(t, "log:a", 5, 6);
     const ahead = await reading(t, "log:a");
     faulty.loses = () => false;
-    await faulty.loseTail("log:a", 3, policy);
+    await faulty.loseTail("log:a", 3);
     await publishMany(t, "log:a", 7, 9);
     for (const socket of [behind, ahead]) {
       const told = socket.take();
@@ -325,7 +412,7 @@ describe("a log that has lost its tail and gives the offsets out again", () => {
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await reading(t, "log:a");
     await publishMany(t, "log:a", 1, 3);
-    await faulty.loseTail("log:a", 2, policy);
+    await faulty.loseTail("log:a", 1);
     faulty.loses = () => true;
     await publishMany(t, "log:a", 4, 4);
     faulty.loses = () => false;

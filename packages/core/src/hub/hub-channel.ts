@@ -8,6 +8,7 @@ import type { ChannelLog, LogSnapshot } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import { Audience } from "./audience.ts";
 import { batchesOf } from "./batches.ts";
+import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
 import { recover } from "./recovery.ts";
@@ -45,7 +46,7 @@ export class HubChannel implements Flushable {
   /** When it last got something, by sweeps of the hub. */
   isQuiet = false;
   readonly #context: HubContext;
-  readonly #audience = new Audience();
+  readonly #audience = new Audience((member) => this.#rejoin(member));
   /** The newest entries, while readers join. */
   #recent: Recent | undefined;
   #joiners = 0;
@@ -80,21 +81,19 @@ export class HubChannel implements Flushable {
 
   /** Takes a publication from the bus. */
   receive(publication: Publication): void {
-    this.isQuiet = false;
     if (this.#last === undefined || this.#healing !== undefined) {
       if (this.#last === undefined && this.#joiners === 0) return;
       this.#keep(publication);
       return;
     }
+    if (this.#continues(publication)) {
+      this.#accept(publication);
+      return;
+    }
     const { epoch, offset, tag } = publication.position;
-    if (epoch === this.#last.epoch) {
-      if (offset === this.#last.offset + 1) {
-        this.#accept(publication);
-        return;
-      }
+    if (epoch === this.#last.epoch && offset <= this.#readUpTo) {
       // An entry that is another than the log gave at its place: the log has lost its tail.
-      const isAnother = offset === this.#last.offset && tag !== this.#last.tag;
-      if (offset <= this.#readUpTo && !isAnother) return;
+      if (offset !== this.#last.offset || tag === this.#last.tag) return;
     }
     if (this.isUnused) {
       this.#forget();
@@ -167,7 +166,13 @@ export class HubChannel implements Flushable {
     const before = this.#last;
     if (before === undefined || this.#healing !== undefined) return;
     const { name, policy } = this.ruled;
+    const ahead = this.#audience.ahead.map((member) => ({ member, own: member.own }));
     const { head } = await this.#context.log.read(name, before.offset, 1, policy);
+    for (const { member, own } of ahead) {
+      // It was given more than the log has by now.
+      const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
+      if (isLost && member.own === own && this.#audience.isAhead(member)) this.#rejoin(member);
+    }
     if (this.#last !== before) return;
     if (formatPosition(head) !== formatPosition(before)) await this.heal();
   }
@@ -219,38 +224,39 @@ export class HubChannel implements Flushable {
 
   #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
     const reset = new Reset(this.ruled.name, state, reason);
-    this.#jumpTo(state.position, reason, (member) => member.reader.onReset(reset));
+    this.#jumpTo(state.position, (member) => member.reader.onReset(reset));
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, reason, (member, from) => member.reader.onGap(from, to, reason));
+    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
   }
 
-  /** Moves the channel on without entries, and tells every reader that is not already there. */
-  #jumpTo(
-    to: Position,
-    reason: GapReason,
-    tell: (member: Membership, from: Position) => void,
-  ): void {
+  /**
+   * Moves the channel on without entries, and tells every reader that is level with it. Those that are further
+   * are told nothing they may not need: each looks into the log from where it is.
+   */
+  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
     this.flush();
     const from = this.#flushed ?? to;
-    // Once a log has lost its tail, nobody can tell who is ahead of it and who holds what it lost.
-    const isThere = ({ own }: Membership) =>
-      own?.epoch === to.epoch && own.offset >= to.offset && reason !== "tag_mismatch";
-    const members = this.#audience.all().filter((member) => !isThere(member));
+    const ahead = [...this.#audience.ahead];
+    const level = this.#audience.level();
     this.#last = to;
     this.#flushed = to;
     this.#readUpTo = to.offset;
     this.#recent?.clear();
-    for (const member of members) {
-      const at = member.own ?? from;
-      if (member.own !== undefined) this.#audience.moveToLevel(member);
-      tell(member, at);
-    }
-    this.#audience.levelAt(to.offset);
+    for (const member of level) tell(member, from);
+    for (const member of ahead) this.#rejoin(member);
+  }
+
+  /** The log may not be the one that the reader was given: it goes on from what the log says now. */
+  #rejoin(member: Membership): void {
+    this.#audience.remove(member);
+    void catchUpAgain(this, member, this.#context);
   }
 
   #accept(publication: Publication): void {
+    // What is dropped instead proves nothing: the log may have lost its tail.
+    this.isQuiet = false;
     this.#last = publication.position;
     // A literal has room for one, where the first push makes room for many.
     if (this.#batch === undefined) this.#batch = [publication];
@@ -271,8 +277,13 @@ export class HubChannel implements Flushable {
     }
   }
 
-  #continues({ position }: Publication): boolean {
-    return position.epoch === this.#last?.epoch && position.offset === this.#last.offset + 1;
+  #continues({ position, previousTag }: Publication): boolean {
+    const last = this.#last;
+    return (
+      position.epoch === last?.epoch &&
+      position.offset === last.offset + 1 &&
+      (previousTag === undefined || previousTag === last.tag)
+    );
   }
 
   /** Nobody reads: the next to join begins with the log. */

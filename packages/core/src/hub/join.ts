@@ -53,14 +53,35 @@ export async function join(
   }
 }
 
+/** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
+export async function catchUpAgain(
+  channel: HubChannel,
+  member: Membership,
+  context: HubContext,
+): Promise<void> {
+  channel.beginJoin();
+  try {
+    // The channel may be handing a batch out just now.
+    await undefined;
+    await catchUp(channel, member, context, true);
+  } catch (error) {
+    member.leave();
+    context.onFault(error);
+  } finally {
+    channel.endJoin();
+  }
+}
+
 /** Reads on until the reader is level with the live stream, and makes it live. */
 async function catchUp(
   channel: HubChannel,
   member: Membership,
   context: HubContext,
+  mustRead = false,
 ): Promise<void> {
   while (!member.left && member.own !== undefined) {
-    const missing = channel.missing(member.own);
+    // What the channel has yet to get says nothing of whether the log still has what the reader was given.
+    const missing = mustRead ? undefined : channel.missing(member.own);
     if (missing?.length === 0) {
       channel.place(member);
       return;
@@ -72,6 +93,7 @@ async function catchUp(
     const from = member.own;
     const recovery = await readOn(channel, from, context);
     if (recovery === undefined || member.left) continue;
+    mustRead = false;
     if (recovery.kind === "reset") {
       member.own = recovery.state.position;
       const { state, reason } = recovery;

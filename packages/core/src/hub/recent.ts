@@ -22,10 +22,11 @@ export class Recent {
   }
 
   /** Everything after the position; undefined when that is not all here. */
-  after({ epoch, offset }: Position): readonly Publication[] | undefined {
+  after({ epoch, offset, tag }: Position): readonly Publication[] | undefined {
     const first = this.#entries[0]?.position;
     if (first === undefined || first.epoch !== epoch || first.offset > offset + 1) return undefined;
-    return this.#entries.slice(offset + 1 - first.offset);
+    const after = this.#entries.slice(offset + 1 - first.offset);
+    return (after[0]?.previousTag ?? tag) === tag ? after : undefined;
   }
 
   clear(): void {

@@ -56,7 +56,11 @@ export async function recover(
   }
   if (policy.projection !== undefined) {
     const { position: at, snapshot } = await log.snapshot(name, policy);
-    if (snapshot !== undefined) return { kind: "reset", reason, state: { position: at, snapshot } };
+    // The log may have been made anew between the two looks at it.
+    const why = at.epoch === position.epoch ? reason : "epoch_changed";
+    if (snapshot !== undefined) {
+      return { kind: "reset", reason: why, state: { position: at, snapshot } };
+    }
   }
   const { head, floor } = slice;
   const start = Math.max(floor.offset, head.offset - bounds.behind);

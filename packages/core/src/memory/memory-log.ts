@@ -49,10 +49,11 @@ export class MemoryLog {
       const known = this.find(publisher, key, monotonic);
       if (known !== undefined) return { publication: known, duplicate: true };
     }
-    const { epoch, offset } = this.#head;
+    const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
       position: { epoch, offset: offset + 1, tag: this.#random.id(tagLength) },
+      previousTag,
       event: entry.event,
       json: entry.json,
       ts: now,

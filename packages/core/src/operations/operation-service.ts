@@ -208,6 +208,7 @@ export class OperationService implements Operations {
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
     const lease = await this.#leases.begin(id, leaseMs);
+    await this.#watches.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
     const { state, duplicate } = await this.#log.append(
       id,

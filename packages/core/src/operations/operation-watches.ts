@@ -40,12 +40,23 @@ export class OperationWatches {
   /** Brings the index and the watch up to a state; a lease says that its producer has just renewed it. */
   async look(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
     const { news, wheel, clock, leases } = this.#context;
-    const watch = this.#watches.get(state.id) ?? (await this.#begin(state, service));
+    const watch = this.#watches.get(state.id) ?? (await this.#begin(state.id, service));
     if (lease !== undefined) watch.heard(leases.renewalOf(lease));
     await news.index(state, watch.service);
     const due = watch.observe(state, clock.monotonic());
     if (due === undefined) this.end(state.id);
     else wheel.set(watch, due - clock.monotonic());
+  }
+
+  /**
+   * Watches an operation from before it is there: when the store takes it and the answer is lost, nobody else
+   * knows of it.
+   */
+  async expect(operationId: string, service: ServicePrincipal, lease: Lease): Promise<void> {
+    const { wheel, leases } = this.#context;
+    const watch = this.#watches.get(operationId) ?? (await this.#begin(operationId, service));
+    watch.heard(leases.renewalOf(lease));
+    wheel.set(watch, lease.ttlMs);
   }
 
   /** Watches it no longer. */
@@ -60,10 +71,7 @@ export class OperationWatches {
     for (const id of [...this.#watches.keys()]) this.end(id);
   }
 
-  async #begin(
-    { id }: OperationState,
-    service: ServicePrincipal | undefined,
-  ): Promise<OperationWatch> {
+  async #begin(id: string, service: ServicePrincipal | undefined): Promise<OperationWatch> {
     const { index, leases, clock, patience } = this.#context;
     const indexed = await index.get(id);
     // A producer that reports elsewhere was heard when it last renewed.

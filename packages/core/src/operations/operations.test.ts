@@ -339,6 +339,29 @@ describe("silence", () => {
     expect((await state(t, created)).status).toBe("stalled");
   });
 
+  test("[P-OP-5] [G9] one whose create was stored while the answer was lost is watched all the same", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    faulty.losesAnswer = ({ event }) => event === "created";
+    const asked = create(t, { operation_id: "o", lease_ms: 10_000 });
+    await expect(asked).rejects.toMatchObject({ code: "store_unavailable" });
+    await t.clock.advance(11_000);
+    const { operation } = await t.core.operations.get(t.service, "o");
+    expect(operation.status).toBe("stalled");
+  });
+
+  test("one whose create was not stored is not watched for ever", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    faulty.refuses = ({ event }) => event === "created";
+    const timers = t.clock.pendingTimers;
+    const asked = create(t, { operation_id: "o", lease_ms: 10_000 });
+    await expect(asked).rejects.toMatchObject({ code: "store_unavailable" });
+    // The sweep of the store's own is the one that is left.
+    await t.clock.advance(11_000);
+    expect(t.clock.pendingTimers).toBeLessThanOrEqual(timers + 1);
+  });
+
   test("[P-OP-5] a report on a stalled one first publishes revived, and it goes on as it was", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });

@@ -60,7 +60,8 @@ export interface LogSnapshot {
 export interface ChannelLog {
   /**
    * Appends atomically: dedupe by key, next offset, random tag, store, fold into the projection, trim,
-   * hand to the bus. Entries reach the bus in offset order.
+   * hand to the bus. Entries reach the bus in offset order, each with the tag of the one before it, so that a
+   * log that lost its tail is not taken for one that goes on.
    */
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
   /**

@@ -1,4 +1,4 @@
-import { MilepostError, type Position, type Publication } from "@milepost/protocol";
+import { MilepostError, type Publication } from "@milepost/protocol";
 import {
   type Bus,
   type BusListener,
@@ -18,19 +18,28 @@ export class FaultyEngine {
   isDown = false;
   /** Which appends fail with `store_unavailable`, having stored nothing. */
   refuses: (entry: NewEntry) => boolean = () => false;
+  /** Which appends are stored, and fail with `store_unavailable` all the same. */
+  losesAnswer: (entry: NewEntry) => boolean = () => false;
   /** How many reads and snapshots the log answered. */
   reads = 0;
   #listener: BusListener | undefined;
   #lagging: Publication[] | undefined;
   #held: (() => void)[] | undefined;
   #detached: (() => void)[] | undefined;
+
   #engine: Engine | undefined;
-  /** What a log that lost its tail has kept, by channel; its entries go on as if it had always been that log. */
-  readonly #kept = new Map<string, readonly Publication[]>();
+  readonly #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
+  /** What the engine's randomness answers while a log is rebuilt. */
+  #scripted: string[] = [];
+  #rebuilding = false;
 
   /** The factory to make a core with. */
-  readonly factory = (context: EngineContext): Engine => {
-    const engine = memoryEngine()(context);
+  readonly factory = ({ clock, random }: EngineContext): Engine => {
+    const scripted = {
+      fraction: () => random.fraction(),
+      id: (length: number) => this.#scripted.shift() ?? random.id(length),
+    };
+    const engine = memoryEngine()({ clock, random: scripted });
     this.#engine = engine;
     return {
       ...engine,
@@ -74,39 +83,30 @@ export class FaultyEngine {
     for (const attach of detached) attach();
   }
 
-  /** The log forgets all but its first entries and gives the offsets of the others out again. */
-  async loseTail(channel: string, count: number, policy: LogPolicy): Promise<void> {
+  /** The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does. */
+  async loseTail(channel: string, count: number): Promise<void> {
     const log = this.#engine?.log;
-    if (log === undefined || count < 1) throw new Error("a core must run, and an entry be kept");
-    const { entries } = await log.read(channel, 0, count, policy);
-    const { loses } = this;
-    this.loses = () => true;
+    const own = this.#appended.filter(({ publication }) => publication.channel === channel);
+    const [first] = own;
+    if (log === undefined || first === undefined) throw new Error(`${channel} has no tail`);
+    this.#rebuilding = true;
     await log.purge(channel);
-    for (const { event, json } of entries) {
-      await log.append(channel, { event, json, publisher: "faulty" }, policy);
+    this.#scripted = [first.publication.position.epoch];
+    for (const { entry, policy, publication } of own.slice(0, -count)) {
+      this.#scripted.push(publication.position.tag);
+      await log.append(channel, entry, policy);
     }
-    this.#kept.set(channel, entries);
-    this.loses = loses;
-  }
-
-  #at(channel: string, position: Position): Position {
-    const kept = this.#kept.get(channel);
-    const epoch = kept?.[0]?.position.epoch ?? position.epoch;
-    return kept?.[position.offset - 1]?.position ?? { ...position, epoch };
-  }
-
-  #placed(publication: Publication): Publication {
-    const { channel, position } = publication;
-    return { ...publication, position: this.#at(channel, position) };
+    await log.read(channel, 0, 1, first.policy);
+    this.#rebuilding = false;
+    for (const lost of own.slice(-count)) this.#appended.splice(this.#appended.indexOf(lost), 1);
   }
 
   #bus(bus: Bus): Bus {
     return {
       listen: (listener) => {
         this.#listener = listener;
-        bus.listen((appended) => {
-          const publication = this.#placed(appended);
-          if (this.loses(publication)) return;
+        bus.listen((publication) => {
+          if (this.#rebuilding || this.loses(publication)) return;
           if (this.#lagging === undefined) listener(publication);
           else this.#lagging.push(publication);
         });
@@ -123,19 +123,16 @@ export class FaultyEngine {
   #log(log: ChannelLog): ChannelLog {
     return {
       append: (channel, entry, policy) =>
-        this.#answer(() => {
+        this.#answer(async () => {
           if (this.refuses(entry)) throw unavailable();
-          return log.append(channel, entry, policy);
+          const appended = await log.append(channel, entry, policy);
+          const { publication, duplicate } = appended;
+          if (!duplicate) this.#appended.push({ entry, policy, publication });
+          if (this.losesAnswer(entry)) throw unavailable();
+          return appended;
         }),
       read: (channel, after, limit, policy) =>
-        this.#read(async () => {
-          const { entries, head, floor } = await log.read(channel, after, limit, policy);
-          return {
-            entries: entries.map((entry) => this.#placed(entry)),
-            head: this.#at(channel, head),
-            floor: this.#at(channel, floor),
-          };
-        }),
+        this.#read(() => log.read(channel, after, limit, policy)),
       entryAt: (channel, offset, policy) =>
         this.#answer(() => log.entryAt(channel, offset, policy)),
       find: (channel, publisher, key, policy) =>

@@ -1,4 +1,4 @@
-import type { Publication } from "@milepost/protocol";
+import { originTag, type Publication } from "@milepost/protocol";
 import { describe, expect, test, vi } from "vitest";
 import type { LogPolicy } from "../../index.ts";
 import type { MakeEngine } from "./engine-harness.ts";
@@ -24,6 +24,18 @@ export function busContract(name: string, make: MakeEngine): void {
       );
       await vi.waitFor(() => expect(heard).toHaveLength(50));
       expect(heard).toEqual((await log.read("bus:a", 0, 100, policy)).entries);
+    });
+
+    test("[G4] each names the tag of the entry before it, so that a lost tail shows", async () => {
+      await using harness = await make();
+      const { log, bus } = harness.engine;
+      const heard: Publication[] = [];
+      bus.listen((publication) => heard.push(publication));
+      await bus.subscribe("bus:a");
+      for (let n = 0; n < 3; n++) await log.append("bus:a", entry(n), policy);
+      await vi.waitFor(() => expect(heard).toHaveLength(3));
+      const tags = heard.map(({ position }) => position.tag);
+      expect(heard.map(({ previousTag }) => previousTag)).toEqual([originTag, ...tags.slice(0, 2)]);
     });
 
     test("a subscribe does not call the listener, and brings nothing that was there before", async () => {

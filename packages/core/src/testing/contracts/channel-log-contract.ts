@@ -164,7 +164,15 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       const { publication } = await log.append(channel, entry("gone", { key: "k" }), few);
       await append(log, 5, few);
       const again = await log.append(channel, entry("gone", { key: "k" }), few);
-      expect(again).toEqual({ publication: { ...publication, json: "null" }, duplicate: true });
+      expect(again).toMatchObject({
+        publication: {
+          position: publication.position,
+          event: publication.event,
+          ts: publication.ts,
+          json: "null",
+        },
+        duplicate: true,
+      });
     });
 
     test("[G3] a key outlives the age of its entry", async () => {

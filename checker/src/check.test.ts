@@ -1,0 +1,222 @@
+import { describe, expect, test } from "vitest";
+import { check } from "./check.ts";
+import type { Fact, JournalRecord } from "./records.ts";
+
+const channel = "log:a";
+const limits = { max_replay_entries: 100, max_outbox_bytes: 1_000, dedupe_ms: 600_000 };
+
+const opening: readonly Fact[] = [
+  { type: "begin", version: 1, seed: 1, limits },
+  { type: "wall", offset_ms: 1_000_000 },
+  {
+    type: "channel",
+    channel,
+    max_entries: 5,
+    max_age_ms: 3_600_000,
+    projection: null,
+    written_by: "publishers",
+  },
+  { type: "life", channel, epoch: "e" },
+];
+
+function publish(n: number, hash = `h${n}`): Fact {
+  const line = "one";
+  const key = `k${n}`;
+  return { type: "publish", publisher: "p", n, line, attempt: 1, channel, key, event: "x", hash };
+}
+
+function stored(n: number, position: string): Fact {
+  const outcome = "stored";
+  return { type: "published", publisher: "p", n, attempt: 1, outcome, position, duplicate: false };
+}
+
+function entry(n: number, position: string, hash = `h${n}`): Fact {
+  return { type: "entry", channel, position, owner: "user:p", key: `k${n}`, event: "x", hash };
+}
+
+function subscribe(since?: string): Fact {
+  return { type: "subscribe", subscriber: "s", channel, ...(since === undefined ? {} : { since }) };
+}
+
+function subscribed(position: string, rest: { recovered?: boolean; reason?: string } = {}): Fact {
+  return { type: "subscribed", subscriber: "s", position, recovered: false, ...rest };
+}
+
+function delivery(n: number, position: string, hash = `h${n}`): Fact {
+  return { type: "delivery", subscriber: "s", position, event: "x", hash };
+}
+
+/** Published, stored, acknowledged: entries 1 to `count` at `e.n.tn`. */
+function log(count: number): Fact[] {
+  return Array.from({ length: count }, (_, i) => i + 1).flatMap((n) => [
+    publish(n),
+    entry(n, `e.${n}.t${n}`),
+    stored(n, `e.${n}.t${n}`),
+  ]);
+}
+
+function ending(head: string): Fact[] {
+  return [
+    { type: "healed", within_ms: 0 },
+    { type: "dump", channel, head, entries: [] },
+    { type: "end" },
+  ];
+}
+
+function violations(facts: readonly Fact[], times?: readonly number[]): string[] {
+  const records = facts.map((fact, i): JournalRecord => ({ ...fact, t: times?.[i] ?? i * 10 }));
+  return check(records).map(({ id }) => id);
+}
+
+const joined = [subscribe("start"), subscribed("e.0.0")];
+
+describe("a journal that holds", () => {
+  test("entries delivered once each and in order raise nothing", () => {
+    const deliveries = [1, 2, 3].map((n) => delivery(n, `e.${n}.t${n}`));
+    const facts = [...opening, ...joined, ...log(3), ...deliveries, ...ending("e.3.t3")];
+    expect(violations(facts)).toEqual([]);
+  });
+
+  test("a gap over what retention has taken raises nothing", () => {
+    const facts: Fact[] = [
+      ...opening,
+      ...joined,
+      ...log(7),
+      { type: "gap", subscriber: "s", from: "e.0.0", to: "e.2.t2", reason: "trimmed" },
+      ...[3, 4, 5, 6, 7].map((n) => delivery(n, `e.${n}.t${n}`)),
+      ...ending("e.7.t7"),
+    ];
+    expect(violations(facts)).toEqual([]);
+  });
+
+  test("the same offset with another tag is right where the tail was lost", () => {
+    const facts: Fact[] = [
+      ...opening,
+      ...joined,
+      ...log(2),
+      delivery(1, "e.1.t1"),
+      delivery(2, "e.2.t2"),
+      { type: "fault", fault: "tail_lost", phase: "once", channel, offset: 1 },
+      publish(3),
+      entry(3, "e.2.u2"),
+      { type: "gap", subscriber: "s", from: "e.2.t2", to: "e.1.t1", reason: "tag_mismatch" },
+      delivery(3, "e.2.u2"),
+      ...ending("e.2.u2"),
+    ];
+    expect(violations(facts)).toEqual([]);
+  });
+});
+
+describe("a journal that breaks a guarantee", () => {
+  const upTo = (...facts: Fact[]) => violations([...opening, ...joined, ...log(3), ...facts]);
+
+  test.each<[string, string, Fact[]]>([
+    ["an entry that never came", "G4", [delivery(1, "e.1.t1"), delivery(3, "e.3.t3")]],
+    ["an entry that came twice", "G3", [delivery(1, "e.1.t1"), delivery(1, "e.1.t1")]],
+    ["an entry nobody stored", "G1", [delivery(1, "e.1.other")]],
+    ["other data than was stored", "G1", [delivery(1, "e.1.t1", "else")]],
+    ["an entry nobody published", "G1", [entry(9, "e.4.t4")]],
+    ["a second entry for a key", "G3", [publish(3), entry(3, "e.4.t4")]],
+    ["an ack of nothing", "G2", [publish(4), stored(4, "e.4.t4")]],
+    ["an ack of something else", "G2", [publish(4), entry(4, "e.4.t4"), stored(4, "e.3.t3")]],
+    ["a hole in the log", "G1", [publish(4), entry(4, "e.5.t5")]],
+    [
+      "a gap over what is kept",
+      "G4",
+      [{ type: "gap", subscriber: "s", from: "e.0.0", to: "e.2.t2", reason: "trimmed" }],
+    ],
+    [
+      "a gap of a reason that never happened",
+      "G4",
+      [{ type: "gap", subscriber: "s", from: "e.0.0", to: "e.2.t2", reason: "tag_mismatch" }],
+    ],
+    [
+      "recovered at a position that the log has lost",
+      "G4",
+      [
+        ...[1, 2, 3].map((n) => delivery(n, `e.${n}.t${n}`)),
+        { type: "fault", fault: "tail_lost", phase: "once", channel, offset: 1 },
+        subscribe("e.3.t3"),
+        subscribed("e.3.t3", { recovered: true }),
+      ],
+    ],
+    [
+      "recovered elsewhere than asked",
+      "G4",
+      [delivery(1, "e.1.t1"), subscribe("e.1.t1"), subscribed("e.3.t3", { recovered: true })],
+    ],
+    [
+      "a cursor that is ahead of what was given",
+      "G4",
+      [delivery(1, "e.1.t1"), subscribe("e.3.t3"), subscribed("e.3.t3", { recovered: true })],
+    ],
+    ["not recovered and no reason", "G4", [subscribe("e.0.0"), subscribed("e.3.t3")]],
+    [
+      "an entry after it has left",
+      "G4",
+      [{ type: "left", subscriber: "s" }, delivery(1, "e.1.t1")],
+    ],
+    ["somebody left behind", "G4", [delivery(1, "e.1.t1"), ...ending("e.3.t3")]],
+    [
+      "timers that are left",
+      "G8",
+      [{ type: "baseline", owner: "node", connections: 0, subscriptions: 0, timers: 1 }],
+    ],
+    [
+      "too much held for a slow reader",
+      "G7",
+      [
+        { type: "opened", connection: "c", node: "n" },
+        { type: "closed", connection: "c", code: 4002, by: "node", peak_bytes: 1_000_000 },
+      ],
+    ],
+    [
+      "work of a silent producer that is shown as running",
+      "G9",
+      [
+        { type: "work", operation: "o", phase: "begun", lease_ms: 1 },
+        { type: "work", operation: "o", phase: "crashed" },
+      ],
+    ],
+  ])("%s", (_, id, facts) => {
+    if (id === "G9") {
+      const all: Fact[] = [
+        ...opening,
+        ...facts,
+        { type: "operation", operation: "o", status: "running" },
+      ];
+      const times = all.map((fact, i) => (fact.type === "operation" ? 60_000 : i));
+      expect(violations(all, times)).toContain("G9");
+      return;
+    }
+    expect(upTo(...facts)).toContain(id);
+  });
+
+  test("publishes of one line that stand in another order", () => {
+    const facts = [
+      publish(1),
+      publish(2),
+      entry(2, "e.1.t1"),
+      entry(1, "e.2.t2"),
+      stored(1, "e.2.t2"),
+      stored(2, "e.1.t1"),
+    ];
+    expect(violations([...opening, ...facts])).toContain("G1");
+  });
+
+  test("a socket that outlives its credential by more than 5 s, a wall clock that jumped included", () => {
+    const opened: Fact = { type: "opened", connection: "c", node: "n", expires_at: 1_060_000 };
+    const closed: Fact = { type: "closed", connection: "c", code: 4101, by: "node", peak_bytes: 0 };
+    const jump: Fact = { type: "wall", offset_ms: 1_050_000 };
+    const facts = [...opening, opened, closed];
+    expect(violations(facts, [0, 0, 0, 0, 0, 64_900])).not.toContain("G10");
+    expect(violations(facts, [0, 0, 0, 0, 0, 66_000])).toContain("G10");
+    const jumped = [...opening, opened, jump, closed];
+    expect(violations(jumped, [0, 0, 0, 0, 0, 20_000, 24_900])).not.toContain("G10");
+    expect(violations(jumped, [0, 0, 0, 0, 0, 20_000, 26_000])).toContain("G10");
+  });
+
+  test("a journal that is cut off is not believed", () => {
+    expect(violations([...opening, ...log(1)])).toContain("journal");
+  });
+});

@@ -1,0 +1,157 @@
+import { ConnectionChecks } from "./connections.ts";
+import { ChannelHistory } from "./logs.ts";
+import { PublishChecks } from "./publishes.ts";
+import type { BeginRecord, JournalRecord } from "./records.ts";
+import { StreamChecks } from "./streams.ts";
+import type { Violation } from "./violation.ts";
+import { WorkChecks } from "./works.ts";
+
+/** Reads a journal from its beginning to its end and tells every guarantee it breaks; none for a good one. */
+export function check(records: Iterable<JournalRecord>): Violation[] {
+  const checker = new Checker();
+  for (const record of records) checker.take(record);
+  return checker.finish();
+}
+
+class Checker {
+  readonly #violations: Violation[] = [];
+  readonly #logs = new Map<string, ChannelHistory>();
+  #begin: BeginRecord | undefined;
+  readonly #publishes = new PublishChecks(this.#logs, () => this.#begin?.limits.dedupe_ms ?? 0);
+  readonly #streams = new StreamChecks(
+    this.#logs,
+    () => this.#begin?.limits.max_replay_entries ?? 0,
+  );
+  readonly #connections = new ConnectionChecks(() => this.#begin?.limits.max_outbox_bytes ?? 0);
+  readonly #works = new WorkChecks();
+  #t = 0;
+  #line = 0;
+  #healed: { readonly until: number } | undefined;
+  #ended = false;
+
+  take(record: JournalRecord): void {
+    this.#line++;
+    if (record.t < this.#t) this.#accuse("journal", `time went back from ${this.#t}`);
+    this.#t = record.t;
+    if (this.#begin === undefined && record.type !== "begin") {
+      this.#accuse("journal", "it does not begin with a begin record");
+    }
+    if (this.#ended) this.#accuse("journal", "it goes on after its end");
+    this.#connections.pass(record.t);
+    try {
+      this.#dispatch(record);
+    } catch (error) {
+      this.#accuse("journal", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  finish(): Violation[] {
+    if (!this.#ended) this.#accuse("journal", "it is cut off: there is no end record");
+    this.#connections.end(this.#t, this.#accuse);
+    return this.#violations;
+  }
+
+  readonly #accuse = (id: string, says: string): void => {
+    this.#violations.push({ id, says, t: this.#t, line: this.#line });
+  };
+
+  #dispatch(record: JournalRecord): void {
+    const { t } = record;
+    const accuse = this.#accuse;
+    switch (record.type) {
+      case "begin":
+        this.#begin = record;
+        return;
+      case "channel":
+        this.#logs.set(record.channel, new ChannelHistory(record));
+        return;
+      case "publish":
+        this.#publishes.publish(record, t);
+        return;
+      case "published":
+        this.#publishes.published(record, accuse);
+        return;
+      case "entry":
+        this.#publishes.entry(record, t, accuse);
+        this.#history(record.channel)?.add(record, t, accuse);
+        return;
+      case "life":
+        this.#history(record.channel)?.begin(record, t, accuse);
+        return;
+      case "subscribe":
+        this.#streams.subscribe(record, t, accuse);
+        return;
+      case "subscribed":
+        this.#streams.subscribed(record, t, accuse);
+        return;
+      case "delivery":
+        this.#streams.delivery(record, t, accuse);
+        return;
+      case "gap":
+        this.#streams.gap(record, t, accuse);
+        return;
+      case "reset":
+        this.#streams.reset(record, t, accuse);
+        return;
+      case "left":
+        this.#streams.left(record.subscriber);
+        return;
+      case "opened":
+        this.#connections.opened(record);
+        return;
+      case "renewed":
+        this.#connections.renewed(record);
+        return;
+      case "closed":
+        this.#connections.closed(record, t, accuse);
+        return;
+      case "wall":
+        this.#connections.wall(record, t);
+        return;
+      case "fault":
+        this.#publishes.fault(record);
+        this.#streams.fault(record, t);
+        if (record.fault === "crash" || record.fault === "drain") this.#works.nodeGone();
+        if (record.channel !== undefined) this.#history(record.channel)?.fault(record, t);
+        return;
+      case "healed":
+        this.#healed = { until: t + record.within_ms };
+        return;
+      case "dump":
+        this.#dump();
+        this.#history(record.channel)?.dump(record, accuse);
+        return;
+      case "baseline":
+        this.#connections.baseline(record, accuse);
+        return;
+      case "work":
+        this.#works.work(record, t);
+        return;
+      case "operation":
+        this.#works.operation(record, t, accuse);
+        return;
+      case "end":
+        if (!this.#converged) accuse("journal", "it has no dump of the logs");
+        this.#ended = true;
+        return;
+    }
+  }
+
+  #converged = false;
+
+  /** The first dump is the moment at which everybody must have caught up. */
+  #dump(): void {
+    if (this.#converged) return;
+    this.#converged = true;
+    if (this.#healed === undefined || this.#t < this.#healed.until) {
+      this.#accuse("journal", "the logs were dumped before the time to catch up was over");
+    }
+    this.#streams.converged(this.#t, this.#accuse);
+  }
+
+  #history(channel: string): ChannelHistory | undefined {
+    const history = this.#logs.get(channel);
+    if (history === undefined) this.#accuse("journal", `no record describes ${channel}`);
+    return history;
+  }
+}

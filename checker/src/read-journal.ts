@@ -1,0 +1,32 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import type { JournalRecord } from "./records.ts";
+
+/** Reads a journal of one JSON object a line; throws, with the line, what is none. */
+export async function readJournal(path: string): Promise<JournalRecord[]> {
+  const records: JournalRecord[] = [];
+  let line = 0;
+  for await (const text of createInterface({ input: createReadStream(path) })) {
+    line++;
+    if (text === "") continue;
+    records.push(readRecord(text, line));
+  }
+  return records;
+}
+
+function readRecord(text: string, line: number): JournalRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`line ${line} is no JSON`);
+  }
+  if (!isRecord(value)) throw new Error(`line ${line} is no record: it needs a type and a t`);
+  return value;
+}
+
+function isRecord(value: unknown): value is JournalRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, t } = value as { type?: unknown; t?: unknown };
+  return typeof type === "string" && typeof t === "number";
+}

@@ -1,0 +1,54 @@
+import type { OperationRecord, WorkRecord } from "./records.ts";
+import type { Accuse } from "./violation.ts";
+
+interface Work {
+  readonly leaseMs: number;
+  phase: WorkRecord["phase"];
+  at: number;
+  watched: boolean;
+}
+
+/** How much later than its lease a silence may be seen. */
+const slackMs = 5_000;
+
+/**
+ * Work whose producer is gone is shown as such, and work that was done as done.
+ *
+ * A silent producer is noticed by the nodes that heard of the work: once one of them is gone, nothing is
+ * claimed of the work it watched.
+ */
+export class WorkChecks {
+  readonly #works = new Map<string, Work>();
+
+  /** A node's process has ended. */
+  nodeGone(): void {
+    for (const work of this.#works.values()) work.watched = false;
+  }
+
+  work({ operation, phase, lease_ms = 30_000 }: WorkRecord, t: number): void {
+    const known = this.#works.get(operation);
+    if (known === undefined)
+      this.#works.set(operation, { leaseMs: lease_ms, phase, at: t, watched: true });
+    else if (known.phase !== "crashed") {
+      known.phase = phase;
+      known.at = t;
+    }
+  }
+
+  operation({ operation, status }: OperationRecord, t: number, accuse: Accuse): void {
+    const work = this.#works.get(operation);
+    if (work === undefined) return;
+    if (work.phase === "done" && status !== "done") {
+      accuse("G9", `${operation} was done and is shown as ${status}`);
+    }
+    const silentMs = t - work.at;
+    if (!work.watched || work.phase !== "crashed" || silentMs <= work.leaseMs + slackMs) return;
+    const expected = status === "stalled" || status === "lost" || status === "absent";
+    if (!expected && status !== "done") {
+      accuse(
+        "G9",
+        `the producer of ${operation} is silent for ${Math.round(silentMs)} ms and it is ${status}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import type { Core, ServicePrincipal } from "@milepost/core";
+import { hashOf } from "../journal.ts";
+import { SeededRandom } from "../seeded-random.ts";
+import { ProcessClock } from "../virtual-time.ts";
+import { eventNames, payload, type World } from "./world.ts";
+
+const patienceMs = 5_000;
+
+/** A service that publishes through any node that is up, and repeats with the same key. */
+export class Backend {
+  readonly name: string;
+  readonly #principal: ServicePrincipal;
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  readonly #clock: ProcessClock;
+  #published = 0;
+  #line: Promise<void> = Promise.resolve();
+
+  constructor(name: string, world: World) {
+    this.name = name;
+    this.#principal = { kind: "service", name };
+    this.#world = world;
+    this.#random = SeededRandom.named(world.seed, name);
+    this.#clock = new ProcessClock(world.time);
+  }
+
+  get timers(): number {
+    return this.#clock.pending;
+  }
+
+  /** One after the other, each until it is stored; or all at once. */
+  publish(channel: string, count: number, bytes: number, atOnce: boolean): void {
+    const line = atOnce ? `batch-${this.#published}` : "one by one";
+    const core = atOnce ? this.#anyCore() : undefined;
+    for (let i = 0; i < count; i++) {
+      const n = ++this.#published;
+      if (atOnce) void this.#publish(n, line, channel, bytes, core);
+      else this.#line = this.#line.then(() => this.#publish(n, line, channel, bytes));
+    }
+  }
+
+  purge(channel: string): void {
+    const purged = this.#anyCore()?.purge(this.#principal, channel);
+    purged?.catch((error: unknown) => this.#judge(error));
+  }
+
+  close(): void {
+    this.#clock.kill();
+  }
+
+  #anyCore(): Core | undefined {
+    return this.#random.pick(this.#world.nodes.filter(({ isUp }) => isUp))?.core;
+  }
+
+  /** At first through `first`, where one is given: what goes through one node keeps its order. */
+  async #publish(
+    n: number,
+    line: string,
+    channel: string,
+    bytes: number,
+    first?: Core,
+  ): Promise<void> {
+    const { journal } = this.#world;
+    const publisher = this.name;
+    const key = `${this.name}-${n}`;
+    const event = this.#random.pick(eventNames);
+    const data = payload(n, bytes);
+    const hash = hashOf(JSON.stringify(data));
+    for (let attempt = 1; attempt <= 6; attempt++) {
+      journal.add({ type: "publish", publisher, n, line, attempt, channel, key, event, hash });
+      const core = (attempt === 1 ? first : undefined) ?? this.#anyCore();
+      const asked = core?.publish(this.#principal, channel, event, data, { key });
+      try {
+        const stored = await this.#inTime(asked);
+        if (stored !== undefined) {
+          const { position, duplicate } = stored;
+          const outcome = "stored";
+          journal.add({ type: "published", publisher, n, attempt, outcome, position, duplicate });
+          return;
+        }
+        journal.add({ type: "published", publisher, n, attempt, outcome: "unknown", code: "lost" });
+      } catch (error) {
+        const code = this.#judge(error);
+        journal.add({ type: "published", publisher, n, attempt, outcome: "unknown", code });
+      }
+      await this.#clock.pause(this.#random.between(100, 2_000));
+    }
+  }
+
+  /** Undefined when the node does not answer, since it is gone or its store hangs. */
+  #inTime<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
+    if (asked === undefined) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(patienceMs, () => resolve(undefined));
+      asked.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  #judge(error: unknown): string {
+    const { code = "" } = error as { code?: string };
+    if (code === "" || code === "internal") this.#world.onDefect(error);
+    return code;
+  }
+}

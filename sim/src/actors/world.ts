@@ -1,0 +1,52 @@
+import type { ClusterNode } from "../cluster-node.ts";
+import type { Journal } from "../journal.ts";
+import type { VirtualTime } from "../virtual-time.ts";
+
+/** What every actor lives in. */
+export interface World {
+  readonly seed: number;
+  readonly time: VirtualTime;
+  readonly journal: Journal;
+  readonly nodes: readonly ClusterNode[];
+  /** How long new credentials last; undefined for ever. */
+  readonly tokenMs: number | undefined;
+  /** Something a simulation must not see: an exception of the product outside of its contract. */
+  onDefect(error: unknown): void;
+}
+
+/** Somebody who reads channels, and can be cut off. */
+export interface Reading {
+  readonly name: string;
+  subscribe(channel: string, since: Beginning, events?: readonly string[]): void;
+  unsubscribe(channel: string): void;
+  publish(channel: string, count: number, bytes: number): void;
+  /** The process ends and comes back with what it had stored. */
+  restart(): void;
+  drop(): void;
+  silence(): void;
+  stall(): void;
+  resume(): void;
+  /** The network is well again. */
+  heal(): void;
+  /** Ends it in an orderly way. */
+  close(): Promise<void>;
+  /** Timers that are left. */
+  readonly timers: number;
+}
+
+/** Where a first subscription begins. */
+export type Beginning = "state" | "start" | "now" | { readonly last: number };
+
+/** The words a journal has for it. */
+export function sinceText(since: Beginning): string | undefined {
+  if (since === "state") return undefined;
+  return typeof since === "string" ? since : `last ${since.last}`;
+}
+
+/** Data of a publication: a number that makes it its own, and some weight. */
+export function payload(n: number, bytes: number): unknown {
+  return bytes === 0 ? { n } : { n, text: "x".repeat(bytes) };
+}
+
+/** The events that publications carry. */
+export const eventNames = ["a", "b", "c"] as const;

@@ -1,0 +1,218 @@
+import {
+  type Core,
+  type CoreLimits,
+  createCore,
+  type Encoder,
+  type Rule,
+  type TransportEvents,
+  type UserPrincipal,
+} from "@milepost/core";
+import { chooseSubprotocol, MilepostError, parseCursor } from "@milepost/protocol";
+import { readToken } from "./credential.ts";
+import { makeEncoder } from "./framing.ts";
+import type { Journal } from "./journal.ts";
+import { type ClientEnd, Link, type LinkEnd } from "./link.ts";
+import type { Mutant } from "./mutants/mutant.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import type { Store } from "./store.ts";
+import { ProcessClock, type VirtualTime } from "./virtual-time.ts";
+
+/** What every node of a cluster is made of. */
+export interface NodeParts {
+  readonly seed: number;
+  readonly time: VirtualTime;
+  readonly journal: Journal;
+  readonly store: Store;
+  readonly rules: readonly Rule[];
+  readonly limits: Partial<CoreLimits>;
+  readonly mutant: Mutant | undefined;
+  /** A fault that no caller heard of and that is not one of those made on purpose. */
+  onFault(error: unknown): void;
+}
+
+/** One process of a node, from its start to its end. */
+interface Incarnation {
+  readonly core: Core;
+  readonly clock: ProcessClock;
+  readonly encoders: Readonly<Record<Encoder["dialect"], Encoder>>;
+  disconnect(): void;
+}
+
+/** One machine of the cluster: its process comes and goes. */
+export class ClusterNode {
+  readonly name: string;
+  readonly #parts: NodeParts;
+  readonly #random: SeededRandom;
+  readonly links = new Set<Link>();
+  #process: Incarnation | undefined;
+  #isDraining = false;
+  #isRetired = false;
+  #starts = 0;
+  #accepted = 0;
+
+  constructor(name: string, parts: NodeParts) {
+    this.name = name;
+    this.#parts = parts;
+    this.#random = SeededRandom.named(parts.seed, name);
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** The running gateway; undefined while there is none. */
+  get core(): Core | undefined {
+    return this.#process?.core;
+  }
+
+  start(): void {
+    if (this.#process !== undefined || this.#isRetired) return;
+    const { time, store, rules, limits, mutant, seed } = this.#parts;
+    this.#starts++;
+    const clock = new ProcessClock(time);
+    const spoil = mutant?.log;
+    const line = store.connect(
+      this.name,
+      spoil === undefined ? undefined : (log) => spoil(log, { random: this.#random, time }),
+    );
+    const core = createCore({
+      engine: line.factory,
+      clock,
+      random: SeededRandom.named(seed, `${this.name}/${this.#starts}`),
+      node: this.name,
+      rules,
+      limits,
+      verifyToken: async (token) => this.#principal(token),
+      log: {
+        info: () => {},
+        warn: () => {},
+        error: ({ err }) => this.#parts.onFault(err),
+      },
+    });
+    const encoders = {
+      plain: makeEncoder("plain"),
+      "milepost.v1.json": makeEncoder("milepost.v1.json"),
+    };
+    this.#process = { core, clock, encoders, disconnect: line.disconnect };
+    this.#isDraining = false;
+  }
+
+  /** The process ends here and now; `isTold` when the machine lives on and closes its sockets. */
+  crash(isTold: boolean): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#process = undefined;
+    process.clock.kill();
+    process.disconnect();
+    for (const link of [...this.links]) link.nodeCrashed(isTold);
+    this.links.clear();
+  }
+
+  /** The machine is taken away: its process comes back no more. */
+  retire(): void {
+    this.#isRetired = true;
+    this.crash(true);
+  }
+
+  /** Goes away in an orderly way; the process is gone once that is done. */
+  async drain(drainMs: number): Promise<void> {
+    const process = this.#process;
+    if (process === undefined || this.#isDraining) return;
+    this.#isDraining = true;
+    await process.core.shutdown(drainMs);
+    if (this.#process !== process) return;
+    const { connections, subscriptions } = process.core.stats();
+    this.#parts.journal.add({
+      type: "baseline",
+      owner: this.name,
+      connections,
+      subscriptions,
+      timers: process.clock.pending,
+    });
+    this.crash(true);
+  }
+
+  /** Takes an upgrade in: what it answers comes over the link; undefined when nobody listens. */
+  accept(url: URL, protocols: readonly string[], client: ClientEnd): Link | undefined {
+    const process = this.#process;
+    if (process === undefined) return undefined;
+    const { dialect, token } = chooseSubprotocol(protocols);
+    if (dialect === undefined) return undefined;
+    const { journal, time, mutant } = this.#parts;
+    const name = `${this.name}/${this.#starts}#${++this.#accepted}`;
+    const onEnd = ({ code, by, peakBytes }: LinkEnd) => {
+      this.links.delete(link);
+      journal.add({ type: "closed", connection: name, code, by, peak_bytes: peakBytes });
+    };
+    const link: Link = new Link(name, process.encoders[dialect], time, this.#random, client, onEnd);
+    link.open();
+    const given = token ?? url.searchParams.get("token") ?? "";
+    let principal: UserPrincipal;
+    try {
+      principal = this.#principal(given);
+    } catch (error) {
+      const over = error instanceof MilepostError && error.code === "token_expired";
+      link.close(over ? 4101 : 4401, "refused");
+      return link;
+    }
+    const real = readToken(given, Number.NEGATIVE_INFINITY);
+    journal.add({
+      type: "opened",
+      connection: name,
+      node: this.name,
+      ...(real.expiresAt === undefined ? {} : { expires_at: real.expiresAt }),
+    });
+    this.links.add(link);
+    if (mutant?.tamper !== undefined) {
+      const { store } = this.#parts;
+      link.tamper = mutant.tamper({ dialect, random: this.#random, time, store });
+    }
+    const connectionId = url.searchParams.get("connection_id");
+    const channels = url.searchParams.get("channels")?.split(",");
+    const cursor = parseCursor(url.searchParams.get("last_event_id") ?? undefined);
+    const events = process.core.connect(link, {
+      principal,
+      ...(connectionId === null ? {} : { connectionId }),
+      ...(channels === undefined ? {} : { channels }),
+      ...(cursor.ok ? { resume: cursor.value } : {}),
+    });
+    link.attach(this.#noting(name, link, events));
+    return link;
+  }
+
+  /** Notes when a credential is prolonged. */
+  #noting(connection: string, link: Link, events: TransportEvents): TransportEvents {
+    return {
+      onText: (text) => {
+        if (text.includes('"auth"')) this.#noteRenewal(connection, link, text);
+        events.onText(text);
+      },
+      onUnsupportedFrame: () => events.onUnsupportedFrame(),
+      onAlive: () => events.onAlive(),
+      onDrain: () => events.onDrain(),
+      onClose: () => events.onClose(),
+    };
+  }
+
+  /** An auth counts once the node has said so. */
+  #noteRenewal(connection: string, link: Link, text: string): void {
+    const { id, type, token } = JSON.parse(text) as { id?: number; type?: string; token?: string };
+    if (type !== "auth" || token === undefined || id === undefined) return;
+    const { expiresAt } = readToken(token, Number.NEGATIVE_INFINITY);
+    const reply = `"type":"reply","id":${id},`;
+    link.observe = (texts) => {
+      const answer = texts.find((one) => one.includes(reply));
+      if (answer === undefined) return;
+      link.observe = undefined;
+      if (expiresAt === undefined || !answer.includes(`${reply}"result"`)) return;
+      this.#parts.journal.add({ type: "renewed", connection, expires_at: expiresAt });
+    };
+  }
+
+  #principal(token: string): UserPrincipal {
+    const principal = readToken(token, this.#parts.time.now());
+    const lateMs = this.#parts.mutant?.expiryLateMs;
+    if (lateMs === undefined || principal.expiresAt === undefined) return principal;
+    return { ...principal, expiresAt: principal.expiresAt + lateMs };
+  }
+}

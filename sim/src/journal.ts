@@ -1,0 +1,36 @@
+import type { Fact, JournalRecord } from "@milepost/checker";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What happened, in order. */
+export class Journal {
+  readonly records: JournalRecord[] = [];
+  readonly #time: VirtualTime;
+  #sealed = false;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  add(fact: Fact): void {
+    if (this.#sealed) return;
+    this.records.push({ ...fact, t: Math.round(this.#time.monotonic() * 1_000) / 1_000 });
+  }
+
+  /** Ends it: what is still under way concerns nobody. */
+  seal(): void {
+    this.add({ type: "end" });
+    this.#sealed = true;
+  }
+}
+
+/** A short hash of data, to tell whether it is the same; of its JSON text. */
+export function hashOf(json: string): string {
+  let a = 0x811c9dc5;
+  let b = 0x1b873593;
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x85ebca6b) + i;
+  }
+  return (a >>> 0).toString(36) + (b >>> 0).toString(36);
+}

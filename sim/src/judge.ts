@@ -1,0 +1,30 @@
+import { check, type JournalRecord, type Violation } from "@milepost/checker";
+import type { Mutant } from "./mutants/mutant.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { simulate } from "./simulate.ts";
+
+/** What one run came to, judged. */
+export interface Verdict {
+  readonly plan: Plan;
+  readonly records: readonly JournalRecord[];
+  readonly violations: readonly Violation[];
+}
+
+/** Runs a plan and has the checker read its journal; exceptions outside of a contract are violations too. */
+export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
+  const { records, defects } = await simulate(plan, mutant);
+  const found = defects.map(
+    (defect): Violation => ({
+      id: "defect",
+      says: defect instanceof Error ? (defect.stack ?? defect.message) : String(defect),
+      t: records.at(-1)?.t ?? 0,
+      line: records.length,
+    }),
+  );
+  return { plan, records, violations: [...check(records), ...found] };
+}
+
+/** The verdict on a seed. */
+export function judgeSeed(seed: number, mutant?: Mutant): Promise<Verdict> {
+  return judge(makePlan(seed), mutant);
+}

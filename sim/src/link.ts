@@ -1,0 +1,272 @@
+import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import { unframed } from "./framing.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What the client's end of a link is told. */
+export interface ClientEnd {
+  onOpen(): void;
+  onText(text: string): void;
+  onClose(code: number, reason: string): void;
+}
+
+/** How a link ended for the node, and how much it had to hold. */
+export interface LinkEnd {
+  readonly code: number;
+  readonly by: "node" | "network" | "client";
+  readonly peakBytes: number;
+}
+
+/** A way to spoil what the two ends tell each other, for mutants. */
+export interface Tamper {
+  outbound(texts: readonly string[]): readonly string[];
+  /** Undefined swallows it. */
+  inbound(text: string): string | undefined;
+}
+
+type Parcel =
+  | { readonly kind: "open" }
+  | { readonly kind: "texts"; readonly texts: readonly string[]; readonly size: number }
+  | { readonly kind: "ping" }
+  | { readonly kind: "close"; readonly code: number; readonly reason: string };
+
+const maxWayMs = 25;
+/** A peer that reads nothing still has a kernel that takes this much. */
+const kernelBytes = 16 * 1_024;
+
+/**
+ * One connection between a client and a node: two ways that keep their order, each with its own delays.
+ *
+ * It can break (both ends learn it), go silent (nobody learns anything), and its reader can stop reading.
+ */
+export class Link implements Transport {
+  readonly encoder: Encoder;
+  readonly name: string;
+  readonly #time: VirtualTime;
+  readonly #random: SeededRandom;
+  readonly #client: ClientEnd;
+  readonly #onEnd: (end: LinkEnd) => void;
+  tamper: Tamper | undefined;
+  /** Sees what the node sends, while somebody waits for an answer in it. */
+  observe: ((texts: readonly string[]) => void) | undefined;
+  #events: TransportEvents | undefined;
+  #downAt = 0;
+  #upAt = 0;
+  /** Parcels that the peer has not read; what is in them fills the node's buffer. */
+  #unread: Parcel[] = [];
+  #unreadBytes = 0;
+  #peakBytes = 0;
+  #isStalled = false;
+  #isSilent = false;
+  /** The node's end is closed for good. */
+  #nodeGone = false;
+  #clientGone = false;
+  /** The node has sent its close. */
+  #closing = false;
+  #ended = false;
+
+  constructor(
+    name: string,
+    encoder: Encoder,
+    time: VirtualTime,
+    random: SeededRandom,
+    client: ClientEnd,
+    onEnd: (end: LinkEnd) => void,
+  ) {
+    this.name = name;
+    this.encoder = encoder;
+    this.#time = time;
+    this.#random = random;
+    this.#client = client;
+    this.#onEnd = onEnd;
+  }
+
+  get bufferedBytes(): number {
+    return Math.max(0, this.#unreadBytes - kernelBytes);
+  }
+
+  get isOver(): boolean {
+    return this.#nodeGone || this.#clientGone;
+  }
+
+  /** The upgrade is done; `events` is what the node made of it. */
+  open(): void {
+    this.#send({ kind: "open" });
+  }
+
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  // The node's end.
+
+  write(bytes: Uint8Array): void {
+    if (this.#nodeGone) return;
+    let texts: readonly string[] = unframed(bytes);
+    this.observe?.(texts);
+    if (this.tamper !== undefined) texts = this.tamper.outbound(texts);
+    this.#send({ kind: "texts", texts, size: bytes.length });
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#nodeGone || this.#closing) return;
+    this.#closing = true;
+    this.#end(code, "node");
+    this.#send({ kind: "close", code, reason });
+  }
+
+  terminate(): void {
+    if (this.#nodeGone) return;
+    this.#end(1006, "node");
+    this.#nodeEndSoon();
+    if (!this.#isSilent) this.#down(() => this.#closeClient(1006, ""));
+  }
+
+  ping(): void {
+    this.#send({ kind: "ping" });
+  }
+
+  // The client's end.
+
+  sendText(text: string): void {
+    if (this.#clientGone) return;
+    this.#up(() => {
+      const read = this.tamper === undefined ? text : this.tamper.inbound(text);
+      if (read !== undefined) this.#events?.onText(read);
+    });
+  }
+
+  closeFromClient(): void {
+    if (this.#clientGone) return;
+    this.#up(() => this.#endNode(1000, "client"));
+    // The other end answers the close, or nobody does and the platform gives up.
+    const wayMs = this.#isSilent || this.#nodeGone ? 1_000 : 2 * maxWayMs;
+    this.#time.after(wayMs, () => this.#closeClient(1000, ""));
+  }
+
+  /** The client's process is gone: its kernel says so, unless the machine went with it. */
+  abandonByClient(): void {
+    this.#clientGone = true;
+    this.#up(() => this.#endNode(1006, "client"));
+  }
+
+  // Faults.
+
+  /** The connection breaks. */
+  drop(): void {
+    this.#up(() => this.#endNode(1006, "network"));
+    this.#down(() => this.#closeClient(1006, ""));
+  }
+
+  /** From now on nothing arrives at either end, and neither is told. */
+  silence(): void {
+    this.#isSilent = true;
+  }
+
+  /** A silent connection is found out: both ends are told. */
+  endSilence(): void {
+    if (!this.#isSilent) return;
+    // What was under way is lost: the two ends learn of the break and of nothing else.
+    this.#time.after(this.#way(), () => this.#endNode(1006, "network"));
+    this.#time.after(this.#way(), () => this.#closeClient(1006, ""));
+  }
+
+  /** The client reads nothing. */
+  stall(): void {
+    this.#isStalled = true;
+  }
+
+  resume(): void {
+    if (!this.#isStalled) return;
+    this.#isStalled = false;
+    const unread = this.#unread;
+    this.#unread = [];
+    const had = this.bufferedBytes > 0;
+    this.#unreadBytes = 0;
+    for (const parcel of unread) this.#carry(parcel);
+    if (had && !this.#nodeGone) this.#events?.onDrain();
+  }
+
+  /** The node's process is gone: `isTold` when its machine still says so to the client. */
+  nodeCrashed(isTold: boolean): void {
+    this.#nodeGone = true;
+    this.#end(1006, "network");
+    if (isTold) this.#down(() => this.#closeClient(1006, ""));
+    else this.#isSilent = true;
+  }
+
+  #send(parcel: Parcel): void {
+    if (this.#isStalled || this.#isSilent) {
+      this.#unread.push(parcel);
+      if (parcel.kind === "texts") this.#unreadBytes += parcel.size;
+      this.#peakBytes = Math.max(this.#peakBytes, this.bufferedBytes);
+      return;
+    }
+    this.#carry(parcel);
+  }
+
+  #carry(parcel: Parcel): void {
+    this.#down(() => {
+      if (this.#clientGone) return;
+      switch (parcel.kind) {
+        case "open":
+          this.#client.onOpen();
+          return;
+        case "texts":
+          for (const text of parcel.texts) this.#client.onText(text);
+          return;
+        case "ping":
+          this.#up(() => this.#events?.onAlive());
+          return;
+        case "close":
+          this.#closeClient(parcel.code, parcel.reason);
+          this.#up(() => this.#endNode(parcel.code, "node"));
+          return;
+      }
+    });
+  }
+
+  /** Towards the client. What had been sent arrives even when the node is gone by then. */
+  #down(arrive: () => void): void {
+    this.#downAt = Math.max(this.#downAt, this.#time.monotonic() + this.#way());
+    this.#time.at(this.#downAt, () => {
+      if (!this.#isSilent) arrive();
+    });
+  }
+
+  /** Towards the node. */
+  #up(arrive: () => void): void {
+    this.#upAt = Math.max(this.#upAt, this.#time.monotonic() + this.#way());
+    this.#time.at(this.#upAt, () => {
+      if (!this.#isSilent && !this.#nodeGone) arrive();
+    });
+  }
+
+  #closeClient(code: number, reason: string): void {
+    if (this.#clientGone) return;
+    this.#clientGone = true;
+    this.#client.onClose(code, reason);
+  }
+
+  #endNode(code: number, by: LinkEnd["by"]): void {
+    if (this.#nodeGone) return;
+    this.#nodeGone = true;
+    this.#end(code, by);
+    this.#events?.onClose();
+  }
+
+  #nodeEndSoon(): void {
+    this.#nodeGone = true;
+    queueMicrotask(() => this.#events?.onClose());
+  }
+
+  #end(code: number, by: LinkEnd["by"]): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd({ code, by, peakBytes: this.#peakBytes });
+  }
+
+  #way(): number {
+    return this.#random.between(1, maxWayMs);
+  }
+}

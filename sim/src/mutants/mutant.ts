@@ -1,0 +1,32 @@
+import type { ChannelLog, Encoder } from "@milepost/core";
+import type { Tamper } from "../link.ts";
+import type { SeededRandom } from "../seeded-random.ts";
+import type { Store } from "../store.ts";
+import type { VirtualTime } from "../virtual-time.ts";
+
+/** What a mutant of the door may use. */
+export interface DoorParts {
+  readonly dialect: Encoder["dialect"];
+  readonly random: SeededRandom;
+  readonly time: VirtualTime;
+  readonly store: Store;
+}
+
+/** What a mutant of the store's client may use. */
+export interface LogParts {
+  readonly random: SeededRandom;
+  readonly time: VirtualTime;
+}
+
+/**
+ * A fault of the product that the checker must find, built from the outside: around the engine's ports, the
+ * door or the token check, so that the product holds no switch for it.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** The guarantee it breaks. */
+  readonly breaks: string;
+  readonly log?: (log: ChannelLog, parts: LogParts) => ChannelLog;
+  readonly tamper?: (parts: DoorParts) => Tamper;
+  readonly expiryLateMs?: number;
+}

@@ -1,0 +1,7 @@
+import { deliveryMutants } from "./delivery-mutants.ts";
+import type { Mutant } from "./mutant.ts";
+import { resumeMutants } from "./resume-mutants.ts";
+import { storeMutants } from "./store-mutants.ts";
+
+/** Every fault that the checker must find. */
+export const mutants: readonly Mutant[] = [...deliveryMutants, ...resumeMutants, ...storeMutants];

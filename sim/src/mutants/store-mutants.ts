@@ -1,0 +1,59 @@
+import type { Mutant } from "./mutant.ts";
+
+/** A publish is answered as stored before it is, and sometimes it never is. */
+const ackBeforeStore: Mutant = {
+  name: "ack before store",
+  breaks: "G2",
+  log: (log, { random, time }) => ({
+    ...log,
+    append: async (channel, entry, policy) => {
+      if (!random.chance(0.2)) return log.append(channel, entry, policy);
+      const { head } = await log.read(channel, 0, 1, policy);
+      const { epoch, offset } = head;
+      const stores = random.chance(0.5);
+      if (stores) log.append(channel, entry, policy).catch(() => {});
+      const position = { epoch, offset: offset + 1, tag: random.id(8) };
+      const { event, json } = entry;
+      const publication = { channel, position, event, json, ts: time.now() };
+      return { publication, duplicate: false };
+    },
+  }),
+};
+
+/** Keys are not looked at. */
+const keysForgotten: Mutant = {
+  name: "keys forgotten",
+  breaks: "G3",
+  log: (log) => ({
+    ...log,
+    append: (channel, entry, policy) => log.append(channel, entry, { ...policy, dedupeMs: 0 }),
+  }),
+};
+
+/** The state that a subscription starts from is an older one. */
+const staleState: Mutant = {
+  name: "stale state",
+  breaks: "G4",
+  log: (log) => {
+    const first = new Map<string, unknown>();
+    return {
+      ...log,
+      snapshot: async (channel, policy) => {
+        const found = await log.snapshot(channel, policy);
+        if (found.snapshot === undefined || found.snapshot.state === null) return found;
+        if (!first.has(channel)) first.set(channel, found.snapshot.state);
+        return { ...found, snapshot: { ...found.snapshot, state: first.get(channel) } };
+      },
+    };
+  },
+};
+
+/** A token lives half a minute longer than it should. */
+const lateExpiry: Mutant = { name: "late expiry", breaks: "G10", expiryLateMs: 30_000 };
+
+export const storeMutants: readonly Mutant[] = [
+  ackBeforeStore,
+  keysForgotten,
+  staleState,
+  lateExpiry,
+];

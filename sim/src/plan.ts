@@ -1,0 +1,168 @@
+import type { Beginning } from "./actors/world.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+/** Somebody in a plan. */
+export interface PlannedReader {
+  readonly name: string;
+  readonly kind: "sdk" | "cursor" | "messages";
+}
+
+/** Something that happens at one time. */
+export type Action =
+  | {
+      readonly do: "subscribe";
+      readonly reader: string;
+      readonly channel: string;
+      readonly since: Beginning;
+      readonly events?: readonly string[];
+    }
+  | { readonly do: "unsubscribe"; readonly reader: string; readonly channel: string }
+  | {
+      readonly do: "publish";
+      readonly reader: string;
+      readonly channel: string;
+      readonly count: number;
+      readonly bytes: number;
+    }
+  | {
+      readonly do: "send";
+      readonly backend: string;
+      readonly channel: string;
+      readonly count: number;
+      readonly bytes: number;
+      readonly atOnce: boolean;
+    }
+  | {
+      readonly do: "work";
+      readonly operation: string;
+      readonly user: string;
+      readonly steps: number;
+      readonly stepMs: number;
+    }
+  | { readonly do: "worker_crash" }
+  | { readonly do: "worker_line"; readonly faultiness: number; readonly ms: number }
+  | { readonly do: "restart_reader" | "drop" | "silence"; readonly reader: string }
+  | { readonly do: "stall"; readonly reader: string; readonly ms: number }
+  | {
+      readonly do: "crash";
+      readonly node: string;
+      readonly isTold: boolean;
+      readonly ms: number;
+    }
+  | { readonly do: "drain"; readonly node: string; readonly drainMs: number; readonly ms: number }
+  | { readonly do: "store_refuses" | "store_hangs"; readonly node: string; readonly ms: number }
+  | { readonly do: "store_slow"; readonly callMs: number; readonly ms: number }
+  | { readonly do: "store_answers_lost"; readonly part: number; readonly ms: number }
+  | { readonly do: "bus_loses"; readonly part: number; readonly ms: number }
+  | { readonly do: "bus_lags"; readonly delayMs: number; readonly ms: number }
+  | { readonly do: "purge" | "purge_by_backend"; readonly channel: string }
+  | { readonly do: "lose_tail"; readonly channel: string; readonly count: number }
+  | { readonly do: "jump"; readonly ms: number };
+
+/** An action and when. */
+export type Step = Action & { readonly at: number };
+
+/** A whole run, before it runs. */
+export interface Plan {
+  readonly seed: number;
+  readonly nodes: readonly string[];
+  readonly readers: readonly PlannedReader[];
+  readonly backends: readonly string[];
+  readonly tokenMs: number | undefined;
+  readonly untilMs: number;
+  readonly steps: readonly Step[];
+}
+
+/** The channels of every plan; what is kept of each is in the rules. */
+export const channels = ["log:a", "log:b", "log:few", "log:short", "state:a", "state:b"] as const;
+
+const meanSteps = 45;
+
+/** The plan of a seed; the same for ever. */
+export function makePlan(seed: number): Plan {
+  const random = SeededRandom.named(seed, "plan");
+  const nodes = Array.from({ length: random.int(1, 3) }, (_, i) => `node-${i + 1}`);
+  const kinds = ["sdk", "sdk", "cursor", "messages"] as const;
+  const readers = Array.from({ length: random.int(2, 5) }, (_, i): PlannedReader => {
+    const kind = random.pick(kinds);
+    return { name: `${kind}${i + 1}`, kind };
+  });
+  const backends = ["backend-1", "backend-2"];
+  const untilMs = random.int(40_000, 120_000);
+  const steps: Step[] = [];
+  for (const { name } of readers) {
+    for (const channel of channels) {
+      if (random.chance(0.45))
+        steps.push({ at: random.int(0, 2_000), ...subscribe(random, name, channel) });
+    }
+  }
+  const count = random.int(Math.floor(meanSteps / 2), Math.floor(meanSteps * 1.5));
+  for (let i = 0; i < count; i++) {
+    const at = random.int(500, untilMs);
+    steps.push({ at, ...anyAction(random, nodes, readers, backends, i) });
+  }
+  steps.sort((a, b) => a.at - b.at);
+  const tokenMs = random.chance(0.3) ? random.int(15_000, 90_000) : undefined;
+  return { seed, nodes, readers, backends, tokenMs, untilMs, steps };
+}
+
+function subscribe(random: SeededRandom, reader: string, channel: string): Action {
+  const since = random.pick<Beginning>([
+    "state",
+    "state",
+    "start",
+    "now",
+    { last: random.int(1, 5) },
+  ]);
+  const filter = random.chance(0.1) ? { events: ["a"] } : {};
+  return { do: "subscribe", reader, channel, since, ...filter };
+}
+
+function anyAction(
+  random: SeededRandom,
+  nodes: readonly string[],
+  readers: readonly PlannedReader[],
+  backends: readonly string[],
+  i: number,
+): Action {
+  const reader = random.pick(readers)?.name ?? "";
+  const node = random.pick(nodes) ?? "";
+  const channel = random.pick(channels);
+  const ms = random.int(200, 15_000);
+  const dice = random.fraction();
+  if (dice < 0.2) {
+    const bytes = random.chance(0.05) ? random.int(1_000, 60_000) : 0;
+    return { do: "publish", reader, channel, count: random.int(1, 6), bytes };
+  }
+  if (dice < 0.44) {
+    const backend = random.pick(backends) ?? "";
+    const bytes = random.chance(0.08) ? random.int(1_000, 60_000) : 0;
+    const burst = random.chance(0.1) ? random.int(20, 60) : random.int(1, 6);
+    return { do: "send", backend, channel, count: burst, bytes, atOnce: random.chance(0.6) };
+  }
+  if (dice < 0.5) return subscribe(random, reader, channel);
+  if (dice < 0.53) return { do: "unsubscribe", reader, channel };
+  if (dice < 0.56) return { do: "restart_reader", reader };
+  if (dice < 0.64) return { do: "drop", reader };
+  if (dice < 0.66) return { do: "silence", reader };
+  if (dice < 0.7) return { do: "stall", reader, ms };
+  if (dice < 0.75) return { do: "crash", node, isTold: random.chance(0.8), ms };
+  if (dice < 0.78) return { do: "drain", node, drainMs: random.int(0, 3_000), ms };
+  if (dice < 0.8) return { do: "store_refuses", node, ms };
+  if (dice < 0.82) return { do: "store_hangs", node, ms };
+  if (dice < 0.83) return { do: "store_slow", callMs: random.int(5, 300), ms };
+  if (dice < 0.84) return { do: "store_answers_lost", part: random.fraction() / 2, ms };
+  if (dice < 0.87) return { do: "bus_loses", part: random.between(0.1, 1), ms };
+  if (dice < 0.89) return { do: "bus_lags", delayMs: random.int(10, 3_000), ms };
+  if (dice < 0.905) return { do: "purge", channel };
+  if (dice < 0.915) return { do: "purge_by_backend", channel };
+  if (dice < 0.935) return { do: "lose_tail", channel, count: random.int(1, 5) };
+  if (dice < 0.945) return { do: "jump", ms: random.int(-60_000, 60_000) };
+  if (dice < 0.975) {
+    const steps = random.int(1, 3);
+    const operation = `op-${i}`;
+    return { do: "work", operation, user: reader, steps, stepMs: random.int(100, 3_000) };
+  }
+  if (dice < 0.985) return { do: "worker_crash" };
+  return { do: "worker_line", faultiness: random.between(0.1, 0.8), ms };
+}

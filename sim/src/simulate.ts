@@ -1,0 +1,382 @@
+import type { JournalRecord } from "@milepost/checker";
+import type { Rule } from "@milepost/core";
+import { formatPosition } from "@milepost/protocol";
+import { Backend } from "./actors/backend.ts";
+import { PlainReader } from "./actors/plain-reader.ts";
+import { SdkReader } from "./actors/sdk-reader.ts";
+import { Works } from "./actors/works.ts";
+import type { Reading, World } from "./actors/world.ts";
+import { ClusterNode } from "./cluster-node.ts";
+import { hashOf, Journal } from "./journal.ts";
+import type { Mutant } from "./mutants/mutant.ts";
+import { type Action, channels, type Plan } from "./plan.ts";
+import { Store } from "./store.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+const hourMs = 3_600_000;
+const granted = { subscribe: "granted", publish: "granted" } as const;
+
+const rules: readonly Rule[] = [
+  { pattern: "log:few", ...granted, retention: { maxEntries: 12, maxAgeMs: hourMs } },
+  { pattern: "log:short", ...granted, retention: { maxEntries: 100, maxAgeMs: 20_000 } },
+  { pattern: "log:*", ...granted, retention: { maxEntries: 1_000, maxAgeMs: hourMs } },
+  {
+    pattern: "state:*",
+    ...granted,
+    retention: { maxEntries: 25, maxAgeMs: hourMs },
+    projection: { name: "latest" },
+  },
+];
+
+const limits = { maxReplayEntries: 80, maxOutboxBytes: 300_000 };
+const dedupeMs = 600_000;
+
+/** Two position checks of 25 s, and the time to read. */
+const convergeMs = 60_000;
+
+/** What a run came to. */
+export interface Outcome {
+  readonly records: readonly JournalRecord[];
+  /** Exceptions outside of any contract: each is a defect whatever the checker says. */
+  readonly defects: readonly unknown[];
+}
+
+/** Runs a plan from its first step to the shutdown of everything. */
+export async function simulate(plan: Plan, mutant?: Mutant): Promise<Outcome> {
+  return new Simulation(plan, mutant).run();
+}
+
+class Simulation {
+  readonly #plan: Plan;
+  readonly #time = new VirtualTime();
+  readonly #journal = new Journal(this.#time);
+  readonly #store: Store;
+  readonly #nodes: readonly ClusterNode[];
+  readonly #readers = new Map<string, Reading>();
+  readonly #backends: readonly Backend[];
+  readonly #works: Works;
+  readonly #operations = new Set<string>();
+  readonly #defects: unknown[] = [];
+  #isHealed = false;
+
+  constructor(plan: Plan, mutant: Mutant | undefined) {
+    this.#plan = plan;
+    const time = this.#time;
+    const journal = this.#journal;
+    const { seed, tokenMs } = plan;
+    this.#store = new Store(time, journal, seed);
+    this.#begin();
+    const onDefect = (error: unknown) => this.#defects.push(error);
+    this.#nodes = plan.nodes.map((name) => {
+      const store = this.#store;
+      return new ClusterNode(name, {
+        seed,
+        time,
+        journal,
+        store,
+        rules,
+        limits,
+        mutant,
+        onFault: onDefect,
+      });
+    });
+    for (const node of this.#nodes) node.start();
+    const world: World = { seed, time, journal, nodes: this.#nodes, tokenMs, onDefect };
+    for (const { name, kind } of plan.readers) {
+      const reader =
+        kind === "sdk" ? new SdkReader(name, world) : new PlainReader(name, world, kind);
+      this.#readers.set(name, reader);
+    }
+    this.#backends = plan.backends.map((name) => new Backend(name, world));
+    this.#works = new Works("works", world);
+    for (const { at, ...action } of plan.steps) time.at(at, () => this.#act(action as Action));
+  }
+
+  async run(): Promise<Outcome> {
+    const time = this.#time;
+    await time.run(this.#plan.untilMs);
+    this.#heal();
+    await time.run(time.monotonic() + convergeMs + 100);
+    await this.#dump();
+    await this.#closeAll();
+    this.#journal.seal();
+    return { records: this.#journal.records, defects: this.#defects };
+  }
+
+  #begin(): void {
+    const { seed } = this.#plan;
+    this.#journal.add({
+      type: "begin",
+      version: 1,
+      seed,
+      limits: {
+        max_replay_entries: limits.maxReplayEntries,
+        max_outbox_bytes: limits.maxOutboxBytes,
+        dedupe_ms: dedupeMs,
+      },
+    });
+    this.#journal.add({ type: "wall", offset_ms: this.#time.wallOffset });
+    for (const channel of channels) {
+      const rule = rules.find(({ pattern }) => matches(pattern, channel));
+      this.#describe(channel, rule, "publishers");
+    }
+  }
+
+  #describe(
+    channel: string,
+    rule: Pick<Rule, "retention" | "projection"> | undefined,
+    written_by: "publishers" | "gateway",
+  ): void {
+    this.#store.recorded.add(channel);
+    this.#journal.add({
+      type: "channel",
+      channel,
+      max_entries: rule?.retention.maxEntries ?? 1_000,
+      max_age_ms: rule?.retention.maxAgeMs ?? hourMs,
+      projection: rule?.projection?.name ?? null,
+      written_by,
+    });
+  }
+
+  #act(action: Action): void {
+    switch (action.do) {
+      case "subscribe":
+        this.#readers.get(action.reader)?.subscribe(action.channel, action.since, action.events);
+        return;
+      case "unsubscribe":
+        this.#readers.get(action.reader)?.unsubscribe(action.channel);
+        return;
+      case "publish":
+        this.#readers.get(action.reader)?.publish(action.channel, action.count, action.bytes);
+        return;
+      case "send": {
+        const { backend, channel, count, bytes, atOnce } = action;
+        this.#backends.find(({ name }) => name === backend)?.publish(channel, count, bytes, atOnce);
+        return;
+      }
+      case "work":
+        this.#work(action.operation, action.user, action.steps, action.stepMs);
+        return;
+      case "worker_crash":
+        this.#works.crash();
+        return;
+      case "worker_line":
+        this.#works.faultiness = action.faultiness;
+        this.#later(action.ms, () => {
+          this.#works.faultiness = 0;
+        });
+        return;
+      case "restart_reader":
+        this.#readers.get(action.reader)?.restart();
+        return;
+      case "drop":
+        this.#readers.get(action.reader)?.drop();
+        return;
+      case "silence":
+        this.#readers.get(action.reader)?.silence();
+        return;
+      case "stall": {
+        const reader = this.#readers.get(action.reader);
+        reader?.stall();
+        this.#later(action.ms, () => reader?.resume());
+        return;
+      }
+      case "crash":
+        this.#crash(action.node, action.isTold, action.ms);
+        return;
+      case "drain":
+        this.#drain(action.node, action.drainMs, action.ms);
+        return;
+      case "store_refuses":
+        this.#during(action.do, action.node, action.ms, this.#store.refused);
+        return;
+      case "store_hangs":
+        this.#during(action.do, action.node, action.ms, this.#store.held);
+        return;
+      case "store_slow":
+        this.#store.callMs = action.callMs;
+        this.#fault(action.do, action.ms, () => {
+          this.#store.callMs = 2;
+        });
+        return;
+      case "store_answers_lost":
+        this.#store.answerLoss = action.part;
+        this.#fault(action.do, action.ms, () => {
+          this.#store.answerLoss = 0;
+        });
+        return;
+      case "bus_loses":
+        this.#store.weather.loss = action.part;
+        this.#fault(action.do, action.ms, () => {
+          this.#store.weather.loss = 0;
+        });
+        return;
+      case "bus_lags":
+        this.#store.weather.delayMs = action.delayMs;
+        this.#fault(action.do, action.ms, () => {
+          this.#store.weather.delayMs = 3;
+        });
+        return;
+      case "purge":
+        void this.#store.purge(action.channel);
+        return;
+      case "purge_by_backend":
+        this.#backends[0]?.purge(action.channel);
+        return;
+      case "lose_tail":
+        this.#store.loseTail(action.channel, action.count).catch((error: unknown) => {
+          this.#defects.push(error);
+        });
+        return;
+      case "jump":
+        this.#time.jump(action.ms);
+        this.#journal.add({ type: "wall", offset_ms: this.#time.wallOffset });
+        return;
+    }
+  }
+
+  #work(operation: string, user: string, steps: number, stepMs: number): void {
+    const channel = `operation:${operation}`;
+    const retention = { maxEntries: 20_000, maxAgeMs: 24 * hourMs };
+    this.#describe(channel, { retention, projection: { name: "operation" } }, "gateway");
+    this.#operations.add(operation);
+    this.#works.work(operation, user, steps, stepMs);
+    this.#later(500, () => this.#readers.get(user)?.subscribe(channel, "state"));
+  }
+
+  #crash(name: string, isTold: boolean, ms: number): void {
+    const node = this.#node(name);
+    if (node === undefined || !node.isUp) return;
+    this.#journal.add({ type: "fault", fault: "crash", phase: "once", node: name });
+    node.crash(isTold);
+    this.#time.after(ms, () => node.start());
+  }
+
+  #drain(name: string, drainMs: number, ms: number): void {
+    const node = this.#node(name);
+    if (node === undefined || !node.isUp) return;
+    this.#journal.add({ type: "fault", fault: "drain", phase: "once", node: name });
+    const gone = () => {
+      this.#journal.add({ type: "fault", fault: "drain", phase: "stop", node: name });
+      if (this.#isHealed) node.start();
+      else this.#time.after(ms, () => node.start());
+    };
+    node.drain(drainMs).then(gone, (error: unknown) => this.#defects.push(error));
+  }
+
+  #during(fault: string, node: string, ms: number, nodes: Set<string>): void {
+    nodes.add(node);
+    this.#fault(fault, ms, () => {
+      nodes.delete(node);
+      this.#store.release();
+    });
+  }
+
+  #fault(fault: string, ms: number, stop: () => void): void {
+    this.#journal.add({ type: "fault", fault, phase: "start" });
+    this.#time.after(ms, () => {
+      stop();
+      if (!this.#isHealed) this.#journal.add({ type: "fault", fault, phase: "stop" });
+    });
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#time.after(ms, () => {
+      if (!this.#isHealed) run();
+    });
+  }
+
+  #node(name: string): ClusterNode | undefined {
+    return this.#nodes.find((node) => node.name === name);
+  }
+
+  #heal(): void {
+    this.#isHealed = true;
+    const store = this.#store;
+    store.refused.clear();
+    store.held.clear();
+    store.answerLoss = 0;
+    store.callMs = 2;
+    store.weather.loss = 0;
+    store.weather.delayMs = 3;
+    store.release();
+    this.#works.faultiness = 0;
+    for (const node of this.#nodes) node.start();
+    for (const reader of this.#readers.values()) reader.heal();
+    this.#journal.add({ type: "healed", within_ms: convergeMs });
+  }
+
+  async #dump(): Promise<void> {
+    const { log } = this.#store;
+    for (const channel of channels) {
+      const rule = rules.find(({ pattern }) => matches(pattern, channel));
+      if (rule === undefined) continue;
+      const policy = {
+        ...rule.retention,
+        dedupeMs,
+        ...(rule.projection && { projection: rule.projection.name }),
+      };
+      const { head, entries } = await log.read(channel, 0, 100_000, policy);
+      this.#journal.add({
+        type: "dump",
+        channel,
+        head: formatPosition(head),
+        entries: entries.map(({ position, json }) => ({
+          position: formatPosition(position),
+          hash: hashOf(json),
+        })),
+      });
+    }
+    await this.#dumpOperations();
+  }
+
+  async #dumpOperations(): Promise<void> {
+    for (const operation of this.#operations) {
+      const core = this.#nodes.find(({ isUp }) => isUp)?.core;
+      let status = "absent";
+      const asked = core?.operations.get({ kind: "service", name: "works" }, operation).then(
+        (found) => {
+          status = found.operation.status;
+        },
+        () => {},
+      );
+      await this.#until(asked);
+      this.#journal.add({ type: "operation", operation, status });
+    }
+  }
+
+  /** Ends everybody in an orderly way, and counts what is left. */
+  async #closeAll(): Promise<void> {
+    for (const [name, reader] of this.#readers) {
+      await this.#until(reader.close());
+      await this.#time.run(this.#time.monotonic() + 1_500);
+      this.#leftOf(name, reader.timers);
+    }
+    await this.#until(this.#works.close());
+    this.#leftOf("works", this.#works.timers);
+    for (const backend of this.#backends) backend.close();
+    for (const node of this.#nodes) {
+      await this.#until(node.drain(0));
+      node.retire();
+    }
+  }
+
+  #leftOf(owner: string, timers: number): void {
+    this.#journal.add({ type: "baseline", owner, connections: 0, subscriptions: 0, timers });
+  }
+
+  /** Lets time pass until something is done; half a minute at most. */
+  async #until(done: Promise<unknown> | undefined): Promise<void> {
+    let isDone = false;
+    const end = () => {
+      isDone = true;
+    };
+    done?.then(end, end);
+    for (let i = 0; i < 300 && !isDone; i++) await this.#time.run(this.#time.monotonic() + 100);
+    if (!isDone && done !== undefined) this.#defects.push(new Error("an orderly end never came"));
+  }
+}
+
+function matches(pattern: string, channel: string): boolean {
+  return pattern.endsWith("*") ? channel.startsWith(pattern.slice(0, -1)) : pattern === channel;
+}

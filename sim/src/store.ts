@@ -1,0 +1,284 @@
+import {
+  type Appended,
+  type ChannelLog,
+  type Engine,
+  type EngineFactory,
+  type LogPolicy,
+  memoryEngine,
+  type NewEntry,
+} from "@milepost/core";
+import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
+import { hashOf, type Journal } from "./journal.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { type BusWeather, NodeBus } from "./store-bus.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+interface Kept {
+  readonly entry: NewEntry;
+  readonly position: Position;
+  readonly policy: LogPolicy;
+}
+
+/** A way to spoil what a node gets of the store, for mutants. */
+export type SpoilLog = (log: ChannelLog) => ChannelLog;
+
+/**
+ * The one store that all nodes of a cluster share: the memory engine behind a network.
+ *
+ * Calls of a node take time and keep their order. Faults: it does not answer (to one node or to all), it
+ * stores and the answer is lost, a log is purged, a log loses its tail and goes on.
+ */
+export class Store {
+  readonly #time: VirtualTime;
+  readonly #journal: Journal;
+  readonly #random: SeededRandom;
+  readonly #engine: Engine;
+  readonly #buses = new Set<NodeBus>();
+  readonly #attached = new Set<string>();
+  readonly #epochs = new Map<string, string>();
+  /** Everything stored in the life of a channel's log that is. */
+  readonly #kept = new Map<string, Kept[]>();
+  /** What the engine's randomness is to answer while a log is rebuilt. */
+  #scripted: string[] = [];
+  #rebuilding = false;
+  /** The channels whose logs are recorded; the gateway has others of its own. */
+  readonly recorded = new Set<string>();
+  readonly weather: BusWeather = { loss: 0, delayMs: 3 };
+  /** Nodes that get `store_unavailable` for everything. */
+  readonly refused = new Set<string>();
+  /** Nodes whose calls wait until this ends. */
+  readonly held = new Set<string>();
+  /** The part of appends that are stored while the answer is lost. */
+  answerLoss = 0;
+  /** The longest way of a call, in milliseconds. */
+  callMs = 2;
+  #waiting: { readonly node: string; readonly go: () => void }[] = [];
+
+  constructor(time: VirtualTime, journal: Journal, seed: number) {
+    this.#time = time;
+    this.#journal = journal;
+    this.#random = SeededRandom.named(seed, "store");
+    const random = {
+      fraction: () => this.#random.fraction(),
+      id: (length: number) => this.#scripted.shift() ?? this.#random.id(length),
+    };
+    const clock = {
+      now: () => time.now(),
+      monotonic: () => time.monotonic(),
+      after: (delayMs: number, callback: () => void) => time.after(delayMs, callback),
+      soon: (callback: () => void) => time.after(0, callback),
+    };
+    this.#engine = memoryEngine()({ clock, random });
+    this.#engine.bus.listen((publication) => this.#carry(publication));
+  }
+
+  /** The log as it is, past the network: for the end of a simulation. */
+  get log(): ChannelLog {
+    return this.#engine.log;
+  }
+
+  /** The engine that a node is made with, and how to cut it off for good. */
+  connect(
+    node: string,
+    spoil: SpoilLog = (log) => log,
+  ): { factory: EngineFactory; disconnect(): void } {
+    const line = new StoreLine(node, this, this.#time, this.#random);
+    const bus = new NodeBus(node, this.#time, this.#random, this.weather, (channel) =>
+      line.call(() => this.#attach(channel)),
+    );
+    this.#buses.add(bus);
+    const disconnect = () => {
+      bus.isCut = true;
+      line.isCut = true;
+      this.#buses.delete(bus);
+    };
+    const { log, operations, leases } = this.#engine;
+    const overLine: ChannelLog = spoil({
+      append: (channel, entry, policy) =>
+        line.call(
+          () => this.append(channel, entry, policy),
+          () => this.answerLoss > 0 && this.#random.chance(this.answerLoss),
+        ),
+      read: (channel, after, limit, policy) =>
+        line.call(async () => {
+          const slice = await log.read(channel, after, limit, policy);
+          this.#sawEpoch(channel, slice.head.epoch);
+          return slice;
+        }),
+      entryAt: (...args) => line.call(() => log.entryAt(...args)),
+      find: (...args) => line.call(() => log.find(...args)),
+      snapshot: (channel, policy) =>
+        line.call(async () => {
+          const snapshot = await log.snapshot(channel, policy);
+          this.#sawEpoch(channel, snapshot.position.epoch);
+          return snapshot;
+        }),
+      purge: (channel) => line.call(() => this.purge(channel)),
+      close: async () => {},
+    });
+    const factory: EngineFactory = () => ({
+      name: "simulated",
+      log: overLine,
+      bus,
+      operations: {
+        put: (...args) => line.call(() => operations.put(...args)),
+        get: (...args) => line.call(() => operations.get(...args)),
+        list: (...args) => line.call(() => operations.list(...args)),
+        remove: (...args) => line.call(() => operations.remove(...args)),
+      },
+      leases: {
+        acquire: (...args) => line.call(() => leases.acquire(...args)),
+        renew: (...args) => line.call(() => leases.renew(...args)),
+        get: (...args) => line.call(() => leases.get(...args)),
+        release: (...args) => line.call(() => leases.release(...args)),
+      },
+      close: async () => disconnect(),
+    });
+    return { factory, disconnect };
+  }
+
+  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    const appended = await this.#engine.log.append(channel, entry, policy);
+    const { publication, duplicate } = appended;
+    if (duplicate) return appended;
+    const { position } = publication;
+    this.#sawEpoch(channel, position.epoch);
+    this.#kept.get(channel)?.push({ entry, position, policy });
+    if (!this.recorded.has(channel)) return appended;
+    this.#journal.add({
+      type: "entry",
+      channel,
+      position: formatPosition(position),
+      owner: entry.publisher,
+      ...(entry.key === undefined ? {} : { key: entry.key }),
+      event: entry.event,
+      hash: hashOf(entry.json),
+    });
+    return appended;
+  }
+
+  /** The entry that stands at an offset now: what a mutant needs to pretend. */
+  placeAt(channel: string, offset: number): Position | undefined {
+    return this.#kept.get(channel)?.find(({ position }) => position.offset === offset)?.position;
+  }
+
+  async purge(channel: string): Promise<void> {
+    this.#journal.add({ type: "fault", fault: "purge", phase: "once", channel });
+    await this.#engine.log.purge(channel);
+  }
+
+  /** The log of a channel forgets its last `count` entries, and goes on in the same life. */
+  async loseTail(channel: string, count: number): Promise<void> {
+    const kept = this.#kept.get(channel);
+    const first = kept?.[0];
+    if (kept === undefined || first === undefined || count < 1) return;
+    const remaining = kept.slice(0, Math.max(0, kept.length - count));
+    // Purged meanwhile: there is no tail to lose.
+    const { head } = await this.#engine.log.read(channel, 0, 1, first.policy);
+    if (head.epoch !== first.position.epoch) {
+      this.#sawEpoch(channel, head.epoch);
+      return;
+    }
+    const offset = remaining.length;
+    this.#journal.add({ type: "fault", fault: "tail_lost", phase: "once", channel, offset });
+    this.#rebuilding = true;
+    try {
+      await this.#engine.log.purge(channel);
+      this.#scripted = [first.position.epoch];
+      await this.#engine.log.read(channel, 0, 1, first.policy);
+      for (const { entry, position, policy } of remaining) {
+        this.#scripted = [position.tag];
+        await this.#engine.log.append(channel, entry, policy);
+      }
+    } finally {
+      this.#rebuilding = false;
+      this.#scripted = [];
+    }
+    this.#kept.set(channel, remaining);
+  }
+
+  /** Lets the calls of nodes that are not held go on. */
+  release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const call of waiting) this.whenFree(call.node, call.go);
+  }
+
+  /** Runs `go` once the node's calls are not held. */
+  whenFree(node: string, go: () => void): void {
+    if (this.held.has(node)) this.#waiting.push({ node, go });
+    else go();
+  }
+
+  async #attach(channel: string): Promise<void> {
+    if (this.#attached.has(channel)) return;
+    this.#attached.add(channel);
+    await this.#engine.bus.subscribe(channel);
+  }
+
+  #carry(publication: Publication): void {
+    if (this.#rebuilding) return;
+    for (const bus of this.#buses) if (!this.refused.has(bus.node)) bus.carry(publication);
+  }
+
+  #sawEpoch(channel: string, epoch: string): void {
+    if (this.#epochs.get(channel) === epoch) return;
+    this.#epochs.set(channel, epoch);
+    this.#kept.set(channel, []);
+    if (this.recorded.has(channel)) this.#journal.add({ type: "life", channel, epoch });
+  }
+}
+
+/** The line between one node and the store: both ways keep their order. */
+class StoreLine {
+  readonly #node: string;
+  readonly #store: Store;
+  readonly #time: VirtualTime;
+  readonly #random: SeededRandom;
+  #thereAt = 0;
+  #backAt = 0;
+  isCut = false;
+
+  constructor(node: string, store: Store, time: VirtualTime, random: SeededRandom) {
+    this.#node = node;
+    this.#store = store;
+    this.#time = time;
+    this.#random = random;
+  }
+
+  /** Has the store do something; never answers once the node is gone. */
+  call<T>(work: () => Promise<T>, losesAnswer: () => boolean = () => false): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const now = this.#time.monotonic();
+      this.#thereAt = Math.max(this.#thereAt, now + this.#way());
+      this.#time.at(this.#thereAt, () =>
+        this.#store.whenFree(this.#node, () => {
+          if (this.#store.refused.has(this.#node)) {
+            this.#back(() => reject(unavailable()));
+            return;
+          }
+          const lost = losesAnswer();
+          work().then(
+            (value) => this.#back(() => (lost ? reject(unavailable()) : resolve(value))),
+            (error) => this.#back(() => reject(error)),
+          );
+        }),
+      );
+    });
+  }
+
+  #back(answer: () => void): void {
+    this.#backAt = Math.max(this.#backAt, this.#time.monotonic() + this.#way());
+    this.#time.at(this.#backAt, () => {
+      if (!this.isCut) answer();
+    });
+  }
+
+  #way(): number {
+    return this.#random.between(0, this.#store.callMs);
+  }
+}
+
+function unavailable(): MilepostError {
+  return new MilepostError("store_unavailable", "the simulated store does not answer");
+}

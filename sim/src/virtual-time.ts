@@ -1,0 +1,186 @@
+import type { Cancel, Clock } from "@milepost/core";
+
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+/** So many events of one moment are no progress but a loop. */
+const maxAtOnce = 200_000;
+
+/**
+ * The one time of a simulation: a queue of events, run in the order of their time and, within one
+ * moment, of their scheduling.
+ *
+ * Between two events the event loop comes round once, so every promise reaction that can run has run. Nothing
+ * else is under way in the process, hence the same events always run in the same order.
+ */
+export class VirtualTime {
+  readonly #heap: Event[] = [];
+  #monotonic = 0;
+  #wallOffset: number;
+  #order = 0;
+
+  constructor(startsAt = Date.UTC(2026, 0, 1)) {
+    this.#wallOffset = startsAt;
+  }
+
+  get wallOffset(): number {
+    return this.#wallOffset;
+  }
+
+  now(): number {
+    return Math.floor(this.#monotonic) + this.#wallOffset;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  /** Sets the wall clock off; what measures does not notice. */
+  jump(ms: number): void {
+    this.#wallOffset += ms;
+  }
+
+  after(delayMs: number, run: () => void): Cancel {
+    return this.at(this.#monotonic + Math.max(0, delayMs), run);
+  }
+
+  at(time: number, run: () => void): Cancel {
+    const event: Event = { at: Math.max(time, this.#monotonic), order: this.#order++, run };
+    this.#push(event);
+    return () => {
+      event.run = undefined;
+    };
+  }
+
+  /** Runs everything that is due up to `until`. Rejects with what an event throws. */
+  run(until: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let atOnce = 0;
+      const turn = () => {
+        let next = this.#heap[0];
+        while (next !== undefined && next.run === undefined) {
+          this.#pop();
+          next = this.#heap[0];
+        }
+        if (next === undefined || next.at > until) {
+          this.#monotonic = Math.max(this.#monotonic, until);
+          resolve();
+          return;
+        }
+        this.#pop();
+        atOnce = next.at > this.#monotonic ? 0 : atOnce + 1;
+        if (atOnce > maxAtOnce) {
+          reject(new Error(`time stands still at ${this.#monotonic} ms`));
+          return;
+        }
+        this.#monotonic = next.at;
+        try {
+          next.run?.();
+        } catch (error) {
+          reject(error);
+          return;
+        }
+        setImmediate(turn);
+      };
+      setImmediate(turn);
+    });
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !isBefore(event, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      const right = heap[child + 1];
+      const left = heap[child];
+      if (left === undefined) break;
+      let least = left;
+      if (right !== undefined && isBefore(right, left)) {
+        child++;
+        least = right;
+      }
+      if (!isBefore(least, last)) break;
+      heap[at] = least;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+/** The clock of one process: when the process dies its timers die with it. */
+export class ProcessClock implements Clock {
+  readonly #time: VirtualTime;
+  readonly #pending = new Set<Cancel>();
+  #dead = false;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  /** How many callbacks wait. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  now(): number {
+    return this.#time.now();
+  }
+
+  monotonic(): number {
+    return this.#time.monotonic();
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    if (this.#dead) return () => {};
+    const cancelEvent = this.#time.after(delayMs, () => {
+      this.#pending.delete(cancel);
+      callback();
+    });
+    const cancel = () => {
+      this.#pending.delete(cancel);
+      cancelEvent();
+    };
+    this.#pending.add(cancel);
+    return cancel;
+  }
+
+  soon(callback: () => void): Cancel {
+    return this.after(0, callback);
+  }
+
+  /** Resolves after `ms`; never once the process is dead. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.after(ms, resolve);
+    });
+  }
+
+  /** Nothing of this process runs any more. */
+  kill(): void {
+    this.#dead = true;
+    for (const cancel of [...this.#pending]) cancel();
+  }
+}

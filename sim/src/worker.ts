@@ -1,0 +1,31 @@
+import { judgeSeed } from "./judge.ts";
+import { mutantNamed } from "./options.ts";
+
+/** What a worker is asked. */
+export interface Share {
+  readonly seeds: readonly number[];
+  readonly mutant: string | undefined;
+}
+
+/** What it answers, share by share. */
+export interface ShareResult {
+  readonly records: number;
+  /** Seeds whose journals break a guarantee. */
+  readonly bad: readonly number[];
+}
+
+process.on("message", (share: Share) => {
+  void run(share).then((result) => process.send?.(result));
+});
+
+async function run({ seeds, mutant }: Share): Promise<ShareResult> {
+  const bad: number[] = [];
+  let records = 0;
+  const spoilt = mutant === undefined ? undefined : mutantNamed(mutant);
+  for (const seed of seeds) {
+    const verdict = await judgeSeed(seed, spoilt);
+    records += verdict.records.length;
+    if (verdict.violations.length > 0) bad.push(seed);
+  }
+  return { records, bad };
+}
