@@ -232,6 +232,7 @@ describe("the OpenAPI document", () => {
         "get /v1/operations",
         "get /v1/operations/{id}",
         "get /v1/operations/{id}/commands",
+        "get /v1/sse",
         "get /ws/health",
         "post /v1/operations",
         "post /v1/operations/{id}/commands",
