@@ -13,6 +13,7 @@ import { healthEndpoints } from "./routes/health.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
+import { pollEndpoints } from "./routes/poll.ts";
 import { publishEndpoint } from "./routes/publish.ts";
 import { sseEndpoint } from "./routes/sse.ts";
 
@@ -59,6 +60,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     ...commandEndpoints(options),
     notificationEndpoint(options),
     sseEndpoint(options),
+    ...pollEndpoints(options),
     ...healthEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
