@@ -10,6 +10,7 @@ import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
 import { healthEndpoints } from "./routes/health.ts";
+import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
@@ -61,6 +62,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     notificationEndpoint(options),
     sseEndpoint(options),
     ...pollEndpoints(options),
+    messagesEndpoint(options),
     ...healthEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
