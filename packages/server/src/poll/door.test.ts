@@ -268,8 +268,12 @@ describe("a poll of the SDK", () => {
     const last = events.findLast(
       ({ channel }: { channel: string }) => channel === "chat:a",
     ).position;
-    const again = await post([{ type: "subscribe", id: 1, channel: "chat:a", since: last }]);
-    expect(again.status).toBe(204);
+    const ask = [{ type: "subscribe", id: 1, channel: "chat:a", since: last }];
+    expect((await post(ask, 0)).body).toMatchObject([
+      { type: "welcome" },
+      { type: "reply", id: 1, result: { recovered: true } },
+    ]);
+    expect((await post(ask, 0.02)).status).toBe(204);
   });
 
   it.each([

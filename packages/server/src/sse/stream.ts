@@ -99,4 +99,6 @@ const sseHeaders = {
   // A proxy that compresses or keeps it would hold events back.
   "Cache-Control": "no-store, no-transform",
   "X-Accel-Buffering": "no",
+  // Kept for another request, the connection of a stream that ended would hold up the end of the node.
+  Connection: "close",
 };

@@ -120,7 +120,7 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
           if (channels > 0) events.onText(text);
           return events;
         });
-        if (!hasNews && channels > 0) return answerNothing(context);
+        if (!hasNews && channels > 0 && query.wait !== 0) return answerNothing(context);
         return answerJsonText(context, `[${joined(items.filter(({ kind }) => kind !== "aside"))}]`);
       },
     },
