@@ -43,9 +43,9 @@ try {
   }
   const run = page.getByRole("region", { name: "Run", exact: true });
   /** @param {number} least */
-  const percent = (least) => {
-    const shown = 'document.querySelector("[data-percent]")?.getAttribute("data-percent")';
-    return page.waitForFunction(`Number(${shown}) >= ${least}`);
+  const percent = async (least) => {
+    const shown = run.locator("[data-percent]");
+    while (Number(await shown.getAttribute("data-percent")) < least) await page.waitForTimeout(50);
   };
   await page.getByRole("button", { name: "Start indexing" }).click();
   await percent(20);

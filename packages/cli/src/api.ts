@@ -94,6 +94,12 @@ export class Api {
     const credential =
       secretFrom(this.#terminal, "MILEPOST_API_KEY") ??
       secretFrom(this.#terminal, "MILEPOST_TOKEN");
+    if (credential !== undefined && !/^[\x21-\x7e]+$/.test(credential)) {
+      throw new CommandFailure(
+        "the credential has characters that no header can carry; was it copied with something around it?",
+        exitCodes.config,
+      );
+    }
     if (credential !== undefined) return credential;
     throw new CommandFailure(
       "no credential: set MILEPOST_API_KEY to a key of the gateway, or MILEPOST_TOKEN to a user token",

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { MilepostError } from "@milepost/protocol";
 import { ConfigError } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -64,6 +65,10 @@ function explain(error: unknown, terminal: Terminal): number {
   if (error instanceof CommandFailure) {
     terminal.err(`milepost: ${error.message}`);
     return error.exitCode;
+  }
+  if (error instanceof MilepostError) {
+    terminal.err(`milepost: ${error.message}`);
+    return error.code === "bad_message" ? exitCodes.usage : exitCodes.failure;
   }
   if (terminal.signal.aborted) return exitCodes.ok;
   terminal.err(

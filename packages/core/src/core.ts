@@ -164,8 +164,8 @@ export interface Core {
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
   /**
    * Handles a frame of a client that came beside the stream of its connection `connectionId`, and resolves
-   * with the replies in order. Without such a connection of the same user and session `auth`, `subscribe`,
-   * `unsubscribe` and `cancel` are `not_found`; everything else is done.
+   * with the replies in order. Without such a connection of the same user and session `auth`, `subscribe` and
+   * `unsubscribe` are `not_found`, and a `cancel` finds no request; everything else is done.
    */
   converse(
     principal: UserPrincipal,

@@ -51,17 +51,23 @@ export function owns(principal: Principal, { user_id, session_id }: Ownership): 
   );
 }
 
-/** The patterns of each list of grants, read once per credential; what is no pattern grants nothing. */
-const patternsOf = new WeakMap<readonly string[], readonly ChannelPattern[]>();
+const maxPatterns = 10_000;
+
+/** Patterns by their text, undefined where it is none and grants nothing: credentials share few. Bounded, oldest first. */
+const patterns = new Map<string, ChannelPattern | undefined>();
 
 function isGranted({ grants }: UserPrincipal, action: Action, channel: string): boolean {
   const texts = grants[action];
   if (texts.length === 0) return false;
-  let patterns = patternsOf.get(texts);
-  if (patterns === undefined) {
-    patterns = texts.flatMap((text) => ChannelPattern.read(text) ?? []);
-    patternsOf.set(texts, patterns);
-  }
   const segments = channel.split(":");
-  return patterns.some((pattern) => pattern.match(segments) !== undefined);
+  return texts.some((text) => patternOf(text)?.match(segments) !== undefined);
+}
+
+function patternOf(text: string): ChannelPattern | undefined {
+  if (patterns.has(text)) return patterns.get(text);
+  const [oldest] = patterns.size >= maxPatterns ? patterns.keys() : [];
+  if (oldest !== undefined) patterns.delete(oldest);
+  const pattern = ChannelPattern.read(text);
+  patterns.set(text, pattern);
+  return pattern;
 }

@@ -34,10 +34,20 @@ test("[P-CLOSE-2] it announces, turns away what is new, waits, and closes the re
   expect(ended).toBe(true);
   expect(t.clock.pendingTimers).toBe(0);
   await shutdown;
-  await expect(t.publish("user:bob", "e", 1)).rejects.toMatchObject({
-    code: "shutting_down",
-    retryable: true,
-  });
+  const { operations } = t.core;
+  for (const refused of [
+    t.publish("user:bob", "e", 1),
+    operations.create(t.service, { kind: "index" }),
+    operations.get(t.service, "9"),
+    operations.list(t.service, {}),
+    operations.report(t.service, "9", { lease: "l", events: [] }),
+    operations.takeOver(t.service, "9"),
+    operations.command(t.service, "9", { command: "cancel" }),
+    operations.pendingCommands(t.service, { producer: "p" }, 1_000),
+  ]) {
+    await expect(refused).rejects.toMatchObject({ code: "shutting_down", retryable: true });
+  }
+  expect(t.clock.pendingTimers).toBe(0);
 });
 
 test("[P-CLOSE-2] it ends early when everybody has left, and a second call waits for the same end", async () => {

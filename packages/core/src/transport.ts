@@ -23,7 +23,7 @@ export interface Encoder {
 /** The tiny socket that the core sees; a door implements it, tests have one in memory. */
 export interface Transport {
   readonly encoder: Encoder;
-  /** Hands bytes over; called once per tick and connection at most, but for control messages. Never throws. */
+  /** Hands bytes over; called once per tick and connection, or once for each part that is too large to be copied together. Never throws. */
   write(bytes: Uint8Array): void;
   /** Bytes handed over that the peer's kernel has not taken yet. */
   readonly bufferedBytes: number;

@@ -45,6 +45,7 @@ export type GapReason =
 /** A channel's state at a position, folded by the projection its rule names. */
 export interface Snapshot {
   readonly projection: string;
+  /** JSON; null while the log was folded into nothing yet. */
   readonly state: unknown;
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { attachTo, type Doors } from "./attachment.ts";
+import { offersWebSocket } from "./declined-upgrade.ts";
 
 /** How long a peer may take over its request. */
 export interface ServerTimeouts {
@@ -28,8 +29,8 @@ export class GatewayServer {
       requestTimeout: Math.max(requestMs, headersMs),
       connectionsCheckingInterval: Math.min(headersMs, 5_000),
       maxHeaderSize: maxHeaderBytes,
-      // Newer Nodes: a client that would like HTTP/2 (`Upgrade: h2c`) is simply answered by HTTP/1.1.
-      shouldUpgradeCallback: isWebSocketUpgrade,
+      // Newer Nodes ask before they hand an upgrade out; with older ones it is declined afterwards.
+      shouldUpgradeCallback: offersWebSocket,
     };
     this.#server = createServer(options, doors.request);
     this.#server.maxHeadersCount = maxHeaders;
@@ -63,10 +64,6 @@ export class GatewayServer {
     await closed;
     clearTimeout(cutOff);
   }
-}
-
-function isWebSocketUpgrade(request: { readonly headers: { readonly upgrade?: string } }): boolean {
-  return request.headers.upgrade?.toLowerCase() === "websocket";
 }
 
 function explain(cause: unknown, port: number, host: string): string {

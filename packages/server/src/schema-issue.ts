@@ -17,6 +17,7 @@ export function describeIssue(issue: z.core.$ZodIssue, root: unknown, rootName: 
     case "unrecognized_keys":
       return `${field} has unknown fields: ${issue.keys.map((key) => JSON.stringify(key)).join(", ")}`;
     case "custom":
+    case "invalid_format":
       return `${field} ${issue.message}`;
     default:
       return `${field} is not valid: ${issue.message}`;

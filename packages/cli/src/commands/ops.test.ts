@@ -50,3 +50,10 @@ describe("milepost ops", () => {
     });
   });
 });
+
+it("a credential that no header can carry is said to be that: exit 3", async () => {
+  expect(await runCommand(["ops"], { MILEPOST_API_KEY: "key-of-“me”" })).toMatchObject({
+    code: 3,
+    err: [expect.stringMatching(/^milepost: the credential has characters that no header/)],
+  });
+});

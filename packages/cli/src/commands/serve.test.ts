@@ -1,6 +1,9 @@
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { run } from "../program.ts";
 import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
@@ -46,5 +49,19 @@ describe("milepost serve", () => {
       ],
     });
     taken.close();
+  });
+
+  it("says which rule is wrong, in one line: exit 3", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "milepost-serve-"));
+    const file = join(folder, "settings.json");
+    const retention = { maxEntries: 1, maxAgeMs: 1_000 };
+    const rule = { pattern: "*:x", subscribe: "granted", publish: "granted", retention };
+    await writeFile(file, JSON.stringify({ rules: [rule] }));
+    const outcome = await runCommand(["serve", "--dev", "--port", "0", "--config", file]);
+    await rm(folder, { recursive: true });
+    expect(outcome).toMatchObject({
+      code: 3,
+      err: [expect.stringMatching(/^milepost: rule "\*:x": a pattern is [^\n]*$/)],
+    });
   });
 });

@@ -1,6 +1,7 @@
+import { MilepostError } from "@milepost/protocol";
 import { type Config, ConfigError, loadConfig, type Serving, serve } from "@milepost/server";
 import { Command, Option } from "commander";
-import { CommandFailure } from "../exit-codes.ts";
+import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { durationMs, integerFrom } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -54,6 +55,10 @@ async function start(config: Config, terminal: Terminal): Promise<Serving> {
     return await serve(config, { process: terminal.process });
   } catch (error) {
     if (error instanceof ConfigError || !(error instanceof Error)) throw error;
+    // The core's word on rules: nothing else of it is asked before it listens.
+    if (error instanceof MilepostError) {
+      throw new CommandFailure(error.message, exitCodes.config, { cause: error });
+    }
     throw new CommandFailure(error.message, undefined, { cause: error });
   }
 }

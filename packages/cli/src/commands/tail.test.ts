@@ -45,6 +45,6 @@ describe("milepost tail", () => {
     const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: "nonsense" };
     const outcome = await runCommand(["tail", "user:7"], env);
     expect(outcome.code).toBe(1);
-    expect(outcome.err.join("\n")).toMatch(/unauthenticated/);
+    expect(outcome.err.join("\n")).toMatch(/4401 the token is not valid/);
   });
 });

@@ -28,3 +28,11 @@ it("prints what the token holds as JSON", async () => {
   expect(printed).toMatchObject({ user: "7", subscribe: [], expires_at: expect.any(Number) });
   expect(await tokens.verify(printed.token)).toMatchObject({ user: "7" });
 });
+
+it("refuses a user whose name cannot be part of a channel's, in one line: exit 2", async () => {
+  expect(await runCommand(["token", "--user", "auth0|7"], env)).toMatchObject({
+    code: 2,
+    out: [],
+    err: [expect.stringMatching(/^milepost: user must be 1 to 200 letters[^\n]*$/)],
+  });
+});

@@ -29,7 +29,8 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   #aliveAt: number;
   #pingedAt: number;
   #expiresAt: number | undefined;
-  #noticedExpiry = false;
+  /** When to announce it; undefined once that is done. */
+  #noticeAt: number | undefined;
 
   constructor(transport: Transport, context: NodeContext, state: "awaiting_auth" | "open") {
     super();
@@ -120,7 +121,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
     const { clock, limits } = this.context;
     const now = clock.monotonic();
     if (this.#state === "closing") {
-      this.transport.terminate();
+      this.abandon();
       return;
     }
     // A transport that never said it drained must not hold back what waits.
@@ -137,8 +138,8 @@ export abstract class Attachment extends Deadline implements TransportEvents {
       this.#pingedAt = now;
       this.transport.ping();
     }
-    if (this.#mustNotice()) {
-      this.#noticedExpiry = true;
+    if (this.#noticeAt !== undefined && this.#noticeAt <= clock.now()) {
+      this.#noticeAt = undefined;
       this.onExpiring(this.#expiresAt ?? 0);
     }
     this.arm();
@@ -147,10 +148,11 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   /** The credential ends then; undefined: never. */
   protected expireAt(expiresAt: number | undefined): void {
     this.#expiresAt = expiresAt;
-    this.#noticedExpiry = false;
-    if (this.#mustNotice()) {
-      this.#noticedExpiry = true;
-      this.onExpiring(this.#expiresAt ?? 0);
+    this.#noticeAt = undefined;
+    if (expiresAt !== undefined) {
+      // Half of a short life is left for renewing, or renewal would follow renewal without a pause.
+      const left = expiresAt - this.context.clock.now();
+      this.#noticeAt = expiresAt - Math.min(noticeAheadMs, left / 2);
     }
     this.arm();
   }
@@ -175,11 +177,6 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   /** The credential ends soon; called once per credential. */
   protected abstract onExpiring(expiresAt: number): void;
 
-  #mustNotice(): boolean {
-    if (this.#expiresAt === undefined || this.#noticedExpiry) return false;
-    return this.#expiresAt - this.context.clock.now() <= noticeAheadMs;
-  }
-
   #nextDelayMs(): number {
     const { clock, limits } = this.context;
     const now = clock.monotonic();
@@ -192,8 +189,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
       delay = Math.min(delay, this.#sinceAt + limits.authTimeoutMs - now);
     }
     if (this.#expiresAt !== undefined) {
-      const left = this.#expiresAt - clock.now();
-      delay = Math.min(delay, this.#noticedExpiry ? left : left - noticeAheadMs);
+      delay = Math.min(delay, (this.#noticeAt ?? this.#expiresAt) - clock.now());
     }
     return delay;
   }

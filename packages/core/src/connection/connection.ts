@@ -1,24 +1,18 @@
 import {
   type AuthMessage,
-  type CancelMessage,
   type ClientMessage,
   failure,
-  formatPosition,
   type MessageId,
   MilepostError,
   type ParsedMessage,
-  type Publication,
   type PublishMessage,
   parseClientMessage,
   parseJson,
   protocolVersion,
   type RequestMessage,
   type ServerMessage,
-  type SubscribeMessage,
   splitFrame,
-  type UnsubscribeMessage,
 } from "@milepost/protocol";
-import { forbidden } from "../channels.ts";
 import type { ConnectOptions } from "../core.ts";
 import type { SharedReader } from "../hub/reader.ts";
 import type { NodeContext } from "../node-context.ts";
@@ -28,18 +22,19 @@ import type { Transport } from "../transport.ts";
 import { Asides } from "./asides.ts";
 import { Attachment } from "./attachment.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 const maxInFlight = 256;
 const idLength = 20;
 
 /** One connection that speaks the gateway's own protocol. */
 export class Connection extends Attachment implements SharedReader, InboxOwner {
-  readonly #options: ConnectOptions;
   readonly #inbox = new Inbox(this);
+  readonly #subscriptions: Subscriptions;
+  /** What the connect asked for, until it is verified. */
+  #options: ConnectOptions | undefined;
   #id = "";
   #principal: UserPrincipal | undefined;
-  #subscriptions: Map<string, Subscription> | undefined;
   #requests: Requests | undefined;
   #asides: Asides | undefined;
   /** Publishes and requests that have no answer yet. */
@@ -48,6 +43,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
 
   constructor(transport: Transport, options: ConnectOptions, context: NodeContext) {
     super(transport, context, "awaiting_auth");
+    this.#subscriptions = new Subscriptions(this, context);
     this.#options = options;
     if (options.principal === undefined) this.arm();
     else this.#open(options.principal);
@@ -62,7 +58,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   override get subscriptionCount(): number {
-    return this.#subscriptions?.size ?? 0;
+    return this.#subscriptions.size;
   }
 
   /** Whether a batch of a channel has the same bytes for this connection as for all others of its encoder. */
@@ -155,26 +151,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.send({ type: "reply", id, error: this.context.faults.failureOf(error) });
   }
 
-  /** Forgets a subscription that is over. */
-  dropSubscription(subscription: Subscription): void {
-    const { channel } = subscription;
-    if (this.#subscriptions?.get(channel) !== subscription) return;
-    this.#subscriptions.delete(channel);
-    this.#regroup();
-  }
-
-  /** The reader's place in all its channels, as a field; in the plain dialect only. */
-  cursor(): { readonly event_id?: string } {
-    if (this.encoder.dialect !== "plain") return {};
-    const places = this.#places(undefined);
-    return places === "" ? {} : { event_id: places };
-  }
-
-  /** Makes the cursor of a publication of one channel. */
-  cursorOf(channel: string): (publication: Publication) => string {
-    const others = this.encoder.dialect === "plain" ? this.#places(channel) : "";
-    const before = others === "" ? "" : `${others},`;
-    return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
+  /** Answers a message that asks for what a later version may offer. */
+  refuseUnsupported(id: MessageId | null, what: string): void {
+    const message = `${what} is not offered by this version of the service`;
+    this.refuse(id, new MilepostError("not_supported", message));
   }
 
   protected override onEnd(): void {
@@ -182,9 +162,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.#requests?.close();
     this.#asides?.close();
     this.context.connections.unname(this.#id, this);
-    const subscriptions = this.#subscriptions;
-    this.#subscriptions = undefined;
-    for (const subscription of subscriptions?.values() ?? []) subscription.leave();
+    this.#subscriptions.leaveAll();
     this.#onRoom?.();
   }
 
@@ -203,8 +181,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   #open(principal: UserPrincipal): void {
     if (!this.move("verified")) return;
     const { context } = this;
+    const { connectionId, channels = [], resume } = this.#options ?? {};
+    this.#options = undefined;
     this.#principal = principal;
-    this.#id = this.#takeOver(principal) ?? context.random.id(idLength);
+    this.#id = this.#takeOver(principal, connectionId) ?? context.random.id(idLength);
     context.connections.name(this.#id, this);
     const { limits, node } = context;
     this.send({
@@ -222,16 +202,17 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       expires_at: principal.expiresAt ?? null,
     });
     this.expireAt(principal.expiresAt);
-    const { channels = [], resume } = this.#options;
     for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
       const since = resume?.get(channel);
-      this.#subscribe(since === undefined ? { channel } : { channel, since });
+      this.#subscriptions.start(principal, since === undefined ? { channel } : { channel, since });
     }
   }
 
   /** The id of the live connection that this one replaces, which is closed. */
-  #takeOver({ user, session }: UserPrincipal): string | undefined {
-    const { connectionId } = this.#options;
+  #takeOver(
+    { user, session }: UserPrincipal,
+    connectionId: string | undefined,
+  ): string | undefined {
     if (connectionId === undefined) return undefined;
     const replaced = this.context.connections.byId(connectionId);
     const owner = replaced?.principal;
@@ -259,22 +240,27 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   #handleOpen(message: ClientMessage): Promise<void> | undefined {
+    const principal = this.#principal;
+    if (principal === undefined) return undefined;
     switch (message.type) {
       case "auth":
-        return this.#refresh(message);
+        return this.#refresh(principal, message);
       case "subscribe":
-        return this.#onSubscribe(message);
+        this.#subscriptions.onSubscribe(principal, message);
+        return undefined;
       case "unsubscribe":
-        return this.#onUnsubscribe(message);
+        return this.#subscriptions.onUnsubscribe(message);
       case "publish":
         return this.#onPublish(message);
       case "request":
-        return this.#onRequest(message);
+        return this.#onRequest(principal, message);
       case "cancel":
-        return this.#onCancel(message);
+        this.#requests?.cancel(message.id);
+        return undefined;
       case "ack":
       case "nack":
-        return this.#notSupported(null, message.type);
+        this.refuseUnsupported(null, message.type);
+        return undefined;
       case "ping":
         this.#pong(message.id);
         return undefined;
@@ -303,18 +289,19 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     }
   }
 
-  async #refresh({ id, token, session }: AuthMessage): Promise<void> {
+  async #refresh(before: UserPrincipal, { id, token, session }: AuthMessage): Promise<void> {
     try {
       const principal = await this.context.verifyToken(token);
-      const before = this.#principal;
-      if (!this.isOpen || before === undefined) return;
       const same = principal.user === before.user && principal.session === before.session;
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "the token is of another user or session");
       }
+      // Known before anything changes: where it cannot be found out, the old token stands.
+      const forbidden = await this.#subscriptions.forbiddenTo(principal);
+      if (!this.isOpen) return;
       this.#principal = principal;
       this.expireAt(principal.expiresAt);
-      this.#dropForbidden(principal);
+      for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
       this.#replyAuth(id, principal);
     } catch (error) {
       if (this.isOpen) this.refuse(id ?? null, error);
@@ -326,90 +313,20 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.send({ type: "reply", id, result: { expires_at: expiresAt ?? null } });
   }
 
-  /** Ends the subscriptions that a new token allows no longer. */
-  #dropForbidden(principal: UserPrincipal): void {
-    for (const subscription of [...(this.#subscriptions?.values() ?? [])]) {
-      const { channel, position } = subscription;
-      const { channels } = this.context;
-      if (channels.permits(principal, channels.ruled(channel), "subscribe") !== false) continue;
-      subscription.leave();
-      this.dropSubscription(subscription);
-      if (position === undefined) {
-        this.refuse(subscription.id ?? null, forbidden("subscribe", channel));
-      } else {
-        const at = formatPosition(position);
-        this.send({ type: "end", channel, position: at, reason: "forbidden", ...this.cursor() });
-      }
-    }
-  }
-
-  #onSubscribe(message: SubscribeMessage): Promise<void> | undefined {
-    const { id, channel, since, events } = message;
-    if (message.as !== undefined) return this.#notSupported(id, "as");
-    if (message.presence === true) return this.#notSupported(id, "presence");
-    this.#subscribe({
-      id,
-      channel,
-      ...(since === undefined ? {} : { since }),
-      ...(events === undefined ? {} : { events }),
-    });
-    return undefined;
-  }
-
-  #subscribe(request: SubscriptionRequest): void {
-    const { channel, id = null } = request;
-    const { maxSubscriptions } = this.context.limits;
-    this.#subscriptions ??= new Map();
-    if (this.#subscriptions.has(channel)) {
-      this.refuse(id, new MilepostError("already_subscribed", `${channel} is subscribed already`));
-      return;
-    }
-    if (this.#subscriptions.size >= maxSubscriptions) {
-      const message = `a connection may have ${maxSubscriptions} subscriptions; give one up first`;
-      this.refuse(id, new MilepostError("too_many_subscriptions", message));
-      return;
-    }
-    const subscription = new Subscription(this, request);
-    this.#subscriptions.set(channel, subscription);
-    this.#regroup();
-    void this.#start(subscription, request);
-  }
-
-  async #start(subscription: Subscription, { channel, since }: SubscriptionRequest): Promise<void> {
-    const { channels, hub } = this.context;
-    try {
-      const principal = this.#principal;
-      if (principal === undefined) return;
-      const ruled = channels.ruled(channel);
-      await channels.authorise(principal, ruled, "subscribe");
-      if (this.#subscriptions?.get(channel) !== subscription) return;
-      subscription.member = hub.join(ruled, subscription, since);
-    } catch (error) {
-      if (this.#subscriptions?.get(channel) === subscription) subscription.onFailed(error);
-    }
-  }
-
-  #onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
-    const subscription = this.#subscriptions?.get(channel);
-    if (subscription === undefined) {
-      this.refuse(id, new MilepostError("not_subscribed", `${channel} is not subscribed`));
-      return undefined;
-    }
-    const settled = subscription.settled();
-    if (settled !== undefined)
-      return settled.then(() => this.#onUnsubscribe({ type: "unsubscribe", id, channel }));
-    subscription.leave();
-    this.dropSubscription(subscription);
-    this.send({ type: "reply", id, result: { channel } });
-    return undefined;
-  }
-
   #onPublish(message: PublishMessage): Promise<void> | undefined {
     const { channel, id } = message;
-    if (message.priority !== undefined) return this.#notSupported(id ?? null, "priority");
-    if (message.ttl_ms !== undefined) return this.#notSupported(id ?? null, "ttl_ms");
+    const unsupported =
+      message.priority !== undefined
+        ? "priority"
+        : message.ttl_ms === undefined
+          ? undefined
+          : "ttl_ms";
+    if (unsupported !== undefined) {
+      this.refuseUnsupported(id ?? null, unsupported);
+      return undefined;
+    }
     // Who subscribes and then publishes expects to see it.
-    const joining = this.#subscriptions?.get(channel)?.settled();
+    const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);
     const looksUp = this.context.channels.ruled(channel).rule.publish === "operation-owner";
@@ -431,24 +348,11 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     }
   }
 
-  #onRequest(message: RequestMessage): Promise<void> | undefined {
-    const principal = this.#principal;
-    if (principal === undefined) return undefined;
+  #onRequest(principal: UserPrincipal, message: RequestMessage): Promise<void> | undefined {
     this.#requests ??= new Requests(this, this.context);
     this.#inFlight++;
     void this.#requests.run(principal, message).finally(() => this.#answered());
     return this.#pace();
-  }
-
-  #onCancel({ id }: CancelMessage): undefined {
-    this.#requests?.cancel(id);
-    return undefined;
-  }
-
-  #notSupported(id: MessageId | null, what: string): undefined {
-    const message = `${what} is not offered by this version of the service`;
-    this.refuse(id, new MilepostError("not_supported", message));
-    return undefined;
   }
 
   #pong(id: MessageId | undefined): void {
@@ -469,21 +373,5 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     const resolve = this.#onRoom;
     this.#onRoom = undefined;
     resolve();
-  }
-
-  /** The places in all channels but one, as a cursor. */
-  #places(but: string | undefined): string {
-    let places = "";
-    for (const { channel, position } of this.#subscriptions?.values() ?? []) {
-      if (channel === but || position === undefined) continue;
-      places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
-    }
-    return places;
-  }
-
-  /** In the plain dialect whether bytes can be shared depends on the number of subscriptions. */
-  #regroup(): void {
-    if (this.encoder.dialect !== "plain" || this.subscriptionCount > 2) return;
-    for (const { member } of this.#subscriptions?.values() ?? []) member?.regroup();
   }
 }

@@ -1,4 +1,4 @@
-import { type Cursor, parseCursor } from "@milepost/protocol";
+import { type Cursor, formatPosition, parseCursor } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import {
   FaultyEngine,
@@ -132,6 +132,23 @@ describe("a plain reader", () => {
     expect(events(messages)).toEqual(["few:a 4", "few:a 5", "few:a 6"]);
     const again = await open(t, [], messages[2]?.event_id);
     expect(events(again.take())).toEqual(["few:a 4", "few:a 5", "few:a 6"]);
+  });
+
+  test("[P-SUB-7] [P-POS-2] the anchor of a filtered channel advances with what is delivered, and no further", async () => {
+    await using t = testCore({ rules });
+    const socket = await open(t, ["log:b"]);
+    socket.send({ type: "subscribe", id: 1, channel: "log:a", events: ["n"] });
+    await t.clock.settle();
+    const delivered = await t.publish("log:a", "n", 1);
+    await t.clock.settle();
+    await t.publish("log:a", "other", 2);
+    await t.clock.settle();
+    await t.publish("log:b", "n", 3);
+    await t.clock.settle();
+    const last = socket.take().at(-1);
+    expect(last).toMatchObject({ channel: "log:b" });
+    const anchor = cursor(last?.event_id).get("log:a");
+    expect(anchor === undefined ? undefined : formatPosition(anchor)).toBe(delivered.position);
   });
 
   test("[P-DIA-1] replies to subscribe carry the cursor; a second channel joins it and leaves it again", async () => {

@@ -113,6 +113,18 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual(range(1, 8));
   });
 
+  test("[G5] the log is read only once the bus delivers: what lands before that is not missed", async () => {
+    const faulty = new FaultyEngine();
+    await using t = core({ engine: faulty.factory });
+    const socket = await open(t);
+    faulty.detach();
+    expect(await subscribe(t, socket, "log:a", { since: "start" })).toEqual([]);
+    await publishMany(t, "log:a", 1, 2);
+    faulty.attach();
+    await t.clock.settle();
+    expect(numbers(socket.take())).toEqual([1, 2]);
+  });
+
   test("[G5] what the log already gave does not come again when the bus brings it late", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });

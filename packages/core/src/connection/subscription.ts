@@ -10,8 +10,9 @@ import {
 import type { Membership } from "../hub/membership.ts";
 import type { Reader, SharedReader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
-import type { LogSnapshot } from "../ports/channel-log.ts";
+import type { Reset } from "../hub/reset.ts";
 import type { Connection } from "./connection.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** What a connection asked for in one subscription. */
 export interface SubscriptionRequest {
@@ -27,6 +28,7 @@ export class Subscription implements Reader {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #connection: Connection;
+  readonly #siblings: Subscriptions;
   readonly #events: ReadonlySet<string> | undefined;
   /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
   #position: Position | undefined;
@@ -34,8 +36,13 @@ export class Subscription implements Reader {
   #waiters: (() => void)[] | undefined;
   member: Membership | undefined;
 
-  constructor(connection: Connection, { channel, since, events, id }: SubscriptionRequest) {
+  constructor(
+    connection: Connection,
+    siblings: Subscriptions,
+    { channel, since, events, id }: SubscriptionRequest,
+  ) {
     this.#connection = connection;
+    this.#siblings = siblings;
     this.channel = channel;
     this.id = id;
     this.#events = events === undefined ? undefined : new Set(events);
@@ -71,7 +78,7 @@ export class Subscription implements Reader {
       ...(reason === undefined ? {} : { reason }),
       ...(state === undefined ? {} : { snapshot: state.snapshot }),
     };
-    const cursor = this.#connection.cursor();
+    const cursor = this.#siblings.cursor();
     this.#connection.send(
       this.id === undefined
         ? { type: "subscribed", ...cursor, ...subscribed }
@@ -82,7 +89,7 @@ export class Subscription implements Reader {
   }
 
   onFailed(error: unknown): void {
-    this.#connection.dropSubscription(this);
+    this.#siblings.drop(this);
     this.#connection.refuse(this.id ?? null, error);
     this.#settle();
   }
@@ -95,7 +102,7 @@ export class Subscription implements Reader {
     if (last === undefined) return;
     this.#position = last.position;
     const { encoder, outbox } = this.#connection;
-    outbox.push(encoder.encodeBatch(wanted, this.#connection.cursorOf(this.channel)));
+    outbox.push(encoder.encodeBatch(wanted, this.#siblings.cursorOf(this.channel)));
   }
 
   onGap(from: Position, to: Position, reason: GapReason): void {
@@ -103,16 +110,10 @@ export class Subscription implements Reader {
     this.#sendGap(from, to, reason);
   }
 
-  onReset({ position, snapshot }: Required<LogSnapshot>, reason: GapReason): void {
-    this.#position = position;
-    this.#connection.send({
-      type: "reset",
-      channel: this.channel,
-      position: formatPosition(position),
-      snapshot,
-      reason,
-      ...this.#connection.cursor(),
-    });
+  onReset(reset: Reset): void {
+    this.#position = reset.state.position;
+    const { encoder, outbox } = this.#connection;
+    outbox.push(reset.encode(encoder, this.#siblings.cursor().event_id));
   }
 
   room(): Promise<void> | undefined {
@@ -132,7 +133,7 @@ export class Subscription implements Reader {
       from: formatPosition(from),
       to: formatPosition(to),
       reason,
-      ...this.#connection.cursor(),
+      ...this.#siblings.cursor(),
     });
   }
 

@@ -80,7 +80,6 @@ const needsConnection: ReadonlySet<ClientMessage["type"]> = new Set([
   "auth",
   "subscribe",
   "unsubscribe",
-  "cancel",
 ]);
 
 function refusalWithout(message: ParsedMessage): ServerMessage | undefined {

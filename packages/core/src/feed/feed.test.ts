@@ -1,6 +1,6 @@
 import type { CreatedOperation } from "@milepost/model";
 import { describe, expect, test } from "vitest";
-import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { FaultyEngine, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 function create(t: TestCore, session: string, more: object = {}): Promise<CreatedOperation> {
   return t.core.operations.create(t.service, {
@@ -214,4 +214,19 @@ describe("what is shown", () => {
       expect(last.get(operation.id)).toBe(now.offset);
     }
   });
+});
+
+test("[P-FEED-2] an operation that could not be read is shown once it can be and something happens in it", async () => {
+  const faulty = new FaultyEngine();
+  await using t = testCore({ engine: faulty.factory });
+  const socket = await feed(t, "s");
+  faulty.detach();
+  const created = await create(t, "s");
+  await t.clock.advance(11_000);
+  faulty.attach();
+  await t.clock.settle();
+  expect(socket.take()).toEqual([]);
+  await report(t, created, "started");
+  await t.clock.settle();
+  expect(socket.take().at(-1)).toMatchObject({ status: "running" });
 });

@@ -3,6 +3,7 @@ import type { Publication } from "@milepost/protocol";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
+import type { Reset } from "../hub/reset.ts";
 import type { LogSnapshot } from "../ports/channel-log.ts";
 import { projectionEntry } from "../projection.ts";
 import { Deadline, type TimerWheel } from "../timer-wheel.ts";
@@ -15,8 +16,10 @@ export interface OperationFollower {
   readonly session: string;
   /** Milliseconds that never go backwards. */
   monotonic(): number;
-  /** The operation was read for the first time, or could not be. */
+  /** The operation was read for the first time. */
   started(operation: FollowedOperation): void;
+  /** The operation could not be read; it is not followed any more. */
+  failed(operation: FollowedOperation): void;
   /** Its document is to be shown to every reader. */
   show(operation: FollowedOperation): void;
 }
@@ -30,7 +33,6 @@ export class FollowedOperation extends Deadline implements Reader {
   readonly #bytes = new Map<Encoder, Uint8Array>();
   #text: string | undefined;
   #state: OperationState | undefined;
-  #hasStarted = false;
   #shownAt = Number.NEGATIVE_INFINITY;
   member: Membership | undefined;
 
@@ -62,13 +64,12 @@ export class FollowedOperation extends Deadline implements Reader {
 
   onStart({ state }: Start): void {
     this.#become(state);
-    this.#hasStarted = true;
     this.#shownAt = this.#follower.monotonic();
     this.#follower.started(this);
   }
 
   onFailed(): void {
-    if (!this.#hasStarted) this.#follower.started(this);
+    this.#follower.failed(this);
   }
 
   onPublications(publications: readonly Publication[]): void {
@@ -84,7 +85,7 @@ export class FollowedOperation extends Deadline implements Reader {
     // An operation's channel has a projection: what is missed comes as a reset.
   }
 
-  onReset(state: Required<LogSnapshot>): void {
+  onReset({ state }: Reset): void {
     this.#become(state);
     this.#changed();
   }

@@ -2,6 +2,7 @@ import { isRecord, type Publication } from "@milepost/protocol";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
+import type { Reset } from "../hub/reset.ts";
 import type { NodeContext } from "../node-context.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
 import type { LogSnapshot } from "../ports/channel-log.ts";
@@ -58,6 +59,11 @@ export class SessionFeed implements OperationFollower, Reader {
     if (this.#isReady) for (const reader of this.#readers) this.#showAll(reader);
   }
 
+  failed(operation: FollowedOperation): void {
+    // Forgotten, so that the next that is heard of it makes it be followed again.
+    this.#drop(operation);
+  }
+
   show(operation: FollowedOperation): void {
     // Before everything is known nothing is shown: the first documents come oldest first.
     if (this.#isReady) for (const reader of this.#readers) reader.show(operation);
@@ -83,7 +89,7 @@ export class SessionFeed implements OperationFollower, Reader {
     // A summary that is missed is followed by the next; the operations have channels of their own.
   }
 
-  onReset(state: Required<LogSnapshot>): void {
+  onReset({ state }: Reset): void {
     this.#followAll(state);
   }
 

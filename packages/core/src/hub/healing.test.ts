@@ -4,9 +4,10 @@ import {
   FaultyEngine,
   type Received,
   type TestCore,
-  type TestSocket,
+  TestSocket,
   testCore,
 } from "../testing/index.ts";
+import type { Encoder } from "../transport.ts";
 import { positionCheckMs } from "./hub.ts";
 
 const granted = { subscribe: "authenticated", publish: "granted" } as const;
@@ -230,6 +231,26 @@ describe("a log that changes under its readers", () => {
     expect(numbers([...told, ...socket.take()])).toEqual([4, 5, 6, 7]);
   });
 
+  test("[P-SUB-9] a hole that opens while the log is asked about another is filled at once, not at the next check", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const socket = await reading(t, "log:a");
+    faulty.lag();
+    await publishMany(t, "log:a", 1, 1);
+    await t.core.purge(t.service, "log:a");
+    await t.clock.settle();
+    socket.take();
+    // The stale entry makes the hub ask; the answer is ready before the next two are published.
+    faulty.hold();
+    faulty.deliver();
+    await t.clock.settle();
+    faulty.loses = ({ json }) => json === "2";
+    await publishMany(t, "log:a", 2, 3);
+    faulty.release();
+    await t.clock.settle();
+    expect(numbers(socket.take())).toEqual([2, 3]);
+  });
+
   test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");
@@ -263,4 +284,100 @@ describe("ahead of the bus", () => {
     expect(offset(messages[0]?.to)).toBe(16);
     expect(numbers(messages)).toEqual([17, 18, 19, 20, 21]);
   });
+});
+
+describe("a log that has lost its tail and gives the offsets out again", () => {
+  const policy = { ...retention, dedupeMs: 600_000 };
+
+  test("[P-SUB-9] an entry at the place of the last that the log gave is not taken for that one come late", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const positions = await publishMany(t, "log:a", 1, 3);
+    const socket = await reading(t, "log:a");
+    await faulty.loseTail("log:a", 2, policy);
+    await publishMany(t, "log:a", 4, 4);
+    const told = socket.take();
+    expect(told[0]).toMatchObject({ type: "gap", from: positions[2], reason: "tag_mismatch" });
+    expect(numbers(told)).toEqual([1, 2, 4]);
+  });
+
+  test("[P-SUB-9] a reader that was ahead of the channel with what is lost is told too", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const behind = await reading(t, "log:a");
+    await publishMany(t, "log:a", 1, 4);
+    faulty.loses = () => true;
+    const lost = await publishMany(t, "log:a", 5, 6);
+    const ahead = await reading(t, "log:a");
+    faulty.loses = () => false;
+    await faulty.loseTail("log:a", 3, policy);
+    await publishMany(t, "log:a", 7, 9);
+    for (const socket of [behind, ahead]) {
+      const told = socket.take();
+      expect(told.find(({ type }) => type === "gap")).toMatchObject({ reason: "tag_mismatch" });
+      expect(numbers(told).slice(-6)).toEqual([1, 2, 3, 7, 8, 9]);
+    }
+    expect(ahead.received().find(({ type }) => type === "gap")).toMatchObject({ from: lost[1] });
+  });
+
+  test("[P-SUB-9] who joins and finds another entry at the channel's place makes the channel look at once", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const before = await reading(t, "log:a");
+    await publishMany(t, "log:a", 1, 3);
+    await faulty.loseTail("log:a", 2, policy);
+    faulty.loses = () => true;
+    await publishMany(t, "log:a", 4, 4);
+    faulty.loses = () => false;
+    before.take();
+    await reading(t, "log:a");
+    expect(before.take()[0]).toMatchObject({ type: "gap", reason: "tag_mismatch" });
+  });
+});
+
+test("a reset to many readers is encoded once for all to whom it reads the same", async () => {
+  await using t = testCore({ rules });
+  for (const dialect of ["json", "plain"] as const) {
+    await t.publish("state:a", "n", 1);
+    let resets = 0;
+    const encoder: Encoder = {
+      ...t[dialect],
+      encodeMessage: (message) => {
+        if (message.type === "reset") resets++;
+        return t[dialect].encodeMessage(message);
+      },
+    };
+    const sockets = ["ada", "bob", "eve"].map((user) => {
+      const socket = new TestSocket(encoder);
+      socket.attach(t.core.connect(socket, { principal: t.user(user), channels: ["state:a"] }));
+      return socket;
+    });
+    await t.clock.settle();
+    await t.core.purge(t.service, "state:a");
+    await t.clock.settle();
+    for (const socket of sockets) {
+      expect(socket.received().at(-1)).toMatchObject({ type: "reset", channel: "state:a" });
+    }
+    expect(resets).toBe(1);
+  }
+});
+
+test("[P-SUB-2] [P-SUB-9] a state of which there is none yet is null, in every place and dialect", async () => {
+  await using t = testCore({ rules });
+  const snapshot = { projection: "latest", state: null };
+  expect(await t.core.snapshot(t.service, "state:a")).toMatchObject({ snapshot });
+  for (const dialect of ["json", "plain"] as const) {
+    const socket = t.connect({ principal: t.user("ada"), channels: ["state:a"] }, dialect);
+    await t.clock.settle();
+    expect(socket.take()[1]).toMatchObject({ type: "subscribed", snapshot });
+    socket.send({ type: "unsubscribe", id: 1, channel: "state:a" });
+    socket.send({ type: "subscribe", id: 2, channel: "state:a" });
+    await t.clock.settle();
+    expect(socket.take()[1]).toMatchObject({ id: 2, result: { snapshot } });
+    await t.publish("state:a", "n", 1);
+    await t.core.purge(t.service, "state:a");
+    await t.clock.settle();
+    expect(socket.take().at(-1)).toMatchObject({ type: "reset", snapshot });
+    socket.drop();
+  }
 });

@@ -6,18 +6,13 @@ import {
 } from "@milepost/protocol";
 import type { ChannelLog, LogSnapshot } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
-import type { Encoder } from "../transport.ts";
+import { Audience } from "./audience.ts";
 import { batchesOf } from "./batches.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
 import { recover } from "./recovery.ts";
+import { Reset } from "./reset.ts";
 import type { Flushable, Ticker } from "./ticker.ts";
-
-/** Readers that are given the same bytes. */
-interface SharedGroup {
-  readonly encoder: Encoder;
-  readonly members: Membership[];
-}
 
 /** What a channel of the hub needs of its node. */
 export interface HubContext {
@@ -33,6 +28,7 @@ export interface HubContext {
 const page = 500;
 const incomingLimit = 10_000;
 const retryMs = 1_000;
+const none: readonly never[] = [];
 
 /**
  * One channel on one node: its readers, and the batch of this tick.
@@ -45,23 +41,20 @@ export class HubChannel implements Flushable {
   readonly ruled: RuledChannel;
   /** Settles when the bus delivers to this node. */
   readonly attached: Promise<void>;
-  readonly recent = new Recent();
   scheduled = false;
   /** When it last got something, by sweeps of the hub. */
   isQuiet = false;
   readonly #context: HubContext;
-  readonly #groups: SharedGroup[] = [];
-  /** Level with the channel, but with bytes of their own. */
-  readonly #others: Membership[] = [];
-  /** Further than the channel: they read from the log what the bus has yet to bring. */
-  readonly #ahead: Membership[] = [];
+  readonly #audience = new Audience();
+  /** The newest entries, while readers join. */
+  #recent: Recent | undefined;
   #joiners = 0;
   /** The newest position received; undefined until the log was read once. */
   #last: Position | undefined;
   #flushed: Position | undefined;
-  #batch: Publication[] = [];
+  #batch: Publication[] | undefined;
   /** What arrives while a hole is filled, or before the log was read. */
-  #incoming: Publication[] = [];
+  #incoming: Publication[] | undefined;
   /** The bus may yet bring what the log has already given, up to this offset. */
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
@@ -81,14 +74,8 @@ export class HubChannel implements Flushable {
     return this.#last;
   }
 
-  get memberCount(): number {
-    let count = this.#others.length + this.#ahead.length;
-    for (const { members } of this.#groups) count += members.length;
-    return count;
-  }
-
   get isUnused(): boolean {
-    return this.#joiners === 0 && this.memberCount === 0;
+    return this.#joiners === 0 && this.#audience.size === 0;
   }
 
   /** Takes a publication from the bus. */
@@ -96,54 +83,44 @@ export class HubChannel implements Flushable {
     this.isQuiet = false;
     if (this.#last === undefined || this.#healing !== undefined) {
       if (this.#last === undefined && this.#joiners === 0) return;
-      // Dropping them is safe: what comes next will not continue, and the log is read.
-      if (this.#incoming.length >= incomingLimit) this.#incoming = [];
-      this.#incoming.push(publication);
+      this.#keep(publication);
       return;
     }
-    const { epoch, offset } = publication.position;
+    const { epoch, offset, tag } = publication.position;
     if (epoch === this.#last.epoch) {
       if (offset === this.#last.offset + 1) {
         this.#accept(publication);
         return;
       }
-      if (offset <= this.#readUpTo) return;
+      // An entry that is another than the log gave at its place: the log has lost its tail.
+      const isAnother = offset === this.#last.offset && tag !== this.#last.tag;
+      if (offset <= this.#readUpTo && !isAnother) return;
     }
     if (this.isUnused) {
       this.#forget();
       return;
     }
-    this.#incoming.push(publication);
+    this.#keep(publication);
     void this.heal();
   }
 
   /** Hands the batch of this tick out. */
   flush(): void {
     const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
+    if (batch === undefined) return;
+    this.#batch = undefined;
     this.#flushed = this.#last;
-    for (const part of batchesOf(batch)) {
-      for (const { encoder, members } of this.#groups) {
-        if (members.length === 0) continue;
-        const bytes = encoder.encodeBatch(part, soleCursor);
-        for (const member of members) member.outbox?.push(bytes);
-      }
-      this.#handOut(this.#others, part);
-      for (let i = this.#ahead.length - 1; i >= 0; i--) {
-        const member = this.#ahead[i];
-        if (member !== undefined) this.#handAhead(member, part);
-      }
-    }
+    for (const part of batchesOf(batch)) this.#audience.give(part);
   }
 
   beginJoin(): void {
     this.#joiners++;
+    this.#recent ??= new Recent();
   }
 
   endJoin(): void {
     this.#joiners--;
-    if (this.#joiners === 0) this.recent.clear();
+    if (this.#joiners === 0) this.#recent = undefined;
   }
 
   /** The log was read up to `head`: from here on what the bus brings must continue. */
@@ -165,26 +142,24 @@ export class HubChannel implements Flushable {
     if (last === undefined || last.epoch !== position.epoch) return undefined;
     if (position.offset > last.offset) return [];
     if (position.offset === last.offset) return position.tag === last.tag ? [] : undefined;
-    return this.recent.after(position);
+    return this.#recent?.after(position);
   }
 
   /** Makes a reader live that lacks nothing. */
   place(member: Membership): void {
     const { own } = member;
-    if (own === undefined || this.#last === undefined || own.offset <= this.#last.offset) {
-      member.own = undefined;
-      this.#stand(member);
-    } else this.#enlist(member, this.#ahead);
+    const last = this.#last;
+    if (own !== undefined && last !== undefined && own.offset > last.offset) {
+      this.#audience.addAhead(member);
+    } else this.#audience.addLevel(member);
   }
 
   regroup(member: Membership): void {
-    if (member.list === undefined || member.list === this.#ahead) return;
-    this.#unlist(member);
-    this.#stand(member);
+    this.#audience.regroup(member);
   }
 
   remove(member: Membership): void {
-    this.#unlist(member);
+    this.#audience.remove(member);
   }
 
   /** Compares with the log, in case the bus lost the last entry and nothing came since. */
@@ -207,7 +182,7 @@ export class HubChannel implements Flushable {
     // The caller must have set #healing before anything of this runs.
     await undefined;
     const before = this.#last;
-    const asked = this.#incoming.length;
+    const asked = this.#incoming?.length ?? 0;
     while (!this.isUnused) {
       try {
         if (await this.#healOnce()) break;
@@ -243,40 +218,44 @@ export class HubChannel implements Flushable {
   }
 
   #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
-    this.#jumpTo(state.position, (member) => member.reader.onReset(state, reason));
+    const reset = new Reset(this.ruled.name, state, reason);
+    this.#jumpTo(state.position, reason, (member) => member.reader.onReset(reset));
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
+    this.#jumpTo(to, reason, (member, from) => member.reader.onGap(from, to, reason));
   }
 
   /** Moves the channel on without entries, and tells every reader that is not already there. */
-  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
+  #jumpTo(
+    to: Position,
+    reason: GapReason,
+    tell: (member: Membership, from: Position) => void,
+  ): void {
     this.flush();
     const from = this.#flushed ?? to;
-    const members = this.#members().filter(
-      ({ own }) => own === undefined || own.epoch !== to.epoch || own.offset < to.offset,
-    );
+    // Once a log has lost its tail, nobody can tell who is ahead of it and who holds what it lost.
+    const isThere = ({ own }: Membership) =>
+      own?.epoch === to.epoch && own.offset >= to.offset && reason !== "tag_mismatch";
+    const members = this.#audience.all().filter((member) => !isThere(member));
     this.#last = to;
     this.#flushed = to;
     this.#readUpTo = to.offset;
-    this.recent.clear();
+    this.#recent?.clear();
     for (const member of members) {
       const at = member.own ?? from;
-      if (member.own !== undefined) {
-        this.#unlist(member);
-        member.own = undefined;
-        this.#stand(member);
-      }
+      if (member.own !== undefined) this.#audience.moveToLevel(member);
       tell(member, at);
     }
-    this.#levelAhead();
+    this.#audience.levelAt(to.offset);
   }
 
   #accept(publication: Publication): void {
     this.#last = publication.position;
-    this.#batch.push(publication);
-    if (this.#joiners > 0) this.recent.add(publication);
+    // A literal has room for one, where the first push makes room for many.
+    if (this.#batch === undefined) this.#batch = [publication];
+    else this.#batch.push(publication);
+    this.#recent?.add(publication);
     this.#context.ticker.scheduleChannel(this);
   }
 
@@ -285,8 +264,8 @@ export class HubChannel implements Flushable {
    * not continue is of a log that is gone, and asking again for it would never end.
    */
   #takeIncoming(asked: number): void {
-    const incoming = this.#incoming;
-    this.#incoming = [];
+    const incoming = this.#incoming ?? none;
+    this.#incoming = undefined;
     for (const [i, publication] of incoming.entries()) {
       if (i >= asked || this.#continues(publication)) this.receive(publication);
     }
@@ -300,81 +279,14 @@ export class HubChannel implements Flushable {
   #forget(): void {
     this.#last = undefined;
     this.#flushed = undefined;
-    this.#incoming = [];
-    this.#batch = [];
-    this.recent.clear();
+    this.#incoming = undefined;
+    this.#batch = undefined;
+    this.#recent?.clear();
   }
 
-  #handOut(members: readonly Membership[], part: readonly Publication[]): void {
-    // Backwards, so that one that leaves meanwhile makes no other be passed over.
-    for (let i = members.length - 1; i >= 0; i--) members[i]?.reader.onPublications(part);
+  /** Keeps what cannot be judged yet; dropping is safe: what comes next will not continue, and the log is read. */
+  #keep(publication: Publication): void {
+    if (this.#incoming === undefined || this.#incoming.length >= incomingLimit) this.#incoming = [];
+    this.#incoming.push(publication);
   }
-
-  #handAhead(member: Membership, part: readonly Publication[]): void {
-    const own = member.own?.offset ?? 0;
-    const first = part[0]?.position.offset ?? 0;
-    const rest = part.slice(Math.max(0, own + 1 - first));
-    const last = rest.at(-1);
-    if (last !== undefined) {
-      member.own = last.position;
-      member.reader.onPublications(rest);
-    }
-    if (!member.left && (member.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)) {
-      this.#level(member);
-    }
-  }
-
-  #levelAhead(): void {
-    for (const member of [...this.#ahead]) {
-      if ((member.own?.offset ?? 0) <= (this.#flushed?.offset ?? 0)) this.#level(member);
-    }
-  }
-
-  #level(member: Membership): void {
-    this.#unlist(member);
-    member.own = undefined;
-    this.#stand(member);
-  }
-
-  /** Lists a reader that is level by whether it shares bytes. */
-  #stand(member: Membership): void {
-    const { shared } = member.reader;
-    if (shared === undefined) {
-      this.#enlist(member, this.#others);
-      return;
-    }
-    let group = this.#groups.find(({ encoder }) => encoder === shared.encoder);
-    if (group === undefined) {
-      group = { encoder: shared.encoder, members: [] };
-      this.#groups.push(group);
-    }
-    member.outbox = shared.outbox;
-    this.#enlist(member, group.members);
-  }
-
-  #enlist(member: Membership, list: Membership[]): void {
-    member.list = list;
-    member.index = list.length;
-    list.push(member);
-  }
-
-  #unlist(member: Membership): void {
-    const { list, index } = member;
-    if (list === undefined) return;
-    member.list = undefined;
-    const last = list.pop();
-    if (last !== undefined && last !== member) {
-      list[index] = last;
-      last.index = index;
-    }
-  }
-
-  #members(): Membership[] {
-    return [...this.#groups.flatMap(({ members }) => members), ...this.#others, ...this.#ahead];
-  }
-}
-
-/** The cursor of a reader that reads this channel alone. */
-function soleCursor({ channel, position }: Publication): string {
-  return `${channel}@${formatPosition(position)}`;
 }

@@ -4,6 +4,7 @@ import { batchesOf } from "./batches.ts";
 import type { HubChannel, HubContext } from "./hub-channel.ts";
 import type { Membership } from "./membership.ts";
 import { findStart, type Recovery, recover } from "./recovery.ts";
+import { Reset } from "./reset.ts";
 
 const page = 500;
 const startMs = 10_000;
@@ -73,15 +74,17 @@ async function catchUp(
     if (recovery === undefined || member.left) continue;
     if (recovery.kind === "reset") {
       member.own = recovery.state.position;
-      member.reader.onReset(recovery.state, recovery.reason);
+      const { state, reason } = recovery;
+      member.reader.onReset(new Reset(channel.ruled.name, state, reason));
       continue;
     }
     if (recovery.kind === "gap") {
       member.own = recovery.to;
       member.reader.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
-      // The log has no more, and still it is not what the channel has: one of the two is behind.
-      if (channel.last?.epoch !== from.epoch) await channel.heal();
+      // The log has no more, and still it is not what the channel has: one of the two is behind, or wrong.
+      const { last } = channel;
+      if (last?.epoch !== from.epoch || last.offset === from.offset) await channel.heal();
       else await context.pause(lagMs);
     }
     await handOver(member, recovery.entries);

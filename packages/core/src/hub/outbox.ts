@@ -4,6 +4,9 @@ import type { Ticker } from "./ticker.ts";
 /** Past so many bytes in the transport nothing more is handed over until it drains. */
 export const highWaterBytes = 256 * 1_024;
 
+/** What is as large as this is worth a write of its own. */
+const ownWriteBytes = 64 * 1_024;
+
 /** Who must end the connection of an outbox that takes nothing more. */
 export interface OutboxOwner {
   onOverflow(): void;
@@ -12,7 +15,7 @@ export interface OutboxOwner {
 /**
  * What waits to be written to one connection, in order.
  *
- * Pushed bytes are kept by reference and written once per tick. Once more than `maxBytes` wait, counting
+ * Pushed bytes are kept by reference and written at the end of the tick. Once more than `maxBytes` wait, counting
  * what the transport still holds, the outbox overflows: it takes nothing more, and its owner closes the
  * connection. So a peer that never reads costs `maxBytes` and one batch at most, and loses nothing silently.
  */
@@ -62,7 +65,7 @@ export class Outbox {
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
-  /** Writes what waits, in one piece, unless the transport has too much already. */
+  /** Writes what waits, small parts in one piece, unless the transport has too much already. */
   flush(): void {
     if (this.#overflowed) {
       this.#overflow();
@@ -77,12 +80,13 @@ export class Outbox {
       if (buffered + this.#queuedBytes > this.#maxBytes) this.#overflow();
       return;
     }
-    const bytes =
-      this.#rest === undefined ? this.#first : joined(this.#first, this.#rest, this.#queuedBytes);
+    const first = this.#first;
+    const rest = this.#rest;
     this.#first = undefined;
     this.#rest = undefined;
     this.#queuedBytes = 0;
-    this.#transport.write(bytes);
+    if (rest === undefined) this.#transport.write(first);
+    else writeAll(this.#transport, [first, ...rest]);
     this.#release();
   }
 
@@ -124,11 +128,24 @@ export class Outbox {
   }
 }
 
-function joined(first: Uint8Array, rest: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  whole.set(first);
-  let at = first.length;
-  for (const part of rest) {
+/** Writes parts in order: small neighbours as one, large ones as they are, since they are shared and copying costs more. */
+function writeAll(transport: Transport, parts: readonly Uint8Array[]): void {
+  let from = 0;
+  for (let i = 0; i <= parts.length; i++) {
+    const part = parts[i];
+    if (part !== undefined && part.length < ownWriteBytes) continue;
+    if (i > from) transport.write(joined(parts.slice(from, i)));
+    if (part !== undefined) transport.write(part);
+    from = i + 1;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
     whole.set(part, at);
     at += part.length;
   }

@@ -1,8 +1,8 @@
 import type { GapReason, Position, Publication } from "@milepost/protocol";
-import type { LogSnapshot } from "../ports/channel-log.ts";
 import type { Encoder } from "../transport.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Start } from "./recovery.ts";
+import type { Reset } from "./reset.ts";
 
 /**
  * Who a channel's entries go to. Calls come in the order of the channel: `onStart` or `onFailed` first and
@@ -22,7 +22,7 @@ export interface Reader {
   /** Entries after `from` up to and including `to` will not come. */
   onGap(from: Position, to: Position, reason: GapReason): void;
   /** The state takes the place of what was missed. */
-  onReset(state: Required<LogSnapshot>, reason: GapReason): void;
+  onReset(reset: Reset): void;
   /** Waits until more can be taken; undefined when it can now. */
   room(): Promise<void> | undefined;
 }

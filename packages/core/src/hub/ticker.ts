@@ -18,7 +18,9 @@ export class Ticker {
   readonly #onFault: (error: unknown) => void;
   #channels: Flushable[] = [];
   #outboxes: Flushable[] = [];
-  #nextOutbox = 0;
+  /** Outboxes of earlier ticks, of which those from `#next` on have yet to be written. */
+  #turn: Flushable[] = [];
+  #next = 0;
   #cancel: Cancel | undefined;
 
   constructor(clock: Clock, onFault: (error: unknown) => void) {
@@ -56,16 +58,20 @@ export class Ticker {
     const channels = this.#channels;
     this.#channels = [];
     for (const channel of channels) this.#flush(channel);
-    const until = Math.min(this.#outboxes.length, this.#nextOutbox + sliceSize);
-    while (this.#nextOutbox < until) {
-      const outbox = this.#outboxes[this.#nextOutbox++];
+    if (this.#next >= this.#turn.length) {
+      // A list of its own for what comes meanwhile: under steady load one list would never come to its end.
+      this.#turn = this.#outboxes;
+      this.#outboxes = [];
+      this.#next = 0;
+    }
+    const until = Math.min(this.#turn.length, this.#next + sliceSize);
+    while (this.#next < until) {
+      const outbox = this.#turn[this.#next++];
       if (outbox !== undefined) this.#flush(outbox);
     }
-    if (this.#nextOutbox >= this.#outboxes.length) {
-      this.#outboxes = [];
-      this.#nextOutbox = 0;
-    } else this.#arm();
-    if (this.#channels.length > 0) this.#arm();
+    if (this.#next >= this.#turn.length) this.#turn = [];
+    const isDone = this.#turn.length + this.#outboxes.length + this.#channels.length === 0;
+    if (!isDone) this.#arm();
   };
 
   #flush(item: Flushable): void {

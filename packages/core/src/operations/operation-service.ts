@@ -35,7 +35,6 @@ import type { RuleBook } from "../rule-book.ts";
 import type { TimerWheel } from "../timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {
-  defaultLeaseMs,
   type NewOperation,
   readCommand,
   readCreate,
@@ -43,14 +42,14 @@ import {
   readLeaseLength,
   readReport,
 } from "./operation-inputs.ts";
+import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
 import { OperationNews } from "./operation-news.ts";
-import { OperationWatch } from "./operation-watch.ts";
+import { OperationWatches } from "./operation-watches.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 import { SerialQueues } from "./serial-queues.ts";
 
-const gateway = { publisher: "gateway:operations" };
 const maxWaitMs = 60_000;
 const idLength = 16;
 
@@ -77,19 +76,34 @@ export class OperationService implements Operations {
   readonly #log: OperationLog;
   readonly #news: OperationNews;
   readonly #pending: PendingCommands;
+  readonly #leases: OperationLeases;
   readonly #lines = new SerialQueues();
-  readonly #watches = new Map<string, OperationWatch>();
+  readonly #watches: OperationWatches;
+  #closed = false;
 
   constructor(context: OperationContext) {
-    const { engine, rules, faults, hub, wheel } = context;
+    const { engine, rules, faults, hub, wheel, clock, limits } = context;
     const index = engine.operations;
     this.#context = context;
     this.#log = new OperationLog(engine.log, rules);
     this.#news = new OperationNews(engine.log, rules, index, faults.note);
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
+    this.#leases = new OperationLeases(engine.leases, clock);
+    this.#watches = new OperationWatches({
+      log: this.#log,
+      leases: this.#leases,
+      news: this.#news,
+      lines: this.#lines,
+      index,
+      clock,
+      wheel,
+      patience: limits,
+      faults,
+    });
   }
 
   async create(principal: Principal, input: CreateOperation): Promise<CreatedOperation> {
+    this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
     const id = operation.created.operation_id;
@@ -97,11 +111,13 @@ export class OperationService implements Operations {
   }
 
   async get(principal: Principal, operationId: string): Promise<OperationAtPosition> {
+    this.#refuseWhenClosed();
     const { state, position } = await this.#own(principal, operationId);
     return { operation: state, position: formatPosition(position) };
   }
 
   async list(principal: Principal, filter: OperationFilter): Promise<OperationList> {
+    this.#refuseWhenClosed();
     const query = orThrow(readFilter(filter));
     const found = await listFor(principal, query, this.#context.engine.operations);
     return { operations: found.map(({ summary }) => summary) };
@@ -112,6 +128,7 @@ export class OperationService implements Operations {
     operationId: string,
     input: ReportEvents,
   ): Promise<readonly ReportResult[]> {
+    this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const { lease, events = [] } = orThrow(readReport(input));
     return this.#lines.run(operationId, () => this.#report(service, operationId, lease, events));
@@ -122,15 +139,13 @@ export class OperationService implements Operations {
     operationId: string,
     leaseMs?: number,
   ): Promise<OperationLease> {
+    this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const length = orThrow(readLeaseLength(leaseMs));
     return this.#lines.run(operationId, async () => {
       const { state } = await this.#existing(operationId);
-      const { leases } = this.#context.engine;
-      const name = operationChannel(operationId);
-      const ttlMs = length ?? (await leases.get(name))?.ttlMs ?? defaultLeaseMs;
-      const lease = await this.#takeLease(name, ttlMs);
-      await this.#look(state, service, lease.ttlMs);
+      const lease = await this.#leases.take(operationId, length);
+      await this.#watches.look(state, service, lease);
       return asOperationLease(lease);
     });
   }
@@ -140,6 +155,7 @@ export class OperationService implements Operations {
     operationId: string,
     input: RequestCommand,
   ): Promise<RequestedCommand> {
+    this.#refuseWhenClosed();
     const request = orThrow(readCommand(input));
     return this.#lines.run(operationId, () => this.#command(principal, operationId, request));
   }
@@ -150,6 +166,7 @@ export class OperationService implements Operations {
     waitMs: number,
     signal?: AbortSignal,
   ): Promise<readonly PendingCommand[]> {
+    this.#refuseWhenClosed();
     serviceOf(principal);
     const wait = Number.isFinite(waitMs) ? Math.min(Math.max(waitMs, 0), maxWaitMs) : 0;
     return this.#pending.wait(source, wait, signal);
@@ -158,35 +175,39 @@ export class OperationService implements Operations {
   /** Forgets an operation whose log was purged. */
   async forget(operationId: string): Promise<void> {
     await this.#lines.run(operationId, async () => {
-      this.#unwatch(operationId);
+      this.#watches.end(operationId);
       await this.#context.engine.operations.remove(operationId);
     });
   }
 
-  /** Ends all waiting, lets what has begun finish, and watches nothing any more. */
+  /** Ends all waiting, lets what has begun finish, watches nothing any more, and refuses what comes after. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#pending.close();
     await this.#lines.idle();
-    for (const id of [...this.#watches.keys()]) this.#unwatch(id);
+    this.#watches.close();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new MilepostError("shutting_down", "the node has gone away");
   }
 
   async #create(
     service: ServicePrincipal,
     { created, leaseMs }: NewOperation,
   ): Promise<CreatedOperation> {
-    const { leases, operations } = this.#context.engine;
+    const { operations } = this.#context.engine;
     const id = created.operation_id;
     const channel = operationChannel(id);
     const existing = await this.#log.read(id);
     if (existing !== undefined) {
       if ((await operations.get(id))?.service !== service.name) throw taken(id);
       const { state } = existing;
-      const lease = await this.#leaseAgain(state, created.producer_id, leaseMs);
-      await this.#look(state, service, lease.ttlMs);
+      const lease = await this.#leases.again(state, created.producer_id, leaseMs);
+      await this.#watches.look(state, service, lease);
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
-    const lease =
-      (await leases.acquire(channel, leaseMs)) ?? (await this.#takeLease(channel, leaseMs));
+    const lease = await this.#leases.begin(id, leaseMs);
     const author = { publisher: publisherOf(service), key: "created" };
     const { state, duplicate } = await this.#log.append(
       id,
@@ -194,32 +215,8 @@ export class OperationService implements Operations {
       { event: "created", data: created },
       author,
     );
-    await this.#settle(undefined, state, service, lease.ttlMs);
+    await this.#settle(undefined, state, service, lease);
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
-  }
-
-  /** The lease for who asks for an operation that exists: the one it has, or a new one where that has ended. */
-  async #leaseAgain(
-    state: OperationState,
-    producer: string | undefined,
-    leaseMs: number,
-  ): Promise<Lease> {
-    const { leases } = this.#context.engine;
-    const name = operationChannel(state.id);
-    const current = await leases.get(name);
-    const holds =
-      current !== undefined &&
-      current.expiresAt > this.#context.clock.now() &&
-      state.producer_id === producer;
-    const renewed = holds ? await leases.renew(name, current.token) : undefined;
-    return renewed ?? this.#takeLease(name, leaseMs);
-  }
-
-  async #takeLease(name: string, leaseMs: number): Promise<Lease> {
-    const lease = await this.#context.engine.leases.acquire(name, leaseMs, { force: true });
-    if (lease === undefined)
-      throw new MilepostError("store_unavailable", "no lease could be taken");
-    return lease;
   }
 
   async #report(
@@ -228,13 +225,8 @@ export class OperationService implements Operations {
     token: string | undefined,
     events: readonly ReportedEvent[],
   ): Promise<readonly ReportResult[]> {
-    const { leases } = this.#context.engine;
     let operation = await this.#existing(operationId);
-    const name = operationChannel(operationId);
-    const lease = token === undefined ? undefined : await leases.renew(name, token);
-    if (lease === undefined) {
-      throw new MilepostError("stale_lease", "the lease is not, or no longer, the operation's");
-    }
+    const lease = await this.#leases.renew(operationId, token);
     const before = operation.state;
     const told: Promise<void>[] = [];
     const publish = async (event: OperationEvent, key?: string) => {
@@ -254,7 +246,7 @@ export class OperationService implements Operations {
       }
     } finally {
       await Promise.all(told);
-      await this.#look(operation.state, service, lease.ttlMs);
+      await this.#watches.look(operation.state, service, lease);
     }
     while (results.length < events.length) {
       const error = failure("store_unavailable", "an event before this one could not be stored");
@@ -338,94 +330,10 @@ export class OperationService implements Operations {
     before: OperationState | undefined,
     after: OperationState,
     service?: ServicePrincipal,
-    leaseMs?: number,
+    lease?: Lease,
   ): Promise<void> {
     await this.#news.changed(before, after);
-    await this.#look(after, service, leaseMs);
-  }
-
-  /** Brings the index and the watch up to a state; a lease's length says that its producer was just heard. */
-  async #look(state: OperationState, service?: ServicePrincipal, heardMs?: number): Promise<void> {
-    const watch = this.#watches.get(state.id) ?? (await this.#newWatch(state, service));
-    const now = this.#context.clock.monotonic();
-    if (heardMs !== undefined) watch.heard(now, heardMs);
-    await this.#news.index(state, watch.service);
-    const due = watch.observe(state, now);
-    if (due === undefined) this.#unwatch(state.id);
-    else this.#context.wheel.set(watch, due - this.#context.clock.monotonic());
-  }
-
-  async #newWatch(
-    { id }: OperationState,
-    service: ServicePrincipal | undefined,
-  ): Promise<OperationWatch> {
-    const { engine, clock, limits } = this.#context;
-    const indexed = await engine.operations.get(id);
-    const lease = await engine.leases.get(operationChannel(id));
-    const leaseMs = lease?.ttlMs ?? defaultLeaseMs;
-    // A producer that reports elsewhere was heard when it last renewed.
-    const leftMs = lease === undefined ? 0 : lease.expiresAt - clock.now();
-    const heardAt = clock.monotonic() - leaseMs + leftMs;
-    const watch = new OperationWatch(
-      id,
-      indexed?.service ?? service?.name ?? "",
-      { leaseMs, heardAt },
-      limits,
-      (due) => this.#tend(due),
-    );
-    this.#watches.set(id, watch);
-    return watch;
-  }
-
-  #unwatch(id: string): void {
-    const watch = this.#watches.get(id);
-    if (watch === undefined) return;
-    this.#watches.delete(id);
-    this.#context.wheel.clear(watch);
-  }
-
-  /** Publishes what is overdue. */
-  #tend(watch: OperationWatch): void {
-    const { operationId } = watch;
-    void this.#lines
-      .run(operationId, async () => {
-        if (this.#watches.get(operationId) !== watch) return;
-        const operation = await this.#log.read(operationId);
-        if (operation === undefined) {
-          this.#unwatch(operationId);
-          return;
-        }
-        await this.#heardElsewhere(watch);
-        await this.#publishOverdue(watch, operation);
-      })
-      .catch((error) => {
-        this.#context.faults.note(error);
-        // The store did not answer: what is overdue stays so and is tried again.
-        if (this.#watches.get(operationId) === watch) this.#context.wheel.set(watch, 1_000);
-      });
-  }
-
-  async #publishOverdue(watch: OperationWatch, operation: OperationAt): Promise<void> {
-    let current = operation;
-    for (;;) {
-      const event = watch.overdue(current.state, this.#context.clock.monotonic());
-      if (event === undefined) break;
-      const after = await this.#log.append(watch.operationId, current, event, gateway);
-      await this.#news.changed(current.state, after.state);
-      // An event that changed nothing would come again and again.
-      if (after.state === current.state) break;
-      current = after;
-    }
-    await this.#look(current.state);
-  }
-
-  /** A producer that reports to another node renews the lease there. */
-  async #heardElsewhere(watch: OperationWatch): Promise<void> {
-    const { engine, clock } = this.#context;
-    const lease = await engine.leases.get(operationChannel(watch.operationId));
-    if (lease === undefined) return;
-    const leftMs = lease.expiresAt - clock.now();
-    if (leftMs > 0) watch.heard(clock.monotonic() - lease.ttlMs + leftMs, lease.ttlMs);
+    await this.#watches.look(after, service, lease);
   }
 
   async #existing(operationId: string): Promise<OperationAt> {
@@ -464,10 +372,6 @@ function serviceOf(principal: Principal): ServicePrincipal {
 function nameOf(principal: Principal): string {
   if (principal.kind === "service") return principal.name;
   return principal.user ?? principal.session ?? "";
-}
-
-function asOperationLease({ token, fence, ttlMs }: Lease): OperationLease {
-  return { token, fence, ttl_ms: ttlMs };
 }
 
 function notFound(): MilepostError {

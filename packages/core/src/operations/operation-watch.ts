@@ -16,6 +16,16 @@ export interface CommandPatience {
   readonly commandDoneMs: number;
 }
 
+/** A sign of life of a producer: it renewed its lease. */
+export interface Renewal {
+  /** On the clock that never goes backwards. */
+  readonly at: number;
+  /** How long it may be silent now. */
+  readonly leaseMs: number;
+  /** As the lease says it, by which two renewals can be told apart; undefined where there is no lease. */
+  readonly expiresAt: number | undefined;
+}
+
 interface WatchedCommand {
   readonly phase: OperationCommand["phase"];
   readonly since: number;
@@ -34,20 +44,22 @@ export class OperationWatch extends Deadline {
   readonly #patience: CommandPatience;
   #leaseMs: number;
   #heardAt: number;
+  #expiresAt: number | undefined;
   readonly #commands = new Map<string, WatchedCommand>();
 
   constructor(
     operationId: string,
     service: string,
-    lease: { readonly leaseMs: number; readonly heardAt: number },
+    { at, leaseMs, expiresAt }: Renewal,
     patience: CommandPatience,
     onDue: (watch: OperationWatch) => void,
   ) {
     super();
     this.operationId = operationId;
     this.service = service;
-    this.#leaseMs = lease.leaseMs;
-    this.#heardAt = lease.heardAt;
+    this.#leaseMs = leaseMs;
+    this.#heardAt = at;
+    this.#expiresAt = expiresAt;
     this.#patience = patience;
     this.#onDue = onDue;
   }
@@ -56,10 +68,16 @@ export class OperationWatch extends Deadline {
     this.#onDue(this);
   }
 
-  /** The producer gave a sign of life. */
-  heard(at: number, leaseMs: number): void {
+  /** The producer gave a sign of life here. */
+  heard({ at, leaseMs, expiresAt }: Renewal): void {
     this.#heardAt = Math.max(this.#heardAt, at);
     this.#leaseMs = leaseMs;
+    this.#expiresAt = expiresAt;
+  }
+
+  /** What the lease says, which another node may have renewed since; the renewal known already is none. */
+  heardOf(renewal: Renewal): void {
+    if (renewal.expiresAt !== this.#expiresAt) this.heard(renewal);
   }
 
   /** Looks at the commands; answers when something is due next, undefined when nothing is. */

@@ -330,6 +330,15 @@ describe("silence", () => {
     expect(await names(t, created)).toEqual(["created", "started"]);
   });
 
+  test("[P-OP-5] a wall clock that is set back does not keep a silent producer alive", async () => {
+    await using t = testCore();
+    const created = await create(t);
+    await report(t, created, ["started"]);
+    t.clock.jump(-3_600_000);
+    await t.clock.advance(31_000);
+    expect((await state(t, created)).status).toBe("stalled");
+  });
+
   test("[P-OP-5] a report on a stalled one first publishes revived, and it goes on as it was", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });

@@ -46,7 +46,7 @@ export interface LogSlice {
 /** A channel's folded state. */
 export interface LogSnapshot {
   readonly position: Position;
-  /** Absent when the channel has no projection. */
+  /** Absent when the channel has no projection; its state is null, never undefined, while there is none. */
   readonly snapshot?: Snapshot;
 }
 

@@ -1,10 +1,11 @@
-import { MilepostError, type Publication } from "@milepost/protocol";
+import { MilepostError, type Position, type Publication } from "@milepost/protocol";
 import {
   type Bus,
   type BusListener,
   type ChannelLog,
   type Engine,
   type EngineContext,
+  type LogPolicy,
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
@@ -22,10 +23,15 @@ export class FaultyEngine {
   #listener: BusListener | undefined;
   #lagging: Publication[] | undefined;
   #held: (() => void)[] | undefined;
+  #detached: (() => void)[] | undefined;
+  #engine: Engine | undefined;
+  /** What a log that lost its tail has kept, by channel; its entries go on as if it had always been that log. */
+  readonly #kept = new Map<string, readonly Publication[]>();
 
   /** The factory to make a core with. */
   readonly factory = (context: EngineContext): Engine => {
     const engine = memoryEngine()(context);
+    this.#engine = engine;
     return {
       ...engine,
       bus: this.#bus(engine.bus),
@@ -57,17 +63,59 @@ export class FaultyEngine {
     for (const release of held) release();
   }
 
+  /** The bus takes subscriptions only at {@link attach}; until then it brings nothing of them. */
+  detach(): void {
+    this.#detached ??= [];
+  }
+
+  attach(): void {
+    const detached = this.#detached ?? [];
+    this.#detached = undefined;
+    for (const attach of detached) attach();
+  }
+
+  /** The log forgets all but its first entries and gives the offsets of the others out again. */
+  async loseTail(channel: string, count: number, policy: LogPolicy): Promise<void> {
+    const log = this.#engine?.log;
+    if (log === undefined || count < 1) throw new Error("a core must run, and an entry be kept");
+    const { entries } = await log.read(channel, 0, count, policy);
+    const { loses } = this;
+    this.loses = () => true;
+    await log.purge(channel);
+    for (const { event, json } of entries) {
+      await log.append(channel, { event, json, publisher: "faulty" }, policy);
+    }
+    this.#kept.set(channel, entries);
+    this.loses = loses;
+  }
+
+  #at(channel: string, position: Position): Position {
+    const kept = this.#kept.get(channel);
+    const epoch = kept?.[0]?.position.epoch ?? position.epoch;
+    return kept?.[position.offset - 1]?.position ?? { ...position, epoch };
+  }
+
+  #placed(publication: Publication): Publication {
+    const { channel, position } = publication;
+    return { ...publication, position: this.#at(channel, position) };
+  }
+
   #bus(bus: Bus): Bus {
     return {
       listen: (listener) => {
         this.#listener = listener;
-        bus.listen((publication) => {
+        bus.listen((appended) => {
+          const publication = this.#placed(appended);
           if (this.loses(publication)) return;
           if (this.#lagging === undefined) listener(publication);
           else this.#lagging.push(publication);
         });
       },
-      subscribe: (channel) => bus.subscribe(channel),
+      subscribe: async (channel) => {
+        const detached = this.#detached;
+        if (detached !== undefined) await new Promise<void>((resolve) => detached.push(resolve));
+        await bus.subscribe(channel);
+      },
       unsubscribe: (channel) => bus.unsubscribe(channel),
     };
   }
@@ -80,7 +128,14 @@ export class FaultyEngine {
           return log.append(channel, entry, policy);
         }),
       read: (channel, after, limit, policy) =>
-        this.#read(() => log.read(channel, after, limit, policy)),
+        this.#read(async () => {
+          const { entries, head, floor } = await log.read(channel, after, limit, policy);
+          return {
+            entries: entries.map((entry) => this.#placed(entry)),
+            head: this.#at(channel, head),
+            floor: this.#at(channel, floor),
+          };
+        }),
       entryAt: (channel, offset, policy) =>
         this.#answer(() => log.entryAt(channel, offset, policy)),
       find: (channel, publisher, key, policy) =>

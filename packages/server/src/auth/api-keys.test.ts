@@ -26,3 +26,9 @@ it("anything else stands for nobody", () => {
 it("keys are not kept as text", () => {
   expect(JSON.stringify(keys) + String(Object.values(keys))).not.toContain("key-of-the");
 });
+
+it("a key that no header can carry is refused where it is given", () => {
+  for (const key of ["", "with spaces", "ä".repeat(16)]) {
+    expect(() => createApiKeys([{ name: "worker", key }])).toThrow(/"worker" must be letters/);
+  }
+});

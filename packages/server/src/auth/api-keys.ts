@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { ServicePrincipal } from "@milepost/core";
+import { bearerRule, isBearerCredential } from "./bearer.ts";
 
 /** A key of a backend, and the name it is known by in logs and commands. */
 export interface ApiKey {
@@ -16,13 +17,14 @@ export interface ApiKeys {
  * Keeps API keys as SHA-256 hashes alone.
  *
  * Every key is compared in constant time, and all of them are, so that neither the time nor the order
- * tells anything about a key.
+ * tells anything about a key. A key that no header can carry is a TypeError.
  */
 export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
-  const known = keys.map(({ name, key }) => ({
-    hash: sha256(key),
-    principal: { kind: "service", name } satisfies ServicePrincipal,
-  }));
+  const known = keys.map(({ name, key }) => {
+    if (!isBearerCredential(key)) throw new TypeError(`the API key "${name}" ${bearerRule}`);
+    const principal: ServicePrincipal = { kind: "service", name };
+    return { hash: sha256(key), principal };
+  });
   return {
     identify(presented) {
       const hash = sha256(presented);

@@ -1,14 +1,17 @@
-import type { Clock, Principal, TokenVerifier } from "@milepost/core";
+import type { Clock, Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
-import { createTokens, type TokenContent } from "./tokens.ts";
+import { createTokens, isPrincipalName, nameRule, type TokenContent } from "./tokens.ts";
 
 /** How the gateway knows who is asking. */
 export interface AuthOptions {
   /** The secret of user tokens (HS256), at least 32 bytes. */
   readonly tokenSecret?: string | Uint8Array;
-  /** Verifies user tokens instead; then `tokenSecret` is not needed. */
+  /**
+   * Verifies user tokens instead; then `tokenSecret` is not needed. The user and session it gives name
+   * channels: ids with other characters (`auth0|7`, e-mail addresses) are refused, so map them.
+   */
   readonly verifyToken?: TokenVerifier;
   /** Keys of backends; each may do what the rules allow a service. */
   readonly apiKeys?: readonly ApiKey[];
@@ -32,7 +35,11 @@ export function createAuthenticator(
 ): Authenticator {
   const tokens =
     options.tokenSecret === undefined ? undefined : createTokens(options.tokenSecret, clock);
-  const verifyToken = options.verifyToken ?? tokens?.verify;
+  const { verifyToken: verifyOtherwise } = options;
+  const verifyToken =
+    verifyOtherwise === undefined
+      ? tokens?.verify
+      : async (token: string) => withUsableNames(await verifyOtherwise(token));
   if (verifyToken === undefined) {
     throw new TypeError("auth needs tokenSecret (at least 32 bytes) or verifyToken");
   }
@@ -58,4 +65,12 @@ export function createAuthenticator(
       return apiKeys.identify(bearer.credential) ?? (await verifyToken(bearer.credential));
     },
   };
+}
+
+function withUsableNames(principal: UserPrincipal): UserPrincipal {
+  for (const name of ["user", "session"] as const) {
+    if (principal[name] === undefined || isPrincipalName(principal[name])) continue;
+    throw new MilepostError("unauthenticated", `the token's ${name} ${nameRule}`);
+  }
+  return principal;
 }

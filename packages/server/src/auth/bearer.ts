@@ -7,6 +7,15 @@ export type Bearer =
 
 const grammar = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i;
 
+/** Whether text can be sent as a bearer credential at all. */
+export function isBearerCredential(text: string): boolean {
+  return readBearer(`Bearer ${text}`).kind === "bearer" && text.trim() === text;
+}
+
+/** What {@link isBearerCredential} wants, for messages. */
+export const bearerRule =
+  "must be letters, digits and any of ._~+/=- (a header carries nothing else)";
+
 /** Reads an `Authorization` header. */
 export function readBearer(header: string | undefined): Bearer {
   if (header === undefined || header === "") return { kind: "none" };

@@ -114,7 +114,10 @@ describe("a token", () => {
   it.each([
     { sub: 7 },
     { sub: "" },
-    { sub: "x".repeat(256) },
+    { sub: "x".repeat(201) },
+    { sub: "auth0|7" },
+    { sub: "a@b.example" },
+    { sid: "a:b" },
     { sid: ["s"] },
     { channels: "chat:*" },
     { channels: { subscribe: "chat:*" } },
@@ -129,6 +132,12 @@ describe("a token", () => {
     const error = await tokens.verify(token).catch((thrown: unknown) => thrown);
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/canary|eyJ/);
   });
+});
+
+it("a token for somebody whose name cannot be part of a channel's is not made", async () => {
+  for (const content of [{ user: "auth0|7" }, { session: "a b" }]) {
+    await expect(tokens.mint(content)).rejects.toMatchObject({ code: "bad_message" });
+  }
 });
 
 it("a secret that can be guessed is refused, with the fix", () => {

@@ -1,6 +1,6 @@
 import { webcrypto } from "node:crypto";
 import type { Clock, Grants, TokenVerifier, UserPrincipal } from "@milepost/core";
-import { isRecord, MilepostError, messageBounds } from "@milepost/protocol";
+import { isChannelSegment, isRecord, MilepostError, messageBounds } from "@milepost/protocol";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 
 /** The fewest bytes a secret may have: as many as the hash. */
@@ -28,6 +28,7 @@ const algorithm = "HS256";
 const notBeforeToleranceSeconds = 5;
 const defaultTtlMs = 3_600_000;
 const maxPatterns = 100;
+const maxNameLength = 200;
 
 /**
  * User tokens as JWTs under one secret: HS256 and nothing else, whatever the token's header says.
@@ -70,6 +71,8 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
       }
     },
     async mint({ user, session, ttlMs = defaultTtlMs, channels }) {
+      requireName(user, "user");
+      requireName(session, "session");
       const issued = Math.floor(clock.now() / 1000);
       const jwt = new SignJWT({
         ...(session !== undefined && { sid: session }),
@@ -99,9 +102,22 @@ function principalOf(payload: JWTPayload, now: number): UserPrincipal {
 
 function readName(value: unknown, claim: string): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string" && value !== "" && value.length <= 255) return value;
-  throw refused(`the token's claim ${claim} must be a string of 1 to 255 characters`);
+  if (isPrincipalName(value)) return value;
+  throw refused(`the token's claim ${claim} ${nameRule}`);
 }
+
+function requireName(value: string | undefined, field: string): void {
+  if (value === undefined || isPrincipalName(value)) return;
+  throw new MilepostError("bad_message", `${field} ${nameRule}`);
+}
+
+/** Whether a user or session may be called so: its channels carry the name. */
+export function isPrincipalName(value: unknown): value is string {
+  return isChannelSegment(value) && value.length <= maxNameLength;
+}
+
+/** What {@link isPrincipalName} wants, for messages. */
+export const nameRule = `must be 1 to ${maxNameLength} letters, digits, '_', '.', '~' or '-': it names channels`;
 
 function readGrants(value: unknown): Grants {
   if (value === undefined) return noGrants;

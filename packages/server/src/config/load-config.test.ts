@@ -3,7 +3,7 @@ import { ConfigError } from "./config-error.ts";
 import { type ConfigSources, loadConfig, redacted } from "./load-config.ts";
 
 const secret = "a secret of more than thirty-two bytes";
-const apiKey = "a key of sixteen or more";
+const apiKey = "a-key-of-sixteen-or-more";
 
 function load({ files = {}, ...sources }: ConfigSources & { files?: Record<string, string> }) {
   return loadConfig({
@@ -100,6 +100,23 @@ describe("a configuration", () => {
         found.filter((line) => pattern.test(line)),
         String(pattern),
       ).toHaveLength(1);
+    }
+  });
+
+  it("refuses an idle timeout that is over before the first ping", () => {
+    const found = mistakes({
+      env: { MILEPOST_TOKEN_SECRET: secret },
+      file: "c.json",
+      files: { "c.json": '{"limits": {"pingIntervalMs": 90000}}' },
+    });
+    expect(found).toEqual([expect.stringMatching(/idleTimeoutMs above pingIntervalMs/)]);
+  });
+
+  it("refuses a key that no header can carry", () => {
+    for (const key of ["a key of sixteen or more", "s3cret!with#others", `${apiKey}\n`]) {
+      expect(mistakes({ env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: key } })).toEqual([
+        expect.stringMatching(/^MILEPOST_API_KEY: .*letters, digits and any of/),
+      ]);
     }
   });
 

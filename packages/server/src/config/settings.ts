@@ -1,6 +1,7 @@
-import type { CoreLimits, Rule } from "@milepost/core";
+import { type CoreLimits, defaultLimits, type Rule } from "@milepost/core";
 import { z } from "zod";
 import type { ApiKey } from "../auth/api-keys.ts";
+import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
 import { type LogLevel, logLevels } from "../log.ts";
 import { isOrigin } from "../origin-policy.ts";
@@ -51,24 +52,33 @@ const apiKey = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
     error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
   }),
-  key: z.string().min(minApiKeyLength),
+  key: z.string().min(minApiKeyLength).refine(isBearerCredential, { error: bearerRule }),
 });
 
 const countable = z.int().min(1);
 
-const limits = z.strictObject({
-  maxConnections: countable.exactOptional(),
-  maxMessageBytes: countable.exactOptional(),
-  maxSubscriptions: countable.exactOptional(),
-  maxReplayEntries: countable.exactOptional(),
-  maxOutboxBytes: countable.exactOptional(),
-  authTimeoutMs: countable.exactOptional(),
-  pingIntervalMs: countable.exactOptional(),
-  idleTimeoutMs: countable.exactOptional(),
-  requestTimeoutMs: countable.exactOptional(),
-  commandAckMs: countable.exactOptional(),
-  commandDoneMs: countable.exactOptional(),
-}) satisfies z.ZodType<Partial<CoreLimits>>;
+const limits = z
+  .strictObject({
+    maxConnections: countable.exactOptional(),
+    maxMessageBytes: countable.exactOptional(),
+    maxSubscriptions: countable.exactOptional(),
+    maxReplayEntries: countable.exactOptional(),
+    maxOutboxBytes: countable.exactOptional(),
+    authTimeoutMs: countable.exactOptional(),
+    pingIntervalMs: countable.exactOptional(),
+    idleTimeoutMs: countable.exactOptional(),
+    requestTimeoutMs: countable.exactOptional(),
+    commandAckMs: countable.exactOptional(),
+    commandDoneMs: countable.exactOptional(),
+  })
+  .refine(
+    ({ pingIntervalMs, idleTimeoutMs }) =>
+      (idleTimeoutMs ?? defaultLimits.idleTimeoutMs) >
+      (pingIntervalMs ?? defaultLimits.pingIntervalMs),
+    {
+      error: "must have an idleTimeoutMs above pingIntervalMs, or clients that are well are closed",
+    },
+  ) satisfies z.ZodType<Partial<CoreLimits>>;
 
 /** Every setting, in one table: the source of the names, the checks and the documents. */
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {

@@ -55,6 +55,19 @@ describe("the HTTP API", () => {
     });
   });
 
+  it("answers a health check that speaks HTTP/1.0 and names no host", async () => {
+    await using server = await startGateway();
+    expect(await exchange(server.port, "GET /readyz HTTP/1.0\r\n\r\n")).toMatch(
+      /^HTTP\/1\.1 200 .*"status":"ok"/s,
+    );
+  });
+
+  it("says that a path is a WebSocket's when it is asked without the upgrade", async () => {
+    await using server = await startGateway();
+    const { body } = await server.call("GET", "/ws/chat/42", { credential: null });
+    expect(body).toMatchObject({ code: "not_found", detail: expect.stringMatching(/ws:\/\//) });
+  });
+
   it("answers what it does not know with a problem document", async () => {
     await using server = await startGateway();
     for (const path of ["/v1/nothing", "/", "/favicon.ico", "/ws", "/ws/chat/42"]) {

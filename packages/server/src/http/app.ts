@@ -30,7 +30,9 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
       log.error({ err: error, route: routePath(context, -1) }, "a request failed");
     return answerFailure(context, known ?? internalFailure);
   });
-  app.notFound((context) => answerFailure(context, failure("not_found", "no such path")));
+  app.notFound((context) =>
+    answerFailure(context, failure("not_found", missing(context.req.path))),
+  );
 
   app.use(async (context, next) => {
     // Kept open, a connection would hold the end of the process up.
@@ -71,6 +73,12 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
   app.get("/openapi.json", openAPIRouteHandler(app, openApiDocument));
   refuseOtherMethods(app, endpoints);
   return app;
+}
+
+function missing(path: string): string {
+  return path === "/ws" || path.startsWith("/ws/")
+    ? "a WebSocket is here, or nothing; connect with ws:// or wss://, through proxies that pass Upgrade on"
+    : "no such path";
 }
 
 function refuseOtherMethods(app: Hono<HttpEnv>, endpoints: readonly Endpoint[]): void {

@@ -11,6 +11,8 @@ export function createHttpListener(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const listen = getRequestListener((request, bindings) => app.fetch(request, bindings), {
     overrideGlobalObjects: false,
+    // Health checks of load balancers speak HTTP/1.0, which needs no Host.
+    hostname: "localhost",
     errorHandler: unreadableRequest,
   });
   return (request, response) => {

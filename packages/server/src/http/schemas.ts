@@ -11,6 +11,13 @@ const key = z
 
 const name = z.string().min(1).max(255);
 
+/** A name that becomes part of a channel's. */
+function segment(maxLength: number) {
+  return z.string().regex(new RegExp(`^[A-Za-z0-9_.~-]{1,${maxLength}}$`), {
+    error: `must be 1 to ${maxLength} letters, digits, '_', '.', '~' or '-', since it names a channel`,
+  });
+}
+
 /** A failure, as a result of many carries it. */
 export const failureSchema = z
   .object({
@@ -83,16 +90,16 @@ const stepPlan = z.object({
 
 const leaseMs = z
   .int()
-  .min(1)
+  .min(100)
   .max(24 * 3_600_000);
 
 export const createOperationSchema = z
   .object({
     kind: name,
     title: z.string().max(1_000).exactOptional(),
-    operation_id: name.exactOptional(),
-    session_id: name.exactOptional(),
-    user_id: name.exactOptional(),
+    operation_id: segment(64).exactOptional(),
+    session_id: segment(200).exactOptional(),
+    user_id: segment(200).exactOptional(),
     producer_id: name.exactOptional(),
     steps: z.array(stepPlan).max(200).exactOptional(),
     input: z.unknown().exactOptional(),
@@ -147,7 +154,7 @@ export const reportedEventSchema = z
 /** The events are read one by one, so that a bad one does not keep the others out. */
 export const reportEventsSchema = z.object({
   lease: z.string().min(1).max(1_024),
-  events: z.array(z.unknown()).max(10_000),
+  events: z.array(z.unknown()).max(1_000),
 });
 
 export const reportEventsDocument = z

@@ -161,6 +161,20 @@ describe("a poll", () => {
     expect(batches).toBeGreaterThan(1);
   });
 
+  it("[P-POLL-1] that may not wait gets a large entry all the same", async () => {
+    await using server = await startGateway();
+    const { poll } = await reader(server, "chat:a,chat:b");
+    const { cursor } = (await poll()).body;
+    const data = "x".repeat(200_000);
+    await server.gateway.publish("chat:a", "n", data);
+    await server.gateway.publish("chat:b", "n", 1);
+    const first = (await poll(cursor, 0)).body;
+    const rest = first.events.length < 2 ? (await poll(first.cursor, 0)).body.events : [];
+    const all = [...first.events, ...rest].map((event: { data: unknown }) => event.data);
+    expect(all).toHaveLength(2);
+    expect(all).toEqual(expect.arrayContaining([data, 1]));
+  });
+
   it("[P-POLL-4] is refused with the problem of its first refused channel, or credential", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42,user:8");

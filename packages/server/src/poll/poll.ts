@@ -41,6 +41,7 @@ export class Poll implements Transport {
   #bytes = 0;
   #hasNews = false;
   #waited: boolean;
+  #looks = false;
   #ended = false;
 
   constructor(dialect: DialectName, terms: PollTerms) {
@@ -81,7 +82,13 @@ export class Poll implements Transport {
           break;
       }
     }
-    this.#look();
+    // What was handed over in one go may come in several writes, and belongs together.
+    if (this.#looks) return;
+    this.#looks = true;
+    queueMicrotask(() => {
+      this.#looks = false;
+      this.#look();
+    });
   }
 
   get bufferedBytes(): number {

@@ -2,9 +2,31 @@ import type { Duplex } from "node:stream";
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
 import { type RawData, WebSocket } from "ws";
 
-/** The ws socket of a connection, which knows its connection so that all of them share their listeners. */
+/** The ws socket of a connection, which tells it directly: listeners would be a table of five per socket. */
 export class GatewaySocket extends WebSocket {
   connection: WebSocketConnection | undefined;
+
+  override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
+    switch (event) {
+      case "message":
+        this.connection?.received(args[0] as RawData, args[1] === true);
+        return true;
+      case "ping":
+        this.connection?.pinged(args[0] as Buffer);
+        return true;
+      case "pong":
+        this.connection?.alive();
+        return true;
+      case "close":
+        this.connection?.closed();
+        return true;
+      case "error":
+        // ws closes by itself with the right code after a broken frame.
+        return true;
+      default:
+        return super.emit(event, ...args);
+    }
+  }
 }
 
 const connectionOf: unique symbol = Symbol("connection");
@@ -40,11 +62,6 @@ export class WebSocketConnection implements Transport {
     this.#socket = socket;
     ws.connection = this;
     this.#socket[connectionOf] = this;
-    ws.on("message", onMessage);
-    ws.on("ping", onPing);
-    ws.on("pong", onPong);
-    ws.on("error", onError);
-    ws.on("close", onClose);
     socket.on("drain", onDrain);
   }
 
@@ -73,7 +90,7 @@ export class WebSocketConnection implements Transport {
   }
 
   close(code: number, reason: string): void {
-    this.#ws.close(code, reason);
+    this.#ws.close(code, fitting(reason));
     // A paused socket would never see the peer's answer.
     this.#trust();
   }
@@ -129,6 +146,7 @@ export class WebSocketConnection implements Transport {
   }
 }
 
+const maxReasonBytes = 123;
 const maxBytesBeforePong = 16 * 1024;
 /** Room for the longest token and a good many pings. */
 const maxUnverifiedBytes = 64 * 1024;
@@ -142,23 +160,11 @@ function isWelcome(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(welcome);
 }
 
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  (this as GatewaySocket).connection?.received(data, isBinary);
-}
-
-function onPing(this: WebSocket, payload: Buffer): void {
-  (this as GatewaySocket).connection?.pinged(payload);
-}
-
-function onPong(this: WebSocket): void {
-  (this as GatewaySocket).connection?.alive();
-}
-
-/** ws closes by itself with the right code after a broken frame; without a listener the process would end. */
-function onError(): void {}
-
-function onClose(this: WebSocket): void {
-  (this as GatewaySocket).connection?.closed();
+/** What of a reason fits into a close frame, cut between characters. */
+function fitting(reason: string): string {
+  if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;
+  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxReasonBytes));
+  return reason.slice(0, read);
 }
 
 function onUnverifiedData(this: RawSocket, chunk: Buffer): void {

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
 import { deferred } from "../testing/deferred.ts";
 import { exchange, upgradeRequest } from "../testing/raw-http.ts";
@@ -34,7 +35,7 @@ describe("a WebSocket that brings a credential", () => {
     const none = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${claims}.`;
     for (const token of ["nonsense", "a.b.c", `${header}.${claims}.AAAA`, none, apiKey]) {
       const socket = await server.socket("/ws/chat/42", { token });
-      expect(await socket.closed).toEqual({ code: 4401, reason: "unauthenticated" });
+      expect(await socket.closed).toEqual({ code: 4401, reason: "the token is not valid" });
       expect(socket.arrived).toEqual([]);
     }
   });
@@ -45,6 +46,48 @@ describe("a WebSocket that brings a credential", () => {
     const socket = await server.socket("/ws/chat/42", { token });
     expect(await socket.closed).toEqual({ code: 4101, reason: "token_expired" });
     expect(socket.arrived).toEqual([]);
+  });
+
+  it("is told why its user cannot be one, whoever verified the token", async () => {
+    const principal = {
+      kind: "user",
+      user: "auth0|7",
+      session: undefined,
+      grants: { subscribe: [], publish: [] },
+      expiresAt: Date.now() + 60_000,
+    } as const;
+    await using server = await startGateway({ auth: { verifyToken: async () => principal } });
+    const socket = await server.socket("/ws", { token: "any" });
+    expect(await socket.closed).toEqual({
+      code: 4401,
+      reason: expect.stringMatching(/^the token's user must be 1 to 200 letters/),
+    });
+    const answer = await server.call("GET", "/v1/operations", { credential: "any" });
+    expect(answer).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
+  });
+
+  it("is closed properly also when the verifier has a lot to say about it", async () => {
+    const verifyToken = () =>
+      Promise.reject(new MilepostError("unauthenticated", `x${"ä".repeat(100)}`));
+    await using server = await startGateway({ auth: { verifyToken } });
+    const connected = await server.socket("/ws", { token: "any" });
+    expect(await connected.closed).toEqual({ code: 4401, reason: `x${"ä".repeat(61)}` });
+    const late = await server.socket("/ws", { token: null });
+    late.send({ type: "auth", token: "any" });
+    expect(await late.closed).toMatchObject({ code: 4401 });
+  });
+
+  it("does not hold the end of the gateway up while its verifier never answers", async () => {
+    const asked = deferred();
+    const verifyToken = () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    };
+    const server = await startGateway({ auth: { verifyToken } });
+    const answer = exchange(server.port, upgradeRequest("/ws?token=any"));
+    await asked.promise;
+    await server.gateway.close();
+    expect(await answer).toMatch(/^HTTP\/1\.1 503 .*"code":"shutting_down"/s);
   });
 
   it("in the URL is refused where that is switched off", async () => {

@@ -63,6 +63,8 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
   // What was chosen while the request was read, for the moment of the handshake.
   const selected = new WeakMap<IncomingMessage, string>();
   const connections = new Set<WebSocketConnection>();
+  /** Whose credential is being verified. */
+  const verifying = new Set<Duplex>();
   let closing = false;
   let onLastClosed: (() => void) | undefined;
 
@@ -104,9 +106,6 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
 
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
     if (closing) return goingAway;
-    if (headers.upgrade?.toLowerCase() !== "websocket") {
-      return failure("bad_message", "the only upgrade here is websocket; send plain HTTP/1.1");
-    }
     if (!origins.allows(headers.origin, headers.host)) {
       log.warn({ origin: headers.origin?.slice(0, maxLoggedOrigin) }, "an origin is not allowed");
       return failure("forbidden", "this origin is not in allowedOrigins");
@@ -120,7 +119,9 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
+    verifying.add(socket);
     const verdict = await verify(plan.credential);
+    verifying.delete(socket);
     if (closing) {
       refuseUpgrade(socket, goingAway);
       return;
@@ -160,7 +161,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
         return { close: 1011, reason: closeCodes[1011].name };
       }
       if (error.code === "token_expired") return { close: 4101, reason: closeCodes[4101].name };
-      if (error.code === "unauthenticated") return { close: 4401, reason: closeCodes[4401].name };
+      if (error.code === "unauthenticated") return { close: 4401, reason: error.message };
       return { close: 1013, reason: error.code };
     }
   }
@@ -172,6 +173,8 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
     },
     async end() {
       closing = true;
+      // A verifier that never answers must not hold the end up.
+      for (const socket of verifying) refuseUpgrade(socket, goingAway);
       if (connections.size === 0) return;
       const lastClosed = new Promise<void>((resolve) => {
         onLastClosed = resolve;

@@ -6,6 +6,8 @@ import {
   encodeServerMessage,
   joinFrame,
   maxMessagesPerFrame,
+  type PlainPublication,
+  type Publication,
 } from "@milepost/protocol";
 import { frameText, frameTexts } from "./frame.ts";
 
@@ -25,16 +27,24 @@ const jsonEncoder: Encoder = {
   encodeText: frameText,
 };
 
+/** Batches but for their cursors; the hub hands the same one to every reader that has a cursor of its own. */
+const plainBatches = new WeakMap<readonly Publication[], readonly PlainPublication[]>();
+
 /** The dialect of a bare WebSocket: a frame per publication, all of a tick in one buffer. */
 const plainEncoder: Encoder = {
   dialect: "plain",
   encodeBatch(publications, cursorOf) {
-    return frameTexts(
-      publications.map((publication) => {
-        const { head, tail } = encodePlainPublication(publication);
-        return head + cursorOf(publication) + tail;
-      }),
-    );
+    let encoded = plainBatches.get(publications);
+    if (encoded === undefined) {
+      encoded = publications.map(encodePlainPublication);
+      plainBatches.set(publications, encoded);
+    }
+    const texts: string[] = [];
+    for (const [i, publication] of publications.entries()) {
+      const { head = "", tail = "" } = encoded[i] ?? {};
+      texts.push(head + cursorOf(publication) + tail);
+    }
+    return frameTexts(texts);
   },
   encodeMessage: (message) => frameText(encodeServerMessage(message)),
   encodeText: frameText,

@@ -1,0 +1,181 @@
+import {
+  formatPosition,
+  MilepostError,
+  type Publication,
+  type SubscribeMessage,
+  type UnsubscribeMessage,
+} from "@milepost/protocol";
+import { forbidden } from "../channels.ts";
+import type { NodeContext } from "../node-context.ts";
+import type { UserPrincipal } from "../principal.ts";
+import type { Connection } from "./connection.ts";
+import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+
+const none: readonly Subscription[] = [];
+
+/**
+ * What one connection reads, and where it is in all of it.
+ *
+ * The list is replaced, never changed: most connections have one subscription, and an array that holds one
+ * takes a fraction of a Map.
+ */
+export class Subscriptions {
+  readonly #connection: Connection;
+  readonly #context: NodeContext;
+  #list = none;
+
+  constructor(connection: Connection, context: NodeContext) {
+    this.#connection = connection;
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#list.length;
+  }
+
+  /** Starts a subscription that a message asked for, or refuses it. */
+  onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
+    const { id, channel, since, events } = message;
+    const unsupported =
+      message.as !== undefined ? "as" : message.presence === true ? "presence" : undefined;
+    if (unsupported !== undefined) {
+      this.#connection.refuseUnsupported(id, unsupported);
+      return;
+    }
+    this.start(principal, {
+      id,
+      channel,
+      ...(since === undefined ? {} : { since }),
+      ...(events === undefined ? {} : { events }),
+    });
+  }
+
+  start(principal: UserPrincipal, request: SubscriptionRequest): void {
+    const { channel, id = null } = request;
+    const { maxSubscriptions } = this.#context.limits;
+    if (this.#find(channel) !== undefined) {
+      const error = new MilepostError("already_subscribed", `${channel} is subscribed already`);
+      this.#connection.refuse(id, error);
+      return;
+    }
+    if (this.size >= maxSubscriptions) {
+      const message = `a connection may have ${maxSubscriptions} subscriptions; give one up first`;
+      this.#connection.refuse(id, new MilepostError("too_many_subscriptions", message));
+      return;
+    }
+    const subscription = new Subscription(this.#connection, this, request);
+    this.#list = [...this.#list, subscription];
+    this.#regroup();
+    void this.#join(principal, subscription, request);
+  }
+
+  /** Ends a subscription once it has started; a promise while it has not. */
+  onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
+    const subscription = this.#find(channel);
+    if (subscription === undefined) {
+      const error = new MilepostError("not_subscribed", `${channel} is not subscribed`);
+      this.#connection.refuse(id, error);
+      return undefined;
+    }
+    const settled = subscription.settled();
+    if (settled !== undefined)
+      return settled.then(() => this.onUnsubscribe({ type: "unsubscribe", id, channel }));
+    subscription.leave();
+    this.drop(subscription);
+    this.#connection.send({ type: "reply", id, result: { channel } });
+    return undefined;
+  }
+
+  /** Resolves when the subscription to a channel has started or failed; undefined when none is about to. */
+  settled(channel: string): Promise<void> | undefined {
+    return this.#find(channel)?.settled();
+  }
+
+  /** Forgets a subscription that is over. */
+  drop(subscription: Subscription): void {
+    if (!this.#list.includes(subscription)) return;
+    this.#list = this.#list.filter((other) => other !== subscription);
+    this.#regroup();
+  }
+
+  /** Ends all of them silently. */
+  leaveAll(): void {
+    const list = this.#list;
+    this.#list = none;
+    for (const subscription of list) subscription.leave();
+  }
+
+  /** Those that a credential does not allow; rejects when that cannot be found out. */
+  async forbiddenTo(principal: UserPrincipal): Promise<readonly Subscription[]> {
+    const { channels } = this.#context;
+    const list = this.#list;
+    const permitted = await Promise.all(
+      list.map(({ channel }) => channels.permits(principal, channels.ruled(channel), "subscribe")),
+    );
+    return list.filter((_, i) => permitted[i] === false);
+  }
+
+  /** Ends one that is not allowed any more, and tells why. */
+  forbid(subscription: Subscription): void {
+    if (!this.#list.includes(subscription)) return;
+    const { channel, position, id = null } = subscription;
+    subscription.leave();
+    this.drop(subscription);
+    if (position === undefined) this.#connection.refuse(id, forbidden("subscribe", channel));
+    else {
+      const at = formatPosition(position);
+      const message = { type: "end", channel, position: at, reason: "forbidden" } as const;
+      this.#connection.send({ ...message, ...this.cursor() });
+    }
+  }
+
+  /** The reader's place in all its channels, as a field; in the plain dialect only. */
+  cursor(): { readonly event_id?: string } {
+    if (this.#connection.encoder.dialect !== "plain") return {};
+    const places = this.#places(undefined);
+    return places === "" ? {} : { event_id: places };
+  }
+
+  /** Makes the cursor of a publication of one channel. */
+  cursorOf(channel: string): (publication: Publication) => string {
+    const others = this.#connection.encoder.dialect === "plain" ? this.#places(channel) : "";
+    const before = others === "" ? "" : `${others},`;
+    return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
+  }
+
+  #find(channel: string): Subscription | undefined {
+    return this.#list.find((subscription) => subscription.channel === channel);
+  }
+
+  async #join(
+    principal: UserPrincipal,
+    subscription: Subscription,
+    { channel, since }: SubscriptionRequest,
+  ): Promise<void> {
+    const { channels, hub } = this.#context;
+    try {
+      const ruled = channels.ruled(channel);
+      await channels.authorise(principal, ruled, "subscribe");
+      if (this.#list.includes(subscription))
+        subscription.member = hub.join(ruled, subscription, since);
+    } catch (error) {
+      if (this.#list.includes(subscription)) subscription.onFailed(error);
+    }
+  }
+
+  /** The places in all channels but one, as a cursor. */
+  #places(but: string | undefined): string {
+    let places = "";
+    for (const { channel, position } of this.#list) {
+      if (channel === but || position === undefined) continue;
+      places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
+    }
+    return places;
+  }
+
+  /** In the plain dialect whether bytes can be shared depends on the number of subscriptions. */
+  #regroup(): void {
+    if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;
+    for (const { member } of this.#list) member?.regroup();
+  }
+}

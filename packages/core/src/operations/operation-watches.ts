@@ -1,0 +1,121 @@
+import type { OperationState } from "@milepost/model";
+import type { Faults } from "../fault.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Lease } from "../ports/leases.ts";
+import type { OperationIndex } from "../ports/operation-index.ts";
+import type { ServicePrincipal } from "../principal.ts";
+import type { TimerWheel } from "../timer-wheel.ts";
+import { defaultLeaseMs } from "./operation-inputs.ts";
+import type { OperationLeases } from "./operation-leases.ts";
+import type { OperationAt, OperationLog } from "./operation-log.ts";
+import type { OperationNews } from "./operation-news.ts";
+import { type CommandPatience, OperationWatch } from "./operation-watch.ts";
+import type { SerialQueues } from "./serial-queues.ts";
+
+const author = { publisher: "gateway:operations" };
+const retryMs = 1_000;
+
+/** What the watching of operations needs. */
+export interface WatchContext {
+  readonly log: OperationLog;
+  readonly leases: OperationLeases;
+  readonly news: OperationNews;
+  readonly lines: SerialQueues;
+  readonly index: OperationIndex;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly patience: CommandPatience;
+  readonly faults: Faults;
+}
+
+/** The operations that this node has handled and that something may become overdue of; it publishes what is. */
+export class OperationWatches {
+  readonly #context: WatchContext;
+  readonly #watches = new Map<string, OperationWatch>();
+
+  constructor(context: WatchContext) {
+    this.#context = context;
+  }
+
+  /** Brings the index and the watch up to a state; a lease says that its producer has just renewed it. */
+  async look(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
+    const { news, wheel, clock, leases } = this.#context;
+    const watch = this.#watches.get(state.id) ?? (await this.#begin(state, service));
+    if (lease !== undefined) watch.heard(leases.renewalOf(lease));
+    await news.index(state, watch.service);
+    const due = watch.observe(state, clock.monotonic());
+    if (due === undefined) this.end(state.id);
+    else wheel.set(watch, due - clock.monotonic());
+  }
+
+  /** Watches it no longer. */
+  end(operationId: string): void {
+    const watch = this.#watches.get(operationId);
+    if (watch === undefined) return;
+    this.#watches.delete(operationId);
+    this.#context.wheel.clear(watch);
+  }
+
+  close(): void {
+    for (const id of [...this.#watches.keys()]) this.end(id);
+  }
+
+  async #begin(
+    { id }: OperationState,
+    service: ServicePrincipal | undefined,
+  ): Promise<OperationWatch> {
+    const { index, leases, clock, patience } = this.#context;
+    const indexed = await index.get(id);
+    // A producer that reports elsewhere was heard when it last renewed.
+    const renewal = await leases.lastRenewal(id);
+    const overdue = { at: clock.monotonic() - defaultLeaseMs, expiresAt: undefined };
+    const watch = new OperationWatch(
+      id,
+      indexed?.service ?? service?.name ?? "",
+      renewal ?? { ...overdue, leaseMs: defaultLeaseMs },
+      patience,
+      (due) => this.#tend(due),
+    );
+    this.#watches.set(id, watch);
+    return watch;
+  }
+
+  /** Publishes what is overdue. */
+  #tend(watch: OperationWatch): void {
+    const { log, leases, lines, faults, wheel } = this.#context;
+    const { operationId } = watch;
+    void lines
+      .run(operationId, async () => {
+        if (this.#watches.get(operationId) !== watch) return;
+        const operation = await log.read(operationId);
+        if (operation === undefined) {
+          this.end(operationId);
+          return;
+        }
+        // A producer that reports to another node renews the lease there.
+        const renewal = await leases.lastRenewal(operationId);
+        if (renewal !== undefined) watch.heardOf(renewal);
+        await this.#publishOverdue(watch, operation);
+      })
+      .catch((error) => {
+        faults.note(error);
+        // The store did not answer: what is overdue stays so and is tried again.
+        if (this.#watches.get(operationId) === watch) wheel.set(watch, retryMs);
+      });
+  }
+
+  async #publishOverdue(watch: OperationWatch, operation: OperationAt): Promise<void> {
+    const { log, news, clock } = this.#context;
+    let current = operation;
+    for (;;) {
+      const event = watch.overdue(current.state, clock.monotonic());
+      if (event === undefined) break;
+      const after = await log.append(watch.operationId, current, event, author);
+      await news.changed(current.state, after.state);
+      // An event that changed nothing would come again and again.
+      if (after.state === current.state) break;
+      current = after;
+    }
+    await this.look(current.state);
+  }
+}

@@ -1,0 +1,2 @@
+// Lets TypeScript accept the import that brings the styles in.
+export {};
