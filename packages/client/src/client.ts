@@ -13,11 +13,13 @@ import type {
   ParamsOf,
   ResultOf,
 } from "./contract.ts";
+import type { Fetch } from "./http-door.ts";
 import type { ConnectionMetrics } from "./metrics.ts";
 import type { OperationHandle, OperationListHandle } from "./operation.ts";
 import type { RequestOptions } from "./requests.ts";
 import type { WebSocketConstructor } from "./socket.ts";
 import type { TokenSource } from "./token.ts";
+import type { TransportName } from "./transport.ts";
 
 /** What a client is made of; only `url` is needed in a browser. */
 export interface ClientOptions {
@@ -25,8 +27,16 @@ export interface ClientOptions {
   readonly url: string;
   /** The credential, or how to get one: called for the first connect and whenever the last one ended. */
   readonly token?: TokenSource;
+  /**
+   * How messages may travel, the best first; default `["websocket", "sse", "poll"]`. Where one does not get
+   * through, twice in a row and before it ever did, the next is tried; below the first, that one is tried
+   * again every minute and takes over without a loss or a repetition.
+   */
+  readonly transports?: readonly TransportName[];
   /** Default `globalThis.WebSocket`; Node 20 has none, pass the `WebSocket` of the package `ws`. */
   readonly webSocket?: WebSocketConstructor;
+  /** For the transports that need it; default `globalThis.fetch`. */
+  readonly fetch?: Fetch;
   readonly backoff?: BackoffOptions;
   readonly clock?: ClientClock;
   /** From 0 up to 1; default `Math.random`. */

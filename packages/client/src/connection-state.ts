@@ -1,4 +1,5 @@
 import type { CloseVerdict } from "@milepost/protocol";
+import type { TransportName } from "./transport.ts";
 
 /** Where the connection is; `state` discriminates. */
 export type ConnectionState =
@@ -9,6 +10,8 @@ export type ConnectionState =
     }
   | {
       readonly state: "connected";
+      /** How messages travel. */
+      readonly transport: TransportName;
       readonly connectionId: string;
       readonly sessionId: string | null;
       readonly userId: string | null;

@@ -59,6 +59,7 @@ describe("connecting", () => {
     await gateway.last.accept({ degraded: true });
     expect(states.at(-1)).toEqual({
       state: "connected",
+      transport: "websocket",
       connectionId: "connection-1",
       sessionId: "s1",
       userId: "u1",
@@ -110,7 +111,7 @@ describe("connecting", () => {
 
 describe("coming back", () => {
   it("[P-CLOSE-1] waits a random part of a span that doubles from 1 s to 16 s", async () => {
-    const { client, gateway, clock, connected } = setUp({ random: () => 0.5 });
+    const { client, gateway, clock, connected } = setUp({ transports: ["websocket"] });
     await connected();
     const waits: number[] = [];
     for (let i = 0; i < 7; i++) {
@@ -190,7 +191,10 @@ describe("coming back", () => {
   });
 
   it("gives up after as many attempts as it was told to make", async () => {
-    const { client, gateway, clock } = setUp({ backoff: { attempts: 3 } });
+    const { client, gateway, clock } = setUp({
+      transports: ["websocket"],
+      backoff: { attempts: 3 },
+    });
     client.connect();
     await settle();
     for (let i = 0; i < 2; i++) {

@@ -3,11 +3,10 @@ import {
   closeCodes,
   closeVerdict,
   isRecord,
-  jsonSubprotocol,
   MilepostError,
-  tokenSubprotocolPrefix,
 } from "@milepost/protocol";
 import type { Advice, Backoff } from "./backoff.ts";
+import { Climb } from "./climb.ts";
 import type { Cancel, ClientClock } from "./clock.ts";
 import {
   type ConnectionAction,
@@ -16,13 +15,14 @@ import {
   connectionTransitions,
 } from "./connection-state.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { Ladder } from "./ladder.ts";
 import { Listeners } from "./listeners.ts";
 import type { Meter } from "./metrics.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Schedule } from "./schedule.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
-import { Socket, type WebSocketConstructor } from "./socket.ts";
 import type { TokenKeeper } from "./token.ts";
+import type { Line, LineEvents } from "./transport.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
 /** How long a connect may take until its welcome, getting a token included. */
@@ -31,13 +31,10 @@ const connectTimeoutMs = 30_000;
 const stableAfterMs = 5_000;
 const defaultPingIntervalMs = 30_000;
 
-/** Characters a subprotocol may have; a token with others is sent as the first message. */
-const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
-
 /** What a connection is made of. */
 export interface ConnectionParts {
   readonly url: URL;
-  readonly webSocket: WebSocketConstructor;
+  readonly ladder: Ladder;
   readonly token: TokenKeeper;
   readonly backoff: Backoff;
   readonly clock: ClientClock;
@@ -66,16 +63,19 @@ interface Loss {
 
 const noLoss: Loss = { code: 1006, reason: "lost" };
 
-/** One connection through all its sockets: the transition table with its effects. */
+/** One connection through all its lines: the transition table with its effects. */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
+  readonly #climb: Climb;
   readonly #listeners: Listeners<ConnectionState>;
   #state: ConnectionState = { state: "idle" };
-  #socket: Socket | undefined;
+  #line: Line | undefined;
   /** Counts attempts, so that what an older one still brings is known as such. */
   #generation = 0;
+  /** Whether the line has taken the place of another, and its welcome is about to be read. */
+  #adopting = false;
   /** Losses in a row since the last stable connection. */
   #failures = 0;
   #connectionId: string | undefined;
@@ -92,6 +92,16 @@ export class Connection {
       ping: (id) => this.send({ type: "ping", id }),
       onRoundTrip: (rttMs) => parts.meter.roundTrip(rttMs),
       onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
+    });
+    this.#climb = new Climb({
+      schedule: parts.schedule,
+      open: async (events) => {
+        const token = await parts.token.get();
+        const { url, ladder } = parts;
+        // No id: taking the present connection's would close that before this one is ready.
+        return ladder.best.open({ url, token, connectionId: undefined }, events);
+      },
+      adopt: (line) => this.#adopt(line),
     });
   }
 
@@ -113,12 +123,12 @@ export class Connection {
 
   /** Resolves when the socket, if there is one, has closed; at the latest after a second. */
   close(): Promise<void> {
-    const socket = this.#socket;
+    const line = this.#line;
     this.#dispatch("close", { code: 1000, reason: "normal", says: "closed by the application" });
-    if (socket === undefined) return Promise.resolve();
+    if (line === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#parts.schedule.after(1_000, resolve);
-      void socket.closed.then(() => {
+      void line.closed.then(() => {
         cancel();
         resolve();
       });
@@ -127,12 +137,12 @@ export class Connection {
 
   /** Sends to a connected service; otherwise does nothing, since what matters is sent again when it is. */
   send(message: ClientMessage): void {
-    if (this.#state.state === "connected") this.#socket?.send(message);
+    this.sendText(JSON.stringify(message));
   }
 
   /** The same with text that is a message already. */
   sendText(text: string): void {
-    if (this.#state.state === "connected") this.#socket?.sendText(text);
+    if (this.#state.state === "connected") this.#line?.sendText(text);
   }
 
   #dispatch(event: ConnectionEvent, loss: Loss = noLoss, welcome?: RawMessage): void {
@@ -194,27 +204,33 @@ export class Connection {
       return;
     }
     if (generation !== this.#generation) return;
-    const { url, webSocket, reporter } = this.#parts;
-    const protocols: string[] = [jsonSubprotocol];
-    const offered = token !== undefined && subprotocolCharacters.test(token);
-    if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);
-    const target = new URL(url);
-    if (this.#connectionId !== undefined) {
-      target.searchParams.set("connection_id", this.#connectionId);
-    }
+    const { url, ladder, reporter } = this.#parts;
     try {
-      const socket = new Socket(webSocket, target.href, protocols, {
-        onOpen: () => {
-          if (token !== undefined && !offered) socket.send({ type: "auth", token });
-        },
-        onFrame: (data) => this.#onFrame(generation, data),
-        onClose: (code, reason) => this.#onClose(code, reason),
-      });
-      this.#socket = socket;
+      const attempt = { url, token, connectionId: this.#connectionId };
+      this.#line = ladder.current.open(attempt, this.#lineEvents(generation));
     } catch (error) {
       reporter.report(error);
       this.#lose(noLoss);
     }
+  }
+
+  #lineEvents(generation: number): LineEvents {
+    return {
+      onFrame: (data) => this.#onFrame(generation, data),
+      onClose: (code, reason) => this.#onClose(code, reason),
+    };
+  }
+
+  /** Goes on with a line that has its welcome, which follows; nobody but the service notices. */
+  #adopt(line: Line): LineEvents {
+    const { meter, ladder } = this.#parts;
+    this.#release();
+    meter.disconnected();
+    this.#events.onDown();
+    ladder.climbed();
+    this.#line = line;
+    this.#adopting = true;
+    return this.#lineEvents(this.#generation);
   }
 
   #tokenFailed(error: unknown): void {
@@ -240,7 +256,8 @@ export class Connection {
   #onMessage(message: RawMessage): void {
     switch (message.type) {
       case "welcome":
-        this.#dispatch("welcome", noLoss, message);
+        if (this.#adopting) this.#establish(message);
+        else this.#dispatch("welcome", noLoss, message);
         break;
       case "ping":
         this.send({ type: "pong" });
@@ -257,15 +274,20 @@ export class Connection {
   }
 
   #establish(welcome: RawMessage): void {
-    const { meter, clock } = this.#parts;
+    const { meter, clock, ladder } = this.#parts;
     const text = (value: unknown) => (typeof value === "string" ? value : null);
     this.#timer?.();
     this.#timer = undefined;
     this.#connectedAt = clock.monotonic();
     this.#connectionId = text(welcome.connection_id) ?? undefined;
-    meter.connected();
+    this.#adopting = false;
+    ladder.succeeded();
+    if (ladder.isBelow) this.#climb.start();
+    const transport = ladder.current.name;
+    meter.connected(transport);
     this.#setState({
       state: "connected",
+      transport,
       connectionId: text(welcome.connection_id) ?? "",
       sessionId: text(welcome.session_id),
       userId: text(welcome.user_id),
@@ -338,7 +360,10 @@ export class Connection {
   }
 
   #wait(loss: Loss): void {
-    const { backoff, clock, schedule } = this.#parts;
+    const { backoff, clock, schedule, ladder } = this.#parts;
+    // What a service says before its welcome has got through; only silence and broken lines have not.
+    const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
+    if (brokeEarly && loss.reason !== "token") ladder.failed();
     const now = clock.monotonic();
     const stable = this.#state.state === "connected" && now - this.#connectedAt >= stableAfterMs;
     this.#failures = stable ? 1 : this.#failures + 1;
@@ -386,8 +411,10 @@ export class Connection {
     this.#move?.cancel();
     this.#move = undefined;
     this.#heartbeat.stop();
-    this.#socket?.release();
-    this.#socket = undefined;
+    this.#climb.stop();
+    this.#adopting = false;
+    this.#line?.release();
+    this.#line = undefined;
   }
 
   #setState(state: ConnectionState): void {

@@ -10,6 +10,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import type { AnyContract, Contract, ResultOf } from "./contract.ts";
 import { gatewayUrl } from "./gateway-url.ts";
+import { Ladder } from "./ladder.ts";
 import { type ConnectionMetrics, Meter } from "./metrics.ts";
 import { MetricsTicker } from "./metrics-ticker.ts";
 import { NotificationFeed } from "./notification-feed.ts";
@@ -22,14 +23,15 @@ import { type Call, type CallOptions, type RequestOptions, Requests } from "./re
 import { Schedule } from "./schedule.ts";
 import type { RawMessage } from "./server-frame.ts";
 import { closeError } from "./service-error.ts";
-import type { WebSocketConstructor } from "./socket.ts";
 import { TokenKeeper } from "./token.ts";
 import { TokenRenewal } from "./token-renewal.ts";
+import { transportsOf } from "./transports.ts";
 
 /**
  * Makes a client; it connects on first use or with `connect`.
  *
- * Throws `bad_message` for an address that is none, and `not_supported` where there is no WebSocket.
+ * Throws `bad_message` for an address that is none, and `not_supported` where none of its transports
+ * can be had.
  */
 export function createClient<C extends Contract = AnyContract>(options: ClientOptions): Client<C> {
   // Inside, channels and events are names and unknown data; their types are the caller's contract.
@@ -69,10 +71,10 @@ class MilepostClient implements Omit<Client, "channel"> {
     const backoff = new Backoff(options.backoff ?? {}, random);
     const meter = new Meter(clock);
     this.#metrics = new MetricsTicker(meter, schedule, reporter);
-    const webSocket = options.webSocket ?? defaultWebSocket();
+    const ladder = new Ladder(transportsOf(options));
     const url = gatewayUrl(options.url);
     const connection = new Connection(
-      { url, webSocket, token, backoff, clock, schedule, meter, reporter },
+      { url, ladder, token, backoff, clock, schedule, meter, reporter },
       {
         onUp: ({ maxMessageBytes }) => {
           this.#metrics.look();
@@ -263,12 +265,4 @@ class MilepostClient implements Omit<Client, "channel"> {
     if (message.type === "reply") this.#requests.reply(message);
     else this.#channels.take(message);
   }
-}
-
-function defaultWebSocket(): WebSocketConstructor {
-  if (typeof WebSocket === "function") return WebSocket;
-  throw new MilepostError(
-    "not_supported",
-    "there is no WebSocket here; pass `webSocket`, in Node 20 that of the package ws",
-  );
 }

@@ -1,10 +1,13 @@
 import type { ClientClock } from "./clock.ts";
+import type { TransportName } from "./transport.ts";
 
 /** How good the connection is, for a light. */
 export type ConnectionQuality = "good" | "fair" | "poor" | "none";
 
 /** What was counted since the client was made. */
 export interface ConnectionMetrics {
+  /** How messages travel; undefined while there is no connection. */
+  readonly transport: TransportName | undefined;
   readonly connects: number;
   readonly reconnects: number;
   readonly messagesIn: number;
@@ -28,7 +31,7 @@ export class Meter {
   readonly #clock: ClientClock;
   readonly #perSecond = new Array<number>(windowSeconds).fill(0);
   #second = 0;
-  #connected = false;
+  #transport: TransportName | undefined;
   #connects = 0;
   #messagesIn = 0;
   #bytesIn = 0;
@@ -49,13 +52,13 @@ export class Meter {
     this.#lastMessageAt = this.#clock.now();
   }
 
-  connected(): void {
-    this.#connected = true;
+  connected(transport: TransportName): void {
+    this.#transport = transport;
     this.#connects++;
   }
 
   disconnected(): void {
-    this.#connected = false;
+    this.#transport = undefined;
     this.#rttMs = undefined;
   }
 
@@ -67,6 +70,7 @@ export class Meter {
   read(): ConnectionMetrics {
     this.#turn();
     const next: ConnectionMetrics = {
+      transport: this.#transport,
       connects: this.#connects,
       reconnects: Math.max(0, this.#connects - 1),
       messagesIn: this.#messagesIn,
@@ -85,7 +89,7 @@ export class Meter {
   }
 
   #quality(): ConnectionQuality {
-    if (!this.#connected) return "none";
+    if (this.#transport === undefined) return "none";
     const rttMs = this.#rttMs;
     if (rttMs === undefined) return "fair";
     return rttMs <= goodRttMs ? "good" : rttMs <= fairRttMs ? "fair" : "poor";

@@ -1,4 +1,4 @@
-import type { ClientMessage } from "@milepost/protocol";
+import type { Line, LineEvents } from "./transport.ts";
 
 /** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
 export interface WebSocketLike {
@@ -17,14 +17,12 @@ export interface WebSocketLike {
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 /** What a socket tells its owner. */
-export interface SocketEvents {
+interface SocketEvents extends LineEvents {
   onOpen(): void;
-  onFrame(data: unknown): void;
-  onClose(code: number, reason: string): void;
 }
 
 /** One WebSocket, which says nothing more once its owner has let go of it. */
-export class Socket {
+export class Socket implements Line {
   /** Resolves when the WebSocket is closed on both sides. */
   readonly closed: Promise<void>;
   readonly #webSocket: WebSocketLike;
@@ -56,11 +54,6 @@ export class Socket {
     });
   }
 
-  send(message: ClientMessage): void {
-    this.sendText(JSON.stringify(message));
-  }
-
-  /** Sends a message that is text already. A socket that is closing drops it: its close is about to be told. */
   sendText(text: string): void {
     try {
       this.#webSocket.send(text);
@@ -69,7 +62,6 @@ export class Socket {
     }
   }
 
-  /** Lets go of it: closes it, and tells nothing more. */
   release(): void {
     this.#owned = false;
     try {

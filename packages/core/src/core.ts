@@ -13,7 +13,7 @@ import type {
   RequestCommand,
   RequestedCommand,
 } from "@milepost/model";
-import type { Cursor, GapReason, Since, Snapshot } from "@milepost/protocol";
+import type { Cursor, GapReason, ServerMessage, Since, Snapshot } from "@milepost/protocol";
 import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
@@ -162,6 +162,18 @@ export interface Core {
   verifyToken: TokenVerifier;
   /** Attaches a socket of the gateway's own protocol. Refusals close the transport with their code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
+  /**
+   * Handles a frame of a client that came beside the stream of its connection `connectionId`, and resolves
+   * with the replies in order. Without such a connection of the same user and session `auth`, `subscribe` and
+   * `unsubscribe` are `not_found`, and a `cancel` finds no request; everything else is done.
+   */
+  converse(
+    principal: UserPrincipal,
+    connectionId: string,
+    frame: string,
+  ): Promise<readonly ServerMessage[]>;
+  /** The same, with the replies down the stream; `not_found` without one. */
+  pass(principal: UserPrincipal, connectionId: string, frame: string): void;
   /** Attaches a reader of a session's progress feed. */
   connectFeed(
     transport: Transport,

@@ -2,6 +2,7 @@ import { isChannelSegment, type Since } from "@milepost/protocol";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection/connection.ts";
 import { ConnectionRegistry } from "./connection/connection-registry.ts";
+import { converse, pass } from "./connection/upstream.ts";
 import type { ConnectOptions, Core, CoreLimits, CoreOptions, CoreStats } from "./core.ts";
 import { Faults } from "./fault.ts";
 import { FeedConnection } from "./feed/feed-connection.ts";
@@ -135,6 +136,15 @@ class GatewayCore implements Core {
 
   connect(transport: Transport, options: ConnectOptions): TransportEvents {
     return this.#turnedAway(transport) ?? new Connection(transport, options, this.#context);
+  }
+
+  async converse(principal: UserPrincipal, connectionId: string, frame: string) {
+    this.#shutdown.refuseWhenEnded();
+    return converse(principal, connectionId, frame, this.#context);
+  }
+
+  pass(principal: UserPrincipal, connectionId: string, frame: string): void {
+    pass(principal, connectionId, frame, this.#context);
   }
 
   connectFeed(

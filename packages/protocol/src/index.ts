@@ -15,4 +15,5 @@ export * from "./plain-dialect.ts";
 export * from "./position.ts";
 export * from "./publication.ts";
 export * from "./server-message.ts";
+export * from "./sse.ts";
 export * from "./subprotocol.ts";

@@ -13,6 +13,7 @@ export interface ConnectionView {
 const beforeConnect: ConnectionView = {
   state: { state: "idle" },
   metrics: {
+    transport: undefined,
     connects: 0,
     reconnects: 0,
     messagesIn: 0,

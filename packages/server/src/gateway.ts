@@ -36,6 +36,8 @@ export interface GatewayOptions {
    */
   readonly allowedOrigins?: readonly string[];
   readonly limits?: Partial<CoreLimits>;
+  /** How long one `/v1/sse` stream lasts at most, in milliseconds; 5 minutes when absent. */
+  readonly sseMaxLifetimeMs?: number;
   /** The node's name in welcomes; made up when absent. */
   readonly node?: string;
   /** Warnings and errors to standard output when absent. */
@@ -80,6 +82,7 @@ export interface Gateway extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
+const sseMaxLifetimeMs = 300_000;
 /** The name of the host program in commands and dedupe. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
@@ -100,15 +103,17 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const closing = new AbortController();
   const now = () => systemClock.now();
-  const websockets = createWebSocketDoor({
-    core,
-    origins,
-    tokenInQuery: options.auth.tokenInQuery ?? true,
-    log,
-  });
+  const tokenInQuery = options.auth.tokenInQuery ?? true;
+  const websockets = createWebSocketDoor({ core, origins, tokenInQuery, log });
+  const streams = {
+    clock: systemClock,
+    random: systemRandom,
+    maxLifetimeMs: options.sseMaxLifetimeMs ?? sseMaxLifetimeMs,
+    tokenInQuery,
+  };
   const doors: Doors = {
     request: createHttpListener(
-      createHttpApp({ core, auth, origins, log, now, closing: closing.signal }),
+      createHttpApp({ core, auth, origins, log, now, closing: closing.signal, streams }),
     ),
     upgrade: websockets.upgrade,
   };

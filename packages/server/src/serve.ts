@@ -47,6 +47,7 @@ export async function serve(
     rules: config.rules,
     limits: config.limits,
     allowedOrigins: config.allowedOrigins,
+    sseMaxLifetimeMs: config.sseMaxLifetimeMs,
     log,
   });
   const address = await gateway.listen({ port: config.port, host: config.host });

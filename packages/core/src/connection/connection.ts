@@ -10,6 +10,7 @@ import {
   parseJson,
   protocolVersion,
   type RequestMessage,
+  type ServerMessage,
   splitFrame,
 } from "@milepost/protocol";
 import type { ConnectOptions } from "../core.ts";
@@ -18,6 +19,7 @@ import type { NodeContext } from "../node-context.ts";
 import type { UserPrincipal } from "../principal.ts";
 import { Requests } from "../requests/requests.ts";
 import type { Transport } from "../transport.ts";
+import { Asides } from "./asides.ts";
 import { Attachment } from "./attachment.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -34,6 +36,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   #id = "";
   #principal: UserPrincipal | undefined;
   #requests: Requests | undefined;
+  #asides: Asides | undefined;
   /** Publishes and requests that have no answer yet. */
   #inFlight = 0;
   #onRoom: (() => void) | undefined;
@@ -92,6 +95,31 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.send({ type: "reply", id: null, error });
   }
 
+  /** Takes a message of about `length` characters that came beside the stream. */
+  take(message: ParsedMessage, length: number): void {
+    this.onAlive();
+    this.#inbox.take(message, length);
+  }
+
+  /** The same; resolves with its reply, or undefined where there is none, which does not go down the stream. */
+  takeAside(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
+    if (!message.ok) {
+      return Promise.resolve({ type: "reply", id: message.id, error: message.failure });
+    }
+    const { value } = message;
+    // A cancel is answered by the request's own reply.
+    const id = value.type !== "cancel" && "id" in value ? value.id : undefined;
+    this.#asides ??= new Asides();
+    const reply = id === undefined ? Promise.resolve(undefined) : this.#asides.expect(id);
+    this.take(message, length);
+    if (this.isEnding) this.#asides.close();
+    return reply;
+  }
+
+  override send(message: ServerMessage): void {
+    if (this.#asides?.take(message) !== true) super.send(message);
+  }
+
   override announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
     if (this.isOpen) this.send({ type: "notice", code: "server_shutting_down", reconnect });
   }
@@ -132,6 +160,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   protected override onEnd(): void {
     this.#inbox.close();
     this.#requests?.close();
+    this.#asides?.close();
     this.context.connections.unname(this.#id, this);
     this.#subscriptions.leaveAll();
     this.#onRoom?.();

@@ -15,7 +15,7 @@ export interface AuthOptions {
   readonly verifyToken?: TokenVerifier;
   /** Keys of backends; each may do what the rules allow a service. */
   readonly apiKeys?: readonly ApiKey[];
-  /** Whether `?token=` in a WebSocket URL counts; true when absent. */
+  /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts; true when absent. */
   readonly tokenInQuery?: boolean;
 }
 

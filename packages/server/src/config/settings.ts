@@ -19,7 +19,7 @@ export interface Settings {
   readonly apiKeys: readonly ApiKey[];
   /** Web pages that may use the gateway. */
   readonly allowedOrigins: readonly string[];
-  /** Whether `?token=` in a WebSocket URL counts. */
+  /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts. */
   readonly tokenInQuery: boolean;
   /** Come before the default rules. */
   readonly rules: readonly Rule[];
@@ -27,6 +27,8 @@ export interface Settings {
   readonly logLevel: LogLevel;
   /** How long a stop waits for clients to leave, in milliseconds. */
   readonly drainMs: number;
+  /** How long one `/v1/sse` stream lasts at most, in milliseconds. */
+  readonly sseMaxLifetimeMs: number;
   /** For development: makes up the secrets that are missing and prints how to use them. */
   readonly dev: boolean;
 }
@@ -151,6 +153,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fromText: numberFrom,
     fallback: 5_000,
     example: "5000",
+  },
+  sseMaxLifetimeMs: {
+    schema: z.int().min(1_000).max(86_400_000),
+    env: "MILEPOST_SSE_MAX_LIFETIME_MS",
+    fromText: numberFrom,
+    fallback: 300_000,
+    example: "300000",
   },
   dev: {
     schema: z.boolean(),

@@ -13,6 +13,11 @@ export function answerJson(context: HttpContext, body: unknown, status = 200): R
   return write(context, status, "application/json", JSON.stringify(body));
 }
 
+/** Answers with text that is JSON already. */
+export function answerJsonText(context: HttpContext, text: string): Response {
+  return write(context, 200, "application/json", text);
+}
+
 /** Answers that it is done, and nothing else. */
 export function answerNothing({ env: { outgoing } }: HttpContext): Response {
   outgoing.writeHead(204).end();

@@ -3,20 +3,24 @@ import { Hono } from "hono";
 import { routePath } from "hono/route";
 import { describeRoute, openAPIRouteHandler } from "hono-openapi";
 import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
+import { authorizationOf } from "./authorization.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
 import { openApiDocument } from "./openapi.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
 import { healthEndpoints } from "./routes/health.ts";
+import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
+import { pollEndpoints } from "./routes/poll.ts";
 import { publishEndpoint } from "./routes/publish.ts";
+import { sseEndpoint } from "./routes/sse.ts";
 
 /** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
 export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
-  const { auth, origins, log, closing } = options;
+  const { auth, origins, log, closing, streams } = options;
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -46,7 +50,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
       context.env.outgoing.setHeader("Vary", "Origin");
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
-    context.set("principal", await auth.authenticate(context.req.header("authorization")));
+    context.set("principal", await auth.authenticate(authorizationOf(context, streams)));
     await next();
     return undefined;
   });
@@ -58,6 +62,9 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     operationEventsEndpoint(options),
     ...commandEndpoints(options),
     notificationEndpoint(options),
+    sseEndpoint(options),
+    ...pollEndpoints(options),
+    messagesEndpoint(options),
     ...healthEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
@@ -98,7 +105,10 @@ function refuseOtherMethods(app: Hono<HttpEnv>, endpoints: readonly Endpoint[]):
 function answerPreflight(context: HttpContext): Response {
   const { outgoing } = context.env;
   outgoing.setHeader("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  outgoing.setHeader("Access-Control-Allow-Headers", "Authorization, Content-Type, Milepost-Lease");
+  outgoing.setHeader(
+    "Access-Control-Allow-Headers",
+    "Authorization, Content-Type, Last-Event-ID, Milepost-Lease",
+  );
   outgoing.setHeader("Access-Control-Max-Age", "600");
   return answerNothing(context);
 }

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { DescribeRouteOptions } from "hono-openapi";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { OriginPolicy } from "../origin-policy.ts";
+import type { SseStreamParts } from "../sse/stream.ts";
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions {
@@ -15,6 +16,11 @@ export interface HttpDoorOptions {
   readonly now: () => number;
   /** Aborts when the gateway goes away; every wait ends then. */
   readonly closing: AbortSignal;
+  /** For the doors that stand in for a WebSocket. */
+  readonly streams: SseStreamParts & {
+    /** Whether `?token=` counts there. */
+    readonly tokenInQuery: boolean;
+  };
 }
 
 /** What the handlers find in a request's context. */

@@ -52,6 +52,12 @@ it("a wait for commands ends when the one who waits has gone", async () => {
       log,
       now: () => systemClock.now(),
       closing: new AbortController().signal,
+      streams: {
+        clock: systemClock,
+        random: systemRandom,
+        maxLifetimeMs: 300_000,
+        tokenInQuery: true,
+      },
     }),
   );
   const server = createServer(listener).listen(0, "127.0.0.1");

@@ -2,7 +2,6 @@ import {
   type Cursor,
   chooseSubprotocol,
   type DialectName,
-  failure,
   isChannelSegment,
   type Parsed,
   parseChannelName,
@@ -11,6 +10,7 @@ import {
   refused,
 } from "@milepost/protocol";
 import { readBearer } from "../auth/bearer.ts";
+import { readChannelList } from "../channel-list.ts";
 
 /** What of an upgrade request decides about it. */
 export interface UpgradeRequest {
@@ -150,16 +150,9 @@ function readChannels(
   fromPath: string | undefined,
   fromQuery: readonly string[],
 ): Parsed<readonly string[]> {
-  const channels = new Set(fromPath === undefined ? [] : [fromPath]);
-  for (const name of fromQuery.flatMap((list) => list.split(","))) {
-    const channel = parseChannelName(name);
-    if (!channel.ok) {
-      const { code, message } = channel.failure;
-      return { ok: false, failure: failure(code, `query channels: ${message}`) };
-    }
-    channels.add(channel.value);
-  }
-  return parsed([...channels]);
+  const listed = readChannelList(fromQuery);
+  if (!listed.ok || fromPath === undefined) return listed;
+  return parsed([...new Set([fromPath, ...listed.value])]);
 }
 
 function split(text: string, separator: string): [string, string] {

@@ -1,0 +1,202 @@
+import {
+  type ClientMessage,
+  isRecord,
+  type MessageId,
+  MilepostError,
+  type SubscribeMessage,
+} from "@milepost/protocol";
+import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import { type RawMessage, readFrame } from "./server-frame.ts";
+import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
+import { Upstream } from "./upstream.ts";
+
+/** Messages come in answers to polls, and go as POSTs. */
+export function pollTransport(fetch: Fetch): Transport {
+  return { name: "poll", open: (attempt, events) => new PollLine(fetch, attempt, events) };
+}
+
+const waitSeconds = 25;
+const maxChannels = 100;
+
+/** A channel that each poll asks for. */
+interface Polled {
+  readonly ask: SubscribeMessage;
+  /** Where the next poll goes on; undefined until it started. */
+  position: string | undefined;
+}
+
+/**
+ * A connection that nobody holds: this line does what a node would, and keeps what is subscribed and where
+ * each channel is. An answer counts once it was read, so one that is lost on the way comes again.
+ */
+class PollLine implements Line {
+  readonly closed: Promise<void>;
+  readonly #door: HttpDoor;
+  readonly #events: LineEvents;
+  readonly #upstream: Upstream;
+  readonly #polled = new Map<string, Polled>();
+  #owned = true;
+  /** Ends the poll under way, for what it asks is no longer what is wanted. */
+  #interrupt: (() => void) | undefined;
+
+  constructor(fetch: Fetch, { url, token }: Attempt, events: LineEvents) {
+    this.#door = new HttpDoor(fetch, url, token);
+    this.#events = events;
+    this.#upstream = this.#newUpstream();
+    this.closed = this.#run();
+  }
+
+  sendText(text: string): void {
+    const message = JSON.parse(text) as ClientMessage;
+    switch (message.type) {
+      case "subscribe":
+        this.#subscribe(message);
+        break;
+      case "unsubscribe":
+        this.#polled.delete(message.channel);
+        this.#interrupt?.();
+        this.#answer({ type: "reply", id: message.id, result: { channel: message.channel } });
+        break;
+      case "auth":
+        // The next call brings it; should it not be valid, that says so.
+        this.#door.token = message.token;
+        this.#answer({ type: "reply", id: message.id ?? null, result: {} });
+        break;
+      case "cancel":
+        break;
+      case "publish":
+        this.#upstream.send(text);
+        break;
+      default:
+        // What takes long must not hold up what comes after it.
+        this.#newUpstream().send(text);
+    }
+  }
+
+  release(): void {
+    this.#owned = false;
+    this.#door.end();
+    this.#interrupt?.();
+  }
+
+  #newUpstream(): Upstream {
+    return new Upstream(
+      this.#door,
+      () => "/v1/connections/-/messages",
+      (text) => {
+        if (this.#owned) this.#events.onFrame(text);
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  #subscribe(ask: SubscribeMessage): void {
+    if (this.#polled.size >= maxChannels) {
+      const error = new MilepostError("too_many_subscriptions", `at most ${maxChannels} channels`);
+      this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
+      return;
+    }
+    this.#polled.set(ask.channel, { ask, position: undefined });
+    this.#interrupt?.();
+  }
+
+  /** Later, as an answer of the service would come. */
+  #answer(message: object): void {
+    void Promise.resolve().then(() => {
+      if (this.#owned) this.#events.onFrame(JSON.stringify(message));
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const hello = await this.#door.call("/v1/poll", { body: "[]" });
+      this.#tell(await hello.text());
+      while (this.#owned) await this.#poll();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const interrupted = new AbortController();
+    const change = new Promise<void>((resolve) => {
+      this.#interrupt = () => {
+        interrupted.abort();
+        resolve();
+      };
+    });
+    if (this.#polled.size === 0) return change;
+    // What is wanted often changes several times in a row.
+    await Promise.resolve();
+    const polled = [...this.#polled.values()];
+    const asks = polled.map(({ ask, position }) =>
+      position === undefined ? ask : { ...ask, since: position },
+    );
+    const wait = polled.every(({ position }) => position !== undefined) ? waitSeconds : 0;
+    try {
+      const response = await this.#door.call(`/v1/poll?wait=${wait}`, {
+        body: JSON.stringify(asks),
+        signal: interrupted.signal,
+      });
+      const text = response.status === 204 ? "" : await response.text();
+      if (!interrupted.signal.aborted && text !== "") this.#take(text);
+    } catch (error) {
+      if (!interrupted.signal.aborted) throw error;
+    }
+  }
+
+  #take(text: string): void {
+    const news = readFrame(text, () => {}).filter((message) => message.type !== "welcome");
+    const frame = news.flatMap((message) => this.#takeOne(message));
+    if (frame.length > 0) this.#tell(JSON.stringify(frame));
+  }
+
+  /** Notes where each channel is; answers to asking again are told as what they mean to a subscriber. */
+  #takeOne(message: RawMessage): readonly object[] {
+    if (message.type === "reply") return this.#takeReply(message);
+    const polled = this.#polled.get(String(message.channel));
+    const position = message.type === "gap" ? message.to : message.position;
+    if (polled !== undefined && typeof position === "string") polled.position = position;
+    if (message.type === "end") this.#polled.delete(String(message.channel));
+    return [message];
+  }
+
+  #takeReply(message: RawMessage): readonly object[] {
+    const polled = this.#byId(message.id as MessageId);
+    if (polled === undefined) return [];
+    const { channel } = polled.ask;
+    const before = polled.position;
+    if (isRecord(message.error)) {
+      if (before !== undefined && message.error.retryable === true) {
+        throw new Refused(1013, String(message.error.message));
+      }
+      this.#polled.delete(channel);
+      return before === undefined
+        ? [message]
+        : [{ type: "end", channel, position: before, reason: message.error.code }];
+    }
+    const { position, recovered, snapshot, reason } = isRecord(message.result)
+      ? message.result
+      : {};
+    polled.position = String(position);
+    if (before === undefined) return [message];
+    if (recovered === true || snapshot === undefined) return [];
+    return [{ type: "reset", channel, position, snapshot, reason }];
+  }
+
+  #byId(id: MessageId): Polled | undefined {
+    for (const polled of this.#polled.values()) if (polled.ask.id === id) return polled;
+    return undefined;
+  }
+
+  #tell(text: string): void {
+    if (this.#owned) this.#events.onFrame(text);
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#owned) return;
+    this.release();
+    if (error instanceof Refused) this.#events.onClose(error.code, error.message);
+    else this.#events.onClose(1006, "");
+  }
+}

@@ -1,0 +1,86 @@
+import { isRecord, jsonSubprotocol, SseReader } from "@milepost/protocol";
+import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
+import { Upstream } from "./upstream.ts";
+
+/** Messages come as server-sent events, and go as POSTs. */
+export function sseTransport(fetch: Fetch): Transport {
+  return { name: "sse", open: (attempt, events) => new SseLine(fetch, attempt, events) };
+}
+
+class SseLine implements Line {
+  readonly closed: Promise<void>;
+  readonly #door: HttpDoor;
+  readonly #events: LineEvents;
+  readonly #upstream: Upstream;
+  #connectionId = "";
+  #owned = true;
+
+  constructor(fetch: Fetch, { url, token, connectionId }: Attempt, events: LineEvents) {
+    this.#door = new HttpDoor(fetch, url, token);
+    this.#events = events;
+    this.#upstream = new Upstream(
+      this.#door,
+      () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
+      () => {},
+      (error) => this.#fail(error),
+    );
+    const replaced = connectionId === undefined ? "" : `&connection_id=${connectionId}`;
+    this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}${replaced}`);
+  }
+
+  sendText(text: string): void {
+    // The POST that brings a new credential is vouched for by it, and so are those after it.
+    const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
+    if (typeof token === "string") this.#door.token = token;
+    this.#upstream.send(text);
+  }
+
+  release(): void {
+    this.#owned = false;
+    this.#door.end();
+  }
+
+  async #read(path: string): Promise<void> {
+    try {
+      const response = await this.#door.call(path, { accept: "text/event-stream" });
+      const body = response.body?.getReader();
+      if (body === undefined) throw new Refused(1006, "no stream");
+      const reader = new SseReader(({ data }) => this.#take(data));
+      const decoder = new TextDecoder();
+      for (;;) {
+        const { done, value } = await body.read();
+        if (done || !this.#owned) break;
+        reader.take(decoder.decode(value, { stream: true }));
+      }
+      throw new Refused(1006, "the stream ended");
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(data: string): void {
+    if (!this.#owned) return;
+    if (data.startsWith('{"type":"close"')) {
+      const { code, reason } = JSON.parse(data);
+      this.#close(Number(code), String(reason));
+      return;
+    }
+    if (data.startsWith('{"type":"welcome"')) {
+      const welcome: unknown = JSON.parse(data);
+      this.#connectionId = String(isRecord(welcome) && welcome.connection_id);
+    }
+    this.#events.onFrame(data);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof Refused) this.#close(error.code, error.message);
+    else this.#close(1006, "");
+  }
+
+  #close(code: number, reason: string): void {
+    if (!this.#owned) return;
+    this.release();
+    this.#events.onClose(code, reason);
+  }
+}

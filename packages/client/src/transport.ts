@@ -1,0 +1,37 @@
+/** How messages travel: each is worse than the one before, and gets through where that does not. */
+export type TransportName = "websocket" | "sse" | "poll";
+
+/** Every transport, the best first. */
+export const transportNames: readonly TransportName[] = ["websocket", "sse", "poll"];
+
+/** What a line tells its owner, until it is released. */
+export interface LineEvents {
+  /** A message of the service, or an array of them, as JSON text. */
+  onFrame(data: unknown): void;
+  onClose(code: number, reason: string): void;
+}
+
+/** One connection to the service, whatever carries it: a WebSocket, or what stands in for one. */
+export interface Line {
+  /** Resolves when it is closed on both sides. */
+  readonly closed: Promise<void>;
+  /** Sends a message; one that is closing drops it, since its close is about to be told. */
+  sendText(text: string): void;
+  /** Lets go of it: closes it, and tells nothing more. */
+  release(): void;
+}
+
+/** What a line is opened with. */
+export interface Attempt {
+  /** The gateway's WebSocket address. */
+  readonly url: URL;
+  readonly token: string | undefined;
+  /** The connection it replaces. */
+  readonly connectionId: string | undefined;
+}
+
+/** Opens lines of one kind; throws where that cannot even be tried. */
+export interface Transport {
+  readonly name: TransportName;
+  open(attempt: Attempt, events: LineEvents): Line;
+}

@@ -1,0 +1,68 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encodeSseEvent, encodeSseRetry, type SseEvent, SseReader, sseComment } from "./sse.ts";
+
+function read(text: string, pieceLength = text.length): SseEvent[] {
+  const events: SseEvent[] = [];
+  const reader = new SseReader((event) => events.push(event));
+  for (let at = 0; at < text.length; at += Math.max(1, pieceLength)) {
+    reader.take(text.slice(at, at + Math.max(1, pieceLength)));
+  }
+  return events;
+}
+
+const nasty = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc
+    .array(fc.constantFrom("\r", "\n", "\r\n", "\0", "\u2028", "\ufeff", ":", " ", "id", "data: x"))
+    .map((parts) => parts.join("")),
+);
+
+describe("an encoded event", () => {
+  it("[P-SSE-8] is read as the very document that was written, whatever its strings hold", () => {
+    fc.assert(
+      fc.property(nasty, fc.jsonValue(), fc.integer({ min: 1, max: 9 }), (text, json, piece) => {
+        const data = JSON.stringify({ text, json });
+        expect(read(encodeSseEvent({ id: "c@1", data }), piece)).toEqual([{ id: "c@1", data }]);
+      }),
+    );
+  });
+
+  it("[P-SSE-8] stays one event with the fields it was given, even where a text holds line ends", () => {
+    fc.assert(
+      fc.property(nasty, nasty, nasty, (data, id, event) => {
+        const [first, ...others] = read(encodeSseEvent({ id, event, data }));
+        expect(others).toEqual([]);
+        expect(first?.data).toBe(data.replace(/\r\n|\r/g, "\n"));
+        expect([id, undefined]).toContain(first?.id);
+        expect([event, undefined]).toContain(first?.event);
+      }),
+    );
+  });
+
+  it("is read alike in pieces of any size, and alike with any line end", () => {
+    fc.assert(
+      fc.property(
+        fc.array(nasty, { minLength: 1 }),
+        fc.constantFrom("\n", "\r", "\r\n"),
+        fc.integer({ min: 1, max: 5 }),
+        (texts, end, piece) => {
+          const events = texts.map((text, n) => ({ id: `${n}`, data: JSON.stringify(text) }));
+          const stream = events.map(encodeSseEvent).join(sseComment);
+          expect(read(stream.replaceAll("\n", end), piece)).toEqual(events);
+        },
+      ),
+    );
+  });
+});
+
+describe("a reader", () => {
+  it("tells nothing of comments, retries and events that were not finished", () => {
+    expect(read(`${sseComment}${encodeSseRetry(12.6)}data: cut off`)).toEqual([]);
+    expect(encodeSseRetry(12.6)).toBe("retry: 13\n\n");
+  });
+
+  it("reads fields without a space or a value, and ignores those it does not know", () => {
+    expect(read("data:a\ndata\nother: x\nevent:e\n\n")).toEqual([{ data: "a\n", event: "e" }]);
+  });
+});

@@ -1,0 +1,97 @@
+import type { Encoder } from "@milepost/core";
+import {
+  type DialectName,
+  encodeEvent,
+  encodePlainPublication,
+  encodeServerMessage,
+  isRecord,
+  type ServerMessage,
+} from "@milepost/protocol";
+
+/**
+ * What a message means for a poll, so that it need not be parsed again: `welcome`; `continued`, a channel
+ * goes on where its reader is; `started`, one that begins elsewhere; `refused`, one that does not begin;
+ * `news`; `aside`, which is not worth an answer.
+ */
+export const pollKinds = ["welcome", "continued", "started", "refused", "news", "aside"] as const;
+
+/** One of {@link pollKinds}. */
+export type PollKind = (typeof pollKinds)[number];
+
+/** A message as a poll collects it. */
+export interface PollItem {
+  readonly kind: PollKind;
+  /** The reader's cursor after it; empty where it has none. */
+  readonly cursor: string;
+  readonly json: string;
+}
+
+/** One line: kind, cursor and document. Neither a kind, a cursor nor compact JSON holds a tab or a line end. */
+function line(kind: PollKind, cursor: string, json: string): string {
+  return `${kind}\t${cursor}\t${json}\n`;
+}
+
+/** Takes bytes of a poll's encoder apart. */
+export function readPollItems(bytes: Uint8Array): PollItem[] {
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString()
+    .split("\n");
+  return lines.slice(0, -1).map((text) => {
+    const [kind = "aside", cursor = ""] = text.split("\t", 2);
+    return { kind: kind as PollKind, cursor, json: text.slice(kind.length + cursor.length + 2) };
+  });
+}
+
+function kindOf(message: ServerMessage): PollKind {
+  switch (message.type) {
+    case "welcome":
+      return "welcome";
+    case "subscribed":
+      return message.recovered ? "continued" : "started";
+    case "reply":
+      if ("error" in message) return "refused";
+      return isRecord(message.result) && message.result.recovered === true
+        ? "continued"
+        : "started";
+    case "notice":
+    case "ping":
+    case "pong":
+      return "aside";
+    default:
+      return "news";
+  }
+}
+
+function encodeMessage(message: ServerMessage): Uint8Array {
+  const cursor = ("event_id" in message && message.event_id) || "";
+  return Buffer.from(line(kindOf(message), cursor, encodeServerMessage(message)));
+}
+
+const encodeText = (text: string) => Buffer.from(line("news", "", text));
+
+/** The one encoder of each dialect, shared by all polls. */
+export const pollEncoders: Readonly<Record<DialectName, Encoder>> = {
+  plain: {
+    dialect: "plain",
+    encodeBatch(publications, cursorOf) {
+      let text = "";
+      for (const publication of publications) {
+        const { head, tail } = encodePlainPublication(publication);
+        const cursor = cursorOf(publication);
+        text += line("news", cursor, head + cursor + tail);
+      }
+      return Buffer.from(text);
+    },
+    encodeMessage,
+    encodeText,
+  },
+  "milepost.v1.json": {
+    dialect: "milepost.v1.json",
+    encodeBatch: (publications) =>
+      Buffer.from(
+        publications.map((publication) => line("news", "", encodeEvent(publication))).join(""),
+      ),
+    encodeMessage,
+    encodeText,
+  },
+};

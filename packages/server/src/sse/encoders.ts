@@ -1,0 +1,59 @@
+import type { Encoder } from "@milepost/core";
+import {
+  type DialectName,
+  encodeEvent,
+  encodePlainPublication,
+  encodeServerMessage,
+  encodeSseEvent,
+  joinFrame,
+} from "@milepost/protocol";
+
+/** Names that browsers give their own events of an EventSource. */
+const browserNames: ReadonlySet<string> = new Set(["open", "error", "message"]);
+
+/** The name of an event by the type of its document; undefined where it must have none. */
+export function sseName(type: string): { readonly event?: string } {
+  return browserNames.has(type) ? {} : { event: type };
+}
+
+function plainEncoder(nameOf: (type: string) => { readonly event?: string }): Encoder {
+  return {
+    dialect: "plain",
+    encodeBatch(publications, cursorOf) {
+      let text = "";
+      for (const publication of publications) {
+        const { head, tail } = encodePlainPublication(publication);
+        const id = cursorOf(publication);
+        text += encodeSseEvent({ id, ...nameOf(publication.event), data: head + id + tail });
+      }
+      return Buffer.from(text);
+    },
+    encodeMessage(message) {
+      const id = "event_id" in message ? message.event_id : undefined;
+      const data = encodeServerMessage(message);
+      return Buffer.from(
+        encodeSseEvent({ ...(id !== undefined && { id }), ...nameOf(message.type), data }),
+      );
+    },
+    encodeText: (data) => Buffer.from(encodeSseEvent({ data })),
+  };
+}
+
+/** The SDK's dialect: a tick's publications are one event with an array; positions make ids needless. */
+const jsonEncoder: Encoder = {
+  dialect: "milepost.v1.json",
+  encodeBatch: (publications) =>
+    Buffer.from(encodeSseEvent({ data: joinFrame(publications.map(encodeEvent)) })),
+  encodeMessage: (message) => Buffer.from(encodeSseEvent({ data: encodeServerMessage(message) })),
+  encodeText: (data) => Buffer.from(encodeSseEvent({ data })),
+};
+
+/** How a stream is written. */
+export type SseForm = DialectName | "plain-named";
+
+/** The one encoder of each form, shared by all streams. */
+export const sseEncoders: Readonly<Record<SseForm, Encoder>> = {
+  plain: plainEncoder(() => ({})),
+  "plain-named": plainEncoder(sseName),
+  "milepost.v1.json": jsonEncoder,
+};
