@@ -122,6 +122,8 @@ export class SdkReader implements Reading {
     const client = createClient({
       url: "ws://sim/ws",
       token: () => makeToken(this.name, tokenMs === undefined ? undefined : time.now() + tokenMs),
+      // The simulated network has no HTTP.
+      transports: ["websocket"],
       webSocket: port.webSocket(),
       clock,
       random: () => random.fraction(),
