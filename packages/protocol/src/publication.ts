@@ -4,6 +4,8 @@ import type { Position } from "./position.ts";
 export interface Publication {
   readonly channel: string;
   readonly position: Position;
+  /** What was sent before it, where it stands for several entries; only on its way to a slow reader. */
+  readonly since?: Position;
   /** The event name, as the publisher chose it. */
   readonly event: string;
   /** The data as JSON text: made once when it enters, spliced into every frame, never parsed on the way out. */
