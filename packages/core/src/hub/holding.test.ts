@@ -111,6 +111,29 @@ test("[P-OUT-2] the more urgent channel is sent first, each in its own order", a
   expect(seen).toEqual(order);
 });
 
+test("[P-OUT-2] a publish that names its own priority takes what is before it along, and a low one waits", async () => {
+  await using t = testCore({ rules });
+  const socket = await reading(t, ["log:a", "log:b", "log:c"]);
+  await fill(t, socket, "log:c");
+  const publish = (channel: string, n: number, priority?: "low") =>
+    t.core.publish(t.service, channel, "n", n, priority === undefined ? {} : { priority });
+  await publish("log:c", 1, "low");
+  await t.clock.settle();
+  await publish("log:a", 2);
+  await publish("log:b", 3);
+  const grants = { subscribe: [], publish: ["log:*"] };
+  const publisher = t.connect({ principal: t.user("bob", { grants }) });
+  const urgent = { type: "publish", channel: "log:b", event: "n", data: 4, priority: "high" };
+  publisher.send({ ...urgent, id: 1 });
+  await t.clock.settle();
+  expect(publisher.take().at(-1)).toMatchObject({ id: 1, result: { duplicate: false } });
+  await publish("log:b", 5);
+  await t.clock.settle();
+  expect((await drained(t, socket)).map(({ data }) => data)).toEqual([3, 4, 5, 2, 1]);
+  const wrong = t.core.publish(t.service, "log:a", "n", 1, { priority: "urgent" as "high" });
+  await expect(wrong).rejects.toMatchObject({ code: "bad_message" });
+});
+
 test("[P-OUT-6] replies do not wait for what is held; a gap comes after the entries of its channel", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a"]);

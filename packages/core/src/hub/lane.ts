@@ -7,7 +7,8 @@ import { mergeWaiting } from "./merge-waiting.ts";
 /** About what an entry takes besides its data. */
 const envelopeBytes = 200;
 
-const ranks = { high: 0, normal: 1, low: 2 } as const satisfies Record<Priority, number>;
+const leastUrgent = 2;
+const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record<Priority, number>;
 
 /** The entries of one channel that wait for one reader, in order. */
 export class Lane {
@@ -18,6 +19,7 @@ export class Lane {
   size = 0;
   #entries: readonly Publication[] = [];
   #fresh: Publication[] = [];
+  #rank = leastUrgent;
 
   constructor(reader: HeldReader, rule: Rule, sent: Position) {
     this.reader = reader;
@@ -25,9 +27,9 @@ export class Lane {
     this.sent = sent;
   }
 
-  /** Lower goes first. */
+  /** That of the most urgent entry; lower goes first. */
   get rank(): number {
-    return ranks[this.#rule.priority ?? "normal"];
+    return this.#rank;
   }
 
   get isEmpty(): boolean {
@@ -37,7 +39,7 @@ export class Lane {
   add(publications: readonly Publication[]): void {
     for (const publication of publications) {
       this.#fresh.push(publication);
-      this.size += publication.json.length + envelopeBytes;
+      this.#count(publication);
     }
   }
 
@@ -62,6 +64,12 @@ export class Lane {
 
   #measure(): void {
     this.size = 0;
-    for (const { json } of this.#entries) this.size += json.length + envelopeBytes;
+    this.#rank = leastUrgent;
+    for (const publication of this.#entries) this.#count(publication);
+  }
+
+  #count({ json, priority = this.#rule.priority ?? "normal" }: Publication): void {
+    this.size += json.length + envelopeBytes;
+    this.#rank = Math.min(this.#rank, ranks[priority]);
   }
 }

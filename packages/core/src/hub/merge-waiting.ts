@@ -84,6 +84,8 @@ function unite(
   classes: NonNullable<Rule["merge"]>,
 ): Candidate | undefined {
   if (earlier === undefined || earlier.event !== later.event) return undefined;
+  // How urgent it is must not be lost, nor spread.
+  if (earlier.publication.priority !== later.publication.priority) return undefined;
   const data = unitedData(classOf(classes, later.event), first, earlier, later);
   if (data === undefined) return undefined;
   return new Candidate(later.publication, earlier.from, { data });
