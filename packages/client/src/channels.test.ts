@@ -513,6 +513,19 @@ describe("while subscribed", () => {
     expect(heard).toEqual(["e1#1", "e1#5"]);
   });
 
+  it("[P-OUT-4] a merged event of which a part is known is asked for again, apart", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const { heard } = subscribe();
+    await answer(live(0));
+    await gateway.last.say(event(1), event(2), { ...event(5), since: at(1) });
+    await settle();
+    const again = gateway.last.take("subscribe");
+    expect(again.since).toBe(at(2));
+    await gateway.last.reply(again, { channel: "chat:1", ...resumed(2) });
+    await gateway.last.say(event(3), event(4), event(5), { ...event(9), since: at(5) });
+    expect(heard).toEqual(["e1#1", "e1#2", "e1#3", "e1#4", "e1#5", "e1#9"]);
+  });
+
   it("another life of the log without a word is a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();

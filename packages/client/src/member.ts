@@ -137,6 +137,8 @@ export class Member implements Subscription {
       const replaced = position.offset === anchor.offset && position.tag !== anchor.tag;
       return replaced ? "replaced" : "known";
     }
+    // One event that stands for several of which some are known cannot be taken apart.
+    if (since?.epoch === anchor.epoch && since.offset < anchor.offset) return "hole";
     const from = since?.epoch === anchor.epoch ? since.offset : position.offset - 1;
     return from > anchor.offset && !isFiltered ? "hole" : "next";
   }

@@ -3,12 +3,13 @@ import {
   formatPosition,
   isChannelSegment,
   MilepostError,
+  type Priority,
   type Publication,
   parseChannelName,
   parseEventName,
   type Since,
 } from "@milepost/protocol";
-import type { CoreLimits, HistoryPage, Published } from "./core.ts";
+import type { CoreLimits, HistoryPage, Published, PublishOptions } from "./core.ts";
 import type { Hub } from "./hub/hub.ts";
 import { breakOf } from "./hub/recovery.ts";
 import { orThrow } from "./input.ts";
@@ -22,6 +23,7 @@ import type { RuleBook, RuledChannel } from "./rule-book.ts";
 
 const maxKeyLength = 255;
 const maxHistory = 1_000;
+const priorities: readonly Priority[] = ["high", "normal", "low"];
 
 /** Channels as principals use them: every method checks names, data and what the principal may. */
 export class Channels {
@@ -63,22 +65,31 @@ export class Channels {
     channel: string,
     event: string,
     data: unknown,
-    options: { readonly key?: string } = {},
+    options: PublishOptions = {},
   ): Promise<Published> {
     const ruled = this.ruled(channel);
     const name = orThrow(parseEventName(event));
     const permitted = this.permits(principal, ruled, "publish");
     if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
-    const { key } = options;
+    const { key, priority } = options;
     if (key !== undefined && (typeof key !== "string" || key === "" || key.length > maxKeyLength)) {
       throw new MilepostError(
         "bad_message",
         `key must be a string of 1 to ${maxKeyLength} characters`,
       );
     }
+    if (priority !== undefined && !priorities.includes(priority)) {
+      throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
+    }
     const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
     const publisher = publisherOf(principal);
-    const entry = { event: name, json, publisher, ...(key === undefined ? {} : { key }) };
+    const entry = {
+      event: name,
+      json,
+      publisher,
+      ...(key === undefined ? {} : { key }),
+      ...(priority === undefined ? {} : { priority }),
+    };
     const { publication, duplicate } = await this.#log.append(channel, entry, ruled.policy);
     return { channel, position: formatPosition(publication.position), duplicate };
   }

@@ -13,7 +13,14 @@ import type {
   RequestCommand,
   RequestedCommand,
 } from "@milepost/model";
-import type { Cursor, GapReason, ServerMessage, Since, Snapshot } from "@milepost/protocol";
+import type {
+  Cursor,
+  GapReason,
+  Priority,
+  ServerMessage,
+  Since,
+  Snapshot,
+} from "@milepost/protocol";
 import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
@@ -59,6 +66,14 @@ export interface CoreOptions {
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;
+}
+
+/** What a publish may say besides its event. */
+export interface PublishOptions {
+  /** Repeating it within 10 minutes creates nothing. */
+  readonly key?: string;
+  /** In place of the channel's, for readers that are slow; it never changes the order within the channel. */
+  readonly priority?: Priority;
 }
 
 /** What a publish answers. */
@@ -142,7 +157,7 @@ export interface Core {
     channel: string,
     event: string,
     data: unknown,
-    options?: { readonly key?: string },
+    options?: PublishOptions,
   ): Promise<Published>;
   history(
     principal: Principal,

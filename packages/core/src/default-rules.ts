@@ -1,4 +1,4 @@
-import type { Rule } from "./rule.ts";
+import type { MergeClass, Rule } from "./rule.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -6,6 +6,18 @@ const dayMs = 24 * hourMs;
 
 const short = { maxEntries: 1_000, maxAgeMs: hourMs };
 const aDay = { maxEntries: 1_000, maxAgeMs: dayMs };
+
+const reports = {
+  waiting: "report",
+  step: "report",
+  progress: "report",
+  agent: "report",
+  text: "report",
+} as const satisfies Rule["merge"];
+
+const summaries: Readonly<Record<string, MergeClass>> = {
+  operation: { class: "state", by: "operation_id" },
+};
 
 /** How long what is known of an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
@@ -18,6 +30,7 @@ export const gatewayRules: readonly Rule[] = [
     publish: "nobody",
     retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
     projection: { name: "operation" },
+    merge: reports,
   },
   {
     pattern: "gateway:*",
@@ -35,6 +48,7 @@ export const defaultRules: readonly Rule[] = [
     publish: "granted",
     retention: { maxEntries: 20_000, maxAgeMs: dayMs },
     projection: { name: "operation" },
+    merge: reports,
   },
   {
     pattern: "session:{session}",
@@ -42,6 +56,7 @@ export const defaultRules: readonly Rule[] = [
     publish: "granted",
     retention: aDay,
     projection: { name: "keyed", by: "operation_id" },
+    merge: summaries,
   },
   {
     pattern: "session:{session}:*",
@@ -55,6 +70,7 @@ export const defaultRules: readonly Rule[] = [
     publish: "granted",
     retention: aDay,
     projection: { name: "keyed", by: "operation_id" },
+    merge: summaries,
   },
   { pattern: "user:{user}:*", subscribe: "own-user", publish: "granted", retention: short },
   { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },

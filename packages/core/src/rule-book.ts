@@ -1,5 +1,5 @@
 import { projectionName } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import { MilepostError, parseEventName } from "@milepost/protocol";
 import { type Captures, ChannelPattern } from "./channel-pattern.ts";
 import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
@@ -67,6 +67,11 @@ function compiled(rule: Rule): CompiledRule {
   const { maxEntries, maxAgeMs } = rule.retention;
   if (!Number.isInteger(maxEntries) || maxEntries < 1) refuse("maxEntries must be 1 or more");
   if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) refuse("maxAgeMs must be 1 or more");
+  for (const event of Object.keys(rule.merge ?? {})) {
+    if (event !== "*" && !parseEventName(event).ok) {
+      refuse(`merge names ${JSON.stringify(event)}, which is no event; * stands for all others`);
+    }
+  }
   const policy: LogPolicy = {
     maxEntries,
     maxAgeMs,

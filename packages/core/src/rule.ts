@@ -1,3 +1,5 @@
+import type { Priority } from "@milepost/protocol";
+
 /** Who may do something on the channels of a rule. */
 export type Access =
   /** Anyone with a valid credential. */
@@ -22,6 +24,23 @@ export type ProjectionSpec =
   | { readonly name: "keyed"; readonly by: string };
 
 /**
+ * What may be done to entries that wait for a slow reader; a reader that keeps up gets all as they are.
+ *
+ * `lifecycle`: nothing. `ephemeral`: all but the newest of the channel may be dropped. `state`: of several with the same
+ * value of the data's field `by` the latest stands for all; without `by`, of several of the same event.
+ * `text`: neighbours are concatenated. `patch`: neighbours are merge patches (RFC 7396) and are composed.
+ * `report`: neighbours are reports of an operation and become one that folds to the same state.
+ */
+export type MergeClass =
+  | "lifecycle"
+  | "ephemeral"
+  | "state"
+  | "text"
+  | "patch"
+  | "report"
+  | { readonly class: "state"; readonly by: string };
+
+/**
  * What holds for the channels that match a pattern.
  *
  * Rules are data; the first that matches a name wins. A service may always subscribe and publish, but
@@ -34,4 +53,8 @@ export interface Rule {
   readonly publish: Access;
   readonly retention: { readonly maxEntries: number; readonly maxAgeMs: number };
   readonly projection?: ProjectionSpec;
+  /** Which channels go first to a slow reader that has several waiting; `normal` when absent. */
+  readonly priority?: Priority;
+  /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
+  readonly merge?: Readonly<Record<string, MergeClass>>;
 }

@@ -2,6 +2,7 @@ export { isSettled, mayFollow } from "./commands.ts";
 export * from "./generation-progress.ts";
 export * from "./keyed-projection.ts";
 export * from "./latest-projection.ts";
+export { mergeReports } from "./merge-reports.ts";
 export * from "./notification.ts";
 export * from "./operation-api.ts";
 export * from "./operation-command.ts";

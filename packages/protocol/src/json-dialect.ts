@@ -6,8 +6,9 @@ import type { ServerMessage } from "./server-message.ts";
 
 /** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. */
 export function encodeEvent(publication: Publication): string {
-  const { channel, position, event, json, ts } = publication;
-  return `{"type":"event","channel":"${channel}","position":"${formatPosition(position)}","event":"${event}","data":${json},"ts":${ts}}`;
+  const { channel, position, since, event, json, ts } = publication;
+  const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
+  return `{"type":"event","channel":"${channel}","position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}}`;
 }
 
 /** One frame of many encoded messages: the message itself when there is one, else an array of them. */

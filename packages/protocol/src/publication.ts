@@ -1,3 +1,4 @@
+import type { Priority } from "./client-message.ts";
 import type { Position } from "./position.ts";
 
 /** One entry of a channel's log, as it travels through the gateway. */
@@ -9,6 +10,10 @@ export interface Publication {
    * known by it, though its offsets continue.
    */
   readonly previousTag?: string;
+  /** What was sent before it, where it stands for several entries; only on its way to a slow reader. */
+  readonly since?: Position;
+  /** In place of the channel's, where the publisher said so. */
+  readonly priority?: Priority;
   /** The event name, as the publisher chose it. */
   readonly event: string;
   /** The data as JSON text: made once when it enters, spliced into every frame, never parsed on the way out. */

@@ -7,6 +7,7 @@ import {
   type EngineFactory,
   memoryEngine,
   type Published,
+  type PublishOptions,
   type Rule,
   type ServicePrincipal,
 } from "@milepost/core";
@@ -70,7 +71,7 @@ export interface Gateway extends AsyncDisposable {
     channel: string,
     event: string,
     data: unknown,
-    options?: { readonly key?: string },
+    options?: PublishOptions,
   ): Promise<Published>;
   /** Makes a user token, which holds an hour unless told otherwise. */
   mintToken(content: TokenContent): Promise<string>;

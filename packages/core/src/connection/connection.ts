@@ -315,14 +315,8 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
 
   #onPublish(message: PublishMessage): Promise<void> | undefined {
     const { channel, id } = message;
-    const unsupported =
-      message.priority !== undefined
-        ? "priority"
-        : message.ttl_ms === undefined
-          ? undefined
-          : "ttl_ms";
-    if (unsupported !== undefined) {
-      this.refuseUnsupported(id ?? null, unsupported);
+    if (message.ttl_ms !== undefined) {
+      this.refuseUnsupported(id ?? null, "ttl_ms");
       return undefined;
     }
     // Who subscribes and then publishes expects to see it.
@@ -333,12 +327,15 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     return looksUp ? published : this.#pace();
   }
 
-  async #publish({ id, channel, event, data, key }: PublishMessage): Promise<void> {
+  async #publish({ id, channel, event, data, key, priority }: PublishMessage): Promise<void> {
     const principal = this.#principal;
     if (!this.isOpen || principal === undefined) return;
     this.#inFlight++;
     try {
-      const options = key === undefined ? {} : { key };
+      const options = {
+        ...(key === undefined ? {} : { key }),
+        ...(priority === undefined ? {} : { priority }),
+      };
       const result = await this.context.channels.publish(principal, channel, event, data, options);
       if (id !== undefined && this.isOpen) this.send({ type: "reply", id, result });
     } catch (error) {

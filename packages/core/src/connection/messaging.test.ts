@@ -104,7 +104,6 @@ describe("bad messages", () => {
       { type: "nack", channel: "log:a", position, reason: "no" },
       { type: "subscribe", id: 1, channel: "log:a", as: "me" },
       { type: "subscribe", id: 1, channel: "log:a", presence: true },
-      { type: "publish", id: 1, channel: "log:a", event: "e", data: 1, priority: "high" },
       { type: "publish", id: 1, channel: "log:a", event: "e", data: 1, ttl_ms: 5 },
     ]) {
       expect(await answer(t, socket, message)).toMatchObject([

@@ -7,6 +7,7 @@ import {
   type Since,
   type Subscribed,
 } from "@milepost/protocol";
+import type { HeldReader } from "../hub/backlog.ts";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader, SharedReader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
@@ -24,7 +25,7 @@ export interface SubscriptionRequest {
 }
 
 /** A connection on a channel. */
-export class Subscription implements Reader {
+export class Subscription implements Reader, HeldReader {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #connection: Connection;
@@ -51,6 +52,8 @@ export class Subscription implements Reader {
 
   /** Where the client is in the channel; undefined while it holds nothing of it. */
   get position(): Position | undefined {
+    const waitsAfter = this.#connection.outbox.sentUpTo(this);
+    if (waitsAfter !== undefined) return waitsAfter;
     return this.#started && this.#events === undefined ? this.member?.position : this.#position;
   }
 
@@ -94,25 +97,37 @@ export class Subscription implements Reader {
     this.#settle();
   }
 
-  onPublications(publications: readonly Publication[]): void {
+  onPublications(publications: readonly Publication[], before: Position): void {
     const events = this.#events;
     const wanted =
       events === undefined ? publications : publications.filter(({ event }) => events.has(event));
     const last = wanted.at(-1);
     if (last === undefined) return;
+    // Where events are filtered it was never given what lies right before.
+    const from = events === undefined ? before : (this.#position ?? before);
     this.#position = last.position;
-    const { encoder, outbox } = this.#connection;
-    outbox.push(encoder.encodeBatch(wanted, this.#siblings.cursorOf(this.channel)));
+    const { outbox } = this.#connection;
+    const { member } = this;
+    if (outbox.isHolding && member !== undefined)
+      outbox.hold(this, member.ruled.rule, wanted, from);
+    else outbox.push(this.encode(wanted));
+  }
+
+  encode(publications: readonly Publication[]): Uint8Array {
+    const cursorOf = this.#siblings.cursorOf(this.channel);
+    return this.#connection.encoder.encodeBatch(publications, cursorOf);
   }
 
   onGap(from: Position, to: Position, reason: GapReason): void {
+    this.#connection.outbox.settle(this);
     this.#position = to;
     this.#sendGap(from, to, reason);
   }
 
   onReset(reset: Reset): void {
-    this.#position = reset.state.position;
     const { encoder, outbox } = this.#connection;
+    outbox.settle(this);
+    this.#position = reset.state.position;
     outbox.push(reset.encode(encoder, this.#siblings.cursor().event_id));
   }
 
@@ -123,6 +138,7 @@ export class Subscription implements Reader {
   /** Ends it silently. */
   leave(): void {
     this.member?.leave();
+    this.#connection.outbox.drop(this);
     this.#settle();
   }
 

@@ -1,4 +1,4 @@
-import { formatPosition, type Publication } from "@milepost/protocol";
+import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import type { Encoder } from "../transport.ts";
 import type { Membership } from "./membership.ts";
 
@@ -102,25 +102,34 @@ export class Audience {
     if (member.list !== undefined && member.list !== this.#ahead) this.#moveToLevel(member);
   }
 
-  /** Gives everyone consecutive entries, encoded once for all of a group. */
-  give(part: readonly Publication[]): void {
+  /** Gives everyone consecutive entries, which follow `before`, encoded once for all of a group. */
+  give(part: readonly Publication[], before: Position): void {
     for (const { encoder, members } of this.#groups) {
-      if (members.length === 0) continue;
-      const bytes = encoder.encodeBatch(part, soleCursor);
-      for (const member of members) member.outbox?.push(bytes);
+      let bytes: Uint8Array | undefined;
+      for (const member of members) {
+        const { outbox } = member;
+        if (outbox === undefined) continue;
+        // One that reads slowly takes the entries themselves, to merge them while they wait.
+        if (outbox.isHolding) member.reader.onPublications(part, before);
+        else {
+          bytes ??= encoder.encodeBatch(part, soleCursor);
+          outbox.push(bytes);
+        }
+      }
     }
     // Backwards, so that one that leaves meanwhile makes no other be passed over.
     const others = this.#others ?? none;
-    for (let i = others.length - 1; i >= 0; i--) others[i]?.reader.onPublications(part);
+    for (let i = others.length - 1; i >= 0; i--) others[i]?.reader.onPublications(part, before);
     const ahead = this.#ahead ?? none;
     for (let i = ahead.length - 1; i >= 0; i--) {
       const member = ahead[i];
-      if (member !== undefined) this.#giveAhead(member, part);
+      if (member !== undefined) this.#giveAhead(member, part, before);
     }
   }
 
-  #giveAhead(member: Membership, part: readonly Publication[]): void {
-    const own = member.own?.offset ?? 0;
+  #giveAhead(member: Membership, part: readonly Publication[], before: Position): void {
+    const from = member.own ?? before;
+    const own = from.offset;
     const first = part[0]?.position.offset ?? 0;
     const rest = part.slice(Math.max(0, own + 1 - first));
     const tag = part[own - first]?.position.tag ?? rest[0]?.previousTag;
@@ -131,7 +140,7 @@ export class Audience {
     const last = rest.at(-1);
     if (last !== undefined) {
       member.own = last.position;
-      member.reader.onPublications(rest);
+      member.reader.onPublications(rest, from);
     }
     if (!member.left && (member.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)) {
       this.#moveToLevel(member);

@@ -1,6 +1,7 @@
 import {
   formatPosition,
   type GapReason,
+  origin,
   type Position,
   type Publication,
 } from "@milepost/protocol";
@@ -108,8 +109,14 @@ export class HubChannel implements Flushable {
     const batch = this.#batch;
     if (batch === undefined) return;
     this.#batch = undefined;
+    let before = this.#flushed;
     this.#flushed = this.#last;
-    for (const part of batchesOf(batch)) this.#audience.give(part);
+    for (const part of batchesOf(batch)) {
+      const last = part.at(-1)?.position;
+      // Whoever reads was given something before, if only the place where it starts.
+      this.#audience.give(part, before ?? origin(last?.epoch ?? ""));
+      before = last;
+    }
   }
 
   beginJoin(): void {

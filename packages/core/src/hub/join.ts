@@ -137,9 +137,10 @@ async function handOver(member: Membership, entries: readonly Publication[]): Pr
     // Awaiting only where it must wait: a reader that has room meets the live stream in the same turn.
     if (room !== undefined) await room;
     const last = part.at(-1);
-    if (member.left || last === undefined) return;
+    const before = member.own;
+    if (member.left || last === undefined || before === undefined) return;
     member.own = last.position;
-    member.reader.onPublications(part);
+    member.reader.onPublications(part, before);
   }
 }
 

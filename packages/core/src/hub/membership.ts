@@ -1,4 +1,5 @@
 import type { Position } from "@milepost/protocol";
+import type { RuledChannel } from "../rule-book.ts";
 import type { HubChannel } from "./hub-channel.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reader } from "./reader.ts";
@@ -24,6 +25,11 @@ export class Membership {
   /** The position up to which entries were handed over; undefined before the start. */
   get position(): Position | undefined {
     return this.own ?? (this.list === undefined ? undefined : this.#channel.flushed);
+  }
+
+  /** What holds for the channel. */
+  get ruled(): RuledChannel {
+    return this.#channel.ruled;
   }
 
   /** Whether it gets what is published as it is published. */

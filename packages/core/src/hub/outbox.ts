@@ -1,4 +1,7 @@
+import type { Position, Publication } from "@milepost/protocol";
+import type { Rule } from "../rule.ts";
 import type { Transport } from "../transport.ts";
+import { Backlog, type HeldReader } from "./backlog.ts";
 import type { Ticker } from "./ticker.ts";
 
 /** Past so many bytes in the transport nothing more is handed over until it drains. */
@@ -18,6 +21,9 @@ export interface OutboxOwner {
  * Pushed bytes are kept by reference and written at the end of the tick. Once more than `maxBytes` wait, counting
  * what the transport still holds, the outbox overflows: it takes nothing more, and its owner closes the
  * connection. So a peer that never reads costs `maxBytes` and one batch at most, and loses nothing silently.
+ *
+ * While the transport has too much the outbox is holding: entries should be given to `hold` then, which merges them as
+ * they wait. Pushed bytes overtake what is held, but for `settle`.
  */
 export class Outbox {
   readonly #transport: Transport;
@@ -30,6 +36,9 @@ export class Outbox {
   #waiters: (() => void)[] | undefined;
   #closed = false;
   #overflowed = false;
+  #backlog: Backlog | undefined;
+  /** Whether entries should be held and not pushed. */
+  isHolding = false;
   /** Whether the ticker has it in its list; the ticker's. */
   scheduled = false;
 
@@ -42,7 +51,7 @@ export class Outbox {
 
   /** Bytes that wait, here and in the transport. */
   get waitingBytes(): number {
-    return this.#queuedBytes + this.#transport.bufferedBytes;
+    return this.#queuedBytes + this.#transport.bufferedBytes + (this.#backlog?.size ?? 0);
   }
 
   /** Whether so much waits that whoever can wait should. */
@@ -65,29 +74,82 @@ export class Outbox {
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
+  /** Keeps consecutive entries of a reader, which follow `before`, until the transport has room. */
+  hold(
+    reader: HeldReader,
+    rule: Rule,
+    publications: readonly Publication[],
+    before: Position,
+  ): void {
+    if (this.isClosed) return;
+    this.#backlog ??= new Backlog();
+    this.#backlog.add(reader, rule, publications, before);
+    if (!this.#backlog.fits(this.#maxBytes - this.#queuedBytes)) this.#overflowed = true;
+    if (!this.scheduled) this.#ticker.schedule(this);
+  }
+
+  /** Up to where a reader was sent its channel, while entries of it are held. */
+  sentUpTo(reader: HeldReader): Position | undefined {
+    return this.#backlog?.sentUpTo(reader);
+  }
+
+  /** Queues what is held of a reader, so that what is pushed next comes after it. */
+  settle(reader: HeldReader): void {
+    for (let bytes = this.#backlog?.next(reader); bytes; bytes = this.#backlog?.next(reader)) {
+      this.push(bytes);
+    }
+  }
+
+  /** Forgets what is held of a reader that is over. */
+  drop(reader: HeldReader): void {
+    this.#backlog?.drop(reader);
+  }
+
   /** Writes what waits, small parts in one piece, unless the transport has too much already. */
   flush(): void {
     if (this.#overflowed) {
       this.#overflow();
       return;
     }
-    if (this.#closed || this.#first === undefined) {
+    if (this.#closed || (this.#first === undefined && !this.isHolding)) {
       this.#release();
       return;
     }
     const buffered = this.#transport.bufferedBytes;
     if (buffered > highWaterBytes) {
-      if (buffered + this.#queuedBytes > this.#maxBytes) this.#overflow();
+      this.isHolding = true;
+      const room = this.#maxBytes - buffered - this.#queuedBytes;
+      if (room < 0 || this.#backlog?.fits(room) === false) this.#overflow();
       return;
     }
+    this.#writeQueue();
+    if (this.isHolding) this.#writeHeld();
+    this.#release();
+  }
+
+  /** Writes what was pushed. */
+  #writeQueue(): void {
     const first = this.#first;
+    if (first === undefined) return;
     const rest = this.#rest;
     this.#first = undefined;
     this.#rest = undefined;
     this.#queuedBytes = 0;
     if (rest === undefined) this.#transport.write(first);
     else writeAll(this.#transport, [first, ...rest]);
-    this.#release();
+  }
+
+  /** Writes what is held, the most urgent channel first, as long as the transport takes it. */
+  #writeHeld(): void {
+    while (this.#transport.bufferedBytes <= highWaterBytes) {
+      const bytes = this.#backlog?.next();
+      if (bytes === undefined) {
+        this.#backlog = undefined;
+        this.isHolding = false;
+        return;
+      }
+      this.#transport.write(bytes);
+    }
   }
 
   /** Resolves once little enough waits, or the outbox is closed; undefined when that is so now. */
@@ -105,12 +167,14 @@ export class Outbox {
     this.#first = undefined;
     this.#rest = undefined;
     this.#queuedBytes = 0;
+    this.#backlog = undefined;
     this.#release();
   }
 
   /** More than fits in one tick: what can be written is written early, else this is the end. */
   #makeRoom(): void {
-    if (this.#transport.bufferedBytes <= highWaterBytes) this.flush();
+    // What is held stays: a channel may be in the middle of handing a batch out, and its place not be true yet.
+    if (this.#transport.bufferedBytes <= highWaterBytes) this.#writeQueue();
     // Closing here could pull subscriptions out of a list that is being walked: it waits for the tick.
     else this.#overflowed = true;
   }

@@ -17,8 +17,8 @@ export interface Reader {
   onStart(start: Start): void;
   /** The subscription could not start; it is over. */
   onFailed(error: unknown): void;
-  /** Consecutive entries, right after what came before. */
-  onPublications(publications: readonly Publication[]): void;
+  /** Consecutive entries, right after what came before, which was at `before`. */
+  onPublications(publications: readonly Publication[], before: Position): void;
   /** Entries after `from` up to and including `to` will not come. */
   onGap(from: Position, to: Position, reason: GapReason): void;
   /** The state takes the place of what was missed. */

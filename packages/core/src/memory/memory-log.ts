@@ -57,6 +57,7 @@ export class MemoryLog {
       event: entry.event,
       json: entry.json,
       ts: now,
+      ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
     };
     if (this.#projection !== undefined) {
       this.#state = this.#projection.reduce(this.#state, projectionEntry(publication));

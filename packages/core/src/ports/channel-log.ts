@@ -1,10 +1,12 @@
-import type { Position, Publication, Snapshot } from "@milepost/protocol";
+import type { Position, Priority, Publication, Snapshot } from "@milepost/protocol";
 
 /** A publication on its way into the log. */
 export interface NewEntry {
   readonly event: string;
   /** The data as JSON text, already checked. */
   readonly json: string;
+  /** Kept with the publication. */
+  readonly priority?: Priority;
   /** Dedupe key. */
   readonly key?: string;
   /** Whose key it is: the same key of another publisher is another key. */

@@ -17,6 +17,11 @@ const projection = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("keyed"), by: z.string().min(1) }),
 ]);
 
+const merge = z.union([
+  z.enum(["lifecycle", "ephemeral", "state", "text", "patch", "report"]),
+  z.strictObject({ class: z.literal("state"), by: z.string().min(1) }),
+]);
+
 /** A rule, as it stands in the configuration file. */
 export const ruleSchema: z.ZodType<Rule> = z.strictObject({
   pattern: z.string().min(1),
@@ -24,4 +29,6 @@ export const ruleSchema: z.ZodType<Rule> = z.strictObject({
   publish: access,
   retention: z.strictObject({ maxEntries: z.int().min(1), maxAgeMs: z.int().min(1) }),
   projection: projection.exactOptional(),
+  priority: z.enum(["high", "normal", "low"]).exactOptional(),
+  merge: z.record(z.string(), merge).exactOptional(),
 });

@@ -33,6 +33,18 @@ describe("POST /v1/publish", () => {
     expect(history.entries).toHaveLength(1);
   });
 
+  it("[P-OUT-2] takes a priority, and refuses one that is none", async () => {
+    await using server = await startGateway();
+    const body = { channel: "chat:42", event: "message", data: 1 };
+    const urgent = { ...body, priority: "high" };
+    expect(await server.call("POST", "/v1/publish", { body: urgent })).toMatchObject({
+      status: 200,
+    });
+    expect(
+      await server.call("POST", "/v1/publish", { body: { ...body, priority: "urgent" } }),
+    ).toMatchObject({ status: 400, body: { code: "bad_message" } });
+  });
+
   it("[P-HTTP-7] of one that fails answers the problem with its status", async () => {
     await using server = await startGateway();
     const { status, body } = await server.call("POST", "/v1/publish", {

@@ -48,6 +48,10 @@ export const publishSchema = z
     event: z.string(),
     data: anyJson,
     key: key.exactOptional(),
+    priority: z
+      .enum(["high", "normal", "low"])
+      .meta({ description: "In place of the channel's own, for readers that are slow." })
+      .exactOptional(),
   })
   .refine(({ channel, channels }) => (channel === undefined) !== (channels === undefined), {
     error: "needs one of channel and channels",

@@ -63,3 +63,58 @@ it("[P-CLOSE-4] a socket that was closed for reading slowly resumes where it was
   while (seen.length < sent) seen.push((await resumed.nextOf("message")).data.n);
   expect(seen).toEqual(Array.from({ length: sent }, (_, n) => n + 1));
 }, 20_000);
+
+it("[P-OUT-1] [P-OUT-7] two hundred sockets that never read cost bounded memory, and fifty that do get everything", async () => {
+  const rules = [
+    {
+      pattern: "chat:*",
+      subscribe: "granted",
+      publish: "granted",
+      retention: { maxEntries: 100, maxAgeMs: 60_000 },
+      merge: { state: { class: "state", by: "id" } },
+    },
+  ] as const;
+  await using server = await startGateway({ rules });
+  const token = await server.token();
+  const reading = await Promise.all(Array.from({ length: 50 }, () => server.socket("/ws/chat/42")));
+  await Promise.all(reading.map((socket) => socket.nextOf("subscribed")));
+  const stuck = await Promise.all(
+    Array.from({ length: 200 }, () => RawWebSocket.open(server.port, "/ws/chat/42", token)),
+  );
+  for (const socket of stuck) {
+    await socket.next();
+    expect(await socket.next()).toMatchObject({ type: "subscribed" });
+    socket.socket.pause();
+  }
+
+  const data = "x".repeat(64 * kibibyte);
+  const publish = async (event: string, n: number) => {
+    await server.gateway.publish("chat:42", event, { id: n % 4, n, data });
+    const got = await Promise.all(reading.map((socket) => socket.nextOf(event)));
+    for (const message of got) expect(message.data.n).toBe(n);
+  };
+  const before = process.memoryUsage();
+  // Far more than the kernel takes of a connection and the limit together, had it to wait.
+  const count = 320;
+  for (let n = 0; n < count; n++) await publish("state", n);
+  // What waits is references to the same entries and a buffer that all share.
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  expect(arrayBuffers - before.arrayBuffers).toBeLessThan(96 * 1_024 * kibibyte);
+  expect(heapUsed - before.heapUsed).toBeLessThan(96 * 1_024 * kibibyte);
+  expect(server.gateway.stats().subscriptions).toBe(250);
+
+  const [first] = stuck;
+  if (first === undefined) throw new Error("nobody is stuck");
+  first.socket.resume();
+  const seen: number[] = [];
+  while (seen.at(-1) !== count - 1) seen.push((await first.next()).data.n);
+  expect(seen.length).toBeLessThan(count - 1);
+  expect(seen).toEqual([...seen].sort((a, b) => a - b));
+  expect(seen.slice(-4)).toEqual([count - 4, count - 3, count - 2, count - 1]);
+
+  // What cannot be merged ends them, and nobody else.
+  for (let n = 0; server.gateway.stats().subscriptions > 51 && n < 400; n++)
+    await publish("line", n);
+  expect(server.gateway.stats().subscriptions).toBe(51);
+  for (const { socket } of stuck) socket.destroy();
+}, 60_000);

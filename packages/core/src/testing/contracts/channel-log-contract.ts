@@ -57,12 +57,12 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       const json = '{"b":1.50,"a":"\\u00e9 é \\u2028","big":12345678901234567890,"__proto__":1}';
       const { publication } = await log.append(
         channel,
-        { event: "odd", json, publisher: "p" },
+        { event: "odd", json, publisher: "p", priority: "high" },
         policy,
       );
       const { entries } = await log.read(channel, 0, 1, policy);
       expect(entries).toEqual([publication]);
-      expect(entries[0]).toMatchObject({ channel, event: "odd", json });
+      expect(entries[0]).toMatchObject({ channel, event: "odd", json, priority: "high" });
     });
   });
 

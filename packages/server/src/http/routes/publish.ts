@@ -1,4 +1,4 @@
-import type { Core, Principal } from "@milepost/core";
+import type { Core, Principal, PublishOptions } from "@milepost/core";
 import { type Failure, MilepostError, type Parsed } from "@milepost/protocol";
 import type { z } from "zod";
 import { answerJson } from "../answer.ts";
@@ -64,8 +64,11 @@ async function publishAll(
   return Promise.all(results);
 }
 
-function optionsOf({ key }: Publish): { readonly key?: string } {
-  return key === undefined ? {} : { key };
+function optionsOf({ key, priority }: Publish): PublishOptions {
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(priority === undefined ? {} : { priority }),
+  };
 }
 
 function asResult(error: unknown): { readonly error: Failure } {

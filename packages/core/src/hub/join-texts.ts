@@ -1,0 +1,29 @@
+import { isRecord } from "@milepost/protocol";
+
+const maxLength = 64 * 1_024;
+const pieceFields = ["append", "content"] as const;
+const endFields: readonly string[] = ["done", "isComplete"];
+
+/**
+ * One piece of text that is `earlier` and then `later`; undefined where there is none: they are of different texts, the
+ * first was the last of its text, one holds a whole text, or both together are over 64 Ki characters.
+ */
+export function joinTexts(earlier: unknown, later: unknown): object | undefined {
+  if (!isRecord(earlier) || !isRecord(later) || isEnd(earlier)) return undefined;
+  const name = pieceFields.find((field) => Object.hasOwn(earlier, field));
+  if (name === undefined || Object.hasOwn(earlier, "text")) return undefined;
+  const before = earlier[name];
+  const piece = Object.hasOwn(later, name) || !isEnd(later) ? later[name] : "";
+  if (typeof before !== "string" || typeof piece !== "string") return undefined;
+  if (before.length + piece.length > maxLength) return undefined;
+  for (const field of new Set([...Object.keys(earlier), ...Object.keys(later)])) {
+    if (field === name || endFields.includes(field)) continue;
+    if (!Object.hasOwn(earlier, field) || !Object.hasOwn(later, field)) return undefined;
+    if (JSON.stringify(earlier[field]) !== JSON.stringify(later[field])) return undefined;
+  }
+  return { ...later, [name]: before + piece };
+}
+
+function isEnd(data: Record<string, unknown>): boolean {
+  return data.done === true || data.isComplete === true;
+}
