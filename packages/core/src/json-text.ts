@@ -1,4 +1,4 @@
-import { maxJsonDepth, type Parsed, parsed, refused } from "@milepost/protocol";
+import { isNestedDeeper, maxJsonDepth, type Parsed, parsed, refused } from "@milepost/protocol";
 
 const encoder = new TextEncoder();
 
@@ -18,7 +18,7 @@ export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   if (json === undefined) return refused("bad_message", "data must be a JSON value, or null");
   if (isLonger(json, maxBytes))
     return refused("too_large", `data is over ${maxBytes} bytes of JSON`);
-  if (isDeeper(json, maxJsonDepth)) {
+  if (isNestedDeeper(json, maxJsonDepth)) {
     return refused("too_deep", `data may be nested ${maxJsonDepth} deep at most`);
   }
   return parsed(json);
@@ -29,28 +29,3 @@ function isLonger(json: string, maxBytes: number): boolean {
   // A UTF-16 unit is at most three bytes of UTF-8: most texts need no counting.
   return json.length * 3 > maxBytes && encoder.encode(json).length > maxBytes;
 }
-
-function isDeeper(json: string, limit: number): boolean {
-  if (json.length <= 2 * limit) return false;
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < json.length; i++) {
-    const unit = json.charCodeAt(i);
-    if (inString) {
-      if (unit === backslash) i++;
-      else if (unit === doubleQuote) inString = false;
-    } else if (unit === doubleQuote) inString = true;
-    else if (unit === openBracket || unit === openBrace) {
-      depth++;
-      if (depth > limit) return true;
-    } else if (unit === closeBracket || unit === closeBrace) depth--;
-  }
-  return false;
-}
-
-const doubleQuote = 0x22;
-const backslash = 0x5c;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;

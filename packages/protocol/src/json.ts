@@ -14,7 +14,7 @@ export const maxJsonDepth = 64;
  * The depth is measured on the text before anything is built.
  */
 export function parseJson(text: string): Parsed<unknown> {
-  if (deeperThan(text, maxJsonDepth)) {
+  if (isNestedDeeper(text, maxJsonDepth)) {
     return refused("too_deep", `JSON may be nested ${maxJsonDepth} deep at most`);
   }
   try {
@@ -24,7 +24,9 @@ export function parseJson(text: string): Parsed<unknown> {
   }
 }
 
-function deeperThan(text: string, limit: number): boolean {
+/** Whether objects and arrays in a JSON text are nested more than `limit` deep; brackets inside strings do not count. */
+export function isNestedDeeper(text: string, limit: number): boolean {
+  if (text.length <= limit) return false;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

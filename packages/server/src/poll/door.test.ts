@@ -219,7 +219,7 @@ describe("a poll", () => {
 
   it("[P-POLL-5] ends with its token", async () => {
     await using server = await startGateway();
-    const credential = await server.token({ user: "7", ttlMs: 1_000 });
+    const credential = await server.token({ user: "7", ttlMs: 2_500 });
     const path = "/v1/poll?channels=user:7";
     const { cursor } = (await server.call("GET", path, { credential })).body;
     const again = `${path}&since=${encodeURIComponent(cursor)}`;

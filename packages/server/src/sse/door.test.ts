@@ -217,7 +217,7 @@ describe("a stream", () => {
 
   it("ends with its token, which has to be another one then", async () => {
     await using server = await startGateway();
-    const token = await server.token({ user: "7", ttlMs: 1_000 });
+    const token = await server.token({ user: "7", ttlMs: 2_500 });
     const stream = await open(server, "channels=user:7", { token });
     expect(await stream.nextOf("notice")).toMatchObject({ code: "token_expiring" });
     expect(await stream.nextOf("close")).toMatchObject({ code: 4101 });

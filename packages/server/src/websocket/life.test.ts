@@ -29,7 +29,7 @@ describe("a connection", () => {
 
   it("[P-CON-8] ends with its token, after a notice", async () => {
     await using server = await startGateway();
-    const token = await server.token({ user: "7", ttlMs: 1_000 });
+    const token = await server.token({ user: "7", ttlMs: 2_500 });
     const socket = await server.socket("/ws", { token });
     expect(await socket.nextOf("notice")).toMatchObject({ code: "token_expiring" });
     expect(await socket.closed).toMatchObject({ code: 4101 });
