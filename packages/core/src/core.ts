@@ -25,6 +25,7 @@ import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
+import type { Methods } from "./requests/method.ts";
 import type { Rule } from "./rule.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -63,6 +64,8 @@ export interface CoreOptions {
   readonly node: string;
   /** Come before the default rules. */
   readonly rules?: readonly Rule[];
+  /** What clients may request besides the methods that every node has. */
+  readonly methods?: Methods;
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;

@@ -13,6 +13,7 @@ import { defaultLimits } from "./limits.ts";
 import type { NodeContext } from "./node-context.ts";
 import { OperationService } from "./operations/operation-service.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
+import { MethodRegistry } from "./requests/method-registry.ts";
 import { RuleBook } from "./rule-book.ts";
 import { Shutdown } from "./shutdown.ts";
 import { TimerWheel } from "./timer-wheel.ts";
@@ -21,7 +22,7 @@ import type { Transport, TransportEvents } from "./transport.ts";
 /**
  * Makes the gateway of one node from an engine, a clock and randomness; it does nothing until it is asked.
  *
- * Throws `bad_message` that names the rule when a rule cannot be.
+ * Throws `bad_message` that names the rule or method when one cannot be.
  */
 export function createCore(options: CoreOptions): Core {
   return new GatewayCore(options);
@@ -37,6 +38,7 @@ class GatewayCore implements Core {
     const { clock, random, node, log, verifyToken } = options;
     const limits: CoreLimits = { ...defaultLimits, ...options.limits };
     const rules = new RuleBook(options.rules ?? []);
+    const methods = new MethodRegistry(options.methods ?? {});
     const faults = new Faults(log);
     const engine = options.engine({ clock, random });
     const wheel = new TimerWheel(clock, faults.note);
@@ -73,6 +75,7 @@ class GatewayCore implements Core {
       ticker,
       hub,
       channels: new Channels(engine.log, rules, hub, random, limits),
+      methods,
       operations,
       connections: new ConnectionRegistry(),
       verifyToken,

@@ -16,10 +16,10 @@ export class Faults {
     } else this.#log?.error({ err: error }, "background work failed");
   };
 
-  /** The failure to answer with; what is not a MilepostError is logged and told as `internal`. */
-  failureOf(error: unknown): Failure {
+  /** The failure to answer with; what is not a MilepostError is logged, with what it is about, and told as `internal`. */
+  failureOf(error: unknown, about: Record<string, unknown> = {}): Failure {
     if (error instanceof MilepostError) return error.toFailure();
-    this.#log?.error({ err: error }, "a request failed");
+    this.#log?.error({ ...about, err: error }, "a request failed");
     return failure("internal", "the service failed; its log says why");
   }
 }

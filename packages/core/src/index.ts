@@ -11,5 +11,13 @@ export type * from "./ports/leases.ts";
 export type * from "./ports/operation-index.ts";
 export type * from "./ports/random.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./principal.ts";
+export {
+  defineMethod,
+  type MethodAccess,
+  type MethodCall,
+  type MethodDefinition,
+  type Methods,
+} from "./requests/method.ts";
 export type * from "./rule.ts";
+export type { SchemaIssue, SchemaOutcome, StandardSchema } from "./standard-schema.ts";
 export type * from "./transport.ts";

@@ -7,6 +7,7 @@ import type { Ticker } from "./hub/ticker.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
+import type { MethodRegistry } from "./requests/method-registry.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
 /** What the parts of one node share. */
@@ -22,6 +23,7 @@ export interface NodeContext {
   readonly ticker: Ticker;
   readonly hub: Hub;
   readonly channels: Channels;
+  readonly methods: MethodRegistry;
   readonly operations: Operations;
   readonly connections: ConnectionRegistry;
   readonly verifyToken: TokenVerifier;

@@ -57,6 +57,8 @@ export interface RequestMessage {
   readonly method: string;
   readonly params?: unknown;
   readonly timeout_ms?: number;
+  /** For a method that takes one: asking again with the same key is asking once. */
+  readonly key?: string;
 }
 
 /** Gives the request `id` up; its reply is the error `cancelled`. */

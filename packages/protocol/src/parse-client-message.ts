@@ -91,6 +91,7 @@ function read(fields: Fields): ClientMessage | undefined {
         method: fields.required("method", textOf(messageBounds.nameLength)),
         params: fields.optional("params", readAnything),
         timeout_ms: fields.optional("timeout_ms", integerIn(1, messageBounds.timeoutMs)),
+        key: fields.optional("key", textOf(messageBounds.keyLength)),
       });
     case "cancel":
       return compact({ type, id: fields.required("id", readId) });

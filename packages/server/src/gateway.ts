@@ -5,6 +5,7 @@ import {
   type CoreStats,
   createCore,
   type EngineFactory,
+  type Methods,
   memoryEngine,
   type Published,
   type PublishOptions,
@@ -31,6 +32,8 @@ export interface GatewayOptions {
   readonly engine?: EngineFactory;
   /** Come before the default rules. */
   readonly rules?: readonly Rule[];
+  /** What clients may request besides the methods that every gateway has. */
+  readonly methods?: Methods;
   /**
    * Pages that may use the gateway from a browser, each exactly as browsers send it
    * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
@@ -98,6 +101,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     random: systemRandom,
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
+    methods: options.methods ?? {},
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,
     log,

@@ -1,4 +1,15 @@
-export { type EngineFactory, memoryEngine, type Rule, type TokenVerifier } from "@milepost/core";
+export {
+  defineMethod,
+  type EngineFactory,
+  type MethodAccess,
+  type MethodCall,
+  type MethodDefinition,
+  type Methods,
+  memoryEngine,
+  type Rule,
+  type StandardSchema,
+  type TokenVerifier,
+} from "@milepost/core";
 export type { Detach, HttpServer } from "./attachment.ts";
 export type { ApiKey } from "./auth/api-keys.ts";
 export type { AuthOptions } from "./auth/authenticator.ts";

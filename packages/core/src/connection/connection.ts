@@ -75,7 +75,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     }
     if (this.encoder.dialect === "plain") {
       const json = parseJson(text);
-      if (json.ok) this.#inbox.take(parseClientMessage(json.value), text.length);
+      if (json.ok) this.#inTurn(parseClientMessage(json.value), text.length);
       else this.send({ type: "reply", id: null, error: json.failure });
       return;
     }
@@ -85,7 +85,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       return;
     }
     const length = text.length / Math.max(1, frame.value.length);
-    for (const value of frame.value) this.#inbox.take(parseClientMessage(value), length);
+    for (const value of frame.value) this.#inTurn(parseClientMessage(value), length);
   }
 
   onUnsupportedFrame(): void {
@@ -98,7 +98,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   /** Takes a message of about `length` characters that came beside the stream. */
   take(message: ParsedMessage, length: number): void {
     this.onAlive();
-    this.#inbox.take(message, length);
+    this.#inTurn(message, length);
   }
 
   /** The same; resolves with its reply, or undefined where there is none, which does not go down the stream. */
@@ -146,9 +146,9 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.send({ type: "reply", id, error });
   }
 
-  /** Answers a message with an error. */
-  refuse(id: MessageId | null, error: unknown): void {
-    this.send({ type: "reply", id, error: this.context.faults.failureOf(error) });
+  /** Answers a message with an error; `about` goes to the log beside a fault. */
+  refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void {
+    this.send({ type: "reply", id, error: this.context.faults.failureOf(error, about) });
   }
 
   /** Answers a message that asks for what a later version may offer. */
@@ -176,6 +176,13 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
 
   protected override onExpiring(expiresAt: number): void {
     this.send({ type: "notice", code: "token_expiring", expires_at: expiresAt });
+  }
+
+  /** Handles a message after those before it; but a cancel must not wait for what it ends. */
+  #inTurn(message: ParsedMessage, length: number): void {
+    const { id } = message.ok && message.value.type === "cancel" ? message.value : {};
+    if (id !== undefined && this.#requests?.has(id) === true) this.#requests.cancel(id);
+    else this.#inbox.take(message, length);
   }
 
   #open(principal: UserPrincipal): void {

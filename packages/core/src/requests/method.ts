@@ -1,0 +1,58 @@
+import type { UserPrincipal } from "../principal.ts";
+import type { StandardSchema } from "../standard-schema.ts";
+
+/** One request of a method, as its handler sees it. */
+export interface MethodCall {
+  /** The name that was asked for: with a pattern, which of those it matches. */
+  readonly method: string;
+  /** Unique to the request. */
+  readonly requestId: string;
+  readonly principal: UserPrincipal;
+  /** What the client calls it by, so that asking again is asking once; undefined where it said nothing. */
+  readonly key: string | undefined;
+  /** When nobody waits for the answer any more, in milliseconds since 1970. */
+  readonly deadline: number;
+  /**
+   * Aborts when nobody waits for the answer any more: the client gave the request up, the time is over, or the
+   * connection or its token ended, also because the node goes away. The reason is a MilepostError.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** Who may call a method: everyone with a credential, or whom the function says. */
+export type MethodAccess =
+  | "authenticated"
+  | ((principal: UserPrincipal, method: string) => boolean | Promise<boolean>);
+
+/**
+ * A method that clients may request.
+ *
+ * A MilepostError that its parts throw is answered as it is; any other fault is `internal` to the client and told
+ * to the log with the method's name.
+ */
+export interface MethodDefinition<Params = unknown, Result = unknown> {
+  /** What the parameters must be: others are `bad_message` that names the field. Absent takes anything. */
+  readonly params?: StandardSchema<unknown, Params>;
+  /** What the result must be; another is a fault of the method. */
+  readonly result?: StandardSchema<unknown, Result>;
+  /** Default `"authenticated"`; whoever may not is `forbidden`. */
+  readonly access?: MethodAccess;
+  /** How long it may take at most, whatever a request asks for, in milliseconds; default the node's own time. */
+  readonly timeoutMs?: number;
+  /**
+   * Does the work and answers JSON; undefined is null. It should end soon after its signal aborts: until then it
+   * counts as one of what the connection may have under way.
+   */
+  handler(params: Params, call: MethodCall): Result | Promise<Result>;
+}
+
+/** Methods by name, or by the beginning of a name: `orders.get`, `orders.*`. */
+export type Methods = Readonly<Record<string, MethodDefinition>>;
+
+/** The definition as it is, with the types of its parameters and result taken from its schemas. */
+export function defineMethod<Params, Result>(
+  definition: MethodDefinition<Params, Result>,
+): MethodDefinition {
+  // A handler is only ever given what its own schema has accepted.
+  return definition as unknown as MethodDefinition;
+}

@@ -1,0 +1,322 @@
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import type { MethodCall, Methods, SchemaIssue, StandardSchema } from "../index.ts";
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+
+async function open(t: TestCore, user = "ada"): Promise<TestSocket> {
+  const socket = t.connect({ principal: t.user(user, { session: "s" }) });
+  await t.clock.settle();
+  socket.take();
+  return socket;
+}
+
+async function ask(t: TestCore, socket: TestSocket, method: string, rest: object = {}) {
+  socket.send({ type: "request", id: 1, method, ...rest });
+  await t.clock.settle();
+  return socket.take();
+}
+
+/** A schema that says of a value what `issuesOf` says. */
+function schema<T>(
+  issuesOf: (value: unknown) => readonly SchemaIssue[],
+): StandardSchema<unknown, T> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      async validate(value) {
+        const issues = issuesOf(value);
+        return issues.length > 0 ? { issues } : { value: value as T };
+      },
+    },
+  };
+}
+
+/** A method that waits until it is told to go on, and what it saw. */
+function waiting() {
+  const calls: MethodCall[] = [];
+  const goOn: ((result: unknown) => void)[] = [];
+  const handler = (_params: unknown, call: MethodCall) => {
+    calls.push(call);
+    return new Promise<unknown>((resolve) => goOn.push(resolve));
+  };
+  return { calls, goOn, methods: { wait: { handler } } satisfies Methods };
+}
+
+describe("methods of a deployment", () => {
+  test("[P-RPC-1] are found by their name, else by the longest beginning that matches", async () => {
+    const answering = (by: string) => ({
+      handler: (_: unknown, { method }: MethodCall) => `${method} by ${by}`,
+    });
+    await using t = testCore({
+      methods: {
+        "orders.get": answering("name"),
+        "orders.*": answering("orders"),
+        "orders.items.*": answering("items"),
+      },
+    });
+    const socket = await open(t);
+    for (const [method, by] of [
+      ["orders.get", "name"],
+      ["orders.list", "orders"],
+      ["orders.items.add", "items"],
+      ["orders.get.it", "orders"],
+    ] as const) {
+      expect(await ask(t, socket, method)).toMatchObject([{ id: 1, result: `${method} by ${by}` }]);
+    }
+    for (const method of [
+      "orders",
+      "orders.",
+      "orders.a/b",
+      "orders.\u0000",
+      "Orders.get",
+      "x.y",
+    ]) {
+      expect(await ask(t, socket, method)).toMatchObject([{ error: { code: "unknown_method" } }]);
+    }
+  });
+
+  test("[P-RPC-1] cannot take the names of the service, not even by a beginning", async () => {
+    const handler = () => "mine";
+    for (const name of ["operations.get", "operations.mine", "history.*", "presence", "queues.x"]) {
+      expect(() => testCore({ methods: { [name]: { handler } } }), name).toThrow(name);
+    }
+    for (const name of ["", "a b", "a..b", "a.*.b", "a*", ".a", `${"a".repeat(129)}`]) {
+      expect(() => testCore({ methods: { [name]: { handler } } }), name).toThrow("must be names");
+    }
+    expect(() => testCore({ methods: { a: { handler, timeoutMs: 0 } } })).toThrow("timeoutMs");
+    await using t = testCore({ methods: { "*": { handler } } });
+    const socket = await open(t);
+    expect(await ask(t, socket, "anything")).toMatchObject([{ result: "mine" }]);
+    expect(await ask(t, socket, "queues.anything")).toMatchObject([
+      { error: { code: "unknown_method" } },
+    ]);
+    expect(await ask(t, socket, "operations.list")).toMatchObject([{ result: { operations: [] } }]);
+  });
+
+  test("[P-RPC-2] parameters that the method does not take are bad_message that names the place", async () => {
+    const seen: unknown[] = [];
+    await using t = testCore({
+      methods: {
+        "orders.add": {
+          params: schema((params) =>
+            JSON.stringify(params) === '{"items":[]}'
+              ? []
+              : [{ message: "must be a number", path: ["items", { key: 1 }, "count"] }],
+          ),
+          handler: (params) => seen.push(params),
+        },
+      },
+    });
+    const socket = await open(t);
+    expect(await ask(t, socket, "orders.add")).toMatchObject([
+      { error: { code: "bad_message", message: "items[1].count: must be a number" } },
+    ]);
+    expect(seen).toEqual([]);
+    expect(await ask(t, socket, "orders.add", { params: { items: [] } })).toMatchObject([
+      { result: 1 },
+    ]);
+    expect(seen).toEqual([{ items: [] }]);
+  });
+
+  test("[P-RPC-2] whom the method is not for is forbidden, and it does not run", async () => {
+    let ran = 0;
+    await using t = testCore({
+      methods: {
+        secret: { access: async ({ user }) => user === "ada", handler: () => ++ran },
+        broken: {
+          access: () => {
+            throw new Error("who knows");
+          },
+          handler: () => ++ran,
+        },
+      },
+    });
+    expect(await ask(t, await open(t, "bob"), "secret")).toMatchObject([
+      { error: { code: "forbidden" } },
+    ]);
+    expect(await ask(t, await open(t), "broken")).toMatchObject([{ error: { code: "internal" } }]);
+    expect(ran).toBe(0);
+    expect(await ask(t, await open(t), "secret")).toMatchObject([{ result: 1 }]);
+  });
+
+  test("[P-RPC-3] are told when nobody waits any more: given up, late, disconnected, going away", async () => {
+    const { calls, methods } = waiting();
+    await using t = testCore({ methods });
+    const asking = async () => {
+      const socket = await open(t);
+      await ask(t, socket, "wait");
+      const signal = calls.at(-1)?.signal;
+      expect(signal?.aborted).toBe(false);
+      return { socket, signal };
+    };
+    const givenUp = await asking();
+    givenUp.socket.send({ type: "cancel", id: 1 });
+    await t.clock.settle();
+    expect(givenUp.socket.take()).toMatchObject([{ id: 1, error: { code: "cancelled" } }]);
+    expect(givenUp.signal?.reason).toMatchObject({ code: "cancelled" });
+
+    const late = await asking();
+    await t.clock.advance(t.core.limits.requestTimeoutMs + 50);
+    expect(late.socket.take()).toMatchObject([{ id: 1, error: { code: "timed_out" } }]);
+    expect(late.signal?.reason).toMatchObject({ code: "timed_out" });
+
+    const gone = await asking();
+    gone.socket.drop();
+    expect(gone.signal?.reason).toMatchObject({ code: "cancelled" });
+
+    const expiring = t.connect({
+      principal: t.user("ada", { expiresAt: t.clock.now() + 10_000 }),
+    });
+    await ask(t, expiring, "wait");
+    await t.clock.advance(15_000);
+    expect(expiring.closed?.code).toBe(4101);
+    expect(calls.at(-1)?.signal.aborted).toBe(true);
+
+    const going = await asking();
+    await t.clock.until(t.core.shutdown(0));
+    expect(going.signal?.aborted).toBe(true);
+  });
+
+  test("[P-RPC-3] a cancel and the answer at the same moment make one reply", async () => {
+    const { goOn, methods } = waiting();
+    await using t = testCore({ methods });
+    const socket = await open(t);
+    socket.send({ type: "request", id: 1, method: "wait" });
+    await t.clock.settle();
+    goOn[0]?.("done");
+    socket.send({ type: "cancel", id: 1 });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, error: { code: "cancelled" } }]);
+    socket.send({ type: "request", id: 1, method: "wait" });
+    await t.clock.settle();
+    goOn[1]?.("done");
+    await t.clock.settle();
+    socket.send({ type: "cancel", id: 1 });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, result: "done" }]);
+  });
+
+  test("[P-RPC-3] one that is given up while its parameters are checked is not begun", async () => {
+    let ran = 0;
+    let accept: (() => void) | undefined;
+    const slow = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: (value: unknown) =>
+          new Promise<{ value: unknown }>((resolve) => {
+            accept = () => resolve({ value });
+          }),
+      },
+    } as const;
+    await using t = testCore({ methods: { slow: { params: slow, handler: () => ++ran } } });
+    const socket = await open(t);
+    await ask(t, socket, "slow");
+    socket.send({ type: "cancel", id: 1 });
+    accept?.();
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ error: { code: "cancelled" } }]);
+    expect(ran).toBe(0);
+    expect(t.faults).toEqual([]);
+  });
+
+  test("[P-RPC-4] a fault with a code is answered as it is; any other is internal, and its text stays here", async () => {
+    await using t = testCore({
+      methods: {
+        sold: {
+          handler: () => {
+            throw new MilepostError("not_possible_now", "sold out", { retryAfterMs: 500 });
+          },
+        },
+        broken: { handler: () => Promise.reject(new Error("the password is wrong")) },
+        odd: { handler: () => 1n },
+        unlike: { result: schema(() => [{ message: "no" }]), handler: () => 7 },
+        huge: { handler: () => "x".repeat(1_048_577) },
+      },
+    });
+    const socket = await open(t);
+    expect(await ask(t, socket, "sold")).toMatchObject([
+      { error: { code: "not_possible_now", message: "sold out", retry_after_ms: 500 } },
+    ]);
+    expect(await ask(t, socket, "huge")).toMatchObject([{ error: { code: "too_large" } }]);
+    expect(t.faults).toEqual([]);
+    for (const method of ["broken", "odd", "unlike"]) {
+      const answer = await ask(t, socket, method, { params: { card: "4711" } });
+      expect(answer).toMatchObject([{ error: { code: "internal", retryable: true } }]);
+      expect(JSON.stringify(answer)).not.toContain("password");
+      const [fault] = t.faults.splice(0);
+      expect(fault).toMatchObject({ level: "error", fields: { method } });
+      expect(JSON.stringify(fault)).not.toContain("4711");
+    }
+  });
+
+  test("[P-RPC-5] get the key of the request, and answer null where they say nothing", async () => {
+    const keys: unknown[] = [];
+    await using t = testCore({
+      methods: {
+        note: {
+          handler: (_, { key }) => {
+            keys.push(key);
+          },
+        },
+      },
+    });
+    const socket = await open(t);
+    expect(await ask(t, socket, "note", { key: "k1" })).toMatchObject([{ id: 1, result: null }]);
+    expect(await ask(t, socket, "note")).toMatchObject([{ id: 1, result: null }]);
+    expect(keys).toEqual(["k1", undefined]);
+    expect(await ask(t, socket, "note", { key: "" })).toMatchObject([
+      { error: { code: "bad_message" } },
+    ]);
+  });
+});
+
+describe("deadlines", () => {
+  test("[P-REQ-3] timeout_ms shortens what a method may take, and never prolongs it", async () => {
+    const { calls, methods } = waiting();
+    await using t = testCore({ methods: { wait: { ...methods.wait, timeoutMs: 5_000 } } });
+    const socket = await open(t);
+    for (const [timeout_ms, takesMs] of [
+      [undefined, 5_000],
+      [1_000, 1_000],
+      [600_000, 5_000],
+    ] as const) {
+      const startedAt = t.clock.now();
+      await ask(t, socket, "wait", timeout_ms === undefined ? {} : { timeout_ms });
+      expect(calls.at(-1)?.deadline).toBe(startedAt + takesMs);
+      await t.clock.advance(takesMs - 1);
+      expect(socket.take()).toEqual([]);
+      await t.clock.advance(51);
+      expect(socket.take()).toMatchObject([{ id: 1, error: { code: "timed_out" } }]);
+    }
+  });
+
+  test("[P-REQ-4] 256 at most are under way: what follows waits, but not the cancel of one of them", async () => {
+    const { calls, goOn, methods } = waiting();
+    await using t = testCore({ methods });
+    const socket = await open(t);
+    const request = (id: number) => ({ type: "request", id, method: "wait" });
+    for (let id = 1; id <= 257; id++) socket.send(request(id));
+    socket.send({ type: "ping", id: "after" });
+    await t.clock.settle();
+    expect(calls).toHaveLength(256);
+    expect(socket.take()).toEqual([]);
+    socket.send({ type: "cancel", id: 3 });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 3, error: { code: "cancelled" } }]);
+    expect(calls[2]?.signal.aborted).toBe(true);
+    // Its work has not ended yet: that is what counts.
+    expect(calls).toHaveLength(256);
+    goOn[2]?.("too late");
+    await t.clock.settle();
+    expect(calls).toHaveLength(257);
+    expect(socket.take()).toEqual([]);
+    goOn[0]?.("first");
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([
+      { id: 1, result: "first" },
+      { type: "pong", id: "after" },
+    ]);
+  });
+});

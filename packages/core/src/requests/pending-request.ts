@@ -1,0 +1,70 @@
+import type { MessageId, MilepostError, RequestMessage } from "@milepost/protocol";
+import type { UserPrincipal } from "../principal.ts";
+import { Deadline } from "../timer-wheel.ts";
+import type { MethodCall } from "./method.ts";
+
+/** Who answers a request that is late. */
+export interface RequestHolder {
+  timeOut(request: PendingRequest): void;
+}
+
+/** A request without an answer yet; it is its own deadline on the node's wheel. */
+export class PendingRequest extends Deadline {
+  readonly id: MessageId;
+  readonly #holder: RequestHolder;
+  #controller: AbortController | undefined;
+  #ended: MilepostError | undefined;
+
+  constructor(id: MessageId, holder: RequestHolder) {
+    super();
+    this.id = id;
+    this.#holder = holder;
+  }
+
+  /** Made when it is first asked for: most requests never are. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ended !== undefined) this.#controller.abort(this.#ended);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Tells the method that nobody waits any more. */
+  abort(reason: MilepostError): void {
+    this.#ended ??= reason;
+    this.#controller?.abort(reason);
+  }
+
+  override onDue(): void {
+    this.#holder.timeOut(this);
+  }
+}
+
+/** A pending request as the method sees it. */
+export class PendingCall implements MethodCall {
+  readonly method: string;
+  readonly requestId: string;
+  readonly principal: UserPrincipal;
+  readonly key: string | undefined;
+  readonly deadline: number;
+  readonly #request: PendingRequest;
+
+  constructor(
+    request: PendingRequest,
+    { method, key }: RequestMessage,
+    principal: UserPrincipal,
+    { requestId, deadline }: Pick<MethodCall, "requestId" | "deadline">,
+  ) {
+    this.#request = request;
+    this.method = method;
+    this.key = key;
+    this.principal = principal;
+    this.requestId = requestId;
+    this.deadline = deadline;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+}
