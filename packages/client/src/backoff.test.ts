@@ -16,7 +16,7 @@ describe("the backoff", () => {
     );
   });
 
-  it("uses the whole span: the dice alone decide", () => {
+  it("[TRAP-10] uses the whole span: the dice alone decide", () => {
     const at = (dice: number) => new Backoff({}, () => dice).delayMs(3);
     expect([at(0), at(0.25), at(0.75)]).toEqual([0, 1_000, 3_000]);
   });

@@ -295,7 +295,7 @@ describe("one who joins while others filter", () => {
 });
 
 describe("coming back", () => {
-  it("[P-SUB-3] resumes after the last position given, moved on by each entry", async () => {
+  it("[TRAP-4] [P-SUB-3] resumes after the last position given, moved on by each entry", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));
@@ -310,6 +310,24 @@ describe("coming back", () => {
     await gateway.last.say(event(3));
     expect(heard).toEqual(["e1#1", "e1#2", "e1#3"]);
     expect(subscription.state).toBe("live");
+  });
+
+  it("[TRAP-6] has its position with each entry: a process that ends without a word resumes from there", async () => {
+    const { gateway, client, answer } = await setUp();
+    let kept: string | undefined;
+    const subscription = client.channel("chat:1").subscribe({
+      onEvent: ({ position }) => {
+        expect(subscription.position).toBe(position);
+        kept = subscription.position;
+      },
+    });
+    await answer(live(0));
+    await gateway.last.sayTogether(event(1), event(2));
+    // Nothing of the first process runs any more: neither a close nor a break tells it to keep anything.
+    const next = await setUp();
+    next.subscribe(kept === undefined ? {} : { since: kept });
+    await settle();
+    expect(next.gateway.last.take("subscribe").since).toBe(at(2));
   });
 
   it("[P-SUB-3] drops what a replay brings a second time", async () => {
@@ -357,7 +375,7 @@ describe("coming back", () => {
     expect(heard).toEqual([`snapshot ${at(40)}`, `reset ${position} epoch_changed`, "e2#3"]);
   });
 
-  it("[P-SUB-4] does not drop the new entries of a log that lost its tail as known ones", async () => {
+  it("[TRAP-5] [P-SUB-4] does not drop the new entries of a log that lost its tail as known ones", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -440,7 +458,7 @@ describe("while subscribed", () => {
     expect(subscription.position).toBe(at(10));
   });
 
-  it("[P-SUB-9] a hole nobody spoke of is asked for again, once, and then named", async () => {
+  it("[TRAP-5] [P-SUB-9] a hole nobody spoke of is asked for again, once, and then named", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -534,7 +552,7 @@ describe("while subscribed", () => {
     expect(heard).toEqual([`gap ${at(7)}..${at(1, "e2")} epoch_changed`, "e2#1"]);
   });
 
-  it("the end of the stream ends the subscription, and is not the end of the connection", async () => {
+  it("[TRAP-11] the end of the stream ends the subscription, and is not the end of the connection", async () => {
     const { gateway, client, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));

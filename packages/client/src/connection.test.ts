@@ -110,7 +110,7 @@ describe("connecting", () => {
 });
 
 describe("coming back", () => {
-  it("[P-CLOSE-1] waits a random part of a span that doubles from 1 s to 16 s", async () => {
+  it("[TRAP-10] [P-CLOSE-1] waits a random part of a span that doubles from 1 s to 16 s", async () => {
     const { client, gateway, clock, connected } = setUp({ transports: ["websocket"] });
     await connected();
     const waits: number[] = [];

@@ -101,7 +101,7 @@ describe("an operation", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("[P-SUB-3] is stale while the connection is gone, and goes on from its position", async () => {
+  it("[TRAP-11] [P-SUB-3] is stale while the connection is gone, and goes on from its position", async () => {
     const { client, gateway, event, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});

@@ -134,7 +134,7 @@ describe("a plain reader", () => {
     expect(events(again.take())).toEqual(["few:a 4", "few:a 5", "few:a 6"]);
   });
 
-  test("[P-SUB-7] [P-POS-2] the anchor of a filtered channel advances with what is delivered, and no further", async () => {
+  test("[TRAP-4] [P-SUB-7] [P-POS-2] the anchor of a filtered channel advances with what is delivered, and no further", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:b"]);
     socket.send({ type: "subscribe", id: 1, channel: "log:a", events: ["n"] });

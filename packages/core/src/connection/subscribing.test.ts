@@ -95,7 +95,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[G5] [P-SUB-2] history and live do not race: what lands between the reading and its answer comes once", async () => {
+  test("[TRAP-1] [G5] [P-SUB-2] history and live do not race: what lands between the reading and its answer comes once", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -229,7 +229,7 @@ describe("a fresh subscription", () => {
 });
 
 describe("a resume", () => {
-  test("[P-SUB-3] [G4] a reader that comes back with a position gets every missed entry once, and only those", async () => {
+  test("[TRAP-3] [P-SUB-3] [G4] a reader that comes back with a position gets every missed entry once, and only those", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 10);
     for (const seen of [1, 5, 9, 10]) {
@@ -300,7 +300,7 @@ describe("a resume", () => {
     expect(numbers(socket.take())).toEqual([9]);
   });
 
-  test("[P-SUB-4] [G4] a position of another life of the log is epoch_changed, never silence", async () => {
+  test("[TRAP-2] [P-SUB-4] [G4] a position of another life of the log is epoch_changed, never silence", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 3);
     await t.core.purge(t.service, "log:a");
@@ -312,7 +312,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual([11, 12, 13, 14]);
   });
 
-  test("[P-SUB-4] [G4] a position whose entry is another now, or was never reached, is tag_mismatch", async () => {
+  test("[TRAP-2] [P-SUB-4] [G4] a position whose entry is another now, or was never reached, is tag_mismatch", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 5);
     const { epoch } = at(positions[0]);

@@ -145,7 +145,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
 });
 
 describe("the cost of many", () => {
-  test("[G7] timers do not grow with connections: one wheel and one sweep serve all", async () => {
+  test("[TRAP-14] [G7] timers do not grow with connections: one wheel and one sweep serve all", async () => {
     await using t = testCore({ rules });
     const before = attach(t, t.json, ["log:a"]);
     await settled(t, [before]);

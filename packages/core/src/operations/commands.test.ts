@@ -77,7 +77,7 @@ describe("a command", () => {
     ]);
   });
 
-  test("[P-CMD-1] a cancel reaches the work: it does not just close the stream", async () => {
+  test("[TRAP-12] [P-CMD-1] a cancel reaches the work: it does not just close the stream", async () => {
     await using t = testCore();
     const created = await running(t);
     const { command_id } = await command(t, created, "cancel");

@@ -319,6 +319,18 @@ describe("silence", () => {
     expect(await names(t, created)).toEqual(["created", "started", "stalled", "lost"]);
   });
 
+  test("[TRAP-13] [P-OP-5] one that waits in line does so no longer than its producer lives", async () => {
+    await using t = testCore();
+    const created = await create(t, { lease_ms: 10_000 });
+    await report(t, created, ["waiting", { position: 1, total: 2 }]);
+    await t.clock.advance(11_000);
+    expect(await state(t, created)).toMatchObject({ status: "stalled" });
+    await t.clock.advance(100_000);
+    expect(await state(t, created)).toMatchObject({ status: "lost" });
+    const { operations } = await t.core.operations.list(t.service, { status: "waiting" });
+    expect(operations).toEqual([]);
+  });
+
   test("[P-OP-5] any report renews, an empty one too", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
@@ -517,7 +529,7 @@ describe("telling others", () => {
     expect(bob.take()[1]).toMatchObject({ type: "subscribed", channel });
   });
 
-  test("a connection that ends is not an operation that ends", async () => {
+  test("[TRAP-11] a connection that ends is not an operation that ends", async () => {
     await using t = testCore();
     const created = await create(t);
     const socket = await watch(t, created.channel);
