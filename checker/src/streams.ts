@@ -29,8 +29,8 @@ interface Stream {
 }
 
 const comingMs = 10_000;
-/** Two position checks. */
-const noticeMs = 51_000;
+/** A position check. */
+const noticeMs = 26_000;
 
 /** Every subscriber's stream: contiguous or excused, nothing invented, and at the head when all is healed. */
 export class StreamChecks {

@@ -31,8 +31,8 @@ const rules: readonly Rule[] = [
 const limits = { maxReplayEntries: 80, maxOutboxBytes: 300_000 };
 const dedupeMs = 600_000;
 
-/** Two position checks of 25 s, and the time to read. */
-const convergeMs = 60_000;
+/** A position check of 25 s, and the time to come back and read. */
+const convergeMs = 30_000;
 
 /** What a run came to. */
 export interface Outcome {

@@ -44,8 +44,6 @@ export class HubChannel implements Flushable {
   /** Settles when the bus delivers to this node. */
   readonly attached: Promise<void>;
   scheduled = false;
-  /** When it last got something, by sweeps of the hub. */
-  isQuiet = false;
   readonly #context: HubContext;
   readonly #audience = new Audience((member) => this.#rejoin(member));
   /** The newest entries, while readers join. */
@@ -262,8 +260,6 @@ export class HubChannel implements Flushable {
   }
 
   #accept(publication: Publication): void {
-    // What is dropped instead proves nothing: the log may have lost its tail.
-    this.isQuiet = false;
     this.#last = publication.position;
     // A literal has room for one, where the first push makes room for many.
     if (this.#batch === undefined) this.#batch = [publication];

@@ -7,7 +7,10 @@ import { join } from "./join.ts";
 import { Membership } from "./membership.ts";
 import type { Reader } from "./reader.ts";
 
-/** How often a channel that brought nothing is compared with its log. */
+/**
+ * How often every channel is compared with its log. One that brings much is compared too: a single read for it,
+ * and one that fell silent just before the comparison need not wait for the next.
+ */
 export const positionCheckMs = 25_000;
 
 const checksAtOnce = 32;
@@ -89,17 +92,16 @@ export class Hub {
     });
   }
 
-  /** Lets go of channels nobody reads, and looks for entries the bus lost in those that were quiet. */
+  /** Lets go of channels nobody reads, and looks for entries the bus lost in the others. */
   async #check(): Promise<void> {
     try {
-      const quiet: HubChannel[] = [];
+      const used: HubChannel[] = [];
       for (const [name, channel] of this.#channels) {
         if (channel.isUnused) this.#detach(name);
-        else if (channel.isQuiet) quiet.push(channel);
-        channel.isQuiet = true;
+        else used.push(channel);
       }
-      for (let i = 0; i < quiet.length && !this.#closed; i += checksAtOnce) {
-        const checks = quiet.slice(i, i + checksAtOnce).map((channel) => channel.check());
+      for (let i = 0; i < used.length && !this.#closed; i += checksAtOnce) {
+        const checks = used.slice(i, i + checksAtOnce).map((channel) => channel.check());
         for (const { status, ...outcome } of await Promise.allSettled(checks)) {
           if (status === "rejected" && "reason" in outcome) this.#context.onFault(outcome.reason);
         }
