@@ -19,6 +19,9 @@ interface Kept {
   readonly policy: LogPolicy;
 }
 
+/** For a purge that no rule is asked for. */
+const anyPolicy: LogPolicy = { maxEntries: 1, maxAgeMs: 1, dedupeMs: 1 };
+
 /** A way to spoil what a node gets of the store, for mutants. */
 export type SpoilLog = (log: ChannelLog) => ChannelLog;
 
@@ -113,7 +116,7 @@ export class Store {
           this.#sawEpoch(channel, snapshot.position.epoch);
           return snapshot;
         }),
-      purge: (channel) => line.call(() => this.purge(channel)),
+      purge: (channel, policy) => line.call(() => this.purge(channel, policy)),
       close: async () => {},
     });
     const factory: EngineFactory = () => ({
@@ -162,9 +165,9 @@ export class Store {
     return this.#kept.get(channel)?.find(({ position }) => position.offset === offset)?.position;
   }
 
-  async purge(channel: string): Promise<void> {
+  async purge(channel: string, policy: LogPolicy = anyPolicy): Promise<void> {
     this.#journal.add({ type: "fault", fault: "purge", phase: "once", channel });
-    await this.#engine.log.purge(channel);
+    await this.#engine.log.purge(channel, policy);
   }
 
   /** The log of a channel forgets its last `count` entries, and goes on in the same life. */
@@ -183,12 +186,14 @@ export class Store {
     this.#journal.add({ type: "fault", fault: "tail_lost", phase: "once", channel, offset });
     this.#rebuilding = true;
     try {
-      await this.#engine.log.purge(channel);
+      await this.#engine.log.purge(channel, first.policy);
       this.#scripted = [first.position.epoch];
       await this.#engine.log.read(channel, 0, 1, first.policy);
       for (const { entry, position, policy } of remaining) {
         this.#scripted = [position.tag];
-        await this.#engine.log.append(channel, entry, policy);
+        // Copies that were made stay in the roll-up: it is a log of its own.
+        const { rollUp: _, ...own } = policy;
+        await this.#engine.log.append(channel, entry, own);
       }
     } finally {
       this.#rebuilding = false;

@@ -48,6 +48,8 @@ export type EventName<Events> = keyof Events & string;
 export type ChannelEvent<Events = Record<string, unknown>> = {
   [Name in EventName<Events>]: {
     readonly channel: string;
+    /** With everything below a prefix (`collection:42:*`): the channel it was published to. */
+    readonly source?: string;
     /** Where it stands; hand it back as `since` to go on from here. Opaque. */
     readonly position: string;
     readonly event: Name;

@@ -1,5 +1,5 @@
 import type { OperationCommandName } from "@milepost/model";
-import { isChannelSegment, isRecord, MilepostError, parseChannelName } from "@milepost/protocol";
+import { isChannelSegment, isRecord, MilepostError, parseReadableName } from "@milepost/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Channel, Published, PublishOptions } from "./channel.ts";
 import { ChannelStream, eventsOf } from "./channel-stream.ts";
@@ -149,7 +149,7 @@ class MilepostClient implements Omit<Client, "channel"> {
   }
 
   channel(name: string): Channel {
-    const valid = parseChannelName(name);
+    const valid = parseReadableName(name);
     if (!valid.ok) throw MilepostError.from(valid.failure);
     const channel: Channel = {
       name,

@@ -116,6 +116,7 @@ export class WireChannel {
     const arrival: Arrival = {
       event: {
         channel: this.name,
+        ...(typeof message.source === "string" && { source: message.source }),
         position: text,
         event: message.event,
         data: message.data,

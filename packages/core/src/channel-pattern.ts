@@ -13,6 +13,16 @@ export class ChannelPattern {
   readonly #segments: readonly Segment[];
   readonly #open: boolean;
 
+  /** Whether it ends with `*`. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** How many segments stand before the `*`, or in all. */
+  get length(): number {
+    return this.#segments.length;
+  }
+
   private constructor(segments: readonly Segment[], open: boolean) {
     this.#segments = segments;
     this.#open = open;
@@ -43,7 +53,10 @@ export class ChannelPattern {
     return new ChannelPattern(segments, open);
   }
 
-  /** What the captures are when the segments of a channel name match; undefined when they do not. */
+  /**
+   * What the captures are when the segments of a channel name match; undefined when they do not. The `*` of a
+   * name that addresses everything below a prefix is matched by a `*` alone: a pattern must cover all of it.
+   */
   match(channel: readonly string[]): Captures | undefined {
     const count = this.#segments.length;
     if (this.#open ? channel.length <= count : channel.length !== count) return undefined;
@@ -53,6 +66,7 @@ export class ChannelPattern {
       const value = channel[i];
       if (segment === undefined || value === undefined) return undefined;
       if ("name" in segment) {
+        if (value === "*") return undefined;
         captures ??= {};
         captures[segment.name] = value;
       } else if (segment.literal !== value) return undefined;

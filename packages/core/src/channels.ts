@@ -7,6 +7,7 @@ import {
   type Publication,
   parseChannelName,
   parseEventName,
+  parseReadableName,
   type Since,
 } from "@milepost/protocol";
 import type { CoreLimits, HistoryPage, Published, PublishOptions } from "./core.ts";
@@ -41,9 +42,9 @@ export class Channels {
     this.#limits = limits;
   }
 
-  /** What holds for a channel; rejects names that are none. */
+  /** What holds for a name that can be read; rejects others. */
   ruled(channel: string): RuledChannel {
-    return this.#rules.of(orThrow(parseChannelName(channel)));
+    return this.#rules.of(orThrow(parseReadableName(channel)));
   }
 
   /** Whether the principal may; a promise only where an operation must be looked up first. */
@@ -67,7 +68,7 @@ export class Channels {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const ruled = this.ruled(channel);
+    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
     const name = orThrow(parseEventName(event));
     const permitted = this.permits(principal, ruled, "publish");
     if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
@@ -129,9 +130,9 @@ export class Channels {
 
   /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
   async purge(principal: Principal, channel: string): Promise<void> {
-    const { name } = this.ruled(channel);
+    const { name, policy } = this.ruled(channel);
     if (principal.kind !== "service") throw forbidden("purge", name);
-    await this.#log.purge(name);
+    await this.#log.purge(name, policy);
     await this.#hub.check(name);
   }
 
@@ -178,8 +179,9 @@ export class Channels {
   }
 }
 
-function historyEntry({ position, event, json, ts }: Publication) {
+function historyEntry({ source, position, event, json, ts }: Publication) {
   return {
+    ...(source === undefined ? {} : { source }),
     position: formatPosition(position),
     event,
     data: JSON.parse(json) as unknown,

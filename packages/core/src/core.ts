@@ -90,6 +90,8 @@ export interface Published {
 export interface HistoryPage {
   readonly channel: string;
   readonly entries: readonly {
+    /** In the log of everything below a prefix: the channel it was published to. */
+    readonly source?: string;
     readonly position: string;
     readonly event: string;
     readonly data: unknown;

@@ -80,6 +80,7 @@ export const defaultRules: readonly Rule[] = [
     subscribe: "granted",
     publish: "granted",
     retention: short,
+    rollUp: true,
   },
   {
     pattern: "system:*",

@@ -18,6 +18,7 @@ export {
   type MethodDefinition,
   type Methods,
 } from "./requests/method.ts";
+export { rollUpName } from "./roll-up.ts";
 export type * from "./rule.ts";
 export type { SchemaIssue, SchemaOutcome, StandardSchema } from "./standard-schema.ts";
 export type * from "./transport.ts";

@@ -1,8 +1,9 @@
 import { projectionName } from "@milepost/model";
-import { MilepostError, parseEventName } from "@milepost/protocol";
+import { isWildcard, MilepostError, parseEventName } from "@milepost/protocol";
 import { type Captures, ChannelPattern } from "./channel-pattern.ts";
 import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
+import { rollUpName } from "./roll-up.ts";
 import type { Rule } from "./rule.ts";
 
 const dedupeMs = 600_000;
@@ -33,7 +34,10 @@ export class RuleBook {
     this.#rules = [...gatewayRules, ...rules, ...defaultRules].map(compiled);
   }
 
-  /** The first rule that matches; the last of the defaults matches every name. */
+  /**
+   * The first rule that matches; the last of the defaults matches every name. Throws `invalid_channel` for what is
+   * below a prefix that no rule rolls up.
+   */
   of(channel: string): RuledChannel {
     const known = this.#recent.get(channel);
     if (known !== undefined) return known;
@@ -50,10 +54,32 @@ export class RuleBook {
     const segments = name.split(":");
     for (const { rule, pattern, policy } of this.#rules) {
       const captures = pattern.match(segments);
-      if (captures !== undefined) return { name, rule, captures, policy };
+      if (captures === undefined) continue;
+      return {
+        name,
+        rule,
+        captures,
+        policy: isWildcard(name) ? policyBelow(name, policy) : policy,
+      };
     }
     throw new MilepostError("internal", "no rule matches a channel");
   }
+}
+
+/** The policy of the log of everything below a prefix, of the rule that holds for what is there. */
+function policyBelow(wildcard: string, { rollUp }: LogPolicy): LogPolicy {
+  if (rollUp === undefined) {
+    throw new MilepostError(
+      "invalid_channel",
+      "no rule rolls up what is below this prefix, so it cannot be read as a whole; name one channel",
+    );
+  }
+  const rolledUp = rollUpName(wildcard, rollUp.segments);
+  if (rolledUp === wildcard) return rollUp.policy;
+  throw new MilepostError(
+    "invalid_channel",
+    `what is below this prefix can be read as part of ${rolledUp} only; subscribe to that`,
+  );
 }
 
 function compiled(rule: Rule): CompiledRule {
@@ -64,6 +90,9 @@ function compiled(rule: Rule): CompiledRule {
   if (pattern === undefined) {
     return refuse("a pattern is channel segments, {name} for any one, or a last * for one or more");
   }
+  if (rule.rollUp !== undefined && (!pattern.isOpen || pattern.length === 0)) {
+    refuse("rollUp needs a prefix and a * at the end, as in collection:{collection}:*");
+  }
   const { maxEntries, maxAgeMs } = rule.retention;
   if (!Number.isInteger(maxEntries) || maxEntries < 1) refuse("maxEntries must be 1 or more");
   if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) refuse("maxAgeMs must be 1 or more");
@@ -72,10 +101,10 @@ function compiled(rule: Rule): CompiledRule {
       refuse(`merge names ${JSON.stringify(event)}, which is no event; * stands for all others`);
     }
   }
+  const kept = { maxEntries, maxAgeMs, dedupeMs };
   const policy: LogPolicy = {
-    maxEntries,
-    maxAgeMs,
-    dedupeMs,
+    ...kept,
+    ...(rule.rollUp === undefined ? {} : { rollUp: { segments: pattern.length, policy: kept } }),
     ...(rule.projection === undefined ? {} : { projection: projectionName(rule.projection) }),
   };
   return { rule, pattern, policy };

@@ -55,6 +55,12 @@ export interface Rule {
   readonly projection?: ProjectionSpec;
   /** Which channels go first to a slow reader that has several waiting; `normal` when absent. */
   readonly priority?: Priority;
+  /**
+   * What is published to these channels is also appended, in the same step, to the log of the pattern's prefix,
+   * which one can then read as a whole: with `collection:{collection}:*`, `collection:42:*` has everything of
+   * collection 42 in one order. For patterns that end with `:*`; that log is kept as long, and has no projection.
+   */
+  readonly rollUp?: true;
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

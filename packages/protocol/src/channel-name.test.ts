@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isChannelName, isChannelSegment, parseChannelName } from "./channel-name.ts";
+import {
+  isChannelName,
+  isChannelSegment,
+  isWildcard,
+  parseChannelName,
+  parseReadableName,
+} from "./channel-name.ts";
 
 const hostile = {
   "nothing at all": "",
@@ -71,9 +77,9 @@ describe("a channel name", () => {
     }
   });
 
-  it("says of a prefix that it is a prefix", () => {
+  it("[P-WILD-1] says of everything below a prefix that it is only for reading", () => {
     expect(parseChannelName("collection:42:*")).toMatchObject({
-      failure: { message: expect.stringContaining("name one channel") },
+      failure: { message: expect.stringContaining("only for reading; name one channel") },
     });
   });
 
@@ -88,6 +94,34 @@ describe("a channel name", () => {
         expect(isChannelName(text)).toBe(expected);
       }),
     );
+  });
+});
+
+describe("a name that can be read", () => {
+  it.each(["a", "user:7", "a:*", "collection:42:*", `${"a".repeat(253)}:*`])(
+    "[P-WILD-1] %j is taken as it is",
+    (text) => {
+      expect(parseReadableName(text)).toEqual({ ok: true, value: text });
+      expect(isWildcard(text)).toBe(text.endsWith("*"));
+    },
+  );
+
+  it.each([
+    "*",
+    ":*",
+    "a:*:*",
+    "a:*:b",
+    "a:b*",
+    "a:**",
+    "*:a",
+    "a:*\n",
+    " a:*",
+    `${"a".repeat(254)}:*`,
+  ])("[P-WILD-1] %j is refused with invalid_channel", (text) => {
+    expect(parseReadableName(text)).toMatchObject({
+      ok: false,
+      failure: { code: "invalid_channel" },
+    });
   });
 });
 

@@ -16,6 +16,21 @@ export function isChannelSegment(text: unknown): text is string {
   return typeof text === "string" && text.length <= maxChannelBytes && segment.test(text);
 }
 
+/** Whether a name that can be read addresses everything below a prefix, as `collection:42:*` does. */
+export function isWildcard(name: string): boolean {
+  return name.endsWith(":*");
+}
+
+/**
+ * Reads a name that one can subscribe to: that of one channel, or of everything below a prefix. Whether a rule
+ * offers the latter is another question.
+ */
+export function parseReadableName(text: unknown): Parsed<string> {
+  const short = typeof text === "string" && text.length <= maxChannelBytes;
+  if (short && isWildcard(text) && name.test(text.slice(0, -2))) return parsed(text);
+  return parseChannelName(text);
+}
+
 /** Reads the name of one channel; what it refuses is `invalid_channel` and says why. */
 export function parseChannelName(text: unknown): Parsed<string> {
   if (isChannelName(text)) return parsed(text);
@@ -24,10 +39,10 @@ export function parseChannelName(text: unknown): Parsed<string> {
   if (text.length > maxChannelBytes) {
     return refused("invalid_channel", `channel is longer than ${maxChannelBytes} bytes`);
   }
-  if (text.endsWith(":*") && name.test(text.slice(0, -2))) {
+  if (isWildcard(text) && name.test(text.slice(0, -2))) {
     return refused(
       "invalid_channel",
-      "no rule rolls this prefix up, so it cannot be subscribed to as a whole; name one channel",
+      "a name that ends in :* is only for reading; name one channel",
     );
   }
   return refused(

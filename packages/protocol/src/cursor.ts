@@ -1,4 +1,4 @@
-import { isChannelName } from "./channel-name.ts";
+import { parseReadableName } from "./channel-name.ts";
 import { type Parsed, parsed, refused } from "./failure.ts";
 import { formatPosition, type Position, parsePosition } from "./position.ts";
 
@@ -34,7 +34,8 @@ export function parseCursor(text: unknown): Parsed<Cursor> {
     const at = part.indexOf("@");
     const channel = part.slice(0, Math.max(at, 0));
     const position = parsePosition(part.slice(at + 1));
-    if (at < 0 || !isChannelName(channel) || !position.ok || cursor.has(channel)) return bad();
+    if (at < 0 || !parseReadableName(channel).ok || !position.ok || cursor.has(channel))
+      return bad();
     cursor.set(channel, position.value);
   }
   return parsed(cursor);

@@ -14,10 +14,11 @@ describe("a publication in milepost.v1.json", () => {
   it("[P-DIA-4] arrives with exactly what was published, any JSON value and any text", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
-        const { channel, position, event, json, ts } = publication;
+        const { channel, source, position, event, json, ts } = publication;
         expect(JSON.parse(encodeEvent(publication))).toEqual({
           type: "event",
           channel,
+          ...(source === undefined ? {} : { source }),
           position: formatPosition(position),
           event,
           data: JSON.parse(json),

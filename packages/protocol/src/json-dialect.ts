@@ -6,9 +6,10 @@ import type { ServerMessage } from "./server-message.ts";
 
 /** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. */
 export function encodeEvent(publication: Publication): string {
-  const { channel, position, since, event, json, ts } = publication;
+  const { channel, source, position, since, event, json, ts } = publication;
+  const origin = source === undefined ? "" : `,"source":"${source}"`;
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
-  return `{"type":"event","channel":"${channel}","position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}}`;
+  return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}}`;
 }
 
 /** One frame of many encoded messages: the message itself when there is one, else an array of them. */

@@ -1,4 +1,4 @@
-import { parseChannelName } from "./channel-name.ts";
+import { parseChannelName, parseReadableName } from "./channel-name.ts";
 import type { ClientMessage, MessageId, Since } from "./client-message.ts";
 import { parseEventName } from "./event-name.ts";
 import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
@@ -61,7 +61,7 @@ function read(fields: Fields): ClientMessage | undefined {
       return compact({
         type,
         id: fields.required("id", readId),
-        channel: fields.required("channel", parseChannelName),
+        channel: fields.required("channel", parseReadableName),
         since: fields.optional("since", readSince),
         events: fields.optional("events", readEventNames),
         as: fields.optional("as", textOf(messageBounds.nameLength)),
@@ -71,7 +71,7 @@ function read(fields: Fields): ClientMessage | undefined {
       return compact({
         type,
         id: fields.required("id", readId),
-        channel: fields.required("channel", parseChannelName),
+        channel: fields.required("channel", parseReadableName),
       });
     case "publish":
       return compact({
@@ -98,13 +98,13 @@ function read(fields: Fields): ClientMessage | undefined {
     case "ack":
       return compact({
         type,
-        channel: fields.required("channel", parseChannelName),
+        channel: fields.required("channel", parseReadableName),
         position: fields.required("position", parsePosition),
       });
     case "nack":
       return compact({
         type,
-        channel: fields.required("channel", parseChannelName),
+        channel: fields.required("channel", parseReadableName),
         position: fields.required("position", parsePosition),
         reason: fields.required("reason", textOf(messageBounds.reasonLength)),
       });

@@ -103,6 +103,7 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
   subscribed: { ...subscribed, event_id: maybe(text) },
   event: {
     channel: text,
+    source: maybe(text),
     position: text,
     since: maybe(text),
     event: text,

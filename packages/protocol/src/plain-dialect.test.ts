@@ -8,7 +8,7 @@ describe("a publication in the plain dialect", () => {
   it("[P-DIA-3] [P-DIA-4] arrives with exactly what was published and the reader's cursor", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
-        const { channel, position, event, json, ts } = publication;
+        const { channel, source, position, event, json, ts } = publication;
         const cursor = formatCursor([[channel, position]]);
         const { head, tail } = encodePlainPublication(publication);
         const message: unknown = JSON.parse(`${head}${cursor}${tail}`);
@@ -17,6 +17,7 @@ describe("a publication in the plain dialect", () => {
           event_id: cursor,
           timestamp: new Date(ts).toISOString(),
           channel,
+          ...(source === undefined ? {} : { source }),
           data: JSON.parse(json),
         });
       }),

@@ -3,7 +3,7 @@ import type { Publication } from "./publication.ts";
 /**
  * A publication of the plain dialect, cut where the reader's cursor belongs.
  *
- * One object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel", "data"}`.
+ * One object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel", "source"?, "data"}`.
  * Everything but the cursor is the same for every reader.
  */
 export interface PlainPublication {
@@ -13,9 +13,10 @@ export interface PlainPublication {
 
 /** Encodes a publication but for its cursor, which is spliced between the two parts. */
 export function encodePlainPublication(publication: Publication): PlainPublication {
-  const { channel, event, json, ts } = publication;
+  const { channel, source, event, json, ts } = publication;
+  const origin = source === undefined ? "" : `,"source":"${source}"`;
   return {
     head: `{"type":"${event}","event_id":"`,
-    tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}","data":${json}}`,
+    tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},"data":${json}}`,
   };
 }

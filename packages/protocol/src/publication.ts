@@ -4,6 +4,8 @@ import type { Position } from "./position.ts";
 /** One entry of a channel's log, as it travels through the gateway. */
 export interface Publication {
   readonly channel: string;
+  /** In the log of everything below a prefix: the channel it was published to. */
+  readonly source?: string;
   readonly position: Position;
   /**
    * The tag of the entry before it, where the engine tells it: a log that lost its tail and went on is

@@ -72,6 +72,8 @@ export type SubscribedMessage = {
 export interface EventMessage {
   readonly type: "event";
   readonly channel: string;
+  /** With the channel of everything below a prefix: the one it was published to. */
+  readonly source?: string;
   readonly position: string;
   /** The position a merged event covers from. */
   readonly since?: string;

@@ -17,6 +17,23 @@ describe("milepost tail", () => {
     expect(terminal.errLines).toEqual([]);
   });
 
+  it("[P-WILD-2] follows everything below a prefix, and says of each entry where it was published", async () => {
+    await using server = await startGateway();
+    for (const n of [1, 2]) await server.gateway.publish(`collection:42:doc:${n}`, "indexed", n);
+    const args = ["tail", "collection:42:*", "--since", "start", "--count", "2"];
+    const { code, out } = await runCommand(args, server.env);
+    expect(code).toBe(0);
+    expect(out).toEqual([
+      expect.stringMatching(/ collection:42:doc:1 indexed 1$/),
+      expect.stringMatching(/ collection:42:doc:2 indexed 2$/),
+    ]);
+    const json = await runCommand([...args, "--json"], server.env);
+    expect(json.out.map((line) => JSON.parse(line))).toMatchObject([
+      { channel: "collection:42:*", source: "collection:42:doc:1" },
+      { channel: "collection:42:*", source: "collection:42:doc:2" },
+    ]);
+  });
+
   it("prints JSON and stops after as many as asked", async () => {
     await using server = await startGateway();
     for (let n = 1; n <= 5; n++) await server.gateway.publish("chat:42", "message", { n });

@@ -94,7 +94,7 @@ function tokenFor(channel: string, terminal: Terminal): string | (() => Promise<
 function describe(item: ChannelItem): string {
   switch (item.type) {
     case "event":
-      return `${new Date(item.ts).toISOString()} ${item.position} ${item.event} ${JSON.stringify(item.data)}`;
+      return `${new Date(item.ts).toISOString()} ${item.position} ${item.source === undefined ? "" : `${item.source} `}${item.event} ${JSON.stringify(item.data)}`;
     case "snapshot":
       return `-- state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
     case "reset":

@@ -146,3 +146,43 @@ test("[P-OUT-4] merging again what was merged names the whole span", () => {
     [4, 2, "2"],
   ]);
 });
+
+test("[P-WILD-5] entries of different sources are never merged, nor is one replaced by another", () => {
+  const from = (source: string, ...rest: readonly [event: string, data: unknown]) => {
+    const [publication] = waiting(rest);
+    return { ...publication, source } as Publication;
+  };
+  const placed = (entries: readonly Publication[], merge: Rule["merge"]) =>
+    mergeWaiting(
+      entries.map((entry, i) => ({ ...entry, position: place(i + 1) })),
+      place(0),
+      merge,
+    ).map(({ source, position, json }) => [source, position.offset, JSON.parse(json)]);
+
+  const by = { s: { class: "state", by: "k" } } as const;
+  const s = (source: string, n: number) => from(source, "s", { k: 1, n });
+  expect(placed([s("a", 1), s("b", 2), s("a", 3)], by)).toEqual([
+    ["b", 2, { k: 1, n: 2 }],
+    ["a", 3, { k: 1, n: 3 }],
+  ]);
+  const t = (source: string, n: number) => from(source, "t", n);
+  expect(placed([t("a", 1), t("b", 2), t("a", 3)], { t: "state" })).toEqual([
+    ["b", 2, 2],
+    ["a", 3, 3],
+  ]);
+  expect(placed([t("a", 1), t("b", 2), t("a", 3)], { t: "ephemeral" })).toEqual([
+    ["b", 2, 2],
+    ["a", 3, 3],
+  ]);
+  const text = (source: string, append: string) => from(source, "x", { append });
+  expect(placed([text("a", "1"), text("a", "2"), text("b", "3")], { x: "text" })).toEqual([
+    ["a", 2, { append: "12" }],
+    ["b", 3, { append: "3" }],
+  ]);
+  const patch = (source: string, n: number) => from(source, "p", { n });
+  expect(placed([patch("a", 1), patch("b", 2)], { p: "patch" })).toHaveLength(2);
+  const report = (source: string, percent: number) => from(source, "progress", { percent });
+  const reports = (...sources: string[]) => sources.map((source, i) => report(source, i + 1));
+  expect(placed(reports("a", "a", "a"), { progress: "report" })).toHaveLength(2);
+  expect(placed(reports("b", "a", "a"), { progress: "report" })).toHaveLength(3);
+});

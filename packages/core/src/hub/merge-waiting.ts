@@ -84,6 +84,8 @@ function unite(
   classes: NonNullable<Rule["merge"]>,
 ): Candidate | undefined {
   if (earlier === undefined || earlier.event !== later.event) return undefined;
+  // Entries of other channels, in a roll-up, say nothing of each other.
+  if (earlier.publication.source !== later.publication.source) return undefined;
   // How urgent it is must not be lost, nor spread.
   if (earlier.publication.priority !== later.publication.priority) return undefined;
   const data = unitedData(classOf(classes, later.event), first, earlier, later);
@@ -104,6 +106,7 @@ function unitedData(
       return composePatches(earlier.data, later.data);
     case "report":
       if (first?.event !== earlier.event) return undefined;
+      if (first.publication.source !== earlier.publication.source) return undefined;
       return mergeReports(later.event, first.data, earlier.data, later.data);
     default:
       return undefined;
@@ -116,12 +119,16 @@ function* standing(
   classes: NonNullable<Rule["merge"]>,
 ): Generator<Publication, void, void> {
   const replaced = new Set<string>();
+  /** The channels of which there is a later entry; one, but in a roll-up. */
+  const followed = new Set<string | undefined>();
   for (let i = entries.length - 1; i >= 0; i--) {
     const publication = entries[i];
     if (publication === undefined) continue;
     const merge = classOf(classes, publication.event);
+    const isFollowed = followed.has(publication.source);
+    followed.add(publication.source);
     if (merge === "ephemeral") {
-      if (i === entries.length - 1) yield publication;
+      if (!isFollowed) yield publication;
       continue;
     }
     const key = stateKey(merge, publication);
@@ -135,13 +142,14 @@ const knownKeys = new WeakMap<Publication, string>();
 
 /** What the state is of; undefined when it is none, or does not say. */
 function stateKey(merge: MergeClass, publication: Publication): string | undefined {
-  if (merge === "state") return publication.event;
+  const { source = "", event } = publication;
+  if (merge === "state") return `${source} ${event}`;
   if (typeof merge === "string") return undefined;
   const known = knownKeys.get(publication);
   if (known !== undefined) return known;
   const data: unknown = JSON.parse(publication.json);
   if (!isRecord(data) || !Object.hasOwn(data, merge.by)) return undefined;
-  const key = `${publication.event} ${JSON.stringify(data[merge.by])}`;
+  const key = `${source} ${event} ${JSON.stringify(data[merge.by])}`;
   knownKeys.set(publication, key);
   return key;
 }

@@ -10,6 +10,7 @@ import type {
 } from "../ports/channel-log.ts";
 import type { Cancel, Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
+import { rollUpName } from "../roll-up.ts";
 import type { MemoryBus } from "./memory-bus.ts";
 import { MemoryLog } from "./memory-log.ts";
 
@@ -73,8 +74,26 @@ export class MemoryChannelLog implements ChannelLog {
   /** The whole of an append without a pause, so that nothing can come between its parts. */
   #append(channel: string, entry: NewEntry, policy: LogPolicy): Appended {
     const log = this.#log(channel, policy);
-    const appended = log.append(entry, policy, this.#clock.monotonic(), this.#clock.now());
-    if (!appended.duplicate) this.#bus.publish(appended.publication);
+    const monotonic = this.#clock.monotonic();
+    const now = this.#clock.now();
+    const appended = log.append(entry, policy, monotonic, now);
+    if (appended.duplicate) return appended;
+    const { rollUp } = policy;
+    if (rollUp === undefined) {
+      this.#bus.publish(appended.publication);
+      return appended;
+    }
+    const { key: _, ...unkeyed } = entry;
+    const copy = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy).append(
+      unkeyed,
+      rollUp.policy,
+      monotonic,
+      now,
+      channel,
+    );
+    // Both are in their logs before anybody hears of either.
+    this.#bus.publish(appended.publication);
+    this.#bus.publish(copy.publication);
     return appended;
   }
 

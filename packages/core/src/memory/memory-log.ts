@@ -42,7 +42,14 @@ export class MemoryLog {
     this.#usedAt = monotonic;
   }
 
-  append(entry: NewEntry, policy: LogPolicy, monotonic: number, now: number): Appended {
+  /** `source` is the channel of which a roll-up gets a copy. */
+  append(
+    entry: NewEntry,
+    policy: LogPolicy,
+    monotonic: number,
+    now: number,
+    source?: string,
+  ): Appended {
     this.#touch(policy, monotonic);
     const { key, publisher } = entry;
     if (key !== undefined) {
@@ -57,6 +64,7 @@ export class MemoryLog {
       event: entry.event,
       json: entry.json,
       ts: now,
+      ...(source === undefined ? undefined : { source }),
       ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
     };
     if (this.#projection !== undefined) {

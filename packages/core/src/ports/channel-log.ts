@@ -13,6 +13,14 @@ export interface NewEntry {
   readonly publisher: string;
 }
 
+/** Another log that gets a copy of what is appended: that of everything below a prefix. */
+export interface RollUp {
+  /** How many segments of the channel's name are the prefix; `rollUpName` makes the log's name of them. */
+  readonly segments: number;
+  /** How that log is kept; it has neither a projection nor a roll-up of its own. */
+  readonly policy: LogPolicy;
+}
+
 /** How a channel keeps its log; from its rule. */
 export interface LogPolicy {
   /** The most entries kept. */
@@ -26,6 +34,7 @@ export interface LogPolicy {
   readonly dedupeMs: number;
   /** The name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
   readonly projection?: string;
+  readonly rollUp?: RollUp;
 }
 
 /** What an append came to. */
@@ -64,6 +73,11 @@ export interface ChannelLog {
    * Appends atomically: dedupe by key, next offset, random tag, store, fold into the projection, trim,
    * hand to the bus. Entries reach the bus in offset order, each with the tag of the one before it, so that a
    * log that lost its tail is not taken for one that goes on.
+   *
+   * With `policy.rollUp` the same step appends a copy to that log too: with its own position, the same event,
+   * data, priority and time, no key, and `source`, the channel appended to. A duplicate makes no copy. So a store
+   * that is divided by the hash of its keys must let a channel and its roll-up share one: that of the prefix,
+   * which every method can tell from the policy or, for the roll-up itself, from its name.
    */
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
   /**
@@ -85,8 +99,8 @@ export interface ChannelLog {
   ): Promise<Publication | undefined>;
   /** Head and state, read at one moment. */
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot>;
-  /** Forgets the log; the next one has another epoch. */
-  purge(channel: string): Promise<void>;
+  /** Forgets the log; the next one has another epoch. Copies in a roll-up stay. */
+  purge(channel: string, policy: LogPolicy): Promise<void>;
   /** Frees timers and connections. */
   close(): Promise<void>;
 }

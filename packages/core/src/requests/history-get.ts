@@ -1,4 +1,4 @@
-import { compact, integerIn, parseChannelName, readSince } from "@milepost/protocol";
+import { compact, integerIn, parseReadableName, readSince } from "@milepost/protocol";
 import { orThrow, readInput } from "../input.ts";
 import type { Method } from "./methods.ts";
 
@@ -7,7 +7,7 @@ export const getHistory: Method = async ({ channels }, principal, params) => {
   const { channel, ...options } = orThrow(
     readInput(params, (fields) =>
       compact({
-        channel: fields.required("channel", parseChannelName),
+        channel: fields.required("channel", parseReadableName),
         since: fields.optional("since", readSince),
         limit: fields.optional("limit", integerIn(1, 1_000)),
       }),

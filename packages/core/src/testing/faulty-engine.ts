@@ -90,11 +90,11 @@ export class FaultyEngine {
     const [first] = own;
     if (log === undefined || first === undefined) throw new Error(`${channel} has no tail`);
     this.#rebuilding = true;
-    await log.purge(channel);
+    await log.purge(channel, first.policy);
     this.#scripted = [first.publication.position.epoch];
     for (const { entry, policy, publication } of own.slice(0, -count)) {
       this.#scripted.push(publication.position.tag);
-      await log.append(channel, entry, policy);
+      await log.append(channel, entry, unrolled(policy));
     }
     await log.read(channel, 0, 1, first.policy);
     this.#rebuilding = false;
@@ -138,7 +138,7 @@ export class FaultyEngine {
       find: (channel, publisher, key, policy) =>
         this.#answer(() => log.find(channel, publisher, key, policy)),
       snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),
-      purge: (channel) => this.#answer(() => log.purge(channel)),
+      purge: (channel, policy) => this.#answer(() => log.purge(channel, policy)),
       close: () => log.close(),
     };
   }
@@ -155,6 +155,11 @@ export class FaultyEngine {
     if (this.isDown) throw unavailable();
     return call();
   }
+}
+
+/** Copies that were made stay in the roll-up: it is a log of its own. */
+function unrolled({ rollUp: _, ...policy }: LogPolicy): LogPolicy {
+  return policy;
 }
 
 function unavailable(): MilepostError {

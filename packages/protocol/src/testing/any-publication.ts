@@ -34,10 +34,14 @@ export const anyJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 })).value;
 
 /** Any publication that may stand in a log. */
-export const anyPublication: fc.Arbitrary<Publication> = fc.record({
-  channel: fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(":")),
-  position: fc.record({ epoch: id, offset: fc.nat(), tag: id }),
-  event: name,
-  json: anyJson.map((value) => JSON.stringify(value)),
-  ts: fc.integer({ min: 0, max: 8.64e15 }),
-});
+export const anyPublication: fc.Arbitrary<Publication> = fc.record(
+  {
+    channel: fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(":")),
+    source: fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(":")),
+    position: fc.record({ epoch: id, offset: fc.nat(), tag: id }),
+    event: name,
+    json: anyJson.map((value) => JSON.stringify(value)),
+    ts: fc.integer({ min: 0, max: 8.64e15 }),
+  },
+  { requiredKeys: ["channel", "position", "event", "json", "ts"] },
+);

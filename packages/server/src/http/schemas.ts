@@ -75,7 +75,13 @@ export const historySchema = z
   .object({
     channel: z.string(),
     entries: z.array(
-      z.object({ position: z.string(), event: z.string(), data: z.unknown(), ts: z.number() }),
+      z.object({
+        source: z.string().exactOptional(),
+        position: z.string(),
+        event: z.string(),
+        data: z.unknown(),
+        ts: z.number(),
+      }),
     ),
     position: z.string().meta({ description: "Go on from here." }),
     reason: z.string().exactOptional(),

@@ -38,6 +38,22 @@ export function busContract(name: string, make: MakeEngine): void {
       expect(heard.map(({ previousTag }) => previousTag)).toEqual([originTag, ...tags.slice(0, 2)]);
     });
 
+    test("[P-WILD-2] the copies of a roll-up arrive where one subscribed to it, whole and in order", async () => {
+      await using harness = await make();
+      const { log, bus } = harness.engine;
+      const heard: Publication[] = [];
+      bus.listen((publication) => heard.push(publication));
+      await bus.subscribe("bus:up:*");
+      await bus.subscribe("bus:up:a");
+      const rolledUp = { ...policy, rollUp: { segments: 2, policy } };
+      const sources = ["bus:up:a", "bus:up:b:c"];
+      for (let n = 0; n < 6; n++) await log.append(sources[n % 2] ?? "", entry(n), rolledUp);
+      await vi.waitFor(() => expect(heard).toHaveLength(9));
+      const copies = heard.filter(({ channel }) => channel === "bus:up:*");
+      expect(copies).toEqual((await log.read("bus:up:*", 0, 10, policy)).entries);
+      expect(copies.map(({ source }) => source)).toEqual([0, 1, 0, 1, 0, 1].map((i) => sources[i]));
+    });
+
     test("a subscribe does not call the listener, and brings nothing that was there before", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;

@@ -1,0 +1,12 @@
+/**
+ * The name of the log of everything below a channel's first `segments` segments: `collection:42:*` for
+ * `collection:42:doc:7` and two.
+ */
+export function rollUpName(channel: string, segments: number): string {
+  let end = -1;
+  for (let i = 0; i < segments; i++) {
+    end = channel.indexOf(":", end + 1);
+    if (end < 0) return `${channel}:*`;
+  }
+  return `${channel.slice(0, end)}:*`;
+}
