@@ -54,6 +54,19 @@ export default defineConfig({
         },
       },
       {
+        // What must not compile: the compiler is the test, on the built packages, as users have them.
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["packages/*/src/**/*.test-d.{ts,tsx}"],
+            tsconfig: "tsconfig.types.json",
+          },
+        },
+      },
+      {
         // No aliases: these tests see what users get.
         test: {
           name: "e2e",

@@ -110,8 +110,12 @@ export interface PublishOptions {
   readonly timeoutMs?: number;
 }
 
-/** One channel, as the application uses it. Cheap: make one where you need one. */
-export interface Channel<Events = Record<string, unknown>> {
+/**
+ * One channel, as the application uses it. Cheap: make one where you need one.
+ *
+ * `Given` is the data as publishers give it, where a contract's defaults make it differ from what readers get.
+ */
+export interface Channel<Events = Record<string, unknown>, Given = Events> {
   readonly name: string;
   /** Subscribers of one channel share one subscription on the wire. */
   subscribe(handlers: ChannelHandlers<Events>, options?: SubscribeOptions<Events>): Subscription;
@@ -122,9 +126,9 @@ export interface Channel<Events = Record<string, unknown>> {
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
   /** The same with snapshots, gaps and resets in their place instead of a rejection. */
   stream(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelItem<Events>>;
-  publish<Name extends EventName<Events>>(
+  publish<Name extends EventName<Given>>(
     event: Name,
-    data: Events[Name],
+    data: Given[Name],
     options?: PublishOptions,
   ): Promise<Published>;
 }

@@ -10,7 +10,10 @@ import type {
   EventName,
   EventsOf,
   MethodName,
+  OperationKind,
+  OperationStateOf,
   ParamsOf,
+  PublishesOf,
   ResultOf,
 } from "./contract.ts";
 import type { Fetch } from "./http-door.ts";
@@ -81,19 +84,32 @@ export interface Client<C extends Contract = AnyContract> {
   /** Closes for good; everything that waits is rejected with `cancelled`. Resolves when the socket is gone. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
-  channel<Name extends ChannelName<C>>(name: Name): Channel<EventsOf<C, Name>>;
-  operation(id: string): OperationHandle;
+  channel<Name extends ChannelName<C>>(
+    name: Name,
+  ): Channel<EventsOf<C, Name>, PublishesOf<C, Name>>;
+  /** `kind` is for the types: whoever knows which kind it is has its input and result typed. */
+  operation<Kind extends OperationKind<C> = OperationKind<C>>(
+    id: string,
+    kind?: Kind,
+  ): OperationHandle<OperationStateOf<C, Kind>>;
   operations(): OperationListHandle;
   readonly notifications: Notifications;
+  /** The parameters may be left out where nothing in them has to be given. */
   request<Name extends MethodName<C>>(
     method: Name,
-    params?: ParamsOf<C, Name>,
-    options?: RequestOptions,
+    ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
-  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
+  publish<Name extends ChannelName<C>, Event extends EventName<PublishesOf<C, Name>>>(
     channel: Name,
     event: Event,
-    data: EventsOf<C, Name>[Event],
+    data: PublishesOf<C, Name>[Event],
     options?: PublishOptions,
   ): Promise<Published>;
 }
+
+/** What follows the method's name in a request. */
+export type RequestRest<Params> = [undefined] extends [Params]
+  ? [params?: Params, options?: RequestOptions]
+  : Record<never, never> extends Params
+    ? [params?: Params, options?: RequestOptions]
+    : [params: Params, options?: RequestOptions];

@@ -8,7 +8,7 @@ import type { Client, ClientOptions } from "./client.ts";
 import { type ClientClock, systemClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
-import type { AnyContract, Contract, ResultOf } from "./contract.ts";
+import type { AnyContract, AnyFormOfContract, ContractOf, DefinedContract } from "./contract.ts";
 import { gatewayUrl } from "./gateway-url.ts";
 import { Ladder } from "./ladder.ts";
 import { type ConnectionMetrics, Meter } from "./metrics.ts";
@@ -30,12 +30,20 @@ import { transportsOf } from "./transports.ts";
 /**
  * Makes a client; it connects on first use or with `connect`.
  *
- * Throws `bad_message` for an address that is none, and `not_supported` where none of its transports
+ * Its types are those of a contract: `createClient<typeof contract>({url})` with `import type { contract }`, or
+ * `createClient({url, contract})`. It checks nothing itself; the gateway does. Throws `bad_message` for an address that is none, and `not_supported` where none of its transports
  * can be had.
  */
-export function createClient<C extends Contract = AnyContract>(options: ClientOptions): Client<C> {
+export function createClient<C extends AnyFormOfContract = AnyContract>(
+  options: ClientOptions & ContractOption<C>,
+): Client<ContractOf<C>> {
   // Inside, channels and events are names and unknown data; their types are the caller's contract.
-  return new MilepostClient(options) as unknown as Client<C>;
+  return new MilepostClient(options) as unknown as Client<ContractOf<C>>;
+}
+
+/** A contract for its types. */
+interface ContractOption<C> {
+  readonly contract?: C & DefinedContract;
 }
 
 const publishTimeoutMs = 60_000;
@@ -47,7 +55,7 @@ const readOnlyMethods = new Set(["operations.get", "operations.list", "history.g
 /** Past this many, handles that nobody holds any more are forgotten. */
 const maxForgotten = 100;
 
-class MilepostClient implements Omit<Client, "channel"> {
+class MilepostClient implements Omit<Client, "channel" | "operation" | "request"> {
   readonly clock: ClientClock;
   readonly notifications: NotificationFeed;
   readonly #reporter: Reporter;
@@ -186,11 +194,7 @@ class MilepostClient implements Omit<Client, "channel"> {
     return this.#list;
   }
 
-  request<Name extends string>(
-    method: Name,
-    params?: unknown,
-    options: RequestOptions = {},
-  ): Promise<ResultOf<AnyContract, Name>> {
+  request(method: string, params?: unknown, options: RequestOptions = {}): Promise<unknown> {
     const { timeoutMs = 30_000 } = options;
     const message: Call = {
       type: "request",
@@ -198,8 +202,7 @@ class MilepostClient implements Omit<Client, "channel"> {
       ...(params !== undefined && { params }),
       timeout_ms: Math.max(1, Math.min(Math.ceil(timeoutMs), 600_000)),
     };
-    const result = this.#call(message, { ...options, resend: readOnlyMethods.has(method) });
-    return result as Promise<ResultOf<AnyContract, Name>>;
+    return this.#call(message, { ...options, resend: readOnlyMethods.has(method) });
   }
 
   async publish(

@@ -7,6 +7,13 @@ import type {
 import type { MilepostError } from "@milepost/protocol";
 import type { ChannelGap } from "./channel.ts";
 
+/** The state of an operation, whatever a contract says of its kind, input and result. */
+type AnyOperationState = Omit<OperationState, "kind" | "input" | "result"> & {
+  readonly kind: string;
+  readonly input?: unknown;
+  readonly result?: unknown;
+};
+
 /** Entries of an operation that were not received one by one. */
 export interface MissedEntries {
   readonly reason: ChannelGap["reason"];
@@ -15,13 +22,13 @@ export interface MissedEntries {
 }
 
 /** What is known of an operation; `kind` discriminates. */
-export type OperationView =
+export type OperationView<State extends AnyOperationState = OperationState> =
   /** Nothing yet. */
   | { readonly kind: "loading" }
   /** `stale` while no live subscription backs it: it was so, it may be otherwise by now. */
   | {
       readonly kind: "ready";
-      readonly state: OperationState;
+      readonly state: State;
       readonly stale: boolean;
       /** The last time entries were not received one by one; absent when all were. */
       readonly missed?: MissedEntries;
@@ -51,12 +58,12 @@ export interface CommandOptions {
  * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it
  * changes. It is live while somebody subscribes; without, `state` is the last known.
  */
-export interface OperationHandle {
+export interface OperationHandle<State extends AnyOperationState = OperationState> {
   readonly id: string;
-  /** The last known state. */
-  readonly state: OperationState | undefined;
-  readonly view: OperationView;
-  getSnapshot(): OperationView;
+  /** The last known state; its `kind` tells the types of input and result where a contract names them. */
+  readonly state: State | undefined;
+  readonly view: OperationView<State>;
+  getSnapshot(): OperationView<State>;
   /** Told after each change, once for many that arrive together, never inside the call. Returns the end of it. */
   subscribe(listener: () => void): () => void;
   /** Resolves when the producer has done it; rejects with {@link CommandError} when it is refused or times out. */
@@ -65,7 +72,7 @@ export interface OperationHandle {
   resume(options?: CommandOptions): Promise<OperationCommand>;
   retry(options?: CommandOptions): Promise<OperationCommand>;
   /** Resolves with the state once it is done, failed, cancelled or lost; rejects when it cannot be watched. */
-  finished(options?: { readonly signal?: AbortSignal }): Promise<OperationState>;
+  finished(options?: { readonly signal?: AbortSignal }): Promise<State>;
 }
 
 /** What is known of the list of operations; `kind` discriminates. */

@@ -21,7 +21,12 @@ export const errorCodes = {
   invalid_event: {
     status: 400,
     retryable: false,
-    says: "The event name breaks the grammar or is reserved.",
+    says: "The event name breaks the grammar, is reserved, or is not one that the channel has.",
+  },
+  invalid_data: {
+    status: 400,
+    retryable: false,
+    says: "The data breaks the schema that holds for it; the message names the path.",
   },
   invalid_position: {
     status: 400,

@@ -1,7 +1,9 @@
 export * from "./channel-name.ts";
 export * from "./client-message.ts";
 export * from "./close-codes.ts";
+export type * from "./contract.ts";
 export * from "./cursor.ts";
+export { defineContract } from "./define-contract.ts";
 export * from "./error-codes.ts";
 export * from "./event-name.ts";
 export * from "./failure.ts";
@@ -16,4 +18,5 @@ export * from "./position.ts";
 export * from "./publication.ts";
 export * from "./server-message.ts";
 export * from "./sse.ts";
+export * from "./standard-schema.ts";
 export * from "./subprotocol.ts";

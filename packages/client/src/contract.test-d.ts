@@ -1,0 +1,166 @@
+import { type ContractOf, defineContract, unchecked } from "@milepost/protocol";
+import { describe, expectTypeOf, it } from "vitest";
+import type { Client } from "./client.ts";
+import type { EventsOf, PublishesOf } from "./contract.ts";
+import { createClient } from "./create-client.ts";
+
+/** A schema with a default: what readers get has the field, what publishers give may lack it. */
+declare const message: {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => { readonly value: { text: string; mood: string } };
+    readonly types?: {
+      readonly input: { text: string; mood?: string };
+      readonly output: { text: string; mood: string };
+    };
+  };
+};
+
+const contract = defineContract({
+  channels: {
+    "chat:{chat}": {
+      events: { message, left: unchecked<{ who: string }>() },
+      retention: { maxEntries: 10, maxAgeMs: 1_000 },
+      subscribe: "authenticated",
+    },
+    "chat:{chat}:typing": { events: { typing: unchecked<{ who: string }>() } },
+    "chat:lobby": { events: { opened: unchecked<{ at: number }>() } },
+    "user:{user}": { events: { cart: unchecked<number>() } },
+    "stock:*": { events: { level: unchecked<number>() } },
+    "free:{any}": { events: { "*": unchecked<{ n: number }>() } },
+  },
+  operations: {
+    index: {
+      input: unchecked<{ folder: string }>(),
+      result: unchecked<{ files: number }>(),
+      steps: ["read", "write"],
+    },
+    export: { result: unchecked<{ rows: number }>() },
+  },
+  methods: {
+    "cart.total": {
+      params: unchecked<{ cart: string }>(),
+      result: unchecked<{ cents: number }>(),
+    },
+    "cart.list": { params: unchecked<{ limit: number } | undefined>() },
+  },
+});
+
+type Types = ContractOf<typeof contract>;
+
+const client = createClient<typeof contract>({ url: "wss://example.com/ws" });
+
+describe("a defined contract", () => {
+  it("[W10] types a client by its type, and by its value", () => {
+    expectTypeOf(client).toEqualTypeOf<Client<Types>>();
+    const byValue = createClient({ url: "wss://example.com/ws", contract });
+    expectTypeOf(byValue).toEqualTypeOf<Client<Types>>();
+  });
+
+  it("[W10] refuses a channel that fits no pattern", () => {
+    client.channel("chat:42");
+    client.channel("stock:fruit:apples");
+    client.channel("operation:1");
+    // @ts-expect-error: no such channel
+    client.channel("gossip");
+    // @ts-expect-error: a pattern is no name
+    client.channel("chat");
+  });
+
+  it("[W10] lets the narrowest pattern say which events a channel has", () => {
+    expectTypeOf<keyof EventsOf<Types, "chat:42">>().toEqualTypeOf<"message" | "left">();
+    expectTypeOf<keyof EventsOf<Types, "chat:42:typing">>().toEqualTypeOf<"typing">();
+    expectTypeOf<keyof EventsOf<Types, "chat:lobby">>().toEqualTypeOf<"opened">();
+  });
+
+  it("[W10] adds its events to those of a channel that every deployment has", () => {
+    expectTypeOf<keyof EventsOf<Types, "user:7">>().toEqualTypeOf<
+      "cart" | "operation" | "notification"
+    >();
+  });
+
+  it("[W10] types events as the schema gives them out", async () => {
+    for await (const event of client.channel("chat:42").events({ events: ["message"] })) {
+      if (event.event === "message") expectTypeOf(event.data.mood).toEqualTypeOf<string>();
+      else expectTypeOf(event.data).toEqualTypeOf<{ who: string }>();
+      // @ts-expect-error: no such event
+      event.event === "mesage";
+    }
+    // @ts-expect-error: no such event to filter by
+    client.channel("chat:42").events({ events: ["mesage"] });
+  });
+
+  it("[W10] types what is published as the schema takes it", () => {
+    expectTypeOf<PublishesOf<Types, "chat:1">["message"]>().toEqualTypeOf<{
+      text: string;
+      mood?: string;
+    }>();
+    void client.publish("chat:1", "message", { text: "hi" });
+    void client.channel("chat:1").publish("message", { text: "hi", mood: "good" });
+    // @ts-expect-error: no such event
+    void client.publish("chat:1", "mesage", { text: "hi" });
+    // @ts-expect-error: wrong data
+    void client.publish("chat:1", "message", { text: 5 });
+    // @ts-expect-error: missing data
+    void client.channel("chat:1").publish("message", {});
+    // @ts-expect-error: an event of another channel
+    void client.channel("chat:1").publish("typing", { who: "me" });
+  });
+
+  it("[W10] takes any event name where it says *", () => {
+    void client.publish("free:1", "whatever", { n: 1 });
+    // @ts-expect-error: wrong data
+    void client.publish("free:1", "whatever", { n: "1" });
+  });
+
+  it("[W10] types requests by their method", () => {
+    expectTypeOf(client.request("cart.total", { cart: "c" })).resolves.toEqualTypeOf<{
+      cents: number;
+    }>();
+    expectTypeOf(client.request("cart.list")).resolves.toEqualTypeOf<unknown>();
+    // @ts-expect-error: no such method
+    void client.request("cart.totals", { cart: "c" });
+    // @ts-expect-error: wrong parameters
+    void client.request("cart.total", { cart: 7 });
+    // @ts-expect-error: no parameters
+    void client.request("cart.total");
+    // @ts-expect-error: wrong parameters
+    void client.request("cart.list", { limit: "all" });
+  });
+
+  it("[W10] types an operation by its kind", async () => {
+    const { state } = client.operation("o");
+    if (state?.kind === "index") {
+      expectTypeOf(state.input).toEqualTypeOf<{ folder: string } | undefined>();
+      expectTypeOf(state.result).toEqualTypeOf<{ files: number } | undefined>();
+    }
+    const finished = await client.operation("o", "export").finished();
+    expectTypeOf(finished.result).toEqualTypeOf<{ rows: number } | undefined>();
+    expectTypeOf(finished.input).toEqualTypeOf<unknown>();
+    // @ts-expect-error: no such kind
+    client.operation("o", "indx");
+    // @ts-expect-error: no such kind
+    state?.kind === "indx";
+    // @ts-expect-error: no such field of this kind's result
+    finished.result?.files;
+  });
+
+  it("[W10] leaves the parts open that it leaves out", () => {
+    const news = defineContract({ channels: { news: { events: { headline: unchecked() } } } });
+    const open = createClient<typeof news>({ url: "/ws" });
+    expectTypeOf(open.request("any", 1)).resolves.toEqualTypeOf<unknown>();
+    open.operation("o", "any kind");
+    // @ts-expect-error: channels are not left out
+    open.channel("gossip");
+    const methods = defineContract({ methods: { now: {} } });
+    createClient<typeof methods>({ url: "/ws" }).channel("any:channel");
+  });
+
+  it("[W10] is made of schemas alone", () => {
+    // @ts-expect-error: no schema
+    defineContract({ channels: { news: { events: { headline: "string" } } } });
+    // @ts-expect-error: no events
+    defineContract({ channels: { news: { headline: unchecked() } } });
+  });
+});

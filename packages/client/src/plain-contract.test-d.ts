@@ -1,0 +1,107 @@
+import type { OperationEvents, OperationSummary } from "@milepost/model";
+import { describe, expectTypeOf, it } from "vitest";
+import type { Channel, ChannelItem } from "./channel.ts";
+import type { Client } from "./client.ts";
+import type { ChannelEvent, ChannelName, EventsOf } from "./contract.ts";
+import { createClient } from "./create-client.ts";
+
+interface Shop {
+  channels: {
+    [name: `chat:${string}`]: { message: { text: string }; typing: { who: string } };
+    [name: `stock:${number}`]: { level: number };
+    "order:{order}": { paid: { cents: number } };
+    news: { headline: string };
+  };
+  operations: {
+    export: { input: { from: string }; result: { rows: number }; steps: "read" | "write" };
+  };
+  methods: { "cart.total": { params: { cart: string }; result: { cents: number } } };
+}
+
+declare const shop: Client<Shop>;
+declare const anything: Client;
+
+describe("a contract of types alone", () => {
+  it("[W10] types a channel's events by the template or the pattern its name fits", () => {
+    expectTypeOf<EventsOf<Shop, "chat:42">>().toExtend<{
+      message: { text: string };
+      typing: { who: string };
+    }>();
+    expectTypeOf(shop.channel("chat:42")).toExtend<
+      Channel<{ message: { text: string }; typing: { who: string } }>
+    >();
+    expectTypeOf<EventsOf<Shop, "order:7">["paid"]>().toEqualTypeOf<{ cents: number }>();
+    expectTypeOf<"chat:1">().toExtend<ChannelName<Shop>>();
+    expectTypeOf<"stock:7">().toExtend<ChannelName<Shop>>();
+    expectTypeOf<"chat">().not.toExtend<ChannelName<Shop>>();
+    expectTypeOf<"stock:seven">().not.toExtend<ChannelName<Shop>>();
+  });
+
+  it("[W10] knows the channels every deployment has", () => {
+    expectTypeOf<EventsOf<Shop, "operation:9">>().toExtend<OperationEvents>();
+    expectTypeOf<EventsOf<Shop, "session:s">["operation"]>().toEqualTypeOf<OperationSummary>();
+  });
+
+  it("[W10] narrows an event's data by its name", () => {
+    type Event = ChannelEvent<{ message: { text: string }; level: number }>;
+    expectTypeOf<Extract<Event, { event: "message" }>["data"]>().toEqualTypeOf<{ text: string }>();
+    expectTypeOf<Extract<Event, { event: "level" }>["data"]>().toEqualTypeOf<number>();
+    expectTypeOf<ChannelItem["type"]>().toEqualTypeOf<"event" | "snapshot" | "gap" | "reset">();
+  });
+
+  it("[W10] refuses wrong names, events and data", () => {
+    void shop.publish("chat:1", "message", { text: "hi" });
+    void shop.channel("news").publish("headline", "extra!");
+    // @ts-expect-error: no such event on this channel
+    void shop.publish("chat:1", "headline", "x");
+    // @ts-expect-error: wrong data
+    void shop.publish("chat:1", "message", { text: 5 });
+    // @ts-expect-error: no such channel
+    shop.channel("gossip");
+    // @ts-expect-error: no such event to filter by
+    shop.channel("news").subscribe({}, { events: ["message"] });
+  });
+
+  it("[W10] types the methods it names and those built in, and refuses others", () => {
+    expectTypeOf(shop.request("cart.total", { cart: "c" })).resolves.toEqualTypeOf<{
+      cents: number;
+    }>();
+    expectTypeOf(shop.request("operations.list")).resolves.toHaveProperty("operations");
+    // @ts-expect-error: no such method
+    void shop.request("cart.totals", { cart: "c" });
+    // @ts-expect-error: wrong parameters
+    void shop.request("cart.total", { cart: 7 });
+    // @ts-expect-error: no parameters
+    void shop.request("cart.total");
+  });
+
+  it("[W10] types an operation's input and result by its kind", () => {
+    const { state } = shop.operation("o");
+    if (state !== undefined) {
+      expectTypeOf(state.kind).toEqualTypeOf<"export">();
+      expectTypeOf(state.result).toEqualTypeOf<{ rows: number } | undefined>();
+    }
+    // @ts-expect-error: no such kind
+    shop.operation("o", "import");
+  });
+
+  it("[W10] is the contract of a client by its type argument", () => {
+    const client = createClient<Shop>({ url: "ws://localhost/ws" });
+    expectTypeOf(client).toEqualTypeOf<Client<Shop>>();
+  });
+
+  it("[W10] that is not given allows anything as unknown data", () => {
+    expectTypeOf(anything.channel("x:y")).toExtend<Channel<Record<string, unknown>>>();
+    expectTypeOf<ChannelEvent["data"]>().toEqualTypeOf<unknown>();
+    expectTypeOf(anything.request("other", 5)).resolves.toEqualTypeOf<unknown>();
+    expectTypeOf(anything.operation("o").state?.result).toEqualTypeOf<unknown>();
+  });
+
+  it("[W10] leaves the parts open that it leaves out", () => {
+    const news = createClient<{ channels: { news: { headline: string } } }>({ url: "/ws" });
+    expectTypeOf(news.request("other", 5)).resolves.toEqualTypeOf<unknown>();
+    news.operation("o", "any kind");
+    // @ts-expect-error: channels are not left out
+    news.channel("gossip");
+  });
+});

@@ -1,0 +1,78 @@
+import type { ContractDefinition, DefinedContract } from "./contract.ts";
+import { parseEventName } from "./event-name.ts";
+import { MilepostError } from "./failure.ts";
+import { isRecord } from "./json.ts";
+
+/**
+ * Defines what an application's channels, operations and methods carry, once for the gateway, the clients,
+ * the hooks and the producers.
+ *
+ * ```ts
+ * export const contract = defineContract({
+ *   channels: { "chat:{chat}": { events: { message: z.object({ text: z.string() }) } } },
+ *   operations: { export: { input: z.object({ from: z.string() }), steps: ["read", "write"] } },
+ *   methods: { "cart.total": { params: z.object({ cart: z.string() }), result: z.object({ cents: z.int() }) } },
+ * });
+ * ```
+ *
+ * A part that is left out is open. Given to a gateway the contract is checked at its edge; whoever needs the types
+ * alone imports `type { contract }` and pays nothing. Throws `bad_message` that names what cannot be: an event
+ * name that is none, something that is no schema, two patterns that no type can tell apart.
+ */
+export function defineContract<const Definition extends ContractDefinition>(
+  definition: Definition,
+): DefinedContract<Definition> {
+  const { channels, operations, methods } = definition;
+  checkChannels(channels ?? {});
+  for (const [kind, operation] of Object.entries(operations ?? {})) {
+    checkSchemas(operation, ["input", "result"], `operations[${JSON.stringify(kind)}]`);
+  }
+  for (const [name, method] of Object.entries(methods ?? {})) {
+    checkSchemas(method, ["params", "result"], `methods[${JSON.stringify(name)}]`);
+  }
+  const contract: DefinedContract = { "~milepost": "contract", channels, operations, methods };
+  return contract as DefinedContract<Definition>;
+}
+
+function checkChannels(channels: NonNullable<ContractDefinition["channels"]>): void {
+  const patterns = new Map<string, string>();
+  for (const [pattern, channel] of Object.entries(channels)) {
+    const at = `channels[${JSON.stringify(pattern)}]`;
+    const shape = pattern.replace(/\{[^:]*\}/g, "*");
+    const other = patterns.get(shape);
+    if (other !== undefined) refuse(at, `types cannot tell it from ${JSON.stringify(other)}`);
+    patterns.set(shape, pattern);
+    if (!isRecord(channel) || !isRecord(channel.events)) {
+      refuse(at, "needs events: {name: schema}");
+    }
+    for (const event of Object.keys(channel.events)) {
+      const name = parseEventName(event);
+      if (event !== "*" && !name.ok) refuse(`${at}.events`, name.failure.message);
+    }
+    checkSchemas(channel.events, Object.keys(channel.events), `${at}.events`);
+  }
+}
+
+function checkSchemas(holder: object, names: readonly string[], at: string): void {
+  const fields = new Map<string, unknown>(Object.entries(holder));
+  for (const name of names) {
+    const schema = fields.get(name);
+    if (schema !== undefined && !isSchema(schema)) {
+      refuse(
+        `${at}.${name}`,
+        "is no Standard Schema; use one of zod, valibot, arktype …, or unchecked<T>()",
+      );
+    }
+  }
+}
+
+/** Schemas of some libraries are functions. */
+function isSchema(value: unknown): boolean {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  const standard: unknown = Reflect.get(value, "~standard");
+  return isRecord(standard) && standard.version === 1 && typeof standard.validate === "function";
+}
+
+function refuse(at: string, why: string): never {
+  throw new MilepostError("bad_message", `the contract's ${at} ${why}`);
+}

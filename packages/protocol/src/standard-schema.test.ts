@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import {
+  readWith,
+  type StandardResult,
+  type StandardSchema,
+  unchecked,
+} from "./standard-schema.ts";
+
+function schemaOf<T>(
+  validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>,
+): StandardSchema<T> {
+  return { "~standard": { version: 1, vendor: "test", validate } };
+}
+
+describe("reading with a schema", () => {
+  it("[W10] gives what the schema gives out, not what came in", () => {
+    const trimmed = schemaOf((value) => ({ value: String(value).trim() }));
+    expect(readWith(trimmed, " a ", "data")).toEqual({ ok: true, value: "a" });
+  });
+
+  it("[W10] refuses with the path of the first issue and the number of the others", () => {
+    const issues = [
+      { message: "must be a string", path: ["items", 2, { key: "name" }] },
+      { message: "another" },
+    ];
+    const outcome = readWith(
+      schemaOf(() => ({ issues })),
+      {},
+      "data",
+    );
+    expect(outcome).toMatchObject({
+      ok: false,
+      failure: {
+        code: "invalid_data",
+        retryable: false,
+        message: "data.items[2].name: must be a string (and 1 more)",
+      },
+    });
+  });
+
+  it("[W10] waits only for a schema that makes one wait", async () => {
+    const late = schemaOf(async () => ({ issues: [{ message: "taken" }] }));
+    const outcome = readWith(late, "x", "params");
+    expect(outcome).toBeInstanceOf(Promise);
+    expect(await outcome).toMatchObject({ failure: { message: "params: taken" } });
+  });
+
+  it("[W10] tells a bounded part of what a schema says", () => {
+    const long = schemaOf(() => ({ issues: [{ message: "x".repeat(10_000) }] }));
+    const outcome = readWith(long, {}, "data");
+    expect(outcome).toMatchObject({ failure: { message: expect.stringMatching(/^.{300}$/) } });
+  });
+
+  it("[W10] lets anything pass where a type is not checked", () => {
+    expect(readWith(unchecked<string>(), 5, "data")).toEqual({ ok: true, value: 5 });
+  });
+});
