@@ -92,6 +92,7 @@ export class ClusterNode {
     const encoders = {
       plain: makeEncoder("plain"),
       "milepost.v1.json": makeEncoder("milepost.v1.json"),
+      "milepost.v1.msgpack": makeEncoder("milepost.v1.msgpack"),
     };
     this.#process = { core, clock, encoders, disconnect: line.disconnect };
     this.#isDraining = false;
@@ -187,6 +188,7 @@ export class ClusterNode {
         if (text.includes('"auth"')) this.#noteRenewal(connection, link, text);
         events.onText(text);
       },
+      onValues: (frame, length) => events.onValues(frame, length),
       onUnsupportedFrame: () => events.onUnsupportedFrame(),
       onAlive: () => events.onAlive(),
       onDrain: () => events.onDrain(),

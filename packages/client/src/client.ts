@@ -2,6 +2,7 @@ import type { Notification } from "@milepost/model";
 import type { BackoffOptions } from "./backoff.ts";
 import type { Channel, Published, PublishOptions } from "./channel.ts";
 import type { ClientClock } from "./clock.ts";
+import type { Codec } from "./codec.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import type {
   AnyContract,
@@ -38,6 +39,11 @@ export interface ClientOptions {
   readonly transports?: readonly TransportName[];
   /** Default `globalThis.WebSocket`; Node 20 has none, pass the `WebSocket` of the package `ws`. */
   readonly webSocket?: WebSocketConstructor;
+  /**
+   * How WebSocket frames are encoded, where the service speaks it; default JSON. `@milepost/client/msgpack` has
+   * the other one.
+   */
+  readonly codec?: Codec;
   /** For the transports that need it; default `globalThis.fetch`. */
   readonly fetch?: Fetch;
   readonly backoff?: BackoffOptions;

@@ -1,5 +1,6 @@
 import type { Cancel } from "./clock.ts";
 import type { Schedule } from "./schedule.ts";
+import { readFrame } from "./server-frame.ts";
 import type { Line, LineEvents } from "./transport.ts";
 
 /** From one attempt to the next, and how long one may take. */
@@ -50,13 +51,13 @@ export class Climb {
     let owner: LineEvents | undefined;
     try {
       const line = await this.#parts.open({
-        onFrame: (data) => {
+        onFrame: (frame, bytes) => {
           if (owner === undefined) {
-            if (attempt !== this.#attempt || !isWelcome(data)) return;
+            if (attempt !== this.#attempt || !hasWelcome(frame)) return;
             this.#line = undefined;
             owner = this.#parts.adopt(line);
           }
-          owner.onFrame(data);
+          owner.onFrame(frame, bytes);
         },
         onClose: (code, reason) => {
           if (owner !== undefined) owner.onClose(code, reason);
@@ -71,6 +72,6 @@ export class Climb {
   }
 }
 
-function isWelcome(data: unknown): boolean {
-  return typeof data === "string" && data.includes('"type":"welcome"');
+function hasWelcome(frame: unknown): boolean {
+  return readFrame(frame, () => {}).some(({ type }) => type === "welcome");
 }

@@ -216,7 +216,7 @@ export class Connection {
 
   #lineEvents(generation: number): LineEvents {
     return {
-      onFrame: (data) => this.#onFrame(generation, data),
+      onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
       onClose: (code, reason) => this.#onClose(code, reason),
     };
   }
@@ -241,11 +241,11 @@ export class Connection {
     } else this.#lose({ code: 1006, reason: "token", says });
   }
 
-  #onFrame(generation: number, data: unknown): void {
+  #onFrame(generation: number, frame: unknown, bytes = 0): void {
     const { meter, reporter } = this.#parts;
     this.#heartbeat.heard();
-    const messages = readFrame(data, (error) => reporter.report(error));
-    meter.frame(typeof data === "string" ? data.length : 0, messages.length);
+    const messages = readFrame(frame, (error) => reporter.report(error));
+    meter.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
     for (const message of messages) {
       // A message before may have ended this connection; then the rest is no longer for us.
       if (generation !== this.#generation) return;

@@ -2,6 +2,7 @@ export type { BackoffOptions } from "./backoff.ts";
 export type * from "./channel.ts";
 export type * from "./client.ts";
 export { type Cancel, type ClientClock, systemClock } from "./clock.ts";
+export type { Codec } from "./codec.ts";
 export { CommandError } from "./command-error.ts";
 export type { ConnectionState, ConnectionStateName } from "./connection-state.ts";
 export type * from "./contract.ts";

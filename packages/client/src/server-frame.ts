@@ -12,13 +12,9 @@ export interface RawMessage {
  * The service is not trusted to be well: a frame that makes no sense costs nothing but itself.
  */
 export function readFrame(frame: unknown, refuse: (error: MilepostError) => void): RawMessage[] {
-  if (typeof frame !== "string") {
-    refuse(new MilepostError("bad_message", "the service sent a binary frame"));
-    return [];
-  }
-  let value: unknown;
+  let value = frame;
   try {
-    value = JSON.parse(frame);
+    if (typeof frame === "string") value = JSON.parse(frame);
   } catch (cause) {
     refuse(new MilepostError("bad_json", "the service sent a frame that is not JSON", { cause }));
     return [];

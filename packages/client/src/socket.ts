@@ -1,8 +1,12 @@
+import type { Codec } from "./codec.ts";
 import type { Line, LineEvents } from "./transport.ts";
 
 /** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
 export interface WebSocketLike {
-  send(data: string): void;
+  /** What was chosen of the protocols offered, once it is open. */
+  readonly protocol?: string;
+  binaryType?: string;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: "open", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
@@ -26,21 +30,28 @@ export class Socket implements Line {
   /** Resolves when the WebSocket is closed on both sides. */
   readonly closed: Promise<void>;
   readonly #webSocket: WebSocketLike;
+  readonly #codec: Codec | undefined;
   #owned = true;
 
   constructor(
     WebSocket: WebSocketConstructor,
     url: string,
     protocols: string[],
+    codec: Codec | undefined,
     events: SocketEvents,
   ) {
     const webSocket = new WebSocket(url, protocols);
     this.#webSocket = webSocket;
+    this.#codec = codec;
+    if (codec !== undefined) webSocket.binaryType = "arraybuffer";
     webSocket.addEventListener("open", () => {
       if (this.#owned) events.onOpen();
     });
     webSocket.addEventListener("message", ({ data }) => {
-      if (this.#owned) events.onFrame(data);
+      if (!this.#owned) return;
+      if (codec !== undefined && data instanceof ArrayBuffer) {
+        events.onFrame(codec.decode(new Uint8Array(data)), data.byteLength);
+      } else events.onFrame(data);
     });
     // A close follows each error and says all there is to know.
     webSocket.addEventListener("error", () => {});
@@ -56,7 +67,9 @@ export class Socket implements Line {
 
   sendText(text: string): void {
     try {
-      this.#webSocket.send(text);
+      const codec = this.#codec;
+      const isCoded = codec !== undefined && codec.subprotocol === this.#webSocket.protocol;
+      this.#webSocket.send(isCoded ? codec.encode(JSON.parse(text)) : text);
     } catch {
       // Not open (any more): the close says so, and what needs an answer is sent again.
     }

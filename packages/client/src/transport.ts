@@ -6,8 +6,8 @@ export const transportNames: readonly TransportName[] = ["websocket", "sse", "po
 
 /** What a line tells its owner, until it is released. */
 export interface LineEvents {
-  /** A message of the service, or an array of them, as JSON text. */
-  onFrame(data: unknown): void;
+  /** A message of the service, or an array of them, as JSON text or as the value it stands for; `bytes` on the wire. */
+  onFrame(frame: unknown, bytes?: number): void;
   onClose(code: number, reason: string): void;
 }
 

@@ -22,7 +22,7 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
   switch (name) {
     case "websocket": {
       const webSocket = options.webSocket ?? globalThis.WebSocket;
-      return webSocket && webSocketTransport(webSocket);
+      return webSocket && webSocketTransport(webSocket, options.codec);
     }
     case "sse":
       return fetch && sseTransport(fetch);

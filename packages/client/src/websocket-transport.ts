@@ -1,4 +1,5 @@
 import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
+import type { Codec } from "./codec.ts";
 import { Socket, type WebSocketConstructor } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
@@ -6,22 +7,26 @@ import type { Transport } from "./transport.ts";
 const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
 
 /** The transport that is one where it gets through. */
-export function webSocketTransport(webSocket: WebSocketConstructor): Transport {
+export function webSocketTransport(
+  webSocket: WebSocketConstructor,
+  codec: Codec | undefined,
+): Transport {
   return {
     name: "websocket",
     open({ url, token, connectionId }, events) {
       const protocols: string[] = [jsonSubprotocol];
+      if (codec !== undefined) protocols.unshift(codec.subprotocol);
       const offered = token !== undefined && subprotocolCharacters.test(token);
       if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);
       const target = new URL(url);
       if (connectionId !== undefined) target.searchParams.set("connection_id", connectionId);
-      const socket = new Socket(webSocket, target.href, protocols, {
+      const socket = new Socket(webSocket, target.href, protocols, codec, {
         onOpen: () => {
           if (token !== undefined && !offered) {
             socket.sendText(JSON.stringify({ type: "auth", token }));
           }
         },
-        onFrame: (data) => events.onFrame(data),
+        onFrame: (frame, bytes) => events.onFrame(frame, bytes),
         onClose: (code, reason) => events.onClose(code, reason),
       });
       return socket;

@@ -203,6 +203,7 @@ function nothing(): void {}
 /** For a transport that was closed at once: what it still says concerns nobody. */
 const refusedEvents: TransportEvents = {
   onText: nothing,
+  onValues: nothing,
   onUnsupportedFrame: nothing,
   onAlive: nothing,
   onDrain: nothing,

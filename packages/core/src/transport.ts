@@ -1,11 +1,11 @@
-import type { Publication, ServerMessage } from "@milepost/protocol";
+import type { DialectName, Parsed, Publication, ServerMessage } from "@milepost/protocol";
 
 /**
  * How a door's messages become bytes. One object serves all connections of a door and dialect, so that
  * the hub encodes and frames each batch once and hands the same bytes to every one of them.
  */
 export interface Encoder {
-  readonly dialect: "plain" | "milepost.v1.json";
+  readonly dialect: DialectName;
   /**
    * A batch of consecutive publications of one channel, framed, in one buffer. Plain frames carry
    * `cursorOf(publication)` as their event_id; the SDK's dialect ignores it.
@@ -31,6 +31,8 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Tears the connection down without a goodbye: the peer is gone or does not read. */
   terminate(): void;
+  /** The peer's credential was verified: from here on it may send large messages. */
+  verified?(): void;
   /** Asks the peer's transport for a sign of life (a WebSocket ping), where the transport has such a thing. */
   ping(): void;
 }
@@ -39,7 +41,12 @@ export interface Transport {
 export interface TransportEvents {
   /** A text frame arrived. */
   onText(text: string): void;
-  /** A frame arrived that this dialect does not carry (binary on a JSON dialect). */
+  /**
+   * A frame of `length` bytes arrived in a dialect that is no text, which the door has taken apart into the values of
+   * its messages; or why it could not.
+   */
+  onValues(frame: Parsed<readonly unknown[]>, length: number): void;
+  /** A frame arrived that this dialect does not carry (binary on a dialect of text, or text on one of bytes). */
   onUnsupportedFrame(): void;
   /** Any sign of life, pongs of the transport included. */
   onAlive(): void;

@@ -1,4 +1,4 @@
-import { type Parsed, refused } from "./failure.ts";
+import { type Parsed, parsed, refused } from "./failure.ts";
 import { parseJson } from "./json.ts";
 import { formatPosition } from "./position.ts";
 import type { Publication } from "./publication.ts";
@@ -24,12 +24,16 @@ export const maxMessagesPerFrame = 1_000;
 /** Takes a frame of `milepost.v1.json` apart into the values of its messages, each yet to be read. */
 export function splitFrame(text: string): Parsed<readonly unknown[]> {
   const json = parseJson(text);
-  if (!json.ok) return json;
-  if (!Array.isArray(json.value)) return { ok: true, value: [json.value] };
-  if (json.value.length > maxMessagesPerFrame) {
+  return json.ok ? messagesOf(json.value) : json;
+}
+
+/** The messages of a frame's value: its own items when it is an array, else the value itself. */
+export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
+  if (!Array.isArray(value)) return parsed([value]);
+  if (value.length > maxMessagesPerFrame) {
     return refused("too_large", `a frame may hold ${maxMessagesPerFrame} messages at most`);
   }
-  return { ok: true, value: json.value };
+  return parsed(value as readonly unknown[]);
 }
 
 /** Encodes any message of the server but a publication, in either JSON dialect. */

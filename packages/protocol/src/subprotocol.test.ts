@@ -2,15 +2,19 @@ import { describe, expect, it } from "vitest";
 import { chooseSubprotocol } from "./subprotocol.ts";
 
 const json = "milepost.v1.json";
+const msgpack = "milepost.v1.msgpack";
 const token = "milepost.token.abc.def.ghi";
 
-describe("the choice of a subprotocol", () => {
+describe("[P-DIA-7] the choice of a subprotocol", () => {
   it.each([
     ["nothing", [], "plain", undefined, undefined],
     ["a token alone", [token], "plain", token, "abc.def.ghi"],
     ["the JSON dialect", [json], json, json, undefined],
     ["the JSON dialect and a token", [json, token], json, json, "abc.def.ghi"],
     ["a token and the JSON dialect", [token, json], json, json, "abc.def.ghi"],
+    ["msgpack", [msgpack, token], msgpack, msgpack, "abc.def.ghi"],
+    ["msgpack before JSON", [token, msgpack, json], msgpack, msgpack, "abc.def.ghi"],
+    ["JSON before msgpack", [json, msgpack], json, json, undefined],
     ["a newer version as well", ["milepost.v2.json", json], json, json, undefined],
     [
       "two tokens, of which the first counts",
@@ -26,7 +30,7 @@ describe("the choice of a subprotocol", () => {
 
   it.each([
     [["milepost.v2.json"]],
-    [["milepost.v1.msgpack", token]],
+    [["milepost.v2.msgpack", token]],
     [["graphql-ws"]],
     [["MILEPOST.V1.JSON"]],
     [[""]],

@@ -1,4 +1,4 @@
-import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import type { CloseCode, Parsed, ServerMessage } from "@milepost/protocol";
 import { Outbox } from "../hub/outbox.ts";
 import type { NodeContext } from "../node-context.ts";
 import { Deadline } from "../timer-wheel.ts";
@@ -95,6 +95,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   /** Tells the peer that the node will go away. */
   abstract announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void;
   abstract onText(text: string): void;
+  abstract onValues(frame: Parsed<readonly unknown[]>, length: number): void;
   abstract onUnsupportedFrame(): void;
 
   onAlive(): void {

@@ -4,6 +4,7 @@ import {
   failure,
   type MessageId,
   MilepostError,
+  type Parsed,
   type ParsedMessage,
   type PublishMessage,
   parseClientMessage,
@@ -79,19 +80,24 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       else this.send({ type: "reply", id: null, error: json.failure });
       return;
     }
-    const frame = splitFrame(text);
-    if (!frame.ok) {
-      this.send({ type: "reply", id: null, error: frame.failure });
-      return;
-    }
-    const length = text.length / Math.max(1, frame.value.length);
-    for (const value of frame.value) this.#inTurn(parseClientMessage(value), length);
+    this.#takeFrame(splitFrame(text), text.length);
+  }
+
+  onValues(frame: Parsed<readonly unknown[]>, length: number): void {
+    this.onAlive();
+    if (this.isEnding) return;
+    if (length > this.context.limits.maxMessageBytes) this.close(1009, "frame too large");
+    else this.#takeFrame(frame, length);
   }
 
   onUnsupportedFrame(): void {
     this.onAlive();
     if (this.isEnding) return;
-    const error = failure("bad_message", "binary frames are not spoken here; send JSON as text");
+    const wanted =
+      this.encoder.dialect === "milepost.v1.msgpack"
+        ? "text frames are not spoken here; send msgpack as binary"
+        : "binary frames are not spoken here; send JSON as text";
+    const error = failure("bad_message", wanted);
     this.send({ type: "reply", id: null, error });
   }
 
@@ -185,8 +191,18 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     else this.#inbox.take(message, length);
   }
 
+  #takeFrame(frame: Parsed<readonly unknown[]>, length: number): void {
+    if (!frame.ok) {
+      this.send({ type: "reply", id: null, error: frame.failure });
+      return;
+    }
+    const each = length / Math.max(1, frame.value.length);
+    for (const value of frame.value) this.#inTurn(parseClientMessage(value), each);
+  }
+
   #open(principal: UserPrincipal): void {
     if (!this.move("verified")) return;
+    this.transport.verified?.();
     const { context } = this;
     const { connectionId, channels = [], resume } = this.#options ?? {};
     this.#options = undefined;

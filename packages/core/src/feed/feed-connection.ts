@@ -47,6 +47,10 @@ export class FeedConnection extends Attachment {
     this.onAlive();
   }
 
+  onValues(): void {
+    this.onAlive();
+  }
+
   onUnsupportedFrame(): void {
     this.onAlive();
   }

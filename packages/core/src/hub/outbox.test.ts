@@ -21,6 +21,7 @@ class Setup {
     });
     this.socket.attach({
       onText() {},
+      onValues() {},
       onUnsupportedFrame() {},
       onAlive() {},
       onDrain: () => this.outbox.flush(),

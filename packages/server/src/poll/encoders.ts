@@ -1,11 +1,11 @@
 import type { Encoder } from "@milepost/core";
 import {
-  type DialectName,
   encodeEvent,
   encodePlainPublication,
   encodeServerMessage,
   isRecord,
   type ServerMessage,
+  type TextDialectName,
 } from "@milepost/protocol";
 
 /**
@@ -70,7 +70,7 @@ function encodeMessage(message: ServerMessage): Uint8Array {
 const encodeText = (text: string) => Buffer.from(line("news", "", text));
 
 /** The one encoder of each dialect, shared by all polls. */
-export const pollEncoders: Readonly<Record<DialectName, Encoder>> = {
+export const pollEncoders: Readonly<Record<TextDialectName, Encoder>> = {
   plain: {
     dialect: "plain",
     encodeBatch(publications, cursorOf) {

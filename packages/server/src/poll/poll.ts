@@ -1,5 +1,5 @@
 import type { Cancel, Clock, Encoder, Transport, TransportEvents } from "@milepost/core";
-import type { DialectName } from "@milepost/protocol";
+import type { TextDialectName } from "@milepost/protocol";
 import { type PollItem, pollEncoders, readPollItems } from "./encoders.ts";
 
 /** A batch this large does not wait for channels that have yet to start: they start in the next one. */
@@ -44,7 +44,7 @@ export class Poll implements Transport {
   #looks = false;
   #ended = false;
 
-  constructor(dialect: DialectName, terms: PollTerms) {
+  constructor(dialect: TextDialectName, terms: PollTerms) {
     this.encoder = pollEncoders[dialect];
     this.#terms = terms;
     this.#waited = terms.waitMs === 0;

@@ -1,11 +1,11 @@
 import type { Encoder } from "@milepost/core";
 import {
-  type DialectName,
   encodeEvent,
   encodePlainPublication,
   encodeServerMessage,
   encodeSseEvent,
   joinFrame,
+  type TextDialectName,
 } from "@milepost/protocol";
 
 /** Names that browsers give their own events of an EventSource. */
@@ -49,7 +49,7 @@ const jsonEncoder: Encoder = {
 };
 
 /** How a stream is written. */
-export type SseForm = DialectName | "plain-named";
+export type SseForm = TextDialectName | "plain-named";
 
 /** The one encoder of each form, shared by all streams. */
 export const sseEncoders: Readonly<Record<SseForm, Encoder>> = {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { decode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 
 /** How a test socket connects. */
@@ -29,8 +30,8 @@ export class TestSocket {
 
   constructor(ws: WebSocket) {
     this.ws = ws;
-    ws.on("message", (data) => {
-      const value: unknown = JSON.parse(String(data));
+    ws.on("message", (data, isBinary) => {
+      const value = isBinary ? decode(data as Buffer) : (JSON.parse(String(data)) as unknown);
       for (const message of Array.isArray(value) ? value : [value]) this.#arrive(message);
     });
     ws.on("error", () => {});

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import { splitMsgpackFrame } from "@milepost/protocol";
 import { type RawData, WebSocket } from "ws";
 
 /** The ws socket of a connection, which tells it directly: listeners would be a table of five per socket. */
@@ -71,17 +72,20 @@ export class WebSocketConnection implements Transport {
   }
 
   /**
-   * Reads little from now on until the welcome: before its credential is verified a peer may not
-   * make the gateway hold a large message. What it sends meanwhile waits in its own buffers.
+   * Reads little from now on until its credential is verified: before that a peer may not make the gateway
+   * hold a large message. What it sends meanwhile waits in its own buffers.
    */
   restrain(): void {
     this.#unverifiedBytes = 0;
     this.#socket.on("data", onUnverifiedData);
   }
 
+  verified(): void {
+    this.#trust();
+  }
+
   write(bytes: Uint8Array): void {
     if (this.#ws.readyState !== WebSocket.OPEN) return;
-    if (this.#unverifiedBytes !== undefined && isWelcome(bytes)) this.#trust();
     this.#socket.write(bytes);
   }
 
@@ -104,8 +108,13 @@ export class WebSocketConnection implements Transport {
   }
 
   received(data: RawData, isBinary: boolean): void {
-    if (isBinary) this.#events?.onUnsupportedFrame();
-    else this.#events?.onText(data.toString());
+    const events = this.#events;
+    if (isBinary !== (this.encoder.dialect === "milepost.v1.msgpack")) events?.onUnsupportedFrame();
+    else if (isBinary) {
+      // ws hands messages out as one Buffer unless told otherwise.
+      const bytes = data as Buffer;
+      events?.onValues(splitMsgpackFrame(bytes), bytes.byteLength);
+    } else events?.onText(data.toString());
   }
 
   pinged(payload: Buffer): void {
@@ -150,15 +159,6 @@ const maxReasonBytes = 123;
 const maxBytesBeforePong = 16 * 1024;
 /** Room for the longest token and a good many pings. */
 const maxUnverifiedBytes = 64 * 1024;
-const welcome = Buffer.from('{"type":"welcome",');
-
-/**
- * Whether the welcome is among the messages: before it nothing but errors and pongs is sent, and within
- * their strings its quotes would be escaped.
- */
-function isWelcome(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(welcome);
-}
 
 /** What of a reason fits into a close frame, cut between characters. */
 function fitting(reason: string): string {

@@ -2,14 +2,17 @@ import type { Encoder } from "@milepost/core";
 import {
   type DialectName,
   encodeEvent,
+  encodeMsgpack,
+  encodeMsgpackEvent,
   encodePlainPublication,
   encodeServerMessage,
   joinFrame,
+  joinMsgpack,
   maxMessagesPerFrame,
   type PlainPublication,
   type Publication,
 } from "@milepost/protocol";
-import { frameText, frameTexts } from "./frame.ts";
+import { frameBytes, frameText, frameTexts } from "./frame.ts";
 
 /** The SDK's dialect: the publications of a tick are one frame with an array. */
 const jsonEncoder: Encoder = {
@@ -25,6 +28,22 @@ const jsonEncoder: Encoder = {
   },
   encodeMessage: (message) => frameText(encodeServerMessage(message)),
   encodeText: frameText,
+};
+
+/** The same messages as msgpack: the data of a publication is parsed once per batch, whoever reads it. */
+const msgpackEncoder: Encoder = {
+  dialect: "milepost.v1.msgpack",
+  encodeBatch(publications) {
+    const messages = publications.map(encodeMsgpackEvent);
+    if (messages.length <= maxMessagesPerFrame) return frameBytes(joinMsgpack(messages));
+    const frames: Uint8Array[] = [];
+    for (let from = 0; from < messages.length; from += maxMessagesPerFrame) {
+      frames.push(frameBytes(joinMsgpack(messages.slice(from, from + maxMessagesPerFrame))));
+    }
+    return Buffer.concat(frames);
+  },
+  encodeMessage: (message) => frameBytes(encodeMsgpack(message)),
+  encodeText: (text) => frameBytes(encodeMsgpack(JSON.parse(text))),
 };
 
 /** Batches but for their cursors; the hub hands the same one to every reader that has a cursor of its own. */
@@ -54,4 +73,5 @@ const plainEncoder: Encoder = {
 export const encoders: Readonly<Record<DialectName, Encoder>> = {
   plain: plainEncoder,
   "milepost.v1.json": jsonEncoder,
+  "milepost.v1.msgpack": msgpackEncoder,
 };

@@ -28,7 +28,15 @@ export function frameText(text: string): Uint8Array {
   return frame;
 }
 
+/** One payload as one binary frame. */
+export function frameBytes(payload: Uint8Array): Uint8Array {
+  const frame = Buffer.allocUnsafe(headerBytes(payload.length) + payload.length);
+  frame.set(payload, writeHeader(frame, 0, payload.length, finalBinary));
+  return frame;
+}
+
 const finalText = 0x81;
+const finalBinary = 0x82;
 const length16 = 126;
 const length64 = 127;
 
@@ -38,8 +46,8 @@ function headerBytes(length: number): number {
 }
 
 /** Writes a header and returns where the payload begins. */
-function writeHeader(frame: Buffer, at: number, length: number): number {
-  frame[at] = finalText;
+function writeHeader(frame: Buffer, at: number, length: number, firstByte = finalText): number {
+  frame[at] = firstByte;
   if (length < length16) {
     frame[at + 1] = length;
     return at + 2;

@@ -60,7 +60,7 @@ export function planUpgrade(
   if (dialect === undefined) {
     return refused(
       "bad_message",
-      'none of the offered subprotocols is spoken here; offer "milepost.v1.json", or none for the plain dialect',
+      'none of the offered subprotocols is spoken here; offer "milepost.v1.json" or "milepost.v1.msgpack", or none for the plain dialect',
     );
   }
   const base = {

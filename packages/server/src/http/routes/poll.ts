@@ -1,12 +1,12 @@
 import type { TransportEvents } from "@milepost/core";
 import {
-  type DialectName,
   type Failure,
   isRecord,
   MilepostError,
   parseClientMessage,
   parseCursor,
   parseJson,
+  type TextDialectName,
 } from "@milepost/protocol";
 import { z } from "zod";
 import { readChannelList } from "../../channel-list.ts";
@@ -46,7 +46,7 @@ const messagesSchema = z
 export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endpoint[] {
   async function outcomeOf(
     context: HttpContext,
-    dialect: DialectName,
+    dialect: TextDialectName,
     terms: { readonly channels: number; readonly wait: number | undefined },
     connect: (poll: Poll) => TransportEvents,
   ): Promise<PollOutcome> {

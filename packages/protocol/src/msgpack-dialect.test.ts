@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encodeEvent, maxMessagesPerFrame } from "./json-dialect.ts";
+import { decodeMsgpack } from "./msgpack-decode.ts";
+import { encodeMsgpackEvent, splitMsgpackFrame } from "./msgpack-dialect.ts";
+import { encodeMsgpack } from "./msgpack-encode.ts";
+import { anyPublication } from "./testing/any-publication.ts";
+
+describe("a publication in milepost.v1.msgpack", () => {
+  it("[P-DIA-5] is what milepost.v1.json says, any data and any span", () => {
+    fc.assert(
+      fc.property(
+        anyPublication.filter(({ json }) => !/\\ud[89a-f]/.test(json)),
+        fc.boolean(),
+        (publication, merged) => {
+          const { position } = publication;
+          const sent = merged ? { ...publication, since: position } : publication;
+          const value = decodeMsgpack(encodeMsgpackEvent(sent), 256);
+          expect(value).toEqual({ ok: true, value: JSON.parse(encodeEvent(sent)) });
+        },
+      ),
+    );
+  });
+});
+
+describe("a frame of msgpack", () => {
+  it("[P-DIA-5] is a message or an array of up to 1,000", () => {
+    const of = (count: number) => encodeMsgpack(Array.from({ length: count }, () => ({})));
+    expect(splitMsgpackFrame(encodeMsgpack({ type: "ping" }))).toEqual({
+      ok: true,
+      value: [{ type: "ping" }],
+    });
+    expect(splitMsgpackFrame(of(maxMessagesPerFrame)).ok).toBe(true);
+    expect(splitMsgpackFrame(of(maxMessagesPerFrame + 1))).toMatchObject({
+      ok: false,
+      failure: { code: "too_large" },
+    });
+    expect(splitMsgpackFrame(Uint8Array.of(0xc1))).toMatchObject({
+      ok: false,
+      failure: { code: "bad_message" },
+    });
+  });
+});

@@ -1,0 +1,27 @@
+import type { Parsed } from "./failure.ts";
+import { messagesOf } from "./json-dialect.ts";
+import { decodeMsgpack } from "./msgpack-decode.ts";
+import { encodeMsgpack } from "./msgpack-encode.ts";
+import { formatPosition } from "./position.ts";
+import type { Publication } from "./publication.ts";
+
+/** A publication as `milepost.v1.msgpack` carries it: the same fields as in JSON. */
+export function encodeMsgpackEvent(publication: Publication): Uint8Array {
+  const { channel, source, position, since, event, json, ts } = publication;
+  return encodeMsgpack({
+    type: "event",
+    channel,
+    source,
+    position: formatPosition(position),
+    since: since && formatPosition(since),
+    event,
+    data: JSON.parse(json) as unknown,
+    ts,
+  });
+}
+
+/** Takes a frame of `milepost.v1.msgpack` apart into the values of its messages, each yet to be read. */
+export function splitMsgpackFrame(bytes: Uint8Array): Parsed<readonly unknown[]> {
+  const frame = decodeMsgpack(bytes);
+  return frame.ok ? messagesOf(frame.value) : frame;
+}

@@ -1,0 +1,186 @@
+/**
+ * Writes a value as msgpack, as far as JSON can carry it: what `JSON.stringify` would leave out is left out,
+ * what it would make null becomes nil, and `toJSON` is asked.
+ *
+ * Whole numbers take the shortest integer of up to 32 bits, all others are 64-bit floats. Throws a TypeError for a
+ * BigInt, and a RangeError for a cycle.
+ */
+export function encodeMsgpack(value: unknown): Uint8Array {
+  at = 0;
+  writeValue(carried(value));
+  const bytes = scratch.slice(0, at);
+  if (scratch.length > keptBytes) setScratch(keptBytes);
+  return bytes;
+}
+
+/** Encoded values as one array of them. */
+export function joinMsgpack(values: readonly Uint8Array[]): Uint8Array {
+  const [only] = values;
+  if (only !== undefined && values.length === 1) return only;
+  let size = 5;
+  for (const { length } of values) size += length;
+  at = 0;
+  reserve(size);
+  writeHeader(0x90, 0xdc, values.length);
+  for (const bytes of values) {
+    scratch.set(bytes, at);
+    at += bytes.length;
+  }
+  return scratch.slice(0, at);
+}
+
+/** A buffer this large is kept from one value to the next. */
+const keptBytes = 64 * 1_024;
+/** Below so many characters a loop is faster than the platform's encoder. */
+const shortText = 48;
+
+const utf8 = new TextEncoder();
+// One value is written at a time and nothing is called meanwhile but toJSON, which cannot write one.
+let scratch = new Uint8Array(keptBytes);
+let view = new DataView(scratch.buffer);
+let at = 0;
+
+function setScratch(size: number): void {
+  scratch = new Uint8Array(size);
+  view = new DataView(scratch.buffer);
+}
+
+function reserve(size: number): void {
+  if (at + size <= scratch.length) return;
+  const before = scratch;
+  setScratch(Math.max(scratch.length * 2, at + size));
+  scratch.set(before.subarray(0, at));
+}
+
+/** What stands for the value in JSON; undefined for what is left out. */
+function carried(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "function" || typeof value === "symbol" ? undefined : value;
+  }
+  const { toJSON } = value as { toJSON?: unknown };
+  return typeof toJSON === "function" ? carried(toJSON.call(value)) : value;
+}
+
+function writeValue(value: unknown): void {
+  reserve(9);
+  switch (typeof value) {
+    case "string":
+      writeText(value);
+      return;
+    case "number":
+      writeNumber(value);
+      return;
+    case "boolean":
+      scratch[at++] = value ? 0xc3 : 0xc2;
+      return;
+    case "bigint":
+      throw new TypeError("a BigInt cannot be written");
+    case "object":
+      if (value === null) break;
+      if (Array.isArray(value)) {
+        writeHeader(0x90, 0xdc, value.length);
+        for (const item of value) writeValue(carried(item));
+      } else writeFields(value as Record<string, unknown>);
+      return;
+  }
+  scratch[at++] = 0xc0;
+}
+
+function writeFields(record: Record<string, unknown>): void {
+  const names: string[] = [];
+  const values: unknown[] = [];
+  for (const name of Object.keys(record)) {
+    const value = carried(record[name]);
+    if (value === undefined) continue;
+    names.push(name);
+    values.push(value);
+  }
+  writeHeader(0x80, 0xde, names.length);
+  for (const [i, name] of names.entries()) {
+    writeText(name);
+    writeValue(values[i]);
+  }
+}
+
+/** The header of an array or a map: `fix` holds up to 15, `long` has 16 bits, the one after it 32. */
+function writeHeader(fix: number, long: number, count: number): void {
+  reserve(5);
+  if (count < 16) scratch[at++] = fix | count;
+  else if (count < 2 ** 16) {
+    scratch[at++] = long;
+    view.setUint16(at, count);
+    at += 2;
+  } else {
+    scratch[at++] = long + 1;
+    view.setUint32(at, count);
+    at += 4;
+  }
+}
+
+function writeNumber(value: number): void {
+  if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32) {
+    if (!Number.isFinite(value)) {
+      scratch[at++] = 0xc0;
+      return;
+    }
+    scratch[at++] = 0xcb;
+    view.setFloat64(at, value);
+    at += 8;
+  } else if (value >= 0) {
+    if (value < 0x80) scratch[at++] = value;
+    else if (value < 2 ** 8) write8(0xcc, value);
+    else if (value < 2 ** 16) write16(0xcd, value);
+    else write32(0xce, value);
+  } else if (value >= -32) scratch[at++] = value;
+  else if (value >= -(2 ** 7)) write8(0xd0, value);
+  else if (value >= -(2 ** 15)) write16(0xd1, value);
+  else write32(0xd2, value);
+}
+
+function writeText(text: string): void {
+  const units = text.length;
+  reserve(units * 3 + 5);
+  if (units < shortText && writeShortText(text)) return;
+  // The header's length is known only afterwards: room is left for the one the text needs at most.
+  const header = units * 3 < 2 ** 8 ? 2 : units * 3 < 2 ** 16 ? 3 : 5;
+  const { written } = utf8.encodeInto(text, scratch.subarray(at + header));
+  if (header === 2) write8(0xd9, written);
+  else if (header === 3) write16(0xda, written);
+  else write32(0xdb, written);
+  at += written;
+}
+
+/** Writes a text of ASCII alone; false when it is not, and nothing counts as written. */
+function writeShortText(text: string): boolean {
+  const { length } = text;
+  let to = at;
+  if (length < 32) scratch[to++] = 0xa0 | length;
+  else {
+    scratch[to++] = 0xd9;
+    scratch[to++] = length;
+  }
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return false;
+    scratch[to++] = unit;
+  }
+  at = to;
+  return true;
+}
+
+function write8(type: number, value: number): void {
+  scratch[at++] = type;
+  scratch[at++] = value;
+}
+
+function write16(type: number, value: number): void {
+  scratch[at++] = type;
+  view.setUint16(at, value);
+  at += 2;
+}
+
+function write32(type: number, value: number): void {
+  scratch[at++] = type;
+  view.setUint32(at, value);
+  at += 4;
+}

@@ -1,0 +1,200 @@
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeMsgpack } from "./msgpack-decode.ts";
+import { encodeMsgpack, joinMsgpack } from "./msgpack-encode.ts";
+import { anyJson } from "./testing/any-publication.ts";
+
+/** Somebody else's msgpack, which says what is right. */
+const theirs = { encode: (value: unknown) => new Encoder().encode(value), decoder: new Decoder() };
+
+/** As JSON has it: what of a value survives being text. */
+const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
+// Half a surrogate pair, which JSON escapes, has no UTF-8.
+const wellFormed = (value: unknown) => !/\\ud[89a-f]/.test(JSON.stringify(value));
+/** What the other one reads: it takes no key __proto__. */
+const common = anyJson.filter(
+  (value) => wellFormed(value) && !JSON.stringify(value).includes("__proto__"),
+);
+
+function refusal(bytes: Uint8Array) {
+  const outcome = decodeMsgpack(bytes);
+  return outcome.ok ? outcome : outcome.failure.code;
+}
+
+function bytesOf(...numbers: number[]): Uint8Array {
+  return Uint8Array.from(numbers);
+}
+
+describe("msgpack as it is written", () => {
+  it("[P-DIA-5] is read by others as the JSON value it was", () => {
+    fc.assert(
+      fc.property(common, (value) => {
+        expect(theirs.decoder.decode(encodeMsgpack(value))).toEqual(value);
+      }),
+    );
+  });
+
+  it.each([
+    0,
+    1,
+    127,
+    128,
+    255,
+    256,
+    65_535,
+    65_536,
+    2 ** 32 - 1,
+    2 ** 32,
+    2 ** 53,
+    -1,
+    -32,
+    -33,
+    -128,
+    -129,
+    -32_768,
+    -32_769,
+    -(2 ** 31),
+    -(2 ** 31) - 1,
+    0.5,
+    -0.1,
+    5e-324,
+    1.7e308,
+  ])("carries the number %d", (number) => {
+    const bytes = encodeMsgpack(number);
+    expect(theirs.decoder.decode(bytes)).toBe(number);
+    expect(decodeMsgpack(bytes)).toEqual({ ok: true, value: number });
+  });
+
+  it.each([0, 1, 31, 32, 47, 48, 85, 86, 255, 256, 21_845, 21_846, 65_535, 65_536, 300_000])(
+    "carries a text of %d characters, of one to four bytes each",
+    (length) => {
+      for (const unit of ["a", "ä", "€", "𝄞"]) {
+        const text = unit.repeat(length).slice(0, unit.length * length);
+        expect(theirs.decoder.decode(encodeMsgpack(text))).toBe(text);
+        expect(decodeMsgpack(encodeMsgpack(text))).toEqual({ ok: true, value: text });
+      }
+    },
+  );
+
+  it.each([0, 15, 16, 65_535, 65_536])("carries %d items and fields", (count) => {
+    const items = Array.from({ length: count }, (_, i) => i);
+    const fields = Object.fromEntries(items.map((i) => [`f${i}`, i]));
+    expect(theirs.decoder.decode(encodeMsgpack(items))).toEqual(items);
+    expect(theirs.decoder.decode(encodeMsgpack(fields))).toEqual(fields);
+  });
+
+  it("leaves out what JSON leaves out, and asks toJSON", () => {
+    const value = {
+      left: undefined,
+      out: () => {},
+      at: new Date(0),
+      list: [undefined, () => {}, Number.NaN, Number.POSITIVE_INFINITY],
+    };
+    expect(theirs.decoder.decode(encodeMsgpack(value))).toEqual(asJson(value));
+    expect(() => encodeMsgpack({ big: 1n })).toThrow(TypeError);
+  });
+
+  it("is whole again after a value that could not be written", () => {
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    expect(() => encodeMsgpack(cycle)).toThrow(RangeError);
+    expect(theirs.decoder.decode(encodeMsgpack({ a: 1 }))).toEqual({ a: 1 });
+  });
+
+  it("joined is an array of the values; one alone is itself", () => {
+    fc.assert(
+      fc.property(fc.array(common, { minLength: 1 }), (values) => {
+        const joined = theirs.decoder.decode(joinMsgpack(values.map(encodeMsgpack)));
+        expect(joined).toEqual(values.length === 1 ? values[0] : values);
+      }),
+    );
+  });
+});
+
+describe("msgpack from outside", () => {
+  it("[P-DIA-5] is read as the JSON value that others wrote", () => {
+    fc.assert(
+      fc.property(common, (value) => {
+        expect(decodeMsgpack(theirs.encode(value))).toEqual({ ok: true, value });
+      }),
+    );
+  });
+
+  it.each([
+    ["an extension", bytesOf(0xd4, 0x01, 0x00)],
+    ["an extension of any length", bytesOf(0xc7, 0x01, 0x05, 0x00)],
+    ["a timestamp", theirs.encode(new Date(0))],
+    ["undefined as an extension", bytesOf(0xd4, 0x00, 0x00)],
+    ["a record definition", bytesOf(0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61, 0x01)],
+    ["binary data", theirs.encode({ data: bytesOf(1, 2, 3) })],
+    ["NaN", theirs.encode(Number.NaN)],
+    ["an infinity", theirs.encode([Number.NEGATIVE_INFINITY])],
+    ["NaN in 32 bits", bytesOf(0xca, 0x7f, 0xc0, 0x00, 0x00)],
+    ["2^53 as an integer", bytesOf(0xcf, 0x00, 0x20, 0, 0, 0, 0, 0, 0)],
+    ["-2^63", bytesOf(0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0)],
+    ["a key that is a number", bytesOf(0x81, 0x01, 0x02)],
+    ["a key that is a map", bytesOf(0x81, 0x80, 0x02)],
+    ["a key that is nil", bytesOf(0x81, 0xc0, 0x02)],
+    ["the byte that is never used", bytesOf(0xc1)],
+    ["text that is not UTF-8", bytesOf(0xa2, 0xc3, 0x28)],
+    ["a long text that is not UTF-8", bytesOf(0xd9, 0x40, ...Array(64).fill(0xff))],
+    ["nothing", bytesOf()],
+    ["two values", bytesOf(0x01, 0x02)],
+    ["a text cut off", bytesOf(0xa5, 0x61)],
+    ["a header cut off", bytesOf(0xdb, 0x00)],
+    ["an array that claims 4,294,967,295 items", bytesOf(0xdd, 0xff, 0xff, 0xff, 0xff, 0x01)],
+    ["a map that claims 4,294,967,295 fields", bytesOf(0xdf, 0xff, 0xff, 0xff, 0xff, 0xa1, 0x61)],
+    ["a text that claims 4 GiB", bytesOf(0xdb, 0xff, 0xff, 0xff, 0xff, 0x61)],
+  ])("[P-DIA-6] %s is bad_message", (_, bytes) => {
+    expect(refusal(bytes)).toBe("bad_message");
+  });
+
+  it("[P-DIA-6] nested 64 deep is read, deeper is too_deep, and a million deep harms nothing", () => {
+    const nested = (depth: number) => bytesOf(...Array(depth).fill(0x91), 0x01);
+    expect(decodeMsgpack(nested(64)).ok).toBe(true);
+    expect(refusal(nested(65))).toBe("too_deep");
+    expect(refusal(new Uint8Array(1_000_000).fill(0x91))).toBe("too_deep");
+    expect(refusal(new Uint8Array(1_000_000).fill(0x81))).toBe("too_deep");
+  });
+
+  it("[P-DIA-5] takes __proto__ for a key like any other, as JSON does", () => {
+    const bytes = bytesOf(
+      0x81,
+      0xa9,
+      ...new TextEncoder().encode("__proto__"),
+      0x81,
+      0xa1,
+      0x78,
+      1,
+    );
+    const outcome = decodeMsgpack(bytes);
+    const value = outcome.ok ? outcome.value : undefined;
+    expect(JSON.stringify(value)).toBe('{"__proto__":{"x":1}}');
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>).x).toBeUndefined();
+    expect(encodeMsgpack(value)).toEqual(bytes);
+  });
+
+  it("keeps the last of equal keys, and text as it is, a byte order mark too", () => {
+    const twice = bytesOf(0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2);
+    expect(decodeMsgpack(twice)).toEqual({ ok: true, value: { a: 2 } });
+    expect(decodeMsgpack(encodeMsgpack("\ufeffa"))).toEqual({ ok: true, value: "\ufeffa" });
+  });
+
+  it("of any bytes never throws, and what is read is JSON", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const outcome = decodeMsgpack(bytes);
+        if (outcome.ok) expect(asJson(outcome.value)).toEqual(outcome.value);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("reads a value wherever in a buffer it stands", () => {
+    const whole = bytesOf(0xff, ...encodeMsgpack({ a: [1.5, "ä".repeat(40)] }), 0xff);
+    const part = whole.subarray(1, -1);
+    expect(decodeMsgpack(part)).toEqual({ ok: true, value: { a: [1.5, "ä".repeat(40)] } });
+  });
+});
