@@ -110,12 +110,8 @@ export interface PublishOptions {
   readonly timeoutMs?: number;
 }
 
-/**
- * One channel, as the application uses it. Cheap: make one where you need one.
- *
- * `Given` is the data as publishers give it, where a contract's defaults make it differ from what readers get.
- */
-export interface Channel<Events = Record<string, unknown>, Given = Events> {
+/** One channel, as the application uses it. Cheap: make one where you need one. */
+export interface Channel<Events = Record<string, unknown>> {
   readonly name: string;
   /** Subscribers of one channel share one subscription on the wire. */
   subscribe(handlers: ChannelHandlers<Events>, options?: SubscribeOptions<Events>): Subscription;
@@ -126,9 +122,9 @@ export interface Channel<Events = Record<string, unknown>, Given = Events> {
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
   /** The same with snapshots, gaps and resets in their place instead of a rejection. */
   stream(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelItem<Events>>;
-  publish<Name extends EventName<Given>>(
+  publish<Name extends EventName<Events>>(
     event: Name,
-    data: Given[Name],
+    data: Events[Name],
     options?: PublishOptions,
   ): Promise<Published>;
 }

@@ -14,7 +14,6 @@ import type {
   OperationKind,
   OperationStateOf,
   ParamsOf,
-  PublishesOf,
   ResultOf,
 } from "./contract.ts";
 import type { Fetch } from "./http-door.ts";
@@ -90,9 +89,7 @@ export interface Client<C extends Contract = AnyContract> {
   /** Closes for good; everything that waits is rejected with `cancelled`. Resolves when the socket is gone. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
-  channel<Name extends ChannelName<C>>(
-    name: Name,
-  ): Channel<EventsOf<C, Name>, PublishesOf<C, Name>>;
+  channel<Name extends ChannelName<C>>(name: Name): Channel<EventsOf<C, Name>>;
   /** `kind` is for the types: whoever knows which kind it is has its input and result typed. */
   operation<Kind extends OperationKind<C> = OperationKind<C>>(
     id: string,
@@ -105,10 +102,10 @@ export interface Client<C extends Contract = AnyContract> {
     method: Name,
     ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
-  publish<Name extends ChannelName<C>, Event extends EventName<PublishesOf<C, Name>>>(
+  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
     channel: Name,
     event: Event,
-    data: PublishesOf<C, Name>[Event],
+    data: EventsOf<C, Name>[Event],
     options?: PublishOptions,
   ): Promise<Published>;
 }

@@ -10,7 +10,6 @@ export type {
   OperationKind,
   OperationStateOf,
   ParamsOf,
-  PublishesOf,
   ResultOf,
 } from "@milepost/model";
 export type {

@@ -8,14 +8,8 @@ export type ChannelName<C extends Contract> = C extends { readonly channels: inf
   ? NameOfPattern<keyof Channels | keyof BuiltInChannels> & string
   : never;
 
-/** The events of one channel and the data of each, as readers get it. */
+/** The events of one channel and the data of each. */
 export type EventsOf<C extends Contract, Name extends string> = EventsAt<C["channels"], Name>;
-
-/** The events of one channel and the data of each, as publishers give it. */
-export type PublishesOf<C extends Contract, Name extends string> = EventsAt<
-  C extends { readonly publishes: infer Publishes extends object } ? Publishes : C["channels"],
-  Name
->;
 
 /** The event names of one channel. */
 export type EventName<Events> = keyof Events & string;
@@ -73,18 +67,6 @@ type OperationPart<
     : unknown
   : unknown;
 
-type OperationGiven<
-  C extends Contract,
-  Kind extends string,
-  Part extends "input" | "result",
-> = C extends { readonly operations: infer Kinds extends object }
-  ? Kind extends keyof Kinds
-    ? Kinds[Kind] extends { readonly given: { readonly [P in Part]: infer Value } }
-      ? Value
-      : OperationPart<C, Kind, Part>
-    : unknown
-  : unknown;
-
 type OperationNames<
   C extends Contract,
   Kind extends string,
@@ -97,25 +79,15 @@ type OperationNames<
     : string
   : string;
 
-/** What an operation of this kind was asked to do, as watchers see it. */
+/** What an operation of this kind is asked to do. */
 export type OperationInput<C extends Contract, Kind extends string> = OperationPart<
   C,
   Kind,
   "input"
 >;
 
-/** What an operation of this kind came to, as watchers see it. */
+/** What an operation of this kind comes to. */
 export type OperationResult<C extends Contract, Kind extends string> = OperationPart<
-  C,
-  Kind,
-  "result"
->;
-
-/** The input as a producer gives it. */
-export type GivenInput<C extends Contract, Kind extends string> = OperationGiven<C, Kind, "input">;
-
-/** The result as a producer gives it. */
-export type GivenResult<C extends Contract, Kind extends string> = OperationGiven<
   C,
   Kind,
   "result"

@@ -18,8 +18,6 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schem
  */
 export interface Contract {
   readonly channels: object;
-  /** What publishers give where it differs from what readers get: defaults, conversions. As `channels`. */
-  readonly publishes?: object;
   /** Kinds of operation to `{input, result, steps, texts}`, each of which may be left out. */
   readonly operations?: object;
   /** Method names to `{params, result}`, beyond those built in. */
@@ -33,13 +31,16 @@ export interface AnyContract {
 
 /** One kind of channel: its events, and what a rule says of it. */
 export interface ContractChannel {
-  /** Event names to the schema of their data; `*` is every other event. */
+  /**
+   * Event names to the schema of their data; `*` is every other event. A log keeps what was sent: schemas check
+   * data and do not convert it, so readers get what a schema takes, not what it makes of it.
+   */
   readonly events: Readonly<Record<string, StandardSchema>>;
   /** Fields of a rule (`retention`, `subscribe`, `publish`, …); the gateway knows which there are. */
   readonly [setting: string]: unknown;
 }
 
-/** One kind of operation. */
+/** One kind of operation; its log too keeps what was sent. */
 export interface ContractOperation {
   readonly input?: StandardSchema;
   readonly result?: StandardSchema;
@@ -49,7 +50,7 @@ export interface ContractOperation {
   readonly texts?: readonly string[];
 }
 
-/** One method. */
+/** One method. Its handler gets what the schema makes of the parameters, its caller what it makes of the result. */
 export interface ContractMethod {
   readonly params?: StandardSchema;
   readonly result?: StandardSchema;
@@ -84,8 +85,7 @@ export type ContractOf<C extends AnyFormOfContract> = C extends {
   readonly methods: infer Methods;
 }
   ? Open<{
-      readonly channels: Channels extends object ? DataRead<Channels> : AnyContract["channels"];
-      readonly publishes: Channels extends object ? DataGiven<Channels> : undefined;
+      readonly channels: Channels extends object ? ChannelTypes<Channels> : AnyContract["channels"];
       readonly operations: Operations extends object ? OperationTypes<Operations> : undefined;
       readonly methods: Methods extends object ? MethodTypes<Methods> : undefined;
     }>
@@ -111,15 +111,7 @@ export type NameOfPattern<Pattern> = Pattern extends `${infer Before}{${string}}
 type EventsIn<Channel> = Channel extends { readonly events: infer Events } ? Events : never;
 type AnyName<Name> = Name extends "*" ? string : Name;
 
-type DataRead<Channels> = {
-  readonly [Pattern in keyof Channels]: {
-    readonly [Event in keyof EventsIn<Channels[Pattern]> as AnyName<Event>]: SchemaOutput<
-      EventsIn<Channels[Pattern]>[Event]
-    >;
-  };
-};
-
-type DataGiven<Channels> = {
+type ChannelTypes<Channels> = {
   readonly [Pattern in keyof Channels]: {
     readonly [Event in keyof EventsIn<Channels[Pattern]> as AnyName<Event>]: SchemaInput<
       EventsIn<Channels[Pattern]>[Event]
@@ -134,14 +126,10 @@ type NamesIn<List> = List extends readonly (infer Name extends string)[] ? Name 
 
 type OperationTypes<Operations> = {
   readonly [Kind in keyof Operations as AnyName<Kind>]: {
-    readonly input: SchemaOutput<Field<Operations[Kind], "input">>;
-    readonly result: SchemaOutput<Field<Operations[Kind], "result">>;
+    readonly input: SchemaInput<Field<Operations[Kind], "input">>;
+    readonly result: SchemaInput<Field<Operations[Kind], "result">>;
     readonly steps: NamesIn<Field<Operations[Kind], "steps">>;
     readonly texts: NamesIn<Field<Operations[Kind], "texts">>;
-    readonly given: {
-      readonly input: SchemaInput<Field<Operations[Kind], "input">>;
-      readonly result: SchemaInput<Field<Operations[Kind], "result">>;
-    };
   };
 };
 

@@ -8,18 +8,18 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly validate: (value: unknown) => SchemaOutcome<Output> | Promise<SchemaOutcome<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
-/** What a schema made of a value: the value to go on with, or what is wrong with it. */
-export type StandardResult<Output> =
+/** What a schema says of a value: the value to go on with, or what is wrong with it. */
+export type SchemaOutcome<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly StandardIssue[] };
+  | { readonly issues: readonly SchemaIssue[] };
 
 /** One thing that is wrong with a value. */
-export interface StandardIssue {
+export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
@@ -50,36 +50,39 @@ export function unchecked<T = unknown>(): StandardSchema<T> {
 }
 
 /**
- * The value as the schema gives it out, or `invalid_data` with the path of the first thing that is wrong.
+ * The value as the schema gives it out, or `invalid_data` that names the places that are wrong.
  *
- * `what` begins the path in the message: `data.items[2].name must be …`. The answer is a promise only where the
- * schema's is. A schema that throws, or rejects, throws here too.
+ * `root` stands for the value itself. The answer is a promise only where the schema's is. A schema that throws,
+ * or rejects, throws here too.
  */
 export function readWith<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
-  what: string,
+  root: string,
 ): Parsed<Output> | Promise<Parsed<Output>> {
-  const result = schema["~standard"].validate(value);
-  return result instanceof Promise
-    ? result.then((late) => outcomeOf(late, what))
-    : outcomeOf(result, what);
+  const outcome = schema["~standard"].validate(value);
+  return outcome instanceof Promise
+    ? outcome.then((late) => asParsed(late, root))
+    : asParsed(outcome, root);
 }
 
-/** How much of an issue is told; schemas may quote what they were given. */
-const maxTold = 300;
+/** Of how many issues is told, and how much: schemas may quote what they were given. */
+const maxIssues = 5;
+const maxTold = 500;
 
-function outcomeOf<Output>(result: StandardResult<Output>, what: string): Parsed<Output> {
-  if (result.issues === undefined) return parsed(result.value);
-  const [issue] = result.issues;
-  const more = result.issues.length > 1 ? ` (and ${result.issues.length - 1} more)` : "";
-  const told = `${pathOf(what, issue?.path)}: ${issue?.message ?? "is not valid"}`;
-  return refused("invalid_data", told.slice(0, maxTold) + more);
+function asParsed<Output>(outcome: SchemaOutcome<Output>, root: string): Parsed<Output> {
+  if (outcome.issues === undefined) return parsed(outcome.value);
+  const told = outcome.issues.slice(0, maxIssues).map((issue) => describeIssue(issue, root));
+  return refused("invalid_data", (told.join("; ") || `${root} is not valid`).slice(0, maxTold));
 }
 
-function pathOf(what: string, path: StandardIssue["path"] = []): string {
-  return path.reduce<string>((text, part) => {
+/** What is wrong and where, for one line: `items[2].name: must be text`; `root` stands for the value itself. */
+export function describeIssue({ message, path = [] }: SchemaIssue, root: string): string {
+  let place = "";
+  for (const part of path) {
     const key = typeof part === "object" ? part.key : part;
-    return typeof key === "number" ? `${text}[${key}]` : `${text}.${String(key)}`;
-  }, what);
+    if (typeof key === "number") place += `[${key}]`;
+    else place += place === "" ? String(key) : `.${String(key)}`;
+  }
+  return `${place === "" ? root : place}: ${message}`;
 }
