@@ -3,6 +3,7 @@ import { MilepostError } from "@milepost/protocol";
 import { ConfigError } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
+import { endCommand } from "./commands/end.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -26,6 +27,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     serveCommand(terminal),
     tokenCommand(terminal),
     publishCommand(terminal),
+    endCommand(terminal),
     tailCommand(terminal),
     opsCommand(terminal),
     doctorCommand(terminal),

@@ -27,7 +27,7 @@ export interface ChannelReset extends ChannelSnapshot {
   readonly reason: GapReason;
 }
 
-/** The stream is complete. */
+/** The stream is complete: nothing follows. The end of a connection is never told as this. */
 export interface ChannelEnd {
   readonly channel: string;
   readonly position: string;

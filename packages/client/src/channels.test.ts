@@ -132,15 +132,11 @@ describe("subscribing", () => {
     expect(gateway.last.count("subscribe") + gateway.last.count("unsubscribe")).toBe(0);
   });
 
-  it("that is closed or ended before the answer settles who waits for it", async () => {
-    const { gateway, subscribe } = await setUp();
+  it("that is closed before the answer settles who waits for it", async () => {
+    const { subscribe } = await setUp();
     const closed = subscribe().subscription;
     closed.close();
     await expect(closed.ready).rejects.toMatchObject({ code: "cancelled" });
-    const ended = subscribe().subscription;
-    await settle();
-    await gateway.last.say({ type: "end", channel: "chat:1", position: at(1), reason: "complete" });
-    await expect(ended.ready).rejects.toMatchObject({ code: "not_found" });
   });
 
   it("that cannot be sent at all is refused like one the service refuses", async () => {
@@ -560,6 +556,117 @@ describe("while subscribed", () => {
     await gateway.last.say(event(1), end, event(2));
     expect(heard).toEqual(["e1#1", "end complete"]);
     expect(subscription.state).toBe("ended");
+    expect(client.state.state).toBe("connected");
+  });
+
+  it("[P-END-5] no close of the connection, whatever its code, is the end of a stream or an operation", async () => {
+    for (const code of [1000, 1001, 1006, 4000, 4002, 4003, 4101, 4400, 4401, 4403]) {
+      const { gateway, client, subscribe, answer } = await setUp();
+      const { heard, subscription } = subscribe();
+      await answer(live(0));
+      const operation = client.operation("9");
+      let finished: unknown = "waits";
+      operation.finished().then(
+        () => {
+          finished = "done";
+        },
+        (error: { readonly code: string }) => {
+          finished = error.code;
+        },
+      );
+      const stream = client.channel("chat:1").stream();
+      const next = stream.next().then(
+        ({ done }) => (done ? "done" : "item"),
+        (error: { readonly code: string }) => error.code,
+      );
+      await settle();
+      await gateway.last.drop(code, "bye");
+      await settle();
+      expect(heard.filter((word) => word.startsWith("end"))).toEqual([]);
+      expect(["interrupted", "failed"]).toContain(subscription.state);
+      expect(finished).not.toBe("done");
+      expect(operation.view.kind).not.toBe("ready");
+      await client.close();
+      expect(await next).not.toBe("done");
+    }
+  });
+
+  it("[P-END-5] the end of an operation's stream does not make it done, nor waits the client to hear of it", async () => {
+    const { gateway, client, clock } = await setUp();
+    const operation = client.operation("9");
+    const stop = operation.subscribe(() => {});
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      channel: "operation:9",
+      ...live(3),
+      snapshot: { projection: "operation", state: { id: "9", status: "running" } },
+    });
+    const end = { type: "end", channel: "operation:9", position: at(4), reason: "complete" };
+    await gateway.last.say(end);
+    expect(operation.view).toMatchObject({ kind: "ready", state: { status: "running" } });
+    expect(client.state.state).toBe("connected");
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    expect(gateway.last.count("subscribe")).toBe(0);
+    stop();
+  });
+
+  it("[P-END-2] an end that does not follow what was given is no end yet: what is missing is asked for first", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const { heard, subscription } = subscribe();
+    await answer(live(1));
+    const end = { type: "end", channel: "chat:1", position: at(4), reason: "over" };
+    await gateway.last.say(end);
+    expect(heard).toEqual([]);
+    await answer(resumed(1));
+    await gateway.last.say(event(2), event(3), end);
+    expect(heard).toEqual(["e1#2", "e1#3", "end over"]);
+    expect(subscription.state).toBe("ended");
+  });
+
+  it("[P-END-3] an end at the very position where the stream starts is told", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const { heard, subscription } = subscribe();
+    await answer({ ...live(4), snapshot });
+    await gateway.last.say({ type: "end", channel: "chat:1", position: at(4), reason: "over" });
+    expect(heard).toEqual([`snapshot ${at(4)}`, "end over"]);
+    await expect(subscription.ready).resolves.toMatchObject({ position: at(4) });
+  });
+
+  it("[P-END-3] an end on the way of another's question ends who has all, and the other after its answer", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const first = subscribe();
+    await answer(live(1));
+    const second = subscribe({ since: "start" });
+    await settle();
+    const end = { type: "end", channel: "chat:1", position: at(2), reason: "over" };
+    await gateway.last.say(end);
+    expect([first.heard, second.heard]).toEqual([["end over"], []]);
+    await answer(live(0));
+    await gateway.last.say(event(1), end);
+    expect([first.heard, second.heard]).toEqual([["end over"], ["e1#1", "end over"]]);
+  });
+
+  it("[P-END-3] who comes after the end asks anew, and does not join where nothing follows", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const first = subscribe();
+    await answer(live(1));
+    await gateway.last.say({ type: "end", channel: "chat:1", position: at(2), reason: "over" });
+    const second = subscribe({ since: "now" });
+    await answer(live(2));
+    await gateway.last.say({ type: "end", channel: "chat:1", position: at(2), reason: "over" });
+    expect([first.heard, second.heard]).toEqual([["end over"], ["end over"]]);
+  });
+
+  it("[P-END-5] unsubscribed by the service is a failure and no end", async () => {
+    const { gateway, client, subscribe, answer } = await setUp();
+    const { heard, subscription } = subscribe();
+    await answer(live(1));
+    const over = { type: "unsubscribed", channel: "chat:1", position: at(1), reason: "forbidden" };
+    await gateway.last.say(over);
+    expect(heard).toEqual(["error forbidden"]);
+    expect(subscription.state).toBe("failed");
     expect(client.state.state).toBe("connected");
   });
 

@@ -109,7 +109,10 @@ export class Channels {
         channel?.onReset(message);
         break;
       case "end":
-        channel?.onEnd(message);
+        channel?.onEvent(message);
+        break;
+      case "unsubscribed":
+        channel?.onUnsubscribed(message);
         break;
     }
   }

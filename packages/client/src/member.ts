@@ -17,6 +17,8 @@ export interface Arrival {
   readonly position: Position;
   /** Where a merged event covers from. */
   readonly since: Position | undefined;
+  /** It is the end of the stream, for this reason. */
+  readonly end?: string | undefined;
 }
 
 /** How an arrival fits to what a subscriber has. */
@@ -143,11 +145,16 @@ export class Member implements Subscription {
     return from > anchor.offset && !isFiltered ? "hole" : "next";
   }
 
-  take({ event, position }: Arrival): void {
+  take({ event, position, end }: Arrival): void {
     this.#anchor = position;
     this.fresh = false;
     this.announced = undefined;
     this.healing = false;
+    if (end !== undefined) {
+      this.#onClose(this);
+      this.#end(event.position, end);
+      return;
+    }
     const { events } = this.options;
     if (events !== undefined && !events.includes(event.event)) return;
     this.#tell((handlers) => handlers.onEvent?.(event));
@@ -183,13 +190,6 @@ export class Member implements Subscription {
     if (this.#state === "live") this.#setState("interrupted");
   }
 
-  end(position: string, reason: string): void {
-    const { channel } = this;
-    this.#reject(new MilepostError("not_found", `the stream ended before its start: ${reason}`));
-    this.#setState("ended");
-    this.#tell((handlers) => handlers.onEnd?.({ channel, position, reason }), true);
-  }
-
   fail(error: MilepostError): void {
     if (this.isOver) return;
     this.#reject(error);
@@ -204,6 +204,12 @@ export class Member implements Subscription {
     const sameLog =
       reason !== "epoch_changed" && reason !== "tag_mismatch" && to.epoch === anchor.epoch;
     return sameLog && to.offset <= anchor.offset;
+  }
+
+  #end(position: string, reason: string): void {
+    const { channel } = this;
+    this.#setState("ended");
+    this.#tell((handlers) => handlers.onEnd?.({ channel, position, reason }), true);
   }
 
   #askedPosition(): Position | undefined {

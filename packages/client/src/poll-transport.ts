@@ -173,7 +173,7 @@ class PollLine implements Line {
       this.#polled.delete(channel);
       return before === undefined
         ? [message]
-        : [{ type: "end", channel, position: before, reason: message.error.code }];
+        : [{ type: "unsubscribed", channel, position: before, reason: message.error.code }];
     }
     const { position, recovered, snapshot, reason } = isRecord(message.result)
       ? message.result

@@ -1,7 +1,7 @@
 import {
   type GapReason,
   isRecord,
-  type MilepostError,
+  MilepostError,
   type Position,
   parsePosition,
   type Snapshot,
@@ -108,22 +108,29 @@ export class WireChannel {
     for (const member of this.members) member.interrupt();
   }
 
+  /** Takes an event, or the end, which fits in the same way: nothing before it may be missing. */
   onEvent(message: RawMessage): void {
     const position = readPosition(message.position);
-    if (position === undefined || typeof message.event !== "string") return;
+    const end = message.type === "end" ? String(message.reason) : undefined;
+    const name = end === undefined ? message.event : message.type;
+    if (position === undefined || typeof name !== "string") return;
     const text = message.position as string;
-    if (this.#ask === undefined) this.#position = text;
+    if (this.#ask === undefined) {
+      this.#position = text;
+      if (end !== undefined) this.#live = false;
+    }
     const arrival: Arrival = {
       event: {
         channel: this.name,
         ...(typeof message.source === "string" && { source: message.source }),
         position: text,
-        event: message.event,
+        event: name,
         data: message.data,
         ts: typeof message.ts === "number" ? message.ts : 0,
       },
       position,
       since: readPosition(message.since),
+      end,
     };
     for (const member of this.members) {
       if (!member.joining && !member.behind) this.#deliver(member, arrival, text);
@@ -153,17 +160,22 @@ export class WireChannel {
     }
   }
 
-  onEnd(message: RawMessage): void {
+  /** The service ended the subscription, and not the stream; one that is being asked for anew is answered itself. */
+  onUnsubscribed({ reason }: RawMessage): void {
+    if (this.#ask !== undefined) return;
+    const message = `the service ended the subscription to ${this.name}`;
+    const error = MilepostError.from({ code: String(reason), message, retryable: false });
     const members = [...this.members];
     this.members.clear();
     this.#live = false;
-    for (const member of members) member.end(String(message.position), String(message.reason));
+    for (const member of members) member.fail(error);
     this.reconcile();
   }
 
   #deliver(member: Member, arrival: Arrival, text: string): void {
     switch (member.fit(arrival, this.#filter !== undefined)) {
       case "known":
+        if (arrival.end !== undefined) member.take(arrival);
         return;
       case "next":
         member.take(arrival);

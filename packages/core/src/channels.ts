@@ -1,5 +1,6 @@
 import type { Notification, OperationState } from "@milepost/model";
 import {
+  endEvent,
   formatPosition,
   isChannelSegment,
   MilepostError,
@@ -10,7 +11,7 @@ import {
   parseReadableName,
   type Since,
 } from "@milepost/protocol";
-import type { CoreLimits, HistoryPage, Published, PublishOptions } from "./core.ts";
+import type { CoreLimits, Ended, Ending, HistoryPage, Published, PublishOptions } from "./core.ts";
 import type { Hub } from "./hub/hub.ts";
 import { breakOf } from "./hub/recovery.ts";
 import { orThrow } from "./input.ts";
@@ -23,6 +24,7 @@ import { type Principal, publisherOf } from "./principal.ts";
 import type { RuleBook, RuledChannel } from "./rule-book.ts";
 
 const maxKeyLength = 255;
+const maxReasonLength = 1_024;
 const maxHistory = 1_000;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
 
@@ -95,6 +97,27 @@ export class Channels {
     return { channel, position: formatPosition(publication.position), duplicate };
   }
 
+  /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */
+  async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
+    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
+    const permitted = this.permits(principal, ruled, "publish");
+    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+    if (typeof reason !== "string" || reason === "" || reason.length > maxReasonLength) {
+      throw new MilepostError(
+        "bad_message",
+        `reason must be a string of 1 to ${maxReasonLength} characters`,
+      );
+    }
+    const entry = {
+      event: endEvent,
+      json: JSON.stringify({ reason }),
+      publisher: publisherOf(principal),
+    };
+    const { publication, duplicate } = await this.#log.append(channel, entry, ruled.policy);
+    const { position, reason: kept } = endingOf(publication);
+    return { channel, position, reason: kept, duplicate };
+  }
+
   async history(
     principal: Principal,
     channel: string,
@@ -109,22 +132,26 @@ export class Channels {
     const { slice, skip, reason } = await this.#historySlice(ruled, since, limit);
     const entries = slice.entries.slice(skip, skip + limit);
     const position = entries.at(-1)?.position ?? slice.entries[skip - 1]?.position ?? slice.head;
+    const at = formatPosition(position);
+    const { end } = slice;
     return {
       channel,
-      entries: entries.map(historyEntry),
-      position: formatPosition(position),
+      entries: entries.filter(({ event }) => event !== endEvent).map(historyEntry),
+      position: at,
       ...(reason === undefined ? {} : { reason }),
+      ...(end !== undefined && formatPosition(end.position) === at ? { end: endingOf(end) } : {}),
     };
   }
 
   async snapshot(principal: Principal, channel: string) {
     const ruled = this.ruled(channel);
     await this.authorise(principal, ruled, "subscribe");
-    const { position, snapshot } = await this.#log.snapshot(channel, ruled.policy);
+    const { position, snapshot, end } = await this.#log.snapshot(channel, ruled.policy);
     return {
       channel,
       position: formatPosition(position),
       ...(snapshot === undefined ? {} : { snapshot }),
+      ...(end === undefined ? {} : { end: endingOf(end) }),
     };
   }
 
@@ -187,6 +214,12 @@ function historyEntry({ source, position, event, json, ts }: Publication) {
     data: JSON.parse(json) as unknown,
     ts,
   };
+}
+
+/** How a channel ended, as its readers by HTTP are told. */
+function endingOf({ position, json, ts }: Publication): Ending {
+  const { reason } = JSON.parse(json) as { readonly reason: string };
+  return { position: formatPosition(position), reason, ts };
 }
 
 /** The refusal, the same whether the channel exists or not. */

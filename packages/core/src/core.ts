@@ -86,6 +86,23 @@ export interface Published {
   readonly duplicate: boolean;
 }
 
+/** How a channel's stream ended. */
+export interface Ending {
+  readonly position: string;
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly ts: number;
+}
+
+/** What an end answers: the first end of the channel, whoever asked for it. */
+export interface Ended {
+  readonly channel: string;
+  readonly position: string;
+  readonly reason: string;
+  /** It had ended already. */
+  readonly duplicate: boolean;
+}
+
 /** A page of a channel's history. */
 export interface HistoryPage {
   readonly channel: string;
@@ -100,6 +117,8 @@ export interface HistoryPage {
   /** Go on from here. */
   readonly position: string;
   readonly reason?: GapReason;
+  /** The stream ended at `position`: there is nothing to go on to. */
+  readonly end?: Ending;
 }
 
 /** What a connect asked for, besides the socket itself. */
@@ -164,6 +183,12 @@ export interface Core {
     data: unknown,
     options?: PublishOptions,
   ): Promise<Published>;
+  /**
+   * Completes a channel's stream, for whoever may publish to it: later publishes are refused with `ended`, readers
+   * are told after everything before it, and who joins later too. `reason` (`complete` when absent) has 1 to 1,024
+   * characters. A purge makes the channel anew.
+   */
+  end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
   history(
     principal: Principal,
     channel: string,
@@ -172,7 +197,12 @@ export interface Core {
   snapshot(
     principal: Principal,
     channel: string,
-  ): Promise<{ readonly channel: string; readonly position: string; readonly snapshot?: Snapshot }>;
+  ): Promise<{
+    readonly channel: string;
+    readonly position: string;
+    readonly snapshot?: Snapshot;
+    readonly end?: Ending;
+  }>;
   purge(principal: Principal, channel: string): Promise<void>;
   notify(
     principal: Principal,

@@ -111,6 +111,11 @@ class GatewayCore implements Core {
     return this.#context.channels.publish(principal, channel, event, data, options);
   }
 
+  async end(principal: Principal, channel: string, reason?: string) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#context.channels.end(principal, channel, reason);
+  }
+
   async history(
     principal: Principal,
     channel: string,

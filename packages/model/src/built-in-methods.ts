@@ -14,6 +14,15 @@ export interface BuiltInMethods {
     params: RequestCommand & { readonly operation_id: string };
     result: RequestedCommand;
   };
+  "channels.end": {
+    params: { readonly channel: string; readonly reason?: string };
+    result: {
+      readonly channel: string;
+      readonly position: string;
+      readonly reason: string;
+      readonly duplicate: boolean;
+    };
+  };
   "history.get": {
     params: { readonly channel: string; readonly since?: unknown; readonly limit?: number };
     result: {
@@ -26,6 +35,7 @@ export interface BuiltInMethods {
       }[];
       readonly position: string;
       readonly reason?: string;
+      readonly end?: { readonly position: string; readonly reason: string; readonly ts: number };
     };
   };
 }

@@ -59,6 +59,11 @@ export const errorCodes = {
     retryable: false,
     says: "The state it is in does not allow this command.",
   },
+  ended: {
+    status: 409,
+    retryable: false,
+    says: "The channel's stream has ended; nothing can be published to it.",
+  },
   stale_lease: {
     status: 409,
     retryable: false,

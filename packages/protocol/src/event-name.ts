@@ -15,6 +15,7 @@ export const reservedEventNames = [
   "chunk",
   "notice",
   "end",
+  "unsubscribed",
   "close",
   "ping",
   "pong",

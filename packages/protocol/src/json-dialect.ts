@@ -1,12 +1,15 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
 import { parseJson } from "./json.ts";
 import { formatPosition } from "./position.ts";
-import type { Publication } from "./publication.ts";
+import { endEvent, type Publication } from "./publication.ts";
 import type { ServerMessage } from "./server-message.ts";
 
-/** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. */
+/** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. The end of a log is an `end` message. */
 export function encodeEvent(publication: Publication): string {
   const { channel, source, position, since, event, json, ts } = publication;
+  if (event === endEvent) {
+    return `{"type":"end","channel":"${channel}","position":"${formatPosition(position)}",${json.slice(1)}`;
+  }
   const origin = source === undefined ? "" : `,"source":"${source}"`;
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
   return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}}`;

@@ -4,6 +4,7 @@ import { encodeEvent, maxMessagesPerFrame } from "./json-dialect.ts";
 import { decodeMsgpack } from "./msgpack-decode.ts";
 import { encodeMsgpackEvent, splitMsgpackFrame } from "./msgpack-dialect.ts";
 import { encodeMsgpack } from "./msgpack-encode.ts";
+import { endEvent } from "./publication.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
 describe("a publication in milepost.v1.msgpack", () => {
@@ -20,6 +21,19 @@ describe("a publication in milepost.v1.msgpack", () => {
         },
       ),
     );
+  });
+
+  it("[P-END-2] is the message end, where it ends the log", () => {
+    const end = {
+      channel: "a:1",
+      position: { epoch: "e", offset: 2, tag: "t" },
+      event: endEvent,
+      json: '{"reason":"all \\"done\\""}',
+      ts: 1,
+    };
+    const value = { type: "end", channel: "a:1", position: "e.2.t", reason: 'all "done"' };
+    expect(decodeMsgpack(encodeMsgpackEvent(end))).toEqual({ ok: true, value });
+    expect(JSON.parse(encodeEvent(end))).toEqual(value);
   });
 });
 

@@ -3,19 +3,24 @@ import { messagesOf } from "./json-dialect.ts";
 import { decodeMsgpack } from "./msgpack-decode.ts";
 import { encodeMsgpack } from "./msgpack-encode.ts";
 import { formatPosition } from "./position.ts";
-import type { Publication } from "./publication.ts";
+import { endEvent, type Publication } from "./publication.ts";
 
-/** A publication as `milepost.v1.msgpack` carries it: the same fields as in JSON. */
+/** A publication as `milepost.v1.msgpack` carries it: the same fields as in JSON, for the end of a log too. */
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
   const { channel, source, position, since, event, json, ts } = publication;
+  const at = formatPosition(position);
+  const data: unknown = JSON.parse(json);
+  if (event === endEvent) {
+    return encodeMsgpack({ type: "end", channel, position: at, ...(data as object) });
+  }
   return encodeMsgpack({
     type: "event",
     channel,
     source,
-    position: formatPosition(position),
+    position: at,
     since: since && formatPosition(since),
     event,
-    data: JSON.parse(json) as unknown,
+    data,
     ts,
   });
 }

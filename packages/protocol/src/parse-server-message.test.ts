@@ -58,6 +58,7 @@ const complete = {
     expires_at: 1,
   },
   end: { type: "end", channel: "a", position: "e.1.t", reason: "over", event_id: "x" },
+  unsubscribed: { type: "unsubscribed", channel: "a", position: "e.1.t", reason: "forbidden" },
   ping: { type: "ping" },
   pong: { type: "pong", id: 1 },
 } satisfies { [T in ServerMessage["type"]]: Extract<ServerMessage, { type: T }> };

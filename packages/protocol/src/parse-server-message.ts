@@ -117,7 +117,14 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     reconnect: maybe(fields({ min_ms: amount, max_ms: amount })),
     expires_at: maybe(amount),
   },
-  end: { channel: text, position: text, reason: text, event_id: maybe(text) },
+  end: {
+    channel: text,
+    position: text,
+    reason: text,
+    event_id: maybe(text),
+    timestamp: maybe(text),
+  },
+  unsubscribed: { channel: text, position: text, reason: text, event_id: maybe(text) },
   ping: { id: maybe(id) },
   pong: { id: maybe(id) },
 };

@@ -1,4 +1,5 @@
-import type { Publication } from "./publication.ts";
+import { formatPosition } from "./position.ts";
+import { endEvent, type Publication } from "./publication.ts";
 
 /**
  * A publication of the plain dialect, cut where the reader's cursor belongs.
@@ -11,12 +12,16 @@ export interface PlainPublication {
   readonly tail: string;
 }
 
-/** Encodes a publication but for its cursor, which is spliced between the two parts. */
+/** Encodes a publication but for its cursor, which is spliced between the two parts. The end of a log is an `end` message. */
 export function encodePlainPublication(publication: Publication): PlainPublication {
-  const { channel, source, event, json, ts } = publication;
+  const { channel, source, position, event, json, ts } = publication;
   const origin = source === undefined ? "" : `,"source":"${source}"`;
+  const content =
+    event === endEvent
+      ? `"position":"${formatPosition(position)}",${json.slice(1)}`
+      : `"data":${json}}`;
   return {
     head: `{"type":"${event}","event_id":"`,
-    tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},"data":${json}}`,
+    tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},${content}`,
   };
 }

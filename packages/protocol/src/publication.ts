@@ -1,6 +1,12 @@
 import type { Priority } from "./client-message.ts";
 import type { Position } from "./position.ts";
 
+/**
+ * The event of the entry that ends a channel's log, with `{"reason": text}` as its data. The name is reserved, so
+ * nobody can publish it.
+ */
+export const endEvent = "end";
+
 /** One entry of a channel's log, as it travels through the gateway. */
 export interface Publication {
   readonly channel: string;

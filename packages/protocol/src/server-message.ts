@@ -1,4 +1,5 @@
 import type { MessageId } from "./client-message.ts";
+import type { ErrorCode } from "./error-codes.ts";
 import type { Failure } from "./failure.ts";
 
 /** Limits the client does well to know. */
@@ -125,8 +126,23 @@ export interface NoticeMessage {
 export interface EndMessage {
   readonly type: "end";
   readonly channel: string;
+  /** The last of the channel. */
   readonly position: string;
+  /** What the publisher said. */
   readonly reason: string;
+  readonly event_id?: string;
+  /** When it ended, as ISO 8601; in the plain dialect. */
+  readonly timestamp?: string;
+}
+
+/** The subscription is over, though the stream is not. */
+export interface UnsubscribedMessage {
+  readonly type: "unsubscribed";
+  readonly channel: string;
+  /** Up to where its entries came. */
+  readonly position: string;
+  /** The code of the error that a new `subscribe` would get. */
+  readonly reason: ErrorCode;
   readonly event_id?: string;
 }
 
@@ -151,5 +167,6 @@ export type ServerMessage =
   | ResetMessage
   | NoticeMessage
   | EndMessage
+  | UnsubscribedMessage
   | ServerPingMessage
   | ServerPongMessage;

@@ -25,6 +25,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
       state: undefined,
       snapshot: undefined,
       gap: undefined,
+      end: undefined,
       error: undefined,
     };
     this.#view = this.initial;
@@ -66,6 +67,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
         onReset: (reset) => this.#take({ type: "reset", ...reset }),
         onState: (status) =>
           this.#set(status === "live" ? { status, error: undefined } : { status }),
+        onEnd: (end) => this.#set({ end }),
         onError: (error) => this.#set({ error }),
       },
       { ...(since !== undefined && { since }), ...(events !== undefined && { events }) },

@@ -307,6 +307,29 @@ describe("useChannel", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
+  it("[P-END-2] shows that the stream has ended, and why; the connection stays", async () => {
+    const { client, wrapper, gateway, accept, answer, after } = setUp();
+    const { result } = renderHook(() => useChannel("chat:1"), { wrapper });
+    await act(settle);
+    await accept();
+    await answer("chat:1", { position: at(0), recovered: false });
+    await after(() =>
+      gateway.last.say(event("chat:1", 1, "message", 1), {
+        type: "end",
+        channel: "chat:1",
+        position: at(2),
+        reason: "all done",
+      }),
+    );
+    expect(result.current).toMatchObject({
+      status: "ended",
+      end: { reason: "all done" },
+      events: [{ data: 1 }],
+      error: undefined,
+    });
+    expect(client.state.state).toBe("connected");
+  });
+
   it("tells of a refusal and of a gap", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const a = renderHook(() => useChannel("chat:1"), { wrapper });

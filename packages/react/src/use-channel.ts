@@ -1,5 +1,6 @@
 "use client";
 import type {
+  ChannelEnd,
   ChannelEvent,
   ChannelGap,
   ChannelItem,
@@ -34,6 +35,8 @@ export interface ChannelView<Events, State> {
   readonly snapshot: Snapshot | undefined;
   /** The last hole: entries that will not come. */
   readonly gap: ChannelGap | undefined;
+  /** The stream is complete, and why; `status` is `ended`. */
+  readonly end: ChannelEnd | undefined;
   readonly error: MilepostError | undefined;
 }
 

@@ -4,6 +4,7 @@ import {
   type CoreLog,
   type CoreStats,
   createCore,
+  type Ended,
   type EngineFactory,
   type Methods,
   memoryEngine,
@@ -76,6 +77,8 @@ export interface Gateway extends AsyncDisposable {
     data: unknown,
     options?: PublishOptions,
   ): Promise<Published>;
+  /** Completes a channel's stream as a service: nothing can be published to it any more. */
+  end(channel: string, reason?: string): Promise<Ended>;
   /** Makes a user token, which holds an hour unless told otherwise. */
   mintToken(content: TokenContent): Promise<string>;
   stats(): CoreStats;
@@ -154,6 +157,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     address: () => server?.address,
     publish: (channel, event, data, publishOptions = {}) =>
       core.publish(embedded, channel, event, data, publishOptions),
+    end: (channel, reason) => core.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
     stats: () => core.stats(),
     close({ drainMs = 0 } = {}) {

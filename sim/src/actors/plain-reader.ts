@@ -268,6 +268,7 @@ export class PlainReader implements Reading {
       case "ping":
       case "pong":
       case "end":
+      case "unsubscribed":
         return;
       default:
         if (wanted !== undefined) this.#onPublication(wanted, message);

@@ -21,6 +21,7 @@ const ownTypes = new Set([
   "reset",
   "notice",
   "end",
+  "unsubscribed",
   "ping",
   "pong",
   "error",

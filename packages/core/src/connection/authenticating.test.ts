@@ -235,7 +235,7 @@ describe("the end of a token", () => {
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
     await t.clock.settle();
     expect(socket.take()).toMatchObject([
-      { type: "end", channel: "team:1", reason: "forbidden" },
+      { type: "unsubscribed", channel: "team:1", reason: "forbidden" },
       { type: "reply", id: 1 },
     ]);
     await t.publish("team:1", "secret", 1);
@@ -264,7 +264,7 @@ describe("a new token and what only a look-up can tell", () => {
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
     await t.clock.settle();
     expect(socket.take()).toMatchObject([
-      { type: "end", channel: `operation:${id}`, reason: "forbidden" },
+      { type: "unsubscribed", channel: `operation:${id}`, reason: "forbidden" },
       { type: "reply", id: 1 },
     ]);
     await t.core.operations.command(t.service, id, { command: "cancel" });

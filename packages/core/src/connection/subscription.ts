@@ -1,4 +1,5 @@
 import {
+  endEvent,
   formatPosition,
   type GapReason,
   type MessageId,
@@ -34,6 +35,7 @@ export class Subscription implements Reader, HeldReader {
   /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
   #position: Position | undefined;
   #started = false;
+  #ended = false;
   #waiters: (() => void)[] | undefined;
   member: Membership | undefined;
 
@@ -54,7 +56,13 @@ export class Subscription implements Reader, HeldReader {
   get position(): Position | undefined {
     const waitsAfter = this.#connection.outbox.sentUpTo(this);
     if (waitsAfter !== undefined) return waitsAfter;
+    if (this.#ended) return this.#position;
     return this.#started && this.#events === undefined ? this.member?.position : this.#position;
+  }
+
+  /** Whether its channel has ended: nothing follows, and only its place is remembered. */
+  get isEnded(): boolean {
+    return this.#ended;
   }
 
   get shared(): SharedReader | undefined {
@@ -100,7 +108,9 @@ export class Subscription implements Reader, HeldReader {
   onPublications(publications: readonly Publication[], before: Position): void {
     const events = this.#events;
     const wanted =
-      events === undefined ? publications : publications.filter(({ event }) => events.has(event));
+      events === undefined
+        ? publications
+        : publications.filter(({ event }) => events.has(event) || event === endEvent);
     const last = wanted.at(-1);
     if (last === undefined) return;
     // Where events are filtered it was never given what lies right before.
@@ -129,6 +139,12 @@ export class Subscription implements Reader, HeldReader {
     outbox.settle(this);
     this.#position = reset.state.position;
     outbox.push(reset.encode(encoder, this.#siblings.cursor().event_id));
+  }
+
+  onEnd({ position }: Publication): void {
+    this.#ended = true;
+    this.#position = position;
+    this.member = undefined;
   }
 
   room(): Promise<void> | undefined {

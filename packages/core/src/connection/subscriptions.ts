@@ -53,10 +53,15 @@ export class Subscriptions {
   start(principal: UserPrincipal, request: SubscriptionRequest): void {
     const { channel, id = null } = request;
     const { maxSubscriptions } = this.#context.limits;
-    if (this.#find(channel) !== undefined) {
+    const known = this.#find(channel);
+    if (known?.isEnded) this.#forgetEnded(known);
+    else if (known !== undefined) {
       const error = new MilepostError("already_subscribed", `${channel} is subscribed already`);
       this.#connection.refuse(id, error);
       return;
+    }
+    if (this.size >= maxSubscriptions) {
+      for (const other of this.#list) if (other.isEnded) this.#forgetEnded(other);
     }
     if (this.size >= maxSubscriptions) {
       const message = `a connection may have ${maxSubscriptions} subscriptions; give one up first`;
@@ -108,7 +113,7 @@ export class Subscriptions {
   /** Those that a credential does not allow; rejects when that cannot be found out. */
   async forbiddenTo(principal: UserPrincipal): Promise<readonly Subscription[]> {
     const { channels } = this.#context;
-    const list = this.#list;
+    const list = this.#list.filter(({ isEnded }) => !isEnded);
     const permitted = await Promise.all(
       list.map(({ channel }) => channels.permits(principal, channels.ruled(channel), "subscribe")),
     );
@@ -124,7 +129,12 @@ export class Subscriptions {
     if (position === undefined) this.#connection.refuse(id, forbidden("subscribe", channel));
     else {
       const at = formatPosition(position);
-      const message = { type: "end", channel, position: at, reason: "forbidden" } as const;
+      const message = {
+        type: "unsubscribed",
+        channel,
+        position: at,
+        reason: "forbidden",
+      } as const;
       this.#connection.send({ ...message, ...this.cursor() });
     }
   }
@@ -141,6 +151,12 @@ export class Subscriptions {
     const others = this.#connection.encoder.dialect === "plain" ? this.#places(channel) : "";
     const before = others === "" ? "" : `${others},`;
     return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
+  }
+
+  /** Lets go of one whose channel has ended; what of it waits for a slow reader is sent all the same. */
+  #forgetEnded(subscription: Subscription): void {
+    this.#connection.outbox.settle(subscription);
+    this.drop(subscription);
   }
 
   #find(channel: string): Subscription | undefined {

@@ -2,9 +2,8 @@ import { type OperationState, reduceOperation, toProgressUpdate } from "@milepos
 import type { Publication } from "@milepost/protocol";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader } from "../hub/reader.ts";
-import type { Start } from "../hub/recovery.ts";
+import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
-import type { LogSnapshot } from "../ports/channel-log.ts";
 import { projectionEntry } from "../projection.ts";
 import { Deadline, type TimerWheel } from "../timer-wheel.ts";
 import type { Encoder } from "../transport.ts";
@@ -90,6 +89,10 @@ export class FollowedOperation extends Deadline implements Reader {
     this.#changed();
   }
 
+  onEnd(): void {
+    // What was shown stays as it is.
+  }
+
   room(): undefined {
     return undefined;
   }
@@ -98,7 +101,7 @@ export class FollowedOperation extends Deadline implements Reader {
     this.#show();
   }
 
-  #become(state: Required<LogSnapshot> | undefined): void {
+  #become(state: ChannelState | undefined): void {
     this.#state = (state?.snapshot.state as OperationState | null | undefined) ?? undefined;
     this.#forgetDocument();
   }

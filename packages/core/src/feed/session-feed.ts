@@ -1,11 +1,10 @@
 import { isRecord, type Publication } from "@milepost/protocol";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader } from "../hub/reader.ts";
-import type { Start } from "../hub/recovery.ts";
+import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
 import type { NodeContext } from "../node-context.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
-import type { LogSnapshot } from "../ports/channel-log.ts";
 import type { FeedConnection } from "./feed-connection.ts";
 import { FollowedOperation, type OperationFollower } from "./followed-operation.ts";
 
@@ -93,6 +92,10 @@ export class SessionFeed implements OperationFollower, Reader {
     this.#followAll(state);
   }
 
+  onEnd(): void {
+    // What was shown stays as it is.
+  }
+
   room(): undefined {
     return undefined;
   }
@@ -101,7 +104,7 @@ export class SessionFeed implements OperationFollower, Reader {
     return this.#awaited?.size === 0;
   }
 
-  #followAll(state: Required<LogSnapshot> | undefined): void {
+  #followAll(state: ChannelState | undefined): void {
     const summaries = Object.values((state?.snapshot.state ?? {}) as Record<string, unknown>);
     const byAge = summaries.filter(isRecord).sort((a, b) => createdAt(a) - createdAt(b));
     for (const summary of byAge.slice(-maxOperations)) this.#follow(summary);

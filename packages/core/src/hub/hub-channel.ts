@@ -1,18 +1,19 @@
 import {
+  endEvent,
   formatPosition,
   type GapReason,
   origin,
   type Position,
   type Publication,
 } from "@milepost/protocol";
-import type { ChannelLog, LogSnapshot } from "../ports/channel-log.ts";
+import type { ChannelLog } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import { Audience } from "./audience.ts";
 import { batchesOf } from "./batches.ts";
 import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
-import { recover } from "./recovery.ts";
+import { type ChannelState, recover } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 import type { Flushable, Ticker } from "./ticker.ts";
 
@@ -115,6 +116,8 @@ export class HubChannel implements Flushable {
       this.#audience.give(part, before ?? origin(last?.epoch ?? ""));
       before = last;
     }
+    const end = batch.at(-1);
+    if (end?.event === endEvent) for (const member of this.#audience.level()) member.end(end);
   }
 
   beginJoin(): void {
@@ -217,9 +220,11 @@ export class HubChannel implements Flushable {
         break;
       case "reset":
         this.#resetTo(recovery.state, recovery.reason);
+        this.#endIfThere(recovery.end);
         return true;
       case "gap":
         this.#skipTo(recovery.to, recovery.reason);
+        this.#endIfThere(recovery.end);
         break;
     }
     for (const entry of recovery.entries) this.#accept(entry);
@@ -227,7 +232,12 @@ export class HubChannel implements Flushable {
     return recovery.entries.length === 0 || this.#readUpTo >= recovery.head.offset;
   }
 
-  #resetTo(state: Required<LogSnapshot>, reason: GapReason): void {
+  /** What was jumped to may be the end of the channel. */
+  #endIfThere(end: Publication | undefined): void {
+    for (const member of this.#audience.level()) member.endIfThere(end);
+  }
+
+  #resetTo(state: ChannelState, reason: GapReason): void {
     const reset = new Reset(this.ruled.name, state, reason);
     this.#jumpTo(state.position, (member) => member.reader.onReset(reset));
   }

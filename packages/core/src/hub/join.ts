@@ -1,4 +1,10 @@
-import { MilepostError, type Position, type Publication, type Since } from "@milepost/protocol";
+import {
+  endEvent,
+  MilepostError,
+  type Position,
+  type Publication,
+  type Since,
+} from "@milepost/protocol";
 import { Deadline, type TimerWheel } from "../timer-wheel.ts";
 import { batchesOf } from "./batches.ts";
 import type { HubChannel, HubContext } from "./hub-channel.ts";
@@ -40,6 +46,7 @@ export async function join(
     member.own = start.position;
     reader.onStart(start);
     await handOver(member, start.entries);
+    member.endIfThere(start.end);
     await catchUp(channel, member, context);
   } catch (error) {
     const failed = !member.left;
@@ -98,6 +105,7 @@ async function catchUp(
       member.own = recovery.state.position;
       const { state, reason } = recovery;
       member.reader.onReset(new Reset(channel.ruled.name, state, reason));
+      member.endIfThere(recovery.end);
       continue;
     }
     if (recovery.kind === "gap") {
@@ -110,6 +118,7 @@ async function catchUp(
       else await context.pause(lagMs);
     }
     await handOver(member, recovery.entries);
+    member.endIfThere(recovery.end);
   }
 }
 
@@ -141,6 +150,7 @@ async function handOver(member: Membership, entries: readonly Publication[]): Pr
     if (member.left || last === undefined || before === undefined) return;
     member.own = last.position;
     member.reader.onPublications(part, before);
+    if (last.event === endEvent) member.end(last);
   }
 }
 

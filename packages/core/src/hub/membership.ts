@@ -1,4 +1,4 @@
-import type { Position } from "@milepost/protocol";
+import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import type { RuledChannel } from "../rule-book.ts";
 import type { HubChannel } from "./hub-channel.ts";
 import type { Outbox } from "./outbox.ts";
@@ -42,6 +42,21 @@ export class Membership {
     if (this.left) return;
     this.left = true;
     this.#channel.remove(this);
+  }
+
+  /** Ends it with the channel, whose last entry it was given. */
+  end(end: Publication): void {
+    this.leave();
+    this.reader.onEnd(end);
+  }
+
+  /** Ends it if it stands where its channel ended, without having been given that: it was told before, or the entry is trimmed. */
+  endIfThere(end: Publication | undefined): void {
+    const { position } = this;
+    if (this.left || end === undefined || position === undefined) return;
+    if (formatPosition(position) !== formatPosition(end.position)) return;
+    this.reader.onPublications([end], position);
+    this.end(end);
   }
 
   /** Must be called when what the reader shares has changed. */

@@ -1,5 +1,5 @@
 import { mergeReports } from "@milepost/model";
-import { isRecord, type Position, type Publication } from "@milepost/protocol";
+import { endEvent, isRecord, type Position, type Publication } from "@milepost/protocol";
 import type { MergeClass, Rule } from "../rule.ts";
 import { composePatches } from "./compose-patches.ts";
 import { joinTexts } from "./join-texts.ts";
@@ -155,6 +155,7 @@ function stateKey(merge: MergeClass, publication: Publication): string | undefin
 }
 
 function classOf(classes: NonNullable<Rule["merge"]>, event: string): MergeClass {
+  if (event === endEvent) return "lifecycle";
   if (Object.hasOwn(classes, event)) return classes[event] ?? "lifecycle";
   return classes["*"] ?? "lifecycle";
 }

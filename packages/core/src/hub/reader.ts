@@ -23,6 +23,8 @@ export interface Reader {
   onGap(from: Position, to: Position, reason: GapReason): void;
   /** The state takes the place of what was missed. */
   onReset(reset: Reset): void;
+  /** The stream is complete: its last entry was handed over, and the reader has left. */
+  onEnd(end: Publication): void;
   /** Waits until more can be taken; undefined when it can now. */
   room(): Promise<void> | undefined;
 }

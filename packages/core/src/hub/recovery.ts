@@ -8,16 +8,25 @@ import {
 import type { ChannelLog, LogSlice, LogSnapshot } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 
-/** What lies between a position and the log. */
+/** A channel's folded state, where it has one. */
+export type ChannelState = Required<Omit<LogSnapshot, "end">>;
+
+/** What lies between a position and the log. `end`: the entry that ended it, as long as that is known. */
 export type Recovery =
   /** Everything after the position is here, or the first part of it. */
   | {
       readonly kind: "contiguous";
       readonly entries: readonly Publication[];
       readonly head: Position;
+      readonly end?: Publication;
     }
   /** It cannot be continued; the channel's state takes its place. */
-  | { readonly kind: "reset"; readonly reason: GapReason; readonly state: Required<LogSnapshot> }
+  | {
+      readonly kind: "reset";
+      readonly reason: GapReason;
+      readonly state: ChannelState;
+      readonly end?: Publication;
+    }
   /** It cannot be continued; the stream goes on after `to`. */
   | {
       readonly kind: "gap";
@@ -25,6 +34,7 @@ export type Recovery =
       readonly to: Position;
       readonly entries: readonly Publication[];
       readonly head: Position;
+      readonly end?: Publication;
     };
 
 /** How much a recovery may read. */
@@ -52,14 +62,16 @@ export async function recover(
   if (reason === undefined) {
     const { entries, head } = slice;
     const own = entries[0]?.position.offset === position.offset;
-    return { kind: "contiguous", entries: own ? entries.slice(1) : entries, head };
+    const rest = own ? entries.slice(1) : entries;
+    return { kind: "contiguous", entries: rest, head, ...endOf(slice) };
   }
   if (policy.projection !== undefined) {
-    const { position: at, snapshot } = await log.snapshot(name, policy);
+    const look = await log.snapshot(name, policy);
+    const { position: at, snapshot } = look;
     // The log may have been made anew between the two looks at it.
     const why = at.epoch === position.epoch ? reason : "epoch_changed";
     if (snapshot !== undefined) {
-      return { kind: "reset", reason: why, state: { position: at, snapshot } };
+      return { kind: "reset", reason: why, state: { position: at, snapshot }, ...endOf(look) };
     }
   }
   const { head, floor } = slice;
@@ -92,12 +104,14 @@ export interface Start {
   readonly position: Position;
   readonly recovered: boolean;
   readonly reason?: GapReason;
-  readonly state?: Required<LogSnapshot>;
+  readonly state?: ChannelState;
   /** Entries after this position up to `position` will not come. */
   readonly gapFrom?: Position;
   /** The first of what follows. */
   readonly entries: readonly Publication[];
   readonly head: Position;
+  /** The entry that ended the log. */
+  readonly end?: Publication;
 }
 
 /** Finds where a subscription starts, and reads the first page. */
@@ -109,14 +123,16 @@ export async function findStart(
 ): Promise<Start> {
   const { name, policy } = channel;
   if (since === undefined || since === "now") {
-    const { position, snapshot } = await log.snapshot(name, policy);
-    const at = { position, recovered: false, entries: [], head: position };
+    const look = await log.snapshot(name, policy);
+    const { position, snapshot } = look;
+    const at = { position, recovered: false, entries: [], head: position, ...endOf(look) };
     return snapshot === undefined || since === "now"
       ? at
       : { ...at, state: { position, snapshot } };
   }
   if (since === "start") {
-    const { entries, head, floor } = await log.read(name, 0, bounds.page, policy);
+    const slice = await log.read(name, 0, bounds.page, policy);
+    const { entries, head, floor } = slice;
     if (head.offset - floor.offset > bounds.behind) {
       const start = head.offset - bounds.behind;
       const { to, ...rest } = await readAfter(log, name, start, bounds.page, policy);
@@ -128,14 +144,15 @@ export async function findStart(
         gapFrom: origin(to.epoch),
       };
     }
-    const start = { position: floor, recovered: false, entries, head };
+    const start = { position: floor, recovered: false, entries, head, ...endOf(slice) };
     return floor.offset === 0
       ? start
       : { ...start, reason: "trimmed", gapFrom: origin(floor.epoch) };
   }
   if ("last" in since) {
-    const { position } = await log.snapshot(name, policy);
-    const start = Math.max(0, position.offset - Math.min(since.last, bounds.behind));
+    const { position, end } = await log.snapshot(name, policy);
+    const count = Math.min(since.last, bounds.behind) + (end === undefined ? 0 : 1);
+    const start = Math.max(0, position.offset - count);
     const { to, ...rest } = await readAfter(log, name, start, bounds.page, policy);
     return { ...rest, position: to, recovered: false };
   }
@@ -143,16 +160,18 @@ export async function findStart(
   switch (recovery.kind) {
     case "contiguous": {
       const { entries, head } = recovery;
-      return { position: since, recovered: true, entries, head };
+      return { position: since, recovered: true, entries, head, ...endOf(recovery) };
     }
     case "reset": {
       const { reason, state } = recovery;
       const { position } = state;
-      return { position, recovered: false, reason, state, entries: [], head: position };
+      const at = { position, entries: [], head: position, ...endOf(recovery) };
+      return { ...at, recovered: false, reason, state };
     }
     case "gap": {
       const { reason, to, entries, head } = recovery;
-      return { position: to, recovered: false, reason, gapFrom: since, entries, head };
+      const at = { position: to, entries, head, ...endOf(recovery) };
+      return { ...at, recovered: false, reason, gapFrom: since };
     }
   }
 }
@@ -166,9 +185,16 @@ async function readAfter(
   policy: RuledChannel["policy"],
 ) {
   const before = Math.max(0, offset - 1);
-  const { entries, head, floor } = await log.read(name, before, page + 1, policy);
+  const slice = await log.read(name, before, page + 1, policy);
+  const { entries, head, floor } = slice;
   const [first] = entries;
+  const rest = { head, ...endOf(slice) };
   return offset > floor.offset && first !== undefined && first.position.offset === offset
-    ? { to: first.position, entries: entries.slice(1), head }
-    : { to: floor, entries, head };
+    ? { to: first.position, entries: entries.slice(1), ...rest }
+    : { to: floor, entries, ...rest };
+}
+
+/** The end that was read, as a field. */
+function endOf({ end }: { readonly end?: Publication }): { readonly end?: Publication } {
+  return end === undefined ? {} : { end };
 }

@@ -1,6 +1,6 @@
 import { formatPosition, type GapReason, type ResetMessage } from "@milepost/protocol";
-import type { LogSnapshot } from "../ports/channel-log.ts";
 import type { Encoder } from "../transport.ts";
+import type { ChannelState } from "./recovery.ts";
 
 interface Encoded {
   readonly cursor: string | undefined;
@@ -14,11 +14,11 @@ interface Encoded {
  */
 export class Reset {
   readonly channel: string;
-  readonly state: Required<LogSnapshot>;
+  readonly state: ChannelState;
   readonly reason: GapReason;
   #encoded: Map<Encoder, Encoded> | undefined;
 
-  constructor(channel: string, state: Required<LogSnapshot>, reason: GapReason) {
+  constructor(channel: string, state: ChannelState, reason: GapReason) {
     this.channel = channel;
     this.state = state;
     this.reason = reason;

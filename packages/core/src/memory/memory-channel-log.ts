@@ -1,5 +1,5 @@
 import { projectionNamed } from "@milepost/model";
-import type { Publication } from "@milepost/protocol";
+import { endEvent, type Publication } from "@milepost/protocol";
 import type {
   Appended,
   ChannelLog,
@@ -79,7 +79,7 @@ export class MemoryChannelLog implements ChannelLog {
     const appended = log.append(entry, policy, monotonic, now);
     if (appended.duplicate) return appended;
     const { rollUp } = policy;
-    if (rollUp === undefined) {
+    if (rollUp === undefined || entry.event === endEvent) {
       this.#bus.publish(appended.publication);
       return appended;
     }

@@ -1,5 +1,11 @@
 import type { Projection } from "@milepost/model";
-import { origin, type Position, type Publication } from "@milepost/protocol";
+import {
+  endEvent,
+  MilepostError,
+  origin,
+  type Position,
+  type Publication,
+} from "@milepost/protocol";
 import type { Appended, LogPolicy, LogSlice, LogSnapshot, NewEntry } from "../ports/channel-log.ts";
 import type { Random } from "../ports/random.ts";
 import { projectionEntry } from "../projection.ts";
@@ -22,6 +28,7 @@ export class MemoryLog {
   #appendedAt: number[] = [];
   #first = 0;
   #keys: KeyMemory | undefined;
+  #end: Publication | undefined;
   #maxAgeMs: number;
   #usedAt: number;
 
@@ -56,6 +63,10 @@ export class MemoryLog {
       const known = this.find(publisher, key, monotonic);
       if (known !== undefined) return { publication: known, duplicate: true };
     }
+    if (this.#end !== undefined) {
+      if (entry.event === endEvent) return { publication: this.#end, duplicate: true };
+      throw new MilepostError("ended", `${this.channel} has ended; publish to another channel`);
+    }
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
@@ -67,7 +78,8 @@ export class MemoryLog {
       ...(source === undefined ? undefined : { source }),
       ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
     };
-    if (this.#projection !== undefined) {
+    if (entry.event === endEvent) this.#end = publication;
+    else if (this.#projection !== undefined) {
       this.#state = this.#projection.reduce(this.#state, projectionEntry(publication));
     }
     this.#head = publication.position;
@@ -86,7 +98,7 @@ export class MemoryLog {
     this.#trim(policy, monotonic);
     const from = this.#first + Math.max(0, afterOffset - this.#floor.offset);
     const entries = this.#entries.slice(from, from + limit) as Publication[];
-    return { entries, head: this.#head, floor: this.#floor };
+    return { entries, head: this.#head, floor: this.#floor, ...this.#ending() };
   }
 
   entryAt(offset: number, policy: LogPolicy, monotonic: number): Publication | undefined {
@@ -104,9 +116,10 @@ export class MemoryLog {
 
   snapshot(policy: LogPolicy, monotonic: number): LogSnapshot {
     this.#touch(policy, monotonic);
-    if (this.#projection === undefined) return { position: this.#head };
+    const at = { position: this.#head, ...this.#ending() };
+    if (this.#projection === undefined) return at;
     const { name } = this.#projection;
-    return { position: this.#head, snapshot: { projection: name, state: this.#state ?? null } };
+    return { ...at, snapshot: { projection: name, state: this.#state ?? null } };
   }
 
   /** Drops what is too old; whether nothing is left that anyone could miss. */
@@ -115,6 +128,10 @@ export class MemoryLog {
     if (this.#keys?.expire(monotonic) === 0) this.#keys = undefined;
     const ageMs = this.#head.offset === 0 ? Math.min(emptyAgeMs, this.#maxAgeMs) : this.#maxAgeMs;
     return this.#keys === undefined && this.#usedAt + ageMs <= monotonic;
+  }
+
+  #ending(): { readonly end?: Publication } {
+    return this.#end === undefined ? {} : { end: this.#end };
   }
 
   #touch(policy: LogPolicy, monotonic: number): void {

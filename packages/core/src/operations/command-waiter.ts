@@ -49,6 +49,10 @@ export class CommandWaiter extends Deadline implements Reader {
     this.#look();
   }
 
+  onEnd(): void {
+    this.end();
+  }
+
   room(): undefined {
     return undefined;
   }

@@ -2,6 +2,7 @@ import type { Position, Priority, Publication, Snapshot } from "@milepost/protoc
 
 /** A publication on its way into the log. */
 export interface NewEntry {
+  /** Its name; the protocol's `endEvent` makes it the last entry. */
   readonly event: string;
   /** The data as JSON text, already checked. */
   readonly json: string;
@@ -52,6 +53,8 @@ export interface LogSlice {
   readonly head: Position;
   /** The place right before the oldest entry still kept; `head` when none is. */
   readonly floor: Position;
+  /** The entry that ended the log, at `head`; told as long as the log is there, also once the entry is trimmed. */
+  readonly end?: Publication;
 }
 
 /** A channel's folded state. */
@@ -59,6 +62,8 @@ export interface LogSnapshot {
   readonly position: Position;
   /** Absent when the channel has no projection; its state is null, never undefined, while there is none. */
   readonly snapshot?: Snapshot;
+  /** The entry that ended the log, at `position`. */
+  readonly end?: Publication;
 }
 
 /**
@@ -78,6 +83,10 @@ export interface ChannelLog {
    * data, priority and time, no key, and `source`, the channel appended to. A duplicate makes no copy. So a store
    * that is divided by the hash of its keys must let a channel and its roll-up share one: that of the prefix,
    * which every method can tell from the policy or, for the roll-up itself, from its name.
+   *
+   * An entry `endEvent` ends the log, in the same atomic step: it is not folded, nor copied to a roll-up, and
+   * whatever is appended later rejects with `ended`. But a known key still answers what it first made, and
+   * a second end answers the first as a duplicate.
    */
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
   /**

@@ -1,5 +1,6 @@
 import type { NodeContext } from "../node-context.ts";
 import type { UserPrincipal } from "../principal.ts";
+import { endChannel } from "./channels-end.ts";
 import { getHistory } from "./history-get.ts";
 import { commandOperation } from "./operations-command.ts";
 import { getOperation } from "./operations-get.ts";
@@ -18,4 +19,5 @@ export const methods: Readonly<Record<string, Method>> = {
   "operations.list": listOperations,
   "operations.command": commandOperation,
   "history.get": getHistory,
+  "channels.end": endChannel,
 };

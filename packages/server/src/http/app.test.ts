@@ -248,6 +248,7 @@ describe("the OpenAPI document", () => {
         "get /v1/poll",
         "get /v1/sse",
         "get /ws/health",
+        "post /v1/channels/{channel}/end",
         "post /v1/connections/{id}/messages",
         "post /v1/operations",
         "post /v1/operations/{id}/commands",

@@ -71,6 +71,24 @@ export const publishedSchema = z
 
 const snapshotSchema = z.object({ projection: z.string(), state: z.unknown() });
 
+const endingSchema = z
+  .object({ position: z.string(), reason: z.string(), ts: z.number() })
+  .meta({ id: "Ending", description: "The stream ended there: nothing follows." });
+
+/** Why a channel's stream is complete. */
+export const endSchema = z
+  .object({ reason: z.string().min(1).max(messageBounds.reasonLength).exactOptional() })
+  .meta({ id: "End" });
+
+export const endedSchema = z
+  .object({
+    channel: z.string(),
+    position: z.string(),
+    reason: z.string(),
+    duplicate: z.boolean().meta({ description: "It had ended already." }),
+  })
+  .meta({ id: "Ended" });
+
 export const historySchema = z
   .object({
     channel: z.string(),
@@ -85,11 +103,17 @@ export const historySchema = z
     ),
     position: z.string().meta({ description: "Go on from here." }),
     reason: z.string().exactOptional(),
+    end: endingSchema.exactOptional(),
   })
   .meta({ id: "History" });
 
 export const channelSnapshotSchema = z
-  .object({ channel: z.string(), position: z.string(), snapshot: snapshotSchema.exactOptional() })
+  .object({
+    channel: z.string(),
+    position: z.string(),
+    snapshot: snapshotSchema.exactOptional(),
+    end: endingSchema.exactOptional(),
+  })
   .meta({ id: "ChannelSnapshot" });
 
 const stepPlan = z.object({

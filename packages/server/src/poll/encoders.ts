@@ -3,7 +3,9 @@ import {
   encodeEvent,
   encodePlainPublication,
   encodeServerMessage,
+  endEvent,
   isRecord,
+  type Publication,
   type ServerMessage,
   type TextDialectName,
 } from "@milepost/protocol";
@@ -11,9 +13,17 @@ import {
 /**
  * What a message means for a poll, so that it need not be parsed again: `welcome`; `continued`, a channel
  * goes on where its reader is; `started`, one that begins elsewhere; `refused`, one that does not begin;
- * `news`; `aside`, which is not worth an answer.
+ * `news`; `end`, that of a channel; `aside`, which is not worth an answer.
  */
-export const pollKinds = ["welcome", "continued", "started", "refused", "news", "aside"] as const;
+export const pollKinds = [
+  "welcome",
+  "continued",
+  "started",
+  "refused",
+  "news",
+  "end",
+  "aside",
+] as const;
 
 /** One of {@link pollKinds}. */
 export type PollKind = (typeof pollKinds)[number];
@@ -62,6 +72,10 @@ function kindOf(message: ServerMessage): PollKind {
   }
 }
 
+function kindOfEntry({ event }: Publication): PollKind {
+  return event === endEvent ? "end" : "news";
+}
+
 function encodeMessage(message: ServerMessage): Uint8Array {
   const cursor = ("event_id" in message && message.event_id) || "";
   return Buffer.from(line(kindOf(message), cursor, encodeServerMessage(message)));
@@ -78,7 +92,7 @@ export const pollEncoders: Readonly<Record<TextDialectName, Encoder>> = {
       for (const publication of publications) {
         const { head, tail } = encodePlainPublication(publication);
         const cursor = cursorOf(publication);
-        text += line("news", cursor, head + cursor + tail);
+        text += line(kindOfEntry(publication), cursor, head + cursor + tail);
       }
       return Buffer.from(text);
     },
@@ -89,7 +103,9 @@ export const pollEncoders: Readonly<Record<TextDialectName, Encoder>> = {
     dialect: "milepost.v1.json",
     encodeBatch: (publications) =>
       Buffer.from(
-        publications.map((publication) => line("news", "", encodeEvent(publication))).join(""),
+        publications
+          .map((publication) => line(kindOfEntry(publication), "", encodeEvent(publication)))
+          .join(""),
       ),
     encodeMessage,
     encodeText,

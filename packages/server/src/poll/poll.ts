@@ -11,6 +11,8 @@ export interface PollTerms {
   /** How many channels must have started, or failed to, before it may answer. */
   readonly channels: number;
   readonly waitMs: number;
+  /** The cursor that the reader came with: an end that it holds is no news. */
+  readonly since?: string;
 }
 
 /** What a poll came to. */
@@ -67,6 +69,7 @@ export class Poll implements Transport {
     if (this.#ended) return;
     this.#bytes += bytes.byteLength;
     for (const item of readPollItems(bytes)) {
+      if (item.kind === "end" && this.#holds(item)) continue;
       this.#items.push(item);
       switch (item.kind) {
         case "continued":
@@ -78,6 +81,7 @@ export class Poll implements Transport {
           this.#hasNews = true;
           break;
         case "news":
+        case "end":
           this.#hasNews = true;
           break;
       }
@@ -110,6 +114,13 @@ export class Poll implements Transport {
   /** Nobody waits for the answer any more. */
   giveUp(): void {
     this.#end(undefined);
+  }
+
+  #holds({ json }: PollItem): boolean {
+    const { since } = this.#terms;
+    if (since === undefined) return false;
+    const { channel, position } = JSON.parse(json) as Record<"channel" | "position", string>;
+    return since.split(",").includes(`${channel}@${position}`);
   }
 
   #look(): void {

@@ -1,3 +1,4 @@
+import { endEvent } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { ChannelLog, LogPolicy, NewEntry } from "../../index.ts";
 import type { MakeEngine } from "./engine-harness.ts";
@@ -263,6 +264,99 @@ export function channelLogContract(name: string, make: MakeEngine): void {
     });
   });
 
+  describe(`${name} channel log: ending`, () => {
+    const end = (reason: string, rest: Partial<NewEntry> = {}): NewEntry => ({
+      event: endEvent,
+      json: JSON.stringify({ reason }),
+      publisher: "somebody",
+      ...rest,
+    });
+
+    test("[P-END-1] an end is the last entry: later ones are refused, a second one answers the first", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 2);
+      const first = await log.append(channel, end("over"), policy);
+      expect(first).toMatchObject({ duplicate: false, publication: { position: { offset: 3 } } });
+      await expect(log.append(channel, entry(4), policy)).rejects.toMatchObject({ code: "ended" });
+      const again = await log.append(channel, end("again"), policy);
+      expect(again).toEqual({ publication: first.publication, duplicate: true });
+      const { entries, head } = await log.read(channel, 0, 10, policy);
+      expect(offsets(entries)).toEqual([1, 2, 3]);
+      expect(head).toEqual(first.publication.position);
+    });
+
+    test("[P-END-1] whatever races with an end is before it or refused, and all of two ends are one", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 60 }, (_, n) =>
+          log.append(channel, n === 30 || n === 45 ? end(`end ${n}`) : entry(n), policy),
+        ),
+      );
+      const { entries, head, end: ended } = await log.read(channel, 0, 100, policy);
+      expect(entries.filter(({ event }) => event === endEvent)).toEqual([ended]);
+      expect(entries.at(-1)).toEqual(ended);
+      expect(head).toEqual(ended?.position);
+      const stored = outcomes.filter(
+        (outcome) => outcome.status === "fulfilled" && !outcome.value.duplicate,
+      );
+      expect(stored).toHaveLength(entries.length);
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "ended" });
+      }
+    });
+
+    test("[P-END-1] a known key answers its first entry also after the end", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
+      await log.append(channel, end("over"), policy);
+      const again = await log.append(channel, entry(1, { key: "k" }), policy);
+      expect(again).toEqual({ publication, duplicate: true });
+    });
+
+    test("[P-END-3] an end leaves the state as it was, and is told with every look", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, entry({ n: 1 }), latest);
+      const before = await log.snapshot(channel, latest);
+      expect(before.end).toBeUndefined();
+      const { publication } = await log.append(channel, end("over"), latest);
+      const after = await log.snapshot(channel, latest);
+      expect(after).toEqual({
+        position: publication.position,
+        snapshot: before.snapshot,
+        end: publication,
+      });
+      expect((await log.read(channel, 99, 1, latest)).end).toEqual(publication);
+    });
+
+    test("[P-END-3] an end outlives the age of its entry, as long as the log is there", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, end("over"), policy);
+      for (let i = 0; i < 6; i++) {
+        await harness.advance(hourMs / 3);
+        await log.read(channel, 0, 1, policy);
+      }
+      expect(await log.read(channel, 0, 1, policy)).toMatchObject({
+        entries: [],
+        end: publication,
+      });
+      await expect(log.append(channel, entry(1), policy)).rejects.toMatchObject({ code: "ended" });
+    });
+
+    test("[P-END-6] a purge makes a log that has not ended", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, end("over"), policy);
+      await log.purge(channel, policy);
+      expect((await log.append(channel, entry(1), policy)).publication.position.offset).toBe(1);
+      expect((await log.snapshot(channel, policy)).end).toBeUndefined();
+    });
+  });
+
   describe(`${name} channel log: state`, () => {
     test("a channel without a projection has a head and no state", async () => {
       await using harness = await make();
@@ -369,6 +463,21 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       const { entries } = await log.read("contract:up:*", 0, 10, policy);
       expect(entries.map(({ json }) => json)).toEqual(["1", "3"]);
       expect(await log.find("contract:up:*", "somebody", "k", policy)).toBeUndefined();
+    });
+
+    test("[P-END-1] the end of a source is not copied: the roll-up and other sources go on", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append("contract:up:a", entry(1), rolledUp);
+      const end = { event: endEvent, json: '{"reason":"over"}', publisher: "p" };
+      await log.append("contract:up:a", end, rolledUp);
+      await expect(log.append("contract:up:a", entry(2), rolledUp)).rejects.toMatchObject({
+        code: "ended",
+      });
+      await log.append("contract:up:b", entry(3), rolledUp);
+      const rollUp = await log.read("contract:up:*", 0, 10, policy);
+      expect(rollUp.entries.map(({ json }) => json)).toEqual(["1", "3"]);
+      expect(rollUp.end).toBeUndefined();
     });
 
     test("[P-WILD-5] a roll-up is kept by its own policy, and has no state", async () => {

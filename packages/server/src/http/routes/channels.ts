@@ -1,17 +1,18 @@
 import { readSince } from "@milepost/protocol";
 import { z } from "zod";
 import { answerJson, answerNothing } from "../answer.ts";
+import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readAs } from "../reading.ts";
-import { channelSnapshotSchema, historySchema } from "../schemas.ts";
+import { accepted, readAs, readJsonAs } from "../reading.ts";
+import { channelSnapshotSchema, endedSchema, endSchema, historySchema } from "../schemas.ts";
 
 const historyQuery = z.object({
   since: z.string().meta({ description: 'A position, "start" or "now".' }).exactOptional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
 });
 
-/** `/v1/channels/{channel}`: history, snapshot, purge. */
+/** `/v1/channels/{channel}`: history, snapshot, end, purge. */
 export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   return [
     {
@@ -45,6 +46,21 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
         return answerJson(context, await core.snapshot(context.get("principal"), channel));
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/channels/:channel/end",
+      spec: describe({
+        summary: "Completes a channel's stream: nothing can be published to it any more.",
+        body: { "application/json": endSchema },
+        success: { status: 200, says: "It has ended, now or before.", schema: endedSchema },
+      }),
+      async handle(context) {
+        const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+        const { reason } = text === "" ? {} : accepted(readJsonAs(endSchema, text));
+        const channel = context.req.param("channel") ?? "";
+        return answerJson(context, await core.end(context.get("principal"), channel, reason));
       },
     },
     {

@@ -10,7 +10,7 @@ import {
 } from "@milepost/protocol";
 import { z } from "zod";
 import { readChannelList } from "../../channel-list.ts";
-import type { PollItem } from "../../poll/encoders.ts";
+import type { PollItem, PollKind } from "../../poll/encoders.ts";
 import { Poll, type PollOutcome } from "../../poll/poll.ts";
 import { answerJsonText, answerNothing } from "../answer.ts";
 import { readBody } from "../body.ts";
@@ -47,12 +47,18 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
   async function outcomeOf(
     context: HttpContext,
     dialect: TextDialectName,
-    terms: { readonly channels: number; readonly wait: number | undefined },
+    terms: {
+      readonly channels: number;
+      readonly wait: number | undefined;
+      readonly since?: string;
+    },
     connect: (poll: Poll) => TransportEvents,
   ): Promise<PollOutcome> {
     const { clock } = streams;
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
-    const poll = new Poll(dialect, { clock, channels: terms.channels, waitMs });
+    const { channels, since } = terms;
+    const held = since === undefined ? {} : { since };
+    const poll = new Poll(dialect, { clock, channels, waitMs, ...held });
     const { outgoing } = context.env;
     const giveUp = () => poll.giveUp();
     outgoing.once("close", giveUp);
@@ -84,14 +90,16 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
           const message = `a poll may have ${core.limits.maxSubscriptions} channels`;
           throw new MilepostError("too_many_subscriptions", message);
         }
-        const terms = { channels: all.size, wait: query.wait };
+        const { wait, since } = query;
+        const terms = { channels: all.size, wait, ...(since !== undefined && { since }) };
         const { items, hasNews } = await outcomeOf(context, "plain", terms, (poll) =>
           core.connect(poll, { principal, channels, ...(resume !== undefined && { resume }) }),
         );
         const refused = items.find(({ kind }) => kind === "refused");
         if (refused !== undefined) throw MilepostError.from(failureIn(refused));
         if (!hasNews) return answerNothing(context);
-        const events = items.filter(({ kind }) => kind === "started" || kind === "news");
+        const told: readonly PollKind[] = ["started", "news", "end"];
+        const events = items.filter(({ kind }) => told.includes(kind));
         const cursor = items.findLast((item) => item.cursor !== "")?.cursor ?? query.since ?? "";
         return answerJsonText(
           context,

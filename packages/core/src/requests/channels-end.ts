@@ -1,0 +1,16 @@
+import { compact, parseChannelName, textOf } from "@milepost/protocol";
+import { orThrow, readInput } from "../input.ts";
+import type { Method } from "./methods.ts";
+
+/** `channels.end {channel, reason?}`. */
+export const endChannel: Method = async ({ channels }, principal, params) => {
+  const { channel, reason } = orThrow(
+    readInput(params, (fields) =>
+      compact({
+        channel: fields.required("channel", parseChannelName),
+        reason: fields.optional("reason", textOf(1_024)),
+      }),
+    ),
+  );
+  return channels.end(principal, channel, reason);
+};
