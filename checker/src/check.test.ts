@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { check } from "./check.ts";
+import { Checker, check } from "./check.ts";
 import type { Fact, JournalRecord } from "./records.ts";
 
 const channel = "log:a";
@@ -202,6 +202,43 @@ describe("a journal that breaks a guarantee", () => {
       stored(2, "e.1.t1"),
     ];
     expect(violations([...opening, ...facts])).toContain("G1");
+  });
+
+  test("what was refused and asked for again has no order with what was asked for in between", () => {
+    const again: Fact = { ...publish(1), attempt: 2 } as Fact;
+    const refused: Fact = {
+      type: "published",
+      publisher: "p",
+      n: 1,
+      attempt: 1,
+      outcome: "unknown",
+      code: "store_unavailable",
+    };
+    const between = [publish(2), entry(2, "e.1.t1"), stored(2, "e.1.t1")];
+    const later = [entry(1, "e.2.t2"), stored(1, "e.2.t2")];
+    const full = [
+      ...opening,
+      publish(1),
+      refused,
+      ...between,
+      again,
+      ...later,
+      ...ending("e.2.t2"),
+    ];
+    expect(violations(full)).toEqual([]);
+    // Asked for again before the other was, it must stand before it.
+    const before = [...opening, publish(1), refused, again, ...between, ...later];
+    expect(violations([...before, ...ending("e.2.t2")])).toContain("G1");
+  });
+
+  test("a guarantee that breaks is told with the record that shows it, not at the end", () => {
+    const facts = [...opening, ...joined, ...log(3), delivery(1, "e.1.t1"), delivery(3, "e.3.t3")];
+    const checker = new Checker();
+    for (const [i, fact] of facts.entries()) {
+      expect(checker.violations).toEqual([]);
+      checker.take({ ...fact, t: i * 10 });
+    }
+    expect(checker.violations).toMatchObject([{ id: "G4", line: facts.length }]);
   });
 
   test("a socket that outlives its credential by more than 5 s, a wall clock that jumped included", () => {

@@ -6,14 +6,15 @@ import { StreamChecks } from "./streams.ts";
 import type { Violation } from "./violation.ts";
 import { WorkChecks } from "./works.ts";
 
-/** Reads a journal from its beginning to its end and tells every guarantee it breaks; none for a good one. */
+/** Reads a whole journal and tells every guarantee it breaks; none for a good one. */
 export function check(records: Iterable<JournalRecord>): Violation[] {
   const checker = new Checker();
   for (const record of records) checker.take(record);
   return checker.finish();
 }
 
-class Checker {
+/** Reads a journal while it is written: each record is judged by what came before it, as soon as it is there. */
+export class Checker {
   readonly #violations: Violation[] = [];
   readonly #logs = new Map<string, ChannelHistory>();
   #begin: BeginRecord | undefined;
@@ -29,6 +30,12 @@ class Checker {
   #healed: { readonly until: number } | undefined;
   #ended = false;
 
+  /** What was found so far. */
+  get violations(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  /** Judges the next record. */
   take(record: JournalRecord): void {
     this.#line++;
     if (record.t < this.#t) this.#accuse("journal", `time went back from ${this.#t}`);
@@ -37,7 +44,7 @@ class Checker {
       this.#accuse("journal", "it does not begin with a begin record");
     }
     if (this.#ended) this.#accuse("journal", "it goes on after its end");
-    this.#connections.pass(record.t);
+    this.#connections.pass(record.t, this.#accuse);
     try {
       this.#dispatch(record);
     } catch (error) {
@@ -45,9 +52,9 @@ class Checker {
     }
   }
 
+  /** Nothing follows; tells all that was found. */
   finish(): Violation[] {
     if (!this.#ended) this.#accuse("journal", "it is cut off: there is no end record");
-    this.#connections.end(this.#t, this.#accuse);
     return this.#violations;
   }
 
@@ -66,7 +73,7 @@ class Checker {
         this.#logs.set(record.channel, new ChannelHistory(record));
         return;
       case "publish":
-        this.#publishes.publish(record, t);
+        this.#publishes.publish(record);
         return;
       case "published":
         this.#publishes.published(record, accuse);
@@ -103,13 +110,12 @@ class Checker {
         this.#connections.renewed(record);
         return;
       case "closed":
-        this.#connections.closed(record, t, accuse);
+        this.#connections.closed(record, accuse);
         return;
       case "wall":
-        this.#connections.wall(record, t);
+        this.#connections.wall(record, t, accuse);
         return;
       case "fault":
-        this.#publishes.fault(record);
         this.#streams.fault(record, t);
         if (record.fault === "crash" || record.fault === "drain") this.#works.nodeGone();
         if (record.channel !== undefined) this.#history(record.channel)?.fault(record, t);

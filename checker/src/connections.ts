@@ -30,22 +30,28 @@ export class ConnectionChecks {
     this.#maxOutbox = maxOutbox;
   }
 
-  wall({ offset_ms }: WallRecord, t: number): void {
-    this.pass(t);
+  wall({ offset_ms }: WallRecord, t: number, accuse: Accuse): void {
+    this.pass(t, accuse);
     this.#wallOffset = offset_ms;
     for (const connection of this.#open.values()) {
       // A clock that was set back makes a credential good again.
       if (!this.#isOver(connection, t)) connection.overSince = undefined;
     }
-    this.pass(t);
+    this.pass(t, accuse);
   }
 
-  /** Time has come to `t`. */
-  pass(t: number): void {
+  /** Time has come to `t`: whose credential is over too long must be closed by now. */
+  pass(t: number, accuse: Accuse): void {
     for (const connection of this.#open.values()) {
-      if (connection.overSince !== undefined || !this.#isOver(connection, t)) continue;
-      const end = (connection.expiresAt ?? 0) - this.#wallOffset;
-      connection.overSince = Math.max(end, this.#passedAt);
+      if (connection.overSince === undefined) {
+        if (!this.#isOver(connection, t)) continue;
+        const end = (connection.expiresAt ?? 0) - this.#wallOffset;
+        connection.overSince = Math.max(end, this.#passedAt);
+      }
+      const { name, overSince } = connection;
+      if (t - overSince <= graceMs + slackMs) continue;
+      accuse("G10", `${name} is served ${Math.round(t - overSince)} ms after its credential`);
+      this.#open.delete(name);
     }
     this.#passedAt = t;
   }
@@ -67,17 +73,11 @@ export class ConnectionChecks {
     open.overSince = undefined;
   }
 
-  closed({ connection, peak_bytes }: ClosedRecord, t: number, accuse: Accuse): void {
-    const open = this.#open.get(connection);
+  closed({ connection, peak_bytes }: ClosedRecord, accuse: Accuse): void {
     this.#open.delete(connection);
     if (peak_bytes > this.#maxOutbox() + batchBytes) {
       accuse("G7", `${connection} held ${peak_bytes} bytes for a slow reader`);
     }
-    if (open !== undefined) this.#checkEnd(open, t, accuse);
-  }
-
-  end(t: number, accuse: Accuse): void {
-    for (const open of this.#open.values()) this.#checkEnd(open, t, accuse);
   }
 
   baseline({ owner, connections, subscriptions, timers }: BaselineRecord, accuse: Accuse): void {
@@ -90,10 +90,5 @@ export class ConnectionChecks {
 
   #isOver({ expiresAt }: OpenConnection, t: number): boolean {
     return expiresAt !== undefined && t + this.#wallOffset >= expiresAt;
-  }
-
-  #checkEnd({ name, overSince }: OpenConnection, t: number, accuse: Accuse): void {
-    if (overSince === undefined || t - overSince <= graceMs + slackMs) return;
-    accuse("G10", `${name} was served for ${Math.round(t - overSince)} ms after its credential`);
   }
 }

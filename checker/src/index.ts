@@ -1,3 +1,3 @@
-export { check } from "./check.ts";
+export { Checker, check } from "./check.ts";
 export type * from "./records.ts";
 export type { Violation } from "./violation.ts";

@@ -1,21 +1,15 @@
 import type { ChannelHistory, StoredEntry } from "./logs.ts";
 import { placeOf } from "./position.ts";
-import type { EntryRecord, FaultRecord, PublishedRecord, PublishRecord } from "./records.ts";
+import type { EntryRecord, PublishedRecord, PublishRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
+/** One publish, whatever its attempts. */
 interface Asked {
   readonly record: PublishRecord;
-  readonly t: number;
-  attempts: number;
-  position: string | undefined;
-  /** The store refused something between this ask and its answer. */
-  disturbed: boolean;
-  answered: boolean;
-}
-
-interface Answered {
-  readonly n: number;
-  readonly entry: StoredEntry;
+  /** Asks are counted through the journal: this one and its last attempt so far. */
+  readonly firstAsk: number;
+  lastAsk: number;
+  entry: StoredEntry | undefined;
 }
 
 /** Invented entries, doubled keys, acknowledged entries that are not there, and order. */
@@ -26,46 +20,22 @@ export class PublishChecks {
   /** By channel, key, event and hash: what may be stored. */
   readonly #wanted = new Set<string>();
   readonly #keys = new Map<string, { t: number; position: string; lives: number }>();
-  readonly #waiting = new Set<Asked>();
-  readonly #order = new Map<string, Answered[]>();
-  #storeFaults = 0;
+  /** By line, channel and epoch: what was acknowledged. */
+  readonly #order = new Map<string, Asked[]>();
+  #asks = 0;
 
   constructor(logs: ReadonlyMap<string, ChannelHistory>, dedupeMs: () => number) {
     this.#logs = logs;
     this.#dedupeMs = dedupeMs;
   }
 
-  fault({ fault, phase, channel }: FaultRecord): void {
-    for (const asked of this.#waiting) {
-      if (asked.record.channel === channel) asked.disturbed = true;
-    }
-    if (!fault.startsWith("store_")) return;
-    if (phase === "start") this.#storeFaults++;
-    if (phase === "stop") this.#storeFaults--;
-    for (const asked of this.#waiting) asked.disturbed = true;
-  }
-
-  publish(record: PublishRecord, t: number): void {
+  publish(record: PublishRecord): void {
     this.#wanted.add(wantedAs(record));
     const id = `${record.publisher}#${record.n}`;
+    const ask = ++this.#asks;
     const known = this.#asked.get(id);
-    if (known !== undefined) {
-      known.attempts++;
-      known.answered = false;
-      this.#waiting.add(known);
-      return;
-    }
-    const disturbed = this.#storeFaults > 0;
-    const asked: Asked = {
-      record,
-      t,
-      attempts: 1,
-      position: undefined,
-      disturbed,
-      answered: false,
-    };
-    this.#asked.set(id, asked);
-    this.#waiting.add(asked);
+    if (known !== undefined) known.lastAsk = ask;
+    else this.#asked.set(id, { record, firstAsk: ask, lastAsk: ask, entry: undefined });
   }
 
   entry(record: EntryRecord, t: number, accuse: Accuse): void {
@@ -95,8 +65,6 @@ export class PublishChecks {
       accuse("journal", `${record.publisher} was answered what it never asked`);
       return;
     }
-    asked.answered = true;
-    this.#waiting.delete(asked);
     if (record.outcome !== "stored" || record.position === undefined) return;
     const { channel, key, hash } = asked.record;
     const place = placeOf(record.position);
@@ -109,29 +77,36 @@ export class PublishChecks {
     if (entry.key !== key || (ours && entry.hash !== hash)) {
       accuse("G2", `${key} was acknowledged at ${record.position}, where something else is`);
     }
-    if (asked.attempts === 1) this.#keepOrder(asked, entry, accuse);
+    this.#keepOrder(asked, entry, accuse);
   }
 
+  /**
+   * Of two publishes down one line the one that was asked for before the other stands before it. One that was
+   * refused and asked for again has no order with what was asked for in between.
+   */
   #keepOrder(asked: Asked, entry: StoredEntry, accuse: Accuse): void {
     const { publisher, channel, n, line } = asked.record;
-    const { epoch, offset } = entry.place;
-    const name = `${publisher} ${line} ${channel} ${epoch}`;
+    const name = `${publisher} ${line} ${channel} ${entry.place.epoch}`;
     const answered = this.#order.get(name) ?? [];
-    if (!asked.disturbed) {
-      for (const other of answered) {
-        // What was lost says nothing of what took its place.
-        if (other.entry.lostAt !== undefined || entry.lostAt !== undefined) continue;
-        const { offset: before } = other.entry.place;
-        if (other.n < n === before < offset) continue;
-        accuse(
-          "G1",
-          `${publisher} published ${n} and ${other.n} to ${channel} in order, and they stand as ${offset} and ${before}`,
-        );
-        break;
-      }
-      answered.push({ n, entry });
-    }
     this.#order.set(name, answered);
+    if (asked.entry !== undefined) return;
+    asked.entry = entry;
+    for (const other of answered) {
+      // What was lost says nothing of what took its place.
+      if (other.entry === undefined || other.entry.lostAt !== undefined) continue;
+      if (entry.lostAt !== undefined) break;
+      const isAfter = other.lastAsk < asked.firstAsk;
+      if (!isAfter && asked.lastAsk > other.firstAsk) continue;
+      const [offset, before] = [entry.place.offset, other.entry.place.offset];
+      if (isAfter === before < offset) continue;
+      const order = isAfter ? `${other.record.n} and ${n}` : `${n} and ${other.record.n}`;
+      accuse(
+        "G1",
+        `${publisher} published ${order} to ${channel} in order, and they stand as ${isAfter ? `${before} and ${offset}` : `${offset} and ${before}`}`,
+      );
+      break;
+    }
+    answered.push(asked);
   }
 }
 

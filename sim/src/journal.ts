@@ -1,10 +1,11 @@
-import type { Fact, JournalRecord } from "@milepost/checker";
+import { Checker, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** What happened, in order. */
+/** What happened, in order; each record is checked as it is written. */
 export class Journal {
   readonly records: JournalRecord[] = [];
   readonly #time: VirtualTime;
+  readonly #checker = new Checker();
   #sealed = false;
 
   constructor(time: VirtualTime) {
@@ -13,7 +14,14 @@ export class Journal {
 
   add(fact: Fact): void {
     if (this.#sealed) return;
-    this.records.push({ ...fact, t: Math.round(this.#time.monotonic() * 1_000) / 1_000 });
+    const record = { ...fact, t: Math.round(this.#time.monotonic() * 1_000) / 1_000 };
+    this.records.push(record);
+    this.#checker.take(record);
+  }
+
+  /** What the checker found so far. */
+  get violations(): readonly Violation[] {
+    return this.#checker.violations;
   }
 
   /** Ends it: what is still under way concerns nobody. */

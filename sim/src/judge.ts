@@ -1,4 +1,4 @@
-import { check, type JournalRecord, type Violation } from "@milepost/checker";
+import type { JournalRecord, Violation } from "@milepost/checker";
 import type { Mutant } from "./mutants/mutant.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { simulate } from "./simulate.ts";
@@ -10,9 +10,9 @@ export interface Verdict {
   readonly violations: readonly Violation[];
 }
 
-/** Runs a plan and has the checker read its journal; exceptions outside of a contract are violations too. */
+/** Runs a plan under the checker's eyes; exceptions outside of a contract are violations too. */
 export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
-  const { records, defects } = await simulate(plan, mutant);
+  const { records, violations, defects } = await simulate(plan, mutant);
   const found = defects.map(
     (defect): Violation => ({
       id: "defect",
@@ -21,7 +21,7 @@ export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
       line: records.length,
     }),
   );
-  return { plan, records, violations: [...check(records), ...found] };
+  return { plan, records, violations: [...violations, ...found] };
 }
 
 /** The verdict on a seed. */

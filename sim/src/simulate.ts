@@ -1,4 +1,4 @@
-import type { JournalRecord } from "@milepost/checker";
+import type { JournalRecord, Violation } from "@milepost/checker";
 import type { Rule } from "@milepost/core";
 import { formatPosition } from "@milepost/protocol";
 import { Backend } from "./actors/backend.ts";
@@ -37,6 +37,8 @@ const convergeMs = 30_000;
 /** What a run came to. */
 export interface Outcome {
   readonly records: readonly JournalRecord[];
+  /** What the checker found; the run ends with the step that shows the first. */
+  readonly violations: readonly Violation[];
   /** Exceptions outside of any contract: each is a defect whatever the checker says. */
   readonly defects: readonly unknown[];
 }
@@ -93,14 +95,27 @@ class Simulation {
   }
 
   async run(): Promise<Outcome> {
-    const time = this.#time;
-    await time.run(this.#plan.untilMs);
-    this.#heal();
-    await time.run(time.monotonic() + convergeMs + 100);
-    await this.#dump();
-    await this.#closeAll();
-    this.#journal.seal();
-    return { records: this.#journal.records, defects: this.#defects };
+    await this.#pass(this.#plan.untilMs);
+    if (!this.#isBroken) {
+      this.#heal();
+      await this.#pass(convergeMs + 100);
+    }
+    if (!this.#isBroken) {
+      await this.#dump();
+      await this.#closeAll();
+      this.#journal.seal();
+    }
+    const { records, violations } = this.#journal;
+    return { records, violations, defects: this.#defects };
+  }
+
+  get #isBroken(): boolean {
+    return this.#journal.violations.length > 0;
+  }
+
+  /** Lets time pass, step by step, until a step breaks a guarantee. */
+  #pass(ms: number): Promise<void> {
+    return this.#time.run(this.#time.monotonic() + ms, () => this.#isBroken);
   }
 
   #begin(): void {
@@ -349,7 +364,7 @@ class Simulation {
   async #closeAll(): Promise<void> {
     for (const [name, reader] of this.#readers) {
       await this.#until(reader.close());
-      await this.#time.run(this.#time.monotonic() + 1_500);
+      await this.#pass(1_500);
       this.#leftOf(name, reader.timers);
     }
     await this.#until(this.#works.close());
@@ -372,8 +387,9 @@ class Simulation {
       isDone = true;
     };
     done?.then(end, end);
-    for (let i = 0; i < 300 && !isDone; i++) await this.#time.run(this.#time.monotonic() + 100);
-    if (!isDone && done !== undefined) this.#defects.push(new Error("an orderly end never came"));
+    for (let i = 0; i < 300 && !isDone && !this.#isBroken; i++) await this.#pass(100);
+    if (!isDone && !this.#isBroken && done !== undefined)
+      this.#defects.push(new Error("an orderly end never came"));
   }
 }
 

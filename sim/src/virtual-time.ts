@@ -55,11 +55,15 @@ export class VirtualTime {
     };
   }
 
-  /** Runs everything that is due up to `until`. Rejects with what an event throws. */
-  run(until: number): Promise<void> {
+  /** Runs everything that is due up to `until`, or until `isOver` after a step. Rejects with what an event throws. */
+  run(until: number, isOver: () => boolean = () => false): Promise<void> {
     return new Promise((resolve, reject) => {
       let atOnce = 0;
       const turn = () => {
+        if (isOver()) {
+          resolve();
+          return;
+        }
         let next = this.#heap[0];
         while (next !== undefined && next.run === undefined) {
           this.#pop();

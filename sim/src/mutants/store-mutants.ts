@@ -30,6 +30,19 @@ const keysForgotten: Mutant = {
   }),
 };
 
+/** Now and then a publish waits, and those behind it do not. */
+const overtaking: Mutant = {
+  name: "overtaking",
+  breaks: "G1",
+  log: (log, { random, time }) => ({
+    ...log,
+    append: async (channel, entry, policy) => {
+      if (random.chance(0.3)) await new Promise<void>((resolve) => time.after(5, resolve));
+      return log.append(channel, entry, policy);
+    },
+  }),
+};
+
 /** The state that a subscription starts from is an older one. */
 const staleState: Mutant = {
   name: "stale state",
@@ -54,6 +67,7 @@ const lateExpiry: Mutant = { name: "late expiry", breaks: "G10", expiryLateMs: 3
 export const storeMutants: readonly Mutant[] = [
   ackBeforeStore,
   keysForgotten,
+  overtaking,
   staleState,
   lateExpiry,
 ];
