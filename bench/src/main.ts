@@ -6,12 +6,14 @@ import { layOut } from "./table.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runMemory } from "./workloads/memory.ts";
+import { runNeverReading } from "./workloads/never-reading.ts";
 import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
 
 const workloads = {
   fanout: runFanout,
   burst: runBurst,
   memory: runMemory,
+  "never-reading": runNeverReading,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

@@ -1,8 +1,11 @@
 import { parseArgs } from "node:util";
 import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
 
-export const workloadNames = ["fanout", "burst", "memory"] as const;
+export const workloadNames = ["fanout", "burst", "memory", "never-reading"] as const;
 export type WorkloadName = (typeof workloadNames)[number];
+
+/** A minute for each kind and round is too long to come unasked. */
+const byDefault: readonly WorkloadName[] = ["fanout", "burst", "memory"];
 
 /** What the command line asks for. */
 export interface Options {
@@ -18,6 +21,8 @@ export interface Options {
   readonly bursts: number;
   /** Connections in `memory`. */
   readonly connections: number;
+  /** Connections that never read, in `never-reading`. */
+  readonly deaf: number;
   readonly json: boolean;
   /** Folder for CPU profiles of the servers; they slow them down, so figures of such a run do not count. */
   readonly profile: string | undefined;
@@ -25,13 +30,14 @@ export interface Options {
 
 export const usage = `npm run bench -- [workload ...] [options]
 
-workloads: ${workloadNames.join(", ")} (default: all)
+workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --targets a,b      of ${Object.keys(catalog).join(", ")}
   --rounds N         rounds of every target, interleaved (default 5; memory takes at most 3)
   --seconds N        measured seconds of a round (default 5)
   --subscribers N    subscribers of the channel (default 1000, at most 19000)
   --rate N           fanout: publications a second (default 50)
   --bursts N         burst: bursts of 50 a second (default 10)
+  --deaf N           never-reading: connections that never read (default 500)
   --connections N    memory: idle connections (default 10000, at most 18000)
   --profile DIR      also write CPU profiles of the servers; such figures do not count
   --json             the report as JSON on standard output`;
@@ -48,12 +54,13 @@ export function readOptions(args: readonly string[]): Options {
       subscribers: { type: "string", default: "1000" },
       rate: { type: "string", default: "50" },
       bursts: { type: "string", default: "10" },
+      deaf: { type: "string", default: "500" },
       connections: { type: "string", default: "10000" },
       profile: { type: "string" },
       json: { type: "boolean", default: false },
     },
   });
-  const workloads = positionals.length === 0 ? workloadNames : positionals.map(readWorkload);
+  const workloads = positionals.length === 0 ? byDefault : positionals.map(readWorkload);
   const targets = values.targets?.split(",").map(readTarget);
   const silent = targets?.find((name) => !pacedTargets.some((paced) => paced === name));
   if (silent !== undefined && workloads.some((name) => name !== "memory")) {
@@ -67,6 +74,7 @@ export function readOptions(args: readonly string[]): Options {
     subscribers: readNumber("subscribers", values.subscribers, 1, 19_000),
     rate: readNumber("rate", values.rate, 1, 500),
     bursts: readNumber("bursts", values.bursts, 1, 100),
+    deaf: readNumber("deaf", values.deaf, 1, 5_000),
     connections: readNumber("connections", values.connections, 100, 18_000),
     json: values.json,
     profile: values.profile,

@@ -1,5 +1,6 @@
 import { answerCalls } from "../process/answer-calls.ts";
 import type { ConnectPlan } from "./connect-plan.ts";
+import { DeafReaders, type DeafReport } from "./deaf-reader.ts";
 import { DeliveryCount } from "./delivery-count.ts";
 import { openReader } from "./reader.ts";
 
@@ -8,19 +9,31 @@ const maxOpening = 100;
 
 const count = new DeliveryCount();
 let opened = 0;
+let deaf: DeafReaders | undefined;
 
 const methods = {
   /** Opens `connections` more, and resolves when all are subscribed. */
   async connect({ plan, connections }: { plan: ConnectPlan; connections: number }): Promise<void> {
-    const last = opened + connections;
-    const openNext = async (): Promise<void> => {
-      while (opened < last) {
-        const index = opened;
-        opened += 1;
-        await openReader(plan, index, count);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(maxOpening, connections) }, openNext));
+    await openMany(connections, (index) => openReader(plan, index, count));
+  },
+
+  /** Opens connections that never read; resolves when all are subscribed. */
+  async connectDeaf({
+    plan,
+    connections,
+    comesBack,
+  }: {
+    plan: ConnectPlan;
+    connections: number;
+    comesBack: boolean;
+  }): Promise<void> {
+    const readers = new DeafReaders(plan, comesBack);
+    deaf = readers;
+    await openMany(connections, (index) => readers.open(index));
+  },
+
+  async deafReport(): Promise<DeafReport> {
+    return deaf?.report ?? { ended: 0, cameBack: 0 };
   },
 
   async reset(): Promise<void> {
@@ -39,6 +52,18 @@ const methods = {
     return count.report();
   },
 };
+
+async function openMany(connections: number, open: (index: number) => Promise<unknown>) {
+  const last = opened + connections;
+  const openNext = async (): Promise<void> => {
+    while (opened < last) {
+      const index = opened;
+      opened += 1;
+      await open(index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(maxOpening, connections) }, openNext));
+}
 
 /** What the generator does for the conductor. */
 export type GeneratorMethods = typeof methods;

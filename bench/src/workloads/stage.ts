@@ -16,6 +16,11 @@ const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 const serverModule = new URL(`../targets/server-process${extension}`, import.meta.url);
 const generatorModule = new URL(`../generator/generator-process${extension}`, import.meta.url);
 
+/** One more generator, for connections that must not disturb those of the first; disposing ends it. */
+export function addGenerator(): Child<GeneratorMethods> {
+  return new Child<GeneratorMethods>(generatorModule);
+}
+
 /** Starts `name` in a server process, and a generator that has no connections yet. */
 export async function setStage(
   name: TargetName,

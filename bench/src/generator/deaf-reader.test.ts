@@ -1,0 +1,66 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { expect, test } from "vitest";
+import { frameText } from "../targets/frame.ts";
+import { DeafReaders } from "./deaf-reader.ts";
+import { acceptOf } from "./handshake.ts";
+
+/** A server that subscribes whoever comes, and hands each socket over once it is told so. */
+async function startServer(): Promise<{
+  port: number;
+  next(): Promise<Socket>;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
+  const sockets: Socket[] = [];
+  const served: Socket[] = [];
+  const waiting: ((socket: Socket) => void)[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.once("data", (request) => {
+      const key = /Sec-WebSocket-Key: (\S+)/.exec(request.toString())?.[1] ?? "";
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
+      );
+      socket.write(frameText('{"type":"subscribed"}'));
+      const wait = waiting.shift();
+      if (wait === undefined) served.push(socket);
+      else wait(socket);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    next: () => {
+      const socket = served.shift();
+      return socket === undefined
+        ? new Promise((resolve) => waiting.push(resolve))
+        : Promise.resolve(socket);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+test("a deaf reader takes no byte once it is subscribed, is cut off, and comes back", async () => {
+  await using server = await startServer();
+  const deaf = new DeafReaders({ port: server.port, path: "/ws", readyMark: '"subscribed"' }, true);
+  const opened = deaf.open(0);
+  const first = await server.next();
+  await opened;
+  // Far more than the kernel takes: what is left waits here for ever.
+  const chunk = Buffer.alloc(1 << 20);
+  for (let i = 0; i < 32; i++) first.write(chunk);
+  // Its pings arrive, so whatever a reader would have taken is gone by then.
+  await once(first, "data");
+  expect(first.writableLength).toBeGreaterThan(8 << 20);
+  first.resetAndDestroy();
+  const second = await server.next();
+  expect(deaf.report.ended).toBe(1);
+  deaf.close();
+  second.destroy();
+});

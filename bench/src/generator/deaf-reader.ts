@@ -1,0 +1,100 @@
+import { connect, type Socket } from "node:net";
+import type { ConnectPlan } from "./connect-plan.ts";
+import { opcodes } from "./frame-reader.ts";
+import { frameOfClient, makeHandshake, readAnswer } from "./handshake.ts";
+
+/** What became of the connections that never read. */
+export interface DeafReport {
+  /** How often one was ended by the server. */
+  readonly ended: number;
+  /** How often one came back after that. */
+  readonly cameBack: number;
+}
+
+/** One that reads nothing learns that it was cut off only by sending. */
+const signOfLifeMs = 1_000;
+/** How long one that was cut off waits before it comes back. */
+const backMs = 500;
+
+/**
+ * Connections that subscribe and then never read a byte again.
+ *
+ * Each sends a ping a second, so that its server has no other reason to end it. One that was cut off stays
+ * away or, with `comesBack`, subscribes anew and again does not read.
+ */
+export class DeafReaders {
+  readonly #plan: ConnectPlan;
+  readonly #comesBack: boolean;
+  readonly #sockets = new Set<Socket>();
+  readonly #pinging: NodeJS.Timeout;
+  #ended = 0;
+  #cameBack = 0;
+  #closed = false;
+
+  constructor(plan: ConnectPlan, comesBack: boolean) {
+    this.#plan = plan;
+    this.#comesBack = comesBack;
+    const ping = frameOfClient(opcodes.ping, Buffer.alloc(0));
+    this.#pinging = setInterval(() => {
+      for (const socket of this.#sockets) socket.write(ping);
+    }, signOfLifeMs);
+  }
+
+  get report(): DeafReport {
+    return { ended: this.#ended, cameBack: this.#cameBack };
+  }
+
+  /** Ends all of them; none comes back. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#pinging);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Opens connection `index`; resolves once it is subscribed and has stopped reading. */
+  open(index: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const handshake = makeHandshake(this.#plan, index);
+      const mark = this.#plan.readyMark;
+      const socket = connect({ host: "127.0.0.1", port: this.#plan.port, noDelay: true });
+      let head = Buffer.alloc(0);
+      socket.write(handshake.request);
+      const onData = (chunk: Buffer) => {
+        head = Buffer.concat([head, chunk]);
+        try {
+          const framesAt = readAnswer(head, handshake);
+          if (framesAt === undefined) return;
+          if (mark !== undefined && head.indexOf(mark, framesAt) < 0) return;
+        } catch (error) {
+          socket.destroy(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        socket.pause();
+        socket.off("data", onData);
+        head = Buffer.alloc(0);
+        if (this.#closed) socket.destroy();
+        this.#sockets.add(socket);
+        resolve();
+      };
+      socket.on("data", onData);
+      socket.on("error", reject);
+      socket.on("close", () => {
+        if (this.#sockets.delete(socket)) this.#wasEnded(index);
+        else reject(new Error(`connection ${index} was ended before it was subscribed`));
+      });
+    });
+  }
+
+  #wasEnded(index: number): void {
+    if (this.#closed) return;
+    this.#ended++;
+    if (!this.#comesBack) return;
+    setTimeout(() => {
+      if (this.#closed) return;
+      this.open(index).then(
+        () => this.#cameBack++,
+        () => this.#wasEnded(index),
+      );
+    }, backMs);
+  }
+}

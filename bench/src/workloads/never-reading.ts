@@ -1,0 +1,150 @@
+import { Histogram } from "../measure/histogram.ts";
+import { type Summary, summarize } from "../measure/summary.ts";
+import type { Options } from "../options.ts";
+import type { TargetName } from "../targets/catalog.ts";
+import {
+  type Company,
+  companies,
+  type NeverReadingRound,
+  runNeverReadingRound,
+} from "./never-reading-round.ts";
+import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
+
+const target: TargetName = "milepost-json";
+const perTick = 10;
+/** Of the others' p99, with those that never read to without. */
+const mostRatio = 1.2;
+/** A process whose memory goes on rising faster than this, in the second half of a round, is not bounded. */
+const mostSlope = 100 * 1_024;
+const limit = 0.9;
+
+/** One channel at full fan-out, of whose subscribers many never read: what the others notice, and what it costs. */
+export async function runNeverReading(
+  options: Options,
+  onProgress: OnProgress,
+): Promise<WorkloadReport> {
+  const { subscribers, rate, seconds, deaf: others, rounds: count } = options;
+  const rounds: NeverReadingRound[][] = [];
+  for (let round = 0; round < count; round++) {
+    const results: NeverReadingRound[] = [];
+    for (const company of rotated(companies, round)) {
+      onProgress(`never-reading: round ${round + 1} of ${count}, beside ${company}`);
+      const load = { target, company, others, subscribers, ticksPerSecond: rate, perTick, seconds };
+      results.push(await runNeverReadingRound(load));
+    }
+    rounds.push(results);
+  }
+  const rows = companies.map((company) => rowOf(company, rounds));
+  return {
+    workload: "never-reading",
+    what: `1 channel x ${subscribers} readers, who are measured, beside ${others} others; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
+    table: [
+      [
+        "beside",
+        "p50 ms",
+        "p99 (min-max)",
+        "x nobody",
+        "x readers",
+        "RSS MB first",
+        "peak",
+        "last",
+        "slope KB/s",
+        "ended",
+        "came back",
+        "server CPU",
+        "generator CPU",
+      ],
+      ...rows.map(({ cells }) => cells),
+    ],
+    notes: [
+      "slope is of the second half of a round; of several rounds the steepest is shown",
+      ...rows.flatMap(({ faults }) => faults),
+    ],
+    rows: rows.map(({ cells: _, ...row }) => ({
+      ...row,
+      rounds: rounds.map((round) => round.find(({ company }) => company === row.company)),
+    })),
+  };
+}
+
+/** One kind of company, over all rounds. */
+export function rowOf(company: Company, rounds: readonly (readonly NeverReadingRound[])[]) {
+  const of = (wanted: Company) =>
+    rounds.flatMap((round) => round.find((result) => result.company === wanted) ?? []);
+  const own = of(company);
+  const all = new Histogram();
+  for (const { latency } of own) all.merge(latency);
+  const p99s = (wanted: Company) => of(wanted).map(({ latency }) => p99Of(latency));
+  const ratio = (base: Company): Summary | undefined => {
+    const bases = p99s(base);
+    if (base === company || bases.length === 0) return undefined;
+    return summarize(p99s(company).map((p99, i) => p99 / (bases[i] ?? Number.NaN)));
+  };
+  const p99 = summarize(p99s(company));
+  const [toNobody, toReaders] = [ratio("nobody"), ratio("readers")];
+  const memory = {
+    first: summarize(own.map((round) => round.memory.first)).median,
+    peak: Math.max(...own.map((round) => round.memory.peak)),
+    last: summarize(own.map((round) => round.memory.last)).median,
+    slope: Math.max(...own.map((round) => round.memory.slope)),
+  };
+  const sum = (value: (round: NeverReadingRound) => number) =>
+    own.reduce((total, round) => total + value(round), 0);
+  const median = (value: (round: NeverReadingRound) => number) => summarize(own.map(value)).median;
+  const isDeaf = company.startsWith("deaf");
+  const faults: string[] = [];
+  const lost = sum((round) => round.lost + round.missing + round.repeated);
+  if (lost > 0) faults.push(`beside ${company}: ${lost} lost, skipped or repeated`);
+  const closed = own.find((round) => round.closed > 0);
+  if (closed !== undefined) {
+    faults.push(`beside ${company}: ${closed.closed} readers were ended: ${closed.closeReason}`);
+  }
+  if (isDeaf && toNobody !== undefined && toNobody.median > mostRatio) {
+    faults.push(
+      `beside ${company}: the p99 of the others changed by more than ${Math.round((mostRatio - 1) * 100)} %`,
+    );
+  }
+  if (isDeaf && memory.slope > mostSlope) faults.push(`beside ${company}: memory goes on rising`);
+  if (own.some((round) => round.generatorCpu > limit)) {
+    faults.push(`beside ${company}: the generator was at its limit, latencies are its own`);
+  }
+  if (own.some((round) => round.serverCpu > limit)) {
+    faults.push(`beside ${company}: the server was at its limit, latencies are of a queue`);
+  }
+  const cells = [
+    company,
+    (all.percentile(50) / 1_000).toFixed(1),
+    `${p99.median.toFixed(1)} (${p99.min.toFixed(1)}-${p99.max.toFixed(1)})`,
+    timesOf(toNobody),
+    timesOf(toReaders),
+    megabytes(memory.first),
+    megabytes(memory.peak),
+    megabytes(memory.last),
+    (memory.slope / 1_024).toFixed(0),
+    String(sum((round) => round.deaf.ended)),
+    String(sum((round) => round.deaf.cameBack)),
+    percent(median((round) => round.serverCpu)),
+    percent(median((round) => round.generatorCpu)),
+  ];
+  return { company, p99, toNobody, toReaders, memory, faults, cells };
+}
+
+function p99Of(latency: NeverReadingRound["latency"]): number {
+  const histogram = new Histogram();
+  histogram.merge(latency);
+  return histogram.percentile(99) / 1_000;
+}
+
+function timesOf(ratio: Summary | undefined): string {
+  if (ratio === undefined) return "";
+  const { median, min, max } = ratio;
+  return `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
