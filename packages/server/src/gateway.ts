@@ -41,6 +41,8 @@ export interface GatewayOptions {
    */
   readonly allowedOrigins?: readonly string[];
   readonly limits?: Partial<CoreLimits>;
+  /** Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it; false when absent. */
+  readonly compression?: boolean;
   /** How long one `/v1/sse` stream lasts at most, in milliseconds; 5 minutes when absent. */
   readonly sseMaxLifetimeMs?: number;
   /** The node's name in welcomes; made up when absent. */
@@ -112,7 +114,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   const closing = new AbortController();
   const now = () => systemClock.now();
   const tokenInQuery = options.auth.tokenInQuery ?? true;
-  const websockets = createWebSocketDoor({ core, origins, tokenInQuery, log });
+  const websockets = createWebSocketDoor({
+    core,
+    origins,
+    tokenInQuery,
+    compression: options.compression ?? false,
+    log,
+  });
   const streams = {
     clock: systemClock,
     random: systemRandom,

@@ -46,6 +46,7 @@ export async function serve(
     },
     rules: config.rules,
     limits: config.limits,
+    compression: config.compression,
     allowedOrigins: config.allowedOrigins,
     sseMaxLifetimeMs: config.sseMaxLifetimeMs,
     log,

@@ -11,6 +11,7 @@ interface ServeFlags {
   readonly config?: string;
   readonly drain?: number;
   readonly logLevel?: Config["logLevel"];
+  readonly compression?: true;
   readonly dev?: true;
 }
 
@@ -35,6 +36,10 @@ export function serveCommand(terminal: Terminal): Command {
         "error",
         "silent",
       ]),
+    )
+    .option(
+      "--compression",
+      "compress WebSocket messages for clients that offer it (MILEPOST_COMPRESSION)",
     )
     .option("--dev", "for development: makes up the secrets and prints how to use them")
     .action(async ({ config: file, drain, ...flags }: ServeFlags) => {

@@ -24,6 +24,8 @@ export interface Settings {
   /** Come before the default rules. */
   readonly rules: readonly Rule[];
   readonly limits: Partial<CoreLimits>;
+  /** Whether WebSocket messages are compressed for clients that offer it. */
+  readonly compression: boolean;
   readonly logLevel: LogLevel;
   /** How long a stop waits for clients to leave, in milliseconds. */
   readonly drainMs: number;
@@ -141,6 +143,13 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
       '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',
   },
   limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
+  compression: {
+    schema: z.boolean(),
+    env: "MILEPOST_COMPRESSION",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
+  },
   logLevel: {
     schema: z.enum(logLevels),
     env: "MILEPOST_LOG_LEVEL",

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { constants, inflateRawSync } from "node:zlib";
 import { upgradeRequest } from "./raw-http.ts";
 import type { Message } from "./test-socket.ts";
 
@@ -83,7 +84,13 @@ export class RawWebSocket {
     }
     if (bytes.length < at + length) return undefined;
     this.#pending = bytes.subarray(at + length);
-    return { opcode: bytes.readUInt8(0) & 0x0f, payload: bytes.subarray(at, at + length) };
+    const firstByte = bytes.readUInt8(0);
+    const carried = bytes.subarray(at, at + length);
+    const payload =
+      (firstByte & 0x40) === 0
+        ? carried
+        : inflateRawSync(carried, { finishFlush: constants.Z_SYNC_FLUSH });
+    return { opcode: firstByte & 0x0f, payload };
   }
 
   #arrive(message: Message): void {

@@ -39,14 +39,15 @@ interface RawSocket extends Duplex {
 /**
  * One WebSocket as the core's transport.
  *
- * Data goes straight to the raw socket, already framed; ws reads, and sends pings and closes. Without
- * compression ws keeps no queue of its own, so the order of both is the order of the calls.
+ * Data goes straight to the raw socket, already framed, and compressed where that was agreed; ws reads, and sends pings and
+ * closes. It compresses nothing itself and so keeps no queue of its own: the order of both is the order of the calls.
  */
 export class WebSocketConnection implements Transport {
   readonly encoder: Encoder;
   readonly #ws: GatewaySocket;
   readonly #socket: RawSocket;
   readonly #onClosed: (connection: WebSocketConnection) => void;
+  readonly #maxMessageBytes: number;
   #events: TransportEvents | undefined;
   /** What came in so far; undefined once somebody has vouched for the peer. */
   #unverifiedBytes: number | undefined;
@@ -55,8 +56,10 @@ export class WebSocketConnection implements Transport {
     ws: GatewaySocket,
     socket: Duplex,
     encoder: Encoder,
+    maxMessageBytes: number,
     onClosed: (connection: WebSocketConnection) => void,
   ) {
+    this.#maxMessageBytes = maxMessageBytes;
     this.encoder = encoder;
     this.#onClosed = onClosed;
     this.#ws = ws;
@@ -105,6 +108,11 @@ export class WebSocketConnection implements Transport {
 
   ping(): void {
     if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
+  }
+
+  /** How long a message may be once it is inflated: little before the peer's credential is verified. */
+  get maxMessageBytes(): number {
+    return this.#unverifiedBytes === undefined ? this.#maxMessageBytes : maxUnverifiedBytes;
   }
 
   received(data: RawData, isBinary: boolean): void {

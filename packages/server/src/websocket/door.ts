@@ -11,6 +11,9 @@ import {
 import { WebSocketServer } from "ws";
 import type { OriginPolicy } from "../origin-policy.ts";
 import { GatewaySocket, WebSocketConnection } from "./connection.ts";
+import { deflateAnswer, offersDeflate } from "./deflate.ts";
+import { deflatingEncoders } from "./deflating-encoders.ts";
+import { DeflatingSocket } from "./deflating-socket.ts";
 import { encoders } from "./encoders.ts";
 import { refuseUpgrade } from "./refusal.ts";
 import { type ConnectCredential, planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
@@ -20,6 +23,8 @@ export interface WebSocketDoorOptions {
   readonly core: Core;
   readonly origins: OriginPolicy;
   readonly tokenInQuery: boolean;
+  /** Whether messages are compressed for clients that offer it. */
+  readonly compression: boolean;
   readonly log: CoreLog;
 }
 
@@ -44,7 +49,7 @@ const closeGraceMs = 1_000;
 
 /** Makes the WebSocket door. */
 export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
-  const { core, origins, tokenInQuery, log } = options;
+  const { core, origins, tokenInQuery, compression, log } = options;
   const acceptorOptions = {
     noServer: true,
     clientTracking: false,
@@ -60,6 +65,10 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
       selected.get(request) ?? false,
   };
   const acceptor = new WebSocketServer(acceptorOptions);
+  const deflatingAcceptor = new WebSocketServer({ ...acceptorOptions, WebSocket: DeflatingSocket });
+  deflatingAcceptor.on("headers", (headers) => {
+    headers.push(`Sec-WebSocket-Extensions: ${deflateAnswer}`);
+  });
   // What was chosen while the request was read, for the moment of the handshake.
   const selected = new WeakMap<IncomingMessage, string>();
   const connections = new Set<WebSocketConnection>();
@@ -73,9 +82,11 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
     if (connections.size === 0) onLastClosed?.();
   }
 
-  acceptor.on("wsClientError", (error, socket) => {
-    refuseUpgrade(socket, failure("bad_message", `not a WebSocket handshake: ${error.message}`));
-  });
+  for (const server of [acceptor, deflatingAcceptor]) {
+    server.on("wsClientError", (error, socket) => {
+      refuseUpgrade(socket, failure("bad_message", `not a WebSocket handshake: ${error.message}`));
+    });
+  }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Before anything is awaited: a peer that hangs up meanwhile must not end the process.
@@ -126,10 +137,19 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
       refuseUpgrade(socket, goingAway);
       return;
     }
-    acceptor.handleUpgrade(request, socket, head, (ws) => {
+    const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
+    const chosen = deflates ? deflatingAcceptor : acceptor;
+    chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
-      const encoder = encoders[plan.dialect];
-      const connection = new WebSocketConnection(ws as GatewaySocket, socket, encoder, onClosed);
+      const encoder = (deflates ? deflatingEncoders : encoders)[plan.dialect];
+      const { maxMessageBytes } = core.limits;
+      const connection = new WebSocketConnection(
+        ws as GatewaySocket,
+        socket,
+        encoder,
+        maxMessageBytes,
+        onClosed,
+      );
       connections.add(connection);
       attach(plan, verdict, connection);
     });

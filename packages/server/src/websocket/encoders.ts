@@ -49,15 +49,21 @@ const msgpackEncoder: Encoder = {
 /** Batches but for their cursors; the hub hands the same one to every reader that has a cursor of its own. */
 const plainBatches = new WeakMap<readonly Publication[], readonly PlainPublication[]>();
 
+/** The publications of a batch but for their cursors, encoded once whoever asks. */
+export function encodedPlain(publications: readonly Publication[]): readonly PlainPublication[] {
+  let encoded = plainBatches.get(publications);
+  if (encoded === undefined) {
+    encoded = publications.map(encodePlainPublication);
+    plainBatches.set(publications, encoded);
+  }
+  return encoded;
+}
+
 /** The dialect of a bare WebSocket: a frame per publication, all of a tick in one buffer. */
 const plainEncoder: Encoder = {
   dialect: "plain",
   encodeBatch(publications, cursorOf) {
-    let encoded = plainBatches.get(publications);
-    if (encoded === undefined) {
-      encoded = publications.map(encodePlainPublication);
-      plainBatches.set(publications, encoded);
-    }
+    const encoded = encodedPlain(publications);
     const texts: string[] = [];
     for (const [i, publication] of publications.entries()) {
       const { head = "", tail = "" } = encoded[i] ?? {};

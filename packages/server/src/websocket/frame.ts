@@ -35,8 +35,46 @@ export function frameBytes(payload: Uint8Array): Uint8Array {
   return frame;
 }
 
+/** One compressed payload, given in parts, as one frame. */
+export function deflatedFrame(parts: readonly Uint8Array[], isBinary: boolean): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const frame = Buffer.allocUnsafe(headerBytes(length) + length);
+  const firstByte = compressed | (isBinary ? finalBinary : finalText);
+  let at = writeHeader(frame, 0, length, firstByte);
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
+  return frame;
+}
+
+/** The frames that were written back to back: each as a whole, and what it carries. */
+export function* readFrames(
+  bytes: Uint8Array,
+): Generator<{ frame: Uint8Array; payload: Uint8Array; isBinary: boolean }, void, void> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const short = view.getUint8(at + 1);
+    const [header, length] =
+      short === length64
+        ? [10, view.getUint32(at + 6)]
+        : short === length16
+          ? [4, view.getUint16(at + 2)]
+          : [2, short];
+    const end = at + header + length;
+    yield {
+      frame: bytes.subarray(at, end),
+      payload: bytes.subarray(at + header, end),
+      isBinary: view.getUint8(at) === finalBinary,
+    };
+    at = end;
+  }
+}
+
 const finalText = 0x81;
 const finalBinary = 0x82;
+const compressed = 0x40;
 const length16 = 126;
 const length64 = 127;
 

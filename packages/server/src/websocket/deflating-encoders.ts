@@ -1,0 +1,56 @@
+import type { Encoder } from "@milepost/core";
+import type { DialectName } from "@milepost/protocol";
+import { deflate, minDeflatedBytes, stored } from "./deflate.ts";
+import { encodedPlain, encoders } from "./encoders.ts";
+import { deflatedFrame, frameText, readFrames } from "./frame.ts";
+
+/** What an encoder makes, with every frame that is worth it compressed: once, for all who share the bytes. */
+function deflating(encoder: Encoder): Encoder {
+  return {
+    dialect: encoder.dialect,
+    encodeBatch: (publications, cursorOf) => deflated(encoder.encodeBatch(publications, cursorOf)),
+    encodeMessage: (message) => deflated(encoder.encodeMessage(message)),
+    encodeText: (text) => deflated(encoder.encodeText(text)),
+  };
+}
+
+function deflated(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < minDeflatedBytes) return bytes;
+  const frames: Uint8Array[] = [];
+  for (const { frame, payload, isBinary } of readFrames(bytes)) {
+    const smaller = payload.length < minDeflatedBytes ? undefined : deflate(payload);
+    const isWorthIt = smaller !== undefined && smaller.length < payload.length;
+    frames.push(isWorthIt ? deflatedFrame([smaller], isBinary) : frame);
+  }
+  const [only] = frames;
+  return only !== undefined && frames.length === 1 ? only : Buffer.concat(frames);
+}
+
+/** The ends of plain publications, compressed once for all readers, whatever the cursor before them. */
+const deflatedTails = new WeakMap<object, Uint8Array>();
+
+const plain: Encoder = {
+  ...deflating(encoders.plain),
+  encodeBatch(publications, cursorOf) {
+    const encoded = encodedPlain(publications);
+    const frames = publications.map((publication, i) => {
+      const { head, tail } = encoded[i] ?? { head: "", tail: "" };
+      const start = head + cursorOf(publication);
+      if (tail.length < minDeflatedBytes) return frameText(start + tail);
+      let end = deflatedTails.get(encoded[i] ?? {});
+      if (end === undefined) {
+        end = deflate(Buffer.from(tail));
+        deflatedTails.set(encoded[i] ?? {}, end);
+      }
+      return deflatedFrame([stored(Buffer.from(start)), end], false);
+    });
+    return Buffer.concat(frames);
+  },
+};
+
+/** The one encoder of each dialect for all connections that have agreed on compression. */
+export const deflatingEncoders: Readonly<Record<DialectName, Encoder>> = {
+  plain,
+  "milepost.v1.json": deflating(encoders["milepost.v1.json"]),
+  "milepost.v1.msgpack": deflating(encoders["milepost.v1.msgpack"]),
+};
