@@ -4,9 +4,9 @@ import type { OperationCommandName } from "./operation-command.ts";
 export type Level = "info" | "success" | "warning" | "error";
 
 /** A step as its plan declares it. */
-export interface StepPlan {
+export interface StepPlan<Id extends string = string> {
   /** Unique in the operation; 1–64 characters. */
-  readonly id: string;
+  readonly id: Id;
   /** What a person reads; the id when absent. */
   readonly title?: string;
   /** Its share of the whole relative to the other steps; 1 when absent. */

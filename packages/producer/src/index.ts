@@ -1,4 +1,5 @@
 export type { Cancel, Clock } from "./clock.ts";
+export type { JobOf, OperationOf, RunOptions, WorkerOf, WorkOf } from "./contract.ts";
 export { type HttpGatewayOptions, httpGateway } from "./http-gateway.ts";
 export type { Operation, ProgressUpdate, Step, StepUpdate, TextStream } from "./operation.ts";
 export type { Outcome } from "./outcome.ts";
@@ -8,7 +9,6 @@ export {
   type Producer,
   type ProducerOptions,
   type Run,
-  type RunOptions,
 } from "./producer.ts";
 export type { Random } from "./random.ts";
 export type { WorkSpec } from "./tracked-operation.ts";

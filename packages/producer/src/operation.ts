@@ -34,8 +34,10 @@ export interface TextStream {
  * Every method that tells returns at once, whatever state the gateway is in, and never throws: reports
  * go into a bounded outbox, see {@link ProducerOptions.maxBufferBytes}. Of updates of the same step, agent
  * or of the whole that come quicker than they are sent, people see the latest.
+ *
+ * `StepId` and `TextName` are what a contract says its steps and text streams may be called.
  */
-export interface Operation {
+export interface Operation<StepId extends string = string, TextName extends string = string> {
   readonly id: string;
   /** Counts from 1; higher after a retry. */
   readonly attempt: number;
@@ -48,17 +50,17 @@ export interface Operation {
   pausePoint(): Promise<void>;
 
   /** The plan: which steps there will be, and their weights. */
-  steps(plan: readonly StepPlan[]): void;
+  steps(plan: readonly StepPlan<StepId>[]): void;
   /** A step begins, advances or ends. */
-  step(id: string, update?: StepUpdate): void;
+  step(id: StepId, update?: StepUpdate): void;
   /** Runs `work` as a step: `running` first, then `done`, or `failed` when it throws. */
-  step<T>(id: string, work: (step: Step) => T | Promise<T>): Promise<T>;
+  step<T>(id: StepId, work: (step: Step) => T | Promise<T>): Promise<T>;
   /** Progress of the whole where there are no steps to derive it from. */
   progress(update: ProgressUpdate): void;
   /** What an agent is at. */
   agent(id: string, update?: Omit<OperationEvents["agent"], "id">): void;
   /** The stream of this name. */
-  text(stream: string): TextStream;
+  text(stream: TextName): TextStream;
   /** A line of the log, with all it may carry. */
   log(line: OperationEvents["log"]): void;
   info(message: string, data?: unknown): void;

@@ -1,7 +1,15 @@
-import type { ProducerGateway } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import type { OperationKind, OperationResult, ProducerGateway } from "@milepost/model";
+import {
+  type AnyContract,
+  type AnyFormOfContract,
+  type Contract,
+  type ContractOf,
+  type DefinedContract,
+  MilepostError,
+} from "@milepost/protocol";
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { CommandLoop } from "./command-loop.ts";
+import type { JobOf, RunOptions, WorkerOf } from "./contract.ts";
 import type { Operation } from "./operation.ts";
 import { asCancellation, type Outcome } from "./outcome.ts";
 import { harmless, type ProblemListener, warnOfProblem } from "./problem.ts";
@@ -30,12 +38,6 @@ export interface ProducerOptions {
   readonly onProblem?: ProblemListener;
 }
 
-/** What to run once. */
-export interface RunOptions extends WorkSpec {
-  /** Aborting it cancels the work. */
-  readonly signal?: AbortSignal;
-}
-
 /** Work that is under way. */
 export interface Run<Result> {
   readonly operationId: string;
@@ -48,8 +50,8 @@ export interface Run<Result> {
   readonly delivered: Promise<boolean>;
 }
 
-/** Reports on work, and hears commands to it. */
-export interface Producer extends AsyncDisposable {
+/** Reports on work, and hears commands to it; what work may be is what its contract says. */
+export interface Producer<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly id: string;
   /**
    * Runs `job` and reports on it: what it returns is `done`, what it throws `failed`, and `cancelled` when it
@@ -58,17 +60,21 @@ export interface Producer extends AsyncDisposable {
    * Settles as the job does, at once and whether or not anybody could be told. Whoever then ends the process
    * must `close()` the producer first, or the last reports may be lost.
    */
-  run<Result>(
-    options: RunOptions,
-    job: (operation: Operation) => Promise<Result> | Result,
+  run<Kind extends OperationKind<C>, Result extends OperationResult<C, Kind>>(
+    options: RunOptions<C, Kind>,
+    job: JobOf<C, Kind, Result>,
   ): Promise<Result>;
   /** The same, with a handle that tells whether the reports were delivered. */
-  start<Result>(
-    options: RunOptions,
-    job: (operation: Operation) => Promise<Result> | Result,
+  start<Kind extends OperationKind<C>, Result extends OperationResult<C, Kind>>(
+    options: RunOptions<C, Kind>,
+    job: JobOf<C, Kind, Result>,
   ): Run<Result>;
   /** A waiting line in this process. */
-  worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result>;
+  worker<
+    Input,
+    Result extends OperationResult<C, Kind>,
+    Kind extends OperationKind<C> = OperationKind<C>,
+  >(options: WorkerOf<C, Kind, Input, Result>): Worker<Input, Result>;
   /**
    * Takes no new work, calls off what waits, aborts what runs (`shutting_down`), and gives the work and
    * its last reports the time of a closing flush each. Never rejects; a second call waits for the same end.
@@ -79,9 +85,17 @@ export interface Producer extends AsyncDisposable {
 /** Ended operations that are kept, so that a command to them is still answered and they can be retried. */
 const endedKept = 200;
 
-/** Makes a producer. Nothing is sent before there is work. */
-export function createProducer(options: ProducerOptions): Producer {
-  return new ProducerOf(options);
+/**
+ * Makes a producer. Nothing is sent before there is work.
+ *
+ * Its types are those of a contract: `createProducer<typeof contract>({gateway})`, or `createProducer({gateway,
+ * contract})`. It checks nothing itself; the gateway does, and a result it refuses fails the operation.
+ */
+export function createProducer<C extends AnyFormOfContract = AnyContract>(
+  options: ProducerOptions & { readonly contract?: C & DefinedContract },
+): Producer<ContractOf<C>> {
+  // Inside, kinds are names and inputs unknown; their types are the caller's contract.
+  return new ProducerOf(options) as unknown as Producer<ContractOf<C>>;
 }
 
 class ProducerOf implements Producer {

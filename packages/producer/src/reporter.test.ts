@@ -88,6 +88,20 @@ describe("delivery", () => {
     expect(problems).toMatchObject([{ code: "bad_message", effect: "dropped", event: "log" }]);
   });
 
+  test("[W10] an operation whose result breaks the contract ends as failed, and says why", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    gateway.refuse = (event) => (event === "done" ? "invalid_data" : undefined);
+    const run = producer.start(work, () => "not what the contract says");
+    await clock.advance(500);
+    await expect(run.delivered).resolves.toBe(true);
+    await expect(run.finished).resolves.toMatchObject({ status: "done" });
+    expect(gateway.state(op)).toMatchObject({
+      status: "failed",
+      error: { code: "invalid_data", retryable: false },
+    });
+    expect(problems).toMatchObject([{ code: "invalid_data", effect: "dropped", event: "done" }]);
+  });
+
   test("finds the one event for which whole reports are refused", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuseReport = ({ events }) =>

@@ -306,6 +306,7 @@ export class Reporter {
         }
         if (this.#revives(sent, error)) return;
         this.#drop(sent, error);
+        if (sent.report.event === "done" && error.code === "invalid_data") this.#failFor(error);
         continue;
       }
       this.#onStored(sent.report);
@@ -321,6 +322,14 @@ export class Reporter {
   #drop({ report }: Sent, error: MilepostError): void {
     this.#outbox.settle(1);
     this.#tell(error.code, `the gateway refused it: ${error.message}`, "dropped", report.event);
+  }
+
+  /** Watchers must learn of the end though its result breaks the contract: it ends as failed, and says why. */
+  #failFor({ code, message }: MilepostError): void {
+    this.#outbox.putFirst({
+      event: "failed",
+      data: { error: { code, message, retryable: false } },
+    });
   }
 
   /** The gateway gave the operation up while nobody could reach it, but the work is alive: says so. */

@@ -56,22 +56,25 @@ export interface ContractMethod {
   readonly result?: StandardSchema;
 }
 
-/** What {@link defineContract} takes. */
-export interface ContractDefinition {
-  /** By pattern: `chat:{chat}`, `collection:{collection}:*`. */
-  readonly channels?: Readonly<Record<string, ContractChannel>>;
-  /** By kind; `*` is every other kind. */
-  readonly operations?: Readonly<Record<string, ContractOperation>>;
-  /** By name. */
-  readonly methods?: Readonly<Record<string, ContractMethod>>;
-}
+/** The channels of a contract by pattern: `chat:{chat}`, `collection:{collection}:*`. */
+export type ContractChannels = Readonly<Record<string, ContractChannel>>;
 
-/** A contract that is also there at run time. */
-export interface DefinedContract<Definition extends ContractDefinition = ContractDefinition> {
+/** The operations of a contract by kind; `*` is every other kind. */
+export type ContractOperations = Readonly<Record<string, ContractOperation>>;
+
+/** The methods of a contract by name. */
+export type ContractMethods = Readonly<Record<string, ContractMethod>>;
+
+/** A contract that is also there at run time; a part that it leaves out is undefined. */
+export interface DefinedContract<
+  Channels extends ContractChannels | undefined = ContractChannels | undefined,
+  Operations extends ContractOperations | undefined = ContractOperations | undefined,
+  Methods extends ContractMethods | undefined = ContractMethods | undefined,
+> {
   readonly "~milepost": "contract";
-  readonly channels: Definition["channels"];
-  readonly operations: Definition["operations"];
-  readonly methods: Definition["methods"];
+  readonly channels: Channels;
+  readonly operations: Operations;
+  readonly methods: Methods;
 }
 
 /** Either form of a contract. */

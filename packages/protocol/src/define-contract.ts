@@ -1,4 +1,9 @@
-import type { ContractDefinition, DefinedContract } from "./contract.ts";
+import type {
+  ContractChannels,
+  ContractMethods,
+  ContractOperations,
+  DefinedContract,
+} from "./contract.ts";
 import { parseEventName } from "./event-name.ts";
 import { MilepostError } from "./failure.ts";
 import { isRecord } from "./json.ts";
@@ -19,22 +24,32 @@ import { isRecord } from "./json.ts";
  * alone imports `type { contract }` and pays nothing. Throws `bad_message` that names what cannot be: an event
  * name that is none, something that is no schema, two patterns that no type can tell apart.
  */
-export function defineContract<const Definition extends ContractDefinition>(
-  definition: Definition,
-): DefinedContract<Definition> {
+export function defineContract<
+  const Channels extends ContractChannels | undefined = undefined,
+  const Operations extends ContractOperations | undefined = undefined,
+  const Methods extends ContractMethods | undefined = undefined,
+>(definition: {
+  readonly channels?: Channels;
+  readonly operations?: Operations;
+  readonly methods?: Methods;
+}): DefinedContract<Channels, Operations, Methods> {
   const { channels, operations, methods } = definition;
-  checkChannels(channels ?? {});
-  for (const [kind, operation] of Object.entries(operations ?? {})) {
-    checkSchemas(operation, ["input", "result"], `operations[${JSON.stringify(kind)}]`);
-  }
-  for (const [name, method] of Object.entries(methods ?? {})) {
-    checkSchemas(method, ["params", "result"], `methods[${JSON.stringify(name)}]`);
-  }
   const contract: DefinedContract = { "~milepost": "contract", channels, operations, methods };
-  return contract as DefinedContract<Definition>;
+  check(contract);
+  return contract as DefinedContract<Channels, Operations, Methods>;
 }
 
-function checkChannels(channels: NonNullable<ContractDefinition["channels"]>): void {
+function check({ channels = {}, operations = {}, methods = {} }: DefinedContract): void {
+  checkChannels(channels);
+  for (const [kind, operation] of Object.entries(operations)) {
+    checkSchemas(operation, ["input", "result"], `operations[${JSON.stringify(kind)}]`);
+  }
+  for (const [name, method] of Object.entries(methods)) {
+    checkSchemas(method, ["params", "result"], `methods[${JSON.stringify(name)}]`);
+  }
+}
+
+function checkChannels(channels: ContractChannels): void {
   const patterns = new Map<string, string>();
   for (const [pattern, channel] of Object.entries(channels)) {
     const at = `channels[${JSON.stringify(pattern)}]`;

@@ -1,3 +1,4 @@
+export { createHooks, type Hooks } from "./create-hooks.ts";
 export { englishTexts, type PanelTexts } from "./panel-texts.ts";
 export { MilepostProvider, type MilepostProviderProps, useClient } from "./provider.tsx";
 export { StatusPanel, type StatusPanelProps } from "./status-panel.tsx";

@@ -63,8 +63,10 @@ export class ScriptedGateway implements ProducerGateway {
   /** Decides what happens to a call; nothing does when absent. */
   fault: (call: CallName) => Fault = () => "none";
   /** Answers single events with a failure. */
-  refuse: (event: string, data: unknown) => "store_unavailable" | "bad_message" | undefined = () =>
-    undefined;
+  refuse: (
+    event: string,
+    data: unknown,
+  ) => "store_unavailable" | "bad_message" | "invalid_data" | undefined = () => undefined;
   /** Refuses whole reports before any event of them is looked at. */
   refuseReport: (input: ReportEvents) => MilepostError | undefined = () => undefined;
   ttlMs = 30_000;
