@@ -1,3 +1,9 @@
+export {
+  type BreakerOptions,
+  type BreakerState,
+  CircuitBreaker,
+  type Permit,
+} from "./breaker/circuit-breaker.ts";
 export type * from "./core.ts";
 export { createCore } from "./create-core.ts";
 export { defaultRules } from "./default-rules.ts";
@@ -18,6 +24,7 @@ export {
   type MethodDefinition,
   type Methods,
 } from "./requests/method.ts";
+export { methodNameFault } from "./requests/method-registry.ts";
 export { rollUpName } from "./roll-up.ts";
 export type * from "./rule.ts";
 export type { SchemaIssue, SchemaOutcome, StandardSchema } from "./standard-schema.ts";

@@ -19,6 +19,7 @@ describe("the table of errors", () => {
       "rate_limited",
       "timed_out",
       "shutting_down",
+      "unavailable",
       "store_unavailable",
       "internal",
     ]);

@@ -83,6 +83,16 @@ export const errorCodes = {
   timed_out: { status: 504, retryable: true, says: "No answer came in time." },
   cancelled: { status: 499, retryable: false, says: "The caller gave the request up." },
   shutting_down: { status: 503, retryable: true, says: "The node is going away." },
+  unavailable: {
+    status: 503,
+    retryable: true,
+    says: "What would answer does not work at present.",
+  },
+  backend_failed: {
+    status: 502,
+    retryable: false,
+    says: "The backend of the method refused, or answered what is no result.",
+  },
   store_unavailable: {
     status: 503,
     retryable: true,

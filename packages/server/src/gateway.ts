@@ -16,6 +16,8 @@ import {
 import { attachTo, type Detach, type Doors, type HttpServer } from "./attachment.ts";
 import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
+import type { BackendStats } from "./backends/backend.ts";
+import { Backends, type BackendsOptions } from "./backends/backends.ts";
 import { GatewayServer, type ServerTimeouts } from "./gateway-server.ts";
 import { createHttpApp } from "./http/app.ts";
 import { createHttpListener } from "./http/listener.ts";
@@ -35,6 +37,8 @@ export interface GatewayOptions {
   readonly rules?: readonly Rule[];
   /** What clients may request besides the methods that every gateway has. */
   readonly methods?: Methods;
+  /** Methods that backends answer by HTTP. */
+  readonly backends?: BackendsOptions;
   /**
    * Pages that may use the gateway from a browser, each exactly as browsers send it
    * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
@@ -50,6 +54,11 @@ export interface GatewayOptions {
   /** Warnings and errors to standard output when absent. */
   readonly log?: CoreLog;
   readonly timeouts?: Partial<ServerTimeouts>;
+}
+
+/** Counts for health and metrics. */
+export interface GatewayStats extends CoreStats {
+  readonly backends: readonly BackendStats[];
 }
 
 /** Where to listen. */
@@ -83,7 +92,7 @@ export interface Gateway extends AsyncDisposable {
   end(channel: string, reason?: string): Promise<Ended>;
   /** Makes a user token, which holds an hour unless told otherwise. */
   mintToken(content: TokenContent): Promise<string>;
-  stats(): CoreStats;
+  stats(): GatewayStats;
   /**
    * Announces the end, takes nothing new, waits `drainMs` (0 when absent) for clients to leave, closes the
    * rest and frees everything. Calling it again waits for the same end.
@@ -100,13 +109,18 @@ export function createGateway(options: GatewayOptions): Gateway {
   const log = options.log ?? createLog({ level: "warn" });
   const auth = createAuthenticator(options.auth, systemClock);
   const origins = originPolicy(options.allowedOrigins ?? []);
+  const backends = new Backends(options.backends ?? {}, {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  });
   const core = createCore({
     engine: options.engine ?? memoryEngine(),
     clock: systemClock,
     random: systemRandom,
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
-    methods: options.methods ?? {},
+    methods: backends.besides(options.methods ?? {}),
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,
     log,
@@ -129,7 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
   const doors: Doors = {
     request: createHttpListener(
-      createHttpApp({ core, auth, origins, log, now, closing: closing.signal, streams }),
+      createHttpApp({ core, auth, origins, log, backends, now, closing: closing.signal, streams }),
     ),
     upgrade: websockets.upgrade,
   };
@@ -141,6 +155,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     closing.abort();
     websockets.refuse();
     await core.shutdown(drainMs);
+    backends.close();
     for (const detach of attached) detach();
     await Promise.all([websockets.end(), server?.close()]);
   }
@@ -167,7 +182,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       core.publish(embedded, channel, event, data, publishOptions),
     end: (channel, reason) => core.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
-    stats: () => core.stats(),
+    stats: () => ({ ...core.stats(), backends: backends.stats }),
     close({ drainMs = 0 } = {}) {
       ended ??= end(drainMs);
       return ended;

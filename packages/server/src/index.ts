@@ -14,10 +14,25 @@ export type { Detach, HttpServer } from "./attachment.ts";
 export type { ApiKey } from "./auth/api-keys.ts";
 export type { AuthOptions } from "./auth/authenticator.ts";
 export { createTokens, type TokenContent, type Tokens } from "./auth/tokens.ts";
+export type { BackendOptions, BackendStats } from "./backends/backend.ts";
+export type { BackendsOptions } from "./backends/backends.ts";
+export {
+  type ReceivedRequest,
+  type Signed,
+  signatureHeader,
+  signatureOf,
+  verifySignature,
+} from "./backends/signature.ts";
 export { ConfigError } from "./config/config-error.ts";
 export { type Config, type ConfigSources, loadConfig, redacted } from "./config/load-config.ts";
 export type { Settings } from "./config/settings.ts";
-export { createGateway, type Gateway, type GatewayOptions, type ListenOptions } from "./gateway.ts";
+export {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type GatewayStats,
+  type ListenOptions,
+} from "./gateway.ts";
 export type { ServerTimeouts } from "./gateway-server.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export type { GatewayOperations } from "./operations.ts";

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineMethod } from "./index.ts";
+import { answerWith, startBackend } from "./testing/test-backend.ts";
 import { startGateway } from "./testing/test-gateway.ts";
 
 const orders = {
@@ -46,4 +47,79 @@ it("[P-RPC-2] schemas of Zod say what is wrong, and where", async () => {
 it("[P-RPC-1] a gateway with a method that cannot be does not start", async () => {
   const methods = { "operations.mine": { handler: () => 1 } };
   await expect(startGateway({ methods })).rejects.toThrow("operations.mine");
+});
+
+const secret = "milepost-test-secret-of-32-bytes!";
+
+it("[P-RPC-6] a method of a backend answers like one of the program", async () => {
+  await using backend = await startBackend((request) => {
+    const { params, user_id } = JSON.parse(request.body);
+    answerWith(200, { id: params.id, user: user_id })(request);
+  });
+  await using server = await startGateway({
+    methods: orders,
+    backends: { "orders.*": { url: backend.url, secret } },
+  });
+  const socket = await server.socket();
+  const params = { id: 5 };
+  expect(await socket.ask({ type: "request", id: 1, method: "orders.pay", params })).toEqual({
+    type: "reply",
+    id: 1,
+    result: { id: 5, user: "7" },
+  });
+  expect(await socket.ask({ type: "request", id: 2, method: "orders.get", params })).toMatchObject({
+    result: { id: 5 },
+  });
+  expect(backend.requests).toHaveLength(1);
+});
+
+it("[P-RPC-3] a cancel, a deadline and a lost connection hang up on the backend", async () => {
+  await using backend = await startBackend(() => {});
+  await using server = await startGateway({ backends: { slow: { url: backend.url, secret } } });
+  const socket = await server.socket();
+  socket.send({ type: "request", id: 1, method: "slow" });
+  const cancelled = await backend.arrived(1);
+  socket.send({ type: "cancel", id: 1 });
+  expect(await socket.nextOf("reply")).toMatchObject({ id: 1, error: { code: "cancelled" } });
+  await cancelled.closed;
+
+  socket.send({ type: "request", id: 2, method: "slow", timeout_ms: 100 });
+  const late = await backend.arrived(2);
+  expect(await socket.nextOf("reply")).toMatchObject({ id: 2, error: { code: "timed_out" } });
+  await late.closed;
+
+  socket.send({ type: "request", id: 3, method: "slow" });
+  const lost = await backend.arrived(3);
+  socket.terminate();
+  await lost.closed;
+  expect(server.gateway.stats().backends).toEqual([
+    { methods: "slow", state: "closed", inFlight: 0 },
+  ]);
+});
+
+it("[P-RPC-8] the health of a node counts its backends by state and names none", async () => {
+  await using backend = await startBackend(answerWith(500, ""));
+  await using server = await startGateway({
+    backends: {
+      bad: { url: backend.url, secret, breaker: { failuresInRow: 1 } },
+      good: { url: backend.url, secret },
+    },
+  });
+  const socket = await server.socket();
+  await socket.ask({ type: "request", id: 1, method: "bad" });
+  expect(await socket.ask({ type: "request", id: 2, method: "bad" })).toMatchObject({
+    error: { code: "unavailable", retryable: true, retry_after_ms: expect.any(Number) },
+  });
+  const { body } = await server.call("GET", "/ws/health", { credential: null });
+  expect(body.backends).toEqual({ closed: 1, open: 1, half_open: 0 });
+});
+
+it("a method that is in both, or a backend that cannot be, keeps the gateway from starting", async () => {
+  const url = "http://127.0.0.1:9/";
+  await expect(
+    startGateway({ methods: orders, backends: { "orders.get": { url, secret } } }),
+  ).rejects.toThrow("orders.get");
+  await expect(startGateway({ backends: { "history.*": { url, secret } } })).rejects.toThrow(
+    "history.*",
+  );
 });

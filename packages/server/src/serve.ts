@@ -45,6 +45,7 @@ export async function serve(
       tokenInQuery: config.tokenInQuery,
     },
     rules: config.rules,
+    backends: config.backends,
     limits: config.limits,
     compression: config.compression,
     allowedOrigins: config.allowedOrigins,

@@ -27,21 +27,28 @@ export class MethodRegistry {
   }
 }
 
-function check(name: string, { handler, timeoutMs }: MethodDefinition): void {
-  const refuse = (why: string): never => {
-    throw new MilepostError("bad_message", `method ${JSON.stringify(name)}: ${why}`);
-  };
+/** Why methods cannot have this name, or this beginning of one; undefined when they can. */
+export function methodNameFault(name: string): string | undefined {
   const plain = name === "*" ? "x" : name.replace(/\.\*$/, "");
   if (!namePattern.test(plain) || name.length > messageBounds.nameLength) {
-    refuse("must be names of letters, digits, '_' and '-', joined by '.', whose last may be '*'");
+    return "must be names of letters, digits, '_' and '-', joined by '.', whose last may be '*'";
   }
   if (isReserved(plain)) {
-    refuse(`names of the service itself begin with ${reserved.join(", ")}; take another`);
+    return `names of the service itself begin with ${reserved.join(", ")}; take another`;
   }
-  if (typeof handler !== "function") refuse("must have a handler");
+  return undefined;
+}
+
+function check(name: string, { handler, timeoutMs }: MethodDefinition): void {
   const { timeoutMs: longest } = messageBounds;
-  if (timeoutMs !== undefined && !(timeoutMs >= 1 && timeoutMs <= longest)) {
-    refuse(`timeoutMs must be from 1 to ${longest}`);
+  const why =
+    methodNameFault(name) ??
+    (typeof handler === "function" ? undefined : "must have a handler") ??
+    (timeoutMs === undefined || (timeoutMs >= 1 && timeoutMs <= longest)
+      ? undefined
+      : `timeoutMs must be from 1 to ${longest}`);
+  if (why !== undefined) {
+    throw new MilepostError("bad_message", `method ${JSON.stringify(name)}: ${why}`);
   }
 }
 

@@ -185,6 +185,60 @@ describe("a configuration", () => {
     ]);
   });
 
+  it("[P-RPC-6] signs to a backend with its own secret, that in its file, or the one of all", () => {
+    const own = "the secret of one backend alone, long";
+    const file = JSON.stringify({
+      methods: {
+        "orders.*": { url: "http://orders.internal/rpc", timeoutMs: 5_000 },
+        "orders.pay": { url: "https://pay.internal/", secret: own },
+        stock: { url: "http://stock.internal/", secretFile: "/run/stock" },
+      },
+    });
+    const env = { MILEPOST_TOKEN_SECRET: secret, MILEPOST_METHOD_SECRET_FILE: "/run/all" };
+    const files = {
+      "c.json": file,
+      "/run/all": `${apiKey} ${apiKey}\n`,
+      "/run/stock": `${own}!\n`,
+    };
+    const config = load({ env, file: "c.json", files });
+    expect(config.backends).toEqual({
+      "orders.*": {
+        url: "http://orders.internal/rpc",
+        timeoutMs: 5_000,
+        secret: `${apiKey} ${apiKey}`,
+      },
+      "orders.pay": { url: "https://pay.internal/", secret: own },
+      stock: { url: "http://stock.internal/", secret: `${own}!` },
+    });
+    const shown = JSON.stringify(redacted(config));
+    for (const part of [own, apiKey]) expect(shown).not.toContain(part);
+    expect(redacted(config)).toMatchObject({
+      methods: "[set: orders.*, orders.pay, stock]",
+      methodSecret: "[set]",
+    });
+  });
+
+  it("[P-RPC-6] names every backend that cannot be", () => {
+    const url = "http://orders.internal/";
+    const found = (methods: object, files: Record<string, string> = {}) =>
+      mistakes({
+        env: { MILEPOST_TOKEN_SECRET: secret },
+        file: "c.json",
+        files: { "c.json": JSON.stringify({ methods }), ...files },
+      }).join("\n");
+    expect(found({ "orders.*": { url } })).toMatch(/"orders\.\*".*no secret.*openssl rand/);
+    expect(found({ x: { url, secret, secretFile: "/s" } })).toContain("both set");
+    expect(found({ x: { url, secretFile: "/s" } })).toContain("cannot read /s");
+    expect(found({ x: { url, secretFile: "/s" } }, { "/s": "canary" })).toMatch(/32 bytes/);
+    expect(found({ x: { url, secretFile: "/s" } }, { "/s": "canary" })).not.toContain("canary");
+    expect(found({ "history.x": { url, secret }, "a b": { url, secret } })).toMatch(
+      /names of the service[\s\S]*must be names/,
+    );
+    expect(found({ x: { url: "http://u:p@h/", secret: "canary", timeoutMs: 0 } })).toMatch(
+      /without credentials[\s\S]*32 bytes[\s\S]*timeoutMs/,
+    );
+  });
+
   it("is shown without its secrets", () => {
     const config = load({
       env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: apiKey },

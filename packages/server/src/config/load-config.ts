@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
+import { isRecord } from "@milepost/protocol";
+import type { BackendsOptions } from "../backends/backends.ts";
 import { describeIssue } from "../schema-issue.ts";
 import { systemRandom } from "../system-random.ts";
+import { backendsWithSecrets } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
@@ -22,6 +25,8 @@ export interface ConfigSources {
 export interface Config extends Settings {
   /** Secrets that were made up because this is a development start. */
   readonly madeUp: readonly SettingName[];
+  /** The backends of `methods`, each with its secret. */
+  readonly backends: BackendsOptions;
 }
 
 /**
@@ -59,9 +64,15 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48. To try things out, start with --dev",
     );
   }
+  // Where the settings themselves are wrong there is nothing to be completed.
+  const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
+  const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return merged.dev ? withMadeUpSecrets(merged, lacking) : { ...merged, madeUp: [] };
+  const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
+  return { ...settled, madeUp: merged.dev ? lacking : [], backends };
 }
+
+const noBackends = { methods: {}, methodSecret: "" };
 
 function readFlags(flags: Partial<Settings>): SourceSettings {
   const given = new Map<SettingName, Given>();
@@ -95,7 +106,7 @@ function lackingSecrets({ tokenSecret, apiKeys }: Settings): SettingName[] {
   ];
 }
 
-function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Config {
+function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Settings {
   return {
     ...given,
     ...(lacking.includes("tokenSecret") && { tokenSecret: systemRandom.id(64) }),
@@ -104,7 +115,6 @@ function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Co
     }),
     // The page under development is served by another program, on whatever port it found.
     ...(given.allowedOrigins.length === 0 && { allowedOrigins: ["*"] }),
-    madeUp: lacking,
   };
 }
 
@@ -127,6 +137,10 @@ function secretState(value: unknown): string {
     return value.length === 0
       ? "[none]"
       : `[set: ${value.map((key: { name: string }) => key.name).join(", ")}]`;
+  }
+  if (isRecord(value)) {
+    const names = Object.keys(value);
+    return names.length === 0 ? "[none]" : `[set: ${names.join(", ")}]`;
   }
   return value === "" ? "[none]" : "[set]";
 }

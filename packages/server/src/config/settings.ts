@@ -5,6 +5,7 @@ import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
 import { type LogLevel, logLevels } from "../log.ts";
 import { isOrigin } from "../origin-policy.ts";
+import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
 import { ruleSchema } from "./rule-schema.ts";
 
 /** Everything that can be set. */
@@ -23,6 +24,10 @@ export interface Settings {
   readonly tokenInQuery: boolean;
   /** Come before the default rules. */
   readonly rules: readonly Rule[];
+  /** Methods that backends answer. */
+  readonly methods: Readonly<Record<string, BackendSetting>>;
+  /** Signs requests to the backends that have no secret of their own. */
+  readonly methodSecret: string;
   readonly limits: Partial<CoreLimits>;
   /** Whether WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
@@ -141,6 +146,19 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     example:
       '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',
+  },
+  methods: {
+    schema: backendsSchema,
+    fallback: {},
+    secret: true,
+    example: '{"orders.*": {"url": "http://orders.internal/rpc", "timeoutMs": 5000}}',
+  },
+  methodSecret: {
+    schema: backendSecret,
+    env: "MILEPOST_METHOD_SECRET",
+    fallback: "",
+    secret: true,
+    example: "the output of: openssl rand -base64 48",
   },
   limits: { schema: limits, fallback: {}, example: '{"maxConnections": 10000}' },
   compression: {

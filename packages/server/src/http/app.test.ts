@@ -52,6 +52,7 @@ describe("the HTTP API", () => {
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       connections: { total: 1, local: 1, alive: 1, dead: 0 },
       redis: null,
+      backends: { closed: 0, open: 0, half_open: 0 },
     });
   });
 

@@ -3,6 +3,7 @@ import type { Core, CoreLog, Principal } from "@milepost/core";
 import type { Context } from "hono";
 import type { DescribeRouteOptions } from "hono-openapi";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Backends } from "../backends/backends.ts";
 import type { OriginPolicy } from "../origin-policy.ts";
 import type { SseStreamParts } from "../sse/stream.ts";
 
@@ -12,6 +13,7 @@ export interface HttpDoorOptions {
   readonly auth: Authenticator;
   readonly origins: OriginPolicy;
   readonly log: CoreLog;
+  readonly backends: Pick<Backends, "counts">;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Aborts when the gateway goes away; every wait ends then. */

@@ -50,6 +50,7 @@ it("a wait for commands ends when the one who waits has gone", async () => {
       auth,
       origins: originPolicy([]),
       log,
+      backends: { counts: { closed: 0, open: 0, half_open: 0 } },
       now: () => systemClock.now(),
       closing: new AbortController().signal,
       streams: {

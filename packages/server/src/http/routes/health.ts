@@ -7,7 +7,12 @@ import { healthSchema } from "../schemas.ts";
 const statusSchema = z.object({ status: z.string() });
 
 /** `/ws/health`, `/healthz` and `/readyz`, open to anyone. */
-export function healthEndpoints({ core, now, closing }: HttpDoorOptions): readonly Endpoint[] {
+export function healthEndpoints({
+  core,
+  backends,
+  now,
+  closing,
+}: HttpDoorOptions): readonly Endpoint[] {
   return [
     {
       method: "GET",
@@ -24,6 +29,7 @@ export function healthEndpoints({ core, now, closing }: HttpDoorOptions): readon
           timestamp: new Date(now()).toISOString(),
           connections: { total: connections, local: connections, alive: connections - dead, dead },
           redis: null,
+          backends: backends.counts,
         });
       },
     },

@@ -1,0 +1,207 @@
+import { createHash } from "node:crypto";
+import {
+  type BreakerOptions,
+  type BreakerState,
+  CircuitBreaker,
+  type Clock,
+  type CoreLog,
+  type MethodCall,
+  type MethodDefinition,
+  type Permit,
+  type Random,
+} from "@milepost/core";
+import { MilepostError } from "@milepost/protocol";
+import { Exchange, type Posted, type Posting, TooLargeAnswer } from "./exchange.ts";
+import { resultOf } from "./reading.ts";
+import { minBackendSecretBytes, signatureHeader, signatureOf } from "./signature.ts";
+
+/** A backend that answers methods by HTTP. */
+export interface BackendOptions {
+  /** Where requests are posted; `http:` or `https:`, no credentials in it. */
+  readonly url: string;
+  /** Signs them; at least 32 bytes. */
+  readonly secret: string;
+  /** How long one may take, in milliseconds; default 10,000. */
+  readonly timeoutMs?: number;
+  /** How many may be under way from this node; what comes beyond is `unavailable` at once. Default 64. */
+  readonly maxConcurrent?: number;
+  /** The largest answer, in bytes; default 1 MiB. */
+  readonly maxAnswerBytes?: number;
+  readonly breaker?: BreakerOptions;
+}
+
+/** How a backend does. */
+export interface BackendStats {
+  /** The methods it answers, as they were configured. */
+  readonly methods: string;
+  readonly state: BreakerState;
+  readonly inFlight: number;
+}
+
+/** What a backend needs of its surroundings. */
+export interface BackendParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: CoreLog;
+}
+
+const defaultTimeoutMs = 10_000;
+const defaultMaxConcurrent = 64;
+const defaultMaxAnswerBytes = 1_048_576;
+const busyRetryMs = 1_000;
+
+/** Sends the requests of some methods to one address, unless that is known to fail. */
+export class Backend {
+  readonly definition: MethodDefinition;
+  readonly #methods: string;
+  readonly #secret: string;
+  readonly #timeoutMs: number;
+  readonly #maxConcurrent: number;
+  readonly #parts: BackendParts;
+  readonly #breaker: CircuitBreaker;
+  readonly #exchange: Exchange;
+  #inFlight = 0;
+
+  /** Throws `bad_message` that names the methods where the options cannot be. */
+  constructor(methods: string, options: BackendOptions, parts: BackendParts) {
+    const { secret, breaker = {}, timeoutMs = defaultTimeoutMs } = options;
+    const { maxConcurrent = defaultMaxConcurrent } = options;
+    const { maxAnswerBytes: maxBytes = defaultMaxAnswerBytes } = options;
+    const url = readUrl(methods, options.url);
+    if (Buffer.byteLength(secret) < minBackendSecretBytes) {
+      refuse(methods, `the secret must have at least ${minBackendSecretBytes} bytes`);
+    }
+    this.#methods = methods;
+    this.#secret = secret;
+    this.#timeoutMs = timeoutMs;
+    this.#maxConcurrent = maxConcurrent;
+    this.#parts = parts;
+    this.#breaker = new CircuitBreaker(breaker, parts.clock, parts.random);
+    this.#exchange = new Exchange(url, { maxBytes, maxSockets: maxConcurrent });
+    this.definition = { timeoutMs, handler: (params, call) => this.#answer(params, call) };
+  }
+
+  get stats(): BackendStats {
+    return { methods: this.#methods, state: this.#breaker.state, inFlight: this.#inFlight };
+  }
+
+  close(): void {
+    this.#exchange.close();
+  }
+
+  async #answer(params: unknown, call: MethodCall): Promise<unknown> {
+    const posting = await this.#guarded(params, call);
+    return resultOf(posting, call.method);
+  }
+
+  /** Any answer that is not an error of the backend's own making shows that it is well. */
+  async #guarded(params: unknown, call: MethodCall): Promise<Posting> {
+    if (this.#inFlight >= this.#maxConcurrent) {
+      throw new MilepostError("unavailable", `too many requests of ${call.method} are under way`, {
+        retryAfterMs: busyRetryMs,
+      });
+    }
+    const posted = this.#posted(params, call);
+    const retryAfterMs = Math.ceil(this.#breaker.retryAfterMs);
+    const permit = this.#breaker.take();
+    if (permit === undefined) {
+      const message = `the backend of ${call.method} fails at present`;
+      throw new MilepostError("unavailable", message, { retryAfterMs });
+    }
+    const startedAt = this.#parts.clock.monotonic();
+    this.#inFlight++;
+    try {
+      const posting = await this.#exchange.post(posted);
+      if (posting.status >= 500) this.#failed(permit, call, `it answered ${posting.status}`);
+      else this.#settled(permit, "succeeded");
+      return posting;
+    } catch (error) {
+      throw this.#faultOf(error, permit, call, startedAt);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #posted(params: unknown, call: MethodCall): Posted {
+    const { method, requestId, principal, deadline, signal, key } = call;
+    const body = JSON.stringify({
+      id: requestId,
+      method,
+      params: params ?? null,
+      user_id: principal.user ?? null,
+      session_id: principal.session ?? null,
+      deadline_ms: deadline,
+      ...(key !== undefined && { key }),
+    });
+    const timestamp = Math.floor(this.#parts.clock.now() / 1_000);
+    return {
+      body,
+      signal,
+      repeatable: key !== undefined,
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "application/json",
+        [signatureHeader]: signatureOf(this.#secret, { timestamp, method, body }),
+        ...(key !== undefined && { "Idempotency-Key": idempotencyKey(call) }),
+      },
+    };
+  }
+
+  #faultOf(error: unknown, permit: Permit, call: MethodCall, startedAt: number): unknown {
+    const { method, signal } = call;
+    if (error instanceof TooLargeAnswer) {
+      this.#settled(permit, "succeeded");
+      return new MilepostError("backend_failed", `the answer to ${method} is too large`);
+    }
+    if (signal.aborted) {
+      // A caller in a hurry must not be able to make a backend look slow to everyone.
+      const tookMs = this.#parts.clock.monotonic() - startedAt;
+      if (tookMs >= this.#timeoutMs * 0.9) this.#failed(permit, call, "it took too long");
+      else this.#settled(permit, "released");
+      return signal.reason;
+    }
+    const { code } = error as NodeJS.ErrnoException;
+    this.#failed(permit, call, `the connection failed${code === undefined ? "" : `: ${code}`}`);
+    return new MilepostError("unavailable", `the backend of ${method} cannot be reached`, {
+      cause: error,
+    });
+  }
+
+  #failed(permit: Permit, { method, requestId }: MethodCall, reason: string): void {
+    this.#parts.log.warn({ method, request_id: requestId, reason }, "a backend failed");
+    this.#settled(permit, "failed");
+  }
+
+  #settled(permit: Permit, outcome: "succeeded" | "failed" | "released"): void {
+    const before = this.#breaker.state;
+    this.#breaker[outcome](permit);
+    const { state, retryAfterMs } = this.#breaker;
+    if (state === before) return;
+    const fields = { methods: this.#methods, state, retry_after_ms: Math.ceil(retryAfterMs) };
+    if (state === "open") this.#parts.log.warn(fields, "a backend is left alone for a while");
+    else this.#parts.log.info(fields, "a backend is back");
+  }
+}
+
+/** What two users call by the same key must not be the same to a backend that looks at nothing else. */
+function idempotencyKey({ key, method, principal: { user, session } }: MethodCall): string {
+  const whose = user === undefined ? ["session", session] : ["user", user];
+  return createHash("sha256")
+    .update(JSON.stringify([whose, method, key]))
+    .digest("hex");
+}
+
+function readUrl(methods: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    return refuse(methods, "the url must be an http: or https: address");
+  }
+  if (url.username !== "" || url.password !== "") {
+    return refuse(methods, "the url must hold no credentials; requests are signed instead");
+  }
+  return url;
+}
+
+function refuse(methods: string, why: string): never {
+  throw new MilepostError("bad_message", `backend of ${JSON.stringify(methods)}: ${why}`);
+}

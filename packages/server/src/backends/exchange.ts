@@ -1,0 +1,77 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+
+/** One POST. */
+export interface Posted {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Whether it may be sent a second time, where the first met a connection that was closed already. */
+  readonly repeatable: boolean;
+}
+
+/** What came back, read to its end. */
+export interface Posting {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** The answer was larger than it may be. */
+export class TooLargeAnswer extends Error {}
+
+/** Posts to one address over connections that are kept; follows nothing, and reads no more than it may. */
+export class Exchange {
+  readonly #url: URL;
+  readonly #maxBytes: number;
+  readonly #agent: HttpAgent | HttpsAgent;
+
+  constructor(url: URL, { maxBytes, maxSockets }: { maxBytes: number; maxSockets: number }) {
+    this.#url = url;
+    this.#maxBytes = maxBytes;
+    // The one used last is the one least likely to have been closed meanwhile.
+    const options = { keepAlive: true, maxSockets, scheduling: "lifo" } as const;
+    this.#agent = url.protocol === "https:" ? new HttpsAgent(options) : new HttpAgent(options);
+  }
+
+  /** Rejects with what the network says, with {@link TooLargeAnswer}, or as the signal aborts. */
+  post(posted: Posted): Promise<Posting> {
+    return this.#try(posted, posted.repeatable);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #try(posted: Posted, again: boolean): Promise<Posting> {
+    return new Promise((resolve, reject) => {
+      const send = this.#url.protocol === "https:" ? httpsRequest : httpRequest;
+      const request = send(this.#url, {
+        method: "POST",
+        agent: this.#agent,
+        signal: posted.signal,
+        headers: { ...posted.headers, "Content-Length": Buffer.byteLength(posted.body) },
+      });
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        const wasClosed = request.reusedSocket && error.code === "ECONNRESET";
+        if (wasClosed && again) resolve(this.#try(posted, false));
+        else reject(error);
+      });
+      request.on("response", (response) => {
+        const parts: Buffer[] = [];
+        let bytes = 0;
+        response.on("data", (part: Buffer) => {
+          bytes += part.length;
+          if (bytes > this.#maxBytes) response.destroy(new TooLargeAnswer());
+          else parts.push(part);
+        });
+        response.on("error", reject);
+        response.on("end", () => {
+          const { statusCode: status = 0, headers } = response;
+          resolve({ status, headers, text: Buffer.concat(parts).toString("utf8") });
+        });
+      });
+      request.end(posted.body);
+    });
+  }
+}

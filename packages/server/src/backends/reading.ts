@@ -1,0 +1,52 @@
+import { isErrorCode, isRecord, MilepostError, parseJson } from "@milepost/protocol";
+import type { Posting } from "./exchange.ts";
+
+const maxDetailLength = 500;
+const maxRetryAfterMs = 600_000;
+
+/** The result in an answer; throws the error that it stands for otherwise. */
+export function resultOf({ status, headers, text }: Posting, method: string): unknown {
+  if (status >= 200 && status < 300) return readResult(text, method);
+  if (status >= 500 || status === 0) {
+    throw new MilepostError("unavailable", `the backend of ${method} fails at present`, {
+      ...retryAfter(headers["retry-after"]),
+    });
+  }
+  if (status >= 400) throw refusal(status, text, headers["retry-after"], method);
+  throw new MilepostError(
+    "backend_failed",
+    `the backend of ${method} answered ${status}, which is no result; redirects are not followed`,
+  );
+}
+
+function readResult(text: string, method: string): unknown {
+  if (text === "") return null;
+  const json = parseJson(text);
+  if (json.ok) return json.value;
+  const message = `the backend of ${method} answered what is no result: ${json.failure.message}`;
+  throw new MilepostError("backend_failed", message);
+}
+
+/** A problem document with a code of Milepost is that error; any other refusal is the backend's own. */
+function refusal(
+  status: number,
+  text: string,
+  retryAfterText: string | undefined,
+  method: string,
+): MilepostError {
+  const json = parseJson(text);
+  const problem = json.ok && isRecord(json.value) ? json.value : {};
+  const { code, detail, title } = problem;
+  const said = [detail, title].find((part) => typeof part === "string" && part !== "");
+  const message =
+    typeof said === "string"
+      ? said.slice(0, maxDetailLength)
+      : `the backend of ${method} answered ${status}`;
+  const known = isErrorCode(code) ? code : status === 429 ? "rate_limited" : "backend_failed";
+  return new MilepostError(known, message, retryAfter(retryAfterText));
+}
+
+function retryAfter(text: string | undefined): { readonly retryAfterMs?: number } {
+  if (text === undefined || !/^\d{1,6}$/.test(text)) return {};
+  return { retryAfterMs: Math.min(Number(text) * 1_000, maxRetryAfterMs) };
+}

@@ -1,0 +1,57 @@
+import { methodNameFault } from "@milepost/core";
+import { messageBounds } from "@milepost/protocol";
+import { z } from "zod";
+import type { BackendOptions } from "../backends/backend.ts";
+import { minBackendSecretBytes } from "../backends/signature.ts";
+
+/** A backend as it stands in the configuration file: its secret there, in a file, or the one of all. */
+export interface BackendSetting extends Omit<BackendOptions, "secret"> {
+  readonly secret?: string;
+  readonly secretFile?: string;
+}
+
+/** A secret that signs requests to a backend. */
+export const backendSecret = z
+  .string()
+  .refine((secret) => Buffer.byteLength(secret) >= minBackendSecretBytes, {
+    error: `must have at least ${minBackendSecretBytes} bytes`,
+  });
+
+const countable = z.int().min(1);
+
+const address = z.string().refine(
+  (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return /^https?:$/.test(url?.protocol ?? "") && url?.username === "" && url.password === "";
+  },
+  { error: "must be an http: or https: address without credentials" },
+);
+
+const backendSchema: z.ZodType<BackendSetting> = z.strictObject({
+  url: address,
+  secret: backendSecret.exactOptional(),
+  secretFile: z.string().min(1).exactOptional(),
+  timeoutMs: countable.max(messageBounds.timeoutMs).exactOptional(),
+  maxConcurrent: countable.exactOptional(),
+  maxAnswerBytes: countable.exactOptional(),
+  breaker: z
+    .strictObject({
+      failuresInRow: countable.exactOptional(),
+      failureShare: z.number().gt(0).max(1).exactOptional(),
+      minCalls: countable.exactOptional(),
+      windowMs: countable.exactOptional(),
+      openMs: countable.exactOptional(),
+      maxOpenMs: countable.exactOptional(),
+    })
+    .exactOptional(),
+});
+
+/** Backends by the methods they answer. */
+export const backendsSchema: z.ZodType<Readonly<Record<string, BackendSetting>>> = z
+  .record(z.string(), backendSchema)
+  .superRefine((backends, context) => {
+    for (const name of Object.keys(backends)) {
+      const message = methodNameFault(name);
+      if (message !== undefined) context.addIssue({ code: "custom", message, path: [name] });
+    }
+  });
