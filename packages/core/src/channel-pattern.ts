@@ -3,29 +3,22 @@ import { isChannelSegment, maxChannelBytes } from "@milepost/protocol";
 /** What the `{name}` segments of a pattern stood for in one channel name. */
 export type Captures = Readonly<Record<string, string>>;
 
+/** One segment of a pattern: itself, or any one. */
+export type PatternSegment = { readonly literal: string } | { readonly name: string };
+
 const capture = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 const noCaptures: Captures = {};
 
-type Segment = { readonly literal: string } | { readonly name: string };
-
 /** A pattern of channel names, taken apart once. */
 export class ChannelPattern {
-  readonly #segments: readonly Segment[];
-  readonly #open: boolean;
-
+  /** Those before the `*`, or all. */
+  readonly segments: readonly PatternSegment[];
   /** Whether it ends with `*`. */
-  get isOpen(): boolean {
-    return this.#open;
-  }
+  readonly isOpen: boolean;
 
-  /** How many segments stand before the `*`, or in all. */
-  get length(): number {
-    return this.#segments.length;
-  }
-
-  private constructor(segments: readonly Segment[], open: boolean) {
-    this.#segments = segments;
-    this.#open = open;
+  private constructor(segments: readonly PatternSegment[], isOpen: boolean) {
+    this.segments = segments;
+    this.isOpen = isOpen;
   }
 
   /**
@@ -35,10 +28,10 @@ export class ChannelPattern {
   static read(text: string): ChannelPattern | undefined {
     if (text.length > maxChannelBytes) return undefined;
     const parts = text.split(":");
-    const open = parts.at(-1) === "*";
-    if (open) parts.pop();
+    const isOpen = parts.at(-1) === "*";
+    if (isOpen) parts.pop();
     const names = new Set<string>();
-    const segments: Segment[] = [];
+    const segments: PatternSegment[] = [];
     for (const part of parts) {
       const name = capture.exec(part)?.[1];
       if (name === undefined) {
@@ -50,7 +43,7 @@ export class ChannelPattern {
         segments.push({ name });
       }
     }
-    return new ChannelPattern(segments, open);
+    return new ChannelPattern(segments, isOpen);
   }
 
   /**
@@ -58,11 +51,11 @@ export class ChannelPattern {
    * name that addresses everything below a prefix is matched by a `*` alone: a pattern must cover all of it.
    */
   match(channel: readonly string[]): Captures | undefined {
-    const count = this.#segments.length;
-    if (this.#open ? channel.length <= count : channel.length !== count) return undefined;
+    const count = this.segments.length;
+    if (this.isOpen ? channel.length <= count : channel.length !== count) return undefined;
     let captures: Record<string, string> | undefined;
     for (let i = 0; i < count; i++) {
-      const segment = this.#segments[i];
+      const segment = this.segments[i];
       const value = channel[i];
       if (segment === undefined || value === undefined) return undefined;
       if ("name" in segment) {
@@ -73,4 +66,39 @@ export class ChannelPattern {
     }
     return captures ?? noCaptures;
   }
+
+  /** Why the segments of a channel name do not match, for people; undefined when they do. */
+  mismatch(channel: readonly string[]): string | undefined {
+    for (const [i, segment] of this.segments.entries()) {
+      const value = channel[i];
+      const place = `segment ${i + 1}`;
+      if (value === undefined) return `it has ${counted(channel.length)}; the pattern goes on`;
+      if ("literal" in segment) {
+        if (segment.literal !== value) return `${place} is ${value}, not ${segment.literal}`;
+      } else if (value === "*") {
+        return `${place} is *, and {${segment.name}} stands for one segment, not for all`;
+      }
+    }
+    const rest = channel.length - this.segments.length;
+    if (this.isOpen) return rest > 0 ? undefined : "the * needs one more segment";
+    return rest === 0 ? undefined : `it has ${counted(channel.length)}, the pattern ends before`;
+  }
+
+  /** Whether every name that the other matches is matched by this one as well. */
+  covers(other: ChannelPattern): boolean {
+    const count = this.segments.length;
+    if (this.isOpen) {
+      if (other.segments.length < count + (other.isOpen ? 0 : 1)) return false;
+    } else if (other.isOpen || other.segments.length !== count) return false;
+    return this.segments.every((segment, i) => {
+      const theirs = other.segments[i];
+      if (theirs === undefined) return false;
+      if ("name" in segment) return true;
+      return "literal" in theirs && theirs.literal === segment.literal;
+    });
+  }
+}
+
+function counted(segments: number): string {
+  return segments === 1 ? "1 segment" : `${segments} segments`;
 }

@@ -12,21 +12,37 @@ import {
   type Since,
 } from "@milepost/protocol";
 import type { CoreLimits, Ended, Ending, HistoryPage, Published, PublishOptions } from "./core.ts";
+import { checkEventData, schemaOf } from "./event-data.ts";
 import type { Hub } from "./hub/hub.ts";
 import { breakOf } from "./hub/recovery.ts";
 import { orThrow } from "./input.ts";
 import { readJsonText } from "./json-text.ts";
 import { readNotification } from "./notification.ts";
 import { type Action, owns, permissionFor } from "./permissions.ts";
-import type { ChannelLog, LogSlice } from "./ports/channel-log.ts";
+import type { Appended, ChannelLog, LogSlice, NewEntry } from "./ports/channel-log.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { Random } from "./ports/random.ts";
 import { type Principal, publisherOf } from "./principal.ts";
+import { PublishRates } from "./publish-rates.ts";
 import type { RuleBook, RuledChannel } from "./rule-book.ts";
+import { SerialQueues } from "./serial-queues.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
 
 const maxKeyLength = 255;
 const maxReasonLength = 1_024;
 const maxHistory = 1_000;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
+
+/** What channels need of their node. */
+export interface ChannelsParts {
+  readonly log: ChannelLog;
+  readonly rules: RuleBook;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: CoreLimits;
+  readonly wheel: TimerWheel;
+}
 
 /** Channels as principals use them: every method checks names, data and what the principal may. */
 export class Channels {
@@ -35,13 +51,19 @@ export class Channels {
   readonly #hub: Hub;
   readonly #random: Random;
   readonly #limits: CoreLimits;
+  readonly #wheel: TimerWheel;
+  readonly #rates: PublishRates;
+  /** Publishes whose schema answers later, and those that came after them, by channel. */
+  readonly #checked = new SerialQueues();
 
-  constructor(log: ChannelLog, rules: RuleBook, hub: Hub, random: Random, limits: CoreLimits) {
+  constructor({ log, rules, hub, clock, random, limits, wheel }: ChannelsParts) {
     this.#log = log;
     this.#rules = rules;
     this.#hub = hub;
     this.#random = random;
     this.#limits = limits;
+    this.#wheel = wheel;
+    this.#rates = new PublishRates(clock);
   }
 
   /** What holds for a name that can be read; rejects others. */
@@ -50,19 +72,33 @@ export class Channels {
   }
 
   /** Whether the principal may; a promise only where an operation must be looked up first. */
-  permits(principal: Principal, ruled: RuledChannel, action: Action): boolean | Promise<boolean> {
-    const permission = permissionFor(principal, ruled, action);
+  permits(
+    principal: Principal,
+    ruled: RuledChannel,
+    action: Action,
+    connectionId?: string,
+  ): boolean | Promise<boolean> {
+    const permission = permissionFor(principal, ruled, action, connectionId);
     if (permission === "allowed") return true;
     if (permission === "refused") return false;
     return this.#ownsOperation(principal, permission.ownerOf);
   }
 
   /** Rejects with `forbidden` unless the principal may. */
-  async authorise(principal: Principal, ruled: RuledChannel, action: Action): Promise<void> {
-    if (!(await this.permits(principal, ruled, action))) throw forbidden(action, ruled.name);
+  async authorise(
+    principal: Principal,
+    ruled: RuledChannel,
+    action: Action,
+    connectionId?: string,
+  ): Promise<void> {
+    const permitted = await this.permits(principal, ruled, action, connectionId);
+    if (!permitted) throw forbidden(action, ruled.name);
   }
 
-  /** Appends in the order of the calls, but where the rule makes an operation be looked up first. */
+  /**
+   * Appends in the order of the calls, but where the rule makes an operation be looked up first. What comes while a
+   * schema is still to answer for the channel waits for it.
+   */
   async publish(
     principal: Principal,
     channel: string,
@@ -85,6 +121,7 @@ export class Channels {
       throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
     }
     const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
+    if (ruled.rule.rate !== undefined) this.#rates.take(channel, ruled.rule.rate);
     const publisher = publisherOf(principal);
     const entry = {
       event: name,
@@ -93,7 +130,9 @@ export class Channels {
       ...(key === undefined ? {} : { key }),
       ...(priority === undefined ? {} : { priority }),
     };
-    const { publication, duplicate } = await this.#log.append(channel, entry, ruled.policy);
+    const schema = schemaOf(ruled.rule, name);
+    const checked = schema && checkEventData(schema, name, json, this.#wheel);
+    const { publication, duplicate } = await this.#append(ruled, entry, checked);
     return { channel, position: formatPosition(publication.position), duplicate };
   }
 
@@ -113,7 +152,7 @@ export class Channels {
       json: JSON.stringify({ reason }),
       publisher: publisherOf(principal),
     };
-    const { publication, duplicate } = await this.#log.append(channel, entry, ruled.policy);
+    const { publication, duplicate } = await this.#append(ruled, entry);
     const { position, reason: kept } = endingOf(publication);
     return { channel, position, reason: kept, duplicate };
   }
@@ -176,6 +215,22 @@ export class Channels {
     const id = read.id ?? this.#random.id(16);
     const options = { key: `notification:${id}` };
     return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
+  }
+
+  /** Appends at once, unless something of the channel is still being checked: then in its turn. */
+  #append(
+    { name, policy }: RuledChannel,
+    entry: NewEntry,
+    checked?: Promise<void>,
+  ): Promise<Appended> {
+    const append = () => this.#log.append(name, entry, policy);
+    if (checked === undefined && !this.#checked.isBusy(name)) return append();
+    // Who is refused meanwhile is refused when its turn comes; nobody has looked until then.
+    checked?.catch(() => {});
+    return this.#checked.run(name, async () => {
+      await checked;
+      return append();
+    });
   }
 
   async #historySlice(

@@ -74,7 +74,7 @@ class GatewayCore implements Core {
       wheel,
       ticker,
       hub,
-      channels: new Channels(engine.log, rules, hub, random, limits),
+      channels: new Channels({ log: engine.log, rules, hub, clock, random, limits, wheel }),
       methods,
       operations,
       connections: new ConnectionRegistry(),

@@ -74,7 +74,12 @@ export const defaultRules: readonly Rule[] = [
   },
   { pattern: "user:{user}:*", subscribe: "own-user", publish: "granted", retention: short },
   { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
-  { pattern: "connection:{id}", subscribe: "nobody", publish: "nobody", retention: short },
+  {
+    pattern: "connection:{connection}",
+    subscribe: "own-connection",
+    publish: "granted",
+    retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
+  },
   {
     pattern: "collection:{collection}:*",
     subscribe: "granted",

@@ -3,6 +3,7 @@ import { owns, permissionFor } from "./permissions.ts";
 import type { Grants, Principal, UserPrincipal } from "./principal.ts";
 import type { Rule } from "./rule.ts";
 import { RuleBook } from "./rule-book.ts";
+import type { StandardSchema } from "./standard-schema.ts";
 import { testCore } from "./testing/index.ts";
 
 const service: Principal = { kind: "service", name: "backend" };
@@ -39,7 +40,8 @@ describe("the default rules, by role and action", () => {
     ["collection:42:docs", service, "allowed", "allowed"],
     ["anything", ada, "refused", "refused"],
     ["anything", service, "allowed", "allowed"],
-    ["connection:1", service, "refused", "refused"],
+    ["connection:1", service, "allowed", "allowed"],
+    ["connection:1", ada, "refused", "refused"],
     ["gateway:producer:p", service, "refused", "refused"],
     ["gateway:producer:p", wide, "refused", "refused"],
     ["operation:9", service, "allowed", "refused"],
@@ -70,6 +72,10 @@ describe("the default rules, by role and action", () => {
   });
 });
 
+const anything: StandardSchema = {
+  "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) },
+};
+
 describe("rules", () => {
   const retention = { maxEntries: 10, maxAgeMs: 1_000 };
   const access = { subscribe: "authenticated", publish: "granted", retention } as const;
@@ -94,12 +100,32 @@ describe("rules", () => {
     ["a capture twice", { pattern: "{a}:{a}" }],
     ["no entries", { pattern: "a", retention: { maxEntries: 0, maxAgeMs: 1 } }],
     ["no age", { pattern: "a", retention: { maxEntries: 1, maxAgeMs: Number.NaN } }],
-  ])("a rule with %s is refused when the node is made, by name", (_, wrong) => {
+    ["an owner it does not capture", { pattern: "a:{id}", subscribe: "own-user" }],
+    ["a publisher that is a connection", { pattern: "{connection}", publish: "own-connection" }],
+    ["a rate of nothing", { pattern: "a", rate: { perSecond: 0 } }],
+    ["a burst of nothing", { pattern: "a", rate: { perSecond: 1, burst: 0 } }],
+    ["a schema for what is no event", { pattern: "a", schema: { "a b": anything } }],
+    ["a merge class for what is no event", { pattern: "a", merge: { welcome: "state" } }],
+    ["a roll-up of a prefix it does not have", { pattern: "a:{b}", rollUp: "b:*" }],
+    ["a roll-up of itself", { pattern: "a:*", rollUp: "a" }],
+    ["a roll-up that no rule offers", { pattern: "a:{b}", rollUp: "a:*" }],
+  ] as const)("a rule with %s is refused when the node is made, by name", (_, wrong) => {
     expect(() => new RuleBook([{ ...access, ...wrong }])).toThrowError(
       expect.objectContaining({
         code: "bad_message",
         message: expect.stringContaining(wrong.pattern),
       }),
+    );
+  });
+
+  test("[P-RULE-6] every rule that cannot be is named at once, with all that is wrong with it", () => {
+    const wrong = [
+      { ...access, pattern: "a b", retention: { maxEntries: 0, maxAgeMs: 0 } },
+      { ...access, pattern: "fine" },
+      { ...access, pattern: "b:{x}", subscribe: "own-session" },
+    ] as const;
+    expect(() => new RuleBook(wrong)).toThrow(
+      /^rule "a b": pattern .*; retention .*; retention .*\nrule "b:\{x\}": subscribe .*$/,
     );
   });
 

@@ -17,11 +17,15 @@ export type Permission = "allowed" | "refused" | { readonly ownerOf: string };
 const refused = "refused" satisfies Permission;
 const allowed = "allowed" satisfies Permission;
 
-/** Decides by the channel's rule and the credential's grants; pure, so every message can afford it. */
+/**
+ * Decides by the channel's rule and the credential's grants; pure, so every message can afford it. `connectionId` is
+ * that of the connection which asks.
+ */
 export function permissionFor(
   principal: Principal,
   { name, rule, captures }: RuledChannel,
   action: Action,
+  connectionId?: string,
 ): Permission {
   const access = rule[action];
   if (access === "nobody") return refused;
@@ -37,6 +41,8 @@ export function permissionFor(
       return principal.session !== undefined && principal.session === captures.session
         ? allowed
         : refused;
+    case "own-connection":
+      return connectionId !== undefined && connectionId === captures.connection ? allowed : refused;
     case "operation-owner":
       return captures.operation === undefined ? refused : { ownerOf: captures.operation };
   }

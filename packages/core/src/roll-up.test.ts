@@ -143,6 +143,27 @@ describe("everything below a prefix", () => {
     expect(events(socket.take()).map(({ data }) => data)).toEqual([2]);
   });
 
+  test("[P-WILD-6] has the channels of an earlier rule that names it, under that rule's own terms", async () => {
+    const own = {
+      pattern: "board:{board}:doc:{doc}",
+      ...everyone,
+      rollUp: "board:{board}:*",
+    } as const;
+    const short = { ...own, retention: { maxEntries: 1, maxAgeMs: 1_000 } };
+    await using t = testCore({ rules: [short, ...rules] });
+    const { socket } = await subscribe(t, "board:1:*");
+    for (const n of [1, 2]) await t.publish("board:1:doc:7", "n", n);
+    await t.publish("board:1:other", "n", 3);
+    await t.clock.settle();
+    expect(events(socket.take()).map(({ source, data }) => [source, data])).toEqual([
+      ["board:1:doc:7", 1],
+      ["board:1:doc:7", 2],
+      ["board:1:other", 3],
+    ]);
+    expect((await t.core.history(t.service, "board:1:doc:7")).entries).toHaveLength(1);
+    expect((await t.core.history(t.service, "board:1:*")).entries).toHaveLength(3);
+  });
+
   test("[P-SUB-6] a subscription to it and one to a channel in it are two", async () => {
     await using t = testCore({ rules });
     const { socket } = await subscribe(t, "board:1:*");

@@ -1,10 +1,12 @@
 import { projectionName } from "@milepost/model";
-import { isWildcard, MilepostError, parseEventName } from "@milepost/protocol";
+import { isWildcard, MilepostError } from "@milepost/protocol";
 import { type Captures, ChannelPattern } from "./channel-pattern.ts";
 import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
 import { rollUpName } from "./roll-up.ts";
 import type { Rule } from "./rule.ts";
+import { ruleMistakes } from "./rule-mistakes.ts";
+import { RuleTrie } from "./rule-trie.ts";
 
 const dedupeMs = 600_000;
 const cachedNames = 10_000;
@@ -17,21 +19,39 @@ export interface RuledChannel {
   readonly policy: LogPolicy;
 }
 
-interface CompiledRule {
+/** Whose rule it is: the gateway's own, the deployment's, or one of the defaults. */
+export type RuleOrigin = "gateway" | "deployment" | "default";
+
+/** A rule in its place. */
+export interface PlacedRule {
   readonly rule: Rule;
   readonly pattern: ChannelPattern;
+  readonly origin: RuleOrigin;
+  /** Its place among those of its origin, from 0. */
+  readonly index: number;
+}
+
+interface CompiledRule extends PlacedRule {
   readonly policy: LogPolicy;
 }
 
 /** The rules of a node in order: the gateway's own, the deployment's, the defaults. */
 export class RuleBook {
   readonly #rules: readonly CompiledRule[];
+  readonly #trie: RuleTrie;
   /** Recently used names, oldest first; bounded, since names come from outside. */
   readonly #recent = new Map<string, RuledChannel>();
 
-  /** Throws `bad_message` that names the rule when one cannot be. */
+  /** Throws `bad_message` that names each rule that cannot be, and why. */
   constructor(rules: readonly Rule[]) {
-    this.#rules = [...gatewayRules, ...rules, ...defaultRules].map(compiled);
+    const all = placedRules(rules);
+    this.#rules = all.map((placed) => ({ ...placed, policy: policyOf(placed, all) }));
+    this.#trie = new RuleTrie(all.map(({ pattern }) => pattern));
+  }
+
+  /** All of them, in order. */
+  get rules(): readonly PlacedRule[] {
+    return this.#rules;
   }
 
   /**
@@ -50,62 +70,83 @@ export class RuleBook {
     return ruled;
   }
 
-  #find(name: string): RuledChannel {
-    const segments = name.split(":");
-    for (const { rule, pattern, policy } of this.#rules) {
-      const captures = pattern.match(segments);
-      if (captures === undefined) continue;
-      return {
-        name,
-        rule,
-        captures,
-        policy: isWildcard(name) ? policyBelow(name, policy) : policy,
-      };
-    }
-    throw new MilepostError("internal", "no rule matches a channel");
+  /** Where the rule that holds stands in all of them. */
+  indexOf(channel: string): number {
+    const index = this.#trie.find(channel.split(":"));
+    if (index === undefined) throw new MilepostError("internal", "no rule matches a channel");
+    return index;
   }
+
+  #find(name: string): RuledChannel {
+    const compiled = this.#rules[this.indexOf(name)];
+    const captures = compiled?.pattern.match(name.split(":"));
+    if (compiled === undefined || captures === undefined) {
+      throw new MilepostError("internal", "a rule was found that does not match");
+    }
+    const { rule, policy } = compiled;
+    return {
+      name,
+      rule,
+      captures,
+      policy: isWildcard(name) ? policyBelow(name, rule, policy) : policy,
+    };
+  }
+}
+
+function placedRules(rules: readonly Rule[]): readonly PlacedRule[] {
+  const mistakes: string[] = [];
+  const placed = (origin: RuleOrigin, of: readonly Rule[]) =>
+    of.flatMap((rule, index) => {
+      const wrong = [...ruleMistakes(rule)].map(([field, why]) => `${field} ${why}`);
+      const pattern = ChannelPattern.read(rule.pattern);
+      if (wrong.length === 0 && pattern !== undefined) return [{ rule, pattern, origin, index }];
+      mistakes.push(`rule ${JSON.stringify(rule.pattern)}: ${wrong.join("; ")}`);
+      return [];
+    });
+  const all = [
+    ...placed("gateway", gatewayRules),
+    ...placed("deployment", rules),
+    ...placed("default", defaultRules),
+  ];
+  for (const { rule } of all) {
+    if (typeof rule.rollUp !== "string" || rolledUp(rule.rollUp, all) !== undefined) continue;
+    mistakes.push(
+      `rule ${JSON.stringify(rule.pattern)}: rollUp names ${rule.rollUp}, but no rule with that pattern has rollUp: true`,
+    );
+  }
+  if (mistakes.length > 0) throw new MilepostError("bad_message", mistakes.join("\n"));
+  return all;
+}
+
+/** The rule that makes a prefix one that can be read as a whole. */
+function rolledUp(pattern: string, all: readonly PlacedRule[]): PlacedRule | undefined {
+  return all.find(({ rule }) => rule.rollUp === true && rule.pattern === pattern);
+}
+
+function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
+  const { projection, rollUp } = placed.rule;
+  const whole = typeof rollUp === "string" ? rolledUp(rollUp, all) : placed;
+  return {
+    ...kept(placed.rule),
+    ...(projection === undefined ? {} : { projection: projectionName(projection) }),
+    ...(rollUp === undefined || whole === undefined
+      ? {}
+      : { rollUp: { segments: whole.pattern.segments.length, policy: kept(whole.rule) } }),
+  };
+}
+
+function kept({ retention: { maxEntries, maxAgeMs } }: Rule): LogPolicy {
+  return { maxEntries, maxAgeMs, dedupeMs };
 }
 
 /** The policy of the log of everything below a prefix, of the rule that holds for what is there. */
-function policyBelow(wildcard: string, { rollUp }: LogPolicy): LogPolicy {
-  if (rollUp === undefined) {
-    throw new MilepostError(
-      "invalid_channel",
-      "no rule rolls up what is below this prefix, so it cannot be read as a whole; name one channel",
-    );
-  }
-  const rolledUp = rollUpName(wildcard, rollUp.segments);
-  if (rolledUp === wildcard) return rollUp.policy;
+function policyBelow(wildcard: string, rule: Rule, { rollUp }: LogPolicy): LogPolicy {
+  const name = rollUp && rollUpName(wildcard, rollUp.segments);
+  if (rule.rollUp === true && name === wildcard) return rollUp?.policy ?? kept(rule);
   throw new MilepostError(
     "invalid_channel",
-    `what is below this prefix can be read as part of ${rolledUp} only; subscribe to that`,
+    name === undefined
+      ? "no rule rolls up what is below this prefix, so it cannot be read as a whole; name one channel"
+      : `what is below this prefix can be read as part of ${name} only; subscribe to that`,
   );
-}
-
-function compiled(rule: Rule): CompiledRule {
-  const refuse = (why: string): never => {
-    throw new MilepostError("bad_message", `rule ${JSON.stringify(rule.pattern)}: ${why}`);
-  };
-  const pattern = ChannelPattern.read(rule.pattern);
-  if (pattern === undefined) {
-    return refuse("a pattern is channel segments, {name} for any one, or a last * for one or more");
-  }
-  if (rule.rollUp !== undefined && (!pattern.isOpen || pattern.length === 0)) {
-    refuse("rollUp needs a prefix and a * at the end, as in collection:{collection}:*");
-  }
-  const { maxEntries, maxAgeMs } = rule.retention;
-  if (!Number.isInteger(maxEntries) || maxEntries < 1) refuse("maxEntries must be 1 or more");
-  if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) refuse("maxAgeMs must be 1 or more");
-  for (const event of Object.keys(rule.merge ?? {})) {
-    if (event !== "*" && !parseEventName(event).ok) {
-      refuse(`merge names ${JSON.stringify(event)}, which is no event; * stands for all others`);
-    }
-  }
-  const kept = { maxEntries, maxAgeMs, dedupeMs };
-  const policy: LogPolicy = {
-    ...kept,
-    ...(rule.rollUp === undefined ? {} : { rollUp: { segments: pattern.length, policy: kept } }),
-    ...(rule.projection === undefined ? {} : { projection: projectionName(rule.projection) }),
-  };
-  return { rule, pattern, policy };
 }

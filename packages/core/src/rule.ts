@@ -1,4 +1,5 @@
 import type { Priority } from "@milepost/protocol";
+import type { StandardSchema } from "./standard-schema.ts";
 
 /** Who may do something on the channels of a rule. */
 export type Access =
@@ -10,6 +11,8 @@ export type Access =
   | "own-user"
   /** The session whose `sid` is what the pattern captured as `session`. */
   | "own-session"
+  /** To subscribe: the connection whose id is what the pattern captured as `connection`. */
+  | "own-connection"
   /** The user or the session of the operation captured as `operation`. */
   | "operation-owner"
   /** Nobody but the gateway itself. */
@@ -40,6 +43,14 @@ export type MergeClass =
   | "report"
   | { readonly class: "state"; readonly by: string };
 
+/** How much may be published to a channel. */
+export interface PublishRate {
+  /** On average, in publishes a second; may be a fraction. */
+  readonly perSecond: number;
+  /** At once, after a pause; what one second brings when absent, 1 at least. */
+  readonly burst?: number;
+}
+
 /**
  * What holds for the channels that match a pattern.
  *
@@ -58,9 +69,18 @@ export interface Rule {
   /**
    * What is published to these channels is also appended, in the same step, to the log of the pattern's prefix,
    * which one can then read as a whole: with `collection:{collection}:*`, `collection:42:*` has everything of
-   * collection 42 in one order. For patterns that end with `:*`; that log is kept as long, and has no projection.
+   * collection 42 in one order. `true` is for patterns that end with `:*`; that log is kept as long, and has no
+   * projection. A rule for some of those channels that comes before joins in by naming that pattern; who may read
+   * the whole then reads them, whatever it says of them alone.
    */
-  readonly rollUp?: true;
+  readonly rollUp?: true | string;
+  /** How many publishes to one of the channels a node takes; more are `rate_limited`. */
+  readonly rate?: PublishRate;
+  /**
+   * What the data of each event must be, by its name, `*` for all others; anything when absent. A publish that
+   * does not fit is `invalid_data`. Data are stored as they were sent, whatever a schema makes of them.
+   */
+  readonly schema?: Readonly<Record<string, StandardSchema>>;
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

@@ -35,6 +35,11 @@ export const errorCodes = {
   },
   too_large: { status: 413, retryable: false, says: "The message or body is over the limit." },
   too_deep: { status: 400, retryable: false, says: "The payload is nested too deeply." },
+  invalid_data: {
+    status: 422,
+    retryable: false,
+    says: "The data are not what the schema of the channel takes.",
+  },
   unauthenticated: {
     status: 401,
     retryable: false,

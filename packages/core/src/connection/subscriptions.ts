@@ -115,7 +115,9 @@ export class Subscriptions {
     const { channels } = this.#context;
     const list = this.#list.filter(({ isEnded }) => !isEnded);
     const permitted = await Promise.all(
-      list.map(({ channel }) => channels.permits(principal, channels.ruled(channel), "subscribe")),
+      list.map(({ channel }) =>
+        channels.permits(principal, channels.ruled(channel), "subscribe", this.#connection.id),
+      ),
     );
     return list.filter((_, i) => permitted[i] === false);
   }
@@ -171,7 +173,7 @@ export class Subscriptions {
     const { channels, hub } = this.#context;
     try {
       const ruled = channels.ruled(channel);
-      await channels.authorise(principal, ruled, "subscribe");
+      await channels.authorise(principal, ruled, "subscribe", this.#connection.id);
       if (this.#list.includes(subscription))
         subscription.member = hub.join(ruled, subscription, since);
     } catch (error) {

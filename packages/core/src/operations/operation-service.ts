@@ -32,6 +32,7 @@ import type { Lease } from "../ports/leases.ts";
 import type { Random } from "../ports/random.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../principal.ts";
 import type { RuleBook } from "../rule-book.ts";
+import { SerialQueues } from "../serial-queues.ts";
 import type { TimerWheel } from "../timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {
@@ -48,7 +49,6 @@ import { OperationNews } from "./operation-news.ts";
 import { OperationWatches } from "./operation-watches.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
-import { SerialQueues } from "./serial-queues.ts";
 
 const maxWaitMs = 60_000;
 const idLength = 16;

@@ -4,13 +4,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { Lease } from "../ports/leases.ts";
 import type { OperationIndex } from "../ports/operation-index.ts";
 import type { ServicePrincipal } from "../principal.ts";
+import type { SerialQueues } from "../serial-queues.ts";
 import type { TimerWheel } from "../timer-wheel.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import type { OperationLeases } from "./operation-leases.ts";
 import type { OperationAt, OperationLog } from "./operation-log.ts";
 import type { OperationNews } from "./operation-news.ts";
 import { type CommandPatience, OperationWatch } from "./operation-watch.ts";
-import type { SerialQueues } from "./serial-queues.ts";
 
 const author = { publisher: "gateway:operations" };
 const retryMs = 1_000;

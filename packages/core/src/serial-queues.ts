@@ -14,6 +14,11 @@ export class SerialQueues {
     return result;
   }
 
+  /** Whether something of the name has not ended. */
+  isBusy(name: string): boolean {
+    return this.#last.has(name);
+  }
+
   /** Settles when everything that was started has ended. */
   async idle(): Promise<void> {
     while (this.#last.size > 0) await Promise.all(this.#last.values());

@@ -1,0 +1,83 @@
+import { parseEventName } from "@milepost/protocol";
+import { ChannelPattern } from "./channel-pattern.ts";
+import type { Rule } from "./rule.ts";
+
+/** What is wrong with a rule by itself, each with the field; nothing when it can be. */
+export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, string], void, void> {
+  const pattern = ChannelPattern.read(rule.pattern);
+  if (pattern === undefined) {
+    yield [
+      "pattern",
+      "must be channel segments joined by :, {name} for any one, or a last * for one or more",
+    ];
+  } else yield* captureMistakes(rule, pattern);
+  const { maxEntries, maxAgeMs } = rule.retention;
+  if (!Number.isInteger(maxEntries) || maxEntries < 1) {
+    yield ["retention", "must have maxEntries of 1 or more"];
+  }
+  if (!Number.isFinite(maxAgeMs) || maxAgeMs < 1) {
+    yield ["retention", "must have maxAgeMs of 1 or more"];
+  }
+  if (rule.rate !== undefined) {
+    const { perSecond, burst = 1 } = rule.rate;
+    if (!Number.isFinite(perSecond) || perSecond <= 0)
+      yield ["rate", "must have perSecond above 0"];
+    if (!Number.isInteger(burst) || burst < 1) yield ["rate", "must have a burst of 1 or more"];
+  }
+  for (const field of ["merge", "schema"] as const) {
+    for (const event of Object.keys(rule[field] ?? {})) {
+      if (event === "*" || parseEventName(event).ok) continue;
+      yield [field, `names ${JSON.stringify(event)}, which is no event; * stands for all others`];
+    }
+  }
+}
+
+/** The captures that an access looks at. */
+const accessCaptures = {
+  "own-user": "user",
+  "own-session": "session",
+  "own-connection": "connection",
+  "operation-owner": "operation",
+} as const;
+
+function* captureMistakes(
+  rule: Rule,
+  pattern: ChannelPattern,
+): Generator<readonly [keyof Rule, string], void, void> {
+  for (const action of ["subscribe", "publish"] as const) {
+    const access = rule[action];
+    if (action === "publish" && access === "own-connection") {
+      yield [action, "cannot be own-connection: services publish there; use granted or nobody"];
+      continue;
+    }
+    const name = access in accessCaptures && accessCaptures[access as keyof typeof accessCaptures];
+    if (name && !pattern.segments.some((segment) => "name" in segment && segment.name === name)) {
+      yield [
+        action,
+        `is ${access}, so the pattern must have {${name}}; nobody could ever ${action}`,
+      ];
+    }
+  }
+  const { rollUp } = rule;
+  if (rollUp === true && (!pattern.isOpen || pattern.segments.length === 0)) {
+    yield [
+      "rollUp",
+      "needs a prefix and a * at the end of the pattern, as in collection:{collection}:*; a rule for some of those channels names that pattern instead of true",
+    ];
+  }
+  if (typeof rollUp === "string" && !isPrefix(ChannelPattern.read(rollUp), pattern)) {
+    yield [
+      "rollUp",
+      `must be true or the pattern of a prefix of ${rule.pattern}, with :* at its end`,
+    ];
+  }
+}
+
+/** Whether a pattern is open, and names the beginning of another in the same words. */
+function isPrefix(prefix: ChannelPattern | undefined, of: ChannelPattern): boolean {
+  if (prefix === undefined || !prefix.isOpen || prefix.segments.length === 0) return false;
+  if (of.segments.length < prefix.segments.length + (of.isOpen ? 0 : 1)) return false;
+  return prefix.segments.every(
+    (segment, i) => JSON.stringify(segment) === JSON.stringify(of.segments[i]),
+  );
+}

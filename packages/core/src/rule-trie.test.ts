@@ -1,0 +1,110 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ChannelPattern } from "./channel-pattern.ts";
+import type { Rule } from "./rule.ts";
+import { RuleBook } from "./rule-book.ts";
+import { RuleTrie } from "./rule-trie.ts";
+
+const part = fc.constantFrom("a", "b", "c", "__proto__", "constructor");
+const patternPart = fc.oneof(part, fc.constantFrom("{x}", "{y}", "{z}"));
+const pattern = fc
+  .tuple(fc.array(patternPart, { maxLength: 4 }), fc.boolean())
+  .map(([parts, open]) => (open ? [...parts, "*"] : parts).join(":"))
+  .map((text) => ({ text, pattern: ChannelPattern.read(text) }))
+  .filter((read) => read.pattern !== undefined);
+const name = fc
+  .tuple(
+    fc.array(fc.oneof(part, fc.constant("other")), { minLength: 1, maxLength: 5 }),
+    fc.boolean(),
+  )
+  .map(([parts, all]) => (all ? [...parts, "*"] : parts));
+
+function read(text: string): ChannelPattern {
+  const found = ChannelPattern.read(text);
+  if (found === undefined) throw new Error(`${text} is no pattern`);
+  return found;
+}
+
+describe("the rule that holds", () => {
+  test("[P-RULE-1] is the first of all that match, as one finds by trying each", () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 30 }), fc.array(name), (drawn, names) => {
+        const patterns = drawn.map(({ text }) => read(text));
+        const trie = new RuleTrie(patterns);
+        for (const channel of names) {
+          const first = patterns.findIndex((each) => each.match(channel) !== undefined);
+          expect(trie.find(channel), channel.join(":")).toBe(first < 0 ? undefined : first);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("[P-RULE-1] is found in as many steps whether there are ten rules or ten thousand", () => {
+    const stepsWith = (count: number) => {
+      const patterns = Array.from({ length: count }, (_, n) => read(`tenant-${n}:{room}:*`));
+      const trie = new RuleTrie([...patterns, read("*")]);
+      let steps = 0;
+      const segments = new Proxy(["tenant-7", "lobby", "x"], {
+        get(target, key, receiver) {
+          if (typeof key === "string" && /^\d+$/.test(key)) steps++;
+          return Reflect.get(target, key, receiver);
+        },
+      });
+      expect(trie.find(segments)).toBe(7);
+      return steps;
+    };
+    expect(stepsWith(10_000)).toBe(stepsWith(10));
+  });
+
+  test("[P-RULE-1] gives what its pattern captured, whatever others call the same segment", () => {
+    const retention = { maxEntries: 1, maxAgeMs: 1 };
+    const access = { subscribe: "granted", publish: "granted", retention } as const;
+    const rules: Rule[] = [
+      { ...access, pattern: "{tenant}:room:{room}" },
+      { ...access, pattern: "{org}:*" },
+    ];
+    const book = new RuleBook(rules);
+    expect(book.of("acme:room:7").captures).toEqual({ tenant: "acme", room: "7" });
+    expect(book.of("acme:hall:7").captures).toEqual({ org: "acme" });
+  });
+});
+
+describe("a pattern", () => {
+  test("covers another exactly when every name the other matches is matched", () => {
+    let covered = 0;
+    fc.assert(
+      fc.property(pattern, pattern, fc.array(name, { minLength: 20 }), (one, two, names) => {
+        const [a, b] = [read(one.text), read(two.text)];
+        if (a.covers(b)) {
+          covered++;
+          for (const each of names) if (b.match(each)) expect(a.match(each)).toBeDefined();
+          return;
+        }
+        // A name made of the other's own parts, with signs that stand nowhere else, is a counterexample.
+        const made = b.segments.map((segment) => ("literal" in segment ? segment.literal : "new"));
+        const longer = [...made, "new"];
+        const names2 = b.isOpen ? [longer, [...longer, "new"]] : [made];
+        expect(names2.some((each) => a.match(each) === undefined)).toBe(true);
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(covered).toBeGreaterThan(100);
+  });
+
+  test("says why it does not match, exactly when it does not", () => {
+    fc.assert(
+      fc.property(pattern, name, ({ text }, channel) => {
+        const each = read(text);
+        expect(each.mismatch(channel) === undefined).toBe(each.match(channel) !== undefined);
+      }),
+      { numRuns: 3_000 },
+    );
+    const why = (text: string, channel: string) => read(text).mismatch(channel.split(":"));
+    expect(why("user:{user}", "session:7")).toBe("segment 1 is session, not user");
+    expect(why("a:{b}", "a")).toBe("it has 1 segment; the pattern goes on");
+    expect(why("a:*", "a")).toBe("the * needs one more segment");
+    expect(why("a", "a:b")).toBe("it has 2 segments, the pattern ends before");
+    expect(why("a:{b}", "a:*")).toBe("segment 2 is *, and {b} stands for one segment, not for all");
+  });
+});
