@@ -1,10 +1,7 @@
-import { MilepostError } from "@milepost/protocol";
+import { MilepostError, type Parsed, readWith, type StandardSchema } from "@milepost/protocol";
 import type { Rule } from "./rule.ts";
-import { describeIssue, type SchemaOutcome, type StandardSchema } from "./standard-schema.ts";
 import { Deadline, type TimerWheel } from "./timer-wheel.ts";
 
-const maxIssues = 3;
-const maxLength = 500;
 /** How long a schema that answers later may take. */
 const answerMs = 5_000;
 
@@ -26,33 +23,26 @@ export function checkEventData(
   wheel: TimerWheel,
 ): Promise<void> | undefined {
   // The schema sees what readers will get, and nothing it does to that can reach them.
-  const outcome = schema["~standard"].validate(JSON.parse(json));
-  if (!(outcome instanceof Promise)) {
-    refuseIssues(outcome, event);
-    return undefined;
+  const read = readWith(schema, JSON.parse(json), "data");
+  if (read instanceof Promise) {
+    return inTime(read, event, wheel).then((answer) => refuseUnfit(answer, event));
   }
-  return inTime(outcome, event, wheel).then((answer) => refuseIssues(answer, event));
+  refuseUnfit(read, event);
+  return undefined;
 }
 
-function refuseIssues({ issues }: SchemaOutcome<unknown>, event: string): void {
-  if (issues === undefined) return;
-  const says = issues.slice(0, maxIssues).map((issue) => describeIssue(issue, "data"));
-  const more = issues.length > maxIssues ? `; and ${issues.length - maxIssues} more` : "";
-  const text = `${says.join("; ") || "it does not fit the schema"}${more}`;
+function refuseUnfit(read: Parsed<unknown>, event: string): void {
+  if (read.ok) return;
   // Names of fields are the sender's: they must not break a line of whoever logs them.
-  const line = text.replace(/\p{Cc}/gu, " ");
-  const short = line.length > maxLength ? `${line.slice(0, maxLength)}…` : line;
-  throw new MilepostError(
-    "invalid_data",
-    `the data of ${event} are not what the channel takes: ${short}`,
-  );
+  const says = read.failure.message.replace(/\p{Cc}/gu, " ");
+  throw new MilepostError("invalid_data", `the data of ${event} do not fit: ${says}`);
 }
 
-async function inTime<T>(outcome: Promise<T>, event: string, wheel: TimerWheel): Promise<T> {
+async function inTime<T>(answer: Promise<T>, event: string, wheel: TimerWheel): Promise<T> {
   const deadline = new AnswerDeadline(event);
   wheel.set(deadline, answerMs);
   try {
-    return await Promise.race([outcome, deadline.passed]);
+    return await Promise.race([answer, deadline.passed]);
   } finally {
     wheel.clear(deadline);
   }
@@ -73,8 +63,7 @@ class AnswerDeadline extends Deadline {
   }
 
   override onDue(): void {
-    this.#reject(
-      new MilepostError("timed_out", `the schema of ${this.#event} did not answer in time`),
-    );
+    const message = `the schema of ${this.#event} did not answer in time`;
+    this.#reject(new MilepostError("timed_out", message));
   }
 }

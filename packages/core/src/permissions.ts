@@ -1,5 +1,6 @@
 import { ChannelPattern } from "./channel-pattern.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
+import { RecentNames } from "./recent-names.ts";
 import type { RuledChannel } from "./rule-book.ts";
 
 /** What a principal may want to do on a channel. */
@@ -57,10 +58,10 @@ export function owns(principal: Principal, { user_id, session_id }: Ownership): 
   );
 }
 
-const maxPatterns = 10_000;
+const rememberedPatterns = 5_000;
 
-/** Patterns by their text, undefined where it is none and grants nothing: credentials share few. Bounded, oldest first. */
-const patterns = new Map<string, ChannelPattern | undefined>();
+/** Patterns by their text, "none" where it grants nothing: credentials share few. */
+const patterns = new RecentNames<ChannelPattern | "none">(rememberedPatterns);
 
 function isGranted({ grants }: UserPrincipal, action: Action, channel: string): boolean {
   const texts = grants[action];
@@ -70,10 +71,10 @@ function isGranted({ grants }: UserPrincipal, action: Action, channel: string): 
 }
 
 function patternOf(text: string): ChannelPattern | undefined {
-  if (patterns.has(text)) return patterns.get(text);
-  const [oldest] = patterns.size >= maxPatterns ? patterns.keys() : [];
-  if (oldest !== undefined) patterns.delete(oldest);
-  const pattern = ChannelPattern.read(text);
-  patterns.set(text, pattern);
-  return pattern;
+  let pattern = patterns.get(text);
+  if (pattern === undefined) {
+    pattern = ChannelPattern.read(text) ?? "none";
+    patterns.set(text, pattern);
+  }
+  return pattern === "none" ? undefined : pattern;
 }

@@ -1,28 +1,22 @@
 import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "./ports/clock.ts";
+import { RecentNames } from "./recent-names.ts";
 import type { PublishRate } from "./rule.ts";
 
-const maxChannels = 10_000;
+const rememberedChannels = 10_000;
 
 /**
  * How fast each channel is published to on this node: a bucket per channel, as one number.
  *
- * The number is when the bucket will be full again; a channel whose bucket is full needs none. So what is kept is
- * bounded by the channels that were published to within their burst, and by 10,000: beyond, the one that was used
- * longest ago is forgotten.
+ * The number is when the bucket will be full again. Only the 10,000 channels that were published to most recently
+ * are sure to be remembered; one that others have pushed out begins with a full bucket.
  */
 export class PublishRates {
   readonly #clock: Pick<Clock, "monotonic">;
-  /** By channel, the least recently used first. */
-  readonly #fullAt = new Map<string, number>();
+  readonly #fullAt = new RecentNames<number>(rememberedChannels);
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
-  }
-
-  /** How many channels something is remembered of. */
-  get size(): number {
-    return this.#fullAt.size;
   }
 
   /** Counts a publish; throws `rate_limited`, with when to try again, when it is one too many. */
@@ -42,15 +36,6 @@ export class PublishRates {
         { retryAfterMs: Math.ceil(waitMs) },
       );
     }
-    this.#fullAt.delete(channel);
     this.#fullAt.set(channel, fullAt + eachMs);
-    if (this.#fullAt.size > maxChannels) this.#forget(now);
-  }
-
-  /** Those that are full need not be remembered; where all are in use, the oldest goes. */
-  #forget(now: number): void {
-    const [oldest] = this.#fullAt.keys();
-    for (const [channel, fullAt] of this.#fullAt) if (fullAt <= now) this.#fullAt.delete(channel);
-    if (this.#fullAt.size > maxChannels && oldest !== undefined) this.#fullAt.delete(oldest);
   }
 }

@@ -3,6 +3,7 @@ import { isWildcard, MilepostError } from "@milepost/protocol";
 import { type Captures, ChannelPattern } from "./channel-pattern.ts";
 import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
+import { RecentNames } from "./recent-names.ts";
 import { rollUpName } from "./roll-up.ts";
 import type { Rule } from "./rule.ts";
 import { ruleMistakes } from "./rule-mistakes.ts";
@@ -39,8 +40,7 @@ interface CompiledRule extends PlacedRule {
 export class RuleBook {
   readonly #rules: readonly CompiledRule[];
   readonly #trie: RuleTrie;
-  /** Recently used names, oldest first; bounded, since names come from outside. */
-  readonly #recent = new Map<string, RuledChannel>();
+  readonly #recent = new RecentNames<RuledChannel>(cachedNames);
 
   /** Throws `bad_message` that names each rule that cannot be, and why. */
   constructor(rules: readonly Rule[]) {
@@ -62,10 +62,6 @@ export class RuleBook {
     const known = this.#recent.get(channel);
     if (known !== undefined) return known;
     const ruled = this.#find(channel);
-    if (this.#recent.size >= cachedNames) {
-      const [oldest] = this.#recent.keys();
-      if (oldest !== undefined) this.#recent.delete(oldest);
-    }
     this.#recent.set(channel, ruled);
     return ruled;
   }

@@ -24,7 +24,7 @@ export const errorCodes = {
     says: "The event name breaks the grammar, is reserved, or is not one that the channel has.",
   },
   invalid_data: {
-    status: 400,
+    status: 422,
     retryable: false,
     says: "The data breaks the schema that holds for it; the message names the path.",
   },
@@ -35,11 +35,6 @@ export const errorCodes = {
   },
   too_large: { status: 413, retryable: false, says: "The message or body is over the limit." },
   too_deep: { status: 400, retryable: false, says: "The payload is nested too deeply." },
-  invalid_data: {
-    status: 422,
-    retryable: false,
-    says: "The data are not what the schema of the channel takes.",
-  },
   unauthenticated: {
     status: 401,
     retryable: false,

@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { RecentNames } from "./recent-names.ts";
+
+test("what was used most recently is remembered, and what comes back is what was given last", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(12), fc.boolean()), { maxLength: 200 }),
+      fc.integer({ min: 1, max: 5 }),
+      (uses, size) => {
+        const recent = new RecentNames<number>(size);
+        const model = new Map<string, number>();
+        for (const [n, [id, sets]] of uses.entries()) {
+          const name = `n${id}`;
+          const mustKnow = [...model.keys()].slice(-size).includes(name);
+          if (sets) {
+            recent.set(name, n);
+            model.delete(name);
+            model.set(name, n);
+            continue;
+          }
+          const known = recent.get(name);
+          if (mustKnow) expect(known).toBe(model.get(name));
+          if (known === undefined) continue;
+          expect(known).toBe(model.get(name));
+          const last = model.get(name) ?? 0;
+          model.delete(name);
+          model.set(name, last);
+        }
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+test("of names that never come again twice its size are remembered at most", () => {
+  const recent = new RecentNames<number>(100);
+  for (let n = 0; n < 10_000; n++) recent.set(`n${n}`, n);
+  let known = 0;
+  for (let n = 0; n < 10_000; n++) if (recent.get(`n${n}`) !== undefined) known++;
+  expect(known).toBeGreaterThanOrEqual(100);
+  expect(known).toBeLessThanOrEqual(200);
+});
