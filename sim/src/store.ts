@@ -4,6 +4,7 @@ import {
   type Engine,
   type EngineFactory,
   type LogPolicy,
+  MemoryPresences,
   memoryEngine,
   type NewEntry,
 } from "@milepost/core";
@@ -36,6 +37,7 @@ export class Store {
   readonly #journal: Journal;
   readonly #random: SeededRandom;
   readonly #engine: Engine;
+  readonly #presences: MemoryPresences;
   readonly #buses = new Set<NodeBus>();
   readonly #attached = new Set<string>();
   readonly #epochs = new Map<string, string>();
@@ -72,6 +74,7 @@ export class Store {
       soon: (callback: () => void) => time.after(0, callback),
     };
     this.#engine = memoryEngine()({ clock, random });
+    this.#presences = new MemoryPresences(clock, this.#random);
     this.#engine.bus.listen((publication) => this.#carry(publication));
   }
 
@@ -96,6 +99,7 @@ export class Store {
       this.#buses.delete(bus);
     };
     const { log, operations, leases } = this.#engine;
+    const presence = this.#presences.connect();
     const overLine: ChannelLog = spoil({
       append: (channel, entry, policy) =>
         line.call(
@@ -134,6 +138,17 @@ export class Store {
         renew: (...args) => line.call(() => leases.renew(...args)),
         get: (...args) => line.call(() => leases.get(...args)),
         release: (...args) => line.call(() => leases.release(...args)),
+      },
+      presence: {
+        listen: (listener) =>
+          presence.listen((news) => {
+            if (!line.isCut && !this.refused.has(node))
+              this.#time.after(this.callMs, () => listener(news));
+          }),
+        subscribe: (...args) => line.call(() => presence.subscribe(...args)),
+        unsubscribe: (...args) => line.call(() => presence.unsubscribe(...args)),
+        update: (...args) => line.call(() => presence.update(...args)),
+        read: (...args) => line.call(() => presence.read(...args)),
       },
       close: async () => disconnect(),
     });

@@ -16,6 +16,7 @@ import type {
 import type {
   Cursor,
   GapReason,
+  PresenceList,
   Priority,
   ServerMessage,
   Since,
@@ -46,6 +47,14 @@ export interface CoreLimits {
   readonly requestTimeoutMs: number;
   readonly commandAckMs: number;
   readonly commandDoneMs: number;
+  /** Changes of who is in a channel are told once in so long. */
+  readonly presenceWindowMs: number;
+  /** Who loses its last connection without unsubscribing stays present for so long. */
+  readonly presenceGraceMs: number;
+  /** Who is present by a node that is dead is gone after so long. */
+  readonly presenceTtlMs: number;
+  /** Typing ends so long after it was last said. */
+  readonly typingMs: number;
 }
 
 /** Where faults that nobody waits for are told. */
@@ -203,6 +212,11 @@ export interface Core {
     readonly snapshot?: Snapshot;
     readonly end?: Ending;
   }>;
+  /** Who is in a channel; `not_supported` where its rule does not offer that. */
+  presence(
+    principal: Principal,
+    channel: string,
+  ): Promise<PresenceList & { readonly channel: string }>;
   purge(principal: Principal, channel: string): Promise<void>;
   notify(
     principal: Principal,

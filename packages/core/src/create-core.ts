@@ -12,12 +12,15 @@ import { Ticker } from "./hub/ticker.ts";
 import { defaultLimits } from "./limits.ts";
 import type { NodeContext } from "./node-context.ts";
 import { OperationService } from "./operations/operation-service.ts";
+import { Presences } from "./presence/presences.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import { MethodRegistry } from "./requests/method-registry.ts";
 import { RuleBook } from "./rule-book.ts";
 import { Shutdown } from "./shutdown.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
+
+const holderLength = 12;
 
 /**
  * Makes the gateway of one node from an engine, a clock and randomness; it does nothing until it is asked.
@@ -63,6 +66,17 @@ class GatewayCore implements Core {
       faults,
     });
     this.#operations = operations;
+    const presences = new Presences({
+      port: engine.presence,
+      holder: `${node}.${random.id(holderLength)}`,
+      clock,
+      wheel,
+      windowMs: limits.presenceWindowMs,
+      graceMs: limits.presenceGraceMs,
+      ttlMs: limits.presenceTtlMs,
+      typingMs: limits.typingMs,
+      onFault: faults.note,
+    });
     this.#context = {
       node,
       engine,
@@ -77,6 +91,7 @@ class GatewayCore implements Core {
       channels: new Channels({ log: engine.log, rules, hub, clock, random, limits, wheel }),
       methods,
       operations,
+      presences,
       connections: new ConnectionRegistry(),
       verifyToken,
     };
@@ -128,6 +143,14 @@ class GatewayCore implements Core {
   async snapshot(principal: Principal, channel: string) {
     this.#shutdown.refuseWhenEnded();
     return this.#context.channels.snapshot(principal, channel);
+  }
+
+  async presence(principal: Principal, channel: string) {
+    this.#shutdown.refuseWhenEnded();
+    const { channels, presences } = this.#context;
+    const ruled = channels.ruled(channel);
+    await channels.authorise(principal, ruled, "subscribe");
+    return { channel, ...(await presences.list(ruled)) };
   }
 
   async purge(principal: Principal, channel: string) {

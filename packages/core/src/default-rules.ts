@@ -81,6 +81,13 @@ export const defaultRules: readonly Rule[] = [
     retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
   },
   {
+    pattern: "chat:{chat}",
+    subscribe: "granted",
+    publish: "granted",
+    retention: aDay,
+    presence: "members",
+  },
+  {
     pattern: "collection:{collection}:*",
     subscribe: "granted",
     publish: "granted",

@@ -9,12 +9,14 @@ export { createCore } from "./create-core.ts";
 export { defaultRules } from "./default-rules.ts";
 export { defaultLimits } from "./limits.ts";
 export { memoryEngine } from "./memory/memory-engine.ts";
+export { MemoryPresences } from "./memory/memory-presence.ts";
 export type * from "./ports/bus.ts";
 export type * from "./ports/channel-log.ts";
 export type * from "./ports/clock.ts";
 export type * from "./ports/engine.ts";
 export type * from "./ports/leases.ts";
 export type * from "./ports/operation-index.ts";
+export type * from "./ports/presence.ts";
 export type * from "./ports/random.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./principal.ts";
 export {

@@ -13,4 +13,8 @@ export const defaultLimits: CoreLimits = {
   requestTimeoutMs: 30_000,
   commandAckMs: 15_000,
   commandDoneMs: 60_000,
+  presenceWindowMs: 250,
+  presenceGraceMs: 5_000,
+  presenceTtlMs: 30_000,
+  typingMs: 6_000,
 };

@@ -7,6 +7,7 @@ import type { Ticker } from "./hub/ticker.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
+import type { Presences } from "./presence/presences.ts";
 import type { MethodRegistry } from "./requests/method-registry.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
@@ -25,6 +26,7 @@ export interface NodeContext {
   readonly channels: Channels;
   readonly methods: MethodRegistry;
   readonly operations: Operations;
+  readonly presences: Presences;
   readonly connections: ConnectionRegistry;
   readonly verifyToken: TokenVerifier;
 }

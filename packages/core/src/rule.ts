@@ -64,6 +64,11 @@ export interface Rule {
   readonly publish: Access;
   readonly retention: { readonly maxEntries: number; readonly maxAgeMs: number };
   readonly projection?: ProjectionSpec;
+  /**
+   * Whether one can see who is there: `members` by name, `count` only how many; not offered when absent. Whoever may
+   * subscribe sees it.
+   */
+  readonly presence?: "members" | "count";
   /** Which channels go first to a slow reader that has several waiting; `normal` when absent. */
   readonly priority?: Priority;
   /**

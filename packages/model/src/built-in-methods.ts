@@ -1,3 +1,4 @@
+import type { PresenceList } from "@milepost/protocol";
 import type {
   OperationAtPosition,
   OperationFilter,
@@ -37,5 +38,13 @@ export interface BuiltInMethods {
       readonly reason?: string;
       readonly end?: { readonly position: string; readonly reason: string; readonly ts: number };
     };
+  };
+  "presence.get": {
+    params: { readonly channel: string };
+    result: PresenceList & { readonly channel: string };
+  };
+  "presence.typing": {
+    params: { readonly channel: string; readonly typing: boolean };
+    result: { readonly channel: string; readonly typing: boolean };
   };
 }

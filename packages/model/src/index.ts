@@ -2,6 +2,7 @@ export type * from "./built-in-channels.ts";
 export type * from "./built-in-methods.ts";
 export { isSettled, mayFollow } from "./commands.ts";
 export type * from "./contract-types.ts";
+export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";
 export * from "./keyed-projection.ts";
 export * from "./latest-projection.ts";

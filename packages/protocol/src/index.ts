@@ -18,6 +18,7 @@ export * from "./parse-client-message.ts";
 export * from "./parse-server-message.ts";
 export * from "./plain-dialect.ts";
 export * from "./position.ts";
+export * from "./presence.ts";
 export * from "./publication.ts";
 export * from "./server-message.ts";
 export * from "./sse.ts";

@@ -51,6 +51,17 @@ const complete = {
     reason: "epoch_changed",
     event_id: "x",
   },
+  presence: {
+    type: "presence",
+    channel: "a",
+    epoch: "e",
+    since: 1,
+    version: 2,
+    joined: [{ id: "user:7", user_id: "7", since: 1 }],
+    left: ["session:s"],
+    count: 1,
+    typing: [],
+  },
   notice: {
     type: "notice",
     code: "server_shutting_down",
@@ -72,6 +83,7 @@ const optional = new Set([
   "notice.expires_at",
   "subscribed.reason",
   "subscribed.snapshot",
+  "presence.typing",
 ]);
 
 const fields = Object.entries(complete).flatMap(([type, message]) =>
@@ -89,7 +101,8 @@ describe("a message of the server", () => {
   it.each(fields.filter(([, field]) => field !== "data"))(
     "%s whose %s is of a wrong type is refused and the field named",
     (type, field, message) => {
-      for (const value of [{}, [], () => 0, Symbol.iterator, Number.NaN]) {
+      const list = Array.isArray(message[field]) ? [7] : [];
+      for (const value of [{}, list, () => 0, Symbol.iterator, Number.NaN]) {
         const outcome = parseServerMessage({ ...message, [field]: value });
         expect(outcome).toMatchObject({
           ok: false,
@@ -106,12 +119,25 @@ describe("a message of the server", () => {
   });
 
   it("[P-SRV-1] of a type it does not know is unknown, not an error", () => {
-    for (const type of ["presence", "chunk", "", "toString", "__proto__", "constructor"]) {
+    for (const type of ["brand_new", "chunk", "", "toString", "__proto__", "constructor"]) {
       expect(parseServerMessage({ type, any: 1 })).toEqual({
         ok: true,
         value: { type: "unknown" },
       });
     }
+  });
+
+  it("[P-PRES-6] of presence without since is the whole list", () => {
+    const list = { type: "presence", channel: "a", epoch: "e", version: 2, count: 1, typing: [] };
+    const members = [{ id: "user:7", since: 1 }];
+    expect(parseServerMessage(list).ok).toBe(true);
+    expect(parseServerMessage({ ...list, members }).ok).toBe(true);
+    expect(parseServerMessage({ ...list, members: [{ id: "user:7" }] }).ok).toBe(false);
+    expect(parseServerMessage({ ...list, typing: undefined }).ok).toBe(false);
+    expect(parseServerMessage({ ...list, since: 1 }).ok).toBe(false);
+    const subscribed = { channel: "a", position: "e.1.t", recovered: true };
+    expect(parseSubscribed({ ...subscribed, presence: { ...list, members } }).ok).toBe(true);
+    expect(parseSubscribed({ ...subscribed, presence: { ...list, epoch: 1 } }).ok).toBe(false);
   });
 
   it("[P-SRV-1] may have fields it does not know", () => {

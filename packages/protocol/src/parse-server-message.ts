@@ -20,7 +20,7 @@ export function parseServerMessage(value: unknown): Parsed<ServerMessage | Unkno
   }
   const { type } = value;
   if (!Object.hasOwn(shapes, type)) return parsed({ type: "unknown" });
-  const wrong = wrongField(value, shapes[type as KnownType]);
+  const wrong = wrongField(value, shapeOf(type as KnownType, value));
   if (wrong !== undefined) return refused("bad_message", `${type}: ${wrong} is missing or wrong`);
   if (type === "reply") return readReply(value);
   // Every field of the type was checked above.
@@ -73,12 +73,33 @@ const fields =
     isRecord(value) && wrongField(value, shape) === undefined;
 
 const snapshot = fields({ projection: text, state: anything });
+const texts: Check = (value) => Array.isArray(value) && value.every(text);
+const members: Check = (value) =>
+  Array.isArray(value) &&
+  value.every(fields({ id: text, user_id: maybe(text), session_id: maybe(text), since: amount }));
+const presenceList: Shape = {
+  epoch: text,
+  version: amount,
+  members: maybe(members),
+  count: amount,
+  typing: texts,
+};
+const presenceChange: Shape = {
+  epoch: text,
+  since: amount,
+  version: amount,
+  joined: members,
+  left: texts,
+  count: amount,
+  typing: maybe(texts),
+};
 const subscribed: Shape = {
   channel: text,
   position: text,
   recovered: flag,
   reason: maybe(text),
   snapshot: maybe(snapshot),
+  presence: maybe(fields(presenceList)),
 };
 
 const shapes: Readonly<Record<KnownType, Shape>> = {
@@ -112,6 +133,7 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
   },
   gap: { channel: text, from: text, to: text, reason: text, event_id: maybe(text) },
   reset: { channel: text, position: text, snapshot, reason: text, event_id: maybe(text) },
+  presence: { channel: text },
   notice: {
     code: text,
     reconnect: maybe(fields({ min_ms: amount, max_ms: amount })),
@@ -128,6 +150,12 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
   ping: { id: maybe(id) },
   pong: { id: maybe(id) },
 };
+
+/** A change of presence says from where; the whole list does not. */
+function shapeOf(type: KnownType, value: Record<string, unknown>): Shape {
+  if (type !== "presence") return shapes[type];
+  return { ...shapes.presence, ...(Object.hasOwn(value, "since") ? presenceChange : presenceList) };
+}
 
 /** The first field that is missing or wrong; only own fields count. */
 function wrongField(record: Record<string, unknown>, shape: Shape): string | undefined {

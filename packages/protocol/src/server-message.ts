@@ -1,6 +1,7 @@
 import type { MessageId } from "./client-message.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import type { Failure } from "./failure.ts";
+import type { PresenceList, PresenceMessage } from "./presence.ts";
 
 /** Limits the client does well to know. */
 export interface ConnectionLimits {
@@ -61,6 +62,8 @@ export interface Subscribed {
   readonly reason?: GapReason;
   /** The state at `position`, where the channel has a projection and the stream does not start further back. */
   readonly snapshot?: Snapshot;
+  /** Who is there, where that was asked for. */
+  readonly presence?: PresenceList;
 }
 
 /** A subscription that the connect itself asked for has started. */
@@ -165,6 +168,7 @@ export type ServerMessage =
   | EventMessage
   | GapMessage
   | ResetMessage
+  | PresenceMessage
   | NoticeMessage
   | EndMessage
   | UnsubscribedMessage

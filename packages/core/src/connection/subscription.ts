@@ -13,6 +13,7 @@ import type { Membership } from "../hub/membership.ts";
 import type { Reader, SharedReader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
+import type { PresenceWatcher } from "../presence/presence-watcher.ts";
 import type { Connection } from "./connection.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -21,6 +22,8 @@ export interface SubscriptionRequest {
   readonly channel: string;
   readonly since?: Since;
   readonly events?: readonly string[];
+  /** Whether to be present, and to see who else is. */
+  readonly presence?: boolean;
   /** The message to reply to; undefined when the connect itself asked. */
   readonly id?: MessageId;
 }
@@ -38,6 +41,7 @@ export class Subscription implements Reader, HeldReader {
   #ended = false;
   #waiters: (() => void)[] | undefined;
   member: Membership | undefined;
+  presence: PresenceWatcher | undefined;
 
   constructor(
     connection: Connection,
@@ -88,6 +92,7 @@ export class Subscription implements Reader, HeldReader {
       recovered,
       ...(reason === undefined ? {} : { reason }),
       ...(state === undefined ? {} : { snapshot: state.snapshot }),
+      ...(this.presence === undefined ? {} : { presence: this.presence.begin() }),
     };
     const cursor = this.#siblings.cursor();
     this.#connection.send(
@@ -100,6 +105,7 @@ export class Subscription implements Reader, HeldReader {
   }
 
   onFailed(error: unknown): void {
+    this.presence?.leave("leaves");
     this.#siblings.drop(this);
     this.#connection.refuse(this.id ?? null, error);
     this.#settle();
@@ -151,9 +157,10 @@ export class Subscription implements Reader, HeldReader {
     return this.#connection.outbox.room();
   }
 
-  /** Ends it silently. */
-  leave(): void {
+  /** Ends it silently; who lost its connection stays present for a while. */
+  leave(going: "leaves" | "lingers" = "leaves"): void {
     this.member?.leave();
+    this.presence?.leave(going);
     this.#connection.outbox.drop(this);
     this.#settle();
   }

@@ -35,11 +35,9 @@ export class Subscriptions {
 
   /** Starts a subscription that a message asked for, or refuses it. */
   onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
-    const { id, channel, since, events } = message;
-    const unsupported =
-      message.as !== undefined ? "as" : message.presence === true ? "presence" : undefined;
-    if (unsupported !== undefined) {
-      this.#connection.refuseUnsupported(id, unsupported);
+    const { id, channel, since, events, presence } = message;
+    if (message.as !== undefined) {
+      this.#connection.refuseUnsupported(id, "as");
       return;
     }
     this.start(principal, {
@@ -47,6 +45,7 @@ export class Subscriptions {
       channel,
       ...(since === undefined ? {} : { since }),
       ...(events === undefined ? {} : { events }),
+      ...(presence === undefined ? {} : { presence }),
     });
   }
 
@@ -107,7 +106,7 @@ export class Subscriptions {
   leaveAll(): void {
     const list = this.#list;
     this.#list = none;
-    for (const subscription of list) subscription.leave();
+    for (const subscription of list) subscription.leave("lingers");
   }
 
   /** Those that a credential does not allow; rejects when that cannot be found out. */
@@ -168,12 +167,17 @@ export class Subscriptions {
   async #join(
     principal: UserPrincipal,
     subscription: Subscription,
-    { channel, since }: SubscriptionRequest,
+    { channel, since, presence }: SubscriptionRequest,
   ): Promise<void> {
-    const { channels, hub } = this.#context;
+    const { channels, hub, presences } = this.#context;
     try {
       const ruled = channels.ruled(channel);
       await channels.authorise(principal, ruled, "subscribe", this.#connection.id);
+      if (presence === true && this.#list.includes(subscription)) {
+        const watcher = await presences.join(ruled, principal, this.#connection);
+        if (this.#list.includes(subscription)) subscription.presence = watcher;
+        else watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");
+      }
       if (this.#list.includes(subscription))
         subscription.member = hub.join(ruled, subscription, since);
     } catch (error) {

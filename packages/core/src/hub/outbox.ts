@@ -10,6 +10,11 @@ export const highWaterBytes = 256 * 1_024;
 /** What is as large as this is worth a write of its own. */
 const ownWriteBytes = 64 * 1_024;
 
+/** A message that is only made when there is room for it, since until then it may become another. */
+export interface OwedMessage {
+  encodeLatest(): Uint8Array;
+}
+
 /** Who must end the connection of an outbox that takes nothing more. */
 export interface OutboxOwner {
   onOverflow(): void;
@@ -37,6 +42,7 @@ export class Outbox {
   #closed = false;
   #overflowed = false;
   #backlog: Backlog | undefined;
+  #owed: OwedMessage[] | undefined;
   /** Whether entries should be held and not pushed. */
   isHolding = false;
   /** Whether the ticker has it in its list; the ticker's. */
@@ -105,6 +111,19 @@ export class Outbox {
     this.#backlog?.drop(reader);
   }
 
+  /** Makes and sends a message, which is not owed yet, as soon as there is room; before entries that are held. */
+  owe(message: OwedMessage): void {
+    if (this.isClosed) return;
+    this.#owed ??= [];
+    this.#owed.push(message);
+    if (!this.scheduled) this.#ticker.schedule(this);
+  }
+
+  /** Forgets a message that is owed. */
+  forgive(message: OwedMessage): void {
+    this.#owed = this.#owed?.filter((other) => other !== message);
+  }
+
   /** Writes what waits, small parts in one piece, unless the transport has too much already. */
   flush(): void {
     if (this.#overflowed) {
@@ -139,12 +158,13 @@ export class Outbox {
     else writeAll(this.#transport, [first, ...rest]);
   }
 
-  /** Writes what is held, the most urgent channel first, as long as the transport takes it. */
+  /** Writes what is owed, then what is held, the most urgent channel first, as long as the transport takes it. */
   #writeHeld(): void {
     while (this.#transport.bufferedBytes <= highWaterBytes) {
-      const bytes = this.#backlog?.next();
+      const bytes = this.#owed?.shift()?.encodeLatest() ?? this.#backlog?.next();
       if (bytes === undefined) {
         this.#backlog = undefined;
+        this.#owed = undefined;
         this.isHolding = false;
         return;
       }
@@ -168,6 +188,7 @@ export class Outbox {
     this.#rest = undefined;
     this.#queuedBytes = 0;
     this.#backlog = undefined;
+    this.#owed = undefined;
     this.#release();
   }
 

@@ -6,6 +6,7 @@ import {
   type MakeEngine,
   ManualClock,
   operationIndexContract,
+  presenceContract,
   SeededRandom,
 } from "../testing/index.ts";
 import { memoryEngine } from "./memory-engine.ts";
@@ -24,6 +25,7 @@ channelLogContract("memory", make);
 busContract("memory", make);
 leasesContract("memory", make);
 operationIndexContract("memory", make);
+presenceContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -3,6 +3,7 @@ import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
+import { MemoryPresences } from "./memory-presence.ts";
 
 /** Everything in the memory of one process: needs nothing, and forgets all when the process ends. */
 export function memoryEngine(): EngineFactory {
@@ -15,6 +16,7 @@ export function memoryEngine(): EngineFactory {
       bus,
       operations: new MemoryOperationIndex(clock),
       leases: new MemoryLeases(clock, random),
+      presence: new MemoryPresences(clock, random).connect(),
       close: () => log.close(),
     };
   };

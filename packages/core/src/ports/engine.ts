@@ -3,6 +3,7 @@ import type { ChannelLog } from "./channel-log.ts";
 import type { Clock } from "./clock.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
+import type { Presence } from "./presence.ts";
 import type { Random } from "./random.ts";
 
 /** Shared state behind ports: one per deployment, in memory or in Redis. */
@@ -12,6 +13,7 @@ export interface Engine {
   readonly bus: Bus;
   readonly operations: OperationIndex;
   readonly leases: Leases;
+  readonly presence: Presence;
   close(): Promise<void>;
 }
 

@@ -5,6 +5,8 @@ import { getHistory } from "./history-get.ts";
 import { commandOperation } from "./operations-command.ts";
 import { getOperation } from "./operations-get.ts";
 import { listOperations } from "./operations-list.ts";
+import { getPresence } from "./presence-get.ts";
+import { sayTyping } from "./presence-typing.ts";
 
 /** Answers one method: the result, or a rejection with the error. */
 export type Method = (
@@ -20,4 +22,6 @@ export const methods: Readonly<Record<string, Method>> = {
   "operations.command": commandOperation,
   "history.get": getHistory,
   "channels.end": endChannel,
+  "presence.get": getPresence,
+  "presence.typing": sayTyping,
 };

@@ -20,7 +20,7 @@ export interface LoggedFault {
   readonly message: string;
 }
 
-/** A node on a manual clock, with what a test needs around it. Disposing it shuts the node down. */
+/** A node on a manual clock (that of the options, if it is one), with what a test needs around it. Disposing it shuts the node down. */
 export class TestCore implements AsyncDisposable {
   readonly core: Core;
   readonly clock: ManualClock;
@@ -33,7 +33,7 @@ export class TestCore implements AsyncDisposable {
   readonly #tokens = new Map<string, UserPrincipal>();
 
   constructor(options: Partial<CoreOptions> = {}) {
-    this.clock = new ManualClock();
+    this.clock = options.clock instanceof ManualClock ? options.clock : new ManualClock();
     this.random = new SeededRandom();
     this.core = createCore({
       engine: memoryEngine(),

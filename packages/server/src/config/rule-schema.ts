@@ -29,6 +29,7 @@ export const ruleSchema: z.ZodType<Rule> = z.strictObject({
   publish: access,
   retention: z.strictObject({ maxEntries: z.int().min(1), maxAgeMs: z.int().min(1) }),
   projection: projection.exactOptional(),
+  presence: z.enum(["members", "count"]).exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),
   merge: z.record(z.string(), merge).exactOptional(),
 });

@@ -77,6 +77,10 @@ const limits = z
     requestTimeoutMs: countable.exactOptional(),
     commandAckMs: countable.exactOptional(),
     commandDoneMs: countable.exactOptional(),
+    presenceWindowMs: countable.exactOptional(),
+    presenceGraceMs: countable.exactOptional(),
+    presenceTtlMs: countable.exactOptional(),
+    typingMs: countable.exactOptional(),
   })
   .refine(
     ({ pingIntervalMs, idleTimeoutMs }) =>

@@ -241,6 +241,7 @@ describe("the OpenAPI document", () => {
         "get /healthz",
         "get /readyz",
         "get /v1/channels/{channel}/history",
+        "get /v1/channels/{channel}/presence",
         "get /v1/channels/{channel}/snapshot",
         "get /v1/commands",
         "get /v1/operations",

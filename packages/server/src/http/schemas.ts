@@ -116,6 +116,27 @@ export const channelSnapshotSchema = z
   })
   .meta({ id: "ChannelSnapshot" });
 
+export const presenceSchema = z
+  .object({
+    channel: z.string(),
+    epoch: z.string().meta({ description: "Another epoch is another count of versions." }),
+    version: z.int(),
+    members: z
+      .array(
+        z.object({
+          id: z.string(),
+          user_id: z.string().exactOptional(),
+          session_id: z.string().exactOptional(),
+          since: z.number(),
+        }),
+      )
+      .meta({ description: "At most 1,000, the longest present first." })
+      .exactOptional(),
+    count: z.int(),
+    typing: z.array(z.string()).meta({ description: "Ids of members." }),
+  })
+  .meta({ id: "Presence" });
+
 const stepPlan = z.object({
   id: z.string().min(1).max(64),
   title: z.string().exactOptional(),

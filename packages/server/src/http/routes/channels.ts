@@ -5,14 +5,20 @@ import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readAs, readJsonAs } from "../reading.ts";
-import { channelSnapshotSchema, endedSchema, endSchema, historySchema } from "../schemas.ts";
+import {
+  channelSnapshotSchema,
+  endedSchema,
+  endSchema,
+  historySchema,
+  presenceSchema,
+} from "../schemas.ts";
 
 const historyQuery = z.object({
   since: z.string().meta({ description: 'A position, "start" or "now".' }).exactOptional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
 });
 
-/** `/v1/channels/{channel}`: history, snapshot, end, purge. */
+/** `/v1/channels/{channel}`: history, snapshot, presence, end, purge. */
 export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   return [
     {
@@ -46,6 +52,18 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
         return answerJson(context, await core.snapshot(context.get("principal"), channel));
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/channels/:channel/presence",
+      spec: describe({
+        summary: "Who is in a channel.",
+        success: { status: 200, says: "The list as it is.", schema: presenceSchema },
+      }),
+      async handle(context) {
+        const channel = context.req.param("channel") ?? "";
+        return answerJson(context, await core.presence(context.get("principal"), channel));
       },
     },
     {

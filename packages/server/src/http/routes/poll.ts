@@ -148,6 +148,12 @@ function countSubscribes(value: unknown): number {
   for (const entry of value) {
     const message = parseClientMessage(entry);
     if (!message.ok) throw MilepostError.from(message.failure);
+    if (message.value.type === "subscribe" && message.value.presence === true) {
+      throw new MilepostError(
+        "not_supported",
+        "a poll has no connection that could be present; ask who is there with presence.get",
+      );
+    }
     if (message.value.type !== "subscribe") {
       throw new MilepostError(
         "bad_message",

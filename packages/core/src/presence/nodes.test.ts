@@ -1,0 +1,302 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  ManualClock,
+  PresenceReader,
+  SeededRandom,
+  SharedEngine,
+  type TestCore,
+  type TestSocket,
+  testCore,
+} from "../testing/index.ts";
+
+const channel = "chat:1";
+const grants = { subscribe: ["chat:*"], publish: [] };
+
+/** Nodes on one engine and one clock. */
+class Cluster implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly engine = new SharedEngine(this.clock, new SeededRandom());
+  readonly nodes: readonly TestCore[];
+
+  constructor(size: number) {
+    this.nodes = Array.from({ length: size }, (_, n) =>
+      testCore({ clock: this.clock, engine: this.engine.factory, node: `node-${n}` }),
+    );
+  }
+
+  connect(node: number, user: string): Visit {
+    const t = this.nodes[node];
+    if (t === undefined) throw new Error("no such node");
+    return new Visit(t, t.connect({ principal: t.user(user, { grants }) }));
+  }
+
+  async enter(node: number, user: string): Promise<Visit> {
+    const visit = this.connect(node, user);
+    visit.subscribe();
+    await this.clock.settle();
+    return visit;
+  }
+
+  async list() {
+    const [t] = this.nodes;
+    if (t === undefined) throw new Error("no such node");
+    const { channel: _, ...list } = await t.core.presence(t.service, channel);
+    return list;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of this.nodes) await node[Symbol.asyncDispose]();
+  }
+}
+
+class Visit {
+  readonly node: TestCore;
+  readonly socket: TestSocket;
+  readonly reader: PresenceReader;
+
+  constructor(node: TestCore, socket: TestSocket) {
+    this.node = node;
+    this.socket = socket;
+    this.reader = new PresenceReader(socket, channel);
+  }
+
+  subscribe(): void {
+    this.socket.send({ type: "subscribe", id: "in", channel, presence: true });
+  }
+
+  unsubscribe(): void {
+    this.socket.send({ type: "unsubscribe", id: "out", channel });
+  }
+
+  type(typing: boolean): void {
+    const params = { channel, typing };
+    this.socket.send({ type: "request", id: "typing", method: "presence.typing", params });
+  }
+}
+
+/** Keeps connections alive while time passes. */
+async function pass(cluster: Cluster, ms: number, ...visits: Visit[]): Promise<void> {
+  for (let left = ms; left > 0; left -= 5_000) {
+    await cluster.clock.advance(Math.min(left, 5_000));
+    for (const { socket } of visits) socket.pong();
+  }
+}
+
+describe("presence over several nodes", () => {
+  test("[P-PRES-3] a user on two nodes is one member, until both connections have gone", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    const here = await cluster.enter(0, "ada");
+    const there = await cluster.enter(1, "ada");
+    await cluster.clock.advance(500);
+    expect(there.reader.ids).toEqual(["user:bob", "user:ada"]);
+    here.unsubscribe();
+    await cluster.clock.advance(500);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada"]);
+    there.unsubscribe();
+    await cluster.clock.advance(500);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+    expect(watcher.reader.messages).toBe(2);
+  });
+
+  test("[P-PRES-4] who comes back at another node within the grace never left", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    const ada = await cluster.enter(0, "ada");
+    await cluster.clock.advance(500);
+    ada.socket.drop();
+    await cluster.clock.advance(3_000);
+    await cluster.enter(1, "ada");
+    await cluster.clock.advance(6_000);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada"]);
+    expect(watcher.reader.messages).toBe(1);
+  });
+
+  test("[P-PRES-8] typing shows at every node, also said at a node where one is not", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(1, "bob");
+    const ada = await cluster.enter(0, "ada");
+    ada.type(true);
+    await cluster.clock.advance(1_000);
+    expect(watcher.reader.list?.typing).toEqual(["user:ada"]);
+    await cluster.clock.advance(6_500);
+    expect(watcher.reader.list?.typing).toEqual([]);
+    cluster.connect(1, "ada").type(true);
+    await cluster.clock.advance(1_000);
+    expect(watcher.reader.list?.typing).toEqual(["user:ada"]);
+  });
+
+  test("[P-PRES-10] [G8] whoever was there by a node that died is gone within its time and a sweep", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    // A node that is not heard of again: it holds somebody, and nothing refreshes that.
+    const presence = cluster.engine.factory({
+      clock: cluster.clock,
+      random: new SeededRandom(),
+    }).presence;
+    await presence.update(channel, "dead", { ttlMs: 30_000, enter: [{ id: "user:ada" }] });
+    await pass(cluster, 25_000, watcher);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada"]);
+    await pass(cluster, 16_000, watcher);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+  });
+
+  test("[P-PRES-10] whoever was there by a node that shut down has the grace to come back, and a refresh", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    await cluster.enter(1, "ada");
+    const leaving = cluster.nodes[1]?.core.shutdown(0);
+    await cluster.clock.until(leaving ?? Promise.resolve());
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada"]);
+    await pass(cluster, 16_000, watcher);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+  });
+
+  test("[P-PRES-6] news that are lost between nodes are noticed with the next, or by the next refresh", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    cluster.engine.losesNews = () => true;
+    await cluster.enter(1, "ada");
+    await cluster.clock.advance(1_000);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+    cluster.engine.losesNews = () => false;
+    const joe = await cluster.enter(1, "joe");
+    await cluster.clock.advance(1_000);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada", "user:joe"]);
+    cluster.engine.losesNews = () => true;
+    joe.unsubscribe();
+    await cluster.clock.advance(500);
+    cluster.engine.losesNews = () => false;
+    await pass(cluster, 11_000, watcher);
+    expect(watcher.reader.list).toEqual(await cluster.list());
+    expect(watcher.reader.isLost).toBe(false);
+  });
+
+  test("[P-PRES-10] a store that forgot everything is told again, and watchers get the whole list", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    const ada = await cluster.enter(1, "ada");
+    await cluster.clock.advance(500);
+    cluster.engine.forgetPresence();
+    await pass(cluster, 25_000, watcher, ada);
+    expect((await cluster.list()).count).toBe(2);
+    expect(watcher.reader.list).toEqual(await cluster.list());
+    expect(ada.reader.list).toEqual(await cluster.list());
+    expect(watcher.reader.isLost).toBe(false);
+  });
+
+  test("[P-PRES-2] while the store does not answer the subscribe is refused as retryable, and leaves nothing behind", async () => {
+    await using cluster = new Cluster(1);
+    const watcher = await cluster.enter(0, "bob");
+    cluster.engine.presenceIsDown = true;
+    const ada = await cluster.enter(0, "ada");
+    expect(ada.socket.received().at(-1)).toMatchObject({
+      id: "in",
+      error: { code: "store_unavailable", retryable: true },
+    });
+    cluster.engine.presenceIsDown = false;
+    await pass(cluster, 15_000, watcher);
+    expect((await cluster.list()).count).toBe(1);
+    ada.subscribe();
+    await cluster.clock.advance(500);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada"]);
+  });
+});
+
+type Step =
+  | { readonly do: "enter"; readonly node: number; readonly user: number }
+  | { readonly do: "leave" | "drop" | "type" | "hush"; readonly which: number }
+  | { readonly do: "stall" | "read"; readonly which: number }
+  | { readonly do: "wait"; readonly ms: number }
+  | { readonly do: "lose"; readonly lose: boolean }
+  | { readonly do: "fail"; readonly fail: boolean };
+
+const which = fc.nat(20);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant("enter" as const), node: fc.nat(1), user: fc.nat(4) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constantFrom("leave", "drop", "type", "hush"), which }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("stall", "read"), which }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      ms: fc.constantFrom(0, 20, 100, 300, 2_000, 6_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("lose" as const), lose: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("fail" as const), fail: fc.boolean() }) },
+);
+
+test("[P-PRES-5] [P-PRES-6] whatever happens in whatever order, in the end all see the same and it is true", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      await using cluster = new Cluster(2);
+      const visits: Visit[] = [];
+      const live = new Map<Visit, string>();
+      for (const next of steps) {
+        const visit = "which" in next ? visits[next.which % Math.max(1, visits.length)] : undefined;
+        switch (next.do) {
+          case "enter": {
+            const entered = cluster.connect(next.node, `u${next.user}`);
+            entered.subscribe();
+            visits.push(entered);
+            live.set(entered, `user:u${next.user}`);
+            break;
+          }
+          case "leave":
+            visit?.unsubscribe();
+            if (visit !== undefined) live.delete(visit);
+            break;
+          case "drop":
+            visit?.socket.drop();
+            if (visit !== undefined) live.delete(visit);
+            break;
+          case "type":
+            visit?.type(true);
+            break;
+          case "hush":
+            visit?.type(false);
+            break;
+          case "stall":
+            visit?.socket.stall();
+            break;
+          case "read":
+            visit?.socket.resume();
+            break;
+          case "wait":
+            await cluster.clock.advance(next.ms);
+            break;
+          case "lose":
+            cluster.engine.losesNews = () => next.lose;
+            break;
+          case "fail":
+            cluster.engine.presenceIsDown = next.fail;
+            break;
+        }
+      }
+      cluster.engine.losesNews = () => false;
+      cluster.engine.presenceIsDown = false;
+      for (const { socket } of visits) socket.resume();
+      await pass(cluster, 45_000, ...visits);
+      const list = await cluster.list();
+      const refused = (visit: Visit) => visit.reader.list === undefined;
+      const there = [...live].filter(([visit]) => !refused(visit)).map(([, id]) => id);
+      expect(new Set(list.members?.map(({ id }) => id))).toEqual(new Set(there));
+      expect(list.count).toBe(new Set(there).size);
+      for (const visit of live.keys()) {
+        if (refused(visit)) continue;
+        expect(visit.reader.isLost).toBe(false);
+        // What came and was undone again between two messages changes the version alone.
+        expect({ ...visit.reader.list, version: 0 }).toEqual({ ...list, version: 0 });
+      }
+    }),
+    { numRuns: 500 },
+  );
+}, 60_000);

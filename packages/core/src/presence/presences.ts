@@ -1,0 +1,161 @@
+import { isWildcard, MilepostError, type PresenceList } from "@milepost/protocol";
+import type { SharedReader } from "../hub/reader.ts";
+import type { Principal, UserPrincipal } from "../principal.ts";
+import type { RuledChannel } from "../rule-book.ts";
+import { Deadline } from "../timer-wheel.ts";
+import { memberOf } from "./member.ts";
+import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
+import type { PresenceWatcher } from "./presence-watcher.ts";
+
+/** A node says so often within the time its holds last that it lives. */
+const refreshesPerTtl = 3;
+const refreshesAtOnce = 32;
+
+/** Who is in which channel, as one node has it: every method expects that the principal may subscribe. */
+export class Presences {
+  readonly #context: PresenceContext;
+  readonly #channels = new Map<string, PresenceChannel>();
+  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #sweep = new Sweep(() => this.#refresh());
+  #closed = false;
+
+  constructor(context: PresenceContext) {
+    this.#context = context;
+    context.port.listen((news) => this.#channels.get(news.channel)?.receive(news));
+  }
+
+  /** Makes a connection's member present, and the connection see who is; resolves when it is in the list. */
+  join(
+    ruled: RuledChannel,
+    principal: UserPrincipal,
+    reader: SharedReader,
+  ): Promise<PresenceWatcher> {
+    requireOffered(ruled);
+    return this.#channel(ruled).join(reader, memberOf(principal));
+  }
+
+  /** Who is there, as the store has it. */
+  async list(ruled: RuledChannel): Promise<PresenceList> {
+    requireOffered(ruled);
+    const { members, ...counted } = await this.#context.port.read(ruled.name);
+    const names = ruled.rule.presence === "members";
+    return names && members !== undefined ? { ...counted, members } : { ...counted, typing: [] };
+  }
+
+  /** Says that the principal types or stops; rejects with `not_subscribed` when it is not present. */
+  async type(ruled: RuledChannel, principal: Principal, typing: boolean): Promise<void> {
+    requireOffered(ruled);
+    if (ruled.rule.presence !== "members") {
+      throw new MilepostError("not_supported", "who types is not told where only the count is");
+    }
+    const id = memberOf(principal)?.id;
+    const channel = this.#channels.get(ruled.name);
+    if (id === undefined) throw notPresent(ruled.name);
+    if (channel?.holds(id) === true) {
+      channel.type(id, typing);
+      return;
+    }
+    // By a connection of another node.
+    const { port, holder, ttlMs, typingMs } = this.#context;
+    const said = { ttlMs, typing: [{ id, typing }], typingMs };
+    const { strangers } = await port.update(ruled.name, holder, said);
+    if (strangers.length > 0) throw notPresent(ruled.name);
+  }
+
+  /** Tells the store who is gone, and ends. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#context.wheel.clear(this.#sweep);
+    const channels = [...this.#channels.values()];
+    await Promise.allSettled(channels.map((channel) => channel.settle()));
+    for (const channel of channels) channel.close();
+    this.#channels.clear();
+  }
+
+  #channel({ name, rule }: RuledChannel): PresenceChannel {
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const subscribed = this.#subscribe(name);
+    const channel = new PresenceChannel(
+      name,
+      rule.presence === "members",
+      subscribed,
+      this.#context,
+    );
+    this.#channels.set(name, channel);
+    subscribed.catch(() => {
+      if (this.#channels.get(name) === channel) this.#channels.delete(name);
+    });
+    this.#arm();
+    return channel;
+  }
+
+  async #subscribe(name: string): Promise<void> {
+    await this.#leaving.get(name);
+    await this.#context.port.subscribe(name);
+  }
+
+  #arm(): void {
+    const { wheel, ttlMs } = this.#context;
+    if (this.#sweep.dueAt !== undefined || this.#closed || this.#channels.size === 0) return;
+    wheel.set(this.#sweep, ttlMs / refreshesPerTtl);
+  }
+
+  #forget(channel: PresenceChannel): void {
+    const { name } = channel;
+    channel.close();
+    this.#channels.delete(name);
+    const left = this.#context.port.unsubscribe(name).catch(this.#context.onFault);
+    this.#leaving.set(name, left);
+    void left.then(() => {
+      if (this.#leaving.get(name) === left) this.#leaving.delete(name);
+    });
+  }
+
+  /** Lets go of channels nobody needs, and says of all others that the node lives. */
+  async #refresh(): Promise<void> {
+    this.#arm();
+    const channels = [...this.#channels.values()];
+    for (let i = 0; i < channels.length && !this.#closed; i += refreshesAtOnce) {
+      const turn = channels.slice(i, i + refreshesAtOnce);
+      await Promise.all(turn.map((channel) => this.#refreshOne(channel)));
+    }
+  }
+
+  async #refreshOne(channel: PresenceChannel): Promise<void> {
+    if (channel.isUnused) {
+      this.#forget(channel);
+      return;
+    }
+    try {
+      await channel.refresh();
+    } catch (error) {
+      this.#context.onFault(error);
+    }
+  }
+}
+
+function requireOffered({ rule, name }: RuledChannel): void {
+  if (rule.presence !== undefined && !isWildcard(name)) return;
+  throw new MilepostError("not_supported", `the rule of ${name} does not offer presence`);
+}
+
+function notPresent(channel: string): MilepostError {
+  return new MilepostError(
+    "not_subscribed",
+    `you are not present in ${channel}; subscribe to it with presence: true first`,
+  );
+}
+
+class Sweep extends Deadline {
+  readonly #run: () => Promise<void>;
+
+  constructor(run: () => Promise<void>) {
+    super();
+    this.#run = run;
+  }
+
+  override onDue(): void {
+    void this.#run();
+  }
+}

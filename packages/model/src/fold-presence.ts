@@ -1,0 +1,30 @@
+import type { PresenceChange, PresenceList } from "@milepost/protocol";
+
+/**
+ * Who is there after some news: a list takes the place of an older one, a change is applied to it.
+ *
+ * Returns the same object where the news is known already, and undefined where something between was
+ * missed: then only a whole list helps. Pure.
+ */
+export function foldPresence(
+  known: PresenceList | undefined,
+  news: PresenceList | PresenceChange,
+): PresenceList | undefined {
+  if (!("since" in news)) return newer(known, news);
+  if (known === undefined || news.epoch !== known.epoch) return undefined;
+  if (news.version <= known.version) return known;
+  if (news.since > known.version) return undefined;
+  const { epoch, version, joined, left, count, typing = known.typing } = news;
+  if (known.members === undefined) return { epoch, version, count, typing };
+  const changed = new Set([...left, ...joined.map(({ id }) => id)]);
+  const stayed =
+    changed.size === 0 ? known.members : known.members.filter(({ id }) => !changed.has(id));
+  const members = joined.length === 0 ? stayed : [...stayed, ...joined];
+  return { epoch, version, members, count, typing };
+}
+
+function newer(known: PresenceList | undefined, list: PresenceList): PresenceList {
+  const { epoch, version, members, count, typing } = list;
+  if (known !== undefined && known.epoch === epoch && version <= known.version) return known;
+  return { epoch, version, ...(members !== undefined && { members }), count, typing };
+}
