@@ -297,6 +297,6 @@ test("[P-PRES-5] [P-PRES-6] whatever happens in whatever order, in the end all s
         expect({ ...visit.reader.list, version: 0 }).toEqual({ ...list, version: 0 });
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 100 },
   );
 }, 60_000);

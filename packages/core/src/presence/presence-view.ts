@@ -72,11 +72,14 @@ export class PresenceView {
     this.#count = count;
     if (!this.#names) return;
     const before = this.#members;
-    this.#members = new Map();
-    for (const member of members) {
-      this.#members.set(member.id, member);
-      if (before.get(member.id)?.since !== member.since) this.#touched.add(member.id);
-    }
+    this.#members = new Map(members.map((member) => [member.id, member]));
+    const stayed = [...before.values()].filter(({ id }) => this.#members.has(id));
+    const changed = members.findIndex((member, i) => {
+      const known = stayed[i];
+      return known?.id !== member.id || known.since !== member.since;
+    });
+    // All from the first that is new or stands elsewhere: so the order is told too.
+    if (changed >= 0) for (const { id } of members.slice(changed)) this.#touched.add(id);
     for (const id of before.keys()) if (!this.#members.has(id)) this.#touched.add(id);
     this.#type(typing);
   }
@@ -105,14 +108,11 @@ export class PresenceView {
     if (told.epoch !== this.#epoch) return this.whole();
     const isSame = this.#touched.size === 0 && !this.#typingTouched && told.count === this.#count;
     if (isSame) return undefined;
-    const joined: PresentMember[] = [];
-    const left: string[] = [];
-    for (const id of this.#touched) {
-      const member = this.#members.get(id);
-      if (member === undefined) left.push(id);
-      else joined.push(member);
-    }
-    joined.sort((a, b) => a.since - b.since);
+    const touched = this.#touched;
+    // In the order of the list, which is that of the reader's list then too.
+    const joined =
+      touched.size === 0 ? [] : [...this.#members.values()].filter(({ id }) => touched.has(id));
+    const left = [...touched].filter((id) => !this.#members.has(id));
     const change: PresenceChange = {
       epoch: this.#epoch,
       since: told.version,
