@@ -151,6 +151,8 @@ export class Subscription implements Reader, HeldReader {
     this.#ended = true;
     this.#position = position;
     this.member = undefined;
+    this.presence?.leave("leaves");
+    this.presence = undefined;
   }
 
   room(): Promise<void> | undefined {

@@ -192,6 +192,20 @@ describe("being present", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
+  test("[P-PRES-2] it ends with the stream of the channel", async () => {
+    await using t = testCore();
+    const { socket } = await enter(t, "ada");
+    expect(await present(t)).toEqual(["user:ada"]);
+    await t.core.end(t.service, channel);
+    await t.clock.settle();
+    expect(socket.received().at(-1)).toMatchObject({ type: "end", channel });
+    expect(await present(t)).toEqual([]);
+    const again = await enter(t, "ada");
+    await t.clock.settle();
+    expect(again.socket.received().at(-1)).toMatchObject({ type: "end", channel });
+    expect(await present(t)).toEqual([]);
+  });
+
   test("[P-PRES-9] a token that no longer allows the channel ends it at once", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
