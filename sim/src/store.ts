@@ -98,7 +98,7 @@ export class Store {
       line.isCut = true;
       this.#buses.delete(bus);
     };
-    const { log, operations, leases } = this.#engine;
+    const { log, operations, leases, durable, deadLetters } = this.#engine;
     const presence = this.#presences.connect();
     const overLine: ChannelLog = spoil({
       append: (channel, entry, policy) =>
@@ -149,6 +149,20 @@ export class Store {
         unsubscribe: (...args) => line.call(() => presence.unsubscribe(...args)),
         update: (...args) => line.call(() => presence.update(...args)),
         read: (...args) => line.call(() => presence.read(...args)),
+      },
+      durable: {
+        claim: (...args) => line.call(() => durable.claim(...args)),
+        save: (...args) => line.call(() => durable.save(...args)),
+        look: (...args) => line.call(() => durable.look(...args)),
+        replay: (...args) => line.call(() => durable.replay(...args)),
+        get: (...args) => line.call(() => durable.get(...args)),
+      },
+      deadLetters: {
+        put: (...args) => line.call(() => deadLetters.put(...args)),
+        get: (...args) => line.call(() => deadLetters.get(...args)),
+        list: (...args) => line.call(() => deadLetters.list(...args)),
+        remove: (...args) => line.call(() => deadLetters.remove(...args)),
+        count: () => line.call(() => deadLetters.count()),
       },
       close: async () => disconnect(),
     });

@@ -4,6 +4,7 @@ import { Connection } from "./connection/connection.ts";
 import { ConnectionRegistry } from "./connection/connection-registry.ts";
 import { converse, pass } from "./connection/upstream.ts";
 import type { ConnectOptions, Core, CoreLimits, CoreOptions, CoreStats } from "./core.ts";
+import { DeadLetterService } from "./dead-letters/dead-letter-service.ts";
 import { Faults } from "./fault.ts";
 import { FeedConnection } from "./feed/feed-connection.ts";
 import { Feeds } from "./feed/feeds.ts";
@@ -34,6 +35,7 @@ export function createCore(options: CoreOptions): Core {
 class GatewayCore implements Core {
   readonly #context: NodeContext;
   readonly #operations: OperationService;
+  readonly #deadLetters: DeadLetterService;
   readonly #feeds: Feeds;
   readonly #shutdown: Shutdown;
 
@@ -92,9 +94,11 @@ class GatewayCore implements Core {
       methods,
       operations,
       presences,
+      durable: { engine, rules, hub, clock, wheel, random, onFault: faults.note },
       connections: new ConnectionRegistry(),
       verifyToken,
     };
+    this.#deadLetters = new DeadLetterService(engine, rules, clock, faults);
     this.#feeds = new Feeds(this.#context);
     this.#shutdown = new Shutdown(this.#context, operations);
   }
@@ -109,6 +113,10 @@ class GatewayCore implements Core {
 
   get operations() {
     return this.#operations;
+  }
+
+  get deadLetters() {
+    return this.#deadLetters;
   }
 
   get verifyToken() {

@@ -13,6 +13,8 @@ export { MemoryPresences } from "./memory/memory-presence.ts";
 export type * from "./ports/bus.ts";
 export type * from "./ports/channel-log.ts";
 export type * from "./ports/clock.ts";
+export type * from "./ports/dead-letters.ts";
+export type * from "./ports/durable-subscribers.ts";
 export type * from "./ports/engine.ts";
 export type * from "./ports/leases.ts";
 export type * from "./ports/operation-index.ts";

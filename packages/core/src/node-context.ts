@@ -1,6 +1,7 @@
 import type { Channels } from "./channels.ts";
 import type { ConnectionRegistry } from "./connection/connection-registry.ts";
 import type { CoreLimits, CoreLog, Operations, TokenVerifier } from "./core.ts";
+import type { DurableContext } from "./durable/durable-reader.ts";
 import type { Faults } from "./fault.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { Ticker } from "./hub/ticker.ts";
@@ -27,6 +28,7 @@ export interface NodeContext {
   readonly methods: MethodRegistry;
   readonly operations: Operations;
   readonly presences: Presences;
+  readonly durable: DurableContext;
   readonly connections: ConnectionRegistry;
   readonly verifyToken: TokenVerifier;
 }

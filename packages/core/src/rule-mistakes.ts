@@ -24,6 +24,9 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
       yield ["rate", "must have perSecond above 0"];
     if (!Number.isInteger(burst) || burst < 1) yield ["rate", "must have a burst of 1 or more"];
   }
+  for (const [name, value] of Object.entries(rule.durable ?? {})) {
+    if (!Number.isInteger(value) || value < 1) yield ["durable", `must have ${name} of 1 or more`];
+  }
   for (const field of ["merge", "schema"] as const) {
     for (const event of Object.keys(rule[field] ?? {})) {
       if (event === "*" || parseEventName(event).ok) continue;

@@ -51,6 +51,16 @@ export interface PublishRate {
   readonly burst?: number;
 }
 
+/** How long delivery to a durable subscriber repeats before an entry goes to the dead letters. */
+export interface DurableRule {
+  /** How long the first delivery waits for its acknowledgement, in milliseconds; 30,000. Each further one waits twice as long. */
+  readonly ackWaitMs?: number;
+  /** Deliveries of one entry; 5. */
+  readonly maxAttempts?: number;
+  /** How long after it was appended an entry is still delivered, in milliseconds; a day. */
+  readonly maxAgeMs?: number;
+}
+
 /**
  * What holds for the channels that match a pattern.
  *
@@ -86,6 +96,8 @@ export interface Rule {
    * does not fit is `invalid_data`. Data are stored as they were sent, whatever a schema makes of them.
    */
   readonly schema?: Readonly<Record<string, StandardSchema>>;
+  /** What holds for the channel's durable subscribers; all has defaults. */
+  readonly durable?: DurableRule;
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

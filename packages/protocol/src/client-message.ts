@@ -22,7 +22,7 @@ export interface SubscribeMessage {
   readonly since?: Since;
   /** Only events of these names; all when absent. */
   readonly events?: readonly string[];
-  /** The durable subscriber's name. */
+  /** The durable subscriber's name: 1–64 characters of a channel segment. */
   readonly as?: string;
   readonly presence?: boolean;
 }
@@ -67,16 +67,18 @@ export interface CancelMessage {
   readonly id: MessageId;
 }
 
-/** Everything of the channel up to `position` was handled. */
+/** Everything of the channel up to `position` was handled; without `id` only a mistake is answered. */
 export interface AckMessage {
   readonly type: "ack";
+  readonly id?: MessageId;
   readonly channel: string;
   readonly position: Position;
 }
 
-/** The one entry at `position` could not be handled. */
+/** The one entry at `position` could not be handled; without `id` only a mistake is answered. */
 export interface NackMessage {
   readonly type: "nack";
+  readonly id?: MessageId;
   readonly channel: string;
   readonly position: Position;
   readonly reason: string;

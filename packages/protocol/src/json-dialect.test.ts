@@ -29,6 +29,23 @@ describe("a publication in milepost.v1.json", () => {
   });
 });
 
+describe("a publication to a durable subscriber", () => {
+  it("[P-ACK-4] says from the second time on how often it was delivered", () => {
+    const publication = {
+      channel: "job:a",
+      position: { epoch: "e", offset: 1, tag: "t" },
+      event: "n",
+      json: "1",
+      ts: 5,
+    };
+    const attempts = [undefined, 1, 2, 7].map((attempt) => {
+      const delivery = attempt === undefined ? publication : { ...publication, attempt };
+      return JSON.parse(encodeEvent(delivery)).attempt;
+    });
+    expect(attempts).toEqual([undefined, undefined, 2, 7]);
+  });
+});
+
 describe("a frame", () => {
   it("of one message is the message, of more an array of them", () => {
     fc.assert(

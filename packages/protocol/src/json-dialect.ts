@@ -6,13 +6,18 @@ import type { ServerMessage } from "./server-message.ts";
 
 /** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. The end of a log is an `end` message. */
 export function encodeEvent(publication: Publication): string {
-  const { channel, source, position, since, event, json, ts } = publication;
+  const { channel, source, position, since, event, json, ts, attempt } = publication;
   if (event === endEvent) {
     return `{"type":"end","channel":"${channel}","position":"${formatPosition(position)}",${json.slice(1)}`;
   }
   const origin = source === undefined ? "" : `,"source":"${source}"`;
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
-  return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}}`;
+  return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${attemptField(attempt)}}`;
+}
+
+/** The field that says how often a durable subscriber was given an entry; the first time says nothing. */
+export function attemptField(attempt = 1): string {
+  return attempt > 1 ? `,"attempt":${attempt}` : "";
 }
 
 /** One frame of many encoded messages: the message itself when there is one, else an array of them. */

@@ -13,9 +13,14 @@ describe("a publication in milepost.v1.msgpack", () => {
       fc.property(
         anyPublication.filter(({ json }) => !/\\ud[89a-f]/.test(json)),
         fc.boolean(),
-        (publication, merged) => {
+        fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+        (publication, merged, attempt) => {
           const { position } = publication;
-          const sent = merged ? { ...publication, since: position } : publication;
+          const sent = {
+            ...publication,
+            ...(merged && { since: position }),
+            ...(attempt !== undefined && { attempt }),
+          };
           const value = decodeMsgpack(encodeMsgpackEvent(sent), 256);
           expect(value).toEqual({ ok: true, value: JSON.parse(encodeEvent(sent)) });
         },

@@ -7,7 +7,7 @@ import { endEvent, type Publication } from "./publication.ts";
 
 /** A publication as `milepost.v1.msgpack` carries it: the same fields as in JSON, for the end of a log too. */
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
-  const { channel, source, position, since, event, json, ts } = publication;
+  const { channel, source, position, since, event, json, ts, attempt } = publication;
   const at = formatPosition(position);
   const data: unknown = JSON.parse(json);
   if (event === endEvent) {
@@ -22,6 +22,7 @@ export function encodeMsgpackEvent(publication: Publication): Uint8Array {
     event,
     data,
     ts,
+    attempt: attempt !== undefined && attempt > 1 ? attempt : undefined,
   });
 }
 

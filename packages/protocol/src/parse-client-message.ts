@@ -1,4 +1,4 @@
-import { parseChannelName, parseReadableName } from "./channel-name.ts";
+import { isChannelSegment, parseChannelName, parseReadableName } from "./channel-name.ts";
 import type { ClientMessage, MessageId, Since } from "./client-message.ts";
 import { parseEventName } from "./event-name.ts";
 import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
@@ -12,6 +12,7 @@ export const messageBounds = {
   tokenLength: 16_384,
   keyLength: 255,
   nameLength: 128,
+  subscriberNameLength: 64,
   reasonLength: 1_024,
   eventNames: 64,
   lastEntries: 10_000,
@@ -64,7 +65,7 @@ function read(fields: Fields): ClientMessage | undefined {
         channel: fields.required("channel", parseReadableName),
         since: fields.optional("since", readSince),
         events: fields.optional("events", readEventNames),
-        as: fields.optional("as", textOf(messageBounds.nameLength)),
+        as: fields.optional("as", readSubscriberName),
         presence: fields.optional("presence", readBoolean),
       });
     case "unsubscribe":
@@ -98,12 +99,14 @@ function read(fields: Fields): ClientMessage | undefined {
     case "ack":
       return compact({
         type,
+        id: fields.optional("id", readId),
         channel: fields.required("channel", parseReadableName),
         position: fields.required("position", parsePosition),
       });
     case "nack":
       return compact({
         type,
+        id: fields.optional("id", readId),
         channel: fields.required("channel", parseReadableName),
         position: fields.required("position", parsePosition),
         reason: fields.required("reason", textOf(messageBounds.reasonLength)),
@@ -135,6 +138,16 @@ function readId(value: unknown): Parsed<MessageId> {
     "bad_message",
     `must be an integer or a string of 1 to ${messageBounds.idLength} characters`,
   );
+}
+
+function readSubscriberName(value: unknown): Parsed<string> {
+  const { subscriberNameLength } = messageBounds;
+  return isChannelSegment(value) && value.length <= subscriberNameLength
+    ? parsed(value)
+    : refused(
+        "bad_message",
+        `must be 1 to ${subscriberNameLength} letters, digits, '_', '.', '~' or '-'`,
+      );
 }
 
 const readPriority = oneOf(["high", "normal", "low"]);

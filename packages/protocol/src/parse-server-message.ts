@@ -130,6 +130,7 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     event: text,
     data: anything,
     ts: amount,
+    attempt: maybe(amount),
   },
   gap: { channel: text, from: text, to: text, reason: text, event_id: maybe(text) },
   reset: { channel: text, position: text, snapshot, reason: text, event_id: maybe(text) },

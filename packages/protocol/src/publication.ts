@@ -20,6 +20,8 @@ export interface Publication {
   readonly previousTag?: string;
   /** What was sent before it, where it stands for several entries; only on its way to a slow reader. */
   readonly since?: Position;
+  /** How often it was delivered, this time included; only on its way to a durable subscriber. */
+  readonly attempt?: number;
   /** In place of the channel's, where the publisher said so. */
   readonly priority?: Priority;
   /** The event name, as the publisher chose it. */

@@ -85,6 +85,8 @@ export interface EventMessage {
   readonly data: unknown;
   /** When it was appended, in milliseconds since 1970. */
   readonly ts: number;
+  /** To a durable subscriber: how often it was delivered, this time included; absent the first time. */
+  readonly attempt?: number;
 }
 
 /** Entries after `from` up to and including `to` will not come. */
@@ -144,8 +146,8 @@ export interface UnsubscribedMessage {
   readonly channel: string;
   /** Up to where its entries came. */
   readonly position: string;
-  /** The code of the error that a new `subscribe` would get. */
-  readonly reason: ErrorCode;
+  /** The code of the error that a new `subscribe` would get; `taken_over`: another connection holds the durable subscriber. */
+  readonly reason: ErrorCode | "taken_over";
   readonly event_id?: string;
 }
 

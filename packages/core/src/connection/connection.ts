@@ -282,7 +282,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
         return undefined;
       case "ack":
       case "nack":
-        this.refuseUnsupported(null, message.type);
+        this.#subscriptions.onAck(message);
         return undefined;
       case "ping":
         this.#pong(message.id);

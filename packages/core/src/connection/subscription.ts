@@ -24,6 +24,8 @@ export interface SubscriptionRequest {
   readonly events?: readonly string[];
   /** Whether to be present, and to see who else is. */
   readonly presence?: boolean;
+  /** The name of the durable subscriber it is for. */
+  readonly as?: string;
   /** The message to reply to; undefined when the connect itself asked. */
   readonly id?: MessageId;
 }
@@ -54,6 +56,10 @@ export class Subscription implements Reader, HeldReader {
     this.id = id;
     this.#events = events === undefined ? undefined : new Set(events);
     this.#position = typeof since === "object" && "epoch" in since ? since : undefined;
+  }
+
+  get isDurable(): false {
+    return false;
   }
 
   /** Where the client is in the channel; undefined while it holds nothing of it. */

@@ -1,17 +1,22 @@
 import {
+  type AckMessage,
   formatPosition,
   MilepostError,
+  type NackMessage,
   type Publication,
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from "@milepost/protocol";
 import { forbidden } from "../channels.ts";
 import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
+import { publisherOf, type UserPrincipal } from "../principal.ts";
 import type { Connection } from "./connection.ts";
+import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
 
-const none: readonly Subscription[] = [];
+type AnySubscription = Subscription | DurableSubscription;
+
+const none: readonly AnySubscription[] = [];
 
 /**
  * What one connection reads, and where it is in all of it.
@@ -35,9 +40,14 @@ export class Subscriptions {
 
   /** Starts a subscription that a message asked for, or refuses it. */
   onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
-    const { id, channel, since, events, presence } = message;
-    if (message.as !== undefined) {
-      this.#connection.refuseUnsupported(id, "as");
+    const { id, channel, since, events, presence, as } = message;
+    if (as !== undefined && presence === true) {
+      this.#connection.refuseUnsupported(id, "presence of a durable subscriber");
+      return;
+    }
+    if (as !== undefined && principal.user === undefined && principal.session === undefined) {
+      const error = "a durable subscriber belongs to a user or a session; the token names neither";
+      this.#connection.refuse(id, new MilepostError("forbidden", error));
       return;
     }
     this.start(principal, {
@@ -46,6 +56,7 @@ export class Subscriptions {
       ...(since === undefined ? {} : { since }),
       ...(events === undefined ? {} : { events }),
       ...(presence === undefined ? {} : { presence }),
+      ...(as === undefined ? {} : { as }),
     });
   }
 
@@ -67,7 +78,11 @@ export class Subscriptions {
       this.#connection.refuse(id, new MilepostError("too_many_subscriptions", message));
       return;
     }
-    const subscription = new Subscription(this.#connection, this, request);
+    const { as } = request;
+    const subscription =
+      as === undefined
+        ? new Subscription(this.#connection, this, request)
+        : new DurableSubscription(this.#connection, this, request, as);
     this.#list = [...this.#list, subscription];
     this.#regroup();
     void this.#join(principal, subscription, request);
@@ -90,13 +105,23 @@ export class Subscriptions {
     return undefined;
   }
 
+  /** Takes the acknowledgement of what a durable subscriber was given. */
+  onAck(message: AckMessage | NackMessage): void {
+    const subscription = this.#find(message.channel);
+    if (subscription?.isDurable !== true) {
+      const error = `this connection holds no durable subscription to ${message.channel}`;
+      this.#connection.refuse(message.id ?? null, new MilepostError("not_subscribed", error));
+    } else if (message.type === "ack") subscription.ack(message);
+    else subscription.nack(message);
+  }
+
   /** Resolves when the subscription to a channel has started or failed; undefined when none is about to. */
   settled(channel: string): Promise<void> | undefined {
     return this.#find(channel)?.settled();
   }
 
   /** Forgets a subscription that is over. */
-  drop(subscription: Subscription): void {
+  drop(subscription: AnySubscription): void {
     if (!this.#list.includes(subscription)) return;
     this.#list = this.#list.filter((other) => other !== subscription);
     this.#regroup();
@@ -110,7 +135,7 @@ export class Subscriptions {
   }
 
   /** Those that a credential does not allow; rejects when that cannot be found out. */
-  async forbiddenTo(principal: UserPrincipal): Promise<readonly Subscription[]> {
+  async forbiddenTo(principal: UserPrincipal): Promise<readonly AnySubscription[]> {
     const { channels } = this.#context;
     const list = this.#list.filter(({ isEnded }) => !isEnded);
     const permitted = await Promise.all(
@@ -122,7 +147,7 @@ export class Subscriptions {
   }
 
   /** Ends one that is not allowed any more, and tells why. */
-  forbid(subscription: Subscription): void {
+  forbid(subscription: AnySubscription): void {
     if (!this.#list.includes(subscription)) return;
     const { channel, position, id = null } = subscription;
     subscription.leave();
@@ -155,24 +180,29 @@ export class Subscriptions {
   }
 
   /** Lets go of one whose channel has ended; what of it waits for a slow reader is sent all the same. */
-  #forgetEnded(subscription: Subscription): void {
-    this.#connection.outbox.settle(subscription);
+  #forgetEnded(subscription: AnySubscription): void {
+    if (!subscription.isDurable) this.#connection.outbox.settle(subscription);
     this.drop(subscription);
   }
 
-  #find(channel: string): Subscription | undefined {
+  #find(channel: string): AnySubscription | undefined {
     return this.#list.find((subscription) => subscription.channel === channel);
   }
 
   async #join(
     principal: UserPrincipal,
-    subscription: Subscription,
+    subscription: AnySubscription,
     { channel, since, presence }: SubscriptionRequest,
   ): Promise<void> {
     const { channels, hub, presences } = this.#context;
     try {
       const ruled = channels.ruled(channel);
       await channels.authorise(principal, ruled, "subscribe", this.#connection.id);
+      if (subscription.isDurable) {
+        if (!this.#list.includes(subscription)) return;
+        subscription.begin(ruled, publisherOf(principal), since, this.#context);
+        return;
+      }
       if (presence === true && this.#list.includes(subscription)) {
         const watcher = await presences.join(ruled, principal, this.#connection);
         if (this.#list.includes(subscription)) subscription.presence = watcher;
@@ -188,8 +218,9 @@ export class Subscriptions {
   /** The places in all channels but one, as a cursor. */
   #places(but: string | undefined): string {
     let places = "";
-    for (const { channel, position } of this.#list) {
-      if (channel === but || position === undefined) continue;
+    for (const { channel, position, isDurable } of this.#list) {
+      // Where a durable subscriber is, the service knows.
+      if (channel === but || isDurable || position === undefined) continue;
       places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
     }
     return places;

@@ -80,6 +80,8 @@ const needsConnection: ReadonlySet<ClientMessage["type"]> = new Set([
   "auth",
   "subscribe",
   "unsubscribe",
+  "ack",
+  "nack",
 ]);
 
 function refusalWithout(message: ParsedMessage): ServerMessage | undefined {

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import {
   busContract,
   channelLogContract,
+  deadLettersContract,
+  durableSubscribersContract,
   leasesContract,
   type MakeEngine,
   ManualClock,
@@ -26,6 +28,8 @@ busContract("memory", make);
 leasesContract("memory", make);
 operationIndexContract("memory", make);
 presenceContract("memory", make);
+durableSubscribersContract("memory", make);
+deadLettersContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

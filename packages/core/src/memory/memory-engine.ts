@@ -1,6 +1,8 @@
 import type { EngineFactory } from "../ports/engine.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
+import { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
@@ -17,6 +19,8 @@ export function memoryEngine(): EngineFactory {
       operations: new MemoryOperationIndex(clock),
       leases: new MemoryLeases(clock, random),
       presence: new MemoryPresences(clock, random).connect(),
+      durable: new MemoryDurableSubscribers(clock),
+      deadLetters: new MemoryDeadLetters(clock, random),
       close: () => log.close(),
     };
   };

@@ -1,6 +1,8 @@
 import type { Bus } from "./bus.ts";
 import type { ChannelLog } from "./channel-log.ts";
 import type { Clock } from "./clock.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { DurableSubscribers } from "./durable-subscribers.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
@@ -14,6 +16,8 @@ export interface Engine {
   readonly operations: OperationIndex;
   readonly leases: Leases;
   readonly presence: Presence;
+  readonly durable: DurableSubscribers;
+  readonly deadLetters: DeadLetters;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,7 @@
 export * from "./contracts/bus-contract.ts";
 export * from "./contracts/channel-log-contract.ts";
+export * from "./contracts/dead-letters-contract.ts";
+export * from "./contracts/durable-subscribers-contract.ts";
 export * from "./contracts/engine-harness.ts";
 export * from "./contracts/leases-contract.ts";
 export * from "./contracts/operation-index-contract.ts";

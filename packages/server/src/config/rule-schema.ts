@@ -32,4 +32,11 @@ export const ruleSchema: z.ZodType<Rule> = z.strictObject({
   presence: z.enum(["members", "count"]).exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),
   merge: z.record(z.string(), merge).exactOptional(),
+  durable: z
+    .strictObject({
+      ackWaitMs: z.int().min(1).exactOptional(),
+      maxAttempts: z.int().min(1).exactOptional(),
+      maxAgeMs: z.int().min(1).exactOptional(),
+    })
+    .exactOptional(),
 });

@@ -160,6 +160,12 @@ function countSubscribes(value: unknown): number {
         "a poll takes subscribe messages; send others to /v1/connections/-/messages",
       );
     }
+    if (message.value.as !== undefined) {
+      throw new MilepostError(
+        "not_supported",
+        "a poll cannot hold a durable subscriber; use a WebSocket or /v1/sse",
+      );
+    }
   }
   return value.length;
 }

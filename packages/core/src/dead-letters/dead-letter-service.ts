@@ -1,0 +1,190 @@
+import {
+  compact,
+  type Failure,
+  formatPosition,
+  integerIn,
+  MilepostError,
+  parsePosition,
+  textOf,
+} from "@milepost/protocol";
+import type {
+  DeadLetterFilter,
+  DeadLetterOffice,
+  DeadLetterPage,
+  DeadLetterView,
+  ManyLetters,
+  Replayed,
+} from "../core.ts";
+import { durableBounds } from "../durable/durable-terms.ts";
+import { wakeHolder } from "../durable/subscriber-signal.ts";
+import type { Faults } from "../fault.ts";
+import { orThrow, readInput } from "../input.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { DeadLetter, DeadLetterQuery } from "../ports/dead-letters.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { Principal } from "../principal.ts";
+import type { RuleBook } from "../rule-book.ts";
+
+const maxPage = 1_000;
+
+/** Dead letters as services use them. */
+export class DeadLetterService implements DeadLetterOffice {
+  readonly #engine: Engine;
+  readonly #rules: RuleBook;
+  readonly #clock: Clock;
+  readonly #faults: Faults;
+
+  constructor(engine: Engine, rules: RuleBook, clock: Clock, faults: Faults) {
+    this.#engine = engine;
+    this.#rules = rules;
+    this.#clock = clock;
+    this.#faults = faults;
+  }
+
+  async list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage> {
+    refuseUnlessService(principal);
+    const { letters, next } = await this.#page(readFilter(filter));
+    const counts = await this.#engine.deadLetters.count();
+    return { letters: letters.map(viewOf), ...next, ...counts };
+  }
+
+  async get(principal: Principal, id: string): Promise<DeadLetterView> {
+    refuseUnlessService(principal);
+    return viewOf(await this.#existing(id));
+  }
+
+  async replay(principal: Principal, id: string): Promise<Replayed> {
+    refuseUnlessService(principal);
+    return this.#replay(await this.#existing(id));
+  }
+
+  async drop(principal: Principal, id: string): Promise<void> {
+    refuseUnlessService(principal);
+    if (!(await this.#engine.deadLetters.remove(id))) throw notFound();
+  }
+
+  async replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters> {
+    refuseUnlessService(principal);
+    return this.#each(filter, (letter) => this.#replay(letter));
+  }
+
+  async dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters> {
+    refuseUnlessService(principal);
+    return this.#each(filter, ({ id }) => this.#engine.deadLetters.remove(id));
+  }
+
+  async #each(
+    filter: DeadLetterFilter,
+    handle: (letter: DeadLetter) => Promise<unknown>,
+  ): Promise<ManyLetters> {
+    const { letters, next } = await this.#page(readFilter(filter));
+    const failed: { readonly id: string; readonly error: Failure }[] = [];
+    for (const letter of letters) {
+      try {
+        await handle(letter);
+      } catch (error) {
+        failed.push({ id: letter.id, error: this.#faults.failureOf(error) });
+      }
+    }
+    return { done: letters.length - failed.length, failed, ...next };
+  }
+
+  async #page(query: DeadLetterQuery) {
+    const found = await this.#engine.deadLetters.list({ ...query, limit: query.limit + 1 });
+    const letters = found.slice(0, query.limit);
+    const last = letters.at(-1);
+    const next = found.length > letters.length && last !== undefined ? { next: last.id } : {};
+    return { letters, next };
+  }
+
+  #replay(letter: DeadLetter): Promise<Replayed> {
+    return letter.subscriber === undefined ? this.#publish(letter) : this.#deliver(letter);
+  }
+
+  /** The letter goes when the entry is acknowledged. */
+  async #deliver({ id, channel, subscriber, entry }: DeadLetter): Promise<Replayed> {
+    const position = parsePosition(entry.position);
+    if (subscriber === undefined || !position.ok || entry.json === undefined) throw isGone();
+    const key = { channel, ...subscriber };
+    const replay = {
+      letter: id,
+      position: position.value,
+      attempts: 0,
+      dueAt: this.#clock.now(),
+      isOut: false,
+    };
+    const outcome = await this.#engine.durable.replay(key, replay, durableBounds);
+    if (outcome === "unknown") {
+      throw new MilepostError("not_possible_now", "its subscriber is not known any more");
+    }
+    if (outcome === "full") {
+      throw new MilepostError("rate_limited", "as many letters as may be are on their way to it");
+    }
+    // A holder that does not hear of it looks now and then.
+    await wakeHolder(this.#engine, this.#rules, key).catch(this.#faults.note);
+    return { id, to: "subscriber" };
+  }
+
+  /** Its key makes a second publish of it none, so a letter that could not be removed does no harm. */
+  async #publish({
+    id,
+    channel,
+    publisher = "gateway:dead-letters",
+    entry,
+  }: DeadLetter): Promise<Replayed> {
+    const { event, json, key = `dead-letter:${id}` } = entry;
+    if (event === undefined || json === undefined) throw isGone();
+    const { name, policy } = this.#rules.of(channel);
+    const { log, deadLetters } = this.#engine;
+    const { publication } = await log.append(name, { event, json, key, publisher }, policy);
+    await deadLetters.remove(id);
+    return { id, to: "channel", position: formatPosition(publication.position) };
+  }
+
+  async #existing(id: string): Promise<DeadLetter> {
+    const letter = await this.#engine.deadLetters.get(id);
+    if (letter === undefined) throw notFound();
+    return letter;
+  }
+}
+
+function readFilter(filter: DeadLetterFilter): DeadLetterQuery {
+  return orThrow(
+    readInput(filter, (fields) =>
+      compact({
+        channel: fields.optional("channel", textOf(255)),
+        subscriber: fields.optional("subscriber", textOf(64)),
+        reason: fields.optional("reason", textOf(1_100)),
+        after: fields.optional("after", textOf(64)),
+        limit: fields.optional("limit", integerIn(1, maxPage)) ?? 100,
+      }),
+    ),
+  );
+}
+
+function viewOf({ id, at, channel, reason, subscriber, attempts, entry }: DeadLetter) {
+  const { json, ...rest } = entry;
+  return {
+    id,
+    at,
+    channel,
+    reason,
+    ...(subscriber === undefined ? {} : { subscriber: subscriber.name, owner: subscriber.owner }),
+    attempts,
+    entry: { ...rest, ...(json === undefined ? {} : { data: JSON.parse(json) as unknown }) },
+  } satisfies DeadLetterView;
+}
+
+function refuseUnlessService(principal: Principal): void {
+  if (principal.kind === "service") return;
+  throw new MilepostError("forbidden", "only a service key may see dead letters");
+}
+
+function notFound(): MilepostError {
+  return new MilepostError("not_found", "there is no such dead letter");
+}
+
+function isGone(): MilepostError {
+  const message = "the log had lost the entry before it was given up; there is nothing to replay";
+  return new MilepostError("not_possible_now", message);
+}

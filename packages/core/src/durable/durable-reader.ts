@@ -1,0 +1,520 @@
+import {
+  endEvent,
+  MilepostError,
+  type Position,
+  type Publication,
+  parsePosition,
+} from "@milepost/protocol";
+import { batchesOf } from "../hub/batches.ts";
+import type { Hub } from "../hub/hub.ts";
+import { breakOf } from "../hub/recovery.ts";
+import type { LogSlice } from "../ports/channel-log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { PendingEntry, SubscriberKey } from "../ports/durable-subscribers.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { Random } from "../ports/random.ts";
+import type { RuleBook, RuledChannel } from "../rule-book.ts";
+import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import { type AckOutcome, DeliveryLedger } from "./delivery-ledger.ts";
+import type { DurableOwner } from "./durable-owner.ts";
+import { type DurableSince, findDurableStart } from "./durable-start.ts";
+import { type DurableTerms, durableBounds, durableTerms } from "./durable-terms.ts";
+import { Signal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
+import { Undelivered } from "./undelivered.ts";
+
+/** Entries per read, and per save. */
+const page = 100;
+const retryMs = 1_000;
+/** How often a holder that nothing wakes looks whether it still is one. */
+const lookMs = 30_000;
+const maxReplies = 1_024;
+
+/** What delivering to durable subscribers needs of its node. */
+export interface DurableContext {
+  readonly engine: Engine;
+  readonly rules: RuleBook;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What is on its way to the owner: an entry of the log, or of a letter that was tried `before` times. */
+interface Outgoing {
+  readonly publication: Publication;
+  readonly replay?: { readonly letter: string; readonly before: number };
+}
+
+interface Reply {
+  onSaved(acked: Position): void;
+  onLost(error: unknown): void;
+}
+
+/**
+ * Delivers a channel to one durable subscriber, as long as it holds the claim.
+ *
+ * Everything is pulled from the log, at the pace of the acknowledgements: the hub only says when there is something
+ * new. What is delivered is saved first and sent then, what is settled is saved at the end of the same round; so a holder that
+ * was taken over sends nothing any more, and what a crash cuts off is delivered again.
+ */
+export class DurableReader extends Deadline {
+  readonly #key: SubscriberKey;
+  readonly #ruled: RuledChannel;
+  readonly #context: DurableContext;
+  readonly #owner: DurableOwner;
+  readonly #terms: DurableTerms;
+  readonly #undelivered: Undelivered;
+  readonly #events: ReadonlySet<string> | undefined;
+  readonly #news: Signal;
+  readonly #signal: Signal;
+  #ledger: DeliveryLedger | undefined;
+  #fence = 0;
+  #outgoing: Outgoing[] = [];
+  #replies: Reply[] = [];
+  #isRunning = false;
+  #again = false;
+  #mustLook = false;
+  #lookedAt = 0;
+  #isOver = false;
+  #isLost = false;
+
+  constructor(
+    key: SubscriberKey,
+    ruled: RuledChannel,
+    events: ReadonlySet<string> | undefined,
+    owner: DurableOwner,
+    context: DurableContext,
+  ) {
+    super();
+    this.#key = key;
+    this.#ruled = ruled;
+    this.#events = events;
+    this.#owner = owner;
+    this.#context = context;
+    this.#terms = durableTerms(ruled.rule);
+    this.#undelivered = new Undelivered(context.engine.deadLetters, context.clock, key);
+    this.#news = new Signal(() => this.#wake());
+    this.#signal = new Signal(() => {
+      this.#mustLook = true;
+      this.#wake();
+    });
+  }
+
+  /** Everything up to here is settled; undefined before the start. */
+  get acked(): Position | undefined {
+    return this.#ledger?.acked;
+  }
+
+  /** Takes the subscriber over and begins to deliver; the owner hears when, or why not. */
+  async start(since: DurableSince | undefined): Promise<void> {
+    const { hub, rules, engine, clock, random } = this.#context;
+    try {
+      // What is published from here on wakes; what was before is read.
+      this.#news.member = hub.join(this.#ruled, this.#news, "now");
+      this.#signal.member = hub.join(rules.of(signalChannel(this.#key)), this.#signal, "now");
+      await Promise.all([this.#news.started, this.#signal.started]);
+      const start = await findDurableStart(engine.log, this.#ruled, since);
+      if (this.#isOver) return;
+      const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
+      if (claim === undefined) {
+        const message = "the channel has as many durable subscribers as it may have";
+        throw new MilepostError("too_many_subscriptions", message);
+      }
+      await this.#tellOthers(claim.isNew);
+      const now = clock.monotonic();
+      const ledger = new DeliveryLedger(
+        claim.state,
+        this.#terms,
+        () => random.fraction(),
+        now,
+        this.#epochMs,
+      );
+      this.#fence = claim.fence;
+      const { sent } = ledger;
+      const slice = await this.#read(sent, 1);
+      const reason = breakOf(sent, slice, Number.POSITIVE_INFINITY);
+      if (reason !== undefined) await this.#jump(ledger, slice, reason);
+      if (this.#isOver) return;
+      this.#ledger = ledger;
+      this.#lookedAt = now;
+      const isAnchored = !claim.isNew || start.isAsked;
+      const why = reason ?? (claim.isNew ? start.reason : undefined);
+      const gapFrom = reason === undefined ? start.gapFrom : sent;
+      this.#owner.onStart({
+        position: ledger.acked,
+        recovered: isAnchored && why === undefined,
+        ...(why === undefined ? {} : { reason: why }),
+        ...(why === undefined || gapFrom === undefined
+          ? {}
+          : { gap: { from: gapFrom, to: ledger.sent } }),
+      });
+      this.#wake();
+    } catch (error) {
+      if (this.#isOver) return;
+      this.leave();
+      this.#owner.onFailed(error);
+    }
+  }
+
+  /** Takes an ack; `reply` hears when it is saved. */
+  ack(position: Position, reply?: Reply): AckOutcome {
+    const outcome = this.#ledger?.ack(position) ?? "unknown";
+    return this.#answer(outcome, reply);
+  }
+
+  /** Takes a nack; `reply` hears when it is saved. */
+  nack(position: Position, reason: string, reply?: Reply): AckOutcome {
+    const now = this.#context.clock.monotonic();
+    const outcome = this.#ledger?.nack(position, reason, now) ?? "unknown";
+    return this.#answer(outcome, reply);
+  }
+
+  /** Ends it silently. What was acknowledged is still saved. */
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#news.leave();
+    this.#signal.leave();
+    this.#outgoing = [];
+    this.#context.wheel.clear(this);
+    this.#wake();
+  }
+
+  override onDue(): void {
+    this.#wake();
+  }
+
+  /** What turns the node's own time into that of a state. */
+  get #epochMs(): number {
+    const { clock } = this.#context;
+    return clock.now() - clock.monotonic();
+  }
+
+  #answer(outcome: AckOutcome, reply: Reply | undefined): AckOutcome {
+    if (outcome === "unknown") return outcome;
+    if (reply !== undefined) {
+      if (this.#replies.length < maxReplies) this.#replies.push(reply);
+      else reply.onLost(new MilepostError("rate_limited", "too many acks wait to be saved"));
+    }
+    this.#wake();
+    return outcome;
+  }
+
+  #wake(): void {
+    this.#again = true;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    try {
+      // What is told in one go, many acks for instance, is one round.
+      await undefined;
+      while (this.#again && this.#ledger !== undefined && !this.#isLost) {
+        this.#again = false;
+        await this.#round(this.#ledger);
+      }
+      this.#arm();
+    } catch (error) {
+      this.#context.onFault(error);
+      if (!this.#isOver) this.#context.wheel.set(this, retryMs);
+      else this.#refuseReplies(error);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #round(ledger: DeliveryLedger): Promise<void> {
+    if (this.#isOver) {
+      await this.#save(ledger);
+      return;
+    }
+    await this.#look(ledger);
+    await this.#send(ledger);
+    await this.#giveUp(ledger);
+    await this.#repeat(ledger);
+    await this.#replay(ledger);
+    await this.#goOn(ledger);
+    await this.#send(ledger);
+  }
+
+  #arm(): void {
+    if (this.#isOver || this.#ledger === undefined) return;
+    const now = this.#context.clock.monotonic();
+    const next = Math.min(this.#ledger.nextDueAt() ?? now + lookMs, this.#lookedAt + lookMs);
+    this.#context.wheel.set(this, Math.max(0, next - now));
+  }
+
+  /** Whether it still holds the claim, and which replays were asked for. */
+  async #look(ledger: DeliveryLedger): Promise<void> {
+    const { engine, clock } = this.#context;
+    if (!this.#mustLook && clock.monotonic() - this.#lookedAt < lookMs) return;
+    this.#mustLook = false;
+    const replays = await engine.durable.look(this.#key, this.#fence, durableBounds);
+    this.#lookedAt = clock.monotonic();
+    if (replays === undefined) this.#lose(ledger);
+    else ledger.adopt(replays, clock.monotonic());
+  }
+
+  /** Goes on with what was published since, as far as there is room. */
+  async #goOn(ledger: DeliveryLedger): Promise<void> {
+    const { clock } = this.#context;
+    while (!this.#isOver && ledger.room > 0) {
+      await this.#owner.room();
+      const { sent } = ledger;
+      const slice = await this.#read(sent, Math.min(page, ledger.room));
+      const reason = breakOf(sent, slice, Number.POSITIVE_INFINITY);
+      if (reason !== undefined) {
+        await this.#jump(ledger, slice, reason);
+        if (!this.#isOver) this.#owner.onGap(sent, ledger.sent, reason);
+        continue;
+      }
+      const entries = slice.entries.filter(({ position }) => position.offset > sent.offset);
+      const end = entries.at(-1)?.event === endEvent ? entries.pop() : undefined;
+      if (entries.length === 0) {
+        // Its place stays before the end: who comes back is told of it again.
+        if (end !== undefined && ledger.isSettled) await this.#end(ledger, end);
+        return;
+      }
+      const expired = new Set<Publication>();
+      for (const entry of entries) {
+        if (!this.#wants(entry) || !this.#isTooOld(entry)) continue;
+        await this.#undelivered.entry(entry.position, entry, "expired", 0);
+        expired.add(entry);
+      }
+      const now = clock.monotonic();
+      for (const entry of entries) {
+        if (!this.#wants(entry) || expired.has(entry)) {
+          ledger.pass(entry.position);
+          continue;
+        }
+        ledger.deliver(entry.position, now);
+        this.#outgoing.push({ publication: entry });
+      }
+      await this.#send(ledger);
+    }
+  }
+
+  /** The last there is, once everything else is settled. */
+  async #end(ledger: DeliveryLedger, end: Publication): Promise<void> {
+    await this.#send(ledger);
+    if (this.#isOver || !ledger.isSettled) return;
+    this.leave();
+    this.#owner.onEnd(end);
+  }
+
+  /** Delivers again what nobody acknowledged in time. */
+  async #repeat(ledger: DeliveryLedger): Promise<void> {
+    const { clock } = this.#context;
+    const find = this.#finder();
+    for (const { position, attempts } of ledger.due(clock.monotonic()).again) {
+      const publication = await find(position);
+      if (this.#isOver) return;
+      if (publication === undefined || this.#isTooOld(publication)) {
+        const reason = publication === undefined ? "trimmed" : "expired";
+        await this.#bury(ledger, position, publication, reason, attempts);
+      } else if (ledger.repeat(position, clock.monotonic())) {
+        this.#outgoing.push({ publication });
+        if (this.#outgoing.length >= page) await this.#send(ledger);
+      }
+    }
+    await this.#send(ledger);
+  }
+
+  /** Delivers the entries of dead letters again. */
+  async #replay(ledger: DeliveryLedger): Promise<void> {
+    const { clock } = this.#context;
+    for (const { letter } of ledger.due(clock.monotonic()).replaysAgain) {
+      const found = await this.#undelivered.get(letter);
+      if (this.#isOver) return;
+      const position = parsePosition(found?.entry.position);
+      const { event, json, ts = 0, source } = found?.entry ?? {};
+      if (found === undefined || !position.ok || event === undefined || json === undefined) {
+        // It was dropped meanwhile.
+        ledger.endReplay(letter);
+        continue;
+      }
+      if (!ledger.repeatReplay(letter, clock.monotonic())) continue;
+      const publication = {
+        channel: this.#ruled.name,
+        position: position.value,
+        ...(source === undefined ? {} : { source }),
+        event,
+        json,
+        ts,
+      };
+      this.#outgoing.push({ publication, replay: { letter, before: found.attempts } });
+      if (this.#outgoing.length >= page) await this.#send(ledger);
+    }
+    await this.#send(ledger);
+  }
+
+  /** Puts what was tried often enough into the dead letters. */
+  async #giveUp(ledger: DeliveryLedger): Promise<void> {
+    const now = this.#context.clock.monotonic();
+    const { spent, replaysSpent } = ledger.due(now);
+    const find = this.#finder();
+    for (const { position, attempts, refusal } of spent) {
+      const publication = await find(position);
+      await this.#bury(ledger, position, publication, reasonOf(refusal), attempts);
+    }
+    for (const { letter, attempts, refusal } of replaysSpent) {
+      const found = await this.#undelivered.get(letter);
+      // Acknowledged meanwhile, the letter must not come back.
+      if (found !== undefined && ledger.isReplaying(letter)) {
+        await this.#undelivered.again(found, reasonOf(refusal), attempts);
+      }
+      ledger.endReplay(letter);
+    }
+  }
+
+  /** Writes the letter first, so that nothing is settled that is in no letter. */
+  async #bury(
+    ledger: DeliveryLedger,
+    position: Position,
+    publication: Publication | undefined,
+    reason: string,
+    attempts: number,
+  ): Promise<void> {
+    if (!ledger.isPending(position)) return;
+    const letter = await this.#undelivered.entry(position, publication, reason, attempts);
+    if (ledger.isPending(position)) ledger.settle(position.offset);
+    // Acknowledged while the letter was written.
+    else await this.#undelivered.remove(letter.id);
+  }
+
+  /** The log does not go on where this subscriber is: what lies between is lost, and a letter says so. */
+  async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: string): Promise<void> {
+    const { acked, sent } = ledger;
+    const fromAcked = await this.#read(acked, 1);
+    const isAckedKept = breakOf(acked, fromAcked, Number.POSITIVE_INFINITY) === undefined;
+    // A log that lost its tail may still have what was settled: from there everything comes again.
+    const to = isAckedKept ? acked : slice.floor;
+    if (!isAckedKept) {
+      const isTrimmed = reason === "trimmed";
+      if (isTrimmed) await this.#undelivered.span(acked, to, reason);
+      else if (acked.offset !== sent.offset) await this.#undelivered.span(acked, sent, reason);
+    }
+    this.#outgoing = [];
+    ledger.jump(to);
+    await this.#save(ledger);
+  }
+
+  /** Saves what is delivered, then sends it; what was acknowledged meanwhile is not sent. */
+  async #send(ledger: DeliveryLedger): Promise<void> {
+    await this.#save(ledger);
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    const replays = new Map(outgoing.map((item) => [item.publication, item.replay]));
+    for (const part of batchesOf(outgoing.map(({ publication }) => publication))) {
+      await this.#owner.room();
+      if (this.#isOver) return;
+      const batch: Publication[] = [];
+      for (const publication of part) {
+        const replay = replays.get(publication);
+        const times =
+          replay === undefined
+            ? ledger.attemptsOf(publication.position)
+            : ledger.replayAttemptsOf(replay.letter);
+        if (times === undefined) continue;
+        batch.push({ ...publication, attempt: times + (replay?.before ?? 0) });
+      }
+      if (batch.length > 0) this.#owner.onDelivery(batch);
+    }
+  }
+
+  async #save(ledger: DeliveryLedger): Promise<void> {
+    const delivered = ledger.takeDelivered();
+    try {
+      // A letter goes only once its entry was acknowledged, and before that is forgotten.
+      for (const letter of delivered) await this.#undelivered.remove(letter);
+    } catch (error) {
+      ledger.untakeDelivered(delivered);
+      throw error;
+    }
+    const replies = this.#replies;
+    const { acked } = ledger;
+    const change = ledger.takeChange(this.#epochMs);
+    this.#replies = [];
+    let isSaved = true;
+    if (change !== undefined) {
+      try {
+        const { durable } = this.#context.engine;
+        isSaved = await durable.save(this.#key, this.#fence, change, durableBounds);
+      } catch (error) {
+        ledger.untakeChange(change);
+        this.#replies.unshift(...replies);
+        throw error;
+      }
+    }
+    for (const reply of replies) {
+      if (isSaved) reply.onSaved(acked);
+      else reply.onLost(takenOver());
+    }
+    if (!isSaved) this.#lose(ledger);
+  }
+
+  /** Somebody else holds the subscriber. */
+  #lose(ledger: DeliveryLedger): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const wasOver = this.#isOver;
+    this.leave();
+    this.#refuseReplies(takenOver());
+    if (wasOver) return;
+    if (this.#ledger === undefined) this.#owner.onFailed(takenOver());
+    else this.#owner.onTakenOver(ledger.acked);
+  }
+
+  #refuseReplies(error: unknown): void {
+    const replies = this.#replies;
+    this.#replies = [];
+    for (const reply of replies) reply.onLost(error);
+  }
+
+  /** Lets the holder before know; it would find out anyway, with its next save. */
+  async #tellOthers(isNew: boolean): Promise<void> {
+    if (isNew) return;
+    const { engine, rules, onFault } = this.#context;
+    await wakeHolder(engine, rules, this.#key).catch(onFault);
+  }
+
+  #wants({ event }: Publication): boolean {
+    return this.#events?.has(event) ?? true;
+  }
+
+  #isTooOld({ ts }: Publication): boolean {
+    return this.#context.clock.now() - ts > this.#terms.maxAgeMs;
+  }
+
+  /** What the log has after a position, with the entry there, so that both are of one moment. */
+  #read({ offset }: Position, limit: number): Promise<LogSlice> {
+    const { name, policy } = this.#ruled;
+    return this.#context.engine.log.read(name, Math.max(0, offset - 1), limit + 1, policy);
+  }
+
+  /** Finds entries of which the next is often near the last. */
+  #finder(): (position: Position) => Promise<Publication | undefined> {
+    let slice: LogSlice | undefined;
+    const at = (offset: number) => {
+      const first = slice?.entries[0]?.position.offset;
+      return first === undefined ? undefined : slice?.entries[offset - first];
+    };
+    return async (position) => {
+      if (at(position.offset) === undefined) slice = await this.#read(position, page);
+      const found = at(position.offset);
+      const isSame =
+        found?.position.tag === position.tag && found.position.epoch === position.epoch;
+      return isSame ? found : undefined;
+    };
+  }
+}
+
+function reasonOf(refusal: PendingEntry["refusal"]): string {
+  return refusal === undefined ? "not_acknowledged" : `refused: ${refusal}`;
+}
+
+function takenOver(): MilepostError {
+  return new MilepostError("not_subscribed", "another connection has taken the subscription over");
+}

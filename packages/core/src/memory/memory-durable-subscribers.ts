@@ -1,0 +1,126 @@
+import type { Position } from "@milepost/protocol";
+import type { Clock } from "../ports/clock.ts";
+import type {
+  DurableBounds,
+  DurableChange,
+  DurableClaim,
+  DurableState,
+  DurableSubscribers,
+  PendingEntry,
+  PendingReplay,
+  SubscriberKey,
+} from "../ports/durable-subscribers.ts";
+
+interface Kept {
+  fence: number;
+  acked: Position;
+  sent: Position;
+  /** By offset, ascending: entries are first delivered in order. */
+  readonly pending: Map<number, PendingEntry>;
+  readonly replays: Map<string, PendingReplay>;
+  until: number;
+}
+
+/** The durable subscribers of one process. */
+export class MemoryDurableSubscribers implements DurableSubscribers {
+  readonly #clock: Clock;
+  readonly #channels = new Map<string, Map<string, Kept>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async claim(
+    key: SubscriberKey,
+    start: Position,
+    bounds: DurableBounds,
+  ): Promise<DurableClaim | undefined> {
+    const known = this.#find(key);
+    const kept = known ?? this.#make(key, start, bounds);
+    if (kept === undefined) return undefined;
+    kept.fence++;
+    this.#touch(kept, bounds);
+    return { fence: kept.fence, isNew: known === undefined, state: stateOf(kept) };
+  }
+
+  async save(
+    key: SubscriberKey,
+    fence: number,
+    change: DurableChange,
+    bounds: DurableBounds,
+  ): Promise<boolean> {
+    const kept = this.#find(key);
+    if (kept?.fence !== fence) return false;
+    const { pending, replays } = kept;
+    kept.acked = change.acked;
+    kept.sent = change.sent;
+    for (const offset of change.settled) pending.delete(offset);
+    for (const entry of change.pending) pending.set(entry.position.offset, entry);
+    for (const letter of change.replayed) replays.delete(letter);
+    for (const replay of change.replays) {
+      if (replays.has(replay.letter)) replays.set(replay.letter, replay);
+    }
+    this.#touch(kept, bounds);
+    return true;
+  }
+
+  async look(key: SubscriberKey, fence: number, bounds: DurableBounds) {
+    const kept = this.#find(key);
+    if (kept?.fence !== fence) return undefined;
+    this.#touch(kept, bounds);
+    return [...kept.replays.values()];
+  }
+
+  async replay(key: SubscriberKey, replay: PendingReplay, { maxReplays }: DurableBounds) {
+    const kept = this.#find(key);
+    if (kept === undefined) return "unknown";
+    if (kept.replays.has(replay.letter)) return "added";
+    if (kept.replays.size >= maxReplays) return "full";
+    kept.replays.set(replay.letter, replay);
+    return "added";
+  }
+
+  async get(key: SubscriberKey): Promise<DurableState | undefined> {
+    const kept = this.#find(key);
+    return kept && stateOf(kept);
+  }
+
+  #find(key: SubscriberKey): Kept | undefined {
+    const kept = this.#channels.get(key.channel)?.get(nameOf(key));
+    return kept === undefined || kept.until <= this.#clock.monotonic() ? undefined : kept;
+  }
+
+  #make(key: SubscriberKey, start: Position, { maxPerChannel }: DurableBounds): Kept | undefined {
+    this.#forget();
+    const known = this.#channels.get(key.channel);
+    if ((known?.size ?? 0) >= maxPerChannel) return undefined;
+    const ofChannel = known ?? new Map<string, Kept>();
+    this.#channels.set(key.channel, ofChannel);
+    const pending = new Map<number, PendingEntry>();
+    const kept = { fence: 0, acked: start, sent: start, pending, replays: new Map(), until: 0 };
+    ofChannel.set(nameOf(key), kept);
+    return kept;
+  }
+
+  #touch(kept: Kept, { keepMs }: DurableBounds): void {
+    kept.until = this.#clock.monotonic() + keepMs;
+  }
+
+  /** Drops what nobody claimed for so long; only when one is made, which is seldom. */
+  #forget(): void {
+    const now = this.#clock.monotonic();
+    for (const [channel, ofChannel] of this.#channels) {
+      for (const [name, { until }] of ofChannel) if (until <= now) ofChannel.delete(name);
+      if (ofChannel.size === 0) this.#channels.delete(channel);
+    }
+  }
+}
+
+function stateOf({ acked, sent, pending, replays }: Kept): DurableState {
+  return { acked, sent, pending: [...pending.values()], replays: [...replays.values()] };
+}
+
+/** A name has no colon, an owner may have any sign. */
+function nameOf({ owner, name }: SubscriberKey): string {
+  return `${name}:${owner}`;
+}
