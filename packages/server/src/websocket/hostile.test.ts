@@ -46,7 +46,7 @@ describe("a bad message", () => {
     ['{"type":"publish","id":1,"channel":"operation:9","event":"e","data":1}', 1, "forbidden"],
     ['{"type":"request","id":1,"method":"nothing"}', 1, "unknown_method"],
     ['{"type":"request","id":1,"method":"constructor"}', 1, "unknown_method"],
-    ['{"type":"ack","channel":"chat:1","position":"e.1.t"}', null, "not_supported"],
+    ['{"type":"ack","channel":"chat:1","position":"e.1.t"}', null, "not_subscribed"],
     [`{"type":"ping","x":${"[".repeat(65)}${"]".repeat(65)}}`, null, "too_deep"],
   ])(
     "[P-MSG-1] %s is answered for %j with %s, and the socket stays open",
