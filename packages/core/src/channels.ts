@@ -11,6 +11,7 @@ import {
   parseReadableName,
   type Since,
 } from "@milepost/protocol";
+import { requireEvent } from "./contract/channel-contract.ts";
 import type { CoreLimits, Ended, Ending, HistoryPage, Published, PublishOptions } from "./core.ts";
 import { checkEventData, schemaOf } from "./event-data.ts";
 import type { Hub } from "./hub/hub.ts";
@@ -130,6 +131,7 @@ export class Channels {
       ...(key === undefined ? {} : { key }),
       ...(priority === undefined ? {} : { priority }),
     };
+    if (ruled.events !== undefined) requireEvent(ruled.events, channel, name);
     const schema = schemaOf(ruled.rule, name);
     const checked = schema && checkEventData(schema, name, json, this.#wheel);
     const { publication, duplicate } = await this.#append(ruled, entry, checked);

@@ -15,6 +15,7 @@ import type {
 } from "@milepost/model";
 import type {
   Cursor,
+  DefinedContract,
   Failure,
   GapReason,
   PresenceList,
@@ -76,6 +77,8 @@ export interface CoreOptions {
   readonly rules?: readonly Rule[];
   /** What clients may request besides the methods that every node has. */
   readonly methods?: Methods;
+  /** What channels, operations and methods carry; what breaks it is refused. */
+  readonly contract?: DefinedContract;
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;

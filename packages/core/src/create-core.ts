@@ -3,6 +3,8 @@ import { Channels } from "./channels.ts";
 import { Connection } from "./connection/connection.ts";
 import { ConnectionRegistry } from "./connection/connection-registry.ts";
 import { converse, pass } from "./connection/upstream.ts";
+import { contractedMethods } from "./contract/method-contract.ts";
+import { OperationContract } from "./contract/operation-contract.ts";
 import type { ConnectOptions, Core, CoreLimits, CoreOptions, CoreStats } from "./core.ts";
 import { DeadLetterService } from "./dead-letters/dead-letter-service.ts";
 import { Faults } from "./fault.ts";
@@ -42,8 +44,10 @@ class GatewayCore implements Core {
   constructor(options: CoreOptions) {
     const { clock, random, node, log, verifyToken } = options;
     const limits: CoreLimits = { ...defaultLimits, ...options.limits };
-    const rules = new RuleBook(options.rules ?? []);
-    const methods = new MethodRegistry(options.methods ?? {});
+    const rules = new RuleBook(options.rules ?? [], options.contract?.channels);
+    const methods = new MethodRegistry(
+      contractedMethods(options.methods ?? {}, options.contract?.methods),
+    );
     const faults = new Faults(log);
     const engine = options.engine({ clock, random });
     const wheel = new TimerWheel(clock, faults.note);
@@ -59,6 +63,7 @@ class GatewayCore implements Core {
     });
     const operations = new OperationService({
       engine,
+      contract: new OperationContract(options.contract?.operations),
       rules,
       hub,
       clock,

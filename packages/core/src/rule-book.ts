@@ -1,6 +1,8 @@
 import { projectionName } from "@milepost/model";
-import { isWildcard, MilepostError } from "@milepost/protocol";
+import { type ContractChannels, isWildcard, MilepostError } from "@milepost/protocol";
 import { type Captures, ChannelPattern } from "./channel-pattern.ts";
+import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
+import { contractRules } from "./contract/contract-rules.ts";
 import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
 import { RecentNames } from "./recent-names.ts";
@@ -18,10 +20,12 @@ export interface RuledChannel {
   readonly rule: Rule;
   readonly captures: Captures;
   readonly policy: LogPolicy;
+  /** The only events it may have, where a contract names it. */
+  readonly events: EventSchemas | undefined;
 }
 
-/** Whose rule it is: the gateway's own, the deployment's, or one of the defaults. */
-export type RuleOrigin = "gateway" | "deployment" | "default";
+/** Whose rule it is: the gateway's own, the deployment's, its contract's, or one of the defaults. */
+export type RuleOrigin = "gateway" | "deployment" | "contract" | "default";
 
 /** A rule in its place. */
 export interface PlacedRule {
@@ -36,15 +40,17 @@ interface CompiledRule extends PlacedRule {
   readonly policy: LogPolicy;
 }
 
-/** The rules of a node in order: the gateway's own, the deployment's, the defaults. */
+/** The rules of a node in order: the gateway's own, the deployment's, those of its contract, the defaults. */
 export class RuleBook {
   readonly #rules: readonly CompiledRule[];
   readonly #trie: RuleTrie;
+  readonly #contract: ChannelContract;
   readonly #recent = new RecentNames<RuledChannel>(cachedNames);
 
   /** Throws `bad_message` that names each rule that cannot be, and why. */
-  constructor(rules: readonly Rule[]) {
-    const all = placedRules(rules);
+  constructor(rules: readonly Rule[], contracted?: ContractChannels) {
+    const all = placedRules(rules, contractRules(contracted));
+    this.#contract = new ChannelContract(contracted);
     this.#rules = all.map((placed) => ({ ...placed, policy: policyOf(placed, all) }));
     this.#trie = new RuleTrie(all.map(({ pattern }) => pattern));
   }
@@ -79,17 +85,20 @@ export class RuleBook {
     if (compiled === undefined || captures === undefined) {
       throw new MilepostError("internal", "a rule was found that does not match");
     }
-    const { rule, policy } = compiled;
+    const { rule, policy, origin } = compiled;
+    const events = origin === "gateway" ? undefined : this.#contract.find(name);
     return {
       name,
-      rule,
+      // A contract says what a channel carries, whichever rule holds for it.
+      rule: events === undefined ? rule : { ...rule, schema: { ...rule.schema, ...events } },
+      events,
       captures,
       policy: isWildcard(name) ? policyBelow(name, rule, policy) : policy,
     };
   }
 }
 
-function placedRules(rules: readonly Rule[]): readonly PlacedRule[] {
+function placedRules(rules: readonly Rule[], contracted: readonly Rule[]): readonly PlacedRule[] {
   const mistakes: string[] = [];
   const placed = (origin: RuleOrigin, of: readonly Rule[]) =>
     of.flatMap((rule, index) => {
@@ -102,6 +111,7 @@ function placedRules(rules: readonly Rule[]): readonly PlacedRule[] {
   const all = [
     ...placed("gateway", gatewayRules),
     ...placed("deployment", rules),
+    ...placed("contract", contracted),
     ...placed("default", defaultRules),
   ];
   for (const { rule } of all) {

@@ -23,11 +23,11 @@ describe("defining a contract", () => {
 
   // From JavaScript, or with a cast: what the types would have refused.
   it.each<[string, unknown, RegExp]>([
-    ["no events", { channels: { "a:{b}": {} } }, /channels\["a:\{b\}"\] needs events/],
+    ["no events", { channels: { "a:{b}": {} } }, /channels\["a:\{b\}"\]: needs events/],
     [
       "an event that is no name",
       { channels: { a: { events: { "no name": any } } } },
-      /channels\["a"\]\.events event must be/,
+      /channels\["a"\]\.events: event must be/,
     ],
     [
       "an event of the protocol itself",
@@ -37,17 +37,17 @@ describe("defining a contract", () => {
     [
       "an event without a schema",
       { channels: { a: { events: { b: { type: "string" } } } } },
-      /channels\["a"\]\.events\.b is no Standard Schema/,
+      /channels\["a"\]\.events\.b: is no Standard Schema/,
     ],
     [
       "an input without a schema",
       { operations: { index: { input: String } } },
-      /operations\["index"\]\.input is no Standard Schema/,
+      /operations\["index"\]\.input: is no Standard Schema/,
     ],
     [
       "parameters of a later standard",
       { methods: { now: { params: { "~standard": { version: 2, validate: () => ({}) } } } } },
-      /methods\["now"\]\.params is no Standard Schema/,
+      /methods\["now"\]\.params: is no Standard Schema/,
     ],
   ])("[W10] refuses %s and says where", (_, definition, message) => {
     expect(() => defineContract(definition as object)).toThrow(message);

@@ -89,5 +89,5 @@ function isSchema(value: unknown): boolean {
 }
 
 function refuse(at: string, why: string): never {
-  throw new MilepostError("bad_message", `the contract's ${at} ${why}`);
+  throw new MilepostError("bad_message", `the contract's ${at}: ${why}`);
 }

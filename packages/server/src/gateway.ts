@@ -13,11 +13,20 @@ import {
   type Rule,
   type ServicePrincipal,
 } from "@milepost/core";
+import type { ChannelName, EventName, EventsOf } from "@milepost/model";
+import type {
+  AnyContract,
+  AnyFormOfContract,
+  Contract,
+  ContractOf,
+  DefinedContract,
+} from "@milepost/protocol";
 import { attachTo, type Detach, type Doors, type HttpServer } from "./attachment.ts";
 import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends, type BackendsOptions } from "./backends/backends.ts";
+import type { OptionsOf } from "./contract.ts";
 import { GatewayServer, type ServerTimeouts } from "./gateway-server.ts";
 import { createHttpApp } from "./http/app.ts";
 import { createHttpListener } from "./http/listener.ts";
@@ -31,6 +40,8 @@ import { createWebSocketDoor } from "./websocket/door.ts";
 /** What a gateway is made of. */
 export interface GatewayOptions {
   readonly auth: AuthOptions;
+  /** What channels, operations and methods carry, see `defineContract`; what breaks it is refused. */
+  readonly contract?: DefinedContract;
   /** Where channels live; in the memory of this process when absent. */
   readonly engine?: EngineFactory;
   /** Come before the default rules. */
@@ -69,8 +80,8 @@ export interface ListenOptions {
   readonly host?: string;
 }
 
-/** A gateway in this process. */
-export interface Gateway extends AsyncDisposable {
+/** A gateway in this process; what it publishes is what its contract says. */
+export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly operations: GatewayOperations;
   /**
    * Makes the gateway part of a server of yours. It claims requests to `/v1/…`, `/ws/…`, `/healthz`,
@@ -82,10 +93,10 @@ export interface Gateway extends AsyncDisposable {
   /** Where its own server listens; undefined before {@link Gateway.listen}. */
   address(): AddressInfo | undefined;
   /** Publishes as a service; resolves once it is in the log. Repeating a key creates nothing. */
-  publish(
-    channel: string,
-    event: string,
-    data: unknown,
+  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
+    channel: Name,
+    event: Event,
+    data: EventsOf<C, Name>[Event],
     options?: PublishOptions,
   ): Promise<Published>;
   /** Completes a channel's stream as a service: nothing can be published to it any more. */
@@ -104,8 +115,20 @@ const sseMaxLifetimeMs = 300_000;
 /** The name of the host program in commands and dedupe. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
-/** Makes a gateway; it serves nothing until it is attached or listens. A TypeError says what the options lack. */
-export function createGateway(options: GatewayOptions): Gateway {
+/**
+ * Makes a gateway; it serves nothing until it is attached or listens. A TypeError says what the options lack,
+ * `bad_message` which rule, method or part of the contract cannot be.
+ *
+ * With a contract its types are the contract's, and what breaks it is refused at every door.
+ */
+export function createGateway<C extends AnyFormOfContract = AnyContract>(
+  options: OptionsOf<C>,
+): Gateway<ContractOf<C>> {
+  // Inside, channels and methods are names and unknown data; their types are the caller's contract.
+  return gatewayOf(options as unknown as GatewayOptions) as unknown as Gateway<ContractOf<C>>;
+}
+
+function gatewayOf(options: GatewayOptions): Gateway {
   const log = options.log ?? createLog({ level: "warn" });
   const auth = createAuthenticator(options.auth, systemClock);
   const origins = originPolicy(options.allowedOrigins ?? []);
@@ -120,6 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     random: systemRandom,
     node: options.node ?? `node-${systemRandom.id(8)}`,
     rules: options.rules ?? [],
+    ...(options.contract === undefined ? {} : { contract: options.contract }),
     methods: backends.besides(options.methods ?? {}),
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,

@@ -26,6 +26,7 @@ export {
 export { ConfigError } from "./config/config-error.ts";
 export { type Config, type ConfigSources, loadConfig, redacted } from "./config/load-config.ts";
 export type { Settings } from "./config/settings.ts";
+export type { ContractedMethod, GatewayContract, MethodsOf, OptionsOf } from "./contract.ts";
 export {
   createGateway,
   type Gateway,

@@ -21,6 +21,7 @@ import {
   type RequestedCommand,
 } from "@milepost/model";
 import { failure, formatPosition, MilepostError } from "@milepost/protocol";
+import type { OperationContract } from "../contract/operation-contract.ts";
 import type { CoreLimits, Operations } from "../core.ts";
 import type { Faults } from "../fault.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -56,6 +57,7 @@ const idLength = 16;
 /** What operations need of their node. */
 export interface OperationContext {
   readonly engine: Engine;
+  readonly contract: OperationContract;
   readonly rules: RuleBook;
   readonly hub: Hub;
   readonly clock: Clock;
@@ -106,7 +108,8 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
-    const id = operation.created.operation_id;
+    const { operation_id: id, kind, input: given } = operation.created;
+    await this.#context.contract.checkInput(kind, given);
     return this.#lines.run(id, () => this.#create(service, operation));
   }
 
@@ -268,7 +271,11 @@ export class OperationService implements Operations {
       if (!event.ok) return { error: event.failure };
       const verdict = judgeReport(state, event.value);
       if (verdict.ok && verdict.value.kind === "publish") {
-        return await publish(verdict.value.event, key);
+        const { event: published } = verdict.value;
+        if (published.event === "done") {
+          await this.#context.contract.checkResult(state.kind, published.data.result);
+        }
+        return await publish(published, key);
       }
       // What the state refuses may be the retry of what brought it there.
       const known =
