@@ -204,7 +204,10 @@ describe("a client that knows only docs/protocol.md", () => {
     socket.send(JSON.stringify({ type: "ping", id: "x".repeat(2 * 1024 * 1024) }));
     expect((await socket.closed).code).toBe(1009);
     healthy.send({ type: "ping", id: 1 });
-    expect(await healthy.next(({ type }) => type === "pong")).toEqual({ type: "pong", id: 1 });
+    expect(await healthy.next(({ type }) => type === "pong")).toMatchObject({
+      type: "pong",
+      id: 1,
+    });
   });
 
   test("[P-OP-7] an operation of somebody else is not there", async () => {

@@ -1,3 +1,4 @@
+import { chatSchemas, dashboardKeys, dashboardSchemas } from "@milepost/model";
 import type { MergeClass, Rule } from "./rule.ts";
 
 const minuteMs = 60_000;
@@ -86,6 +87,21 @@ export const defaultRules: readonly Rule[] = [
     publish: "granted",
     retention: aDay,
     presence: "members",
+    projection: { name: "chat" },
+    schema: chatSchemas,
+    merge: { chat_message_chunk: "text", agent_status_update: "state" },
+  },
+  {
+    pattern: "dashboard:{dashboard}",
+    subscribe: "granted",
+    publish: "granted",
+    retention: aDay,
+    projection: { name: "dashboard" },
+    schema: dashboardSchemas,
+    merge: {
+      task_status: { class: "state", by: dashboardKeys.task_status },
+      agent_activity: { class: "state", by: dashboardKeys.agent_activity },
+    },
   },
   {
     pattern: "collection:{collection}:*",

@@ -23,6 +23,10 @@ export type ProjectionSpec =
   | { readonly name: "latest" }
   | { readonly name: "text" }
   | { readonly name: "operation" }
+  /** Joins the pieces of a chat's messages; keeps the latest 200. */
+  | { readonly name: "chat" }
+  /** Keeps the latest of each task, agent and calendar event. */
+  | { readonly name: "dashboard" }
   /** Keeps the latest data per value of the data's field `by`; at most 100 keys, the oldest go. */
   | { readonly name: "keyed"; readonly by: string };
 

@@ -1,7 +1,12 @@
 export type * from "./built-in-channels.ts";
 export type * from "./built-in-methods.ts";
+export * from "./chat-event.ts";
+export * from "./chat-projection.ts";
+export { chatSchemas } from "./chat-schemas.ts";
 export { isSettled, mayFollow } from "./commands.ts";
 export type * from "./contract-types.ts";
+export * from "./dashboard-event.ts";
+export * from "./dashboard-projection.ts";
 export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";
 export * from "./keyed-projection.ts";

@@ -1,3 +1,5 @@
+import { chatProjection } from "./chat-projection.ts";
+import { dashboardProjection } from "./dashboard-projection.ts";
 import { keyedProjection } from "./keyed-projection.ts";
 import { latestProjection } from "./latest-projection.ts";
 import type { OperationState } from "./operation-state.ts";
@@ -15,7 +17,7 @@ export const operationProjection: Projection<OperationState> = {
 const keyedPrefix = "keyed:";
 
 /**
- * The projection of a name, as a rule's policy and a snapshot carry it: `latest`, `text`, `operation`, or
+ * The projection of a name, as a rule's policy and a snapshot carry it: `latest`, `text`, `operation`, `chat`, `dashboard`, or
  * `keyed:` and the field. Undefined for any other name, which a newer service may know.
  */
 export function projectionNamed(name: string): Projection<unknown> | undefined {
@@ -26,6 +28,10 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
       return erased(textProjection);
     case "operation":
       return erased(operationProjection);
+    case "chat":
+      return erased(chatProjection);
+    case "dashboard":
+      return erased(dashboardProjection);
     default:
       return name.startsWith(keyedPrefix) && name.length > keyedPrefix.length
         ? erased(keyedProjection(name.slice(keyedPrefix.length)))
@@ -35,7 +41,7 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
 
 /** The name of a projection from how a rule says it: a name, and the field of a keyed one. */
 export function projectionName(spec: {
-  readonly name: "latest" | "text" | "operation" | "keyed";
+  readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "keyed";
   readonly by?: string;
 }): string {
   return spec.name === "keyed" ? `${keyedPrefix}${spec.by ?? "id"}` : spec.name;

@@ -7,6 +7,7 @@ import type {
   ReportResult,
 } from "@milepost/model";
 import { isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import type { Publish } from "./answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { asMilepostError } from "./problem.ts";
@@ -23,6 +24,12 @@ export interface HttpGatewayOptions {
   readonly clock?: Clock;
 }
 
+/** What a backend can ask of a gateway over HTTP. */
+export interface HttpGateway extends ProducerGateway {
+  /** Publishes to a channel, with a key that may publish there. */
+  readonly publish: Publish;
+}
+
 /**
  * The gateway over HTTP.
  *
@@ -30,7 +37,7 @@ export interface HttpGatewayOptions {
  * signal aborts, `store_unavailable` (retryable) when the gateway cannot be reached, and `internal` (retryable)
  * when what answers is not a gateway, as a proxy does while it is away. Throws on a `url` that is none.
  */
-export function httpGateway(options: HttpGatewayOptions): ProducerGateway {
+export function httpGateway(options: HttpGatewayOptions): HttpGateway {
   const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
   const base = baseUrl(options.url);
 
@@ -73,6 +80,11 @@ export function httpGateway(options: HttpGatewayOptions): ProducerGateway {
   }
 
   return {
+    async publish(channel, event, data, { key }) {
+      const answer = await call("POST", "v1/publish", { channel, event, data, key }, undefined);
+      if (!Array.isArray(answer.results)) throw notAGateway("POST /v1/publish");
+      return answer.results[0];
+    },
     async create(input, signal) {
       const answer = await call("POST", "v1/operations", input, signal);
       if (!isRecord(answer.operation) || !isLease(answer.lease))

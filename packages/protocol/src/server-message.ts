@@ -33,8 +33,15 @@ export type ReplyMessage =
       readonly id: MessageId;
       readonly result: unknown;
       readonly event_id?: string;
+      readonly timestamp?: string;
     }
-  | { readonly type: "reply"; readonly id: MessageId | null; readonly error: Failure };
+  | {
+      readonly type: "reply";
+      readonly id: MessageId | null;
+      readonly error: Failure;
+      readonly event_id?: string;
+      readonly timestamp?: string;
+    };
 
 /** Why a resume could not be contiguous. */
 export type GapReason =
@@ -160,6 +167,9 @@ export interface ServerPingMessage {
 export interface ServerPongMessage {
   readonly type: "pong";
   readonly id?: MessageId;
+  readonly event_id?: string;
+  /** When it was sent, as ISO 8601; in the plain dialect, as in a `reply`. */
+  readonly timestamp?: string;
 }
 
 /** Everything the server sends but publications of the plain dialect, whose `type` is their event name. */

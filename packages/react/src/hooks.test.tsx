@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { MilepostProvider, useClient } from "./provider.tsx";
 import { at, created, event, fold, operationAnswer, setUp, testParts } from "./testing/world.tsx";
 import { useChannel } from "./use-channel.ts";
+import { useChat } from "./use-chat.ts";
 import { useConnection } from "./use-connection.ts";
 import { useNotifications } from "./use-notifications.ts";
 import { useOperation } from "./use-operation.ts";
@@ -342,6 +343,46 @@ describe("useChannel", () => {
     expect(a.result.current.gap).toMatchObject({ to: at(5), reason: "trimmed" });
     await after(() => gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" }));
     expect(b.result.current).toMatchObject({ status: "failed", error: { code: "forbidden" } });
+  });
+});
+
+describe("useChat", () => {
+  const piece = (offset: number, messageId: string, content: string) =>
+    event("chat:42", offset, "chat_message_chunk", { messageId, content, isComplete: false });
+
+  it("[P-CHAT-3] shows the joined messages, live, and renders anew only for what was selected", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    let renders = 0;
+    const whole = renderHook(() => useChat("42"), { wrapper });
+    const one = renderHook(
+      () => {
+        renders++;
+        return useChat("42", ({ messages }) => messages.find(({ id }) => id === "a")?.content);
+      },
+      { wrapper },
+    );
+    await act(settle);
+    await accept();
+    const a = { id: "a", role: "assistant", content: "To ", isComplete: false, at: 1 };
+    const state = { messages: [a] };
+    const snapshot = { projection: "chat", state };
+    await answer("chat:42", { position: at(1), recovered: false, snapshot });
+    expect(one.result.current.view).toBe("To ");
+    const before = renders;
+    await after(() => gateway.last.say(piece(2, "b", "other"), piece(3, "b", " words")));
+    expect(renders).toBe(before);
+    await after(() => gateway.last.say(piece(4, "a", "the sea")));
+    expect(one.result.current.view).toBe("To the sea");
+    expect(renders).toBeGreaterThan(before);
+    expect(whole.result.current.view.messages.map(({ content }) => content)).toEqual([
+      "To the sea",
+      "other words",
+    ]);
+    expect(whole.result.current.send).toBe(whole.result.current.send);
+    whole.unmount();
+    one.unmount();
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBeGreaterThan(0);
   });
 });
 

@@ -123,7 +123,15 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   override send(message: ServerMessage): void {
-    if (this.#asides?.take(message) !== true) super.send(message);
+    if (this.#asides?.take(message) !== true) super.send(this.#dated(message));
+  }
+
+  /** In the plain dialect answers, too, tell the time and where the reader is. */
+  #dated(message: ServerMessage): ServerMessage {
+    if (this.encoder.dialect !== "plain") return message;
+    if (message.type !== "reply" && message.type !== "pong") return message;
+    const timestamp = new Date(this.context.clock.now()).toISOString();
+    return { ...this.#subscriptions.cursor(), ...message, timestamp };
   }
 
   override announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {

@@ -14,6 +14,8 @@ const projection = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("latest") }),
   z.strictObject({ name: z.literal("text") }),
   z.strictObject({ name: z.literal("operation") }),
+  z.strictObject({ name: z.literal("chat") }),
+  z.strictObject({ name: z.literal("dashboard") }),
   z.strictObject({ name: z.literal("keyed"), by: z.string().min(1) }),
 ]);
 

@@ -57,7 +57,7 @@ describe("a bad message", () => {
       socket.send(text);
       expect(await socket.next()).toMatchObject({ type: "reply", id, error: { code } });
       socket.send({ type: "ping", id: "after" });
-      expect(await socket.next()).toEqual({ type: "pong", id: "after" });
+      expect(await socket.next()).toMatchObject({ type: "pong", id: "after" });
     },
   );
 
@@ -113,7 +113,7 @@ describe("frames", () => {
     await socket.nextOf("welcome");
     const empty = JSON.stringify({ type: "ping", id: 1, pad: "" });
     socket.send(JSON.stringify({ type: "ping", id: 1, pad: "x".repeat(mebibyte - empty.length) }));
-    expect(await socket.next()).toEqual({ type: "pong", id: 1 });
+    expect(await socket.next()).toMatchObject({ type: "pong", id: 1 });
   });
 
   it("[P-DIA-2] that are binary get a bad_message reply, those that are no UTF-8 close with 1007", async () => {
@@ -139,12 +139,12 @@ describe("frames", () => {
     for (const byte of maskedFrame(0x81, '{"type":"ping","id":1}')) {
       raw.socket.write(Buffer.from([byte]));
     }
-    expect(await raw.next()).toEqual({ type: "pong", id: 1 });
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 1 });
     raw.socket.write(maskedFrame(0x01, '{"type":'));
     raw.socket.write(maskedFrame(0x89, "are you there"));
     raw.socket.write(maskedFrame(0x00, ""));
     raw.socket.write(maskedFrame(0x80, '"ping","id":2}'));
-    expect(await raw.next()).toEqual({ type: "pong", id: 2 });
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 2 });
     raw.socket.destroy();
   });
 
@@ -194,7 +194,7 @@ describe("frames", () => {
     await other.notices().catch(() => undefined);
     raw.socket.resume();
     raw.socket.write(maskedFrame(0x81, '{"type":"ping","id":"alive"}'));
-    expect(await raw.next()).toEqual({ type: "pong", id: "alive" });
+    expect(await raw.next()).toMatchObject({ type: "pong", id: "alive" });
     raw.socket.destroy();
   });
 
@@ -220,7 +220,7 @@ describe("frames", () => {
     socket.write(Buffer.concat([Buffer.from(head), maskedFrame(0x81, '{"type":"ping","id":1}')]));
     const raw = new RawWebSocket(socket);
     expect(await raw.next()).toMatchObject({ type: "welcome" });
-    expect(await raw.next()).toEqual({ type: "pong", id: 1 });
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 1 });
     socket.destroy();
   });
 });

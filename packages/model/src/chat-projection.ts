@@ -1,0 +1,142 @@
+import { isRecord } from "@milepost/protocol";
+import { endOf } from "./bounded-text.ts";
+import { type AgentStatusUpdate, chatBounds } from "./chat-event.ts";
+import type { Projection } from "./projection.ts";
+
+/** A message as far as it has come. */
+export interface ChatMessage {
+  /** As its sender said, or `@` and its place in the log. */
+  readonly id: string;
+  readonly role: string;
+  /** At most 64 Ki characters: the latest ones. */
+  readonly content: string;
+  readonly attachments?: readonly unknown[];
+  /** Nothing is added to it any more. */
+  readonly isComplete: boolean;
+  /** Whether the beginning was cut to stay within the bound. */
+  readonly truncated?: boolean;
+  /** When it last changed, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A chat's latest messages, in the order in which they began, and its agent. */
+export interface ChatState {
+  /** At most 200, of 256 Ki characters together; the oldest go. */
+  readonly messages: readonly ChatMessage[];
+  readonly agent?: AgentStatusUpdate & { readonly at: number };
+}
+
+const empty: ChatState = { messages: [] };
+
+/**
+ * Joins the pieces of each message, so that whoever comes late sees messages and not pieces.
+ *
+ * How a text was cut into pieces makes no difference. A piece of a message that is complete changes nothing; a
+ * whole message takes the place of one with the same id. Data that are none of a chat's change nothing.
+ */
+export const chatProjection: Projection<ChatState> = {
+  name: "chat",
+  initial: undefined,
+  reduce(state = empty, { event, data, ts, offset }) {
+    if (!isRecord(data)) return state === empty ? undefined : state;
+    const next = changed(state, event, data, ts, offset);
+    return next === empty ? undefined : next;
+  },
+};
+
+type Data = Record<string, unknown>;
+
+function changed(state: ChatState, event: string, data: Data, at: number, offset: number) {
+  switch (event) {
+    case "chat_message":
+      return withMessage(state, data, at, offset);
+    case "chat_message_chunk":
+      return withChunk(state, data, at);
+    case "agent_status_update":
+      return withAgent(state, data, at);
+    default:
+      return state;
+  }
+}
+
+function withMessage(state: ChatState, data: Data, at: number, offset: number): ChatState {
+  const { content, role, attachments } = data;
+  if (typeof content !== "string") return state;
+  return put(state, {
+    id: readId(data.id) ?? `@${offset}`,
+    role: typeof role === "string" ? role : "user",
+    ...bounded(content),
+    ...(Array.isArray(attachments) ? { attachments } : {}),
+    isComplete: true,
+    at,
+  });
+}
+
+function withChunk(state: ChatState, data: Data, at: number): ChatState {
+  const id = readId(data.messageId);
+  const isComplete = data.isComplete === true;
+  const piece = isComplete ? (data.content ?? "") : data.content;
+  if (id === undefined || typeof piece !== "string") return state;
+  const before = state.messages.find((message) => message.id === id);
+  if (before?.isComplete) return state;
+  const text = bounded((before?.content ?? "") + piece);
+  return put(state, {
+    id,
+    role: typeof data.role === "string" ? data.role : (before?.role ?? "assistant"),
+    content: text.content,
+    ...(text.truncated || before?.truncated ? { truncated: true } : {}),
+    isComplete,
+    at,
+  });
+}
+
+function withAgent(state: ChatState, data: Data, at: number): ChatState {
+  const { isActive, progress, currentTask } = data;
+  if (typeof isActive !== "boolean") return state;
+  const agent = {
+    isActive,
+    ...(typeof progress === "number" ? { progress } : {}),
+    ...(typeof currentTask === "string" ? { currentTask } : {}),
+    at,
+  };
+  return { ...state, agent };
+}
+
+/** Puts a message in the place of the one with its id, or at the end; the oldest others go beyond the bounds. */
+function put(state: ChatState, message: ChatMessage): ChatState {
+  const index = state.messages.findIndex(({ id }) => id === message.id);
+  const all = index < 0 ? [...state.messages, message] : state.messages.with(index, message);
+  let total = 0;
+  for (const one of all) total += sizeOf(one);
+  let excess = all.length - chatBounds.messages;
+  if (excess <= 0 && total <= chatBounds.total) return { ...state, messages: all };
+  const messages = all.filter((one) => {
+    if (one === message || (excess <= 0 && total <= chatBounds.total)) return true;
+    excess--;
+    total -= sizeOf(one);
+    return false;
+  });
+  return { ...state, messages };
+}
+
+/** Always the end of the whole text, so that it does not matter in which pieces it came. */
+function bounded(text: string): { readonly content: string; readonly truncated?: true } {
+  const content = endOf(text, chatBounds.content);
+  return content.length < text.length ? { content, truncated: true } : { content };
+}
+
+const attachmentSizes = new WeakMap<readonly unknown[], number>();
+
+function sizeOf({ content, attachments }: ChatMessage): number {
+  if (attachments === undefined) return content.length;
+  let size = attachmentSizes.get(attachments);
+  if (size === undefined) {
+    size = JSON.stringify(attachments).length;
+    attachmentSizes.set(attachments, size);
+  }
+  return content.length + size;
+}
+
+function readId(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" && value.length <= 255 ? value : undefined;
+}

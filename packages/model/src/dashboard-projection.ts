@@ -1,0 +1,43 @@
+import { isRecord } from "@milepost/protocol";
+import {
+  type AgentActivity,
+  type CalendarEvent,
+  type DashboardEvents,
+  dashboardKeys,
+  type TaskStatus,
+} from "./dashboard-event.ts";
+import { keyedProjection } from "./keyed-projection.ts";
+import type { Projection } from "./projection.ts";
+
+/** What a dashboard shows: the latest of each task, agent and calendar event, by id, at most 100 of each kind. */
+export interface DashboardState {
+  readonly tasks: Readonly<Record<string, TaskStatus>>;
+  readonly agents: Readonly<Record<string, AgentActivity>>;
+  readonly calendar: Readonly<Record<string, CalendarEvent>>;
+}
+
+const parts = {
+  task_status: { name: "tasks", keyed: keyedProjection(dashboardKeys.task_status) },
+  agent_activity: { name: "agents", keyed: keyedProjection(dashboardKeys.agent_activity) },
+  calendar_event: { name: "calendar", keyed: keyedProjection(dashboardKeys.calendar_event) },
+} as const satisfies Record<
+  keyof DashboardEvents,
+  { readonly name: keyof DashboardState; readonly keyed: unknown }
+>;
+
+const empty: DashboardState = { tasks: {}, agents: {}, calendar: {} };
+
+/** Keeps the latest of each task, agent and calendar event; other publications change nothing. */
+export const dashboardProjection: Projection<DashboardState> = {
+  name: "dashboard",
+  initial: undefined,
+  reduce(state, entry) {
+    const { event, data } = entry;
+    if (!isRecord(data) || !Object.hasOwn(parts, event)) return state;
+    const { name, keyed } = parts[event as keyof DashboardEvents];
+    const before = state ?? empty;
+    const after = keyed.reduce(before[name], entry);
+    // The schemas of the rule say what the data are.
+    return after === before[name] ? state : ({ ...before, [name]: after } as DashboardState);
+  },
+};

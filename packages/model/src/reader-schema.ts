@@ -1,0 +1,22 @@
+import { Fields, isRecord, type StandardSchema } from "@milepost/protocol";
+
+/** A schema, as a rule or a contract takes one, of the objects whose fields `read` takes. It gives out what it was given. */
+export function schemaOfFields<T extends object>(
+  read: (fields: Fields) => T,
+): StandardSchema<unknown, T> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "milepost",
+      validate(value) {
+        if (!isRecord(value)) return { issues: [{ message: "must be an object" }] };
+        const fields = new Fields(value);
+        read(fields);
+        const { refusal } = fields;
+        return refusal === undefined
+          ? { value: value as T }
+          : { issues: [{ message: refusal.message }] };
+      },
+    },
+  };
+}

@@ -1,0 +1,138 @@
+import { type ChatMessageChunk, type ChatState, chatBounds, chatProjection } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, it } from "vitest";
+import { type AnswerOptions, streamAnswer } from "./answer.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
+import { seededRandom } from "./testing/seeded-random.ts";
+
+/** A gateway that takes publishes as its test says: stores once per key, answers or fails. */
+function setUp(options: Partial<AnswerOptions> = {}) {
+  const clock = new ManualClock();
+  const stored = new Map<string, ChatMessageChunk>();
+  const problems: MilepostError[] = [];
+  let calls = 0;
+  let fate: (call: number) => "answer" | "lose" | MilepostError | Promise<void> = () => "answer";
+  const answer = streamAnswer({
+    chat: "42",
+    messageId: "a",
+    clock,
+    random: seededRandom(1),
+    onProblem: (error) => problems.push(error),
+    async publish(channel, event, data, { key }) {
+      expect([channel, event]).toEqual(["chat:42", "chat_message_chunk"]);
+      calls++;
+      const outcome = fate(calls);
+      if (outcome instanceof MilepostError) throw outcome;
+      if (!stored.has(key)) stored.set(key, data as ChatMessageChunk);
+      if (outcome === "lose") throw new MilepostError("store_unavailable", "the answer was lost");
+      if (outcome !== "answer") await outcome;
+    },
+    ...options,
+  });
+  const state = () =>
+    [...stored.values()].reduce<ChatState | undefined>(
+      (before, data, i) =>
+        chatProjection.reduce(before, { event: "chat_message_chunk", data, ts: i, offset: i + 1 }),
+      undefined,
+    );
+  return {
+    clock,
+    answer,
+    stored,
+    problems,
+    state,
+    calls: () => calls,
+    decide(next: typeof fate) {
+      fate = next;
+    },
+  };
+}
+
+describe("an answer that is streamed", () => {
+  it("goes out as a piece for each while, joined, and is complete with its end", async () => {
+    const { clock, answer, stored, state } = setUp();
+    for (const word of ["To ", "the ", "sea"]) answer.write(word);
+    await clock.advance(40);
+    answer.write(", I ");
+    answer.write("say");
+    await clock.advance(40);
+    const ended = answer.end();
+    await clock.settle();
+    expect(await ended).toBe(true);
+    expect([...stored.values()].map(({ content }) => content)).toEqual([
+      "To the sea",
+      ", I say",
+      "",
+    ]);
+    expect(state()?.messages).toMatchObject([
+      { id: "a", content: "To the sea, I say", isComplete: true, role: "assistant" },
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("repeats a piece whose answer was lost with its key, keeps the order, and sends what waits in one piece", async () => {
+    const { clock, answer, stored, state, decide, calls } = setUp();
+    decide((call) => (call <= 3 ? "lose" : "answer"));
+    answer.write("one ");
+    await clock.advance(40);
+    for (let n = 0; n < 100; n++) answer.write(`${n} `);
+    const ended = answer.end();
+    await clock.advance(10_000);
+    expect(await ended).toBe(true);
+    expect(calls()).toBe(5);
+    expect(stored.size).toBe(2);
+    const whole = `one ${Array.from({ length: 100 }, (_, n) => `${n} `).join("")}`;
+    expect(state()?.messages[0]).toMatchObject({ content: whole, isComplete: true });
+  });
+
+  it("sends one piece at a time, and none larger than a chat takes, cut between signs", async () => {
+    const { clock, answer, stored, decide } = setUp();
+    let open = () => {};
+    decide(
+      () =>
+        new Promise<void>((resolve) => {
+          open = resolve;
+        }),
+    );
+    answer.write("first");
+    await clock.advance(40);
+    answer.write(`x${"😀".repeat(chatBounds.content / 2)}`);
+    await clock.advance(1_000);
+    expect(stored.size).toBe(1);
+    decide(() => "answer");
+    open();
+    const ended = answer.end();
+    await clock.settle();
+    expect(await ended).toBe(true);
+    const pieces = [...stored.values()].slice(1);
+    expect(pieces.map(({ content }) => content.length)).toEqual([chatBounds.content - 1, 2]);
+    expect(pieces.every(({ content }) => !/[\ud800-\udbff]$/.test(content))).toBe(true);
+  });
+
+  it("is given up when the gateway refuses it, is away for too long, or too much waits; the work hears nothing", async () => {
+    const refused = setUp();
+    refused.decide(() => new MilepostError("ended", "the chat is over"));
+    refused.answer.write("x");
+    await refused.clock.advance(40);
+    refused.answer.write("y");
+    expect(await refused.answer.end()).toBe(false);
+    expect(refused.problems).toMatchObject([{ code: "ended" }]);
+
+    const away = setUp();
+    away.decide(() => new MilepostError("store_unavailable", "away"));
+    away.answer.write("x");
+    await away.clock.advance(120_000);
+    expect(await away.answer.end()).toBe(false);
+    expect(away.problems).toMatchObject([{ code: "store_unavailable" }]);
+    expect(away.clock.pending).toBe(0);
+
+    const much = setUp({
+      onProblem() {
+        throw new Error("of the listener");
+      },
+    });
+    for (let n = 0; n < 20; n++) much.answer.write("z".repeat(64 * 1_024));
+    expect(await much.answer.end()).toBe(false);
+    expect(much.clock.pending).toBe(0);
+  });
+});
