@@ -35,6 +35,8 @@ export interface PublishRecord {
   readonly key: string;
   readonly event: string;
   readonly hash: string;
+  /** The fence of the lease that it is reported with. */
+  readonly fence?: number;
 }
 
 /** What the publisher was told. */
@@ -74,6 +76,8 @@ export interface SubscribeRecord {
   readonly channel: string;
   readonly since?: string;
   readonly events?: readonly string[];
+  /** False when its credential does not allow the channel. */
+  readonly allowed?: boolean;
 }
 
 /** The subscription has started. */

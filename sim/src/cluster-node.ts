@@ -7,9 +7,9 @@ import {
   type TransportEvents,
   type UserPrincipal,
 } from "@milepost/core";
+import { testEncoder } from "@milepost/core/testing/test-encoder";
 import { chooseSubprotocol, MilepostError, parseCursor } from "@milepost/protocol";
 import { readToken } from "./credential.ts";
-import { makeEncoder } from "./framing.ts";
 import type { Journal } from "./journal.ts";
 import { type ClientEnd, Link, type LinkEnd } from "./link.ts";
 import type { Mutant } from "./mutants/mutant.ts";
@@ -90,9 +90,9 @@ export class ClusterNode {
       },
     });
     const encoders = {
-      plain: makeEncoder("plain"),
-      "milepost.v1.json": makeEncoder("milepost.v1.json"),
-      "milepost.v1.msgpack": makeEncoder("milepost.v1.msgpack"),
+      plain: testEncoder("plain"),
+      "milepost.v1.json": testEncoder("milepost.v1.json"),
+      "milepost.v1.msgpack": testEncoder("milepost.v1.msgpack"),
     };
     this.#process = { core, clock, encoders, disconnect: line.disconnect };
     this.#isDraining = false;

@@ -1,5 +1,5 @@
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
-import { unframed } from "./framing.ts";
+import { unframed } from "@milepost/core/testing/test-encoder";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

@@ -1,7 +1,7 @@
 import type { Core, ServicePrincipal } from "@milepost/core";
-import { hashOf } from "../journal.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
+import { Submission } from "./submission.ts";
 import { eventNames, payload, type World } from "./world.ts";
 
 const patienceMs = 5_000;
@@ -60,28 +60,24 @@ export class Backend {
     bytes: number,
     first?: Core,
   ): Promise<void> {
-    const { journal } = this.#world;
-    const publisher = this.name;
     const key = `${this.name}-${n}`;
     const event = this.#random.pick(eventNames);
     const data = payload(n, bytes);
-    const hash = hashOf(JSON.stringify(data));
-    for (let attempt = 1; attempt <= 6; attempt++) {
-      journal.add({ type: "publish", publisher, n, line, attempt, channel, key, event, hash });
-      const core = (attempt === 1 ? first : undefined) ?? this.#anyCore();
+    const what = { publisher: this.name, n, channel, event, data, key };
+    const submission = new Submission(this.#world.journal, what);
+    while (submission.attempts < 6) {
+      submission.asks(line);
+      const core = (submission.attempts === 1 ? first : undefined) ?? this.#anyCore();
       const asked = core?.publish(this.#principal, channel, event, data, { key });
       try {
         const stored = await this.#inTime(asked);
         if (stored !== undefined) {
-          const { position, duplicate } = stored;
-          const outcome = "stored";
-          journal.add({ type: "published", publisher, n, attempt, outcome, position, duplicate });
+          submission.isStored(stored);
           return;
         }
-        journal.add({ type: "published", publisher, n, attempt, outcome: "unknown", code: "lost" });
+        submission.isNot("unknown", "lost");
       } catch (error) {
-        const code = this.#judge(error);
-        journal.add({ type: "published", publisher, n, attempt, outcome: "unknown", code });
+        submission.isNot("unknown", this.#judge(error));
       }
       await this.#clock.pause(this.#random.between(100, 2_000));
     }

@@ -1,18 +1,18 @@
-import { formatCursor, type Position, parseCursor, parsePosition } from "@milepost/protocol";
+import {
+  formatCursor,
+  formatPosition,
+  type Position,
+  parseCursor,
+  parsePosition,
+} from "@milepost/protocol";
 import { makeToken } from "../credential.ts";
-import { hashOf } from "../journal.ts";
 import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import {
-  type Beginning,
-  eventNames,
-  payload,
-  type Reading,
-  sinceText,
-  type World,
-} from "./world.ts";
+import { Claim, stateHash } from "./claim.ts";
+import { Submission } from "./submission.ts";
+import { type Beginning, eventNames, payload, type Reading, type World } from "./world.ts";
 
 interface Message {
   readonly type: string;
@@ -20,12 +20,7 @@ interface Message {
 }
 
 interface Wanted {
-  readonly channel: string;
-  readonly since: Beginning;
-  readonly events: readonly string[] | undefined;
-  readonly subscriber: string;
-  /** The last position given to this subscriber. */
-  position: string | undefined;
+  readonly claim: Claim;
   /** On this connection: asked, and whether answered. */
   state: "idle" | "asked" | "live";
 }
@@ -76,14 +71,9 @@ export class PlainReader implements Reading {
 
   subscribe(channel: string, since: Beginning, events?: readonly string[]): void {
     if (this.#wanted.has(channel)) return;
-    const wanted: Wanted = {
-      channel,
-      since,
-      events,
-      subscriber: `${this.name}/${channel}/${++this.#claims}`,
-      position: undefined,
-      state: "idle",
-    };
+    const subscriber = `${this.name}/${channel}/${++this.#claims}`;
+    const claim = new Claim(this.#world.journal, subscriber, channel, since, events);
+    const wanted: Wanted = { claim, state: "idle" };
     this.#wanted.set(channel, wanted);
     if (this.#isOpen) this.#ask(wanted);
   }
@@ -91,8 +81,7 @@ export class PlainReader implements Reading {
   unsubscribe(channel: string): void {
     const wanted = this.#wanted.get(channel);
     if (wanted === undefined || wanted.state === "asked") return;
-    this.#wanted.delete(channel);
-    this.#world.journal.add({ type: "left", subscriber: wanted.subscriber });
+    this.#letGo(wanted);
     if (wanted.state === "live") this.#call({ type: "unsubscribe", channel }, () => {});
   }
 
@@ -101,7 +90,8 @@ export class PlainReader implements Reading {
       const n = ++this.#published;
       const data = payload(n, bytes);
       const event = this.#random.pick(eventNames);
-      this.#publish({ n, channel, event, data, key: `${this.name}-${n}` }, 1);
+      const what = { publisher: this.name, n, channel, event, data, key: `${this.name}-${n}` };
+      this.#publish(new Submission(this.#world.journal, what));
     }
   }
 
@@ -139,13 +129,15 @@ export class PlainReader implements Reading {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { subscriber } of this.#wanted.values()) {
-      this.#world.journal.add({ type: "left", subscriber });
-    }
-    this.#wanted.clear();
+    for (const wanted of [...this.#wanted.values()]) this.#letGo(wanted);
     this.#link?.closeFromClient();
     this.#reset();
     this.#clock.kill();
+  }
+
+  #letGo(wanted: Wanted): void {
+    this.#wanted.delete(wanted.claim.channel);
+    wanted.claim.leaves();
   }
 
   #reset(): void {
@@ -187,22 +179,22 @@ export class PlainReader implements Reading {
     const expiresAt = tokenMs === undefined ? undefined : time.now() + tokenMs;
     url.searchParams.set("token", makeToken(this.name, expiresAt));
     const all = [...this.#wanted.values()];
-    const unfiltered = all.filter(({ events }) => events === undefined);
+    const unfiltered = all.filter(({ claim }) => claim.events === undefined);
     if (this.#resumesBy !== "cursor" || unfiltered.length === 0) return url;
     const cursor = this.#cursor();
     // Who has stored nothing begins by message, where it may say where.
     const byConnect = unfiltered.filter(
-      ({ channel, since }) => cursor?.has(channel) === true || since === "state",
+      ({ claim }) => cursor?.has(claim.channel) === true || claim.since === "state",
     );
     if (cursor !== undefined && cursor.size > 0) {
       url.searchParams.set("last_event_id", formatCursor(cursor));
     }
     if (byConnect.length === 0) return url;
-    url.searchParams.set("channels", byConnect.map(({ channel }) => channel).join(","));
+    url.searchParams.set("channels", byConnect.map(({ claim }) => claim.channel).join(","));
     for (const wanted of byConnect) {
-      const at = cursor?.get(wanted.channel);
+      const at = cursor?.get(wanted.claim.channel);
       wanted.state = "asked";
-      this.#noteSubscribe(wanted, at);
+      wanted.claim.asks(at && formatPosition(at));
     }
     return url;
   }
@@ -211,7 +203,8 @@ export class PlainReader implements Reading {
   #cursor(): Map<string, Position> | undefined {
     const parsed = parseCursor(this.#eventId);
     const cursor = new Map<string, Position>();
-    for (const { channel, position, events } of this.#wanted.values()) {
+    for (const { claim } of this.#wanted.values()) {
+      const { channel, position, events } = claim;
       if (events !== undefined) continue;
       const own = parsePosition(position);
       const at =
@@ -259,10 +252,16 @@ export class PlainReader implements Reading {
         if (wanted !== undefined) this.#onSubscribed(wanted, message);
         return;
       case "gap":
-        if (wanted?.state === "live") this.#onGap(wanted, message);
+        if (wanted?.state === "live") {
+          const { from, to, reason } = message;
+          wanted.claim.lacks(String(from), String(to), String(reason));
+        }
         return;
       case "reset":
-        if (wanted?.state === "live") this.#onReset(wanted, message);
+        if (wanted?.state === "live") {
+          const { position, reason, snapshot } = message;
+          wanted.claim.isReset(String(position), String(reason), stateHash(snapshot));
+        }
         return;
       case "notice":
       case "ping":
@@ -292,17 +291,16 @@ export class PlainReader implements Reading {
   }
 
   #ask(wanted: Wanted): void {
-    const { channel, position, since, events } = wanted;
-    const own = parsePosition(position);
+    const { claim } = wanted;
+    const { channel, position, events, begin } = claim;
     wanted.state = "asked";
-    this.#noteSubscribe(wanted, own.ok ? own.value : undefined);
-    const from = position ?? (since === "state" ? undefined : since);
+    claim.asks(position);
     const generation = this.#generation;
     this.#call(
       {
         type: "subscribe",
         channel,
-        ...(from === undefined ? {} : { since: from }),
+        ...(begin === undefined ? {} : { since: begin }),
         ...(events === undefined ? {} : { events }),
       },
       (reply) => {
@@ -315,8 +313,7 @@ export class PlainReader implements Reading {
         // An answer to the connect's own subscription is on its way.
         if (code === "already_subscribed") return;
         if (!retryable) {
-          this.#wanted.delete(channel);
-          this.#world.journal.add({ type: "left", subscriber: wanted.subscriber });
+          this.#letGo(wanted);
           return;
         }
         this.#clock.after(this.#random.between(500, 2_000), () => {
@@ -327,80 +324,33 @@ export class PlainReader implements Reading {
     );
   }
 
-  #noteSubscribe({ subscriber, channel, since, events }: Wanted, at: Position | undefined): void {
-    const begin = at === undefined ? sinceText(since) : `${at.epoch}.${at.offset}.${at.tag}`;
-    this.#world.journal.add({
-      type: "subscribe",
-      subscriber,
-      channel,
-      ...(begin === undefined ? {} : { since: begin }),
-      ...(events === undefined ? {} : { events }),
-    });
-  }
-
   #onSubscribed(wanted: Wanted, message: Message): void {
+    const { claim } = wanted;
     const { position, recovered, reason, snapshot } = message;
-    const hadPosition = wanted.position !== undefined;
     wanted.state = "live";
     // Until the gap that names it has come, one is where one was.
-    const waits = hadPosition && recovered !== true && snapshot === undefined;
-    if (!waits) wanted.position = String(position);
-    this.#world.journal.add({
-      type: "subscribed",
-      subscriber: wanted.subscriber,
-      position: String(position),
+    const waits = claim.position !== undefined && recovered !== true && snapshot === undefined;
+    const answer = {
       recovered: recovered === true,
-      ...(reason === undefined ? {} : { reason: String(reason) }),
-      ...(snapshot === undefined ? {} : { state: stateHash(snapshot) }),
-    });
+      reason: reason === undefined ? undefined : String(reason),
+      state: snapshot === undefined ? undefined : stateHash(snapshot),
+    };
+    claim.starts(String(position), answer, !waits);
   }
 
-  #onGap(wanted: Wanted, { from, to, reason }: Message): void {
-    wanted.position = String(to);
-    const { subscriber } = wanted;
-    const told = { from: String(from), to: String(to), reason: String(reason) };
-    this.#world.journal.add({ type: "gap", subscriber, ...told });
-  }
-
-  #onReset(wanted: Wanted, { position, reason, snapshot }: Message): void {
-    wanted.position = String(position);
-    this.#world.journal.add({
-      type: "reset",
-      subscriber: wanted.subscriber,
-      position: String(position),
-      reason: String(reason),
-      state: stateHash(snapshot),
-    });
-  }
-
-  #onPublication(wanted: Wanted, message: Message): void {
+  #onPublication({ claim }: Wanted, message: Message): void {
     const cursor = parseCursor(message.event_id);
-    const at = cursor.ok ? cursor.value.get(wanted.channel) : undefined;
-    const position = at === undefined ? "?" : `${at.epoch}.${at.offset}.${at.tag}`;
-    if (wanted.state !== "idle") wanted.position = position;
-    this.#world.journal.add({
-      type: "delivery",
-      subscriber: wanted.subscriber,
-      position,
-      event: message.type,
-      hash: hashOf(JSON.stringify(message.data)),
-    });
+    const at = cursor.ok ? cursor.value.get(claim.channel) : undefined;
+    claim.takes(at === undefined ? "?" : formatPosition(at), message.type, message.data);
   }
 
-  #publish(
-    one: { n: number; channel: string; event: string; data: unknown; key: string },
-    attempt: number,
-  ): void {
-    const { n, channel, event, data, key } = one;
-    const { journal } = this.#world;
-    const publisher = this.name;
-    const line = `connection-${this.#generation}`;
-    const hash = hashOf(JSON.stringify(data));
-    journal.add({ type: "publish", publisher, n, line, attempt, channel, key, event, hash });
+  #publish(submission: Submission): void {
+    const { channel, event, data, key } = submission.what;
+    submission.asks(`connection-${this.#generation}`);
     const again = (code: string, outcome: "failed" | "unknown") => {
-      journal.add({ type: "published", publisher, n, attempt, outcome, code });
-      if (attempt >= 3 || outcome === "failed") return;
-      this.#clock.after(this.#random.between(500, 3_000), () => this.#publish(one, attempt + 1));
+      submission.isNot(outcome, code);
+      if (submission.attempts >= 3 || outcome === "failed") return;
+      this.#clock.after(this.#random.between(500, 3_000), () => this.#publish(submission));
     };
     if (!this.#isOpen) {
       again("lost", "unknown");
@@ -410,9 +360,7 @@ export class PlainReader implements Reading {
     const id = this.#call({ type: "publish", channel, event, data, key }, (reply) => {
       answered = true;
       if (reply.error === undefined) {
-        const { position, duplicate } = reply.result as { position: string; duplicate: boolean };
-        const outcome = "stored";
-        journal.add({ type: "published", publisher, n, attempt, outcome, position, duplicate });
+        submission.isStored(reply.result as { position: string; duplicate: boolean });
         return;
       }
       const { code, retryable } = reply.error as { code: string; retryable: boolean };
@@ -435,9 +383,4 @@ export class PlainReader implements Reading {
   #send(message: Message): void {
     this.#link?.sendText(JSON.stringify(message));
   }
-}
-
-function stateHash(snapshot: unknown): string {
-  const { state } = (snapshot ?? {}) as { state?: { data?: unknown } | null };
-  return hashOf(JSON.stringify(state?.data ?? null));
 }

@@ -1,27 +1,14 @@
 import { type Client, createClient, type Subscription } from "@milepost/client";
-import type { Snapshot } from "@milepost/protocol";
 import { makeToken } from "../credential.ts";
-import { hashOf } from "../journal.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import {
-  type Beginning,
-  eventNames,
-  payload,
-  type Reading,
-  sinceText,
-  type World,
-} from "./world.ts";
+import { Claim, stateHash } from "./claim.ts";
+import { Submission } from "./submission.ts";
+import { type Beginning, eventNames, payload, type Reading, type World } from "./world.ts";
 
 interface Wanted {
-  readonly channel: string;
-  readonly since: Beginning;
-  readonly events: readonly string[] | undefined;
-  /** Changes with every subscribe after an unsubscribe: another claim. */
-  readonly subscriber: string;
-  /** What the application has stored. */
-  position: string | undefined;
+  readonly claim: Claim;
   subscription: Subscription | undefined;
 }
 
@@ -52,14 +39,8 @@ export class SdkReader implements Reading {
   subscribe(channel: string, since: Beginning, events?: readonly string[]): void {
     if (this.#wanted.has(channel)) return;
     const subscriber = `${this.name}/${channel}/${++this.#claims}`;
-    const wanted: Wanted = {
-      channel,
-      since,
-      events,
-      subscriber,
-      position: undefined,
-      subscription: undefined,
-    };
+    const claim = new Claim(this.#world.journal, subscriber, channel, since, events);
+    const wanted: Wanted = { claim, subscription: undefined };
     this.#wanted.set(channel, wanted);
     this.#take(wanted);
   }
@@ -69,7 +50,7 @@ export class SdkReader implements Reading {
     if (wanted === undefined) return;
     this.#wanted.delete(channel);
     wanted.subscription?.close();
-    this.#world.journal.add({ type: "left", subscriber: wanted.subscriber });
+    wanted.claim.leaves();
   }
 
   publish(channel: string, count: number, bytes: number): void {
@@ -135,75 +116,46 @@ export class SdkReader implements Reading {
   }
 
   #take(wanted: Wanted): void {
-    const { channel, since, events, subscriber, position } = wanted;
-    const { journal } = this.#world;
+    const { claim } = wanted;
+    const { channel, events, position, begin } = claim;
     const client = this.#client;
-    const begin = position ?? sinceText(since);
-    journal.add({
-      type: "subscribe",
-      subscriber,
-      channel,
-      ...(begin === undefined ? {} : { since: begin }),
-      ...(events === undefined ? {} : { events }),
-    });
+    claim.asks(position);
     let started = false;
     const isCurrent = () => this.#client === client && this.#wanted.get(channel) === wanted;
-    const start = (at: string, state: string | undefined, reason: string | undefined) => {
+    const start = (at: string, state?: string, reason?: string) => {
       if (started) return;
       started = true;
-      wanted.position = at;
-      journal.add({
-        type: "subscribed",
-        subscriber,
-        position: at,
-        ...(state === undefined ? {} : { state }),
-        ...(reason === undefined ? {} : { reason }),
-      });
+      claim.starts(at, { state, reason });
     };
-    const option = position ?? (since === "state" ? undefined : since);
     wanted.subscription = client.channel(channel).subscribe(
       {
         onState: () => {
           // The state of the start, if there is one, is told right behind this.
           const at = wanted.subscription?.position;
-          if (started || at === undefined || this.#expectsState(wanted)) return;
+          if (started || at === undefined || expectsState(claim)) return;
           if (position !== undefined && at !== position) return;
-          start(at, undefined, undefined);
+          start(at);
         },
         onSnapshot: (snapshot) => {
-          if (isCurrent()) start(snapshot.position, stateHash(snapshot.snapshot), undefined);
+          if (isCurrent()) start(snapshot.position, stateHash(snapshot.snapshot));
         },
         onReset: (reset) => {
           if (!isCurrent()) return;
           const state = stateHash(reset.snapshot);
-          if (!started) start(reset.position, state, reset.reason);
-          else {
-            const { reason } = reset;
-            journal.add({ type: "reset", subscriber, position: reset.position, reason, state });
-          }
-          wanted.position = reset.position;
+          if (started) claim.isReset(reset.position, reset.reason, state);
+          else start(reset.position, state, reset.reason);
         },
         onGap: ({ from, to, reason }) => {
-          if (!isCurrent()) return;
-          wanted.position = to;
-          journal.add({ type: "gap", subscriber, from, to, reason });
+          if (isCurrent()) claim.lacks(from, to, reason);
         },
-        onEvent: (event) => {
-          if (!isCurrent()) return;
-          wanted.position = event.position;
-          journal.add({
-            type: "delivery",
-            subscriber,
-            position: event.position,
-            event: event.event,
-            hash: hashOf(JSON.stringify(event.data)),
-          });
+        onEvent: ({ position, event, data }) => {
+          if (isCurrent()) claim.takes(position, event, data);
         },
         onEnd: () => this.#gone(wanted),
         onError: () => this.#gone(wanted),
       },
       {
-        ...(option === undefined ? {} : { since: option }),
+        ...(begin === undefined ? {} : { since: begin }),
         ...(events === undefined ? {} : { events }),
       },
     );
@@ -211,39 +163,30 @@ export class SdkReader implements Reading {
 
   /** The service ended it; the application lets it go. */
   #gone(wanted: Wanted): void {
-    if (this.#wanted.get(wanted.channel) !== wanted) return;
-    this.#wanted.delete(wanted.channel);
-    this.#world.journal.add({ type: "left", subscriber: wanted.subscriber });
-  }
-
-  /** Channels with a state tell it at once when they start there. */
-  #expectsState({ channel, since, position }: Wanted): boolean {
-    return position === undefined && since === "state" && !channel.startsWith("log:");
+    const { claim } = wanted;
+    if (this.#wanted.get(claim.channel) !== wanted) return;
+    this.#wanted.delete(claim.channel);
+    claim.leaves();
   }
 
   async #publish(channel: string, bytes: number): Promise<void> {
-    const { journal } = this.#world;
     const n = ++this.#published;
-    const publisher = this.name;
     const line = `life-${this.#lives}`;
     const key = `${this.name}-${n}`;
     const event = this.#random.pick(eventNames);
     const data = payload(n, bytes);
-    const hash = hashOf(JSON.stringify(data));
-    for (let attempt = 1; attempt <= 3; attempt++) {
+    const what = { publisher: this.name, n, channel, event, data, key };
+    const submission = new Submission(this.#world.journal, what);
+    while (submission.attempts < 3) {
       const [client, clock] = [this.#client, this.#clock];
-      journal.add({ type: "publish", publisher, n, line, attempt, channel, key, event, hash });
+      submission.asks(line);
       try {
         const options = { key, timeoutMs: 20_000 };
-        const result = await client.channel(channel).publish(event, data, options);
-        const { position, duplicate } = result;
-        const outcome = "stored";
-        journal.add({ type: "published", publisher, n, attempt, outcome, position, duplicate });
+        submission.isStored(await client.channel(channel).publish(event, data, options));
         return;
       } catch (error) {
         const { code = "", retryable = false } = error as { code?: string; retryable?: boolean };
-        const outcome = retryable ? "unknown" : "failed";
-        journal.add({ type: "published", publisher, n, attempt, outcome, code });
+        submission.isNot(retryable ? "unknown" : "failed", code);
         if (code === "" || code === "internal") this.#world.onDefect(error);
         if (!retryable) return;
         await clock.pause(this.#random.between(100, 2_000));
@@ -252,7 +195,7 @@ export class SdkReader implements Reading {
   }
 }
 
-function stateHash({ state }: Snapshot): string {
-  const { data = null } = (state ?? {}) as { data?: unknown };
-  return hashOf(JSON.stringify(data));
+/** Channels with a state tell it at once when they start there. */
+function expectsState({ channel, since, position }: Claim): boolean {
+  return position === undefined && since === "state" && !channel.startsWith("log:");
 }

@@ -7,19 +7,23 @@ import {
 import type { Encoder } from "../transport.ts";
 
 const lengthBytes = 4;
+/** The most bytes that UTF-8 takes for a unit of UTF-16. */
+const mostBytes = 3;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Frames texts by their length: a stand-in for WebSocket framing. */
 function framed(texts: readonly string[]): Uint8Array {
-  const parts = texts.map((text) => new TextEncoder().encode(text));
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + lengthBytes + part.length, 0));
+  const most = texts.reduce((sum, { length }) => sum + lengthBytes + length * mostBytes, 0);
+  const bytes = new Uint8Array(most);
   const view = new DataView(bytes.buffer);
   let at = 0;
-  for (const part of parts) {
-    view.setUint32(at, part.length);
-    bytes.set(part, at + lengthBytes);
-    at += lengthBytes + part.length;
+  for (const text of texts) {
+    const { written } = encoder.encodeInto(text, bytes.subarray(at + lengthBytes));
+    view.setUint32(at, written);
+    at += lengthBytes + written;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 /** The texts of framed bytes. */
@@ -28,7 +32,7 @@ export function unframed(bytes: Uint8Array): string[] {
   const texts: string[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = at + lengthBytes + view.getUint32(at);
-    texts.push(new TextDecoder().decode(bytes.subarray(at + lengthBytes, end)));
+    texts.push(decoder.decode(bytes.subarray(at + lengthBytes, end)));
     at = end;
   }
   return texts;
