@@ -257,3 +257,150 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations([...opening, ...log(1)])).toContain("journal");
   });
 });
+
+const operation = "o";
+const work: readonly Fact[] = [
+  {
+    type: "channel",
+    channel: "operation:o",
+    max_entries: 100,
+    max_age_ms: 3_600_000,
+    projection: "operation",
+    written_by: "gateway",
+  },
+  { type: "life", channel: "operation:o", epoch: "w" },
+  { type: "work", operation, phase: "begun", lease_ms: 10_000, session: "s-ada" },
+  { type: "lease", channel: "operation:o", fence: 1 },
+];
+
+function report(n: number, fence: number, key = `r${n}`): Fact {
+  const [publisher, line, event, hash] = ["w", "one", "log", `h${n}`];
+  const channel = "operation:o";
+  return { type: "publish", publisher, n, line, attempt: 1, channel, key, event, hash, fence };
+}
+
+function happens(offset: number, event: string, key = `r${offset}`): Fact {
+  const position = `w.${offset}.t${offset}`;
+  const [channel, owner, hash] = ["operation:o", "service:w", `h${offset}`];
+  return { type: "entry", channel, position, owner, key, event, hash };
+}
+
+function shown(sequence: number, status: string, of = operation): Fact {
+  return { type: "document", reader: "f", operation: of, sequence, status };
+}
+
+describe("work", () => {
+  const nextLease: Fact = { type: "lease", channel: "operation:o", fence: 2 };
+
+  test("what was asked for in time may be stored after the lease was taken over, and be repeated late", () => {
+    const inTime = [report(1, 1), nextLease, happens(1, "log")];
+    const repeated = [report(1, 1), nextLease, report(2, 1, "r1"), happens(1, "log")];
+    expect(violations([...opening, ...work, ...inTime, ...ending("e.0.0")])).toEqual([]);
+    expect(violations([...opening, ...work, ...repeated, ...ending("e.0.0")])).toEqual([]);
+  });
+
+  test.each<[string, Fact[]]>([
+    ["an entry for an old fence", [nextLease, report(1, 1), happens(1, "log")]],
+    [
+      "an ack for an old fence",
+      [
+        report(1, 1),
+        happens(1, "log"),
+        nextLease,
+        report(2, 1, "r1"),
+        {
+          type: "published",
+          publisher: "w",
+          n: 2,
+          attempt: 1,
+          outcome: "stored",
+          position: "w.1.t1",
+          duplicate: true,
+        },
+      ],
+    ],
+    ["a fence that does not rise", [nextLease, nextLease]],
+  ])("%s breaks G9", (_, facts) => {
+    expect(violations([...opening, ...work, ...facts])).toContain("G9");
+  });
+
+  test("work that was taken over and fell silent again is shown as such", () => {
+    const crashed: Fact = { type: "work", operation, phase: "crashed" };
+    const taken: Fact = { type: "work", operation, phase: "taken" };
+    const running: Fact = { type: "operation", operation, status: "running" };
+    const facts = [...opening, ...work, crashed, taken, running];
+    const late = facts.map((_, i) => (i === facts.length - 1 ? 60_000 : i));
+    expect(violations(facts, late)).not.toContain("G9");
+    const again = [...opening, ...work, crashed, taken, crashed, running];
+    const later = again.map((_, i) => (i === again.length - 1 ? 60_000 : i));
+    expect(violations(again, later)).toContain("G9");
+  });
+});
+
+describe("a command", () => {
+  const asked = { type: "command", operation, user: "ada", key: "k", command: "cancel" } as const;
+  const made: Fact = { ...asked, command_id: "c1" };
+  const at = (facts: readonly Fact[], last: number) => {
+    const all = [...opening, ...work, ...facts];
+    return violations(
+      all,
+      all.map((_, i) => (i === all.length - 1 ? last : i)),
+    );
+  };
+  const stands = (phase: string): Fact => ({
+    type: "operation",
+    operation,
+    status: "running",
+    commands: [{ id: "c1", phase }],
+  });
+
+  test("of one key is one command", () => {
+    expect(at([made, made, stands("done")], 100)).not.toContain("G3");
+    expect(at([made, { ...asked, command_id: "c2" }], 100)).toContain("G3");
+  });
+
+  test("that was answered is in the state, and does not wait for ever", () => {
+    const forgotten: Fact = { type: "operation", operation, status: "running", commands: [] };
+    expect(at([made, forgotten], 100)).toContain("G2");
+    expect(at([made, stands("requested")], 19_000)).not.toContain("G9");
+    expect(at([made, stands("requested")], 21_000)).toContain("G9");
+    expect(at([made, stands("timed_out")], 21_000)).not.toContain("G9");
+    const gone: Fact = { type: "fault", fault: "crash", phase: "once", node: "n" };
+    expect(at([made, gone, stands("requested")], 21_000)).not.toContain("G9");
+  });
+});
+
+describe("a feed", () => {
+  const opened: Fact = { type: "feed", reader: "f", phase: "opened", session: "s-ada" };
+  const begun = [...opening, ...work, opened, happens(1, "created"), happens(2, "started")];
+  const ends = [happens(3, "done"), ...ending("e.0.0")];
+
+  test("that shows newer and newer states, and the last, holds", () => {
+    const facts = [...begun, shown(1, "waiting"), shown(2, "running"), happens(3, "done")];
+    const all = [...facts, shown(3, "done"), ...ending("e.0.0")];
+    expect(violations(all)).toEqual([]);
+  });
+
+  test.each<[string, string, Fact[]]>([
+    ["an older state after a newer", "G1", [shown(2, "running"), shown(1, "waiting")]],
+    ["a state that never was", "G4", [shown(7, "running")]],
+    ["another status than the log has there", "G4", [shown(2, "waiting")]],
+    ["work of another session", "G10", [shown(2, "running", "other")]],
+  ])("%s breaks %s", (_, id, facts) => {
+    expect(violations([...begun, ...facts])).toContain(id);
+  });
+
+  test("that is left behind breaks G4", () => {
+    const facts = [...begun, shown(2, "running"), ...ends];
+    const times = facts.map((_, i) => (i >= facts.length - 2 ? 10_000 : i));
+    expect(violations(facts, times)).toContain("G4");
+    expect(violations(facts)).not.toContain("G4");
+  });
+});
+
+test("a start of a channel that the credential did not allow breaks G10", () => {
+  const asks: Fact = { type: "subscribe", subscriber: "s", channel, allowed: false };
+  expect(violations([...opening, asks, subscribed("e.0.0")])).toContain("G10");
+  const left: Fact = { type: "left", subscriber: "s" };
+  expect(violations([...opening, asks, left, ...ending("e.0.0")])).toEqual([]);
+});

@@ -1,4 +1,7 @@
+import { CommandChecks } from "./commands.ts";
 import { ConnectionChecks } from "./connections.ts";
+import { FeedChecks } from "./feeds.ts";
+import { FenceChecks } from "./fences.ts";
 import { ChannelHistory } from "./logs.ts";
 import { PublishChecks } from "./publishes.ts";
 import type { BeginRecord, JournalRecord } from "./records.ts";
@@ -25,6 +28,9 @@ export class Checker {
   );
   readonly #connections = new ConnectionChecks(() => this.#begin?.limits.max_outbox_bytes ?? 0);
   readonly #works = new WorkChecks();
+  readonly #fences = new FenceChecks();
+  readonly #commands = new CommandChecks();
+  readonly #feeds = new FeedChecks(this.#logs);
   #t = 0;
   #line = 0;
   #healed: { readonly until: number } | undefined;
@@ -74,12 +80,15 @@ export class Checker {
         return;
       case "publish":
         this.#publishes.publish(record);
+        this.#fences.publish(record);
         return;
       case "published":
         this.#publishes.published(record, accuse);
+        this.#fences.published(record, accuse);
         return;
       case "entry":
         this.#publishes.entry(record, t, accuse);
+        this.#fences.entry(record, accuse);
         this.#history(record.channel)?.add(record, t, accuse);
         return;
       case "life":
@@ -132,9 +141,23 @@ export class Checker {
         return;
       case "work":
         this.#works.work(record, t);
+        if (record.session !== undefined) this.#feeds.owned(record.operation, record.session);
+        return;
+      case "lease":
+        this.#fences.lease(record, accuse);
+        return;
+      case "command":
+        this.#commands.command(record, t, accuse);
+        return;
+      case "feed":
+        this.#feeds.feed(record);
+        return;
+      case "document":
+        this.#feeds.document(record, t, accuse);
         return;
       case "operation":
         this.#works.operation(record, t, accuse);
+        this.#commands.operation(record, this.#works.isWatched(record.operation), t, accuse);
         return;
       case "end":
         if (!this.#converged) accuse("journal", "it has no dump of the logs");
@@ -153,6 +176,7 @@ export class Checker {
       this.#accuse("journal", "the logs were dumped before the time to catch up was over");
     }
     this.#streams.converged(this.#t, this.#accuse);
+    this.#feeds.converged(this.#t, this.#accuse);
   }
 
   #history(channel: string): ChannelHistory | undefined {

@@ -84,7 +84,7 @@ export class ConnectionChecks {
     if (connections + subscriptions + timers === 0) return;
     accuse(
       "G8",
-      `${owner} was shut down and holds ${connections} connections, ${subscriptions} subscriptions and ${timers} timers`,
+      `${owner} is left with ${connections} connections, ${subscriptions} subscriptions and ${timers} timers too many`,
     );
   }
 

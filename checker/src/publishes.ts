@@ -22,6 +22,8 @@ export class PublishChecks {
   readonly #keys = new Map<string, { t: number; position: string; lives: number }>();
   /** By line, channel and epoch: what was acknowledged. */
   readonly #order = new Map<string, Asked[]>();
+  /** Entries that were stored before, and lost: what stands behind them came after the first time. */
+  readonly #again = new Set<string>();
   #asks = 0;
 
   constructor(logs: ReadonlyMap<string, ChannelHistory>, dedupeMs: () => number) {
@@ -54,7 +56,7 @@ export class PublishChecks {
       const stillThere = history?.entry(first)?.lostAt === undefined && first.epoch === epoch;
       if (stillThere) {
         accuse("G3", `key ${key} made ${record.position} besides ${known.position}`);
-      }
+      } else this.#again.add(`${record.channel} ${record.position}`);
     }
     this.#keys.set(name, { t, position: record.position, lives: offset });
   }
@@ -77,7 +79,7 @@ export class PublishChecks {
     if (entry.key !== key || (ours && entry.hash !== hash)) {
       accuse("G2", `${key} was acknowledged at ${record.position}, where something else is`);
     }
-    this.#keepOrder(asked, entry, accuse);
+    if (!this.#again.has(`${channel} ${record.position}`)) this.#keepOrder(asked, entry, accuse);
   }
 
   /**

@@ -192,12 +192,50 @@ export interface BaselineRecord {
   readonly timers: number;
 }
 
-/** A piece of work and its fate. */
+/** A piece of work and its fate; `taken`: another producer reports on it from now on. */
 export interface WorkRecord {
   readonly type: "work";
   readonly operation: string;
-  readonly phase: "begun" | "done" | "crashed";
+  readonly phase: "begun" | "taken" | "ended" | "done" | "crashed";
   readonly lease_ms?: number;
+  /** Whose it is; with `begun`. */
+  readonly session?: string;
+}
+
+/** The store gave out a lease, in the order in which it did. */
+export interface LeaseRecord {
+  readonly type: "lease";
+  readonly channel: string;
+  readonly fence: number;
+}
+
+/** A user asked something of a piece of work. */
+export interface CommandRecord {
+  readonly type: "command";
+  readonly operation: string;
+  readonly user: string;
+  readonly key: string;
+  readonly command: string;
+  /** The command it made; absent when it was refused, or nobody knows. */
+  readonly command_id?: string;
+  readonly code?: string;
+}
+
+/** A reader of a session's feed is attached, or not any more. */
+export interface FeedRecord {
+  readonly type: "feed";
+  readonly reader: string;
+  readonly phase: "opened" | "closed";
+  readonly session?: string;
+}
+
+/** A document came over a feed. */
+export interface DocumentRecord {
+  readonly type: "document";
+  readonly reader: string;
+  readonly operation: string;
+  readonly sequence: number;
+  readonly status: string;
 }
 
 /** How an operation stands at the end. */
@@ -205,6 +243,7 @@ export interface OperationRecord {
   readonly type: "operation";
   readonly operation: string;
   readonly status: string;
+  readonly commands?: readonly { readonly id: string; readonly phase: string }[];
 }
 
 /** The last record; without it the journal is cut off. */
@@ -235,6 +274,10 @@ export type Fact =
   | DumpRecord
   | BaselineRecord
   | WorkRecord
+  | LeaseRecord
+  | CommandRecord
+  | FeedRecord
+  | DocumentRecord
   | OperationRecord
   | EndRecord;
 

@@ -21,6 +21,8 @@ interface Stream {
   asked: string | undefined;
   /** Asked, and not answered. */
   starting: boolean;
+  /** Its credential allowed the channel when it asked. */
+  readonly allowed: boolean;
   /** The answer went on further than what was asked for: a gap must say so before anything else. */
   awaited: { readonly to: string; readonly reason: string } | undefined;
   /** Nothing came since the answer. */
@@ -74,6 +76,7 @@ export class StreamChecks {
       askedAt: t,
       asked: since,
       starting: true,
+      allowed: record.allowed !== false,
       awaited: undefined,
       fresh: true,
       left: false,
@@ -88,6 +91,7 @@ export class StreamChecks {
     const held = stream.at;
     stream.starting = false;
     stream.fresh = true;
+    if (!stream.allowed) accuse("G10", `${stream.name} was started without being allowed to`);
     if (!this.#exists(stream, place)) {
       accuse("G4", `${stream.name} was started at ${position}, which never was`);
     }

@@ -8,6 +8,8 @@ interface Work {
   watched: boolean;
 }
 
+const underWay: ReadonlySet<string> = new Set(["waiting", "running", "paused"]);
+
 /** How much later than its lease a silence may be seen. */
 const slackMs = 5_000;
 
@@ -29,10 +31,15 @@ export class WorkChecks {
     const known = this.#works.get(operation);
     if (known === undefined)
       this.#works.set(operation, { leaseMs: lease_ms, phase, at: t, watched: true });
-    else if (known.phase !== "crashed") {
+    else if (known.phase !== "crashed" || phase === "taken") {
       known.phase = phase;
       known.at = t;
     }
+  }
+
+  /** Whether every node that heard of the work lives. */
+  isWatched(operation: string): boolean {
+    return this.#works.get(operation)?.watched === true;
   }
 
   operation({ operation, status }: OperationRecord, t: number, accuse: Accuse): void {
@@ -43,12 +50,10 @@ export class WorkChecks {
     }
     const silentMs = t - work.at;
     if (!work.watched || work.phase !== "crashed" || silentMs <= work.leaseMs + slackMs) return;
-    const expected = status === "stalled" || status === "lost" || status === "absent";
-    if (!expected && status !== "done") {
-      accuse(
-        "G9",
-        `the producer of ${operation} is silent for ${Math.round(silentMs)} ms and it is ${status}`,
-      );
-    }
+    if (!underWay.has(status)) return;
+    accuse(
+      "G9",
+      `the producer of ${operation} is silent for ${Math.round(silentMs)} ms and it is ${status}`,
+    );
   }
 }

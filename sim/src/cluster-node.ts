@@ -65,6 +65,11 @@ export class ClusterNode {
     return this.#process?.core;
   }
 
+  /** Connections that the gateway holds and that are over. */
+  get excess(): number {
+    return Math.max(0, (this.core?.stats().connections ?? 0) - this.links.size);
+  }
+
   start(): void {
     if (this.#process !== undefined || this.#isRetired) return;
     const { time, store, rules, limits, mutant, seed } = this.#parts;
@@ -74,6 +79,7 @@ export class ClusterNode {
     const line = store.connect(
       this.name,
       spoil === undefined ? undefined : (log) => spoil(log, { random: this.#random, time }),
+      mutant?.leases,
     );
     const core = createCore({
       engine: line.factory,
@@ -81,7 +87,7 @@ export class ClusterNode {
       random: SeededRandom.named(seed, `${this.name}/${this.#starts}`),
       node: this.name,
       rules,
-      limits,
+      limits: { ...limits, ...mutant?.limits },
       verifyToken: async (token) => this.#principal(token),
       log: {
         info: () => {},
@@ -168,6 +174,12 @@ export class ClusterNode {
       const { store } = this.#parts;
       link.tamper = mutant.tamper({ dialect, random: this.#random, time, store });
     }
+    const spoilt = mutant?.attach ?? ((events: TransportEvents) => events);
+    const session = /^\/ws\/progress\/([^/]+)$/.exec(url.pathname)?.[1];
+    if (session !== undefined) {
+      link.attach(spoilt(process.core.connectFeed(link, session, principal)));
+      return link;
+    }
     const connectionId = url.searchParams.get("connection_id");
     const channels = url.searchParams.get("channels")?.split(",");
     const cursor = parseCursor(url.searchParams.get("last_event_id") ?? undefined);
@@ -177,7 +189,7 @@ export class ClusterNode {
       ...(channels === undefined ? {} : { channels }),
       ...(cursor.ok ? { resume: cursor.value } : {}),
     });
-    link.attach(this.#noting(name, link, events));
+    link.attach(spoilt(this.#noting(name, link, events)));
     return link;
   }
 
@@ -213,8 +225,6 @@ export class ClusterNode {
 
   #principal(token: string): UserPrincipal {
     const principal = readToken(token, this.#parts.time.now());
-    const lateMs = this.#parts.mutant?.expiryLateMs;
-    if (lateMs === undefined || principal.expiresAt === undefined) return principal;
-    return { ...principal, expiresAt: principal.expiresAt + lateMs };
+    return this.#parts.mutant?.credential?.(principal) ?? principal;
   }
 }

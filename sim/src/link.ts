@@ -56,6 +56,7 @@ export class Link implements Transport {
   #unread: Parcel[] = [];
   #unreadBytes = 0;
   #peakBytes = 0;
+  #writtenBytes = 0;
   #isStalled = false;
   #isSilent = false;
   /** The node's end is closed for good. */
@@ -104,6 +105,7 @@ export class Link implements Transport {
     if (this.#nodeGone) return;
     let texts: readonly string[] = unframed(bytes);
     this.observe?.(texts);
+    this.#writtenBytes += bytes.length;
     if (this.tamper !== undefined) texts = this.tamper.outbound(texts);
     this.#send({ kind: "texts", texts, size: bytes.length });
   }
@@ -181,10 +183,16 @@ export class Link implements Transport {
     this.#isStalled = false;
     const unread = this.#unread;
     this.#unread = [];
-    const had = this.bufferedBytes > 0;
+    const held = this.bufferedBytes;
+    const had = held > 0;
     this.#unreadBytes = 0;
     for (const parcel of unread) this.#carry(parcel);
-    if (had && !this.#nodeGone) this.#events?.onDrain();
+    if (!had || this.#nodeGone) return;
+    // What the node writes at once now had waited there.
+    const before = this.#writtenBytes;
+    this.#events?.onDrain();
+    const waited = this.#writtenBytes - before;
+    this.#peakBytes = Math.max(this.#peakBytes, held + waited);
   }
 
   /** The node's process is gone: `isTold` when its machine still says so to the client. */

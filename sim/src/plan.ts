@@ -1,3 +1,4 @@
+import type { OperationCommandName } from "@milepost/model";
 import type { Beginning } from "./actors/world.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
@@ -7,8 +8,14 @@ export interface PlannedReader {
   readonly kind: "sdk" | "cursor" | "messages";
 }
 
-/** Something that happens at one time. */
-export type Action =
+/** Somebody who watches the progress of a reader's session. */
+export interface PlannedFeed {
+  readonly name: string;
+  readonly user: string;
+}
+
+/** Something that somebody around the cluster does, or suffers. */
+export type CastAction =
   | {
       readonly do: "subscribe";
       readonly reader: string;
@@ -32,6 +39,7 @@ export type Action =
       readonly bytes: number;
       readonly atOnce: boolean;
     }
+  | { readonly do: "purge_by_backend"; readonly channel: string }
   | {
       readonly do: "work";
       readonly operation: string;
@@ -41,8 +49,19 @@ export type Action =
     }
   | { readonly do: "worker_crash" }
   | { readonly do: "worker_line"; readonly faultiness: number; readonly ms: number }
+  | { readonly do: "take_over"; readonly operation: string; readonly finishes: boolean }
+  | {
+      readonly do: "command";
+      readonly operation: string;
+      readonly user: string;
+      readonly command: OperationCommandName;
+    }
+  | { readonly do: "deny" | "allow"; readonly reader: string; readonly channel: string }
   | { readonly do: "restart_reader" | "drop" | "silence"; readonly reader: string }
-  | { readonly do: "stall"; readonly reader: string; readonly ms: number }
+  | { readonly do: "stall"; readonly reader: string; readonly ms: number };
+
+/** Something that happens to the nodes, the store or the clock. */
+type ClusterAction =
   | {
       readonly do: "crash";
       readonly node: string;
@@ -55,9 +74,12 @@ export type Action =
   | { readonly do: "store_answers_lost"; readonly part: number; readonly ms: number }
   | { readonly do: "bus_loses"; readonly part: number; readonly ms: number }
   | { readonly do: "bus_lags"; readonly delayMs: number; readonly ms: number }
-  | { readonly do: "purge" | "purge_by_backend"; readonly channel: string }
+  | { readonly do: "purge"; readonly channel: string }
   | { readonly do: "lose_tail"; readonly channel: string; readonly count: number }
   | { readonly do: "jump"; readonly ms: number };
+
+/** Something that happens at one time. */
+export type Action = CastAction | ClusterAction;
 
 /** An action and when. */
 export type Step = Action & { readonly at: number };
@@ -67,6 +89,7 @@ export interface Plan {
   readonly seed: number;
   readonly nodes: readonly string[];
   readonly readers: readonly PlannedReader[];
+  readonly feeds: readonly PlannedFeed[];
   readonly backends: readonly string[];
   readonly tokenMs: number | undefined;
   readonly untilMs: number;
@@ -101,9 +124,72 @@ export function makePlan(seed: number): Plan {
     const at = random.int(500, untilMs);
     steps.push({ at, ...anyAction(random, nodes, readers, backends, i) });
   }
+  const feeds = planOperations(seed, readers, untilMs, steps);
   steps.sort((a, b) => a.at - b.at);
   const tokenMs = random.chance(0.3) ? random.int(15_000, 90_000) : undefined;
-  return { seed, nodes, readers, backends, tokenMs, untilMs, steps };
+  return { seed, nodes, readers, feeds, backends, tokenMs, untilMs, steps };
+}
+
+const commands = ["cancel", "pause", "resume", "retry"] as const;
+
+/** In some plans work is commanded, taken over and watched over feeds, and credentials come to allow less. */
+function planOperations(
+  seed: number,
+  readers: readonly PlannedReader[],
+  untilMs: number,
+  steps: Step[],
+): readonly PlannedFeed[] {
+  const random = SeededRandom.named(seed, "plan of operations");
+  if (!random.chance(0.5)) return [];
+  const user = random.pick(readers)?.name ?? "";
+  const feeds = Array.from({ length: random.int(1, 2) }, (_, i) => ({
+    name: `feed${i + 1}`,
+    user,
+  }));
+  for (let i = 0; i < random.int(2, 4); i++) {
+    const operation = `job-${i}`;
+    const at = random.int(500, untilMs - 5_000);
+    const plan = { steps: random.int(1, 4), stepMs: random.int(200, 4_000) };
+    steps.push({ at, do: "work", operation, user, ...plan });
+    // While it is under way, or shortly after.
+    const spanMs = plan.steps * 3 * plan.stepMs;
+    const later = () => Math.min(untilMs, random.int(at + 200, at + spanMs));
+    for (let n = random.int(0, 3); n > 0; n--) {
+      const command = random.pick(commands) ?? "cancel";
+      steps.push({ at: later(), do: "command", operation, user, command });
+    }
+    if (random.chance(0.5)) {
+      steps.push({ at: later(), do: "take_over", operation, finishes: random.chance(0.5) });
+    }
+  }
+  for (const { name } of feeds) {
+    const faults = ["drop", "silence", "restart_reader"] as const;
+    const fault = random.pick(faults) ?? "drop";
+    if (random.chance(0.7)) steps.push({ at: random.int(1_000, untilMs), do: fault, reader: name });
+    const stall = { do: "stall", reader: name, ms: random.int(200, 10_000) } as const;
+    if (random.chance(0.5)) steps.push({ at: random.int(1_000, untilMs), ...stall });
+  }
+  if (random.chance(0.25)) flood(random, random.pick(readers)?.name ?? "", untilMs, steps);
+  for (let n = random.int(0, 2); n > 0; n--) {
+    const reader = random.pick(readers)?.name ?? "";
+    const at = random.int(1_000, untilMs);
+    const channel = random.pick(channels);
+    steps.push({ at, do: "deny", reader, channel });
+    // Whoever comes back is authorised again.
+    steps.push({ at: at + 100, do: "drop", reader });
+    if (random.chance(0.5)) steps.push({ at: at + 15_000, do: "allow", reader, channel });
+  }
+  return feeds;
+}
+
+/** More is published than may wait for somebody who reads nothing. */
+function flood(random: SeededRandom, reader: string, untilMs: number, steps: Step[]): void {
+  const at = random.int(3_000, untilMs - 10_000);
+  const channel = "log:a";
+  steps.push({ at: at - 2_000, do: "subscribe", reader, channel, since: "now" });
+  steps.push({ at, do: "stall", reader, ms: random.int(2_000, 9_000) });
+  const much = { backend: "backend-1", channel, count: 20, bytes: 60_000, atOnce: true } as const;
+  for (let n = 0; n < 2; n++) steps.push({ at: at + 200 + n * 500, do: "send", ...much });
 }
 
 function subscribe(random: SeededRandom, reader: string, channel: string): Action {

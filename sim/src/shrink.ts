@@ -20,6 +20,7 @@ export async function shrink(found: Verdict, mutant?: Mutant): Promise<Verdict> 
   for (let before = Number.POSITIVE_INFINITY; sizeOf(best.plan) < before && runs < maxRuns; ) {
     before = sizeOf(best.plan);
     await without(best.plan.readers, (readers) => attempt({ ...best.plan, readers }));
+    await without(best.plan.feeds, (feeds) => attempt({ ...best.plan, feeds }));
     await without(best.plan.steps, (steps) => attempt({ ...best.plan, steps }));
     await without(best.plan.nodes.slice(1), (rest) =>
       attempt({ ...best.plan, nodes: [...best.plan.nodes.slice(0, 1), ...rest] }),
@@ -49,6 +50,6 @@ async function without<T>(
   }
 }
 
-function sizeOf({ readers, steps, nodes, untilMs }: Plan): number {
-  return readers.length + steps.length + nodes.length + untilMs / 1_000_000;
+function sizeOf({ readers, feeds, steps, nodes, untilMs }: Plan): number {
+  return readers.length + feeds.length + steps.length + nodes.length + untilMs / 1_000_000;
 }

@@ -1,11 +1,7 @@
 import type { JournalRecord, Violation } from "@milepost/checker";
 import type { Rule } from "@milepost/core";
 import { formatPosition } from "@milepost/protocol";
-import { Backend } from "./actors/backend.ts";
-import { PlainReader } from "./actors/plain-reader.ts";
-import { SdkReader } from "./actors/sdk-reader.ts";
-import { Works } from "./actors/works.ts";
-import type { Reading, World } from "./actors/world.ts";
+import { Cast } from "./actors/cast.ts";
 import { ClusterNode } from "./cluster-node.ts";
 import { hashOf, Journal } from "./journal.ts";
 import type { Mutant } from "./mutants/mutant.ts";
@@ -54,9 +50,7 @@ class Simulation {
   readonly #journal = new Journal(this.#time);
   readonly #store: Store;
   readonly #nodes: readonly ClusterNode[];
-  readonly #readers = new Map<string, Reading>();
-  readonly #backends: readonly Backend[];
-  readonly #works: Works;
+  readonly #cast: Cast;
   readonly #operations = new Set<string>();
   readonly #defects: unknown[] = [];
   #isHealed = false;
@@ -65,7 +59,7 @@ class Simulation {
     this.#plan = plan;
     const time = this.#time;
     const journal = this.#journal;
-    const { seed, tokenMs } = plan;
+    const { seed } = plan;
     this.#store = new Store(time, journal, seed);
     this.#begin();
     const onDefect = (error: unknown) => this.#defects.push(error);
@@ -83,14 +77,8 @@ class Simulation {
       });
     });
     for (const node of this.#nodes) node.start();
-    const world: World = { seed, time, journal, nodes: this.#nodes, tokenMs, onDefect };
-    for (const { name, kind } of plan.readers) {
-      const reader =
-        kind === "sdk" ? new SdkReader(name, world) : new PlainReader(name, world, kind);
-      this.#readers.set(name, reader);
-    }
-    this.#backends = plan.backends.map((name) => new Backend(name, world));
-    this.#works = new Works("works", world);
+    const onWork = (operation: string) => this.#beginWork(operation);
+    this.#cast = new Cast(plan, { time, journal, nodes: this.#nodes, onDefect, onWork });
     for (const { at, ...action } of plan.steps) time.at(at, () => this.#act(action as Action));
   }
 
@@ -102,6 +90,9 @@ class Simulation {
     }
     if (!this.#isBroken) {
       await this.#dump();
+    }
+    if (!this.#isBroken) {
+      await this.#look();
       await this.#closeAll();
       this.#journal.seal();
     }
@@ -155,47 +146,6 @@ class Simulation {
 
   #act(action: Action): void {
     switch (action.do) {
-      case "subscribe":
-        this.#readers.get(action.reader)?.subscribe(action.channel, action.since, action.events);
-        return;
-      case "unsubscribe":
-        this.#readers.get(action.reader)?.unsubscribe(action.channel);
-        return;
-      case "publish":
-        this.#readers.get(action.reader)?.publish(action.channel, action.count, action.bytes);
-        return;
-      case "send": {
-        const { backend, channel, count, bytes, atOnce } = action;
-        this.#backends.find(({ name }) => name === backend)?.publish(channel, count, bytes, atOnce);
-        return;
-      }
-      case "work":
-        this.#work(action.operation, action.user, action.steps, action.stepMs);
-        return;
-      case "worker_crash":
-        this.#works.crash();
-        return;
-      case "worker_line":
-        this.#works.faultiness = action.faultiness;
-        this.#later(action.ms, () => {
-          this.#works.faultiness = 0;
-        });
-        return;
-      case "restart_reader":
-        this.#readers.get(action.reader)?.restart();
-        return;
-      case "drop":
-        this.#readers.get(action.reader)?.drop();
-        return;
-      case "silence":
-        this.#readers.get(action.reader)?.silence();
-        return;
-      case "stall": {
-        const reader = this.#readers.get(action.reader);
-        reader?.stall();
-        this.#later(action.ms, () => reader?.resume());
-        return;
-      }
       case "crash":
         this.#crash(action.node, action.isTold, action.ms);
         return;
@@ -235,9 +185,6 @@ class Simulation {
       case "purge":
         void this.#store.purge(action.channel);
         return;
-      case "purge_by_backend":
-        this.#backends[0]?.purge(action.channel);
-        return;
       case "lose_tail":
         this.#store.loseTail(action.channel, action.count).catch((error: unknown) => {
           this.#defects.push(error);
@@ -247,16 +194,16 @@ class Simulation {
         this.#time.jump(action.ms);
         this.#journal.add({ type: "wall", offset_ms: this.#time.wallOffset });
         return;
+      default:
+        this.#cast.act(action);
     }
   }
 
-  #work(operation: string, user: string, steps: number, stepMs: number): void {
-    const channel = `operation:${operation}`;
+  #beginWork(operation: string): void {
     const retention = { maxEntries: 20_000, maxAgeMs: 24 * hourMs };
-    this.#describe(channel, { retention, projection: { name: "operation" } }, "gateway");
+    const rule = { retention, projection: { name: "operation" } } as const;
+    this.#describe(`operation:${operation}`, rule, "gateway");
     this.#operations.add(operation);
-    this.#works.work(operation, user, steps, stepMs);
-    this.#later(500, () => this.#readers.get(user)?.subscribe(channel, "state"));
   }
 
   #crash(name: string, isTold: boolean, ms: number): void {
@@ -295,12 +242,6 @@ class Simulation {
     });
   }
 
-  #later(ms: number, run: () => void): void {
-    this.#time.after(ms, () => {
-      if (!this.#isHealed) run();
-    });
-  }
-
   #node(name: string): ClusterNode | undefined {
     return this.#nodes.find((node) => node.name === name);
   }
@@ -315,9 +256,8 @@ class Simulation {
     store.weather.loss = 0;
     store.weather.delayMs = 3;
     store.release();
-    this.#works.faultiness = 0;
     for (const node of this.#nodes) node.start();
-    for (const reader of this.#readers.values()) reader.heal();
+    this.#cast.heal();
     this.#journal.add({ type: "healed", within_ms: convergeMs });
   }
 
@@ -342,42 +282,47 @@ class Simulation {
         })),
       });
     }
-    await this.#dumpOperations();
+    if (!this.#isBroken) await this.#dumpOperations();
   }
 
   async #dumpOperations(): Promise<void> {
     for (const operation of this.#operations) {
       const core = this.#nodes.find(({ isUp }) => isUp)?.core;
       let status = "absent";
+      let commands: { id: string; phase: string }[] = [];
       const asked = core?.operations.get({ kind: "service", name: "works" }, operation).then(
         (found) => {
           status = found.operation.status;
+          commands = found.operation.commands.map(({ id, phase }) => ({ id, phase }));
         },
         () => {},
       );
       await this.#until(asked);
-      this.#journal.add({ type: "operation", operation, status });
+      this.#journal.add({ type: "operation", operation, status, commands });
+    }
+  }
+
+  /** Whether nodes hold connections that are over. One look may meet a close on its way; of several the least counts. */
+  async #look(): Promise<void> {
+    const looks: number[][] = [];
+    for (let i = 0; i < 3; i++) {
+      looks.push(this.#nodes.map(({ excess }) => excess));
+      await this.#pass(3_000);
+    }
+    for (const [i, { name }] of this.#nodes.entries()) {
+      const connections = Math.min(...looks.map((look) => look[i] ?? 0));
+      const owner = `${name} (running)`;
+      this.#journal.add({ type: "baseline", owner, connections, subscriptions: 0, timers: 0 });
     }
   }
 
   /** Ends everybody in an orderly way, and counts what is left. */
   async #closeAll(): Promise<void> {
-    for (const [name, reader] of this.#readers) {
-      await this.#until(reader.close());
-      await this.#pass(1_500);
-      this.#leftOf(name, reader.timers);
-    }
-    await this.#until(this.#works.close());
-    this.#leftOf("works", this.#works.timers);
-    for (const backend of this.#backends) backend.close();
+    await this.#cast.close((done) => this.#until(done));
     for (const node of this.#nodes) {
       await this.#until(node.drain(0));
       node.retire();
     }
-  }
-
-  #leftOf(owner: string, timers: number): void {
-    this.#journal.add({ type: "baseline", owner, connections: 0, subscriptions: 0, timers });
   }
 
   /** Lets time pass until something is done; half a minute at most. */

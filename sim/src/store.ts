@@ -3,6 +3,7 @@ import {
   type ChannelLog,
   type Engine,
   type EngineFactory,
+  type Leases,
   type LogPolicy,
   MemoryPresences,
   memoryEngine,
@@ -87,6 +88,7 @@ export class Store {
   connect(
     node: string,
     spoil: SpoilLog = (log) => log,
+    spoilLeases: (leases: Leases) => Leases = (leases) => leases,
   ): { factory: EngineFactory; disconnect(): void } {
     const line = new StoreLine(node, this, this.#time, this.#random);
     const bus = new NodeBus(node, this.#time, this.#random, this.weather, (channel) =>
@@ -133,12 +135,12 @@ export class Store {
         list: (...args) => line.call(() => operations.list(...args)),
         remove: (...args) => line.call(() => operations.remove(...args)),
       },
-      leases: {
-        acquire: (...args) => line.call(() => leases.acquire(...args)),
+      leases: spoilLeases({
+        acquire: (...args) => line.call(() => this.#lease(leases, ...args)),
         renew: (...args) => line.call(() => leases.renew(...args)),
         get: (...args) => line.call(() => leases.get(...args)),
         release: (...args) => line.call(() => leases.release(...args)),
-      },
+      }),
       presence: {
         listen: (listener) =>
           presence.listen((news) => {
@@ -167,6 +169,17 @@ export class Store {
       close: async () => disconnect(),
     });
     return { factory, disconnect };
+  }
+
+  async #lease(
+    leases: Leases,
+    ...args: Parameters<Leases["acquire"]>
+  ): ReturnType<Leases["acquire"]> {
+    const lease = await leases.acquire(...args);
+    if (lease !== undefined && this.recorded.has(lease.name)) {
+      this.#journal.add({ type: "lease", channel: lease.name, fence: lease.fence });
+    }
+    return lease;
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {

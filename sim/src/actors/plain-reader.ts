@@ -5,7 +5,6 @@ import {
   parseCursor,
   parsePosition,
 } from "@milepost/protocol";
-import { makeToken } from "../credential.ts";
 import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
@@ -47,6 +46,8 @@ export class PlainReader implements Reading {
   #generation = 0;
   #link: Link | undefined;
   #isOpen = false;
+  /** What the credential of this connection does not allow. */
+  #denied: ReadonlySet<string> = new Set();
   #eventId: string | undefined;
   #heardAt = 0;
   #ids = 0;
@@ -174,10 +175,9 @@ export class PlainReader implements Reading {
   }
 
   #url(): URL {
-    const { time, tokenMs } = this.#world;
     const url = new URL("ws://sim/ws");
-    const expiresAt = tokenMs === undefined ? undefined : time.now() + tokenMs;
-    url.searchParams.set("token", makeToken(this.name, expiresAt));
+    url.searchParams.set("token", this.#world.token(this.name));
+    this.#denied = new Set(this.#world.denied.get(this.name));
     const all = [...this.#wanted.values()];
     const unfiltered = all.filter(({ claim }) => claim.events === undefined);
     if (this.#resumesBy !== "cursor" || unfiltered.length === 0) return url;
@@ -194,7 +194,7 @@ export class PlainReader implements Reading {
     for (const wanted of byConnect) {
       const at = cursor?.get(wanted.claim.channel);
       wanted.state = "asked";
-      wanted.claim.asks(at && formatPosition(at));
+      wanted.claim.asks(at && formatPosition(at), !this.#denied.has(wanted.claim.channel));
     }
     return url;
   }
@@ -294,7 +294,7 @@ export class PlainReader implements Reading {
     const { claim } = wanted;
     const { channel, position, events, begin } = claim;
     wanted.state = "asked";
-    claim.asks(position);
+    claim.asks(position, !this.#denied.has(channel));
     const generation = this.#generation;
     this.#call(
       {

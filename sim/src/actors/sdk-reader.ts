@@ -1,5 +1,4 @@
 import { type Client, createClient, type Subscription } from "@milepost/client";
-import { makeToken } from "../credential.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
@@ -96,13 +95,13 @@ export class SdkReader implements Reading {
   }
 
   #begin(): [Client, ProcessClock, NetworkPort] {
-    const { time, nodes, tokenMs, seed } = this.#world;
+    const { time, nodes, seed } = this.#world;
     const clock = new ProcessClock(time);
     const random = SeededRandom.named(seed, `${this.name}/${++this.#lives}`);
     const port = new NetworkPort(nodes, time, random);
     const client = createClient({
       url: "ws://sim/ws",
-      token: () => makeToken(this.name, tokenMs === undefined ? undefined : time.now() + tokenMs),
+      token: () => this.#world.token(this.name),
       // The simulated network has no HTTP.
       transports: ["websocket"],
       webSocket: port.webSocket(),

@@ -8,18 +8,24 @@ export interface World {
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly nodes: readonly ClusterNode[];
-  /** How long new credentials last; undefined for ever. */
-  readonly tokenMs: number | undefined;
+  /** Channels that new credentials of a user do not allow. */
+  readonly denied: ReadonlyMap<string, ReadonlySet<string>>;
+  /** A new credential of a user. */
+  token(user: string): string;
   /** Something a simulation must not see: an exception of the product outside of its contract. */
   onDefect(error: unknown): void;
 }
 
-/** Somebody who reads channels, and can be cut off. */
-export interface Reading {
-  readonly name: string;
+/** Somebody who reads channels. */
+export interface Reading extends Attached {
   subscribe(channel: string, since: Beginning, events?: readonly string[]): void;
   unsubscribe(channel: string): void;
   publish(channel: string, count: number, bytes: number): void;
+}
+
+/** Somebody with a connection that can be cut off. */
+export interface Attached {
+  readonly name: string;
   /** The process ends and comes back with what it had stored. */
   restart(): void;
   drop(): void;

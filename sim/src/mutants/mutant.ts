@@ -1,4 +1,11 @@
-import type { ChannelLog, Encoder } from "@milepost/core";
+import type {
+  ChannelLog,
+  CoreLimits,
+  Encoder,
+  Leases,
+  TransportEvents,
+  UserPrincipal,
+} from "@milepost/core";
 import type { Tamper } from "../link.ts";
 import type { SeededRandom } from "../seeded-random.ts";
 import type { Store } from "../store.ts";
@@ -28,5 +35,10 @@ export interface Mutant {
   readonly breaks: string;
   readonly log?: (log: ChannelLog, parts: LogParts) => ChannelLog;
   readonly tamper?: (parts: DoorParts) => Tamper;
-  readonly expiryLateMs?: number;
+  readonly leases?: (leases: Leases) => Leases;
+  /** What a node believes of a credential that it has checked. */
+  readonly credential?: (principal: UserPrincipal) => UserPrincipal;
+  readonly limits?: Partial<CoreLimits>;
+  /** What a node hears of a connection. */
+  readonly attach?: (events: TransportEvents) => TransportEvents;
 }

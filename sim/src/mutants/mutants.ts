@@ -1,7 +1,13 @@
+import { connectionMutants } from "./connection-mutants.ts";
 import { deliveryMutants } from "./delivery-mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { resumeMutants } from "./resume-mutants.ts";
 import { storeMutants } from "./store-mutants.ts";
 
 /** Every fault that the checker must find. */
-export const mutants: readonly Mutant[] = [...deliveryMutants, ...resumeMutants, ...storeMutants];
+export const mutants: readonly Mutant[] = [
+  ...deliveryMutants,
+  ...resumeMutants,
+  ...storeMutants,
+  ...connectionMutants,
+];

@@ -1,3 +1,4 @@
+import { MilepostError } from "@milepost/protocol";
 import type { Mutant } from "./mutant.ts";
 
 /** A publish is answered as stored before it is, and sometimes it never is. */
@@ -61,13 +62,35 @@ const staleState: Mutant = {
   },
 };
 
-/** A token lives half a minute longer than it should. */
-const lateExpiry: Mutant = { name: "late expiry", breaks: "G10", expiryLateMs: 30_000 };
+/** The store's client takes every lease for the current one. */
+const oldFence: Mutant = {
+  name: "old fence accepted",
+  breaks: "G9",
+  leases: (leases) => ({
+    ...leases,
+    renew: async (name, token, ttlMs) =>
+      (await leases.renew(name, token, ttlMs)) ?? (await leases.get(name)),
+  }),
+};
+
+/** That a producer fell silent is never told. */
+const silenceUnseen: Mutant = {
+  name: "silence unseen",
+  breaks: "G9",
+  log: (log) => ({
+    ...log,
+    append: async (channel, entry, policy) => {
+      if (entry.event === "stalled") throw new MilepostError("not_possible_now", "never mind");
+      return log.append(channel, entry, policy);
+    },
+  }),
+};
 
 export const storeMutants: readonly Mutant[] = [
   ackBeforeStore,
   keysForgotten,
   overtaking,
   staleState,
-  lateExpiry,
+  oldFence,
+  silenceUnseen,
 ];

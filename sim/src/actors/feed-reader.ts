@@ -1,0 +1,130 @@
+import type { Link } from "../link.ts";
+import { NetworkPort } from "../network.ts";
+import { SeededRandom } from "../seeded-random.ts";
+import { ProcessClock } from "../virtual-time.ts";
+import type { Attached, World } from "./world.ts";
+
+/** Whoever hears nothing of its node for so long gives the connection up: a feed is pinged by its node alone. */
+const patienceMs = 45_000;
+
+/** A page that shows the progress of one session: it reads documents, says nothing, and comes back when it is cut off. */
+export class FeedReader implements Attached {
+  readonly name: string;
+  readonly #user: string;
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  #clock: ProcessClock;
+  #port: NetworkPort;
+  #link: Link | undefined;
+  #attachments = 0;
+  /** The attachment that counts, by its name in the journal. */
+  #current: string | undefined;
+  #closed = false;
+
+  constructor(name: string, user: string, world: World) {
+    this.name = name;
+    this.#user = user;
+    this.#world = world;
+    this.#random = SeededRandom.named(world.seed, name);
+    this.#clock = new ProcessClock(world.time);
+    this.#port = new NetworkPort(world.nodes, world.time, this.#random);
+    this.#clock.soon(() => this.#connect());
+  }
+
+  get timers(): number {
+    return this.#clock.pending;
+  }
+
+  restart(): void {
+    this.#port.isDead = true;
+    this.#clock.kill();
+    this.#port.link?.abandonByClient();
+    this.#leave();
+    this.#clock = new ProcessClock(this.#world.time);
+    this.#port = new NetworkPort(this.#world.nodes, this.#world.time, this.#random);
+    this.#clock.after(this.#random.between(10, 1_000), () => this.#connect());
+  }
+
+  drop(): void {
+    this.#port.link?.drop();
+  }
+
+  silence(): void {
+    this.#port.link?.silence();
+  }
+
+  stall(): void {
+    this.#port.link?.stall();
+  }
+
+  resume(): void {
+    this.#port.link?.resume();
+  }
+
+  heal(): void {
+    this.#port.link?.resume();
+    this.#port.link?.endSilence();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#leave();
+    this.#link?.closeFromClient();
+    this.#clock.kill();
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    const reader = `${this.name}/${++this.#attachments}`;
+    const session = `s-${this.#user}`;
+    const url = new URL(`ws://sim/ws/progress/${session}`);
+    url.searchParams.set("token", this.#world.token(this.#user));
+    this.#current = reader;
+    const isCurrent = () => this.#current === reader;
+    const ends = {
+      onOpen: () => {
+        if (isCurrent())
+          this.#world.journal.add({ type: "feed", reader, phase: "opened", session });
+      },
+      onText: (text: string) => {
+        if (isCurrent()) this.#take(reader, text);
+      },
+      onClose: () => {
+        if (isCurrent()) this.#comeBack();
+      },
+    };
+    this.#port.dial(url.href, [], ends, (link) => {
+      if (isCurrent()) this.#link = link;
+      else link.closeFromClient();
+    });
+    this.#clock.after(patienceMs + this.#random.between(0, 20_000), () => {
+      if (!isCurrent()) return;
+      this.#link?.closeFromClient();
+      this.#comeBack();
+    });
+  }
+
+  #take(reader: string, text: string): void {
+    const { transaction_id, sequence, status } = JSON.parse(text) as Record<string, unknown>;
+    const operation = String(transaction_id);
+    this.#world.journal.add({
+      type: "document",
+      reader,
+      operation,
+      sequence: Number(sequence),
+      status: String(status),
+    });
+  }
+
+  #comeBack(): void {
+    this.#leave();
+    this.#clock.after(this.#random.between(20, 4_000), () => this.#connect());
+  }
+
+  #leave(): void {
+    const reader = this.#current;
+    this.#current = undefined;
+    if (reader === undefined) return;
+    this.#world.journal.add({ type: "feed", reader, phase: "closed" });
+  }
+}

@@ -1,0 +1,96 @@
+import type { Operations, ServicePrincipal } from "@milepost/core";
+import type { ProducerGateway, ReportEvents, ReportResult } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import type { SeededRandom } from "../seeded-random.ts";
+import type { ProcessClock } from "../virtual-time.ts";
+import { Submission } from "./submission.ts";
+import type { World } from "./world.ts";
+
+/** A producing process, as its line to the gateway sees it. */
+export interface LineOwner {
+  readonly name: string;
+  readonly clock: ProcessClock;
+  readonly random: SeededRandom;
+  /** The part of calls that fail before, or after, they are done. */
+  readonly faultiness: () => number;
+  /** The process is gone: nothing is answered any more. */
+  readonly isDead: () => boolean;
+}
+
+/** One service, whatever process speaks for it. */
+const principal: ServicePrincipal = { kind: "service", name: "works" };
+
+/** The line of a producing process to whatever node answers: it takes time, breaks, and notes what is reported. */
+export class GatewayLine implements ProducerGateway {
+  readonly #world: World;
+  readonly #owner: LineOwner;
+  /** Of the leases that were given to this process, by token. */
+  readonly #fences = new Map<string, number>();
+  #reported = 0;
+
+  constructor(world: World, owner: LineOwner) {
+    this.#world = world;
+    this.#owner = owner;
+  }
+
+  readonly create: ProducerGateway["create"] = async (input) => {
+    const created = await this.#call((operations) => operations.create(principal, input));
+    this.#fences.set(created.lease.token, created.lease.fence);
+    return created;
+  };
+
+  readonly takeOver: ProducerGateway["takeOver"] = async (operationId, leaseMs) => {
+    const lease = await this.#call((operations) =>
+      operations.takeOver(principal, operationId, leaseMs),
+    );
+    this.#fences.set(lease.token, lease.fence);
+    return lease;
+  };
+
+  readonly pendingCommands: ProducerGateway["pendingCommands"] = (source, waitMs, signal) =>
+    this.#call((operations) => operations.pendingCommands(principal, source, waitMs, signal));
+
+  readonly report = async (
+    operationId: string,
+    input: ReportEvents,
+  ): Promise<readonly ReportResult[]> => {
+    const line = `report-${this.#reported}`;
+    const fence = input.lease === undefined ? undefined : this.#fences.get(input.lease);
+    const asked = (input.events ?? []).map(({ event, data, key = "" }) => {
+      const submission = new Submission(this.#world.journal, {
+        publisher: `${this.#owner.name}/${operationId}`,
+        n: ++this.#reported,
+        channel: `operation:${operationId}`,
+        event,
+        data,
+        key,
+      });
+      submission.asks(line, fence);
+      return submission;
+    });
+    const results = await this.#call((operations) =>
+      operations.report(principal, operationId, input),
+    );
+    for (const [i, result] of results.entries()) {
+      if (!("error" in result)) asked[i]?.isStored(result);
+    }
+    return results;
+  };
+
+  /** Any node, some time each way, and sometimes it breaks before or after. */
+  async #call<T>(work: (operations: Operations) => Promise<T>): Promise<T> {
+    const { clock, random, faultiness, isDead } = this.#owner;
+    await clock.pause(random.between(1, 20));
+    const core = random.pick(this.#world.nodes.filter(({ isUp }) => isUp))?.core;
+    if (core === undefined || random.chance(faultiness() / 2)) throw broken();
+    const value = await work(core.operations);
+    if (isDead()) return new Promise(() => {});
+    await clock.pause(random.between(1, 20));
+    if (random.chance(faultiness() / 2)) throw broken();
+    return value;
+  }
+}
+
+function broken(): MilepostError {
+  return new MilepostError("timed_out", "the simulated line to the gateway broke");
+}
