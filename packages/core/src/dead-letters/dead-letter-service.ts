@@ -185,6 +185,6 @@ function notFound(): MilepostError {
 }
 
 function isGone(): MilepostError {
-  const message = "the log had lost the entry before it was given up; there is nothing to replay";
+  const message = "the letter holds no entry that could be delivered or published again";
   return new MilepostError("not_possible_now", message);
 }

@@ -1,8 +1,7 @@
 import { type OperationState, summarise, summaryChanged } from "@milepost/model";
+import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import { operationAgeMs } from "../default-rules.ts";
-import type { ChannelLog } from "../ports/channel-log.ts";
 import type { OperationIndex } from "../ports/operation-index.ts";
-import type { RuleBook } from "../rule-book.ts";
 
 const publisher = "gateway:operations";
 
@@ -18,22 +17,16 @@ export function producerChannel(producerId: string): string {
  * Tells of operations beyond their own channel: their summary to user and session, their entry in the index,
  * a wake-up to their producer.
  *
- * None of it fails what it tells of: a summary that could not be published is repaired by the next one.
+ * None of it fails what it tells of: a summary that could not be published is tried again, gives way to the next one, and
+ * ends in the dead letters when neither helps.
  */
 export class OperationNews {
-  readonly #log: ChannelLog;
-  readonly #rules: RuleBook;
+  readonly #publisher: AssuredPublisher;
   readonly #index: OperationIndex;
   readonly #onFault: (error: unknown) => void;
 
-  constructor(
-    log: ChannelLog,
-    rules: RuleBook,
-    index: OperationIndex,
-    onFault: (error: unknown) => void,
-  ) {
-    this.#log = log;
-    this.#rules = rules;
+  constructor(assured: AssuredPublisher, index: OperationIndex, onFault: (error: unknown) => void) {
+    this.#publisher = assured;
     this.#index = index;
     this.#onFault = onFault;
   }
@@ -47,7 +40,17 @@ export class OperationNews {
     const channels: string[] = [];
     if (session_id !== undefined) channels.push(`session:${session_id}`);
     if (user_id !== undefined) channels.push(`user:${user_id}`);
-    await this.#append(channels, "operation", json, key);
+    await Promise.all(
+      channels.map((channel) =>
+        this.#publisher.publish(`${channel} ${after.id}`, {
+          channel,
+          event: "operation",
+          json,
+          key,
+          publisher,
+        }),
+      ),
+    );
   }
 
   async index(state: OperationState, service: string): Promise<void> {
@@ -66,21 +69,14 @@ export class OperationNews {
   async commanded({ id, producer_id, offset }: OperationState): Promise<void> {
     if (producer_id === undefined) return;
     const json = JSON.stringify({ operation_id: id });
-    await this.#append([producerChannel(producer_id)], "command", json, `${id}@${offset}`);
-  }
-
-  async #append(
-    channels: readonly string[],
-    event: string,
-    json: string,
-    key: string,
-  ): Promise<void> {
-    const appends = channels.map((channel) => {
-      const { name, policy } = this.#rules.of(channel);
-      return this.#log.append(name, { event, json, key, publisher }, policy);
+    const channel = producerChannel(producer_id);
+    const key = `${id}@${offset}`;
+    await this.#publisher.publish(`${channel} ${id}`, {
+      channel,
+      event: "command",
+      json,
+      key,
+      publisher,
     });
-    for (const outcome of await Promise.allSettled(appends)) {
-      if (outcome.status === "rejected") this.#onFault(outcome.reason);
-    }
   }
 }

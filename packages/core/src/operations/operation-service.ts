@@ -23,6 +23,7 @@ import {
 import { failure, formatPosition, MilepostError } from "@milepost/protocol";
 import type { OperationContract } from "../contract/operation-contract.ts";
 import type { CoreLimits, Operations } from "../core.ts";
+import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import type { Faults } from "../fault.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input.ts";
@@ -76,6 +77,7 @@ export interface OperationContext {
 export class OperationService implements Operations {
   readonly #context: OperationContext;
   readonly #log: OperationLog;
+  readonly #publisher: AssuredPublisher;
   readonly #news: OperationNews;
   readonly #pending: PendingCommands;
   readonly #leases: OperationLeases;
@@ -84,11 +86,13 @@ export class OperationService implements Operations {
   #closed = false;
 
   constructor(context: OperationContext) {
-    const { engine, rules, faults, hub, wheel, clock, limits } = context;
+    const { engine, rules, faults, hub, wheel, clock, random, limits } = context;
     const index = engine.operations;
     this.#context = context;
     this.#log = new OperationLog(engine.log, rules);
-    this.#news = new OperationNews(engine.log, rules, index, faults.note);
+    const onFault = faults.note;
+    this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onFault });
+    this.#news = new OperationNews(this.#publisher, index, onFault);
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
     this.#watches = new OperationWatches({
@@ -100,6 +104,7 @@ export class OperationService implements Operations {
       clock,
       wheel,
       patience: limits,
+      letters: engine.deadLetters,
       faults,
     });
   }
@@ -189,6 +194,7 @@ export class OperationService implements Operations {
     this.#pending.close();
     await this.#lines.idle();
     this.#watches.close();
+    await this.#publisher.close();
   }
 
   #refuseWhenClosed(): void {

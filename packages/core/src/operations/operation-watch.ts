@@ -40,6 +40,10 @@ export class OperationWatch extends Deadline {
   readonly operationId: string;
   /** The name of the key that created it. */
   readonly service: string;
+  /** How often in a row what is overdue could not be published. */
+  failures = 0;
+  /** The dead letter that says so. */
+  letter: string | undefined;
   readonly #onDue: (watch: OperationWatch) => void;
   readonly #patience: CommandPatience;
   #leaseMs: number;

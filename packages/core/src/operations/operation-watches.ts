@@ -1,6 +1,9 @@
 import type { OperationState } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { Faults } from "../fault.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { DeadLetters } from "../ports/dead-letters.ts";
 import type { Lease } from "../ports/leases.ts";
 import type { OperationIndex } from "../ports/operation-index.ts";
 import type { ServicePrincipal } from "../principal.ts";
@@ -8,12 +11,15 @@ import type { SerialQueues } from "../serial-queues.ts";
 import type { TimerWheel } from "../timer-wheel.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import type { OperationLeases } from "./operation-leases.ts";
-import type { OperationAt, OperationLog } from "./operation-log.ts";
+import { type OperationAt, type OperationLog, operationChannel } from "./operation-log.ts";
 import type { OperationNews } from "./operation-news.ts";
 import { type CommandPatience, OperationWatch } from "./operation-watch.ts";
 
 const author = { publisher: "gateway:operations" };
-const retryMs = 1_000;
+const firstRetryMs = 1_000;
+const maxRetryMs = 30_000;
+/** So many failures in a row are told by a dead letter; trying goes on. */
+const failuresToTell = 5;
 
 /** What the watching of operations needs. */
 export interface WatchContext {
@@ -25,6 +31,7 @@ export interface WatchContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly patience: CommandPatience;
+  readonly letters: DeadLetters;
   readonly faults: Faults;
 }
 
@@ -105,11 +112,42 @@ export class OperationWatches {
         if (renewal !== undefined) watch.heardOf(renewal);
         await this.#publishOverdue(watch, operation);
       })
+      .then(() => this.#succeeded(watch))
       .catch((error) => {
         faults.note(error);
         // The store did not answer: what is overdue stays so and is tried again.
-        if (this.#watches.get(operationId) === watch) wheel.set(watch, retryMs);
-      });
+        watch.failures++;
+        const delayMs = Math.min(firstRetryMs * 2 ** (watch.failures - 1), maxRetryMs);
+        if (this.#watches.get(operationId) === watch) wheel.set(watch, delayMs);
+        return watch.failures < failuresToTell ? undefined : this.#tell(watch, error);
+      })
+      .catch(faults.note);
+  }
+
+  /** Says in a dead letter that what is overdue of an operation cannot be published; there is nothing to replay in it. */
+  async #tell(watch: OperationWatch, error: unknown): Promise<void> {
+    const { letters, clock } = this.#context;
+    const { id } = await letters.put(
+      {
+        source: `overdue:${watch.operationId}`,
+        at: clock.now(),
+        channel: operationChannel(watch.operationId),
+        reason: `publish_failed: ${error instanceof MilepostError ? error.code : "internal"}`,
+        publisher: author.publisher,
+        attempts: watch.failures,
+        entry: {},
+      },
+      deadLetterBounds,
+    );
+    watch.letter = id;
+  }
+
+  /** The letter is not true any more. */
+  async #succeeded(watch: OperationWatch): Promise<void> {
+    const { letter } = watch;
+    watch.failures = 0;
+    watch.letter = undefined;
+    if (letter !== undefined) await this.#context.letters.remove(letter);
   }
 
   async #publishOverdue(watch: OperationWatch, operation: OperationAt): Promise<void> {

@@ -3,6 +3,7 @@ import {
   type Bus,
   type BusListener,
   type ChannelLog,
+  type DeadLetters,
   type Engine,
   type EngineContext,
   type LogPolicy,
@@ -48,6 +49,12 @@ export class FaultyEngine {
       close: engine.close,
     };
   };
+
+  /** The dead letters of the engine that was made, past its faults. */
+  get deadLetters(): DeadLetters {
+    if (this.#engine === undefined) throw new Error("no engine was made yet");
+    return this.#engine.deadLetters;
+  }
 
   /** The bus keeps what it gets until {@link deliver}. */
   lag(): void {

@@ -1,0 +1,168 @@
+import { MilepostError } from "@milepost/protocol";
+import type { Clock } from "../ports/clock.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { Random } from "../ports/random.ts";
+import type { RuleBook } from "../rule-book.ts";
+import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import { deadLetterBounds } from "./dead-letter-bounds.ts";
+
+const maxTries = 5;
+const firstRetryMs = 500;
+const maxRetryMs = 30_000;
+const maxWaiting = 10_000;
+
+/** Something the gateway publishes by itself. */
+export interface OwnPublication {
+  readonly channel: string;
+  readonly event: string;
+  readonly json: string;
+  readonly key: string;
+  readonly publisher: string;
+}
+
+/** What publishing without anybody waiting needs of its node. */
+export interface AssuredContext {
+  readonly engine: Engine;
+  readonly rules: RuleBook;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * Publishes what nobody waits for: what fails is tried again, five times within about eight seconds, and then is a dead
+ * letter. While the store takes not even that it is kept, up to 10,000 publications, and offered every half a minute.
+ *
+ * Publications of one line replace each other: a later one takes the place of an earlier that still waits, and of
+ * its letter once it is stored, since an old state stored after a newer one would stand for the present.
+ */
+export class AssuredPublisher {
+  readonly #context: AssuredContext;
+  /** By line: the latest, while it is not stored. */
+  readonly #open = new Map<string, Attempt>();
+  /** The letters this node wrote, by line. */
+  readonly #letters = new Map<string, string>();
+
+  constructor(context: AssuredContext) {
+    this.#context = context;
+  }
+
+  /** How many publications are not stored yet. */
+  get waiting(): number {
+    return this.#open.size;
+  }
+
+  /** Publishes once, and goes on by itself if that fails; never rejects. */
+  async publish(line: string, publication: OwnPublication): Promise<void> {
+    const before = this.#open.get(line);
+    if (before !== undefined) this.#context.wheel.clear(before);
+    const attempt = new Attempt(line, publication, (due) => void this.#try(due));
+    // A place at the end: the oldest lines come first.
+    this.#open.delete(line);
+    this.#open.set(line, attempt);
+    await this.#try(attempt);
+  }
+
+  /** Gives what still waits up, into the dead letters. */
+  async close(): Promise<void> {
+    const waiting = [...this.#open.values()];
+    for (const attempt of waiting) this.#context.wheel.clear(attempt);
+    await Promise.all(waiting.map((attempt) => this.#giveUp(attempt)));
+  }
+
+  async #try(attempt: Attempt): Promise<void> {
+    if (attempt.tries >= maxTries) {
+      await this.#giveUp(attempt);
+      return;
+    }
+    const { engine, rules, onFault } = this.#context;
+    const { channel, ...entry } = attempt.publication;
+    attempt.tries++;
+    try {
+      const { name, policy } = rules.of(channel);
+      await engine.log.append(name, entry, policy);
+      await this.#stored(attempt);
+    } catch (error) {
+      onFault(error);
+      attempt.code = error instanceof MilepostError ? error.code : "internal";
+      const isFinal = error instanceof MilepostError && !error.retryable;
+      if (this.#open.get(attempt.line) !== attempt) return;
+      if (isFinal || attempt.tries >= maxTries) await this.#giveUp(attempt);
+      else this.#wait(attempt, firstRetryMs * 2 ** (attempt.tries - 1));
+    }
+  }
+
+  async #stored(attempt: Attempt): Promise<void> {
+    const { line } = attempt;
+    if (this.#open.get(line) !== attempt) return;
+    this.#open.delete(line);
+    const letter = this.#letters.get(line);
+    if (letter === undefined) return;
+    this.#letters.delete(line);
+    // A letter that stays does no harm but to who replays it.
+    await this.#context.engine.deadLetters.remove(letter).catch(this.#context.onFault);
+  }
+
+  async #giveUp(attempt: Attempt): Promise<void> {
+    const { engine, clock, onFault } = this.#context;
+    const { line, tries, code } = attempt;
+    const { channel, publisher, ...entry } = attempt.publication;
+    try {
+      const letter = {
+        source: `publish:${line}`,
+        at: clock.now(),
+        channel,
+        reason: `publish_failed: ${code}`,
+        publisher,
+        attempts: tries,
+        entry,
+      };
+      const { id } = await engine.deadLetters.put(letter, deadLetterBounds);
+      if (this.#open.get(line) === attempt) this.#open.delete(line);
+      this.#remember(line, id);
+    } catch (error) {
+      onFault(error);
+      if (this.#open.get(line) === attempt) this.#wait(attempt, maxRetryMs);
+    }
+  }
+
+  #wait(attempt: Attempt, delayMs: number): void {
+    const { wheel, random, onFault } = this.#context;
+    wheel.set(attempt, delayMs * (1 + 0.2 * random.fraction()));
+    if (this.#open.size <= maxWaiting) return;
+    const [oldest] = this.#open.values();
+    if (oldest === undefined) return;
+    this.#open.delete(oldest.line);
+    wheel.clear(oldest);
+    onFault(new Error("the store is down for so long that a publication had to be dropped"));
+  }
+
+  #remember(line: string, letter: string): void {
+    this.#letters.delete(line);
+    this.#letters.set(line, letter);
+    const [oldest] = this.#letters.keys();
+    if (this.#letters.size > maxWaiting && oldest !== undefined) this.#letters.delete(oldest);
+  }
+}
+
+/** A publication that is not stored yet. */
+class Attempt extends Deadline {
+  readonly line: string;
+  readonly publication: OwnPublication;
+  readonly #onDue: (attempt: Attempt) => void;
+  tries = 0;
+  /** Of the last failure. */
+  code = "shutting_down";
+
+  constructor(line: string, publication: OwnPublication, onDue: (attempt: Attempt) => void) {
+    super();
+    this.line = line;
+    this.publication = publication;
+    this.#onDue = onDue;
+  }
+
+  override onDue(): void {
+    this.#onDue(this);
+  }
+}
