@@ -61,8 +61,12 @@ export class Api {
     return this.#call<T>("GET", text === "" ? path : `${path}?${text}`);
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
+  post<T>(path: string, body?: unknown): Promise<T> {
     return this.#call<T>("POST", path, body);
+  }
+
+  delete<T>(path: string): Promise<T> {
+    return this.#call<T>("DELETE", path);
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
 import { ConfigError } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
 import { opsCommand } from "./commands/ops.ts";
@@ -30,6 +31,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     endCommand(terminal),
     tailCommand(terminal),
     opsCommand(terminal),
+    dlqCommand(terminal),
     doctorCommand(terminal),
   ]) {
     program.addCommand(command);

@@ -7,6 +7,7 @@ import type {
 import { Argument, Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { integerFrom, json } from "../option-values.ts";
+import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface SharedFlags {
@@ -29,6 +30,7 @@ interface CommandFlags extends SharedFlags {
 }
 
 const statuses = ["waiting", "running", "paused", "stalled", "done", "failed", "cancelled", "lost"];
+const columns = ["OPERATION", "STATUS", "DONE", "WHAT"];
 const commands = ["cancel", "pause", "resume", "retry"];
 
 /** `milepost ops`: lists operations, shows one, gives it a command. */
@@ -50,7 +52,7 @@ export function opsCommand(terminal: Terminal): Command {
         ...filter,
       });
       if (asJson) terminal.out(JSON.stringify(operations));
-      else for (const line of table(operations)) terminal.out(line);
+      else for (const line of table(columns, operations.map(rowOf))) terminal.out(line);
     });
 
   const get = shared(new Command("get"))
@@ -90,25 +92,7 @@ function pathOf(id: string): string {
   return `/v1/operations/${encodeURIComponent(id)}`;
 }
 
-function table(operations: readonly OperationSummary[]): string[] {
-  const rows = operations.map(({ operation_id, status, percent, title, message }) => [
-    operation_id,
-    status,
-    `${Math.round(percent)}%`,
-    message === undefined ? title : `${title} – ${message}`,
-  ]);
-  const all = [["OPERATION", "STATUS", "DONE", "WHAT"], ...rows].map((row) => row.map(printable));
-  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-/** Without what would move the cursor or change colours: titles come from elsewhere. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "�");
+function rowOf({ operation_id, status, percent, title, message }: OperationSummary) {
+  const what = message === undefined ? title : `${title} – ${message}`;
+  return [operation_id, status, `${Math.round(percent)}%`, what];
 }

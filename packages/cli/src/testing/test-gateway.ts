@@ -1,4 +1,4 @@
-import { createGateway, type Gateway } from "@milepost/server";
+import { createGateway, type Gateway, type Rule } from "@milepost/server";
 
 const tokenSecret = "the token secret of a test gateway, which is long";
 const apiKey = "key-of-the-test-service";
@@ -11,9 +11,10 @@ export interface CliGateway extends AsyncDisposable {
 }
 
 /** Starts a gateway for one test. */
-export async function startGateway(): Promise<CliGateway> {
+export async function startGateway(rules: readonly Rule[] = []): Promise<CliGateway> {
   const gateway = createGateway({
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
+    rules,
     log: { info() {}, warn() {}, error() {} },
   });
   const { port } = await gateway.listen({ port: 0 });

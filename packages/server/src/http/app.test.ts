@@ -238,6 +238,12 @@ describe("the OpenAPI document", () => {
     expect(described.sort()).toEqual(
       [
         "delete /v1/channels/{channel}",
+        "delete /v1/dead-letters",
+        "delete /v1/dead-letters/{id}",
+        "get /v1/dead-letters",
+        "get /v1/dead-letters/{id}",
+        "post /v1/dead-letters/replay",
+        "post /v1/dead-letters/{id}/replay",
         "get /healthz",
         "get /readyz",
         "get /v1/channels/{channel}/history",

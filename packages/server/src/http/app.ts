@@ -9,6 +9,7 @@ import { openApiDocument } from "./openapi.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
+import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
@@ -62,6 +63,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     operationEventsEndpoint(options),
     ...commandEndpoints(options),
     notificationEndpoint(options),
+    ...deadLetterEndpoints(options),
     sseEndpoint(options),
     ...pollEndpoints(options),
     messagesEndpoint(options),

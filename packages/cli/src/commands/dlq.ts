@@ -1,0 +1,142 @@
+import type { DeadLetterPage, DeadLetterView, ManyLetters, Replayed } from "@milepost/server";
+import { Command } from "commander";
+import { Api } from "../api.ts";
+import { CommandFailure, exitCodes } from "../exit-codes.ts";
+import { integerFrom } from "../option-values.ts";
+import { printable, table } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface SharedFlags {
+  readonly url?: string;
+  readonly json?: true;
+}
+
+interface Filter {
+  readonly channel?: string;
+  readonly subscriber?: string;
+  readonly reason?: string;
+}
+
+interface ListFlags extends SharedFlags, Filter {
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+const root = "/v1/dead-letters";
+
+/** `milepost dlq`: lists dead letters, shows one, replays and drops them. */
+export function dlqCommand(terminal: Terminal): Command {
+  const shared = (command: Command) =>
+    command.option("--url <url>", "the gateway (MILEPOST_URL)").option("--json", "print JSON");
+  const filtered = (command: Command) =>
+    shared(command)
+      .option("--channel <name>", "of this channel")
+      .option("--subscriber <name>", "of the durable subscriber of this name")
+      .option("--reason <reason>", "with this reason, or this first word of one");
+
+  const list = filtered(new Command("list"))
+    .description("Lists dead letters, oldest first.")
+    .option("--limit <n>", "at most so many", integerFrom(1, 1_000))
+    .option("--after <id>", "only those after this one")
+    .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
+      const page = await new Api(terminal, url).get<DeadLetterPage>(root, { ...filter });
+      if (asJson) {
+        terminal.out(JSON.stringify(page));
+        return;
+      }
+      for (const line of table(columns, page.letters.map(rowOf))) terminal.out(line);
+      if (page.next !== undefined) terminal.out(`more: --after ${page.next}`);
+      if (page.dropped > 0) terminal.out(`${page.dropped} older letters had to go`);
+    });
+
+  const show = shared(new Command("show"))
+    .description("Shows a dead letter.")
+    .argument("<letter>", "its id")
+    .action(async (id: string, { url, json: asJson }: SharedFlags) => {
+      const letter = await new Api(terminal, url).get<DeadLetterView>(pathOf(id));
+      terminal.out(asJson ? JSON.stringify(letter) : JSON.stringify(letter, null, 2));
+    });
+
+  const replay = filtered(new Command("replay"))
+    .description("Delivers or publishes again: one letter, or all that the options name.")
+    .argument("[letter]", "its id")
+    .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
+      const api = new Api(terminal, url);
+      if (id !== undefined) {
+        const replayed = await api.post<Replayed>(`${pathOf(id)}/replay`);
+        terminal.out(asJson ? JSON.stringify(replayed) : `${replayed.id} to its ${replayed.to}`);
+        return;
+      }
+      const done = await inPages(filter, (query) => api.post(`${root}/replay?${query}`));
+      report(done, "replayed", asJson);
+    });
+
+  const drop = filtered(new Command("drop"))
+    .description("Forgets one letter, or all that the options name.")
+    .argument("[letter]", "its id")
+    .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
+      const api = new Api(terminal, url);
+      if (id !== undefined) {
+        await api.delete(pathOf(id));
+        terminal.out(asJson ? JSON.stringify({ id }) : `${id} dropped`);
+        return;
+      }
+      const done = await inPages(filter, (query) => api.delete(`${root}?${query}`));
+      report(done, "dropped", asJson);
+    });
+
+  function report({ done, failed }: ManyLetters, what: string, asJson: true | undefined): void {
+    if (asJson) terminal.out(JSON.stringify({ done, failed }));
+    else {
+      terminal.out(`${done} ${what}`);
+      for (const { id, error } of failed) terminal.err(printable(`${id}: ${error.message}`));
+    }
+    if (failed.length > 0) {
+      throw new CommandFailure(`${failed.length} letters could not be ${what}`);
+    }
+  }
+
+  return new Command("dlq")
+    .description("Dead letters: list, show, replay, drop.")
+    .addCommand(list, { isDefault: true })
+    .addCommand(show)
+    .addCommand(replay)
+    .addCommand(drop);
+}
+
+const columns = ["LETTER", "AT", "CHANNEL", "SUBSCRIBER", "TRIES", "REASON"];
+
+function rowOf({ id, at, channel, subscriber = "-", attempts, reason }: DeadLetterView) {
+  return [id, new Date(at).toISOString(), channel, subscriber, `${attempts}`, reason];
+}
+
+/** All pages of what a filter names, one after the other. */
+async function inPages(
+  { channel, subscriber, reason }: Filter,
+  page: (query: string) => Promise<ManyLetters>,
+): Promise<ManyLetters> {
+  const named = Object.entries({ channel, subscriber, reason }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  if (named.length === 0) {
+    throw new CommandFailure(
+      "name a letter, or letters by --channel, --subscriber or --reason",
+      exitCodes.usage,
+    );
+  }
+  let done = 0;
+  const failed: ManyLetters["failed"][number][] = [];
+  for (let after: string | undefined; ; ) {
+    const search = new URLSearchParams([...named, ["limit", "1000"]]);
+    if (after !== undefined) search.set("after", after);
+    const answer = await page(search.toString());
+    done += answer.done;
+    failed.push(...answer.failed);
+    after = answer.next;
+    if (after === undefined) return { done, failed };
+  }
+}
+
+function pathOf(id: string): string {
+  return `${root}/${encodeURIComponent(id)}`;
+}
