@@ -251,8 +251,10 @@ describe("a message of a client", () => {
 
   it("never throws and never returns anything but one of the types or a refusal", () => {
     const field = fc.constantFrom(...new Set(types.flatMap((type) => Object.keys(complete[type]))));
+    // No message that came over a wire has a field that is undefined.
+    const there = fc.anything().filter((value) => value !== undefined);
     const near = fc
-      .tuple(fc.constantFrom(...types), fc.dictionary(field, fc.anything(), { maxKeys: 5 }))
+      .tuple(fc.constantFrom(...types), fc.dictionary(field, there, { maxKeys: 5 }))
       .map(([type, fields]) => ({ ...complete[type], ...fields, type }));
     fc.assert(
       fc.property(fc.oneof(fc.anything({ withNullPrototype: true }), anyJson, near), (value) => {
