@@ -1,4 +1,11 @@
-import type { GapReason, MilepostError, Snapshot, Subscribed } from "@milepost/protocol";
+import type {
+  GapReason,
+  MilepostError,
+  PresenceChange,
+  PresenceList,
+  Snapshot,
+  Subscribed,
+} from "@milepost/protocol";
 import type { ChannelEvent, EventName } from "./contract.ts";
 
 /** Where a subscription starts: after a position, at the oldest kept entry, at the head, or with the last `n`. */
@@ -52,14 +59,18 @@ export interface ChannelHandlers<Events = Record<string, unknown>> {
   /** The service refuses the subscription, at the start or when it is resumed. Nothing follows. */
   onError?(error: MilepostError): void;
   onState?(state: SubscriptionState): void;
+  /** Who is there, as it came: the list at the start and after each reconnect, then changes. See `channelPresence`. */
+  onPresence?(news: PresenceList | PresenceChange): void;
 }
 
 /** What to subscribe to of a channel. */
 export interface SubscribeOptions<Events = Record<string, unknown>> {
   /** Without it the channel's state (where it has a projection) and then what is new. */
   readonly since?: SinceOption;
-  /** Only events of these names. */
+  /** Only events of these names; none of them for who wants `presence` alone. */
   readonly events?: readonly EventName<Events>[];
+  /** Be present in the channel, and hear who else is. */
+  readonly presence?: boolean;
 }
 
 /** One subscriber of one channel. */

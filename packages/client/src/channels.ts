@@ -33,13 +33,14 @@ export class Channels {
       get isUp() {
         return parts.isUp();
       },
-      subscribe(channel, since, events, { resolve, reject }) {
+      subscribe(channel, since, events, presence, { resolve, reject }) {
         const call = {
           type: "subscribe",
           channel,
           // The service reads what a position is; here it stays the opaque text it came as.
           ...(since !== undefined && { since: since as Since }),
           ...(events !== undefined && { events }),
+          ...(presence && { presence }),
         } as const;
         const refuse = (error: unknown) => reject(error as MilepostError);
         try {
@@ -65,8 +66,9 @@ export class Channels {
     if (!valid.ok) throw MilepostError.from(valid.failure);
     const channel = this.#byName.get(name) ?? new WireChannel(name, this.#wire);
     this.#byName.set(name, channel);
-    const { since, events } = options;
-    const member = new Member(name, handlers, { since, events }, this.#parts.reporter, (gone) => {
+    const { since, events, presence = false } = options;
+    const wants = { since, events, presence };
+    const member = new Member(name, handlers, wants, this.#parts.reporter, (gone) => {
       channel.members.delete(gone);
       this.#reconcile(channel);
     });
@@ -110,6 +112,9 @@ export class Channels {
         break;
       case "end":
         channel?.onEvent(message);
+        break;
+      case "presence":
+        channel?.onPresence(message);
         break;
       case "unsubscribed":
         channel?.onUnsubscribed(message);

@@ -51,7 +51,12 @@ const publishTimeoutMs = 60_000;
 const maxPublishTimeoutMs = 540_000;
 const commandTimeoutMs = 60_000;
 /** What may be asked twice, since asking changes nothing. */
-const readOnlyMethods = new Set(["operations.get", "operations.list", "history.get"]);
+const readOnlyMethods = new Set([
+  "operations.get",
+  "operations.list",
+  "history.get",
+  "presence.get",
+]);
 /** Past this many, handles that nobody holds any more are forgotten. */
 const maxForgotten = 100;
 

@@ -3,6 +3,8 @@ import {
   type GapReason,
   MilepostError,
   type Position,
+  type PresenceChange,
+  type PresenceList,
   parsePosition,
   type Snapshot,
   type Subscribed,
@@ -28,6 +30,7 @@ export type Fit = "next" | "known" | "hole" | "replaced" | "other_epoch";
 export interface MemberOptions {
   readonly since: SinceOption | undefined;
   readonly events: readonly string[] | undefined;
+  readonly presence: boolean;
 }
 
 /**
@@ -50,6 +53,8 @@ export class Member implements Subscription {
   announced: GapReason | undefined;
   /** What a hole lacked was asked for again, and nothing was taken since. */
   healing = false;
+  /** Was told who is there, and hears each change. */
+  isInformed = false;
   #anchor: Position | undefined;
   #state: SubscriptionState = "starting";
   readonly #handlers: ChannelHandlers;
@@ -80,6 +85,11 @@ export class Member implements Subscription {
 
   get state(): SubscriptionState {
     return this.#state;
+  }
+
+  /** Where the channel is does not matter to it: it is here for presence. */
+  get readsNothing(): boolean {
+    return this.options.events?.length === 0;
   }
 
   get anchor(): Position | undefined {
@@ -210,6 +220,12 @@ export class Member implements Subscription {
     const { channel } = this;
     this.#setState("ended");
     this.#tell((handlers) => handlers.onEnd?.({ channel, position, reason }), true);
+  }
+
+  presence(news: PresenceList | PresenceChange): void {
+    if (!this.options.presence) return;
+    this.isInformed = true;
+    this.#tell((handlers) => handlers.onPresence?.(news));
   }
 
   #askedPosition(): Position | undefined {

@@ -90,7 +90,8 @@ class PollLine implements Line {
     );
   }
 
-  #subscribe(ask: SubscribeMessage): void {
+  /** Nobody can be present by polls: the answer says nothing of who is there, and whoever wants to know asks. */
+  #subscribe({ presence: _, ...ask }: SubscribeMessage): void {
     if (this.#polled.size >= maxChannels) {
       const error = new MilepostError("too_many_subscriptions", `at most ${maxChannels} channels`);
       this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });

@@ -3,6 +3,8 @@ import {
   isRecord,
   MilepostError,
   type Position,
+  type PresenceChange,
+  type PresenceList,
   parsePosition,
   type Snapshot,
   type Subscribed,
@@ -20,6 +22,7 @@ export interface Wire {
     channel: string,
     since: SinceOption | undefined,
     events: readonly string[] | undefined,
+    presence: boolean,
     outcome: { resolve(result: unknown): void; reject(error: MilepostError): void },
   ): void;
   unsubscribe(channel: string): void;
@@ -32,6 +35,7 @@ export interface Wire {
 /** A question under way: who joins with it; nobody when it takes up again what was broken off. */
 interface Ask {
   readonly joiners: readonly Member[];
+  readonly presence: boolean;
 }
 
 /**
@@ -58,6 +62,8 @@ export class WireChannel {
   #position: string | undefined;
   /** The names asked for; undefined is all. */
   #filter: ReadonlySet<string> | undefined;
+  /** Whether it was asked for who is there. */
+  #presence = false;
   /** Known after an answer to a fresh subscribe. */
   #hasState: boolean | undefined;
 
@@ -81,7 +87,8 @@ export class WireChannel {
     if (this.#ask !== undefined || this.#waiting !== undefined) return;
     const anchored = [...this.members].filter((member) => !member.joining);
     const lagging = anchored.some((member) => member.behind);
-    if (anchored.length > 0 && (lagging || !this.#live)) {
+    const asksOther = this.#wantsPresence() !== this.#presence;
+    if (anchored.length > 0 && (lagging || asksOther || !this.#live)) {
       this.#resume(anchored);
       return;
     }
@@ -95,7 +102,7 @@ export class WireChannel {
     }
     const { since } = first.options;
     const alike = joining.filter((other) => sameSince(other.options.since, since));
-    this.#send(since, { joiners: alike });
+    this.#send(since, alike);
   }
 
   down(): void {
@@ -133,8 +140,14 @@ export class WireChannel {
       end,
     };
     for (const member of this.members) {
-      if (!member.joining && !member.behind) this.#deliver(member, arrival, text);
+      const isOut = member.joining || member.behind || (member.readsNothing && end === undefined);
+      if (!isOut) this.#deliver(member, arrival, text);
     }
+  }
+
+  onPresence(message: RawMessage): void {
+    const news = readPresence(message);
+    if (news !== undefined) for (const member of this.members) member.presence(news);
   }
 
   onGap(message: RawMessage): void {
@@ -143,7 +156,7 @@ export class WireChannel {
     const reason = message.reason as GapReason;
     this.#position = message.to as string;
     for (const member of this.members) {
-      if (member.joining || member.behind) continue;
+      if (member.joining || member.behind || member.readsNothing) continue;
       if (member.fresh) member.gap(String(message.from), message.to as string, reason);
       else if (!member.isBeyond(to, reason)) member.gap(undefined, message.to as string, reason);
     }
@@ -155,7 +168,7 @@ export class WireChannel {
     const reason = message.reason as GapReason;
     this.#position = message.position as string;
     for (const member of this.members) {
-      if (member.joining || member.isBeyond(position, reason)) continue;
+      if (member.joining || member.readsNothing || member.isBeyond(position, reason)) continue;
       member.reset(message.position as string, message.snapshot as unknown as Snapshot, reason);
     }
   }
@@ -173,7 +186,8 @@ export class WireChannel {
   }
 
   #deliver(member: Member, arrival: Arrival, text: string): void {
-    switch (member.fit(arrival, this.#filter !== undefined)) {
+    const fit = member.readsNothing ? "next" : member.fit(arrival, this.#filter !== undefined);
+    switch (fit) {
       case "known":
         if (arrival.end !== undefined) member.take(arrival);
         return;
@@ -209,32 +223,42 @@ export class WireChannel {
     const here = since === "now" || (since === undefined && this.#hasState === false);
     const covered =
       this.#filter === undefined || (events?.every((name) => this.#filter?.has(name)) ?? false);
-    if (!this.#live || !here || !covered || this.#position === undefined) return false;
+    // Who is there must be told to somebody new, and is told with an answer.
+    const lacks = member.options.presence && !member.isInformed;
+    if (!this.#live || !here || !covered || lacks || this.#position === undefined) return false;
     member.start({ channel: this.name, position: this.#position, recovered: false });
     return true;
   }
 
   /** From the least position anybody has; those who have more drop what they know. */
   #resume(anchored: readonly Member[]): void {
-    const [first] = anchored;
+    const reading = anchored.filter((member) => !member.readsNothing);
+    const [first] = reading;
     let least = first;
-    for (const member of anchored) {
+    for (const member of reading) {
       const [a, b] = [member.anchor, least?.anchor];
       if (a !== undefined && b !== undefined && a.epoch === b.epoch && a.offset < b.offset) {
         least = member;
       }
     }
-    this.#send(least?.position, { joiners: [] });
+    this.#send(reading.length === 0 ? "now" : least?.position, []);
   }
 
-  #send(since: SinceOption | undefined, ask: Ask): void {
+  #wantsPresence(): boolean {
+    return [...this.members].some(({ options }) => options.presence);
+  }
+
+  #send(since: SinceOption | undefined, joiners: readonly Member[]): void {
     if (this.#subscribed) this.#wire.unsubscribe(this.name);
+    const presence = this.#wantsPresence();
+    const ask: Ask = { joiners, presence };
     this.#ask = ask;
+    this.#presence = presence;
     this.#live = false;
     this.#subscribed = true;
     this.#filter = unionOfFilters(this.members);
     const events = this.#filter === undefined ? undefined : [...this.#filter];
-    this.#wire.subscribe(this.name, since, events, {
+    this.#wire.subscribe(this.name, since, events, presence, {
       resolve: (result) => {
         if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result), since);
       },
@@ -257,6 +281,8 @@ export class WireChannel {
       else if (ask.joiners.length > 0) this.#passed(member, subscribed);
       else this.#continue(member, subscribed);
     }
+    const { presence } = subscribed;
+    if (presence !== undefined) for (const member of present) member.presence(presence);
     this.reconcile();
   }
 
@@ -270,12 +296,16 @@ export class WireChannel {
       begins.epoch === anchor.epoch &&
       begins.offset <= anchor.offset;
     member.fresh = false;
-    member.behind = !contiguous;
+    member.behind = !contiguous && !member.readsNothing;
   }
 
   #continue(member: Member, subscribed: Subscribed): void {
     const { recovered, snapshot, reason = "trimmed", position } = subscribed;
     const begins = readPosition(position);
+    if (member.readsNothing) {
+      member.resumed();
+      return;
+    }
     if (recovered || snapshot === undefined) {
       member.resumed(recovered ? undefined : reason);
       return;
@@ -285,6 +315,14 @@ export class WireChannel {
       return;
     }
     member.reset(position, snapshot, reason);
+  }
+
+  /** Who is told that the service refuses. */
+  #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly Member[] {
+    const all = [...this.members];
+    // The channel is there for those who do not want to be present.
+    if (presence && code === "not_supported") return all.filter(({ options }) => options.presence);
+    return joiners.length > 0 ? joiners : all.filter((member) => !member.joining);
   }
 
   #refused(ask: Ask, error: MilepostError): void {
@@ -300,8 +338,7 @@ export class WireChannel {
       });
       return;
     }
-    const concerned =
-      ask.joiners.length > 0 ? ask.joiners : [...this.members].filter((member) => !member.joining);
+    const concerned = this.#concerned(ask, error);
     for (const member of concerned) {
       this.members.delete(member);
       member.fail(error);
@@ -321,6 +358,8 @@ function unionOfFilters(members: Iterable<Member>): ReadonlySet<string> | undefi
     if (options.events === undefined) return undefined;
     for (const name of options.events) names.add(name);
   }
+  // The service takes no empty list; a reserved name is that of no event.
+  if (names.size === 0) names.add("presence");
   return names.size > maxFilterNames ? undefined : names;
 }
 
@@ -333,12 +372,20 @@ function readPosition(text: unknown): Position | undefined {
 }
 
 function readSubscribed(channel: string, result: unknown): Subscribed {
-  const { position, recovered, reason, snapshot } = isRecord(result) ? result : {};
+  const { position, recovered, reason, snapshot, presence } = isRecord(result) ? result : {};
+  const list = readPresence(presence);
   return {
     channel,
     position: typeof position === "string" ? position : "",
     recovered: recovered === true,
     ...(typeof reason === "string" && { reason: reason as GapReason }),
     ...(isRecord(snapshot) && { snapshot: snapshot as unknown as Snapshot }),
+    ...(list !== undefined && { presence: list as PresenceList }),
   };
+}
+
+/** Who is there, when it looks like it. */
+function readPresence(value: unknown): PresenceList | PresenceChange | undefined {
+  const looksRight = isRecord(value) && typeof value.epoch === "string" && "version" in value;
+  return looksRight ? (value as unknown as PresenceList | PresenceChange) : undefined;
 }

@@ -13,3 +13,5 @@ export {
 } from "./use-notifications.ts";
 export { type UsedOperation, useOperation } from "./use-operation.ts";
 export { useOperations } from "./use-operations.ts";
+export { usePresence } from "./use-presence.ts";
+export { type UsedTyping, useTyping } from "./use-typing.ts";
