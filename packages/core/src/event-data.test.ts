@@ -1,6 +1,6 @@
+import type { SchemaIssue, StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { Rule } from "./rule.ts";
-import type { SchemaIssue, StandardSchema } from "./standard-schema.ts";
 import { testCore } from "./testing/index.ts";
 
 /** A schema that says at once what is wrong with a value, and makes another of it where nothing is. */

@@ -24,6 +24,7 @@ export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./princ
 export {
   defineMethod,
   type MethodAccess,
+  type MethodAnswer,
   type MethodCall,
   type MethodDefinition,
   type Methods,
@@ -31,5 +32,4 @@ export {
 export { methodNameFault } from "./requests/method-registry.ts";
 export { rollUpName } from "./roll-up.ts";
 export type * from "./rule.ts";
-export type { SchemaIssue, SchemaOutcome, StandardSchema } from "./standard-schema.ts";
 export type * from "./transport.ts";

@@ -1,9 +1,9 @@
+import type { StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { owns, permissionFor } from "./permissions.ts";
 import type { Grants, Principal, UserPrincipal } from "./principal.ts";
 import type { Rule } from "./rule.ts";
 import { RuleBook } from "./rule-book.ts";
-import type { StandardSchema } from "./standard-schema.ts";
 import { testCore } from "./testing/index.ts";
 
 const service: Principal = { kind: "service", name: "backend" };

@@ -1,5 +1,4 @@
-import type { Priority } from "@milepost/protocol";
-import type { StandardSchema } from "./standard-schema.ts";
+import type { Priority, StandardSchema } from "@milepost/protocol";
 
 /** Who may do something on the channels of a rule. */
 export type Access =

@@ -1,3 +1,4 @@
+import type { ChunkMessage } from "./chunk.ts";
 import type { Position } from "./position.ts";
 
 /** What a client calls a request by; the reply carries it back. A string of 1–64 characters or a safe integer. */
@@ -59,6 +60,10 @@ export interface RequestMessage {
   readonly timeout_ms?: number;
   /** For a method that takes one: asking again with the same key is asking once. */
   readonly key?: string;
+  /** Chunks of this stream follow, as far as they are granted. */
+  readonly stream?: boolean;
+  /** How far chunks of the answer may come before more is granted, in bytes; absent is no bound. */
+  readonly credit?: number;
 }
 
 /** Gives the request `id` up; its reply is the error `cancelled`. */
@@ -104,6 +109,7 @@ export type ClientMessage =
   | PublishMessage
   | RequestMessage
   | CancelMessage
+  | ChunkMessage
   | AckMessage
   | NackMessage
   | PingMessage

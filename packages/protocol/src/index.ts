@@ -1,4 +1,6 @@
 export * from "./channel-name.ts";
+export * from "./chunk.ts";
+export * from "./chunk-reader.ts";
 export * from "./client-message.ts";
 export * from "./close-codes.ts";
 export type * from "./contract.ts";

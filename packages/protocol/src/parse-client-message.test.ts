@@ -37,8 +37,11 @@ const complete = {
     params: { limit: 1 },
     timeout_ms: 50,
     key: "k",
+    stream: true,
+    credit: 1,
   },
   cancel: { type: "cancel", id: 4 },
+  chunk: { type: "chunk", stream: 4, index: 0, data: [1], last: false },
   ack: { type: "ack", id: 5, channel: "chat:42", position: "e.3.t" },
   nack: { type: "nack", id: 5, channel: "chat:42", position: "e.3.t", reason: "bad" },
   ping: { type: "ping", id: 5 },
@@ -84,6 +87,11 @@ const taken: Record<string, readonly string[]> = {
   method: ["a string", "a string with a line break"],
   params: Object.keys(kinds),
   timeout_ms: ["a number"],
+  stream: ["true"],
+  credit: ["a number"],
+  "chunk.stream": ["a number", "a negative number", "a string", "a string with a line break"],
+  index: ["a number"],
+  last: ["true"],
   position: [],
   reason: ["a string", "a string with a line break"],
 };
@@ -100,7 +108,7 @@ const wrong = types.flatMap((type) =>
     .filter((field) => field !== "type")
     .flatMap((field) =>
       Object.keys(kinds)
-        .filter((kind) => !taken[field]?.includes(kind))
+        .filter((kind) => !(taken[`${type}.${field}`] ?? taken[field])?.includes(kind))
         .map((kind) => [type, field, kind] as const),
     ),
 );
@@ -112,6 +120,7 @@ const required: Record<TypeName, readonly string[]> = {
   publish: ["channel", "event", "data"],
   request: ["id", "method"],
   cancel: ["id"],
+  chunk: ["stream", "index", "data"],
   ack: ["channel", "position"],
   nack: ["channel", "position", "reason"],
   ping: [],

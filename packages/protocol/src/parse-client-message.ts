@@ -17,6 +17,7 @@ export const messageBounds = {
   eventNames: 64,
   lastEntries: 10_000,
   timeoutMs: 600_000,
+  creditBytes: 2 ** 40,
   ttlMs: 30 * 24 * 3_600_000,
 } as const;
 
@@ -93,9 +94,13 @@ function read(fields: Fields): ClientMessage | undefined {
         params: fields.optional("params", readAnything),
         timeout_ms: fields.optional("timeout_ms", integerIn(1, messageBounds.timeoutMs)),
         key: fields.optional("key", textOf(messageBounds.keyLength)),
+        stream: fields.optional("stream", readBoolean),
+        credit: fields.optional("credit", integerIn(1, messageBounds.creditBytes)),
       });
     case "cancel":
       return compact({ type, id: fields.required("id", readId) });
+    case "chunk":
+      return readChunk(fields);
     case "ack":
       return compact({
         type,
@@ -122,6 +127,20 @@ function read(fields: Fields): ClientMessage | undefined {
       );
       return undefined;
   }
+}
+
+function readChunk(fields: Fields): ClientMessage {
+  const type = "chunk";
+  const stream = fields.required("stream", readId);
+  if (Object.hasOwn(fields.record, "credit")) {
+    const credit = fields.required("credit", integerIn(1, messageBounds.creditBytes));
+    return { type, stream, credit };
+  }
+  const index = fields.required("index", integerIn(0, Number.MAX_SAFE_INTEGER));
+  const last = fields.optional("last", readBoolean);
+  const data =
+    last === true ? fields.optional("data", readAnything) : fields.required("data", readAnything);
+  return compact({ type, stream, index, data, last }) as ClientMessage;
 }
 
 function readableId(record: Record<string, unknown>): MessageId | null {

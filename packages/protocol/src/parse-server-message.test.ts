@@ -70,6 +70,7 @@ const complete = {
   },
   end: { type: "end", channel: "a", position: "e.1.t", reason: "over", event_id: "x" },
   unsubscribed: { type: "unsubscribed", channel: "a", position: "e.1.t", reason: "forbidden" },
+  chunk: { type: "chunk", stream: 1, index: 0, data: null, last: true },
   ping: { type: "ping" },
   pong: { type: "pong", id: 1 },
 } satisfies { [T in ServerMessage["type"]]: Extract<ServerMessage, { type: T }> };
@@ -80,6 +81,9 @@ const optional = new Set([
   "since",
   "reconnect",
   "pong.id",
+  "chunk.index",
+  "chunk.data",
+  "chunk.last",
   "notice.expires_at",
   "subscribed.reason",
   "subscribed.snapshot",
@@ -119,7 +123,7 @@ describe("a message of the server", () => {
   });
 
   it("[P-SRV-1] of a type it does not know is unknown, not an error", () => {
-    for (const type of ["brand_new", "chunk", "", "toString", "__proto__", "constructor"]) {
+    for (const type of ["brand_new", "chunks", "", "toString", "__proto__", "constructor"]) {
       expect(parseServerMessage({ type, any: 1 })).toEqual({
         ok: true,
         value: { type: "unknown" },

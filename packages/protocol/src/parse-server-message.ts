@@ -148,6 +148,13 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     timestamp: maybe(text),
   },
   unsubscribed: { channel: text, position: text, reason: text, event_id: maybe(text) },
+  chunk: {
+    stream: id,
+    index: maybe(amount),
+    data: maybe(anything),
+    last: maybe(flag),
+    credit: maybe(amount),
+  },
   ping: { id: maybe(id) },
   pong: { id: maybe(id) },
 };

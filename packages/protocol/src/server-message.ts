@@ -1,3 +1,4 @@
+import type { ChunkMessage } from "./chunk.ts";
 import type { MessageId } from "./client-message.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import type { Failure } from "./failure.ts";
@@ -184,5 +185,6 @@ export type ServerMessage =
   | NoticeMessage
   | EndMessage
   | UnsubscribedMessage
+  | ChunkMessage
   | ServerPingMessage
   | ServerPongMessage;

@@ -5,13 +5,13 @@ export {
   type EngineFactory,
   type ManyLetters,
   type MethodAccess,
+  type MethodAnswer,
   type MethodCall,
   type MethodDefinition,
   type Methods,
   memoryEngine,
   type Replayed,
   type Rule,
-  type StandardSchema,
   type TokenVerifier,
 } from "@milepost/core";
 export type { Detach, HttpServer } from "./attachment.ts";

@@ -16,6 +16,11 @@ export class Asides {
     });
   }
 
+  /** Whether somebody waits for the reply to the message `id`. */
+  expects(id: MessageId): boolean {
+    return this.#waiting.has(id);
+  }
+
   /** Whether somebody waited for this; then it has it. */
   take(message: ServerMessage): boolean {
     if (message.type !== "reply" && message.type !== "pong") return false;

@@ -147,6 +147,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     return this.isOpen ? this.#handleOpen(message.value) : undefined;
   }
 
+  carriesChunks(id: MessageId): boolean {
+    return this.#asides?.expects(id) !== true;
+  }
+
   turnAway(message: ParsedMessage): void {
     const id = message.ok
       ? "id" in message.value
@@ -157,6 +161,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       "rate_limited",
       "too many messages wait for an answer; send fewer at once",
     );
+    if (message.ok && message.value.type === "chunk") {
+      this.#requests?.fail(message.value.stream, MilepostError.from(error));
+      return;
+    }
     this.send({ type: "reply", id, error });
   }
 
@@ -287,6 +295,9 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
         return this.#onRequest(principal, message);
       case "cancel":
         this.#requests?.cancel(message.id);
+        return undefined;
+      case "chunk":
+        this.#requests?.chunk(message);
         return undefined;
       case "ack":
       case "nack":

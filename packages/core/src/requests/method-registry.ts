@@ -1,7 +1,7 @@
 import { MilepostError, messageBounds } from "@milepost/protocol";
 import type { MethodDefinition, Methods } from "./method.ts";
 
-const reserved = ["operations", "history", "presence", "queues", "gateway"];
+const reserved = ["channels", "operations", "history", "presence", "queues", "gateway"];
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 /** The methods of a deployment by name: an exact name comes first, then the longest beginning. */

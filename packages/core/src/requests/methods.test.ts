@@ -1,6 +1,6 @@
-import { MilepostError } from "@milepost/protocol";
+import { MilepostError, type SchemaIssue, type StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import type { MethodCall, Methods, SchemaIssue, StandardSchema } from "../index.ts";
+import type { MethodCall, Methods } from "../index.ts";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 async function open(t: TestCore, user = "ada"): Promise<TestSocket> {
@@ -94,7 +94,7 @@ describe("methods of a deployment", () => {
     expect(await ask(t, socket, "operations.list")).toMatchObject([{ result: { operations: [] } }]);
   });
 
-  test("[P-RPC-2] parameters that the method does not take are bad_message that names the place", async () => {
+  test("[P-RPC-2] parameters that the method does not take are invalid_data that names the place", async () => {
     const seen: unknown[] = [];
     await using t = testCore({
       methods: {
@@ -110,7 +110,7 @@ describe("methods of a deployment", () => {
     });
     const socket = await open(t);
     expect(await ask(t, socket, "orders.add")).toMatchObject([
-      { error: { code: "bad_message", message: "items[1].count: must be a number" } },
+      { error: { code: "invalid_data", message: "items[1].count: must be a number" } },
     ]);
     expect(seen).toEqual([]);
     expect(await ask(t, socket, "orders.add", { params: { items: [] } })).toMatchObject([

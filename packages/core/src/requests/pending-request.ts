@@ -1,6 +1,7 @@
-import type { MessageId, MilepostError, RequestMessage } from "@milepost/protocol";
+import type { ChunkReader, MessageId, MilepostError, RequestMessage } from "@milepost/protocol";
 import type { UserPrincipal } from "../principal.ts";
 import { Deadline } from "../timer-wheel.ts";
+import type { ChunkWriter } from "./chunk-writer.ts";
 import type { MethodCall } from "./method.ts";
 
 /** Who answers a request that is late. */
@@ -11,13 +12,19 @@ export interface RequestHolder {
 /** A request without an answer yet; it is its own deadline on the node's wheel. */
 export class PendingRequest extends Deadline {
   readonly id: MessageId;
+  readonly timeoutMs: number;
+  /** What the client sends of it in chunks. */
+  input: ChunkReader<undefined> | undefined;
+  /** What is sent of the answer in chunks. */
+  output: ChunkWriter | undefined;
   readonly #holder: RequestHolder;
   #controller: AbortController | undefined;
   #ended: MilepostError | undefined;
 
-  constructor(id: MessageId, holder: RequestHolder) {
+  constructor(id: MessageId, timeoutMs: number, holder: RequestHolder) {
     super();
     this.id = id;
+    this.timeoutMs = timeoutMs;
     this.#holder = holder;
   }
 
@@ -30,10 +37,12 @@ export class PendingRequest extends Deadline {
     return this.#controller.signal;
   }
 
-  /** Tells the method that nobody waits any more. */
-  abort(reason: MilepostError): void {
+  /** Tells the method that nobody waits any more; a fault of its stream in this goes to `onFault`. */
+  abort(reason: MilepostError, onFault: (error: unknown) => void): void {
     this.#ended ??= reason;
     this.#controller?.abort(reason);
+    this.input?.fail(reason);
+    this.output?.end(onFault);
   }
 
   override onDue(): void {
@@ -67,4 +76,12 @@ export class PendingCall implements MethodCall {
   get signal(): AbortSignal {
     return this.#request.signal;
   }
+
+  get input(): AsyncIterable<unknown> {
+    return this.#request.input ?? noChunks;
+  }
 }
+
+const noChunks: AsyncIterable<unknown> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+};

@@ -1,24 +1,30 @@
 import {
+  type ChunkMessage,
+  ChunkReader,
   type MessageId,
   MilepostError,
   messageBounds,
   type RequestMessage,
-  type ServerMessage,
 } from "@milepost/protocol";
 import type { NodeContext } from "../node-context.ts";
 import type { UserPrincipal } from "../principal.ts";
+import { type ChunkLine, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";
-import { methods } from "./methods.ts";
+import { type Method, methods } from "./methods.ts";
 import { PendingCall, PendingRequest, type RequestHolder } from "./pending-request.ts";
-import { perform } from "./perform.ts";
+import { checkedResult, perform } from "./perform.ts";
 
 const requestIdLength = 20;
+/** Each may hold a window of the client's chunks. */
+const maxInputs = 4;
+const maxOutputs = 32;
 
 /** Where answers go. */
-export interface RequestOwner {
-  send(message: ServerMessage): void;
+export interface RequestOwner extends ChunkLine {
   /** Answers with an error; `about` goes to the log beside a fault. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void;
+  /** Whether chunks of this request can reach the client in order with its reply. */
+  carriesChunks(id: MessageId): boolean;
 }
 
 /** The requests of one connection that have no answer yet; each gets exactly one. */
@@ -26,6 +32,9 @@ export class Requests implements RequestHolder {
   readonly #owner: RequestOwner;
   readonly #context: NodeContext;
   readonly #pending = new Map<MessageId, PendingRequest>();
+  /** Streams whose work has not ended, which may be later than their reply. */
+  #inputs = 0;
+  #outputs = 0;
 
   constructor(owner: RequestOwner, context: NodeContext) {
     this.#owner = owner;
@@ -37,43 +46,57 @@ export class Requests implements RequestHolder {
     return this.#pending.has(id);
   }
 
-  /** Runs a request to its end, whoever still waits for it then; never rejects. */
+  /**
+   * Runs a request; never rejects. Resolves when its work ended, whoever still waits for it then, or when it has become
+   * a stream: streams are counted apart.
+   */
   async run(principal: UserPrincipal, message: RequestMessage): Promise<void> {
-    const { id, method, params = {} } = message;
+    const { id, method } = message;
     const builtIn = Object.hasOwn(methods, method) ? methods[method] : undefined;
     const definition = builtIn === undefined ? this.#context.methods.find(method) : undefined;
-    if (builtIn === undefined && definition === undefined) {
-      const known = Object.keys(methods).join(", ");
-      const error = `method must be one of ${known}, or one that this deployment adds`;
-      this.#owner.refuse(id, new MilepostError("unknown_method", error));
+    const work = builtIn ?? definition;
+    const refusal = work === undefined ? unknownMethod() : this.#refusal(message, definition);
+    if (work === undefined || refusal !== undefined) {
+      this.#owner.refuse(id, refusal);
       return;
     }
-    if (this.#pending.has(id)) {
-      const error = "id is that of a request without an answer yet";
-      this.#owner.refuse(id, new MilepostError("bad_message", error));
-      return;
-    }
-    const request = new PendingRequest(id, this);
+    const request = new PendingRequest(id, this.#timeoutMs(message, definition), this);
     this.#pending.set(id, request);
-    const timeoutMs = this.#timeoutMs(message, definition);
-    this.#context.wheel.set(request, timeoutMs);
-    try {
-      const result =
-        definition === undefined
-          ? await builtIn?.(this.#context, principal, params)
-          : await this.#perform(request, definition, principal, message, timeoutMs);
-      if (this.#settle(request)) this.#owner.send({ type: "reply", id, result });
-    } catch (error) {
-      if (this.#settle(request)) this.#owner.refuse(id, error, { method });
+    this.#rearm(request);
+    if (message.stream !== true) await this.#execute(request, work, principal, message);
+    else {
+      request.input = new ChunkReader((credit) =>
+        this.#owner.send({ type: "chunk", stream: id, credit }),
+      );
+      this.#inputs++;
+      void this.#execute(request, work, principal, message).finally(() => this.#inputs--);
     }
+  }
+
+  /** Takes a chunk; one of a request that has its answer is ignored. */
+  chunk(message: ChunkMessage): void {
+    const request = this.#pending.get(message.stream);
+    if (request === undefined) return;
+    if ("credit" in message) request.output?.grant(message.credit);
+    else {
+      const refused = this.#takePart(request, message);
+      if (refused !== undefined) {
+        this.#giveUp(request, refused);
+        return;
+      }
+    }
+    this.#rearm(request);
   }
 
   /** Answers a request `cancelled`; one that was answered already stays so. */
   cancel(id: MessageId): void {
+    this.fail(id, new MilepostError("cancelled", "the request was given up"));
+  }
+
+  /** Answers a request with an error and stops its work; one that was answered already stays so. */
+  fail(id: MessageId, error: MilepostError): void {
     const request = this.#pending.get(id);
-    if (request !== undefined) {
-      this.#giveUp(request, new MilepostError("cancelled", "the request was given up"));
-    }
+    if (request !== undefined) this.#giveUp(request, error);
   }
 
   timeOut(request: PendingRequest): void {
@@ -85,8 +108,23 @@ export class Requests implements RequestHolder {
     const reason = new MilepostError("cancelled", "the connection of the request ended");
     for (const request of [...this.#pending.values()]) {
       this.#settle(request);
-      request.abort(reason);
+      request.abort(reason, this.#context.faults.note);
     }
+  }
+
+  #refusal(
+    { id, method, stream }: RequestMessage,
+    definition: MethodDefinition | undefined,
+  ): MilepostError | undefined {
+    if (this.#pending.has(id)) {
+      return new MilepostError("bad_message", "id is that of a request without an answer yet");
+    }
+    if (stream !== true) return undefined;
+    if (definition?.input !== true) {
+      return new MilepostError("not_supported", `${method} takes no chunks; leave stream out`);
+    }
+    if (!this.#owner.carriesChunks(id)) return noChunksHere();
+    return this.#inputs < maxInputs ? undefined : tooManyStreams(maxInputs);
   }
 
   /** A request can shorten what a method may take, not prolong it. */
@@ -97,31 +135,145 @@ export class Requests implements RequestHolder {
     return Math.min(timeout_ms ?? timeoutMs ?? requestTimeoutMs, longest);
   }
 
+  async #execute(
+    request: PendingRequest,
+    work: Method | MethodDefinition,
+    principal: UserPrincipal,
+    message: RequestMessage,
+  ): Promise<void> {
+    try {
+      if (typeof work === "function") {
+        this.#reply(request, await work(this.#context, principal, message.params ?? {}));
+        return;
+      }
+      const outcome = await this.#perform(request, work, principal, message);
+      if (isAsyncIterable(outcome)) {
+        const streamed = this.#stream(request, work, outcome, message);
+        if (request.input !== undefined) await streamed;
+      } else await this.#answer(request, work, outcome);
+    } catch (error) {
+      this.#refuse(request, error, message.method);
+    }
+  }
+
   #perform(
     request: PendingRequest,
     definition: MethodDefinition,
     principal: UserPrincipal,
     message: RequestMessage,
-    timeoutMs: number,
   ): Promise<unknown> {
-    const { clock, random, limits } = this.#context;
+    const { clock, random } = this.#context;
     const call = new PendingCall(request, message, principal, {
       requestId: random.id(requestIdLength),
-      deadline: clock.now() + timeoutMs,
+      deadline: clock.now() + request.timeoutMs,
     });
-    return perform(definition, message.params ?? {}, call, limits.maxMessageBytes);
+    return perform(definition, message.params ?? {}, call);
+  }
+
+  /** Sends what a method gives out item by item, then its result; never rejects. */
+  async #stream(
+    request: PendingRequest,
+    definition: MethodDefinition,
+    source: AsyncIterable<unknown>,
+    { method, credit }: RequestMessage,
+  ): Promise<void> {
+    this.#outputs++;
+    try {
+      const { faults, limits } = this.#context;
+      const bounds = { maxBytes: limits.maxMessageBytes, credit };
+      const writer = new ChunkWriter(request.id, source, this.#owner, bounds);
+      const refusal = this.#outputRefusal(request);
+      if (refusal !== undefined || !this.#isPending(request)) {
+        writer.end(faults.note);
+        if (refusal !== undefined) throw refusal;
+        return;
+      }
+      request.output = writer;
+      this.#rearm(request);
+      const result = await writer.run(() => this.#rearm(request));
+      await this.#answer(request, definition, result);
+    } catch (error) {
+      request.output?.end(this.#context.faults.note);
+      this.#refuse(request, error, method);
+    } finally {
+      this.#outputs--;
+    }
+  }
+
+  #outputRefusal({ id }: PendingRequest): MilepostError | undefined {
+    if (!this.#owner.carriesChunks(id)) return noChunksHere();
+    return this.#outputs <= maxOutputs ? undefined : tooManyStreams(maxOutputs);
+  }
+
+  #takePart(
+    { input }: PendingRequest,
+    message: Exclude<ChunkMessage, { credit: number }>,
+  ): MilepostError | undefined {
+    if (input === undefined) {
+      return new MilepostError("bad_message", "the request said of no chunks; say stream: true");
+    }
+    const failure = input.take(message);
+    if (failure !== undefined) return MilepostError.from(failure);
+    if (message.last === true) input.end({ value: undefined });
+    return undefined;
+  }
+
+  async #answer(request: PendingRequest, definition: MethodDefinition, result: unknown) {
+    if (!this.#isPending(request)) return;
+    const { maxMessageBytes } = this.#context.limits;
+    this.#reply(request, await checkedResult(definition, result, maxMessageBytes));
+  }
+
+  #reply(request: PendingRequest, result: unknown): void {
+    const { id } = request;
+    if (this.#settle(request)) this.#owner.send({ type: "reply", id, result });
+  }
+
+  #refuse(request: PendingRequest, error: unknown, method: string): void {
+    if (this.#settle(request)) this.#owner.refuse(request.id, error, { method });
   }
 
   #giveUp(request: PendingRequest, reason: MilepostError): void {
     if (!this.#settle(request)) return;
     this.#owner.refuse(request.id, reason);
-    request.abort(reason);
+    request.abort(reason, this.#context.faults.note);
+  }
+
+  /** The time of a request begins anew, with every chunk of it. */
+  #rearm(request: PendingRequest): void {
+    if (this.#isPending(request)) this.#context.wheel.set(request, request.timeoutMs);
+  }
+
+  #isPending(request: PendingRequest): boolean {
+    return this.#pending.get(request.id) === request;
   }
 
   #settle(request: PendingRequest): boolean {
-    if (this.#pending.get(request.id) !== request) return false;
+    if (!this.#isPending(request)) return false;
     this.#pending.delete(request.id);
     this.#context.wheel.clear(request);
     return true;
   }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+function unknownMethod(): MilepostError {
+  const known = Object.keys(methods).join(", ");
+  const message = `method must be one of ${known}, or one that this deployment adds`;
+  return new MilepostError("unknown_method", message);
+}
+
+function noChunksHere(): MilepostError {
+  return new MilepostError(
+    "not_supported",
+    "chunks need a WebSocket, or a stream and its upstream with ?replies=stream",
+  );
+}
+
+function tooManyStreams(limit: number): MilepostError {
+  const message = `the connection has ${limit} such streams already; wait for one to end`;
+  return new MilepostError("rate_limited", message);
 }

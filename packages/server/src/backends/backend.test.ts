@@ -32,6 +32,7 @@ function callerOf({ url }: Pick<TestBackend, "url">, options: Partial<BackendOpt
         key: undefined,
         deadline: clock.now() + 10_000,
         signal: new AbortController().signal,
+        input: (async function* () {})(),
         ...rest,
       }),
     );

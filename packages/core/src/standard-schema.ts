@@ -1,6 +1,0 @@
-export {
-  describeIssue,
-  type SchemaIssue,
-  type SchemaOutcome,
-  type StandardSchema,
-} from "@milepost/protocol";
