@@ -27,6 +27,10 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   for (const [name, value] of Object.entries(rule.durable ?? {})) {
     if (!Number.isInteger(value) || value < 1) yield ["durable", `must have ${name} of 1 or more`];
   }
+  const { batchMs = 1 } = rule;
+  if (!Number.isInteger(batchMs) || batchMs < 1 || batchMs > 1_000) {
+    yield ["batchMs", "must be a whole number from 1 to 1000"];
+  }
   for (const field of ["merge", "schema"] as const) {
     for (const event of Object.keys(rule[field] ?? {})) {
       if (event === "*" || parseEventName(event).ok) continue;

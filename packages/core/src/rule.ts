@@ -101,6 +101,11 @@ export interface Rule {
   readonly schema?: Readonly<Record<string, StandardSchema>>;
   /** What holds for the channel's durable subscribers; all has defaults. */
   readonly durable?: DurableRule;
+  /**
+   * How long publications are collected before they go out together, in milliseconds, for streams of many small ones;
+   * a batch that is full goes at once. Absent: to the end of the tick.
+   */
+  readonly batchMs?: number;
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

@@ -23,6 +23,8 @@ export interface SubscribeMessage {
   readonly since?: Since;
   /** Only events of these names; all when absent. */
   readonly events?: readonly string[];
+  /** At most one delivery per so many milliseconds, 100 to 60,000, merged as for a slow reader. */
+  readonly summary_ms?: number;
   /** The durable subscriber's name: 1–64 characters of a channel segment. */
   readonly as?: string;
   readonly presence?: boolean;

@@ -16,6 +16,8 @@ export const messageBounds = {
   reasonLength: 1_024,
   eventNames: 64,
   lastEntries: 10_000,
+  minSummaryMs: 100,
+  maxSummaryMs: 60_000,
   timeoutMs: 600_000,
   creditBytes: 2 ** 40,
   ttlMs: 30 * 24 * 3_600_000,
@@ -66,6 +68,10 @@ function read(fields: Fields): ClientMessage | undefined {
         channel: fields.required("channel", parseReadableName),
         since: fields.optional("since", readSince),
         events: fields.optional("events", readEventNames),
+        summary_ms: fields.optional(
+          "summary_ms",
+          integerIn(messageBounds.minSummaryMs, messageBounds.maxSummaryMs),
+        ),
         as: fields.optional("as", readSubscriberName),
         presence: fields.optional("presence", readBoolean),
       });

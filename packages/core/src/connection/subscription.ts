@@ -8,7 +8,6 @@ import {
   type Since,
   type Subscribed,
 } from "@milepost/protocol";
-import type { HeldReader } from "../hub/backlog.ts";
 import type { Membership } from "../hub/membership.ts";
 import type { Reader, SharedReader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
@@ -16,6 +15,7 @@ import type { Reset } from "../hub/reset.ts";
 import type { PresenceWatcher } from "../presence/presence-watcher.ts";
 import type { Connection } from "./connection.ts";
 import type { Subscriptions } from "./subscriptions.ts";
+import { Summary, type SummaryReader } from "./summary.ts";
 
 /** What a connection asked for in one subscription. */
 export interface SubscriptionRequest {
@@ -26,17 +26,20 @@ export interface SubscriptionRequest {
   readonly presence?: boolean;
   /** The name of the durable subscriber it is for. */
   readonly as?: string;
+  /** At most one delivery per so many milliseconds. */
+  readonly summaryMs?: number;
   /** The message to reply to; undefined when the connect itself asked. */
   readonly id?: MessageId;
 }
 
 /** A connection on a channel. */
-export class Subscription implements Reader, HeldReader {
+export class Subscription implements Reader, SummaryReader {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #connection: Connection;
   readonly #siblings: Subscriptions;
   readonly #events: ReadonlySet<string> | undefined;
+  readonly #summary: Summary | undefined;
   /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
   #position: Position | undefined;
   #started = false;
@@ -48,13 +51,15 @@ export class Subscription implements Reader, HeldReader {
   constructor(
     connection: Connection,
     siblings: Subscriptions,
-    { channel, since, events, id }: SubscriptionRequest,
+    { channel, since, events, summaryMs, id }: SubscriptionRequest,
   ) {
     this.#connection = connection;
     this.#siblings = siblings;
     this.channel = channel;
     this.id = id;
     this.#events = events === undefined ? undefined : new Set(events);
+    this.#summary =
+      summaryMs === undefined ? undefined : new Summary(this, summaryMs, siblings.summaries());
     this.#position = typeof since === "object" && "epoch" in since ? since : undefined;
   }
 
@@ -64,7 +69,7 @@ export class Subscription implements Reader, HeldReader {
 
   /** Where the client is in the channel; undefined while it holds nothing of it. */
   get position(): Position | undefined {
-    const waitsAfter = this.#connection.outbox.sentUpTo(this);
+    const waitsAfter = this.#connection.outbox.sentUpTo(this) ?? this.#summary?.sentUpTo;
     if (waitsAfter !== undefined) return waitsAfter;
     if (this.#ended) return this.#position;
     return this.#started && this.#events === undefined ? this.member?.position : this.#position;
@@ -76,7 +81,8 @@ export class Subscription implements Reader, HeldReader {
   }
 
   get shared(): SharedReader | undefined {
-    return this.#events === undefined && this.#connection.readsAlike ? this.#connection : undefined;
+    const readsAll = this.#events === undefined && this.#summary === undefined;
+    return readsAll && this.#connection.readsAlike ? this.#connection : undefined;
   }
 
   /** Resolves when it has started or failed; undefined when it has. */
@@ -128,11 +134,17 @@ export class Subscription implements Reader, HeldReader {
     // Where events are filtered it was never given what lies right before.
     const from = events === undefined ? before : (this.#position ?? before);
     this.#position = last.position;
+    const rule = this.member?.ruled.rule;
+    if (this.#summary !== undefined && rule !== undefined) this.#summary.take(wanted, from, rule);
+    else this.deliver(wanted, from);
+  }
+
+  deliver(publications: readonly Publication[], before: Position): void {
     const { outbox } = this.#connection;
     const { member } = this;
     if (outbox.isHolding && member !== undefined)
-      outbox.hold(this, member.ruled.rule, wanted, from);
-    else outbox.push(this.encode(wanted));
+      outbox.hold(this, member.ruled.rule, publications, before);
+    else outbox.push(this.encode(publications));
   }
 
   encode(publications: readonly Publication[]): Uint8Array {
@@ -141,19 +153,21 @@ export class Subscription implements Reader, HeldReader {
   }
 
   onGap(from: Position, to: Position, reason: GapReason): void {
-    this.#connection.outbox.settle(this);
+    this.#settleEntries();
     this.#position = to;
     this.#sendGap(from, to, reason);
   }
 
   onReset(reset: Reset): void {
     const { encoder, outbox } = this.#connection;
-    outbox.settle(this);
+    this.#settleEntries();
     this.#position = reset.state.position;
     outbox.push(reset.encode(encoder, this.#siblings.cursor().event_id));
   }
 
   onEnd({ position }: Publication): void {
+    this.#summary?.settle();
+    this.#summary?.close();
     this.#ended = true;
     this.#position = position;
     this.member = undefined;
@@ -169,8 +183,15 @@ export class Subscription implements Reader, HeldReader {
   leave(going: "leaves" | "lingers" = "leaves"): void {
     this.member?.leave();
     this.presence?.leave(going);
+    this.#summary?.close();
     this.#connection.outbox.drop(this);
     this.#settle();
+  }
+
+  /** Sends the entries that wait, so that what is sent next comes after them. */
+  #settleEntries(): void {
+    this.#summary?.settle();
+    this.#connection.outbox.settle(this);
   }
 
   #sendGap(from: Position, to: Position, reason: GapReason): void {

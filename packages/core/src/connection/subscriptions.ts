@@ -13,6 +13,7 @@ import { publisherOf, type UserPrincipal } from "../principal.ts";
 import type { Connection } from "./connection.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+import type { SummaryRoom } from "./summary.ts";
 
 type AnySubscription = Subscription | DurableSubscription;
 
@@ -28,10 +29,19 @@ export class Subscriptions {
   readonly #connection: Connection;
   readonly #context: NodeContext;
   #list = none;
+  #summaries: SummaryRoom | undefined;
 
   constructor(connection: Connection, context: NodeContext) {
     this.#connection = connection;
     this.#context = context;
+  }
+
+  /** What the summaries of this connection share. */
+  summaries(): SummaryRoom {
+    const { wheel, limits } = this.#context;
+    // A part of what may wait: a reader that is slow besides needs the rest.
+    this.#summaries ??= { wheel, maxBytes: limits.maxOutboxBytes / 4, bytes: 0 };
+    return this.#summaries;
   }
 
   get size(): number {
@@ -40,7 +50,11 @@ export class Subscriptions {
 
   /** Starts a subscription that a message asked for, or refuses it. */
   onSubscribe(principal: UserPrincipal, message: SubscribeMessage): void {
-    const { id, channel, since, events, presence, as } = message;
+    const { id, channel, since, events, presence, as, summary_ms: summaryMs } = message;
+    if (as !== undefined && summaryMs !== undefined) {
+      this.#connection.refuseUnsupported(id, "summary_ms of a durable subscriber");
+      return;
+    }
     if (as !== undefined && presence === true) {
       this.#connection.refuseUnsupported(id, "presence of a durable subscriber");
       return;
@@ -57,6 +71,7 @@ export class Subscriptions {
       ...(events === undefined ? {} : { events }),
       ...(presence === undefined ? {} : { presence }),
       ...(as === undefined ? {} : { as }),
+      ...(summaryMs === undefined ? {} : { summaryMs }),
     });
   }
 

@@ -22,3 +22,8 @@ export function* batchesOf(
     if (publications.length > 0) yield publications;
   } else yield publications.slice(from);
 }
+
+/** Whether more would not go into one batch anyway. */
+export function isFullBatch(entries: number, length: number): boolean {
+  return entries >= maxEntries || length >= maxLength;
+}

@@ -9,7 +9,7 @@ import {
 import type { ChannelLog } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import { Audience } from "./audience.ts";
-import { batchesOf } from "./batches.ts";
+import { batchesOf, isFullBatch } from "./batches.ts";
 import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
@@ -54,6 +54,8 @@ export class HubChannel implements Flushable {
   #last: Position | undefined;
   #flushed: Position | undefined;
   #batch: Publication[] | undefined;
+  /** Characters of data in the batch; counted where there is a window. */
+  #batchLength = 0;
   /** What arrives while a hole is filled, or before the log was read. */
   #incoming: Publication[] | undefined;
   /** The bus may yet bring what the log has already given, up to this offset. */
@@ -275,7 +277,20 @@ export class HubChannel implements Flushable {
     if (this.#batch === undefined) this.#batch = [publication];
     else this.#batch.push(publication);
     this.#recent?.add(publication);
-    this.#context.ticker.scheduleChannel(this);
+    this.#schedule(publication);
+  }
+
+  /** At the end of this tick, or once the rule's window is over or there is a batch's worth. */
+  #schedule({ json }: Publication): void {
+    const { ticker } = this.#context;
+    const { batchMs } = this.ruled.rule;
+    if (batchMs === undefined) {
+      ticker.scheduleChannel(this);
+      return;
+    }
+    this.#batchLength = (this.#batch?.length === 1 ? 0 : this.#batchLength) + json.length;
+    if (isFullBatch(this.#batch?.length ?? 0, this.#batchLength)) ticker.scheduleChannel(this);
+    else ticker.scheduleChannelIn(this, batchMs);
   }
 
   /**

@@ -22,6 +22,8 @@ export class Ticker {
   #turn: Flushable[] = [];
   #next = 0;
   #cancel: Cancel | undefined;
+  /** Channels that collect for longer than a tick. */
+  #windows: Map<Flushable, Cancel> | undefined;
 
   constructor(clock: Clock, onFault: (error: unknown) => void) {
     this.#clock = clock;
@@ -31,9 +33,18 @@ export class Ticker {
   /** Flushes a channel at the end of this tick, before the outboxes. */
   scheduleChannel(channel: Flushable): void {
     if (channel.scheduled) return;
+    this.#endWindow(channel);
     channel.scheduled = true;
     this.#channels.push(channel);
     this.#arm();
+  }
+
+  /** The same `delayMs` from now, or whenever it was scheduled before. */
+  scheduleChannelIn(channel: Flushable, delayMs: number): void {
+    if (channel.scheduled || this.#windows?.has(channel)) return;
+    this.#windows ??= new Map();
+    const cancel = this.#clock.after(delayMs, () => this.scheduleChannel(channel));
+    this.#windows.set(channel, cancel);
   }
 
   /** Flushes an outbox at the end of this tick. */
@@ -47,6 +58,13 @@ export class Ticker {
   close(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    for (const cancel of this.#windows?.values() ?? []) cancel();
+    this.#windows = undefined;
+  }
+
+  #endWindow(channel: Flushable): void {
+    this.#windows?.get(channel)?.();
+    this.#windows?.delete(channel);
   }
 
   #arm(): void {

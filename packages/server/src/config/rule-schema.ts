@@ -33,6 +33,7 @@ export const ruleSchema: z.ZodType<Rule> = z.strictObject({
   projection: projection.exactOptional(),
   presence: z.enum(["members", "count"]).exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),
+  batchMs: z.int().min(1).max(1_000).exactOptional(),
   merge: z.record(z.string(), merge).exactOptional(),
   durable: z
     .strictObject({
