@@ -3,6 +3,7 @@ import type {
   MilepostError,
   PresenceChange,
   PresenceList,
+  Priority,
   Snapshot,
   Subscribed,
 } from "@milepost/protocol";
@@ -71,6 +72,11 @@ export interface SubscribeOptions<Events = Record<string, unknown>> {
   readonly events?: readonly EventName<Events>[];
   /** Be present in the channel, and hear who else is. */
   readonly presence?: boolean;
+  /**
+   * At most one delivery in so many milliseconds, 100 to 60,000: the first change at once, then what stands for all since,
+   * as the channel's merge classes have it. Subscribers of one channel share the finest that one of them asks for.
+   */
+  readonly summaryMs?: number;
 }
 
 /** One subscriber of one channel. */
@@ -116,6 +122,8 @@ export interface Published {
 export interface PublishOptions {
   /** The same key is the same publication for 10 minutes; made up when absent, so that a resend creates nothing twice. */
   readonly key?: string;
+  /** In place of the channel's, for readers that are slow; it never changes the order within the channel. */
+  readonly priority?: Priority;
   readonly signal?: AbortSignal;
   /** How long to try, in milliseconds, waits for a connection included; default 60,000, at most 540,000. */
   readonly timeoutMs?: number;

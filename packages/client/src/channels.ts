@@ -33,7 +33,7 @@ export class Channels {
       get isUp() {
         return parts.isUp();
       },
-      subscribe(channel, since, events, presence, { resolve, reject }) {
+      subscribe(channel, since, { events, presence, summaryMs }, { resolve, reject }) {
         const call = {
           type: "subscribe",
           channel,
@@ -41,6 +41,7 @@ export class Channels {
           ...(since !== undefined && { since: since as Since }),
           ...(events !== undefined && { events }),
           ...(presence && { presence }),
+          ...(summaryMs !== undefined && { summary_ms: summaryMs }),
         } as const;
         const refuse = (error: unknown) => reject(error as MilepostError);
         try {
@@ -66,8 +67,8 @@ export class Channels {
     if (!valid.ok) throw MilepostError.from(valid.failure);
     const channel = this.#byName.get(name) ?? new WireChannel(name, this.#wire);
     this.#byName.set(name, channel);
-    const { since, events, presence = false } = options;
-    const wants = { since, events, presence };
+    const { since, events, presence = false, summaryMs } = options;
+    const wants = { since, events, presence, summaryMs };
     const member = new Member(name, handlers, wants, this.#parts.reporter, (gone) => {
       channel.members.delete(gone);
       this.#reconcile(channel);

@@ -43,6 +43,11 @@ export interface ClientOptions {
    * the other one.
    */
   readonly codec?: Codec;
+  /**
+   * How long publishes and requests may wait to be sent together, in milliseconds; default 0: those of one tick go
+   * together. Their order, and that of all other messages among them, stays.
+   */
+  readonly batchMs?: number;
   /** For the transports that need it; default `globalThis.fetch`. */
   readonly fetch?: Fetch;
   readonly backoff?: BackoffOptions;

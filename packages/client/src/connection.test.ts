@@ -37,7 +37,7 @@ describe("connecting", () => {
       "milepost.v1.json",
       "milepost.token.header.payload.signature",
     ]);
-    expect(gateway.last.url).toBe("ws://gateway.test/ws");
+    expect(gateway.last.url).toMatch(/^ws:\/\/gateway\.test\/ws\?sdk=server%2F[0-9.]+$/);
   });
 
   it("[P-CON-3] sends a token that no subprotocol may hold as the first message", async () => {
@@ -72,7 +72,7 @@ describe("connecting", () => {
     const { client, gateway } = setUp({ url: "https://gateway.test/ws#part" });
     client.connect();
     await settle();
-    expect(gateway.last.url).toBe("wss://gateway.test/ws");
+    expect(gateway.last.url).toMatch(/^wss:\/\/gateway\.test\/ws\?sdk=[^#]+$/);
     expect(() => setUp({ url: "ftp://gateway.test" })).toThrow(MilepostError);
     expect(() => setUp({ url: "not an address" })).toThrow(/write it like wss/);
   });
@@ -392,6 +392,7 @@ describe("a half-open connection", () => {
     await connected();
     await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
     client.retryNow();
+    await settle();
     expect(gateway.last.count("ping")).toBe(1);
     await clock.advance(5_000);
     expect(client.state.state).toBe("reconnecting");
@@ -402,6 +403,7 @@ describe("a half-open connection", () => {
     await connected();
     gateway.last.take("ping");
     client.retryNow();
+    await settle();
     await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
     await clock.advance(35_000);
     expect(client.state.state).toBe("connected");
@@ -435,6 +437,7 @@ describe("what the service says", () => {
     await gateway.last.frame(frame);
     expect(client.state.state).toBe("connected");
     const request = client.request("operations.get", { operation_id: "1" });
+    await settle();
     await gateway.last.reply(gateway.last.take("request"), { fine: true });
     await expect(request).resolves.toEqual({ fine: true });
   });

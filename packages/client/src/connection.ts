@@ -18,7 +18,9 @@ import { Heartbeat } from "./heartbeat.ts";
 import type { Ladder } from "./ladder.ts";
 import { Listeners } from "./listeners.ts";
 import type { Meter } from "./metrics.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { Reporter } from "./reporter.ts";
+import { defaultMaxMessageBytes } from "./requests.ts";
 import type { Schedule } from "./schedule.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
 import type { TokenKeeper } from "./token.ts";
@@ -41,11 +43,13 @@ export interface ConnectionParts {
   readonly schedule: Schedule;
   readonly meter: Meter;
   readonly reporter: Reporter;
+  /** How long messages that can wait may wait for others. */
+  readonly batchMs: number;
 }
 
 /** What a connection tells the rest of the client, within the socket's own events. */
 export interface ConnectionEvents {
-  onUp(limits: { readonly maxMessageBytes: number | undefined }): void;
+  onUp(limits: { readonly maxMessageBytes: number }): void;
   onDown(): void;
   onClosed(code: number, reason: string): void;
   onMessage(message: RawMessage): void;
@@ -70,6 +74,7 @@ export class Connection {
   readonly #heartbeat: Heartbeat;
   readonly #climb: Climb;
   readonly #listeners: Listeners<ConnectionState>;
+  readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
   #line: Line | undefined;
   /** Counts attempts, so that what an older one still brings is known as such. */
@@ -88,6 +93,9 @@ export class Connection {
     this.#parts = parts;
     this.#events = events;
     this.#listeners = new Listeners(parts.reporter);
+    this.#outgoing = new Outgoing(parts.schedule, parts.batchMs, (messages) =>
+      this.#line?.send(messages, this.#outgoing.maxBytes),
+    );
     this.#heartbeat = new Heartbeat(parts.clock, parts.schedule, {
       ping: (id) => this.send({ type: "ping", id }),
       onRoundTrip: (rttMs) => parts.meter.roundTrip(rttMs),
@@ -140,9 +148,9 @@ export class Connection {
     this.sendText(JSON.stringify(message));
   }
 
-  /** The same with text that is a message already. */
-  sendText(text: string): void {
-    if (this.#state.state === "connected") this.#line?.sendText(text);
+  /** The same with text that is a message already; one that `canWait` may wait for others to travel with. */
+  sendText(text: string, canWait = false): void {
+    if (this.#state.state === "connected") this.#outgoing.add(text, canWait);
   }
 
   #dispatch(event: ConnectionEvent, loss: Loss = noLoss, welcome?: RawMessage): void {
@@ -299,7 +307,9 @@ export class Connection {
       typeof interval === "number" && interval >= 1_000 ? interval : defaultPingIntervalMs,
     );
     const bytes = isRecord(welcome.limits) ? welcome.limits.max_message_bytes : undefined;
-    this.#events.onUp({ maxMessageBytes: typeof bytes === "number" ? bytes : undefined });
+    const maxMessageBytes = typeof bytes === "number" ? bytes : defaultMaxMessageBytes;
+    this.#outgoing.maxBytes = maxMessageBytes;
+    this.#events.onUp({ maxMessageBytes });
   }
 
   #onNotice({ code, reconnect }: RawMessage): void {
@@ -413,6 +423,7 @@ export class Connection {
     this.#heartbeat.stop();
     this.#climb.stop();
     this.#adopting = false;
+    this.#outgoing.flush();
     this.#line?.release();
     this.#line = undefined;
   }

@@ -87,7 +87,17 @@ class MilepostClient implements Omit<Client, "channel" | "operation" | "request"
     const ladder = new Ladder(transportsOf(options));
     const url = gatewayUrl(options.url);
     const connection = new Connection(
-      { url, ladder, token, backoff, clock, schedule, meter, reporter },
+      {
+        url,
+        ladder,
+        token,
+        backoff,
+        clock,
+        schedule,
+        meter,
+        reporter,
+        batchMs: options.batchMs ?? 0,
+      },
       {
         onUp: ({ maxMessageBytes }) => {
           this.#metrics.look();
@@ -116,7 +126,7 @@ class MilepostClient implements Omit<Client, "channel" | "operation" | "request"
         get isUp() {
           return isUp();
         },
-        sendText: (text) => connection.sendText(text),
+        sendText: (text, canWait) => connection.sendText(text, canWait),
       },
       schedule,
     );
@@ -216,9 +226,16 @@ class MilepostClient implements Omit<Client, "channel" | "operation" | "request"
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const { key = this.#newKey(), timeoutMs = publishTimeoutMs, signal } = options;
+    const { key = this.#newKey(), timeoutMs = publishTimeoutMs, signal, priority } = options;
     const result = await this.#call(
-      { type: "publish", channel, event, data: data ?? null, key },
+      {
+        type: "publish",
+        channel,
+        event,
+        data: data ?? null,
+        key,
+        ...(priority !== undefined && { priority }),
+      },
       {
         resend: true,
         timeoutMs: Math.min(timeoutMs, maxPublishTimeoutMs),

@@ -31,6 +31,7 @@ export interface MemberOptions {
   readonly since: SinceOption | undefined;
   readonly events: readonly string[] | undefined;
   readonly presence: boolean;
+  readonly summaryMs: number | undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type SubscribeMessage,
 } from "@milepost/protocol";
 import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import { sdkName } from "./sdk.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
 import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
@@ -46,7 +47,11 @@ class PollLine implements Line {
     this.closed = this.#run();
   }
 
-  sendText(text: string): void {
+  send(messages: readonly string[], maxBytes: number): void {
+    for (const text of messages) this.#sendOne(text, maxBytes);
+  }
+
+  #sendOne(text: string, maxBytes: number): void {
     const message = JSON.parse(text) as ClientMessage;
     switch (message.type) {
       case "subscribe":
@@ -65,11 +70,11 @@ class PollLine implements Line {
       case "cancel":
         break;
       case "publish":
-        this.#upstream.send(text);
+        this.#upstream.send(text, maxBytes);
         break;
       default:
         // What takes long must not hold up what comes after it.
-        this.#newUpstream().send(text);
+        this.#newUpstream().send(text, maxBytes);
     }
   }
 
@@ -110,7 +115,7 @@ class PollLine implements Line {
 
   async #run(): Promise<void> {
     try {
-      const hello = await this.#door.call("/v1/poll", { body: "[]" });
+      const hello = await this.#door.call(`/v1/poll?sdk=${sdkName()}`, { body: "[]" });
       this.#tell(await hello.text());
       while (this.#owned) await this.#poll();
     } catch (error) {
@@ -135,7 +140,7 @@ class PollLine implements Line {
     );
     const wait = polled.every(({ position }) => position !== undefined) ? waitSeconds : 0;
     try {
-      const response = await this.#door.call(`/v1/poll?wait=${wait}`, {
+      const response = await this.#door.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
         body: JSON.stringify(asks),
         signal: interrupted.signal,
       });

@@ -29,6 +29,7 @@ describe("a request", () => {
   it("[P-MSG-4] resolves with the result of its own reply, whatever the order of replies", async () => {
     const { client, gateway } = await setUp();
     const [a, b] = [client.request("operations.get", { operation_id: "a" }), client.request("b")];
+    await settle();
     const [first, second] = [gateway.last.take("request"), gateway.last.take("request")];
     expect(first).toMatchObject({ method: "operations.get", params: { operation_id: "a" } });
     await gateway.last.reply(second, "B");
@@ -39,6 +40,7 @@ describe("a request", () => {
   it("[P-SRV-2] rejects with the service's error, one of a newer service included", async () => {
     const { client, gateway } = await setUp();
     const known = client.request("x");
+    await settle();
     await gateway.last.refuse(gateway.last.take("request"), {
       code: "rate_limited",
       message: "slow down",
@@ -52,6 +54,7 @@ describe("a request", () => {
       retryAfterMs: 700,
     });
     const newer = client.request("x");
+    await settle();
     await gateway.last.refuse(gateway.last.take("request"), { code: "quota_of_2031" });
     await expect(newer).rejects.toMatchObject({
       message: expect.stringContaining("quota_of_2031"),
@@ -62,10 +65,12 @@ describe("a request", () => {
     const { client, gateway, clock } = await setUp();
     const request = client.request("slow", undefined, { timeoutMs: 5_000 });
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out" });
+    await settle();
     const message = gateway.last.take("request");
     expect(message.timeout_ms).toBe(5_000);
     await clock.advance(5_000);
     await outcome;
+    await settle();
     expect(gateway.last.take("cancel").id).toBe(message.id);
     await gateway.last.reply(message, "late");
     expect(client.state.state).toBe("connected");
@@ -75,9 +80,11 @@ describe("a request", () => {
     const { client, gateway, clock } = await setUp();
     const controller = new AbortController();
     const request = client.request("slow", undefined, { signal: controller.signal });
+    await settle();
     const { id } = gateway.last.take("request");
     controller.abort(new Error("changed my mind"));
     await expect(request).rejects.toThrow("changed my mind");
+    await settle();
     expect(gateway.last.take("cancel").id).toBe(id);
     expect(clock.timers).toBe(1);
   });
@@ -86,6 +93,7 @@ describe("a request", () => {
     const { client, gateway } = await setUp();
     const request = client.request("x", undefined, { signal: AbortSignal.abort("no") });
     await expect(request).rejects.toBe("no");
+    await settle();
     expect(gateway.last.count("request")).toBe(0);
   });
 
@@ -93,6 +101,7 @@ describe("a request", () => {
     const { client, gateway } = await setUp({ connected: false });
     const request = client.request("x");
     await gateway.last.accept();
+    await settle();
     await gateway.last.reply(gateway.last.take("request"), 1);
     await expect(request).resolves.toBe(1);
   });
@@ -103,6 +112,7 @@ describe("a request", () => {
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out", retryable: true });
     await reconnect();
     await outcome;
+    await settle();
     expect(gateway.last.count("request")).toBe(0);
   });
 
@@ -110,6 +120,7 @@ describe("a request", () => {
     const { client, gateway, reconnect } = await setUp();
     const request = client.request("operations.list");
     await reconnect();
+    await settle();
     await gateway.last.reply(gateway.last.take("request"), { operations: [] });
     await expect(request).resolves.toEqual({ operations: [] });
   });
@@ -119,6 +130,7 @@ describe("a publish", () => {
   it("[P-PUB-1] resolves with the position it was stored at", async () => {
     const { client, gateway } = await setUp();
     const published = client.channel("chat:1").publish("message", { text: "hi" });
+    await settle();
     const message = gateway.last.take("publish");
     expect(message).toMatchObject({ channel: "chat:1", event: "message", data: { text: "hi" } });
     await gateway.last.reply(message, { channel: "chat:1", position: "e.1.t", duplicate: false });
@@ -132,9 +144,11 @@ describe("a publish", () => {
   it("[P-PUB-2] is sent again after a reconnect with the same key, in the order of the calls", async () => {
     const { client, gateway, reconnect } = await setUp();
     const all = [1, 2, 3].map((n) => client.publish("chat:1", "message", n));
+    await settle();
     const before = [1, 2, 3].map(() => gateway.last.take("publish"));
     await gateway.last.reply(before[0] ?? {}, { position: "e.1.t", duplicate: false });
     await reconnect();
+    await settle();
     const again = [gateway.last.take("publish"), gateway.last.take("publish")];
     expect(again.map(({ data }) => data)).toEqual([2, 3]);
     expect(again.map(({ key }) => key)).toEqual(before.slice(1).map(({ key }) => key));
@@ -151,6 +165,7 @@ describe("a publish", () => {
   it("keeps a key of the application's own", async () => {
     const { client, gateway } = await setUp();
     client.publish("chat:1", "message", 1, { key: "order-7" }).catch(() => {});
+    await settle();
     expect(gateway.last.take("publish").key).toBe("order-7");
   });
 
@@ -164,8 +179,10 @@ describe("a publish", () => {
     await expect(aborted).rejects.toThrow("never mind");
     await clock.advance(16_000);
     await gateway.last.accept();
+    await settle();
     const message = gateway.last.take("publish");
     expect(message.data).toBe(2);
+    await settle();
     expect(gateway.last.count("publish")).toBe(0);
     await gateway.last.reply(message, { position: "e.1.t", duplicate: false });
     await kept;
@@ -181,6 +198,7 @@ describe("a publish", () => {
     await outcome;
     await clock.advance(16_000);
     await gateway.last.accept();
+    await settle();
     expect(gateway.last.count("publish")).toBe(0);
   });
 
@@ -203,8 +221,10 @@ describe("a publish", () => {
     await expect(client.publish("chat:1", "m", "é".repeat(500))).rejects.toMatchObject({
       code: "too_large",
     });
+    await settle();
     expect(gateway.last.count("publish")).toBe(0);
     client.publish("chat:1", "m", "e".repeat(500)).catch(() => {});
+    await settle();
     expect(gateway.last.count("publish")).toBe(1);
   });
 

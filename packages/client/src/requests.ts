@@ -27,7 +27,7 @@ export type Call = WithoutId<Extract<ClientMessage, { id?: MessageId }>>;
 /** What requests need of the connection. */
 export interface RequestLine {
   readonly isUp: boolean;
-  sendText(text: string): void;
+  sendText(text: string, canWait?: boolean): void;
 }
 
 /** Where the outcome of a call goes, within the event that brought it. */
@@ -38,6 +38,7 @@ export interface Outcome {
 
 interface Open extends Outcome {
   readonly text: string;
+  readonly canWait: boolean;
   readonly resend: boolean;
   sent: boolean;
 }
@@ -45,7 +46,8 @@ interface Open extends Outcome {
 /** How many calls may wait for a connection, so that a page left offline does not grow for ever. */
 const maxWaiting = 1_000;
 const defaultTimeoutMs = 30_000;
-const defaultMaxMessageBytes = 1_048_576;
+/** What a message may be long where the service does not say. */
+export const defaultMaxMessageBytes = 1_048_576;
 
 /** The calls that wait for their reply: their ids, deadlines and fate when the connection breaks. */
 export class Requests {
@@ -104,6 +106,7 @@ export class Requests {
     signal?.addEventListener("abort", onAbort);
     const open: Open = {
       text,
+      canWait: message.type === "publish" || message.type === "request",
       resend,
       sent: false,
       resolve(result) {
@@ -128,8 +131,8 @@ export class Requests {
   }
 
   /** Connected: sends what waits. */
-  up(maxMessageBytes: number | undefined): void {
-    this.#maxMessageBytes = maxMessageBytes ?? defaultMaxMessageBytes;
+  up(maxMessageBytes: number): void {
+    this.#maxMessageBytes = maxMessageBytes;
     for (const open of this.#open.values()) this.#send(open);
   }
 
@@ -148,7 +151,7 @@ export class Requests {
 
   #send(open: Open): void {
     open.sent = true;
-    this.#line.sendText(open.text);
+    this.#line.sendText(open.text, open.canWait);
   }
 
   /** The service closes the connection of who sends too much, for good: better to refuse it here. */

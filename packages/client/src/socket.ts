@@ -1,4 +1,5 @@
 import type { Codec } from "./codec.ts";
+import { frameOf } from "./outgoing.ts";
 import type { Line, LineEvents } from "./transport.ts";
 
 /** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
@@ -65,7 +66,8 @@ export class Socket implements Line {
     });
   }
 
-  sendText(text: string): void {
+  send(messages: readonly string[]): void {
+    const text = frameOf(messages);
     try {
       const codec = this.#codec;
       const isCoded = codec !== undefined && codec.subprotocol === this.#webSocket.protocol;

@@ -1,5 +1,6 @@
 import { isRecord, jsonSubprotocol, SseReader } from "@milepost/protocol";
 import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import { sdkName } from "./sdk.ts";
 import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -26,14 +27,16 @@ class SseLine implements Line {
       (error) => this.#fail(error),
     );
     const replaced = connectionId === undefined ? "" : `&connection_id=${connectionId}`;
-    this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}${replaced}`);
+    this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}&sdk=${sdkName()}${replaced}`);
   }
 
-  sendText(text: string): void {
-    // The POST that brings a new credential is vouched for by it, and so are those after it.
-    const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
-    if (typeof token === "string") this.#door.token = token;
-    this.#upstream.send(text);
+  send(messages: readonly string[], maxBytes: number): void {
+    for (const text of messages) {
+      // The POST that brings a new credential is vouched for by it, and so are those after it.
+      const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
+      if (typeof token === "string") this.#door.token = token;
+      this.#upstream.send(text, maxBytes);
+    }
   }
 
   release(): void {

@@ -15,8 +15,11 @@ export interface LineEvents {
 export interface Line {
   /** Resolves when it is closed on both sides. */
   readonly closed: Promise<void>;
-  /** Sends a message; one that is closing drops it, since its close is about to be told. */
-  sendText(text: string): void;
+  /**
+   * Sends messages in order, together where it can, as long as that is about `maxBytes` at most. One that is closing
+   * drops them, since its close is about to be told.
+   */
+  send(messages: readonly string[], maxBytes: number): void;
   /** Lets go of it: closes it, and tells nothing more. */
   release(): void;
 }

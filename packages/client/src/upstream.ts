@@ -1,8 +1,8 @@
 import type { HttpDoor } from "./http-door.ts";
+import { maxBytesOf } from "./outgoing.ts";
 
-/** A body holds at most so many messages, and about so many bytes. */
+/** A body holds at most so many messages. */
 const maxMessages = 1_000;
-const maxBytes = 900_000;
 
 /** Sends messages by POST, one call at a time so that they keep their order; what waits meanwhile goes together. */
 export class Upstream {
@@ -11,6 +11,7 @@ export class Upstream {
   readonly #onReplies: (text: string) => void;
   readonly #onFailed: (error: unknown) => void;
   #queue: string[] = [];
+  #maxBytes = 0;
   #busy = false;
 
   constructor(
@@ -25,8 +26,10 @@ export class Upstream {
     this.#onFailed = onFailed;
   }
 
-  send(text: string): void {
+  /** Sends a message; a body holds about `maxBytes` at most, unless one message alone has more. */
+  send(text: string, maxBytes: number): void {
     this.#queue.push(text);
+    this.#maxBytes = maxBytes;
     if (this.#busy) return;
     this.#busy = true;
     // A tick later, so that what is sent together travels together.
@@ -53,9 +56,8 @@ export class Upstream {
     let count = 0;
     let bytes = 0;
     for (const text of this.#queue) {
-      // A UTF-16 unit is at most three bytes.
-      bytes += text.length * 3;
-      if (count > 0 && (bytes > maxBytes || count >= maxMessages)) break;
+      bytes += maxBytesOf(text);
+      if (count > 0 && (bytes > this.#maxBytes || count >= maxMessages)) break;
       count++;
     }
     return this.#queue.splice(0, count);

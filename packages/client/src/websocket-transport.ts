@@ -1,5 +1,6 @@
 import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
 import type { Codec } from "./codec.ts";
+import { sdkName } from "./sdk.ts";
 import { Socket, type WebSocketConstructor } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
@@ -19,11 +20,12 @@ export function webSocketTransport(
       const offered = token !== undefined && subprotocolCharacters.test(token);
       if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);
       const target = new URL(url);
+      target.searchParams.set("sdk", sdkName());
       if (connectionId !== undefined) target.searchParams.set("connection_id", connectionId);
       const socket = new Socket(webSocket, target.href, protocols, codec, {
         onOpen: () => {
           if (token !== undefined && !offered) {
-            socket.sendText(JSON.stringify({ type: "auth", token }));
+            socket.send([JSON.stringify({ type: "auth", token })]);
           }
         },
         onFrame: (frame, bytes) => events.onFrame(frame, bytes),

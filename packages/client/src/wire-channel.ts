@@ -21,8 +21,11 @@ export interface Wire {
   subscribe(
     channel: string,
     since: SinceOption | undefined,
-    events: readonly string[] | undefined,
-    presence: boolean,
+    wanted: {
+      readonly events: readonly string[] | undefined;
+      readonly presence: boolean;
+      readonly summaryMs: number | undefined;
+    },
     outcome: { resolve(result: unknown): void; reject(error: MilepostError): void },
   ): void;
   unsubscribe(channel: string): void;
@@ -64,6 +67,8 @@ export class WireChannel {
   #filter: ReadonlySet<string> | undefined;
   /** Whether it was asked for who is there. */
   #presence = false;
+  /** The period of summaries asked for; 0 is none. */
+  #summaryMs = 0;
   /** Known after an answer to a fresh subscribe. */
   #hasState: boolean | undefined;
 
@@ -219,13 +224,15 @@ export class WireChannel {
 
   /** Joins where the wire is, when that is what was asked for. */
   #joinHere(member: Member): boolean {
-    const { since, events } = member.options;
+    const { since, events, summaryMs = 0 } = member.options;
     const here = since === "now" || (since === undefined && this.#hasState === false);
     const covered =
       this.#filter === undefined || (events?.every((name) => this.#filter?.has(name)) ?? false);
     // Who is there must be told to somebody new, and is told with an answer.
     const lacks = member.options.presence && !member.isInformed;
-    if (!this.#live || !here || !covered || lacks || this.#position === undefined) return false;
+    const isFine = this.#summaryMs <= summaryMs;
+    if (!this.#live || !here || !covered || !isFine || lacks) return false;
+    if (this.#position === undefined) return false;
     member.start({ channel: this.name, position: this.#position, recovered: false });
     return true;
   }
@@ -258,14 +265,21 @@ export class WireChannel {
     this.#subscribed = true;
     this.#filter = unionOfFilters(this.members);
     const events = this.#filter === undefined ? undefined : [...this.#filter];
-    this.#wire.subscribe(this.name, since, events, presence, {
-      resolve: (result) => {
-        if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result), since);
+    this.#summaryMs = finestSummary(this.members);
+    const summaryMs = this.#summaryMs || undefined;
+    this.#wire.subscribe(
+      this.name,
+      since,
+      { events, presence, summaryMs },
+      {
+        resolve: (result) => {
+          if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result), since);
+        },
+        reject: (error) => {
+          if (this.#ask === ask) this.#refused(ask, error);
+        },
       },
-      reject: (error) => {
-        if (this.#ask === ask) this.#refused(ask, error);
-      },
-    });
+    );
   }
 
   #answered(ask: Ask, subscribed: Subscribed, since: SinceOption | undefined): void {
@@ -361,6 +375,14 @@ function unionOfFilters(members: Iterable<Member>): ReadonlySet<string> | undefi
   // The service takes no empty list; a reserved name is that of no event.
   if (names.size === 0) names.add("presence");
   return names.size > maxFilterNames ? undefined : names;
+}
+
+function finestSummary(members: Iterable<Member>): number {
+  let finest = Number.POSITIVE_INFINITY;
+  for (const { options, readsNothing } of members) {
+    if (!readsNothing) finest = Math.min(finest, options.summaryMs ?? 0);
+  }
+  return Number.isFinite(finest) ? finest : 0;
 }
 
 /** The most names the service takes; with more, it sends all and the client filters. */

@@ -13,6 +13,8 @@ export class ScriptedSocket implements WebSocketLike {
   readonly protocols: readonly string[];
   /** Everything the client sent that was not taken yet, oldest first. */
   readonly sent: ClientMessage[] = [];
+  /** How many frames the client sent; each has a message, or several. */
+  frames = 0;
   /** Set once either side closed it. */
   closed: { readonly code: number; readonly by: "client" | "service" } | undefined;
   #opened = false;
@@ -29,7 +31,9 @@ export class ScriptedSocket implements WebSocketLike {
 
   send(data: string): void {
     if (!this.#opened || this.closed !== undefined) throw new Error("the socket is not open");
-    this.sent.push(JSON.parse(data) as ClientMessage);
+    const frame = JSON.parse(data) as ClientMessage | ClientMessage[];
+    this.frames++;
+    this.sent.push(...(Array.isArray(frame) ? frame : [frame]));
   }
 
   close(code = 1000): void {
