@@ -24,6 +24,7 @@ import type {
   Since,
   Snapshot,
 } from "@milepost/protocol";
+import type { ConsumerCounts } from "./consumer-kind.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
@@ -151,6 +152,8 @@ export interface CoreStats {
   readonly connections: number;
   /** Connections that have been silent past a ping interval. */
   readonly dead: number;
+  /** How many connections there are of each kind of consumer. */
+  readonly consumers: ConsumerCounts;
   readonly subscriptions: number;
   readonly channels: number;
 }

@@ -211,7 +211,9 @@ class GatewayCore implements Core {
     const { connections, hub } = this.#context;
     let dead = 0;
     let subscriptions = 0;
+    const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
     for (const attachment of connections.all) {
+      consumers[attachment.transport.consumer ?? "websocket"]++;
       if (attachment.isSilent) dead++;
       subscriptions += attachment.subscriptionCount;
     }
@@ -219,6 +221,7 @@ class GatewayCore implements Core {
       status: this.#shutdown.hasBegun ? "shutting_down" : "ok",
       connections: connections.size,
       dead,
+      consumers,
       subscriptions,
       channels: hub.channelCount,
     };

@@ -4,6 +4,7 @@ export {
   CircuitBreaker,
   type Permit,
 } from "./breaker/circuit-breaker.ts";
+export { type ConsumerCounts, type ConsumerKind, consumerKinds } from "./consumer-kind.ts";
 export type * from "./core.ts";
 export { createCore } from "./create-core.ts";
 export { defaultRules } from "./default-rules.ts";

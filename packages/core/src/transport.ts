@@ -1,4 +1,5 @@
 import type { DialectName, Parsed, Publication, ServerMessage } from "@milepost/protocol";
+import type { ConsumerKind } from "./consumer-kind.ts";
 
 /**
  * How a door's messages become bytes. One object serves all connections of a door and dialect, so that
@@ -23,6 +24,8 @@ export interface Encoder {
 /** The tiny socket that the core sees; a door implements it, tests have one in memory. */
 export interface Transport {
   readonly encoder: Encoder;
+  /** What is at its other end, for the count; a plain WebSocket when absent. */
+  readonly consumer?: ConsumerKind;
   /** Hands bytes over; called once per tick and connection, or once for each part that is too large to be copied together. Never throws. */
   write(bytes: Uint8Array): void;
   /** Bytes handed over that the peer's kernel has not taken yet. */

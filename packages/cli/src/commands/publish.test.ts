@@ -32,6 +32,16 @@ describe("milepost publish", () => {
     );
   });
 
+  it("[P-OUT-2] carries a priority; one that there is not is a mistake in usage: exit 2", async () => {
+    await using server = await startGateway();
+    const args = ["publish", "chat:42", "message", "1", "--priority"];
+    expect(await runCommand([...args, "high"], server.env)).toMatchObject({ code: 0 });
+    expect(await runCommand([...args, "urgent"], server.env)).toMatchObject({
+      code: 2,
+      err: expect.arrayContaining([expect.stringContaining("high")]),
+    });
+  });
+
   it("tells the gateway's refusal with its code: exit 1", async () => {
     await using server = await startGateway();
     expect(await runCommand(["publish", "chat:*", "message"], server.env)).toMatchObject({

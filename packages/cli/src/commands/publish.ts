@@ -1,9 +1,13 @@
-import { Command } from "commander";
+import type { Priority } from "@milepost/protocol";
+import { Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { json } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 
+const priorities = ["high", "normal", "low"] as const satisfies readonly Priority[];
+
 interface PublishFlags {
+  readonly priority?: Priority;
   readonly key?: string;
   readonly url?: string;
   readonly json?: true;
@@ -23,6 +27,12 @@ export function publishCommand(terminal: Terminal): Command {
     .argument("<event>", "its name")
     .argument("[data]", 'JSON, null when absent; "-" reads it from standard input')
     .option("--key <key>", "dedupe key: repeating it creates nothing")
+    .addOption(
+      new Option(
+        "--priority <priority>",
+        "in place of the channel's, for readers that are slow",
+      ).choices(priorities),
+    )
     .option("--url <url>", "the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(
@@ -33,6 +43,7 @@ export function publishCommand(terminal: Terminal): Command {
           event,
           data,
           ...(flags.key !== undefined && { key: flags.key }),
+          ...(flags.priority !== undefined && { priority: flags.priority }),
         });
         const [published] = results;
         terminal.out(

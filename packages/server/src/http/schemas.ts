@@ -1,3 +1,4 @@
+import { consumerKinds } from "@milepost/core";
 import { messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 
@@ -282,6 +283,9 @@ export const healthSchema = z
     status: z.enum(["ok", "degraded", "shutting_down"]),
     timestamp: z.string(),
     connections: z.object({ total: z.int(), local: z.int(), alive: z.int(), dead: z.int() }),
+    consumers: z
+      .record(z.enum(consumerKinds), z.int())
+      .meta({ description: "How many connections there are of each kind of consumer." }),
     redis: z
       .object({ connected: z.boolean(), pubsub_connected: z.boolean() })
       .nullable()

@@ -1,4 +1,11 @@
-import type { Cancel, Clock, Encoder, Transport, TransportEvents } from "@milepost/core";
+import type {
+  Cancel,
+  Clock,
+  ConsumerKind,
+  Encoder,
+  Transport,
+  TransportEvents,
+} from "@milepost/core";
 import type { TextDialectName } from "@milepost/protocol";
 import { type PollItem, pollEncoders, readPollItems } from "./encoders.ts";
 
@@ -11,6 +18,7 @@ export interface PollTerms {
   /** How many channels must have started, or failed to, before it may answer. */
   readonly channels: number;
   readonly waitMs: number;
+  readonly consumer: ConsumerKind;
   /** The cursor that the reader came with: an end that it holds is no news. */
   readonly since?: string;
 }
@@ -33,6 +41,7 @@ export interface PollOutcome {
  */
 export class Poll implements Transport {
   readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
   readonly outcome: Promise<PollOutcome>;
   readonly #terms: PollTerms;
   readonly #items: PollItem[] = [];
@@ -48,6 +57,7 @@ export class Poll implements Transport {
 
   constructor(dialect: TextDialectName, terms: PollTerms) {
     this.encoder = pollEncoders[dialect];
+    this.consumer = terms.consumer;
     this.#terms = terms;
     this.#waited = terms.waitMs === 0;
     this.outcome = new Promise((resolve) => {

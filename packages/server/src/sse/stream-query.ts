@@ -1,3 +1,4 @@
+import type { ConsumerKind } from "@milepost/core";
 import {
   type Cursor,
   jsonSubprotocol,
@@ -7,11 +8,13 @@ import {
   refused,
 } from "@milepost/protocol";
 import { readChannelList } from "../channel-list.ts";
+import { consumerOf } from "../consumer.ts";
 import type { SseForm } from "./encoders.ts";
 
 /** What a request for a stream asks for. */
 export interface StreamQuery {
   readonly form: SseForm;
+  readonly consumer: ConsumerKind;
   readonly channels: readonly string[];
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
@@ -50,6 +53,7 @@ export function readStreamQuery(
   }
   return parsed({
     form: form.value,
+    consumer: consumerOf(query.sdk?.[0], "sse"),
     channels: channels.value,
     resume: resume?.value,
     connectionId: query.connection_id?.[0],

@@ -1,7 +1,15 @@
 import type { ServerResponse } from "node:http";
-import type { Clock, Encoder, Random, Transport, TransportEvents } from "@milepost/core";
+import type {
+  Clock,
+  ConsumerKind,
+  Encoder,
+  Random,
+  Transport,
+  TransportEvents,
+} from "@milepost/core";
 import { type CloseCode, encodeSseEvent, encodeSseRetry, sseComment } from "@milepost/protocol";
 import { type SseForm, sseEncoders, sseName } from "./encoders.ts";
+import type { StreamQuery } from "./stream-query.ts";
 
 /** What a stream needs of its surroundings. */
 export interface SseStreamParts {
@@ -25,6 +33,7 @@ const aged: CloseCode = 1001;
  */
 export class SseStream implements Transport {
   readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
   readonly #form: SseForm;
   readonly #response: ServerResponse;
   readonly #parts: SseStreamParts;
@@ -33,7 +42,12 @@ export class SseStream implements Transport {
   #ended = false;
 
   /** Answers the request: what is the same for every stream is on its way before anything else happens. */
-  constructor(response: ServerResponse, form: SseForm, parts: SseStreamParts) {
+  constructor(
+    response: ServerResponse,
+    { form, consumer }: Pick<StreamQuery, "form" | "consumer">,
+    parts: SseStreamParts,
+  ) {
+    this.consumer = consumer;
     this.encoder = sseEncoders[form];
     this.#form = form;
     this.#response = response;

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import type { ConsumerKind, Encoder, Transport, TransportEvents } from "@milepost/core";
 import { splitMsgpackFrame } from "@milepost/protocol";
 import { type RawData, WebSocket } from "ws";
 
@@ -36,6 +36,13 @@ interface RawSocket extends Duplex {
   [connectionOf]?: WebSocketConnection;
 }
 
+/** What was settled about a connection before it began. */
+export interface WebSocketTerms {
+  readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
+  readonly maxMessageBytes: number;
+}
+
 /**
  * One WebSocket as the core's transport.
  *
@@ -44,6 +51,7 @@ interface RawSocket extends Duplex {
  */
 export class WebSocketConnection implements Transport {
   readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
   readonly #ws: GatewaySocket;
   readonly #socket: RawSocket;
   readonly #onClosed: (connection: WebSocketConnection) => void;
@@ -55,12 +63,12 @@ export class WebSocketConnection implements Transport {
   constructor(
     ws: GatewaySocket,
     socket: Duplex,
-    encoder: Encoder,
-    maxMessageBytes: number,
+    { encoder, consumer, maxMessageBytes }: WebSocketTerms,
     onClosed: (connection: WebSocketConnection) => void,
   ) {
     this.#maxMessageBytes = maxMessageBytes;
     this.encoder = encoder;
+    this.consumer = consumer;
     this.#onClosed = onClosed;
     this.#ws = ws;
     this.#socket = socket;

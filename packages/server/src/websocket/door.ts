@@ -141,15 +141,12 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
     const chosen = deflates ? deflatingAcceptor : acceptor;
     chosen.handleUpgrade(request, socket, head, (ws) => {
       socket.removeListener("error", destroy);
-      const encoder = (deflates ? deflatingEncoders : encoders)[plan.dialect];
-      const { maxMessageBytes } = core.limits;
-      const connection = new WebSocketConnection(
-        ws as GatewaySocket,
-        socket,
-        encoder,
-        maxMessageBytes,
-        onClosed,
-      );
+      const terms = {
+        encoder: (deflates ? deflatingEncoders : encoders)[plan.dialect],
+        consumer: plan.consumer,
+        maxMessageBytes: core.limits.maxMessageBytes,
+      };
+      const connection = new WebSocketConnection(ws as GatewaySocket, socket, terms, onClosed);
       connections.add(connection);
       attach(plan, verdict, connection);
     });

@@ -15,6 +15,7 @@ function plan(
 const gateway = {
   door: "gateway",
   dialect: "plain",
+  consumer: "websocket",
   subprotocol: undefined,
   credential: { kind: "none" },
   channels: [],

@@ -1,3 +1,4 @@
+import type { ConsumerKind } from "@milepost/core";
 import {
   type Cursor,
   chooseSubprotocol,
@@ -11,6 +12,7 @@ import {
 } from "@milepost/protocol";
 import { readBearer } from "../auth/bearer.ts";
 import { readChannelList } from "../channel-list.ts";
+import { consumerOf } from "../consumer.ts";
 
 /** What of an upgrade request decides about it. */
 export interface UpgradeRequest {
@@ -34,6 +36,7 @@ export type UpgradePlan = {
   /** The subprotocol to answer with. */
   readonly subprotocol: string | undefined;
   readonly credential: ConnectCredential;
+  readonly consumer: ConsumerKind;
 } & (
   | {
       readonly door: "gateway";
@@ -66,6 +69,7 @@ export function planUpgrade(
   const base = {
     dialect,
     subprotocol: select,
+    consumer: consumerOf(query.value.get("sdk"), "websocket"),
     credential: chooseCredential(
       request.authorization,
       token,

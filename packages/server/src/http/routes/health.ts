@@ -23,11 +23,12 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const { status, connections, dead } = core.stats();
+        const { status, connections, consumers, dead } = core.stats();
         return answerJson(context, {
           status: closing.aborted ? "shutting_down" : status,
           timestamp: new Date(now()).toISOString(),
           connections: { total: connections, local: connections, alive: connections - dead, dead },
+          consumers,
           redis: null,
           backends: backends.counts,
         });

@@ -10,6 +10,7 @@ import {
 } from "@milepost/protocol";
 import { z } from "zod";
 import { readChannelList } from "../../channel-list.ts";
+import { consumerOf } from "../../consumer.ts";
 import type { PollItem, PollKind } from "../../poll/encoders.ts";
 import { Poll, type PollOutcome } from "../../poll/poll.ts";
 import { answerJsonText, answerNothing } from "../answer.ts";
@@ -24,10 +25,16 @@ const maxPolledChannels = 100;
 
 const wait = z.coerce.number().pipe(z.number().min(0).max(maxWaitSeconds)).exactOptional();
 
+const sdk = z
+  .string()
+  .meta({ description: "What the SDK says it is, for the count." })
+  .exactOptional();
+
 const pollQuery = z.object({
   channels: z.string().meta({ description: "Names, joined by commas." }).exactOptional(),
   since: z.string().meta({ description: "The cursor of the last batch." }).exactOptional(),
   wait,
+  sdk,
   token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
 });
 
@@ -49,7 +56,8 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
     dialect: TextDialectName,
     terms: {
       readonly channels: number;
-      readonly wait: number | undefined;
+      readonly wait?: number | undefined;
+      readonly sdk?: string | undefined;
       readonly since?: string;
     },
     connect: (poll: Poll) => TransportEvents,
@@ -57,8 +65,9 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
     const { clock } = streams;
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
     const { channels, since } = terms;
+    const consumer = consumerOf(terms.sdk, "poll");
     const held = since === undefined ? {} : { since };
-    const poll = new Poll(dialect, { clock, channels, waitMs, ...held });
+    const poll = new Poll(dialect, { clock, channels, waitMs, consumer, ...held });
     const { outgoing } = context.env;
     const giveUp = () => poll.giveUp();
     outgoing.once("close", giveUp);
@@ -90,8 +99,7 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
           const message = `a poll may have ${core.limits.maxSubscriptions} channels`;
           throw new MilepostError("too_many_subscriptions", message);
         }
-        const { wait, since } = query;
-        const terms = { channels: all.size, wait, ...(since !== undefined && { since }) };
+        const terms = { ...query, channels: all.size };
         const { items, hasNews } = await outcomeOf(context, "plain", terms, (poll) =>
           core.connect(poll, { principal, channels, ...(resume !== undefined && { resume }) }),
         );
@@ -113,16 +121,16 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
       spec: describe({
         summary:
           "The same in the SDK's dialect: each channel with a position and names of its own.",
-        query: z.object({ wait }),
+        query: z.object({ wait, sdk }),
         body: { "application/json": messagesSchema },
         success: { status: 200, says: "Replies and what follows.", schema: messagesSchema },
       }),
       async handle(context) {
         const principal = userOf(context);
-        const query = accepted(readAs(z.object({ wait }), context.req.query()));
+        const query = accepted(readAs(z.object({ wait, sdk }), context.req.query()));
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
         const channels = countSubscribes(accepted(parseJson(text)));
-        const terms = { channels, wait: query.wait };
+        const terms = { ...query, channels };
         const { items, hasNews } = await outcomeOf(context, "milepost.v1.json", terms, (poll) => {
           const events = core.connect(poll, { principal });
           if (channels > 0) events.onText(text);

@@ -13,6 +13,7 @@ const streamQuery = z.object({
   connection_id: z.string().meta({ description: "The connection it replaces." }).exactOptional(),
   named: z.enum(["true", "false"]).exactOptional(),
   dialect: z.literal("milepost.v1.json").exactOptional(),
+  sdk: z.string().meta({ description: "What the SDK says it is, for the count." }).exactOptional(),
   token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
 });
 
@@ -33,7 +34,7 @@ export function sseEndpoint({ core, streams }: HttpDoorOptions): Endpoint {
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );
       const { incoming, outgoing } = context.env;
-      const stream = new SseStream(outgoing, query.form, streams);
+      const stream = new SseStream(outgoing, query, streams);
       if (incoming.method === "HEAD") outgoing.end();
       else {
         stream.attach(

@@ -1,0 +1,8 @@
+/** What reads, by what it says it is or else by the door it came through. */
+export const consumerKinds = ["browser_sdk", "server_sdk", "websocket", "sse", "poll"] as const;
+
+/** One of {@link consumerKinds}. */
+export type ConsumerKind = (typeof consumerKinds)[number];
+
+/** How many there are of each kind. */
+export type ConsumerCounts = Readonly<Record<ConsumerKind, number>>;
