@@ -144,6 +144,14 @@ test.each([99, 60_001, 1_000.5, "1000", null])(
   },
 );
 
+test("[P-OUT-8] a durable subscriber cannot have summaries: it acknowledges each entry", async () => {
+  await using t = testCore({ rules });
+  const socket = t.connect({ principal: t.user("ada") });
+  socket.send({ type: "subscribe", id: 1, channel: "log:a", as: "mine", summary_ms: periodMs });
+  await t.clock.settle();
+  expect(socket.take().at(-1)).toMatchObject({ id: 1, error: { code: "not_supported" } });
+});
+
 test("[P-OUT-9] what waits for the end of a period is not told as read: a resume brings it", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "log:a");
