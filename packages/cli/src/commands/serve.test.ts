@@ -61,7 +61,7 @@ describe("milepost serve", () => {
     await rm(folder, { recursive: true });
     expect(outcome).toMatchObject({
       code: 3,
-      err: [expect.stringMatching(/^milepost: rule "\*:x": a pattern is [^\n]*$/)],
+      err: [expect.stringMatching(/^milepost: rule "\*:x": pattern must be [^\n]*$/)],
     });
   });
 });
