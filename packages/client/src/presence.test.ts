@@ -274,6 +274,7 @@ describe("typing", () => {
     presence.setTyping(true);
     presence.setTyping(false);
     presence.setTyping(false);
+    await settle();
     expect(said()).toEqual([true, false]);
     presence.setTyping(true);
     stop();
