@@ -169,7 +169,7 @@ function planOperations(
     const stall = { do: "stall", reader: name, ms: random.int(200, 10_000) } as const;
     if (random.chance(0.5)) steps.push({ at: random.int(1_000, untilMs), ...stall });
   }
-  if (random.chance(0.25)) flood(random, random.pick(readers)?.name ?? "", untilMs, steps);
+  if (random.chance(0.15)) flood(random, random.pick(readers)?.name ?? "", untilMs, steps);
   for (let n = random.int(0, 2); n > 0; n--) {
     const reader = random.pick(readers)?.name ?? "";
     const at = random.int(1_000, untilMs);
