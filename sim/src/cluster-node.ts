@@ -104,6 +104,12 @@ export class ClusterNode {
     this.#isDraining = false;
   }
 
+  /** It runs, and finds out which connections go nowhere, those of clients that have forgotten them too. */
+  heal(): void {
+    for (const link of this.links) link.endSilence();
+    this.start();
+  }
+
   /** The process ends here and now; `isTold` when the machine lives on and closes its sockets. */
   crash(isTold: boolean): void {
     const process = this.#process;

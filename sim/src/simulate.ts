@@ -256,7 +256,7 @@ class Simulation {
     store.weather.loss = 0;
     store.weather.delayMs = 3;
     store.release();
-    for (const node of this.#nodes) node.start();
+    for (const node of this.#nodes) node.heal();
     this.#cast.heal();
     this.#journal.add({ type: "healed", within_ms: convergeMs });
   }

@@ -13,8 +13,10 @@ export interface DeafReport {
 
 /** One that reads nothing learns that it was cut off only by sending. */
 const signOfLifeMs = 1_000;
-/** How long one that was cut off waits before it comes back. */
-const backMs = 500;
+/** They do not send all at once: a tenth of them at a time. */
+const turns = 10;
+/** One that was cut off comes back at a random moment of this span, as clients do. */
+const backMs = 2_000;
 
 /**
  * Connections that subscribe and then never read a byte again.
@@ -35,9 +37,12 @@ export class DeafReaders {
     this.#plan = plan;
     this.#comesBack = comesBack;
     const ping = frameOfClient(opcodes.ping, Buffer.alloc(0));
+    let turn = 0;
     this.#pinging = setInterval(() => {
-      for (const socket of this.#sockets) socket.write(ping);
-    }, signOfLifeMs);
+      turn = (turn + 1) % turns;
+      let i = 0;
+      for (const socket of this.#sockets) if (i++ % turns === turn) socket.write(ping);
+    }, signOfLifeMs / turns);
   }
 
   get report(): DeafReport {
@@ -95,6 +100,6 @@ export class DeafReaders {
         () => this.#cameBack++,
         () => this.#wasEnded(index),
       );
-    }, backMs);
+    }, Math.random() * backMs);
   }
 }

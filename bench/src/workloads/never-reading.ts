@@ -11,7 +11,7 @@ import {
 import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
 const target: TargetName = "milepost-json";
-const perTick = 10;
+const perTick = 40;
 /** Of the others' p99, with those that never read to without. */
 const mostRatio = 1.2;
 /** A process whose memory goes on rising faster than this, in the second half of a round, is not bounded. */
