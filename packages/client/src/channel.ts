@@ -7,7 +7,7 @@ import type {
   Snapshot,
   Subscribed,
 } from "@milepost/protocol";
-import type { ChannelEvent, EventName } from "./contract.ts";
+import type { ChannelEvent } from "./contract.ts";
 
 /** Where a subscription starts: after a position, at the oldest kept entry, at the head, or with the last `n`. */
 export type SinceOption = "start" | "now" | (string & {}) | { readonly last: number };
@@ -69,7 +69,7 @@ export interface SubscribeOptions<Events = Record<string, unknown>> {
   /** Without it the channel's state (where it has a projection) and then what is new. */
   readonly since?: SinceOption;
   /** Only events of these names; none of them for who wants `presence` alone. */
-  readonly events?: readonly EventName<Events>[];
+  readonly events?: readonly (keyof Events & string)[];
   /** Be present in the channel, and hear who else is. */
   readonly presence?: boolean;
   /**
@@ -141,7 +141,7 @@ export interface Channel<Events = Record<string, unknown>> {
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
   /** The same with snapshots, gaps and resets in their place instead of a rejection. */
   stream(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelItem<Events>>;
-  publish<Name extends EventName<Events>>(
+  publish<Name extends keyof Events & string>(
     event: Name,
     data: Events[Name],
     options?: PublishOptions,

@@ -8,7 +8,6 @@ import type {
   AnyContract,
   ChannelName,
   Contract,
-  EventName,
   EventsOf,
   MethodName,
   OperationKind,
@@ -107,7 +106,7 @@ export interface Client<C extends Contract = AnyContract> {
     method: Name,
     ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
-  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
+  publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
     event: Event,
     data: EventsOf<C, Name>[Event],

@@ -19,13 +19,13 @@ declare const message: {
 
 const contract = defineContract({
   channels: {
-    "chat:{chat}": {
+    "room:{room}": {
       events: { message, left: unchecked<{ who: string }>() },
       retention: { maxEntries: 10, maxAgeMs: 1_000 },
       subscribe: "authenticated",
     },
-    "chat:{chat}:typing": { events: { typing: unchecked<{ who: string }>() } },
-    "chat:lobby": { events: { opened: unchecked<{ at: number }>() } },
+    "room:{room}:typing": { events: { typing: unchecked<{ who: string }>() } },
+    "room:lobby": { events: { opened: unchecked<{ at: number }>() } },
     "user:{user}": { events: { cart: unchecked<number>() } },
     "stock:*": { events: { level: unchecked<number>() } },
     "free:{any}": { events: { "*": unchecked<{ n: number }>() } },
@@ -59,19 +59,19 @@ describe("a defined contract", () => {
   });
 
   it("[W10] refuses a channel that fits no pattern", () => {
-    client.channel("chat:42");
+    client.channel("room:42");
     client.channel("stock:fruit:apples");
     client.channel("operation:1");
     // @ts-expect-error: no such channel
     client.channel("gossip");
     // @ts-expect-error: a pattern is no name
-    client.channel("chat");
+    client.channel("room");
   });
 
   it("[W10] lets the narrowest pattern say which events a channel has", () => {
-    expectTypeOf<keyof EventsOf<Types, "chat:42">>().toEqualTypeOf<"message" | "left">();
-    expectTypeOf<keyof EventsOf<Types, "chat:42:typing">>().toEqualTypeOf<"typing">();
-    expectTypeOf<keyof EventsOf<Types, "chat:lobby">>().toEqualTypeOf<"opened">();
+    expectTypeOf<keyof EventsOf<Types, "room:42">>().toEqualTypeOf<"message" | "left">();
+    expectTypeOf<keyof EventsOf<Types, "room:42:typing">>().toEqualTypeOf<"typing">();
+    expectTypeOf<keyof EventsOf<Types, "room:lobby">>().toEqualTypeOf<"opened">();
   });
 
   it("[W10] adds its events to those of a channel that every deployment has", () => {
@@ -81,7 +81,7 @@ describe("a defined contract", () => {
   });
 
   it("[W10] types events as they were sent", async () => {
-    for await (const event of client.channel("chat:42").events({ events: ["message"] })) {
+    for await (const event of client.channel("room:42").events({ events: ["message"] })) {
       if (event.event === "message")
         expectTypeOf(event.data).toEqualTypeOf<{ text: string; mood?: string }>();
       else expectTypeOf(event.data).toEqualTypeOf<{ who: string }>();
@@ -89,20 +89,20 @@ describe("a defined contract", () => {
       event.event === "mesage";
     }
     // @ts-expect-error: no such event to filter by
-    client.channel("chat:42").events({ events: ["mesage"] });
+    client.channel("room:42").events({ events: ["mesage"] });
   });
 
   it("[W10] refuses to publish what the schema does not take", () => {
-    void client.publish("chat:1", "message", { text: "hi" });
-    void client.channel("chat:1").publish("message", { text: "hi", mood: "good" });
+    void client.publish("room:1", "message", { text: "hi" });
+    void client.channel("room:1").publish("message", { text: "hi", mood: "good" });
     // @ts-expect-error: no such event
-    void client.publish("chat:1", "mesage", { text: "hi" });
+    void client.publish("room:1", "mesage", { text: "hi" });
     // @ts-expect-error: wrong data
-    void client.publish("chat:1", "message", { text: 5 });
+    void client.publish("room:1", "message", { text: 5 });
     // @ts-expect-error: missing data
-    void client.channel("chat:1").publish("message", {});
+    void client.channel("room:1").publish("message", {});
     // @ts-expect-error: an event of another channel
-    void client.channel("chat:1").publish("typing", { who: "me" });
+    void client.channel("room:1").publish("typing", { who: "me" });
   });
 
   it("[W10] takes any event name where it says *", () => {

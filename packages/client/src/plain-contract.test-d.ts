@@ -7,7 +7,7 @@ import { createClient } from "./create-client.ts";
 
 interface Shop {
   channels: {
-    [name: `chat:${string}`]: { message: { text: string }; typing: { who: string } };
+    [name: `room:${string}`]: { message: { text: string }; typing: { who: string } };
     [name: `stock:${number}`]: { level: number };
     "order:{order}": { paid: { cents: number } };
     news: { headline: string };
@@ -23,17 +23,17 @@ declare const anything: Client;
 
 describe("a contract of types alone", () => {
   it("[W10] types a channel's events by the template or the pattern its name fits", () => {
-    expectTypeOf<EventsOf<Shop, "chat:42">>().toExtend<{
+    expectTypeOf<EventsOf<Shop, "room:42">>().toExtend<{
       message: { text: string };
       typing: { who: string };
     }>();
-    expectTypeOf(shop.channel("chat:42")).toExtend<
+    expectTypeOf(shop.channel("room:42")).toExtend<
       Channel<{ message: { text: string }; typing: { who: string } }>
     >();
     expectTypeOf<EventsOf<Shop, "order:7">["paid"]>().toEqualTypeOf<{ cents: number }>();
-    expectTypeOf<"chat:1">().toExtend<ChannelName<Shop>>();
+    expectTypeOf<"room:1">().toExtend<ChannelName<Shop>>();
     expectTypeOf<"stock:7">().toExtend<ChannelName<Shop>>();
-    expectTypeOf<"chat">().not.toExtend<ChannelName<Shop>>();
+    expectTypeOf<"room">().not.toExtend<ChannelName<Shop>>();
     expectTypeOf<"stock:seven">().not.toExtend<ChannelName<Shop>>();
   });
 
@@ -50,12 +50,12 @@ describe("a contract of types alone", () => {
   });
 
   it("[W10] refuses wrong names, events and data", () => {
-    void shop.publish("chat:1", "message", { text: "hi" });
+    void shop.publish("room:1", "message", { text: "hi" });
     void shop.channel("news").publish("headline", "extra!");
     // @ts-expect-error: no such event on this channel
-    void shop.publish("chat:1", "headline", "x");
+    void shop.publish("room:1", "headline", "x");
     // @ts-expect-error: wrong data
-    void shop.publish("chat:1", "message", { text: 5 });
+    void shop.publish("room:1", "message", { text: 5 });
     // @ts-expect-error: no such channel
     shop.channel("gossip");
     // @ts-expect-error: no such event to filter by

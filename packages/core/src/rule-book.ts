@@ -86,16 +86,23 @@ export class RuleBook {
       throw new MilepostError("internal", "a rule was found that does not match");
     }
     const { rule, policy, origin } = compiled;
-    const events = origin === "gateway" ? undefined : this.#contract.find(name);
+    const contracted = origin === "gateway" ? undefined : this.#contract.find(name);
+    const events = contracted && { ...namedEvents(rule), ...contracted };
     return {
       name,
-      // A contract says what a channel carries, whichever rule holds for it.
-      rule: events === undefined ? rule : { ...rule, schema: { ...rule.schema, ...events } },
+      // A contract says what a channel carries, whichever rule holds for it; what the rule names stays.
+      rule: events === undefined ? rule : { ...rule, schema: events },
       events,
       captures,
       policy: isWildcard(name) ? policyBelow(name, rule, policy) : policy,
     };
   }
+}
+
+/** The events that a rule names: those of a default's own channel, say, or what an operator adds. */
+function namedEvents({ schema = {} }: Rule): EventSchemas {
+  const { "*": _, ...named } = schema;
+  return named;
 }
 
 function placedRules(rules: readonly Rule[], contracted: readonly Rule[]): readonly PlacedRule[] {

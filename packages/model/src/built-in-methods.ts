@@ -25,10 +25,15 @@ export interface BuiltInMethods {
     };
   };
   "history.get": {
-    params: { readonly channel: string; readonly since?: unknown; readonly limit?: number };
+    params: {
+      readonly channel: string;
+      readonly since?: string | { readonly last: number };
+      readonly limit?: number;
+    };
     result: {
       readonly channel: string;
       readonly entries: readonly {
+        readonly source?: string;
         readonly position: string;
         readonly event: string;
         readonly data: unknown;

@@ -6,7 +6,7 @@ import { useChannel as useAnyChannel } from "./use-channel.ts";
 
 const contract = defineContract({
   channels: {
-    "chat:{chat}": {
+    "room:{room}": {
       events: { message: unchecked<{ text: string }>(), left: unchecked<{ who: string }>() },
     },
   },
@@ -17,7 +17,8 @@ const contract = defineContract({
   methods: { "cart.total": { params: unchecked<{ cart: string }>() } },
 });
 
-const { useChannel, useClient, useOperation } = createHooks<typeof contract>();
+const { useChannel, useClient, useOperation, usePresence, useTyping } =
+  createHooks<typeof contract>();
 
 describe("hooks of a contract", () => {
   it("[W10] are typed by the contract's value as by its type", () => {
@@ -32,7 +33,7 @@ describe("hooks of a contract", () => {
   });
 
   it("[W10] read channels that there are, and events that these have", () => {
-    const { events } = useChannel("chat:42", { events: ["message"], limit: 10 });
+    const { events } = useChannel("room:42", { events: ["message"], limit: 10 });
     const [first] = events;
     if (first?.event === "message") expectTypeOf(first.data).toEqualTypeOf<{ text: string }>();
     // @ts-expect-error: no such event
@@ -40,17 +41,17 @@ describe("hooks of a contract", () => {
     // @ts-expect-error: no such channel
     useChannel("gossip");
     // @ts-expect-error: no such event to filter by
-    useChannel("chat:42", { events: ["mesage"] });
+    useChannel("room:42", { events: ["mesage"] });
     useChannel(undefined);
   });
 
   it("[W10] fold typed events into a state", () => {
-    const { state } = useChannel("chat:42", {
+    const { state } = useChannel("room:42", {
       reduce: (texts: readonly string[] = [], item) =>
         item.type === "event" && item.event === "message" ? [...texts, item.data.text] : texts,
     });
     expectTypeOf(state).toEqualTypeOf<readonly string[] | undefined>();
-    useChannel("chat:42", {
+    useChannel("room:42", {
       reduce: (count: number | undefined, item) =>
         // @ts-expect-error: no such field in what a leaving carries
         item.type === "event" && item.event === "left" ? item.data.text : (count ?? 0),
@@ -74,6 +75,15 @@ describe("hooks of a contract", () => {
     useOperation<"indx">("o");
     // @ts-expect-error: no such kind to compare with
     useOperation("o", (one) => one.kind === "ready" && one.state.kind === "indx");
+  });
+
+  it("[W10] are present and type in channels that there are", () => {
+    expectTypeOf(usePresence("room:42", (view) => view.count)).toEqualTypeOf<number>();
+    useTyping("room:42");
+    // @ts-expect-error: no such channel
+    usePresence("gossip");
+    // @ts-expect-error: no such channel
+    useTyping("gossip");
   });
 
   it("[W10] without a contract read anything", () => {

@@ -13,9 +13,12 @@ import type {
   OperationStateOf,
   OperationView,
 } from "@milepost/client";
+import type { PresenceView } from "@milepost/client/presence";
 import { useClient } from "./provider.tsx";
 import { type ChannelView, type UseChannelOptions, useChannel } from "./use-channel.ts";
 import { type UsedOperation, useOperation } from "./use-operation.ts";
+import { usePresence } from "./use-presence.ts";
+import { type UsedTyping, useTyping } from "./use-typing.ts";
 
 /** The hooks that depend on a contract, with its types. */
 export interface Hooks<C extends Contract> {
@@ -33,9 +36,14 @@ export interface Hooks<C extends Contract> {
     operation: string | OperationHandle<OperationStateOf<C, Kind>>,
     select: (view: OperationView<OperationStateOf<C, Kind>>) => Part,
   ): UsedOperation<Part>;
+  readonly usePresence: {
+    (channel: ChannelName<C> | undefined): PresenceView;
+    <Part>(channel: ChannelName<C> | undefined, select: (view: PresenceView) => Part): Part;
+  };
+  useTyping(channel: ChannelName<C> | undefined): UsedTyping;
 }
 
-const hooks = { useClient, useChannel, useOperation };
+const hooks = { useClient, useChannel, useOperation, usePresence, useTyping };
 
 /**
  * The hooks with the types of a contract, made once beside it:

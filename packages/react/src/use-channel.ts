@@ -4,7 +4,6 @@ import type {
   ChannelEvent,
   ChannelGap,
   ChannelItem,
-  EventName,
   SinceOption,
   SubscriptionState,
 } from "@milepost/client";
@@ -17,7 +16,7 @@ import { useSelected } from "./use-selected.ts";
 /** What to read of a channel, and how to fold it. */
 export interface UseChannelOptions<Events, State> {
   readonly since?: SinceOption;
-  readonly events?: readonly EventName<Events>[];
+  readonly events?: readonly (keyof Events & string)[];
   /** The most events kept in `events`, the oldest go; default 200. */
   readonly limit?: number;
   /** Folds what arrives into `state`; pure. Snapshots, resets and gaps arrive here too. */

@@ -5,7 +5,7 @@ import { createGateway, type Gateway } from "./index.ts";
 
 const contract = defineContract({
   channels: {
-    "chat:{chat}": {
+    "room:{room}": {
       events: { message: z.object({ text: z.string(), mood: z.string().default("calm") }) },
       subscribe: "authenticated",
       retention: { maxEntries: 100, maxAgeMs: 60_000 },
@@ -25,14 +25,14 @@ const auth = { tokenSecret: "a secret" };
 describe("a gateway of a contract", () => {
   it("[W10] publishes what the contract says", () => {
     const gateway = createGateway({ auth, contract });
-    void gateway.publish("chat:1", "message", { text: "hi" });
-    void gateway.publish("chat:1", "message", { text: "hi", mood: "merry" });
+    void gateway.publish("room:1", "message", { text: "hi" });
+    void gateway.publish("room:1", "message", { text: "hi", mood: "merry" });
     // @ts-expect-error: no such channel
     void gateway.publish("gossip", "message", { text: "hi" });
     // @ts-expect-error: no such event
-    void gateway.publish("chat:1", "mesage", { text: "hi" });
+    void gateway.publish("room:1", "mesage", { text: "hi" });
     // @ts-expect-error: wrong data
-    void gateway.publish("chat:1", "message", { text: 5 });
+    void gateway.publish("room:1", "message", { text: 5 });
   });
 
   it("[W10] answers the contract's methods, with what its schemas make of parameters and result", () => {
@@ -87,7 +87,7 @@ describe("a gateway of a contract", () => {
 
   it("[W10] may have types alone", () => {
     interface Shop {
-      channels: { "chat:{chat}": { message: { text: string } } };
+      channels: { "room:{room}": { message: { text: string } } };
       methods: { "cart.total": { params: { cart: string }; result: { cents: number } } };
     }
     const gateway = createGateway<Shop>({
@@ -96,9 +96,9 @@ describe("a gateway of a contract", () => {
         "cart.total": { handler: ({ cart }) => ({ cents: cart.length }) },
       },
     });
-    void gateway.publish("chat:1", "message", { text: "hi" });
+    void gateway.publish("room:1", "message", { text: "hi" });
     // @ts-expect-error: wrong data
-    void gateway.publish("chat:1", "message", { text: 5 });
+    void gateway.publish("room:1", "message", { text: 5 });
   });
 
   it("[W10] without one publishes anything and takes any method", () => {

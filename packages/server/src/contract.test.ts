@@ -6,7 +6,7 @@ import { startGateway } from "./testing/test-gateway.ts";
 
 const contract = defineContract({
   channels: {
-    "chat:{chat}": {
+    "room:{room}": {
       events: {
         message: z.object({
           text: z.string().max(1_000),
@@ -42,11 +42,11 @@ describe("a gateway with a contract of Zod", () => {
   it("[W10] refuses at every door what breaks it, and lets pass what does not", async () => {
     await using server = await startGateway({ contract, methods });
     const { gateway } = server;
-    const socket = await server.socket("/ws/chat/1", {
+    const socket = await server.socket("/ws/room/1", {
       token: await server.token({ channels: {} }),
     });
     await socket.nextOf("subscribed");
-    const fits = { channel: "chat:1", event: "message", data: message };
+    const fits = { channel: "room:1", event: "message", data: message };
     const attempts = [
       [{ ...fits, data: bad }, "invalid_data", 422, /author\.name: .*string/],
       [{ ...fits, event: "mesage" }, "invalid_event", 400, /its events are message$/],
@@ -62,16 +62,16 @@ describe("a gateway with a contract of Zod", () => {
       await expect(gateway.publish(channel, event, data)).rejects.toMatchObject({ code });
     }
     socket.send({ type: "publish", ...fits });
-    expect(await socket.nextOf("message")).toMatchObject({ channel: "chat:1", data: message });
-    await gateway.publish("chat:1", "message", message);
+    expect(await socket.nextOf("message")).toMatchObject({ channel: "room:1", data: message });
+    await gateway.publish("room:1", "message", message);
     expect(await socket.nextOf("message")).toMatchObject({ data: message });
   });
 
   it("[W10] keeps what was sent: a schema checks, and converts nothing", async () => {
     await using server = await startGateway({ contract, methods });
     const more = { ...message, extra: 1 };
-    await server.gateway.publish("chat:1", "message", more);
-    const { body } = await server.call("GET", "/v1/channels/chat:1/history");
+    await server.gateway.publish("room:1", "message", more);
+    const { body } = await server.call("GET", "/v1/channels/room:1/history");
     expect(body.entries).toMatchObject([{ data: more }]);
   });
 

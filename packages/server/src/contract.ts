@@ -1,4 +1,4 @@
-import type { MethodCall, MethodDefinition, Methods, Rule } from "@milepost/core";
+import type { MethodAnswer, MethodCall, MethodDefinition, Methods, Rule } from "@milepost/core";
 import type {
   AnyContract,
   AnyFormOfContract,
@@ -44,7 +44,7 @@ export interface ContractedMethod<Method>
   handler(
     params: Handled<Method, "params">,
     call: MethodCall,
-  ): Handled<Method, "result"> | Promise<Handled<Method, "result">>;
+  ): MethodAnswer<Handled<Method, "result">>;
 }
 
 /** What a handler gets and gives: schemas may make something else of what callers give and get. */

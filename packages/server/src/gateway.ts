@@ -13,7 +13,7 @@ import {
   type Rule,
   type ServicePrincipal,
 } from "@milepost/core";
-import type { ChannelName, EventName, EventsOf } from "@milepost/model";
+import type { ChannelName, EventsOf } from "@milepost/model";
 import type {
   AnyContract,
   AnyFormOfContract,
@@ -93,7 +93,7 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   /** Where its own server listens; undefined before {@link Gateway.listen}. */
   address(): AddressInfo | undefined;
   /** Publishes as a service; resolves once it is in the log. Repeating a key creates nothing. */
-  publish<Name extends ChannelName<C>, Event extends EventName<EventsOf<C, Name>>>(
+  publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
     event: Event,
     data: EventsOf<C, Name>[Event],

@@ -1,3 +1,4 @@
+import type { BuiltInMethods } from "@milepost/model";
 import type { NodeContext } from "../node-context.ts";
 import type { UserPrincipal } from "../principal.ts";
 import { endChannel } from "./channels-end.ts";
@@ -24,4 +25,4 @@ export const methods: Readonly<Record<string, Method>> = {
   "channels.end": endChannel,
   "presence.get": getPresence,
   "presence.typing": sayTyping,
-};
+} satisfies Record<keyof BuiltInMethods, Method>;
