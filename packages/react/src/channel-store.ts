@@ -56,7 +56,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
   }
 
   #start(): void {
-    const { events } = this.#options.current;
+    const { events, summaryMs } = this.#options.current;
     // Taken up again (StrictMode, a hidden tree), it goes on where it stopped.
     const since = this.#subscription?.position ?? this.#options.current.since;
     this.#subscription = this.#channel?.subscribe(
@@ -70,7 +70,11 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
         onEnd: (end) => this.#set({ end }),
         onError: (error) => this.#set({ error }),
       },
-      { ...(since !== undefined && { since }), ...(events !== undefined && { events }) },
+      {
+        ...(since !== undefined && { since }),
+        ...(events !== undefined && { events }),
+        ...(summaryMs !== undefined && { summaryMs }),
+      },
     );
   }
 

@@ -17,6 +17,8 @@ import { useSelected } from "./use-selected.ts";
 export interface UseChannelOptions<Events, State> {
   readonly since?: SinceOption;
   readonly events?: readonly (keyof Events & string)[];
+  /** At most one delivery in so many milliseconds, see `SubscribeOptions`. */
+  readonly summaryMs?: number;
   /** The most events kept in `events`, the oldest go; default 200. */
   readonly limit?: number;
   /** Folds what arrives into `state`; pure. Snapshots, resets and gaps arrive here too. */
@@ -42,7 +44,7 @@ export interface ChannelView<Events, State> {
 /**
  * Subscribes to a channel while the component is mounted; without a name it does nothing.
  *
- * `since` and `events` are compared by value, so literals may be written in place. `reduce` is the one of
+ * `since`, `events` and `summaryMs` are compared by value, so literals may be written in place. `reduce` is the one of
  * the latest render.
  */
 export function useChannel<Events = Record<string, unknown>, State = undefined>(
@@ -52,7 +54,7 @@ export function useChannel<Events = Record<string, unknown>, State = undefined>(
   const client = useClient();
   const latest = useRef(options);
   latest.current = options;
-  const key = JSON.stringify([options.since, options.events, options.limit]);
+  const key = JSON.stringify([options.since, options.events, options.summaryMs, options.limit]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the options that matter
   const store = useMemo(
     () => new ChannelStore<Events, State>(client, name, latest),
