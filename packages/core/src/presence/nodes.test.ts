@@ -173,6 +173,38 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
+  test("[P-PRES-6] news that come while the list is read are not lost", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(0, "bob");
+    cluster.engine.losesNews = () => true;
+    await cluster.enter(1, "ada");
+    cluster.engine.losesNews = () => false;
+    const release = cluster.engine.holdLists();
+    const eve = await cluster.enter(1, "eve");
+    const joe = cluster.connect(1, "joe");
+    joe.subscribe();
+    eve.unsubscribe();
+    await cluster.clock.advance(500);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+    release();
+    await cluster.clock.advance(1_000);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada", "user:joe"]);
+  });
+
+  test("[P-PRES-4] a leaving that the store could not be told is told later", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(1, "bob");
+    const [ada, eve] = [await cluster.enter(0, "ada"), await cluster.enter(0, "eve")];
+    await cluster.clock.advance(500);
+    cluster.engine.presenceIsDown = true;
+    ada.unsubscribe();
+    eve.socket.drop();
+    await cluster.clock.advance(2_000);
+    cluster.engine.presenceIsDown = false;
+    await pass(cluster, 20_000, watcher);
+    expect(watcher.reader.ids).toEqual(["user:bob"]);
+  });
+
   test("[P-PRES-10] a store that forgot everything is told again, and watchers get the whole list", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");

@@ -10,6 +10,8 @@ import type { PresenceWatcher } from "./presence-watcher.ts";
 /** A node says so often within the time its holds last that it lives. */
 const refreshesPerTtl = 3;
 const refreshesAtOnce = 32;
+/** A store that does not answer must not hold the end of the node up. */
+const closeWaitMs = 2_000;
 
 /** Who is in which channel, as one node has it: every method expects that the principal may subscribe. */
 export class Presences {
@@ -67,7 +69,8 @@ export class Presences {
     this.#closed = true;
     this.#context.wheel.clear(this.#sweep);
     const channels = [...this.#channels.values()];
-    await Promise.allSettled(channels.map((channel) => channel.settle()));
+    const settled = Promise.allSettled(channels.map((channel) => channel.settle()));
+    await Promise.race([settled, this.#context.wheel.pause(closeWaitMs)]);
     for (const channel of channels) channel.close();
     this.#channels.clear();
   }

@@ -23,6 +23,7 @@ export class SharedEngine {
   losesNews: (news: PresenceNews) => boolean = () => false;
   /** Whether who is present cannot be told or asked. */
   presenceIsDown = false;
+  #held: (() => void)[] | undefined;
 
   constructor(clock: Clock, random: Random) {
     this.#engine = memoryEngine()({ clock, random });
@@ -55,6 +56,16 @@ export class SharedEngine {
       close: async () => {},
     };
   };
+
+  /** Lists of who is present are answered only when the returned function is called, as they were when asked for. */
+  holdLists(): () => void {
+    const held: (() => void)[] = [];
+    this.#held = held;
+    return () => {
+      this.#held = undefined;
+      for (const release of held) release();
+    };
+  }
 
   /** Who is present is forgotten, as by a store that was started anew; the nodes are not told. */
   forgetPresence(): void {
@@ -95,7 +106,13 @@ export class SharedEngine {
         return presence.unsubscribe(channel);
       },
       update: (...args) => answer(() => presence.update(...args)),
-      read: (...args) => answer(() => presence.read(...args)),
+      read: (...args) =>
+        answer(async () => {
+          const list = await presence.read(...args);
+          const held = this.#held;
+          if (held !== undefined) await new Promise<void>((resolve) => held.push(resolve));
+          return list;
+        }),
     };
   }
 
