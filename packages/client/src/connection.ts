@@ -1,6 +1,6 @@
 import {
   type ClientMessage,
-  closeCodes,
+  closeNames,
   closeVerdict,
   isRecord,
   MilepostError,
@@ -342,14 +342,10 @@ export class Connection {
   }
 
   #onClose(code: number, reason: string): void {
-    const known = Object.hasOwn(closeCodes, code)
-      ? closeCodes[code as keyof typeof closeCodes]
-      : undefined;
-    const loss: Loss = {
-      code,
-      reason: known?.name ?? "lost",
-      ...((reason || known) && { says: reason || known?.says || "" }),
-    };
+    const name = Object.hasOwn(closeNames, code)
+      ? closeNames[code as keyof typeof closeNames]
+      : "lost";
+    const loss: Loss = { code, reason: name, says: reason || name };
     // The id now belongs to another connection; asking for it again would take it away in turn.
     if (code === 4001) this.#connectionId = undefined;
     switch (closeVerdict(code)) {

@@ -1,10 +1,10 @@
 import {
+  foldOperation,
   isFinal,
   isSettled,
   type OperationCommand,
   type OperationCommandName,
   type OperationState,
-  reduceOperation,
 } from "@milepost/model";
 import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
@@ -158,7 +158,7 @@ export class OperationWatch implements OperationHandle {
         onEvent: ({ event, data, ts, position }) => {
           const at = parsePosition(position);
           if (!at.ok) return;
-          this.#state = reduceOperation(this.#state, { event, data, ts, offset: at.value.offset });
+          this.#state = foldOperation(this.#state, { event, data, ts, offset: at.value.offset });
           if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
           this.#changed();
         },

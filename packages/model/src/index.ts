@@ -7,6 +7,7 @@ export { isSettled, mayFollow } from "./commands.ts";
 export type * from "./contract-types.ts";
 export * from "./dashboard-event.ts";
 export * from "./dashboard-projection.ts";
+export { foldOperation } from "./fold-operation.ts";
 export * from "./fold-presence.ts";
 export * from "./generation-progress.ts";
 export * from "./keyed-projection.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type CloseVerdict, closeCodes, closeVerdict } from "./close-codes.ts";
+import { closeCodes } from "./close-codes.ts";
+import { type CloseVerdict, closeNames, closeVerdict } from "./close-verdict.ts";
 
 const codes = Object.entries(closeCodes).map(([code, { name, verdict }]) => ({
   code: Number(code),
@@ -35,6 +36,8 @@ describe("the verdict of a close", () => {
   });
 
   it("[P-CLOSE-1] is settled here for every code of the table", () => {
+    for (const { code, verdict } of codes) expect(closeVerdict(code), String(code)).toBe(verdict);
+    expect(Object.values(closeNames)).toEqual(codes.map(({ name }) => name));
     expect(codes).toHaveLength(21);
   });
 

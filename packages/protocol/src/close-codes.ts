@@ -1,9 +1,8 @@
-/** What a client does after a close: come back with what it holds, get a new token first, or stay away. */
-export type CloseVerdict = "resume" | "reauthenticate" | "stop";
+import type { CloseCode, CloseName, CloseVerdict } from "./close-verdict.ts";
 
 /**
- * Every code a Milepost socket is closed with, in one table: the source of the documents and of the
- * client's reconnect policy. 4000–4099 resume, 4100–4199 get a new token and resume, 4400–4499 stop.
+ * Every code a Milepost socket is closed with, in one table: the source of the documents. What the client needs of
+ * it is in `close-verdict.ts`. 4000–4099 resume, 4100–4199 get a new token and resume, 4400–4499 stop.
  */
 export const closeCodes = {
   1000: { name: "normal", verdict: "stop", says: "Closed by request." },
@@ -35,23 +34,4 @@ export const closeCodes = {
   4409: { name: "too_many_connections", verdict: "stop", says: "A connection limit is reached." },
   4413: { name: "too_large", verdict: "stop", says: "A message was over the size limit." },
   4429: { name: "rate_limited", verdict: "stop", says: "Too many messages." },
-} as const satisfies Record<number, { name: string; verdict: CloseVerdict; says: string }>;
-
-/** A code of the table. */
-export type CloseCode = keyof typeof closeCodes;
-
-/** The stable name of a close code. */
-export type CloseName = (typeof closeCodes)[CloseCode]["name"];
-
-/**
- * What to do after a close with `code`.
- *
- * Unknown codes follow their range; outside Milepost's ranges a close means resume, since proxies
- * close with codes of their own.
- */
-export function closeVerdict(code: number): CloseVerdict {
-  if (Object.hasOwn(closeCodes, code)) return closeCodes[code as CloseCode].verdict;
-  if (code >= 4100 && code <= 4199) return "reauthenticate";
-  if (code >= 4400 && code <= 4499) return "stop";
-  return "resume";
-}
+} as const satisfies Record<CloseCode, { name: CloseName; verdict: CloseVerdict; says: string }>;

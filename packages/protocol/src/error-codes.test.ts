@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { errorCodes, isErrorCode } from "./error-codes.ts";
+import { errorCodes } from "./error-codes.ts";
+import { isErrorCode, retryableCodes } from "./retryable-codes.ts";
 
 describe("the table of errors", () => {
+  it("[P-SRV-2] may be retried as the table without texts says", () => {
+    const flags = Object.entries(errorCodes).map(([code, { retryable }]) => [code, retryable]);
+    expect(Object.entries(retryableCodes)).toEqual(flags);
+  });
+
   it.each(Object.entries(errorCodes))("[P-SRV-2] says of %s what it is", (code, entry) => {
     expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
     expect(entry.says).toMatch(/^[A-Z].*\.$/);

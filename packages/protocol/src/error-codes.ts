@@ -2,7 +2,8 @@
  * Every error Milepost can answer with, in one table.
  *
  * The table is the source of `docs/errors.md`, of the HTTP status of a problem document and of the
- * client's decision whether to try again. Codes are stable: they are never renamed or reused.
+ * client's decision whether to try again; what the client needs of it is in `retryable-codes.ts`. Codes are stable:
+ * they are never renamed or reused.
  */
 export const errorCodes = {
   bad_json: { status: 400, retryable: false, says: "The text is not valid JSON." },
@@ -108,8 +109,3 @@ export const errorCodes = {
 
 /** The stable name of an error. */
 export type ErrorCode = keyof typeof errorCodes;
-
-/** Whether `text` is the code of a known error. */
-export function isErrorCode(text: unknown): text is ErrorCode {
-  return typeof text === "string" && Object.hasOwn(errorCodes, text);
-}

@@ -1,4 +1,5 @@
-import { type ErrorCode, errorCodes, isErrorCode } from "./error-codes.ts";
+import type { ErrorCode } from "./error-codes.ts";
+import { isErrorCode, retryableCodes } from "./retryable-codes.ts";
 
 /** What went wrong, as it stands in a reply or a problem document. */
 export interface Failure {
@@ -18,7 +19,7 @@ export type Parsed<T> =
 
 /** Makes a failure; whether it is retryable follows from the table of codes. */
 export function failure(code: ErrorCode, message: string, retryAfterMs?: number): Failure {
-  const { retryable } = errorCodes[code];
+  const retryable = retryableCodes[code];
   return retryAfterMs === undefined
     ? { code, message, retryable }
     : { code, message, retryable, retry_after_ms: retryAfterMs };
@@ -68,7 +69,7 @@ export class MilepostError extends Error {
     super(message, options);
     this.name = "MilepostError";
     this.code = code;
-    this.retryable = errorCodes[code].retryable;
+    this.retryable = retryableCodes[code];
     this.retryAfterMs = options?.retryAfterMs;
   }
 

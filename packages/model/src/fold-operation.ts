@@ -1,0 +1,212 @@
+import { reportAgent, restAgents } from "./agents.ts";
+import { reportCommand } from "./commands.ts";
+import type { OperationEvent, OperationEvents } from "./operation-event.ts";
+import { writeLine } from "./operation-log.ts";
+import type { OperationState, OperationStatus } from "./operation-state.ts";
+import { isFinal, type Move, operationTransitions } from "./operation-transitions.ts";
+import { countOn, meanPercent, reportedPercent } from "./percent.ts";
+import type { ProjectionEntry } from "./projection.ts";
+import { endSteps, plannedStep, replan, reportStep, resetSteps } from "./steps.ts";
+import { reportText } from "./texts.ts";
+import { closeAllSpans, closeSpan, openSpan } from "./timeline.ts";
+import { without } from "./without.ts";
+
+/**
+ * The state of an operation after one more entry of its channel, whose data were checked when it entered; see
+ * `reduceOperation` for entries that were not. Events it does not know, of a newer service, only move the offset on.
+ */
+export function foldOperation(
+  state: OperationState | undefined,
+  entry: ProjectionEntry,
+): OperationState | undefined {
+  const { ts, offset } = entry;
+  // What is no event of an operation has no row in the table of moves.
+  const event = entry as unknown as OperationEvent;
+  if (state === undefined) {
+    return event.event === "created" ? createdOperation(event.data, ts, offset) : undefined;
+  }
+  if (offset <= state.offset) return state;
+  const isKnown = Object.hasOwn(operationTransitions[state.status], event.event);
+  const move = isKnown ? moveOf(state, event) : "ignore";
+  if (move === "ignore") return { ...state, offset };
+  const moved = { ...moveTo(state, move, ts), offset, updated_at: ts };
+  return applyEvent(moved, event);
+}
+
+function createdOperation(
+  created: OperationEvents["created"],
+  ts: number,
+  offset: number,
+): OperationState {
+  const { operation_id, title, steps = [], ...rest } = created;
+  return {
+    ...rest,
+    id: operation_id,
+    title: title ?? created.kind,
+    status: "waiting",
+    attempt: 1,
+    percent: 0,
+    steps: steps.map(plannedStep),
+    agents: [],
+    execution_order: [],
+    timeline: [],
+    log: [],
+    log_total: 0,
+    log_counts: { info: 0, success: 0, warning: 0, error: 0 },
+    texts: {},
+    commands: [],
+    created_at: ts,
+    updated_at: ts,
+    offset,
+  };
+}
+
+/** The move of the table, with the words that depend on the state resolved to a status, stay or ignore. */
+function moveOf(state: OperationState, { event, data }: OperationEvent): StatusMove {
+  const move: Move = operationTransitions[state.status][event];
+  if (move === "return") return state.before_stall ?? "running";
+  if (move !== "begin") return move;
+  const attempt = (data as OperationEvents["started"]).attempt ?? state.attempt;
+  if (attempt > state.attempt) return "stay";
+  if (state.status === "waiting") return "running";
+  return isFinal(state.status) ? "ignore" : "stay";
+}
+
+type StatusMove = OperationStatus | "stay" | "ignore";
+
+/** What entering another status brings with it, whatever the event. */
+function moveTo(state: OperationState, move: StatusMove, ts: number): OperationState {
+  if (move === "stay" || move === "ignore" || move === state.status) return state;
+  if (isFinal(move)) return endedOperation(state, move, ts);
+  // What it was doing goes on being true while nobody hears of it.
+  if (move === "stalled") return { ...state, status: move, before_stall: state.status };
+  const next = { ...without(state, "before_stall"), status: move };
+  const { timeline, attempt } = next;
+  switch (move) {
+    case "waiting":
+      return { ...without(next, "reason"), timeline: closeSpan(timeline, "pause", "pause", ts) };
+    case "paused": {
+      const closed = closeSpan(timeline, "wait", "wait", ts);
+      return {
+        ...without(next, "waiting"),
+        timeline: openSpan(closed, "pause", "pause", ts, attempt),
+      };
+    }
+    case "running": {
+      const closed = closeSpan(timeline, "wait", "wait", ts);
+      return {
+        ...without(next, "waiting", "reason"),
+        timeline: closeSpan(closed, "pause", "pause", ts),
+        started_at: next.started_at ?? ts,
+      };
+    }
+  }
+}
+
+const lastStepStatus = {
+  done: "done",
+  failed: "failed",
+  cancelled: "skipped",
+  lost: "failed",
+} as const satisfies Partial<Record<OperationStatus, "done" | "failed" | "skipped">>;
+
+function endedOperation(
+  state: OperationState,
+  status: keyof typeof lastStepStatus,
+  ts: number,
+): OperationState {
+  return {
+    ...without(state, "before_stall", "waiting", "reason", "current_step", "current_agent"),
+    status,
+    percent: status === "done" ? 100 : state.percent,
+    steps: endSteps(state.steps, lastStepStatus[status], ts),
+    agents: restAgents(state.agents, ts),
+    timeline: closeAllSpans(state.timeline, ts),
+    ended_at: ts,
+  };
+}
+
+/** Work begins from nothing; what tells the story so far (log, commands, timeline, order) stays. */
+function newAttempt(state: OperationState, attempt: number, ts: number): OperationState {
+  return {
+    ...without(
+      state,
+      "before_stall",
+      "waiting",
+      "reason",
+      "current_step",
+      "current_agent",
+      "message",
+      "counter",
+      "result",
+      "error",
+      "ended_at",
+    ),
+    status: "running",
+    attempt,
+    percent: 0,
+    steps: resetSteps(state.steps),
+    agents: [],
+    timeline: closeAllSpans(state.timeline, ts),
+    texts: {},
+    started_at: ts,
+  };
+}
+
+/** What the event says, once the status it brings is entered. */
+function applyEvent(state: OperationState, { event, data }: OperationEvent): OperationState {
+  const { updated_at: ts, offset } = state;
+  switch (event) {
+    case "waiting": {
+      const timeline = openSpan(state.timeline, "wait", "wait", ts, state.attempt);
+      return { ...state, waiting: data, timeline };
+    }
+    case "started": {
+      const { attempt = state.attempt } = data;
+      return attempt > state.attempt ? newAttempt(state, attempt, ts) : state;
+    }
+    case "steps":
+      return replan(state, data, ts);
+    case "step":
+      return say(reportStep(state, data, ts), data.message);
+    case "progress":
+      return say(reportProgress(state, data), data.message);
+    case "agent":
+      return reportAgent(state, data, ts);
+    case "log":
+      return writeLine(state, data, ts, offset);
+    case "text":
+      return { ...state, texts: reportText(state.texts, data, offset) };
+    case "command":
+      return { ...state, commands: reportCommand(state.commands, data, ts) };
+    case "paused":
+    case "cancelled":
+      return data.reason === undefined ? state : { ...state, reason: data.reason };
+    case "done":
+      return data.result === undefined ? state : { ...state, result: data.result };
+    case "failed":
+      return { ...state, error: data.error };
+    case "created":
+    case "resumed":
+    case "stalled":
+    case "revived":
+    case "lost":
+      return state;
+  }
+}
+
+function reportProgress(
+  state: OperationState,
+  report: OperationEvents["progress"],
+): OperationState {
+  const { reset = false } = report;
+  const counter = countOn(reset ? undefined : state.counter, report);
+  const reached = meanPercent(state.steps) ?? reportedPercent(report, counter) ?? 0;
+  const percent = reset ? reached : Math.max(state.percent, reached);
+  const next = { ...without(state, "counter"), percent };
+  return counter === undefined ? next : { ...next, counter };
+}
+
+function say(state: OperationState, message: string | undefined): OperationState {
+  return message === undefined ? state : { ...state, message };
+}

@@ -1,0 +1,47 @@
+/** What a client does after a close: come back with what it holds, get a new token first, or stay away. */
+export type CloseVerdict = "resume" | "reauthenticate" | "stop";
+
+/** The stable name of each close code. */
+export const closeNames = {
+  1000: "normal",
+  1001: "going_away",
+  1006: "lost",
+  1008: "feed_refused",
+  1009: "frame_too_large",
+  1011: "internal",
+  1012: "service_restart",
+  1013: "try_again_later",
+  4000: "server_shutting_down",
+  4001: "moved",
+  4002: "slow_consumer",
+  4003: "heartbeat_lost",
+  4101: "token_expired",
+  4102: "token_revoked",
+  4400: "protocol_error",
+  4401: "unauthenticated",
+  4403: "forbidden",
+  4408: "auth_timeout",
+  4409: "too_many_connections",
+  4413: "too_large",
+  4429: "rate_limited",
+} as const satisfies Record<number, string>;
+
+/** A code of the table. */
+export type CloseCode = keyof typeof closeNames;
+
+/** The stable name of a close code. */
+export type CloseName = (typeof closeNames)[CloseCode];
+
+/** Of the codes that WebSockets themselves have, those after which coming back does not help. */
+const stops: readonly number[] = [1000, 1008, 1009];
+
+/**
+ * What to do after a close with `code`.
+ *
+ * Unknown codes follow their range; outside Milepost's ranges a close means resume, since proxies
+ * close with codes of their own.
+ */
+export function closeVerdict(code: number): CloseVerdict {
+  if (code >= 4100 && code <= 4199) return "reauthenticate";
+  return stops.includes(code) || (code >= 4400 && code <= 4499) ? "stop" : "resume";
+}

@@ -1,0 +1,41 @@
+import type { ErrorCode } from "./error-codes.ts";
+
+/** Whether a request that failed with a code may succeed later: that column of the table, without its texts. */
+export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
+  bad_json: false,
+  bad_message: false,
+  unknown_type: false,
+  unknown_method: false,
+  invalid_channel: false,
+  invalid_event: false,
+  invalid_data: false,
+  invalid_position: false,
+  too_large: false,
+  too_deep: false,
+  unauthenticated: false,
+  token_expired: true,
+  forbidden: false,
+  not_found: false,
+  already_subscribed: false,
+  not_subscribed: false,
+  already_exists: false,
+  not_possible_now: false,
+  ended: false,
+  stale_lease: false,
+  too_many_subscriptions: false,
+  too_many_connections: true,
+  rate_limited: true,
+  timed_out: true,
+  cancelled: false,
+  shutting_down: true,
+  unavailable: true,
+  backend_failed: false,
+  store_unavailable: true,
+  not_supported: false,
+  internal: true,
+};
+
+/** Whether `text` is the code of a known error. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === "string" && Object.hasOwn(retryableCodes, text);
+}
