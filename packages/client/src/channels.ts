@@ -1,4 +1,4 @@
-import { MilepostError, parseReadableName, type Since } from "@milepost/protocol";
+import type { MilepostError, Since } from "@milepost/protocol";
 import type { Backoff } from "./backoff.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 import { Member } from "./member.ts";
@@ -61,10 +61,8 @@ export class Channels {
     };
   }
 
-  /** Adds a subscriber; `invalid_channel` when there can be no channel of that name. */
+  /** Adds a subscriber. */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
-    const valid = parseReadableName(name);
-    if (!valid.ok) throw MilepostError.from(valid.failure);
     const channel = this.#byName.get(name) ?? new WireChannel(name, this.#wire);
     this.#byName.set(name, channel);
     const { since, events, presence = false, summaryMs } = options;

@@ -120,3 +120,9 @@ export type RequestRest<Params> = [undefined] extends [Params]
   : Record<never, never> extends Params
     ? [params?: Params, options?: RequestOptions]
     : [params: Params, options?: RequestOptions];
+
+/** The client without what it knows of operations and notifications, and without its numbers. */
+export type CoreClientOf<C extends Contract = AnyContract> = Omit<
+  Client<C>,
+  "operation" | "operations" | "notifications" | "metrics" | "onMetrics"
+>;

@@ -6,7 +6,7 @@ import {
   MilepostError,
 } from "@milepost/protocol";
 import type { Advice, Backoff } from "./backoff.ts";
-import { Climb } from "./climb.ts";
+import type { Climb, ClimbParts } from "./climb.ts";
 import type { Cancel, ClientClock } from "./clock.ts";
 import {
   type ConnectionAction,
@@ -37,11 +37,12 @@ const defaultPingIntervalMs = 30_000;
 export interface ConnectionParts {
   readonly url: URL;
   readonly ladder: Ladder;
+  readonly climb: ((parts: ClimbParts) => Climb) | undefined;
   readonly token: TokenKeeper;
   readonly backoff: Backoff;
   readonly clock: ClientClock;
   readonly schedule: Schedule;
-  readonly meter: Meter;
+  readonly meter: Meter | undefined;
   readonly reporter: Reporter;
   /** How long messages that can wait may wait for others. */
   readonly batchMs: number;
@@ -72,7 +73,7 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
-  readonly #climb: Climb;
+  readonly #climb: Climb | undefined;
   readonly #listeners: Listeners<ConnectionState>;
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
@@ -98,10 +99,10 @@ export class Connection {
     );
     this.#heartbeat = new Heartbeat(parts.clock, parts.schedule, {
       ping: (id) => this.send({ type: "ping", id }),
-      onRoundTrip: (rttMs) => parts.meter.roundTrip(rttMs),
+      onRoundTrip: (rttMs) => parts.meter?.roundTrip(rttMs),
       onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
     });
-    this.#climb = new Climb({
+    this.#climb = parts.climb?.({
       schedule: parts.schedule,
       open: async (events) => {
         const token = await parts.token.get();
@@ -233,7 +234,7 @@ export class Connection {
   #adopt(line: Line): LineEvents {
     const { meter, ladder } = this.#parts;
     this.#release();
-    meter.disconnected();
+    meter?.disconnected();
     this.#events.onDown();
     ladder.climbed();
     this.#line = line;
@@ -253,7 +254,7 @@ export class Connection {
     const { meter, reporter } = this.#parts;
     this.#heartbeat.heard();
     const messages = readFrame(frame, (error) => reporter.report(error));
-    meter.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
+    meter?.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
     for (const message of messages) {
       // A message before may have ended this connection; then the rest is no longer for us.
       if (generation !== this.#generation) return;
@@ -290,9 +291,9 @@ export class Connection {
     this.#connectionId = text(welcome.connection_id) ?? undefined;
     this.#adopting = false;
     ladder.succeeded();
-    if (ladder.isBelow) this.#climb.start();
+    if (ladder.isBelow) this.#climb?.start();
     const transport = ladder.current.name;
-    meter.connected(transport);
+    meter?.connected(transport);
     this.#setState({
       state: "connected",
       transport,
@@ -405,7 +406,7 @@ export class Connection {
     this.#release();
     this.#setState(state);
     if (!wasConnected) return;
-    this.#parts.meter.disconnected();
+    this.#parts.meter?.disconnected();
     this.#events.onDown();
   }
 
@@ -417,7 +418,7 @@ export class Connection {
     this.#move?.cancel();
     this.#move = undefined;
     this.#heartbeat.stop();
-    this.#climb.stop();
+    this.#climb?.stop();
     this.#adopting = false;
     this.#outgoing.flush();
     this.#line?.release();

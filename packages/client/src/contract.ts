@@ -1,4 +1,5 @@
 import type { EventName } from "@milepost/model";
+import type { DefinedContract } from "@milepost/protocol";
 
 export type {
   BuiltInChannels,
@@ -34,3 +35,8 @@ export type ChannelEvent<Events = Record<string, unknown>> = {
     readonly ts: number;
   };
 }[EventName<Events>];
+
+/** A contract for its types. */
+export interface ContractOption<C> {
+  readonly contract?: C & DefinedContract;
+}

@@ -8,14 +8,14 @@ const everyMs = 1_000;
 
 /** Looks at the numbers once a second while somebody wants to know, and tells when they differ. */
 export class MetricsTicker {
-  readonly #meter: Meter;
+  readonly meter: Meter;
   readonly #schedule: Schedule;
   readonly #listeners: ChangeListeners;
   #last: ConnectionMetrics | undefined;
   #cancel: Cancel | undefined;
 
   constructor(meter: Meter, schedule: Schedule, reporter: Reporter) {
-    this.#meter = meter;
+    this.meter = meter;
     this.#schedule = schedule;
     this.#listeners = new ChangeListeners(reporter);
   }
@@ -23,14 +23,14 @@ export class MetricsTicker {
   /** As of the last look while somebody listens, so that reading twice in a row gives the same. */
   read(): ConnectionMetrics {
     if (this.#listeners.size > 0 && this.#last !== undefined) return this.#last;
-    this.#last = this.#meter.read();
+    this.#last = this.meter.read();
     return this.#last;
   }
 
   /** Looks now, too. */
   look(): void {
     if (this.#listeners.size === 0) return;
-    const next = this.#meter.read();
+    const next = this.meter.read();
     if (next === this.#last) return;
     this.#last = next;
     this.#listeners.changed();

@@ -1,9 +1,8 @@
 import { MilepostError } from "@milepost/protocol";
 import type { ClientOptions } from "./client.ts";
-import { pollTransport } from "./poll-transport.ts";
-import { sseTransport } from "./sse-transport.ts";
+import { lazyTransport } from "./lazy-transport.ts";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
-import { webSocketTransport } from "./websocket-transport.ts";
+import { webSocketOf } from "./websocket-transport.ts";
 
 /** The transports that were asked for, as far as there are any here; `not_supported` when none is. */
 export function transportsOf(options: ClientOptions): [Transport, ...Transport[]] {
@@ -20,13 +19,17 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
   // Looked up late, so that what a page or a test replaces is what is used.
   const fetch = options.fetch ?? (globalThis.fetch && ((url, init) => globalThis.fetch(url, init)));
   switch (name) {
-    case "websocket": {
-      const webSocket = options.webSocket ?? globalThis.WebSocket;
-      return webSocket && webSocketTransport(webSocket, options.codec);
-    }
+    case "websocket":
+      return webSocketOf(options);
     case "sse":
-      return fetch && sseTransport(fetch);
+      return (
+        fetch &&
+        lazyTransport(name, async () => (await import("./sse-transport.ts")).sseTransport(fetch))
+      );
     case "poll":
-      return fetch && pollTransport(fetch);
+      return (
+        fetch &&
+        lazyTransport(name, async () => (await import("./poll-transport.ts")).pollTransport(fetch))
+      );
   }
 }

@@ -1,4 +1,5 @@
 import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
+import type { ClientOptions } from "./client.ts";
 import type { Codec } from "./codec.ts";
 import { sdkName } from "./sdk.ts";
 import { Socket, type WebSocketConstructor } from "./socket.ts";
@@ -6,6 +7,12 @@ import type { Transport } from "./transport.ts";
 
 /** Characters a subprotocol may have; a token with others is sent as the first message. */
 const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
+
+/** The WebSocket of the options or of the platform; undefined where there is none. */
+export function webSocketOf({ webSocket, codec }: ClientOptions): Transport | undefined {
+  const available = webSocket ?? globalThis.WebSocket;
+  return available && webSocketTransport(available, codec);
+}
 
 /** The transport that is one where it gets through. */
 export function webSocketTransport(

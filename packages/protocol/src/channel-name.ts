@@ -21,14 +21,19 @@ export function isWildcard(name: string): boolean {
   return name.endsWith(":*");
 }
 
+/** Whether `text` is a name that one can subscribe to. */
+export function isReadableName(text: unknown): text is string {
+  if (isChannelName(text)) return true;
+  const short = typeof text === "string" && text.length <= maxChannelBytes;
+  return short && isWildcard(text) && name.test(text.slice(0, -2));
+}
+
 /**
  * Reads a name that one can subscribe to: that of one channel, or of everything below a prefix. Whether a rule
  * offers the latter is another question.
  */
 export function parseReadableName(text: unknown): Parsed<string> {
-  const short = typeof text === "string" && text.length <= maxChannelBytes;
-  if (short && isWildcard(text) && name.test(text.slice(0, -2))) return parsed(text);
-  return parseChannelName(text);
+  return isReadableName(text) ? parsed(text) : parseChannelName(text);
 }
 
 /** Reads the name of one channel; what it refuses is `invalid_channel` and says why. */

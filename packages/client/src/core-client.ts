@@ -1,0 +1,226 @@
+import { isReadableName, isRecord, MilepostError } from "@milepost/protocol";
+import { Backoff } from "./backoff.ts";
+import type { Channel, Published, PublishOptions } from "./channel.ts";
+import { ChannelStream, eventsOf } from "./channel-stream.ts";
+import { Channels } from "./channels.ts";
+import type { ClientOptions, CoreClientOf } from "./client.ts";
+import type { Climb, ClimbParts } from "./climb.ts";
+import { type ClientClock, systemClock } from "./clock.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionState } from "./connection-state.ts";
+import { gatewayUrl } from "./gateway-url.ts";
+import { Ladder } from "./ladder.ts";
+import type { MetricsTicker } from "./metrics-ticker.ts";
+import { randomKeys } from "./random-keys.ts";
+import { Reporter } from "./reporter.ts";
+import { type Call, type CallOptions, type RequestOptions, Requests } from "./requests.ts";
+import { Schedule } from "./schedule.ts";
+import type { RawMessage } from "./server-frame.ts";
+import { closeError } from "./service-error.ts";
+import { TokenKeeper } from "./token.ts";
+import { TokenRenewal } from "./token-renewal.ts";
+import type { Transport } from "./transport.ts";
+
+const publishTimeoutMs = 60_000;
+/** The service knows a key for 10 minutes; resending later could publish twice. */
+const maxPublishTimeoutMs = 540_000;
+/** What may be asked twice, since asking changes nothing. */
+const readOnlyMethods = new Set([
+  "operations.get",
+  "operations.list",
+  "history.get",
+  "presence.get",
+]);
+
+/** What a client may have or not. */
+export interface CoreParts {
+  /** How its messages may travel. */
+  readonly transports: readonly [Transport, ...Transport[]];
+  /** Leads back to the best transport from a worse one; needed where there are several. */
+  readonly climb?: (parts: ClimbParts) => Climb;
+  /** Counts what comes in. */
+  readonly metrics?: MetricsTicker;
+}
+
+/**
+ * Channels, publishes and requests over a connection that comes back by itself.
+ *
+ * Inside, channels and events are names and unknown data; their types are the caller's contract.
+ */
+export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
+  readonly clock: ClientClock;
+  protected readonly reporter: Reporter;
+  readonly #renewal: TokenRenewal;
+  readonly #connection: Connection;
+  readonly #requests: Requests;
+  readonly #channels: Channels;
+  readonly #metrics: MetricsTicker | undefined;
+  protected readonly newKey: () => string;
+
+  constructor(options: ClientOptions, { transports, climb, metrics }: CoreParts) {
+    const { clock = systemClock, random = Math.random } = options;
+    this.clock = clock;
+    this.newKey = randomKeys(random);
+    const token = new TokenKeeper(options.token);
+    const reporter = new Reporter(options.onError);
+    this.reporter = reporter;
+    const schedule = new Schedule(clock);
+    const backoff = new Backoff(options.backoff ?? {}, random);
+    this.#metrics = metrics;
+    const meter = metrics?.meter;
+    const ladder = new Ladder(transports);
+    const url = gatewayUrl(options.url);
+    const connection = new Connection(
+      {
+        url,
+        ladder,
+        climb,
+        token,
+        backoff,
+        clock,
+        schedule,
+        meter,
+        reporter,
+        batchMs: options.batchMs ?? 0,
+      },
+      {
+        onUp: ({ maxMessageBytes }) => {
+          this.#metrics?.look();
+          this.#requests.up(maxMessageBytes);
+          this.#channels.up();
+        },
+        onDown: () => {
+          this.#renewal.down();
+          this.#metrics?.look();
+          this.#channels.down();
+          this.#requests.down();
+        },
+        onClosed: (code, reason) => {
+          const error = closeError(code, reason);
+          this.#requests.closed(error);
+          this.#channels.closed(error);
+        },
+        onMessage: (message) => this.#onMessage(message),
+        onTokenExpiring: () => this.#renewal.expiring(),
+      },
+    );
+    this.#connection = connection;
+    const isUp = () => connection.state.state === "connected";
+    this.#requests = new Requests(
+      {
+        get isUp() {
+          return isUp();
+        },
+        sendText: (text, canWait) => connection.sendText(text, canWait),
+      },
+      schedule,
+    );
+    const closedWith = () => this.#closedWith();
+    const requests = this.#requests;
+    this.#renewal = new TokenRenewal({ token, requests, clock, schedule, reporter });
+    this.#channels = new Channels({ requests, schedule, backoff, reporter, isUp, closedWith });
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  onState(listener: (state: ConnectionState) => void): () => void {
+    return this.#connection.onState(listener);
+  }
+
+  connect(): void {
+    this.#connection.connect();
+  }
+
+  retryNow(): void {
+    this.#connection.retryNow();
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  channel(name: string): Channel {
+    if (!isReadableName(name)) {
+      throw new MilepostError("invalid_channel", `"${name}" is no name of a channel`);
+    }
+    const channel: Channel = {
+      name,
+      subscribe: (handlers, options) => this.subscribe(name, handlers, options),
+      stream: (options = {}) => new ChannelStream(channel, options),
+      events: (options = {}) => eventsOf(new ChannelStream(channel, options)),
+      publish: (event, data, options) => this.publish(name, event, data, options),
+    };
+    return channel;
+  }
+
+  request(method: string, params?: unknown, options: RequestOptions = {}): Promise<unknown> {
+    const { timeoutMs = 30_000 } = options;
+    const message: Call = {
+      type: "request",
+      method,
+      ...(params !== undefined && { params }),
+      timeout_ms: Math.max(1, Math.min(Math.ceil(timeoutMs), 600_000)),
+    };
+    return this.call(message, { ...options, resend: readOnlyMethods.has(method) });
+  }
+
+  async publish(
+    channel: string,
+    event: string,
+    data: unknown,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    const { key = this.newKey(), timeoutMs = publishTimeoutMs, signal, priority } = options;
+    const result = await this.call(
+      {
+        type: "publish",
+        channel,
+        event,
+        data: data ?? null,
+        key,
+        ...(priority !== undefined && { priority }),
+      },
+      {
+        resend: true,
+        timeoutMs: Math.min(timeoutMs, maxPublishTimeoutMs),
+        ...(signal !== undefined && { signal }),
+      },
+    );
+    const { position, duplicate } = isRecord(result) ? result : {};
+    return { channel, position: String(position), duplicate: duplicate === true };
+  }
+
+  protected call(message: Call, options: CallOptions): Promise<unknown> {
+    const error = this.#closedWith();
+    if (error !== undefined) return Promise.reject(error);
+    this.#connectOnUse();
+    return this.#requests.call(message, options);
+  }
+
+  protected subscribe(
+    ...subscription: Parameters<Channels["subscribe"]>
+  ): ReturnType<Channels["subscribe"]> {
+    this.#connectOnUse();
+    return this.#channels.subscribe(...subscription);
+  }
+
+  #connectOnUse(): void {
+    if (this.state.state === "idle") this.connect();
+  }
+
+  #closedWith(): MilepostError | undefined {
+    const state = this.state;
+    return state.state === "closed" ? closeError(state.code, state.reason) : undefined;
+  }
+
+  #onMessage(message: RawMessage): void {
+    if (message.type === "reply") this.#requests.reply(message);
+    else this.#channels.take(message);
+  }
+}

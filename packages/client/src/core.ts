@@ -1,0 +1,27 @@
+import { MilepostError } from "@milepost/protocol";
+import type { ClientOptions, CoreClientOf } from "./client.ts";
+import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from "./contract.ts";
+import { CoreClient } from "./core-client.ts";
+import { webSocketOf } from "./websocket-transport.ts";
+
+export type * from "./channel.ts";
+export type { ClientOptions, CoreClientOf } from "./client.ts";
+export type { ConnectionState, ConnectionStateName } from "./connection-state.ts";
+
+/**
+ * Makes a client that knows channels, publishes and requests, for pages where every kilobyte counts: the one of
+ * `@milepost/client` without `operation`, `operations`, `notifications` and `metrics`, and with WebSockets alone.
+ *
+ * Throws `bad_message` for an address that is none, and `not_supported` where there is no WebSocket.
+ */
+export function createClient<C extends AnyFormOfContract = AnyContract>(
+  options: ClientOptions & ContractOption<C>,
+): CoreClientOf<ContractOf<C>> {
+  const transport = webSocketOf(options);
+  if (transport === undefined) {
+    throw new MilepostError("not_supported", "there is no WebSocket here; pass `webSocket`");
+  }
+  return new CoreClient(options, { transports: [transport] }) as unknown as CoreClientOf<
+    ContractOf<C>
+  >;
+}
