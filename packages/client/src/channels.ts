@@ -1,6 +1,7 @@
 import type { MilepostError, Since } from "@milepost/protocol";
 import type { Backoff } from "./backoff.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
+import type { Claimant } from "./lending.ts";
 import { Member } from "./member.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Requests } from "./requests.ts";
@@ -23,12 +24,14 @@ export interface ChannelsParts {
 export class Channels {
   readonly #byName = new Map<string, WireChannel>();
   readonly #changed = new Set<WireChannel>();
-  readonly #parts: ChannelsParts;
+  /** Channels that a part outside the core has taken. */
+  readonly claims = new Map<string, Claimant>();
+  readonly parts: ChannelsParts;
   readonly #wire: Wire;
 
   constructor(parts: ChannelsParts) {
     const { requests, schedule, backoff } = parts;
-    this.#parts = parts;
+    this.parts = parts;
     this.#wire = {
       get isUp() {
         return parts.isUp();
@@ -67,7 +70,7 @@ export class Channels {
     this.#byName.set(name, channel);
     const { since, events, presence = false, summaryMs } = options;
     const wants = { since, events, presence, summaryMs };
-    const member = new Member(name, handlers, wants, this.#parts.reporter, (gone) => {
+    const member = new Member(name, handlers, wants, this.parts.reporter, (gone) => {
       channel.members.delete(gone);
       this.#reconcile(channel);
     });
@@ -76,11 +79,18 @@ export class Channels {
     return member;
   }
 
+  /** Whether anybody in the core reads a channel. */
+  reads(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
   up(): void {
+    for (const claimant of this.claims.values()) claimant.onUp();
     for (const channel of this.#byName.values()) channel.reconcile();
   }
 
   down(): void {
+    for (const claimant of this.claims.values()) claimant.onDown();
     for (const channel of this.#byName.values()) {
       channel.down();
       this.#forget(channel);
@@ -89,6 +99,7 @@ export class Channels {
 
   /** Closed for good: who is subscribed is told, and begins anew when it wants to go on. */
   closed(error: MilepostError): void {
+    for (const claimant of [...this.claims.values()]) claimant.onClosed(error);
     const members = [...this.#byName.values()].flatMap((channel) => [...channel.members]);
     this.#byName.clear();
     queueMicrotask(() => {
@@ -98,7 +109,9 @@ export class Channels {
 
   /** Takes a message about a channel; one about a channel nobody subscribes to is ignored. */
   take(message: RawMessage): void {
-    const channel = this.#byName.get(String(message.channel));
+    const name = String(message.channel);
+    this.claims.get(name)?.onMessage(message);
+    const channel = this.#byName.get(name);
     switch (message.type) {
       case "event":
         channel?.onEvent(message);
@@ -130,12 +143,12 @@ export class Channels {
   #reconcileChanged(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
-    const error = this.#parts.closedWith();
+    const error = this.parts.closedWith();
     for (const channel of changed) {
       if (error !== undefined) for (const member of channel.members) member.fail(error);
       if (error !== undefined) channel.members.clear();
       channel.reconcile();
-      if (!this.#parts.isUp()) this.#forget(channel);
+      if (!this.parts.isUp()) this.#forget(channel);
     }
   }
 

@@ -10,6 +10,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { gatewayUrl } from "./gateway-url.ts";
 import { Ladder } from "./ladder.ts";
+import { lend } from "./lending.ts";
 import type { MetricsTicker } from "./metrics-ticker.ts";
 import { randomKeys } from "./random-keys.ts";
 import { Reporter } from "./reporter.ts";
@@ -156,6 +157,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
       events: (options = {}) => eventsOf(new ChannelStream(channel, options)),
       publish: (event, data, options) => this.publish(name, event, data, options),
     };
+    lend(channel, [this.#channels, this]);
     return channel;
   }
 

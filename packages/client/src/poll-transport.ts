@@ -102,6 +102,12 @@ class PollLine implements Line {
       this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
       return;
     }
+    if (ask.as !== undefined) {
+      const says = "polls cannot hold a durable subscriber; it needs a WebSocket or a stream";
+      const error = new MilepostError("not_supported", says);
+      this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
+      return;
+    }
     this.#polled.set(ask.channel, { ask, position: undefined });
     this.#interrupt?.();
   }
