@@ -1,5 +1,6 @@
 import { CommandChecks } from "./commands.ts";
 import { ConnectionChecks } from "./connections.ts";
+import { DurableChecks } from "./durable.ts";
 import { FeedChecks } from "./feeds.ts";
 import { FenceChecks } from "./fences.ts";
 import { ChannelHistory } from "./logs.ts";
@@ -31,6 +32,7 @@ export class Checker {
   readonly #fences = new FenceChecks();
   readonly #commands = new CommandChecks();
   readonly #feeds = new FeedChecks(this.#logs);
+  readonly #durable = new DurableChecks();
   #t = 0;
   #line = 0;
   #healed: { readonly until: number } | undefined;
@@ -89,6 +91,7 @@ export class Checker {
       case "entry":
         this.#publishes.entry(record, t, accuse);
         this.#fences.entry(record, accuse);
+        this.#durable.entry(record);
         this.#history(record.channel)?.add(record, t, accuse);
         return;
       case "life":
@@ -158,6 +161,21 @@ export class Checker {
       case "operation":
         this.#works.operation(record, t, accuse);
         this.#commands.operation(record, this.#works.isWatched(record.operation), t, accuse);
+        return;
+      case "durable":
+        this.#durable.durable(record);
+        return;
+      case "handed":
+        this.#durable.handed(record, accuse);
+        return;
+      case "acked":
+        this.#durable.acked(record);
+        return;
+      case "letter":
+        this.#durable.letter(record);
+        return;
+      case "durable_end":
+        this.#durable.end(record, accuse);
         return;
       case "end":
         if (!this.#converged) accuse("journal", "it has no dump of the logs");

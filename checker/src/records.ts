@@ -246,6 +246,55 @@ export interface OperationRecord {
   readonly commands?: readonly { readonly id: string; readonly phase: string }[];
 }
 
+/** A durable subscriber begins, right after `position`. */
+export interface DurableRecord {
+  readonly type: "durable";
+  readonly subscriber: string;
+  readonly channel: string;
+  readonly position: string;
+  readonly max_attempts: number;
+}
+
+/** An entry arrived at who holds a durable subscriber; `replayed` out of a dead letter. */
+export interface HandedRecord {
+  readonly type: "handed";
+  readonly subscriber: string;
+  readonly position: string;
+  readonly attempt: number;
+  readonly replayed?: true;
+}
+
+/** An ack or nack was answered: saved or refused; `unknown` where the connection went first. */
+export interface AckedRecord {
+  readonly type: "acked";
+  readonly subscriber: string;
+  readonly kind: "ack" | "nack";
+  readonly position: string;
+  readonly outcome: "saved" | "refused" | "unknown";
+}
+
+/** A dead letter, as it is found at the end; with `since` it stands for everything after that. */
+export interface LetterRecord {
+  readonly type: "letter";
+  readonly subscriber: string;
+  readonly position: string;
+  readonly since?: string;
+}
+
+/** Where a durable subscriber is at the end, as the service says. */
+export interface DurableEndRecord {
+  readonly type: "durable_end";
+  readonly subscriber: string;
+  readonly sent: string;
+  readonly pending: readonly {
+    readonly position: string;
+    readonly attempts: number;
+    readonly due_in_ms: number;
+  }[];
+  /** Whether somebody holds it, so that what is due must come. */
+  readonly is_held: boolean;
+}
+
 /** The last record; without it the journal is cut off. */
 export interface EndRecord {
   readonly type: "end";
@@ -279,6 +328,11 @@ export type Fact =
   | FeedRecord
   | DocumentRecord
   | OperationRecord
+  | DurableRecord
+  | HandedRecord
+  | AckedRecord
+  | LetterRecord
+  | DurableEndRecord
   | EndRecord;
 
 /** A fact and when it was, in milliseconds that never go backwards. */

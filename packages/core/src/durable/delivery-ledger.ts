@@ -109,18 +109,18 @@ export class DeliveryLedger {
     const known = this.#known(position);
     if (known !== undefined) return known;
     const { offset } = position;
-    if (this.#pending.get(offset)?.refusal !== undefined) {
+    const entry = this.#pending.get(offset);
+    // Settled alone, or given up: its ack, repeated or late, must not settle what lies before.
+    if (entry === undefined) return "known";
+    if (entry.refusal !== undefined) {
       this.settle(offset);
       return "taken";
     }
-    let taken = false;
     for (const [at, { refusal }] of this.#pending) {
       if (at > offset) break;
-      if (refusal !== undefined) continue;
-      this.settle(at);
-      taken = true;
+      if (refusal === undefined) this.settle(at);
     }
-    return taken ? "taken" : "known";
+    return "taken";
   }
 
   /** Takes a delivery for failed: it is repeated after a while of its own. */

@@ -273,6 +273,18 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(delivered(socket)).toEqual(["1#2"]);
   });
 
+  test("[G11] stays settled alone when its ack is repeated, or comes late", async () => {
+    await using t = core();
+    const socket = await begin(t);
+    const positions = await publish(t, 1, 3);
+    delivered(socket);
+    await say(t, socket, { type: "nack", position: positions[1], reason: "busy" });
+    for (let n = 0; n < 2; n++) await say(t, socket, { type: "ack", position: positions[1] });
+    await say(t, socket, { type: "nack", position: positions[2], reason: "busy" });
+    await t.clock.advance(firstWaitMs);
+    expect(delivered(socket)).toEqual(["3#2", "1#2"]);
+  });
+
   test("waits on where the connection is another: its retry is not the reconnect's", async () => {
     await using t = core();
     const socket = await begin(t);
