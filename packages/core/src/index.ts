@@ -8,9 +8,17 @@ export { type ConsumerCounts, type ConsumerKind, consumerKinds } from "./consume
 export type * from "./core.ts";
 export { createCore } from "./create-core.ts";
 export { defaultRules } from "./default-rules.ts";
+export {
+  type ChannelExplanation,
+  explainChannel,
+  type RulePlace,
+  type UnreachableRule,
+  unreachableRules,
+} from "./explain-channel.ts";
 export { defaultLimits } from "./limits.ts";
 export { memoryEngine } from "./memory/memory-engine.ts";
 export { MemoryPresences } from "./memory/memory-presence.ts";
+export { mistakesIn, type RuleMistake, type RuleOrigin } from "./placed-rules.ts";
 export type * from "./ports/bus.ts";
 export type * from "./ports/channel-log.ts";
 export type * from "./ports/clock.ts";

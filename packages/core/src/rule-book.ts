@@ -1,14 +1,13 @@
 import { projectionName } from "@milepost/model";
 import { type ContractChannels, isWildcard, MilepostError } from "@milepost/protocol";
-import { type Captures, ChannelPattern } from "./channel-pattern.ts";
+import type { Captures } from "./channel-pattern.ts";
 import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
 import { contractRules } from "./contract/contract-rules.ts";
-import { defaultRules, gatewayRules } from "./default-rules.ts";
+import { type PlacedRule, placedRules, rolledUp } from "./placed-rules.ts";
 import type { LogPolicy } from "./ports/channel-log.ts";
 import { RecentNames } from "./recent-names.ts";
 import { rollUpName } from "./roll-up.ts";
 import type { Rule } from "./rule.ts";
-import { ruleMistakes } from "./rule-mistakes.ts";
 import { RuleTrie } from "./rule-trie.ts";
 
 const dedupeMs = 600_000;
@@ -22,18 +21,6 @@ export interface RuledChannel {
   readonly policy: LogPolicy;
   /** The only events it may have, where a contract names it. */
   readonly events: EventSchemas | undefined;
-}
-
-/** Whose rule it is: the gateway's own, the deployment's, its contract's, or one of the defaults. */
-export type RuleOrigin = "gateway" | "deployment" | "contract" | "default";
-
-/** A rule in its place. */
-export interface PlacedRule {
-  readonly rule: Rule;
-  readonly pattern: ChannelPattern;
-  readonly origin: RuleOrigin;
-  /** Its place among those of its origin, from 0. */
-  readonly index: number;
 }
 
 interface CompiledRule extends PlacedRule {
@@ -103,37 +90,6 @@ export class RuleBook {
 function namedEvents({ schema = {} }: Rule): EventSchemas {
   const { "*": _, ...named } = schema;
   return named;
-}
-
-function placedRules(rules: readonly Rule[], contracted: readonly Rule[]): readonly PlacedRule[] {
-  const mistakes: string[] = [];
-  const placed = (origin: RuleOrigin, of: readonly Rule[]) =>
-    of.flatMap((rule, index) => {
-      const wrong = [...ruleMistakes(rule)].map(([field, why]) => `${field} ${why}`);
-      const pattern = ChannelPattern.read(rule.pattern);
-      if (wrong.length === 0 && pattern !== undefined) return [{ rule, pattern, origin, index }];
-      mistakes.push(`rule ${JSON.stringify(rule.pattern)}: ${wrong.join("; ")}`);
-      return [];
-    });
-  const all = [
-    ...placed("gateway", gatewayRules),
-    ...placed("deployment", rules),
-    ...placed("contract", contracted),
-    ...placed("default", defaultRules),
-  ];
-  for (const { rule } of all) {
-    if (typeof rule.rollUp !== "string" || rolledUp(rule.rollUp, all) !== undefined) continue;
-    mistakes.push(
-      `rule ${JSON.stringify(rule.pattern)}: rollUp names ${rule.rollUp}, but no rule with that pattern has rollUp: true`,
-    );
-  }
-  if (mistakes.length > 0) throw new MilepostError("bad_message", mistakes.join("\n"));
-  return all;
-}
-
-/** The rule that makes a prefix one that can be read as a whole. */
-function rolledUp(pattern: string, all: readonly PlacedRule[]): PlacedRule | undefined {
-  return all.find(({ rule }) => rule.rollUp === true && rule.pattern === pattern);
 }
 
 function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {

@@ -1,8 +1,10 @@
 export {
+  type ChannelExplanation,
   type DeadLetterPage,
   type DeadLetterView,
   defineMethod,
   type EngineFactory,
+  explainChannel,
   type ManyLetters,
   type MethodAccess,
   type MethodAnswer,
@@ -12,7 +14,10 @@ export {
   memoryEngine,
   type Replayed,
   type Rule,
+  type RulePlace,
   type TokenVerifier,
+  type UnreachableRule,
+  unreachableRules,
 } from "@milepost/core";
 export type { Detach, HttpServer } from "./attachment.ts";
 export type { ApiKey } from "./auth/api-keys.ts";

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
@@ -38,5 +41,129 @@ describe("milepost doctor", () => {
     const { code, out } = await runCommand(["doctor"], { MILEPOST_PORT: "x" });
     expect(code).toBe(3);
     expect(out.join("\n")).toMatch(/✗ MILEPOST_PORT.*✗ tokenSecret is missing/s);
+  });
+});
+
+describe("milepost doctor <channel>", () => {
+  const access = {
+    subscribe: "granted",
+    publish: "granted",
+    retention: { maxEntries: 5_000, maxAgeMs: 90_000 },
+  };
+
+  function withRules(rules: unknown): string[] {
+    const folder = mkdtempSync(join(tmpdir(), "milepost-doctor-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "milepost.json");
+    writeFileSync(file, JSON.stringify({ rules }));
+    return ["--config", file];
+  }
+
+  it("says which rule holds, why none before it does, and what follows, without a gateway or a secret", async () => {
+    const { code, out } = await runCommand(["doctor", "collection:42:doc:7"], {});
+    expect(code).toBe(0);
+    expect(out).toEqual([
+      "collection:42:doc:7",
+      "  rule collection:{collection}:* (default)",
+      "  captured   collection = 42",
+      "  subscribe  users whose token grants it, and services",
+      "  publish    users whose token grants it, and services",
+      "  kept       the newest 1,000 entries, each for 1 hour",
+      "  state      none: who subscribes begins at the head",
+      "  merge      nothing: a slow reader gets every entry",
+      "  priority   normal",
+      "  rate       as fast as it comes",
+      "  schema     any data",
+      "  read as    itself, and as part of collection:42:*",
+      "Rules before it that do not match:",
+      expect.stringMatching(
+        /^ {2}operation:\{operation\} \(the gateway's own\): segment 1 is collection, not operation$/,
+      ),
+      ...Array.from({ length: out.length - 14 }, () =>
+        expect.stringMatching(/^ {2}\S+ \(.+\): \S/),
+      ),
+    ]);
+  });
+
+  it("shows all that a rule of the configuration says, by the file's own words", async () => {
+    const config = withRules([
+      { ...access, pattern: "doc:{doc}:*", rollUp: true },
+      {
+        ...access,
+        pattern: "chat:{user}:{room}",
+        subscribe: "own-user",
+        publish: "nobody",
+        projection: { name: "keyed", by: "id" },
+        priority: "high",
+        merge: { typed: "text", moved: { class: "state", by: "id" }, "*": "ephemeral" },
+        rate: { perSecond: 2.5 },
+        schema: { said: { type: "object" }, "*": false },
+      },
+    ]);
+    const { code, out } = await runCommand(["doctor", "chat:7:lobby", ...config], {});
+    expect(code).toBe(0);
+    const text = out.join("\n");
+    for (const line of [
+      "rule chat:{user}:{room} (rules.1 of the configuration)",
+      "captured   user = 7, room = lobby",
+      "subscribe  user 7, services, and users whose token grants it",
+      "publish    nobody but the gateway itself",
+      "kept       the newest 5,000 entries, each for 90 seconds",
+      "state      the latest data by id",
+      "merge      for slow readers: typed: text, moved: state by id, all others: ephemeral",
+      "priority   high",
+      "rate       2.5 publishes a second on each node, 2 at once",
+      "schema     said and all other events are checked",
+      "read as    itself only",
+      "doc:{doc}:* (rules.0 of the configuration): segment 1 is chat, not doc",
+    ]) {
+      expect(text).toContain(`  ${line}`);
+    }
+    const json = await runCommand(["doctor", "chat:7:lobby", "--json", ...config], {});
+    expect(JSON.parse(json.out[0] ?? "")).toMatchObject({
+      channel: "chat:7:lobby",
+      place: { pattern: "chat:{user}:{room}", origin: "deployment", index: 1 },
+      captures: { user: "7", room: "lobby" },
+      rule: { rate: { perSecond: 2.5 }, schema: { said: { type: "object" }, "*": false } },
+      says: { priority: "high" },
+      warnings: [],
+    });
+  });
+
+  it("explains everything below a prefix, and why it cannot be read: exit 1", async () => {
+    const whole = await runCommand(["doctor", "collection:42:*"], {});
+    expect(whole.code).toBe(0);
+    const text = whole.out.join("\n");
+    expect(text).toContain("read as    everything below the prefix, in one order");
+    expect(text).toContain("publish    nobody: it is only for reading");
+    const part = await runCommand(["doctor", "collection:42:doc:*"], {});
+    expect(part.code).toBe(1);
+    expect(part.out.join("\n")).toContain("nobody: what is below this prefix");
+    expect(part.err.join("\n")).toContain("collection:42:*");
+  });
+
+  it("[P-RULE-6] warns of rules that can never hold, with the one that is in their way", async () => {
+    const config = withRules([
+      { ...access, pattern: "chat:*" },
+      { ...access, pattern: "chat:{room}" },
+      { ...access, pattern: "operation:{id}" },
+    ]);
+    const expected = [
+      "! chat:{room} (rules.1 of the configuration) never holds: chat:* (rules.0 of the configuration) matches all its names",
+      "! operation:{id} (rules.2 of the configuration) never holds: operation:{operation} (the gateway's own) matches all its names",
+    ];
+    const { code, out } = await runCommand(["doctor", "chat:1", ...config], {});
+    expect(code).toBe(0);
+    expect(out.filter((line) => line.startsWith("!"))).toEqual(expected);
+  });
+
+  it("of what is no name says so: exit 2; of rules with mistakes lists them all: exit 3", async () => {
+    const odd = await runCommand(["doctor", "a b"], {});
+    expect([odd.code, odd.out]).toEqual([2, []]);
+    expect(odd.err.join("\n")).toContain("channel must be segments");
+    const config = withRules([{ ...access, pattern: "a b" }, { pattern: "b" }]);
+    const wrong = await runCommand(["doctor", "a", ...config], {});
+    expect(wrong.code).toBe(3);
+    expect(wrong.err.join("\n")).toMatch(/rules\.0\.pattern.*rules\.1\.subscribe/s);
   });
 });

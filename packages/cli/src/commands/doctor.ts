@@ -1,7 +1,9 @@
+import { MilepostError } from "@milepost/protocol";
 import { type Config, ConfigError, loadConfig, redacted } from "@milepost/server";
 import { Command } from "commander";
 import { WebSocket } from "ws";
 import { Api, gatewayUrl } from "../api.ts";
+import { type ChannelReport, reportChannel, reportLines, ruleWarnings } from "../channel-report.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -19,17 +21,29 @@ interface Finding {
 
 const timeoutMs = 5_000;
 
-/** `milepost doctor`: shows the configuration and whether a gateway can be reached. */
+/** `milepost doctor`: shows the configuration and whether a gateway can be reached, or what holds for a channel. */
 export function doctorCommand(terminal: Terminal): Command {
   return new Command("doctor")
-    .description("Shows the configuration, without secrets, and checks that the gateway answers.")
+    .description(
+      "Shows the configuration, without secrets, and checks that the gateway answers; of a channel, which rule holds and what follows.",
+    )
+    .argument("[channel]", "explain the rule of this channel, for example collection:42:doc:7")
     .option("--url <url>", "the gateway (MILEPOST_URL)")
     .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
     .option("--json", "print JSON")
-    .action(async (flags: DoctorFlags) => {
+    .addHelpText(
+      "after",
+      "\nOf a channel only the configuration is read: no gateway need run, and no secret be set. Exit codes: 0 explained, 1 it cannot be read, 2 it is no name, 3 the configuration has mistakes.",
+    )
+    .action(async (channel: string | undefined, flags: DoctorFlags) => {
+      if (channel !== undefined) {
+        explain(channel, flags, terminal);
+        return;
+      }
       const config = readConfig(terminal, flags.config);
       const mistakes = config instanceof ConfigError ? config.mistakes : [];
       const shown = config instanceof ConfigError ? undefined : redacted(config);
+      const warnings = config instanceof ConfigError ? [] : ruleWarnings(config.rules);
       const url = gatewayUrl(terminal, flags.url);
       const findings = await Promise.all([
         checkHttp("health", new URL("/ws/health", url)),
@@ -40,7 +54,14 @@ export function doctorCommand(terminal: Terminal): Command {
 
       if (flags.json) {
         terminal.out(
-          JSON.stringify({ node: process.version, config: shown, mistakes, url, findings }),
+          JSON.stringify({
+            node: process.version,
+            config: shown,
+            mistakes,
+            warnings,
+            url,
+            findings,
+          }),
         );
       } else {
         terminal.out(`Node ${process.version}`);
@@ -48,6 +69,7 @@ export function doctorCommand(terminal: Terminal): Command {
           terminal.out(`  ${name.padEnd(16)}${JSON.stringify(value)}`);
         }
         for (const mistake of mistakes) terminal.out(`  ✗ ${mistake}`);
+        for (const warning of warnings) terminal.out(`  ! ${warning}`);
         terminal.out(`Gateway ${url.origin}`);
         for (const { check, ok, says } of findings) {
           terminal.out(`  ${ok ? "✓" : "✗"} ${check.padEnd(14)}${says}`);
@@ -58,6 +80,30 @@ export function doctorCommand(terminal: Terminal): Command {
       }
       if (findings.some(({ ok }) => !ok)) throw new CommandFailure("the gateway is not well");
     });
+}
+
+function explain(channel: string, flags: DoctorFlags, terminal: Terminal): void {
+  const { config } = flags;
+  // The rules are looked at, not served: they need no secret.
+  const sources = { flags: { dev: true }, env: terminal.env };
+  const { rules } = loadConfig({ ...sources, ...(config !== undefined && { file: config }) });
+  const report = reportOf(rules, channel);
+  if (flags.json) terminal.out(JSON.stringify(report));
+  else for (const line of reportLines(report)) terminal.out(line);
+  if (report.unreadable !== undefined) {
+    throw new CommandFailure(`${channel} cannot be read: ${report.unreadable}`);
+  }
+}
+
+function reportOf(rules: Config["rules"], channel: string): ChannelReport {
+  try {
+    return reportChannel(rules, channel);
+  } catch (error) {
+    if (error instanceof MilepostError && error.code === "invalid_channel") {
+      throw new CommandFailure(`${JSON.stringify(channel)}: ${error.message}`, exitCodes.usage);
+    }
+    throw error;
+  }
 }
 
 function readConfig(terminal: Terminal, file: string | undefined): Config | ConfigError {

@@ -51,9 +51,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const mistakes = inOrder.flatMap((source) => source.mistakes);
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of settingNames) {
-    const candidates = inOrder.flatMap(({ given }) => given.get(name) ?? []);
     // A wrong value that something stronger hides is a mistake as well: it would come up later.
-    for (const candidate of candidates) mistakes.push(...check(name, candidate));
+    const candidates = inOrder
+      .flatMap(({ given }) => given.get(name) ?? [])
+      .map((candidate) => check(name, candidate));
+    for (const candidate of candidates) mistakes.push(...candidate.mistakes);
     values[name] = candidates[0]?.value ?? settings[name].fallback;
   }
   // Each value has passed its schema, or there are mistakes and nobody sees it.
@@ -83,17 +85,24 @@ function readFlags(flags: Partial<Settings>): SourceSettings {
   return { given, mistakes: [] };
 }
 
-function check(name: SettingName, { value, source }: Given): string[] {
+interface Checked {
+  /** As its schema gives it out, or as it was given where it is wrong. */
+  readonly value: unknown;
+  readonly mistakes: readonly string[];
+}
+
+function check(name: SettingName, { value, source }: Given): Checked {
   const { schema, example, secret } = settings[name];
   const outcome = schema.safeParse(value);
-  if (outcome.success) return [];
+  if (outcome.success) return { value: outcome.data, mistakes: [] };
   const shown =
     secret === undefined && typeof value === "string" ? `; it is ${JSON.stringify(value)}` : "";
   const hint = value === `${value}` && value.startsWith("tcp://") ? kubernetesHint : "";
-  return outcome.error.issues.map(
+  const mistakes = outcome.error.issues.map(
     (issue) =>
       `${source}: ${describeIssue({ ...issue, path: [name, ...issue.path] }, { [name]: value }, name)}${shown}; for example ${example}${hint}`,
   );
+  return { value, mistakes };
 }
 
 const kubernetesHint =

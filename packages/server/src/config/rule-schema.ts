@@ -1,11 +1,14 @@
-import type { Rule } from "@milepost/core";
+import { mistakesIn, type Rule } from "@milepost/core";
+import { isRecord, type StandardSchema } from "@milepost/protocol";
 import { z } from "zod";
+import { compileJsonSchema } from "./json-schema.ts";
 
 const access = z.enum([
   "authenticated",
   "granted",
   "own-user",
   "own-session",
+  "own-connection",
   "operation-owner",
   "nobody",
 ]);
@@ -24,8 +27,17 @@ const merge = z.union([
   z.strictObject({ class: z.literal("state"), by: z.string().min(1) }),
 ]);
 
-/** A rule, as it stands in the configuration file. */
-export const ruleSchema: z.ZodType<Rule> = z.strictObject({
+const jsonSchema = z.unknown().transform((schema, context): StandardSchema => {
+  try {
+    return compileJsonSchema(schema);
+  } catch (error) {
+    const says = error instanceof Error ? error.message : String(error);
+    context.addIssue({ code: "custom", message: `is no JSON Schema: ${says}` });
+    return z.NEVER;
+  }
+});
+
+const ruleSchema: z.ZodType<Rule> = z.strictObject({
   pattern: z.string().min(1),
   subscribe: access,
   publish: access,
@@ -42,4 +54,45 @@ export const ruleSchema: z.ZodType<Rule> = z.strictObject({
       maxAgeMs: z.int().min(1).exactOptional(),
     })
     .exactOptional(),
+  rollUp: z.union([z.literal(true), z.string().min(1)]).exactOptional(),
+  rate: z
+    .strictObject({
+      perSecond: z.number().positive(),
+      burst: z.int().min(1).exactOptional(),
+    })
+    .exactOptional(),
+  schema: z.record(z.string(), jsonSchema).exactOptional(),
 });
+
+/** The rules as they stand in the configuration file; each mistake of each is an issue of its own. */
+export const rulesSchema: z.ZodType<readonly Rule[]> = z
+  .array(z.unknown())
+  .transform((given, context) => {
+    const wrong = given.map(() => new Set<PropertyKey | undefined>());
+    const rules = given.map((value, i) => {
+      const outcome = ruleSchema.safeParse(value);
+      if (outcome.success) return outcome.data;
+      for (const issue of outcome.error.issues) {
+        context.issues.push({ ...issue, path: [i, ...issue.path], input: undefined });
+        wrong[i]?.add(issue.path[0]);
+      }
+      return standIn(value, wrong[i] ?? new Set());
+    });
+    for (const { index, field, says } of mistakesIn(rules)) {
+      // What is of the wrong type has been told, and without a pattern nothing can be.
+      if (wrong[index]?.has(field) || wrong[index]?.has("pattern")) continue;
+      context.issues.push({ code: "custom", message: says, path: [index, field], input: given });
+    }
+    context.issues.sort((a, b) => Number(a.path?.[0]) - Number(b.path?.[0]));
+    return rules;
+  });
+
+/** What is right of a rule that has something wrong, so that the rest of it can be looked at as well. */
+function standIn(value: unknown, wrong: ReadonlySet<PropertyKey | undefined>): Rule {
+  const fields = isRecord(value) ? Object.entries(value) : [];
+  const right = Object.fromEntries(
+    fields.filter(([name]) => !wrong.has(name) && name !== "schema"),
+  );
+  const retention = { maxEntries: 1, maxAgeMs: 1 };
+  return { pattern: "x", subscribe: "nobody", publish: "nobody", retention, ...right };
+}

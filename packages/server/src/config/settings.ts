@@ -6,7 +6,7 @@ import { minTokenSecretBytes } from "../auth/tokens.ts";
 import { type LogLevel, logLevels } from "../log.ts";
 import { isOrigin } from "../origin-policy.ts";
 import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
-import { ruleSchema } from "./rule-schema.ts";
+import { rulesSchema } from "./rule-schema.ts";
 
 /** Everything that can be set. */
 export interface Settings {
@@ -146,7 +146,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     example: "true or false",
   },
   rules: {
-    schema: z.array(ruleSchema),
+    schema: rulesSchema,
     fallback: [],
     example:
       '[{"pattern": "chat:{room}", "subscribe": "granted", "publish": "granted", "retention": {"maxEntries": 100, "maxAgeMs": 3600000}}]',

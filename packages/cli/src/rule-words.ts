@@ -1,0 +1,127 @@
+import type { ChannelExplanation, Rule, RulePlace } from "@milepost/server";
+
+/** One thing that follows from a rule, by its name. */
+export type Consequence = readonly [name: string, says: string];
+
+/** Everything that follows for a name from the rule that holds for it, in words. */
+export function consequences(explanation: ChannelExplanation): readonly Consequence[] {
+  const { channel, rule, captures, rollUp, unreadable } = explanation;
+  const isWhole = channel.endsWith(":*");
+  const captured = Object.entries(captures).map(([name, value]) => `${name} = ${value}`);
+  const all: (readonly [string, string | undefined])[] = [
+    ["captured", captured.join(", ") || undefined],
+    [
+      "subscribe",
+      unreadable === undefined ? who(rule.subscribe, captures) : `nobody: ${unreadable}`,
+    ],
+    ["publish", isWhole ? "nobody: it is only for reading" : who(rule.publish, captures)],
+    ["kept", unreadable === undefined ? kept(rule.retention) : undefined],
+    ["state", isWhole ? "none: who subscribes begins at the head" : projected(rule.projection)],
+    ["presence", present(rule.presence)],
+    ["merge", merged(rule.merge)],
+    ["priority", rule.priority ?? "normal"],
+    ["rate", isWhole ? undefined : limited(rule.rate)],
+    ["schema", isWhole ? undefined : checked(rule.schema)],
+    ["read as", rolled(rollUp, isWhole && unreadable === undefined)],
+  ];
+  return all.flatMap(([name, says]) => (says === undefined ? [] : [[name, says] as const]));
+}
+
+/** Where a rule stands, for people. */
+export function placeWords({ pattern, origin, index }: RulePlace): string {
+  switch (origin) {
+    case "gateway":
+      return `${pattern} (the gateway's own)`;
+    case "deployment":
+      return `${pattern} (rules.${index} of the configuration)`;
+    case "contract":
+      return `${pattern} (of the contract)`;
+    case "default":
+      return `${pattern} (default)`;
+  }
+}
+
+function who(access: Rule["subscribe"], captures: ChannelExplanation["captures"]): string {
+  const others = ", services, and users whose token grants it";
+  switch (access) {
+    case "authenticated":
+      return "everyone with a credential, and services";
+    case "granted":
+      return "users whose token grants it, and services";
+    case "own-user":
+      return `user ${captures.user}${others}`;
+    case "own-session":
+      return `session ${captures.session}${others}`;
+    case "own-connection":
+      return `connection ${captures.connection}${others}`;
+    case "operation-owner":
+      return `the user and the session of operation ${captures.operation}${others}`;
+    case "nobody":
+      return "nobody but the gateway itself";
+  }
+}
+
+function kept({ maxEntries, maxAgeMs }: Rule["retention"]): string {
+  return `the newest ${maxEntries.toLocaleString("en")} entries, each for ${duration(maxAgeMs)}`;
+}
+
+const units = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+] as const;
+
+function duration(ms: number): string {
+  const [unit, size] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ["ms", 1];
+  const count = ms / size;
+  return unit === "ms" ? `${count} ms` : `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+function projected(projection: Rule["projection"]): string {
+  switch (projection?.name) {
+    case undefined:
+      return "none: who subscribes begins at the head";
+    case "latest":
+      return "the latest data";
+    case "text":
+      return "the text so far";
+    case "operation":
+      return "the operation, folded from its events";
+    case "keyed":
+      return `the latest data by ${projection.by}`;
+  }
+}
+
+function present(presence: Rule["presence"]): string | undefined {
+  if (presence === undefined) return undefined;
+  return presence === "members" ? "who is there, by name" : "how many are there";
+}
+
+function merged(merge: Rule["merge"]): string {
+  const classes = Object.entries(merge ?? {}).map(([event, of]) => {
+    const name = typeof of === "string" ? of : `${of.class} by ${of.by}`;
+    return `${event === "*" ? "all others" : event}: ${name}`;
+  });
+  return classes.length === 0
+    ? "nothing: a slow reader gets every entry"
+    : `for slow readers: ${classes.join(", ")}`;
+}
+
+function limited(rate: Rule["rate"]): string {
+  if (rate === undefined) return "as fast as it comes";
+  const { perSecond, burst = Math.max(1, Math.floor(perSecond)) } = rate;
+  return `${perSecond} publishes a second on each node, ${burst} at once`;
+}
+
+function checked(schema: Rule["schema"]): string {
+  const events = Object.keys(schema ?? {}).filter((event) => event !== "*");
+  const others = schema !== undefined && Object.hasOwn(schema, "*");
+  if (events.length === 0) return others ? "every event is checked" : "any data";
+  return `${events.join(", ")}${others ? " and all other events" : ""} ${events.length > 1 || others ? "are" : "is"} checked${others ? "" : "; others may have any data"}`;
+}
+
+function rolled(rollUp: string | undefined, isWhole: boolean): string {
+  if (isWhole) return "everything below the prefix, in one order";
+  return rollUp === undefined ? "itself only" : `itself, and as part of ${rollUp}`;
+}

@@ -1,0 +1,78 @@
+import { MilepostError } from "@milepost/protocol";
+import { ChannelPattern } from "./channel-pattern.ts";
+import { defaultRules, gatewayRules } from "./default-rules.ts";
+import type { Rule } from "./rule.ts";
+import { ruleMistakes } from "./rule-mistakes.ts";
+
+/** Whose rule it is: the gateway's own, the deployment's, its contract's, or one of the defaults. */
+export type RuleOrigin = "gateway" | "deployment" | "contract" | "default";
+
+/** A rule in its place. */
+export interface PlacedRule {
+  readonly rule: Rule;
+  readonly pattern: ChannelPattern;
+  readonly origin: RuleOrigin;
+  /** Its place among those of its origin, from 0. */
+  readonly index: number;
+}
+
+/** Something wrong with one of a deployment's rules. */
+export interface RuleMistake {
+  /** Which rule, from 0. */
+  readonly index: number;
+  readonly field: keyof Rule;
+  readonly says: string;
+}
+
+/**
+ * All rules of a node in order: the gateway's own, the deployment's, its contract's, the defaults. Throws `bad_message`
+ * that names each rule that cannot be, and why.
+ */
+export function placedRules(
+  rules: readonly Rule[],
+  contracted: readonly Rule[] = [],
+): readonly PlacedRule[] {
+  const all = inOrder(rules, contracted);
+  const lines = [...rules, ...contracted].flatMap((rule) => {
+    const says = mistakesOf(rule, all).map(([field, why]) => `${field} ${why}`);
+    return says.length === 0 ? [] : [`rule ${JSON.stringify(rule.pattern)}: ${says.join("; ")}`];
+  });
+  if (lines.length > 0) throw new MilepostError("bad_message", lines.join("\n"));
+  return all;
+}
+
+/** Everything that is wrong with a deployment's rules, in order. */
+export function mistakesIn(rules: readonly Rule[]): readonly RuleMistake[] {
+  const all = inOrder(rules, []);
+  return rules.flatMap((rule, index) =>
+    mistakesOf(rule, all).map(([field, says]) => ({ index, field, says })),
+  );
+}
+
+function mistakesOf(rule: Rule, all: readonly PlacedRule[]): (readonly [keyof Rule, string])[] {
+  const mistakes = [...ruleMistakes(rule)];
+  const { rollUp } = rule;
+  if (typeof rollUp === "string" && rolledUp(rollUp, all) === undefined) {
+    mistakes.push(["rollUp", `names ${rollUp}, but no rule with that pattern has rollUp: true`]);
+  }
+  return mistakes;
+}
+
+/** The rule that makes a prefix one that can be read as a whole. */
+export function rolledUp(pattern: string, all: readonly PlacedRule[]): PlacedRule | undefined {
+  return all.find(({ rule }) => rule.rollUp === true && rule.pattern === pattern);
+}
+
+function inOrder(rules: readonly Rule[], contracted: readonly Rule[]): readonly PlacedRule[] {
+  const placed = (origin: RuleOrigin, of: readonly Rule[]) =>
+    of.flatMap((rule, index) => {
+      const pattern = ChannelPattern.read(rule.pattern);
+      return pattern === undefined ? [] : [{ rule, pattern, origin, index }];
+    });
+  return [
+    ...placed("gateway", gatewayRules),
+    ...placed("deployment", rules),
+    ...placed("contract", contracted),
+    ...placed("default", defaultRules),
+  ];
+}

@@ -1,0 +1,113 @@
+import { readWith } from "@milepost/protocol";
+import { describe, expect, it } from "vitest";
+import { compileJsonSchema } from "./json-schema.ts";
+
+function verdict(schema: unknown, value: unknown): true | string {
+  const read = readWith(compileJsonSchema(schema), value, "data");
+  if (read instanceof Promise) throw new Error("it answers later");
+  return read.ok || read.failure.message;
+}
+
+const tree = {
+  $ref: "#/$defs/tree",
+  $defs: {
+    tree: {
+      type: "object",
+      properties: { kids: { type: "array", items: { $ref: "#/$defs/tree" } } },
+      required: ["n"],
+    },
+  },
+};
+
+describe("a JSON Schema", () => {
+  it.each([
+    [{ properties: { a: { type: "string" } } }, [5, {}, { a: "x" }], [{ a: 1 }]],
+    [{ minLength: 3 }, [5, "abc"], ["ab"]],
+    [{ required: ["a"] }, ["x", { a: 1 }], [{}]],
+    [{ type: ["string", "null"], maxLength: 2 }, [null, "ab"], ["abc", 1]],
+    [{ type: "object", additionalProperties: false }, [{}], [JSON.parse('{"__proto__":1}')]],
+    [{ required: ["toString"] }, [{ toString: 1 }], [{}]],
+    [{ enum: ["a", null, { x: 1 }] }, ["a", null, { x: 1 }], ["b", { x: 2 }]],
+    [{ const: { x: [1] } }, [{ x: [1] }], [{ x: [2] }]],
+    [{ oneOf: [{ type: "integer" }, { type: "number" }] }, [1.5], [1, "a"]],
+    [{ not: { type: "string" } }, [1], ["a"]],
+    [{ if: { type: "string" }, else: { type: "integer" } }, [1, "ab"], [1.5]],
+    [{ dependentRequired: { a: ["b"] } }, [{}, { a: 1, b: 1 }], [{ a: 1 }]],
+    [{ type: "string", maxLength: 1 }, ["😀"], ["ab"]],
+    [{ type: "integer" }, [1, 1e20], [1.5]],
+    [
+      { type: "array", uniqueItems: true },
+      [[1, 2]],
+      [
+        [
+          { a: 1, b: 2 },
+          { b: 2, a: 1 },
+        ],
+      ],
+    ],
+    [
+      { prefixItems: [{ type: "string" }], items: { type: "number" } },
+      [["a", 1], []],
+      [["a", "b"]],
+    ],
+    [{ unevaluatedProperties: false, properties: { a: true } }, [{ a: 1 }], [{ b: 1 }]],
+    [tree, [{ n: 1, kids: [{ n: 2 }] }], [{ n: 1, kids: [{}] }]],
+    [true, [1, {}], []],
+    [false, [], [1, {}]],
+  ])("[P-RULE-3] %j takes what the standard says, and nothing else", (schema, right, wrong) => {
+    for (const value of right) expect(verdict(schema, value)).toBe(true);
+    for (const value of wrong) expect(verdict(schema, value)).toBeTypeOf("string");
+  });
+
+  it("[P-RULE-3] names the place, and what was expected there", () => {
+    const item = { type: "object", properties: { "a/b~c": { enum: ["x", "y"] } } };
+    const schema = {
+      properties: { items: { type: "array", items: { ...item, additionalProperties: false } } },
+      required: ["items"],
+    };
+    expect(verdict(schema, {})).toBe("data: must have required property 'items'");
+    expect(verdict(schema, { items: [{}, { "a/b~c": "z" }] })).toBe(
+      'items[1].a/b~c: must be equal to one of the allowed values: ["x","y"]',
+    );
+    expect(verdict(schema, { items: [{ more: 1 }] })).toBe(
+      'items[0]: must NOT have additional properties: "more"',
+    );
+    expect(String(verdict(false, 1)).length).toBeLessThan(100);
+    expect(
+      verdict({ enum: Array.from({ length: 999 }, String) }, 1).toString().length,
+    ).toBeLessThan(501);
+  });
+
+  it("[P-RULE-3] fills nothing in and changes nothing", () => {
+    const schema = { properties: { n: { type: "number", default: 7 }, s: { type: "string" } } };
+    const value = { s: "x" };
+    expect(verdict(schema, value)).toBe(true);
+    expect(value).toEqual({ s: "x" });
+    expect(verdict(schema, { n: "7" })).toBeTypeOf("string");
+  });
+
+  it("of draft-07 is read as such, of another draft is refused", () => {
+    const $schema = "http://json-schema.org/draft-07/schema#";
+    const tuple = { items: [{ type: "string" }], additionalItems: false };
+    expect(verdict({ $schema, ...tuple }, ["a", 1])).toBeTypeOf("string");
+    expect(() => compileJsonSchema(tuple)).toThrow(/items/);
+    const other = { $schema: "http://json-schema.org/draft-04/schema#", type: "string" };
+    expect(() => compileJsonSchema(other)).toThrow(/draft-04/);
+  });
+
+  it.each([
+    [{ propertys: {} }, /unknown keyword: "propertys"/],
+    [{ type: "strnig" }, /type/],
+    [{ $ref: "https://elsewhere.example/schema" }, /can't resolve reference/],
+    [{ pattern: "(" }, /pattern|regular expression/i],
+    [{ $async: true }, /\$async/],
+    [7, /must be a JSON Schema/],
+    [null, /must be a JSON Schema/],
+  ])("%j is none, and says why", (schema, why) => {
+    expect(() => compileJsonSchema(schema)).toThrow(why);
+  });
+
+  it("is shown as it was written", () => {
+    expect(JSON.stringify(compileJsonSchema({ type: "string" }))).toBe('{"type":"string"}');
+  });
+});
