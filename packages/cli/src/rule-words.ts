@@ -86,6 +86,10 @@ function projected(projection: Rule["projection"]): string {
       return "the latest data";
     case "text":
       return "the text so far";
+    case "chat":
+      return "the chat, folded from its events";
+    case "dashboard":
+      return "the latest of each task, agent and calendar event";
     case "operation":
       return "the operation, folded from its events";
     case "keyed":
