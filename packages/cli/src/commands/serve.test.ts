@@ -61,7 +61,7 @@ describe("milepost serve", () => {
     await rm(folder, { recursive: true });
     expect(outcome).toMatchObject({
       code: 3,
-      err: [expect.stringMatching(/^milepost: rule "\*:x": pattern must be [^\n]*$/)],
+      err: [expect.stringMatching(/mistake:\n {2}- [^\n]*: rules\.0\.pattern must be [^\n]*$/)],
     });
   });
 });
