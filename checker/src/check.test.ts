@@ -231,6 +231,21 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations([...before, ...ending("e.2.t2")])).toContain("G1");
   });
 
+  test("what was under way while the store refused may have been refused unheard; what was not may not", () => {
+    const fault = { type: "fault", fault: "store_refuses" } as const;
+    const refuses: Fact[] = [
+      { ...fault, phase: "start" },
+      { ...fault, phase: "stop" },
+    ];
+    const swapped = [entry(2, "e.1.t1"), stored(2, "e.1.t1"), entry(1, "e.2.t2")];
+    const rest = [...swapped, stored(1, "e.2.t2"), ...ending("e.2.t2")];
+    expect(violations([...opening, publish(1), ...refuses, publish(2), ...rest])).toEqual([]);
+    const before = [...opening, ...refuses, publish(1), publish(2), ...rest];
+    expect(violations(before)).toContain("G1");
+    const later = [...opening, publish(1), publish(2), ...swapped, stored(1, "e.2.t2")];
+    expect(violations([...later, ...refuses, ...ending("e.2.t2")])).toContain("G1");
+  });
+
   test("a guarantee that breaks is told with the record that shows it, not at the end", () => {
     const facts = [...opening, ...joined, ...log(3), delivery(1, "e.1.t1"), delivery(3, "e.3.t3")];
     const checker = new Checker();
@@ -322,6 +337,22 @@ describe("work", () => {
     ["a fence that does not rise", [nextLease, nextLease]],
   ])("%s breaks G9", (_, facts) => {
     expect(violations([...opening, ...work, ...facts])).toContain("G9");
+  });
+
+  test("a phase of a command that has gone further is acknowledged and not stored; nothing else is", () => {
+    const acked = (n: number): Fact => ({
+      type: "published",
+      publisher: "w",
+      n,
+      attempt: 1,
+      outcome: "stored",
+      position: "w.1.t1",
+      duplicate: true,
+    });
+    const phase = { ...report(2, 1), event: "command" } as Fact;
+    const first = [...opening, ...work, report(1, 1), happens(1, "log")];
+    expect(violations([...first, phase, acked(2), ...ending("e.0.0")])).toEqual([]);
+    expect(violations([...first, report(2, 1), acked(2)])).toContain("G2");
   });
 
   test("work that was taken over and fell silent again is shown as such", () => {

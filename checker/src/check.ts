@@ -128,6 +128,7 @@ export class Checker {
         this.#connections.wall(record, t, accuse);
         return;
       case "fault":
+        this.#publishes.fault(record);
         this.#streams.fault(record, t);
         if (record.fault === "crash" || record.fault === "drain") this.#works.nodeGone();
         if (record.channel !== undefined) this.#history(record.channel)?.fault(record, t);

@@ -1,6 +1,6 @@
 import type { ChannelHistory, StoredEntry } from "./logs.ts";
 import { placeOf } from "./position.ts";
-import type { EntryRecord, PublishedRecord, PublishRecord } from "./records.ts";
+import type { EntryRecord, FaultRecord, PublishedRecord, PublishRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
 /** One publish, whatever its attempts. */
@@ -9,6 +9,8 @@ interface Asked {
   /** Asks are counted through the journal: this one and its last attempt so far. */
   readonly firstAsk: number;
   lastAsk: number;
+  /** The store refused while this attempt was under way: what it was told may have been lost on its way. */
+  wasRefused: boolean;
   entry: StoredEntry | undefined;
 }
 
@@ -25,10 +27,21 @@ export class PublishChecks {
   /** Entries that were stored before, and lost: what stands behind them came after the first time. */
   readonly #again = new Set<string>();
   #asks = 0;
+  readonly #waiting = new Set<Asked>();
+  /** How many refusals of the store are on. */
+  #refusals = 0;
 
   constructor(logs: ReadonlyMap<string, ChannelHistory>, dedupeMs: () => number) {
     this.#logs = logs;
     this.#dedupeMs = dedupeMs;
+  }
+
+  fault({ fault, phase }: FaultRecord): void {
+    if (fault !== "store_refuses") return;
+    if (phase === "stop") this.#refusals--;
+    if (phase !== "start") return;
+    this.#refusals++;
+    for (const asked of this.#waiting) asked.wasRefused = true;
   }
 
   publish(record: PublishRecord): void {
@@ -36,8 +49,12 @@ export class PublishChecks {
     const id = `${record.publisher}#${record.n}`;
     const ask = ++this.#asks;
     const known = this.#asked.get(id);
-    if (known !== undefined) known.lastAsk = ask;
-    else this.#asked.set(id, { record, firstAsk: ask, lastAsk: ask, entry: undefined });
+    const wasRefused = this.#refusals > 0;
+    const asked = known ?? { record, firstAsk: ask, lastAsk: ask, wasRefused, entry: undefined };
+    asked.lastAsk = ask;
+    asked.wasRefused = wasRefused;
+    this.#asked.set(id, asked);
+    this.#waiting.add(asked);
   }
 
   entry(record: EntryRecord, t: number, accuse: Accuse): void {
@@ -67,6 +84,7 @@ export class PublishChecks {
       accuse("journal", `${record.publisher} was answered what it never asked`);
       return;
     }
+    this.#waiting.delete(asked);
     if (record.outcome !== "stored" || record.position === undefined) return;
     const { channel, key, hash } = asked.record;
     const place = placeOf(record.position);
@@ -76,6 +94,9 @@ export class PublishChecks {
       return;
     }
     const ours = this.#logs.get(channel)?.channel.written_by === "publishers";
+    // A phase of a command that has gone further is ignored, and acknowledged with where the log is.
+    const isIgnored = !ours && asked.record.event === "command" && record.duplicate === true;
+    if (isIgnored && entry.key !== key) return;
     if (entry.key !== key || (ours && entry.hash !== hash)) {
       accuse("G2", `${key} was acknowledged at ${record.position}, where something else is`);
     }
@@ -101,6 +122,8 @@ export class PublishChecks {
       if (!isAfter && asked.lastAsk > other.firstAsk) continue;
       const [offset, before] = [entry.place.offset, other.entry.place.offset];
       if (isAfter === before < offset) continue;
+      // Refused without hearing of it, and sent again by its client over the next connection.
+      if ((isAfter ? other : asked).wasRefused) continue;
       const order = isAfter ? `${other.record.n} and ${n}` : `${n} and ${other.record.n}`;
       accuse(
         "G1",
