@@ -31,6 +31,8 @@ interface Stream {
 }
 
 const comingMs = 10_000;
+/** What was stored just before the moment of truth may be under way: the gateway itself goes on writing. */
+const arrivalMs = 500;
 /** A position check. */
 const noticeMs = 26_000;
 
@@ -231,7 +233,8 @@ export class StreamChecks {
         accuse("G4", `${name} is left at ${text(at)}; the log is ${life.epoch} now`);
         continue;
       }
-      const missed = this.#missed(stream, at, life.head + 1, Number.POSITIVE_INFINITY);
+      const until = firstUnderWay(life, t - arrivalMs);
+      const missed = this.#missed(stream, at, until, Number.POSITIVE_INFINITY);
       if (missed !== undefined) {
         accuse("G4", `${name} is left at ${text(at)}; ${missed} never came`);
       } else if (at.offset > life.head) {
@@ -343,6 +346,13 @@ export class StreamChecks {
       accuse("G4", `${name} was given a state at ${text(place)} that is not the one there`);
     }
   }
+}
+
+/** The first offset that was stored so late that it may yet be on its way. */
+function firstUnderWay(life: Life, since: number): number {
+  let offset = life.head + 1;
+  while ((life.entries.get(offset - 1)?.t ?? since) > since) offset--;
+  return offset;
 }
 
 function lastAt(life: Life, offset: number) {
