@@ -15,6 +15,7 @@ import type {
   ParamsOf,
   ResultOf,
 } from "./contract.ts";
+import type { BeginExchange } from "./exchange.ts";
 import type { Fetch } from "./http-door.ts";
 import type { ConnectionMetrics } from "./metrics.ts";
 import type { OperationHandle, OperationListHandle } from "./operation.ts";
@@ -106,6 +107,8 @@ export interface Client<C extends Contract = AnyContract> {
     method: Name,
     ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
+  /** A message whose chunks the caller takes and sends: what `@milepost/client/streams` is made of. */
+  readonly exchange: BeginExchange;
   publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
     event: Event,

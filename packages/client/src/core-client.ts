@@ -8,13 +8,20 @@ import type { Climb, ClimbParts } from "./climb.ts";
 import { type ClientClock, systemClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
+import type { Exchange } from "./exchange.ts";
 import { gatewayUrl } from "./gateway-url.ts";
 import { Ladder } from "./ladder.ts";
 import { lend } from "./lending.ts";
 import type { MetricsTicker } from "./metrics-ticker.ts";
 import { randomKeys } from "./random-keys.ts";
 import { Reporter } from "./reporter.ts";
-import { type Call, type CallOptions, type RequestOptions, Requests } from "./requests.ts";
+import {
+  type Call,
+  type CallOptions,
+  type Outcome,
+  type RequestOptions,
+  Requests,
+} from "./requests.ts";
 import { Schedule } from "./schedule.ts";
 import type { RawMessage } from "./server-frame.ts";
 import { closeError } from "./service-error.ts";
@@ -162,14 +169,23 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   }
 
   request(method: string, params?: unknown, options: RequestOptions = {}): Promise<unknown> {
-    const { timeoutMs = 30_000 } = options;
+    const { key, timeoutMs = 30_000 } = options;
     const message: Call = {
       type: "request",
       method,
       ...(params !== undefined && { params }),
+      ...(key !== undefined && { key }),
       timeout_ms: Math.max(1, Math.min(Math.ceil(timeoutMs), 600_000)),
     };
-    return this.call(message, { ...options, resend: readOnlyMethods.has(method) });
+    const resend = key !== undefined || readOnlyMethods.has(method);
+    return this.call(message, { ...options, resend });
+  }
+
+  exchange(message: Call, options: CallOptions, outcome: Outcome): Exchange {
+    const error = this.#closedWith();
+    if (error !== undefined) throw error;
+    this.#connectOnUse();
+    return this.#requests.start(message, options, outcome);
   }
 
   async publish(
@@ -199,10 +215,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   }
 
   protected call(message: Call, options: CallOptions): Promise<unknown> {
-    const error = this.#closedWith();
-    if (error !== undefined) return Promise.reject(error);
-    this.#connectOnUse();
-    return this.#requests.call(message, options);
+    return new Promise((resolve, reject) => this.exchange(message, options, { resolve, reject }));
   }
 
   protected subscribe(
@@ -223,6 +236,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
 
   #onMessage(message: RawMessage): void {
     if (message.type === "reply") this.#requests.reply(message);
+    else if (message.type === "chunk") this.#requests.chunk(message);
     else this.#channels.take(message);
   }
 }

@@ -7,6 +7,7 @@ export { CommandError } from "./command-error.ts";
 export type { ConnectionState, ConnectionStateName } from "./connection-state.ts";
 export type * from "./contract.ts";
 export { createClient } from "./create-client.ts";
+export type * from "./exchange.ts";
 export type { Fetch } from "./http-door.ts";
 export type * from "./metrics.ts";
 export type * from "./operation.ts";

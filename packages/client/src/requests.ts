@@ -1,6 +1,7 @@
 import type { ClientMessage, MessageId } from "@milepost/protocol";
 import { MilepostError } from "@milepost/protocol";
 import type { Cancel } from "./clock.ts";
+import type { Chunk, Exchange } from "./exchange.ts";
 import type { Schedule } from "./schedule.ts";
 import type { RawMessage } from "./server-frame.ts";
 import { lostError, serviceError } from "./service-error.ts";
@@ -11,12 +12,19 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** How long to wait, in milliseconds, a wait for the connection included; default 30,000. */
   readonly timeoutMs?: number;
+  /**
+   * What the method knows it by: a request with a key is sent again after a reconnect, for a method that does what has
+   * the same key once.
+   */
+  readonly key?: string;
 }
 
 /** How a message with an id is treated. */
 export interface CallOptions extends RequestOptions {
   /** Whether it may be sent again after the connection broke, because doing it twice is doing it once. */
   readonly resend?: boolean;
+  /** Takes its chunks; each begins the time anew. */
+  readonly onChunk?: (chunk: RawMessage) => void;
 }
 
 type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
@@ -40,7 +48,9 @@ interface Open extends Outcome {
   readonly text: string;
   readonly canWait: boolean;
   readonly resend: boolean;
+  readonly onChunk: ((chunk: RawMessage) => void) | undefined;
   sent: boolean;
+  renew(): void;
 }
 
 /** How many calls may wait for a connection, so that a page left offline does not grow for ever. */
@@ -77,8 +87,8 @@ export class Requests {
    * The same without a promise: what follows the reply in its frame is handled after the outcome. Throws
    * what cannot be sent at all.
    */
-  start(message: Call, options: CallOptions, outcome: Outcome): void {
-    const { signal, timeoutMs = defaultTimeoutMs, resend = false } = options;
+  start(message: Call, options: CallOptions, outcome: Outcome): Exchange {
+    const { signal, timeoutMs = defaultTimeoutMs, resend = false, onChunk } = options;
     if (signal?.aborted) throw signal.reason;
     if (!this.#line.isUp && this.#open.size >= maxWaiting) {
       throw new MilepostError(
@@ -94,21 +104,31 @@ export class Requests {
       signal?.removeEventListener("abort", onAbort);
     };
     const giveUp = (reason: unknown) => {
+      if (this.#open.get(id) !== open) return;
       if (open.sent && message.type === "request") {
         this.#line.sendText(JSON.stringify({ type: "cancel", id }));
       }
       open.reject(reason);
     };
     const onAbort = () => giveUp(signal?.reason);
-    const cancelTimer: Cancel = this.#schedule.after(timeoutMs, () =>
-      giveUp(new MilepostError("timed_out", `no answer to ${message.type} within ${timeoutMs} ms`)),
-    );
+    const arm = (): Cancel =>
+      this.#schedule.after(timeoutMs, () =>
+        giveUp(
+          new MilepostError("timed_out", `no answer to ${message.type} within ${timeoutMs} ms`),
+        ),
+      );
+    let cancelTimer = arm();
     signal?.addEventListener("abort", onAbort);
     const open: Open = {
       text,
       canWait: message.type === "publish" || message.type === "request",
       resend,
+      onChunk,
       sent: false,
+      renew() {
+        cancelTimer();
+        cancelTimer = arm();
+      },
       resolve(result) {
         settle();
         outcome.resolve(result);
@@ -120,6 +140,20 @@ export class Requests {
     };
     this.#open.set(id, open);
     if (this.#line.isUp) this.#send(open);
+    const send = (chunk: Chunk) => {
+      if (this.#open.get(id) !== open) return;
+      open.renew();
+      this.#line.sendText(this.#encode({ type: "chunk", stream: id, ...chunk }));
+    };
+    return { send, giveUp };
+  }
+
+  /** Takes a chunk; one of nothing that waits is ignored. */
+  chunk(message: RawMessage): void {
+    const open = typeof message.stream === "number" ? this.#open.get(message.stream) : undefined;
+    if (open?.onChunk === undefined) return;
+    open.renew();
+    open.onChunk(message);
   }
 
   /** Takes a reply; one to nothing that waits is ignored. */
