@@ -1,3 +1,4 @@
+import { matchesQuery } from "../operation-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
 
@@ -40,7 +41,7 @@ export class MemoryOperationIndex implements OperationIndex {
     const found: IndexedOperation[] = [];
     for (const id of this.#candidates(query)) {
       const operation = this.#operations.get(id)?.operation;
-      if (operation !== undefined && matches(operation, query)) found.push(operation);
+      if (operation !== undefined && matchesQuery(operation, query)) found.push(operation);
     }
     found.sort((a, b) => b.summary.created_at - a.summary.created_at);
     return found.slice(0, query.limit);
@@ -88,15 +89,4 @@ function ownersOf({ summary, producer }: IndexedOperation): string[] {
   if (summary.user_id !== undefined) owners.push(`user:${summary.user_id}`);
   if (producer !== undefined) owners.push(`producer:${producer}`);
   return owners;
-}
-
-function matches({ summary, producer, waitingCommands }: IndexedOperation, query: OperationQuery) {
-  return (
-    (query.session === undefined || summary.session_id === query.session) &&
-    (query.user === undefined || summary.user_id === query.user) &&
-    (query.producer === undefined || producer === query.producer) &&
-    (query.kind === undefined || summary.kind === query.kind) &&
-    (query.status === undefined || summary.status === query.status) &&
-    (query.waiting === undefined || waitingCommands > 0)
-  );
 }

@@ -1,0 +1,16 @@
+import type { IndexedOperation, OperationQuery } from "./ports/operation-index.ts";
+
+/** Whether all conditions of a query hold for an operation; for every engine. */
+export function matchesQuery(
+  { summary, producer, waitingCommands }: IndexedOperation,
+  query: OperationQuery,
+): boolean {
+  return (
+    (query.session === undefined || summary.session_id === query.session) &&
+    (query.user === undefined || summary.user_id === query.user) &&
+    (query.producer === undefined || producer === query.producer) &&
+    (query.kind === undefined || summary.kind === query.kind) &&
+    (query.status === undefined || summary.status === query.status) &&
+    (query.waiting === undefined || waitingCommands > 0)
+  );
+}

@@ -1,0 +1,15 @@
+-- Keeps the folded state of a log, so that what is below it may be trimmed; an older one changes nothing.
+--
+-- KEYS  1 meta  2 stream  3 state
+-- ARGV  1 now  2 epoch  3 offset  4 tag of the entry there  5 the projection's name, a line break, and the state as JSON
+-- gives 1 when it was taken, else 0
+local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
+local log = load(meta, tonumber(ARGV[1]))
+local offset = tonumber(ARGV[3])
+if not log or log.epoch ~= ARGV[2] or offset <= log.checkpoint or offset > log.offset then return 0 end
+local entry = entry_at(stream, offset)
+if not entry or tag_of(entry) ~= ARGV[4] then return 0 end
+redis.call('SET', state, ARGV[5])
+redis.call('PEXPIRE', state, math.max(1, redis.call('PTTL', meta)))
+redis.call('HSET', meta, 'checkpoint', whole(offset))
+return 1

@@ -1,0 +1,31 @@
+-- One lease: whoever asks, in one step.
+--
+-- KEYS  1 the lease: a hash of token, fence, ttl, ends; without a token it was given up
+-- ARGV  1 now  2 acquire, force, renew, get or release  3 token  4 ttl in milliseconds; empty means as before
+--       5 how long it is remembered past its end
+-- gives {token, fence, ttl, ends}, 1 for a release, or nothing
+local key, now, action = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+local field = redis.call('HMGET', key, 'token', 'fence', 'ttl', 'ends')
+local token, fence = field[1] or nil, tonumber(field[2] or '0')
+
+local function hold(new_token, new_fence, ttl)
+  local ends = now + ttl
+  redis.call('HSET', key, 'token', new_token, 'fence', string.format('%.0f', new_fence), 'ttl', string.format('%.0f', ttl), 'ends',
+    string.format('%.0f', ends))
+  redis.call('PEXPIRE', key, string.format('%.0f', ttl + tonumber(ARGV[5])))
+  return { new_token, string.format('%.0f', new_fence), string.format('%.0f', ttl), string.format('%.0f', ends) }
+end
+
+if action == 'acquire' or action == 'force' then
+  if action == 'acquire' and token and tonumber(field[4]) > now then return false end
+  return hold(ARGV[3], fence + 1, tonumber(ARGV[4]))
+end
+if not token then return false end
+if action == 'get' then return { token, field[2], field[3], field[4] } end
+if token ~= ARGV[3] then return false end
+if action == 'renew' then
+  local ttl = ARGV[4] == '' and field[3] or ARGV[4]
+  return hold(token, fence, tonumber(ttl))
+end
+redis.call('HDEL', key, 'token')
+return 1

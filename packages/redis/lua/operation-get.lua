@@ -1,0 +1,8 @@
+-- One operation.
+--
+-- KEYS  1 records  2 ages
+-- ARGV  1 now  2 id
+-- gives the operation as JSON, or nothing
+local ends = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0')
+if ends <= tonumber(ARGV[1]) then return false end
+return string.match(redis.call('HGET', KEYS[1], ARGV[2]), '\n(.*)$')

@@ -1,0 +1,31 @@
+-- Reads the head, and what a node needs to fold the log up to it, at one moment.
+--
+-- KEYS  1 meta  2 stream  3 state
+-- ARGV  1 now  2 epoch of a log begun by this  3 most entries  4 longest age  5 "1" with a projection
+--       6 epoch, 7 offset and 8 tag of what the node has folded already; empty where it has not
+-- gives {epoch, offset, tag, the offset to fold on from, the stored state when it is not the node's own, {packed entries}}
+local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
+local now, max_age = tonumber(ARGV[1]), tonumber(ARGV[4])
+local projected = ARGV[5] == '1'
+local log = load(meta, now) or begin(meta, stream, state, ARGV[2])
+raise_floor(stream, log, now, tonumber(ARGV[3]), max_age, true)
+trim(stream, log, projected, 1)
+save(meta, stream, state, log, now, max_age)
+if not projected then return { log.epoch, whole(log.offset), log.tag } end
+
+local function still_true(offset, tag)
+  if offset == log.offset then return tag == log.tag end
+  if offset > log.offset or offset < log.trimmed then return false end
+  local entry = entry_at(stream, offset)
+  return entry and tag_of(entry) == tag
+end
+
+local from, stored = log.checkpoint, nil
+if ARGV[6] == log.epoch and still_true(tonumber(ARGV[7]), ARGV[8]) then
+  from = tonumber(ARGV[7])
+else
+  stored = redis.call('GET', state) or ''
+end
+local answer = { log.epoch, whole(log.offset), log.tag, whole(from), stored or false, false }
+answer[6] = entries_after(stream, from, log.offset - from)
+return answer

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+
+/** The names of everything Milepost keeps in Redis: all begin with one prefix, and what one script touches shares a hash tag. */
+export class Keys {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Meta, stream and state of a channel's log. */
+  log(channel: string): readonly [meta: string, stream: string, state: string] {
+    const tagged = `${this.#prefix}:{${channel}}`;
+    return [`${tagged}:log`, `${tagged}:entries`, `${tagged}:state`];
+  }
+
+  /** What remembers a publisher's key; hashed, since both come from outside. */
+  dedupe(channel: string, publisher: string, key: string): string {
+    return `${this.#prefix}:{${channel}}:key:${digest(`${publisher.length}:${publisher}${key}`)}`;
+  }
+
+  /** The pub/sub channel that carries a channel's entries. */
+  bus(channel: string): string {
+    return `${this.#prefix}:{${channel}}:bus`;
+  }
+
+  /** The channel whose entries a pub/sub channel carries. */
+  channelOfBus(bus: string): string {
+    return bus.slice(this.#prefix.length + 2, bus.lastIndexOf("}"));
+  }
+
+  lease(name: string): string {
+    return `${this.#prefix}:lease:${digest(name)}`;
+  }
+
+  /** Records and ages of the operation index. */
+  operations(): readonly [records: string, ages: string] {
+    return [`${this.#prefix}:{operations}:records`, `${this.#prefix}:{operations}:ages`];
+  }
+
+  /** A list of operations: all of them, or those of an owner. */
+  operationList(kind?: "session" | "user" | "producer", id = ""): string {
+    const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
+    return `${this.#prefix}:{operations}:list:${name}`;
+  }
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64url").slice(0, 27);
+}

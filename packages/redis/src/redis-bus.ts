@@ -1,0 +1,59 @@
+import type { Bus, BusListener } from "@milepost/core";
+import type { Keys } from "./keys.ts";
+import { unpackEntry } from "./packed-entry.ts";
+import type { RedisLink } from "./redis-link.ts";
+
+interface Wish {
+  readonly channel: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Carries appended entries between nodes by pub/sub; what a tick subscribes to is one command. */
+export class RedisBus implements Bus {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  #listener: BusListener | undefined;
+  #wishes: Wish[] | undefined;
+
+  constructor(link: RedisLink, keys: Keys) {
+    this.#link = link;
+    this.#keys = keys;
+  }
+
+  listen(listener: BusListener): void {
+    this.#listener = listener;
+  }
+
+  subscribe(channel: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wish: Wish = { channel, resolve, reject };
+      if (this.#wishes !== undefined) {
+        this.#wishes.push(wish);
+        return;
+      }
+      this.#wishes = [wish];
+      queueMicrotask(() => void this.#subscribe());
+    });
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    await this.#link.unsubscribe([this.#keys.bus(channel)]);
+  }
+
+  async #subscribe(): Promise<void> {
+    const wishes = this.#wishes ?? [];
+    this.#wishes = undefined;
+    try {
+      const busChannels = wishes.map(({ channel }) => this.#keys.bus(channel));
+      await this.#link.subscribe(busChannels, this.#onMessage);
+      for (const { resolve } of wishes) resolve();
+    } catch (error) {
+      for (const { reject } of wishes) reject(error);
+    }
+  }
+
+  readonly #onMessage = (message: string, busChannel: string): void => {
+    this.#listener?.(unpackEntry(this.#keys.channelOfBus(busChannel), message));
+  };
+}

@@ -1,0 +1,223 @@
+import type {
+  Appended,
+  ChannelLog,
+  LogPolicy,
+  LogSlice,
+  LogSnapshot,
+  NewEntry,
+  Random,
+} from "@milepost/core";
+import { type Projection, projectionNamed } from "@milepost/model";
+import type { Position, Publication } from "@milepost/protocol";
+import { FoldedStates } from "./folded-states.ts";
+import type { Keys } from "./keys.ts";
+import { unpackEntry } from "./packed-entry.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { scripts } from "./script.ts";
+
+const epochLength = 10;
+const tagLength = 8;
+/** So many entries past the folded state make a new one worth storing. */
+const checkpointAfter = 64;
+
+/**
+ * The logs of all channels in Redis: one script for each method, so each is one step and one round trip.
+ *
+ * States are folded by the nodes, since their reducers are: a script hands out the stored state and what came after
+ * it, at one moment. Now and then the node that appends stores the state it has folded; only what is in it may be
+ * trimmed.
+ */
+export class RedisChannelLog implements ChannelLog {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #random: Random;
+  readonly #onFault: (error: unknown) => void;
+  readonly #states = new FoldedStates();
+  /** Channels whose state is being stored. */
+  readonly #storing = new Set<string>();
+
+  constructor(
+    link: RedisLink,
+    keys: Keys,
+    clock: RedisClock,
+    random: Random,
+    onFault: (error: unknown) => void,
+  ) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#random = random;
+    this.#onFault = onFault;
+  }
+
+  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    const { event, json, priority = "-", key, publisher } = entry;
+    const keys = this.#keys.log(channel);
+    const answer = await this.#link.run(
+      scripts.append,
+      key === undefined ? keys : [...keys, this.#keys.dedupe(channel, publisher, key)],
+      [
+        this.#clock.now(),
+        this.#random.id(epochLength),
+        String(policy.maxEntries),
+        String(policy.maxAgeMs),
+        String(policy.dedupeMs),
+        this.#random.id(tagLength),
+        event,
+        priority,
+        json,
+        policy.projection === undefined ? "" : "1",
+        this.#link.publishCommand,
+        this.#keys.bus(channel),
+      ],
+    );
+    const [duplicate, packed, unfolded] = answer as [number, string, number];
+    if (duplicate === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
+    if (policy.projection !== undefined && unfolded >= checkpointAfter)
+      this.#store(channel, policy);
+    return { publication: { ...unpackEntry(channel, packed), json }, duplicate: false };
+  }
+
+  async read(
+    channel: string,
+    afterOffset: number,
+    limit: number,
+    policy: LogPolicy,
+  ): Promise<LogSlice> {
+    const epoch = this.#random.id(epochLength);
+    const slice = await this.#read(channel, epoch, afterOffset, limit, policy);
+    if (slice === undefined) throw new Error("a read that begins a log has found none");
+    return slice;
+  }
+
+  async entryAt(
+    channel: string,
+    offset: number,
+    policy: LogPolicy,
+  ): Promise<Publication | undefined> {
+    const entry = (await this.#read(channel, "", offset - 1, 1, policy))?.entries[0];
+    return entry?.position.offset === offset ? entry : undefined;
+  }
+
+  async find(
+    channel: string,
+    publisher: string,
+    key: string,
+    { maxEntries, maxAgeMs }: LogPolicy,
+  ): Promise<Publication | undefined> {
+    const keys = [...this.#keys.log(channel), this.#keys.dedupe(channel, publisher, key)];
+    const args = [this.#clock.now(), String(maxEntries), String(maxAgeMs)];
+    const packed = await this.#link.run(scripts.find, keys, args);
+    return typeof packed === "string" ? unpackEntry(channel, packed) : undefined;
+  }
+
+  async snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    const projection =
+      policy.projection === undefined ? undefined : projectionNamed(policy.projection);
+    const known = projection === undefined ? undefined : this.#states.get(channel);
+    const own = known?.projection.name === projection?.name ? known : undefined;
+    const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel), [
+      this.#clock.now(),
+      this.#random.id(epochLength),
+      String(policy.maxEntries),
+      String(policy.maxAgeMs),
+      projection === undefined ? "" : "1",
+      own?.position.epoch ?? "",
+      own === undefined ? "" : String(own.position.offset),
+      own?.position.tag ?? "",
+    ])) as SnapshotAnswer;
+    const [epoch, offset, tag, , stored, packed] = answer;
+    const position: Position = { epoch, offset: Number(offset), tag };
+    if (projection === undefined) return { position };
+    let state = stored === null ? own?.state : storedState(stored, projection);
+    for (const text of packed) state = fold(projection, state, unpackEntry(channel, text));
+    this.#states.set(channel, { position, projection, state });
+    return { position, snapshot: { projection: projection.name, state: state ?? null } };
+  }
+
+  async purge(channel: string): Promise<void> {
+    this.#states.delete(channel);
+    await this.#link.remove(this.#keys.log(channel));
+  }
+
+  async close(): Promise<void> {}
+
+  async #read(
+    channel: string,
+    epoch: string,
+    afterOffset: number,
+    limit: number,
+    policy: LogPolicy,
+  ): Promise<LogSlice | undefined> {
+    const answer = (await this.#link.run(scripts.read, this.#keys.log(channel), [
+      this.#clock.now(),
+      epoch,
+      String(policy.maxEntries),
+      String(policy.maxAgeMs),
+      String(Math.max(0, afterOffset)),
+      String(limit),
+      policy.projection === undefined ? "" : "1",
+    ])) as ReadAnswer | null;
+    if (answer === null) return undefined;
+    const [of, offset, tag, floor, floorTag, packed] = answer;
+    return {
+      entries: packed.map((text) => unpackEntry(channel, text)),
+      head: { epoch: of, offset: Number(offset), tag },
+      floor: { epoch: of, offset: Number(floor), tag: floorTag },
+    };
+  }
+
+  /** Stores the state, in the background and once at a time: should it fail, a later append asks again. */
+  #store(channel: string, policy: LogPolicy): void {
+    if (this.#storing.has(channel)) return;
+    this.#storing.add(channel);
+    void this.#checkpoint(channel, policy)
+      .catch(this.#onFault)
+      .finally(() => this.#storing.delete(channel));
+  }
+
+  async #checkpoint(channel: string, policy: LogPolicy): Promise<void> {
+    const { position, snapshot } = await this.snapshot(channel, policy);
+    if (snapshot === undefined) return;
+    await this.#link.run(scripts.checkpoint, this.#keys.log(channel), [
+      this.#clock.now(),
+      position.epoch,
+      String(position.offset),
+      position.tag,
+      `${snapshot.projection}\n${JSON.stringify(snapshot.state)}`,
+    ]);
+  }
+}
+
+type ReadAnswer = [
+  epoch: string,
+  offset: string,
+  tag: string,
+  floor: string,
+  floorTag: string,
+  entries: string[],
+];
+
+type SnapshotAnswer = [
+  epoch: string,
+  offset: string,
+  tag: string,
+  from: string,
+  stored: string | null,
+  entries: string[],
+];
+
+function fold(projection: Projection<unknown>, state: unknown, entry: Publication): unknown {
+  const data = JSON.parse(entry.json) as unknown;
+  const { event, ts, position } = entry;
+  return projection.reduce(state, { event, data, ts, offset: position.offset });
+}
+
+/** The state that was stored, if the rule's projection is still the one that folded it. */
+function storedState(stored: string, projection: Projection<unknown>): unknown {
+  const end = stored.indexOf("\n");
+  if (end < 0 || stored.slice(0, end) !== projection.name) return projection.initial;
+  return JSON.parse(stored.slice(end + 1)) ?? projection.initial;
+}

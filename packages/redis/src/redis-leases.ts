@@ -1,0 +1,58 @@
+import type { Lease, Leases, Random } from "@milepost/core";
+import type { Keys } from "./keys.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { scripts } from "./script.ts";
+
+const tokenLength = 32;
+const rememberedMs = 24 * 3_600_000;
+
+/** Claims that all nodes see; each is decided in one step of Redis. */
+export class RedisLeases implements Leases {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+  readonly #random: Random;
+
+  constructor(link: RedisLink, keys: Keys, clock: RedisClock, random: Random) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async acquire(name: string, ttlMs: number, options?: { readonly force?: boolean }) {
+    const action = options?.force === true ? "force" : "acquire";
+    return leaseOf(name, await this.#run(name, action, this.#random.id(tokenLength), ttlMs));
+  }
+
+  async renew(name: string, token: string, ttlMs?: number) {
+    return leaseOf(name, await this.#run(name, "renew", token, ttlMs));
+  }
+
+  async get(name: string) {
+    return leaseOf(name, await this.#run(name, "get", ""));
+  }
+
+  async release(name: string, token: string) {
+    return (await this.#run(name, "release", token)) === 1;
+  }
+
+  #run(name: string, action: string, token: string, ttlMs?: number): Promise<unknown> {
+    const ttl = ttlMs === undefined ? "" : String(ttlMs);
+    const args = [this.#clock.now(), action, token, ttl, String(rememberedMs)];
+    return this.#link.run(scripts.lease, [this.#keys.lease(name)], args);
+  }
+}
+
+function leaseOf(name: string, answer: unknown): Lease | undefined {
+  if (!Array.isArray(answer)) return undefined;
+  const [token, fence, ttl, ends] = answer.map(String);
+  return {
+    name,
+    token: token ?? "",
+    fence: Number(fence),
+    ttlMs: Number(ttl),
+    expiresAt: Number(ends),
+  };
+}

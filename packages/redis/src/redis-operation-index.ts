@@ -1,0 +1,82 @@
+import {
+  type IndexedOperation,
+  matchesQuery,
+  type OperationIndex,
+  type OperationQuery,
+} from "@milepost/core";
+import type { Keys } from "./keys.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { scripts } from "./script.ts";
+
+const page = 100;
+
+/** Finds the operations of all nodes; everything lies in one hash slot, so that each change is one step. */
+export class RedisOperationIndex implements OperationIndex {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+
+  constructor(link: RedisLink, keys: Keys, clock: RedisClock) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  async put(operation: IndexedOperation, maxAgeMs: number): Promise<void> {
+    const { summary, producer } = operation;
+    const lists = [this.#keys.operationList()];
+    if (summary.session_id !== undefined)
+      lists.push(this.#keys.operationList("session", summary.session_id));
+    if (summary.user_id !== undefined)
+      lists.push(this.#keys.operationList("user", summary.user_id));
+    if (producer !== undefined) lists.push(this.#keys.operationList("producer", producer));
+    const now = this.#clock.now();
+    await this.#link.run(
+      scripts.operationPut,
+      [...this.#keys.operations(), ...lists],
+      [
+        now,
+        summary.operation_id,
+        String(Number(now) + maxAgeMs),
+        String(summary.created_at),
+        JSON.stringify(operation),
+      ],
+    );
+  }
+
+  async get(operationId: string): Promise<IndexedOperation | undefined> {
+    const args = [this.#clock.now(), operationId];
+    const found = await this.#link.run(scripts.operationGet, this.#keys.operations(), args);
+    return typeof found === "string" ? (JSON.parse(found) as IndexedOperation) : undefined;
+  }
+
+  async list(query: OperationQuery): Promise<readonly IndexedOperation[]> {
+    const keys = [...this.#keys.operations(), this.#listOf(query)];
+    const found: IndexedOperation[] = [];
+    for (let after = 0; found.length < query.limit; after += page) {
+      const args = [this.#clock.now(), String(after), String(page)];
+      const records = (await this.#link.run(scripts.operationPage, keys, args)) as string[];
+      for (const record of records) {
+        // One that was forgotten in this very step has left an empty place.
+        if (record === "") continue;
+        const operation = JSON.parse(record) as IndexedOperation;
+        if (matchesQuery(operation, query)) found.push(operation);
+      }
+      if (records.length < page) break;
+    }
+    return found.slice(0, query.limit);
+  }
+
+  async remove(operationId: string): Promise<void> {
+    await this.#link.run(scripts.operationRemove, this.#keys.operations(), [operationId]);
+  }
+
+  /** The shortest list that holds all that may match. */
+  #listOf({ session, user, producer }: OperationQuery): string {
+    if (session !== undefined) return this.#keys.operationList("session", session);
+    if (user !== undefined) return this.#keys.operationList("user", user);
+    if (producer !== undefined) return this.#keys.operationList("producer", producer);
+    return this.#keys.operationList();
+  }
+}

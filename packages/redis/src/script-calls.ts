@@ -1,0 +1,83 @@
+import type { Script } from "./script.ts";
+
+interface Call {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Sends one command and resolves with its answer. */
+export type SendCommand = (keys: readonly string[], command: readonly string[]) => Promise<unknown>;
+
+/**
+ * Calls scripts by their digest, in the order of the calls, also when Redis has forgotten the scripts.
+ *
+ * Who is told NOSCRIPT waits until all that was sent has its answer, loads the scripts and sends again what was
+ * refused, in the old order, before anything that was called meanwhile.
+ */
+export class ScriptCalls {
+  readonly #send: SendCommand;
+  readonly #load: (script: Script) => Promise<void>;
+  #inFlight = 0;
+  #refused: Call[] = [];
+  /** Calls made while scripts are being loaded. */
+  #held: Call[] | undefined;
+
+  constructor(send: SendCommand, load: (script: Script) => Promise<void>) {
+    this.#send = send;
+    this.#load = load;
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = { script, keys, args, resolve, reject };
+      if (this.#held === undefined) this.#start(call);
+      else this.#held.push(call);
+    });
+  }
+
+  #start(call: Call): void {
+    const { script, keys, args } = call;
+    this.#inFlight++;
+    this.#send(keys, ["EVALSHA", script.sha, String(keys.length), ...keys, ...args]).then(
+      (answer) => {
+        call.resolve(answer);
+        this.#settled();
+      },
+      (error: unknown) => {
+        if (isNoScript(error)) {
+          this.#refused.push(call);
+          this.#held ??= [];
+        } else call.reject(error);
+        this.#settled();
+      },
+    );
+  }
+
+  #settled(): void {
+    this.#inFlight--;
+    if (this.#inFlight === 0 && this.#held !== undefined) void this.#recover();
+  }
+
+  async #recover(): Promise<void> {
+    const refused = this.#refused;
+    this.#refused = [];
+    // Answers of different cluster nodes come in any order, but those of one channel in theirs.
+    try {
+      for (const script of new Set(refused.map((call) => call.script))) await this.#load(script);
+    } catch (error) {
+      for (const call of refused) call.reject(error);
+      refused.length = 0;
+    }
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const call of refused) this.#start(call);
+    for (const call of held) this.#start(call);
+  }
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT");
+}

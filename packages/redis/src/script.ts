@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** A script that Redis runs as one atomic step. */
+export interface Script {
+  readonly name: string;
+  readonly text: string;
+  /** What EVALSHA knows it by. */
+  readonly sha: string;
+}
+
+function script(name: string, shared?: string): Script {
+  const parts = shared === undefined ? [name] : [shared, name];
+  const text = parts
+    .map((part) => readFileSync(new URL(`../lua/${part}.lua`, import.meta.url), "utf8"))
+    .join("\n");
+  return { name, text, sha: createHash("sha1").update(text).digest("hex") };
+}
+
+/** All scripts, read once from `lua/`. */
+export const scripts = {
+  append: script("append", "log"),
+  read: script("read", "log"),
+  snapshot: script("snapshot", "log"),
+  checkpoint: script("checkpoint", "log"),
+  find: script("find", "log"),
+  lease: script("lease"),
+  operationPut: script("operation-put", "operations"),
+  operationGet: script("operation-get", "operations"),
+  operationPage: script("operation-page", "operations"),
+  operationRemove: script("operation-remove", "operations"),
+} as const;

@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A real redis-server on a free port with a directory of its own. */
+export interface RedisServer extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly process: ChildProcess;
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** Starts redis-server, which keeps nothing on disk, and resolves when it accepts connections. */
+export async function startRedis(...options: readonly string[]): Promise<RedisServer> {
+  const port = await freePort();
+  const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
+  const command = process.env["MILEPOST_REDIS_SERVER"] ?? "redis-server";
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
+  const child = spawn(command, [...args, "--save", "", "--appendonly", "no", ...options], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const chunk of child.stdout ?? []) {
+    if (String(chunk).includes("Ready to accept connections")) break;
+  }
+  child.stdout?.resume();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    process: child,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
