@@ -1,4 +1,4 @@
-import type { Bus, BusListener } from "@milepost/core";
+import type { Bus, BusListener, LogPolicy } from "@milepost/core";
 import type { Publication } from "@milepost/protocol";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -17,7 +17,7 @@ export class NodeBus implements Bus {
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
   readonly #weather: BusWeather;
-  readonly #attach: (channel: string) => Promise<void>;
+  readonly #attach: (channel: string, policy: LogPolicy) => Promise<void>;
   readonly #channels = new Set<string>();
   #listener: BusListener | undefined;
   #lastAt = 0;
@@ -29,7 +29,7 @@ export class NodeBus implements Bus {
     time: VirtualTime,
     random: SeededRandom,
     weather: BusWeather,
-    attach: (channel: string) => Promise<void>,
+    attach: (channel: string, policy: LogPolicy) => Promise<void>,
   ) {
     this.node = node;
     this.#time = time;
@@ -42,8 +42,8 @@ export class NodeBus implements Bus {
     this.#listener = listener;
   }
 
-  async subscribe(channel: string): Promise<void> {
-    await this.#attach(channel);
+  async subscribe(channel: string, policy: LogPolicy): Promise<void> {
+    await this.#attach(channel, policy);
     this.#channels.add(channel);
   }
 

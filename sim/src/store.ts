@@ -91,8 +91,8 @@ export class Store {
     spoilLeases: (leases: Leases) => Leases = (leases) => leases,
   ): { factory: EngineFactory; disconnect(): void } {
     const line = new StoreLine(node, this, this.#time, this.#random);
-    const bus = new NodeBus(node, this.#time, this.#random, this.weather, (channel) =>
-      line.call(() => this.#attach(channel)),
+    const bus = new NodeBus(node, this.#time, this.#random, this.weather, (channel, policy) =>
+      line.call(() => this.#attach(channel, policy)),
     );
     this.#buses.add(bus);
     const disconnect = () => {
@@ -257,10 +257,10 @@ export class Store {
     else go();
   }
 
-  async #attach(channel: string): Promise<void> {
+  async #attach(channel: string, policy: LogPolicy): Promise<void> {
     if (this.#attached.has(channel)) return;
     this.#attached.add(channel);
-    await this.#engine.bus.subscribe(channel);
+    await this.#engine.bus.subscribe(channel, policy);
   }
 
   #carry(publication: Publication): void {

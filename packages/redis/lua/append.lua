@@ -1,41 +1,62 @@
--- Appends one entry: dedupe, next offset, store, trim, publish.
+-- Appends one entry: dedupe, next offset, store, trim, publish; and its copy to the log of everything below a prefix.
 --
--- KEYS  1 meta  2 stream  3 state  4 the dedupe key, where the entry has one
--- ARGV  1 now  2 epoch of a log begun by this  3 most entries  4 longest age  5 how long a key is remembered
---       6 tag  7 event  8 priority or -  9 data  10 "1" with a projection  11 PUBLISH or SPUBLISH  12 the bus channel
+-- KEYS  1 meta  2 stream  3 state; then the dedupe key, where the entry has one; then meta, stream and state of the roll-up
+-- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH  6 how long a key is remembered; empty without one
+--       then for each log: epoch if it is begun by this, most entries, longest age, tag, "1" with a projection, bus channel
+--       then the channel, where there is a roll-up
 -- gives {0, header, entries past the checkpoint}, or {1, the packed entry that the key first made}
-local meta, stream, state, key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local now, max_entries, max_age, dedupe = tonumber(ARGV[1]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local projected = ARGV[10] == '1'
+local now = tonumber(ARGV[1])
+local dedupe = tonumber(ARGV[6])
+local key = dedupe and KEYS[4]
 
-local log = load(meta, now) or begin(meta, stream, state, ARGV[2])
+local function policy_at(first)
+  return {
+    epoch = ARGV[first], max_entries = tonumber(ARGV[first + 1]), max_age = tonumber(ARGV[first + 2]), tag = ARGV[first + 3],
+    projected = ARGV[first + 4] == '1', bus = ARGV[first + 5],
+  }
+end
 
-if key then
-  local known = redis.call('GET', key)
-  if known then
-    local ends, header = string.match(known, '^(%S+) (.*)$')
-    local epoch, offset = string.match(header, '^(%S+) (%S+)')
-    if tonumber(ends) > now and epoch == log.epoch then
-      raise_floor(stream, log, now, max_entries, max_age, true)
-      save(meta, stream, state, log, now, max_age)
-      local kept = tonumber(offset) > log.floor and entry_at(stream, tonumber(offset))
-      return { 1, kept or (header .. '\nnull') }
-    end
+local function store(first_key, log, policy, source)
+  local meta, stream, state = KEYS[first_key], KEYS[first_key + 1], KEYS[first_key + 2]
+  log.offset = log.offset + 1
+  log.ts = math.max(log.ts, now)
+  local header = table.concat({ log.epoch, whole(log.offset), policy.tag, log.tag, whole(log.ts), ARGV[3], ARGV[2] }, ' ') .. source
+  local packed = header .. '\n' .. ARGV[4]
+  log.tag = policy.tag
+  redis.call('XADD', stream, whole(log.offset), 'e', packed)
+  raise_floor(stream, log, now, policy.max_entries, policy.max_age, log.offset % 32 == 0)
+  trim(stream, log, policy.projected, math.max(16, policy.max_entries / 8))
+  save(meta, stream, state, log, now, policy.max_age)
+  return header, packed
+end
+
+local policy = policy_at(7)
+local log = load(KEYS[1], now) or begin(KEYS[1], KEYS[2], KEYS[3], policy.epoch)
+
+local known = key and redis.call('GET', key)
+if known then
+  local ends, header = string.match(known, '^(%S+) (.*)$')
+  local epoch, offset = string.match(header, '^(%S+) (%S+)')
+  if tonumber(ends) > now and epoch == log.epoch then
+    raise_floor(KEYS[2], log, now, policy.max_entries, policy.max_age, true)
+    save(KEYS[1], KEYS[2], KEYS[3], log, now, policy.max_age)
+    local kept = tonumber(offset) > log.floor and entry_at(KEYS[2], tonumber(offset))
+    return { 1, kept or (header .. '\nnull') }
   end
 end
 
-log.offset = log.offset + 1
-log.ts = math.max(log.ts, now)
-local header = table.concat({ log.epoch, whole(log.offset), ARGV[6], log.tag, whole(log.ts), ARGV[8], ARGV[7] }, ' ')
-local packed = header .. '\n' .. ARGV[9]
-log.tag = ARGV[6]
-redis.call('XADD', stream, whole(log.offset), 'e', packed)
-if key then
-  log.keys = math.max(log.keys, now + dedupe)
-  redis.call('SET', key, whole(now + dedupe) .. ' ' .. header, 'PX', whole(dedupe + 60000))
+if key then log.keys = math.max(log.keys, now + dedupe) end
+local header, packed = store(1, log, policy, '')
+if key then redis.call('SET', key, whole(now + dedupe) .. ' ' .. header, 'PX', whole(dedupe + 60000)) end
+
+local above = key and 5 or 4
+if KEYS[above] then
+  local over = policy_at(13)
+  local rolled = load(KEYS[above], now) or begin(KEYS[above], KEYS[above + 1], KEYS[above + 2], over.epoch)
+  local _, copy = store(above, rolled, over, ' ' .. ARGV[19])
+  redis.call(ARGV[5], policy.bus, packed)
+  redis.call(ARGV[5], over.bus, copy)
+else
+  redis.call(ARGV[5], policy.bus, packed)
 end
-raise_floor(stream, log, now, max_entries, max_age, log.offset % 32 == 0)
-trim(stream, log, projected, math.max(16, max_entries / 8))
-save(meta, stream, state, log, now, max_age)
-redis.call(ARGV[11], ARGV[12], packed)
 return { 0, header, log.offset - log.checkpoint }

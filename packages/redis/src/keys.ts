@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { LogPolicy } from "@milepost/core";
 
 /** The names of everything Milepost keeps in Redis: all begin with one prefix, and what one script touches shares a hash tag. */
 export class Keys {
@@ -9,24 +10,25 @@ export class Keys {
   }
 
   /** Meta, stream and state of a channel's log. */
-  log(channel: string): readonly [meta: string, stream: string, state: string] {
-    const tagged = `${this.#prefix}:{${channel}}`;
+  log(channel: string, policy: LogPolicy): readonly [meta: string, stream: string, state: string] {
+    const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;
     return [`${tagged}:log`, `${tagged}:entries`, `${tagged}:state`];
   }
 
   /** What remembers a publisher's key; hashed, since both come from outside. */
-  dedupe(channel: string, publisher: string, key: string): string {
-    return `${this.#prefix}:{${channel}}:key:${digest(`${publisher.length}:${publisher}${key}`)}`;
+  dedupe(channel: string, policy: LogPolicy, publisher: string, key: string): string {
+    const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;
+    return `${tagged}:key:${digest(`${publisher.length}:${publisher}${key}`)}`;
   }
 
   /** The pub/sub channel that carries a channel's entries. */
-  bus(channel: string): string {
-    return `${this.#prefix}:{${channel}}:bus`;
+  bus(channel: string, policy: LogPolicy): string {
+    return `${this.#prefix}:{${hashTag(channel, policy)}}:bus:${channel}`;
   }
 
   /** The channel whose entries a pub/sub channel carries. */
   channelOfBus(bus: string): string {
-    return bus.slice(this.#prefix.length + 2, bus.lastIndexOf("}"));
+    return bus.slice(bus.indexOf("}:bus:") + 6);
   }
 
   lease(name: string): string {
@@ -43,6 +45,12 @@ export class Keys {
     const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
     return `${this.#prefix}:{operations}:list:${name}`;
   }
+}
+
+/** What a channel shares a slot by: itself, or the prefix that it is rolled up into. */
+function hashTag(channel: string, { rollUp }: LogPolicy): string {
+  if (rollUp !== undefined) return channel.split(":", rollUp.segments).join(":");
+  return channel.endsWith(":*") ? channel.slice(0, -2) : channel;
 }
 
 function digest(text: string): string {

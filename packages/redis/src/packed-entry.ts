@@ -2,19 +2,28 @@ import type { Priority, Publication } from "@milepost/protocol";
 
 /**
  * Reads an entry as the scripts write it, in the stream and on the bus: a header line of epoch, offset, tag, tag of the
- * entry before it, time, priority and event, and the data as JSON text.
+ * entry before it, time, priority, event and, in a roll-up, the source; and the data as JSON text.
  */
 export function unpackEntry(channel: string, packed: string): Publication {
   const end = packed.indexOf("\n");
-  const [epoch = "", offset = "", tag = "", previousTag = "", ts = "", priority = "-", event = ""] =
-    packed.slice(0, end < 0 ? undefined : end).split(" ");
-  const publication: Publication = {
+  const [
+    epoch = "",
+    offset = "",
+    tag = "",
+    previousTag = "",
+    ts = "",
+    priority,
+    event = "",
+    source,
+  ] = packed.slice(0, end < 0 ? undefined : end).split(" ");
+  return {
     channel,
     position: { epoch, offset: Number(offset), tag },
     previousTag,
     event,
     json: end < 0 ? "null" : packed.slice(end + 1),
     ts: Number(ts),
+    ...(source === undefined ? undefined : { source }),
+    ...(priority === "-" ? undefined : { priority: priority as Priority }),
   };
-  return priority === "-" ? publication : { ...publication, priority: priority as Priority };
 }

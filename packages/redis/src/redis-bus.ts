@@ -1,10 +1,10 @@
-import type { Bus, BusListener } from "@milepost/core";
+import type { Bus, BusListener, LogPolicy } from "@milepost/core";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
 import type { RedisLink } from "./redis-link.ts";
 
 interface Wish {
-  readonly channel: string;
+  readonly busChannel: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -25,9 +25,9 @@ export class RedisBus implements Bus {
     this.#listener = listener;
   }
 
-  subscribe(channel: string): Promise<void> {
+  subscribe(channel: string, policy: LogPolicy): Promise<void> {
     return new Promise((resolve, reject) => {
-      const wish: Wish = { channel, resolve, reject };
+      const wish: Wish = { busChannel: this.#keys.bus(channel, policy), resolve, reject };
       if (this.#wishes !== undefined) {
         this.#wishes.push(wish);
         return;
@@ -37,15 +37,15 @@ export class RedisBus implements Bus {
     });
   }
 
-  async unsubscribe(channel: string): Promise<void> {
-    await this.#link.unsubscribe([this.#keys.bus(channel)]);
+  async unsubscribe(channel: string, policy: LogPolicy): Promise<void> {
+    await this.#link.unsubscribe([this.#keys.bus(channel, policy)]);
   }
 
   async #subscribe(): Promise<void> {
     const wishes = this.#wishes ?? [];
     this.#wishes = undefined;
     try {
-      const busChannels = wishes.map(({ channel }) => this.#keys.bus(channel));
+      const busChannels = wishes.map(({ busChannel }) => busChannel);
       await this.#link.subscribe(busChannels, this.#onMessage);
       for (const { resolve } of wishes) resolve();
     } catch (error) {

@@ -1,11 +1,12 @@
-import type {
-  Appended,
-  ChannelLog,
-  LogPolicy,
-  LogSlice,
-  LogSnapshot,
-  NewEntry,
-  Random,
+import {
+  type Appended,
+  type ChannelLog,
+  type LogPolicy,
+  type LogSlice,
+  type LogSnapshot,
+  type NewEntry,
+  type Random,
+  rollUpName,
 } from "@milepost/core";
 import { type Projection, projectionNamed } from "@milepost/model";
 import type { Position, Publication } from "@milepost/protocol";
@@ -54,25 +55,21 @@ export class RedisChannelLog implements ChannelLog {
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
     const { event, json, priority = "-", key, publisher } = entry;
-    const keys = this.#keys.log(channel);
-    const answer = await this.#link.run(
-      scripts.append,
-      key === undefined ? keys : [...keys, this.#keys.dedupe(channel, publisher, key)],
-      [
-        this.#clock.now(),
-        this.#random.id(epochLength),
-        String(policy.maxEntries),
-        String(policy.maxAgeMs),
-        String(policy.dedupeMs),
-        this.#random.id(tagLength),
-        event,
-        priority,
-        json,
-        policy.projection === undefined ? "" : "1",
-        this.#link.publishCommand,
-        this.#keys.bus(channel),
-      ],
-    );
+    const { rollUp } = policy;
+    const keys: string[] = [...this.#keys.log(channel, policy)];
+    const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand];
+    if (key === undefined) args.push("");
+    else {
+      keys.push(this.#keys.dedupe(channel, policy, publisher, key));
+      args.push(String(policy.dedupeMs));
+    }
+    args.push(...this.#logArguments(channel, policy));
+    if (rollUp !== undefined) {
+      const name = rollUpName(channel, rollUp.segments);
+      keys.push(...this.#keys.log(name, rollUp.policy));
+      args.push(...this.#logArguments(name, rollUp.policy), channel);
+    }
+    const answer = await this.#link.run(scripts.append, keys, args);
     const [duplicate, packed, unfolded] = answer as [number, string, number];
     if (duplicate === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
     if (policy.projection !== undefined && unfolded >= checkpointAfter)
@@ -105,10 +102,11 @@ export class RedisChannelLog implements ChannelLog {
     channel: string,
     publisher: string,
     key: string,
-    { maxEntries, maxAgeMs }: LogPolicy,
+    policy: LogPolicy,
   ): Promise<Publication | undefined> {
-    const keys = [...this.#keys.log(channel), this.#keys.dedupe(channel, publisher, key)];
-    const args = [this.#clock.now(), String(maxEntries), String(maxAgeMs)];
+    const dedupe = this.#keys.dedupe(channel, policy, publisher, key);
+    const keys = [...this.#keys.log(channel, policy), dedupe];
+    const args = [this.#clock.now(), String(policy.maxEntries), String(policy.maxAgeMs)];
     const packed = await this.#link.run(scripts.find, keys, args);
     return typeof packed === "string" ? unpackEntry(channel, packed) : undefined;
   }
@@ -118,7 +116,7 @@ export class RedisChannelLog implements ChannelLog {
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
     const known = projection === undefined ? undefined : this.#states.get(channel);
     const own = known?.projection.name === projection?.name ? known : undefined;
-    const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel), [
+    const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel, policy), [
       this.#clock.now(),
       this.#random.id(epochLength),
       String(policy.maxEntries),
@@ -137,12 +135,23 @@ export class RedisChannelLog implements ChannelLog {
     return { position, snapshot: { projection: projection.name, state: state ?? null } };
   }
 
-  async purge(channel: string): Promise<void> {
+  async purge(channel: string, policy: LogPolicy): Promise<void> {
     this.#states.delete(channel);
-    await this.#link.remove(this.#keys.log(channel));
+    await this.#link.remove(this.#keys.log(channel, policy));
   }
 
   async close(): Promise<void> {}
+
+  #logArguments(channel: string, policy: LogPolicy): readonly string[] {
+    return [
+      this.#random.id(epochLength),
+      String(policy.maxEntries),
+      String(policy.maxAgeMs),
+      this.#random.id(tagLength),
+      policy.projection === undefined ? "" : "1",
+      this.#keys.bus(channel, policy),
+    ];
+  }
 
   async #read(
     channel: string,
@@ -151,7 +160,7 @@ export class RedisChannelLog implements ChannelLog {
     limit: number,
     policy: LogPolicy,
   ): Promise<LogSlice | undefined> {
-    const answer = (await this.#link.run(scripts.read, this.#keys.log(channel), [
+    const answer = (await this.#link.run(scripts.read, this.#keys.log(channel, policy), [
       this.#clock.now(),
       epoch,
       String(policy.maxEntries),
@@ -181,7 +190,7 @@ export class RedisChannelLog implements ChannelLog {
   async #checkpoint(channel: string, policy: LogPolicy): Promise<void> {
     const { position, snapshot } = await this.snapshot(channel, policy);
     if (snapshot === undefined) return;
-    await this.#link.run(scripts.checkpoint, this.#keys.log(channel), [
+    await this.#link.run(scripts.checkpoint, this.#keys.log(channel, policy), [
       this.#clock.now(),
       position.epoch,
       String(position.offset),

@@ -1,6 +1,6 @@
 import { type Cursor, parseCursor } from "@milepost/protocol";
 import { expect, test } from "vitest";
-import { type BusListener, type EngineFactory, memoryEngine } from "../index.ts";
+import { type BusListener, type EngineFactory, type LogPolicy, memoryEngine } from "../index.ts";
 import { ManualClock, SeededRandom, type TestCore, testCore } from "../testing/index.ts";
 
 const channel = "log:a";
@@ -19,7 +19,7 @@ function cluster(): { clock: ManualClock; start(node: string): TestCore } {
   });
   const bus = {
     listen: (listener: BusListener) => void listeners.push(listener),
-    subscribe: (name: string) => engine.bus.subscribe(name),
+    subscribe: (name: string, policy: LogPolicy) => engine.bus.subscribe(name, policy),
     unsubscribe: async () => {},
   };
   const factory: EngineFactory = () => ({ ...engine, bus, close: async () => {} });

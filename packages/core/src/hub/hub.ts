@@ -66,7 +66,7 @@ export class Hub {
     const { name } = ruled;
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
-    const attached = this.#attach(name);
+    const attached = this.#attach(ruled);
     const channel = new HubChannel(ruled, attached, this.#context);
     this.#channels.set(name, channel);
     attached.catch(() => {
@@ -78,14 +78,14 @@ export class Hub {
     return channel;
   }
 
-  async #attach(name: string): Promise<void> {
+  async #attach({ name, policy }: RuledChannel): Promise<void> {
     await this.#detaching.get(name);
-    await this.#bus.subscribe(name);
+    await this.#bus.subscribe(name, policy);
   }
 
-  #detach(name: string): void {
+  #detach({ name, policy }: RuledChannel): void {
     this.#channels.delete(name);
-    const detached = this.#bus.unsubscribe(name).catch(this.#context.onFault);
+    const detached = this.#bus.unsubscribe(name, policy).catch(this.#context.onFault);
     this.#detaching.set(name, detached);
     void detached.then(() => {
       if (this.#detaching.get(name) === detached) this.#detaching.delete(name);
@@ -96,8 +96,8 @@ export class Hub {
   async #check(): Promise<void> {
     try {
       const used: HubChannel[] = [];
-      for (const [name, channel] of this.#channels) {
-        if (channel.isUnused) this.#detach(name);
+      for (const channel of this.#channels.values()) {
+        if (channel.isUnused) this.#detach(channel.ruled);
         else used.push(channel);
       }
       for (let i = 0; i < used.length && !this.#closed; i += checksAtOnce) {

@@ -1,4 +1,5 @@
 import type { Publication } from "@milepost/protocol";
+import type { LogPolicy } from "./channel-log.ts";
 
 /** Receives publications of the channels the node subscribed to, in offset order per channel. */
 export type BusListener = (publication: Publication) => void;
@@ -13,6 +14,6 @@ export interface Bus {
   /** Sets the one listener of this node. */
   listen(listener: BusListener): void;
   /** Resolves once everything appended from now on will reach the listener. Called once per channel and node. */
-  subscribe(channel: string): Promise<void>;
-  unsubscribe(channel: string): Promise<void>;
+  subscribe(channel: string, policy: LogPolicy): Promise<void>;
+  unsubscribe(channel: string, policy: LogPolicy): Promise<void>;
 }

@@ -118,12 +118,12 @@ export class FaultyEngine {
           else this.#lagging.push(publication);
         });
       },
-      subscribe: async (channel) => {
+      subscribe: async (channel, policy) => {
         const detached = this.#detached;
         if (detached !== undefined) await new Promise<void>((resolve) => detached.push(resolve));
-        await bus.subscribe(channel);
+        await bus.subscribe(channel, policy);
       },
-      unsubscribe: (channel) => bus.unsubscribe(channel),
+      unsubscribe: (channel, policy) => bus.unsubscribe(channel, policy),
     };
   }
 

@@ -18,7 +18,7 @@ export function busContract(name: string, make: MakeEngine): void {
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
       bus.listen((publication) => heard.push(publication));
-      await bus.subscribe("bus:a");
+      await bus.subscribe("bus:a", policy);
       await Promise.all(
         Array.from({ length: 50 }, (_, n) => log.append("bus:a", entry(n), policy)),
       );
@@ -31,7 +31,7 @@ export function busContract(name: string, make: MakeEngine): void {
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
       bus.listen((publication) => heard.push(publication));
-      await bus.subscribe("bus:a");
+      await bus.subscribe("bus:a", policy);
       for (let n = 0; n < 3; n++) await log.append("bus:a", entry(n), policy);
       await vi.waitFor(() => expect(heard).toHaveLength(3));
       const tags = heard.map(({ position }) => position.tag);
@@ -43,9 +43,9 @@ export function busContract(name: string, make: MakeEngine): void {
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
       bus.listen((publication) => heard.push(publication));
-      await bus.subscribe("bus:up:*");
-      await bus.subscribe("bus:up:a");
       const rolledUp = { ...policy, rollUp: { segments: 2, policy } };
+      await bus.subscribe("bus:up:*", policy);
+      await bus.subscribe("bus:up:a", rolledUp);
       const sources = ["bus:up:a", "bus:up:b:c"];
       for (let n = 0; n < 6; n++) await log.append(sources[n % 2] ?? "", entry(n), rolledUp);
       await vi.waitFor(() => expect(heard).toHaveLength(9));
@@ -64,7 +64,7 @@ export function busContract(name: string, make: MakeEngine): void {
         expect(subscribing).toBe(false);
         heard.push(publication);
       });
-      const subscribed = bus.subscribe("bus:a");
+      const subscribed = bus.subscribe("bus:a", policy);
       subscribing = false;
       await subscribed;
       await log.append("bus:a", entry(2), policy);
@@ -76,12 +76,12 @@ export function busContract(name: string, make: MakeEngine): void {
       const { log, bus } = harness.engine;
       const heard: string[] = [];
       bus.listen(({ channel, json }) => heard.push(`${channel} ${json}`));
-      await bus.subscribe("bus:a");
-      await bus.subscribe("bus:b");
+      await bus.subscribe("bus:a", policy);
+      await bus.subscribe("bus:b", policy);
       await log.append("bus:c", entry(1), policy);
       await log.append("bus:a", entry(2), policy);
       await vi.waitFor(() => expect(heard).toEqual(["bus:a 2"]));
-      await bus.unsubscribe("bus:a");
+      await bus.unsubscribe("bus:a", policy);
       await log.append("bus:a", entry(3), policy);
       await log.append("bus:b", entry(4), policy);
       await vi.waitFor(() => expect(heard).toEqual(["bus:a 2", "bus:b 4"]));
@@ -92,7 +92,7 @@ export function busContract(name: string, make: MakeEngine): void {
       const { log, bus } = harness.engine;
       const heard: string[] = [];
       bus.listen(({ json }) => heard.push(json));
-      await bus.subscribe("bus:a");
+      await bus.subscribe("bus:a", policy);
       await log.append("bus:a", entry(1, "k"), policy);
       await log.append("bus:a", entry(2, "k"), policy);
       await log.append("bus:a", entry(3), policy);
