@@ -13,7 +13,6 @@ interface Wish {
 export class RedisBus implements Bus {
   readonly #link: RedisLink;
   readonly #keys: Keys;
-  #listener: BusListener | undefined;
   #wishes: Wish[] | undefined;
 
   constructor(link: RedisLink, keys: Keys) {
@@ -21,8 +20,12 @@ export class RedisBus implements Bus {
     this.#keys = keys;
   }
 
-  listen(listener: BusListener): void {
-    this.#listener = listener;
+  listen(listener: BusListener, onDisrupted?: () => void): void {
+    this.#link.listen({
+      onMessage: (message, busChannel) =>
+        listener(unpackEntry(this.#keys.channelOfBus(busChannel), message)),
+      onDisrupted: () => onDisrupted?.(),
+    });
   }
 
   subscribe(channel: string, policy: LogPolicy): Promise<void> {
@@ -46,14 +49,10 @@ export class RedisBus implements Bus {
     this.#wishes = undefined;
     try {
       const busChannels = wishes.map(({ busChannel }) => busChannel);
-      await this.#link.subscribe(busChannels, this.#onMessage);
+      await this.#link.subscribe(busChannels);
       for (const { resolve } of wishes) resolve();
     } catch (error) {
       for (const { reject } of wishes) reject(error);
     }
   }
-
-  readonly #onMessage = (message: string, busChannel: string): void => {
-    this.#listener?.(unpackEntry(this.#keys.channelOfBus(busChannel), message));
-  };
 }

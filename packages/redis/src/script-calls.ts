@@ -9,7 +9,7 @@ interface Call {
 }
 
 /** Sends one command and resolves with its answer. */
-export type SendCommand = (keys: readonly string[], command: readonly string[]) => Promise<unknown>;
+export type SendCommand = (command: readonly string[]) => Promise<unknown>;
 
 /**
  * Calls scripts by their digest, in the order of the calls, also when Redis has forgotten the scripts.
@@ -41,7 +41,7 @@ export class ScriptCalls {
   #start(call: Call): void {
     const { script, keys, args } = call;
     this.#inFlight++;
-    this.#send(keys, ["EVALSHA", script.sha, String(keys.length), ...keys, ...args]).then(
+    this.#send(["EVALSHA", script.sha, String(keys.length), ...keys, ...args]).then(
       (answer) => {
         call.resolve(answer);
         this.#settled();

@@ -29,7 +29,10 @@ export class Hub {
     this.#bus = bus;
     this.#wheel = wheel;
     this.#context = context;
-    bus.listen((publication) => this.#receive(publication));
+    bus.listen(
+      (publication) => this.#receive(publication),
+      () => this.#checkNow(),
+    );
   }
 
   /** How many channels somebody reads. */
@@ -56,6 +59,11 @@ export class Hub {
     this.#closed = true;
     this.#wheel.clear(this.#sweep);
     this.#channels.clear();
+  }
+
+  /** Something may have been lost on the way here: every channel is compared with its log as soon as may be. */
+  #checkNow(): void {
+    if (this.#sweep.dueAt !== undefined) this.#wheel.set(this.#sweep, 0);
   }
 
   #receive(publication: Publication): void {

@@ -11,8 +11,8 @@ export type BusListener = (publication: Publication) => void;
  * inside `subscribe`.
  */
 export interface Bus {
-  /** Sets the one listener of this node. */
-  listen(listener: BusListener): void;
+  /** Sets the one listener of this node; `onDisrupted` is called when something may have been lost, where the bus knows. */
+  listen(listener: BusListener, onDisrupted?: () => void): void;
   /** Resolves once everything appended from now on will reach the listener. Called once per channel and node. */
   subscribe(channel: string, policy: LogPolicy): Promise<void>;
   unsubscribe(channel: string, policy: LogPolicy): Promise<void>;

@@ -24,10 +24,13 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts redis-server, which keeps nothing on disk, and resolves when it accepts connections. */
-export async function startRedis(...options: readonly string[]): Promise<RedisServer> {
-  const port = await freePort();
+export async function startRedis(
+  options: readonly string[] = [],
+  port?: number,
+): Promise<RedisServer> {
+  port ??= await freePort();
   const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
-  const command = process.env["MILEPOST_REDIS_SERVER"] ?? "redis-server";
+  const command = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
   const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
   const child = spawn(command, [...args, "--save", "", "--appendonly", "no", ...options], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,0 +1,86 @@
+/** A host and a port. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where Redis is, and how one comes in. */
+export interface RedisAddress {
+  readonly kind: "single" | "sentinel" | "cluster";
+  /** The server, the Sentinels, or some nodes of the cluster. */
+  readonly endpoints: readonly Endpoint[];
+  /** What the Sentinels call the master. */
+  readonly master?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly database?: number;
+  readonly tls: boolean;
+}
+
+const form = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?#]+)(?:\/([^?#]*))?$/;
+const defaultPorts = { single: 6_379, cluster: 6_379, sentinel: 26_379 } as const;
+
+/**
+ * Reads where Redis is: `redis://[user:password@]host[:port][/database]`, `redis+sentinel://…host,host,…/master`,
+ * `redis+cluster://…host,host,…`; `rediss` for TLS.
+ *
+ * Throws an error that says what is wrong and how it should be; it never repeats the password.
+ */
+export function parseRedisAddress(url: string): RedisAddress {
+  const [, scheme, suffix, credential, hosts, path = ""] = form.exec(url) ?? [];
+  if (hosts === undefined) {
+    throw new Error(
+      "the address of Redis must be like redis://host:6379, redis+sentinel://host1,host2/master or redis+cluster://host1,host2",
+    );
+  }
+  const kind: RedisAddress["kind"] =
+    suffix === "sentinel" || suffix === "cluster" ? suffix : "single";
+  const endpoints = hosts.split(",").map((host) => endpointOf(host, defaultPorts[kind]));
+  if (kind === "single" && endpoints.length > 1) {
+    throw new Error("redis:// names one server; several are redis+sentinel:// or redis+cluster://");
+  }
+  const address = { kind, endpoints, tls: scheme === "rediss", ...credentialOf(credential) };
+  if (kind === "sentinel") {
+    if (path === "")
+      throw new Error("redis+sentinel:// needs the master's name at its end, /mymaster");
+    return { ...address, master: decodeURIComponent(path) };
+  }
+  if (path === "") return address;
+  const database = Number(path);
+  if (kind === "cluster" || !Number.isInteger(database) || database < 0) {
+    throw new Error(
+      "what follows the host of redis:// is the number of a database; a cluster has none",
+    );
+  }
+  return { ...address, database };
+}
+
+/** The address without its credential, for messages. */
+export function shownAddress({ kind, endpoints, master }: RedisAddress): string {
+  const hosts = endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
+  if (kind === "single") return `Redis at ${hosts}`;
+  return kind === "cluster"
+    ? `the Redis cluster at ${hosts}`
+    : `the Redis master ${master} behind the Sentinels at ${hosts}`;
+}
+
+function endpointOf(text: string, defaultPort: number): Endpoint {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = digits === undefined ? defaultPort : Number(digits);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new Error("the address of Redis has a host that is none; write host:port");
+  }
+  return { host, port };
+}
+
+function credentialOf(text: string | undefined) {
+  if (text === undefined || text === "") return {};
+  const colon = text.indexOf(":");
+  const username = decodeURIComponent(colon < 0 ? text : text.slice(0, colon));
+  const password = colon < 0 ? undefined : decodeURIComponent(text.slice(colon + 1));
+  return {
+    ...(username === "" ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  };
+}

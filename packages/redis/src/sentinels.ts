@@ -1,0 +1,52 @@
+import { createClient } from "@redis/client";
+import type { Endpoint, RedisAddress } from "./redis-address.ts";
+
+const answerMs = 2_000;
+
+/**
+ * Asks the Sentinels, one after the other, where the master is; the first that knows is believed. Whether it is one
+ * must be asked of the server itself: a Sentinel may not have noticed yet.
+ */
+export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
+  const reasons: string[] = [];
+  for (const endpoint of shuffled(address.endpoints)) {
+    const client = createClient({
+      socket: {
+        host: endpoint.host,
+        port: endpoint.port,
+        connectTimeout: answerMs,
+        reconnectStrategy: false,
+        ...(address.tls ? { tls: true as const } : {}),
+      },
+      RESP: 2,
+      commandOptions: { timeout: answerMs },
+      disableClientInfo: true,
+      maintNotifications: "disabled",
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      const found = (await client.sendCommand([
+        "SENTINEL",
+        "GET-MASTER-ADDR-BY-NAME",
+        address.master ?? "",
+      ])) as unknown as [string, string] | null;
+      if (found !== null) return { host: found[0], port: Number(found[1]) };
+      reasons.push(`${endpoint.host}:${endpoint.port} knows no master ${address.master}`);
+    } catch (error) {
+      reasons.push(
+        `${endpoint.host}:${endpoint.port} ${error instanceof Error ? error.message : error}`,
+      );
+    } finally {
+      if (client.isOpen) client.destroy();
+    }
+  }
+  throw new Error(`no Sentinel told where the master is: ${reasons.join("; ")}`);
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}

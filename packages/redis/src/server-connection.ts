@@ -1,0 +1,145 @@
+import { createClient } from "@redis/client";
+import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import type { BusMessageListener } from "./redis-link.ts";
+import { type Script, scripts } from "./script.ts";
+import { ScriptCalls } from "./script-calls.ts";
+
+const connectTimeoutMs = 5_000;
+const maxQueued = 200_000;
+const channelsPerCommand = 1_000;
+
+/** What a connection tells whoever keeps it. */
+export interface ConnectionEvents {
+  readonly onMessage: BusMessageListener;
+  /** It broke or was closed, after it had been opened; called once, and nothing comes after it. */
+  readonly onEnd: (reason: unknown) => void;
+}
+
+function clientOf(address: RedisAddress, { host, port }: Endpoint) {
+  const { username, password, database } = address;
+  return createClient({
+    socket: {
+      host,
+      port,
+      connectTimeout: connectTimeoutMs,
+      noDelay: true,
+      reconnectStrategy: false,
+      ...(address.tls ? { tls: true as const } : {}),
+    },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+    RESP: 2,
+    // Its default deadline makes every command cost several times as much; the keeper's canary ends what hangs.
+    commandOptions: { timeout: undefined as unknown as number },
+    commandsQueueMaxLength: maxQueued,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: "disabled",
+  });
+}
+
+type Client = ReturnType<typeof clientOf>;
+
+/**
+ * One life of a connection to one Redis server: a socket for commands and one that listens. It does not reconnect:
+ * when either breaks, both end.
+ */
+export class ServerConnection {
+  readonly #commands: Client;
+  readonly #listening: Client;
+  readonly #events: ConnectionEvents;
+  readonly #calls: ScriptCalls;
+  #opened = false;
+  #ended = false;
+  #reason: unknown;
+
+  private constructor(commands: Client, listening: Client, events: ConnectionEvents) {
+    this.#commands = commands;
+    this.#listening = listening;
+    this.#events = events;
+    this.#calls = new ScriptCalls(
+      (command) => commands.sendCommand([...command]),
+      async (script) => void (await commands.scriptLoad(script.text)),
+    );
+    for (const client of [commands, listening]) {
+      client.on("error", (error: unknown) => this.end(error));
+      client.on("end", () => this.end(new Error("the connection ended")));
+    }
+  }
+
+  /** Connects, makes sure that the server takes writes, and loads the scripts; rejects with the reason. */
+  static async open(
+    address: RedisAddress,
+    endpoint: Endpoint,
+    events: ConnectionEvents,
+  ): Promise<ServerConnection> {
+    const commands = clientOf(address, endpoint);
+    const listening = clientOf(address, endpoint);
+    const connection = new ServerConnection(commands, listening, events);
+    try {
+      await Promise.all([commands.connect(), listening.connect()]);
+      const [role] = (await commands.sendCommand(["ROLE"])) as unknown as string[];
+      if (role !== "master") throw new Error(`it is a ${role}, which takes no writes`);
+      await Promise.all(Object.values(scripts).map((script) => commands.scriptLoad(script.text)));
+      connection.#opened = !connection.#ended;
+      if (connection.#opened) return connection;
+      throw connection.#reason;
+    } catch (error) {
+      connection.end(error);
+      throw error;
+    }
+  }
+
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#calls.run(script, keys, args);
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    await this.#commands.unlink([...keys]);
+  }
+
+  async publish(busChannel: string, message: string): Promise<void> {
+    await this.#commands.publish(busChannel, message);
+  }
+
+  async subscribe(busChannels: readonly string[]): Promise<void> {
+    const subscribed: Promise<void>[] = [];
+    for (let from = 0; from < busChannels.length; from += channelsPerCommand) {
+      const some = busChannels.slice(from, from + channelsPerCommand);
+      subscribed.push(this.#listening.subscribe(some, this.#events.onMessage));
+    }
+    await Promise.all(subscribed);
+  }
+
+  async unsubscribe(busChannels: readonly string[]): Promise<void> {
+    await this.#listening.unsubscribe([...busChannels]);
+  }
+
+  /** Redis' time in milliseconds since 1970. */
+  async now(): Promise<number> {
+    const [seconds, microseconds] = (await this.#commands.sendCommand([
+      "TIME",
+    ])) as unknown as string[];
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  }
+
+  /** Ends both sockets; what has no answer yet is rejected. */
+  end(reason: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reason = reason;
+    for (const client of [this.#commands, this.#listening]) {
+      try {
+        client.destroy();
+      } catch {
+        // It never was open, or is closed already.
+      }
+    }
+    if (this.#opened) this.#events.onEnd(reason);
+  }
+}

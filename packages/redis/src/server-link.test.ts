@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { createClient } from "@redis/client";
+import { expect, test, vi } from "vitest";
+import { connectRedis, type RedisLink } from "./index.ts";
+import { scripts } from "./script.ts";
+import { type RedisServer, startRedis } from "./testing/redis-server.ts";
+
+/** What a link has heard. */
+async function linked(server: RedisServer) {
+  const heard: string[] = [];
+  const faults: unknown[] = [];
+  let disruptions = 0;
+  const link = await connectRedis({ url: server.url, onFault: (error) => faults.push(error) });
+  link.listen({
+    onMessage: (message, busChannel) => heard.push(`${busChannel} ${message}`),
+    onDisrupted: () => disruptions++,
+  });
+  return {
+    link,
+    heard,
+    faults,
+    disruptions: () => disruptions,
+    [Symbol.asyncDispose]: () => link.close(),
+  };
+}
+
+/** A plain connection beside the link. */
+async function admin(server: RedisServer) {
+  const client = createClient({ url: server.url, RESP: 2 });
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: async () => client.destroy() });
+}
+
+function acquire(link: RedisLink, name: string): Promise<unknown> {
+  return link.run(scripts.lease, [`lease:${name}`], ["1000", "acquire", "token", "1000", "1000"]);
+}
+
+test("scripts that Redis has forgotten are loaded again, and calls keep their order", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server);
+  await using client = await admin(server);
+  const { link } = own;
+  const count = { name: "count", sha: scripts.lease.sha, text: scripts.lease.text };
+  await acquire(link, "a");
+  const calls: Promise<unknown>[] = [];
+  for (let i = 0; i < 300; i++) {
+    if (i % 100 === 50) void client.scriptFlush();
+    calls.push(link.run(count, ["lease:b"], [String(i), "force", `token-${i}`, "1000", "1000"]));
+    if (i % 10 === 0) await Promise.race(calls.slice(-3));
+  }
+  const fences = (await Promise.all(calls)).map((answer) => Number((answer as string[])[1]));
+  expect(fences).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+});
+
+test("[TRAP-8] a server that comes back has every subscription again before the link is up", async () => {
+  const first = await startRedis();
+  await using own = await linked(first);
+  const { link, heard } = own;
+  const names = Array.from({ length: 2_500 }, (_, i) => `bus:${i}`);
+  await link.subscribe(names);
+  await link.unsubscribe(["bus:7"]);
+  await first[Symbol.asyncDispose]();
+  await vi.waitFor(() => expect(link.downSince).toBeDefined());
+  await expect(acquire(link, "a")).rejects.toMatchObject({ code: "store_unavailable" });
+  await expect(link.subscribe(["bus:late"])).rejects.toMatchObject({ code: "store_unavailable" });
+  await using second = await startRedis([], first.port);
+  await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
+  expect(link.downSince).toBeUndefined();
+  await using client = await admin(second);
+  for (const name of ["bus:0", "bus:7", "bus:late", "bus:2499"]) await client.publish(name, "x");
+  await vi.waitFor(() => expect(heard).toEqual(["bus:0 x", "bus:2499 x"]));
+  expect(await acquire(link, "a")).toBeTruthy();
+});
+
+test("[TRAP-8] a subscriber that is cut alone is noticed, and subscribes again", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server);
+  await using client = await admin(server);
+  await own.link.subscribe(["bus:a"]);
+  await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]);
+  await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
+  await client.publish("bus:a", "x");
+  await vi.waitFor(() => expect(own.heard).toEqual(["bus:a x"]));
+});
+
+test("a server that hangs is given up after some seconds, and what it owes is rejected", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server);
+  server.process.kill("SIGSTOP");
+  const owed = acquire(own.link, "a");
+  await expect(owed).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(own.link.downSince).toBeDefined();
+  server.process.kill("SIGCONT");
+  await vi.waitFor(() => expect(own.link.downSince).toBeUndefined(), 15_000);
+}, 30_000);
+
+test("who cannot be reached or does not let in says so in one line, without the password", async () => {
+  await using server = await startRedis(["--requirepass", "right"]);
+  const wrong = server.url.replace("redis://", "redis://:wrong-word@");
+  const refusal = await connectRedis({ url: wrong }).catch((error: Error) => error.message);
+  expect(refusal).toMatch(/^Redis at 127\.0\.0\.1:\d+: .*(WRONGPASS|invalid)/);
+  expect(refusal).not.toContain("wrong-word");
+  await using gone = await startRedis();
+  gone.process.kill("SIGKILL");
+  await once(gone.process, "exit");
+  await expect(connectRedis({ url: gone.url })).rejects.toThrow(/^Redis at 127.*ECONNREFUSED/);
+  const right = await connectRedis({ url: server.url.replace("redis://", "redis://:right@") });
+  await right.close();
+});
+
+test("a replica is refused: it takes no writes", async () => {
+  await using master = await startRedis();
+  await using replica = await startRedis(["--replicaof", `127.0.0.1 ${master.port}`]);
+  await expect(connectRedis({ url: replica.url })).rejects.toThrow(/it is a slave/);
+});

@@ -1,0 +1,177 @@
+import { randomBytes } from "node:crypto";
+import { MilepostError } from "@milepost/protocol";
+import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
+import type { Script } from "./script.ts";
+import { ServerConnection } from "./server-connection.ts";
+
+const canaryIntervalMs = 1_000;
+const canaryDeadlineMs = 3_000;
+const firstDelayMs = 50;
+const maxDelayMs = 2_000;
+
+/** How a link finds its server and tells of its troubles. */
+export interface ServerLinkOptions {
+  readonly address: RedisAddress;
+  /** Where the server is now; asked again before every connect. */
+  readonly locate: () => Promise<Endpoint>;
+  /** Told why a connection ended or could not be made. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * Keeps one connection to one Redis server, or to the master of a Sentinel set.
+ *
+ * Every second a canary goes through Redis to this node's own subscriptions; when it does not come back within three
+ * the connection counts as broken, so that neither a paused server nor one that forgot its subscribers goes unnoticed.
+ * Reconnects after a random delay of up to 50 ms, doubling to 2 s, and is up again only when every subscription is.
+ */
+export class ServerLink implements RedisLink {
+  readonly publishCommand = "PUBLISH";
+  readonly #options: ServerLinkOptions;
+  readonly #canary = `milepost:canary:${randomBytes(9).toString("base64url")}`;
+  readonly #wanted = new Set<string>();
+  #listener: LinkListener | undefined;
+  #connection: ServerConnection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #attempts = 0;
+  #canaryBack = 0;
+  #redisNow = 0;
+  #redisNowAt = 0;
+  #downSince: number | undefined = performance.now();
+  #closed = false;
+
+  private constructor(options: ServerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Connects for the first time; rejects with the reason when that fails. */
+  static async open(options: ServerLinkOptions): Promise<ServerLink> {
+    const link = new ServerLink(options);
+    await link.#connect();
+    return link;
+  }
+
+  get downSince(): number | undefined {
+    return this.#downSince;
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const connection = this.#connection;
+    if (connection === undefined) return Promise.reject(noConnection());
+    return connection.run(script, keys, args).catch(refused);
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) throw noConnection();
+    await connection.remove(keys).catch(refused);
+  }
+
+  async subscribe(busChannels: readonly string[]): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) throw noConnection();
+    await connection.subscribe(busChannels).catch(refused);
+    // What the connection had broken meanwhile is not on the list the next one starts with.
+    if (connection !== this.#connection) throw noConnection();
+    for (const busChannel of busChannels) this.#wanted.add(busChannel);
+  }
+
+  async unsubscribe(busChannels: readonly string[]): Promise<void> {
+    for (const busChannel of busChannels) this.#wanted.delete(busChannel);
+    await this.#connection?.unsubscribe(busChannels).catch(refused);
+  }
+
+  now(): number {
+    return this.#redisNow + performance.now() - this.#redisNowAt;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#connection?.end(undefined);
+  }
+
+  async #connect(): Promise<void> {
+    const { address, locate } = this.#options;
+    const endpoint = await locate();
+    const connection: ServerConnection = await ServerConnection.open(address, endpoint, {
+      onMessage: this.#onMessage,
+      onEnd: (reason) => this.#onEnd(connection, reason),
+    });
+    try {
+      await connection.subscribe([this.#canary, ...this.#wanted]);
+      this.#redisNow = await connection.now();
+      this.#redisNowAt = performance.now();
+    } catch (error) {
+      connection.end(error);
+      throw error;
+    }
+    if (this.#closed || connection.isEnded) {
+      connection.end(undefined);
+      throw noConnection();
+    }
+    this.#connection = connection;
+    this.#downSince = undefined;
+    this.#attempts = 0;
+    this.#canaryBack = performance.now();
+    this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
+  }
+
+  readonly #reconnect = (): void => {
+    this.#connect().then(
+      () => this.#listener?.onDisrupted(),
+      (error: unknown) => {
+        this.#options.onFault(error);
+        this.#connectLater();
+      },
+    );
+  };
+
+  #connectLater(): void {
+    if (this.#closed) return;
+    const most = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(this.#attempts, 10));
+    this.#attempts++;
+    this.#timer = setTimeout(this.#reconnect, Math.random() * most);
+  }
+
+  #onEnd(connection: ServerConnection, reason: unknown): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.#downSince = performance.now();
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#options.onFault(reason);
+    this.#connectLater();
+  }
+
+  readonly #sendCanary = (): void => {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (performance.now() - this.#canaryBack > canaryDeadlineMs) {
+      connection.end(
+        new Error("what is published does not come back: Redis hangs or has lost its subscribers"),
+      );
+      return;
+    }
+    this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
+    connection.publish(this.#canary, "").catch((error: unknown) => connection.end(error));
+  };
+
+  readonly #onMessage: BusMessageListener = (message, busChannel) => {
+    if (busChannel === this.#canary) this.#canaryBack = performance.now();
+    else this.#listener?.onMessage(message, busChannel);
+  };
+}
+
+function noConnection(): MilepostError {
+  return new MilepostError("store_unavailable", "there is no connection to Redis at present");
+}
+
+function refused(error: unknown): never {
+  throw new MilepostError("store_unavailable", "Redis did not answer", { cause: error });
+}
