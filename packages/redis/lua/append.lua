@@ -4,7 +4,8 @@
 -- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH  6 how long a key is remembered; empty without one
 --       then for each log: epoch if it is begun by this, most entries, longest age, tag, "1" with a projection, bus channel
 --       then the channel, where there is a roll-up
--- gives {0, header, entries past the checkpoint}, or {1, the packed entry that the key first made}
+-- gives {0, header, entries past the checkpoint}, {1, the packed entry that the key or the end first made}, or {2} when the
+-- log has ended
 local now = tonumber(ARGV[1])
 local dedupe = tonumber(ARGV[6])
 local key = dedupe and KEYS[4]
@@ -45,12 +46,20 @@ if known then
   end
 end
 
+local ends_it = ARGV[2] == 'end'
+if log.ending then
+  if ends_it then return { 1, log.ending } end
+  return { 2 }
+end
+
 if key then log.keys = math.max(log.keys, now + dedupe) end
 local header, packed = store(1, log, policy, '')
 if key then redis.call('SET', key, whole(now + dedupe) .. ' ' .. header, 'PX', whole(dedupe + 60000)) end
 
+if ends_it then redis.call('HSET', KEYS[1], 'end', packed) end
+
 local above = key and 5 or 4
-if KEYS[above] then
+if KEYS[above] and not ends_it then
   local over = policy_at(13)
   local rolled = load(KEYS[above], now) or begin(KEYS[above], KEYS[above + 1], KEYS[above + 2], over.epoch)
   local _, copy = store(above, rolled, over, ' ' .. ARGV[19])

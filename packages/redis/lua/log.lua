@@ -3,7 +3,7 @@
 -- meta    hash: epoch, offset and tag of the head, ts of the newest entry, ends (when it disappears if nobody uses it),
 --         keys (until when it remembers a dedupe key), floor (the offset right before the oldest kept entry),
 --         trimmed (what is below is not in the stream), checkpoint (the offset of the folded state), ttl (until when
---         the keys live in Redis)
+--         the keys live in Redis), end (the packed entry that ended the log)
 -- stream  the entry of offset n has the id n-0 and one field: a header line of epoch, offset, tag, tag of the entry
 --         before it, ts, priority (- without one) and event, and the data as JSON
 -- state   the projection's name, a line break, and the state at `checkpoint` as JSON
@@ -18,12 +18,12 @@ end
 
 -- The log, or nil where there is none that still counts.
 local function load(meta, now)
-  local field = redis.call('HMGET', meta, 'epoch', 'offset', 'tag', 'ts', 'ends', 'keys', 'floor', 'trimmed', 'checkpoint', 'ttl')
+  local field = redis.call('HMGET', meta, 'epoch', 'offset', 'tag', 'ts', 'ends', 'keys', 'floor', 'trimmed', 'checkpoint', 'ttl', 'end')
   if not field[1] then return nil end
   local log = {
     epoch = field[1], offset = tonumber(field[2]), tag = field[3], ts = tonumber(field[4]), ends = tonumber(field[5]),
     keys = tonumber(field[6]), floor = tonumber(field[7]), trimmed = tonumber(field[8]), checkpoint = tonumber(field[9]),
-    ttl = tonumber(field[10]),
+    ttl = tonumber(field[10]), ending = field[11] or false,
   }
   if log.ends <= now and log.keys <= now then return nil end
   return log
@@ -32,7 +32,7 @@ end
 -- A log anew, of another epoch.
 local function begin(meta, stream, state, epoch)
   redis.call('DEL', meta, stream, state)
-  return { epoch = epoch, offset = 0, tag = '0', ts = 0, ends = 0, keys = 0, floor = 0, trimmed = 0, checkpoint = 0, ttl = 0 }
+  return { epoch = epoch, offset = 0, tag = '0', ts = 0, ends = 0, keys = 0, floor = 0, trimmed = 0, checkpoint = 0, ttl = 0, ending = false }
 end
 
 local function header_of(packed)

@@ -3,7 +3,8 @@
 -- KEYS  1 meta  2 stream  3 state
 -- ARGV  1 now  2 epoch of a log begun by this  3 most entries  4 longest age  5 "1" with a projection
 --       6 epoch, 7 offset and 8 tag of what the node has folded already; empty where it has not
--- gives {epoch, offset, tag, the offset to fold on from, the stored state when it is not the node's own, {packed entries}}
+-- gives {epoch, offset, tag, the offset to fold on from, the stored state when it is not the node's own, {packed entries},
+--        the packed end if it has ended}
 local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local now, max_age = tonumber(ARGV[1]), tonumber(ARGV[4])
 local projected = ARGV[5] == '1'
@@ -11,7 +12,7 @@ local log = load(meta, now) or begin(meta, stream, state, ARGV[2])
 raise_floor(stream, log, now, tonumber(ARGV[3]), max_age, true)
 trim(stream, log, projected, 1)
 save(meta, stream, state, log, now, max_age)
-if not projected then return { log.epoch, whole(log.offset), log.tag } end
+if not projected then return { log.epoch, whole(log.offset), log.tag, '0', false, {}, log.ending } end
 
 local function still_true(offset, tag)
   if offset == log.offset then return tag == log.tag end
@@ -26,6 +27,7 @@ if ARGV[6] == log.epoch and still_true(tonumber(ARGV[7]), ARGV[8]) then
 else
   stored = redis.call('GET', state) or ''
 end
-local answer = { log.epoch, whole(log.offset), log.tag, whole(from), stored or false, false }
+local answer = { log.epoch, whole(log.offset), log.tag, whole(from), stored or false }
 answer[6] = entries_after(stream, from, log.offset - from)
+answer[7] = log.ending
 return answer

@@ -9,7 +9,7 @@ import {
   rollUpName,
 } from "@milepost/core";
 import { type Projection, projectionNamed } from "@milepost/model";
-import type { Position, Publication } from "@milepost/protocol";
+import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import { FoldedStates } from "./folded-states.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
@@ -70,8 +70,11 @@ export class RedisChannelLog implements ChannelLog {
       args.push(...this.#logArguments(name, rollUp.policy), channel);
     }
     const answer = await this.#link.run(scripts.append, keys, args);
-    const [duplicate, packed, unfolded] = answer as [number, string, number];
-    if (duplicate === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
+    const [outcome, packed, unfolded] = answer as [number, string, number];
+    if (outcome === 2) {
+      throw new MilepostError("ended", `${channel} has ended; publish to another channel`);
+    }
+    if (outcome === 1) return { publication: unpackEntry(channel, packed), duplicate: true };
     if (policy.projection !== undefined && unfolded >= checkpointAfter)
       this.#store(channel, policy);
     return { publication: { ...unpackEntry(channel, packed), json }, duplicate: false };
@@ -126,13 +129,14 @@ export class RedisChannelLog implements ChannelLog {
       own === undefined ? "" : String(own.position.offset),
       own?.position.tag ?? "",
     ])) as SnapshotAnswer;
-    const [epoch, offset, tag, , stored, packed] = answer;
+    const [epoch, offset, tag, , stored, packed, end] = answer;
     const position: Position = { epoch, offset: Number(offset), tag };
-    if (projection === undefined) return { position };
+    const at = { position, ...endOf(channel, end) };
+    if (projection === undefined) return at;
     let state = stored === null ? own?.state : storedState(stored, projection);
     for (const text of packed) state = fold(projection, state, unpackEntry(channel, text));
     this.#states.set(channel, { position, projection, state });
-    return { position, snapshot: { projection: projection.name, state: state ?? null } };
+    return { ...at, snapshot: { projection: projection.name, state: state ?? null } };
   }
 
   async purge(channel: string, policy: LogPolicy): Promise<void> {
@@ -170,11 +174,12 @@ export class RedisChannelLog implements ChannelLog {
       policy.projection === undefined ? "" : "1",
     ])) as ReadAnswer | null;
     if (answer === null) return undefined;
-    const [of, offset, tag, floor, floorTag, packed] = answer;
+    const [of, offset, tag, floor, floorTag, packed, end] = answer;
     return {
       entries: packed.map((text) => unpackEntry(channel, text)),
       head: { epoch: of, offset: Number(offset), tag },
       floor: { epoch: of, offset: Number(floor), tag: floorTag },
+      ...endOf(channel, end),
     };
   }
 
@@ -207,6 +212,7 @@ type ReadAnswer = [
   floor: string,
   floorTag: string,
   entries: string[],
+  end: string | null,
 ];
 
 type SnapshotAnswer = [
@@ -216,12 +222,18 @@ type SnapshotAnswer = [
   from: string,
   stored: string | null,
   entries: string[],
+  end: string | null,
 ];
 
 function fold(projection: Projection<unknown>, state: unknown, entry: Publication): unknown {
+  if (entry.event === endEvent) return state;
   const data = JSON.parse(entry.json) as unknown;
   const { event, ts, position } = entry;
   return projection.reduce(state, { event, data, ts, offset: position.offset });
+}
+
+function endOf(channel: string, packed: string | null): { readonly end?: Publication } {
+  return packed === null ? {} : { end: unpackEntry(channel, packed) };
 }
 
 /** The state that was stored, if the rule's projection is still the one that folded it. */
