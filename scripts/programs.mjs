@@ -14,6 +14,13 @@ export const programs = [
     env: "MILEPOST_CHROMIUM",
     neededBy: "the browser tests",
   },
+  {
+    name: "redis-server",
+    commands: ["redis-server"],
+    debianPackage: "redis-server",
+    env: "MILEPOST_REDIS_SERVER",
+    neededBy: "the tests of what is kept in Redis",
+  },
 ];
 
 /** @typedef {(typeof programs)[number]} Program */

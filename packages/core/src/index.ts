@@ -18,8 +18,8 @@ export {
 export { defaultLimits } from "./limits.ts";
 export { memoryEngine } from "./memory/memory-engine.ts";
 export { MemoryPresences } from "./memory/memory-presence.ts";
-export { mistakesIn, type RuleMistake, type RuleOrigin } from "./placed-rules.ts";
 export { matchesQuery } from "./operation-query.ts";
+export { mistakesIn, type RuleMistake, type RuleOrigin } from "./placed-rules.ts";
 export type * from "./ports/bus.ts";
 export type * from "./ports/channel-log.ts";
 export type * from "./ports/clock.ts";

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { createClient } from "@redis/client";
-import { expect, test, vi } from "vitest";
+import { test as anyTest, expect, vi } from "vitest";
 import { connectRedis, type RedisLink } from "./index.ts";
 import { scripts } from "./script.ts";
 import { type RedisServer, startRedis } from "./testing/redis-server.ts";
+
+const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
 /** What a link has heard. */
 async function linked(server: RedisServer) {

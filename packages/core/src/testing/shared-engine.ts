@@ -45,9 +45,9 @@ export class SharedEngine {
             if (channels.has(publication.channel)) listener(publication);
           });
         },
-        subscribe: async (channel) => {
+        subscribe: async (channel, policy) => {
           channels.add(channel);
-          await bus.subscribe(channel);
+          await bus.subscribe(channel, policy);
         },
         unsubscribe: async (channel) => {
           channels.delete(channel);

@@ -1,0 +1,40 @@
+import { memoryEngine } from "@milepost/core";
+import {
+  busContract,
+  channelLogContract,
+  leasesContract,
+  type MakeEngine,
+  ManualClock,
+  operationIndexContract,
+  SeededRandom,
+} from "@milepost/core/testing";
+import { afterAll, describe } from "vitest";
+import { connectRedis, redisPorts } from "./index.ts";
+import { startRedis } from "./testing/redis-server.ts";
+
+const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
+const server = isMissing ? undefined : await startRedis();
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+let made = 0;
+
+const make: MakeEngine = async () => {
+  const clock = new ManualClock();
+  const link = await connectRedis({ url: server?.url ?? "" });
+  const seed = ++made;
+  const context = { clock, random: new SeededRandom(seed) };
+  const ports = redisPorts(link, context, { prefix: `test${seed}` });
+  const engine = { ...memoryEngine()(context), ...ports, name: "redis" };
+  return {
+    engine,
+    advance: (ms) => clock.advance(ms),
+    [Symbol.asyncDispose]: () => engine.close(),
+  };
+};
+
+describe.skipIf(isMissing)("on a real redis-server", () => {
+  channelLogContract("redis", make);
+  busContract("redis", make);
+  leasesContract("redis", make);
+  operationIndexContract("redis", make);
+});
