@@ -266,6 +266,25 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
+  test("[G4] [TRAP-8] what the bus lost is noticed at once when it says that it was cut, during a comparison too", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    const socket = await reading(t, "log:a");
+    faulty.loses = () => true;
+    await publishMany(t, "log:a", 1, 3);
+    expect(numbers(socket.take())).toEqual([]);
+    faulty.disrupt();
+    await t.clock.advance(100);
+    expect(numbers(socket.take())).toEqual([1, 2, 3]);
+    faulty.hold();
+    await pass(t, positionCheckMs, socket);
+    await publishMany(t, "log:a", 4, 4);
+    faulty.disrupt();
+    faulty.release();
+    await t.clock.advance(200);
+    expect(numbers(socket.take())).toEqual([4]);
+  });
+
   test("[G4] the tail's place is noticed too when the bus lost all but the entry that continues the offsets", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });

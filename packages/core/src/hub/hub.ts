@@ -23,6 +23,8 @@ export class Hub {
   readonly #channels = new Map<string, HubChannel>();
   readonly #detaching = new Map<string, Promise<void>>();
   readonly #sweep = new Sweep(() => this.#check());
+  /** Something may have been lost since the comparison that is under way began. */
+  #disrupted = false;
   #closed = false;
 
   constructor(bus: Bus, wheel: TimerWheel, context: HubContext) {
@@ -63,7 +65,8 @@ export class Hub {
 
   /** Something may have been lost on the way here: every channel is compared with its log as soon as may be. */
   #checkNow(): void {
-    if (this.#sweep.dueAt !== undefined) this.#wheel.set(this.#sweep, 0);
+    if (this.#sweep.dueAt === undefined) this.#disrupted = true;
+    else this.#wheel.set(this.#sweep, 0);
   }
 
   #receive(publication: Publication): void {
@@ -115,7 +118,10 @@ export class Hub {
         }
       }
     } finally {
-      if (this.#channels.size > 0 && !this.#closed) this.#wheel.set(this.#sweep, positionCheckMs);
+      if (this.#channels.size > 0 && !this.#closed) {
+        this.#wheel.set(this.#sweep, this.#disrupted ? 0 : positionCheckMs);
+      }
+      this.#disrupted = false;
     }
   }
 }

@@ -24,6 +24,7 @@ export class FaultyEngine {
   /** How many reads and snapshots the log answered. */
   reads = 0;
   #listener: BusListener | undefined;
+  #onDisrupted: (() => void) | undefined;
   #lagging: Publication[] | undefined;
   #held: (() => void)[] | undefined;
   #detached: (() => void)[] | undefined;
@@ -90,6 +91,11 @@ export class FaultyEngine {
     for (const attach of detached) attach();
   }
 
+  /** The bus says that something may have been lost. */
+  disrupt(): void {
+    this.#onDisrupted?.();
+  }
+
   /** The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does. */
   async loseTail(channel: string, count: number): Promise<void> {
     const log = this.#engine?.log;
@@ -110,8 +116,9 @@ export class FaultyEngine {
 
   #bus(bus: Bus): Bus {
     return {
-      listen: (listener) => {
+      listen: (listener, onDisrupted) => {
         this.#listener = listener;
+        this.#onDisrupted = onDisrupted;
         bus.listen((publication) => {
           if (this.#rebuilding || this.loses(publication)) return;
           if (this.#lagging === undefined) listener(publication);
