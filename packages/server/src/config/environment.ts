@@ -20,7 +20,13 @@ export type ReadFile = (path: string) => string;
 const prefix = "MILEPOST_";
 
 /** Variables of the commands and of the tests, which are no settings. */
-const otherVariables = ["MILEPOST_CONFIG", "MILEPOST_URL", "MILEPOST_TOKEN", "MILEPOST_CHROMIUM"];
+const otherVariables = [
+  "MILEPOST_CONFIG",
+  "MILEPOST_URL",
+  "MILEPOST_TOKEN",
+  "MILEPOST_CHROMIUM",
+  "MILEPOST_REDIS_SERVER",
+];
 
 /** What Kubernetes sets for a service that is called milepost. */
 const serviceLink = /^MILEPOST_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/;
