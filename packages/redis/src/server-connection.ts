@@ -79,8 +79,7 @@ export class ServerConnection {
     const connection = new ServerConnection(commands, listening, events);
     try {
       await Promise.all([commands.connect(), listening.connect()]);
-      const [role] = (await commands.sendCommand(["ROLE"])) as unknown as string[];
-      if (role !== "master") throw new Error(`it is a ${role}, which takes no writes`);
+      await connection.#mustBeMaster();
       await Promise.all(Object.values(scripts).map((script) => commands.scriptLoad(script.text)));
       connection.#opened = !connection.#ended;
       if (connection.#opened) return connection;
@@ -103,8 +102,9 @@ export class ServerConnection {
     await this.#commands.unlink([...keys]);
   }
 
-  async publish(busChannel: string, message: string): Promise<void> {
-    await this.#commands.publish(busChannel, message);
+  /** Sends a canary to the node's own subscription; rejects where the server is no master any more. */
+  async sendCanary(busChannel: string): Promise<void> {
+    await Promise.all([this.#mustBeMaster(), this.#commands.publish(busChannel, "")]);
   }
 
   async subscribe(busChannels: readonly string[]): Promise<void> {
@@ -126,6 +126,12 @@ export class ServerConnection {
       "TIME",
     ])) as unknown as string[];
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  }
+
+  /** A master that was demoted still publishes to its own subscribers: only its role gives it away. */
+  async #mustBeMaster(): Promise<void> {
+    const [role] = (await this.#commands.sendCommand(["ROLE"])) as unknown as string[];
+    if (role !== "master") throw new Error(`it is a ${role}, which takes no writes`);
   }
 
   /** Ends both sockets; what has no answer yet is rejected. */

@@ -2,7 +2,9 @@ import { once } from "node:events";
 import { createClient } from "@redis/client";
 import { test as anyTest, expect, vi } from "vitest";
 import { connectRedis, type RedisLink } from "./index.ts";
+import { parseRedisAddress } from "./redis-address.ts";
 import { scripts } from "./script.ts";
+import { ServerLink } from "./server-link.ts";
 import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
@@ -114,4 +116,26 @@ test("a replica is refused: it takes no writes", async () => {
   await using master = await startRedis();
   await using replica = await startRedis(["--replicaof", `127.0.0.1 ${master.port}`]);
   await expect(connectRedis({ url: replica.url })).rejects.toThrow(/it is a slave/);
+});
+
+test("[TRAP-9] a master that is demoted is left for the new one, subscriptions and all", async () => {
+  await using first = await startRedis();
+  await using second = await startRedis();
+  let master = first;
+  const address = parseRedisAddress(first.url);
+  const locate = async () => ({ host: "127.0.0.1", port: master.port });
+  const link = await ServerLink.open({ address, locate, onFault: () => {} });
+  const heard: string[] = [];
+  let disruptions = 0;
+  link.listen({ onMessage: (message) => heard.push(message), onDisrupted: () => disruptions++ });
+  await link.subscribe(["bus:a"]);
+  await using old = await admin(first);
+  master = second;
+  await old.sendCommand(["REPLICAOF", "127.0.0.1", String(second.port)]);
+  await vi.waitFor(() => expect(disruptions).toBe(1), 10_000);
+  await using client = await admin(second);
+  await client.publish("bus:a", "from the new one");
+  await vi.waitFor(() => expect(heard).toContain("from the new one"));
+  expect(await acquire(link, "a")).toBeTruthy();
+  await link.close();
 });

@@ -159,7 +159,7 @@ export class ServerLink implements RedisLink {
       return;
     }
     this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
-    connection.publish(this.#canary, "").catch((error: unknown) => connection.end(error));
+    connection.sendCanary(this.#canary).catch((error: unknown) => connection.end(error));
   };
 
   readonly #onMessage: BusMessageListener = (message, busChannel) => {
