@@ -9,7 +9,7 @@ function read(chunks: readonly Buffer[]): { opcode: number; text: string }[] {
     frames.push({ opcode, text: bytes.toString("utf8", start, end) });
   });
   // One buffer for all reads, overwritten each time, as the sockets do it.
-  const shared = Buffer.alloc(200_000);
+  const shared = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
   for (const chunk of chunks) {
     chunk.copy(shared);
     reader.push(shared, chunk.length);
