@@ -30,6 +30,7 @@ export type * from "./ports/leases.ts";
 export type * from "./ports/operation-index.ts";
 export type * from "./ports/presence.ts";
 export type * from "./ports/random.ts";
+export type * from "./ports/store-health.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./principal.ts";
 export {
   defineMethod,

@@ -1,3 +1,3 @@
 export * from "./connect-redis.ts";
+export * from "./redis-engine.ts";
 export type { RedisLink } from "./redis-link.ts";
-export * from "./redis-ports.ts";

@@ -1,4 +1,5 @@
 import type { Bus, BusListener, LogPolicy } from "@milepost/core";
+import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
 import type { RedisLink } from "./redis-link.ts";
@@ -13,15 +14,17 @@ interface Wish {
 export class RedisBus implements Bus {
   readonly #link: RedisLink;
   readonly #keys: Keys;
+  readonly #router: BusRouter;
   #wishes: Wish[] | undefined;
 
-  constructor(link: RedisLink, keys: Keys) {
+  constructor(link: RedisLink, keys: Keys, router: BusRouter) {
     this.#link = link;
     this.#keys = keys;
+    this.#router = router;
   }
 
   listen(listener: BusListener, onDisrupted?: () => void): void {
-    this.#link.listen({
+    this.#router.route("bus", {
       onMessage: (message, busChannel) =>
         listener(unpackEntry(this.#keys.channelOfBus(busChannel), message)),
       onDisrupted: () => onDisrupted?.(),

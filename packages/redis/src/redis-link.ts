@@ -1,3 +1,4 @@
+import type { StoreWatch } from "@milepost/core";
 import type { Script } from "./script.ts";
 
 /** Takes what a pub/sub channel carries. */
@@ -31,6 +32,8 @@ export interface RedisLink {
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
   /** Redis' time in milliseconds since 1970, as last read, moved on since. */
   now(): number;
+  /** Whether calls are answered and what is published comes back. */
+  readonly watch: StoreWatch;
   /** Since when there is no connection that works, in milliseconds of `performance.now()`; undefined while there is one. */
   readonly downSince: number | undefined;
   close(): Promise<void>;

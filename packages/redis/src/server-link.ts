@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { MilepostError } from "@milepost/protocol";
+import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
 import type { Script } from "./script.ts";
@@ -28,6 +29,7 @@ export interface ServerLinkOptions {
  */
 export class ServerLink implements RedisLink {
   readonly publishCommand = "PUBLISH";
+  readonly watch = new LinkHealth();
   readonly #options: ServerLinkOptions;
   readonly #canary = `milepost:canary:${randomBytes(9).toString("base64url")}`;
   readonly #wanted = new Set<string>();
@@ -117,6 +119,7 @@ export class ServerLink implements RedisLink {
     }
     this.#connection = connection;
     this.#downSince = undefined;
+    this.watch.set(true, true);
     this.#attempts = 0;
     this.#canaryBack = performance.now();
     this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
@@ -143,6 +146,7 @@ export class ServerLink implements RedisLink {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#downSince = performance.now();
+    this.watch.set(false, false);
     clearTimeout(this.#timer);
     if (this.#closed) return;
     this.#options.onFault(reason);

@@ -7,6 +7,7 @@ import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
 import type { Random } from "./random.ts";
+import type { StoreWatch } from "./store-health.ts";
 
 /** Shared state behind ports: one per deployment, in memory or in Redis. */
 export interface Engine {
@@ -18,6 +19,8 @@ export interface Engine {
   readonly presence: Presence;
   readonly durable: DurableSubscribers;
   readonly deadLetters: DeadLetters;
+  /** How the store is doing; absent where it is part of the process, which cannot lose it. */
+  readonly store?: StoreWatch;
   close(): Promise<void>;
 }
 

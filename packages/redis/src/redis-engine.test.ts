@@ -1,4 +1,3 @@
-import { memoryEngine } from "@milepost/core";
 import {
   busContract,
   channelLogContract,
@@ -9,7 +8,7 @@ import {
   SeededRandom,
 } from "@milepost/core/testing";
 import { afterAll, describe } from "vitest";
-import { connectRedis, redisPorts } from "./index.ts";
+import { connectRedis, redisEngine } from "./index.ts";
 import { startRedis } from "./testing/redis-server.ts";
 
 const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
@@ -23,8 +22,7 @@ const make: MakeEngine = async () => {
   const link = await connectRedis({ url: server?.url ?? "" });
   const seed = ++made;
   const context = { clock, random: new SeededRandom(seed) };
-  const ports = redisPorts(link, context, { prefix: `test${seed}` });
-  const engine = { ...memoryEngine()(context), ...ports, name: "redis" };
+  const engine = redisEngine(link, { prefix: `test${seed}` })(context);
   return {
     engine,
     advance: (ms) => clock.advance(ms),

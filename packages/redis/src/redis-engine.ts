@@ -1,0 +1,37 @@
+import { type EngineFactory, memoryEngine } from "@milepost/core";
+import { BusRouter } from "./bus-router.ts";
+import { Keys } from "./keys.ts";
+import { RedisBus } from "./redis-bus.ts";
+import { RedisChannelLog } from "./redis-channel-log.ts";
+import { RedisClock } from "./redis-clock.ts";
+import { RedisLeases } from "./redis-leases.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { RedisOperationIndex } from "./redis-operation-index.ts";
+
+/** What the engine may be told. */
+export interface RedisEngineOptions {
+  /** What all keys begin with; `milepost` unless told. */
+  readonly prefix?: string;
+  /** Where faults that nobody waits for are told; without it nobody is. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+/** The engine of one node onto what all nodes share in Redis. Closing it closes the link. */
+export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
+  const { prefix = "milepost", onFault = () => {} } = options;
+  const keys = new Keys(prefix);
+  return ({ clock: nodeClock, random }) => {
+    const clock = new RedisClock(nodeClock, link.now());
+    const router = new BusRouter(link);
+    return {
+      ...memoryEngine()({ clock: nodeClock, random }),
+      name: "redis",
+      log: new RedisChannelLog(link, keys, clock, random, onFault),
+      bus: new RedisBus(link, keys, router),
+      operations: new RedisOperationIndex(link, keys, clock),
+      leases: new RedisLeases(link, keys, clock, random),
+      store: link.watch,
+      close: () => link.close(),
+    };
+  };
+}
