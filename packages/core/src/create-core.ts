@@ -19,6 +19,7 @@ import { Presences } from "./presence/presences.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import { MethodRegistry } from "./requests/method-registry.ts";
 import { RuleBook } from "./rule-book.ts";
+import { SharedLog } from "./shared-log.ts";
 import { Shutdown } from "./shutdown.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -50,12 +51,13 @@ class GatewayCore implements Core {
     );
     const faults = new Faults(log);
     const engine = options.engine({ clock, random });
+    const sharedLog = new SharedLog(engine.log);
     const wheel = new TimerWheel(clock, faults.note);
     const ticker = new Ticker(clock, faults.note);
     const { maxReplayEntries } = limits;
     const pause = (ms: number) => wheel.pause(ms);
     const hub = new Hub(engine.bus, wheel, {
-      log: engine.log,
+      log: sharedLog,
       ticker,
       maxReplayEntries,
       pause,
@@ -95,7 +97,7 @@ class GatewayCore implements Core {
       wheel,
       ticker,
       hub,
-      channels: new Channels({ log: engine.log, rules, hub, clock, random, limits, wheel }),
+      channels: new Channels({ log: sharedLog, rules, hub, clock, random, limits, wheel }),
       methods,
       operations,
       presences,

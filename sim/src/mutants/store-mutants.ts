@@ -62,6 +62,31 @@ const staleState: Mutant = {
   },
 };
 
+/** What one reader was answered is given to others too who ask the same within 10 s: of a moment before they had asked. */
+const answerTooOld: Mutant = {
+  name: "answer too old",
+  breaks: "G4",
+  log: (log, { time }) => {
+    const answers = new Map<string, Promise<unknown>>();
+    const again = <T>(what: string, ask: () => Promise<T>): Promise<T> => {
+      const known = answers.get(what) as Promise<T> | undefined;
+      if (known !== undefined) return known;
+      // What an operation does next is decided by reads as well: that is another fault.
+      if (what.startsWith("operation:")) return ask();
+      const answer = ask();
+      answers.set(what, answer);
+      time.after(10_000, () => answers.delete(what));
+      return answer;
+    };
+    return {
+      ...log,
+      read: (channel, after, limit, policy) =>
+        again(`${channel} ${after} ${limit}`, () => log.read(channel, after, limit, policy)),
+      snapshot: (channel, policy) => again(channel, () => log.snapshot(channel, policy)),
+    };
+  },
+};
+
 /** The store's client takes every lease for the current one. */
 const oldFence: Mutant = {
   name: "old fence accepted",
@@ -91,6 +116,7 @@ export const storeMutants: readonly Mutant[] = [
   keysForgotten,
   overtaking,
   staleState,
+  answerTooOld,
   oldFence,
   silenceUnseen,
 ];

@@ -1,5 +1,6 @@
-import { formatPosition, type Position, type Publication } from "@milepost/protocol";
+import type { Position, Publication } from "@milepost/protocol";
 import type { Encoder } from "../transport.ts";
+import { soleCursor } from "./encoded-pages.ts";
 import type { Membership } from "./membership.ts";
 
 /** Readers that are given the same bytes. */
@@ -152,9 +153,4 @@ function enlist(member: Membership, list: Membership[]): void {
   member.list = list;
   member.index = list.length;
   list.push(member);
-}
-
-/** The cursor of a reader that reads this channel alone. */
-function soleCursor({ channel, position }: Publication): string {
-  return `${channel}@${formatPosition(position)}`;
 }

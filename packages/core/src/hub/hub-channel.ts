@@ -1,19 +1,21 @@
 import {
   endEvent,
-  formatPosition,
   type GapReason,
   origin,
   type Position,
   type Publication,
 } from "@milepost/protocol";
-import type { ChannelLog } from "../ports/channel-log.ts";
+import type { ChannelLog, LogSlice } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
+import { SharedCall } from "../shared-call.ts";
 import { Audience } from "./audience.ts";
 import { batchesOf, isFullBatch } from "./batches.ts";
+import type { EncodedPages } from "./encoded-pages.ts";
 import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
-import { type ChannelState, recover } from "./recovery.ts";
+import type { RecentRoom } from "./recent-room.ts";
+import { breakOf, type ChannelState, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 import type { Flushable, Ticker } from "./ticker.ts";
 
@@ -26,6 +28,18 @@ export interface HubContext {
   /** Resolves after some milliseconds on the node's one timer. */
   readonly pause: (ms: number) => Promise<void>;
   readonly onFault: (error: unknown) => void;
+}
+
+/** What all channels of a hub share. */
+export interface ChannelContext extends HubContext {
+  readonly room: RecentRoom;
+  readonly pages: EncodedPages;
+}
+
+/** The log from the newest entry on that this node had, that entry included. */
+interface Tail {
+  readonly newest: Position;
+  readonly slice: LogSlice;
 }
 
 const page = 500;
@@ -45,10 +59,10 @@ export class HubChannel implements Flushable {
   /** Settles when the bus delivers to this node. */
   readonly attached: Promise<void>;
   scheduled = false;
-  readonly #context: HubContext;
+  readonly #context: ChannelContext;
   readonly #audience = new Audience((member) => this.#rejoin(member));
-  /** The newest entries, while readers join. */
   #recent: Recent | undefined;
+  #tail: SharedCall<Tail | undefined> | undefined;
   #joiners = 0;
   /** The newest position received; undefined until the log was read once. */
   #last: Position | undefined;
@@ -62,7 +76,7 @@ export class HubChannel implements Flushable {
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
 
-  constructor(ruled: RuledChannel, attached: Promise<void>, context: HubContext) {
+  constructor(ruled: RuledChannel, attached: Promise<void>, context: ChannelContext) {
     this.ruled = ruled;
     this.attached = attached;
     this.#context = context;
@@ -94,8 +108,9 @@ export class HubChannel implements Flushable {
     }
     const { epoch, offset, tag } = publication.position;
     if (epoch === this.#last.epoch && offset <= this.#readUpTo) {
+      const known = offset === this.#last.offset ? this.#last : this.#recent?.at(offset)?.position;
       // An entry that is another than the log gave at its place: the log has lost its tail.
-      if (offset !== this.#last.offset || tag === this.#last.tag) return;
+      if (known === undefined || tag === known.tag) return;
     }
     if (this.isUnused) {
       this.#forget();
@@ -124,21 +139,66 @@ export class HubChannel implements Flushable {
 
   beginJoin(): void {
     this.#joiners++;
-    this.#recent ??= new Recent();
   }
 
   endJoin(): void {
     this.#joiners--;
-    if (this.#joiners === 0) this.#recent = undefined;
   }
 
   /** The log was read up to `head`: from here on what the bus brings must continue. */
-  seed(head: Position): void {
-    if (this.#last !== undefined) return;
-    this.#last = head;
-    this.#flushed = head;
-    this.#readUpTo = head.offset;
-    this.#takeIncoming(0);
+  seed({ head, entries }: Pick<Start, "head" | "entries">): void {
+    const isFirst = this.#last === undefined;
+    if (isFirst) {
+      this.#last = head;
+      this.#flushed = head;
+      this.#readUpTo = head.offset;
+    }
+    this.#remember(entries);
+    if (isFirst) this.#takeIncoming(0);
+  }
+
+  /**
+   * Whether the log, which was asked after the channel had come to `before`, says otherwise: it has lost its tail, or
+   * was made anew.
+   */
+  isDenied(before: Position | undefined, head: Position): boolean {
+    if (before === undefined) return false;
+    if (before.epoch !== head.epoch || before.offset > head.offset) return true;
+    return before.offset === head.offset && before.tag !== head.tag;
+  }
+
+  /**
+   * Where a reader starts that brings a position, when this node has everything after it: the log is only asked whether
+   * it still has the newest of that, once for all who ask at the time. Undefined when the log must be read for this reader.
+   */
+  async resume(position: Position): Promise<Start | undefined> {
+    if (this.#since(position) === undefined) return undefined;
+    this.#tail ??= new SharedCall(() => this.#lookAtTail());
+    const tail = await this.#tail.run();
+    if (tail === undefined) return undefined;
+    const { newest, slice } = tail;
+    if (breakOf(newest, slice, Number.POSITIVE_INFINITY) !== undefined) {
+      // It was there when the log was asked: readers that are level need to know as well.
+      if (samePlace(this.#last, newest)) void this.heal();
+      return undefined;
+    }
+    const { head, floor, end } = slice;
+    const isKept = position.epoch === head.epoch && position.offset >= floor.offset;
+    if (!isKept || head.offset - position.offset > this.#context.maxReplayEntries) return undefined;
+    // What is after the newest is as the log has it; up to there it is as the channel has it still.
+    const known = this.#since(position)?.filter(
+      ({ position: { offset } }) => offset <= newest.offset,
+    );
+    if (known === undefined || !samePlace(known.at(-1)?.position ?? position, newest))
+      return undefined;
+    const rest = slice.entries.filter(({ position: { offset } }) => offset > newest.offset);
+    return {
+      position,
+      recovered: true,
+      entries: rest.length === 0 ? known : [...known, ...rest],
+      head,
+      ...(end === undefined ? {} : { end }),
+    };
   }
 
   /**
@@ -150,8 +210,7 @@ export class HubChannel implements Flushable {
     const last = this.#last;
     if (last === undefined || last.epoch !== position.epoch) return undefined;
     if (position.offset > last.offset) return [];
-    if (position.offset === last.offset) return position.tag === last.tag ? [] : undefined;
-    return this.#recent?.after(position);
+    return this.#since(position);
   }
 
   /** Makes a reader live that lacks nothing. */
@@ -177,14 +236,20 @@ export class HubChannel implements Flushable {
     if (before === undefined || this.#healing !== undefined) return;
     const { name, policy } = this.ruled;
     const ahead = this.#audience.ahead.map((member) => ({ member, own: member.own }));
-    const { head } = await this.#context.log.read(name, before.offset, 1, policy);
+    const { head, floor } = await this.#context.log.read(name, before.offset, 1, policy);
     for (const { member, own } of ahead) {
       // It was given more than the log has by now.
       const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
       if (isLost && member.own === own && this.#audience.isAhead(member)) this.#rejoin(member);
     }
     if (this.#last !== before) return;
-    if (formatPosition(head) !== formatPosition(before)) await this.heal();
+    if (!samePlace(head, before)) await this.heal();
+    else this.#recent?.forget(floor.offset);
+  }
+
+  /** Frees what is kept of a channel that nobody reads; it must not be used any more. */
+  release(): void {
+    this.#forget();
   }
 
   /** Reads from the log what is missing between the last entry received and its head; one at a time. */
@@ -209,6 +274,19 @@ export class HubChannel implements Flushable {
     this.#healing = undefined;
     if (this.isUnused) this.#forget();
     else this.#takeIncoming(this.#last === before ? asked : 0);
+  }
+
+  async #lookAtTail(): Promise<Tail | undefined> {
+    const newest = this.#last;
+    if (newest === undefined) return undefined;
+    const { name, policy } = this.ruled;
+    const before = Math.max(0, newest.offset - 1);
+    return { newest, slice: await this.#context.log.read(name, before, page + 1, policy) };
+  }
+
+  /** Everything received after a position; undefined when that is not known. */
+  #since(position: Position): readonly Publication[] | undefined {
+    return samePlace(position, this.#last) ? none : this.#recent?.after(position);
   }
 
   /** Reads one page; whether that was all. */
@@ -276,8 +354,19 @@ export class HubChannel implements Flushable {
     // A literal has room for one, where the first push makes room for many.
     if (this.#batch === undefined) this.#batch = [publication];
     else this.#batch.push(publication);
-    this.#recent?.add(publication);
+    this.#recent ??= new Recent(this.#context.room);
+    this.#recent.add(publication);
     this.#schedule(publication);
+  }
+
+  /** Keeps what was read for one reader for others, where it leads up to what the channel has. */
+  #remember(entries: readonly Publication[]): void {
+    if (entries.length === 0) return;
+    this.#recent ??= new Recent(this.#context.room);
+    if (this.#recent.length > 0) this.#recent.addBefore(entries);
+    else if (samePlace(entries.at(-1)?.position, this.#last)) {
+      for (const entry of entries) this.#recent.add(entry);
+    }
   }
 
   /** At the end of this tick, or once the rule's window is over or there is a batch's worth. */
@@ -328,4 +417,8 @@ export class HubChannel implements Flushable {
     if (this.#incoming === undefined || this.#incoming.length >= incomingLimit) this.#incoming = [];
     this.#incoming.push(publication);
   }
+}
+
+function samePlace(a: Position | undefined, b: Position | undefined): boolean {
+  return a !== undefined && a.epoch === b?.epoch && a.offset === b.offset && a.tag === b.tag;
 }

@@ -2,10 +2,12 @@ import type { Publication, Since } from "@milepost/protocol";
 import type { Bus } from "../ports/bus.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import { Deadline, type TimerWheel } from "../timer-wheel.ts";
-import { HubChannel, type HubContext } from "./hub-channel.ts";
+import { EncodedPages } from "./encoded-pages.ts";
+import { type ChannelContext, HubChannel, type HubContext } from "./hub-channel.ts";
 import { join } from "./join.ts";
 import { Membership } from "./membership.ts";
 import type { Reader } from "./reader.ts";
+import { RecentRoom } from "./recent-room.ts";
 
 /**
  * How often every channel is compared with its log. One that brings much is compared too: a single read for it,
@@ -19,7 +21,7 @@ const checksAtOnce = 32;
 export class Hub {
   readonly #bus: Bus;
   readonly #wheel: TimerWheel;
-  readonly #context: HubContext;
+  readonly #context: ChannelContext;
   readonly #channels = new Map<string, HubChannel>();
   readonly #detaching = new Map<string, Promise<void>>();
   readonly #sweep = new Sweep(() => this.#check());
@@ -30,7 +32,7 @@ export class Hub {
   constructor(bus: Bus, wheel: TimerWheel, context: HubContext) {
     this.#bus = bus;
     this.#wheel = wheel;
-    this.#context = context;
+    this.#context = { ...context, room: new RecentRoom(), pages: new EncodedPages() };
     bus.listen(
       (publication) => this.#receive(publication),
       () => this.#checkNow(),
@@ -42,6 +44,11 @@ export class Hub {
     let count = 0;
     for (const channel of this.#channels.values()) if (!channel.isUnused) count++;
     return count;
+  }
+
+  /** About how many characters are kept of the recent entries of all channels. */
+  get recentLength(): number {
+    return this.#context.room.length;
   }
 
   /** Starts to read a channel; the reader hears when and where it started. */
@@ -60,7 +67,9 @@ export class Hub {
   close(): void {
     this.#closed = true;
     this.#wheel.clear(this.#sweep);
+    for (const channel of this.#channels.values()) channel.release();
     this.#channels.clear();
+    this.#context.pages.clear();
   }
 
   /** Something may have been lost on the way here: every channel is compared with its log as soon as may be. */
@@ -94,7 +103,9 @@ export class Hub {
     await this.#bus.subscribe(name, policy);
   }
 
-  #detach({ name, policy }: RuledChannel): void {
+  #detach(channel: HubChannel): void {
+    const { name, policy } = channel.ruled;
+    channel.release();
     this.#channels.delete(name);
     const detached = this.#bus.unsubscribe(name, policy).catch(this.#context.onFault);
     this.#detaching.set(name, detached);
@@ -108,9 +119,10 @@ export class Hub {
     try {
       const used: HubChannel[] = [];
       for (const channel of this.#channels.values()) {
-        if (channel.isUnused) this.#detach(channel.ruled);
+        if (channel.isUnused) this.#detach(channel);
         else used.push(channel);
       }
+      this.#context.pages.age();
       for (let i = 0; i < used.length && !this.#closed; i += checksAtOnce) {
         const checks = used.slice(i, i + checksAtOnce).map((channel) => channel.check());
         for (const { status, ...outcome } of await Promise.allSettled(checks)) {
@@ -118,7 +130,8 @@ export class Hub {
         }
       }
     } finally {
-      if (this.#channels.size > 0 && !this.#closed) {
+      if (this.#channels.size === 0) this.#context.pages.clear();
+      else if (!this.#closed) {
         this.#wheel.set(this.#sweep, this.#disrupted ? 0 : positionCheckMs);
       }
       this.#disrupted = false;

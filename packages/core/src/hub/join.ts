@@ -6,10 +6,11 @@ import {
   type Since,
 } from "@milepost/protocol";
 import { Deadline, type TimerWheel } from "../timer-wheel.ts";
-import { batchesOf } from "./batches.ts";
-import type { HubChannel, HubContext } from "./hub-channel.ts";
+import { pagesOf } from "./batches.ts";
+import type { EncodedPages } from "./encoded-pages.ts";
+import type { ChannelContext, HubChannel } from "./hub-channel.ts";
 import type { Membership } from "./membership.ts";
-import { findStart, type Recovery, recover } from "./recovery.ts";
+import { findStart, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 
 const page = 500;
@@ -28,7 +29,7 @@ export async function join(
   channel: HubChannel,
   member: Membership,
   since: Since | undefined,
-  context: HubContext,
+  context: ChannelContext,
   wheel: TimerWheel,
 ): Promise<void> {
   const { reader } = member;
@@ -38,15 +39,17 @@ export async function join(
   try {
     await channel.attached;
     if (member.left) return;
-    const bounds = { page, behind: context.maxReplayEntries };
-    const start = await findStart(context.log, channel.ruled, since, bounds);
+    const before = channel.last;
+    const start = await startOf(channel, since, context);
     if (member.left) return;
     wheel.clear(deadline);
-    channel.seed(start.head);
+    channel.seed(start);
     member.own = start.position;
     reader.onStart(start);
-    await handOver(member, start.entries);
+    await handOver(member, start.entries, context.pages);
     member.endIfThere(start.end);
+    // Else the reader would be given what the channel has of a tail that is lost.
+    if (channel.isDenied(before, start.head)) await channel.heal();
     await catchUp(channel, member, context);
   } catch (error) {
     const failed = !member.left;
@@ -60,11 +63,24 @@ export async function join(
   }
 }
 
+/** Where a reader starts, with what this node has or with a page of the log. */
+async function startOf(
+  channel: HubChannel,
+  since: Since | undefined,
+  context: ChannelContext,
+): Promise<Start> {
+  const isResume = typeof since === "object" && "epoch" in since;
+  const start = isResume ? await channel.resume(since) : undefined;
+  if (start !== undefined) return start;
+  const bounds = { page, behind: context.maxReplayEntries };
+  return findStart(context.log, channel.ruled, since, bounds);
+}
+
 /** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
 export async function catchUpAgain(
   channel: HubChannel,
   member: Membership,
-  context: HubContext,
+  context: ChannelContext,
 ): Promise<void> {
   channel.beginJoin();
   try {
@@ -83,7 +99,7 @@ export async function catchUpAgain(
 async function catchUp(
   channel: HubChannel,
   member: Membership,
-  context: HubContext,
+  context: ChannelContext,
   mustRead = false,
 ): Promise<void> {
   while (!member.left && member.own !== undefined) {
@@ -94,10 +110,11 @@ async function catchUp(
       return;
     }
     if (missing !== undefined) {
-      await handOver(member, missing);
+      await handOver(member, missing, context.pages);
       continue;
     }
     const from = member.own;
+    const before = channel.last;
     const recovery = await readOn(channel, from, context);
     if (recovery === undefined || member.left) continue;
     mustRead = false;
@@ -113,11 +130,10 @@ async function catchUp(
       member.reader.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
       // The log has no more, and still it is not what the channel has: one of the two is behind, or wrong.
-      const { last } = channel;
-      if (last?.epoch !== from.epoch || last.offset === from.offset) await channel.heal();
+      if (channel.isDenied(before, recovery.head)) await channel.heal();
       else await context.pause(lagMs);
     }
-    await handOver(member, recovery.entries);
+    await handOver(member, recovery.entries, context.pages);
     member.endIfThere(recovery.end);
   }
 }
@@ -126,7 +142,7 @@ async function catchUp(
 async function readOn(
   channel: HubChannel,
   from: Position,
-  context: HubContext,
+  context: ChannelContext,
 ): Promise<Recovery | undefined> {
   try {
     return await recover(context.log, channel.ruled, from, {
@@ -140,8 +156,12 @@ async function readOn(
   }
 }
 
-async function handOver(member: Membership, entries: readonly Publication[]): Promise<void> {
-  for (const part of batchesOf(entries)) {
+async function handOver(
+  member: Membership,
+  entries: readonly Publication[],
+  pages: EncodedPages,
+): Promise<void> {
+  for (const part of pagesOf(entries)) {
     const room = member.reader.room();
     // Awaiting only where it must wait: a reader that has room meets the live stream in the same turn.
     if (room !== undefined) await room;
@@ -149,7 +169,9 @@ async function handOver(member: Membership, entries: readonly Publication[]): Pr
     const before = member.own;
     if (member.left || last === undefined || before === undefined) return;
     member.own = last.position;
-    member.reader.onPublications(part, before);
+    const { shared } = member.reader;
+    if (shared === undefined || shared.outbox.isHolding) member.reader.onPublications(part, before);
+    else shared.outbox.push(pages.encode(part, shared.encoder));
     if (last.event === endEvent) member.end(last);
   }
 }

@@ -1,36 +1,103 @@
 import type { Position, Publication } from "@milepost/protocol";
+import type { RecentRoom } from "./recent-room.ts";
 
 const maxEntries = 1_000;
-const maxLength = 1_024 * 1_024;
+const maxLength = 256 * 1_024;
 
-/** The newest entries of a channel, contiguous, kept while readers join so that they meet the live stream. */
+/** About what an entry takes besides its data. */
+const envelopeLength = 200;
+
+/** The newest entries of a channel as this node has them, contiguous: for readers that join, and that come back. */
 export class Recent {
+  readonly #room: RecentRoom;
   #entries: Publication[] = [];
   #length = 0;
 
+  constructor(room: RecentRoom) {
+    this.#room = room;
+  }
+
+  /** About how many characters it takes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds the entry that follows the last. */
   add(publication: Publication): void {
-    this.#entries.push(publication);
-    this.#length += publication.json.length;
-    // Halving keeps the cost of an entry constant; whoever needs what is dropped reads the log.
-    while (
-      this.#entries.length > maxEntries ||
-      (this.#length > maxLength && this.#entries.length > 1)
-    ) {
-      this.#entries = this.#entries.slice(Math.ceil(this.#entries.length / 2));
-      this.#length = this.#entries.reduce((sum, { json }) => sum + json.length, 0);
+    if (this.#entries.length === 0) this.#entries = [publication];
+    else this.#entries.push(publication);
+    this.#grow(lengthOf(publication));
+    while (this.#entries.length > 1 && this.#isFull) this.halve();
+  }
+
+  /** Adds entries that end where these begin, or overlap them, as far as there is room; others change nothing. */
+  addBefore(entries: readonly Publication[]): void {
+    const [first] = this.#entries;
+    const last = entries.at(-1);
+    if (first === undefined || last === undefined) return;
+    const before = entries.slice(
+      0,
+      Math.max(0, first.position.offset - (entries[0]?.position.offset ?? 0)),
+    );
+    const joint = before.at(-1)?.position;
+    if (joint?.epoch !== first.position.epoch || joint.offset + 1 !== first.position.offset) return;
+    if (joint.tag !== first.previousTag) return;
+    let length = 0;
+    for (const entry of before) length += lengthOf(entry);
+    if (before.length + this.#entries.length > maxEntries) return;
+    if (this.#length + length > maxLength) return;
+    this.#entries = [...before, ...this.#entries];
+    this.#grow(length);
+  }
+
+  /** The entry at an offset, if it is one of these. */
+  at(offset: number): Publication | undefined {
+    return this.#entries[offset - (this.#entries[0]?.position.offset ?? 0)];
+  }
+
+  /** Everything after the position; undefined when that is not all here, or the entry there is another. */
+  after({ epoch, offset, tag }: Position): readonly Publication[] | undefined {
+    const [first] = this.#entries;
+    if (first === undefined || first.position.epoch !== epoch) return undefined;
+    const index = offset + 1 - first.position.offset;
+    const here = index === 0 ? first.previousTag : this.#entries[index - 1]?.position.tag;
+    return here === tag ? this.#entries.slice(index) : undefined;
+  }
+
+  /** Forgets entries up to an offset, which the log keeps no more. */
+  forget(offset: number): void {
+    const [first] = this.#entries;
+    if (first !== undefined && offset >= first.position.offset) {
+      this.#keep(this.#entries.slice(offset + 1 - first.position.offset));
     }
   }
 
-  /** Everything after the position; undefined when that is not all here. */
-  after({ epoch, offset, tag }: Position): readonly Publication[] | undefined {
-    const first = this.#entries[0]?.position;
-    if (first === undefined || first.epoch !== epoch || first.offset > offset + 1) return undefined;
-    const after = this.#entries.slice(offset + 1 - first.offset);
-    return (after[0]?.previousTag ?? tag) === tag ? after : undefined;
+  /** Forgets the older half, so that the cost of an entry stays the same; whoever needs it reads the log. */
+  halve(): void {
+    this.#keep(this.#entries.slice(Math.ceil(this.#entries.length / 2)));
   }
 
   clear(): void {
-    this.#entries = [];
-    this.#length = 0;
+    this.#keep([]);
   }
+
+  get #isFull(): boolean {
+    return this.#entries.length > maxEntries || this.#length > maxLength;
+  }
+
+  #keep(entries: Publication[]): void {
+    this.#entries = entries;
+    let length = 0;
+    for (const entry of entries) length += lengthOf(entry);
+    this.#grow(length - this.#length);
+  }
+
+  #grow(length: number): void {
+    this.#length += length;
+    this.#room.changed(this, length);
+  }
+}
+
+function lengthOf({ json }: Publication): number {
+  return json.length + envelopeLength;
 }

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { memoryEngine } from "../memory/memory-engine.ts";
+import { RuleBook } from "../rule-book.ts";
+import { ManualClock, SeededRandom } from "../testing/index.ts";
+import { TimerWheel } from "../timer-wheel.ts";
+import { Hub, positionCheckMs } from "./hub.ts";
+import type { Reader } from "./reader.ts";
+import { Ticker } from "./ticker.ts";
+
+const retention = { maxEntries: 100, maxAgeMs: 600_000 };
+const rules = new RuleBook([
+  { pattern: "log:*", subscribe: "authenticated", publish: "granted", retention },
+]);
+
+const reader: Reader = {
+  shared: undefined,
+  onStart: () => {},
+  onFailed: () => {},
+  onPublications: () => {},
+  onGap: () => {},
+  onReset: () => {},
+  onEnd: () => {},
+  room: () => undefined,
+};
+
+function hubOf(clock: ManualClock) {
+  const { log, bus } = memoryEngine()({ clock, random: new SeededRandom() });
+  const onFault = (error: unknown) => {
+    throw error;
+  };
+  const wheel = new TimerWheel(clock, onFault);
+  const ticker = new Ticker(clock, onFault);
+  const pause = (ms: number) => wheel.pause(ms);
+  const hub = new Hub(bus, wheel, { log, ticker, maxReplayEntries: 1_000, pause, onFault });
+  return { hub, log };
+}
+
+test("what is kept of a channel is freed soon after its last reader has left, when its log keeps it no more, and at the end", async () => {
+  const clock = new ManualClock();
+  const { hub, log } = hubOf(clock);
+  const publish = async (name: string, count: number) => {
+    const { policy } = rules.of(name);
+    const entry = { event: "n", json: "1", publisher: "backend" };
+    for (let n = 0; n < count; n++) await log.append(name, entry, policy);
+    await clock.settle();
+  };
+  const members = ["log:a", "log:b"].map((name) => hub.join(rules.of(name), reader));
+  await clock.settle();
+  await publish("log:a", 40);
+  await publish("log:b", 20);
+  const both = hub.recentLength;
+  members[0]?.leave();
+  expect(hub.recentLength).toBe(both);
+  await clock.advance(positionCheckMs);
+  expect(hub.recentLength).toBe(both / 3);
+  await publish("log:b", 200);
+  expect(hub.recentLength).toBe((both / 60) * 220);
+  await clock.advance(positionCheckMs);
+  expect(hub.recentLength).toBe((both / 60) * 100);
+  await clock.advance(retention.maxAgeMs);
+  await clock.advance(positionCheckMs);
+  expect(hub.recentLength).toBe(0);
+  await publish("log:b", 5);
+  expect(hub.recentLength).toBeGreaterThan(0);
+  hub.close();
+  expect(hub.recentLength).toBe(0);
+});

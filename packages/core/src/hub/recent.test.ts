@@ -1,0 +1,101 @@
+import type { Position, Publication } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import { Recent } from "./recent.ts";
+import { RecentRoom } from "./recent-room.ts";
+
+function tagAt(offset: number): string {
+  return `tag${offset}`;
+}
+
+function at(offset: number, tag = tagAt(offset), epoch = "e"): Position {
+  return { epoch, offset, tag };
+}
+
+function entry(offset: number, length = 1): Publication {
+  return {
+    channel: "log:a",
+    position: at(offset),
+    previousTag: tagAt(offset - 1),
+    event: "n",
+    json: "1".repeat(length),
+    ts: 0,
+  };
+}
+
+function entries(from: number, to: number, length = 1): Publication[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, length));
+}
+
+function offsets(publications: readonly Publication[] | undefined): number[] | undefined {
+  return publications?.map(({ position }) => position.offset);
+}
+
+function filled(from: number, to: number, length = 1): Recent {
+  const recent = new Recent(new RecentRoom());
+  for (const one of entries(from, to, length)) recent.add(one);
+  return recent;
+}
+
+describe("recent entries", () => {
+  test("[G4] are given only after a position whose tag they know", () => {
+    const recent = filled(5, 9);
+    expect(offsets(recent.after(at(6)))).toEqual([7, 8, 9]);
+    expect(offsets(recent.after(at(4)))).toEqual([5, 6, 7, 8, 9]);
+    expect(recent.after(at(9))).toEqual([]);
+    expect(recent.after(at(3))).toBeUndefined();
+    expect(recent.after(at(10))).toBeUndefined();
+    for (const offset of [4, 6, 9]) {
+      expect(recent.after(at(offset, "other"))).toBeUndefined();
+      expect(recent.after(at(offset, tagAt(offset), "other"))).toBeUndefined();
+    }
+  });
+
+  test("can begin earlier, when what is added leads up to them", () => {
+    const recent = filled(5, 9);
+    recent.addBefore(entries(1, 3));
+    expect(recent.after(at(2))).toBeUndefined();
+    recent.addBefore(entries(3, 7));
+    expect(offsets(recent.after(at(2)))).toEqual([3, 4, 5, 6, 7, 8, 9]);
+    recent.addBefore([{ ...entry(2), position: at(2, "other") }]);
+    expect(recent.after(at(1))).toBeUndefined();
+    recent.addBefore(entries(1, 2));
+    expect(offsets(recent.after(at(0)))?.length).toBe(9);
+  });
+
+  test("are bounded in number and characters, and the newest stay", () => {
+    for (const recent of [filled(1, 5_000), filled(1, 5_000, 2_000)]) {
+      expect(recent.length).toBeLessThanOrEqual(256 * 1_024);
+      expect(recent.after(at(1))).toBeUndefined();
+      expect(offsets(recent.after(at(4_999)))).toEqual([5_000]);
+    }
+    const full = filled(1_001, 1_900);
+    full.addBefore(entries(1, 1_000));
+    expect(full.after(at(999))).toBeUndefined();
+    const [huge] = [filled(1, 1, 1_000_000)];
+    expect(offsets(huge?.after(at(0)))).toEqual([1]);
+  });
+
+  test("that the log keeps no more are forgotten", () => {
+    const recent = filled(5, 9);
+    recent.forget(3);
+    recent.forget(6);
+    expect(recent.after(at(5))).toBeUndefined();
+    expect(offsets(recent.after(at(6)))).toEqual([7, 8, 9]);
+    recent.forget(20);
+    expect(recent.length).toBe(0);
+  });
+
+  test("of all channels together take no more than there is room for, and give their older half in turn", () => {
+    const room = new RecentRoom(100_000);
+    const channels = Array.from({ length: 50 }, () => new Recent(room));
+    for (let offset = 1; offset <= 100; offset++) {
+      for (const recent of channels) recent.add(entry(offset));
+    }
+    const sum = channels.reduce((length, recent) => length + recent.length, 0);
+    expect(room.length).toBe(sum);
+    expect(sum).toBeLessThanOrEqual(100_000);
+    expect(sum).toBeGreaterThan(50_000);
+    for (const recent of channels) recent.clear();
+    expect(room.length).toBe(0);
+  });
+});
