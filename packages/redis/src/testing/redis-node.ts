@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { type Clock, type Core, createCore, type Random, type Rule } from "@milepost/core";
+import { TestSocket, testEncoder } from "@milepost/core/testing";
+import { connectRedis, redisEngine } from "../index.ts";
+
+/** Real time. */
+export const realClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+  soon: (callback) => {
+    const immediate = setImmediate(callback);
+    return () => clearImmediate(immediate);
+  },
+};
+
+/** Real randomness. */
+export const realRandom: Random = {
+  fraction: () => Math.random(),
+  id: (length) => randomBytes(length).toString("base64url").slice(0, length),
+};
+
+/** A gateway's core on a real Redis, in real time. Disposing it shuts it down. */
+export interface RedisNode extends AsyncDisposable {
+  readonly core: Core;
+  /** Publishes as a backend; resolves with the position. */
+  publish(channel: string, data: unknown): Promise<string>;
+  /** A reader of one channel, by the SDK's messages. */
+  read(channel: string, since?: string): TestSocket;
+}
+
+/** Starts a node. */
+export async function startNode(url: string, rules: readonly Rule[]): Promise<RedisNode> {
+  const encoder = testEncoder("milepost.v1.json");
+  const core = createCore({
+    engine: redisEngine(await connectRedis({ url })),
+    clock: realClock,
+    random: realRandom,
+    node: realRandom.id(6),
+    rules,
+    verifyToken: () => Promise.reject(new Error("nobody comes with a token")),
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+  });
+  const service = { kind: "service", name: "backend" } as const;
+  const principal = {
+    kind: "user",
+    user: "ada",
+    session: undefined,
+    grants: { subscribe: [], publish: [] },
+    expiresAt: undefined,
+  } as const;
+  return {
+    core,
+    publish: async (channel, data) => (await core.publish(service, channel, "n", data)).position,
+    read: (channel, since) => {
+      const socket = new TestSocket(encoder);
+      socket.attach(core.connect(socket, { principal }));
+      const from = since === undefined ? {} : { since };
+      socket.send({ type: "subscribe", id: 1, channel, ...from });
+      return socket;
+    },
+    [Symbol.asyncDispose]: () => core.shutdown(0),
+  };
+}
