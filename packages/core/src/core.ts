@@ -28,6 +28,7 @@ import type { ConsumerCounts } from "./consumer-kind.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
+import type { StoreHealth } from "./ports/store-health.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import type { Methods } from "./requests/method.ts";
 import type { Rule } from "./rule.ts";
@@ -156,6 +157,8 @@ export interface CoreStats {
   readonly consumers: ConsumerCounts;
   readonly subscriptions: number;
   readonly channels: number;
+  /** How the store is doing; absent where it is part of the process. */
+  readonly store?: StoreHealth;
 }
 
 /** Operations, as one principal may use them. Every method checks what the principal may. */

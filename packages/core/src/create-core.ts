@@ -210,7 +210,9 @@ class GatewayCore implements Core {
   }
 
   stats(): CoreStats {
-    const { connections, hub } = this.#context;
+    const { connections, hub, engine } = this.#context;
+    const store = engine.store?.health;
+    const isDegraded = store !== undefined && !(store.connected && store.busConnected);
     let dead = 0;
     let subscriptions = 0;
     const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
@@ -220,12 +222,13 @@ class GatewayCore implements Core {
       subscriptions += attachment.subscriptionCount;
     }
     return {
-      status: this.#shutdown.hasBegun ? "shutting_down" : "ok",
+      status: this.#shutdown.hasBegun ? "shutting_down" : isDegraded ? "degraded" : "ok",
       connections: connections.size,
       dead,
       consumers,
       subscriptions,
       channels: hub.channelCount,
+      ...(store === undefined ? {} : { store }),
     };
   }
 

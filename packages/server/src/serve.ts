@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config/load-config.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
+import { type OpenedEngine, openEngine } from "./open-engine.ts";
 
 /** What serving needs of the process. */
 export interface ProcessPort {
@@ -27,7 +28,7 @@ export interface Serving {
 }
 
 /**
- * Runs a gateway as the whole of a process. Rejects when it cannot listen.
+ * Runs a gateway as the whole of a process. Rejects when it cannot reach Redis or cannot listen.
  *
  * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
  * exit 0. A second one exits at once with 1. A fault that nobody caught is logged, then exit 1.
@@ -38,21 +39,8 @@ export async function serve(
 ): Promise<Serving> {
   const { process: host = process as ProcessPort, log = createLog({ level: config.logLevel }) } =
     options;
-  const gateway = createGateway({
-    auth: {
-      tokenSecret: config.tokenSecret,
-      apiKeys: config.apiKeys,
-      tokenInQuery: config.tokenInQuery,
-    },
-    rules: config.rules,
-    backends: config.backends,
-    limits: config.limits,
-    compression: config.compression,
-    allowedOrigins: config.allowedOrigins,
-    sseMaxLifetimeMs: config.sseMaxLifetimeMs,
-    log,
-  });
-  const address = await gateway.listen({ port: config.port, host: config.host });
+  const engine = await openEngine(config, log);
+  const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address);
   log.info({ url, dev: config.dev }, "the gateway listens");
 
@@ -89,6 +77,33 @@ export async function serve(
   for (const signal of stopSignals) host.on(signal, stop);
   for (const fault of faults) host.on(fault, fail);
   return { gateway, address, url, stopped };
+}
+
+/** A gateway that listens; what was opened for it is closed when it cannot. */
+async function start(config: Config, log: Logger, engine: OpenedEngine | undefined) {
+  let gateway: Gateway | undefined;
+  try {
+    gateway = createGateway({
+      ...(engine === undefined ? {} : { engine: engine.factory }),
+      auth: {
+        tokenSecret: config.tokenSecret,
+        apiKeys: config.apiKeys,
+        tokenInQuery: config.tokenInQuery,
+      },
+      rules: config.rules,
+      backends: config.backends,
+      limits: config.limits,
+      compression: config.compression,
+      allowedOrigins: config.allowedOrigins,
+      sseMaxLifetimeMs: config.sseMaxLifetimeMs,
+      log,
+    });
+    const address = await gateway.listen({ port: config.port, host: config.host });
+    return { gateway, address };
+  } catch (error) {
+    await (gateway ?? engine)?.close();
+    throw error;
+  }
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -9,6 +9,7 @@ interface ServeFlags {
   readonly port?: number;
   readonly host?: string;
   readonly config?: string;
+  readonly redis?: string;
   readonly drain?: number;
   readonly logLevel?: Config["logLevel"];
   readonly compression?: true;
@@ -21,6 +22,7 @@ export function serveCommand(terminal: Terminal): Command {
     .description("Runs the gateway.")
     .option("--port <port>", "where to listen (MILEPOST_PORT; 8787)", integerFrom(0, 65_535))
     .option("--host <address>", "on which address (MILEPOST_HOST; 127.0.0.1, 0.0.0.0 for all)")
+    .option("--redis <url>", "the Redis that several gateways share (MILEPOST_REDIS_URL; none)")
     .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
     .option(
       "--drain <duration>",

@@ -18,6 +18,10 @@ export interface Settings {
   readonly tokenSecret: string;
   /** Keys of backends. */
   readonly apiKeys: readonly ApiKey[];
+  /** The URL of the Redis that the nodes share; empty for the memory of this process. */
+  readonly redis: string;
+  /** What the keys in Redis begin with. */
+  readonly redisPrefix: string;
   /** Web pages that may use the gateway. */
   readonly allowedOrigins: readonly string[];
   /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts. */
@@ -126,6 +130,23 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     secret: true,
     example: "the output of: openssl rand -base64 32",
+  },
+  redis: {
+    schema: z.string().regex(/^rediss?(\+(sentinel|cluster))?:\/\/./, {
+      error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://",
+    }),
+    env: "MILEPOST_REDIS_URL",
+    fallback: "",
+    secret: true,
+    example: "redis://127.0.0.1:6379",
+  },
+  redisPrefix: {
+    schema: z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, {
+      error: "must be 1 to 64 letters, digits, '_', '.', ':' or '-'",
+    }),
+    env: "MILEPOST_REDIS_PREFIX",
+    fallback: "milepost",
+    example: "milepost",
   },
   allowedOrigins: {
     schema: z.array(

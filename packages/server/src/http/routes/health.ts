@@ -1,3 +1,4 @@
+import type { StoreHealth } from "@milepost/core";
 import { z } from "zod";
 import { answerJson } from "../answer.ts";
 import { describe } from "../description.ts";
@@ -23,13 +24,13 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const { status, connections, consumers, dead } = core.stats();
+        const { status, connections, consumers, dead, store } = core.stats();
         return answerJson(context, {
           status: closing.aborted ? "shutting_down" : status,
           timestamp: new Date(now()).toISOString(),
           connections: { total: connections, local: connections, alive: connections - dead, dead },
           consumers,
-          redis: null,
+          redis: storeHealth(store),
           backends: backends.counts,
         });
       },
@@ -60,4 +61,9 @@ export function healthEndpoints({
       },
     },
   ];
+}
+
+function storeHealth(store: StoreHealth | undefined) {
+  if (store === undefined) return null;
+  return { connected: store.connected, pubsub_connected: store.busConnected };
 }

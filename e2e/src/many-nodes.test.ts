@@ -1,0 +1,121 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@milepost/client";
+import { startRedis } from "@milepost/redis/testing";
+import { createTokens } from "@milepost/server";
+import { describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { secrets, serveGateway, serveGatewayWith } from "./fixtures/served.ts";
+
+const channels = { subscribe: ["room:*"], publish: ["room:*"] };
+const token = () => createTokens(secrets.tokenSecret, Date).mint({ user: "ana", channels });
+
+function clientAt(url: string) {
+  return createClient({ url: `${url.replace("http", "ws")}/ws`, token, webSocket: WebSocket });
+}
+
+describe("nodes that share a Redis", () => {
+  test("[G1] [G3] [G8] what is published on one node arrives on another, in order and once", async () => {
+    await using redis = await startRedis();
+    await using a = await serveGateway("--redis", redis.url);
+    await using b = await serveGateway("--redis", redis.url);
+    await using reader = clientAt(a.url);
+    await using publisher = clientAt(b.url);
+    const total = 500;
+    const seen: unknown[] = [];
+    let finish = () => {};
+    const all = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const subscription = reader.channel("room:1").subscribe({
+      onEvent: ({ data }) => {
+        seen.push(data);
+        if (seen.length === total) finish();
+      },
+    });
+    await subscription.ready;
+    const sent = Array.from({ length: total }, (_, n) => n);
+    await Promise.all(sent.map((n) => publisher.channel("room:1").publish("tick", n)));
+    await all;
+    expect(seen).toEqual(sent);
+  });
+
+  test("health says how Redis is", async () => {
+    await using redis = await startRedis();
+    await using gateway = await serveGateway("--redis", redis.url);
+    const answer = await fetch(`${gateway.url}/ws/health`);
+    expect(await answer.json()).toMatchObject({
+      status: "ok",
+      redis: { connected: true, pubsub_connected: true },
+    });
+  });
+});
+
+describe("a start that cannot reach Redis says so in one line", () => {
+  test("where nothing listens", async () => {
+    const port = await freePort();
+    const failed = await failure("--redis", `redis://127.0.0.1:${port}`);
+    expect(failed).toMatch(
+      new RegExp(`^serve ended with 1:\nmilepost: Redis at 127.0.0.1:${port}: [^\n]+\n$`),
+    );
+  });
+
+  test("where the password is wrong, and the password is not shown", async () => {
+    await using redis = await startRedis(["--requirepass", "right"]);
+    const failed = await failure("--redis", redis.url.replace("//", "//:sesame@"));
+    expect(failed).toMatch(/^serve ended with 1:\nmilepost: Redis at [^\n]+\n$/);
+    expect(failed).toContain("password");
+    expect(failed).not.toContain("sesame");
+  });
+
+  test("where the URL is none", async () => {
+    const failed = await failure("--redis", "http://127.0.0.1:6379");
+    expect(failed).toMatch(/^serve ended with 3:\n/);
+    expect(failed).toContain("--redis: redis must be a URL of redis://");
+  });
+});
+
+test("without Redis nothing of it is loaded", async () => {
+  await using redis = await startRedis();
+  expect(await loadedOfRedis("--redis", redis.url)).not.toEqual([]);
+  expect(await loadedOfRedis()).toEqual([]);
+});
+
+async function failure(...flags: readonly string[]): Promise<string> {
+  try {
+    await using _gateway = await serveGateway(...flags);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("the gateway started");
+}
+
+/** The files of Redis' client and engine that a gateway with these flags has loaded. */
+async function loadedOfRedis(...flags: readonly string[]): Promise<readonly string[]> {
+  const folder = await mkdtemp(join(tmpdir(), "milepost-coverage-"));
+  try {
+    await using gateway = await serveGatewayWith({ NODE_V8_COVERAGE: folder }, ...flags);
+    expect(await gateway.end("SIGTERM")).toBe(0);
+    const files = await Promise.all(
+      (await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")),
+    );
+    const urls = files.flatMap((text) => {
+      const { result } = JSON.parse(text) as { result: readonly { url: string }[] };
+      return result.map(({ url }) => url);
+    });
+    expect(urls.length).toBeGreaterThan(100);
+    return urls.filter((url) => /@redis\/|packages\/redis\//.test(url));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}

@@ -1,0 +1,33 @@
+import type { CoreLog, EngineFactory } from "@milepost/core";
+
+/** What says which engine it is. */
+export interface EngineSettings {
+  /** The URL of Redis; empty for the memory of this process. */
+  readonly redis: string;
+  readonly redisPrefix: string;
+}
+
+/** An engine that is connected to its store. */
+export interface OpenedEngine {
+  readonly factory: EngineFactory;
+  /** Lets go of the store when no gateway came to use it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the store that the settings name; undefined where that is the memory of this process, and then nothing
+ * of Redis is loaded. Rejects with one line that says what is wrong with the address.
+ */
+export async function openEngine(
+  { redis, redisPrefix }: EngineSettings,
+  log: CoreLog,
+): Promise<OpenedEngine | undefined> {
+  if (redis === "") return undefined;
+  const { connectRedis, redisEngine } = await import("@milepost/redis");
+  const onFault = (error: unknown) => log.warn({ err: error }, "Redis");
+  const link = await connectRedis({ url: redis, onFault });
+  return {
+    factory: redisEngine(link, { prefix: redisPrefix, onFault }),
+    close: () => link.close(),
+  };
+}
