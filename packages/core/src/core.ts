@@ -32,6 +32,7 @@ import type { StoreHealth } from "./ports/store-health.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import type { Methods } from "./requests/method.ts";
 import type { Rule } from "./rule.ts";
+import type { TakeEntry } from "./sources/source.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 /** Verifies a token: resolves to who it is, rejects with `unauthenticated` or `token_expired`. */
@@ -314,6 +315,11 @@ export interface Core {
     userId: string,
     notification: Omit<Notification, "id"> & { id?: string },
   ): Promise<Published>;
+  /**
+   * Publishes what a queue outside brings, as a service named after it. What can never be published, for how it is written or
+   * for what rules and schemas say, is a dead letter at once.
+   */
+  take: TakeEntry;
   verifyToken: TokenVerifier;
   /** Attaches a socket of the gateway's own protocol. Refusals close the transport with their code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;

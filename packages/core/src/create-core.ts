@@ -21,6 +21,8 @@ import { MethodRegistry } from "./requests/method-registry.ts";
 import { RuleBook } from "./rule-book.ts";
 import { SharedLog } from "./shared-log.ts";
 import { Shutdown } from "./shutdown.ts";
+import type { SourceEntry } from "./sources/source.ts";
+import { SourceIntake } from "./sources/source-intake.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -39,6 +41,7 @@ class GatewayCore implements Core {
   readonly #context: NodeContext;
   readonly #operations: OperationService;
   readonly #deadLetters: DeadLetterService;
+  readonly #intake: SourceIntake;
   readonly #feeds: Feeds;
   readonly #shutdown: Shutdown;
 
@@ -105,7 +108,9 @@ class GatewayCore implements Core {
       connections: new ConnectionRegistry(),
       verifyToken,
     };
-    this.#deadLetters = new DeadLetterService(engine, rules, clock, faults);
+    const { channels } = this.#context;
+    this.#deadLetters = new DeadLetterService(engine, rules, clock, faults, channels);
+    this.#intake = new SourceIntake(channels, engine.deadLetters, clock, faults);
     this.#feeds = new Feeds(this.#context);
     this.#shutdown = new Shutdown(this.#context, operations);
   }
@@ -178,6 +183,11 @@ class GatewayCore implements Core {
   async notify(...[principal, userId, notification]: Parameters<Core["notify"]>) {
     this.#shutdown.refuseWhenEnded();
     return this.#context.channels.notify(principal, userId, notification);
+  }
+
+  async take(source: string, entry: SourceEntry) {
+    this.#shutdown.refuseWhenEnded();
+    return this.#intake.take(source, entry);
   }
 
   connect(transport: Transport, options: ConnectOptions): TransportEvents {

@@ -26,9 +26,17 @@ export interface ServicePrincipal {
 /** Who is asking. */
 export type Principal = UserPrincipal | ServicePrincipal;
 
+const servicePrefix = "service:";
+
 /** Whose dedupe keys a principal's are. */
 export function publisherOf(principal: Principal): string {
-  if (principal.kind === "service") return `service:${principal.name}`;
+  if (principal.kind === "service") return `${servicePrefix}${principal.name}`;
   if (principal.user !== undefined) return `user:${principal.user}`;
   return principal.session === undefined ? "anyone" : `session:${principal.session}`;
+}
+
+/** The service whose dedupe keys these are; undefined when they are somebody else's. */
+export function serviceOf(publisher: string): ServicePrincipal | undefined {
+  if (!publisher.startsWith(servicePrefix)) return undefined;
+  return { kind: "service", name: publisher.slice(servicePrefix.length) };
 }

@@ -7,6 +7,7 @@ import {
   parsePosition,
   textOf,
 } from "@milepost/protocol";
+import type { Channels } from "../channels.ts";
 import type {
   DeadLetterFilter,
   DeadLetterOffice,
@@ -22,7 +23,7 @@ import { orThrow, readInput } from "../input.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeadLetter, DeadLetterQuery } from "../ports/dead-letters.ts";
 import type { Engine } from "../ports/engine.ts";
-import type { Principal } from "../principal.ts";
+import { type Principal, serviceOf } from "../principal.ts";
 import type { RuleBook } from "../rule-book.ts";
 
 const maxPage = 1_000;
@@ -33,12 +34,14 @@ export class DeadLetterService implements DeadLetterOffice {
   readonly #rules: RuleBook;
   readonly #clock: Clock;
   readonly #faults: Faults;
+  readonly #channels: Channels;
 
-  constructor(engine: Engine, rules: RuleBook, clock: Clock, faults: Faults) {
+  constructor(engine: Engine, rules: RuleBook, clock: Clock, faults: Faults, channels: Channels) {
     this.#engine = engine;
     this.#rules = rules;
     this.#clock = clock;
     this.#faults = faults;
+    this.#channels = channels;
   }
 
   async list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage> {
@@ -134,6 +137,14 @@ export class DeadLetterService implements DeadLetterOffice {
   }: DeadLetter): Promise<Replayed> {
     const { event, json, key = `dead-letter:${id}` } = entry;
     if (event === undefined || json === undefined) throw isGone();
+    const service = serviceOf(publisher);
+    if (service !== undefined) {
+      // It was refused for what rules or schemas said then: they have their say again.
+      const data = JSON.parse(json) as unknown;
+      const { position } = await this.#channels.publish(service, channel, event, data, { key });
+      await this.#engine.deadLetters.remove(id);
+      return { id, to: "channel", position };
+    }
     const { name, policy } = this.#rules.of(channel);
     const { log, deadLetters } = this.#engine;
     const { publication } = await log.append(name, { event, json, key, publisher }, policy);

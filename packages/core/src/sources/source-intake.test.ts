@@ -1,0 +1,146 @@
+import type { StandardSchema } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import { FaultyEngine, type TestCore, testCore } from "../testing/index.ts";
+
+const retention = { maxEntries: 100, maxAgeMs: 3_600_000 };
+const open = { subscribe: "granted", publish: "granted", retention } as const;
+const aNumber: StandardSchema = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) =>
+      typeof value === "number" ? { value } : { issues: [{ message: "must be a number" }] },
+  },
+};
+const rules = [
+  { pattern: "strict:*", ...open, schema: { n: aNumber } },
+  { pattern: "busy:*", ...open, rate: { perSecond: 1, burst: 1 } },
+  { pattern: "shut:*", ...open, publish: "nobody" },
+  { pattern: "job:*", ...open },
+] as const;
+
+const good = { channel: "job:a", event: "n", data: "1" };
+
+function take(t: TestCore, fields: Readonly<Record<string, string>>, id = "1-0", attempt = 1) {
+  return t.core.take("work", { id, fields, attempt });
+}
+
+async function letters(t: TestCore) {
+  return (await t.core.deadLetters.list(t.service, {})).letters;
+}
+
+async function entries(t: TestCore, channel = "job:a") {
+  return (await t.core.history(t.service, channel)).entries;
+}
+
+describe("what a source brings", () => {
+  test("[P-SRC-1] is published, once for its id, or for the key that it brings", async () => {
+    await using t = testCore({ rules });
+    expect(await take(t, good)).toBe("stored");
+    expect(await take(t, good)).toBe("duplicate");
+    expect(await take(t, { ...good, key: "k", priority: "high", other: "x" }, "2-0")).toBe(
+      "stored",
+    );
+    expect(await take(t, { ...good, key: "k" }, "3-0")).toBe("duplicate");
+    // Another source, or a backend, with the same id or key publishes something else.
+    expect(await t.core.take("other", { id: "1-0", fields: good, attempt: 1 })).toBe("stored");
+    await t.publish("job:a", "n", 2, "k");
+    expect((await entries(t)).map(({ data }) => data)).toEqual([1, 1, 1, 2]);
+    expect(await letters(t)).toEqual([]);
+  });
+
+  for (const [what, fields, reason] of [
+    ["no JSON", { ...good, data: "{" }, "bad_json"],
+    ["JSON nested too deep", { ...good, data: "[".repeat(100) + "]".repeat(100) }, "too_deep"],
+    ["a priority that is none", { ...good, priority: "most" }, "bad_message"],
+    ["a channel that is no name", { ...good, channel: "job:*?\u0000" }, "invalid_channel"],
+    ["no channel", { event: "n", data: "1" }, "bad_message"],
+    ["no event", { channel: "job:a", data: "1" }, "bad_message"],
+  ] as const) {
+    test(`[P-SRC-2] is a dead letter as it was written, for ever, when it has ${what}`, async () => {
+      await using t = testCore({ rules });
+      expect(await take(t, fields)).toBe("dead_letter");
+      const [letter] = await letters(t);
+      const channel = "channel" in fields && fields.channel === "job:a" ? "job:a" : "";
+      expect(letter).toMatchObject({ channel, attempts: 1, entry: { data: fields } });
+      expect(letter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
+      await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
+        code: "not_possible_now",
+      });
+      expect(await entries(t)).toEqual([]);
+    });
+  }
+
+  for (const [what, fields, reason] of [
+    ["an event of the protocol", { ...good, event: "welcome" }, "invalid_event"],
+    ["an empty key", { ...good, key: "" }, "bad_message"],
+    ["data its schema refuses", { ...good, channel: "strict:a", data: '"x"' }, "invalid_data"],
+    ["a channel nobody may publish to", { ...good, channel: "shut:a" }, "forbidden"],
+    ["the channel of an operation", { ...good, channel: "operation:9" }, "forbidden"],
+  ] as const) {
+    test(`[P-SRC-2] is a dead letter at once when it has ${what}`, async () => {
+      await using t = testCore({ rules });
+      expect(await take(t, fields)).toBe("dead_letter");
+      const [letter, ...rest] = await letters(t);
+      expect(rest).toEqual([]);
+      expect(letter).toMatchObject({ channel: fields.channel, entry: { event: fields.event } });
+      expect(letter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
+      // The rules have not changed: a replay is refused as well.
+      await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
+        code: reason,
+      });
+      // It comes again after a crash before its acknowledgement: still one letter.
+      await take(t, fields, "1-0", 2);
+      expect((await letters(t)).length).toBe(1);
+    });
+  }
+
+  test("[P-SRC-2] a letter for what has ended since is published by a replay once that is possible", async () => {
+    await using t = testCore({ rules });
+    await t.core.end(t.service, "job:a");
+    expect(await take(t, good)).toBe("dead_letter");
+    await t.core.purge(t.service, "job:a");
+    const [letter] = await letters(t);
+    const replayed = await t.core.deadLetters.replay(t.service, letter?.id ?? "");
+    expect(replayed).toMatchObject({ to: "channel", position: (await entries(t))[0]?.position });
+    expect(await letters(t)).toEqual([]);
+    expect(await take(t, good)).toBe("duplicate");
+  });
+
+  test("[P-SRC-3] must come again when the store does not answer, or a rate is exceeded, and is no dead letter for that", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    faulty.losesAnswer = () => true;
+    await expect(take(t, good)).rejects.toMatchObject({ code: "store_unavailable" });
+    faulty.losesAnswer = () => false;
+    faulty.isDown = true;
+    for (let attempt = 2; attempt < 100; attempt++) {
+      await expect(take(t, good, "1-0", attempt)).rejects.toMatchObject({ retryable: true });
+    }
+    faulty.isDown = false;
+    // The answer was lost, not the entry.
+    expect(await take(t, good, "1-0", 100)).toBe("duplicate");
+    expect(await take(t, { ...good, channel: "busy:a" }, "2-0")).toBe("stored");
+    for (let attempt = 1; attempt < 100; attempt++) {
+      await expect(take(t, { ...good, channel: "busy:a" }, "3-0", attempt)).rejects.toMatchObject({
+        code: "rate_limited",
+        retryAfterMs: expect.any(Number),
+      });
+    }
+    expect(await letters(t)).toEqual([]);
+  });
+
+  test("[P-SRC-3] is given up after five times when the gateway itself fails on it", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ rules, engine: faulty.factory });
+    faulty.refuses = () => {
+      throw new TypeError("a fault of the program");
+    };
+    for (let attempt = 1; attempt < 5; attempt++) {
+      await expect(take(t, good, "1-0", attempt)).rejects.toMatchObject({ code: "internal" });
+    }
+    expect(await take(t, good, "1-0", 5)).toBe("dead_letter");
+    expect((await letters(t))[0]?.reason).toMatch(/^publish_failed: internal/);
+    expect(t.faults.some(({ fields }) => fields.source === "work")).toBe(true);
+  });
+});
