@@ -29,7 +29,7 @@ export async function connectRedis({ url, onFault = () => {} }: RedisOptions): P
   }
 }
 
-function locatorOf(address: RedisAddress) {
+export function locatorOf(address: RedisAddress) {
   const [endpoint] = address.endpoints;
   if (address.kind === "sentinel") return () => locateMaster(address);
   if (address.kind === "cluster") throw new Error("a cluster is not supported yet");

@@ -1,3 +1,4 @@
 export * from "./connect-redis.ts";
 export * from "./redis-engine.ts";
 export type { RedisLink } from "./redis-link.ts";
+export * from "./stream-source.ts";

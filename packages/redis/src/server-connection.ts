@@ -15,7 +15,7 @@ export interface ConnectionEvents {
   readonly onEnd: (reason: unknown) => void;
 }
 
-function clientOf(address: RedisAddress, { host, port }: Endpoint) {
+export function clientOf(address: RedisAddress, { host, port }: Endpoint) {
   const { username, password, database } = address;
   return createClient({
     socket: {

@@ -1,0 +1,265 @@
+import type { Rule, Source } from "@milepost/core";
+import { createClient } from "@redis/client";
+import { test as anyTest, expect, vi } from "vitest";
+import { redisStreamSource, type StreamSourceOptions } from "./index.ts";
+import { startProxy } from "./testing/proxy.ts";
+import { type RedisNode, startNode } from "./testing/redis-node.ts";
+import { type RedisServer, startRedis } from "./testing/redis-server.ts";
+
+const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
+const patience = { timeout: 15_000 };
+const retention = { maxEntries: 10_000, maxAgeMs: 3_600_000 };
+const rules: readonly Rule[] = [
+  { pattern: "job:*", subscribe: "authenticated", publish: "granted", retention },
+];
+const stream = "publications";
+
+/** A producer that knows nothing of Milepost. */
+async function producer(server: RedisServer) {
+  const client = createClient({ url: server.url, RESP: 2, socket: { reconnectStrategy: false } });
+  client.on("error", () => {});
+  await client.connect();
+  let n = 0;
+  return {
+    client,
+    /** Adds publications numbered on, to the channels by turns. */
+    async add(count: number, channels = ["job:a"]): Promise<void> {
+      for (let i = 0; i < count; i++) {
+        const channel = channels[n % channels.length] ?? "";
+        await client.xAdd(stream, "*", { channel, event: "n", data: String(++n) });
+      }
+    },
+    raw: (fields: Record<string, string>) => client.xAdd(stream, "*", fields),
+    async pending(): Promise<number> {
+      return (await client.xPending(stream, "milepost")).pending;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (client.isOpen) client.destroy();
+    },
+  };
+}
+
+/** A source whose entries a node takes; ended with the test. */
+function reading(
+  node: Pick<RedisNode, "core">,
+  options: Partial<StreamSourceOptions> & { readonly url: string },
+  faults: unknown[] = [],
+): Source & AsyncDisposable {
+  const source = redisStreamSource({ stream, onFault: (error) => faults.push(error), ...options });
+  source.start((name, entry) => node.core.take(name, entry));
+  return Object.assign(source, { [Symbol.asyncDispose]: () => source.close() });
+}
+
+async function published(node: RedisNode, channel = "job:a"): Promise<unknown[]> {
+  const service = { kind: "service", name: "test" } as const;
+  const { entries } = await node.core.history(service, channel, { limit: 1_000 });
+  return entries.map(({ data }) => data);
+}
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
+
+test("[P-SRC-1] what is added to a stream is published in its order, acknowledged, and nothing of it twice", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  // The group begins with what the stream has already.
+  await adds.add(150);
+  const source = reading(node, { url: server.url, batch: 40 });
+  await adds.add(50);
+  await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(200)), patience);
+  await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
+  await source.close();
+  await adds.add(10);
+  // The next that reads goes on where this one was; it left nothing behind.
+  expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
+  await using _next = reading(node, { url: server.url, remove: true });
+  await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(210)), patience);
+  await vi.waitFor(async () => expect(await adds.client.xLen(stream)).toBe(200), patience);
+}, 30_000);
+
+test("[P-SRC-2] poison goes to the dead letters with the reason, and what follows it is published", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  await using _source = reading(node, { url: server.url });
+  await adds.raw({ channel: "job:a", event: "n", data: "no json" });
+  await adds.raw({ channel: "job a*", event: "n", data: "1" });
+  await adds.raw({ nothing: "of use" });
+  await adds.add(1);
+  await vi.waitFor(async () => expect(await published(node)).toEqual([1]), patience);
+  await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
+  const { letters } = await node.core.deadLetters.list({ kind: "service", name: "test" }, {});
+  expect(letters.map(({ reason }) => reason.split(":")[1]?.trim()).sort()).toEqual([
+    "bad_json",
+    "bad_message",
+    "invalid_channel",
+  ]);
+}, 30_000);
+
+test("[P-SRC-3] [G3] a node that dies between storing and acknowledging loses nothing and doubles nothing, in whatever channel, and another goes on in order", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  await using way = await startProxy(server.port);
+  const channels = ["job:a", "job:b", "job:c"];
+  await adds.add(90, channels);
+  let stored = 0;
+  let died: () => void = () => {};
+  const death = new Promise<void>((resolve) => {
+    died = resolve;
+  });
+  const dying = redisStreamSource({ url: way.url, stream, batch: 30, turnMs: 500 });
+  dying.start(async (name, entry) => {
+    const taken = await node.core.take(name, entry);
+    if (++stored === 47) {
+      // It is in the log, and the stream will never hear of it from this node.
+      way.cut();
+      died();
+    }
+    return taken;
+  });
+  await death;
+  expect(await adds.pending()).toBeGreaterThan(0);
+  await using _standby = reading(node, { url: server.url, turnMs: 500 });
+  await adds.add(30, channels);
+  for (const [i, channel] of channels.entries()) {
+    const own = upTo(120).filter((n) => n % 3 === (i + 1) % 3);
+    await vi.waitFor(async () => expect(await published(node, channel)).toEqual(own), patience);
+  }
+  await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
+  await dying.close();
+}, 30_000);
+
+test("[P-SRC-3] of several nodes one reads at a time, and the order is the stream's over orderly changes too", async () => {
+  await using server = await startRedis();
+  await using one = await startNode(server.url, rules);
+  await using two = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  const by: string[] = [];
+  const closed: Promise<void>[] = [];
+  const begin = (node: RedisNode) => {
+    const source = redisStreamSource({ url: server.url, stream, batch: 7 });
+    source.start((name, entry) => {
+      by.push(node.core.node);
+      // In the middle of it all the one that reads goes, in order.
+      if (by.length === 100) closed.push(source.close());
+      return node.core.take(name, entry);
+    });
+    return source;
+  };
+  const sources = [begin(one), begin(two)];
+  await adds.add(240);
+  await vi.waitFor(async () => expect(await published(one)).toEqual(upTo(240)), patience);
+  expect(by.length).toBe(240);
+  // One of them had the first hundred, and finished what it had in hand; the other had the rest.
+  const last = by.lastIndexOf(by[0] ?? "");
+  expect(last).toBeGreaterThanOrEqual(99);
+  expect(last).toBeLessThan(107);
+  expect(new Set(by.slice(0, last + 1)).size).toBe(1);
+  await Promise.all([...closed, ...sources.map((source) => source.close())]);
+  expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
+}, 40_000);
+
+test("[P-SRC-3] unordered, all nodes share the work, and what one that died had in hand is claimed", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  await using way = await startProxy(server.port);
+  const hung = redisStreamSource({ url: way.url, stream, ordered: false, batch: 5 });
+  let inHand = 0;
+  hung.start(() => {
+    inHand++;
+    return new Promise(() => {});
+  });
+  await adds.add(5);
+  await vi.waitFor(() => expect(inHand).toBe(1), patience);
+  way.cut();
+  await using _one = reading(node, { url: server.url, ordered: false, claimIdleMs: 300 });
+  await using _two = reading(node, { url: server.url, ordered: false, claimIdleMs: 300 });
+  await adds.add(100);
+  await vi.waitFor(async () => {
+    const all = (await published(node)) as number[];
+    expect(all.sort((a, b) => a - b)).toEqual(upTo(105));
+  }, patience);
+  await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
+}, 30_000);
+
+test("[P-SRC-3] while an entry cannot be stored nothing overtakes it in its channel, other channels go on, and a close leaves it pending", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  let blocks = true;
+  let refusals = 0;
+  const begin = () => {
+    const source = redisStreamSource({ url: server.url, stream });
+    source.start(async (name, entry) => {
+      if (blocks && entry.fields.data === "3") {
+        refusals++;
+        throw Object.assign(new Error("not now"), { retryable: true });
+      }
+      return node.core.take(name, entry);
+    });
+    return source;
+  };
+  await adds.add(10, ["job:a", "job:b"]);
+  const first = begin();
+  await vi.waitFor(() => expect(refusals).toBeGreaterThan(1), patience);
+  await vi.waitFor(
+    async () => expect(await published(node, "job:b")).toEqual([2, 4, 6, 8, 10]),
+    patience,
+  );
+  expect(await published(node)).toEqual([1]);
+  await first.close();
+  expect(await adds.pending()).toBe(4);
+  blocks = false;
+  const second = begin();
+  await vi.waitFor(async () => expect(await published(node)).toEqual([1, 3, 5, 7, 9]), patience);
+  await second.close();
+  expect(await adds.pending()).toBe(0);
+}, 30_000);
+
+test("[P-SRC-3] a Redis that forgets the group, or is started anew, is read on from its start", async () => {
+  await using server = await startRedis();
+  const { port } = server;
+  await using other = await startRedis();
+  // Channels are elsewhere, so that it is the stream alone that is lost.
+  await using node = await startNode(other.url, rules);
+  const faults: unknown[] = [];
+  {
+    await using adds = await producer(server);
+    await using _source = reading(node, { url: server.url, turnMs: 500 }, faults);
+    await adds.add(3);
+    await vi.waitFor(async () => expect(await published(node)).toEqual([1, 2, 3]), patience);
+    await adds.client.sendCommand(["FLUSHALL"]);
+    await adds.add(3);
+    await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(6)), patience);
+    await server[Symbol.asyncDispose]();
+    await using again = await startRedis([], port);
+    await using later = await producer(again);
+    await later.add(2);
+    await vi.waitFor(
+      async () => expect(await published(node)).toEqual([...upTo(6), 1, 2]),
+      patience,
+    );
+  }
+  expect(faults.length).toBeGreaterThan(0);
+}, 40_000);
+
+test("what was deleted before it was handed over is passed over, and a key that is no stream is told", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  await adds.client.xGroupCreate(stream, "milepost", "0", { MKSTREAM: true });
+  await adds.add(4);
+  await adds.client.xReadGroup("milepost", "gone", { key: stream, id: ">" });
+  const entries = await adds.client.xRange(stream, "-", "+");
+  await adds.client.xDel(stream, entries?.[1]?.id ?? "");
+  await using _source = reading(node, { url: server.url });
+  await vi.waitFor(async () => expect(await published(node)).toEqual([1, 3, 4]), patience);
+  await adds.client.set("text", "x");
+  const faults: unknown[] = [];
+  await using _wrong = reading(node, { url: server.url, stream: "text" }, faults);
+  await vi.waitFor(() => expect(String(faults[0])).toContain("WRONGTYPE"), patience);
+}, 30_000);
