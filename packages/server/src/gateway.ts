@@ -12,6 +12,7 @@ import {
   type PublishOptions,
   type Rule,
   type ServicePrincipal,
+  type Source,
 } from "@milepost/core";
 import type { ChannelName, EventsOf } from "@milepost/model";
 import type {
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly methods?: Methods;
   /** Methods that backends answer by HTTP. */
   readonly backends?: BackendsOptions;
+  /** Queues that publications come from; the gateway reads them from when it is made until it is closed, and closes them. */
+  readonly sources?: readonly Source[];
   /**
    * Pages that may use the gateway from a browser, each exactly as browsers send it
    * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
@@ -112,6 +115,7 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
 }
 
 const sseMaxLifetimeMs = 300_000;
+const sourceCloseMs = 3_000;
 /** The name of the host program in commands and dedupe. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
@@ -149,6 +153,8 @@ function gatewayOf(options: GatewayOptions): Gateway {
     verifyToken: auth.verifyToken,
     log,
   });
+  const sources = options.sources ?? [];
+  for (const source of sources) source.start((name, entry) => core.take(name, entry));
   const closing = new AbortController();
   const now = () => systemClock.now();
   const tokenInQuery = options.auth.tokenInQuery ?? true;
@@ -178,7 +184,13 @@ function gatewayOf(options: GatewayOptions): Gateway {
   async function end(drainMs: number): Promise<void> {
     closing.abort();
     websockets.refuse();
+    const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
+    // Without a core nothing can be settled any more; what a store that hangs still owes is not waited for.
+    await Promise.race([
+      settled,
+      new Promise<void>((resolve) => systemClock.after(sourceCloseMs, resolve)),
+    ]);
     backends.close();
     for (const detach of attached) detach();
     await Promise.all([websockets.end(), server?.close()]);

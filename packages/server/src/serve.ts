@@ -4,6 +4,7 @@ import type { Config } from "./config/load-config.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
+import { openSources } from "./open-sources.ts";
 
 /** What serving needs of the process. */
 export interface ProcessPort {
@@ -92,6 +93,7 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       },
       rules: config.rules,
       backends: config.backends,
+      sources: await openSources(config, log),
       limits: config.limits,
       compression: config.compression,
       allowedOrigins: config.allowedOrigins,

@@ -239,6 +239,35 @@ describe("a configuration", () => {
     );
   });
 
+  it("[P-SRC-4] takes sources that have a Redis, and names every one that cannot be", () => {
+    const found = (sources: unknown, env = {}) =>
+      mistakes({
+        env: { MILEPOST_TOKEN_SECRET: secret, ...env },
+        file: "c.json",
+        files: { "c.json": JSON.stringify({ sources }) },
+      }).join("\n");
+    const env = { MILEPOST_REDIS_URL: "redis://127.0.0.1" };
+    const url = "redis://:canary@10.0.0.1";
+    expect(found([{ stream: "work" }, { stream: "app:{a}:jobs", url }], env)).toBe("");
+    expect(found([{ stream: "work", url }])).toBe("");
+    expect(found([{ stream: "work" }])).toMatch(/"work" is in no Redis.*--redis/);
+    expect(found([{ stream: "a b" }, { stream: "}{" }, { stream: "" }], env)).toMatch(
+      /stream[\s\S]*stream[\s\S]*stream/,
+    );
+    expect(found([{ stream: "a" }, { stream: "a" }], env)).toContain("different streams");
+    expect(found([{ stream: "a", batch: 0, from: "0", groups: "x" }], env)).toMatch(
+      /batch[\s\S]*from|from[\s\S]*batch/,
+    );
+    expect(found([{ stream: "a", url: "http://canary" }])).toContain("must be a URL of redis://");
+    const config = load({
+      env: { MILEPOST_TOKEN_SECRET: secret },
+      file: "c.json",
+      files: { "c.json": JSON.stringify({ sources: [{ stream: "work", url }] }) },
+    });
+    expect(config.sources).toEqual([{ stream: "work", url }]);
+    expect(redacted(config)).toMatchObject({ sources: "[set: work]" });
+  });
+
   it("is shown without its secrets", () => {
     const config = load({
       env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: apiKey },

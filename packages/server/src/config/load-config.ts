@@ -8,6 +8,7 @@ import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
+import { sourceMistakes } from "./source-schema.ts";
 
 /** Where settings come from, the strongest first. */
 export interface ConfigSources {
@@ -66,6 +67,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       "tokenSecret is missing; set MILEPOST_TOKEN_SECRET (or _FILE) to the output of: openssl rand -base64 48. To try things out, start with --dev",
     );
   }
+  if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
   // Where the settings themselves are wrong there is nothing to be completed.
   const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
@@ -141,11 +143,14 @@ export function redacted(config: Settings): Record<SettingName, unknown> {
   return shown;
 }
 
+/** What a key or a source is called. */
+function nameOf(item: { readonly name: string } | { readonly stream: string }): string {
+  return "name" in item ? item.name : item.stream;
+}
+
 function secretState(value: unknown): string {
   if (Array.isArray(value)) {
-    return value.length === 0
-      ? "[none]"
-      : `[set: ${value.map((key: { name: string }) => key.name).join(", ")}]`;
+    return value.length === 0 ? "[none]" : `[set: ${value.map(nameOf).join(", ")}]`;
   }
   if (isRecord(value)) {
     const names = Object.keys(value);

@@ -7,6 +7,7 @@ import { type LogLevel, logLevels } from "../log.ts";
 import { isOrigin } from "../origin-policy.ts";
 import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
 import { rulesSchema } from "./rule-schema.ts";
+import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
 
 /** Everything that can be set. */
 export interface Settings {
@@ -22,6 +23,8 @@ export interface Settings {
   readonly redis: string;
   /** What the keys in Redis begin with. */
   readonly redisPrefix: string;
+  /** Redis Streams that publications come from. */
+  readonly sources: readonly SourceSetting[];
   /** Web pages that may use the gateway. */
   readonly allowedOrigins: readonly string[];
   /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts. */
@@ -132,9 +135,7 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     example: "the output of: openssl rand -base64 32",
   },
   redis: {
-    schema: z.string().regex(/^rediss?(\+(sentinel|cluster))?:\/\/./, {
-      error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://",
-    }),
+    schema: redisUrl,
     env: "MILEPOST_REDIS_URL",
     fallback: "",
     secret: true,
@@ -147,6 +148,12 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     env: "MILEPOST_REDIS_PREFIX",
     fallback: "milepost",
     example: "milepost",
+  },
+  sources: {
+    schema: sourcesSchema,
+    fallback: [],
+    secret: true,
+    example: '[{"stream": "publications"}]',
   },
   allowedOrigins: {
     schema: z.array(

@@ -1,0 +1,66 @@
+import { z } from "zod";
+
+/** A Redis Stream that publications come from, as it stands in the configuration file. */
+export interface SourceSetting {
+  /** The key of the stream. */
+  readonly stream: string;
+  /** The Redis that has it; that of the setting `redis` when absent. */
+  readonly url?: string;
+  readonly group?: string;
+  readonly consumer?: string;
+  readonly from?: "start" | "new";
+  readonly ordered?: boolean;
+  readonly batch?: number;
+  readonly turnMs?: number;
+  readonly claimIdleMs?: number;
+  readonly remove?: boolean;
+}
+
+const name = z.string().regex(/^[A-Za-z0-9_.~:/-]{1,100}$/, {
+  error: "must be 1 to 100 letters, digits, '_', '.', '~', ':', '/' or '-'",
+});
+
+/** A key, which may have one hash tag. */
+const stream = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9_.~:/-]*(\{[A-Za-z0-9_.~:/-]+\}[A-Za-z0-9_.~:/-]*)?$/, {
+    error:
+      "must be letters, digits, '_', '.', '~', ':', '/' or '-', and may have one hash tag in braces",
+  })
+  .min(1);
+
+/** A URL of Redis. */
+export const redisUrl = z.string().regex(/^rediss?(\+(sentinel|cluster))?:\/\/./, {
+  error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://",
+});
+
+export const sourcesSchema = z
+  .array(
+    z.strictObject({
+      stream,
+      url: redisUrl.exactOptional(),
+      group: name.exactOptional(),
+      consumer: name.exactOptional(),
+      from: z.enum(["start", "new"]).exactOptional(),
+      ordered: z.boolean().exactOptional(),
+      batch: z.int().min(1).max(10_000).exactOptional(),
+      turnMs: z.int().min(1_000).max(600_000).exactOptional(),
+      claimIdleMs: z.int().min(1_000).max(86_400_000).exactOptional(),
+      remove: z.boolean().exactOptional(),
+    }),
+  )
+  .refine((sources) => new Set(sources.map((source) => source.stream)).size === sources.length, {
+    error: "must name different streams",
+  }) satisfies z.ZodType<SourceSetting[]>;
+
+/** What is wrong with sources in view of the whole configuration. */
+export function sourceMistakes(sources: readonly SourceSetting[], redis: string): string[] {
+  if (redis !== "") return [];
+  return sources
+    .filter(({ url }) => url === undefined)
+    .map(
+      (source) =>
+        `sources: the stream ${JSON.stringify(source.stream)} is in no Redis; give it a url, or the gateway one (redis, --redis, MILEPOST_REDIS_URL)`,
+    );
+}

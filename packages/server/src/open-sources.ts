@@ -1,0 +1,25 @@
+import type { CoreLog, Source } from "@milepost/core";
+import type { SourceSetting } from "./config/source-schema.ts";
+
+/** What says which queues are read. */
+export interface SourcesSettings {
+  readonly sources: readonly SourceSetting[];
+  /** The URL of the Redis that has the streams which name none. */
+  readonly redis: string;
+}
+
+/** Makes the sources that the settings name; without any, nothing of Redis is loaded. They connect once they are started. */
+export async function openSources(
+  { sources, redis }: SourcesSettings,
+  log: CoreLog,
+): Promise<readonly Source[]> {
+  if (sources.length === 0) return [];
+  const { redisStreamSource } = await import("@milepost/redis");
+  return sources.map((setting) =>
+    redisStreamSource({
+      url: redis,
+      ...setting,
+      onFault: (error) => log.warn({ err: error, stream: setting.stream }, "a source"),
+    }),
+  );
+}
