@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { Checker, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -30,20 +29,4 @@ export class Journal {
     this.add({ type: "end" });
     this.#sealed = true;
   }
-}
-
-/** From here on a hash of the platform is cheaper. */
-const longText = 300;
-
-/** A short hash of data, to tell whether it is the same; of its JSON text. */
-export function hashOf(json: string): string {
-  if (json.length > longText) return createHash("sha1").update(json).digest("base64url");
-  let a = 0x811c9dc5;
-  let b = 0x1b873593;
-  for (let i = 0; i < json.length; i++) {
-    const code = json.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x01000193);
-    b = Math.imul(b ^ code, 0x85ebca6b) + i;
-  }
-  return (a >>> 0).toString(36) + (b >>> 0).toString(36);
 }

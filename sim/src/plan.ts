@@ -1,5 +1,5 @@
+import type { Beginning } from "@milepost/checker/recording";
 import type { OperationCommandName } from "@milepost/model";
-import type { Beginning } from "./actors/world.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 /** Somebody in a plan. */

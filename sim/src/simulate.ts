@@ -1,9 +1,10 @@
 import type { JournalRecord, Violation } from "@milepost/checker";
+import { hashOf } from "@milepost/checker/recording";
 import type { Rule } from "@milepost/core";
 import { formatPosition } from "@milepost/protocol";
 import { Cast } from "./actors/cast.ts";
 import { ClusterNode } from "./cluster-node.ts";
-import { hashOf, Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import { type Action, channels, type Plan } from "./plan.ts";
 import { Store } from "./store.ts";

@@ -1,3 +1,4 @@
+import { hashOf } from "@milepost/checker/recording";
 import {
   type Appended,
   type ChannelLog,
@@ -10,7 +11,7 @@ import {
   type NewEntry,
 } from "@milepost/core";
 import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
-import { hashOf, type Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { type BusWeather, NodeBus } from "./store-bus.ts";
 import type { VirtualTime } from "./virtual-time.ts";

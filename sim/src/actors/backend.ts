@@ -1,7 +1,7 @@
+import { Submission } from "@milepost/checker/recording";
 import type { Core, ServicePrincipal } from "@milepost/core";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import { Submission } from "./submission.ts";
 import { eventNames, payload, type World } from "./world.ts";
 
 const patienceMs = 5_000;

@@ -1,9 +1,9 @@
+import { Submission } from "@milepost/checker/recording";
 import type { Operations, ServicePrincipal } from "@milepost/core";
 import type { ProducerGateway, ReportEvents, ReportResult } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import type { SeededRandom } from "../seeded-random.ts";
 import type { ProcessClock } from "../virtual-time.ts";
-import { Submission } from "./submission.ts";
 import type { World } from "./world.ts";
 
 /** A producing process, as its line to the gateway sees it. */

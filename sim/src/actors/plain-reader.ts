@@ -1,3 +1,4 @@
+import { type Beginning, Claim, Submission, stateHash } from "@milepost/checker/recording";
 import {
   formatCursor,
   formatPosition,
@@ -9,9 +10,7 @@ import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import { Claim, stateHash } from "./claim.ts";
-import { Submission } from "./submission.ts";
-import { type Beginning, eventNames, payload, type Reading, type World } from "./world.ts";
+import { eventNames, payload, type Reading, type World } from "./world.ts";
 
 interface Message {
   readonly type: string;

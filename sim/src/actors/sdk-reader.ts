@@ -1,10 +1,9 @@
+import { type Beginning, Claim, Submission, stateHash } from "@milepost/checker/recording";
 import { type Client, createClient, type Subscription } from "@milepost/client";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
-import { Claim, stateHash } from "./claim.ts";
-import { Submission } from "./submission.ts";
-import { type Beginning, eventNames, payload, type Reading, type World } from "./world.ts";
+import { eventNames, payload, type Reading, type World } from "./world.ts";
 
 interface Wanted {
   readonly claim: Claim;

@@ -1,3 +1,4 @@
+import type { Beginning } from "@milepost/checker/recording";
 import type { ClusterNode } from "../cluster-node.ts";
 import type { Journal } from "../journal.ts";
 import type { VirtualTime } from "../virtual-time.ts";
@@ -38,15 +39,6 @@ export interface Attached {
   close(): Promise<void>;
   /** Timers that are left. */
   readonly timers: number;
-}
-
-/** Where a first subscription begins. */
-export type Beginning = "state" | "start" | "now" | { readonly last: number };
-
-/** The words a journal has for it. */
-export function sinceText(since: Beginning): string | undefined {
-  if (since === "state") return undefined;
-  return typeof since === "string" ? since : `last ${since.last}`;
 }
 
 /** Data of a publication: a number that makes it its own, and some weight. */

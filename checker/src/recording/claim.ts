@@ -1,5 +1,14 @@
-import { hashOf, type Journal } from "../journal.ts";
-import { type Beginning, sinceText } from "./world.ts";
+import { hashOf } from "./hash.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** Where a first subscription begins. */
+export type Beginning = "state" | "start" | "now" | { readonly last: number };
+
+/** The words a journal has for it. */
+export function sinceText(since: Beginning): string | undefined {
+  if (since === "state") return undefined;
+  return typeof since === "string" ? since : `last ${since.last}`;
+}
 
 /** What an answer to a subscribe says besides the position. */
 export interface Answer {
@@ -20,10 +29,10 @@ export class Claim {
   readonly events: readonly string[] | undefined;
   readonly subscriber: string;
   position: string | undefined;
-  readonly #journal: Journal;
+  readonly #journal: Recorder;
 
   constructor(
-    journal: Journal,
+    journal: Recorder,
     subscriber: string,
     channel: string,
     since: Beginning,

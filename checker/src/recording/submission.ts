@@ -1,4 +1,5 @@
-import { hashOf, type Journal } from "../journal.ts";
+import { hashOf } from "./hash.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** What an entry is to hold. */
 export interface Submitted {
@@ -13,12 +14,12 @@ export interface Submitted {
 /** One publish through all its attempts, as the journal knows it. */
 export class Submission {
   readonly what: Submitted;
-  readonly #journal: Journal;
+  readonly #journal: Recorder;
   readonly #hash: string;
   /** How often it was asked for. */
   attempts = 0;
 
-  constructor(journal: Journal, what: Submitted) {
+  constructor(journal: Recorder, what: Submitted) {
     this.#journal = journal;
     this.what = what;
     this.#hash = hashOf(JSON.stringify(what.data ?? null));
