@@ -1,0 +1,161 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Silence } from "./network/relay.ts";
+import type { Random } from "./random.ts";
+import type { Node, World } from "./world.ts";
+
+/** Something that breaks, and is whole again when it resolves. */
+export interface Fault {
+  readonly name: string;
+  readonly says: string;
+  /** Only with a replica and Sentinels. */
+  readonly needsSentinels?: true;
+  /** What it may take out of the logs; nothing when absent. */
+  readonly takes?: "everything" | "tail";
+  run(world: World, random: Random): Promise<void>;
+}
+
+const silences: readonly Silence[] = ["both", "up", "down"];
+
+/** All faults, each by itself. */
+export const faults: readonly Fault[] = [
+  {
+    name: "kill-node",
+    says: "a gateway is killed and started anew",
+    async run(world, random) {
+      const node = random.pick(world.nodes);
+      await node.gateway.kill();
+      await pause(random.between(200, 2_000));
+      node.gateway = await world.startGateway(node.way);
+    },
+  },
+  {
+    name: "roll",
+    says: "every gateway is stopped by SIGTERM and started anew, one after the other",
+    async run(world) {
+      for (const node of world.nodes) {
+        await node.gateway.stop();
+        node.gateway = await world.startGateway(node.way);
+      }
+    },
+  },
+  {
+    name: "redis-killed",
+    says: "Redis is killed and comes back with what it had on disk",
+    async run({ redis }, random) {
+      await redis.kill();
+      await pause(random.between(100, 3_000));
+      await redis.start();
+    },
+  },
+  {
+    name: "redis-paused",
+    says: "Redis stands still for 1 to 12 seconds",
+    async run({ redis }, random) {
+      redis.pause();
+      await pause(random.between(1_000, 12_000));
+      redis.resume();
+    },
+  },
+  {
+    name: "redis-empty",
+    says: "Redis is killed and comes back with nothing",
+    takes: "everything",
+    async run({ redis }, random) {
+      await redis.kill();
+      await redis.empty();
+      await pause(random.between(0, 2_000));
+      await redis.start();
+    },
+  },
+  {
+    name: "redis-flushed",
+    says: "everything in Redis is deleted",
+    takes: "everything",
+    async run({ redis }) {
+      await redis.command("FLUSHALL");
+    },
+  },
+  {
+    name: "scripts-flushed",
+    says: "Redis forgets the scripts, three times",
+    async run({ redis }, random) {
+      for (let i = 0; i < 3; i++) {
+        await redis.command("SCRIPT", "FLUSH");
+        await pause(random.between(20, 400));
+      }
+    },
+  },
+  {
+    name: "failover",
+    says: "the master is killed after its replica lost touch, and the Sentinels promote that",
+    needsSentinels: true,
+    takes: "tail",
+    async run({ redis, replica, sentinels }, random) {
+      if (replica === undefined || sentinels === undefined) throw new Error("no Sentinels");
+      // To nowhere: what is written from here on never reaches the replica.
+      await replica.command("REPLICAOF", "127.0.0.1", "1");
+      await pause(random.between(300, 1_500));
+      await redis.kill();
+      const deadline = performance.now() + 30_000;
+      while ((await sentinels.masterPort()) !== replica.port) {
+        if (performance.now() > deadline) throw new Error("the Sentinels promoted nobody in 30 s");
+        await pause(100);
+      }
+    },
+  },
+  {
+    name: "subscribers-cut",
+    says: "every connection that listens to Redis is cut, and no other",
+    async run({ redis }, random) {
+      for (let i = random.between(1, 3); i > 0; i--) {
+        await redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+        await pause(random.between(0, 600));
+      }
+    },
+  },
+  {
+    name: "node-cut-off",
+    says: "a gateway cannot reach Redis: its connections are reset and refused",
+    async run(world, random) {
+      const way = wayOf(random.pick(world.nodes));
+      way.block();
+      way.cut();
+      await pause(random.between(500, 5_000));
+      way.heal();
+    },
+  },
+  {
+    name: "node-unheard",
+    says: "nothing passes between a gateway and Redis, in one direction or both, without a word",
+    async run(world, random) {
+      const way = wayOf(random.pick(world.nodes));
+      way.hush(random.pick(silences));
+      await pause(random.between(1_000, 9_000));
+      way.heal();
+    },
+  },
+  {
+    name: "clients-cut",
+    says: "the connections of all clients are reset, three times",
+    async run({ balancer }, random) {
+      for (let i = 0; i < 3; i++) {
+        balancer.cut();
+        await pause(random.between(0, 800));
+      }
+    },
+  },
+  {
+    name: "clients-unheard",
+    says: "nothing passes between clients and gateways, in one direction or both",
+    async run({ balancer }, random) {
+      balancer.hush(random.pick(silences));
+      await pause(random.between(1_000, 6_000));
+      balancer.heal();
+    },
+  },
+];
+
+function wayOf({ way }: Node) {
+  if (way === undefined) throw new Error("this world has no relay to Redis");
+  return way;
+}

@@ -1,0 +1,16 @@
+import type { Fact, JournalRecord } from "@milepost/checker";
+import type { Recorder } from "@milepost/checker/recording";
+
+/** What was seen from outside of the service, in order. */
+export class Journal implements Recorder {
+  readonly records: JournalRecord[] = [];
+
+  /** Milliseconds that never go backwards. */
+  get now(): number {
+    return Math.round(performance.now() * 1_000) / 1_000;
+  }
+
+  add(fact: Fact): void {
+    this.records.push({ ...fact, t: this.now });
+  }
+}

@@ -1,0 +1,126 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** Which way nothing passes: to the target, from it, or both. */
+export type Silence = "up" | "down" | "both";
+
+interface Line {
+  readonly near: Socket;
+  readonly far: Socket;
+}
+
+/**
+ * A TCP relay on loopback that breaks as networks do.
+ *
+ * It takes the targets in turn and goes on to the next when one refuses, as a load balancer does.
+ */
+export class Relay {
+  readonly #server: Server;
+  readonly #targets: () => readonly number[];
+  readonly #lines = new Set<Line>();
+  #next = 0;
+  #blocked = false;
+  #silence: Silence | undefined;
+
+  private constructor(targets: () => readonly number[]) {
+    this.#targets = targets;
+    this.#server = createServer((near) => this.#accept(near));
+  }
+
+  /** Starts a relay to ports of this machine, which are asked for at each connection. */
+  static async start(targets: () => readonly number[]): Promise<Relay> {
+    const relay = new Relay(targets);
+    await new Promise<void>((resolve) => relay.#server.listen(0, "127.0.0.1", resolve));
+    return relay;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** Resets every connection. */
+  cut(): void {
+    for (const { near, far } of [...this.#lines]) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  }
+
+  /** Resets what connects, until it is healed. */
+  block(): void {
+    this.#blocked = true;
+  }
+
+  /** Passes nothing on, without a word, until it is healed; what was sent meanwhile arrives then. */
+  hush(silence: Silence): void {
+    this.#silence = silence;
+    for (const line of this.#lines) this.#apply(line);
+  }
+
+  heal(): void {
+    this.#blocked = false;
+    this.#silence = undefined;
+    for (const line of this.#lines) this.#apply(line);
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #accept(near: Socket): void {
+    near.on("error", () => {});
+    if (this.#blocked) {
+      near.resetAndDestroy();
+      return;
+    }
+    const targets = this.#targets();
+    this.#next++;
+    const order = targets.map((_, i) => targets[(this.#next + i) % targets.length] ?? 0);
+    this.#connect(near, order);
+  }
+
+  #connect(near: Socket, [target, ...others]: readonly number[]): void {
+    if (target === undefined || near.destroyed) {
+      near.resetAndDestroy();
+      return;
+    }
+    const far = connect({ port: target, host: "127.0.0.1", noDelay: true });
+    far.once("error", () => {
+      if (far.connecting || far.remotePort === undefined) this.#connect(near, others);
+    });
+    far.once("connect", () => this.#join(near, far));
+  }
+
+  #join(near: Socket, far: Socket): void {
+    near.setNoDelay(true);
+    const line: Line = { near, far };
+    this.#lines.add(line);
+    const drop = () => {
+      this.#lines.delete(line);
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) {
+      socket.on("error", drop);
+      socket.on("close", drop);
+    }
+    near.on("data", (chunk) => {
+      if (!far.write(chunk)) near.pause();
+    });
+    far.on("data", (chunk) => {
+      if (!near.write(chunk)) far.pause();
+    });
+    far.on("drain", () => this.#apply(line));
+    near.on("drain", () => this.#apply(line));
+    this.#apply(line);
+  }
+
+  #apply({ near, far }: Line): void {
+    const silence = this.#silence;
+    if (silence === "up" || silence === "both") near.pause();
+    else if (!far.writableNeedDrain) near.resume();
+    if (silence === "down" || silence === "both") far.pause();
+    else if (!near.writableNeedDrain) far.resume();
+  }
+}

@@ -1,0 +1,33 @@
+import { type Fault, faults } from "./fault.ts";
+
+/** What to run. */
+export interface Options {
+  readonly faults: readonly Fault[];
+  readonly rounds: number;
+  readonly seed: number;
+}
+
+export const usage = `usage: npm run faults -- [--rounds N] [--only name,name] [--seed N]
+
+${faults.map(({ name, says }) => `  ${name.padEnd(18)}${says}`).join("\n")}
+`;
+
+/** Reads the command line; undefined when it is wrong. */
+export function readOptions(args: readonly string[]): Options | undefined {
+  let rounds = 10;
+  let seed = 1;
+  let chosen = faults;
+  for (let i = 0; i < args.length; i += 2) {
+    const [flag, value] = [args[i], args[i + 1]];
+    if (value === undefined) return undefined;
+    if (flag === "--rounds") rounds = Number(value);
+    else if (flag === "--seed") seed = Number(value);
+    else if (flag === "--only") {
+      const names = value.split(",");
+      chosen = faults.filter(({ name }) => names.includes(name));
+      if (chosen.length !== names.length) return undefined;
+    } else return undefined;
+  }
+  if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed)) return undefined;
+  return { faults: chosen, rounds, seed };
+}

@@ -1,0 +1,103 @@
+import { type Beginning, Claim, type Recorder, stateHash } from "@milepost/checker/recording";
+import { type Client, createClient, type Subscription } from "@milepost/client";
+import { WebSocket } from "ws";
+import { channels } from "../channels.ts";
+
+interface Wanted {
+  readonly claim: Claim;
+  subscription: Subscription | undefined;
+}
+
+/** How a reader comes to the service. */
+export interface Access {
+  readonly url: string;
+  readonly token: () => Promise<string>;
+}
+
+/** An application on the SDK that remembers the last position it was given of each channel. */
+export class Reader {
+  readonly #access: Access;
+  readonly #wanted: readonly Wanted[];
+  #client: Client;
+
+  constructor(name: string, access: Access, recorder: Recorder, beginnings: readonly Beginning[]) {
+    this.#access = access;
+    this.#wanted = channels.map(({ name: channel }, i) => {
+      const since = beginnings[i % beginnings.length] ?? "state";
+      const claim = new Claim(recorder, `${name}/${channel}`, channel, since, undefined);
+      return { claim, subscription: undefined };
+    });
+    this.#client = this.#connect();
+    for (const wanted of this.#wanted) this.#take(wanted);
+  }
+
+  /** Where it is in a channel. */
+  position(channel: string): string | undefined {
+    return this.#wanted.find(({ claim }) => claim.channel === channel)?.claim.position;
+  }
+
+  /** The page is loaded again: another client goes on from the positions that were kept. */
+  async reload(): Promise<void> {
+    const before = this.#client;
+    this.#client = this.#connect();
+    for (const wanted of this.#wanted) this.#take(wanted);
+    await before.close();
+  }
+
+  async close(): Promise<void> {
+    for (const { claim } of this.#wanted) claim.leaves();
+    await this.#client.close();
+  }
+
+  #connect(): Client {
+    const { url, token } = this.#access;
+    return createClient({ url, token, webSocket: WebSocket, transports: ["websocket"] });
+  }
+
+  #take(wanted: Wanted): void {
+    const { claim } = wanted;
+    const { channel, position, begin } = claim;
+    const client = this.#client;
+    claim.asks(position);
+    let started = false;
+    const isCurrent = () => this.#client === client;
+    const start = (at: string, state?: string, reason?: string) => {
+      if (started) return;
+      started = true;
+      claim.starts(at, { state, reason });
+    };
+    wanted.subscription = client.channel(channel).subscribe(
+      {
+        onState: () => {
+          // The state of the start, if there is one, is told right behind this.
+          const at = wanted.subscription?.position;
+          if (!isCurrent() || started || at === undefined || expectsState(claim)) return;
+          if (position !== undefined && at !== position) return;
+          start(at);
+        },
+        onSnapshot: (snapshot) => {
+          if (isCurrent()) start(snapshot.position, stateHash(snapshot.snapshot));
+        },
+        onReset: (reset) => {
+          if (!isCurrent()) return;
+          const state = stateHash(reset.snapshot);
+          if (started) claim.isReset(reset.position, reset.reason, state);
+          else start(reset.position, state, reset.reason);
+        },
+        onGap: ({ from, to, reason }) => {
+          if (isCurrent()) claim.lacks(from, to, reason);
+        },
+        onEvent: ({ position, event, data }) => {
+          if (isCurrent()) claim.takes(position, event, data);
+        },
+      },
+      begin === undefined ? {} : { since: begin },
+    );
+  }
+}
+
+/** Channels with a state tell it at once when they start there. */
+function expectsState({ channel, since, position }: Claim): boolean {
+  const hasState = channels.some(({ name, projection }) => name === channel && projection !== null);
+  return position === undefined && since === "state" && hasState;
+}

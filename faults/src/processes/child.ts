@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** What to run. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it prints once it is ready. */
+  readonly ready: RegExp;
+}
+
+/** A program of this suite; it ends with the suite at the latest. */
+export class Child {
+  readonly #process: ChildProcess;
+  #printed = "";
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+  }
+
+  /** Starts a program and resolves when it says that it is ready. */
+  static async start({ file, args, env = {}, ready }: Command): Promise<Child> {
+    const child = spawn(file, args, {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(child);
+    child.once("exit", () => running.delete(child));
+    const started = new Child(child);
+    await new Promise<void>((resolve, reject) => {
+      const collect = (chunk: Buffer) => {
+        started.#printed += chunk.toString("utf8");
+        if (ready.test(started.#printed)) resolve();
+      };
+      child.stdout.on("data", collect);
+      child.stderr.on("data", collect);
+      child.once("error", reject);
+      child.once("exit", (code) => {
+        reject(new Error(`${file} ended with ${code} at its start:\n${started.#printed}`));
+      });
+    });
+    return started;
+  }
+
+  /** Everything it has printed. */
+  get printed(): string {
+    return this.#printed;
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Sends the signal and waits for the end; its exit code, null where the signal ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.hasEnded) return this.#process.exitCode;
+    const ended = once(this.#process, "exit");
+    this.#process.kill(signal);
+    await ended;
+    return this.#process.exitCode;
+  }
+}

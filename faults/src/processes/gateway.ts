@@ -1,0 +1,55 @@
+import { fileURLToPath } from "node:url";
+import { Child } from "./child.ts";
+
+const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
+
+/** The secrets of all gateways of the suite. */
+export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
+
+/** One `milepost serve` in a process of its own. */
+export class Gateway {
+  readonly port: number;
+  readonly #child: Child;
+
+  private constructor(port: number, child: Child) {
+    this.port = port;
+    this.#child = child;
+  }
+
+  /** Starts a gateway on a Redis; `program` is the command's own unless told. */
+  static async start(redisUrl: string, config: string, program = command): Promise<Gateway> {
+    const child = await Child.start({
+      file: process.execPath,
+      args: [program, "serve", "--port", "0", "--redis", redisUrl, "--config", config],
+      env: {
+        NODE_ENV: "production",
+        MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
+        MILEPOST_API_KEY: secrets.apiKey,
+        MILEPOST_DRAIN_MS: "1000",
+      },
+      ready: /http:\/\/127\.0\.0\.1:\d+/,
+    });
+    const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(child.printed) ?? [];
+    return new Gateway(Number(port), child);
+  }
+
+  get printed(): string {
+    return this.#child.printed;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.hasEnded;
+  }
+
+  kill(): Promise<number | null> {
+    return this.#child.end("SIGKILL");
+  }
+
+  stop(): Promise<number | null> {
+    return this.#child.end("SIGTERM");
+  }
+}

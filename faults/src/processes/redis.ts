@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../network/free-port.ts";
+import { Child } from "./child.ts";
+import { redisCommand } from "./redis-command.ts";
+
+const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
+
+/** A redis-server that keeps what it holds in a directory of its own, on one port through all its lives. */
+export class Redis {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #options: readonly string[];
+  #child: Child | undefined;
+
+  private constructor(port: number, folder: string, options: readonly string[]) {
+    this.port = port;
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  static async start(...options: readonly string[]): Promise<Redis> {
+    const folder = await mkdtemp(join(tmpdir(), "milepost-faults-"));
+    const redis = new Redis(await freePort(), folder, options);
+    await redis.start();
+    return redis;
+  }
+
+  async start(): Promise<void> {
+    this.#child = await Child.start({
+      file: server,
+      args: [
+        ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
+        ...this.#options,
+      ],
+      ready: /Ready to accept connections/,
+    });
+  }
+
+  async kill(): Promise<void> {
+    await this.#child?.end("SIGKILL");
+  }
+
+  /** Forgets what is on disk; while it does not run. */
+  async empty(): Promise<void> {
+    await rm(join(this.#folder, "appendonlydir"), { recursive: true, force: true });
+  }
+
+  pause(): void {
+    this.#child?.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.signal("SIGCONT");
+  }
+
+  /** Sends one command and resolves with its answer. */
+  command(...words: readonly string[]): Promise<string> {
+    return redisCommand(this.port, words);
+  }
+
+  async close(): Promise<void> {
+    this.resume();
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../network/free-port.ts";
+import { Child } from "./child.ts";
+import { redisCommand } from "./redis-command.ts";
+
+const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
+export const masterName = "main";
+
+/** Three Sentinels that watch one master. */
+export class Sentinels {
+  readonly ports: readonly number[];
+  readonly #folder: string;
+  readonly #children: readonly Child[];
+
+  private constructor(ports: readonly number[], folder: string, children: readonly Child[]) {
+    this.ports = ports;
+    this.#folder = folder;
+    this.#children = children;
+  }
+
+  static async start(masterPort: number): Promise<Sentinels> {
+    const folder = await mkdtemp(join(tmpdir(), "milepost-sentinels-"));
+    const ports: number[] = [];
+    const children: Child[] = [];
+    for (let i = 0; i < 3; i++) {
+      const port = await freePort();
+      const file = join(folder, `sentinel-${i}.conf`);
+      await writeFile(
+        file,
+        [
+          `port ${port}`,
+          "bind 127.0.0.1",
+          `dir ${folder}`,
+          `sentinel monitor ${masterName} 127.0.0.1 ${masterPort} 2`,
+          `sentinel down-after-milliseconds ${masterName} 500`,
+          `sentinel failover-timeout ${masterName} 2000`,
+          "",
+        ].join("\n"),
+      );
+      children.push(
+        await Child.start({ file: server, args: [file, "--sentinel"], ready: /\+monitor master/ }),
+      );
+      ports.push(port);
+    }
+    return new Sentinels(ports, folder, children);
+  }
+
+  /** The port of the master, as the first Sentinel says. */
+  async masterPort(): Promise<number> {
+    const answer = await redisCommand(this.ports[0] ?? 0, [
+      "SENTINEL",
+      "GET-MASTER-ADDR-BY-NAME",
+      masterName,
+    ]);
+    return Number(answer.split("\r\n")[4]);
+  }
+
+  /** Whether every Sentinel knows the others and a replica, so that it could fail over. */
+  async areReady(): Promise<boolean> {
+    for (const port of this.ports) {
+      const answer = await redisCommand(port, ["SENTINEL", "MASTER", masterName]);
+      const words = answer.split("\r\n").filter((word) => !/^[$*+]/.test(word));
+      const of = (name: string) => Number(words[words.indexOf(name) + 1]);
+      if (of("num-slaves") < 1 || of("num-other-sentinels") < 2) return false;
+    }
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.end("SIGKILL")));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,148 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { check, type JournalRecord, type Violation } from "@milepost/checker";
+import { type Beginning, hashOf } from "@milepost/checker/recording";
+import { createTokens } from "@milepost/server";
+import { channels, grant, retention } from "./channels.ts";
+import type { Fault } from "./fault.ts";
+import { Journal } from "./journal.ts";
+import { Publisher } from "./population/publisher.ts";
+import { Reader } from "./population/reader.ts";
+import { secrets } from "./processes/gateway.ts";
+import { Random } from "./random.ts";
+import { type Log, withStoreHistory } from "./store-history.ts";
+import { World } from "./world.ts";
+
+const readerCount = 9;
+const publisherCount = 3;
+const publishEveryMs = 15;
+const calmMs = 1_000;
+const reloadEveryMs = 700;
+/** By then everybody is at the head. */
+const headWithinMs = 30_000;
+const beginnings: readonly Beginning[] = ["start", "now", "state"];
+
+/** What one round came to. */
+export interface Verdict {
+  readonly fault: string;
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** From the end of the fault until the last reader was at the head, in milliseconds; undefined when it never was. */
+  readonly toHeadMs: number | undefined;
+  readonly stored: number;
+  readonly gaps: number;
+  readonly resets: number;
+  readonly records: readonly JournalRecord[];
+}
+
+/** Breaks one thing in a world of its own while people publish and read, and judges what they were told. */
+export async function runRound(fault: Fault, seed: number, program?: string): Promise<Verdict> {
+  const random = new Random(seed);
+  const hasSentinels = fault.needsSentinels === true;
+  const world = await World.start({ hasSentinels, ...(program === undefined ? {} : { program }) });
+  try {
+    return await runIn(world, fault, seed, random);
+  } finally {
+    await world.close();
+  }
+}
+
+async function runIn(world: World, fault: Fault, seed: number, random: Random): Promise<Verdict> {
+  const journal = new Journal();
+  const limits = { max_replay_entries: 10_000, max_outbox_bytes: 2 ** 20, dedupe_ms: 600_000 };
+  journal.add({ type: "begin", version: 1, seed, limits });
+  for (const { name: channel, projection } of channels) {
+    const { maxEntries: max_entries, maxAgeMs: max_age_ms } = retention;
+    const written_by = "publishers";
+    journal.add({ type: "channel", channel, max_entries, max_age_ms, projection, written_by });
+  }
+  const tokens = createTokens(secrets.tokenSecret, Date);
+  const readers = Array.from({ length: readerCount }, (_, i) => {
+    const token = () => tokens.mint({ user: `reader-${i}`, channels: grant });
+    const url = `${world.url.replace("http", "ws")}/ws`;
+    const begin = [...beginnings.slice(i % 3), ...beginnings.slice(0, i % 3)];
+    return new Reader(`reader-${i}`, { url, token }, journal, begin);
+  });
+  const publishers = Array.from(
+    { length: publisherCount },
+    (_, i) => new Publisher(`publisher-${i}`, world.url, journal, publishEveryMs),
+  );
+  const reloading = new AbortController();
+  const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
+
+  await pause(calmMs);
+  journal.add({ type: "fault", fault: "store_refuses", phase: "start" });
+  await fault.run(world, random);
+  await world.heal();
+  journal.add({ type: "fault", fault: "store_refuses", phase: "stop" });
+  const healedAt = journal.now;
+  await pause(calmMs);
+  reloading.abort();
+  await reloads;
+  await Promise.all(publishers.map((publisher) => publisher.stop()));
+
+  const logs = await Promise.all(channels.map(({ name }) => logOf(world, name)));
+  journal.add({ type: "healed", within_ms: 0 });
+  const atHead = await allAtHead(readers, logs, healedAt + headWithinMs, journal);
+  for (const log of logs) journal.add({ type: "dump", ...log });
+  for (const reader of readers) await reader.close();
+  journal.add({ type: "end" });
+  const records = withStoreHistory(journal.records, logs, fault.takes);
+  const count = (type: string) => records.filter((record) => record.type === type).length;
+  return {
+    fault: fault.name,
+    seed,
+    violations: check(records),
+    toHeadMs: atHead === undefined ? undefined : Math.max(0, atHead - healedAt),
+    stored: publishers.reduce((sum, { stored }) => sum + stored, 0),
+    gaps: count("gap"),
+    resets: count("reset"),
+    records,
+  };
+}
+
+async function reloadAgainAndAgain(readers: readonly Reader[], signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(reloadEveryMs, undefined, { signal }).catch(() => {});
+    if (!signal.aborted) for (const reader of readers) await reader.reload();
+  }
+}
+
+/** When every reader was at the head of every log; undefined when some is not by the deadline. */
+async function allAtHead(
+  readers: readonly Reader[],
+  logs: readonly Log[],
+  deadline: number,
+  journal: Journal,
+): Promise<number | undefined> {
+  const isAt = ({ channel, head }: Log) =>
+    readers.every((reader) => reader.position(channel) === head);
+  while (!logs.every(isAt)) {
+    if (journal.now > deadline) return undefined;
+    await pause(20);
+  }
+  return journal.now;
+}
+
+/** A whole log, as the service gives it out. */
+async function logOf(world: World, channel: string): Promise<Log> {
+  const entries: { position: string; event: string; hash: string }[] = [];
+  let since = "start";
+  for (;;) {
+    const query = new URLSearchParams({ since, limit: "1000" });
+    const url = `${world.url}/v1/channels/${channel}/history?${query}`;
+    const response = await fetch(url, { headers: { authorization: `Bearer ${secrets.apiKey}` } });
+    if (!response.ok) {
+      await pause(200);
+      continue;
+    }
+    const page = (await response.json()) as {
+      readonly position: string;
+      readonly entries: readonly { position: string; event: string; data: unknown }[];
+    };
+    for (const { position, event, data } of page.entries) {
+      entries.push({ position, event, hash: hashOf(JSON.stringify(data)) });
+    }
+    since = page.position;
+    if (page.entries.length === 0) return { channel, head: page.position, entries };
+  }
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rules } from "./channels.ts";
+import { Relay } from "./network/relay.ts";
+import { Gateway } from "./processes/gateway.ts";
+import { Redis } from "./processes/redis.ts";
+import { masterName, Sentinels } from "./processes/sentinels.ts";
+
+const nodeCount = 3;
+
+/** A node: its process, and its way to Redis where that is one server. */
+export interface Node {
+  gateway: Gateway;
+  readonly way: Relay | undefined;
+}
+
+/** How a world is made. */
+export interface WorldOptions {
+  /** A replica and three Sentinels beside the master. */
+  readonly hasSentinels: boolean;
+  /** The gateway's program; the command's own when absent. */
+  readonly program?: string;
+}
+
+interface Parts {
+  readonly redis: Redis;
+  readonly replica: Redis | undefined;
+  readonly sentinels: Sentinels | undefined;
+  readonly nodes: readonly Node[];
+  readonly balancer: Relay;
+  readonly folder: string;
+  readonly program: string | undefined;
+}
+
+/** Three gateways over one Redis behind a balancer, all of them real. */
+export class World {
+  readonly redis: Redis;
+  readonly replica: Redis | undefined;
+  readonly sentinels: Sentinels | undefined;
+  readonly nodes: readonly Node[];
+  readonly balancer: Relay;
+  readonly #folder: string;
+  readonly #program: string | undefined;
+
+  private constructor({ redis, replica, sentinels, nodes, balancer, folder, program }: Parts) {
+    this.redis = redis;
+    this.replica = replica;
+    this.sentinels = sentinels;
+    this.nodes = nodes;
+    this.balancer = balancer;
+    this.#folder = folder;
+    this.#program = program;
+  }
+
+  static async start({ hasSentinels, program }: WorldOptions): Promise<World> {
+    const redis = await Redis.start();
+    const replica = hasSentinels
+      ? await Redis.start("--replicaof", "127.0.0.1", String(redis.port))
+      : undefined;
+    const sentinels = hasSentinels ? await Sentinels.start(redis.port) : undefined;
+    while (sentinels !== undefined && !(await sentinels.areReady())) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    const folder = await mkdtemp(join(tmpdir(), "milepost-faults-"));
+    await writeFile(join(folder, "settings.json"), JSON.stringify({ rules }));
+    const nodes: Node[] = [];
+    const balancer = await Relay.start(() =>
+      nodes.filter(({ gateway }) => !gateway.hasEnded).map(({ gateway }) => gateway.port),
+    );
+    const world = new World({ redis, replica, sentinels, nodes, balancer, folder, program });
+    for (let i = 0; i < nodeCount; i++) {
+      const way = hasSentinels ? undefined : await Relay.start(() => [redis.port]);
+      nodes.push({ gateway: await world.startGateway(way), way });
+    }
+    return world;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.balancer.port}`;
+  }
+
+  startGateway(way: Relay | undefined): Promise<Gateway> {
+    return Gateway.start(this.#redisUrl(way), join(this.#folder, "settings.json"), this.#program);
+  }
+
+  /** Everything is broken no longer. */
+  async heal(): Promise<void> {
+    this.balancer.heal();
+    this.redis.resume();
+    for (const node of this.nodes) {
+      node.way?.heal();
+      if (node.gateway.hasEnded) node.gateway = await this.startGateway(node.way);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.nodes.map(({ gateway }) => gateway.kill()));
+    await Promise.all(this.nodes.map(({ way }) => way?.close()));
+    await this.balancer.close();
+    await this.sentinels?.close();
+    await this.replica?.close();
+    await this.redis.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #redisUrl(way: Relay | undefined): string {
+    if (this.sentinels === undefined) return `redis://127.0.0.1:${way?.port ?? this.redis.port}`;
+    const hosts = this.sentinels.ports.map((port) => `127.0.0.1:${port}`).join(",");
+    return `redis+sentinel://${hosts}/${masterName}`;
+  }
+}
