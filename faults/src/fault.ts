@@ -11,7 +11,8 @@ export interface Fault {
   readonly needsSentinels?: true;
   /** What it may take out of the logs; nothing when absent. */
   readonly takes?: "everything" | "tail";
-  run(world: World, random: Random): Promise<void>;
+  /** Calls `lost` once what takes the tail has happened and before anything can be stored again. */
+  run(world: World, random: Random, lost: () => void): Promise<void>;
 }
 
 const silences: readonly Silence[] = ["both", "up", "down"];
@@ -90,12 +91,13 @@ export const faults: readonly Fault[] = [
     says: "the master is killed after its replica lost touch, and the Sentinels promote that",
     needsSentinels: true,
     takes: "tail",
-    async run({ redis, replica, sentinels }, random) {
+    async run({ redis, replica, sentinels }, random, lost) {
       if (replica === undefined || sentinels === undefined) throw new Error("no Sentinels");
       // To nowhere: what is written from here on never reaches the replica.
       await replica.command("REPLICAOF", "127.0.0.1", "1");
       await pause(random.between(300, 1_500));
       await redis.kill();
+      lost();
       const deadline = performance.now() + 30_000;
       while ((await sentinels.masterPort()) !== replica.port) {
         if (performance.now() > deadline) throw new Error("the Sentinels promoted nobody in 30 s");

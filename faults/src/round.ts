@@ -9,7 +9,7 @@ import { Publisher } from "./population/publisher.ts";
 import { Reader } from "./population/reader.ts";
 import { secrets } from "./processes/gateway.ts";
 import { Random } from "./random.ts";
-import { type Log, withStoreHistory } from "./store-history.ts";
+import { type Log, tailLostFault, withStoreHistory } from "./store-history.ts";
 import { World } from "./world.ts";
 
 const readerCount = 9;
@@ -71,7 +71,8 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
 
   await pause(calmMs);
   journal.add({ type: "fault", fault: "store_refuses", phase: "start" });
-  await fault.run(world, random);
+  const lost = () => journal.add({ type: "fault", fault: tailLostFault, phase: "once" });
+  await fault.run(world, random, lost);
   await world.heal();
   journal.add({ type: "fault", fault: "store_refuses", phase: "stop" });
   const healedAt = journal.now;

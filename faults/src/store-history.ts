@@ -33,6 +33,9 @@ interface Insertion {
   readonly fact: Fact;
 }
 
+/** The name of the record that says when a tail was lost, of whatever channels. */
+export const tailLostFault = "lost_a_tail";
+
 /** Whose keys they are: all publishers of the suite use one credential. */
 const owner = "publishers";
 
@@ -88,7 +91,8 @@ function historyOf(log: Log, records: readonly JournalRecord[], loss: Loss): Ins
     }
     const before = kept.filter(({ offset }) => offset < firstLost);
     const after = kept.filter(({ offset }) => offset >= firstLost);
-    const turn = after.length === 0 ? records.length : Math.min(...after.map(({ index }) => index));
+    const mark = records.findIndex((one) => one.type === "fault" && one.fault === tailLostFault);
+    const turn = Math.min(mark < 0 ? until : mark, ...after.map(({ index }) => index));
     insertions.push(...entriesOf([...before, ...lost], 0, turn, log.channel, unseen));
     if (loss === "tail") {
       const fact = { ...fault("tail_lost", log.channel), offset: firstLost - 1 };

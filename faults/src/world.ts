@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { rules } from "./channels.ts";
 import { Relay } from "./network/relay.ts";
 import { Gateway } from "./processes/gateway.ts";
@@ -54,13 +55,13 @@ export class World {
   }
 
   static async start({ hasSentinels, program }: WorldOptions): Promise<World> {
-    const redis = await Redis.start();
+    const redis = await Redis.start("--repl-diskless-sync-delay", "0");
     const replica = hasSentinels
       ? await Redis.start("--replicaof", "127.0.0.1", String(redis.port))
       : undefined;
     const sentinels = hasSentinels ? await Sentinels.start(redis.port) : undefined;
-    while (sentinels !== undefined && !(await sentinels.areReady())) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
+    while (!((await replica?.isInStep()) ?? true) || !((await sentinels?.areReady()) ?? true)) {
+      await pause(100);
     }
     const folder = await mkdtemp(join(tmpdir(), "milepost-faults-"));
     await writeFile(join(folder, "settings.json"), JSON.stringify({ rules }));

@@ -57,8 +57,13 @@ export class Redis {
   }
 
   /** Sends one command and resolves with its answer. */
-  command(...words: readonly string[]): Promise<string> {
+  command(...words: readonly string[]): Promise<unknown> {
     return redisCommand(this.port, words);
+  }
+
+  /** Whether it has everything its master has, where it is a replica. */
+  async isInStep(): Promise<boolean> {
+    return String(await this.command("INFO", "replication")).includes("master_link_status:up");
   }
 
   async close(): Promise<void> {

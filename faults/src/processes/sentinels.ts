@@ -49,20 +49,19 @@ export class Sentinels {
 
   /** The port of the master, as the first Sentinel says. */
   async masterPort(): Promise<number> {
-    const answer = await redisCommand(this.ports[0] ?? 0, [
-      "SENTINEL",
-      "GET-MASTER-ADDR-BY-NAME",
-      masterName,
-    ]);
-    return Number(answer.split("\r\n")[4]);
+    const name = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName];
+    const [, port] = (await redisCommand(this.ports[0] ?? 0, name)) as readonly string[];
+    return Number(port);
   }
 
   /** Whether every Sentinel knows the others and a replica, so that it could fail over. */
   async areReady(): Promise<boolean> {
     for (const port of this.ports) {
-      const answer = await redisCommand(port, ["SENTINEL", "MASTER", masterName]);
-      const words = answer.split("\r\n").filter((word) => !/^[$*+]/.test(word));
-      const of = (name: string) => Number(words[words.indexOf(name) + 1]);
+      const words = await redisCommand(port, ["SENTINEL", "MASTER", masterName]);
+      const of = (name: string) => {
+        const fields = words as readonly string[];
+        return Number(fields[fields.indexOf(name) + 1]);
+      };
       if (of("num-slaves") < 1 || of("num-other-sentinels") < 2) return false;
     }
     return true;
