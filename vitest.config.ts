@@ -41,7 +41,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "examples/*/{src,page}/**/*.test.ts",
             "bench/src/**/*.test.ts",
-            "{checker,sim}/src/**/*.test.ts",
+            "{checker,faults,sim}/src/**/*.test.ts",
           ],
         },
       },

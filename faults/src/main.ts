@@ -2,7 +2,9 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readOptions, usage } from "./options.ts";
+import { faults } from "./fault.ts";
+import { mutants } from "./mutants/mutants.ts";
+import { type Options, readOptions, usage } from "./options.ts";
 import { tableOf } from "./report.ts";
 import { runRound, type Verdict } from "./round.ts";
 
@@ -16,22 +18,47 @@ if (options === undefined) {
   process.stderr.write(usage);
   process.exit(2);
 }
-const verdicts: Verdict[] = [];
-for (const fault of options.faults) {
-  for (let i = 0; i < options.rounds; i++) {
-    const verdict = await runRound(fault, options.seed + i);
-    verdicts.push(verdict);
-    const { toHeadMs, violations, stored, gaps, resets } = verdict;
-    const head =
-      toHeadMs === undefined ? "never at the head" : `at the head in ${toHeadMs.toFixed(0)} ms`;
-    print(
-      `${fault.name} ${options.seed + i}: ${stored} stored, ${gaps} gaps, ${resets} resets, ${head}, ${violations.length} violations`,
-    );
-    if (isBad(verdict)) await keep(verdict);
+process.exit((await (options.mutants ? findMutants(options) : run(options))) ? 0 : 1);
+
+/** Runs the faults; whether all rounds hold. */
+async function run({ faults, rounds, seed }: Options): Promise<boolean> {
+  const verdicts: Verdict[] = [];
+  for (const fault of faults) {
+    for (let i = 0; i < rounds; i++) {
+      const verdict = await runRound(fault, seed + i);
+      verdicts.push(verdict);
+      print(lineOf(verdict));
+      if (isBad(verdict)) await keep(verdict);
+    }
   }
+  print(tableOf(verdicts));
+  return !verdicts.some(isBad);
 }
-print(tableOf(verdicts));
-process.exit(verdicts.some(isBad) ? 1 : 0);
+
+/** Whether every fault put into the product is found within so many rounds. */
+async function findMutants({ rounds, seed }: Options): Promise<boolean> {
+  let areFound = true;
+  for (const { name, says, shownBy } of mutants) {
+    const fault = faults.find((one) => one.name === shownBy);
+    if (fault === undefined) throw new Error(`${name} names no fault`);
+    let found: Verdict | undefined;
+    for (let i = 0; i < rounds && found === undefined; i++) {
+      const verdict = await runRound(fault, seed + i, name);
+      if (isBad(verdict)) found = verdict;
+    }
+    areFound &&= found !== undefined;
+    const [first] = found?.violations ?? [];
+    const how = first === undefined ? "readers never at the head" : `${first.id}: ${first.says}`;
+    print(`${name} (${says}): ${found === undefined ? "NOT FOUND" : `found, ${how}`}`);
+  }
+  return areFound;
+}
+
+function lineOf({ fault, seed, toHeadMs, violations, stored, gaps, resets }: Verdict): string {
+  const head =
+    toHeadMs === undefined ? "never at the head" : `at the head in ${toHeadMs.toFixed(0)} ms`;
+  return `${fault} ${seed}: ${stored} stored, ${gaps} gaps, ${resets} resets, ${head}, ${violations.length} violations`;
+}
 
 function isBad({ violations, toHeadMs }: Verdict): boolean {
   return violations.length > 0 || toHeadMs === undefined;

@@ -5,9 +5,12 @@ export interface Options {
   readonly faults: readonly Fault[];
   readonly rounds: number;
   readonly seed: number;
+  /** Whether to see that the faults put into the product are found. */
+  readonly mutants: boolean;
 }
 
 export const usage = `usage: npm run faults -- [--rounds N] [--only name,name] [--seed N]
+       npm run faults -- --mutants [--rounds N]
 
 ${faults.map(({ name, says }) => `  ${name.padEnd(18)}${says}`).join("\n")}
 `;
@@ -17,7 +20,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
   let rounds = 10;
   let seed = 1;
   let chosen = faults;
-  for (let i = 0; i < args.length; i += 2) {
+  const mutants = args[0] === "--mutants";
+  for (let i = mutants ? 1 : 0; i < args.length; i += 2) {
     const [flag, value] = [args[i], args[i + 1]];
     if (value === undefined) return undefined;
     if (flag === "--rounds") rounds = Number(value);
@@ -29,5 +33,5 @@ export function readOptions(args: readonly string[]): Options | undefined {
     } else return undefined;
   }
   if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(seed)) return undefined;
-  return { faults: chosen, rounds, seed };
+  return { faults: chosen, rounds, seed, mutants };
 }

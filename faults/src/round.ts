@@ -35,10 +35,10 @@ export interface Verdict {
 }
 
 /** Breaks one thing in a world of its own while people publish and read, and judges what they were told. */
-export async function runRound(fault: Fault, seed: number, program?: string): Promise<Verdict> {
+export async function runRound(fault: Fault, seed: number, mutant?: string): Promise<Verdict> {
   const random = new Random(seed);
   const hasSentinels = fault.needsSentinels === true;
-  const world = await World.start({ hasSentinels, ...(program === undefined ? {} : { program }) });
+  const world = await World.start({ hasSentinels, ...(mutant === undefined ? {} : { mutant }) });
   try {
     return await runIn(world, fault, seed, random);
   } finally {

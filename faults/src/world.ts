@@ -20,8 +20,8 @@ export interface Node {
 export interface WorldOptions {
   /** A replica and three Sentinels beside the master. */
   readonly hasSentinels: boolean;
-  /** The gateway's program; the command's own when absent. */
-  readonly program?: string;
+  /** A fault of the product to put into the gateways. */
+  readonly mutant?: string;
 }
 
 interface Parts {
@@ -31,7 +31,7 @@ interface Parts {
   readonly nodes: readonly Node[];
   readonly balancer: Relay;
   readonly folder: string;
-  readonly program: string | undefined;
+  readonly mutant: string | undefined;
 }
 
 /** Three gateways over one Redis behind a balancer, all of them real. */
@@ -42,19 +42,19 @@ export class World {
   readonly nodes: readonly Node[];
   readonly balancer: Relay;
   readonly #folder: string;
-  readonly #program: string | undefined;
+  readonly #mutant: string | undefined;
 
-  private constructor({ redis, replica, sentinels, nodes, balancer, folder, program }: Parts) {
+  private constructor({ redis, replica, sentinels, nodes, balancer, folder, mutant }: Parts) {
     this.redis = redis;
     this.replica = replica;
     this.sentinels = sentinels;
     this.nodes = nodes;
     this.balancer = balancer;
     this.#folder = folder;
-    this.#program = program;
+    this.#mutant = mutant;
   }
 
-  static async start({ hasSentinels, program }: WorldOptions): Promise<World> {
+  static async start({ hasSentinels, mutant }: WorldOptions): Promise<World> {
     const redis = await Redis.start("--repl-diskless-sync-delay", "0");
     const replica = hasSentinels
       ? await Redis.start("--replicaof", "127.0.0.1", String(redis.port))
@@ -69,7 +69,7 @@ export class World {
     const balancer = await Relay.start(() =>
       nodes.filter(({ gateway }) => !gateway.hasEnded).map(({ gateway }) => gateway.port),
     );
-    const world = new World({ redis, replica, sentinels, nodes, balancer, folder, program });
+    const world = new World({ redis, replica, sentinels, nodes, balancer, folder, mutant });
     for (let i = 0; i < nodeCount; i++) {
       const way = hasSentinels ? undefined : await Relay.start(() => [redis.port]);
       nodes.push({ gateway: await world.startGateway(way), way });
@@ -82,7 +82,7 @@ export class World {
   }
 
   startGateway(way: Relay | undefined): Promise<Gateway> {
-    return Gateway.start(this.#redisUrl(way), join(this.#folder, "settings.json"), this.#program);
+    return Gateway.start(this.#redisUrl(way), join(this.#folder, "settings.json"), this.#mutant);
   }
 
   /** Everything is broken no longer. */

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
 
+const mutation = fileURLToPath(new URL("../mutants/register.js", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 
 /** The secrets of all gateways of the suite. */
@@ -16,16 +17,18 @@ export class Gateway {
     this.#child = child;
   }
 
-  /** Starts a gateway on a Redis; `program` is the command's own unless told. */
-  static async start(redisUrl: string, config: string, program = command): Promise<Gateway> {
+  /** Starts a gateway on a Redis, with a fault of the product in it where one is named. */
+  static async start(redisUrl: string, config: string, mutant?: string): Promise<Gateway> {
+    const hooks = mutant === undefined ? [] : ["--import", mutation];
     const child = await Child.start({
       file: process.execPath,
-      args: [program, "serve", "--port", "0", "--redis", redisUrl, "--config", config],
+      args: [...hooks, command, "serve", "--port", "0", "--redis", redisUrl, "--config", config],
       env: {
         NODE_ENV: "production",
         MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
         MILEPOST_API_KEY: secrets.apiKey,
         MILEPOST_DRAIN_MS: "1000",
+        ...(mutant === undefined ? {} : { FAULTS_MUTANT: mutant }),
       },
       ready: /http:\/\/127\.0\.0\.1:\d+/,
     });

@@ -1,0 +1,24 @@
+import { faults, runRound } from "@milepost/faults";
+import { expect, test } from "vitest";
+
+/** The short version of `npm run faults`: what differs most, once each. */
+const chosen = [
+  "kill-node",
+  "redis-killed",
+  "redis-flushed",
+  "failover",
+  "node-cut-off",
+  "clients-cut",
+];
+
+test
+  .skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)
+  .for(faults.filter(({ name }) => chosen.includes(name)))(
+  "[G1] [G2] [G3] [G4] [G8] three gateways over a real Redis keep every promise: $name",
+  async (fault) => {
+    const { violations, toHeadMs, stored } = await runRound(fault, 1);
+    expect(violations).toEqual([]);
+    expect(toHeadMs).toBeLessThan(30_000);
+    expect(stored).toBeGreaterThan(50);
+  },
+);
