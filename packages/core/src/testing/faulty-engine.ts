@@ -1,4 +1,4 @@
-import { MilepostError, type Publication } from "@milepost/protocol";
+import { formatPosition, MilepostError, type Publication } from "@milepost/protocol";
 import {
   type Bus,
   type BusListener,
@@ -30,7 +30,7 @@ export class FaultyEngine {
   #detached: (() => void)[] | undefined;
 
   #engine: Engine | undefined;
-  readonly #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
+  #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
   /** What the engine's randomness answers while a log is rebuilt. */
   #scripted: string[] = [];
   #rebuilding = false;
@@ -96,8 +96,11 @@ export class FaultyEngine {
     this.#onDisrupted?.();
   }
 
-  /** The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does. */
-  async loseTail(channel: string, count: number): Promise<void> {
+  /**
+   * The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does; resolves with
+   * the positions that are lost.
+   */
+  async loseTail(channel: string, count: number): Promise<readonly string[]> {
     const log = this.#engine?.log;
     const own = this.#appended.filter(({ publication }) => publication.channel === channel);
     const [first] = own;
@@ -111,7 +114,14 @@ export class FaultyEngine {
     }
     await log.read(channel, 0, 1, first.policy);
     this.#rebuilding = false;
-    for (const lost of own.slice(-count)) this.#appended.splice(this.#appended.indexOf(lost), 1);
+    const lost = own.slice(-count);
+    for (const one of lost) this.#appended.splice(this.#appended.indexOf(one), 1);
+    return lost.map(({ publication }) => formatPosition(publication.position));
+  }
+
+  /** How many entries were stored in a channel's log since it was begun. */
+  stored(channel: string): number {
+    return this.#appended.filter(({ publication }) => publication.channel === channel).length;
   }
 
   #bus(bus: Bus): Bus {
@@ -152,7 +162,11 @@ export class FaultyEngine {
       find: (channel, publisher, key, policy) =>
         this.#answer(() => log.find(channel, publisher, key, policy)),
       snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),
-      purge: (channel, policy) => this.#answer(() => log.purge(channel, policy)),
+      purge: (channel, policy) =>
+        this.#answer(async () => {
+          await log.purge(channel, policy);
+          this.#appended = this.#appended.filter((one) => one.publication.channel !== channel);
+        }),
       close: () => log.close(),
     };
   }
