@@ -4,6 +4,7 @@ import { type Options, readOptions, usage, type WorkloadName } from "./options.t
 import { killChildren } from "./process/child.ts";
 import { layOut } from "./table.ts";
 import { runBurst } from "./workloads/burst.ts";
+import { runComeback } from "./workloads/comeback.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
@@ -14,6 +15,7 @@ const workloads = {
   burst: runBurst,
   memory: runMemory,
   "never-reading": runNeverReading,
+  comeback: runComeback,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
 
-export const workloadNames = ["fanout", "burst", "memory", "never-reading"] as const;
+export const workloadNames = ["fanout", "burst", "memory", "never-reading", "comeback"] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 /** A minute for each kind and round is too long to come unasked. */
@@ -19,7 +19,7 @@ export interface Options {
   readonly rate: number;
   /** Bursts a second in `burst`. */
   readonly bursts: number;
-  /** Connections in `memory`. */
+  /** Connections in `memory` and `comeback`. */
   readonly connections: number;
   /** Connections that never read, in `never-reading`. */
   readonly deaf: number;
@@ -38,7 +38,7 @@ workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --rate N           fanout: publications a second (default 50)
   --bursts N         burst: bursts of 50 a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
-  --connections N    memory: idle connections (default 10000, at most 18000)
+  --connections N    memory: idle connections; comeback: readers (default 10000, at most 18000)
   --profile DIR      also write CPU profiles of the servers; such figures do not count
   --json             the report as JSON on standard output`;
 

@@ -45,6 +45,11 @@ export class DeliveryCount implements DeliverySink {
     this.#nextSeq[index] = seq + 1;
   }
 
+  /** Connection `index` has all up to `seq`. */
+  begin(index: number, seq: number): void {
+    this.#nextSeq[index] = seq + 1;
+  }
+
   connectionClosed(reason: string): void {
     this.#closed += 1;
     this.#closeReason ??= reason;

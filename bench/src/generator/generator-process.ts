@@ -2,19 +2,49 @@ import { answerCalls } from "../process/answer-calls.ts";
 import type { ConnectPlan } from "./connect-plan.ts";
 import { DeafReaders, type DeafReport } from "./deaf-reader.ts";
 import { DeliveryCount } from "./delivery-count.ts";
-import { openReader } from "./reader.ts";
+import { openReader, type Reader } from "./reader.ts";
 
 /** How many connections may be in the making at once: below any listen backlog. */
 const maxOpening = 100;
 
-const count = new DeliveryCount();
+let count = new DeliveryCount();
+let readers: Reader[] = [];
 let opened = 0;
 let deaf: DeafReaders | undefined;
 
 const methods = {
   /** Opens `connections` more, and resolves when all are subscribed. */
   async connect({ plan, connections }: { plan: ConnectPlan; connections: number }): Promise<void> {
-    await openMany(connections, (index) => openReader(plan, index, count));
+    await openMany(connections, async (index) => {
+      readers.push(await openReader(plan, index, count));
+    });
+  },
+
+  /** Cuts all connections that read, at once; what they counted is forgotten. */
+  async cut(): Promise<void> {
+    count = new DeliveryCount();
+    for (const reader of readers) reader.destroy();
+    readers = [];
+    opened = 0;
+  },
+
+  /** Opens so many, each with a place to go on from, by turns; resolves when all are subscribed. */
+  async comeBack({
+    plan,
+    connections,
+    places,
+  }: {
+    plan: ConnectPlan;
+    connections: number;
+    places: readonly { readonly seq: number; readonly cursor: string }[];
+  }): Promise<void> {
+    await openMany(connections, async (index) => {
+      const place = places[index % places.length];
+      if (place === undefined) throw new Error("there is no place to go on from");
+      count.begin(index, place.seq);
+      const path = `${plan.path}&last_event_id=${encodeURIComponent(place.cursor)}`;
+      readers.push(await openReader({ ...plan, path }, index, count));
+    });
   },
 
   /** Opens connections that never read; resolves when all are subscribed. */
@@ -27,9 +57,9 @@ const methods = {
     connections: number;
     comesBack: boolean;
   }): Promise<void> {
-    const readers = new DeafReaders(plan, comesBack);
-    deaf = readers;
-    await openMany(connections, (index) => readers.open(index));
+    const others = new DeafReaders(plan, comesBack);
+    deaf = others;
+    await openMany(connections, (index) => others.open(index));
   },
 
   async deafReport(): Promise<DeafReport> {

@@ -10,6 +10,7 @@ export interface MilepostUse {
 }
 
 const sharedChannel = "bench:shared";
+const keptCursors = 200;
 
 /**
  * A gateway as a program would embed it: memory engine, every reader with a token that was verified, each
@@ -23,6 +24,7 @@ export async function startMilepost({ dialect, channels }: MilepostUse): Promise
     limits: { maxConnections: 20_000 },
   });
   const { port } = await gateway.listen({ port: 0, host: "127.0.0.1" });
+  let cursors: { readonly seq: number; readonly cursor: string }[] = [];
   let refusal: unknown;
   const onRefused = (error: unknown) => {
     refusal ??= error;
@@ -38,9 +40,13 @@ export async function startMilepost({ dialect, channels }: MilepostUse): Promise
     publish(payloads) {
       if (refusal !== undefined) throw refusal;
       for (const payload of payloads) {
-        gateway.publish(sharedChannel, "progress", payload).catch(onRefused);
+        gateway.publish(sharedChannel, "progress", payload).then(({ position }) => {
+          cursors.push({ seq: Number(payload.seq), cursor: `${sharedChannel}@${position}` });
+          if (cursors.length > 2 * keptCursors) cursors = cursors.slice(-keptCursors);
+        }, onRefused);
       }
     },
+    cursors: () => cursors.slice(-keptCursors),
     close: () => gateway.close(),
   };
 }

@@ -33,6 +33,10 @@ const methods = {
     });
   },
 
+  async cursors(): Promise<readonly { readonly seq: number; readonly cursor: string }[]> {
+    return running().cursors?.() ?? [];
+  },
+
   /** Collects what is garbage, so that what remains is what the connections hold. */
   async collectGarbage(): Promise<{ heapBytes: number }> {
     for (let pass = 0; pass < 3; pass++) {
