@@ -162,6 +162,35 @@ test("[P-SRC-3] of several nodes one reads at a time, and the order is the strea
   expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
 }, 40_000);
 
+test("[P-SRC-3] [G1] a node that was cut off, and wakes up when another has taken its turn, goes no further than the entry it had in hand", async () => {
+  await using server = await startRedis();
+  await using node = await startNode(server.url, rules);
+  await using adds = await producer(server);
+  await using way = await startProxy(server.port);
+  await adds.add(10);
+  let wake: () => void = () => {};
+  const asleep = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const taken: unknown[] = [];
+  const sleeper = redisStreamSource({ url: way.url, stream, turnMs: 400 });
+  sleeper.start(async (name, entry) => {
+    if (entry.fields.data === "4") {
+      way.cut();
+      await asleep;
+    }
+    taken.push(entry.fields.data);
+    return node.core.take(name, entry);
+  });
+  await vi.waitFor(async () => expect(await published(node)).toEqual([1, 2, 3]), patience);
+  await using _next = reading(node, { url: server.url, turnMs: 400 });
+  await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(10)), patience);
+  wake();
+  await sleeper.close();
+  expect(taken).toEqual(["1", "2", "3", "4"]);
+  expect(await published(node)).toEqual(upTo(10));
+}, 30_000);
+
 test("[P-SRC-3] unordered, all nodes share the work, and what one that died had in hand is claimed", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);

@@ -21,6 +21,8 @@ export interface StreamSourceOptions {
   readonly url: string;
   /** The key of the stream; it names the source. */
   readonly stream: string;
+  /** What keys beside the stream begin with; `milepost` unless told. */
+  readonly prefix?: string;
   /** The consumer group, made where it is not there; `milepost` unless told. All nodes share it. */
   readonly group?: string;
   /** This node's name in the group; unique. Made up unless told. */
@@ -90,7 +92,7 @@ class RedisStreamSource implements Source {
       batch = 100,
     } = options;
     const { turnMs = 10_000, claimIdleMs = 30_000, remove = false } = options;
-    const { onFault = () => {} } = options;
+    const { prefix = "milepost", onFault = () => {} } = options;
     this.#connections = new StreamConnections(url);
     this.#stream = stream;
     this.#group = group;
@@ -102,7 +104,9 @@ class RedisStreamSource implements Source {
     this.#onFault = onFault;
     // A name given twice must not make two nodes believe that it is their turn.
     const holder = `${this.#consumer}/${randomBytes(9).toString("base64url")}`;
-    this.#turn = ordered ? new StreamTurn(stream, group, holder, turnMs) : undefined;
+    this.#turn = ordered
+      ? new StreamTurn({ prefix, stream, group, holder, ttlMs: turnMs })
+      : undefined;
   }
 
   start(take: TakeEntry): void {

@@ -10,6 +10,16 @@ const renewal =
 const release =
   "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end return redis.call('DEL', KEYS[1])";
 
+/** Whose turn at what. */
+export interface StreamTurnOptions {
+  readonly prefix: string;
+  readonly stream: string;
+  readonly group: string;
+  /** Unique in the deployment. */
+  readonly holder: string;
+  readonly ttlMs: number;
+}
+
 /**
  * The right to read a stream for its group: one node has it at a time, so that what is published keeps the stream's
  * order. It lapses some time after its holder was last heard of; the holder takes it for lapsed earlier.
@@ -21,11 +31,10 @@ export class StreamTurn {
   #renewal: NodeJS.Timeout | undefined;
   #until = 0;
 
-  /** `holder` must be unique in the deployment. */
-  constructor(stream: string, group: string, holder: string, ttlMs: number) {
+  constructor({ prefix, stream, group, holder, ttlMs }: StreamTurnOptions) {
     // On a cluster it lies with the stream.
     const tag = /\{([^}]+)\}/.exec(stream)?.[1] ?? stream;
-    this.#key = `milepost:source:{${tag}}:${stream}:${group}`;
+    this.#key = `${prefix}:source:{${tag}}:${stream}:${group}`;
     this.#holder = holder;
     this.#ttlMs = ttlMs;
   }

@@ -6,11 +6,12 @@ export interface SourcesSettings {
   readonly sources: readonly SourceSetting[];
   /** The URL of the Redis that has the streams which name none. */
   readonly redis: string;
+  readonly redisPrefix: string;
 }
 
 /** Makes the sources that the settings name; without any, nothing of Redis is loaded. They connect once they are started. */
 export async function openSources(
-  { sources, redis }: SourcesSettings,
+  { sources, redis, redisPrefix }: SourcesSettings,
   log: CoreLog,
 ): Promise<readonly Source[]> {
   if (sources.length === 0) return [];
@@ -18,6 +19,7 @@ export async function openSources(
   return sources.map((setting) =>
     redisStreamSource({
       url: redis,
+      prefix: redisPrefix,
       ...setting,
       onFault: (error) => log.warn({ err: error, stream: setting.stream }, "a source"),
     }),
