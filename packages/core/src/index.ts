@@ -7,6 +7,7 @@ export {
 export { type ConsumerCounts, type ConsumerKind, consumerKinds } from "./consumer-kind.ts";
 export type * from "./core.ts";
 export { createCore } from "./create-core.ts";
+export { matchesLetter } from "./dead-letters/dead-letter-query.ts";
 export { defaultRules } from "./default-rules.ts";
 export {
   type ChannelExplanation,

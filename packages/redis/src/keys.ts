@@ -31,6 +31,35 @@ export class Keys {
     return bus.slice(bus.indexOf("}:bus:") + 6);
   }
 
+  /** What a room of presence is kept in. */
+  presence(channel: string): readonly string[] {
+    const tagged = `${this.#prefix}:{${channel}}:presence`;
+    const parts = ["members", "about", "holders", "holds", "held", "lingering", "typing"];
+    return [tagged, ...[...parts, "typists"].map((part) => `${tagged}:${part}`)];
+  }
+
+  /** The pub/sub channel that carries the news of a channel's presence. */
+  presenceBus(channel: string): string {
+    return `${this.#prefix}:{${channel}}:presence:${channel}`;
+  }
+
+  /** The channel whose presence a pub/sub channel tells of. */
+  channelOfPresence(bus: string): string {
+    return bus.slice(bus.indexOf("}:presence:") + 11);
+  }
+
+  /** A durable subscriber of a channel, and the names of all of them. */
+  durable(channel: string, name: string): readonly [subscriber: string, names: string] {
+    const tagged = `${this.#prefix}:{${channel}}:durable`;
+    return [`${tagged}:of:${digest(name)}`, `${tagged}:names`];
+  }
+
+  /** What the dead letters are kept in. */
+  letters(): readonly string[] {
+    const parts = ["records", "order", "ages", "sources", "facts", "counts"];
+    return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

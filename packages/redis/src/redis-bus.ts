@@ -2,23 +2,16 @@ import type { Bus, BusListener, LogPolicy } from "@milepost/core";
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
-import type { RedisLink } from "./redis-link.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
-interface Wish {
-  readonly busChannel: string;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Carries appended entries between nodes by pub/sub; what a tick subscribes to is one command. */
+/** Carries appended entries between nodes by pub/sub. */
 export class RedisBus implements Bus {
-  readonly #link: RedisLink;
+  readonly #subscriptions: Subscriptions;
   readonly #keys: Keys;
   readonly #router: BusRouter;
-  #wishes: Wish[] | undefined;
 
-  constructor(link: RedisLink, keys: Keys, router: BusRouter) {
-    this.#link = link;
+  constructor(subscriptions: Subscriptions, keys: Keys, router: BusRouter) {
+    this.#subscriptions = subscriptions;
     this.#keys = keys;
     this.#router = router;
   }
@@ -31,31 +24,11 @@ export class RedisBus implements Bus {
     });
   }
 
-  subscribe(channel: string, policy: LogPolicy): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wish: Wish = { busChannel: this.#keys.bus(channel, policy), resolve, reject };
-      if (this.#wishes !== undefined) {
-        this.#wishes.push(wish);
-        return;
-      }
-      this.#wishes = [wish];
-      queueMicrotask(() => void this.#subscribe());
-    });
+  async subscribe(channel: string, policy: LogPolicy): Promise<void> {
+    await this.#subscriptions.add(this.#keys.bus(channel, policy));
   }
 
   async unsubscribe(channel: string, policy: LogPolicy): Promise<void> {
-    await this.#link.unsubscribe([this.#keys.bus(channel, policy)]);
-  }
-
-  async #subscribe(): Promise<void> {
-    const wishes = this.#wishes ?? [];
-    this.#wishes = undefined;
-    try {
-      const busChannels = wishes.map(({ busChannel }) => busChannel);
-      await this.#link.subscribe(busChannels);
-      for (const { resolve } of wishes) resolve();
-    } catch (error) {
-      for (const { reject } of wishes) reject(error);
-    }
+    await this.#subscriptions.remove(this.#keys.bus(channel, policy));
   }
 }

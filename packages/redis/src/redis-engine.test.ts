@@ -1,10 +1,13 @@
 import {
   busContract,
   channelLogContract,
+  deadLettersContract,
+  durableSubscribersContract,
   leasesContract,
   type MakeEngine,
   ManualClock,
   operationIndexContract,
+  presenceContract,
   SeededRandom,
 } from "@milepost/core/testing";
 import { afterAll, describe } from "vitest";
@@ -33,6 +36,9 @@ const make: MakeEngine = async () => {
 describe.skipIf(isMissing)("on a real redis-server", () => {
   channelLogContract("redis", make);
   busContract("redis", make);
+  presenceContract("redis", make);
+  durableSubscribersContract("redis", make);
+  deadLettersContract("redis", make);
   leasesContract("redis", make);
   operationIndexContract("redis", make);
 });

@@ -1,12 +1,16 @@
-import { type EngineFactory, memoryEngine } from "@milepost/core";
+import type { EngineFactory } from "@milepost/core";
 import { BusRouter } from "./bus-router.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";
 import { RedisChannelLog } from "./redis-channel-log.ts";
 import { RedisClock } from "./redis-clock.ts";
+import { RedisDeadLetters } from "./redis-dead-letters.ts";
+import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
 import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
+import { RedisPresence } from "./redis-presence.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** What the engine may be told. */
 export interface RedisEngineOptions {
@@ -23,13 +27,16 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
   return ({ clock: nodeClock, random }) => {
     const clock = new RedisClock(nodeClock, link.now());
     const router = new BusRouter(link);
+    const subscriptions = new Subscriptions(link);
     return {
-      ...memoryEngine()({ clock: nodeClock, random }),
       name: "redis",
       log: new RedisChannelLog(link, keys, clock, random, onFault),
-      bus: new RedisBus(link, keys, router),
+      bus: new RedisBus(subscriptions, keys, router),
       operations: new RedisOperationIndex(link, keys, clock),
       leases: new RedisLeases(link, keys, clock, random),
+      presence: new RedisPresence(link, keys, clock, random, router, subscriptions),
+      durable: new RedisDurableSubscribers(link, keys, clock),
+      deadLetters: new RedisDeadLetters(link, keys, clock, random),
       store: link.watch,
       close: () => link.close(),
     };

@@ -1,3 +1,4 @@
+import { matchesLetter } from "../dead-letters/dead-letter-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
   DeadLetter,
@@ -57,7 +58,7 @@ export class MemoryDeadLetters implements DeadLetters {
     for (const kept of this.#letters.values()) {
       if (found.length >= query.limit) break;
       if (kept.number <= after || !this.#isKept(kept)) continue;
-      if (matches(kept.letter, query)) found.push(kept.letter);
+      if (matchesLetter(kept.letter, query)) found.push(kept.letter);
     }
     return found;
   }
@@ -93,15 +94,6 @@ export class MemoryDeadLetters implements DeadLetters {
     this.#bySource.delete(letter.source);
     this.#length -= lengthOf(letter);
   }
-}
-
-/** Whether a letter is what a query asks for, its place aside. */
-function matches(letter: DeadLetter, { channel, subscriber, reason }: DeadLetterQuery): boolean {
-  return (
-    (channel === undefined || letter.channel === channel) &&
-    (subscriber === undefined || letter.subscriber?.name === subscriber) &&
-    (reason === undefined || letter.reason === reason || letter.reason.startsWith(`${reason}:`))
-  );
 }
 
 function lengthOf({ entry }: DeadLetter): number {

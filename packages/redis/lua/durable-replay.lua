@@ -1,0 +1,14 @@
+-- Asks for a dead letter again.
+--
+-- KEYS  as above
+-- ARGV  as above; 3 its field  4 the replay as JSON  5 most replays
+-- gives added, unknown or full
+if not is_known() then return 'unknown' end
+if redis.call('HEXISTS', subscriber, ARGV[3]) == 1 then return 'added' end
+local replays = 0
+for _, field in ipairs(redis.call('HKEYS', subscriber)) do
+  if string.sub(field, 1, 1) == 'r' then replays = replays + 1 end
+end
+if replays >= tonumber(ARGV[5]) then return 'full' end
+redis.call('HSET', subscriber, ARGV[3], ARGV[4])
+return 'added'

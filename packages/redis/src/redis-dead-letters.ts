@@ -1,0 +1,84 @@
+import {
+  type DeadLetter,
+  type DeadLetterBounds,
+  type DeadLetterQuery,
+  type DeadLetters,
+  matchesLetter,
+  type NewDeadLetter,
+  type Random,
+} from "@milepost/core";
+import type { Keys } from "./keys.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { scripts } from "./script.ts";
+
+const suffixLength = 8;
+const page = 50;
+
+/** The dead letters of all nodes; everything lies in one hash slot, so that each change is one step. */
+export class RedisDeadLetters implements DeadLetters {
+  readonly #link: RedisLink;
+  readonly #keys: readonly string[];
+  readonly #clock: RedisClock;
+  readonly #random: Random;
+
+  constructor(link: RedisLink, keys: Keys, clock: RedisClock, random: Random) {
+    this.#link = link;
+    this.#keys = keys.letters();
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  async put(letter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter> {
+    const now = this.#clock.now();
+    const id = await this.#link.run(scripts.letterPut, this.#keys, [
+      now,
+      String(Number(now) + bounds.maxAgeMs),
+      this.#random.id(suffixLength),
+      letter.source,
+      String(letter.entry.json?.length ?? 0),
+      JSON.stringify(letter),
+      String(bounds.maxLetters),
+      String(bounds.maxLength),
+    ]);
+    return { ...letter, id: String(id) };
+  }
+
+  async get(id: string): Promise<DeadLetter | undefined> {
+    const found = await this.#link.run(scripts.letterGet, this.#keys, [this.#clock.now(), id]);
+    return typeof found === "string" ? letterOf(id, found) : undefined;
+  }
+
+  async list(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    let after = query.after === undefined ? 0 : Number.parseInt(query.after, 10);
+    while (found.length < query.limit) {
+      const args = [this.#clock.now(), String(after), String(page)];
+      const records = (await this.#link.run(scripts.letterPage, this.#keys, args)) as string[];
+      for (let i = 0; i < records.length; i += 2) {
+        const [id = "", text = ""] = records.slice(i, i + 2);
+        after = Number.parseInt(id, 10);
+        if (text === "") continue;
+        const letter = letterOf(id, text);
+        if (matchesLetter(letter, query)) found.push(letter);
+      }
+      if (records.length < 2 * page) break;
+    }
+    return found.slice(0, query.limit);
+  }
+
+  async remove(id: string): Promise<boolean> {
+    const args = [this.#clock.now(), id];
+    return (await this.#link.run(scripts.letterRemove, this.#keys, args)) === 1;
+  }
+
+  async count() {
+    const answer = await this.#link.run(scripts.letterCount, this.#keys, [this.#clock.now()]);
+    const [kept, dropped] = answer as [number, number];
+    return { kept, dropped };
+  }
+}
+
+function letterOf(id: string, text: string): DeadLetter {
+  return { ...(JSON.parse(text) as NewDeadLetter), id };
+}

@@ -1,0 +1,114 @@
+import type {
+  DurableBounds,
+  DurableChange,
+  DurableClaim,
+  DurableState,
+  DurableSubscribers,
+  PendingEntry,
+  PendingReplay,
+  SubscriberKey,
+} from "@milepost/core";
+import type { Position } from "@milepost/protocol";
+import type { Keys } from "./keys.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { type Script, scripts } from "./script.ts";
+
+/** The durable subscribers of all nodes, those of a channel in one hash slot. */
+export class RedisDurableSubscribers implements DurableSubscribers {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+
+  constructor(link: RedisLink, keys: Keys, clock: RedisClock) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  async claim(
+    key: SubscriberKey,
+    start: Position,
+    { maxPerChannel, keepMs }: DurableBounds,
+  ): Promise<DurableClaim | undefined> {
+    const args = [JSON.stringify(start), String(maxPerChannel), String(keepMs)];
+    const answer = await this.#run(scripts.durableClaim, key, args);
+    if (answer === null) return undefined;
+    const [isNew, flat] = answer as [number, readonly string[]];
+    const fields = fieldsOf(flat);
+    return { fence: Number(fields.get("fence")), isNew: isNew === 1, state: stateOf(fields) };
+  }
+
+  async save(
+    key: SubscriberKey,
+    fence: number,
+    { acked, sent, pending, settled, replays, replayed }: DurableChange,
+    { keepMs }: DurableBounds,
+  ): Promise<boolean> {
+    const removed = [...settled.map(pendingField), ...replayed.map(replayField)];
+    const answer = await this.#run(scripts.durableSave, key, [
+      String(fence),
+      String(keepMs),
+      JSON.stringify(acked),
+      JSON.stringify(sent),
+      String(removed.length),
+      ...removed,
+      ...pending.flatMap((entry) => [pendingField(entry.position.offset), JSON.stringify(entry)]),
+      ...replays.flatMap((replay) => [replayField(replay.letter), JSON.stringify(replay)]),
+    ]);
+    return answer === 1;
+  }
+
+  async look(key: SubscriberKey, fence: number, { keepMs }: DurableBounds) {
+    const answer = await this.#run(scripts.durableLook, key, [String(fence), String(keepMs)]);
+    return answer === null ? undefined : stateOf(fieldsOf(answer as readonly string[])).replays;
+  }
+
+  async replay(key: SubscriberKey, replay: PendingReplay, { maxReplays }: DurableBounds) {
+    const args = [replayField(replay.letter), JSON.stringify(replay), String(maxReplays)];
+    const answer = await this.#run(scripts.durableReplay, key, args);
+    return answer as "added" | "unknown" | "full";
+  }
+
+  async get(key: SubscriberKey): Promise<DurableState | undefined> {
+    const answer = await this.#run(scripts.durableGet, key, []);
+    return answer === null ? undefined : stateOf(fieldsOf(answer as readonly string[]));
+  }
+
+  #run(script: Script, key: SubscriberKey, args: readonly string[]): Promise<unknown> {
+    // A name has no colon, an owner may have any sign.
+    const name = `${key.name}:${key.owner}`;
+    const keys = this.#keys.durable(key.channel, name);
+    return this.#link.run(script, keys, [this.#clock.now(), name, ...args]);
+  }
+}
+
+function pendingField(offset: number): string {
+  return `p${offset}`;
+}
+
+function replayField(letter: string): string {
+  return `r${letter}`;
+}
+
+function fieldsOf(flat: readonly string[]): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (let i = 0; i < flat.length; i += 2) fields.set(flat[i] ?? "", flat[i + 1] ?? "");
+  return fields;
+}
+
+function stateOf(fields: ReadonlyMap<string, string>): DurableState {
+  const pending: PendingEntry[] = [];
+  const replays: PendingReplay[] = [];
+  for (const [field, text] of fields) {
+    if (/^p\d/.test(field)) pending.push(JSON.parse(text) as PendingEntry);
+    else if (/^r\d/.test(field)) replays.push(JSON.parse(text) as PendingReplay);
+  }
+  return {
+    acked: JSON.parse(fields.get("acked") ?? "") as Position,
+    sent: JSON.parse(fields.get("sent") ?? "") as Position,
+    pending: pending.sort((a, b) => a.position.offset - b.position.offset),
+    // The letters' numbers rise.
+    replays: replays.sort((a, b) => Number.parseInt(a.letter, 10) - Number.parseInt(b.letter, 10)),
+  };
+}

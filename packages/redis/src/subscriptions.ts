@@ -1,0 +1,45 @@
+import type { RedisLink } from "./redis-link.ts";
+
+interface Wish {
+  readonly busChannel: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Subscribes to bus channels; what a tick asks for is one command. */
+export class Subscriptions {
+  readonly #link: RedisLink;
+  #wishes: Wish[] | undefined;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
+
+  /** Resolves once Redis has it. */
+  add(busChannel: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wish: Wish = { busChannel, resolve, reject };
+      if (this.#wishes !== undefined) {
+        this.#wishes.push(wish);
+        return;
+      }
+      this.#wishes = [wish];
+      queueMicrotask(() => void this.#subscribe());
+    });
+  }
+
+  remove(busChannel: string): Promise<void> {
+    return this.#link.unsubscribe([busChannel]);
+  }
+
+  async #subscribe(): Promise<void> {
+    const wishes = this.#wishes ?? [];
+    this.#wishes = undefined;
+    try {
+      await this.#link.subscribe(wishes.map(({ busChannel }) => busChannel));
+      for (const { resolve } of wishes) resolve();
+    } catch (error) {
+      for (const { reject } of wishes) reject(error);
+    }
+  }
+}
