@@ -4,7 +4,7 @@ import { test as anyTest, expect, vi } from "vitest";
 import { redisStreamSource, type StreamSourceOptions } from "./index.ts";
 import { startProxy } from "./testing/proxy.ts";
 import { type RedisNode, startNode } from "./testing/redis-node.ts";
-import { type RedisServer, startRedis } from "./testing/redis-server.ts";
+import { freePort, type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const patience = { timeout: 15_000 };
@@ -274,6 +274,42 @@ test("[P-SRC-3] a Redis that forgets the group, or is started anew, is read on f
     );
   }
   expect(faults.length).toBeGreaterThan(0);
+}, 40_000);
+
+test("in a cluster the node that has the stream is found, and told of by any other", async () => {
+  await using elsewhere = await startRedis();
+  await using node = await startNode(elsewhere.url, rules);
+  const clustered = async () =>
+    startRedis(["--cluster-enabled", "yes", "--cluster-port", String(await freePort())]);
+  await using one = await clustered();
+  await using two = await clustered();
+  await using first = await producer(one);
+  await using second = await producer(two);
+  // The stream is in the second's half.
+  await first.client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
+  await second.client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
+  const busPort = /@(\d+)/.exec(String(await second.client.sendCommand(["CLUSTER", "NODES"])))?.[1];
+  await first.client.sendCommand([
+    "CLUSTER",
+    "MEET",
+    "127.0.0.1",
+    String(two.port),
+    String(busPort),
+  ]);
+  for (const { client } of [first, second]) {
+    await vi.waitFor(
+      async () =>
+        expect(String(await client.sendCommand(["CLUSTER", "INFO"]))).toContain("cluster_state:ok"),
+      patience,
+    );
+  }
+  await expect(first.add(1)).rejects.toThrow("MOVED");
+  const faults: unknown[] = [];
+  const url = one.url.replace("redis://", "redis+cluster://");
+  await using _source = reading(node, { url }, faults);
+  await second.add(3);
+  await vi.waitFor(async () => expect(await published(node)).toEqual([1, 2, 3]), patience);
+  expect(faults.map(String)).toEqual([expect.stringContaining("MOVED")]);
 }, 40_000);
 
 test("what was deleted before it was handed over is passed over, and a key that is no stream is told", async () => {
