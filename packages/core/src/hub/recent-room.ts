@@ -24,7 +24,7 @@ export class RecentRoom {
     this.#length += length;
     if (recent.length === 0) this.#kept.delete(recent);
     else if (recent.length === length) this.#kept.add(recent);
-    if (length > 0) this.#shrink();
+    if (this.#length > this.#maxLength) this.#shrink();
   }
 
   #shrink(): void {
