@@ -53,6 +53,45 @@ describe("nodes that share a Redis", () => {
   });
 });
 
+describe("a Redis that is lost", () => {
+  test.for(["SIGKILL", "SIGSTOP"] as const)(
+    "[G6] [P-NOTICE-1] %s: clients stay, are told within 5 s, and told when it is back",
+    async (signal) => {
+      const redis = await startRedis();
+      await using gateway = await serveGateway("--redis", redis.url);
+      await using client = clientAt(gateway.url);
+      await client.channel("room:1").subscribe({}).ready;
+      const told = (degraded: boolean) =>
+        new Promise<number>((resolve) => {
+          const stop = client.onState((state) => {
+            expect(state.state).toBe("connected");
+            if (state.state !== "connected" || state.degraded !== degraded) return;
+            stop();
+            resolve(performance.now());
+          });
+        });
+      const lost = performance.now();
+      const degraded = told(true);
+      redis.process.kill(signal);
+      expect((await degraded) - lost).toBeLessThan(5_000);
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+      expect(await (await fetch(`${gateway.url}/ws/health`)).json()).toMatchObject({
+        status: "degraded",
+      });
+      await expect(
+        client.channel("room:1").publish("e", 1, { timeoutMs: 1_000 }),
+      ).rejects.toThrow();
+      const restored = told(false);
+      await using _after = signal === "SIGKILL" ? await startRedis([], redis.port) : redis;
+      redis.process.kill("SIGCONT");
+      await restored;
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      expect(await client.channel("room:1").publish("e", 2)).toMatchObject({ duplicate: false });
+      await redis[Symbol.asyncDispose]();
+    },
+  );
+});
+
 describe("a start that cannot reach Redis says so in one line", () => {
   test("where nothing listens", async () => {
     const port = await freePort();

@@ -21,6 +21,7 @@ export function consequences(explanation: ChannelExplanation): readonly Conseque
     ["merge", merged(rule.merge)],
     ["priority", rule.priority ?? "normal"],
     ["rate", isWhole ? undefined : limited(rule.rate)],
+    ["outage", isWhole ? undefined : rule.outage],
     ["schema", isWhole ? undefined : checked(rule.schema)],
     ["read as", rolled(rollUp, isWhole && unreadable === undefined)],
   ];

@@ -27,9 +27,11 @@ import { type Principal, publisherOf } from "./principal.ts";
 import { PublishRates } from "./publish-rates.ts";
 import type { RuleBook, RuledChannel } from "./rule-book.ts";
 import { SerialQueues } from "./serial-queues.ts";
+import { isAway, Spool } from "./spool.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
 const maxKeyLength = 255;
+const madeKeyLength = 16;
 const maxReasonLength = 1_024;
 const maxHistory = 1_000;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
@@ -54,8 +56,10 @@ export class Channels {
   readonly #limits: CoreLimits;
   readonly #wheel: TimerWheel;
   readonly #rates: PublishRates;
-  /** Publishes whose schema answers later, and those that came after them, by channel. */
-  readonly #checked = new SerialQueues();
+  readonly #clock: Clock;
+  readonly #spool: Spool;
+  /** Publishes that wait, for a schema or for the store, and those that came after them, by channel. */
+  readonly #waiting = new SerialQueues();
 
   constructor({ log, rules, hub, clock, random, limits, wheel }: ChannelsParts) {
     this.#log = log;
@@ -65,6 +69,13 @@ export class Channels {
     this.#limits = limits;
     this.#wheel = wheel;
     this.#rates = new PublishRates(clock);
+    this.#clock = clock;
+    this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
+  }
+
+  /** How many publishes wait for the store. */
+  get spooled(): number {
+    return this.#spool.size;
   }
 
   /** What holds for a name that can be read; rejects others. */
@@ -219,20 +230,45 @@ export class Channels {
     return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
   }
 
-  /** Appends at once, unless something of the channel is still being checked: then in its turn. */
-  #append(
-    { name, policy }: RuledChannel,
-    entry: NewEntry,
-    checked?: Promise<void>,
-  ): Promise<Appended> {
-    const append = () => this.#log.append(name, entry, policy);
-    if (checked === undefined && !this.#checked.isBusy(name)) return append();
+  /** Appends at once, unless something of the channel waits: then in its turn. */
+  #append(ruled: RuledChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
+    const { name, policy, rule } = ruled;
+    const isSpooled = rule.outage === "spool";
+    // With a key, what was stored although its answer was lost is not stored again.
+    const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
+    const append = () => this.#log.append(name, kept, policy);
+    if (checked === undefined && !this.#waiting.isBusy(name)) {
+      return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
+    }
     // Who is refused meanwhile is refused when its turn comes; nobody has looked until then.
     checked?.catch(() => {});
-    return this.#checked.run(name, async () => {
+    const since = this.#clock.monotonic();
+    const length = isSpooled ? kept.json.length : 0;
+    if (isSpooled && !this.#spool.enter(length)) return Promise.reject(noRoom(name));
+    const stored = this.#waiting.run(name, async () => {
       await checked;
-      return append();
+      return isSpooled ? this.#spool.append(append, since) : append();
     });
+    return isSpooled ? stored.finally(() => this.#spool.leave(length)) : stored;
+  }
+
+  /** Appends; where the store is away, in order with what comes after it as soon as it is back. */
+  async #orSpool(name: string, length: number, append: () => Promise<Appended>): Promise<Appended> {
+    const since = this.#clock.monotonic();
+    try {
+      return await append();
+    } catch (error) {
+      if (!isAway(error) || !this.#spool.enter(length)) throw error;
+      try {
+        return await this.#waiting.run(name, () => this.#spool.append(append, since));
+      } finally {
+        this.#spool.leave(length);
+      }
+    }
+  }
+
+  #madeKey(): string {
+    return `gateway:${this.#random.id(madeKeyLength)}`;
   }
 
   async #historySlice(
@@ -282,4 +318,11 @@ function endingOf({ position, json, ts }: Publication): Ending {
 /** The refusal, the same whether the channel exists or not. */
 export function forbidden(action: string, channel: string): MilepostError {
   return new MilepostError("forbidden", `the credential does not allow to ${action} ${channel}`);
+}
+
+function noRoom(channel: string): MilepostError {
+  return new MilepostError(
+    "store_unavailable",
+    `too much waits for the store to publish to ${channel}`,
+  );
 }

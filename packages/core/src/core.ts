@@ -160,6 +160,10 @@ export interface CoreStats {
   readonly channels: number;
   /** How the store is doing; absent where it is part of the process. */
   readonly store?: StoreHealth;
+  /** For how long the store has been away, in milliseconds; absent while it is not. */
+  readonly outageMs?: number;
+  /** Publishes that wait for the store. */
+  readonly spooled: number;
 }
 
 /** Operations, as one principal may use them. Every method checks what the principal may. */

@@ -15,6 +15,7 @@ import { Ticker } from "./hub/ticker.ts";
 import { defaultLimits } from "./limits.ts";
 import type { NodeContext } from "./node-context.ts";
 import { OperationService } from "./operations/operation-service.ts";
+import { Outage } from "./outage.ts";
 import { Presences } from "./presence/presences.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import { MethodRegistry } from "./requests/method-registry.ts";
@@ -89,6 +90,7 @@ class GatewayCore implements Core {
       typingMs: limits.typingMs,
       onFault: faults.note,
     });
+    const connections = new ConnectionRegistry();
     this.#context = {
       node,
       engine,
@@ -105,7 +107,8 @@ class GatewayCore implements Core {
       operations,
       presences,
       durable: { engine, rules, hub, clock, wheel, random, onFault: faults.note },
-      connections: new ConnectionRegistry(),
+      connections,
+      outage: new Outage({ store: engine.store, connections, clock, wheel }),
       verifyToken,
     };
     const { channels } = this.#context;
@@ -222,7 +225,7 @@ class GatewayCore implements Core {
   stats(): CoreStats {
     const { connections, hub, engine } = this.#context;
     const store = engine.store?.health;
-    const isDegraded = store !== undefined && !(store.connected && store.busConnected);
+    const outageMs = this.#context.outage.lastsMs;
     let dead = 0;
     let subscriptions = 0;
     const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
@@ -232,13 +235,19 @@ class GatewayCore implements Core {
       subscriptions += attachment.subscriptionCount;
     }
     return {
-      status: this.#shutdown.hasBegun ? "shutting_down" : isDegraded ? "degraded" : "ok",
+      status: this.#shutdown.hasBegun
+        ? "shutting_down"
+        : outageMs !== undefined
+          ? "degraded"
+          : "ok",
       connections: connections.size,
       dead,
       consumers,
       subscriptions,
       channels: hub.channelCount,
       ...(store === undefined ? {} : { store }),
+      ...(outageMs === undefined ? {} : { outageMs }),
+      spooled: this.#context.channels.spooled,
     };
   }
 

@@ -5,6 +5,7 @@ import type { DurableContext } from "./durable/durable-reader.ts";
 import type { Faults } from "./fault.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { Ticker } from "./hub/ticker.ts";
+import type { Outage } from "./outage.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
@@ -30,5 +31,6 @@ export interface NodeContext {
   readonly presences: Presences;
   readonly durable: DurableContext;
   readonly connections: ConnectionRegistry;
+  readonly outage: Outage;
   readonly verifyToken: TokenVerifier;
 }

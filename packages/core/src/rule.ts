@@ -106,6 +106,11 @@ export interface Rule {
    * a batch that is full goes at once. Absent: to the end of the tick.
    */
   readonly batchMs?: number;
+  /**
+   * What becomes of publishes while the store is away. `refuse`, when absent: they are `store_unavailable` at once.
+   * `spool`: the node keeps as many as it may, in order, and answers each when it is stored or has waited 30 s.
+   */
+  readonly outage?: "refuse" | "spool";
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

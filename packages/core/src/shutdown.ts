@@ -33,7 +33,7 @@ export class Shutdown {
   }
 
   async #run(drainMs: number): Promise<void> {
-    const { connections, engine, hub, presences, wheel, ticker, faults } = this.#context;
+    const { connections, engine, hub, presences, wheel, ticker, outage, faults } = this.#context;
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
     for (const attachment of connections.all) attachment.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
@@ -42,6 +42,7 @@ export class Shutdown {
     for (const attachment of [...connections.all]) attachment.abandon();
     await this.#operations.close().catch(faults.note);
     await presences.close().catch(faults.note);
+    outage.close();
     hub.close();
     wheel.close();
     ticker.close();

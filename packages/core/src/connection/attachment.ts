@@ -94,6 +94,8 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   abstract readonly subscriptionCount: number;
   /** Tells the peer that the node will go away. */
   abstract announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void;
+  /** Tells the peer that the node has lost its store, or has it back. */
+  abstract announceStore(code: "degraded" | "restored"): void;
   abstract onText(text: string): void;
   abstract onValues(frame: Parsed<readonly unknown[]>, length: number): void;
   abstract onUnsupportedFrame(): void;

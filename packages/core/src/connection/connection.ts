@@ -138,6 +138,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     if (this.isOpen) this.send({ type: "notice", code: "server_shutting_down", reconnect });
   }
 
+  override announceStore(code: "degraded" | "restored"): void {
+    if (this.isOpen) this.send({ type: "notice", code });
+  }
+
   handle(message: ParsedMessage): Promise<void> | undefined {
     if (!message.ok) {
       this.send({ type: "reply", id: message.id, error: message.failure });
@@ -239,6 +243,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
         max_subscriptions: limits.maxSubscriptions,
       },
       expires_at: principal.expiresAt ?? null,
+      ...(context.outage.isOn ? { degraded: true } : {}),
     });
     this.expireAt(principal.expiresAt);
     for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {

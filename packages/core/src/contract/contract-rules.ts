@@ -16,6 +16,7 @@ const settings = {
   merge: true,
   presence: true,
   durable: true,
+  outage: true,
 } as const satisfies Record<Exclude<keyof Rule, "pattern" | "schema">, true>;
 
 /**

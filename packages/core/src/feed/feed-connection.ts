@@ -59,6 +59,10 @@ export class FeedConnection extends Attachment {
     // Every frame is a document: the close says it.
   }
 
+  override announceStore(): void {
+    // Every frame is a document.
+  }
+
   protected override onEnd(): void {
     this.#due.clear();
     this.#feed.delete(this);

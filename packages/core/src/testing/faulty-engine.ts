@@ -10,6 +10,7 @@ import {
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
+import { TestStoreWatch } from "./test-store-watch.ts";
 
 /** The memory engine with the faults of a real store: a bus that loses or lags, reads that hang or fail. */
 export class FaultyEngine {
@@ -17,6 +18,8 @@ export class FaultyEngine {
   loses: (publication: Publication) => boolean = () => false;
   /** Whether every call of the log fails with `store_unavailable`. */
   isDown = false;
+  /** What the engine says of its store. */
+  readonly watch = new TestStoreWatch();
   /** Which appends fail with `store_unavailable`, having stored nothing. */
   refuses: (entry: NewEntry) => boolean = () => false;
   /** Which appends are stored, and fail with `store_unavailable` all the same. */
@@ -26,6 +29,7 @@ export class FaultyEngine {
   #listener: BusListener | undefined;
   #onDisrupted: (() => void) | undefined;
   #lagging: Publication[] | undefined;
+  #isCut = false;
   #held: (() => void)[] | undefined;
   #detached: (() => void)[] | undefined;
 
@@ -47,6 +51,7 @@ export class FaultyEngine {
       ...engine,
       bus: this.#bus(engine.bus),
       log: this.#log(engine.log),
+      store: this.watch,
       close: engine.close,
     };
   };
@@ -55,6 +60,21 @@ export class FaultyEngine {
   get deadLetters(): DeadLetters {
     if (this.#engine === undefined) throw new Error("no engine was made yet");
     return this.#engine.deadLetters;
+  }
+
+  /** The store is lost: every call fails, the bus brings nothing, and the engine says so. */
+  goAway(): void {
+    this.isDown = true;
+    this.#isCut = true;
+    this.watch.set(false);
+  }
+
+  /** The store is back; what the bus should have brought meanwhile it does not bring any more. */
+  comeBack(): void {
+    this.isDown = false;
+    this.#isCut = false;
+    this.watch.set(true);
+    this.#onDisrupted?.();
   }
 
   /** The bus keeps what it gets until {@link deliver}. */
@@ -130,7 +150,7 @@ export class FaultyEngine {
         this.#listener = listener;
         this.#onDisrupted = onDisrupted;
         bus.listen((publication) => {
-          if (this.#rebuilding || this.loses(publication)) return;
+          if (this.#rebuilding || this.#isCut || this.loses(publication)) return;
           if (this.#lagging === undefined) listener(publication);
           else this.#lagging.push(publication);
         });

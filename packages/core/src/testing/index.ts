@@ -14,3 +14,4 @@ export * from "./shared-engine.ts";
 export * from "./test-core.ts";
 export * from "./test-encoder.ts";
 export * from "./test-socket.ts";
+export * from "./test-store-watch.ts";

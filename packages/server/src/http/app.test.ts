@@ -53,6 +53,7 @@ describe("the HTTP API", () => {
       connections: { total: 1, local: 1, alive: 1, dead: 0 },
       consumers: { browser_sdk: 0, server_sdk: 0, websocket: 1, sse: 0, poll: 0 },
       redis: null,
+      spooled: 0,
       backends: { closed: 0, open: 0, half_open: 0 },
     });
   });

@@ -290,6 +290,7 @@ export const healthSchema = z
       .object({ connected: z.boolean(), pubsub_connected: z.boolean() })
       .nullable()
       .meta({ description: "Null on the memory engine." }),
+    spooled: z.int().meta({ description: "Publishes that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })
       .meta({ description: "How many backends of methods are in which state of their breaker." }),

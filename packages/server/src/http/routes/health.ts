@@ -24,13 +24,14 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const { status, connections, consumers, dead, store } = core.stats();
+        const { status, connections, consumers, dead, store, spooled } = core.stats();
         return answerJson(context, {
           status: closing.aborted ? "shutting_down" : status,
           timestamp: new Date(now()).toISOString(),
           connections: { total: connections, local: connections, alive: connections - dead, dead },
           consumers,
           redis: storeHealth(store),
+          spooled,
           backends: backends.counts,
         });
       },
@@ -54,10 +55,8 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const goesAway = closing.aborted || core.stats().status === "shutting_down";
-        return goesAway
-          ? answerJson(context, { status: "shutting_down" }, 503)
-          : answerJson(context, { status: "ok" });
+        const status = closing.aborted ? "shutting_down" : core.stats().status;
+        return answerJson(context, { status }, status === "ok" ? 200 : 503);
       },
     },
   ];

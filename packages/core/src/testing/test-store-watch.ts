@@ -1,0 +1,22 @@
+import type { StoreHealth, StoreWatch } from "../index.ts";
+
+/** The health of a store, as a test has it. */
+export class TestStoreWatch implements StoreWatch {
+  readonly kind = "test";
+  readonly #listeners = new Set<(health: StoreHealth) => void>();
+  #health: StoreHealth = { connected: true, busConnected: true };
+
+  get health(): StoreHealth {
+    return this.#health;
+  }
+
+  onChange(listener: (health: StoreHealth) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  set(connected: boolean, busConnected = connected): void {
+    this.#health = { connected, busConnected };
+    for (const listener of [...this.#listeners]) listener(this.#health);
+  }
+}
