@@ -114,6 +114,16 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
+/** Resolves with the promise, or after so many milliseconds. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let cancel: () => void = () => {};
+  const late = new Promise<void>((resolve) => {
+    cancel = systemClock.after(ms, resolve);
+  });
+  await Promise.race([promise, late]);
+  cancel();
+}
+
 const sseMaxLifetimeMs = 300_000;
 const sourceCloseMs = 3_000;
 /** The name of the host program in commands and dedupe. */
@@ -187,10 +197,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
     const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
     // Without a core nothing can be settled any more; what a store that hangs still owes is not waited for.
-    await Promise.race([
-      settled,
-      new Promise<void>((resolve) => systemClock.after(sourceCloseMs, resolve)),
-    ]);
+    await within(sourceCloseMs, settled);
     backends.close();
     for (const detach of attached) detach();
     await Promise.all([websockets.end(), server?.close()]);

@@ -1,0 +1,26 @@
+import type { Source, TakeEntry } from "@milepost/core";
+import { expect, it } from "vitest";
+import { createGateway } from "./gateway.ts";
+
+it("[P-SRC-1] a gateway publishes what its sources hand over, and lets them finish before it is closed", async () => {
+  let take: TakeEntry = () => Promise.reject(new Error("not started"));
+  const settled: string[] = [];
+  const source: Source = {
+    start(given) {
+      take = given;
+    },
+    async close() {
+      settled.push("closing");
+      // What was in hand when the gateway was told to stop.
+      const fields = { channel: "broadcast", event: "n", data: "2" };
+      settled.push(await take("work", { id: "2-0", fields, attempt: 1 }));
+    },
+  };
+  const gateway = createGateway({ auth: { tokenSecret: "t".repeat(48) }, sources: [source] });
+  const fields = { channel: "broadcast", event: "n", data: "1" };
+  expect(await take("work", { id: "1-0", fields, attempt: 1 })).toBe("stored");
+  await gateway.close();
+  expect(settled).toEqual(["closing", "stored"]);
+  const late = take("work", { id: "3-0", fields, attempt: 1 });
+  await expect(late).rejects.toMatchObject({ code: "shutting_down" });
+});
