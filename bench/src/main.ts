@@ -3,11 +3,13 @@ import { describeMachine, type Machine } from "./measure/machine.ts";
 import { type Options, readOptions, usage, type WorkloadName } from "./options.ts";
 import { killChildren } from "./process/child.ts";
 import { layOut } from "./table.ts";
+import { runAcrossNodes } from "./workloads/across-nodes.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runComeback } from "./workloads/comeback.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
+import { runRedisAppend } from "./workloads/redis-append.ts";
 import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
 
 const workloads = {
@@ -16,6 +18,8 @@ const workloads = {
   memory: runMemory,
   "never-reading": runNeverReading,
   comeback: runComeback,
+  "across-nodes": runAcrossNodes,
+  "redis-append": runRedisAppend,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

@@ -1,7 +1,15 @@
 import { parseArgs } from "node:util";
 import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
 
-export const workloadNames = ["fanout", "burst", "memory", "never-reading", "comeback"] as const;
+export const workloadNames = [
+  "fanout",
+  "burst",
+  "memory",
+  "never-reading",
+  "comeback",
+  "across-nodes",
+  "redis-append",
+] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 /** A minute for each kind and round is too long to come unasked. */

@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
+
+/** The secrets of the nodes that a benchmark serves. */
+export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
+
+/** One `milepost serve` over a Redis, in a process of its own. */
+export interface ServedNode extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** Starts a node on a free port and resolves when it listens. */
+export async function serveNode(redisUrl: string): Promise<ServedNode> {
+  const child = spawn(process.execPath, [command, "serve", "--port", "0", "--redis", redisUrl], {
+    env: {
+      ...process.env,
+      NODE_ENV: "production",
+      MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
+      MILEPOST_API_KEY: secrets.apiKey,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const endWithUs = () => child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  const url = await listening(child);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      process.removeListener("exit", endWithUs);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let printed = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      printed += chunk.toString("utf8");
+      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+    child.once("exit", (code) =>
+      reject(new Error(`milepost serve ended with ${code}:\n${printed}`)),
+    );
+  });
+}
