@@ -102,6 +102,7 @@ export class Store {
       this.#buses.delete(bus);
     };
     const { log, operations, leases, durable, deadLetters } = this.#engine;
+    const { registry, signals, revocations } = this.#engine;
     const presence = this.#presences.connect();
     const overLine: ChannelLog = spoil({
       append: (channel, entry, policy) =>
@@ -166,6 +167,26 @@ export class Store {
         list: (...args) => line.call(() => deadLetters.list(...args)),
         remove: (...args) => line.call(() => deadLetters.remove(...args)),
         count: () => line.call(() => deadLetters.count()),
+      },
+      registry: {
+        refresh: (...args) => line.call(() => registry.refresh(...args)),
+        nodes: () => line.call(() => registry.nodes()),
+        change: (...args) => line.call(() => registry.change(...args)),
+        list: (...args) => line.call(() => registry.list(...args)),
+        leave: (...args) => line.call(() => registry.leave(...args)),
+        sweep: () => line.call(() => registry.sweep()),
+      },
+      signals: {
+        listen: (name, listener) =>
+          signals.listen(name, (signal) => {
+            if (!line.isCut && !this.refused.has(node))
+              this.#time.after(this.callMs, () => listener(signal));
+          }),
+        send: (...args) => line.call(() => signals.send(...args)),
+      },
+      revocations: {
+        add: (...args) => line.call(() => revocations.add(...args)),
+        read: (...args) => line.call(() => revocations.read(...args)),
       },
       close: async () => disconnect(),
     });

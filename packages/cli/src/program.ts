@@ -2,11 +2,14 @@ import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
 import { ConfigError } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { connectionsCommand } from "./commands/connections.ts";
+import { disconnectCommand } from "./commands/disconnect.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { endCommand } from "./commands/end.ts";
 import { opsCommand } from "./commands/ops.ts";
 import { publishCommand } from "./commands/publish.ts";
+import { revokeCommand } from "./commands/revoke.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { tokenCommand } from "./commands/token.ts";
@@ -32,6 +35,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     tailCommand(terminal),
     opsCommand(terminal),
     dlqCommand(terminal),
+    connectionsCommand(terminal),
+    disconnectCommand(terminal),
+    revokeCommand(terminal),
     doctorCommand(terminal),
   ]) {
     program.addCommand(command);

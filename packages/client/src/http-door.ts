@@ -80,7 +80,10 @@ async function refusalOf(response: Response): Promise<Refused> {
     case 400:
       return new Refused(4400, says);
     case 401:
-      return new Refused(code === "token_expired" ? 4101 : 4401, says);
+      return new Refused(
+        code === "token_expired" ? 4101 : code === "token_revoked" ? 4102 : 4401,
+        says,
+      );
     case 403:
       return new Refused(4403, says);
     case 413:

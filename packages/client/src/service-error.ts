@@ -17,7 +17,7 @@ const closeErrors: Readonly<Record<number, ErrorCode>> = {
   1008: "forbidden",
   1009: "too_large",
   4101: "token_expired",
-  4102: "unauthenticated",
+  4102: "token_revoked",
   4400: "bad_message",
   4401: "unauthenticated",
   4403: "forbidden",

@@ -24,7 +24,8 @@ import type {
   Since,
   Snapshot,
 } from "@milepost/protocol";
-import type { ConsumerCounts } from "./consumer-kind.ts";
+import type { ConsumerCounts, ConsumerKind } from "./consumer-kind.ts";
+import type { ConnectionTarget } from "./nodes/node-signal.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EngineFactory } from "./ports/engine.ts";
 import type { Random } from "./ports/random.ts";
@@ -152,6 +153,8 @@ export interface ConnectOptions {
 export interface CoreStats {
   readonly status: "ok" | "degraded" | "shutting_down";
   readonly connections: number;
+  /** Those of all nodes, as far as the others said it in the last seconds. */
+  readonly totalConnections: number;
   /** Connections that have been silent past a ping interval. */
   readonly dead: number;
   /** How many connections there are of each kind of consumer. */
@@ -164,6 +167,78 @@ export interface CoreStats {
   readonly outageMs?: number;
   /** Publishes that wait for the store. */
   readonly spooled: number;
+}
+
+/** A connection as it is shown. */
+export interface ConnectionView {
+  readonly connection_id: string;
+  readonly user_id?: string;
+  readonly session_id?: string;
+  /** The name of the node it is at. */
+  readonly node: string;
+  readonly consumer: ConsumerKind;
+  /** When it was opened, in milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** Some connections, 1,000 at most. */
+export interface ConnectionList {
+  readonly connections: readonly ConnectionView[];
+}
+
+/** A node that lives. */
+export interface NodeView {
+  readonly node: string;
+  readonly connections: number;
+  /** When it began, in milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** How many connections were told to go, as far as the registry knew them; it counts 1,000 at most. */
+export interface Disconnected {
+  readonly connections: number;
+}
+
+/** In which span connections are to reconnect; from 0 to 5 s when absent. */
+export interface MoveOptions {
+  readonly minMs?: number;
+  readonly maxMs?: number;
+}
+
+/** Whose tokens end: those issued up to now, or the one of a `jti`. */
+export type RevokeInput = (
+  | { readonly user: string }
+  | { readonly session: string }
+  | { readonly token: string }
+) & {
+  /** Only these patterns are taken of what the tokens grant; the connections stay. */
+  readonly grants?: readonly string[];
+  /** How long it is remembered: as long as the longest token lives. A day when absent. */
+  readonly ttlMs?: number;
+};
+
+/** Connections of all nodes; for services alone. */
+export interface Connections {
+  list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList>;
+  /** All nodes that live, by name. */
+  nodes(principal: Principal): Promise<readonly NodeView[]>;
+  /** Closes connections for good, with 1000. A node that cannot be reached now does not hear of it. */
+  disconnect(
+    principal: Principal,
+    target: ConnectionTarget,
+    reason?: string,
+  ): Promise<Disconnected>;
+  /** Has connections reconnect within a span, to another node where what stands before the nodes chooses one. */
+  move(
+    principal: Principal,
+    target: ConnectionTarget,
+    options?: MoveOptions,
+  ): Promise<Disconnected>;
+  /**
+   * Ends what tokens allow: their connections are closed with 4102 on every node within 5 s, and they are refused from
+   * then on. Resolves once it is stored.
+   */
+  revoke(principal: Principal, input: RevokeInput): Promise<void>;
 }
 
 /** Operations, as one principal may use them. Every method checks what the principal may. */
@@ -281,6 +356,7 @@ export interface Core {
   readonly limits: CoreLimits;
   readonly operations: Operations;
   readonly deadLetters: DeadLetterOffice;
+  readonly connections: Connections;
   publish(
     principal: Principal,
     channel: string,
@@ -324,7 +400,10 @@ export interface Core {
    * for what rules and schemas say, is a dead letter at once.
    */
   take: TakeEntry;
+  /** Verifies a token that was not revoked; else rejects with `token_revoked`. */
   verifyToken: TokenVerifier;
+  /** A verified principal as far as it was not revoked since; rejects as {@link Core.verifyToken}. */
+  admit(principal: Principal): Promise<Principal>;
   /** Attaches a socket of the gateway's own protocol. Refusals close the transport with their code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
   /**

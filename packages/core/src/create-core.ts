@@ -14,6 +14,10 @@ import { Hub } from "./hub/hub.ts";
 import { Ticker } from "./hub/ticker.ts";
 import { defaultLimits } from "./limits.ts";
 import type { NodeContext } from "./node-context.ts";
+import { ConnectionDesk } from "./nodes/connection-desk.ts";
+import { Pulse } from "./nodes/pulse.ts";
+import { RevokedAuthority } from "./nodes/revoked-authority.ts";
+import { Roll } from "./nodes/roll.ts";
 import { OperationService } from "./operations/operation-service.ts";
 import { Outage } from "./outage.ts";
 import { Presences } from "./presence/presences.ts";
@@ -44,6 +48,7 @@ class GatewayCore implements Core {
   readonly #deadLetters: DeadLetterService;
   readonly #intake: SourceIntake;
   readonly #feeds: Feeds;
+  readonly #desk: ConnectionDesk;
   readonly #shutdown: Shutdown;
 
   constructor(options: CoreOptions) {
@@ -91,6 +96,9 @@ class GatewayCore implements Core {
       onFault: faults.note,
     });
     const connections = new ConnectionRegistry();
+    const { registry, revocations } = engine;
+    const onFault = faults.note;
+    const roll = new Roll({ node, registry, connections, clock, random, onFault });
     this.#context = {
       node,
       engine,
@@ -109,13 +117,24 @@ class GatewayCore implements Core {
       durable: { engine, rules, hub, clock, wheel, random, onFault: faults.note },
       connections,
       outage: new Outage({ store: engine.store, connections, clock, wheel }),
-      verifyToken,
+      roll,
+      revoked: new RevokedAuthority(revocations, clock),
+      verifyToken: async (token) => this.#desk.admitUser(await verifyToken(token)),
     };
     const { channels } = this.#context;
     this.#deadLetters = new DeadLetterService(engine, rules, clock, faults, channels);
     this.#intake = new SourceIntake(channels, engine.deadLetters, clock, faults);
     this.#feeds = new Feeds(this.#context);
-    this.#shutdown = new Shutdown(this.#context, operations);
+    const desk = new ConnectionDesk(this.#context);
+    this.#desk = desk;
+    void desk.listen().catch(faults.note);
+    const work = {
+      beat: [() => desk.listen(), () => roll.refresh(), () => desk.lookAtRevocations()],
+      sweep: [() => registry.sweep()],
+    };
+    const pulse = new Pulse(wheel, engine.leases, work, faults.note);
+    this.#shutdown = new Shutdown(this.#context, operations, pulse);
+    if (engine.isShared === true) pulse.onDue();
   }
 
   get node() {
@@ -132,6 +151,14 @@ class GatewayCore implements Core {
 
   get deadLetters() {
     return this.#deadLetters;
+  }
+
+  get connections() {
+    return this.#desk;
+  }
+
+  admit(principal: Principal) {
+    return this.#desk.admit(principal);
   }
 
   get verifyToken() {
@@ -219,11 +246,11 @@ class GatewayCore implements Core {
     const turnedAway = this.#turnedAway(transport);
     if (turnedAway !== undefined) return turnedAway;
     const feed = this.#feeds.of(session);
-    return new FeedConnection(transport, feed, principal.expiresAt, this.#context);
+    return new FeedConnection(transport, feed, principal, this.#context);
   }
 
   stats(): CoreStats {
-    const { connections, hub, engine } = this.#context;
+    const { connections, hub, engine, roll } = this.#context;
     const store = engine.store?.health;
     const outageMs = this.#context.outage.lastsMs;
     let dead = 0;
@@ -241,6 +268,7 @@ class GatewayCore implements Core {
           ? "degraded"
           : "ok",
       connections: connections.size,
+      totalConnections: roll.total,
       dead,
       consumers,
       subscriptions,

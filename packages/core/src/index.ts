@@ -19,6 +19,7 @@ export {
 export { defaultLimits } from "./limits.ts";
 export { memoryEngine } from "./memory/memory-engine.ts";
 export { MemoryPresences } from "./memory/memory-presence.ts";
+export type { ConnectionTarget } from "./nodes/node-signal.ts";
 export { matchesQuery } from "./operation-query.ts";
 export { mistakesIn, type RuleMistake, type RuleOrigin } from "./placed-rules.ts";
 export type * from "./ports/bus.ts";
@@ -31,6 +32,9 @@ export type * from "./ports/leases.ts";
 export type * from "./ports/operation-index.ts";
 export type * from "./ports/presence.ts";
 export type * from "./ports/random.ts";
+export type * from "./ports/registry.ts";
+export type * from "./ports/revocations.ts";
+export type * from "./ports/signals.ts";
 export type * from "./ports/store-health.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./principal.ts";
 export {

@@ -5,6 +5,8 @@ import type { DurableContext } from "./durable/durable-reader.ts";
 import type { Faults } from "./fault.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { Ticker } from "./hub/ticker.ts";
+import type { RevokedAuthority } from "./nodes/revoked-authority.ts";
+import type { Roll } from "./nodes/roll.ts";
 import type { Outage } from "./outage.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
@@ -32,5 +34,7 @@ export interface NodeContext {
   readonly durable: DurableContext;
   readonly connections: ConnectionRegistry;
   readonly outage: Outage;
+  readonly roll: Roll;
+  readonly revoked: RevokedAuthority;
   readonly verifyToken: TokenVerifier;
 }

@@ -14,6 +14,10 @@ export interface UserPrincipal {
   readonly grants: Grants;
   /** When it ends, in milliseconds since 1970; undefined when it does not. */
   readonly expiresAt: number | undefined;
+  /** The token's `jti`, by which that one token can be revoked. */
+  readonly tokenId?: string;
+  /** The token's `iat`, in milliseconds since 1970; without it whatever is revoked of its user or session is revoked of it. */
+  readonly issuedAt?: number;
 }
 
 /** A backend with an API key; it may everything its key's scopes allow. */

@@ -1,5 +1,6 @@
 import { MilepostError } from "@milepost/protocol";
 import type { NodeContext } from "./node-context.ts";
+import type { Pulse } from "./nodes/pulse.ts";
 import type { OperationService } from "./operations/operation-service.ts";
 
 const closeGraceMs = 2_000;
@@ -10,12 +11,14 @@ const maxReconnectMs = 1_000;
 export class Shutdown {
   readonly #context: NodeContext;
   readonly #operations: OperationService;
+  readonly #pulse: Pulse;
   #done: Promise<void> | undefined;
   #ended = false;
 
-  constructor(context: NodeContext, operations: OperationService) {
+  constructor(context: NodeContext, operations: OperationService, pulse: Pulse) {
     this.#context = context;
     this.#operations = operations;
+    this.#pulse = pulse;
   }
 
   get hasBegun(): boolean {
@@ -33,7 +36,8 @@ export class Shutdown {
   }
 
   async #run(drainMs: number): Promise<void> {
-    const { connections, engine, hub, presences, wheel, ticker, outage, faults } = this.#context;
+    const { connections, engine, hub, presences, roll, wheel, ticker, outage, faults } =
+      this.#context;
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
     for (const attachment of connections.all) attachment.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
@@ -42,6 +46,8 @@ export class Shutdown {
     for (const attachment of [...connections.all]) attachment.abandon();
     await this.#operations.close().catch(faults.note);
     await presences.close().catch(faults.note);
+    await this.#pulse.close().catch(faults.note);
+    await roll.close().catch(faults.note);
     outage.close();
     hub.close();
     wheel.close();

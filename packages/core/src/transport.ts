@@ -26,6 +26,8 @@ export interface Transport {
   readonly encoder: Encoder;
   /** What is at its other end, for the count; a plain WebSocket when absent. */
   readonly consumer?: ConsumerKind;
+  /** Only passes: nobody stays at its other end, so it is in no list of connections. */
+  readonly passes?: true;
   /** Hands bytes over; called once per tick and connection, or once for each part that is too large to be copied together. Never throws. */
   write(bytes: Uint8Array): void;
   /** Bytes handed over that the peer's kernel has not taken yet. */

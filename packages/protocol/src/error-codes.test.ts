@@ -21,6 +21,7 @@ describe("the table of errors", () => {
     );
     expect(retryable).toEqual([
       "token_expired",
+      "token_revoked",
       "too_many_connections",
       "rate_limited",
       "timed_out",

@@ -42,6 +42,7 @@ export const errorCodes = {
     says: "No credential was given, or it is not valid.",
   },
   token_expired: { status: 401, retryable: true, says: "The token has expired; get a new one." },
+  token_revoked: { status: 401, retryable: true, says: "The token was revoked; get a new one." },
   forbidden: { status: 403, retryable: false, says: "The credential does not allow this." },
   not_found: { status: 404, retryable: false, says: "It does not exist, or no longer." },
   already_subscribed: {

@@ -5,6 +5,8 @@ import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const patience = { timeout: 15_000 };
+/** What the registry is told of who comes and goes, some batches of all of them, and what both nodes say at their beats. */
+const asides = 24;
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
 
 test("[G8] hundreds that come back at once, from wherever each was, to any node, cost Redis a few calls and get all they missed", async () => {
@@ -46,7 +48,7 @@ test("[G8] hundreds that come back at once, from wherever each was, to any node,
     }, patience);
     const cost = (await calls()) - before;
     // With nothing at hand each place is read once, else one look is enough, and one for who came meanwhile.
-    expect(cost).toBeLessThanOrEqual(most);
+    expect(cost).toBeLessThanOrEqual(most + asides);
     for (const { socket } of sockets) socket.drop();
   }
   admin.destroy();

@@ -60,6 +60,35 @@ export class Keys {
     return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
   }
 
+  /** The pub/sub channel of what is said to all nodes, or to one. */
+  signals(node?: string): string {
+    const to = node === undefined ? "all" : `node:${digest(node)}`;
+    return `${this.#prefix}:{signals}:signals:${to}`;
+  }
+
+  /** Meta, entries and ends of what was revoked. */
+  revocations(): readonly [meta: string, entries: string, ends: string] {
+    const tagged = `${this.#prefix}:{revocations}`;
+    return [`${tagged}:meta`, `${tagged}:entries`, `${tagged}:ends`];
+  }
+
+  /** What the nodes say of themselves, and until when each lives. */
+  nodes(): readonly [nodes: string, ends: string] {
+    return [`${this.#prefix}:{nodes}:nodes`, `${this.#prefix}:{nodes}:ends`];
+  }
+
+  /** The connections of a node. */
+  connections(node: string): string {
+    return `${this.#prefix}:{node:${digest(node)}}:connections`;
+  }
+
+  /** The connections of a user or session; those of one bucket share a slot. */
+  owner(kind: "user" | "session", id: string): { readonly bucket: string; readonly key: string } {
+    const hash = digest(id);
+    const bucket = hash.slice(0, 1);
+    return { bucket, key: `${this.#prefix}:{owners:${bucket}}:${kind}:${hash}` };
+  }
+
   lease(name: string): string {
     return `${this.#prefix}:lease:${digest(name)}`;
   }

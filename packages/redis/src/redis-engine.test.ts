@@ -8,7 +8,10 @@ import {
   ManualClock,
   operationIndexContract,
   presenceContract,
+  registryContract,
+  revocationsContract,
   SeededRandom,
+  signalsContract,
 } from "@milepost/core/testing";
 import { afterAll, describe } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
@@ -41,4 +44,7 @@ describe.skipIf(isMissing)("on a real redis-server", () => {
   deadLettersContract("redis", make);
   leasesContract("redis", make);
   operationIndexContract("redis", make);
+  registryContract("redis", make);
+  signalsContract("redis", make);
+  revocationsContract("redis", make);
 });

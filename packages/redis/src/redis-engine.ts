@@ -10,6 +10,9 @@ import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { RedisOperationIndex } from "./redis-operation-index.ts";
 import { RedisPresence } from "./redis-presence.ts";
+import { RedisRegistry } from "./redis-registry.ts";
+import { RedisRevocations } from "./redis-revocations.ts";
+import { RedisSignals } from "./redis-signals.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** What the engine may be told. */
@@ -37,6 +40,10 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       presence: new RedisPresence(link, keys, clock, random, router, subscriptions),
       durable: new RedisDurableSubscribers(link, keys, clock),
       deadLetters: new RedisDeadLetters(link, keys, clock, random),
+      registry: new RedisRegistry(link, keys, clock),
+      signals: new RedisSignals(link, keys, router),
+      revocations: new RedisRevocations(link, keys, clock, random),
+      isShared: true,
       store: link.watch,
       close: () => link.close(),
     };

@@ -1,7 +1,10 @@
 export {
   type ChannelExplanation,
+  type ConnectionList,
+  type ConnectionView,
   type DeadLetterPage,
   type DeadLetterView,
+  type Disconnected,
   defineMethod,
   type EngineFactory,
   explainChannel,

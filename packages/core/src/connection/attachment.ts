@@ -1,6 +1,7 @@
 import type { CloseCode, Parsed, ServerMessage } from "@milepost/protocol";
 import { Outbox } from "../hub/outbox.ts";
 import type { NodeContext } from "../node-context.ts";
+import type { UserPrincipal } from "../principal.ts";
 import { Deadline } from "../timer-wheel.ts";
 import type { Encoder, Transport, TransportEvents } from "../transport.ts";
 import {
@@ -75,7 +76,9 @@ export abstract class Attachment extends Deadline implements TransportEvents {
 
   /** Ends the connection once what was sent before is written. */
   close(code: CloseCode, reason: string): void {
+    const wasRegistered = this.isRegistered;
     if (!this.move("close")) return;
+    if (wasRegistered) this.context.roll.leave(this);
     this.onEnd();
     this.outbox.flush();
     this.outbox.close();
@@ -90,6 +93,30 @@ export abstract class Attachment extends Deadline implements TransportEvents {
     this.onClose();
   }
 
+  /** When it was opened, in milliseconds since 1970. */
+  get since(): number {
+    const { clock } = this.context;
+    return Math.round(clock.now() - (clock.monotonic() - this.#sinceAt));
+  }
+
+  /** Whether the registry of all nodes has it. */
+  get isRegistered(): boolean {
+    return this.isOpen && this.transport.passes !== true;
+  }
+
+  /** It is known by its id from now on. */
+  protected enter(): void {
+    if (this.isRegistered) this.context.roll.enter(this);
+  }
+
+  /** What the registry knows it by. */
+  abstract readonly id: string;
+  /** Who is at it; undefined before that is verified. */
+  abstract readonly principal: UserPrincipal | undefined;
+  /** Something was revoked: it may mean this one. */
+  abstract reauthorise(): void;
+  /** Tells the peer to reconnect elsewhere. */
+  abstract announceMove(reconnect: { readonly min_ms: number; readonly max_ms: number }): void;
   /** How many channels it reads by its own wish. */
   abstract readonly subscriptionCount: number;
   /** Tells the peer that the node will go away. */
@@ -110,7 +137,9 @@ export abstract class Attachment extends Deadline implements TransportEvents {
 
   onClose(): void {
     const wasClosing = this.#state === "closing";
+    const wasRegistered = this.isRegistered;
     if (!this.move("gone")) return;
+    if (wasRegistered) this.context.roll.leave(this);
     if (!wasClosing) this.onEnd();
     this.outbox.close();
     this.context.wheel.clear(this);

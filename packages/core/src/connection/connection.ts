@@ -27,6 +27,7 @@ import { Subscriptions } from "./subscriptions.ts";
 
 const maxInFlight = 256;
 const idLength = 20;
+const revokedReason = "the token was revoked";
 
 /** One connection that speaks the gateway's own protocol. */
 export class Connection extends Attachment implements SharedReader, InboxOwner {
@@ -134,6 +135,25 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     return { ...this.#subscriptions.cursor(), ...message, timestamp };
   }
 
+  override announceMove(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
+    this.send({ type: "notice", code: "move", reconnect });
+  }
+
+  override reauthorise(): void {
+    const principal = this.#principal;
+    if (principal === undefined || !this.isOpen) return;
+    const left = this.#standing(principal);
+    if (left === undefined || left === principal) return;
+    this.#principal = left;
+    this.#subscriptions.forbiddenTo(left).then(
+      (forbidden) => {
+        for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
+      },
+      // What it may cannot be found out: it comes back, and is authorised anew.
+      () => this.close(4102, revokedReason),
+    );
+  }
+
   override announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
     if (this.isOpen) this.send({ type: "notice", code: "server_shutting_down", reconnect });
   }
@@ -220,8 +240,20 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     for (const value of frame.value) this.#inTurn(parseClientMessage(value), each);
   }
 
-  #open(principal: UserPrincipal): void {
-    if (!this.move("verified")) return;
+  /** The principal as far as nothing of it was revoked; else the connection is closed. */
+  #standing(principal: UserPrincipal): UserPrincipal | undefined {
+    try {
+      return this.context.revoked.narrowed(principal);
+    } catch {
+      this.close(4102, revokedReason);
+      return undefined;
+    }
+  }
+
+  #open(verified: UserPrincipal): void {
+    // Since it was verified something may have been revoked.
+    const principal = this.#standing(verified);
+    if (principal === undefined || !this.move("verified")) return;
     this.transport.verified?.();
     const { context } = this;
     const { connectionId, channels = [], resume } = this.#options ?? {};
@@ -229,6 +261,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     this.#principal = principal;
     this.#id = this.#takeOver(principal, connectionId) ?? context.random.id(idLength);
     context.connections.name(this.#id, this);
+    this.enter();
     const { limits, node } = context;
     this.send({
       type: "welcome",
@@ -331,6 +364,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       const reason = this.context.faults.failureOf(error);
       if (id !== undefined) this.send({ type: "reply", id, error: reason });
       if (reason.code === "token_expired") this.close(4101, "the token has expired");
+      else if (reason.code === "token_revoked") this.close(4102, revokedReason);
       else if (reason.retryable) this.close(1011, "the token could not be checked");
       else this.close(4401, "the token is not valid");
     }
@@ -345,7 +379,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       }
       // Known before anything changes: where it cannot be found out, the old token stands.
       const forbidden = await this.#subscriptions.forbiddenTo(principal);
-      if (!this.isOpen) return;
+      if (!this.isOpen || this.#standing(principal) === undefined) return;
       this.#principal = principal;
       this.expireAt(principal.expiresAt);
       for (const subscription of forbidden) this.#subscriptions.forbid(subscription);

@@ -107,6 +107,7 @@ const silent: Encoder = {
 /** The transport of a connection whose replies all go elsewhere. */
 const nowhere: Transport = {
   encoder: silent,
+  passes: true,
   bufferedBytes: 0,
   write() {},
   close() {},

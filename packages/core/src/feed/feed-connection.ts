@@ -1,8 +1,11 @@
 import { Attachment } from "../connection/attachment.ts";
 import type { NodeContext } from "../node-context.ts";
+import type { UserPrincipal } from "../principal.ts";
 import type { Transport } from "../transport.ts";
 import type { FollowedOperation } from "./followed-operation.ts";
 import type { SessionFeed } from "./session-feed.ts";
+
+const idLength = 20;
 
 /**
  * A reader of a session's progress feed.
@@ -11,6 +14,8 @@ import type { SessionFeed } from "./session-feed.ts";
  * operation once it has room: it holds back nobody and costs no memory.
  */
 export class FeedConnection extends Attachment {
+  readonly id: string;
+  readonly principal: UserPrincipal;
   readonly #feed: SessionFeed;
   /** Operations whose latest document it has yet to be given, longest waiting first. */
   readonly #due = new Set<FollowedOperation>();
@@ -19,13 +24,17 @@ export class FeedConnection extends Attachment {
   constructor(
     transport: Transport,
     feed: SessionFeed,
-    expiresAt: number | undefined,
+    principal: UserPrincipal,
     context: NodeContext,
   ) {
     super(transport, context, "open");
+    this.id = context.random.id(idLength);
+    this.principal = principal;
     this.#feed = feed;
-    this.expireAt(expiresAt);
+    this.expireAt(principal.expiresAt);
     feed.add(this);
+    this.enter();
+    this.reauthorise();
   }
 
   override get subscriptionCount(): number {
@@ -61,6 +70,18 @@ export class FeedConnection extends Attachment {
 
   override announceStore(): void {
     // Every frame is a document.
+  }
+
+  override announceMove(): void {
+    // Every frame is a document: the close says it.
+  }
+
+  override reauthorise(): void {
+    try {
+      this.context.revoked.narrowed(this.principal);
+    } catch {
+      this.close(1008, "Session revoked");
+    }
   }
 
   protected override onEnd(): void {

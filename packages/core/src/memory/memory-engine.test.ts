@@ -9,7 +9,10 @@ import {
   ManualClock,
   operationIndexContract,
   presenceContract,
+  registryContract,
+  revocationsContract,
   SeededRandom,
+  signalsContract,
 } from "../testing/index.ts";
 import { memoryEngine } from "./memory-engine.ts";
 
@@ -30,6 +33,9 @@ operationIndexContract("memory", make);
 presenceContract("memory", make);
 durableSubscribersContract("memory", make);
 deadLettersContract("memory", make);
+registryContract("memory", make);
+signalsContract("memory", make);
+revocationsContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

@@ -6,6 +6,9 @@ import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
 import { MemoryPresences } from "./memory-presence.ts";
+import { MemoryRegistry } from "./memory-registry.ts";
+import { MemoryRevocations } from "./memory-revocations.ts";
+import { MemorySignals } from "./memory-signals.ts";
 
 /** Everything in the memory of one process: needs nothing, and forgets all when the process ends. */
 export function memoryEngine(): EngineFactory {
@@ -21,6 +24,9 @@ export function memoryEngine(): EngineFactory {
       presence: new MemoryPresences(clock, random).connect(),
       durable: new MemoryDurableSubscribers(clock),
       deadLetters: new MemoryDeadLetters(clock, random),
+      registry: new MemoryRegistry(clock),
+      signals: new MemorySignals(),
+      revocations: new MemoryRevocations(clock),
       close: () => log.close(),
     };
   };

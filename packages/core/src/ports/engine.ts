@@ -7,6 +7,9 @@ import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
 import type { Presence } from "./presence.ts";
 import type { Random } from "./random.ts";
+import type { Registry } from "./registry.ts";
+import type { Revocations } from "./revocations.ts";
+import type { Signals } from "./signals.ts";
 import type { StoreWatch } from "./store-health.ts";
 
 /** Shared state behind ports: one per deployment, in memory or in Redis. */
@@ -19,6 +22,11 @@ export interface Engine {
   readonly presence: Presence;
   readonly durable: DurableSubscribers;
   readonly deadLetters: DeadLetters;
+  readonly registry: Registry;
+  readonly signals: Signals;
+  readonly revocations: Revocations;
+  /** Several nodes may work on it, so that each must notice what another that died has left. */
+  readonly isShared?: boolean;
   /** How the store is doing; absent where it is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;

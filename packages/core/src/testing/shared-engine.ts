@@ -23,6 +23,10 @@ export class SharedEngine {
   losesNews: (news: PresenceNews) => boolean = () => false;
   /** Whether who is present cannot be told or asked. */
   presenceIsDown = false;
+  /** Whether the nodes that are made from now on care for what others left. */
+  isShared = false;
+  /** Which signals between nodes get lost. */
+  losesSignal: (signal: unknown) => boolean = () => false;
   #held: (() => void)[] | undefined;
 
   constructor(clock: Clock, random: Random) {
@@ -39,6 +43,13 @@ export class SharedEngine {
     return {
       ...this.#engine,
       presence: this.#presence(),
+      isShared: this.isShared,
+      signals: {
+        listen: (node, listener) => this.#engine.signals.listen(node, listener),
+        send: async (signal, node) => {
+          if (!this.losesSignal(signal)) await this.#engine.signals.send(signal, node);
+        },
+      },
       bus: {
         listen: (listener) => {
           this.#listeners.push((publication) => {
@@ -56,6 +67,29 @@ export class SharedEngine {
       close: async () => {},
     };
   };
+
+  /** A factory for one node, whose way to the store can be cut for good, as when the node dies. */
+  mortal(): { readonly factory: EngineFactory; die(): void } {
+    let isDead = false;
+    const factory: EngineFactory = (context) => {
+      const engine = this.factory(context);
+      return {
+        ...engine,
+        log: severable(engine.log, () => isDead),
+        leases: severable(engine.leases, () => isDead),
+        operations: severable(engine.operations, () => isDead),
+        registry: severable(engine.registry, () => isDead),
+        revocations: severable(engine.revocations, () => isDead),
+        signals: severable(engine.signals, () => isDead),
+      };
+    };
+    return {
+      factory,
+      die: () => {
+        isDead = true;
+      },
+    };
+  }
 
   /** Lists of who is present are answered only when the returned function is called, as they were when asked for. */
   holdLists(): () => void {
@@ -119,4 +153,18 @@ export class SharedEngine {
   #carry(publication: Publication): void {
     for (const listener of this.#listeners) listener(publication);
   }
+}
+
+/** A port that refuses every call once it is dead. */
+function severable<T extends object>(port: T, isDead: () => boolean): T {
+  return new Proxy(port, {
+    get(target, name): unknown {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") return method;
+      return async (...args: unknown[]): Promise<unknown> => {
+        if (isDead()) throw new MilepostError("store_unavailable", "the store does not answer");
+        return Reflect.apply(method, target, args);
+      };
+    },
+  });
 }

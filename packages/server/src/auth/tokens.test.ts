@@ -37,6 +37,8 @@ describe("a token", () => {
       session: "s1",
       grants: { subscribe: ["chat:*"], publish: [] },
       expiresAt: start + 60_000,
+      issuedAt: start,
+      tokenId: expect.stringMatching(/^\S{20,}$/),
     });
   });
 

@@ -80,6 +80,7 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
       })
         .setProtectedHeader({ alg: algorithm, typ: "JWT" })
         .setIssuedAt(issued)
+        .setJti(webcrypto.randomUUID())
         .setExpirationTime(issued + Math.ceil(ttlMs / 1000));
       if (user !== undefined) jwt.setSubject(user);
       return jwt.sign(await key);
@@ -97,6 +98,8 @@ function principalOf(payload: JWTPayload, now: number): UserPrincipal {
     session: readName(payload.sid, "sid"),
     grants: readGrants(payload.channels),
     expiresAt,
+    ...(typeof payload.jti === "string" && { tokenId: payload.jti }),
+    ...(payload.iat !== undefined && { issuedAt: payload.iat * 1000 }),
   };
 }
 

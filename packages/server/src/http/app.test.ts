@@ -267,6 +267,14 @@ describe("the OpenAPI document", () => {
         "post /v1/poll",
         "post /v1/publish",
         "post /v1/users/{id}/notifications",
+        "delete /v1/connections/{id}",
+        "get /v1/connections",
+        "get /v1/nodes",
+        "post /v1/disconnect",
+        "post /v1/move",
+        "post /v1/revoke",
+        "post /v1/tokens/revoke",
+        "post /v1/users/{id}/disconnect",
       ].sort(),
     );
   });

@@ -9,6 +9,7 @@ import { openApiDocument } from "./openapi.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
+import { connectionEndpoints } from "./routes/connections.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { messagesEndpoint } from "./routes/messages.ts";
@@ -21,7 +22,7 @@ import { sseEndpoint } from "./routes/sse.ts";
 
 /** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
 export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
-  const { auth, origins, log, closing, streams } = options;
+  const { core, auth, origins, log, closing, streams } = options;
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -51,7 +52,8 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
       context.env.outgoing.setHeader("Vary", "Origin");
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
-    context.set("principal", await auth.authenticate(authorizationOf(context, streams)));
+    const principal = await auth.authenticate(authorizationOf(context, streams));
+    context.set("principal", await core.admit(principal));
     await next();
     return undefined;
   });
@@ -64,6 +66,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     ...commandEndpoints(options),
     notificationEndpoint(options),
     ...deadLetterEndpoints(options),
+    ...connectionEndpoints(options),
     sseEndpoint(options),
     ...pollEndpoints(options),
     messagesEndpoint(options),

@@ -32,6 +32,7 @@ it("a wait for commands ends when the one who waits has gone", async () => {
   const overheard: Core = {
     ...core,
     limits: core.limits,
+    admit: (principal) => core.admit(principal),
     operations: {
       ...core.operations,
       async pendingCommands(principal, source, waitMs, signal) {

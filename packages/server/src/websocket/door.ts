@@ -178,6 +178,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
         return { close: 1011, reason: closeCodes[1011].name };
       }
       if (error.code === "token_expired") return { close: 4101, reason: closeCodes[4101].name };
+      if (error.code === "token_revoked") return { close: 4102, reason: closeCodes[4102].name };
       if (error.code === "unauthenticated") return { close: 4401, reason: error.message };
       return { close: 1013, reason: error.code };
     }

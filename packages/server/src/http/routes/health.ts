@@ -24,11 +24,17 @@ export function healthEndpoints({
         open: true,
       }),
       handle(context) {
-        const { status, connections, consumers, dead, store, spooled } = core.stats();
+        const { status, connections, totalConnections, consumers, dead, store, spooled } =
+          core.stats();
         return answerJson(context, {
           status: closing.aborted ? "shutting_down" : status,
           timestamp: new Date(now()).toISOString(),
-          connections: { total: connections, local: connections, alive: connections - dead, dead },
+          connections: {
+            total: totalConnections,
+            local: connections,
+            alive: connections - dead,
+            dead,
+          },
           consumers,
           redis: storeHealth(store),
           spooled,

@@ -191,11 +191,16 @@ function closedError(code: number): MilepostError {
         retryAfterMs,
       });
     case 4000:
+    case 4001:
       return new MilepostError("shutting_down", "this node goes away; ask another", {
         retryAfterMs,
       });
     case 4101:
       return new MilepostError("token_expired", "the token ended; get a new one");
+    case 4102:
+      return new MilepostError("token_revoked", "the token was revoked; get a new one");
+    case 1000:
+      return new MilepostError("forbidden", "the service ended this connection");
     default:
       return new MilepostError("internal", "the connection ended; ask again", { retryAfterMs });
   }

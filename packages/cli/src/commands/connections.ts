@@ -1,0 +1,40 @@
+import type { ConnectionList, ConnectionView } from "@milepost/server";
+import { Command } from "commander";
+import { Api } from "../api.ts";
+import { table } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface Flags {
+  readonly url?: string;
+  readonly json?: true;
+  readonly user?: string;
+  readonly session?: string;
+  readonly connection?: string;
+  readonly node?: string;
+}
+
+/** `milepost connections`: who is connected, at which node. */
+export function connectionsCommand(terminal: Terminal): Command {
+  return new Command("connections")
+    .description(
+      "Lists connections of all nodes: of a user, a session or a node, or one by its id.",
+    )
+    .option("--user <id>", "those of this user")
+    .option("--session <id>", "those of this session")
+    .option("--connection <id>", "the one of this id")
+    .option("--node <name>", "those at this node")
+    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .option("--json", "print JSON")
+    .action(async ({ url, json: asJson, ...whose }: Flags) => {
+      const list = await new Api(terminal, url).get<ConnectionList>("/v1/connections", whose);
+      if (asJson) terminal.out(JSON.stringify(list));
+      else for (const line of table(columns, list.connections.map(rowOf))) terminal.out(line);
+    });
+}
+
+const columns = ["CONNECTION", "USER", "SESSION", "NODE", "CONSUMER", "SINCE"];
+
+function rowOf(connection: ConnectionView) {
+  const { connection_id, user_id = "-", session_id = "-", node, consumer, since } = connection;
+  return [connection_id, user_id, session_id, node, consumer, new Date(since).toISOString()];
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test, vi } from "vitest";
+import type { MakeEngine } from "./engine-harness.ts";
+
+/** What signals between nodes must do; run it against each engine. */
+export function signalsContract(name: string, make: MakeEngine): void {
+  describe(`${name} signals`, () => {
+    test("[C8] come to all nodes, or to the one that is named, in order", async () => {
+      await using harness = await make();
+      const { signals } = harness.engine;
+      const heard: unknown[] = [];
+      await signals.listen("here", (signal) => heard.push(signal));
+      await signals.send({ n: 1 });
+      await signals.send({ n: 2 }, "elsewhere");
+      await signals.send({ n: 3, text: "ä\n{}" }, "here");
+      await signals.send({ n: 4 });
+      await vi.waitFor(() => expect(heard).toHaveLength(3));
+      expect(heard).toEqual([{ n: 1 }, { n: 3, text: "ä\n{}" }, { n: 4 }]);
+    });
+
+    test("a name may have any signs", async () => {
+      await using harness = await make();
+      const { signals } = harness.engine;
+      const heard: unknown[] = [];
+      await signals.listen("a}:b {c} ü", (signal) => heard.push(signal));
+      await signals.send("yes", "a}:b {c} ü");
+      await vi.waitFor(() => expect(heard).toEqual(["yes"]));
+    });
+  });
+}

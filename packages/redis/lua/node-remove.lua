@@ -1,0 +1,6 @@
+-- Takes a node out.
+--
+-- KEYS  1 nodes  2 ends
+-- ARGV  1 id
+redis.call('HDEL', KEYS[1], ARGV[1])
+return redis.call('ZREM', KEYS[2], ARGV[1])

@@ -1,0 +1,196 @@
+import type {
+  LocatedConnection,
+  RegisteredConnection,
+  RegisteredNode,
+  Registry,
+  RegistryChange,
+  RegistryQuery,
+} from "@milepost/core";
+import type { Keys } from "./keys.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLink } from "./redis-link.ts";
+import { scripts } from "./script.ts";
+
+/** What one call of a script may change. */
+const changesPerCall = 500;
+/** What a node that never comes back leaves unswept is gone after so long; its nodes enter it anew within half of that. */
+const keptMs = 3_600_000;
+const sweptPage = 1_000;
+
+interface OwnerChange {
+  readonly key: string;
+  readonly since: string;
+  readonly member: string;
+}
+
+/**
+ * Which node holds which connection.
+ *
+ * The nodes lie in one slot, the connections of a node in another, and users and sessions in 64 by their names, so that
+ * what thousands that reconnect change is few calls. A node's own list is what counts: what an owner's list says beyond it is
+ * never shown, and is gone after an hour or when the node is swept. That is why the lists need no step in common.
+ */
+export class RedisRegistry implements Registry {
+  readonly #link: RedisLink;
+  readonly #keys: Keys;
+  readonly #clock: RedisClock;
+
+  constructor(link: RedisLink, keys: Keys, clock: RedisClock) {
+    this.#link = link;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  async refresh(node: RegisteredNode, ttlMs: number) {
+    const now = this.#clock.now();
+    const until = (Number(now) + ttlMs).toFixed(0);
+    const args = [now, node.id, until, JSON.stringify(node)];
+    const [answer] = await Promise.all([
+      this.#link.run(scripts.nodeRefresh, this.#keys.nodes(), args),
+      this.#link.run(
+        scripts.connectionsChange,
+        [this.#keys.connections(node.id)],
+        [String(keptMs), "0"],
+      ),
+    ]);
+    const [isNew, ...nodes] = answer as readonly string[];
+    return { nodes: readNodes(nodes), isNew: isNew === "1" };
+  }
+
+  async nodes(): Promise<readonly RegisteredNode[]> {
+    const args = [this.#clock.now()];
+    const nodes = await this.#link.run(scripts.nodeList, this.#keys.nodes(), args);
+    return readNodes(nodes as readonly string[]);
+  }
+
+  async change(node: string, { enter, leave }: RegistryChange): Promise<void> {
+    const calls: Promise<unknown>[] = [];
+    const list = [this.#keys.connections(node)];
+    for (const page of pagesOf(enter, changesPerCall)) {
+      const pairs = page.flatMap((connection) => [connection.id, JSON.stringify(connection)]);
+      const args = [String(keptMs), String(page.length), ...pairs];
+      calls.push(this.#link.run(scripts.connectionsChange, list, args));
+    }
+    for (const page of pagesOf(leave, changesPerCall)) {
+      const args = [String(keptMs), "0", ...page.map(({ id }) => id)];
+      calls.push(this.#link.run(scripts.connectionsChange, list, args));
+    }
+    calls.push(...this.#changeOwners(node, { enter, leave }));
+    await Promise.all(calls);
+  }
+
+  async list(query: RegistryQuery, limit: number): Promise<readonly LocatedConnection[]> {
+    const nodes = (await this.nodes()).map(({ id }) => id);
+    if ("node" in query) {
+      if (!nodes.includes(query.node)) return [];
+      return (await this.#page(query.node, limit)).map(at(query.node));
+    }
+    if ("connection" in query) {
+      const all = await Promise.all(nodes.map((node) => this.#get(node, [query.connection])));
+      return all.flat().slice(0, limit);
+    }
+    const [kind, id] =
+      "user" in query ? (["user", query.user] as const) : (["session", query.session] as const);
+    return this.#ofOwner(this.#keys.owner(kind, id).key, new Set(nodes), limit);
+  }
+
+  async leave(node: string): Promise<void> {
+    for (;;) {
+      const page = await this.#page(node, sweptPage);
+      if (page.length === 0) break;
+      await this.change(node, { enter: [], leave: page });
+    }
+    await this.#link.remove([this.#keys.connections(node)]);
+    // Last, so that a sweep which is cut short is taken up again.
+    await this.#link.run(scripts.nodeRemove, this.#keys.nodes(), [node]);
+  }
+
+  async sweep(): Promise<number> {
+    const args = [this.#clock.now()];
+    const dead = (await this.#link.run(scripts.nodeDead, this.#keys.nodes(), args)) as string[];
+    for (const node of dead) await this.leave(node);
+    return dead.length;
+  }
+
+  #changeOwners(node: string, { enter, leave }: RegistryChange): Promise<unknown>[] {
+    const buckets = new Map<string, OwnerChange[]>();
+    const note = (connection: RegisteredConnection, since: string) => {
+      for (const kind of ["user", "session"] as const) {
+        const id = connection[kind];
+        if (id === undefined) continue;
+        const { bucket, key } = this.#keys.owner(kind, id);
+        const change = { key, since, member: `${connection.id} ${node}` };
+        const changes = buckets.get(bucket);
+        if (changes === undefined) buckets.set(bucket, [change]);
+        else changes.push(change);
+      }
+    };
+    for (const connection of leave) note(connection, "-");
+    for (const connection of enter) note(connection, String(connection.since));
+    return [...buckets.values()]
+      .flatMap((changes) => pagesOf(changes, changesPerCall))
+      .map((changes) =>
+        this.#link.run(
+          scripts.ownersChange,
+          changes.map(({ key }) => key),
+          [String(2 * keptMs), ...changes.flatMap(({ since, member }) => [since, member])],
+        ),
+      );
+  }
+
+  async #ofOwner(
+    key: string,
+    nodes: ReadonlySet<string>,
+    limit: number,
+  ): Promise<readonly LocatedConnection[]> {
+    const found: LocatedConnection[] = [];
+    for (let after = 0; found.length < limit; after += changesPerCall) {
+      const args = [String(after), String(changesPerCall)];
+      const members = (await this.#link.run(scripts.ownerPage, [key], args)) as string[];
+      const idsAt = new Map<string, string[]>();
+      for (const member of members) {
+        const split = member.indexOf(" ");
+        const node = member.slice(split + 1);
+        if (!nodes.has(node)) continue;
+        const ids = idsAt.get(node);
+        if (ids === undefined) idsAt.set(node, [member.slice(0, split)]);
+        else ids.push(member.slice(0, split));
+      }
+      const pages = await Promise.all([...idsAt].map(([node, ids]) => this.#get(node, ids)));
+      found.push(...pages.flat().toSorted((a, b) => a.since - b.since));
+      if (members.length < changesPerCall) break;
+    }
+    return found.slice(0, limit);
+  }
+
+  async #get(node: string, ids: readonly string[]): Promise<readonly LocatedConnection[]> {
+    const list = [this.#keys.connections(node)];
+    const found = (await this.#link.run(scripts.connectionsGet, list, ids)) as (string | null)[];
+    return found.flatMap((json) => (json === null ? [] : [at(node)(readConnection(json))]));
+  }
+
+  async #page(node: string, limit: number): Promise<readonly RegisteredConnection[]> {
+    const list = [this.#keys.connections(node)];
+    const found = await this.#link.run(scripts.connectionsPage, list, [String(limit)]);
+    return (found as readonly string[]).map(readConnection);
+  }
+}
+
+function readNodes(texts: readonly string[]): readonly RegisteredNode[] {
+  const nodes = texts.map((json) => JSON.parse(json) as RegisteredNode);
+  return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function readConnection(json: string): RegisteredConnection {
+  return JSON.parse(json) as RegisteredConnection;
+}
+
+function at(node: string): (connection: RegisteredConnection) => LocatedConnection {
+  return (connection) => ({ ...connection, node });
+}
+
+function pagesOf<T>(items: readonly T[], size: number): T[][] {
+  const pages: T[][] = [];
+  for (let from = 0; from < items.length; from += size) pages.push(items.slice(from, from + size));
+  return pages;
+}

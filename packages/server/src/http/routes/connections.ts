@@ -1,0 +1,191 @@
+import { type ConnectionTarget, consumerKinds, type RevokeInput } from "@milepost/core";
+import { MilepostError } from "@milepost/protocol";
+import { z } from "zod";
+import { answerJson, answerNothing } from "../answer.ts";
+import { readBody } from "../body.ts";
+import { describe } from "../description.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
+import { accepted, readAs, readJsonAs } from "../reading.ts";
+
+const name = z.string().min(1).max(255);
+
+const whoseShape = {
+  connection: name.meta({ description: "The one of this id." }).exactOptional(),
+  user: name.meta({ description: "Those of this user." }).exactOptional(),
+  session: name.meta({ description: "Those of this session." }).exactOptional(),
+  node: name.meta({ description: "Those at the node of this name." }).exactOptional(),
+};
+const filterQuery = z.object(whoseShape);
+
+const connectionSchema = z
+  .object({
+    connection_id: z.string(),
+    user_id: z.string().exactOptional(),
+    session_id: z.string().exactOptional(),
+    node: z.string(),
+    consumer: z.enum(consumerKinds),
+    since: z.number(),
+  })
+  .meta({ id: "Connection" });
+const listSchema = z
+  .object({ connections: z.array(connectionSchema) })
+  .meta({ id: "ConnectionList" });
+const nodesSchema = z
+  .object({
+    nodes: z.array(z.object({ node: z.string(), connections: z.int(), since: z.number() })),
+  })
+  .meta({ id: "NodeList" });
+const disconnectedSchema = z.object({ connections: z.int() }).meta({ id: "Disconnected" });
+
+const disconnectSchema = z
+  .object({ ...whoseShape, reason: z.string().min(1).max(100).exactOptional() })
+  .meta({ id: "Disconnect" });
+const moveSchema = z
+  .object({
+    ...whoseShape,
+    reconnect: z.object({ min_ms: z.number(), max_ms: z.number() }).exactOptional(),
+  })
+  .meta({ id: "Move" });
+const revokeSchema = z
+  .object({
+    user: name.exactOptional(),
+    session: name.exactOptional(),
+    token: name.meta({ description: "The token's jti." }).exactOptional(),
+    grants: z.array(name).min(1).max(100).exactOptional(),
+    ttl_ms: z.number().exactOptional(),
+  })
+  .meta({ id: "Revoke" });
+
+/** `/v1/connections` and what can be done to them: disconnect, move, revoke; and the nodes they are at. */
+export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
+  const { connections } = core;
+  const read = async <T>(context: HttpContext, schema: z.ZodType<T>): Promise<T> =>
+    accepted(readJsonAs(schema, await readBody(context.env.incoming, core.limits.maxMessageBytes)));
+  return [
+    {
+      method: "GET",
+      path: "/v1/connections",
+      spec: describe({
+        summary: "Lists connections of all nodes, 1,000 at most.",
+        query: filterQuery,
+        success: { status: 200, says: "Those that the filter names.", schema: listSchema },
+      }),
+      async handle(context) {
+        const target = targetOf(accepted(readAs(filterQuery, context.req.query())));
+        return answerJson(context, await connections.list(context.get("principal"), target));
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/v1/connections/:id",
+      spec: describe({
+        summary: "Disconnects one connection for good.",
+        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+      }),
+      async handle(context) {
+        const target = { connection: context.req.param("id") ?? "" };
+        const told = await connections.disconnect(context.get("principal"), target);
+        return answerJson(context, told, 202);
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/nodes",
+      spec: describe({
+        summary: "Lists the nodes that live.",
+        success: { status: 200, says: "All of them.", schema: nodesSchema },
+      }),
+      async handle(context) {
+        return answerJson(context, { nodes: await connections.nodes(context.get("principal")) });
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/disconnect",
+      spec: describe({
+        summary: "Disconnects a connection, or those of a user, session or node, for good.",
+        body: { "application/json": disconnectSchema },
+        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+      }),
+      async handle(context) {
+        const { reason, ...whose } = await read(context, disconnectSchema);
+        const principal = context.get("principal");
+        const told = await connections.disconnect(principal, targetOf(whose), reason);
+        return answerJson(context, told, 202);
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/move",
+      spec: describe({
+        summary: "Has connections reconnect within a span, where a load balancer sends them.",
+        body: { "application/json": moveSchema },
+        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+      }),
+      async handle(context) {
+        const { reconnect, ...whose } = await read(context, moveSchema);
+        const span =
+          reconnect === undefined ? {} : { minMs: reconnect.min_ms, maxMs: reconnect.max_ms };
+        const principal = context.get("principal");
+        return answerJson(context, await connections.move(principal, targetOf(whose), span), 202);
+      },
+    },
+    ...["/v1/revoke", "/v1/tokens/revoke"].map(
+      (path): Endpoint => ({
+        method: "POST",
+        path,
+        spec: describe({
+          summary: "Ends what the tokens of a user or session, or one token, allow.",
+          body: { "application/json": revokeSchema },
+          success: { status: 204, says: "It is stored; every node acts on it within 5 s." },
+        }),
+        async handle(context) {
+          const { grants, ttl_ms: ttlMs, ...whose } = await read(context, revokeSchema);
+          await connections.revoke(context.get("principal"), {
+            ...revokedOf(whose),
+            ...(grants === undefined ? {} : { grants }),
+            ...(ttlMs === undefined ? {} : { ttlMs }),
+          });
+          return answerNothing(context);
+        },
+      }),
+    ),
+    {
+      method: "POST",
+      path: "/v1/users/:id/disconnect",
+      spec: describe({
+        summary: "Disconnects a user for good.",
+        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+      }),
+      async handle(context) {
+        const target = { user: context.req.param("id") ?? "" };
+        const told = await connections.disconnect(context.get("principal"), target);
+        return answerJson(context, told, 202);
+      },
+    },
+  ];
+}
+
+/** Exactly one of several names: one that is left out by mistake must not widen what is meant. */
+function targetOf(whose: z.infer<typeof filterQuery>): ConnectionTarget {
+  const { connection, user, session, node } = whose;
+  if (Object.keys(whose).length === 1) {
+    if (connection !== undefined) return { connection };
+    if (user !== undefined) return { user };
+    if (session !== undefined) return { session };
+    if (node !== undefined) return { node };
+  }
+  throw new MilepostError("bad_message", "name one of connection, user, session or node");
+}
+
+function revokedOf(
+  whose: Pick<z.infer<typeof revokeSchema>, "user" | "session" | "token">,
+): RevokeInput {
+  const { user, session, token } = whose;
+  if (Object.keys(whose).length === 1) {
+    if (user !== undefined) return { user };
+    if (session !== undefined) return { session };
+    if (token !== undefined) return { token };
+  }
+  throw new MilepostError("bad_message", "name one of user, session or token");
+}
