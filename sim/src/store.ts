@@ -136,6 +136,7 @@ export class Store {
         get: (...args) => line.call(() => operations.get(...args)),
         list: (...args) => line.call(() => operations.list(...args)),
         remove: (...args) => line.call(() => operations.remove(...args)),
+        due: (...args) => line.call(() => operations.due(...args)),
       },
       leases: spoilLeases({
         acquire: (...args) => line.call(() => this.#lease(leases, ...args)),

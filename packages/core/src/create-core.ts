@@ -130,7 +130,7 @@ class GatewayCore implements Core {
     void desk.listen().catch(faults.note);
     const work = {
       beat: [() => desk.listen(), () => roll.refresh(), () => desk.lookAtRevocations()],
-      sweep: [() => registry.sweep()],
+      sweep: [() => registry.sweep(), () => operations.adopt()],
     };
     const pulse = new Pulse(wheel, engine.leases, work, faults.note);
     this.#shutdown = new Shutdown(this.#context, operations, pulse);

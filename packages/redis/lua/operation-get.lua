@@ -1,6 +1,6 @@
 -- One operation.
 --
--- KEYS  1 records  2 ages
+-- KEYS  1 records  2 ages  3 due
 -- ARGV  1 now  2 id
 -- gives the operation as JSON, or nothing
 local ends = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0')

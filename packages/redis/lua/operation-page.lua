@@ -1,13 +1,13 @@
 -- A page of a list of operations, newest first.
 --
--- KEYS  1 records  2 ages  3 the list
+-- KEYS  1 records  2 ages  3 due  4 the list
 -- ARGV  1 now  2 after so many  3 at most so many
 -- gives {operations as JSON}, fewer than asked for only at the end
 local records, ages = KEYS[1], KEYS[2]
-forget(records, ages, ARGV[1])
+forget(records, ages, KEYS[3], ARGV[1])
 local first = tonumber(ARGV[2])
 local found = {}
-for i, id in ipairs(redis.call('ZREVRANGE', KEYS[3], first, first + tonumber(ARGV[3]) - 1)) do
+for i, id in ipairs(redis.call('ZREVRANGE', KEYS[4], first, first + tonumber(ARGV[3]) - 1)) do
   local ends = tonumber(redis.call('ZSCORE', ages, id) or '0')
   local record = ends > tonumber(ARGV[1]) and redis.call('HGET', records, id)
   found[i] = record and string.match(record, '\n(.*)$') or ''

@@ -93,9 +93,10 @@ export class Keys {
     return `${this.#prefix}:lease:${digest(name)}`;
   }
 
-  /** Records and ages of the operation index. */
-  operations(): readonly [records: string, ages: string] {
-    return [`${this.#prefix}:{operations}:records`, `${this.#prefix}:{operations}:ages`];
+  /** Records, ages and due times of the operation index. */
+  operations(): readonly [records: string, ages: string, due: string] {
+    const tagged = `${this.#prefix}:{operations}`;
+    return [`${tagged}:records`, `${tagged}:ages`, `${tagged}:due`];
   }
 
   /** A list of operations: all of them, or those of an owner. */

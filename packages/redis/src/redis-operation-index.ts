@@ -23,7 +23,7 @@ export class RedisOperationIndex implements OperationIndex {
     this.#clock = clock;
   }
 
-  async put(operation: IndexedOperation, maxAgeMs: number): Promise<void> {
+  async put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void> {
     const { summary, producer } = operation;
     const lists = [this.#keys.operationList()];
     if (summary.session_id !== undefined)
@@ -40,9 +40,16 @@ export class RedisOperationIndex implements OperationIndex {
         summary.operation_id,
         String(Number(now) + maxAgeMs),
         String(summary.created_at),
+        dueInMs === undefined ? "" : (Number(now) + dueInMs).toFixed(0),
         JSON.stringify(operation),
       ],
     );
+  }
+
+  async due(lateMs: number, limit: number): Promise<readonly string[]> {
+    const before = (Number(this.#clock.now()) - lateMs).toFixed(0);
+    const args = [before, String(limit)];
+    return (await this.#link.run(scripts.operationDue, this.#keys.operations(), args)) as string[];
   }
 
   async get(operationId: string): Promise<IndexedOperation | undefined> {

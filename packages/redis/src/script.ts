@@ -28,6 +28,7 @@ export const scripts = {
   operationPut: script("operation-put", "operations"),
   operationGet: script("operation-get", "operations"),
   operationPage: script("operation-page", "operations"),
+  operationDue: script("operation-due"),
   operationRemove: script("operation-remove", "operations"),
   letterPut: script("letter-put", "letters"),
   letterGet: script("letter-get", "letters"),

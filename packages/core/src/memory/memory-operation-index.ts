@@ -5,6 +5,7 @@ import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/
 interface Remembered {
   readonly operation: IndexedOperation;
   readonly until: number;
+  readonly dueAt: number | undefined;
 }
 
 /** Finds the operations of one process; the owners' lists make a look-up cost what it finds, not what there is. */
@@ -19,16 +20,28 @@ export class MemoryOperationIndex implements OperationIndex {
     this.#clock = clock;
   }
 
-  async put(operation: IndexedOperation, maxAgeMs: number): Promise<void> {
+  async put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void> {
     this.#forget();
     const id = operation.summary.operation_id;
     this.#drop(id);
-    this.#operations.set(id, { operation, until: this.#clock.monotonic() + maxAgeMs });
+    const now = this.#clock.monotonic();
+    const dueAt = dueInMs === undefined ? undefined : now + dueInMs;
+    this.#operations.set(id, { operation, until: now + maxAgeMs, dueAt });
     for (const owner of ownersOf(operation)) {
       const ids = this.#owned.get(owner);
       if (ids === undefined) this.#owned.set(owner, new Set([id]));
       else ids.add(id);
     }
+  }
+
+  async due(lateMs: number, limit: number): Promise<readonly string[]> {
+    this.#forget();
+    const before = this.#clock.monotonic() - lateMs;
+    const due = [...this.#operations].flatMap(([id, { dueAt }]) =>
+      dueAt === undefined || dueAt > before ? [] : [{ id, dueAt }],
+    );
+    due.sort((a, b) => a.dueAt - b.dueAt);
+    return due.slice(0, limit).map(({ id }) => id);
   }
 
   async get(operationId: string): Promise<IndexedOperation | undefined> {

@@ -53,13 +53,14 @@ export class OperationNews {
     );
   }
 
-  async index(state: OperationState, service: string): Promise<void> {
+  async index(state: OperationState, service: string, dueInMs?: number): Promise<void> {
     const { producer_id, commands } = state;
     const waitingCommands = commands.filter(({ phase }) => phase === "requested").length;
     const summary = summarise(state);
     const producer = producer_id === undefined ? {} : { producer: producer_id };
     try {
-      await this.#index.put({ summary, service, waitingCommands, ...producer }, operationAgeMs);
+      const indexed = { summary, service, waitingCommands, ...producer };
+      await this.#index.put(indexed, operationAgeMs, dueInMs);
     } catch (error) {
       this.#onFault(error);
     }

@@ -188,6 +188,11 @@ export class OperationService implements Operations {
     });
   }
 
+  /** Takes over the watching of operations whose node is gone. */
+  async adopt(): Promise<void> {
+    if (!this.#closed) await this.#watches.adopt();
+  }
+
   /** Ends all waiting, lets what has begun finish, watches nothing any more, and refuses what comes after. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,4 +1,4 @@
-import type { OperationState } from "@milepost/model";
+import type { OperationEvent, OperationState } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { Faults } from "../fault.ts";
@@ -15,7 +15,9 @@ import { type OperationAt, type OperationLog, operationChannel } from "./operati
 import type { OperationNews } from "./operation-news.ts";
 import { type CommandPatience, OperationWatch } from "./operation-watch.ts";
 
-const author = { publisher: "gateway:operations" };
+const publisher = "gateway:operations";
+const adoptAfterMs = 2_000;
+const adoptAtOnce = 1_000;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
 /** So many failures in a row are told by a dead letter; trying goes on. */
@@ -49,8 +51,9 @@ export class OperationWatches {
     const { news, wheel, clock, leases } = this.#context;
     const watch = this.#watches.get(state.id) ?? (await this.#begin(state.id, service));
     if (lease !== undefined) watch.heard(leases.renewalOf(lease));
-    await news.index(state, watch.service);
     const due = watch.observe(state, clock.monotonic());
+    // Also for the other nodes: when this one dies another finds it there.
+    await news.index(state, watch.service, due === undefined ? due : due - clock.monotonic());
     if (due === undefined) this.end(state.id);
     else wheel.set(watch, due - clock.monotonic());
   }
@@ -64,6 +67,19 @@ export class OperationWatches {
     const watch = this.#watches.get(operationId) ?? (await this.#begin(operationId, service));
     watch.heard(leases.renewalOf(lease));
     wheel.set(watch, lease.ttlMs);
+  }
+
+  /** Watches what has been overdue longer than a node that watches it would take: that node is gone. */
+  async adopt(): Promise<void> {
+    const { index, lines, log } = this.#context;
+    for (const id of await index.due(adoptAfterMs, adoptAtOnce)) {
+      if (this.#watches.has(id)) continue;
+      await lines.run(id, async () => {
+        const operation = await log.read(id);
+        if (operation === undefined) await index.remove(id);
+        else if (!this.#watches.has(id)) await this.look(operation.state);
+      });
+    }
   }
 
   /** Watches it no longer. */
@@ -133,7 +149,7 @@ export class OperationWatches {
         at: clock.now(),
         channel: operationChannel(watch.operationId),
         reason: `publish_failed: ${error instanceof MilepostError ? error.code : "internal"}`,
-        publisher: author.publisher,
+        publisher,
         attempts: watch.failures,
         entry: {},
       },
@@ -156,6 +172,8 @@ export class OperationWatches {
     for (;;) {
       const event = watch.overdue(current.state, clock.monotonic());
       if (event === undefined) break;
+      // Two nodes that decide by the same state make one entry.
+      const author = { publisher, key: keyOf(event, current.state) };
       const after = await log.append(watch.operationId, current, event, author);
       await news.changed(current.state, after.state);
       // An event that changed nothing would come again and again.
@@ -164,4 +182,9 @@ export class OperationWatches {
     }
     await this.look(current.state);
   }
+}
+
+function keyOf(event: OperationEvent, { offset }: OperationState): string {
+  if (event.event !== "command") return `${event.event}@${offset}`;
+  return `${event.data.phase}:${event.data.command_id}`;
 }

@@ -25,8 +25,13 @@ export interface IndexedOperation {
 
 /** Finds operations; their state itself is the projection of their channel. */
 export interface OperationIndex {
-  /** Adds or replaces; forgotten `maxAgeMs` after the last put. */
-  put(operation: IndexedOperation, maxAgeMs: number): Promise<void>;
+  /**
+   * Adds or replaces; forgotten `maxAgeMs` after the last put. Something of it is overdue `dueInMs` from now, nothing ever
+   * when that is absent.
+   */
+  put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void>;
+  /** The ids of up to `limit` operations of which something has been overdue for `lateMs`, the longest first. */
+  due(lateMs: number, limit: number): Promise<readonly string[]>;
   get(operationId: string): Promise<IndexedOperation | undefined>;
   /** Newest first by when they were created. */
   list(query: OperationQuery): Promise<readonly IndexedOperation[]>;

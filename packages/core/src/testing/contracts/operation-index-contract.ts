@@ -96,6 +96,27 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "s" })).toEqual([]);
     });
 
+    test("[G9] what is overdue is found, the longest first, until a put or its removal says otherwise", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("late", 1), hourMs, 2_000);
+      await operations.put(operation("later", 2), hourMs, 5_000);
+      await operations.put(operation("never", 3), hourMs);
+      await operations.put(operation("gone", 4), hourMs, 1_000);
+      expect(await operations.due(0, 10)).toEqual([]);
+      await harness.advance(6_000);
+      expect(await operations.due(0, 10)).toEqual(["gone", "late", "later"]);
+      expect(await operations.due(2_000, 10)).toEqual(["gone", "late"]);
+      expect(await operations.due(0, 1)).toEqual(["gone"]);
+      await operations.remove("gone");
+      await operations.put(operation("late", 1), hourMs, 10_000);
+      expect(await operations.due(0, 10)).toEqual(["later"]);
+      await operations.put(operation("later", 2), hourMs);
+      expect(await operations.due(0, 10)).toEqual([]);
+      await harness.advance(11_000);
+      expect(await operations.due(0, 10)).toEqual(["late"]);
+    });
+
     test("an operation is forgotten its age after the last put", async () => {
       await using harness = await make();
       const { operations } = harness.engine;

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import {
+  ManualClock,
+  SeededRandom,
+  SharedEngine,
+  type TestCore,
+  testCore,
+} from "../testing/index.ts";
+
+/** Three nodes on one engine and one clock, the first of which can die. */
+class Cluster implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly engine = new SharedEngine(this.clock, new SeededRandom());
+  readonly mortal = this.engine.mortal();
+  readonly nodes: readonly [TestCore, TestCore, TestCore];
+
+  constructor() {
+    this.engine.isShared = true;
+    const node = (name: string, n: number, engine = this.engine.factory) =>
+      testCore({ clock: this.clock, random: new SeededRandom(n), node: name, engine });
+    // The one that dies comes last, so that it does not sweep.
+    const [b, c] = [node("b", 2), node("c", 3)];
+    this.nodes = [node("a", 1, this.mortal.factory), b, c];
+  }
+
+  /** The events of an operation so far. */
+  async events(id: string): Promise<readonly string[]> {
+    const [, b] = this.nodes;
+    const { entries } = await b.core.history(b.service, `operation:${id}`, { since: "start" });
+    return entries.map(({ event }) => event);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of this.nodes) await node[Symbol.asyncDispose]();
+  }
+}
+
+describe("an operation whose node died", () => {
+  test("[G9] [S4] is stalled and then lost, each once, when its producer is silent", async () => {
+    await using t = new Cluster();
+    const [a] = t.nodes;
+    await a.core.operations.create(a.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 5_000,
+    });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(5_000);
+    expect(await t.events("9")).toEqual(["created"]);
+    await t.clock.advance(2_000 + 2_000 + 100);
+    expect(await t.events("9")).toEqual(["created", "stalled"]);
+    await t.clock.advance(60_000);
+    expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
+  });
+
+  test("[G9] is none of the others' business while its node lives, or its producer reports elsewhere", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    const { lease } = await a.core.operations.create(a.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 5_000,
+    });
+    await t.clock.advance(100);
+    t.mortal.die();
+    for (let n = 0; n < 10; n++) {
+      await t.clock.advance(4_000);
+      await b.core.operations.report(b.service, "9", { lease: lease.token, events: [] });
+    }
+    expect(await t.events("9")).toEqual(["created"]);
+  });
+
+  test("[G9] has its commands timed out, once", async () => {
+    await using t = new Cluster();
+    const [a] = t.nodes;
+    await a.core.operations.create(a.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 600_000,
+    });
+    await a.core.operations.command(a.service, "9", { command: "cancel" });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(60_000);
+    const [, b] = t.nodes;
+    const { operation } = await b.core.operations.get(b.service, "9");
+    expect(operation.commands).toMatchObject([{ command: "cancel", phase: "timed_out" }]);
+    expect(await t.events("9")).toEqual(["created", "command", "command"]);
+  });
+
+  test("[G9] two nodes that watch it write what is overdue once", async () => {
+    await using t = new Cluster();
+    const [, b, c] = t.nodes;
+    const { lease } = await b.core.operations.create(b.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 5_000,
+    });
+    await c.core.operations.report(c.service, "9", { lease: lease.token, events: [] });
+    await t.clock.advance(120_000);
+    expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
+  });
+});
