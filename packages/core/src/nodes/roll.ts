@@ -1,6 +1,6 @@
 import type { Attachment } from "../connection/attachment.ts";
 import type { ConnectionRegistry } from "../connection/connection-registry.ts";
-import type { Clock } from "../ports/clock.ts";
+import type { Cancel, Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type {
   RegisteredConnection,
@@ -38,7 +38,10 @@ export class Roll {
   #wasEntered = false;
   #entering = new Map<string, RegisteredConnection>();
   #leaving = new Map<string, RegisteredConnection>();
-  #telling = false;
+  #soon: Cancel | undefined;
+  /** What is under way. */
+  #telling: Promise<void> | undefined;
+  #hasTold = false;
   #closed = false;
   #round: Iterator<Attachment> | undefined;
   #others = 0;
@@ -73,7 +76,7 @@ export class Roll {
 
   /** Says that the node lives on, and resolves with all nodes that do. */
   async refresh(): Promise<readonly RegisteredNode[]> {
-    const { registry, connections, node, clock } = this.#context;
+    const { registry, connections, node } = this.#context;
     const id = this.#id;
     const self = { id, name: node, since: this.#since, connections: connections.size };
     const { nodes, isNew } = await registry.refresh(self, nodeTtlMs);
@@ -90,19 +93,26 @@ export class Roll {
     this.#wasEntered = true;
     this.#others = nodes.reduce((sum, other) => sum + (other.id === id ? 0 : other.connections), 0);
     this.#noteNext(Math.ceil(connections.size / refreshesPerRound));
-    if (this.#entering.size + this.#leaving.size > 0) clock.soon(() => void this.#tell());
+    if (this.#entering.size + this.#leaving.size > 0) this.#tellSoon();
     return nodes;
   }
 
-  /** Resolves when nothing waits to be told, or could not be. */
-  async settle(): Promise<void> {
-    await this.#tell();
+  /** Resolves when nothing waits to be told, or it could not be. */
+  settle(): Promise<void> {
+    this.#telling ??= this.#tell().then((isTold) => {
+      this.#telling = undefined;
+      // What came in the very moment of the end.
+      if (isTold && this.#entering.size + this.#leaving.size > 0) this.#tellSoon();
+    });
+    return this.#telling;
   }
 
   /** Takes the node out. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#wasEntered) await this.#context.registry.leave(this.#id);
+    this.#soon?.();
+    await this.#telling;
+    if (this.#wasEntered || this.#hasTold) await this.#context.registry.leave(this.#id);
   }
 
   #newId(): string {
@@ -110,33 +120,29 @@ export class Roll {
   }
 
   #tellSoon(): void {
-    if (this.#telling || this.#closed) return;
-    this.#telling = true;
-    this.#context.clock.soon(() => {
-      this.#telling = false;
-      void this.#tell();
+    if (this.#soon !== undefined || this.#telling !== undefined || this.#closed) return;
+    this.#soon = this.#context.clock.soon(() => {
+      this.#soon = undefined;
+      void this.settle();
     });
   }
 
-  async #tell(): Promise<void> {
-    if (this.#telling) return;
-    this.#telling = true;
-    try {
-      while (this.#entering.size + this.#leaving.size > 0 && !this.#closed) {
-        const change = { enter: [...this.#entering.values()], leave: [...this.#leaving.values()] };
-        this.#entering = new Map();
-        this.#leaving = new Map();
-        try {
-          await this.#context.registry.change(this.#id, change);
-        } catch (error) {
-          this.#context.onFault(error);
-          this.#giveBack(change);
-          return;
-        }
+  /** Never rejects; resolves with whether the registry took all. */
+  async #tell(): Promise<boolean> {
+    while (this.#entering.size + this.#leaving.size > 0 && !this.#closed) {
+      const change = { enter: [...this.#entering.values()], leave: [...this.#leaving.values()] };
+      this.#entering = new Map();
+      this.#leaving = new Map();
+      this.#hasTold = true;
+      try {
+        await this.#context.registry.change(this.#id, change);
+      } catch (error) {
+        this.#context.onFault(error);
+        this.#giveBack(change);
+        return false;
       }
-    } finally {
-      this.#telling = false;
     }
+    return true;
   }
 
   /** What could not be told waits, unless something newer is known of it. */
