@@ -189,6 +189,7 @@ export class Store {
         add: (...args) => line.call(() => revocations.add(...args)),
         read: (...args) => line.call(() => revocations.read(...args)),
       },
+      isShared: true,
       close: async () => disconnect(),
     });
     return { factory, disconnect };
