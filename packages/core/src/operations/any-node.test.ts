@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { EngineFactory } from "../index.ts";
 import {
   ManualClock,
   SeededRandom,
@@ -89,16 +90,40 @@ describe("an operation whose node died", () => {
     expect(await t.events("9")).toEqual(["created", "command", "command"]);
   });
 
-  test("[G9] two nodes that watch it write what is overdue once", async () => {
+  test("[G9] two nodes that decide at the same moment, by the same state, write it once", async () => {
     await using t = new Cluster();
-    const [, b, c] = t.nodes;
-    const { lease } = await b.core.operations.create(b.service, {
+    const { clock, engine } = t;
+    let isSlow = false;
+    // What is read is on its way for a while: each decides before it can see what the other wrote.
+    const slow: EngineFactory = (context) => {
+      const made = engine.factory(context);
+      const { log } = made;
+      const on = new Proxy(log, {
+        get: (target, name) =>
+          name !== "snapshot"
+            ? Reflect.get(target, name).bind(target)
+            : async (...args: Parameters<typeof log.snapshot>) => {
+                const read = await target.snapshot(...args);
+                if (isSlow) await new Promise<void>((resolve) => clock.after(100, resolve));
+                return read;
+              },
+      });
+      return { ...made, log: on };
+    };
+    const node = (n: number) =>
+      testCore({ clock, random: new SeededRandom(n), node: `slow-${n}`, engine: slow });
+    await using one = node(5);
+    await using two = node(6);
+    const { lease } = await one.core.operations.create(one.service, {
       kind: "index",
       operation_id: "9",
       lease_ms: 5_000,
     });
-    await c.core.operations.report(c.service, "9", { lease: lease.token, events: [] });
-    await t.clock.advance(120_000);
+    await two.core.operations.report(two.service, "9", { lease: lease.token, events: [] });
+    isSlow = true;
+    await clock.advance(5_400);
+    expect(await t.events("9")).toEqual(["created", "stalled"]);
+    await clock.advance(120_000);
     expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
   });
 });
