@@ -10,7 +10,7 @@ export const exitCodes = {
   config: 3,
 } as const;
 
-/** Something a command ends with, told in one line instead of a stack. */
+/** Something a command ends with, told in one line instead of a stack; an empty one has been told already. */
 export class CommandFailure extends Error {
   readonly exitCode: number;
 

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { run } from "./program.ts";
 import { processTerminal } from "./terminal.ts";
 
@@ -7,4 +8,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await run(process.argv.slice(2), processTerminal());
+const code = await run(process.argv.slice(2), processTerminal());
+process.exitCode = code;
+// A worker's line to its supervisor would keep it alive.
+if (cluster.isWorker) process.exit(code);

@@ -73,7 +73,7 @@ function explain(error: unknown, terminal: Terminal): number {
     return exitCodes.config;
   }
   if (error instanceof CommandFailure) {
-    terminal.err(`milepost: ${error.message}`);
+    if (error.message !== "") terminal.err(`milepost: ${error.message}`);
     return error.exitCode;
   }
   if (error instanceof MilepostError) {

@@ -21,6 +21,7 @@ const maxHeaders = 100;
 /** The gateway's own HTTP server, for when it is not part of another. */
 export class GatewayServer {
   readonly #server: Server;
+  #opened = false;
 
   constructor(doors: Doors, timeouts: Partial<ServerTimeouts>) {
     const { headersMs = 10_000, requestMs = 30_000 } = timeouts;
@@ -45,6 +46,7 @@ export class GatewayServer {
     } catch (cause) {
       throw new Error(explain(cause, port, host), { cause });
     }
+    this.#opened = true;
     const { address } = this;
     if (address === undefined) throw new Error("the server listens on no port");
     return address;
@@ -55,11 +57,16 @@ export class GatewayServer {
     return typeof address === "object" && address !== null ? address : undefined;
   }
 
+  /** Takes no new connections; those that are open stay. */
+  leavePort(): void {
+    this.#server.close();
+  }
+
   /** Stops listening, lets answers that are on their way out, and cuts what is open after a second. */
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, "close");
-    this.#server.close();
+    if (!this.#opened) return;
+    this.#opened = false;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), closeGraceMs);
     await closed;
     clearTimeout(cutOff);

@@ -1,4 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import {
   type CoreLimits,
   type CoreLog,
@@ -22,6 +24,7 @@ import type {
   ContractOf,
   DefinedContract,
 } from "@milepost/protocol";
+import { failure } from "@milepost/protocol";
 import { attachTo, type Detach, type Doors, type HttpServer } from "./attachment.ts";
 import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
@@ -34,9 +37,11 @@ import { createHttpListener } from "./http/listener.ts";
 import { createLog } from "./log.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { originPolicy } from "./origin-policy.ts";
+import { otherRole, type Role } from "./role.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 import { createWebSocketDoor } from "./websocket/door.ts";
+import { refuseUpgrade } from "./websocket/refusal.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -58,6 +63,8 @@ export interface GatewayOptions {
    * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
    */
   readonly allowedOrigins?: readonly string[];
+  /** Which doors it serves; all when absent. */
+  readonly role?: Role;
   readonly limits?: Partial<CoreLimits>;
   /** Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it; false when absent. */
   readonly compression?: boolean;
@@ -111,7 +118,11 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
    * Announces the end, takes nothing new, waits `drainMs` (0 when absent) for clients to leave, closes the
    * rest and frees everything. Calling it again waits for the same end.
    */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: {
+    readonly drainMs?: number;
+    /** Whether the port is given up at once, where other processes serve it too; else it answers that the node goes away. */
+    readonly leavesPort?: boolean;
+  }): Promise<void>;
 }
 
 /** Resolves with the promise, or after so many milliseconds. */
@@ -126,6 +137,12 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 
 const sseMaxLifetimeMs = 300_000;
 const sourceCloseMs = 3_000;
+/** The door of WebSockets where it is closed. */
+function refuseWebSocket(_request: IncomingMessage, socket: Duplex): void {
+  socket.on("error", () => {});
+  refuseUpgrade(socket, failure("not_found", otherRole));
+}
+
 /** The name of the host program in commands and dedupe. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
@@ -166,6 +183,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
   const sources = options.sources ?? [];
   for (const source of sources) source.start((name, entry) => core.take(name, entry));
   const closing = new AbortController();
+  const role = options.role ?? "all";
   const now = () => systemClock.now();
   const tokenInQuery = options.auth.tokenInQuery ?? true;
   const websockets = createWebSocketDoor({
@@ -183,16 +201,27 @@ function gatewayOf(options: GatewayOptions): Gateway {
   };
   const doors: Doors = {
     request: createHttpListener(
-      createHttpApp({ core, auth, origins, log, backends, now, closing: closing.signal, streams }),
+      createHttpApp({
+        core,
+        auth,
+        origins,
+        log,
+        backends,
+        now,
+        closing: closing.signal,
+        streams,
+        role,
+      }),
     ),
-    upgrade: websockets.upgrade,
+    upgrade: role === "api" ? refuseWebSocket : websockets.upgrade,
   };
   const attached = new Set<Detach>();
   let server: GatewayServer | undefined;
   let ended: Promise<void> | undefined;
 
-  async function end(drainMs: number): Promise<void> {
+  async function end(drainMs: number, leavesPort: boolean): Promise<void> {
     closing.abort();
+    if (leavesPort) server?.leavePort();
     websockets.refuse();
     const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
@@ -226,8 +255,8 @@ function gatewayOf(options: GatewayOptions): Gateway {
     end: (channel, reason) => core.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
     stats: () => ({ ...core.stats(), backends: backends.stats }),
-    close({ drainMs = 0 } = {}) {
-      ended ??= end(drainMs);
+    close({ drainMs = 0, leavesPort = false } = {}) {
+      ended ??= end(drainMs, leavesPort);
       return ended;
     },
     [Symbol.asyncDispose]: () => gateway.close(),

@@ -1,10 +1,12 @@
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "./config/load-config.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
+import { stopMessage } from "./stop-message.ts";
 
 /** What serving needs of the process. */
 export interface ProcessPort {
@@ -13,7 +15,10 @@ export interface ProcessPort {
   exit(code: number): void;
 }
 
-type ProcessEvent = (typeof stopSignals)[number] | (typeof faults)[number];
+type ProcessEvent = (typeof stopSignals)[number] | (typeof faults)[number] | "SIGHUP" | "message";
+
+/** How long a worker is there after it has left the port. */
+const handOverMs = 500;
 
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
 const faults = ["uncaughtException", "unhandledRejection"] as const;
@@ -32,23 +37,28 @@ export interface Serving {
  * Runs a gateway as the whole of a process. Rejects when it cannot reach Redis or cannot listen.
  *
  * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
- * exit 0. A second one exits at once with 1. A fault that nobody caught is logged, then exit 1.
+ * exit 0. A second one exits at once with 1. A worker drains when its supervisor says so as well, and leaves SIGINT to that,
+ * since a terminal sends it to both. A fault that nobody caught is logged, then exit 1.
  */
 export async function serve(
   config: Config,
-  options: { readonly process?: ProcessPort; readonly log?: Logger } = {},
+  options: {
+    readonly process?: ProcessPort;
+    readonly log?: Logger;
+    readonly isWorker?: boolean;
+  } = {},
 ): Promise<Serving> {
   const { process: host = process as ProcessPort, log = createLog({ level: config.logLevel }) } =
     options;
+  const isWorker = options.isWorker === true;
   const engine = await openEngine(config, log);
   const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address);
-  log.info({ url, dev: config.dev }, "the gateway listens");
-
   let finish: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     finish = (code) => {
-      for (const signal of stopSignals) host.removeListener(signal, stop);
+      for (const signal of stopSignals) host.removeListener(signal, onSignal);
+      host.removeListener("message", onMessage);
       for (const fault of faults) host.removeListener(fault, fail);
       resolve(code);
       host.exit(code);
@@ -56,15 +66,25 @@ export async function serve(
   });
 
   let stopping = false;
-  function stop(): void {
-    if (stopping) {
+  function onSignal(signal: unknown): void {
+    if (isWorker && signal === "SIGINT") return;
+    if (!stopping) stop();
+    else if (!isWorker) {
       log.warn("told to stop again: exits at once");
       finish(1);
-      return;
     }
+  }
+
+  function onMessage(message: unknown): void {
+    if (message === stopMessage && !stopping) stop();
+  }
+
+  function stop(): void {
     stopping = true;
     log.info({ drain_ms: config.drainMs }, "told to stop: lets the clients go");
-    gateway.close({ drainMs: config.drainMs }).then(() => {
+    const closed = gateway.close({ drainMs: config.drainMs, leavesPort: isWorker });
+    // What the supervisor was handing over as the port was left comes back to it, if there is somebody to say so.
+    Promise.all([closed, isWorker ? pause(handOverMs) : undefined]).then(() => {
       log.info("stopped");
       finish(0);
     }, fail);
@@ -75,7 +95,10 @@ export async function serve(
     finish(1);
   }
 
-  for (const signal of stopSignals) host.on(signal, stop);
+  for (const signal of stopSignals) host.on(signal, onSignal);
+  host.on("message", onMessage);
+  // Whoever reads this may send a signal at once.
+  log.info({ url, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
   return { gateway, address, url, stopped };
 }
@@ -93,7 +116,8 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       },
       rules: config.rules,
       backends: config.backends,
-      sources: await openSources(config, log),
+      sources: config.role === "gateway" ? [] : await openSources(config, log),
+      role: config.role,
       limits: config.limits,
       compression: config.compression,
       allowedOrigins: config.allowedOrigins,

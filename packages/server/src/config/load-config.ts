@@ -68,6 +68,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     );
   }
   if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
+  if (mistakes.length === 0 && merged.workers > 1 && merged.redis === "") {
+    mistakes.push(
+      "workers above 1 need redis, or each would be a service of its own; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
+    );
+  }
   // Where the settings themselves are wrong there is nothing to be completed.
   const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);

@@ -5,6 +5,7 @@ import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
 import { type LogLevel, logLevels } from "../log.ts";
 import { isOrigin } from "../origin-policy.ts";
+import { type Role, roles } from "../role.ts";
 import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
@@ -21,6 +22,10 @@ export interface Settings {
   readonly apiKeys: readonly ApiKey[];
   /** The URL of the Redis that the nodes share; empty for the memory of this process. */
   readonly redis: string;
+  /** How many processes serve the port; several need Redis. */
+  readonly workers: number;
+  /** Which doors are served. */
+  readonly role: Role;
   /** What the keys in Redis begin with. */
   readonly redisPrefix: string;
   /** Redis Streams that publications come from. */
@@ -154,6 +159,19 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: [],
     secret: true,
     example: '[{"stream": "publications"}]',
+  },
+  workers: {
+    schema: z.int().min(1).max(256),
+    env: "MILEPOST_WORKERS",
+    fromText: numberFrom,
+    fallback: 1,
+    example: "4",
+  },
+  role: {
+    schema: z.enum(roles),
+    env: "MILEPOST_ROLE",
+    fallback: "all",
+    example: roles.join(", "),
   },
   allowedOrigins: {
     schema: z.array(

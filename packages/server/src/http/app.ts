@@ -2,6 +2,7 @@ import { failure, MilepostError } from "@milepost/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import { describeRoute, openAPIRouteHandler } from "hono-openapi";
+import { otherRole } from "../role.ts";
 import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
 import { authorizationOf } from "./authorization.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
@@ -22,7 +23,7 @@ import { sseEndpoint } from "./routes/sse.ts";
 
 /** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
 export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
-  const { core, auth, origins, log, closing, streams } = options;
+  const { core, auth, role, origins, log, closing, streams } = options;
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -58,7 +59,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     return undefined;
   });
 
-  const endpoints: readonly Endpoint[] = [
+  const ofBackends: readonly Endpoint[] = [
     publishEndpoint(options),
     ...channelEndpoints(options),
     ...operationEndpoints(options),
@@ -67,9 +68,15 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     notificationEndpoint(options),
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
+  ];
+  const ofReaders: readonly Endpoint[] = [
     sseEndpoint(options),
     ...pollEndpoints(options),
     messagesEndpoint(options),
+  ];
+  const endpoints: readonly Endpoint[] = [
+    ...(role === "gateway" ? ofBackends.map(elsewhere) : ofBackends),
+    ...(role === "api" ? ofReaders.map(elsewhere) : ofReaders),
     ...healthEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
@@ -78,6 +85,16 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
   app.get("/openapi.json", openAPIRouteHandler(app, openApiDocument));
   refuseOtherMethods(app, endpoints);
   return app;
+}
+
+/** The endpoint, where its door is closed: it says who has it. */
+function elsewhere(endpoint: Endpoint): Endpoint {
+  return {
+    ...endpoint,
+    handle() {
+      throw new MilepostError("not_found", otherRole);
+    },
+  };
 }
 
 function missing(path: string): string {

@@ -5,12 +5,15 @@ import type { DescribeRouteOptions } from "hono-openapi";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { OriginPolicy } from "../origin-policy.ts";
+import type { Role } from "../role.ts";
 import type { SseStreamParts } from "../sse/stream.ts";
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions {
   readonly core: Core;
   readonly auth: Authenticator;
+  /** Which doors are served. */
+  readonly role: Role;
   readonly origins: OriginPolicy;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;

@@ -47,6 +47,7 @@ it("a wait for commands ends when the one who waits has gone", async () => {
   };
   const listener = createHttpListener(
     createHttpApp({
+      role: "all",
       core: overheard,
       auth,
       origins: originPolicy([]),

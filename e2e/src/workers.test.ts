@@ -1,0 +1,181 @@
+import { readFile } from "node:fs/promises";
+import { createClient } from "@milepost/client";
+import { startRedis } from "@milepost/redis/testing";
+import { createTokens } from "@milepost/server";
+import { describe, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { type Served, secrets, serveGateway } from "./fixtures/served.ts";
+
+const channels = { subscribe: ["room:*"], publish: ["room:*"] };
+const patience = { timeout: 20_000, interval: 50 };
+
+function clientAt(url: string, user: string) {
+  const token = () => createTokens(secrets.tokenSecret, Date).mint({ user, channels });
+  return createClient({ url: `${url.replace("http", "ws")}/ws`, token, webSocket: WebSocket });
+}
+
+/** Readers that take down what they are given, and whether anything was missing or doubled. */
+function readersAt(url: string, count: number) {
+  return Array.from({ length: count }, (_, i) => {
+    const client = clientAt(url, `reader-${i}`);
+    const seen: number[] = [];
+    const broken: string[] = [];
+    const subscription = client.channel("room:1").subscribe({
+      onEvent: ({ data }) => seen.push(data as number),
+      onGap: ({ reason }) => broken.push(`gap ${reason}`),
+      onReset: ({ reason }) => broken.push(`reset ${reason}`),
+    });
+    return { client, seen, broken, ready: subscription.ready };
+  });
+}
+
+/** Starts workers, and waits for all of them. */
+async function serveWorkers(...flags: readonly string[]): Promise<Served> {
+  const served = await serveGateway(...flags);
+  await vi.waitFor(() => expect(served.output()).toContain("the workers listen"), patience);
+  return served;
+}
+
+/** How many nodes the service says it has. */
+async function countNodes(url: string): Promise<number> {
+  const headers = { authorization: `Bearer ${secrets.apiKey}` };
+  const answer = await fetch(`${url}/v1/nodes`, { headers });
+  return ((await answer.json()) as { nodes: readonly unknown[] }).nodes.length;
+}
+
+/** The pids of the workers, by the children of the supervisor. */
+async function workersOf({ pid }: Served): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ").filter(Boolean).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe("milepost serve --workers", () => {
+  test("[G8] SIGHUP replaces all workers under 20 readers, who miss nothing and get nothing twice", async () => {
+    await using redis = await startRedis();
+    await using served = await serveGateway(
+      "--redis",
+      redis.url,
+      "--workers",
+      "3",
+      "--drain",
+      "1s",
+    );
+    const readers = readersAt(served.url, 20);
+    await Promise.all(readers.map(({ ready }) => ready));
+    await vi.waitFor(async () => expect(await countNodes(served.url)).toBe(3), patience);
+    const before = await workersOf(served);
+    await using publisher = clientAt(served.url, "publisher");
+    let isRolling = true;
+    let n = 0;
+    const publishing = (async () => {
+      while (isRolling) await publisher.channel("room:1").publish("tick", ++n);
+    })();
+    process.kill(served.pid, "SIGHUP");
+    await vi.waitFor(() => expect(served.output()).toContain("all workers are replaced"), patience);
+    isRolling = false;
+    await publishing;
+    const after = await workersOf(served);
+    expect(after).toHaveLength(3);
+    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+    await vi.waitFor(() => {
+      for (const { seen } of readers) expect(seen.at(-1)).toBe(n);
+    }, patience);
+    const all = Array.from({ length: n }, (_, i) => i + 1);
+    expect(n).toBeGreaterThan(100);
+    for (const { seen, broken } of readers)
+      expect({ seen, broken }).toEqual({ seen: all, broken: [] });
+    await Promise.all(readers.map(({ client }) => client.close()));
+    expect(await served.end("SIGTERM")).toBe(0);
+  });
+
+  test("[G8] a worker that is killed is started anew, and nobody misses anything", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    const readers = readersAt(served.url, 6);
+    await Promise.all(readers.map(({ ready }) => ready));
+    const [victim = 0] = await workersOf(served);
+    await using publisher = clientAt(served.url, "publisher");
+    for (let n = 1; n <= 50; n++) {
+      if (n === 25) process.kill(victim, "SIGKILL");
+      await publisher.channel("room:1").publish("tick", n);
+    }
+    await vi.waitFor(async () => {
+      const pids = await workersOf(served);
+      expect(pids).toHaveLength(2);
+      expect(pids).not.toContain(victim);
+    }, patience);
+    const all = Array.from({ length: 50 }, (_, i) => i + 1);
+    await vi.waitFor(() => {
+      for (const { seen, broken } of readers)
+        expect({ seen, broken }).toEqual({ seen: all, broken: [] });
+    }, patience);
+    await Promise.all(readers.map(({ client }) => client.close()));
+  });
+
+  test("workers end when their supervisor is killed", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    const pids = await workersOf(served);
+    expect(pids).toHaveLength(2);
+    await served.end("SIGKILL");
+    await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), patience);
+  });
+
+  test("what no worker can do is said once, and without Redis there are none", async () => {
+    await using redis = await startRedis(["--requirepass", "right"]);
+    const wrong = await failure("--redis", redis.url, "--workers", "3");
+    expect(wrong).toMatch(/^serve ended with 1:\n/);
+    expect(wrong.match(/milepost: Redis at /g)).toHaveLength(1);
+    expect(await failure("--workers", "2")).toMatch(
+      /^serve ended with 3:\n.*\n.*workers above 1 need redis/,
+    );
+  });
+});
+
+describe("milepost serve --role", () => {
+  test("one for readers and one for backends do together what one does alone", async () => {
+    await using redis = await startRedis();
+    await using forReaders = await serveGateway("--redis", redis.url, "--role", "gateway");
+    await using forBackends = await serveGateway("--redis", redis.url, "--role", "api");
+    const [reader] = readersAt(forReaders.url, 1);
+    await reader?.ready;
+    const publish = (url: string) =>
+      fetch(`${url}/v1/publish`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${secrets.apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify({ channel: "room:1", event: "tick", data: 1 }),
+      });
+    const refused = await publish(forReaders.url);
+    expect(refused.status).toBe(404);
+    expect(await refused.json()).toMatchObject({ detail: expect.stringContaining("role") });
+    expect((await publish(forBackends.url)).status).toBe(200);
+    await vi.waitFor(() => expect(reader?.seen).toEqual([1]), patience);
+    const socket = new WebSocket(`${forBackends.url.replace("http", "ws")}/ws`);
+    const status = await new Promise<number | undefined>((resolve) => {
+      socket.once("unexpected-response", (_request, { statusCode }) => resolve(statusCode));
+    });
+    expect(status).toBe(404);
+    socket.on("error", () => {});
+    socket.terminate();
+    expect((await fetch(`${forBackends.url}/readyz`)).status).toBe(200);
+    await reader?.client.close();
+  });
+});
+
+async function failure(...flags: readonly string[]): Promise<string> {
+  try {
+    await using _gateway = await serveGateway(...flags);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("the gateway started");
+}

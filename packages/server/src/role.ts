@@ -1,0 +1,12 @@
+/** The doors a process may be kept to. */
+export const roles = ["all", "gateway", "api"] as const;
+
+/**
+ * Which doors a process serves: `gateway` those of readers (WebSocket, SSE, polling), `api` the HTTP API of backends, `all`
+ * both. Health is everywhere.
+ */
+export type Role = (typeof roles)[number];
+
+/** Why a door is closed. */
+export const otherRole =
+  "processes of this role do not serve this; ask one with the role all, gateway (readers) or api (backends)";

@@ -1,0 +1,2 @@
+/** What a supervisor sends to a worker that shall drain and end. */
+export const stopMessage = "stop";
