@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@milepost/client";
-import { startRedis } from "@milepost/redis/testing";
+import { startRedis, startRedisCluster } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -17,30 +17,36 @@ function clientAt(url: string) {
 }
 
 describe("nodes that share a Redis", () => {
-  test("[G1] [G3] [G8] what is published on one node arrives on another, in order and once", async () => {
-    await using redis = await startRedis();
-    await using a = await serveGateway("--redis", redis.url);
-    await using b = await serveGateway("--redis", redis.url);
-    await using reader = clientAt(a.url);
-    await using publisher = clientAt(b.url);
-    const total = 500;
-    const seen: unknown[] = [];
-    let finish = () => {};
-    const all = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    const subscription = reader.channel("room:1").subscribe({
-      onEvent: ({ data }) => {
-        seen.push(data);
-        if (seen.length === total) finish();
-      },
-    });
-    await subscription.ready;
-    const sent = Array.from({ length: total }, (_, n) => n);
-    await Promise.all(sent.map((n) => publisher.channel("room:1").publish("tick", n)));
-    await all;
-    expect(seen).toEqual(sent);
-  });
+  test.for([
+    ["a redis-server", () => startRedis()],
+    ["a cluster of three masters", () => startRedisCluster()],
+  ] as const)(
+    "[G1] [G3] [G8] what is published on one node arrives on another, in order and once: over %s",
+    async ([, start]) => {
+      await using redis = await start();
+      await using a = await serveGateway("--redis", redis.url);
+      await using b = await serveGateway("--redis", redis.url);
+      await using reader = clientAt(a.url);
+      await using publisher = clientAt(b.url);
+      const total = 500;
+      const seen: unknown[] = [];
+      let finish = () => {};
+      const all = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      const subscription = reader.channel("room:1").subscribe({
+        onEvent: ({ data }) => {
+          seen.push(data);
+          if (seen.length === total) finish();
+        },
+      });
+      await subscription.ready;
+      const sent = Array.from({ length: total }, (_, n) => n);
+      await Promise.all(sent.map((n) => publisher.channel("room:1").publish("tick", n)));
+      await all;
+      expect(seen).toEqual(sent);
+    },
+  );
 
   test("health says how Redis is", async () => {
     await using redis = await startRedis();

@@ -1,3 +1,4 @@
+import { ClusterLink } from "./cluster-link.ts";
 import { parseRedisAddress, type RedisAddress, shownAddress } from "./redis-address.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { locateMaster } from "./sentinels.ts";
@@ -6,8 +7,8 @@ import { ServerLink } from "./server-link.ts";
 /** Where Redis is. */
 export interface RedisOptions {
   /**
-   * `redis://[user:password@]host[:port][/database]`, or `redis+sentinel://[user:password@]host,host,…/master`;
-   * `rediss` for TLS.
+   * `redis://[user:password@]host[:port][/database]`, or `redis+sentinel://[user:password@]host,host,…/master`,
+   * or `redis+cluster://[user:password@]host,host,…`; `rediss` for TLS.
    */
   readonly url: string;
   /** Told when a connection breaks or cannot be made again; without it nobody is. */
@@ -23,6 +24,7 @@ export interface RedisOptions {
 export async function connectRedis({ url, onFault = () => {} }: RedisOptions): Promise<RedisLink> {
   const address = parseRedisAddress(url);
   try {
+    if (address.kind === "cluster") return await ClusterLink.open(address, onFault);
     return await ServerLink.open({ address, locate: locatorOf(address), onFault });
   } catch (error) {
     throw new Error(`${shownAddress(address)}: ${reasonOf(error)}`, { cause: error });
@@ -32,7 +34,7 @@ export async function connectRedis({ url, onFault = () => {} }: RedisOptions): P
 export function locatorOf(address: RedisAddress) {
   const [endpoint] = address.endpoints;
   if (address.kind === "sentinel") return () => locateMaster(address);
-  if (address.kind === "cluster") throw new Error("a cluster is not supported yet");
+  if (address.kind === "cluster") throw new Error("a cluster has no one place to be found at");
   if (endpoint === undefined) throw new Error("the address of Redis names no host");
   return async () => endpoint;
 }

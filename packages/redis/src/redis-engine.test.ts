@@ -15,28 +15,39 @@ import {
 } from "@milepost/core/testing";
 import { afterAll, describe } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
+import { startRedisCluster } from "./testing/redis-cluster.ts";
+import { startRedisSentinels } from "./testing/redis-sentinels.ts";
 import { startRedis } from "./testing/redis-server.ts";
 
 const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
-const server = isMissing ? undefined : await startRedis();
-afterAll(() => server?.[Symbol.asyncDispose]());
+const topologies = isMissing
+  ? []
+  : ([
+      ["a redis-server", await startRedis()],
+      ["a Sentinel set", await startRedisSentinels()],
+      ["a cluster of three masters", await startRedisCluster()],
+    ] as const);
+afterAll(() => Promise.all(topologies.map(([, redis]) => redis[Symbol.asyncDispose]())));
 
 let made = 0;
 
-const make: MakeEngine = async () => {
-  const clock = new ManualClock();
-  const link = await connectRedis({ url: server?.url ?? "" });
-  const seed = ++made;
-  const context = { clock, random: new SeededRandom(seed) };
-  const engine = redisEngine(link, { prefix: `test${seed}` })(context);
-  return {
-    engine,
-    advance: (ms) => clock.advance(ms),
-    [Symbol.asyncDispose]: () => engine.close(),
+function makeAt(url: string): MakeEngine {
+  return async () => {
+    const clock = new ManualClock();
+    const link = await connectRedis({ url });
+    const seed = ++made;
+    const context = { clock, random: new SeededRandom(seed) };
+    const engine = redisEngine(link, { prefix: `test${seed}` })(context);
+    return {
+      engine,
+      advance: (ms) => clock.advance(ms),
+      [Symbol.asyncDispose]: () => engine.close(),
+    };
   };
-};
+}
 
-describe.skipIf(isMissing)("on a real redis-server", () => {
+describe.skipIf(isMissing).for(topologies)("on %s, a real one,", ([, { url }]) => {
+  const make = makeAt(url);
   channelLogContract("redis", make);
   busContract("redis", make);
   presenceContract("redis", make);

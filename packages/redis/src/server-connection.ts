@@ -1,4 +1,5 @@
 import { createClient } from "@redis/client";
+import { hashSlot } from "./hash-slot.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener } from "./redis-link.ts";
 import { type Script, scripts } from "./script.ts";
@@ -11,6 +12,8 @@ const channelsPerCommand = 1_000;
 /** What a connection tells whoever keeps it. */
 export interface ConnectionEvents {
   readonly onMessage: BusMessageListener;
+  /** The server has let go of a channel, since it no longer has its slot; only of a cluster. */
+  readonly onMoved: (busChannel: string) => void;
   /** It broke or was closed, after it had been opened; called once, and nothing comes after it. */
   readonly onEnd: (reason: unknown) => void;
 }
@@ -50,11 +53,21 @@ export class ServerConnection {
   readonly #listening: Client;
   readonly #events: ConnectionEvents;
   readonly #calls: ScriptCalls;
+  readonly #isSharded: boolean;
   #opened = false;
   #ended = false;
   #reason: unknown;
 
-  private constructor(commands: Client, listening: Client, events: ConnectionEvents) {
+  private constructor(
+    commands: Client,
+    listening: Client,
+    events: ConnectionEvents,
+    isSharded: boolean,
+  ) {
+    this.#isSharded = isSharded;
+    listening.on("sharded-channel-moved", (busChannel: unknown) =>
+      events.onMoved(String(busChannel)),
+    );
     this.#commands = commands;
     this.#listening = listening;
     this.#events = events;
@@ -73,10 +86,11 @@ export class ServerConnection {
     address: RedisAddress,
     endpoint: Endpoint,
     events: ConnectionEvents,
+    isSharded = false,
   ): Promise<ServerConnection> {
     const commands = clientOf(address, endpoint);
     const listening = clientOf(address, endpoint);
-    const connection = new ServerConnection(commands, listening, events);
+    const connection = new ServerConnection(commands, listening, events, isSharded);
     try {
       await Promise.all([commands.connect(), listening.connect()]);
       await connection.#mustBeMaster();
@@ -107,8 +121,21 @@ export class ServerConnection {
     await Promise.all([this.#mustBeMaster(), this.#commands.publish(busChannel, "")]);
   }
 
+  /** Subscribes to a channel that has no slot. */
+  async listenTo(busChannel: string): Promise<void> {
+    await this.#listening.subscribe(busChannel, this.#events.onMessage);
+  }
+
   async subscribe(busChannels: readonly string[]): Promise<void> {
     const subscribed: Promise<void>[] = [];
+    if (this.#isSharded) {
+      // One command may name channels of one slot alone.
+      for (const some of bySlot(busChannels)) {
+        subscribed.push(this.#listening.sSubscribe(some, this.#events.onMessage));
+      }
+      await Promise.all(subscribed);
+      return;
+    }
     for (let from = 0; from < busChannels.length; from += channelsPerCommand) {
       const some = busChannels.slice(from, from + channelsPerCommand);
       subscribed.push(this.#listening.subscribe(some, this.#events.onMessage));
@@ -117,7 +144,10 @@ export class ServerConnection {
   }
 
   async unsubscribe(busChannels: readonly string[]): Promise<void> {
-    await this.#listening.unsubscribe([...busChannels]);
+    if (this.#isSharded) {
+      const slots = bySlot(busChannels);
+      await Promise.all(slots.map((some) => this.#listening.sUnsubscribe(some)));
+    } else await this.#listening.unsubscribe([...busChannels]);
   }
 
   /** Redis' time in milliseconds since 1970. */
@@ -148,4 +178,15 @@ export class ServerConnection {
     }
     if (this.#opened) this.#events.onEnd(reason);
   }
+}
+
+function bySlot(busChannels: readonly string[]): string[][] {
+  const slots = new Map<number, string[]>();
+  for (const busChannel of busChannels) {
+    const slot = hashSlot(busChannel);
+    const there = slots.get(slot);
+    if (there === undefined) slots.set(slot, [busChannel]);
+    else there.push(busChannel);
+  }
+  return [...slots.values()];
 }

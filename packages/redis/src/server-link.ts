@@ -16,6 +16,10 @@ export interface ServerLinkOptions {
   readonly address: RedisAddress;
   /** Where the server is now; asked again before every connect. */
   readonly locate: () => Promise<Endpoint>;
+  /** Whether it is a master of a cluster, where pub/sub goes by slots. */
+  readonly isSharded?: boolean;
+  /** Told which channel the server has let go of, since it no longer has its slot. */
+  readonly onMoved?: (busChannel: string) => void;
   /** Told why a connection ended or could not be made. */
   readonly onFault: (error: unknown) => void;
 }
@@ -99,14 +103,23 @@ export class ServerLink implements RedisLink {
   }
 
   async #connect(): Promise<void> {
-    const { address, locate } = this.#options;
+    const { address, locate, isSharded = false, onMoved = () => {} } = this.#options;
     const endpoint = await locate();
-    const connection: ServerConnection = await ServerConnection.open(address, endpoint, {
-      onMessage: this.#onMessage,
-      onEnd: (reason) => this.#onEnd(connection, reason),
-    });
+    const connection: ServerConnection = await ServerConnection.open(
+      address,
+      endpoint,
+      {
+        onMessage: this.#onMessage,
+        onMoved,
+        onEnd: (reason) => this.#onEnd(connection, reason),
+      },
+      isSharded,
+    );
     try {
-      await connection.subscribe([this.#canary, ...this.#wanted]);
+      await Promise.all([
+        connection.listenTo(this.#canary),
+        connection.subscribe([...this.#wanted]),
+      ]);
       this.#redisNow = await connection.now();
       this.#redisNowAt = performance.now();
     } catch (error) {

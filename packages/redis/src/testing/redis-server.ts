@@ -23,20 +23,24 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts redis-server, which keeps nothing on disk, and resolves when it accepts connections. */
+/** Starts redis-server, which keeps nothing on disk, or a Sentinel of that file, and resolves when it accepts connections. */
 export async function startRedis(
   options: readonly string[] = [],
   port?: number,
+  sentinelFile?: string,
 ): Promise<RedisServer> {
   port ??= await freePort();
   const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
   const command = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
-  const child = spawn(command, [...args, "--save", "", "--appendonly", "no", ...options], {
+  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
+  const kept = ["--save", "", "--appendonly", "no", ...options];
+  const args =
+    sentinelFile === undefined ? [...place, ...kept] : [sentinelFile, ...place, "--sentinel"];
+  const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "inherit"],
   });
   for await (const chunk of child.stdout ?? []) {
-    if (String(chunk).includes("Ready to accept connections")) break;
+    if (/Ready to accept connections|\+monitor master/.test(String(chunk))) break;
   }
   child.stdout?.resume();
   return {

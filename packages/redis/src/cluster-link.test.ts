@@ -1,0 +1,150 @@
+import { ManualClock, SeededRandom } from "@milepost/core/testing";
+import { MilepostError } from "@milepost/protocol";
+import { test as anyTest, describe, expect, vi } from "vitest";
+import { hashSlot } from "./hash-slot.ts";
+import { connectRedis, redisEngine } from "./index.ts";
+import { startRedisCluster } from "./testing/redis-cluster.ts";
+import { startRedis } from "./testing/redis-server.ts";
+
+const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
+const patience = { timeout: 10_000, interval: 20 };
+const policy = { maxEntries: 1_000, maxAgeMs: 60_000, dedupeMs: 60_000 };
+
+test.each([
+  ["foo", 12_182],
+  ["{foo}.bar", 12_182],
+  ["123456789", 12_739],
+  ["{}x", hashSlot("{}x")],
+])("the slot of %s is what Redis says", async (key, slot) => {
+  expect(hashSlot(key)).toBe(slot);
+});
+
+describe("a cluster", () => {
+  test("[G1] [G3] [G4] a slot that moves under a publisher and a subscriber: each entry once, in order, and heard", {
+    timeout: 25_000,
+  }, async () => {
+    await using cluster = await startRedisCluster();
+    const engine = await openEngine(cluster.url);
+    const subscriber = await openEngine(cluster.url);
+    await using _engines = {
+      [Symbol.asyncDispose]: async () =>
+        void (await Promise.all([engine.close(), subscriber.close()])),
+    };
+    const heard: number[] = [];
+    let disruptions = 0;
+    subscriber.bus.listen(
+      ({ position }) => heard.push(position.offset),
+      () => disruptions++,
+    );
+    await subscriber.bus.subscribe("job:1", policy);
+    const slot = String(hashSlot("{job:1}"));
+    const ids = await Promise.all(
+      cluster.servers.map((_, i) => cluster.command(i, "CLUSTER", "MYID")),
+    );
+    const from = cluster.servers.findIndex((_, i) => ownerOf(Number(slot)) === i);
+    const to = (from + 1) % cluster.servers.length;
+    const offsets: number[] = [];
+    let hasMoved = false;
+    const publish = async (n: number) => {
+      for (;;) {
+        try {
+          const entry = { event: "e", json: String(n), publisher: "p", key: `key-${n}` };
+          const { publication } = await engine.log.append("job:1", entry, policy);
+          offsets.push(publication.position.offset);
+          return;
+        } catch (error) {
+          // While a slot is under way Redis refuses some calls without running them.
+          if (!(error instanceof MilepostError) || !error.retryable) throw error;
+        }
+      }
+    };
+    const publishing = (async () => {
+      for (let n = 1; n <= 50 || !hasMoved; n++) await publish(n);
+    })();
+    await vi.waitFor(() => expect(offsets.length).toBeGreaterThan(10), patience);
+    const target = cluster.servers[to]?.port;
+    await cluster.command(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", String(ids[from]));
+    await cluster.command(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", String(ids[to]));
+    for (;;) {
+      const keys = (await cluster.command(
+        from,
+        ...["CLUSTER", "GETKEYSINSLOT", slot, "1000"],
+      )) as string[];
+      if (keys.length === 0) break;
+      const move = ["MIGRATE", "127.0.0.1", String(target), "", "0", "5000", "KEYS", ...keys];
+      await cluster.command(from, ...move);
+    }
+    for (const node of [to, from]) {
+      await cluster.command(node, "CLUSTER", "SETSLOT", slot, "NODE", String(ids[to]));
+    }
+    hasMoved = true;
+    await publishing;
+    expect(offsets).toEqual(offsets.map((_, i) => i + 1));
+    await vi.waitFor(() => expect(disruptions).toBeGreaterThan(0), patience);
+    await publish(offsets.length + 1);
+    await vi.waitFor(() => expect(heard.at(-1)).toBe(offsets.at(-1)), patience);
+    expect(heard).toEqual([...heard].sort((a, b) => a - b));
+    const { entries } = await engine.log.read("job:1", 0, 10_000, policy);
+    expect(entries.map(({ json }) => Number(json))).toEqual(offsets);
+  });
+
+  test("[G1] [G4] a replica takes over from a master that is killed, and is followed", {
+    timeout: 25_000,
+  }, async () => {
+    await using cluster = await startRedisCluster({ replica: true });
+    const link = await connectRedis({ url: cluster.url });
+    const engine = redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
+    await using _engine = { [Symbol.asyncDispose]: () => engine.close() };
+    const heard: number[] = [];
+    let disruptions = 0;
+    engine.bus.listen(
+      ({ position }) => heard.push(position.offset),
+      () => disruptions++,
+    );
+    const channel = channelOf(0);
+    await engine.bus.subscribe(channel, policy);
+    const append = async (n: number) => {
+      const entry = { event: "e", json: String(n), publisher: "p", key: `key-${n}` };
+      return (await engine.log.append(channel, entry, policy)).publication.position.offset;
+    };
+    expect(await append(1)).toBe(1);
+    await cluster.command(0, "WAIT", "1", "5000");
+    cluster.servers[0]?.process.kill("SIGKILL");
+    await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
+    await vi.waitFor(() => expect(link.watch.health.connected).toBe(true), patience);
+    await vi.waitFor(() => expect(disruptions).toBeGreaterThan(0), patience);
+    expect(await append(1)).toBe(1);
+    expect(await append(2)).toBe(2);
+    await vi.waitFor(() => expect(heard.at(-1)).toBe(2), patience);
+  });
+
+  test("[G6] is away while one of its masters is, and says so", async () => {
+    await using cluster = await startRedisCluster();
+    const link = await connectRedis({ url: cluster.url });
+    await using _link = { [Symbol.asyncDispose]: () => link.close() };
+    expect(link.watch.health).toEqual({ connected: true, busConnected: true });
+    cluster.servers[1]?.process.kill("SIGKILL");
+    await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
+  });
+
+  test("a server that is in no cluster is told apart in one line", async () => {
+    await using server = await startRedis();
+    const url = `redis+cluster://127.0.0.1:${server.port}`;
+    await expect(connectRedis({ url })).rejects.toThrow(/^the Redis cluster at .*cluster[^\n]*$/);
+  });
+});
+
+async function openEngine(url: string) {
+  const link = await connectRedis({ url });
+  return redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
+}
+
+/** A channel whose slot begins at that master. */
+function channelOf(master: number): string {
+  for (let i = 0; ; i++) if (ownerOf(hashSlot(`{job:${i}}`)) === master) return `job:${i}`;
+}
+
+/** Which of the three masters a slot begins at. */
+function ownerOf(slot: number): number {
+  return [0, 1, 2].findIndex((i) => slot < Math.floor(((i + 1) * 16_384) / 3));
+}

@@ -1,0 +1,243 @@
+import { MilepostError } from "@milepost/protocol";
+import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
+import { hashSlot } from "./hash-slot.ts";
+import { LinkHealth } from "./link-health.ts";
+import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import type { LinkListener, RedisLink } from "./redis-link.ts";
+import type { Script } from "./script.ts";
+import { ServerLink } from "./server-link.ts";
+
+/** A call that is sent on so often finds no owner of its slot. */
+const maxMoves = 5;
+const lookAgainMs = 1_000;
+/** Bounds how long a slot that moved unheard goes unnoticed where nothing is published to it. */
+const lookAnywayMs = 10_000;
+
+/**
+ * Keeps one link to each master of a cluster.
+ *
+ * A call goes to the master of its hash tag, so calls of one channel keep their order; one that the master sends on was
+ * not run, and goes to the new owner with those behind it. While a slot is on its way from one master to another, Redis
+ * refuses what touches keys on both sides, and so does the link, as `store_unavailable`: nothing was run. Publications
+ * travel by sharded pub/sub. It is up while every master is; where a master is lost or slots move, the map is read again,
+ * what moved is subscribed to at its new owner, and something may have been lost.
+ */
+export class ClusterLink implements RedisLink {
+  readonly publishCommand = "SPUBLISH";
+  readonly watch = new LinkHealth();
+  readonly #address: RedisAddress;
+  readonly #onFault: (error: unknown) => void;
+  readonly #links = new Map<string, ServerLink>();
+  /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
+  readonly #wanted = new Map<string, string>();
+  #map: ClusterMap = { masters: new Map(), owners: [] };
+  #looking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lookAt = Number.POSITIVE_INFINITY;
+  #listener: LinkListener | undefined;
+  #closed = false;
+
+  private constructor(address: RedisAddress, onFault: (error: unknown) => void) {
+    this.#address = address;
+    this.#onFault = onFault;
+  }
+
+  /** Connects to all masters; rejects with the reason when one cannot be reached. */
+  static async open(
+    address: RedisAddress,
+    onFault: (error: unknown) => void,
+  ): Promise<ClusterLink> {
+    const link = new ClusterLink(address, onFault);
+    try {
+      await link.#read();
+      await link.#connect();
+      link.#settle();
+      link.#lookIn(lookAnywayMs);
+      return link;
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+  }
+
+  get downSince(): number | undefined {
+    const since = [...this.#links.values()].flatMap(({ downSince }) => downSince ?? []);
+    return since.length === 0 ? undefined : Math.min(...since);
+  }
+
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#at(keys[0] ?? "", (link) => link.run(script, keys, args));
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    await this.#at(keys[0] ?? "", (link) => link.remove(keys));
+  }
+
+  async subscribe(busChannels: readonly string[]): Promise<void> {
+    await Promise.all(
+      busChannels.map((busChannel) =>
+        this.#at(busChannel, async (link, name) => {
+          await link.subscribe([busChannel]);
+          this.#wanted.set(busChannel, name);
+        }),
+      ),
+    );
+  }
+
+  async unsubscribe(busChannels: readonly string[]): Promise<void> {
+    await Promise.all(
+      busChannels.map(async (busChannel) => {
+        const name = this.#wanted.get(busChannel);
+        this.#wanted.delete(busChannel);
+        await this.#links.get(name ?? "")?.unsubscribe([busChannel]);
+      }),
+    );
+  }
+
+  now(): number {
+    const [link] = this.#links.values();
+    return link?.now() ?? 0;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await Promise.all([...this.#links.values()].map((link) => link.close()));
+  }
+
+  /** Does something at the master of a key, and again at another where the slot has moved. */
+  async #at<T>(key: string, act: (link: ServerLink, name: string) => Promise<T>): Promise<T> {
+    for (let moves = 0; ; moves++) {
+      // What is called while the map is read goes behind those that wait for it.
+      if (this.#looking !== undefined) await this.#looking.catch(() => {});
+      const name = this.#map.owners[hashSlot(key)] ?? "";
+      const link = this.#links.get(name);
+      if (link === undefined) throw noOwner();
+      try {
+        return await act(link, name);
+      } catch (error) {
+        const owner = movedTo(error);
+        if (owner === undefined || moves >= maxMoves) throw error;
+        await this.#look(owner);
+      }
+    }
+  }
+
+  /** Reads the map again and follows it; one at a time, for all who wait. */
+  #look(first?: Endpoint): Promise<void> {
+    this.#looking ??= this.#follow(first).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #follow(first?: Endpoint): Promise<void> {
+    await this.#read(first);
+    await this.#connect();
+    for (const [name, link] of [...this.#links]) {
+      if (this.#map.masters.has(name)) continue;
+      this.#links.delete(name);
+      await link.close();
+    }
+    this.#settle();
+    this.#resubscribe();
+  }
+
+  /** Subscribes to what has moved at its new owner. */
+  #resubscribe(): void {
+    const moved = [...this.#wanted].filter(
+      ([busChannel, from]) => from !== this.#owner(busChannel),
+    );
+    if (moved.length === 0) return;
+    const subscribed = moved.map(async ([busChannel, from]) => {
+      // Its old master has let go of it, or is gone.
+      await this.#links
+        .get(from)
+        ?.unsubscribe([busChannel])
+        .catch(() => {});
+      await this.#at(busChannel, async (link, name) => {
+        await link.subscribe([busChannel]);
+        if (this.#wanted.has(busChannel)) this.#wanted.set(busChannel, name);
+        else await link.unsubscribe([busChannel]);
+      });
+    });
+    Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkFault);
+  }
+
+  #owner(key: string): string {
+    return this.#map.owners[hashSlot(key)] ?? "";
+  }
+
+  async #read(first?: Endpoint): Promise<void> {
+    const known = [...this.#map.masters.values(), ...this.#address.endpoints];
+    // The new owner of a slot knows of it before the others do; some clusters do not name it.
+    if (first !== undefined && first.host !== "") known.unshift(first);
+    this.#map = await readClusterMap(this.#address, known);
+  }
+
+  /** Opens the links that are not there yet. */
+  async #connect(): Promise<void> {
+    for (const [name, endpoint] of this.#map.masters) {
+      if (this.#links.has(name)) continue;
+      const link: ServerLink = await ServerLink.open({
+        address: this.#address,
+        locate: async () => endpoint,
+        isSharded: true,
+        onFault: this.#onLinkFault,
+        onMoved: (busChannel) => {
+          if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
+          void link.unsubscribe([busChannel]).catch(() => {});
+          this.#lookIn(0);
+        },
+      });
+      this.#links.set(name, link);
+      link.listen({
+        onMessage: (message, busChannel) => this.#listener?.onMessage(message, busChannel),
+        onDisrupted: () => this.#listener?.onDisrupted(),
+      });
+      link.watch.onChange(() => this.#settle());
+    }
+  }
+
+  /** A master that is lost may have been replaced. */
+  readonly #onLinkFault = (error: unknown): void => {
+    this.#onFault(error);
+    this.#lookIn(lookAgainMs);
+  };
+
+  /** Has the map read within that time, and now and then after. */
+  #lookIn(delayMs: number): void {
+    const at = performance.now() + delayMs;
+    if (this.#closed || at >= this.#lookAt) return;
+    clearTimeout(this.#timer);
+    this.#lookAt = at;
+    this.#timer = setTimeout(() => {
+      this.#lookAt = Number.POSITIVE_INFINITY;
+      this.#look().then(() => this.#lookIn(lookAnywayMs), this.#onLinkFault);
+    }, delayMs);
+  }
+
+  #settle(): void {
+    const healths = [...this.#links.values()].map(({ watch }) => watch.health);
+    this.watch.set(
+      healths.every(({ connected }) => connected),
+      healths.every(({ busConnected }) => busConnected),
+    );
+  }
+}
+
+/** Where Redis says that the slot is now; then it has not run what it was sent. */
+function movedTo(error: unknown): Endpoint | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const [, host, port] =
+    /^MOVED \d+ (.*):(\d+)$/.exec(cause instanceof Error ? cause.message : "") ?? [];
+  return host === undefined ? undefined : { host, port: Number(port) };
+}
+
+function noOwner(): MilepostError {
+  return new MilepostError("store_unavailable", "no master of the cluster serves this channel now");
+}

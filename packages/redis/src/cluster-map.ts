@@ -1,0 +1,69 @@
+import { createClient } from "@redis/client";
+import { slotCount } from "./hash-slot.ts";
+import type { Endpoint, RedisAddress } from "./redis-address.ts";
+
+const deadlineMs = 3_000;
+
+/** Which master serves which slot. */
+export interface ClusterMap {
+  /** The masters that serve slots, by `host:port`. */
+  readonly masters: ReadonlyMap<string, Endpoint>;
+  /** By slot: the name of its master; empty where nobody serves it. */
+  readonly owners: readonly string[];
+}
+
+type SlotRange = readonly [
+  first: number,
+  last: number,
+  master: readonly [host: string, port: number],
+];
+
+/** Asks one node after the other for the cluster's map; rejects with the last reason when none of them knows. */
+export async function readClusterMap(
+  { username, password, tls }: RedisAddress,
+  endpoints: readonly Endpoint[],
+): Promise<ClusterMap> {
+  let reason: unknown = new Error("the address names no node of the cluster");
+  for (const { host, port } of endpoints) {
+    const client = createClient({
+      socket: {
+        host,
+        port,
+        connectTimeout: deadlineMs,
+        socketTimeout: deadlineMs,
+        reconnectStrategy: false,
+        ...(tls ? { tls: true as const } : {}),
+      },
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      RESP: 2,
+      disableClientInfo: true,
+      maintNotifications: "disabled",
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      const ranges = (await client.sendCommand(["CLUSTER", "SLOTS"])) as unknown as SlotRange[];
+      return mapOf(ranges, host);
+    } catch (error) {
+      reason = error;
+    } finally {
+      client.destroy();
+    }
+  }
+  throw reason;
+}
+
+function mapOf(ranges: readonly SlotRange[], asked: string): ClusterMap {
+  const masters = new Map<string, Endpoint>();
+  const owners = new Array<string>(slotCount).fill("");
+  for (const [first, last, [host, port]] of ranges) {
+    // A node that does not know its own address yet names none.
+    const endpoint = { host: host === "" ? asked : host, port };
+    const name = `${endpoint.host}:${endpoint.port}`;
+    masters.set(name, endpoint);
+    owners.fill(name, first, last + 1);
+  }
+  if (masters.size === 0) throw new Error("the cluster serves no slots yet");
+  return { masters, owners };
+}
