@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@milepost/client";
 import { startRedis, startRedisCluster } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { secrets, serveGateway, serveGatewayWith } from "./fixtures/served.ts";
 
@@ -67,17 +67,8 @@ describe("a Redis that is lost", () => {
       await using gateway = await serveGateway("--redis", redis.url);
       await using client = clientAt(gateway.url);
       await client.channel("room:1").subscribe({}).ready;
-      const told = (degraded: boolean) =>
-        new Promise<number>((resolve) => {
-          const stop = client.onState((state) => {
-            expect(state.state).toBe("connected");
-            if (state.state !== "connected" || state.degraded !== degraded) return;
-            stop();
-            resolve(performance.now());
-          });
-        });
       const lost = performance.now();
-      const degraded = told(true);
+      const degraded = told(client, true);
       redis.process.kill(signal);
       expect((await degraded) - lost).toBeLessThan(5_000);
       expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
@@ -87,7 +78,7 @@ describe("a Redis that is lost", () => {
       await expect(
         client.channel("room:1").publish("e", 1, { timeoutMs: 1_000 }),
       ).rejects.toThrow();
-      const restored = told(false);
+      const restored = told(client, false);
       await using _after = signal === "SIGKILL" ? await startRedis([], redis.port) : redis;
       redis.process.kill("SIGCONT");
       await restored;
@@ -96,6 +87,35 @@ describe("a Redis that is lost", () => {
       await redis[Symbol.asyncDispose]();
     },
   );
+});
+
+test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel that goes on locally does so while Redis is away, and with its log afterwards", async () => {
+  await using redis = await startRedis();
+  const folder = await mkdtemp(join(tmpdir(), "milepost-rules-"));
+  await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+  const config = join(folder, "milepost.config.json");
+  const retention = { maxEntries: 10, maxAgeMs: 60_000 };
+  const rule = { pattern: "room:*", subscribe: "granted", publish: "granted", retention };
+  await writeFile(config, JSON.stringify({ rules: [{ ...rule, outage: "local" }] }));
+  await using gateway = await serveGateway("--redis", redis.url, "--config", config);
+  await using reader = clientAt(gateway.url);
+  await using publisher = clientAt(gateway.url);
+  const seen: unknown[] = [];
+  await reader.channel("room:1").subscribe({
+    onEvent: ({ data }) => seen.push(data),
+    onGap: ({ reason }) => seen.push(reason),
+  }).ready;
+  const room = publisher.channel("room:1");
+  expect(await room.publish("e", 1)).not.toHaveProperty("local");
+  const degraded = told(reader, true);
+  redis.process.kill("SIGKILL");
+  await degraded;
+  expect(await room.publish("e", 2)).toMatchObject({ local: true });
+  const restored = told(reader, false);
+  await using _after = await startRedis([], redis.port);
+  await restored;
+  expect(await room.publish("e", 3)).not.toHaveProperty("local");
+  await vi.waitFor(() => expect(seen).toEqual([1, "epoch_changed", 2, "epoch_changed", 3]), 10_000);
 });
 
 describe("a start that cannot reach Redis says so in one line", () => {
@@ -127,6 +147,18 @@ test("without Redis nothing of it is loaded", async () => {
   expect(await loadedOfRedis("--redis", redis.url)).not.toEqual([]);
   expect(await loadedOfRedis()).toEqual([]);
 });
+
+/** When a client that stays connected is told that its node is degraded, or is not any more. */
+function told(client: ReturnType<typeof clientAt>, degraded: boolean): Promise<number> {
+  return new Promise((resolve) => {
+    const stop = client.onState((state) => {
+      expect(state.state).toBe("connected");
+      if (state.state !== "connected" || state.degraded !== degraded) return;
+      stop();
+      resolve(performance.now());
+    });
+  });
+}
 
 async function failure(...flags: readonly string[]): Promise<string> {
   try {

@@ -116,6 +116,8 @@ export interface Published {
   readonly position: string;
   /** The key was known: it had been published before, nothing new was created. */
   readonly duplicate: boolean;
+  /** The node is without its store: only the channel's readers there get it, and it is forgotten afterwards. */
+  readonly local?: true;
 }
 
 /** How to publish. */

@@ -210,8 +210,9 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
         ...(signal !== undefined && { signal }),
       },
     );
-    const { position, duplicate } = isRecord(result) ? result : {};
-    return { channel, position: String(position), duplicate: duplicate === true };
+    const { position, duplicate, local } = isRecord(result) ? result : {};
+    const published = { channel, position: String(position), duplicate: duplicate === true };
+    return local === true ? { ...published, local } : published;
   }
 
   protected call(message: Call, options: CallOptions): Promise<unknown> {

@@ -18,6 +18,7 @@ import type { Hub } from "./hub/hub.ts";
 import { breakOf } from "./hub/recovery.ts";
 import { orThrow } from "./input.ts";
 import { readJsonText } from "./json-text.ts";
+import { isLocal } from "./local-position.ts";
 import { readNotification } from "./notification.ts";
 import { type Action, owns, permissionFor } from "./permissions.ts";
 import type { Appended, ChannelLog, LogSlice, NewEntry } from "./ports/channel-log.ts";
@@ -146,7 +147,9 @@ export class Channels {
     const schema = schemaOf(ruled.rule, name);
     const checked = schema && checkEventData(schema, name, json, this.#wheel);
     const { publication, duplicate } = await this.#append(ruled, entry, checked);
-    return { channel, position: formatPosition(publication.position), duplicate };
+    const { position } = publication;
+    const published = { channel, position: formatPosition(position), duplicate };
+    return isLocal(position) ? { ...published, local: true } : published;
   }
 
   /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */

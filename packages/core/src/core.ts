@@ -101,6 +101,8 @@ export interface Published {
   readonly channel: string;
   readonly position: string;
   readonly duplicate: boolean;
+  /** Only readers at this node get it, and it is forgotten when the store is back. */
+  readonly local?: true;
 }
 
 /** How a channel's stream ended. */

@@ -28,6 +28,7 @@ import { SharedLog } from "./shared-log.ts";
 import { Shutdown } from "./shutdown.ts";
 import type { SourceEntry } from "./sources/source.ts";
 import { SourceIntake } from "./sources/source-intake.ts";
+import { throughOutages } from "./through-outages.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -59,9 +60,12 @@ class GatewayCore implements Core {
       contractedMethods(options.methods ?? {}, options.contract?.methods),
     );
     const faults = new Faults(log);
-    const engine = options.engine({ clock, random });
-    const sharedLog = new SharedLog(engine.log);
     const wheel = new TimerWheel(clock, faults.note);
+    const store = options.engine({ clock, random });
+    const connections = new ConnectionRegistry();
+    const outage = new Outage({ store: store.store, connections, clock, wheel });
+    const engine = throughOutages(store, outage, { clock, random, wheel, onFault: faults.note });
+    const sharedLog = new SharedLog(engine.log);
     const ticker = new Ticker(clock, faults.note);
     const { maxReplayEntries } = limits;
     const pause = (ms: number) => wheel.pause(ms);
@@ -95,7 +99,6 @@ class GatewayCore implements Core {
       typingMs: limits.typingMs,
       onFault: faults.note,
     });
-    const connections = new ConnectionRegistry();
     const { registry, revocations } = engine;
     const onFault = faults.note;
     const roll = new Roll({ node, registry, connections, clock, random, onFault });
@@ -116,7 +119,7 @@ class GatewayCore implements Core {
       presences,
       durable: { engine, rules, hub, clock, wheel, random, onFault: faults.note },
       connections,
-      outage: new Outage({ store: engine.store, connections, clock, wheel }),
+      outage,
       roll,
       revoked: new RevokedAuthority(revocations, clock),
       verifyToken: async (token) => this.#desk.admitUser(await verifyToken(token)),
@@ -128,8 +131,13 @@ class GatewayCore implements Core {
     const desk = new ConnectionDesk(this.#context);
     this.#desk = desk;
     void desk.listen().catch(faults.note);
+    const renew = async () => {
+      const at = clock.monotonic();
+      await roll.refresh();
+      outage.renew(at);
+    };
     const work = {
-      beat: [() => desk.listen(), () => roll.refresh(), () => desk.lookAtRevocations()],
+      beat: [() => desk.listen(), () => renew(), () => desk.lookAtRevocations()],
       sweep: [() => registry.sweep(), () => operations.adopt()],
     };
     const pulse = new Pulse(wheel, engine.leases, work, faults.note);

@@ -1,4 +1,7 @@
+import { formatPosition, MilepostError, parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
+import type { EngineFactory, Registry } from "./index.ts";
+import { orThrow } from "./input.ts";
 import { FaultyEngine, type TestCore, testCore } from "./testing/index.ts";
 
 const rules = [
@@ -15,11 +18,45 @@ const rules = [
     publish: "authenticated",
     retention: { maxEntries: 1_000, maxAgeMs: 3_600_000 },
   },
+  {
+    pattern: "cursor:{job}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 10, maxAgeMs: 60_000 },
+    outage: "local",
+  },
 ] as const;
 
 function node() {
   const engine = new FaultyEngine();
   return { engine, t: testCore({ engine: engine.factory, rules }) };
+}
+
+/** Another node stores meanwhile: this one is told nothing of it. */
+async function elsewhere(engine: FaultyEngine, channel: string, data: unknown): Promise<string> {
+  const entry = { event: "e", json: JSON.stringify(data), publisher: "p" };
+  const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
+  const { publication } = await engine.log.append(channel, entry, policy);
+  return formatPosition(publication.position);
+}
+
+/** A node whose registry takes it, or does not. */
+function nodeOfMany() {
+  const engine = new FaultyEngine();
+  const registry = { isDown: false };
+  const factory: EngineFactory = (context) => {
+    const made = engine.factory(context);
+    const refresh: Registry["refresh"] = async (...node) => {
+      if (registry.isDown) throw new MilepostError("store_unavailable", "no");
+      return made.registry.refresh(...node);
+    };
+    return {
+      ...made,
+      isShared: true,
+      registry: Object.assign(Object.create(made.registry), { refresh }),
+    };
+  };
+  return { registry, t: testCore({ engine: factory, rules }) };
 }
 
 async function reader(t: TestCore, channel: string) {
@@ -125,14 +162,155 @@ describe("a store that is lost", () => {
     socket.take();
     engine.goAway();
     await a.clock.advance(2_000);
-    // Another node stores meanwhile: this one is told nothing of it.
-    engine.isDown = false;
-    const other = await a.publish("strict:1", "e", 2);
-    engine.isDown = true;
+    const other = await elsewhere(engine, "strict:1", 2);
     await a.clock.advance(1_000);
     engine.comeBack();
     await a.clock.advance(1_000);
     const events = socket.take().filter(({ type }) => type === "event");
-    expect(events).toMatchObject([{ data: 2, position: other.position }]);
+    expect(events).toMatchObject([{ data: 2, position: other }]);
   });
+});
+
+describe("a channel that goes on locally", () => {
+  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get what is published, marked, and go on with the log when it is back", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    const before = await t.publish("cursor:1", "e", "before");
+    expect(before).not.toHaveProperty("local");
+    engine.goAway();
+    await t.clock.advance(400);
+    await expect(t.publish("cursor:1", "e", "too soon to tell")).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+    await t.clock.advance(600);
+    socket.take();
+    const published = [];
+    for (const n of [1, 2, 3]) published.push(await t.publish("cursor:1", "e", n));
+    await t.clock.settle();
+    expect(published[0]).toMatchObject({ local: true, position: expect.stringMatching(/^local-/) });
+    expect(socket.take()).toMatchObject([
+      { type: "gap", from: before.position, reason: "epoch_changed" },
+      ...published.map(({ position }, i) => ({ type: "event", position, data: i + 1 })),
+    ]);
+    const meanwhile = await elsewhere(engine, "cursor:1", "from elsewhere");
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    expect(socket.take()).toMatchObject([
+      { type: "notice", code: "restored" },
+      {
+        type: "gap",
+        from: published[2]?.position,
+        to: before.position,
+        reason: "epoch_changed",
+      },
+      { type: "event", position: meanwhile, data: "from elsewhere" },
+    ]);
+    const after = await t.publish("cursor:1", "e", "after");
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "event", position: after.position }]);
+    const { entries } = await t.core.history(t.service, "cursor:1");
+    expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
+  });
+
+  test("[P-LOCAL-2] where nothing was published meanwhile, nothing is told", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    await t.clock.advance(2_000);
+    socket.take();
+    const meanwhile = await elsewhere(engine, "cursor:1", 2);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    expect(socket.take()).toMatchObject([
+      { type: "notice", code: "restored" },
+      { type: "event", position: meanwhile, data: 2 },
+    ]);
+  });
+
+  test("[P-LOCAL-1] [P-LOCAL-2] who comes meanwhile can subscribe, and hears what is published when the store is back", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const first = await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    await t.clock.advance(1_000);
+    const since = orThrow(parsePosition(first.position));
+    const socket = t.connect({
+      principal: t.user("ada"),
+      channels: ["cursor:1"],
+      resume: new Map([["cursor:1", since]]),
+    });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([
+      { type: "welcome", degraded: true },
+      { type: "subscribed", recovered: false, reason: "epoch_changed" },
+      { type: "gap", from: first.position, reason: "epoch_changed" },
+    ]);
+    const local = await t.publish("cursor:1", "e", 2);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "event", data: 2 }]);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    const after = await t.publish("cursor:1", "e", 3);
+    await t.clock.settle();
+    const back = socket.take().filter(({ type }) => type !== "notice");
+    expect(back).toMatchObject([
+      { type: "gap", from: local.position, to: first.position, reason: "epoch_changed" },
+      { type: "event", position: after.position, data: 3 },
+    ]);
+    // What was local cannot be resumed from: the stream goes on at the head.
+    const late = t.connect({
+      principal: t.user("ada"),
+      channels: ["cursor:1"],
+      resume: new Map([["cursor:1", orThrow(parsePosition(local.position))]]),
+    });
+    await t.clock.settle();
+    expect(late.take().slice(1)).toMatchObject([
+      { type: "subscribed", recovered: false, reason: "epoch_changed", position: after.position },
+      { type: "gap", from: local.position, to: after.position },
+    ]);
+  });
+
+  test("[P-LOCAL-3] has no durable subscribers", async () => {
+    const { t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:2");
+    await socket.send({ type: "subscribe", id: 1, channel: "cursor:1", as: "worker" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, error: { code: "not_supported" } }]);
+  });
+
+  test("[P-RULE-6] cannot have a state or be part of a whole", () => {
+    const local = {
+      ...rules[2],
+      pattern: "a:*",
+      projection: { name: "latest" },
+      rollUp: true,
+    } as const;
+    expect(() => testCore({ rules: [local] })).toThrow(/outage cannot be local with projection/);
+  });
+});
+
+test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and says so", async () => {
+  const { registry, t } = nodeOfMany();
+  await using _t = t;
+  const socket = await reader(t, "strict:1");
+  await t.publish("strict:1", "e", 1);
+  await t.clock.advance(30_000);
+  socket.take();
+  registry.isDown = true;
+  await t.clock.advance(12_000);
+  expect(socket.take()).toContainEqual({ type: "notice", code: "degraded" });
+  expect(t.core.stats()).toMatchObject({ status: "degraded" });
+  await expect(t.publish("strict:1", "e", 2)).rejects.toMatchObject({
+    code: "store_unavailable",
+    retryable: true,
+  });
+  expect((await t.core.history(t.service, "strict:1")).entries).toHaveLength(1);
+  registry.isDown = false;
+  await t.clock.advance(3_000);
+  expect(socket.take()).toContainEqual({ type: "notice", code: "restored" });
+  expect(await t.publish("strict:1", "e", 2)).toMatchObject({ duplicate: false });
 });

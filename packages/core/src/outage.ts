@@ -5,6 +5,8 @@ import { Deadline, type TimerWheel } from "./timer-wheel.ts";
 
 /** A store that is back so soon was never away: its connection was made anew. */
 const noticeAfterMs = 500;
+/** A node that could not say for so long that it lives stops writing before others take it for dead. */
+const leaseMs = 9_000;
 
 /** What an outage needs of its node. */
 export interface OutageParts {
@@ -18,19 +20,35 @@ export interface OutageParts {
 /**
  * Whether this node is without its store; its connections are told when that begins and when it is over.
  *
- * The engine says how its store is doing. An engine that knows within 4 s has its clients told within 5.
+ * The engine says how its store is doing. An engine that knows within 4 s has its clients told within 5. A node whose
+ * lease has run out, since the store did not take it, is without it too, whatever the engine says.
  */
 export class Outage extends Deadline {
   readonly #parts: OutageParts;
   readonly #unwatch: () => void;
+  readonly #lease = new Lapse(() => this.#look());
   #beganAt: number | undefined;
   #isTold = false;
+  #listener: (() => void) | undefined;
 
   constructor(parts: OutageParts) {
     super();
     this.#parts = parts;
-    this.#unwatch = parts.store?.onChange((health) => this.#look(health)) ?? (() => {});
-    if (parts.store !== undefined) this.#look(parts.store.health);
+    this.#unwatch = parts.store?.onChange(() => this.#look()) ?? (() => {});
+    this.#look();
+  }
+
+  /** Sets who is told, before anybody else, that it is over. */
+  onEnd(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  /** The store took it, at the earliest at that moment of the clock's monotonic time, that this node lives. */
+  renew(at: number): void {
+    const { wheel, clock } = this.#parts;
+    this.#lease.isOver = false;
+    wheel.set(this.#lease, Math.max(0, at + leaseMs - clock.monotonic()));
+    this.#look();
   }
 
   /** Whether the node is without its store, and its connections have been told. */
@@ -52,11 +70,12 @@ export class Outage extends Deadline {
   close(): void {
     this.#unwatch();
     this.#parts.wheel.clear(this);
+    this.#parts.wheel.clear(this.#lease);
   }
 
-  #look({ connected, busConnected }: StoreHealth): void {
-    const { wheel, clock, connections } = this.#parts;
-    const isAway = !(connected && busConnected);
+  #look(): void {
+    const { store, wheel, clock, connections } = this.#parts;
+    const isAway = this.#lease.isOver || (store !== undefined && !isWell(store.health));
     if (isAway === (this.#beganAt !== undefined)) return;
     if (isAway) {
       this.#beganAt = clock.monotonic();
@@ -67,6 +86,27 @@ export class Outage extends Deadline {
     wheel.clear(this);
     if (!this.#isTold) return;
     this.#isTold = false;
+    this.#listener?.();
     for (const attachment of connections.all) attachment.announceStore("restored");
   }
+}
+
+/** A time that ran out. */
+class Lapse extends Deadline {
+  readonly #onOver: () => void;
+  isOver = false;
+
+  constructor(onOver: () => void) {
+    super();
+    this.#onOver = onOver;
+  }
+
+  override onDue(): void {
+    this.isOver = true;
+    this.#onOver();
+  }
+}
+
+function isWell({ connected, busConnected }: StoreHealth): boolean {
+  return connected && busConnected;
 }

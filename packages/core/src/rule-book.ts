@@ -104,8 +104,9 @@ function policyOf(placed: PlacedRule, all: readonly PlacedRule[]): LogPolicy {
   };
 }
 
-function kept({ retention: { maxEntries, maxAgeMs } }: Rule): LogPolicy {
-  return { maxEntries, maxAgeMs, dedupeMs };
+function kept({ retention: { maxEntries, maxAgeMs }, outage }: Rule): LogPolicy {
+  const whole = { maxEntries, maxAgeMs, dedupeMs };
+  return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
 }
 
 /** The policy of the log of everything below a prefix, of the rule that holds for what is there. */

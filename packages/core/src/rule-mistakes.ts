@@ -27,6 +27,12 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   for (const [name, value] of Object.entries(rule.durable ?? {})) {
     if (!Number.isInteger(value) || value < 1) yield ["durable", `must have ${name} of 1 or more`];
   }
+  if (rule.outage === "local") {
+    for (const field of ["projection", "rollUp", "durable"] as const) {
+      if (rule[field] === undefined) continue;
+      yield ["outage", `cannot be local with ${field}, which what is lost again must not change`];
+    }
+  }
   const { batchMs = 1 } = rule;
   if (!Number.isInteger(batchMs) || batchMs < 1 || batchMs > 1_000) {
     yield ["batchMs", "must be a whole number from 1 to 1000"];

@@ -109,8 +109,10 @@ export interface Rule {
   /**
    * What becomes of publishes while the store is away. `refuse`, when absent: they are `store_unavailable` at once.
    * `spool`: the node keeps as many as it may, in order, and answers each when it is stored or has waited 30 s.
+   * `local`: they go to the channel's readers at the same node and are forgotten when the store is back; for what is
+   * only worth something now. Such a channel has no projection, roll-up or durable subscribers.
    */
-  readonly outage?: "refuse" | "spool";
+  readonly outage?: "refuse" | "spool" | "local";
   /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

@@ -110,6 +110,7 @@ export class DurableReader extends Deadline {
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
     try {
+      if (this.#ruled.policy.goesOnLocally === true) throw notKept(this.#ruled.name);
       // What is published from here on wakes; what was before is read.
       this.#news.member = hub.join(this.#ruled, this.#news, "now");
       this.#signal.member = hub.join(rules.of(signalChannel(this.#key)), this.#signal, "now");
@@ -517,4 +518,12 @@ function reasonOf(refusal: PendingEntry["refusal"]): string {
 
 function takenOver(): MilepostError {
   return new MilepostError("not_subscribed", "another connection has taken the subscription over");
+}
+
+/** What goes on locally for a while cannot be delivered at least once. */
+function notKept(channel: string): MilepostError {
+  return new MilepostError(
+    "not_supported",
+    `the rule of ${channel} has outage local, which offers no durable subscribers`,
+  );
 }

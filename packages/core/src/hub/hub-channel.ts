@@ -5,6 +5,7 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
+import { isLocal } from "../local-position.ts";
 import type { ChannelLog, LogSlice } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 import { SharedCall } from "../shared-call.ts";
@@ -15,7 +16,7 @@ import { catchUpAgain } from "./join.ts";
 import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
 import type { RecentRoom } from "./recent-room.ts";
-import { breakOf, type ChannelState, recover, type Start } from "./recovery.ts";
+import { breakOf, type ChannelState, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 import type { Flushable, Ticker } from "./ticker.ts";
 
@@ -67,6 +68,8 @@ export class HubChannel implements Flushable {
   /** The newest position received; undefined until the log was read once. */
   #last: Position | undefined;
   #flushed: Position | undefined;
+  /** Where the store's log was left when the node went on without it. */
+  #left: Position | undefined;
   #batch: Publication[] | undefined;
   /** Characters of data in the batch; counted where there is a window. */
   #batchLength = 0;
@@ -293,8 +296,7 @@ export class HubChannel implements Flushable {
   async #healOnce(): Promise<boolean> {
     const last = this.#last;
     if (last === undefined) return true;
-    const bounds = { page, behind: this.#context.maxReplayEntries };
-    const recovery = await recover(this.#context.log, this.ruled, last, bounds);
+    const recovery = await this.#recover(last);
     switch (recovery.kind) {
       case "contiguous":
         break;
@@ -310,6 +312,18 @@ export class HubChannel implements Flushable {
     for (const entry of recovery.entries) this.#accept(entry);
     this.#readUpTo = this.#last?.offset ?? 0;
     return recovery.entries.length === 0 || this.#readUpTo >= recovery.head.offset;
+  }
+
+  /** What lies between the last position and the log; back from a log of the node's own, between what was left and the log. */
+  async #recover(last: Position): Promise<Recovery> {
+    const { log, maxReplayEntries } = this.#context;
+    const bounds = { page, behind: maxReplayEntries };
+    const recovery = await recover(log, this.ruled, last, bounds);
+    const left = this.#left;
+    if (recovery.kind === "contiguous" || left === undefined) return recovery;
+    const back = await recover(log, this.ruled, left, bounds);
+    if (back.kind !== "contiguous") return back;
+    return { ...back, kind: "gap", to: left, reason: recovery.reason };
   }
 
   /** What was jumped to may be the end of the channel. */
@@ -335,6 +349,8 @@ export class HubChannel implements Flushable {
     const from = this.#flushed ?? to;
     const ahead = [...this.#audience.ahead];
     const level = this.#audience.level();
+    if (!isLocal(to)) this.#left = undefined;
+    else if (this.#last !== undefined && !isLocal(this.#last)) this.#left = this.#last;
     this.#last = to;
     this.#flushed = to;
     this.#readUpTo = to.offset;
@@ -407,6 +423,7 @@ export class HubChannel implements Flushable {
   #forget(): void {
     this.#last = undefined;
     this.#flushed = undefined;
+    this.#left = undefined;
     this.#incoming = undefined;
     this.#batch = undefined;
     this.#recent?.clear();

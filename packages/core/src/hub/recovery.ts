@@ -5,6 +5,7 @@ import {
   type Publication,
   type Since,
 } from "@milepost/protocol";
+import { isLocal } from "../local-position.ts";
 import type { ChannelLog, LogSlice, LogSnapshot } from "../ports/channel-log.ts";
 import type { RuledChannel } from "../rule-book.ts";
 
@@ -75,7 +76,10 @@ export async function recover(
     }
   }
   const { head, floor } = slice;
-  const start = Math.max(floor.offset, head.offset - bounds.behind);
+  // Whoever was served locally for a while may have had all that is kept: it goes on with what is new.
+  const start = isLocal(position)
+    ? head.offset
+    : Math.max(floor.offset, head.offset - bounds.behind);
   return { kind: "gap", reason, ...(await readAfter(log, name, start, bounds.page, policy)) };
 }
 

@@ -20,12 +20,14 @@ const sweepIntervalMs = 15_000;
 export class MemoryChannelLog implements ChannelLog {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #bus: MemoryBus;
+  readonly #bus: Pick<MemoryBus, "publish">;
   readonly #logs = new Map<string, MemoryLog>();
+  readonly #epochPrefix: string;
   #sweep: Cancel | undefined;
   #closed = false;
 
-  constructor(clock: Clock, random: Random, bus: MemoryBus) {
+  constructor(clock: Clock, random: Random, bus: Pick<MemoryBus, "publish">, epochPrefix = "") {
+    this.#epochPrefix = epochPrefix;
     this.#clock = clock;
     this.#random = random;
     this.#bus = bus;
@@ -103,7 +105,14 @@ export class MemoryChannelLog implements ChannelLog {
     const projection =
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
     const monotonic = this.#clock.monotonic();
-    const log = new MemoryLog(channel, policy, projection, this.#random, monotonic);
+    const log = new MemoryLog(
+      channel,
+      policy,
+      projection,
+      this.#random,
+      monotonic,
+      this.#epochPrefix,
+    );
     this.#logs.set(channel, log);
     this.#sweepLater();
     return log;

@@ -38,12 +38,13 @@ export class MemoryLog {
     projection: Projection<unknown> | undefined,
     random: Random,
     monotonic: number,
+    epochPrefix: string,
   ) {
     this.channel = channel;
     this.#random = random;
     this.#projection = projection;
     this.#state = projection?.initial;
-    this.#head = origin(random.id(epochLength));
+    this.#head = origin(`${epochPrefix}${random.id(epochLength)}`);
     this.#floor = this.#head;
     this.#maxAgeMs = policy.maxAgeMs;
     this.#usedAt = monotonic;

@@ -36,6 +36,8 @@ export interface LogPolicy {
   /** The name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
   readonly projection?: string;
   readonly rollUp?: RollUp;
+  /** A node that is without its store goes on with a log of its own; the store itself need not care. */
+  readonly goesOnLocally?: true;
 }
 
 /** What an append came to. */

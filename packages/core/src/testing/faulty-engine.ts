@@ -58,8 +58,17 @@ export class FaultyEngine {
 
   /** The dead letters of the engine that was made, past its faults. */
   get deadLetters(): DeadLetters {
+    return this.#made.deadLetters;
+  }
+
+  /** The log of the engine that was made, past its faults: as another node has it. */
+  get log(): ChannelLog {
+    return this.#made.log;
+  }
+
+  get #made(): Engine {
     if (this.#engine === undefined) throw new Error("no engine was made yet");
-    return this.#engine.deadLetters;
+    return this.#engine;
   }
 
   /** The store is lost: every call fails, the bus brings nothing, and the engine says so. */

@@ -54,7 +54,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
       maxAgeMs: z.int().min(1).exactOptional(),
     })
     .exactOptional(),
-  outage: z.enum(["refuse", "spool"]).exactOptional(),
+  outage: z.enum(["refuse", "spool", "local"]).exactOptional(),
   rollUp: z.union([z.literal(true), z.string().min(1)]).exactOptional(),
   rate: z
     .strictObject({

@@ -63,7 +63,12 @@ export const publishedSchema = z
   .object({
     results: z.array(
       z.union([
-        z.object({ channel: z.string(), position: z.string(), duplicate: z.boolean() }),
+        z.object({
+          channel: z.string(),
+          position: z.string(),
+          duplicate: z.boolean(),
+          local: z.literal(true).optional(),
+        }),
         z.object({ error: failureSchema }),
       ]),
     ),

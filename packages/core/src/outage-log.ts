@@ -1,0 +1,96 @@
+import { MilepostError, type Publication } from "@milepost/protocol";
+import { localEpochPrefix } from "./local-position.ts";
+import { MemoryChannelLog } from "./memory/memory-channel-log.ts";
+import type { Outage } from "./outage.ts";
+import type {
+  Appended,
+  ChannelLog,
+  LogPolicy,
+  LogSlice,
+  LogSnapshot,
+  NewEntry,
+} from "./ports/channel-log.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Random } from "./ports/random.ts";
+
+/** What the logs of a node need. */
+export interface OutageLogParts {
+  readonly log: ChannelLog;
+  readonly outage: Outage;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Takes what was appended to a log of the node's own. */
+  readonly onPublication: (publication: Publication) => void;
+}
+
+/**
+ * The logs as a node has them, with its store or without.
+ *
+ * Without it the node is read-only: appends are `store_unavailable` before they are sent. Channels that go on locally are, until
+ * the store is back, logs in the node's memory, each with an epoch of its own.
+ */
+export class OutageLog implements ChannelLog {
+  readonly #parts: OutageLogParts;
+  #local: MemoryChannelLog | undefined;
+
+  constructor(parts: OutageLogParts) {
+    this.#parts = parts;
+  }
+
+  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    if (this.#parts.outage.isOn && policy.goesOnLocally !== true) throw isReadOnly();
+    return this.#logOf(policy).append(channel, entry, policy);
+  }
+
+  read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice> {
+    return this.#logOf(policy).read(channel, afterOffset, limit, policy);
+  }
+
+  snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    return this.#logOf(policy).snapshot(channel, policy);
+  }
+
+  entryAt(channel: string, offset: number, policy: LogPolicy): Promise<Publication | undefined> {
+    return this.#logOf(policy).entryAt(channel, offset, policy);
+  }
+
+  find(
+    channel: string,
+    publisher: string,
+    key: string,
+    policy: LogPolicy,
+  ): Promise<Publication | undefined> {
+    return this.#logOf(policy).find(channel, publisher, key, policy);
+  }
+
+  purge(channel: string, policy: LogPolicy): Promise<void> {
+    return this.#logOf(policy).purge(channel, policy);
+  }
+
+  /** Forgets the node's own logs: the store is back. */
+  forgetLocal(): void {
+    void this.#local?.close();
+    this.#local = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.forgetLocal();
+    await this.#parts.log.close();
+  }
+
+  #logOf({ goesOnLocally }: LogPolicy): ChannelLog {
+    const { log, outage, clock, random, onPublication } = this.#parts;
+    if (goesOnLocally !== true || !outage.isOn) return log;
+    this.#local ??= new MemoryChannelLog(
+      clock,
+      random,
+      { publish: onPublication },
+      localEpochPrefix,
+    );
+    return this.#local;
+  }
+}
+
+function isReadOnly(): MilepostError {
+  return new MilepostError("store_unavailable", "this node is without its store at present");
+}

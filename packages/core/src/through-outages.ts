@@ -1,0 +1,40 @@
+import type { Outage } from "./outage.ts";
+import { OutageBus } from "./outage-bus.ts";
+import { OutageLog } from "./outage-log.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Engine } from "./ports/engine.ts";
+import type { Random } from "./ports/random.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+
+/** What an engine needs to be used through outages. */
+export interface ThroughOutages {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** The engine as a node has it, with its store or without: see {@link OutageLog} and {@link OutageBus}. */
+export function throughOutages(
+  engine: Engine,
+  outage: Outage,
+  { clock, random, wheel, onFault }: ThroughOutages,
+): Engine {
+  const bus = new OutageBus({ bus: engine.bus, outage, pause: (ms) => wheel.pause(ms), onFault });
+  const onPublication = bus.publish.bind(bus);
+  const log = new OutageLog({ log: engine.log, outage, clock, random, onPublication });
+  outage.onEnd(() => {
+    log.forgetLocal();
+    void bus.resume();
+  });
+  return {
+    ...engine,
+    log,
+    bus,
+    close: async () => {
+      bus.close();
+      log.forgetLocal();
+      await engine.close();
+    },
+  };
+}
