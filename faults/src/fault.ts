@@ -50,10 +50,10 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "redis-paused",
-    says: "Redis stands still for 1 to 12 seconds",
+    says: "Redis stands still for 1 to 12 seconds, one time in five for up to 60",
     async run({ redis }, random) {
       redis.pause();
-      await pause(random.between(1_000, 12_000));
+      await pause(random.between(1_000, random.between(1, 5) === 5 ? 60_000 : 12_000));
       redis.resume();
     },
   },

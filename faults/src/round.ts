@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { check, type JournalRecord, type Violation } from "@milepost/checker";
 import { type Beginning, hashOf } from "@milepost/checker/recording";
 import { createTokens } from "@milepost/server";
+import { leftovers } from "./baseline.ts";
 import { channels, grant, retention } from "./channels.ts";
 import type { Fault } from "./fault.ts";
 import { Journal } from "./journal.ts";
@@ -87,18 +88,23 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
   for (const log of logs) journal.add({ type: "dump", ...log });
   for (const reader of readers) await reader.close();
   journal.add({ type: "end" });
+  const left = await leftovers(world);
   const records = withStoreHistory(journal.records, logs, fault.takes);
   const count = (type: string) => records.filter((record) => record.type === type).length;
   return {
     fault: fault.name,
     seed,
-    violations: check(records),
+    violations: [...check(records), ...left.map((says) => baselineViolation(says, records))],
     toHeadMs: atHead === undefined ? undefined : Math.max(0, atHead - healedAt),
     stored: publishers.reduce((sum, { stored }) => sum + stored, 0),
     gaps: count("gap"),
     resets: count("reset"),
     records,
   };
+}
+
+function baselineViolation(says: string, records: readonly JournalRecord[]): Violation {
+  return { id: "baseline", says, t: records.at(-1)?.t ?? 0, line: records.length };
 }
 
 async function reloadAgainAndAgain(readers: readonly Reader[], signal: AbortSignal): Promise<void> {

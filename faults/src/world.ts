@@ -77,6 +77,11 @@ export class World {
     return world;
   }
 
+  /** The Redis that is the master at the end of a round. */
+  get store(): Redis {
+    return this.redis.hasEnded && this.replica !== undefined ? this.replica : this.redis;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.balancer.port}`;
   }

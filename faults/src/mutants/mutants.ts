@@ -48,8 +48,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: "/redis/dist/server-link.js",
-        find: "[this.#canary, ...this.#wanted]",
-        replace: "[this.#canary]",
+        find: "connection.subscribe([...this.#wanted])",
+        replace: "connection.subscribe([])",
       },
       {
         file: "/core/dist/hub/hub.js",
@@ -67,6 +67,18 @@ export const mutants: readonly Mutant[] = [
         file: "/core/dist/hub/recovery.js",
         find: "if (position.epoch !== head.epoch)",
         replace: "if (position.epoch === undefined)",
+      },
+    ],
+  },
+  {
+    name: "unswept",
+    says: "nobody takes out of the registry what a dead node left",
+    shownBy: "kill-node",
+    changes: [
+      {
+        file: "/core/dist/create-core.js",
+        find: "sweep: [() => registry.sweep(), ",
+        replace: "sweep: [",
       },
     ],
   },

@@ -53,6 +53,10 @@ export class Child {
     return this.#printed;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   get hasEnded(): boolean {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { openFiles } from "../baseline.ts";
 import { Child } from "./child.ts";
 
 const mutation = fileURLToPath(new URL("../mutants/register.js", import.meta.url));
@@ -10,10 +11,13 @@ export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } a
 /** One `milepost serve` in a process of its own. */
 export class Gateway {
   readonly port: number;
+  /** How many files it had open before anybody came. */
+  readonly filesAtStart: number;
   readonly #child: Child;
 
-  private constructor(port: number, child: Child) {
+  private constructor(port: number, filesAtStart: number, child: Child) {
     this.port = port;
+    this.filesAtStart = filesAtStart;
     this.#child = child;
   }
 
@@ -33,7 +37,11 @@ export class Gateway {
       ready: /http:\/\/127\.0\.0\.1:\d+/,
     });
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(child.printed) ?? [];
-    return new Gateway(Number(port), child);
+    return new Gateway(Number(port), await openFiles(child.pid), child);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   get printed(): string {

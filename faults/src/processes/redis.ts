@@ -39,6 +39,10 @@ export class Redis {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.#child?.hasEnded ?? true;
+  }
+
   async kill(): Promise<void> {
     await this.#child?.end("SIGKILL");
   }

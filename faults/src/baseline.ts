@@ -1,0 +1,47 @@
+import { readdir } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Redis } from "./processes/redis.ts";
+import type { World } from "./world.ts";
+
+/** A dead node's lease (10 s), the sweep lease (8 s), a beat (2 s), idle HTTP connections; and a busy machine. */
+const deadlineMs = 40_000;
+
+/** How many files a gateway has open, sockets among them. */
+export async function openFiles(pid: number): Promise<number> {
+  return (await readdir(`/proc/${pid}/fd`)).length;
+}
+
+/** What is left of everybody in a world that all have left, once there is nothing more or its time is over. */
+export async function leftovers(world: World): Promise<readonly string[]> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const left = [...(await openedByNodes(world)), ...(await registered(world))];
+    if (left.length === 0 || performance.now() > deadline) return left;
+    await pause(500);
+  }
+}
+
+async function openedByNodes({ nodes }: World): Promise<string[]> {
+  const left: string[] = [];
+  for (const [i, { gateway }] of nodes.entries()) {
+    const files = await openFiles(gateway.pid);
+    if (files <= gateway.filesAtStart) continue;
+    left.push(`gateway ${i} has ${files} files open, ${gateway.filesAtStart} when it began`);
+  }
+  return left;
+}
+
+/** The nodes and connections that the registry still lists. */
+async function registered({ nodes, store }: World): Promise<string[]> {
+  const left: string[] = [];
+  const [known] = await keysLike(store, "*:{nodes}:nodes");
+  const listed = known === undefined ? 0 : Number(await store.command("HLEN", known));
+  if (listed !== nodes.length) left.push(`the registry has ${listed} nodes, not ${nodes.length}`);
+  const lists = await keysLike(store, "*}:connections");
+  if (lists.length > 0) left.push(`the registry has connections in ${lists.join(", ")}`);
+  return left;
+}
+
+async function keysLike(store: Redis, pattern: string): Promise<readonly string[]> {
+  return (await store.command("KEYS", pattern)) as readonly string[];
+}
