@@ -27,8 +27,13 @@ export async function connectRedis({ url, onFault = () => {} }: RedisOptions): P
     if (address.kind === "cluster") return await ClusterLink.open(address, onFault);
     return await ServerLink.open({ address, locate: locatorOf(address), onFault });
   } catch (error) {
-    throw new Error(`${shownAddress(address)}: ${reasonOf(error)}`, { cause: error });
+    throw whereAndWhy(address, error);
   }
+}
+
+/** One line that says what is wrong with an address. */
+export function whereAndWhy(address: RedisAddress, error: unknown): Error {
+  return new Error(`${shownAddress(address)}: ${reasonOf(error)}`, { cause: error });
 }
 
 export function locatorOf(address: RedisAddress) {

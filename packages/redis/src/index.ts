@@ -1,4 +1,5 @@
 export * from "./connect-redis.ts";
+export * from "./inspect-redis.ts";
 export * from "./redis-engine.ts";
 export type { RedisLink } from "./redis-link.ts";
 export * from "./stream-source.ts";

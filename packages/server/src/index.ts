@@ -52,6 +52,7 @@ export {
 } from "./gateway.ts";
 export type { ServerTimeouts } from "./gateway-server.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
+export { inspectStore, type StoreLine } from "./open-engine.ts";
 export type { GatewayOperations } from "./operations.ts";
 export { type Role, roles } from "./role.ts";
 export { type ProcessPort, type Serving, serve } from "./serve.ts";

@@ -7,11 +7,30 @@ export interface EngineSettings {
   readonly redisPrefix: string;
 }
 
+/** One server of the store. */
+export interface StoreLine {
+  readonly says: string;
+  /** What it is set to that weakens a promise. */
+  readonly warnings: readonly string[];
+}
+
 /** An engine that is connected to its store. */
 export interface OpenedEngine {
   readonly factory: EngineFactory;
   /** Lets go of the store when no gateway came to use it. */
   close(): Promise<void>;
+}
+
+/** What the store that the settings name says of itself, a line each; undefined where that is the memory of this process. */
+export async function inspectStore({
+  redis,
+}: Pick<EngineSettings, "redis">): Promise<readonly StoreLine[] | undefined> {
+  if (redis === "") return undefined;
+  const { inspectRedis } = await import("@milepost/redis");
+  return (await inspectRedis(redis)).map(({ server, version, warnings }) => ({
+    says: `${server}, version ${version}`,
+    warnings: warnings.map((warning) => `Redis at ${server} ${warning}`),
+  }));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startRedis } from "@milepost/redis/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
@@ -36,6 +37,22 @@ describe("milepost doctor", () => {
       /✗ health .*✗ ready .*✗ websocket .*✗ credential .*MILEPOST_API_KEY/s,
     );
   });
+
+  it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
+    "asks Redis what it is set to, and warns of what weakens a promise",
+    async () => {
+      await using server = await startGateway();
+      await using redis = await startRedis();
+      const env = { ...server.env, MILEPOST_REDIS_URL: redis.url };
+      const { out } = await runCommand(["doctor"], env);
+      expect(out.join("\n")).toMatch(/! Redis at \S+ has appendonly off.*✓ redis /s);
+      const away = { ...server.env, MILEPOST_REDIS_URL: "redis://:sesame@127.0.0.1:1" };
+      const lost = await runCommand(["doctor"], away);
+      expect(lost.code).toBe(1);
+      expect(lost.out.join("\n")).toMatch(/✗ redis +.*ECONNREFUSED/);
+      expect(lost.out.join("\n")).not.toContain("sesame");
+    },
+  );
 
   it("lists the mistakes of the configuration: exit 3", async () => {
     const { code, out } = await runCommand(["doctor"], { MILEPOST_PORT: "x" });

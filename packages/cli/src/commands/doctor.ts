@@ -1,5 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
-import { type Config, ConfigError, loadConfig, redacted } from "@milepost/server";
+import { type Config, ConfigError, inspectStore, loadConfig, redacted } from "@milepost/server";
 import { Command } from "commander";
 import { WebSocket } from "ws";
 import { Api, gatewayUrl } from "../api.ts";
@@ -19,6 +19,12 @@ interface Finding {
   readonly says: string;
 }
 
+interface StoreReport {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+const noStore: StoreReport = { findings: [], warnings: [] };
 const timeoutMs = 5_000;
 
 /** `milepost doctor`: shows the configuration and whether a gateway can be reached, or what holds for a channel. */
@@ -43,9 +49,12 @@ export function doctorCommand(terminal: Terminal): Command {
       const config = readConfig(terminal, flags.config);
       const mistakes = config instanceof ConfigError ? config.mistakes : [];
       const shown = config instanceof ConfigError ? undefined : redacted(config);
-      const warnings = config instanceof ConfigError ? [] : ruleWarnings(config.rules);
+      const store = config instanceof ConfigError ? noStore : await checkStore(config);
+      const rules = config instanceof ConfigError ? [] : config.rules;
+      const warnings = [...ruleWarnings(rules), ...store.warnings];
       const url = gatewayUrl(terminal, flags.url);
       const findings = await Promise.all([
+        ...store.findings,
         checkHttp("health", new URL("/ws/health", url)),
         checkHttp("ready", new URL("/readyz", url)),
         checkWebSocket(new URL("/ws", url)),
@@ -112,6 +121,20 @@ function readConfig(terminal: Terminal, file: string | undefined): Config | Conf
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
+  }
+}
+
+/** What the Redis of the configuration says, and what of it weakens a promise. */
+async function checkStore(config: Config): Promise<StoreReport> {
+  try {
+    const lines = (await inspectStore(config)) ?? [];
+    return {
+      findings: lines.map(({ says }) => ({ check: "redis", ok: true, says })),
+      warnings: lines.flatMap(({ warnings }) => warnings),
+    };
+  } catch (error) {
+    const says = error instanceof Error ? error.message : String(error);
+    return { findings: [{ check: "redis", ok: false, says }], warnings: [] };
   }
 }
 
