@@ -8,6 +8,7 @@ import type { Fault } from "./fault.ts";
 import { Journal } from "./journal.ts";
 import { Publisher } from "./population/publisher.ts";
 import { Reader } from "./population/reader.ts";
+import { Worker } from "./population/worker.ts";
 import { secrets } from "./processes/gateway.ts";
 import { Random } from "./random.ts";
 import { type Log, tailLostFault, withStoreHistory } from "./store-history.ts";
@@ -20,6 +21,8 @@ const calmMs = 1_000;
 const reloadEveryMs = 700;
 /** By then everybody is at the head. */
 const headWithinMs = 30_000;
+/** The channel that a durable subscriber works on. */
+const workedOn = "log:a";
 const beginnings: readonly Beginning[] = ["start", "now", "state"];
 
 /** What one round came to. */
@@ -67,6 +70,10 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
     { length: publisherCount },
     (_, i) => new Publisher(`publisher-${i}`, world.url, journal, publishEveryMs),
   );
+  const worker = new Worker(workedOn, {
+    url: `${world.url.replace("http", "ws")}/ws`,
+    token: () => tokens.mint({ user: "worker", channels: grant }),
+  });
   const reloading = new AbortController();
   const reloads = reloadAgainAndAgain(readers.slice(0, 2), reloading.signal);
 
@@ -85,26 +92,35 @@ async function runIn(world: World, fault: Fault, seed: number, random: Random): 
   const logs = await Promise.all(channels.map(({ name }) => logOf(world, name)));
   journal.add({ type: "healed", within_ms: 0 });
   const atHead = await allAtHead(readers, logs, healedAt + headWithinMs, journal);
+  const unhandled = await allHandled(worker, logs, healedAt + headWithinMs, journal);
+  const givenUp = fault.takes === undefined ? await lettersOf(world) : [];
+  await worker.close();
   for (const log of logs) journal.add({ type: "dump", ...log });
   for (const reader of readers) await reader.close();
   journal.add({ type: "end" });
   const left = await leftovers(world);
   const records = withStoreHistory(journal.records, logs, fault.takes);
+  const accuse = (id: string) => (says: string) => ({
+    id,
+    says,
+    t: records.at(-1)?.t ?? 0,
+    line: records.length,
+  });
   const count = (type: string) => records.filter((record) => record.type === type).length;
   return {
     fault: fault.name,
     seed,
-    violations: [...check(records), ...left.map((says) => baselineViolation(says, records))],
+    violations: [
+      ...check(records),
+      ...[...unhandled, ...givenUp].map(accuse("G11")),
+      ...left.map(accuse("baseline")),
+    ],
     toHeadMs: atHead === undefined ? undefined : Math.max(0, atHead - healedAt),
     stored: publishers.reduce((sum, { stored }) => sum + stored, 0),
     gaps: count("gap"),
     resets: count("reset"),
     records,
   };
-}
-
-function baselineViolation(says: string, records: readonly JournalRecord[]): Violation {
-  return { id: "baseline", says, t: records.at(-1)?.t ?? 0, line: records.length };
 }
 
 async function reloadAgainAndAgain(readers: readonly Reader[], signal: AbortSignal): Promise<void> {
@@ -128,6 +144,36 @@ async function allAtHead(
     await pause(20);
   }
   return journal.now;
+}
+
+/** What the worker was not given by the deadline of all that its channel has. */
+async function allHandled(
+  worker: Worker,
+  logs: readonly Log[],
+  deadline: number,
+  journal: Journal,
+): Promise<readonly string[]> {
+  const entries = logs.find(({ channel }) => channel === worker.channel)?.entries ?? [];
+  for (;;) {
+    const lacks = entries.filter(({ position }) => !worker.handled.has(position));
+    if (worker.failure !== undefined) return [`the worker ended: ${worker.failure}`];
+    if (lacks.length === 0) return [];
+    if (journal.now > deadline) {
+      return lacks.map(({ position }) => `the worker was never given ${position}`);
+    }
+    await pause(20);
+  }
+}
+
+/** What was given up, although its worker acknowledges everything. */
+async function lettersOf(world: World): Promise<readonly string[]> {
+  const response = await fetch(`${world.url}/v1/dead-letters`, {
+    headers: { authorization: `Bearer ${secrets.apiKey}` },
+  });
+  const { letters } = (await response.json()) as {
+    readonly letters: readonly { readonly reason: string }[];
+  };
+  return letters.map((letter) => `given up: ${JSON.stringify(letter)}`);
 }
 
 /** A whole log, as the service gives it out. */

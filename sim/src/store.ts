@@ -158,6 +158,7 @@ export class Store {
       durable: {
         claim: (...args) => line.call(() => durable.claim(...args)),
         save: (...args) => line.call(() => durable.save(...args)),
+        restore: (...args) => line.call(() => durable.restore(...args)),
         look: (...args) => line.call(() => durable.look(...args)),
         replay: (...args) => line.call(() => durable.replay(...args)),
         get: (...args) => line.call(() => durable.get(...args)),

@@ -7,11 +7,9 @@ local is_new = not is_known()
 if is_new then
   redis.call('DEL', subscriber)
   redis.call('ZREM', names, name)
-  redis.call('ZREMRANGEBYSCORE', names, '-inf', whole(now))
-  if redis.call('ZCARD', names) >= tonumber(ARGV[4]) then return false end
-  -- Above that of any holder of one that was forgotten.
-  redis.call('HSET', subscriber, 'fence', whole(now), 'acked', ARGV[3], 'sent', ARGV[3])
+  if not has_room(tonumber(ARGV[4])) then return false end
+  redis.call('HSET', subscriber, 'acked', ARGV[3], 'sent', ARGV[3])
 end
-redis.call('HINCRBY', subscriber, 'fence', 1)
+claim()
 keep(tonumber(ARGV[5]))
 return { is_new and 1 or 0, redis.call('HGETALL', subscriber) }

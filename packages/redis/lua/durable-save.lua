@@ -3,8 +3,9 @@
 -- KEYS  as above
 -- ARGV  as above; 3 fence  4 how long it is kept  5 acked  6 sent  7 so many fields to remove, which follow  then fields and values to
 --       set, pairwise; those of replays only where they are there
--- gives 1, or 0 when the fence is not the latest
-if not is_held(ARGV[3]) then return 0 end
+-- gives saved, or taken or lost when the fence is not the latest
+local mine = standing(ARGV[3])
+if mine ~= 'held' then return mine end
 redis.call('HSET', subscriber, 'acked', ARGV[5], 'sent', ARGV[6])
 local set = 8 + tonumber(ARGV[7])
 for i = 8, set - 1 do redis.call('HDEL', subscriber, ARGV[i]) end
@@ -15,4 +16,4 @@ for i = set, #ARGV, 2 do
   end
 end
 keep(tonumber(ARGV[4]))
-return 1
+return 'saved'

@@ -14,8 +14,22 @@ local function is_known()
   return tonumber(redis.call('HGET', subscriber, 'until') or '0') > now
 end
 
-local function is_held(fence)
-  return is_known() and redis.call('HGET', subscriber, 'fence') == fence
+-- Whose it is for who claimed it with that fence: held, taken by a later claim, or lost where the store has none as late.
+local function standing(fence)
+  local latest = is_known() and tonumber(redis.call('HGET', subscriber, 'fence')) or 0
+  if latest == tonumber(fence) then return 'held' end
+  return latest > tonumber(fence) and 'taken' or 'lost'
+end
+
+-- Above any claim before, also of one that was forgotten or lost with the tail of the store.
+local function claim()
+  local latest = tonumber(redis.call('HGET', subscriber, 'fence') or '0')
+  redis.call('HSET', subscriber, 'fence', whole(math.max(latest + 1, now)))
+end
+
+local function has_room(most)
+  redis.call('ZREMRANGEBYSCORE', names, '-inf', whole(now))
+  return redis.call('ZSCORE', names, name) or redis.call('ZCARD', names) < most
 end
 
 local function keep(ms)

@@ -6,6 +6,7 @@ import type {
   DurableSubscribers,
   PendingEntry,
   PendingReplay,
+  Saved,
   SubscriberKey,
 } from "@milepost/core";
 import type { Position } from "@milepost/protocol";
@@ -44,7 +45,7 @@ export class RedisDurableSubscribers implements DurableSubscribers {
     fence: number,
     { acked, sent, pending, settled, replays, replayed }: DurableChange,
     { keepMs }: DurableBounds,
-  ): Promise<boolean> {
+  ): Promise<Saved> {
     const removed = [...settled.map(pendingField), ...replayed.map(replayField)];
     const answer = await this.#run(scripts.durableSave, key, [
       String(fence),
@@ -56,12 +57,31 @@ export class RedisDurableSubscribers implements DurableSubscribers {
       ...pending.flatMap((entry) => [pendingField(entry.position.offset), JSON.stringify(entry)]),
       ...replays.flatMap((replay) => [replayField(replay.letter), JSON.stringify(replay)]),
     ]);
+    return answer as Saved;
+  }
+
+  async restore(
+    key: SubscriberKey,
+    fence: number,
+    { acked, sent, pending, replays }: DurableState,
+    { keepMs, maxPerChannel }: DurableBounds,
+  ): Promise<boolean> {
+    const answer = await this.#run(scripts.durableRestore, key, [
+      String(fence),
+      String(keepMs),
+      JSON.stringify(acked),
+      JSON.stringify(sent),
+      String(maxPerChannel),
+      ...pending.flatMap((entry) => [pendingField(entry.position.offset), JSON.stringify(entry)]),
+      ...replays.flatMap((replay) => [replayField(replay.letter), JSON.stringify(replay)]),
+    ]);
     return answer === 1;
   }
 
   async look(key: SubscriberKey, fence: number, { keepMs }: DurableBounds) {
     const answer = await this.#run(scripts.durableLook, key, [String(fence), String(keepMs)]);
-    return answer === null ? undefined : stateOf(fieldsOf(answer as readonly string[])).replays;
+    if (typeof answer === "string") return answer as "taken" | "lost";
+    return stateOf(fieldsOf(answer as readonly string[])).replays;
   }
 
   async replay(key: SubscriberKey, replay: PendingReplay, { maxReplays }: DurableBounds) {

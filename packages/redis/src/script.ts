@@ -38,6 +38,7 @@ export const scripts = {
   durableClaim: script("durable-claim", "durable"),
   durableSave: script("durable-save", "durable"),
   durableLook: script("durable-look", "durable"),
+  durableRestore: script("durable-restore", "durable"),
   durableReplay: script("durable-replay", "durable"),
   durableGet: script("durable-get", "durable"),
   presenceUpdate: script("presence-update", "presence"),

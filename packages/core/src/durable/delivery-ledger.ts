@@ -276,6 +276,20 @@ export class DeliveryLedger {
     return { acked, sent, pending, settled, replays, replayed };
   }
 
+  /** All of it as it is. */
+  state(epochMs: number): DurableState {
+    const kept = <T extends Delivery>(delivery: T): T => ({
+      ...delivery,
+      dueAt: delivery.dueAt + epochMs,
+    });
+    return {
+      acked: this.acked,
+      sent: this.#sent,
+      pending: [...this.#pending.values()].map(kept),
+      replays: [...this.#replays.values()].map(kept),
+    };
+  }
+
   /** Saving it failed: what it says has yet to be saved, as it stands then. */
   untakeChange({ pending, settled, replays, replayed }: DurableChange): void {
     for (const { position } of pending) this.#dirty.add(position.offset);

@@ -254,8 +254,8 @@ export class DurableReader extends Deadline {
     this.#mustLook = false;
     const replays = await engine.durable.look(this.#key, this.#fence, durableBounds);
     this.#lookedAt = clock.monotonic();
-    if (replays === undefined) this.#lose(ledger);
-    else ledger.adopt(replays, clock.monotonic());
+    if (typeof replays === "object") ledger.adopt(replays, clock.monotonic());
+    else if (replays === "taken" || !(await this.#restore(ledger))) this.#lose(ledger);
   }
 
   /** Goes on with what was published since, as far as there is room. */
@@ -442,7 +442,8 @@ export class DurableReader extends Deadline {
     if (change !== undefined) {
       try {
         const { durable } = this.#context.engine;
-        isSaved = await durable.save(this.#key, this.#fence, change, durableBounds);
+        const saved = await durable.save(this.#key, this.#fence, change, durableBounds);
+        isSaved = saved === "saved" || (saved === "lost" && (await this.#restore(ledger)));
       } catch (error) {
         ledger.untakeChange(change);
         this.#replies.unshift(...replies);
@@ -454,6 +455,12 @@ export class DurableReader extends Deadline {
       else reply.onLost(takenOver());
     }
     if (!isSaved) this.#lose(ledger);
+  }
+
+  /** The store has lost the claim: it gets the books as they are here, unless somebody else has claimed it since. */
+  #restore(ledger: DeliveryLedger): Promise<boolean> {
+    const { durable } = this.#context.engine;
+    return durable.restore(this.#key, this.#fence, ledger.state(this.#epochMs), durableBounds);
   }
 
   /** Somebody else holds the subscriber. */

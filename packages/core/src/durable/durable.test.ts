@@ -426,6 +426,56 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
   });
 });
 
+describe("a store that forgets its durable subscribers", () => {
+  test("[G11] [P-ACK-6] their holder goes on: what was on its way comes, and an ack is saved", async () => {
+    const engine = new FaultyEngine();
+    await using t = core({ engine: engine.factory });
+    const socket = await begin(t);
+    const positions = await publish(t, 1, 3);
+    socket.take();
+    engine.forgetDurableSubscribers();
+    await say(t, socket, { type: "ack", id: 2, position: positions[1] });
+    expect(result(socket.take())).toEqual({ channel: "job:a", position: positions[1] });
+    await publish(t, 4);
+    expect(delivered(socket)).toEqual(["4"]);
+    socket.drop();
+    const next = await open(t);
+    const answer = await subscribe(t, next);
+    expect(result(answer)).toMatchObject({ position: positions[1], recovered: true });
+    expect([...deliveries(answer), ...delivered(next)]).toEqual(["3#2", "4#2"]);
+  });
+
+  test("[G11] [P-ACK-8] with the log they go on in the new one, after a gap, and a letter says what was on its way", async () => {
+    const engine = new FaultyEngine();
+    await using t = core({ engine: engine.factory });
+    const socket = await begin(t);
+    await publish(t, 1, 2);
+    socket.take();
+    engine.forgetDurableSubscribers();
+    await t.core.purge(t.service, "job:a");
+    await publish(t, 3, 4);
+    const told = socket.take();
+    expect(told.map(({ type }) => type)).toEqual(["gap", "event", "event"]);
+    expect(told[0]).toMatchObject({ reason: "epoch_changed" });
+    expect(await letters(t)).toEqual([[undefined, "epoch_changed", 0]]);
+  });
+
+  test("[P-ACK-6] who claims it first afterwards has it", async () => {
+    const engine = new FaultyEngine();
+    await using t = core({ engine: engine.factory });
+    const first = await begin(t);
+    await publish(t, 1);
+    first.take();
+    engine.forgetDurableSubscribers();
+    await t.clock.advance(10);
+    const second = await open(t);
+    await subscribe(t, second);
+    await publish(t, 2);
+    expect(first.take()).toMatchObject([{ type: "unsubscribed", reason: "taken_over" }]);
+    expect(delivered(second)).toEqual(["2"]);
+  });
+});
+
 describe("[P-ACK-6] one connection at a time holds a durable subscriber", () => {
   test("the next takes it over, and the one before is told and refused", async () => {
     await using t = core();

@@ -8,6 +8,7 @@ import type {
   DurableSubscribers,
   PendingEntry,
   PendingReplay,
+  Saved,
   SubscriberKey,
 } from "../ports/durable-subscribers.ts";
 
@@ -25,6 +26,8 @@ interface Kept {
 export class MemoryDurableSubscribers implements DurableSubscribers {
   readonly #clock: Clock;
   readonly #channels = new Map<string, Map<string, Kept>>();
+  /** Of the latest claim, on any. */
+  #fence = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,7 +41,8 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     const known = this.#find(key);
     const kept = known ?? this.#make(key, start, bounds);
     if (kept === undefined) return undefined;
-    kept.fence++;
+    this.#fence = Math.max(this.#fence + 1, this.#clock.now());
+    kept.fence = this.#fence;
     this.#touch(kept, bounds);
     return { fence: kept.fence, isNew: known === undefined, state: stateOf(kept) };
   }
@@ -48,9 +52,9 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     fence: number,
     change: DurableChange,
     bounds: DurableBounds,
-  ): Promise<boolean> {
+  ): Promise<Saved> {
     const kept = this.#find(key);
-    if (kept?.fence !== fence) return false;
+    if (kept?.fence !== fence) return lossOf(kept, fence);
     const { pending, replays } = kept;
     kept.acked = change.acked;
     kept.sent = change.sent;
@@ -61,12 +65,27 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
       if (replays.has(replay.letter)) replays.set(replay.letter, replay);
     }
     this.#touch(kept, bounds);
+    return "saved";
+  }
+
+  async restore(key: SubscriberKey, fence: number, state: DurableState, bounds: DurableBounds) {
+    const known = this.#find(key);
+    if (known !== undefined && known.fence >= fence) return known.fence === fence;
+    if (known !== undefined) this.#channels.get(key.channel)?.delete(nameOf(key));
+    const kept = this.#make(key, state.acked, bounds);
+    if (kept === undefined) return false;
+    this.#fence = Math.max(this.#fence, fence);
+    kept.fence = fence;
+    kept.sent = state.sent;
+    for (const entry of state.pending) kept.pending.set(entry.position.offset, entry);
+    for (const replay of state.replays) kept.replays.set(replay.letter, replay);
+    this.#touch(kept, bounds);
     return true;
   }
 
   async look(key: SubscriberKey, fence: number, bounds: DurableBounds) {
     const kept = this.#find(key);
-    if (kept?.fence !== fence) return undefined;
+    if (kept?.fence !== fence) return lossOf(kept, fence);
     this.#touch(kept, bounds);
     return [...kept.replays.values()];
   }
@@ -114,6 +133,11 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
       if (ofChannel.size === 0) this.#channels.delete(channel);
     }
   }
+}
+
+/** Why a claim is not the latest. */
+function lossOf(kept: Kept | undefined, fence: number): "taken" | "lost" {
+  return kept !== undefined && kept.fence > fence ? "taken" : "lost";
 }
 
 function stateOf({ acked, sent, pending, replays }: Kept): DurableState {

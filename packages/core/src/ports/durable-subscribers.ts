@@ -69,6 +69,12 @@ export interface DurableClaim {
   readonly state: DurableState;
 }
 
+/**
+ * What became of a save: `taken` when a later claim is known, `lost` when none as late as the caller's is, since the store
+ * forgot it; then nothing was applied.
+ */
+export type Saved = "saved" | "taken" | "lost";
+
 /** How many there may be, and how long one is kept that nobody claims. */
 export interface DurableBounds {
   readonly maxPerChannel: number;
@@ -94,19 +100,29 @@ export interface DurableSubscribers {
     start: Position,
     bounds: DurableBounds,
   ): Promise<DurableClaim | undefined>;
-  /** Applies a change; false when the fence is not the latest, and then nothing was applied. */
+  /** Applies a change of who holds the latest claim. */
   save(
     key: SubscriberKey,
     fence: number,
     change: DurableChange,
     bounds: DurableBounds,
+  ): Promise<Saved>;
+  /**
+   * Makes the subscriber again, as who held the latest claim has it, where the store lost that claim, which then is the
+   * latest again; false where somebody has claimed it since, or the channel has as many as it may have.
+   */
+  restore(
+    key: SubscriberKey,
+    fence: number,
+    state: DurableState,
+    bounds: DurableBounds,
   ): Promise<boolean>;
-  /** The replays that were asked for; undefined when the fence is not the latest. */
+  /** The replays that were asked for, where the fence is the latest. */
   look(
     key: SubscriberKey,
     fence: number,
     bounds: DurableBounds,
-  ): Promise<readonly PendingReplay[] | undefined>;
+  ): Promise<readonly PendingReplay[] | Exclude<Saved, "saved">>;
   /**
    * Adds a replay, unless one of the letter is there already. `unknown` when there is no such subscriber, `full` when it
    * has as many as it may have.

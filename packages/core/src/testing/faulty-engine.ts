@@ -4,6 +4,7 @@ import {
   type BusListener,
   type ChannelLog,
   type DeadLetters,
+  type DurableSubscribers,
   type Engine,
   type EngineContext,
   type LogPolicy,
@@ -50,6 +51,7 @@ export class FaultyEngine {
     return {
       ...engine,
       bus: this.#bus(engine.bus),
+      durable: this.#durableSubscribers(engine.durable, { clock, random }),
       log: this.#log(engine.log),
       store: this.watch,
       close: engine.close,
@@ -70,6 +72,9 @@ export class FaultyEngine {
     if (this.#engine === undefined) throw new Error("no engine was made yet");
     return this.#engine;
   }
+
+  /** The store has lost every durable subscriber. */
+  forgetDurableSubscribers: () => void = () => {};
 
   /** The store is lost: every call fails, the bus brings nothing, and the engine says so. */
   goAway(): void {
@@ -151,6 +156,21 @@ export class FaultyEngine {
   /** How many entries were stored in a channel's log since it was begun. */
   stored(channel: string): number {
     return this.#appended.filter(({ publication }) => publication.channel === channel).length;
+  }
+
+  #durableSubscribers(first: DurableSubscribers, context: EngineContext): DurableSubscribers {
+    let current = first;
+    this.forgetDurableSubscribers = () => {
+      current = memoryEngine()(context).durable;
+    };
+    return {
+      claim: (...args) => current.claim(...args),
+      save: (...args) => current.save(...args),
+      restore: (...args) => current.restore(...args),
+      look: (...args) => current.look(...args),
+      replay: (...args) => current.replay(...args),
+      get: (...args) => current.get(...args),
+    };
   }
 
   #bus(bus: Bus): Bus {

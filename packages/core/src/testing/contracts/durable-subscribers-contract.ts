@@ -45,10 +45,10 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const first = await durable.claim(key, at(0), bounds);
       const second = await durable.claim(key, at(0), bounds);
       const sent = change({ sent: at(1), pending: [pending(1)] });
-      expect(await durable.save(key, first?.fence ?? 0, sent, bounds)).toBe(false);
-      expect(await durable.look(key, first?.fence ?? 0, bounds)).toBeUndefined();
+      expect(await durable.save(key, first?.fence ?? 0, sent, bounds)).toBe("taken");
+      expect(await durable.look(key, first?.fence ?? 0, bounds)).toBe("taken");
       expect(await durable.get(key)).toMatchObject({ sent: at(0), pending: [] });
-      expect(await durable.save(key, second?.fence ?? 0, sent, bounds)).toBe(true);
+      expect(await durable.save(key, second?.fence ?? 0, sent, bounds)).toBe("saved");
       expect(await durable.look(key, second?.fence ?? 0, bounds)).toEqual([]);
       expect(await durable.get(key)).toMatchObject({ sent: at(1), pending: [pending(1)] });
     });
@@ -67,7 +67,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
         pending: [refused, pending(4)],
       });
       for (let n = 0; n < 2; n++) {
-        expect(await durable.save(key, fence, settled, bounds)).toBe(true);
+        expect(await durable.save(key, fence, settled, bounds)).toBe("saved");
         expect(await durable.get(key)).toEqual({
           acked: at(0),
           sent: at(4),
@@ -124,8 +124,33 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.get(key)).toBeDefined();
       await harness.advance(30_000);
       expect(await durable.get(key)).toBeUndefined();
-      expect(await durable.save(key, fence, change({}), bounds)).toBe(false);
+      expect(await durable.save(key, fence, change({}), bounds)).toBe("lost");
+      expect(await durable.look(key, fence, bounds)).toBe("lost");
       expect(await durable.claim(key, at(9), bounds)).toMatchObject({ isNew: true });
+    });
+
+    test("[G11] one that the store lost is made again as its holder has it, unless somebody has claimed it since", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      const state = { acked: at(1), sent: at(3), pending: [pending(2)], replays: [replay("1-a")] };
+      // Nothing is lost yet, so nothing is changed.
+      expect(await durable.restore(key, fence, state, bounds)).toBe(true);
+      expect(await durable.get(key)).toMatchObject({ sent: at(0) });
+      await harness.advance(70_000);
+      for (let n = 0; n < 2; n++) {
+        expect(await durable.restore(key, fence, state, bounds)).toBe(true);
+        expect(await durable.get(key)).toEqual(state);
+        expect(await durable.look(key, fence, bounds)).toEqual([replay("1-a")]);
+      }
+      await harness.advance(70_000);
+      const { fence: others = 0 } = (await durable.claim(key, at(5), bounds)) ?? {};
+      expect(await durable.restore(key, fence, state, bounds)).toBe(false);
+      expect(await durable.look(key, others, bounds)).toEqual([]);
+      // A store that went back to an older claim has lost the later ones.
+      expect(await durable.look(key, others + 9, bounds)).toBe("lost");
+      expect(await durable.restore(key, others + 9, state, bounds)).toBe(true);
+      expect(await durable.look(key, others, bounds)).toBe("taken");
     });
   });
 }
