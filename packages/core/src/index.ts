@@ -48,5 +48,6 @@ export {
 export { methodNameFault } from "./requests/method-registry.ts";
 export { rollUpName } from "./roll-up.ts";
 export type * from "./rule.ts";
+export { SerialQueues } from "./serial-queues.ts";
 export type * from "./sources/source.ts";
 export type * from "./transport.ts";

@@ -1,9 +1,11 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { ManualClock, SeededRandom } from "@milepost/core/testing";
 import { MilepostError } from "@milepost/protocol";
 import { test as anyTest, describe, expect, vi } from "vitest";
 import { hashSlot } from "./hash-slot.ts";
 import { connectRedis, redisEngine } from "./index.ts";
-import { startRedisCluster } from "./testing/redis-cluster.ts";
+import { type RedisCluster, startRedisCluster } from "./testing/redis-cluster.ts";
 import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
@@ -127,6 +129,72 @@ describe("a cluster", () => {
     await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
   });
 
+  test("[G6] a new owner that accepts connections and answers nothing keeps no other master", {
+    timeout: 40_000,
+  }, async () => {
+    await using cluster = await startRedisCluster();
+    const link = await connectRedis({ url: cluster.url });
+    await using _link = { [Symbol.asyncDispose]: () => link.close() };
+    const hole = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(hole, "listening");
+    await using _hole = { [Symbol.asyncDispose]: async () => void hole.close() };
+    const { port } = hole.address() as AddressInfo;
+    await cluster.command(1, "CONFIG", "SET", "cluster-announce-port", String(port));
+    const slot = String(hashSlot(`{${channelOf(0)}}`));
+    const owner = String(await cluster.command(1, "CLUSTER", "MYID"));
+    for (const node of [1, 0]) {
+      await cluster.command(node, "CLUSTER", "SETSLOT", slot, "NODE", owner);
+    }
+    await vi.waitFor(async () => {
+      const slots = await cluster.command(2, "CLUSTER", "SLOTS");
+      expect(JSON.stringify(slots)).toContain(String(port));
+    }, patience);
+    const moved = link.remove([`{${channelOf(0)}}`]).catch((error: unknown) => error);
+    await link.remove([`{${channelOf(2)}}`]);
+    await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), { timeout: 20_000 });
+    await link.remove([`{${channelOf(2)}}`]);
+    await link.subscribe([`{${channelOf(2)}}`]);
+    expect(await moved).toMatchObject({ code: "store_unavailable" });
+  });
+
+  test("a subscribe that one master cannot take leaves nothing at the others, which serve their own", async () => {
+    await using cluster = await startRedisCluster();
+    for (const i of [0, 1, 2]) {
+      await cluster.command(i, "CONFIG", "SET", "cluster-require-full-coverage", "no");
+    }
+    const engine = await openEngine(cluster.url);
+    await using _engine = { [Symbol.asyncDispose]: () => engine.close() };
+    const heard: string[] = [];
+    engine.bus.listen(({ channel }) => heard.push(channel));
+    cluster.servers[1]?.process.kill("SIGKILL");
+    await vi.waitFor(() => expect(engine.store?.health.connected).toBe(false), patience);
+    const [here, away] = [channelOf(0), channelOf(1)];
+    const wishes = [engine.bus.subscribe(here, policy), engine.bus.subscribe(away, policy)];
+    await expect(wishes[1]).rejects.toMatchObject({ code: "store_unavailable" });
+    await wishes[0];
+    await engine.log.append(here, { event: "e", json: "1", publisher: "p" }, policy);
+    await vi.waitFor(() => expect(heard).toEqual([here]), patience);
+    await engine.bus.unsubscribe(here, policy);
+    expect(await cluster.command(0, "PUBSUB", "SHARDCHANNELS")).toEqual([]);
+  });
+
+  test("one that is closed while it follows a new master leaves no connection behind", {
+    timeout: 25_000,
+  }, async () => {
+    await using cluster = await startRedisCluster({ replica: true });
+    const link = await connectRedis({ url: cluster.url });
+    await cluster.command(3, "CLUSTER", "FAILOVER");
+    await vi.waitFor(async () => {
+      expect(String(await cluster.command(0, "ROLE"))).toMatch(/^slave/);
+    }, patience);
+    const pending = link.remove([`{${channelOf(0)}}`]).catch(() => {});
+    // It has been told of the move, and opens the link to the new master.
+    await vi.waitFor(async () => expect(await clientsAt(cluster, 3)).toBeGreaterThan(1), patience);
+    await link.close();
+    await pending;
+    await vi.waitFor(async () => expect(await clientsAt(cluster, 3)).toBe(1), patience);
+  });
+
   test("a server that is in no cluster is told apart in one line", async () => {
     await using server = await startRedis();
     const url = `redis+cluster://127.0.0.1:${server.port}`;
@@ -137,6 +205,13 @@ describe("a cluster", () => {
 async function openEngine(url: string) {
   const link = await connectRedis({ url });
   return redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
+}
+
+/** How many have a connection to a server that is no other node: its own admin among them. */
+async function clientsAt(cluster: RedisCluster, server: number): Promise<number> {
+  const clients = String(await cluster.command(server, "CLIENT", "LIST", "TYPE", "normal"));
+  const subscribers = String(await cluster.command(server, "CLIENT", "LIST", "TYPE", "pubsub"));
+  return [...clients.trim().split("\n"), ...subscribers.trim().split("\n")].filter(Boolean).length;
 }
 
 /** A channel whose slot begins at that master. */

@@ -1,3 +1,4 @@
+import { SerialQueues } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";
@@ -30,11 +31,16 @@ export class ClusterLink implements RedisLink {
   readonly #links = new Map<string, ServerLink>();
   /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
   readonly #wanted = new Map<string, string>();
+  /** Subscribing and unsubscribing, in order for each bus channel. */
+  readonly #lines = new SerialQueues();
+  /** The slots of calls that wait for the map. */
+  readonly #moving = new Set<number>();
   #map: ClusterMap = { masters: new Map(), owners: [] };
   #looking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lookAt = Number.POSITIVE_INFINITY;
   #listener: LinkListener | undefined;
+  #downSince: number | undefined = performance.now();
   #closed = false;
 
   private constructor(address: RedisAddress, onFault: (error: unknown) => void) {
@@ -50,7 +56,9 @@ export class ClusterLink implements RedisLink {
     const link = new ClusterLink(address, onFault);
     try {
       await link.#read();
-      await link.#connect();
+      for (const opened of await link.#connect()) {
+        if (opened.status === "rejected") throw opened.reason;
+      }
       link.#settle();
       link.#lookIn(lookAnywayMs);
       return link;
@@ -61,8 +69,7 @@ export class ClusterLink implements RedisLink {
   }
 
   get downSince(): number | undefined {
-    const since = [...this.#links.values()].flatMap(({ downSince }) => downSince ?? []);
-    return since.length === 0 ? undefined : Math.min(...since);
+    return this.#downSince;
   }
 
   listen(listener: LinkListener): void {
@@ -78,23 +85,24 @@ export class ClusterLink implements RedisLink {
   }
 
   async subscribe(busChannels: readonly string[]): Promise<void> {
-    await Promise.all(
-      busChannels.map((busChannel) =>
-        this.#at(busChannel, async (link, name) => {
-          await link.subscribe([busChannel]);
-          this.#wanted.set(busChannel, name);
-        }),
-      ),
+    const subscribed = await Promise.allSettled(
+      busChannels.map((busChannel) => this.#lines.run(busChannel, () => this.#add(busChannel))),
     );
+    const failed = subscribed.find(({ status }) => status === "rejected");
+    if (failed?.status !== "rejected") return;
+    await this.unsubscribe(busChannels).catch(this.#onFault);
+    throw failed.reason;
   }
 
   async unsubscribe(busChannels: readonly string[]): Promise<void> {
     await Promise.all(
-      busChannels.map(async (busChannel) => {
-        const name = this.#wanted.get(busChannel);
-        this.#wanted.delete(busChannel);
-        await this.#links.get(name ?? "")?.unsubscribe([busChannel]);
-      }),
+      busChannels.map((busChannel) =>
+        this.#lines.run(busChannel, async () => {
+          const name = this.#wanted.get(busChannel);
+          this.#wanted.delete(busChannel);
+          await this.#links.get(name ?? "")?.unsubscribe([busChannel]);
+        }),
+      ),
     );
   }
 
@@ -111,10 +119,11 @@ export class ClusterLink implements RedisLink {
 
   /** Does something at the master of a key, and again at another where the slot has moved. */
   async #at<T>(key: string, act: (link: ServerLink, name: string) => Promise<T>): Promise<T> {
+    const slot = hashSlot(key);
     for (let moves = 0; ; moves++) {
-      // What is called while the map is read goes behind those that wait for it.
-      if (this.#looking !== undefined) await this.#looking.catch(() => {});
-      const name = this.#map.owners[hashSlot(key)] ?? "";
+      // What is called while others of its slot wait for the map goes behind them.
+      if (this.#moving.has(slot)) await this.#looking?.catch(() => {});
+      const name = this.#map.owners[slot] ?? "";
       const link = this.#links.get(name);
       if (link === undefined) throw noOwner();
       try {
@@ -122,7 +131,12 @@ export class ClusterLink implements RedisLink {
       } catch (error) {
         const owner = movedTo(error);
         if (owner === undefined || moves >= maxMoves) throw error;
-        await this.#look(owner);
+        this.#moving.add(slot);
+        try {
+          await this.#look(owner);
+        } catch (cause) {
+          throw noOwner(cause);
+        }
       }
     }
   }
@@ -131,13 +145,17 @@ export class ClusterLink implements RedisLink {
   #look(first?: Endpoint): Promise<void> {
     this.#looking ??= this.#follow(first).finally(() => {
       this.#looking = undefined;
+      this.#moving.clear();
     });
     return this.#looking;
   }
 
+  /** Rejects only where the map cannot be read: one master that cannot be reached must not keep the others. */
   async #follow(first?: Endpoint): Promise<void> {
     await this.#read(first);
-    await this.#connect();
+    for (const opened of await this.#connect()) {
+      if (opened.status === "rejected") this.#onLinkFault(opened.reason);
+    }
     for (const [name, link] of [...this.#links]) {
       if (this.#map.masters.has(name)) continue;
       this.#links.delete(name);
@@ -149,23 +167,29 @@ export class ClusterLink implements RedisLink {
 
   /** Subscribes to what has moved at its new owner. */
   #resubscribe(): void {
-    const moved = [...this.#wanted].filter(
-      ([busChannel, from]) => from !== this.#owner(busChannel),
-    );
+    const hasMoved = ([busChannel, from]: [string, string]) => from !== this.#owner(busChannel);
+    const moved = [...this.#wanted].filter(hasMoved).map(([busChannel]) => busChannel);
     if (moved.length === 0) return;
-    const subscribed = moved.map(async ([busChannel, from]) => {
-      // Its old master has let go of it, or is gone.
-      await this.#links
-        .get(from)
-        ?.unsubscribe([busChannel])
-        .catch(() => {});
-      await this.#at(busChannel, async (link, name) => {
-        await link.subscribe([busChannel]);
-        if (this.#wanted.has(busChannel)) this.#wanted.set(busChannel, name);
-        else await link.unsubscribe([busChannel]);
-      });
-    });
+    const subscribed = moved.map((busChannel) =>
+      this.#lines.run(busChannel, async () => {
+        const from = this.#wanted.get(busChannel);
+        if (from === undefined || from === this.#owner(busChannel)) return;
+        // Its old master has let go of it, or is gone.
+        await this.#links
+          .get(from)
+          ?.unsubscribe([busChannel])
+          .catch(() => {});
+        await this.#add(busChannel);
+      }),
+    );
     Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkFault);
+  }
+
+  async #add(busChannel: string): Promise<void> {
+    await this.#at(busChannel, async (link, name) => {
+      await link.subscribe([busChannel]);
+      this.#wanted.set(busChannel, name);
+    });
   }
 
   #owner(key: string): string {
@@ -179,28 +203,34 @@ export class ClusterLink implements RedisLink {
     this.#map = await readClusterMap(this.#address, known);
   }
 
-  /** Opens the links that are not there yet. */
-  async #connect(): Promise<void> {
-    for (const [name, endpoint] of this.#map.masters) {
-      if (this.#links.has(name)) continue;
-      const link: ServerLink = await ServerLink.open({
-        address: this.#address,
-        locate: async () => endpoint,
-        isSharded: true,
-        onFault: this.#onLinkFault,
-        onMoved: (busChannel) => {
-          if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
-          void link.unsubscribe([busChannel]).catch(() => {});
-          this.#lookIn(0);
-        },
-      });
-      this.#links.set(name, link);
-      link.listen({
-        onMessage: (message, busChannel) => this.#listener?.onMessage(message, busChannel),
-        onDisrupted: () => this.#listener?.onDisrupted(),
-      });
-      link.watch.onChange(() => this.#settle());
+  /** Opens the links that are not there yet, beside each other. */
+  #connect(): Promise<PromiseSettledResult<void>[]> {
+    const missing = [...this.#map.masters].filter(([name]) => !this.#links.has(name));
+    return Promise.allSettled(missing.map(([name, endpoint]) => this.#open(name, endpoint)));
+  }
+
+  async #open(name: string, endpoint: Endpoint): Promise<void> {
+    const link: ServerLink = await ServerLink.open({
+      address: this.#address,
+      locate: async () => endpoint,
+      isSharded: true,
+      onFault: this.#onLinkFault,
+      onMoved: (busChannel) => {
+        if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
+        void link.unsubscribe([busChannel]).catch(() => {});
+        this.#lookIn(0);
+      },
+    });
+    if (this.#closed) {
+      await link.close();
+      return;
     }
+    this.#links.set(name, link);
+    link.listen({
+      onMessage: (message, busChannel) => this.#listener?.onMessage(message, busChannel),
+      onDisrupted: () => this.#listener?.onDisrupted(),
+    });
+    link.watch.onChange(() => this.#settle());
   }
 
   /** A master that is lost may have been replaced. */
@@ -222,11 +252,16 @@ export class ClusterLink implements RedisLink {
   }
 
   #settle(): void {
-    const healths = [...this.#links.values()].map(({ watch }) => watch.health);
-    this.watch.set(
-      healths.every(({ connected }) => connected),
-      healths.every(({ busConnected }) => busConnected),
+    const healths = [...this.#map.masters.keys()].map(
+      (name) => this.#links.get(name)?.watch.health,
     );
+    this.watch.set(
+      healths.every((health) => health?.connected === true),
+      healths.every((health) => health?.busConnected === true),
+    );
+    const { connected, busConnected } = this.watch.health;
+    if (connected && busConnected) this.#downSince = undefined;
+    else this.#downSince ??= performance.now();
   }
 }
 
@@ -238,6 +273,7 @@ function movedTo(error: unknown): Endpoint | undefined {
   return host === undefined ? undefined : { host, port: Number(port) };
 }
 
-function noOwner(): MilepostError {
-  return new MilepostError("store_unavailable", "no master of the cluster serves this channel now");
+function noOwner(cause?: unknown): MilepostError {
+  const message = "no master of the cluster serves this channel now";
+  return new MilepostError("store_unavailable", message, { cause });
 }

@@ -15,7 +15,7 @@ export interface ClusterMap {
 type SlotRange = readonly [
   first: number,
   last: number,
-  master: readonly [host: string, port: number],
+  master: readonly [host: string | null, port: number],
 ];
 
 /** Asks one node after the other for the cluster's map; rejects with the last reason when none of them knows. */
@@ -58,8 +58,8 @@ function mapOf(ranges: readonly SlotRange[], asked: string): ClusterMap {
   const masters = new Map<string, Endpoint>();
   const owners = new Array<string>(slotCount).fill("");
   for (const [first, last, [host, port]] of ranges) {
-    // A node that does not know its own address yet names none.
-    const endpoint = { host: host === "" ? asked : host, port };
+    // A node that does not know its own address, or is told not to say it, names none.
+    const endpoint = { host: host || asked, port };
     const name = `${endpoint.host}:${endpoint.port}`;
     masters.set(name, endpoint);
     owners.fill(name, first, last + 1);

@@ -6,6 +6,8 @@ import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
 
 const connectTimeoutMs = 5_000;
+/** A server that accepts connections and answers nothing for so long hangs. */
+const openTimeoutMs = 5_000;
 const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
 
@@ -81,31 +83,40 @@ export class ServerConnection {
     }
   }
 
-  /** Connects, makes sure that the server takes writes, and loads the scripts; rejects with the reason. */
+  /**
+   * Connects, makes sure that the server takes writes, loads the scripts, and does whatever it must before it counts as
+   * open; rejects with the reason, within 5 s when the server hangs.
+   */
   static async open(
     address: RedisAddress,
     endpoint: Endpoint,
     events: ConnectionEvents,
+    prepare: (connection: ServerConnection) => Promise<void>,
     isSharded = false,
   ): Promise<ServerConnection> {
     const commands = clientOf(address, endpoint);
     const listening = clientOf(address, endpoint);
     const connection = new ServerConnection(commands, listening, events, isSharded);
+    const deadline = setTimeout(() => {
+      connection.end(
+        new Error(`it accepts connections and answers nothing for ${openTimeoutMs} ms`),
+      );
+    }, openTimeoutMs);
     try {
       await Promise.all([commands.connect(), listening.connect()]);
       await connection.#mustBeMaster();
       await Promise.all(Object.values(scripts).map((script) => commands.scriptLoad(script.text)));
+      await prepare(connection);
       connection.#opened = !connection.#ended;
       if (connection.#opened) return connection;
       throw connection.#reason;
     } catch (error) {
       connection.end(error);
-      throw error;
+      // What fails because it was ended says less than why it was.
+      throw connection.#reason;
+    } finally {
+      clearTimeout(deadline);
     }
-  }
-
-  get isEnded(): boolean {
-    return this.#ended;
   }
 
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {

@@ -98,6 +98,46 @@ test("a server that hangs is given up after some seconds, and what it owes is re
   await vi.waitFor(() => expect(own.link.downSince).toBeUndefined(), 15_000);
 }, 30_000);
 
+test("[TRAP-9] a master that hangs is left for the one that took over, however long it accepts connections", async () => {
+  await using first = await startRedis();
+  await using second = await startRedis();
+  let master = first;
+  const reasons: unknown[] = [];
+  const link = await ServerLink.open({
+    address: parseRedisAddress(first.url),
+    locate: async () => ({ host: "127.0.0.1", port: master.port }),
+    onFault: (reason) => {
+      reasons.push(reason);
+      // Nobody has noticed yet when the link tries for the first time.
+      if (reasons.length === 2) master = second;
+    },
+  });
+  await using _link = { [Symbol.asyncDispose]: () => link.close() };
+  first.process.kill("SIGSTOP");
+  await vi.waitFor(() => expect(reasons.length).toBeGreaterThan(1), 15_000);
+  expect(String(reasons[1])).toContain("answers nothing");
+  await vi.waitFor(() => expect(link.downSince).toBeUndefined(), 15_000);
+  expect(await acquire(link, "a")).toBeTruthy();
+  first.process.kill("SIGCONT");
+}, 40_000);
+
+test("what is unsubscribed while a reconnect subscribes to it is not subscribed to afterwards", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server);
+  await using client = await admin(server);
+  const names = Array.from({ length: 20_000 }, (_, i) => `bus:${i}`);
+  await own.link.subscribe(names);
+  await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]);
+  await vi.waitFor(() => expect(own.link.downSince).toBeDefined());
+  const subscribers = async (name = "") => Object.values(await client.pubSubNumSub([name]))[0];
+  // The first of what is wanted is subscribed to again, the rest is on its way.
+  while ((await subscribers(names[0])) === 0);
+  await own.link.unsubscribe(["bus:7"]);
+  await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
+  await vi.waitFor(async () => expect(await subscribers("bus:7")).toBe(0), 10_000);
+  expect(await subscribers("bus:8")).toBe(1);
+});
+
 test("who cannot be reached or does not let in says so in one line, without the password", async () => {
   await using server = await startRedis(["--requirepass", "right"]);
   const wrong = server.url.replace("redis://", "redis://:wrong-word@");

@@ -113,20 +113,10 @@ export class ServerLink implements RedisLink {
         onMoved,
         onEnd: (reason) => this.#onEnd(connection, reason),
       },
+      (opening) => this.#prepare(opening),
       isSharded,
     );
-    try {
-      await Promise.all([
-        connection.listenTo(this.#canary),
-        connection.subscribe([...this.#wanted]),
-      ]);
-      this.#redisNow = await connection.now();
-      this.#redisNowAt = performance.now();
-    } catch (error) {
-      connection.end(error);
-      throw error;
-    }
-    if (this.#closed || connection.isEnded) {
+    if (this.#closed) {
       connection.end(undefined);
       throw noConnection();
     }
@@ -136,6 +126,16 @@ export class ServerLink implements RedisLink {
     this.#attempts = 0;
     this.#canaryBack = performance.now();
     this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
+  }
+
+  /** Subscribes to everything that is wanted, and to nothing that is not any more. */
+  async #prepare(connection: ServerConnection): Promise<void> {
+    const wanted = [...this.#wanted];
+    await Promise.all([connection.listenTo(this.#canary), connection.subscribe(wanted)]);
+    const unwanted = wanted.filter((busChannel) => !this.#wanted.has(busChannel));
+    if (unwanted.length > 0) await connection.unsubscribe(unwanted);
+    this.#redisNow = await connection.now();
+    this.#redisNowAt = performance.now();
   }
 
   readonly #reconnect = (): void => {

@@ -35,12 +35,15 @@ export class StreamConnections {
     const connection = new StreamConnection(client, (to) => {
       this.#moved = to;
     });
+    const deadline = setTimeout(() => connection.end(new Error("Redis hangs")), answerMs);
     try {
       await client.connect();
       return connection;
     } catch (error) {
       connection.end(error);
       throw error;
+    } finally {
+      clearTimeout(deadline);
     }
   }
 }

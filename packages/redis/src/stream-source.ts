@@ -10,7 +10,7 @@ import {
 } from "./stream-connection.ts";
 import { StreamTurn } from "./stream-turn.ts";
 
-const blockMs = 1_000;
+const maxBlockMs = 1_000;
 const turnEveryMs = 1_000;
 const firstRetryMs = 200;
 const maxRetryMs = 10_000;
@@ -74,6 +74,7 @@ class RedisStreamSource implements Source {
   readonly #consumer: string;
   readonly #from: string;
   readonly #batch: string;
+  readonly #blockMs: string;
   readonly #claimIdleMs: number;
   readonly #removes: boolean;
   readonly #onFault: (error: unknown) => void;
@@ -107,6 +108,8 @@ class RedisStreamSource implements Source {
     this.#turn = ordered
       ? new StreamTurn({ prefix, stream, group, holder, ttlMs: turnMs })
       : undefined;
+    // The renewal of the turn waits behind a read that waits.
+    this.#blockMs = String(ordered ? Math.min(maxBlockMs, Math.floor(turnMs / 4)) : maxBlockMs);
   }
 
   start(take: TakeEntry): void {
@@ -211,7 +214,7 @@ class RedisStreamSource implements Source {
       "COUNT",
       this.#batch,
       "BLOCK",
-      String(blockMs),
+      this.#blockMs,
       "STREAMS",
       this.#stream,
       after,

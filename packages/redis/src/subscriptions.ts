@@ -39,7 +39,13 @@ export class Subscriptions {
       await this.#link.subscribe(wishes.map(({ busChannel }) => busChannel));
       for (const { resolve } of wishes) resolve();
     } catch (error) {
-      for (const { reject } of wishes) reject(error);
+      const [only, ...others] = wishes;
+      if (others.length === 0) only?.reject(error);
+      // One master of several may be away: whoever can have what it asks for has it.
+      else
+        for (const { busChannel, resolve, reject } of wishes) {
+          this.#link.subscribe([busChannel]).then(resolve, reject);
+        }
     }
   }
 }
