@@ -31,7 +31,8 @@ end
 
 -- A log anew, of another epoch.
 local function begin(meta, stream, state, epoch)
-  redis.call('DEL', meta, stream, state)
+  -- Only where there is something: after a write that needs no memory Redis would let an append pass for which there is none.
+  if redis.call('EXISTS', meta, stream, state) > 0 then redis.call('DEL', meta, stream, state) end
   return { epoch = epoch, offset = 0, tag = '0', ts = 0, ends = 0, keys = 0, floor = 0, trimmed = 0, checkpoint = 0, ttl = 0, ending = false }
 end
 

@@ -4,6 +4,8 @@
 -- ARGV  1 now  2 id  3 when it is forgotten  4 when it was created  5 when something of it is overdue, or empty
 --       6 the operation as JSON
 local records, ages, due, id = KEYS[1], KEYS[2], KEYS[3], ARGV[2]
+-- First of all: refused where memory has run out, before anything is changed.
+redis.call('ZADD', ages, ARGV[3], id)
 forget(records, ages, due, ARGV[1])
 drop(records, ages, due, id)
 local lists = {}

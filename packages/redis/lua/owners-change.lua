@@ -2,6 +2,8 @@
 --
 -- KEYS  the owner of each change: sorted set, "<connection> <node>" -> since when
 -- ARGV  1 how long a list is kept in milliseconds, then for each key: since, or - for one that went; and the member
+-- It runs where memory has run out, as in small.lua.
+redis.call('ZREM', KEYS[1], '')
 for i, key in ipairs(KEYS) do
   local since, member = ARGV[2 * i], ARGV[2 * i + 1]
   if since == '-' then

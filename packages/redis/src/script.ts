@@ -9,9 +9,8 @@ export interface Script {
   readonly sha: string;
 }
 
-function script(name: string, shared?: string): Script {
-  const parts = shared === undefined ? [name] : [shared, name];
-  const text = parts
+function script(name: string, ...shared: readonly string[]): Script {
+  const text = [...shared, name]
     .map((part) => readFileSync(new URL(`../lua/${part}.lua`, import.meta.url), "utf8"))
     .join("\n");
   return { name, text, sha: createHash("sha1").update(text).digest("hex") };
@@ -20,11 +19,11 @@ function script(name: string, shared?: string): Script {
 /** All scripts, read once from `lua/`. */
 export const scripts = {
   append: script("append", "log"),
-  read: script("read", "log"),
-  snapshot: script("snapshot", "log"),
+  read: script("read", "small", "log"),
+  snapshot: script("snapshot", "small", "log"),
   checkpoint: script("checkpoint", "log"),
   find: script("find", "log"),
-  lease: script("lease"),
+  lease: script("lease", "small"),
   operationPut: script("operation-put", "operations"),
   operationGet: script("operation-get", "operations"),
   operationPage: script("operation-page", "operations"),
@@ -35,9 +34,9 @@ export const scripts = {
   letterPage: script("letter-page", "letters"),
   letterRemove: script("letter-remove", "letters"),
   letterCount: script("letter-count", "letters"),
-  durableClaim: script("durable-claim", "durable"),
-  durableSave: script("durable-save", "durable"),
-  durableLook: script("durable-look", "durable"),
+  durableClaim: script("durable-claim", "small", "durable"),
+  durableSave: script("durable-save", "small", "durable"),
+  durableLook: script("durable-look", "small", "durable"),
   durableRestore: script("durable-restore", "durable"),
   durableReplay: script("durable-replay", "durable"),
   durableGet: script("durable-get", "durable"),
@@ -46,11 +45,11 @@ export const scripts = {
   signal: script("signal"),
   revocationAdd: script("revocation-add", "revocations"),
   revocationRead: script("revocation-read", "revocations"),
-  nodeRefresh: script("node-refresh", "nodes"),
+  nodeRefresh: script("node-refresh", "small", "nodes"),
   nodeList: script("node-list", "nodes"),
   nodeDead: script("node-dead"),
   nodeRemove: script("node-remove"),
-  connectionsChange: script("connections-change"),
+  connectionsChange: script("connections-change", "small"),
   connectionsPage: script("connections-page"),
   connectionsGet: script("connections-get"),
   ownersChange: script("owners-change"),

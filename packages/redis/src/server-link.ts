@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { MilepostError } from "@milepost/protocol";
+import { ErrorReply } from "@redis/client";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
@@ -190,5 +191,10 @@ function noConnection(): MilepostError {
 }
 
 function refused(error: unknown): never {
-  throw new MilepostError("store_unavailable", "Redis did not answer", { cause: error });
+  const reply = error instanceof ErrorReply ? error.message : undefined;
+  let says = "Redis did not answer";
+  if (reply?.startsWith("OOM")) says = "Redis has no memory left";
+  // What it says may name keys: it is for the log.
+  else if (reply !== undefined) says = "Redis refused it";
+  throw new MilepostError("store_unavailable", says, { cause: error });
 }
