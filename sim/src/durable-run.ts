@@ -1,6 +1,12 @@
 import { check, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
 import type { DeadLetters, DurableChange, DurableSubscribers, Engine } from "@milepost/core";
-import { FaultyEngine, type TestCore, type TestSocket, testCore } from "@milepost/core/testing";
+import {
+  altered,
+  FaultyEngine,
+  type TestCore,
+  type TestSocket,
+  testCore,
+} from "@milepost/core/testing";
 import { SeededRandom } from "./seeded-random.ts";
 
 const channel = "job:a";
@@ -40,7 +46,7 @@ export const durableMutants: Readonly<Record<string, SpoilEngine>> = {
   })),
   "dead letter lost": (engine) => ({
     ...engine,
-    deadLetters: proxied<DeadLetters>(engine.deadLetters, {
+    deadLetters: altered<DeadLetters>(engine.deadLetters, {
       put: async (letter) => ({ ...letter, id: "1-lost" }),
     }),
   }),
@@ -54,19 +60,9 @@ export const durableMutants: Readonly<Record<string, SpoilEngine>> = {
 function spoilSave(spoil: (change: DurableChange) => DurableChange): SpoilEngine {
   return (engine) => ({
     ...engine,
-    durable: proxied<DurableSubscribers>(engine.durable, {
+    durable: altered<DurableSubscribers>(engine.durable, {
       save: (of, fence, change, bounds) => engine.durable.save(of, fence, spoil(change), bounds),
     }),
-  });
-}
-
-/** An object like another, with some of its methods in other words. */
-function proxied<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, name) {
-      const own = Reflect.get(methods, name) ?? Reflect.get(target, name);
-      return typeof own === "function" ? own.bind(target) : own;
-    },
   });
 }
 

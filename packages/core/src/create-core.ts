@@ -20,6 +20,7 @@ import { RevokedAuthority } from "./nodes/revoked-authority.ts";
 import { Roll } from "./nodes/roll.ts";
 import { OperationService } from "./operations/operation-service.ts";
 import { Outage } from "./outage.ts";
+import { isReadOnly } from "./outage-log.ts";
 import { Presences } from "./presence/presences.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import { MethodRegistry } from "./requests/method-registry.ts";
@@ -74,6 +75,7 @@ class GatewayCore implements Core {
       ticker,
       maxReplayEntries,
       pause,
+      isCut: () => outage.isOn,
       onFault: faults.note,
     });
     const operations = new OperationService({
@@ -102,6 +104,9 @@ class GatewayCore implements Core {
     const { registry, revocations } = engine;
     const onFault = faults.note;
     const roll = new Roll({ node, registry, connections, clock, random, onFault });
+    store.store?.onChange(({ connected }) => {
+      if (connected) roll.doubt();
+    });
     this.#context = {
       node,
       engine,
@@ -225,6 +230,8 @@ class GatewayCore implements Core {
 
   async take(source: string, entry: SourceEntry) {
     this.#shutdown.refuseWhenEnded();
+    // What a source acknowledges must be stored, also where the channel would go on without.
+    if (this.#context.outage.isOn) throw isReadOnly();
     return this.#intake.take(source, entry);
   }
 

@@ -1,4 +1,4 @@
-import { MilepostError, type Publication } from "@milepost/protocol";
+import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import { localEpochPrefix } from "./local-position.ts";
 import { MemoryChannelLog } from "./memory/memory-channel-log.ts";
 import type { Outage } from "./outage.ts";
@@ -38,7 +38,9 @@ export class OutageLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    if (this.#parts.outage.isOn && policy.goesOnLocally !== true) throw isReadOnly();
+    // An end is for good, which nothing is that is forgotten when the store is back.
+    const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
+    if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
     return this.#logOf(policy).append(channel, entry, policy);
   }
 
@@ -63,8 +65,9 @@ export class OutageLog implements ChannelLog {
     return this.#logOf(policy).find(channel, publisher, key, policy);
   }
 
-  purge(channel: string, policy: LogPolicy): Promise<void> {
-    return this.#logOf(policy).purge(channel, policy);
+  async purge(channel: string, policy: LogPolicy): Promise<void> {
+    if (this.#parts.outage.isOn) throw isReadOnly();
+    await this.#parts.log.purge(channel, policy);
   }
 
   /** Forgets the node's own logs: the store is back. */
@@ -91,6 +94,7 @@ export class OutageLog implements ChannelLog {
   }
 }
 
-function isReadOnly(): MilepostError {
+/** The refusal of a write by a node that is without its store. */
+export function isReadOnly(): MilepostError {
   return new MilepostError("store_unavailable", "this node is without its store at present");
 }

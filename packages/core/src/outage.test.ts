@@ -2,7 +2,7 @@ import { formatPosition, MilepostError, parsePosition } from "@milepost/protocol
 import { describe, expect, test } from "vitest";
 import type { EngineFactory, Registry } from "./index.ts";
 import { orThrow } from "./input.ts";
-import { FaultyEngine, type TestCore, testCore } from "./testing/index.ts";
+import { altered, FaultyEngine, type TestCore, testCore } from "./testing/index.ts";
 
 const rules = [
   {
@@ -53,7 +53,7 @@ function nodeOfMany() {
     return {
       ...made,
       isShared: true,
-      registry: Object.assign(Object.create(made.registry), { refresh }),
+      registry: altered(made.registry, { refresh }),
     };
   };
   return { registry, t: testCore({ engine: factory, rules }) };
@@ -219,7 +219,11 @@ describe("a channel that goes on locally", () => {
     const socket = await reader(t, "cursor:1");
     await t.publish("cursor:1", "e", 1);
     engine.goAway();
-    await t.clock.advance(2_000);
+    // Past a comparison with the log.
+    for (let n = 0; n < 2; n++) {
+      await t.clock.advance(20_000);
+      socket.pong();
+    }
     socket.take();
     const meanwhile = await elsewhere(engine, "cursor:1", 2);
     engine.comeBack();
@@ -273,6 +277,27 @@ describe("a channel that goes on locally", () => {
     ]);
   });
 
+  test("[P-LOCAL-1] what is for good is refused meanwhile: an end, a purge, what a source brings", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    await t.clock.advance(1_000);
+    const away = { code: "store_unavailable", retryable: true };
+    await expect(t.core.end(t.service, "cursor:1")).rejects.toMatchObject(away);
+    await expect(t.core.purge(t.service, "cursor:1")).rejects.toMatchObject(away);
+    const fields = { channel: "cursor:1", event: "e", data: "2" };
+    const taken = t.core.take("stream", { id: "1-0", fields, attempt: 1 });
+    await expect(taken).rejects.toMatchObject(away);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    socket.take();
+    await t.publish("cursor:1", "e", 3);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ data: 3 }]);
+  });
+
   test("[P-LOCAL-3] has no durable subscribers", async () => {
     const { t } = node();
     await using _t = t;
@@ -313,4 +338,28 @@ test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and
   await t.clock.advance(3_000);
   expect(socket.take()).toContainEqual({ type: "notice", code: "restored" });
   expect(await t.publish("strict:1", "e", 2)).toMatchObject({ duplicate: false });
+});
+
+test("[G6] a node that sweeps for long goes on beating, and writes", async () => {
+  const engine = new FaultyEngine();
+  let finish = () => {};
+  await using t = testCore({
+    rules,
+    engine: (context) => {
+      const made = engine.factory(context);
+      const sweep = () =>
+        new Promise<number>((resolve) => {
+          finish = () => resolve(0);
+        });
+      return {
+        ...made,
+        isShared: true,
+        registry: altered(made.registry, { sweep }),
+      };
+    },
+  });
+  await t.clock.advance(30_000);
+  expect(t.core.stats()).toMatchObject({ status: "ok" });
+  expect(await t.publish("strict:1", "e", 1)).toMatchObject({ duplicate: false });
+  finish();
 });

@@ -28,6 +28,8 @@ export interface HubContext {
   readonly maxReplayEntries: number;
   /** Resolves after some milliseconds on the node's one timer. */
   readonly pause: (ms: number) => Promise<void>;
+  /** Whether the node is without its store, so that there is nothing to compare with. */
+  readonly isCut: () => boolean;
   readonly onFault: (error: unknown) => void;
 }
 

@@ -31,7 +31,14 @@ function hubOf(clock: ManualClock) {
   const wheel = new TimerWheel(clock, onFault);
   const ticker = new Ticker(clock, onFault);
   const pause = (ms: number) => wheel.pause(ms);
-  const hub = new Hub(bus, wheel, { log, ticker, maxReplayEntries: 1_000, pause, onFault });
+  const hub = new Hub(bus, wheel, {
+    log,
+    ticker,
+    isCut: () => false,
+    maxReplayEntries: 1_000,
+    pause,
+    onFault,
+  });
   return { hub, log };
 }
 

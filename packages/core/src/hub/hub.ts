@@ -123,7 +123,8 @@ export class Hub {
         else used.push(channel);
       }
       this.#context.pages.age();
-      for (let i = 0; i < used.length && !this.#closed; i += checksAtOnce) {
+      const { isCut } = this.#context;
+      for (let i = 0; i < used.length && !this.#closed && !isCut(); i += checksAtOnce) {
         const checks = used.slice(i, i + checksAtOnce).map((channel) => channel.check());
         for (const { status, ...outcome } of await Promise.allSettled(checks)) {
           if (status === "rejected" && "reason" in outcome) this.#context.onFault(outcome.reason);

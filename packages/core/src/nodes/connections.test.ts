@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { EngineFactory, UserPrincipal } from "../index.ts";
+import type { EngineFactory, Registry, UserPrincipal } from "../index.ts";
 import {
+  altered,
   ManualClock,
   SeededRandom,
   SharedEngine,
   type TestCore,
   type TestSocket,
+  TestStoreWatch,
   testCore,
 } from "../testing/index.ts";
 
@@ -117,6 +119,43 @@ describe("connections of several nodes", () => {
     const { connections } = await b.core.connections.list(b.service, { user: "ada" });
     expect(connections).toMatchObject([{ node: "a" }]);
     expect(await c.core.connections.nodes(c.service)).toHaveLength(3);
+  });
+
+  test("[G8] a node whose store was away enters everything anew: what left and was lost is not listed for ever", async () => {
+    const clock = new ManualClock();
+    const shared = new SharedEngine(clock, new SeededRandom());
+    shared.isShared = true;
+    const store = new TestStoreWatch();
+    let loses = false;
+    await using t = testCore({
+      clock,
+      engine: (context) => {
+        const made = shared.factory(context);
+        const change: Registry["change"] = async (...args) => {
+          if (!loses) await made.registry.change(...args);
+        };
+        return {
+          ...made,
+          store,
+          registry: altered(made.registry, { change }),
+        };
+      },
+    });
+    const gone = t.connect({ principal: t.user("ada") });
+    t.connect({ principal: t.user("bob") });
+    await clock.advance(3_000);
+    loses = true;
+    gone.drop();
+    await clock.settle();
+    loses = false;
+    store.set(false);
+    await clock.advance(1_000);
+    store.set(true);
+    await clock.advance(3_000);
+    const count = async (user: string) =>
+      (await t.core.connections.list(t.service, { user })).connections.length;
+    expect(await count("ada")).toBe(0);
+    expect(await count("bob")).toBe(1);
   });
 
   test("thousands that come back at once are few calls, and none is forgotten", async () => {

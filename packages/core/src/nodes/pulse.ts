@@ -16,7 +16,8 @@ export interface PulseWork {
 
 /**
  * What a node of several does again and again, and what only one of them does: whoever holds the sweep lease. When that one
- * dies the next takes it once its time is over. Two that sweep at once do no harm.
+ * dies the next takes it once its time is over. A sweep may take long: the node goes on beating beside it. Two that sweep at
+ * once do no harm.
  */
 export class Pulse extends Deadline {
   readonly #wheel: TimerWheel;
@@ -27,6 +28,7 @@ export class Pulse extends Deadline {
   #failing = false;
   #closed = false;
   #beating: Promise<void> = Promise.resolve();
+  #sweeping: Promise<void> | undefined;
 
   constructor(
     wheel: TimerWheel,
@@ -51,6 +53,7 @@ export class Pulse extends Deadline {
     this.#closed = true;
     this.#wheel.clear(this);
     await this.#beating;
+    await this.#sweeping;
     if (this.#token !== undefined) await this.#leases.release(sweepLease, this.#token);
   }
 
@@ -58,9 +61,7 @@ export class Pulse extends Deadline {
     const results = await Promise.allSettled(this.#work.beat.map((work) => work()));
     let fault = results.find((result) => result.status === "rejected")?.reason;
     try {
-      if (!this.#closed && (await this.#sweeps())) {
-        for (const work of this.#work.sweep) await work();
-      }
+      if (!this.#closed && (await this.#sweeps())) this.#sweeping ??= this.#sweep();
     } catch (error) {
       fault ??= error;
     }
@@ -68,6 +69,16 @@ export class Pulse extends Deadline {
     if (fault !== undefined && !this.#failing) this.#onFault(fault);
     this.#failing = fault !== undefined;
     if (!this.#closed) this.#wheel.set(this, beatMs);
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      for (const work of this.#work.sweep) if (!this.#closed) await work();
+    } catch (error) {
+      if (!this.#failing) this.#onFault(error);
+    } finally {
+      this.#sweeping = undefined;
+    }
   }
 
   async #sweeps(): Promise<boolean> {

@@ -43,6 +43,8 @@ export class Roll {
   #telling: Promise<void> | undefined;
   #hasTold = false;
   #closed = false;
+  /** The store may have lost what it was told of: connections that are gone among those that it still lists. */
+  #isDoubtful = false;
   #round: Iterator<Attachment> | undefined;
   #others = 0;
 
@@ -74,6 +76,11 @@ export class Roll {
     this.#tellSoon();
   }
 
+  /** The store was away: it may have gone back to what it knew before. The next refresh begins another life. */
+  doubt(): void {
+    this.#isDoubtful = true;
+  }
+
   /** Says that the node lives on, and resolves with all nodes that do. */
   async refresh(): Promise<readonly RegisteredNode[]> {
     const { registry, connections, node } = this.#context;
@@ -81,8 +88,9 @@ export class Roll {
     const self = { id, name: node, since: this.#since, connections: connections.size };
     const { nodes, isNew } = await registry.refresh(self, nodeTtlMs);
     if (id !== this.#id || this.#closed) return nodes;
-    if (isNew && this.#wasEntered) {
+    if ((isNew || this.#isDoubtful) && this.#wasEntered) {
       // It was swept, or the store forgot: whoever sweeps may still be at it, so this is another life.
+      this.#isDoubtful = false;
       this.#id = this.#newId();
       this.#wasEntered = false;
       this.#leaving.clear();
@@ -91,6 +99,7 @@ export class Roll {
       return this.refresh();
     }
     this.#wasEntered = true;
+    this.#isDoubtful = false;
     this.#others = nodes.reduce((sum, other) => sum + (other.id === id ? 0 : other.connections), 0);
     this.#noteNext(Math.ceil(connections.size / refreshesPerRound));
     if (this.#entering.size + this.#leaving.size > 0) this.#tellSoon();

@@ -1,3 +1,4 @@
+export * from "./altered.ts";
 export * from "./contracts/bus-contract.ts";
 export * from "./contracts/channel-log-contract.ts";
 export * from "./contracts/dead-letters-contract.ts";
