@@ -16,7 +16,12 @@ const granted = { subscribe: "granted", publish: "granted" } as const;
 const rules: readonly Rule[] = [
   { pattern: "log:few", ...granted, retention: { maxEntries: 12, maxAgeMs: hourMs } },
   { pattern: "log:short", ...granted, retention: { maxEntries: 100, maxAgeMs: 20_000 } },
-  { pattern: "log:*", ...granted, retention: { maxEntries: 1_000, maxAgeMs: hourMs } },
+  {
+    pattern: "log:*",
+    ...granted,
+    retention: { maxEntries: 1_000, maxAgeMs: hourMs },
+    outage: "spool",
+  },
   {
     pattern: "state:*",
     ...granted,
@@ -43,6 +48,12 @@ export interface Outcome {
 /** Runs a plan from its first step to the shutdown of everything. */
 export async function simulate(plan: Plan, mutant?: Mutant): Promise<Outcome> {
   return new Simulation(plan, mutant).run();
+}
+
+/** The nodes that a fault is on. */
+interface Afflicted {
+  add(node: string): unknown;
+  delete(node: string): unknown;
 }
 
 class Simulation {
@@ -227,7 +238,7 @@ class Simulation {
     node.drain(drainMs).then(gone, (error: unknown) => this.#defects.push(error));
   }
 
-  #during(fault: string, node: string, ms: number, nodes: Set<string>): void {
+  #during(fault: string, node: string, ms: number, nodes: Afflicted): void {
     nodes.add(node);
     this.#fault(fault, ms, () => {
       nodes.delete(node);

@@ -12,7 +12,7 @@ const telling = [
   67, 124, 791, 4077, 4474, 6051, 6425, 6915, 9856, 40_709, 42_834, 43_003, 47_468, 47_783, 7424,
 ];
 /** Every mutant must be found in so many seeds. */
-const patience = 60;
+const patience = 120;
 
 /** The first of the seeds that shows the mutant. */
 async function firstFound(mutant?: Mutant): Promise<Verdict> {
@@ -55,7 +55,7 @@ describe("the checker finds", () => {
       // What it finds must be the mutant's doing.
       expect((await judge(plan)).violations).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 });
 

@@ -20,6 +20,7 @@ export class NodeBus implements Bus {
   readonly #attach: (channel: string, policy: LogPolicy) => Promise<void>;
   readonly #channels = new Set<string>();
   #listener: BusListener | undefined;
+  #onDisrupted: (() => void) | undefined;
   #lastAt = 0;
   /** The node is gone, or cut off from the store. */
   isCut = false;
@@ -38,8 +39,14 @@ export class NodeBus implements Bus {
     this.#attach = attach;
   }
 
-  listen(listener: BusListener): void {
+  listen(listener: BusListener, onDisrupted?: () => void): void {
     this.#listener = listener;
+    this.#onDisrupted = onDisrupted;
+  }
+
+  /** Something may have been lost, and the node knows. */
+  disrupt(): void {
+    if (!this.isCut) this.#onDisrupted?.();
   }
 
   async subscribe(channel: string, policy: LogPolicy): Promise<void> {

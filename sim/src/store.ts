@@ -12,6 +12,7 @@ import {
 } from "@milepost/core";
 import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import type { Journal } from "./journal.ts";
+import { Refusals } from "./refusals.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { type BusWeather, NodeBus } from "./store-bus.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -52,7 +53,7 @@ export class Store {
   readonly recorded = new Set<string>();
   readonly weather: BusWeather = { loss: 0, delayMs: 3 };
   /** Nodes that get `store_unavailable` for everything. */
-  readonly refused = new Set<string>();
+  readonly refused: Refusals;
   /** Nodes whose calls wait until this ends. */
   readonly held = new Set<string>();
   /** The part of appends that are stored while the answer is lost. */
@@ -65,6 +66,7 @@ export class Store {
     this.#time = time;
     this.#journal = journal;
     this.#random = SeededRandom.named(seed, "store");
+    this.refused = new Refusals(time, SeededRandom.named(seed, "refusals"));
     const random = {
       fraction: () => this.#random.fraction(),
       id: (length: number) => this.#scripted.shift() ?? this.#random.id(length),
@@ -96,7 +98,9 @@ export class Store {
       line.call(() => this.#attach(channel, policy)),
     );
     this.#buses.add(bus);
+    const watch = this.refused.watch(node, () => bus.disrupt());
     const disconnect = () => {
+      watch.end();
       bus.isCut = true;
       line.isCut = true;
       this.#buses.delete(bus);
@@ -191,6 +195,7 @@ export class Store {
         read: (...args) => line.call(() => revocations.read(...args)),
       },
       isShared: true,
+      store: watch.store,
       close: async () => disconnect(),
     });
     return { factory, disconnect };
