@@ -60,9 +60,9 @@ class GatewayCore implements Core {
     const methods = new MethodRegistry(
       contractedMethods(options.methods ?? {}, options.contract?.methods),
     );
-    const faults = new Faults(log);
-    const wheel = new TimerWheel(clock, faults.note);
     const store = options.engine({ clock, random });
+    const faults = new Faults(log, store.store);
+    const wheel = new TimerWheel(clock, faults.note);
     const connections = new ConnectionRegistry();
     const outage = new Outage({ store: store.store, connections, clock, wheel });
     const engine = throughOutages(store, outage, { clock, random, wheel, onFault: faults.note });

@@ -1,4 +1,6 @@
 import type { CoreLog, EngineFactory } from "@milepost/core";
+import { StoreLog } from "./store-log.ts";
+import { systemClock } from "./system-clock.ts";
 
 /** What says which engine it is. */
 export interface EngineSettings {
@@ -43,10 +45,22 @@ export async function openEngine(
 ): Promise<OpenedEngine | undefined> {
   if (redis === "") return undefined;
   const { connectRedis, redisEngine } = await import("@milepost/redis");
-  const onFault = (error: unknown) => log.warn({ err: error }, "Redis");
-  const link = await connectRedis({ url: redis, onFault });
+  const storeLog = new StoreLog(log, systemClock);
+  const link = await connectRedis({ url: redis, onFault: storeLog.linkFault });
+  storeLog.follow(link.watch);
+  const connect = redisEngine(link, { prefix: redisPrefix, onFault: storeLog.workFault });
   return {
-    factory: redisEngine(link, { prefix: redisPrefix, onFault }),
-    close: () => link.close(),
+    factory: (context) => {
+      const engine = connect(context);
+      const close = () => {
+        storeLog.close();
+        return engine.close();
+      };
+      return { ...engine, close };
+    },
+    close: () => {
+      storeLog.close();
+      return link.close();
+    },
   };
 }

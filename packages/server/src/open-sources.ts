@@ -1,5 +1,7 @@
 import type { CoreLog, Source } from "@milepost/core";
 import type { SourceSetting } from "./config/source-schema.ts";
+import { RecurringFaults } from "./recurring-faults.ts";
+import { systemClock } from "./system-clock.ts";
 
 /** What says which queues are read. */
 export interface SourcesSettings {
@@ -21,7 +23,9 @@ export async function openSources(
       url: redis,
       prefix: redisPrefix,
       ...setting,
-      onFault: (error) => log.warn({ err: error, stream: setting.stream }, "a source"),
+      onFault: new RecurringFaults(systemClock, (fault) =>
+        log.warn({ stream: setting.stream, ...fault }, "a source cannot go on; it tries again"),
+      ).note,
     }),
   );
 }
