@@ -4,11 +4,16 @@ import type { Terminal } from "./terminal.ts";
 
 /** Where a gateway listens when nothing else is said. */
 const defaultUrl = "http://127.0.0.1:8787";
-const timeoutMs = 30_000;
+/** Longer than a gateway waits for its store before it says that it could not. */
+const defaultTimeoutMs = 45_000;
 
-/** The gateway's address: the flag, then MILEPOST_URL, then this machine. */
-export function gatewayUrl(terminal: Terminal, flag: string | undefined): URL {
-  const text = flag ?? (terminal.env.MILEPOST_URL || defaultUrl);
+/** The gateway's address: the flag, then MILEPOST_URL, then what is said here, or this machine. */
+export function gatewayUrl(
+  terminal: Terminal,
+  flag: string | undefined,
+  otherwise = defaultUrl,
+): URL {
+  const text = flag ?? (terminal.env.MILEPOST_URL || otherwise);
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^(https?|wss?):$/.test(url.protocol)) {
     throw new CommandFailure(
@@ -39,14 +44,27 @@ export function secretFrom(terminal: Terminal, variable: string): string | undef
   }
 }
 
-/** Calls the HTTP API; a problem document becomes a {@link CommandFailure}. */
+/** The gateway answered that it does not do that. */
+export class Refusal extends CommandFailure {
+  readonly status: number;
+
+  constructor(status: number, answer: unknown) {
+    super(problemText(status, answer));
+    this.name = "Refusal";
+    this.status = status;
+  }
+}
+
+/** Calls the HTTP API; a problem document becomes a {@link Refusal}, all else that goes wrong a {@link CommandFailure}. */
 export class Api {
   readonly #terminal: Terminal;
   readonly #url: URL;
+  readonly #timeoutMs: number;
 
-  constructor(terminal: Terminal, url: string | undefined) {
+  constructor(terminal: Terminal, url: string | undefined, timeoutMs = defaultTimeoutMs) {
     this.#terminal = terminal;
     this.#url = gatewayUrl(terminal, url);
+    this.#timeoutMs = timeoutMs;
   }
 
   get<T>(
@@ -71,6 +89,7 @@ export class Api {
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     let response: Response;
+    let answer: unknown;
     try {
       response = await fetch(new URL(path, this.#url), {
         method,
@@ -78,20 +97,27 @@ export class Api {
           Authorization: `Bearer ${this.#credential()}`,
           ...(body !== undefined && { "Content-Type": "application/json" }),
         },
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
+      answer = parsed(await response.text());
     } catch (cause) {
       if (cause instanceof CommandFailure) throw cause;
+      if (cause instanceof Error && cause.name === "TimeoutError") {
+        throw new CommandFailure(
+          `no answer from ${this.#url.origin} in ${this.#timeoutMs / 1_000} s${method === "GET" ? "" : "; it may have been done all the same"}`,
+          exitCodes.failure,
+          { cause },
+        );
+      }
       throw new CommandFailure(
         `cannot reach ${this.#url.origin}; is the gateway running there? (milepost serve --dev starts one)`,
         exitCodes.failure,
         { cause },
       );
     }
-    const answer: unknown = await response.json().catch(() => undefined);
     if (response.ok) return answer as T;
-    throw new CommandFailure(problemText(response.status, answer));
+    throw new Refusal(response.status, answer);
   }
 
   #credential(): string {
@@ -112,7 +138,16 @@ export class Api {
   }
 }
 
-function problemText(status: number, answer: unknown): string {
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a problem document says, in one line. */
+export function problemText(status: number, answer: unknown): string {
   if (typeof answer === "object" && answer !== null && "code" in answer && "detail" in answer) {
     return `${String(answer.code)}: ${String(answer.detail)}`;
   }

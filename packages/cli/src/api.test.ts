@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Api } from "./api.ts";
+import { TestTerminal } from "./testing/test-terminal.ts";
+
+async function apiOf(listener: RequestListener, timeoutMs: number) {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const terminal = new TestTerminal({ MILEPOST_API_KEY: "key-of-the-test-service" });
+  return new Api(terminal, `http://127.0.0.1:${port}`, timeoutMs);
+}
+
+describe("a call of the HTTP API", () => {
+  it("that nobody answers says for how long, not that nobody is there", async () => {
+    const api = await apiOf(() => {}, 50);
+    await expect(api.get("/v1/operations")).rejects.toThrow(
+      /^no answer from http:\/\/127.0.0.1:\d+ in 0.05 s/,
+    );
+  });
+
+  it("whose answer stops half-way says so as well", async () => {
+    const api = await apiOf((_request, response) => void response.write('{"half":'), 50);
+    await expect(api.get("/v1/operations")).rejects.toThrow(/^no answer from /);
+  });
+
+  it("that nobody takes says that nobody is there", async () => {
+    const terminal = new TestTerminal({ MILEPOST_API_KEY: "key-of-the-test-service" });
+    const api = new Api(terminal, "http://127.0.0.1:1");
+    await expect(api.get("/v1/operations")).rejects.toThrow(/^cannot reach /);
+  });
+});
