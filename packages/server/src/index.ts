@@ -54,6 +54,6 @@ export type { ServerTimeouts } from "./gateway-server.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export { inspectStore, type StoreLine } from "./open-engine.ts";
 export type { GatewayOperations } from "./operations.ts";
-export { type Role, roles } from "./role.ts";
+export { otherRole, type Role, roles } from "./role.ts";
 export { type ProcessPort, type Serving, serve } from "./serve.ts";
 export { type Supervising, superviseWorkers, type WorkersOptions } from "./workers.ts";

@@ -7,6 +7,6 @@ export const roles = ["all", "gateway", "api"] as const;
  */
 export type Role = (typeof roles)[number];
 
-/** Why a door is closed. */
+/** Why a door is closed: the detail of a `not_found` that only says that the role is another. */
 export const otherRole =
   "processes of this role do not serve this; ask one with the role all, gateway (readers) or api (backends)";

@@ -54,6 +54,44 @@ describe("milepost doctor", () => {
     },
   );
 
+  for (const [role, skipped, asked] of [
+    ["gateway", "credential", "websocket"],
+    ["api", "websocket", "credential"],
+  ] as const) {
+    it(`finds a gateway of the role ${role} well without what that role does not serve`, async () => {
+      await using server = await startGateway([], { role });
+      const told = await runCommand(["doctor"], server.env);
+      expect(told.code).toBe(0);
+      expect(told.out.join("\n")).toMatch(new RegExp(`- ${skipped} +not in this role`));
+      expect(told.out.join("\n")).toMatch(new RegExp(`✓ ${asked}`));
+    });
+  }
+
+  it("misses no credential for a role that takes none", async () => {
+    await using server = await startGateway([], { role: "gateway" });
+    const { MILEPOST_API_KEY: _, ...env } = server.env;
+    expect((await runCommand(["doctor"], env)).code).toBe(1);
+    const { code, out } = await runCommand(["doctor"], { ...env, MILEPOST_ROLE: "gateway" });
+    expect(code).toBe(0);
+    expect(out.join("\n")).toMatch(/- credential +not in this role/);
+  });
+
+  it("asks where the configuration says that the gateway listens, unless told where", async () => {
+    await using server = await startGateway();
+    const { MILEPOST_URL: url = "", ...env } = server.env;
+    const own = { ...env, MILEPOST_HOST: "0.0.0.0", MILEPOST_PORT: new URL(url).port };
+    const { code, out } = await runCommand(["doctor"], own);
+    expect(code).toBe(0);
+    expect(out).toContain(`Gateway ${url}`);
+    const elsewhere = await runCommand(["doctor", "--url", "http://127.0.0.1:1"], own);
+    expect(elsewhere.out).toContain("Gateway http://127.0.0.1:1");
+  });
+
+  it("keeps long names apart from their values", async () => {
+    const { out } = await runCommand(["doctor"], { MILEPOST_TOKEN_SECRET: "s".repeat(48) });
+    expect(out.join("\n")).toMatch(/sseMaxLifetimeMs +300000/);
+  });
+
   it("lists the mistakes of the configuration: exit 3", async () => {
     const { code, out } = await runCommand(["doctor"], { MILEPOST_PORT: "x" });
     expect(code).toBe(3);

@@ -1,11 +1,18 @@
 import { MilepostError } from "@milepost/protocol";
-import { type Config, ConfigError, inspectStore, loadConfig, redacted } from "@milepost/server";
+import {
+  type Config,
+  ConfigError,
+  inspectStore,
+  loadConfig,
+  otherRole,
+  redacted,
+} from "@milepost/server";
 import { Command } from "commander";
-import { WebSocket } from "ws";
-import { Api, gatewayUrl } from "../api.ts";
+import { Api, gatewayUrl, Refusal } from "../api.ts";
 import { type ChannelReport, reportChannel, reportLines, ruleWarnings } from "../channel-report.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
+import { causeOf, tryUpgrade } from "../upgrade.ts";
 
 interface DoctorFlags {
   readonly url?: string;
@@ -16,6 +23,8 @@ interface DoctorFlags {
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
+  /** There is nothing to find: the role of the gateway has no such door. */
+  readonly skipped?: true;
   readonly says: string;
 }
 
@@ -52,13 +61,15 @@ export function doctorCommand(terminal: Terminal): Command {
       const store = config instanceof ConfigError ? noStore : await checkStore(config);
       const rules = config instanceof ConfigError ? [] : config.rules;
       const warnings = [...ruleWarnings(rules), ...store.warnings];
-      const url = gatewayUrl(terminal, flags.url);
+      const role = config instanceof ConfigError ? "all" : config.role;
+      const own = config instanceof ConfigError ? undefined : addressOf(config);
+      const url = gatewayUrl(terminal, flags.url, own);
       const findings = await Promise.all([
         ...store.findings,
         checkHttp("health", new URL("/ws/health", url)),
         checkHttp("ready", new URL("/readyz", url)),
-        checkWebSocket(new URL("/ws", url)),
-        checkCredential(terminal, flags.url),
+        inRole(role !== "api", checkWebSocket(new URL("/ws", url))),
+        inRole(role !== "gateway", checkCredential(terminal, url)),
       ]);
 
       if (flags.json) {
@@ -74,14 +85,16 @@ export function doctorCommand(terminal: Terminal): Command {
         );
       } else {
         terminal.out(`Node ${process.version}`);
+        const width = Math.max(...Object.keys(shown ?? {}).map(({ length }) => length)) + 2;
         for (const [name, value] of Object.entries(shown ?? {})) {
-          terminal.out(`  ${name.padEnd(16)}${JSON.stringify(value)}`);
+          terminal.out(`  ${name.padEnd(width)}${JSON.stringify(value)}`);
         }
         for (const mistake of mistakes) terminal.out(`  ✗ ${mistake}`);
         for (const warning of warnings) terminal.out(`  ! ${warning}`);
         terminal.out(`Gateway ${url.origin}`);
-        for (const { check, ok, says } of findings) {
-          terminal.out(`  ${ok ? "✓" : "✗"} ${check.padEnd(14)}${says}`);
+        for (const { check, ok, skipped, says } of findings) {
+          const mark = skipped ? "-" : ok ? "✓" : "✗";
+          terminal.out(`  ${mark} ${check.padEnd(14)}${says}`);
         }
       }
       if (mistakes.length > 0) {
@@ -149,35 +162,47 @@ async function checkHttp(check: string, url: URL): Promise<Finding> {
 }
 
 /** A proxy that does not pass upgrades on is the usual fault where everything else works. */
-function checkWebSocket(url: URL): Promise<Finding> {
+async function checkWebSocket(url: URL): Promise<Finding> {
   const check = "websocket";
-  return new Promise((resolve) => {
-    const socket = new WebSocket(url.href.replace(/^http/, "ws"), { handshakeTimeout: timeoutMs });
-    socket.once("open", () => {
-      resolve({ check, ok: true, says: "the upgrade passes" });
-      socket.close();
-    });
-    socket.once("error", (error) => {
-      resolve({ check, ok: false, says: `no upgrade (${causeOf(error)})` });
-    });
-  });
+  const upgrade = await tryUpgrade(url, timeoutMs);
+  if (upgrade.passes) return { check, ok: true, says: "the upgrade passes" };
+  const { status, says } = upgrade;
+  return isOtherRole(status, says)
+    ? notInRole(check)
+    : { check, ok: false, says: `no upgrade (${says})` };
 }
 
-async function checkCredential(terminal: Terminal, url: string | undefined): Promise<Finding> {
+async function checkCredential(terminal: Terminal, url: URL): Promise<Finding> {
   const check = "credential";
   try {
-    await new Api(terminal, url).get("/v1/operations", { limit: 1 });
+    await new Api(terminal, url.href, timeoutMs).get("/v1/operations", { limit: 1 });
     return { check, ok: true, says: "is accepted" };
   } catch (error) {
+    if (error instanceof Refusal && isOtherRole(error.status, error.message)) {
+      return notInRole(check);
+    }
     if (error instanceof CommandFailure) return { check, ok: false, says: error.message };
     throw error;
   }
 }
 
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  const innermost = cause instanceof Error ? cause : error;
-  if (innermost.message !== "") return innermost.message;
-  return "code" in innermost ? String(innermost.code) : innermost.name;
+/** What fails is no fault where the configured role does not serve it. */
+async function inRole(serves: boolean, finding: Promise<Finding>): Promise<Finding> {
+  const { check, ok } = await finding;
+  return ok || serves ? finding : notInRole(check);
+}
+
+function isOtherRole(status: number | undefined, says: string): boolean {
+  return status === 404 && says.endsWith(otherRole);
+}
+
+function notInRole(check: string): Finding {
+  return { check, ok: true, skipped: true, says: "not in this role" };
+}
+
+/** Where the gateway of a configuration is reached from its own machine; undefined where it takes any free port. */
+function addressOf({ host, port }: Config): string | undefined {
+  if (port === 0) return undefined;
+  const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${near.includes(":") ? `[${near}]` : near}:${port}`;
 }

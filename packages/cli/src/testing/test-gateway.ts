@@ -1,4 +1,4 @@
-import { createGateway, type Gateway, type Rule } from "@milepost/server";
+import { createGateway, type Gateway, type GatewayOptions, type Rule } from "@milepost/server";
 
 const tokenSecret = "the token secret of a test gateway, which is long";
 const apiKey = "key-of-the-test-service";
@@ -11,10 +11,14 @@ export interface CliGateway extends AsyncDisposable {
 }
 
 /** Starts a gateway for one test. */
-export async function startGateway(rules: readonly Rule[] = []): Promise<CliGateway> {
+export async function startGateway(
+  rules: readonly Rule[] = [],
+  options: Pick<GatewayOptions, "engine" | "role"> = {},
+): Promise<CliGateway> {
   const gateway = createGateway({
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
     rules,
+    ...options,
     log: { info() {}, warn() {}, error() {} },
   });
   const { port } = await gateway.listen({ port: 0 });
