@@ -1,3 +1,5 @@
+import { startRedis } from "@milepost/redis/testing";
+import { loadConfig, serve } from "@milepost/server";
 import { describe, expect, it } from "vitest";
 import { run } from "../program.ts";
 import { startGateway } from "../testing/test-gateway.ts";
@@ -64,4 +66,45 @@ describe("milepost tail", () => {
     expect(outcome.code).toBe(1);
     expect(outcome.err.join("\n")).toMatch(/4401 the token is not valid/);
   });
+
+  it("says what the server says where there is no WebSocket", async () => {
+    await using server = await startGateway([], { role: "api" });
+    const terminal = new TestTerminal(server.env);
+    const ended = run(["tail", "chat:42"], terminal);
+    const why = await terminal.line(/ says: /);
+    expect(why).toMatch(/^milepost: http:\S+ says: not_found: processes of this role do not /);
+    terminal.interrupt.abort();
+    expect(await ended).toBe(0);
+  });
+
+  it("says that nobody can be reached, and why", async () => {
+    const secret = { MILEPOST_TOKEN_SECRET: "a secret of more than thirty-two bytes" };
+    const terminal = new TestTerminal({ MILEPOST_URL: "http://127.0.0.1:1", ...secret });
+    const ended = run(["tail", "chat:42"], terminal);
+    await terminal.line(/^milepost: http:\/\/127.0.0.1:1 cannot be reached: .*ECONNREFUSED/);
+    terminal.interrupt.abort();
+    expect(await ended).toBe(0);
+  });
+
+  it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
+    "[P-NOTICE-1] says when the gateway is without its store, and when it has it again",
+    async () => {
+      await using redis = await startRedis();
+      const flags = { dev: true, port: 0, redis: redis.url, logLevel: "silent" } as const;
+      const config = loadConfig({ flags, env: {} });
+      const { gateway, url } = await serve(config, { process: new TestTerminal().process });
+      await using _gateway = gateway;
+      await gateway.publish("chat:42", "message", 1);
+      const env = { MILEPOST_URL: url, MILEPOST_TOKEN_SECRET: config.tokenSecret };
+      const terminal = new TestTerminal(env);
+      const ended = run(["tail", "chat:42", "--since", "start"], terminal);
+      await terminal.line(/message 1$/);
+      await redis[Symbol.asyncDispose]();
+      await terminal.line(/^milepost: degraded: /);
+      await using _again = await startRedis([], redis.port);
+      await terminal.line(/^milepost: restored: /);
+      terminal.interrupt.abort();
+      expect(await ended).toBe(0);
+    },
+  );
 });

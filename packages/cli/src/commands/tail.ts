@@ -6,7 +6,9 @@ import { WebSocket } from "ws";
 import { gatewayUrl, secretFrom } from "../api.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { integerFrom } from "../option-values.ts";
+import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { tryUpgrade } from "../upgrade.ts";
 
 interface TailFlags {
   readonly since?: string;
@@ -17,6 +19,7 @@ interface TailFlags {
 }
 
 const mintedTtlMs = 15 * 60_000;
+const upgradeTimeoutMs = 5_000;
 
 /** `milepost tail`: prints what happens in a channel, over reconnects, each entry once. */
 export function tailCommand(terminal: Terminal): Command {
@@ -36,13 +39,14 @@ export function tailCommand(terminal: Terminal): Command {
     )
     .action(async (channel: string, flags: TailFlags) => {
       const since = flags.last === undefined ? flags.since : { last: flags.last };
+      const url = new URL("/ws", gatewayUrl(terminal, flags.url));
       await using client = createClient({
-        url: new URL("/ws", gatewayUrl(terminal, flags.url)).href,
+        url: url.href,
         token: tokenFor(channel, terminal),
         webSocket: WebSocket,
         onError: (error) => terminal.err(`milepost: ${String(error)}`),
       });
-      const closed = watchConnection(client, terminal);
+      const closed = watchConnection(client, url, terminal);
       let left = flags.count ?? Number.POSITIVE_INFINITY;
       const stream = client.channel(channel).stream({
         signal: AbortSignal.any([terminal.signal, closed.signal]),
@@ -65,17 +69,42 @@ export function tailCommand(terminal: Terminal): Command {
 }
 
 /** Tells how the connection fares; aborts, with what to tell, when the gateway does not want it back. */
-function watchConnection(client: Pick<Client, "onState">, terminal: Terminal): AbortController {
+function watchConnection(
+  client: Pick<Client, "onState">,
+  url: URL,
+  terminal: Terminal,
+): AbortController {
   const closed = new AbortController();
+  let isDegraded = false;
+  let hasAsked = false;
   client.onState((state) => {
     if (state.state === "reconnecting") {
       terminal.err(`milepost: no connection (${state.reason}); tries again`);
+      if (!hasAsked) void tellWhy(url, terminal);
+      hasAsked = true;
+    } else if (state.state === "connected") {
+      hasAsked = false;
+      if (state.degraded === isDegraded) return;
+      isDegraded = state.degraded;
+      terminal.err(
+        isDegraded
+          ? "milepost: degraded: the gateway is without its store; little or nothing comes until it is back"
+          : "milepost: restored: the gateway has its store again",
+      );
     } else if (state.state === "closed" && state.verdict !== "resume") {
       const why = `the gateway closed the connection: ${state.code} ${state.reason}`;
       closed.abort(new CommandFailure(why));
     }
   });
   return closed;
+}
+
+/** Clients only learn that there is no WebSocket; whoever refuses it says why. */
+async function tellWhy(url: URL, terminal: Terminal): Promise<void> {
+  const upgrade = await tryUpgrade(url, upgradeTimeoutMs);
+  if (upgrade.passes) return;
+  const verb = upgrade.status === undefined ? "cannot be reached" : "says";
+  terminal.err(printable(`milepost: ${url.origin} ${verb}: ${upgrade.says}`));
 }
 
 function tokenFor(channel: string, terminal: Terminal): string | (() => Promise<string>) {
