@@ -131,7 +131,8 @@ class GatewayCore implements Core {
     };
     const { channels } = this.#context;
     this.#deadLetters = new DeadLetterService(engine, rules, clock, faults, channels);
-    this.#intake = new SourceIntake(channels, engine.deadLetters, clock, faults);
+    const { deadLetters } = engine;
+    this.#intake = new SourceIntake({ channels, deadLetters, clock, faults, log });
     this.#feeds = new Feeds(this.#context);
     const desk = new ConnectionDesk(this.#context);
     this.#desk = desk;

@@ -63,13 +63,35 @@ describe("what a source brings", () => {
       const [letter] = await letters(t);
       const channel = "channel" in fields && fields.channel === "job:a" ? "job:a" : "";
       expect(letter).toMatchObject({ channel, attempts: 1, entry: { data: fields } });
-      expect(letter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
+      expect(letter?.reason).toMatch(
+        new RegExp(`^publish_failed: ${reason}: .{10}.*\\(entry 1-0 of work\\)$`),
+      );
+      expect(t.faults).toEqual([
+        {
+          level: "warn",
+          fields: { stream: "work", entry: "1-0", code: reason },
+          message: "an entry of a source is a dead letter",
+        },
+      ]);
       await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
         code: "not_possible_now",
       });
       expect(await entries(t)).toEqual([]);
     });
   }
+
+  test("[P-SRC-2] names the fields that are missing", async () => {
+    await using t = testCore({ rules });
+    await take(t, { channel: "job:a" });
+    expect((await letters(t))[0]?.reason).toContain("it lacks event, data (entry 1-0 of work)");
+  });
+
+  test("[P-SRC-2] says which entry it was, however long the reason is", async () => {
+    await using t = testCore({ rules });
+    const id = "1-0".padEnd(20, "0");
+    await take(t, { ...good, channel: `job:${"x".repeat(2_000)}` }, id);
+    expect((await letters(t))[0]?.reason).toMatch(new RegExp(`\\(entry ${id} of work\\)$`));
+  });
 
   for (const [what, fields, reason] of [
     ["an event of the protocol", { ...good, event: "welcome" }, "invalid_event"],

@@ -7,6 +7,7 @@ import {
   parseJson,
 } from "@milepost/protocol";
 import type { Channels } from "../channels.ts";
+import type { CoreLog } from "../core.ts";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { Faults } from "../fault.ts";
 import { orThrow } from "../input.ts";
@@ -18,6 +19,7 @@ import type { SourceEntry, Taken } from "./source.ts";
 const maxReasonLength = 1_000;
 /** How often an entry is tried whose failure may be its own, though it is called passing. */
 const maxTries = 5;
+const needed = ["channel", "event", "data"] as const;
 const doubtful: readonly ErrorCode[] = ["internal", "timed_out"];
 
 /** A publication read from an entry. */
@@ -28,18 +30,30 @@ interface Read {
   readonly options: { readonly key: string; readonly priority?: Priority };
 }
 
+/** What an intake needs of its node. */
+export interface IntakeParts {
+  readonly channels: Channels;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  /** Told of what is given up. */
+  readonly log: CoreLog | undefined;
+}
+
 /** Publishes what sources bring, as a service of the source's name; what can never be published becomes a dead letter. */
 export class SourceIntake {
   readonly #channels: Channels;
   readonly #deadLetters: DeadLetters;
   readonly #clock: Clock;
   readonly #faults: Faults;
+  readonly #log: CoreLog | undefined;
 
-  constructor(channels: Channels, deadLetters: DeadLetters, clock: Clock, faults: Faults) {
+  constructor({ channels, deadLetters, clock, faults, log }: IntakeParts) {
     this.#channels = channels;
     this.#deadLetters = deadLetters;
     this.#clock = clock;
     this.#faults = faults;
+    this.#log = log;
   }
 
   async take(source: string, entry: SourceEntry): Promise<Taken> {
@@ -70,18 +84,21 @@ export class SourceIntake {
       read === undefined
         ? { json: JSON.stringify(fields) }
         : { event: read.event, json: JSON.stringify(read.data), key: read.options.key };
+    const why = `publish_failed: ${code}: ${message}`;
+    const where = ` (entry ${id} of ${source})`;
     await this.#deadLetters.put(
       {
         source: `source:${source}:${id}`,
         at: this.#clock.now(),
         channel: nameIn(fields),
-        reason: `publish_failed: ${code}: ${message}`.slice(0, maxReasonLength),
+        reason: `${why.slice(0, maxReasonLength - where.length)}${where}`,
         publisher: publisherOf(principal),
         attempts: attempt,
         entry: dead,
       },
       deadLetterBounds,
     );
+    this.#log?.warn({ stream: source, entry: id, code }, "an entry of a source is a dead letter");
   }
 }
 
@@ -93,7 +110,11 @@ function mayPass({ code, retryable }: Failure, attempt: number): boolean {
 function readEntry(source: string, { id, fields }: SourceEntry): Read {
   const { channel, event, data, key, priority } = fields;
   if (channel === undefined || event === undefined || data === undefined) {
-    throw new MilepostError("bad_message", "an entry needs the fields channel, event and data");
+    const missing = needed.filter((name) => fields[name] === undefined).join(", ");
+    throw new MilepostError(
+      "bad_message",
+      `an entry needs the fields channel, event and data; it lacks ${missing}`,
+    );
   }
   return {
     channel: orThrow(parseChannelName(channel)),
