@@ -30,7 +30,10 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   if (rule.outage === "local") {
     for (const field of ["projection", "rollUp", "durable"] as const) {
       if (rule[field] === undefined) continue;
-      yield ["outage", `cannot be local with ${field}, which what is lost again must not change`];
+      yield [
+        "outage",
+        `cannot be local with ${field}: what is published during an outage is forgotten after it, so it must not go into ${heldBy[field]}; leave out ${field}, or use refuse or spool`,
+      ];
     }
   }
   const { batchMs = 1 } = rule;
@@ -44,6 +47,13 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
     }
   }
 }
+
+/** Where entries go by a field of a rule, to stay. */
+const heldBy = {
+  projection: "a state that stays",
+  rollUp: "a log that stays",
+  durable: "what durable subscribers must not miss",
+} as const;
 
 /** The captures that an access looks at. */
 const accessCaptures = {

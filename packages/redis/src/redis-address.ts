@@ -30,9 +30,12 @@ export function parseRedisAddress(url: string): RedisAddress {
   const [, scheme, suffix, credential, hosts, path = ""] = form.exec(url) ?? [];
   if (hosts === undefined) {
     throw new Error(
-      "the address of Redis must be like redis://host:6379, redis+sentinel://host1,host2/master or redis+cluster://host1,host2",
+      "the address of Redis must be like redis://host:6379, redis+sentinel://host1,host2/master or redis+cluster://host1,host2; rediss in place of redis for TLS",
     );
   }
+  // What follows is part of a password, maybe, and is not to be shown or taken for a host.
+  if (hosts.includes("@") || path.includes("@"))
+    throw new Error(`the address of Redis cannot be read: ${encodeHint}`);
   const kind: RedisAddress["kind"] =
     suffix === "sentinel" || suffix === "cluster" ? suffix : "single";
   const endpoints = hosts.split(",").map((host) => endpointOf(host, defaultPorts[kind]));
@@ -55,6 +58,9 @@ export function parseRedisAddress(url: string): RedisAddress {
   return { ...address, database };
 }
 
+const encodeHint =
+  "percent-encode / @ : and % in the user and the password, as %2F %40 %3A and %25";
+
 /** The address without its credential, for messages. */
 export function shownAddress({ kind, endpoints, master }: RedisAddress): string {
   const hosts = endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
@@ -68,7 +74,10 @@ function endpointOf(text: string, defaultPort: number): Endpoint {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   const port = digits === undefined ? defaultPort : Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) {
+  if (port < 1 || port > 65_535) {
+    throw new Error(`the port of Redis must be from 1 to 65535, and is ${port}`);
+  }
+  if (host === undefined) {
     throw new Error("the address of Redis has a host that is none; write host:port");
   }
   return { host, port };
@@ -77,10 +86,18 @@ function endpointOf(text: string, defaultPort: number): Endpoint {
 function credentialOf(text: string | undefined) {
   if (text === undefined || text === "") return {};
   const colon = text.indexOf(":");
-  const username = decodeURIComponent(colon < 0 ? text : text.slice(0, colon));
-  const password = colon < 0 ? undefined : decodeURIComponent(text.slice(colon + 1));
+  const username = decoded(colon < 0 ? text : text.slice(0, colon));
+  const password = colon < 0 ? undefined : decoded(text.slice(colon + 1));
   return {
     ...(username === "" ? {} : { username }),
     ...(password === undefined ? {} : { password }),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error(`the address of Redis cannot be read: ${encodeHint}`);
+  }
 }

@@ -1,5 +1,6 @@
 import { isRecord } from "@milepost/protocol";
 import { type Given, messageOf, type ReadFile, type SourceSettings } from "./environment.ts";
+import { jsonFaultIn } from "./json-fault.ts";
 import { type SettingName, settingNames } from "./settings.ts";
 import { closest } from "./suggestion.ts";
 
@@ -16,8 +17,8 @@ export function readConfigFile(path: string, readFile: ReadFile): SourceSettings
   try {
     content = JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text, which may hold a secret.
-    return nothing(`${path}: is not valid JSON`);
+    const { line, column } = jsonFaultIn(text) ?? { line: 1, column: 1 };
+    return nothing(`${path}: is not valid JSON, from line ${line}, column ${column}`);
   }
   if (!isRecord(content)) return nothing(`${path}: must be a JSON object of settings`);
 

@@ -163,7 +163,7 @@ describe("a configuration", () => {
       expect.stringContaining("cannot be read"),
     ]);
     expect(mistakes({ env, file: "c", files: { c: "{" } })).toEqual([
-      expect.stringContaining("not valid JSON"),
+      "c: is not valid JSON, from line 1, column 2",
     ]);
     expect(mistakes({ env, file: "c", files: { c: "[]" } })).toEqual([
       expect.stringContaining("must be a JSON object"),

@@ -32,7 +32,7 @@ const stream = z
 
 /** A URL of Redis. */
 export const redisUrl = z.string().regex(/^rediss?(\+(sentinel|cluster))?:\/\/./, {
-  error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://",
+  error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://, or with rediss for TLS",
 });
 
 export const sourcesSchema = z

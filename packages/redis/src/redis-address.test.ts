@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { parseRedisAddress } from "./redis-address.ts";
+
+function reasonFor(url: string): string {
+  try {
+    return JSON.stringify(parseRedisAddress(url));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+describe("the address of Redis", () => {
+  it("is read with its credential, decoded", () => {
+    expect(parseRedisAddress("rediss://u%40x:p%2F%3A%25@[::1]:7000/2")).toEqual({
+      kind: "single",
+      endpoints: [{ host: "::1", port: 7_000 }],
+      username: "u@x",
+      password: "p/:%",
+      database: 2,
+      tls: true,
+    });
+    expect(parseRedisAddress("redis+sentinel://:p@a,b:1/main")).toMatchObject({
+      kind: "sentinel",
+      endpoints: [
+        { host: "a", port: 26_379 },
+        { host: "b", port: 1 },
+      ],
+      master: "main",
+      password: "p",
+    });
+  });
+
+  it.each(["redis://127.0.0.1:99999", "redis://127.0.0.1:0", "redis+cluster://a,b:70000"])(
+    "%s has a wrong port, and is told so",
+    (url) => expect(reasonFor(url)).toMatch(/^the port of Redis must be from 1 to 65535, and is /),
+  );
+
+  it.each([
+    "redis://:sesame/open@h:6379",
+    "redis://:sesame@open@h:6379",
+    "redis://:12345/open@h:6379",
+    "redis://user:12345/open@h:6379",
+    "redis://:sesame%zzopen@h:6379",
+    "redis+cluster://:sesame@open@h,i",
+    "redis+sentinel://user:sesame/open@h/main",
+  ])("%s has a password that must be encoded, and is told so without it", (url) => {
+    const reason = reasonFor(url);
+    expect(reason).toMatch(/percent-encode/);
+    expect(reason).not.toMatch(/sesame|open|12345/);
+  });
+
+  it.each(["http://h", "redis://", "h:6379"])("%s is none, and is told which there are", (url) => {
+    expect(reasonFor(url)).toMatch(/redis:\/\/host.*redis\+sentinel:.*redis\+cluster:.*rediss/);
+  });
+});
