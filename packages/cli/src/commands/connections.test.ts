@@ -30,9 +30,27 @@ describe("milepost connections, disconnect and revoke", () => {
       MILEPOST_TOKEN: token,
     });
     expect(refused).toMatchObject({ code: 1, err: [expect.stringContaining("token_revoked")] });
-    expect(await runCommand(["revoke"], server.env)).toMatchObject({
-      code: 1,
-      err: [expect.stringContaining("name one of user, session or token")],
-    });
   });
+
+  for (const [command, names] of [
+    ["connections", "--user, --session, --connection or --node"],
+    ["disconnect", "--user, --session, --connection or --node"],
+    ["revoke", "--user, --session or --token"],
+  ] as const) {
+    it(`${command} is a mistake in usage without a target, and with two: exit 2`, async () => {
+      // Nobody need be there to say so.
+      const env = {
+        MILEPOST_URL: "http://127.0.0.1:1",
+        MILEPOST_API_KEY: "key-of-the-test-service",
+      };
+      expect(await runCommand([command], env)).toMatchObject({
+        code: 2,
+        err: [`milepost: name one of ${names}`],
+      });
+      expect(await runCommand([command, "--user", "7", "--session", "s1"], env)).toMatchObject({
+        code: 2,
+        err: [`milepost: name one of ${names}, not 2`],
+      });
+    });
+  }
 });

@@ -1,6 +1,7 @@
 import type { ConnectionList, ConnectionView } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { mustNameOne } from "../one-target.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -25,7 +26,9 @@ export function connectionsCommand(terminal: Terminal): Command {
     .option("--node <name>", "those at this node")
     .option("--url <url>", "the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
-    .action(async ({ url, json: asJson, ...whose }: Flags) => {
+    .action(async ({ url, json: asJson, user, session, connection, node }: Flags) => {
+      const whose = { user, session, connection, node };
+      mustNameOne(whose);
       const list = await new Api(terminal, url).get<ConnectionList>("/v1/connections", whose);
       if (asJson) terminal.out(JSON.stringify(list));
       else for (const line of table(columns, list.connections.map(rowOf))) terminal.out(line);

@@ -1,6 +1,7 @@
 import type { Disconnected } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { mustNameOne } from "../one-target.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface Flags {
@@ -25,6 +26,8 @@ export function disconnectCommand(terminal: Terminal): Command {
     .option("--url <url>", "the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(async ({ url, json: asJson, ...body }: Flags) => {
+      const { user, session, connection, node } = body;
+      mustNameOne({ user, session, connection, node });
       const told = await new Api(terminal, url).post<Disconnected>("/v1/disconnect", body);
       terminal.out(asJson ? JSON.stringify(told) : `${told.connections} disconnected`);
     });

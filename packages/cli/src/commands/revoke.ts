@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { mustNameOne } from "../one-target.ts";
 import { integerFrom } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -24,7 +25,9 @@ export function revokeCommand(terminal: Terminal): Command {
     .option("--grant <pattern...>", "only these patterns of what they grant")
     .option("--ttl <hours>", "how long the longest token lives; 24", integerFrom(1, yearHours))
     .option("--url <url>", "the gateway (MILEPOST_URL)")
-    .action(async ({ url, grant, ttl, ...whose }: Flags) => {
+    .action(async ({ url, grant, ttl, user, session, token }: Flags) => {
+      const whose = { user, session, token };
+      mustNameOne(whose);
       await new Api(terminal, url).post("/v1/revoke", {
         ...whose,
         ...(grant === undefined ? {} : { grants: grant }),
