@@ -93,6 +93,8 @@ export interface ListenOptions {
 /** A gateway in this process; what it publishes is what its contract says. */
 export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly operations: GatewayOperations;
+  /** The node's name, as in welcomes and lists of connections. */
+  readonly node: string;
   /**
    * Makes the gateway part of a server of yours. It claims requests to `/v1/…`, `/ws/…`, `/healthz`,
    * `/readyz` and `/openapi.json` and upgrades of `/ws` and below; everything else stays with your listeners.
@@ -234,6 +236,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
 
   const gateway: Gateway = {
     operations: operationsOf(core.operations, embedded),
+    node: core.node,
     attach(host) {
       const detach = attachTo(host, doors);
       attached.add(detach);

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { startRedis } from "@milepost/redis/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { loadConfig } from "./config/load-config.ts";
 import { createLog } from "./log.ts";
@@ -22,16 +23,32 @@ afterEach(async () => {
   for (const { gateway } of running.splice(0)) await gateway.close();
 });
 
-async function start(drainMs = 60_000) {
+async function start(drainMs = 60_000, redis = "") {
   const process = new TestProcess();
   const lines: string[] = [];
-  const config = loadConfig({ flags: { dev: true, port: 0, drainMs }, env: {} });
+  const written = new EventEmitter();
+  const write = (text: string) => {
+    lines.push(text);
+    written.emit("line");
+  };
+  /** The first line, written already or yet to be, that matches. */
+  const line = async (pattern: RegExp): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const found = lines.find((text) => pattern.test(text));
+      if (found !== undefined) return JSON.parse(found);
+      await once(written, "line");
+    }
+  };
+  const config = loadConfig({
+    flags: { dev: true, port: 0, drainMs, ...(redis !== "" && { redis }) },
+    env: {},
+  });
   const serving = await serve(config, {
     process: process as unknown as ProcessPort,
-    log: createLog({ readable: false, destination: { write: (line) => lines.push(line) } }),
+    log: createLog({ readable: false, destination: { write } }),
   });
   running.push(serving);
-  return { process, lines, serving, config };
+  return { process, lines, line, serving, config };
 }
 
 describe("a gateway that runs as a process", () => {
@@ -60,6 +77,35 @@ describe("a gateway that runs as a process", () => {
     expect(await socket.closed).toMatchObject({ code: 4000 });
     expect(await serving.stopped).toBe(0);
   });
+
+  it("says where it listens, and which node it is", async () => {
+    const { lines, serving } = await start();
+    const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, {
+      token: await serving.gateway.mintToken({ user: "7" }),
+    });
+    const { node } = await socket.nextOf("welcome");
+    socket.terminate();
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { msg: "the gateway listens", url: serving.url, node },
+    ]);
+    expect(node).toMatch(/^node-/);
+  });
+
+  it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
+    "tells of an outage, and of what Redis is set to, in one line each",
+    async () => {
+      await using redis = await startRedis();
+      const { lines, line, serving } = await start(0, redis.url);
+      await line(/"warn".* has appendonly off/);
+      await redis[Symbol.asyncDispose]();
+      expect(await line(/the store is lost/)).toMatchObject({ level: "warn", store: "redis" });
+      await using _again = await startRedis([], redis.port);
+      expect(await line(/the store is back/)).toMatchObject({ level: "info", store: "redis" });
+      await serving.gateway.close();
+      expect(lines.filter((text) => text.includes('"stack"'))).toEqual([]);
+      expect(lines).toHaveLength(4);
+    },
+  );
 
   it("exits at once when it is told a second time", async () => {
     const { process, serving } = await start();

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -7,6 +8,7 @@ import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
 import { stopMessage } from "./stop-message.ts";
+import { logStoreWarnings } from "./store-warnings.ts";
 
 /** What serving needs of the process. */
 export interface ProcessPort {
@@ -54,6 +56,8 @@ export async function serve(
   const engine = await openEngine(config, log);
   const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address);
+  // Of workers, which have the same store, one is enough.
+  if (cluster.worker === undefined || cluster.worker.id === 1) void logStoreWarnings(config, log);
   let finish: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     finish = (code) => {
@@ -98,7 +102,7 @@ export async function serve(
   for (const signal of stopSignals) host.on(signal, onSignal);
   host.on("message", onMessage);
   // Whoever reads this may send a signal at once.
-  log.info({ url, dev: config.dev }, "the gateway listens");
+  log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
   return { gateway, address, url, stopped };
 }

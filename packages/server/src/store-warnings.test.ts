@@ -1,0 +1,36 @@
+import { startRedis } from "@milepost/redis/testing";
+import { describe, expect, it } from "vitest";
+import { logStoreWarnings } from "./store-warnings.ts";
+
+async function linesOf(redis: string) {
+  const lines: string[] = [];
+  const at = (level: string) => (_: unknown, message: string) =>
+    void lines.push(`${level} ${message}`);
+  await logStoreWarnings({ redis }, { info: at("info"), warn: at("warn"), error: at("error") });
+  return lines;
+}
+
+describe("what a store is set to", () => {
+  it("is nobody's concern where there is none", async () => {
+    expect(await linesOf("")).toEqual([]);
+  });
+
+  it("is left alone where it cannot be asked", async () => {
+    expect(await linesOf("redis://127.0.0.1:1")).toEqual([
+      "info the store could not be asked what it is set to",
+    ]);
+  });
+
+  it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
+    "is a warning for each thing that weakens a promise",
+    async () => {
+      await using weak = await startRedis(["--maxmemory-policy", "allkeys-lru"]);
+      expect(await linesOf(weak.url)).toEqual([
+        expect.stringMatching(/^warn Redis at \S+ has appendonly off/),
+        expect.stringMatching(/^warn Redis at \S+ has maxmemory-policy allkeys-lru/),
+      ]);
+      await using well = await startRedis(["--appendonly", "yes"]);
+      expect(await linesOf(well.url)).toEqual([]);
+    },
+  );
+});
