@@ -104,14 +104,23 @@ describe("what the log says of an outage", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it("leaves out no fault of a store that is there", () => {
-    const { lines, storeLog } = followed();
-    const unavailable = new MilepostError("store_unavailable", "Redis did not answer");
-    storeLog.workFault(unavailable);
-    storeLog.linkFault(new AggregateError([refused, new Error("no route")]));
+  it("leaves out no fault of a store that is there, but tells none again and again", async () => {
+    const { lines, clock, storeLog } = followed();
+    const ours = new TypeError("a fault of the program");
+    storeLog.workFault(ours);
+    for (let second = 0; second <= 30; second++) {
+      storeLog.workFault(new MilepostError("store_unavailable", "Redis did not answer"));
+      storeLog.linkFault(new AggregateError([refused, new Error("no route")]));
+      await clock.advance(1_000);
+    }
+    const message = "a fault of the store";
+    const reason = `${refused.message}, no route`;
     expect(lines).toEqual([
-      ["warn", "a fault of the store", { err: unavailable }],
-      ["warn", "a fault of the store's connection", { reason: `${refused.message}, no route` }],
+      ["warn", message, { err: ours }],
+      ["warn", message, { reason: "Redis did not answer" }],
+      ["warn", message, { reason }],
+      ["warn", message, { reason: "Redis did not answer", times: 30 }],
+      ["warn", message, { reason, times: 30 }],
     ]);
   });
 });

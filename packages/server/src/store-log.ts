@@ -1,6 +1,7 @@
 import type { Cancel, Clock, CoreLog, StoreHealth, StoreWatch } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { reasonOf } from "./reason.ts";
+import { RecurringFaults } from "./recurring-faults.ts";
 
 /** From then on the node's clients are told that it is degraded; what is shorter is a connection made anew. */
 const noticeAfterMs = 500;
@@ -22,6 +23,7 @@ interface Loss {
 export class StoreLog {
   readonly #log: CoreLog;
   readonly #clock: Clock;
+  readonly #faults: RecurringFaults;
   #watch: StoreWatch | undefined;
   #unwatch: () => void = () => {};
   #cancel: Cancel = () => {};
@@ -30,6 +32,9 @@ export class StoreLog {
   constructor(log: CoreLog, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+    this.#faults = new RecurringFaults(clock, (fault) =>
+      log.warn({ ...fault }, "a fault of the store"),
+    );
   }
 
   /** Tells of this store until it is closed. */
@@ -42,20 +47,20 @@ export class StoreLog {
   /** A connection broke, or could not be made. */
   readonly linkFault = (error: unknown): void => {
     const loss = this.#loss;
-    const reason = reasonOf(error);
-    if (loss === undefined) this.#log.warn({ reason }, "a fault of the store's connection");
-    else if (loss.reason === undefined) loss.reason = reason;
+    if (loss === undefined) this.#faults.note(error);
+    else if (loss.reason === undefined) loss.reason = reasonOf(error);
     else {
       loss.failedAttempts++;
-      loss.lastReason = reason;
+      loss.lastReason = reasonOf(error);
     }
   };
 
   /** Work on the store failed that nobody waits for. */
   readonly workFault = (error: unknown): void => {
-    const isUnavailable = error instanceof MilepostError && error.code === "store_unavailable";
-    if (isUnavailable && this.#loss !== undefined) return;
-    this.#log.warn({ err: error }, "a fault of the store");
+    if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "a fault of the store");
+    else if (error.code !== "store_unavailable" || this.#loss === undefined) {
+      this.#faults.note(error);
+    }
   };
 
   /** Says nothing more, for instance of a connection that is closed on purpose. */
