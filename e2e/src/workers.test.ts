@@ -58,6 +58,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** The lines of the log with this message. */
+function logged(served: Served, message: string): readonly Record<string, unknown>[] {
+  return served
+    .output()
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ msg }) => typeof msg === "string" && msg.startsWith(message));
+}
+
+/** Waits until so many such lines are there. */
+async function untilLogged(served: Served, message: string, count = 1) {
+  await vi.waitFor(
+    () => expect(logged(served, message).length, served.output()).toBeGreaterThanOrEqual(count),
+    patience,
+  );
+  return logged(served, message);
+}
+
 describe("milepost serve --workers", () => {
   test("[G8] SIGHUP replaces all workers under 20 readers, who miss nothing and get nothing twice", async () => {
     await using redis = await startRedis();
@@ -128,6 +147,40 @@ describe("milepost serve --workers", () => {
     expect(pids).toHaveLength(2);
     await served.end("SIGKILL");
     await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), patience);
+  });
+
+  test("SIGTERM while workers are starting ends them all: exit 0", async () => {
+    await using redis = await startRedis();
+    // It says where it listens when the first does; the others have just been forked.
+    await using served = await serveGateway("--redis", redis.url, "--workers", "3");
+    const pids = await workersOf(served);
+    expect(await served.end("SIGTERM")).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(served.output()).not.toContain("the workers listen");
+  });
+
+  test("SIGTERM while a successor is starting ends it as well: exit 0", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    process.kill(served.pid, "SIGHUP");
+    await vi.waitFor(async () => expect(await workersOf(served)).toHaveLength(3), patience);
+    const pids = await workersOf(served);
+    expect(await served.end("SIGTERM")).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  test("a worker that dies while its successor starts is not made up for twice", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
+    const [oldest = 0] = await workersOf(served);
+    process.kill(served.pid, "SIGHUP");
+    await vi.waitFor(async () => expect(await workersOf(served)).toHaveLength(3), patience);
+    process.kill(oldest, "SIGKILL");
+    await untilLogged(served, "all workers are replaced");
+    // A second roll takes longer than the delay after which one too many would have come.
+    process.kill(served.pid, "SIGHUP");
+    await untilLogged(served, "all workers are replaced", 2);
+    expect(await workersOf(served)).toHaveLength(2);
   });
 
   test("what no worker can do is said once, and without Redis there are none", async () => {

@@ -103,8 +103,11 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
     log: createLog({ level: config.logLevel }),
     process: terminal.process,
   });
-  // The worker has said why.
-  if ("code" in started) throw new CommandFailure("", started.code);
+  if ("code" in started) {
+    if (started.code === 0) return;
+    // The worker has said why.
+    throw new CommandFailure("", started.code);
+  }
   const url = `http://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;
   if (dev) for (const line of developmentHints(config, url)) terminal.err(line);
   const code = await started.stopped;
