@@ -1,4 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClient } from "@milepost/client";
 import { startRedis } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
@@ -56,6 +58,23 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** A configuration file that is changed in one go, as whoever reads it at any time must see it. */
+async function configFile(settings: object) {
+  const folder = await mkdtemp(join(tmpdir(), "milepost-workers-"));
+  const path = join(folder, "settings.json");
+  const write = async (text: string) => {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  };
+  await write(JSON.stringify(settings));
+  return {
+    path,
+    write,
+    set: (changed: object) => write(JSON.stringify(changed)),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
 }
 
 /** The lines of the log with this message. */
@@ -181,6 +200,25 @@ describe("milepost serve --workers", () => {
     process.kill(served.pid, "SIGHUP");
     await untilLogged(served, "all workers are replaced", 2);
     expect(await workersOf(served)).toHaveLength(2);
+  });
+
+  test("a second SIGHUP during a roll counts: all workers end with the configuration as it is then", async () => {
+    await using redis = await startRedis();
+    await using config = await configFile({ drainMs: 1_001 });
+    await using served = await serveWorkers(
+      ...["--redis", redis.url, "--workers", "3", "--config", config.path],
+    );
+    await config.set({ drainMs: 1_002 });
+    process.kill(served.pid, "SIGHUP");
+    await untilLogged(served, "the gateway listens", 4);
+    await config.set({ drainMs: 1_003 });
+    process.kill(served.pid, "SIGHUP");
+    await untilLogged(served, "told to roll in the middle of it");
+    await untilLogged(served, "all workers are replaced", 2);
+    expect(await served.end("SIGTERM")).toBe(0);
+    const drains = logged(served, "told to stop: lets the clients go").map((line) => line.drain_ms);
+    expect(drains).toHaveLength(9);
+    expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
   test("what no worker can do is said once, and without Redis there are none", async () => {

@@ -277,3 +277,52 @@ describe("the number of workers", () => {
     expect(run.listeners()).toEqual([]);
   });
 });
+
+describe("rolling", () => {
+  it("begins again where SIGHUP comes in the middle of it, once for however many", async () => {
+    const run = supervise(2);
+    await run.running();
+    await run.signal("SIGHUP");
+    await run.worker(2).listen();
+    await run.worker(0).exit();
+    for (let i = 0; i < 3; i++) await run.signal("SIGHUP");
+    await run.worker(3).listen();
+    await run.worker(1).exit();
+    expect(run.forked).toHaveLength(5);
+    for (const [successor, old] of [
+      [4, 2],
+      [5, 3],
+    ] as const) {
+      await run.worker(successor).listen();
+      expect(run.worker(old).told).toEqual(["stop"]);
+      await run.worker(old).exit();
+    }
+    expect(run.forked).toHaveLength(6);
+    expect(run.alive).toEqual(new Set([run.worker(4), run.worker(5)]));
+    expect(run.lines.filter((line) => line.includes("rolls again"))).toHaveLength(3);
+    expect(run.lines.filter((line) => line === "all workers are replaced")).toHaveLength(2);
+  });
+
+  it("waits for the start to be over where SIGHUP comes before that", async () => {
+    const run = supervise(2);
+    await run.worker(0).listen();
+    await run.signal("SIGHUP");
+    expect(run.forked).toHaveLength(2);
+    await run.worker(1).listen();
+    expect(run.lines).toContain("the workers listen");
+    expect(run.forked).toHaveLength(3);
+  });
+
+  it("replaces one that is just starting, which may have read the configuration before SIGHUP", async () => {
+    const run = supervise(1);
+    await run.running();
+    await run.worker(0).exit(1);
+    await run.clock.advance(100);
+    await run.signal("SIGHUP");
+    await run.worker(2).listen();
+    await run.worker(1).listen();
+    expect(run.worker(1).told).toEqual(["stop"]);
+    await run.worker(1).exit();
+    expect(run.alive).toEqual(new Set([run.worker(2)]));
+  });
+});

@@ -43,7 +43,10 @@ export class Supervisor {
   #cancelRestart: (() => void) | undefined;
   /** The first worker has listened: what ends from then on is made up for. */
   #running = false;
+  /** While it starts and while it rolls: no other roll begins. */
   #rolling = false;
+  /** SIGHUP came meanwhile: some workers may have read the configuration before that. */
+  #rollsAgain = false;
   #stopping = false;
   #finish: () => void = () => {};
   #code = 0;
@@ -78,6 +81,7 @@ export class Supervisor {
     if (this.#stopping) return { code: await stopped };
     log.info({ workers: count, port }, "the workers listen");
     this.#rolling = false;
+    if (this.#rollsAgain) void this.#roll();
     return { port, stopped };
   }
 
@@ -140,23 +144,33 @@ export class Supervisor {
   };
 
   readonly #hangUp = (): void => {
+    if (this.#stopping) return;
+    if (!this.#rolling) {
+      void this.#roll();
+      return;
+    }
+    this.#rollsAgain = true;
+    this.#options.log.info({}, "told to roll in the middle of it: rolls again afterwards");
+  };
+
+  async #roll(): Promise<void> {
+    this.#rolling = true;
+    do {
+      this.#rollsAgain = false;
+      await this.#rollOnce();
+    } while (this.#rollsAgain && !this.#stopping);
+    this.#rolling = false;
+  }
+
+  async #rollOnce(): Promise<void> {
     const { log, reload } = this.#options;
-    if (this.#rolling || this.#stopping) return;
     try {
       reload();
     } catch (error) {
       log.error({ err: error }, "the configuration has mistakes: the workers stay as they are");
       return;
     }
-    this.#rolling = true;
     log.info({ workers: this.#workers.size }, "told to roll: replaces one worker after the other");
-    void this.#rollAll().finally(() => {
-      this.#rolling = false;
-    });
-  };
-
-  async #rollAll(): Promise<void> {
-    const { log } = this.#options;
     for (const old of [...this.#workers]) {
       if (!this.#workers.has(old)) continue;
       const { code } = await this.#fork().started;
