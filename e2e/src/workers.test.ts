@@ -221,6 +221,29 @@ describe("milepost serve --workers", () => {
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
+  test("a mistake that comes into the configuration during a roll stops it, and the next SIGHUP replaces all", async () => {
+    await using redis = await startRedis();
+    await using config = await configFile({ drainMs: 1_001 });
+    await using served = await serveWorkers(
+      ...["--redis", redis.url, "--workers", "3", "--config", config.path],
+    );
+    await config.set({ drainMs: 1_002 });
+    process.kill(served.pid, "SIGHUP");
+    await untilLogged(served, "the gateway listens", 4);
+    await config.write("{");
+    const [stopped] = await untilLogged(served, "the configuration has mistakes");
+    expect(stopped).toMatchObject({ replaced: 1, workers: 3, level: "error" });
+    expect(stopped?.msg).toContain("the next SIGHUP");
+    expect(logged(served, "the gateway listens")).toHaveLength(4);
+    expect(await workersOf(served)).toHaveLength(3);
+    await config.set({ drainMs: 1_003 });
+    process.kill(served.pid, "SIGHUP");
+    await untilLogged(served, "all workers are replaced");
+    expect(await served.end("SIGTERM")).toBe(0);
+    const drains = logged(served, "told to stop: lets the clients go").map((line) => line.drain_ms);
+    expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
+  });
+
   test("what no worker can do is said once, and without Redis there are none", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
     const wrong = await failure("--redis", redis.url, "--workers", "3");

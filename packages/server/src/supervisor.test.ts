@@ -45,12 +45,19 @@ function supervise(count = 3) {
   const forked: TestWorker[] = [];
   const alive = new Set<TestWorker>();
   const lines: string[] = [];
-  const write = (_fields: Record<string, unknown>, message: string) => void lines.push(message);
+  const logged: Record<string, unknown>[] = [];
+  const write = (fields: Record<string, unknown>, message: string) => {
+    lines.push(message);
+    logged.push({ ...fields, message });
+  };
+  let mistake: Error | undefined;
   const ends: number[] = [];
   const supervisor = new Supervisor({
     count,
     drainMs: 1_000,
-    reload: () => {},
+    reload: () => {
+      if (mistake !== undefined) throw mistake;
+    },
     log: { info: write, warn: write, error: write },
     process: host as unknown as ProcessPort,
     clock,
@@ -76,6 +83,11 @@ function supervise(count = 3) {
     forked,
     alive,
     lines,
+    logged,
+    /** From now on the configuration has this mistake, or none. */
+    mistaken(by?: Error) {
+      mistake = by;
+    },
     /** What the supervision ended with; empty while it goes on. */
     ends,
     worker,
@@ -324,5 +336,59 @@ describe("rolling", () => {
     expect(run.worker(1).told).toEqual(["stop"]);
     await run.worker(1).exit();
     expect(run.alive).toEqual(new Set([run.worker(2)]));
+  });
+
+  it("stops where the configuration gets a mistake, says how far it came, and begins anew at the next SIGHUP", async () => {
+    const run = supervise(3);
+    await run.running();
+    await run.signal("SIGHUP");
+    await run.worker(3).listen();
+    const err = new Error("no JSON");
+    run.mistaken(err);
+    await run.worker(0).exit();
+    expect(run.forked).toHaveLength(4);
+    expect(run.logged.at(-1)).toEqual({
+      err,
+      replaced: 1,
+      workers: 3,
+      message:
+        "the configuration has mistakes: the roll stops here, the next SIGHUP replaces all of them",
+    });
+    await run.signal("SIGHUP");
+    expect(run.forked).toHaveLength(4);
+    expect(run.logged.at(-1)).toMatchObject({ err, replaced: 0, workers: 3 });
+    run.mistaken();
+    await run.signal("SIGHUP");
+    for (const [successor, old] of [
+      [4, 1],
+      [5, 2],
+      [6, 3],
+    ] as const) {
+      await run.worker(successor).listen();
+      await run.worker(old).exit();
+    }
+    expect(run.alive).toEqual(new Set(run.forked.slice(4)));
+    expect(run.lines.at(-1)).toBe("all workers are replaced");
+  });
+
+  it("stops where a new worker cannot start, whose predecessor stays", async () => {
+    const run = supervise(2);
+    await run.running();
+    await run.signal("SIGHUP");
+    await run.worker(2).exit(1);
+    expect(run.logged.at(-1)).toMatchObject({ code: 1, replaced: 0, workers: 2 });
+    await run.clock.advance(60_000);
+    expect(run.alive).toEqual(new Set([run.worker(0), run.worker(1)]));
+    for (const worker of run.alive) expect(worker.told).toEqual([]);
+  });
+
+  it("starts another where neither a worker nor its successor is left", async () => {
+    const run = supervise(2);
+    await run.running();
+    await run.signal("SIGHUP");
+    await run.worker(0).exit(null, "SIGKILL");
+    await run.worker(2).exit(1);
+    await run.clock.advance(100);
+    expect(run.alive.size).toBe(2);
   });
 });

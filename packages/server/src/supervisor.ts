@@ -163,26 +163,40 @@ export class Supervisor {
   }
 
   async #rollOnce(): Promise<void> {
+    const { log } = this.#options;
+    const all = [...this.#workers];
+    const workers = all.length;
+    let replaced = 0;
+    for (const old of all) {
+      // Each time: a successor reads it by itself, and is not to find what the supervisor has not.
+      if (!this.#reload({ replaced, workers })) return;
+      if (replaced === 0)
+        log.info({ workers }, "told to roll: replaces one worker after the other");
+      if (this.#workers.has(old)) {
+        const { code } = await this.#fork().started;
+        if (this.#stopping) return;
+        if (code !== undefined) {
+          log.error({ code, replaced, workers }, `a new worker cannot start: ${rollStops}`);
+          return;
+        }
+        await this.#end(old);
+        if (this.#stopping) return;
+      }
+      replaced++;
+    }
+    log.info({ workers }, "all workers are replaced");
+  }
+
+  /** Whether the configuration can be used. */
+  #reload(progress: { readonly replaced: number; readonly workers: number }): boolean {
     const { log, reload } = this.#options;
     try {
       reload();
+      return true;
     } catch (error) {
-      log.error({ err: error }, "the configuration has mistakes: the workers stay as they are");
-      return;
+      log.error({ ...progress, err: error }, `the configuration has mistakes: ${rollStops}`);
+      return false;
     }
-    log.info({ workers: this.#workers.size }, "told to roll: replaces one worker after the other");
-    for (const old of [...this.#workers]) {
-      if (!this.#workers.has(old)) continue;
-      const { code } = await this.#fork().started;
-      if (this.#stopping) return;
-      if (code !== undefined) {
-        log.error({ code }, "a new worker cannot start: the old ones stay");
-        return;
-      }
-      await this.#end(old);
-      if (this.#stopping) return;
-    }
-    log.info({ workers: this.#workers.size }, "all workers are replaced");
   }
 
   #end(worker: SupervisedWorker): Promise<void> {
@@ -193,4 +207,5 @@ export class Supervisor {
   }
 }
 
+const rollStops = "the roll stops here, the next SIGHUP replaces all of them";
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
