@@ -244,6 +244,18 @@ describe("milepost serve --workers", () => {
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
+  test("SIGHUP with another number of workers says that this needs a restart", async () => {
+    await using redis = await startRedis();
+    await using config = await configFile({ workers: 2 });
+    await using served = await serveWorkers("--redis", redis.url, "--config", config.path);
+    await config.set({ workers: 4 });
+    process.kill(served.pid, "SIGHUP");
+    const [warning] = await untilLogged(served, "another number of workers");
+    expect(warning).toMatchObject({ level: "warn", workers: 2, configured: 4 });
+    await untilLogged(served, "all workers are replaced");
+    expect(await workersOf(served)).toHaveLength(2);
+  });
+
   test("what no worker can do is said once, and without Redis there are none", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
     const wrong = await failure("--redis", redis.url, "--workers", "3");

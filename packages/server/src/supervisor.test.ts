@@ -51,12 +51,14 @@ function supervise(count = 3) {
     logged.push({ ...fields, message });
   };
   let mistake: Error | undefined;
+  let configured = { workers: count, drainMs: 1_000 };
   const ends: number[] = [];
   const supervisor = new Supervisor({
     count,
     drainMs: 1_000,
     reload: () => {
       if (mistake !== undefined) throw mistake;
+      return configured;
     },
     log: { info: write, warn: write, error: write },
     process: host as unknown as ProcessPort,
@@ -84,6 +86,10 @@ function supervise(count = 3) {
     alive,
     lines,
     logged,
+    /** From now on the configuration is different. */
+    configured(settings: Partial<typeof configured>) {
+      configured = { ...configured, ...settings };
+    },
     /** From now on the configuration has this mistake, or none. */
     mistaken(by?: Error) {
       mistake = by;
@@ -390,5 +396,39 @@ describe("rolling", () => {
     await run.worker(2).exit(1);
     await run.clock.advance(100);
     expect(run.alive.size).toBe(2);
+  });
+
+  it("says once that another number of workers needs a restart", async () => {
+    const run = supervise(2);
+    await run.running();
+    run.configured({ workers: 4 });
+    await run.signal("SIGHUP");
+    for (const index of [0, 1]) {
+      await run.worker(2 + index).listen();
+      await run.worker(index).exit();
+    }
+    expect(run.lines.at(-1)).toBe("all workers are replaced");
+    expect(run.logged.filter(({ configured }) => configured !== undefined)).toEqual([
+      {
+        workers: 2,
+        configured: 4,
+        message: "another number of workers needs a restart: it stays as it is",
+      },
+    ]);
+    expect(run.alive.size).toBe(2);
+  });
+
+  it("gives new workers as long to drain as the new configuration says", async () => {
+    const run = supervise(1);
+    await run.running();
+    run.configured({ drainMs: 60_000 });
+    await run.signal("SIGHUP");
+    await run.worker(1).listen();
+    await run.worker(0).exit();
+    await run.signal("SIGTERM");
+    await run.clock.advance(69_999);
+    expect(run.worker(1).told).toEqual(["stop"]);
+    await run.clock.advance(1);
+    expect(run.worker(1).told).toEqual(["stop", "SIGKILL"]);
   });
 });

@@ -19,7 +19,7 @@ export interface SupervisorOptions {
   readonly count: number;
   readonly drainMs: number;
   /** Reads the configuration again; throws with the mistakes. */
-  readonly reload: () => void;
+  readonly reload: () => { readonly workers: number; readonly drainMs: number };
   readonly log: CoreLog;
   readonly process: ProcessPort;
   readonly fork: () => WorkerPort;
@@ -39,6 +39,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   /** All that were forked and have not ended. */
   readonly #workers = new Set<SupervisedWorker>();
+  /** The longest drain that one of them may have. */
+  #drainMs: number;
   #restartMs = firstRestartMs;
   #cancelRestart: (() => void) | undefined;
   /** The first worker has listened: what ends from then on is made up for. */
@@ -53,6 +55,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#drainMs = options.drainMs;
   }
 
   /** Resolves once all listen; with a code where the first cannot, or all were stopped meanwhile. */
@@ -189,9 +192,16 @@ export class Supervisor {
 
   /** Whether the configuration can be used. */
   #reload(progress: { readonly replaced: number; readonly workers: number }): boolean {
-    const { log, reload } = this.#options;
+    const { count, log, reload } = this.#options;
     try {
-      reload();
+      const { workers: configured, drainMs } = reload();
+      this.#drainMs = Math.max(this.#drainMs, drainMs);
+      if (configured !== count && progress.replaced === 0) {
+        log.warn(
+          { workers: count, configured },
+          "another number of workers needs a restart: it stays as it is",
+        );
+      }
       return true;
     } catch (error) {
       log.error({ ...progress, err: error }, `the configuration has mistakes: ${rollStops}`);
@@ -200,8 +210,8 @@ export class Supervisor {
   }
 
   #end(worker: SupervisedWorker): Promise<void> {
-    const { drainMs, log } = this.#options;
-    return worker.end(drainMs + stopGraceMs, () =>
+    const { log } = this.#options;
+    return worker.end(this.#drainMs + stopGraceMs, () =>
       log.warn({ worker: worker.pid }, "a worker does not end in time: kills it"),
     );
   }

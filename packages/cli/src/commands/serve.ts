@@ -99,7 +99,7 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
     count,
     drainMs,
     env: config.madeUp.length > 0 ? secrets : {},
-    reload: () => void read(),
+    reload: read,
     log: createLog({ level: config.logLevel }),
     process: terminal.process,
   });
