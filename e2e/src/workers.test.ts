@@ -267,6 +267,17 @@ describe("milepost serve --workers", () => {
   });
 });
 
+describe("milepost serve without workers", () => {
+  test("SIGHUP says that new settings need a restart, and it goes on", async () => {
+    await using served = await serveGateway();
+    process.kill(served.pid, "SIGHUP");
+    const [warning] = await untilLogged(served, "SIGHUP");
+    expect(warning).toMatchObject({ level: "warn", msg: expect.stringContaining("restart") });
+    expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
+    expect(await served.end("SIGTERM")).toBe(0);
+  });
+});
+
 describe("milepost serve --role", () => {
   test("one for readers and one for backends do together what one does alone", async () => {
     await using redis = await startRedis();

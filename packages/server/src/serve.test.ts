@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const { gateway } of running.splice(0)) await gateway.close();
 });
 
-async function start(drainMs = 60_000, redis = "") {
+async function start({ drainMs = 60_000, redis = "", isWorker = false } = {}) {
   const process = new TestProcess();
   const lines: string[] = [];
   const written = new EventEmitter();
@@ -45,6 +45,7 @@ async function start(drainMs = 60_000, redis = "") {
   });
   const serving = await serve(config, {
     process: process as unknown as ProcessPort,
+    isWorker,
     log: createLog({ readable: false, destination: { write } }),
   });
   running.push(serving);
@@ -69,7 +70,7 @@ describe("a gateway that runs as a process", () => {
   });
 
   it("[P-CLOSE-2] closes with 4000 those that are still there after the drain", async () => {
-    const { process, serving } = await start(20);
+    const { process, serving } = await start({ drainMs: 20 });
     const token = await serving.gateway.mintToken({ user: "7" });
     const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, { token });
     await socket.nextOf("welcome");
@@ -95,7 +96,7 @@ describe("a gateway that runs as a process", () => {
     "tells of an outage, and of what Redis is set to, in one line each",
     async () => {
       await using redis = await startRedis();
-      const { lines, line, serving } = await start(0, redis.url);
+      const { lines, line, serving } = await start({ drainMs: 0, redis: redis.url });
       await line(/"warn".* has appendonly off/);
       await redis[Symbol.asyncDispose]();
       expect(await line(/the store is lost/)).toMatchObject({ level: "warn", store: "redis" });
@@ -116,6 +117,26 @@ describe("a gateway that runs as a process", () => {
     expect(await serving.stopped).toBe(1);
     expect(process.exits).toEqual([1]);
     socket.terminate();
+  });
+
+  it("goes on where SIGHUP comes, and says that new settings need a restart", async () => {
+    const { process, serving, lines } = await start();
+    process.emit("SIGHUP", "SIGHUP");
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({
+      level: "warn",
+      msg: expect.stringContaining("restart"),
+    });
+    expect((await fetch(`${serving.url}/readyz`)).status).toBe(200);
+    process.emit("SIGTERM");
+    expect(await serving.stopped).toBe(0);
+    expect(process.listenerCount("SIGHUP")).toBe(0);
+  });
+
+  it("leaves SIGHUP to its supervisor where it is a worker", async () => {
+    const { process, lines } = await start({ drainMs: 20, isWorker: true });
+    const count = lines.length;
+    process.emit("SIGHUP", "SIGHUP");
+    expect(lines).toHaveLength(count);
   });
 
   it.each(["uncaughtException", "unhandledRejection"])(

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Config } from "./config/load-config.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
+import { onHangUp } from "./hang-up.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
@@ -39,8 +40,8 @@ export interface Serving {
  * Runs a gateway as the whole of a process. Rejects when it cannot reach Redis or cannot listen.
  *
  * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
- * exit 0. A second one exits at once with 1. A worker drains when its supervisor says so as well, and leaves SIGINT to that,
- * since a terminal sends it to both. A fault that nobody caught is logged, then exit 1.
+ * exit 0. A second one exits at once with 1. SIGHUP changes nothing and says so, but where its terminal is gone. A worker drains when its supervisor says so
+ * as well, and leaves SIGINT and SIGHUP to that, since a terminal sends them to both. A fault that nobody caught is logged, then exit 1.
  */
 export async function serve(
   config: Config,
@@ -62,6 +63,7 @@ export async function serve(
   const stopped = new Promise<number>((resolve) => {
     finish = (code) => {
       for (const signal of stopSignals) host.removeListener(signal, onSignal);
+      forgetHangUp();
       host.removeListener("message", onMessage);
       for (const fault of faults) host.removeListener(fault, fail);
       resolve(code);
@@ -77,6 +79,11 @@ export async function serve(
       log.warn("told to stop again: exits at once");
       finish(1);
     }
+  }
+
+  function keepSettings(): void {
+    if (isWorker) return;
+    log.warn("SIGHUP: a single process takes new settings only with a restart; goes on as it is");
   }
 
   function onMessage(message: unknown): void {
@@ -100,6 +107,7 @@ export async function serve(
   }
 
   for (const signal of stopSignals) host.on(signal, onSignal);
+  const forgetHangUp = onHangUp(host, keepSettings);
   host.on("message", onMessage);
   // Whoever reads this may send a signal at once.
   log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");

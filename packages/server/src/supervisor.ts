@@ -1,4 +1,5 @@
 import type { CoreLog } from "@milepost/core";
+import { onHangUp } from "./hang-up.ts";
 import type { ProcessPort } from "./serve.ts";
 import {
   type Ended,
@@ -64,12 +65,12 @@ export class Supervisor {
     const stopped = new Promise<number>((resolve) => {
       this.#finish = () => {
         for (const signal of stopSignals) host.removeListener(signal, this.#stop);
-        host.removeListener("SIGHUP", this.#hangUp);
+        forgetHangUp();
         resolve(this.#code);
       };
     });
     for (const signal of stopSignals) host.on(signal, this.#stop);
-    host.on("SIGHUP", this.#hangUp);
+    const forgetHangUp = onHangUp(host, this.#hangUp);
     this.#rolling = true;
     // Alone first: what it cannot do none can, and one line says so.
     const { port, code } = await this.#fork().started;
