@@ -256,6 +256,36 @@ describe("milepost serve --workers", () => {
     expect(await workersOf(served)).toHaveLength(2);
   });
 
+  test("workers have left the port while they drain, and each line says whose it is", async () => {
+    await using redis = await startRedis();
+    await using served = await serveWorkers(
+      ...["--redis", redis.url, "--workers", "2", "--drain", "30s"],
+    );
+    const pids = await workersOf(served);
+    const [reader] = readersAt(served.url, 1);
+    await reader?.ready;
+    expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
+    // It does not go when it is told to: the drain lasts until then.
+    const token = await createTokens(secrets.tokenSecret, Date).mint({ user: "7", channels });
+    const headers = { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(`${served.url.replace("http", "ws")}/ws`, { headers });
+    await new Promise((resolve) => socket.once("open", resolve));
+    const ended = served.end("SIGTERM");
+    const lines = await untilLogged(served, "told to stop: lets the clients go", 2);
+    expect(lines.map(({ pid }) => pid).sort()).toEqual([...pids].sort());
+    await vi.waitFor(
+      () =>
+        expect(fetch(`${served.url}/readyz`)).rejects.toMatchObject({
+          cause: { code: "ECONNREFUSED" },
+        }),
+      patience,
+    );
+    expect(pids.filter(isAlive)).not.toEqual([]);
+    await reader?.client.close();
+    socket.close();
+    expect(await ended).toBe(0);
+  });
+
   test("what no worker can do is said once, and without Redis there are none", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
     const wrong = await failure("--redis", redis.url, "--workers", "3");

@@ -139,6 +139,15 @@ describe("a gateway that runs as a process", () => {
     expect(lines).toHaveLength(count);
   });
 
+  it("puts its pid in each line where it is a worker", async () => {
+    const { process, serving, lines } = await start(20, true);
+    process.emit("message", "stop");
+    expect(await serving.stopped).toBe(0);
+    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({ pid: globalThis.process.pid });
+  });
+
   it.each(["uncaughtException", "unhandledRejection"])(
     "logs an %s and exits with 1",
     async (fault) => {

@@ -41,7 +41,8 @@ export interface Serving {
  *
  * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
  * exit 0. A second one exits at once with 1. SIGHUP changes nothing and says so, but where its terminal is gone. A worker drains when its supervisor says so
- * as well, and leaves SIGINT and SIGHUP to that, since a terminal sends them to both. A fault that nobody caught is logged, then exit 1.
+ * as well, and leaves SIGINT and SIGHUP to that, since a terminal sends them to both; its lines in the log carry its `pid`.
+ * A fault that nobody caught is logged, then exit 1.
  */
 export async function serve(
   config: Config,
@@ -51,9 +52,10 @@ export async function serve(
     readonly isWorker?: boolean;
   } = {},
 ): Promise<Serving> {
-  const { process: host = process as ProcessPort, log = createLog({ level: config.logLevel }) } =
-    options;
+  const { process: host = process as ProcessPort } = options;
   const isWorker = options.isWorker === true;
+  const ownLog = options.log ?? createLog({ level: config.logLevel });
+  const log = isWorker ? ownLog.child({ pid: process.pid }) : ownLog;
   const engine = await openEngine(config, log);
   const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address);
