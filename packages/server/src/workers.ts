@@ -15,8 +15,8 @@ export interface WorkersOptions extends Omit<SupervisorOptions, "fork" | "clock"
  *
  * Connections go to the workers in turn, since long-lived ones spread unevenly when whoever is quickest takes them.
  * SIGTERM and SIGINT drain all, those that are just starting as well; a second one ends them at once. SIGHUP replaces them
- * one after the other, each new one listening before its predecessor drains, with the configuration as it is then: one
- * with mistakes changes nothing. When this process dies the workers end. Resolves with `code` when the first worker cannot
+ * one after the other, each new one listening before its predecessor drains, with the configuration as it is then: a
+ * mistake in it stops that. When this process dies the workers end. Resolves with `code` when the first worker cannot
  * start, after it has said why: then that is what it ended with; or when all were stopped before all listened.
  */
 export async function superviseWorkers({
