@@ -140,7 +140,7 @@ describe("a gateway that runs as a process", () => {
   });
 
   it("puts its pid in each line where it is a worker", async () => {
-    const { process, serving, lines } = await start(20, true);
+    const { process, serving, lines } = await start({ drainMs: 20, isWorker: true });
     process.emit("message", "stop");
     expect(await serving.stopped).toBe(0);
     expect(lines.length).toBeGreaterThan(2);
