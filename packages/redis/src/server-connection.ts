@@ -103,7 +103,7 @@ export class ServerConnection {
       );
     }, openTimeoutMs);
     try {
-      await Promise.all([commands.connect(), listening.connect()]);
+      await Promise.all([connection.#connect(commands), connection.#connect(listening)]);
       await connection.#mustBeMaster();
       await Promise.all(Object.values(scripts).map((script) => commands.scriptLoad(script.text)));
       await prepare(connection);
@@ -117,6 +117,12 @@ export class ServerConnection {
     } finally {
       clearTimeout(deadline);
     }
+  }
+
+  /** A client that is destroyed while its socket connects does not notice, and would keep it. */
+  async #connect(client: Client): Promise<void> {
+    await client.connect();
+    if (this.#ended) client.destroy();
   }
 
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {

@@ -38,6 +38,8 @@ export class StreamConnections {
     const deadline = setTimeout(() => connection.end(new Error("Redis hangs")), answerMs);
     try {
       await client.connect();
+      // A client that was destroyed while its socket connected did not notice.
+      if (connection.isEnded) client.destroy();
       return connection;
     } catch (error) {
       connection.end(error);
