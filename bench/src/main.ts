@@ -9,7 +9,9 @@ import { runComeback } from "./workloads/comeback.ts";
 import { runFanout } from "./workloads/fanout.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
+import { runReconnect } from "./workloads/reconnect.ts";
 import { runRedisAppend } from "./workloads/redis-append.ts";
+import { runTenNodes } from "./workloads/ten-nodes.ts";
 import type { OnProgress, WorkloadReport } from "./workloads/workload.ts";
 
 const workloads = {
@@ -20,6 +22,8 @@ const workloads = {
   comeback: runComeback,
   "across-nodes": runAcrossNodes,
   "redis-append": runRedisAppend,
+  "ten-nodes": runTenNodes,
+  reconnect: runReconnect,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

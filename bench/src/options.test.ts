@@ -8,15 +8,19 @@ test("without arguments everything runs at its defaults", () => {
     rounds: 5,
     seconds: 5,
     subscribers: 1_000,
+    rate: undefined,
     json: false,
   });
 });
 
 test("workloads, targets and numbers are read", () => {
-  expect(readOptions(["burst", "--targets", "floor,ws", "--rounds=2", "--json"])).toMatchObject({
+  expect(
+    readOptions(["burst", "--targets", "floor,ws", "--rounds=2", "--rate=20", "--json"]),
+  ).toMatchObject({
     workloads: ["burst"],
     targets: ["floor", "ws"],
     rounds: 2,
+    rate: 20,
     json: true,
   });
 });

@@ -9,6 +9,8 @@ export const workloadNames = [
   "comeback",
   "across-nodes",
   "redis-append",
+  "ten-nodes",
+  "reconnect",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
@@ -23,11 +25,11 @@ export interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly subscribers: number;
-  /** Publications a second in `fanout`. */
-  readonly rate: number;
+  /** Publications a second in `fanout` and `ten-nodes`, ticks a second in `never-reading`; undefined: each one's own choice. */
+  readonly rate: number | undefined;
   /** Bursts a second in `burst`. */
   readonly bursts: number;
-  /** Connections in `memory` and `comeback`. */
+  /** Connections in `memory`, `comeback` and `ten-nodes`. */
   readonly connections: number;
   /** Connections that never read, in `never-reading`. */
   readonly deaf: number;
@@ -43,10 +45,10 @@ workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --rounds N         rounds of every target, interleaved (default 5; memory takes at most 3)
   --seconds N        measured seconds of a round (default 5)
   --subscribers N    subscribers of the channel (default 1000, at most 19000)
-  --rate N           fanout: publications a second (default 50)
+  --rate N           fanout, never-reading: publications or ticks a second (default 50); ten-nodes (default 10)
   --bursts N         burst: bursts of 50 a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
-  --connections N    memory: idle connections; comeback: readers (default 10000, at most 18000)
+  --connections N    memory: idle connections; comeback, ten-nodes: readers (default 10000, at most 18000)
   --profile DIR      also write CPU profiles of the servers; such figures do not count
   --json             the report as JSON on standard output`;
 
@@ -60,7 +62,7 @@ export function readOptions(args: readonly string[]): Options {
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "5" },
       subscribers: { type: "string", default: "1000" },
-      rate: { type: "string", default: "50" },
+      rate: { type: "string" },
       bursts: { type: "string", default: "10" },
       deaf: { type: "string", default: "500" },
       connections: { type: "string", default: "10000" },
@@ -80,7 +82,7 @@ export function readOptions(args: readonly string[]): Options {
     rounds: readNumber("rounds", values.rounds, 1, 100),
     seconds: readNumber("seconds", values.seconds, 1, 600),
     subscribers: readNumber("subscribers", values.subscribers, 1, 19_000),
-    rate: readNumber("rate", values.rate, 1, 500),
+    rate: values.rate === undefined ? undefined : readNumber("rate", values.rate, 1, 500),
     bursts: readNumber("bursts", values.bursts, 1, 100),
     deaf: readNumber("deaf", values.deaf, 1, 5_000),
     connections: readNumber("connections", values.connections, 100, 18_000),

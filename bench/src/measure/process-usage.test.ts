@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { cpuSeconds, parseCpuSeconds, parseResidentBytes } from "./process-usage.ts";
+import {
+  cpuSeconds,
+  parseCpuSeconds,
+  parseMachineCpuSeconds,
+  parseResidentBytes,
+} from "./process-usage.ts";
 
 test("user and system time are found behind a command name with spaces and parentheses", () => {
   const stat =
@@ -21,4 +26,10 @@ test.skipIf(process.platform !== "linux")("the account of this process grows as 
   const before = cpuSeconds(process.pid);
   while (cpuSeconds(process.pid) <= before);
   expect(cpuSeconds(process.pid)).toBeGreaterThan(before);
+});
+
+test("the machine's time is that of all cores, interrupts included, what was idle left out", () => {
+  const stat = "cpu  100 20 3 9000 700 40 5 6 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\nintr 17\n";
+  expect(parseMachineCpuSeconds(stat)).toBe(1.68);
+  expect(() => parseMachineCpuSeconds("cpu0 1 2 3\n")).toThrow("not the text of a /proc/stat");
 });

@@ -22,6 +22,20 @@ export function parseCpuSeconds(stat: string): number {
   return ticks / ticksPerSecond;
 }
 
+/** Seconds that the cores of the machine have worked, all together, for whomever. */
+export function machineCpuSeconds(): number {
+  return parseMachineCpuSeconds(readFileSync("/proc/stat", "utf8"));
+}
+
+/** Reads the time of all cores that was not idle, not waited for a disk and not taken by the host, out of the text of a `/proc/stat`. */
+export function parseMachineCpuSeconds(stat: string): number {
+  const [, ...words] = /^cpu +.*$/m.exec(stat)?.[0].split(/ +/) ?? [];
+  const [user, nice, system, , , irq, softirq] = words.map(Number);
+  const ticks = [user, nice, system, irq, softirq].reduce<number>((sum, n) => sum + Number(n), 0);
+  if (!Number.isFinite(ticks)) throw new Error(`not the text of a /proc/stat: ${stat}`);
+  return ticks / ticksPerSecond;
+}
+
 /** Bytes of memory that a process holds in RAM, from `/proc/<pid>/status`. */
 export function residentBytes(pid: number): number {
   return parseResidentBytes(readFileSync(`/proc/${pid}/status`, "utf8"));

@@ -7,13 +7,20 @@ const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", impo
 /** The secrets of the nodes that a benchmark serves. */
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
+const startTimeoutMs = 60_000;
+const living = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
 /** One `milepost serve` over a Redis, in a process of its own. */
 export interface ServedNode extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
 }
 
-/** Starts a node on a free port and resolves when it listens. */
+/** Starts a node on a free port and resolves when it listens; disposing kills it. */
 export async function serveNode(redisUrl: string): Promise<ServedNode> {
   const child = spawn(process.execPath, [command, "serve", "--port", "0", "--redis", redisUrl], {
     env: {
@@ -24,14 +31,13 @@ export async function serveNode(redisUrl: string): Promise<ServedNode> {
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const endWithUs = () => child.kill("SIGKILL");
-  process.once("exit", endWithUs);
+  living.add(child);
+  child.once("exit", () => living.delete(child));
   const url = await listening(child);
   return {
     url,
     pid: child.pid ?? 0,
     async [Symbol.asyncDispose]() {
-      process.removeListener("exit", endWithUs);
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
       child.kill("SIGKILL");
@@ -43,13 +49,20 @@ export async function serveNode(redisUrl: string): Promise<ServedNode> {
 function listening(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let printed = "";
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`milepost serve did not listen within ${startTimeoutMs} ms:\n${printed}`));
+    }, startTimeoutMs);
     child.stdout?.on("data", (chunk: Buffer) => {
       printed += chunk.toString("utf8");
       const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed) ?? [];
-      if (url !== undefined) resolve(url);
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
     });
-    child.once("exit", (code) =>
-      reject(new Error(`milepost serve ended with ${code}:\n${printed}`)),
-    );
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      reject(new Error(`milepost serve ended with ${code}:\n${printed}`));
+    });
   });
 }

@@ -1,4 +1,3 @@
-import { Agent, request } from "node:http";
 import { startRedis } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
 import { WebSocket } from "ws";
@@ -7,7 +6,7 @@ import { monotonicUs } from "../measure/monotonic.ts";
 import { cpuSeconds } from "../measure/process-usage.ts";
 import { summarize } from "../measure/summary.ts";
 import type { Options } from "../options.ts";
-import { makePayload } from "../payload.ts";
+import { HttpProducer } from "../targets/http-producer.ts";
 import { secrets, serveNode } from "../targets/served-node.ts";
 import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
@@ -94,15 +93,15 @@ async function runRound(place: Place, seconds: number): Promise<Round> {
   const sockets = await Promise.all(
     Array.from({ length: readers }, (_, i) => openReader(read.url, (seq, at) => take(i, seq, at))),
   );
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  using producer = new HttpProducer(channel);
   let before: number[] = [];
   const began = monotonicUs() + 100_000;
-  const answers: Promise<void>[] = [];
+  const answers: Promise<unknown>[] = [];
   for (let seq = 0; seq < until; seq++) {
     const due = began + (seq * 1_000_000) / perSecond;
     await reached(due);
     if (seq === from) before = [written, other].map(({ pid }) => cpuSeconds(pid));
-    answers.push(publish(written.url, agent, seq, due));
+    answers.push(producer.publish(written.url, seq, due));
   }
   await Promise.all(answers);
   const cpu = [written, other].map(({ pid }, i) => cpuSeconds(pid) - (before[i] ?? 0));
@@ -110,7 +109,6 @@ async function runRound(place: Place, seconds: number): Promise<Round> {
   while (seen.some((seq) => seq < until - 1) && monotonicUs() < late) await reached(monotonicUs());
   lost += seen.reduce((sum, seq) => sum + until - 1 - seq, 0);
   for (const socket of sockets) socket.terminate();
-  agent.destroy();
   return { place, latency, lost, cpu };
 }
 
@@ -146,31 +144,4 @@ async function openReader(
     });
   });
   return socket;
-}
-
-function publish(url: string, agent: Agent, seq: number, at: number): Promise<void> {
-  const body = JSON.stringify({ channel, event: "tick", data: makePayload(seq, Math.round(at)) });
-  return new Promise((resolve, reject) => {
-    const asked = request(
-      `${url}/v1/publish`,
-      {
-        method: "POST",
-        agent,
-        headers: {
-          authorization: `Bearer ${secrets.apiKey}`,
-          "content-type": "application/json",
-          "content-length": Buffer.byteLength(body),
-        },
-      },
-      (answer) => {
-        answer.resume();
-        answer.once("end", () => {
-          if (answer.statusCode === 200) resolve();
-          else reject(new Error(`a publish was answered with ${answer.statusCode}`));
-        });
-      },
-    );
-    asked.once("error", reject);
-    asked.end(body);
-  });
 }

@@ -5,7 +5,7 @@ import type { OnProgress, WorkloadReport } from "./workload.ts";
 
 /** One channel, many subscribers, paced so that every write carries one message. */
 export function runFanout(options: Options, onProgress: OnProgress): Promise<WorkloadReport> {
-  const { rate, subscribers, seconds, rounds } = options;
+  const { rate = 50, subscribers, seconds, rounds } = options;
   return runInterleaved(
     {
       workload: "fanout",

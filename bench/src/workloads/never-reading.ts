@@ -23,7 +23,7 @@ export async function runNeverReading(
   options: Options,
   onProgress: OnProgress,
 ): Promise<WorkloadReport> {
-  const { subscribers, rate, seconds, deaf: others, rounds: count } = options;
+  const { subscribers, rate = 50, seconds, deaf: others, rounds: count } = options;
   const rounds: NeverReadingRound[][] = [];
   for (let round = 0; round < count; round++) {
     const results: NeverReadingRound[] = [];

@@ -1,0 +1,27 @@
+import { type RedisServer, startRedis } from "@milepost/redis/testing";
+import { type ServedNode, serveNode } from "./served-node.ts";
+
+/** Nodes over one Redis, each a process of its own; disposing ends all. */
+export interface Fleet extends AsyncDisposable {
+  readonly redis: RedisServer;
+  readonly nodes: readonly ServedNode[];
+}
+
+/** Starts a Redis and `size` nodes, and resolves when all of them listen. */
+export async function startFleet(size: number): Promise<Fleet> {
+  const redis = await startRedis();
+  const endWithUs = () => redis.process.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  const started = await Promise.allSettled(
+    Array.from({ length: size }, () => serveNode(redis.url)),
+  );
+  const nodes = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const clear = async () => {
+    await Promise.all([...nodes, redis].map((one) => one[Symbol.asyncDispose]()));
+    process.removeListener("exit", endWithUs);
+  };
+  const failed = started.find((one) => one.status === "rejected");
+  if (failed === undefined) return { redis, nodes, [Symbol.asyncDispose]: clear };
+  await clear();
+  throw failed.reason;
+}

@@ -1,0 +1,154 @@
+import type { Deliveries } from "../generator/delivery-count.ts";
+import { Histogram, type HistogramData } from "../measure/histogram.ts";
+import { monotonicUs } from "../measure/monotonic.ts";
+import { cpuSeconds, machineCpuSeconds, residentBytes } from "../measure/process-usage.ts";
+import { startFleet } from "../targets/fleet.ts";
+import { HttpProducer } from "../targets/http-producer.ts";
+import { runPace } from "../targets/pacer.ts";
+import type { ServedNode } from "../targets/served-node.ts";
+import { Crowd } from "./crowd.ts";
+import { inOrder, type LogEntry, overtaken } from "./log-order.ts";
+
+export interface TenNodesLoad {
+  readonly nodes: number;
+  /** Readers of the one channel, divided among the nodes. */
+  readonly connections: number;
+  /** Publications a second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** What the readers got of what they should. */
+export interface Received {
+  readonly delivered: number;
+  readonly lost: number;
+  /** Skipped, or again, or late. */
+  readonly wrong: number;
+  /** Microseconds. */
+  readonly latency: HistogramData;
+  /** Connections that ended, and why one of them did. */
+  readonly closed: number;
+  readonly closeReason?: string;
+}
+
+/** What one round came to. */
+export interface TenNodesRound {
+  /** With all nodes there; latency is from when a publication was due. */
+  readonly together: Received;
+  /** From when the first publication was due until the last was read, and one interval. */
+  readonly seconds: number;
+  /** Seconds of CPU in that time. */
+  readonly cpu: {
+    readonly nodes: number;
+    readonly redis: number;
+    readonly readers: number;
+    /** Whatever else ran on the machine. */
+    readonly others: number;
+  };
+  /** Bytes in RAM of each node with its readers. */
+  readonly nodeBytes: readonly number[];
+  /** The readers of a node that was killed, at another; latency is from the kill. */
+  readonly comeback: Received;
+}
+
+const channel = "bench:all";
+const warmUpSeconds = 3;
+
+/** Runs one round on fresh processes: all read, then one node is killed and its readers go to another. */
+export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRound> {
+  const { connections, rate } = load;
+  await using fleet = await startFleet(load.nodes);
+  const { nodes, redis } = fleet;
+  await using crowd = await Crowd.open(channel, nodes, connections);
+  using producer = new HttpProducer(channel);
+  let published = 0;
+  const publish = async (node: ServedNode, dueUs: number): Promise<LogEntry> => {
+    const seq = published;
+    published += 1;
+    return { seq, position: await producer.publish(node.url, seq, dueUs) };
+  };
+  const publishAll = async (seconds: number) => {
+    const pace = { ticks: Math.max(1, Math.round(seconds * rate)), intervalMs: 1_000 / rate };
+    const answers: Promise<LogEntry>[] = [];
+    await runPace(pace, (dueUs) => {
+      const answer = publish(at(nodes, published % nodes.length), dueUs);
+      // Told below, with all others.
+      answer.catch(() => {});
+      answers.push(answer);
+    });
+    const log = inOrder(await Promise.all(answers));
+    return { log, ...receivedOf(await crowd.all(log.length), log, connections) };
+  };
+  const usage = () => ({
+    at: monotonicUs(),
+    nodes: sum(nodes.map(({ pid }) => cpuSeconds(pid))),
+    redis: cpuSeconds(redis.process.pid ?? 0),
+    readers: crowd.cpuSeconds,
+    own: cpuSeconds(process.pid),
+    machine: machineCpuSeconds(),
+  });
+
+  const warmUp = await publishAll(warmUpSeconds);
+  await crowd.reset();
+  const before = usage();
+  const { log, ...counted } = await publishAll(load.seconds);
+  const after = usage();
+  const nodeBytes = nodes.map(({ pid }) => residentBytes(pid));
+  const used = (of: Exclude<keyof typeof before, "at">) => after[of] - before[of];
+  const ours = used("nodes") + used("redis") + used("readers") + used("own");
+
+  await crowd.reset();
+  const place = { seq: published - 1, cursor: `${channel}@${log.at(-1)?.position}` };
+  const killedAtUs = monotonicUs();
+  const gone = at(nodes, nodes.length - 1)[Symbol.asyncDispose]();
+  // Published before they are back, so that each of them has missed it.
+  const missed = await publish(at(nodes, 1), killedAtUs);
+  const back = await crowd.comeBack(at(nodes, 0), place);
+  await gone;
+  return {
+    together: {
+      ...counted,
+      lost: warmUp.lost + counted.lost,
+      wrong: warmUp.wrong + counted.wrong,
+    },
+    seconds: (after.at - before.at) / 1e6,
+    cpu: {
+      nodes: used("nodes"),
+      redis: used("redis"),
+      readers: used("readers"),
+      others: Math.max(0, used("machine") - ours),
+    },
+    nodeBytes,
+    comeback: receivedOf([back.report], [missed], back.readers),
+  };
+}
+
+/** Adds up what several generators counted, when so many readers should have had that part of the log. */
+function receivedOf(
+  reports: readonly Deliveries[],
+  log: readonly LogEntry[],
+  readers: number,
+): Received {
+  const latency = new Histogram();
+  for (const report of reports) latency.merge(report.latency);
+  const ended = reports.find(({ closeReason }) => closeReason !== undefined)?.closeReason;
+  const wrong = sum(reports.map(({ missing, repeated }) => missing + repeated));
+  return {
+    delivered: latency.count,
+    lost: Math.max(0, log.length * readers - latency.count),
+    wrong: Math.abs(wrong - overtaken(log) * readers),
+    latency: latency.toData(),
+    closed: sum(reports.map(({ closed }) => closed)),
+    ...(ended === undefined ? {} : { closeReason: ended }),
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function at(nodes: readonly ServedNode[], index: number): ServedNode {
+  const node = nodes[index];
+  if (node === undefined) throw new Error(`there is no node ${index}`);
+  return node;
+}
