@@ -1,12 +1,7 @@
 import { check, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
-import type { DeadLetters, DurableChange, DurableSubscribers, Engine } from "@milepost/core";
-import {
-  altered,
-  FaultyEngine,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "@milepost/core/testing";
+import { type TestCore, type TestSocket, testCore } from "@milepost/core/testing";
+import type { DeadLetters, DurableChange, DurableSubscribers, Engine } from "@milepost/engine";
+import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { SeededRandom } from "./seeded-random.ts";
 
 const channel = "job:a";

@@ -1,4 +1,5 @@
-import type { StoreHealth, StoreWatch } from "@milepost/core";
+import type { StoreHealth, StoreWatch } from "@milepost/engine";
+
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

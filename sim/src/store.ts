@@ -9,7 +9,8 @@ import {
   MemoryPresences,
   memoryEngine,
   type NewEntry,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import type { Journal } from "./journal.ts";
 import { Refusals } from "./refusals.ts";

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "@milepost/core";
+import type { Cancel, Clock } from "@milepost/engine";
 
 interface Event {
   readonly at: number;

@@ -1,9 +1,9 @@
 import type { Notification } from "@milepost/model";
-import type { BackoffOptions } from "./backoff.ts";
-import type { Channel, Published, PublishOptions } from "./channel.ts";
-import type { ClientClock } from "./clock.ts";
-import type { Codec } from "./codec.ts";
-import type { ConnectionState } from "./connection-state.ts";
+import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
+import type { BackoffOptions } from "./connection/backoff.ts";
+import type { ConnectionState } from "./connection/connection-state.ts";
+import type { ConnectionMetrics } from "./connection/metrics.ts";
+import type { TokenSource } from "./connection/token.ts";
 import type {
   AnyContract,
   ChannelName,
@@ -15,14 +15,14 @@ import type {
   ParamsOf,
   ResultOf,
 } from "./contract.ts";
-import type { BeginExchange } from "./exchange.ts";
-import type { Fetch } from "./http-door.ts";
-import type { ConnectionMetrics } from "./metrics.ts";
-import type { OperationHandle, OperationListHandle } from "./operation.ts";
-import type { RequestOptions } from "./requests.ts";
-import type { WebSocketConstructor } from "./socket.ts";
-import type { TokenSource } from "./token.ts";
-import type { TransportName } from "./transport.ts";
+import type { OperationHandle, OperationListHandle } from "./operation/operation.ts";
+import type { BeginExchange } from "./request/exchange.ts";
+import type { RequestOptions } from "./request/requests.ts";
+import type { ClientClock } from "./runtime/clock.ts";
+import type { Codec } from "./transport/codec.ts";
+import type { Fetch } from "./transport/http-door.ts";
+import type { WebSocketConstructor } from "./transport/socket.ts";
+import type { TransportName } from "./transport/transport.ts";
 
 /** What a client is made of; only `url` is needed in a browser. */
 export interface ClientOptions {

@@ -1,33 +1,33 @@
 import { isReadableName, isRecord, MilepostError } from "@milepost/protocol";
-import { Backoff } from "./backoff.ts";
-import type { Channel, Published, PublishOptions } from "./channel.ts";
-import { ChannelStream, eventsOf } from "./channel-stream.ts";
-import { Channels } from "./channels.ts";
+import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
+import { ChannelStream, eventsOf } from "./channel/channel-stream.ts";
+import { Channels } from "./channel/channels.ts";
 import type { ClientOptions, CoreClientOf } from "./client.ts";
-import type { Climb, ClimbParts } from "./climb.ts";
-import { type ClientClock, systemClock } from "./clock.ts";
-import { Connection } from "./connection.ts";
-import type { ConnectionState } from "./connection-state.ts";
-import type { Exchange } from "./exchange.ts";
-import { gatewayUrl } from "./gateway-url.ts";
-import { Ladder } from "./ladder.ts";
-import { lend } from "./lending.ts";
-import type { MetricsTicker } from "./metrics-ticker.ts";
-import { randomKeys } from "./random-keys.ts";
-import { Reporter } from "./reporter.ts";
+import { Backoff } from "./connection/backoff.ts";
+import { Connection } from "./connection/connection.ts";
+import type { ConnectionState } from "./connection/connection-state.ts";
+import { gatewayUrl } from "./connection/gateway-url.ts";
+import type { MetricsTicker } from "./connection/metrics-ticker.ts";
+import { closeError } from "./connection/service-error.ts";
+import { TokenKeeper } from "./connection/token.ts";
+import { TokenRenewal } from "./connection/token-renewal.ts";
+import { lend } from "./internals.ts";
+import type { Exchange } from "./request/exchange.ts";
 import {
   type Call,
   type CallOptions,
   type Outcome,
   type RequestOptions,
   Requests,
-} from "./requests.ts";
-import { Schedule } from "./schedule.ts";
-import type { RawMessage } from "./server-frame.ts";
-import { closeError } from "./service-error.ts";
-import { TokenKeeper } from "./token.ts";
-import { TokenRenewal } from "./token-renewal.ts";
-import type { Transport } from "./transport.ts";
+} from "./request/requests.ts";
+import { type ClientClock, systemClock } from "./runtime/clock.ts";
+import { randomKeys } from "./runtime/random-keys.ts";
+import { Reporter } from "./runtime/reporter.ts";
+import { Schedule } from "./runtime/schedule.ts";
+import type { RawMessage } from "./transport/server-frame.ts";
+import type { Transport } from "./transport/transport.ts";
+import { Ladder } from "./transport/transport-fallback.ts";
+import type { Climb, ClimbParts } from "./transport/transport-upgrade.ts";
 
 const publishTimeoutMs = 60_000;
 /** The service knows a key for 10 minutes; resending later could publish twice. */

@@ -2,11 +2,11 @@ import { MilepostError } from "@milepost/protocol";
 import type { ClientOptions, CoreClientOf } from "./client.ts";
 import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from "./contract.ts";
 import { CoreClient } from "./core-client.ts";
-import { webSocketOf } from "./websocket-transport.ts";
+import { webSocketOf } from "./transport/websocket-transport.ts";
 
-export type * from "./channel.ts";
+export type * from "./channel/channel.ts";
 export type { ClientOptions, CoreClientOf } from "./client.ts";
-export type { ConnectionState, ConnectionStateName } from "./connection-state.ts";
+export type { ConnectionState, ConnectionStateName } from "./connection/connection-state.ts";
 
 /**
  * Makes a client that knows channels, publishes and requests, for pages where every kilobyte counts: the one of

@@ -1,19 +1,23 @@
 import type { OperationCommandName } from "@milepost/model";
 import { isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
+import { NotificationFeed } from "./channel/notification-feed.ts";
 import type { Client, ClientOptions } from "./client.ts";
-import { Climb, type ClimbParts } from "./climb.ts";
-import { systemClock } from "./clock.ts";
+import { type ConnectionMetrics, Meter } from "./connection/metrics.ts";
+import { MetricsTicker } from "./connection/metrics-ticker.ts";
 import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from "./contract.ts";
 import { CoreClient } from "./core-client.ts";
-import { type ConnectionMetrics, Meter } from "./metrics.ts";
-import { MetricsTicker } from "./metrics-ticker.ts";
-import { NotificationFeed } from "./notification-feed.ts";
-import type { CommandOptions, OperationHandle, OperationListHandle } from "./operation.ts";
-import { OperationListWatch } from "./operation-list.ts";
-import { OperationWatch } from "./operation-watch.ts";
-import { Reporter } from "./reporter.ts";
-import { Schedule } from "./schedule.ts";
-import { transportsOf } from "./transports.ts";
+import type {
+  CommandOptions,
+  OperationHandle,
+  OperationListHandle,
+} from "./operation/operation.ts";
+import { OperationWatch } from "./operation/operation-handle.ts";
+import { OperationListWatch } from "./operation/operation-list.ts";
+import { systemClock } from "./runtime/clock.ts";
+import { Reporter } from "./runtime/reporter.ts";
+import { Schedule } from "./runtime/schedule.ts";
+import { Climb, type ClimbParts } from "./transport/transport-upgrade.ts";
+import { transportsOf } from "./transport/transports.ts";
 
 /**
  * Makes a client; it connects on first use or with `connect`.

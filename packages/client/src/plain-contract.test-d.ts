@@ -1,6 +1,6 @@
 import type { OperationEvents, OperationSummary } from "@milepost/model";
 import { describe, expectTypeOf, it } from "vitest";
-import type { Channel, ChannelItem } from "./channel.ts";
+import type { Channel, ChannelItem } from "./channel/channel.ts";
 import type { Client } from "./client.ts";
 import type { ChannelEvent, ChannelName, EventsOf } from "./contract.ts";
 import { createClient } from "./create-client.ts";

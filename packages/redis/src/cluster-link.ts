@@ -1,4 +1,5 @@
-import { SerialQueues } from "@milepost/core";
+import { SerialQueues } from "@milepost/engine";
+
 import { MilepostError } from "@milepost/protocol";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { LogPolicy } from "@milepost/core";
+import type { LogPolicy } from "@milepost/engine";
 
 /** The names of everything Milepost keeps in Redis: all begin with one prefix, and what one script touches shares a hash tag. */
 export class Keys {

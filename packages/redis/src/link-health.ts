@@ -1,4 +1,4 @@
-import type { StoreHealth, StoreWatch } from "@milepost/core";
+import type { StoreHealth, StoreWatch } from "@milepost/engine";
 
 /** What a link knows of its connection, told to whoever wants to know. */
 export class LinkHealth implements StoreWatch {

@@ -1,4 +1,5 @@
-import { ManualClock, SeededRandom } from "@milepost/core/testing";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
+
 import { createClient } from "@redis/client";
 import { test as anyTest, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";

@@ -1,4 +1,5 @@
-import type { Bus, BusListener, LogPolicy } from "@milepost/core";
+import type { Bus, BusListener, LogPolicy } from "@milepost/engine";
+
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";

@@ -7,7 +7,8 @@ import {
   type NewEntry,
   type Random,
   rollUpName,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import { type Projection, projectionNamed } from "@milepost/model";
 import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import { FoldedStates } from "./folded-states.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "@milepost/core";
+import type { Clock } from "@milepost/engine";
 
 /**
  * Redis' time as a node knows it: what the scripts count by, so that no node's own clock decides when something ends.

@@ -6,7 +6,8 @@ import {
   matchesLetter,
   type NewDeadLetter,
   type Random,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

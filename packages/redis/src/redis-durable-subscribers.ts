@@ -8,7 +8,8 @@ import type {
   PendingReplay,
   Saved,
   SubscriberKey,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import type { Position } from "@milepost/protocol";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";

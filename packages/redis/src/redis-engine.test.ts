@@ -12,7 +12,8 @@ import {
   revocationsContract,
   SeededRandom,
   signalsContract,
-} from "@milepost/core/testing";
+} from "@milepost/engine/testing";
+
 import { afterAll, describe } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
 import { startRedisCluster } from "./testing/redis-cluster.ts";

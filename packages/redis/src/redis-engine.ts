@@ -1,4 +1,5 @@
-import type { EngineFactory } from "@milepost/core";
+import type { EngineFactory } from "@milepost/engine";
+
 import { BusRouter } from "./bus-router.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";

@@ -1,4 +1,5 @@
-import type { Lease, Leases, Random } from "@milepost/core";
+import type { Lease, Leases, Random } from "@milepost/engine";
+
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

@@ -1,4 +1,5 @@
-import type { StoreWatch } from "@milepost/core";
+import type { StoreWatch } from "@milepost/engine";
+
 import type { Script } from "./script.ts";
 
 /** Takes what a pub/sub channel carries. */

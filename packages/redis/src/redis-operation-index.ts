@@ -3,7 +3,8 @@ import {
   matchesQuery,
   type OperationIndex,
   type OperationQuery,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

@@ -5,7 +5,8 @@ import type {
   PresenceStanding,
   PresenceUpdate,
   Random,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import { maxListedMembers, maxListedTyping, type PresenceList } from "@milepost/protocol";
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";

@@ -5,7 +5,8 @@ import type {
   Registry,
   RegistryChange,
   RegistryQuery,
-} from "@milepost/core";
+} from "@milepost/engine";
+
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

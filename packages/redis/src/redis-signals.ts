@@ -1,4 +1,5 @@
-import type { SignalListener, Signals } from "@milepost/core";
+import type { SignalListener, Signals } from "@milepost/engine";
+
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisLink } from "./redis-link.ts";

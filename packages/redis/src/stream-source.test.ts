@@ -1,4 +1,5 @@
-import type { Rule, Source } from "@milepost/core";
+import type { Rule } from "@milepost/core";
+import type { Source } from "@milepost/engine";
 import { createClient } from "@redis/client";
 import { test as anyTest, expect, vi } from "vitest";
 import { redisStreamSource, type StreamSourceOptions } from "./index.ts";

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Source, TakeEntry } from "@milepost/core";
+import type { Source, TakeEntry } from "@milepost/engine";
+
 import { MilepostError } from "@milepost/protocol";
 import {
   type Answer,

@@ -7,15 +7,13 @@ import {
   type CoreStats,
   createCore,
   type Ended,
-  type EngineFactory,
   type Methods,
-  memoryEngine,
   type Published,
   type PublishOptions,
   type Rule,
   type ServicePrincipal,
-  type Source,
 } from "@milepost/core";
+import { type EngineFactory, memoryEngine, type Source } from "@milepost/engine";
 import type { ChannelName, EventsOf } from "@milepost/model";
 import type {
   AnyContract,
@@ -25,23 +23,23 @@ import type {
   DefinedContract,
 } from "@milepost/protocol";
 import { failure } from "@milepost/protocol";
-import { attachTo, type Detach, type Doors, type HttpServer } from "./attachment.ts";
 import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends, type BackendsOptions } from "./backends/backends.ts";
+import { otherRole, type Role } from "./config/role.ts";
 import type { OptionsOf } from "./contract.ts";
-import { GatewayServer, type ServerTimeouts } from "./gateway-server.ts";
 import { createHttpApp } from "./http/app.ts";
+import { GatewayServer, type ServerTimeouts } from "./http/gateway-server.ts";
 import { createHttpListener } from "./http/listener.ts";
-import { createLog } from "./log.ts";
+import { attachTo, type Detach, type Doors, type HttpServer } from "./http/mount.ts";
+import { originPolicy } from "./http/origin-policy.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
-import { originPolicy } from "./origin-policy.ts";
-import { otherRole, type Role } from "./role.ts";
-import { systemClock } from "./system-clock.ts";
-import { systemRandom } from "./system-random.ts";
-import { createWebSocketDoor } from "./websocket/door.ts";
-import { refuseUpgrade } from "./websocket/refusal.ts";
+import { createLog } from "./runtime/log.ts";
+import { systemClock } from "./runtime/system-clock.ts";
+import { systemRandom } from "./runtime/system-random.ts";
+import { createWebSocketDoor } from "./transports/websocket/door.ts";
+import { refuseUpgrade } from "./transports/websocket/refusal.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {

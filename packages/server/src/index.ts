@@ -6,7 +6,6 @@ export {
   type DeadLetterView,
   type Disconnected,
   defineMethod,
-  type EngineFactory,
   explainChannel,
   type ManyLetters,
   type MethodAccess,
@@ -14,19 +13,21 @@ export {
   type MethodCall,
   type MethodDefinition,
   type Methods,
-  memoryEngine,
   type Replayed,
   type Rule,
   type RulePlace,
-  type Source,
-  type SourceEntry,
-  type TakeEntry,
-  type Taken,
   type TokenVerifier,
   type UnreachableRule,
   unreachableRules,
 } from "@milepost/core";
-export type { Detach, HttpServer } from "./attachment.ts";
+export {
+  type EngineFactory,
+  memoryEngine,
+  type Source,
+  type SourceEntry,
+  type TakeEntry,
+  type Taken,
+} from "@milepost/engine";
 export type { ApiKey } from "./auth/api-keys.ts";
 export type { AuthOptions } from "./auth/authenticator.ts";
 export { createTokens, type TokenContent, type Tokens } from "./auth/tokens.ts";
@@ -41,6 +42,7 @@ export {
 } from "./backends/signature.ts";
 export { ConfigError } from "./config/config-error.ts";
 export { type Config, type ConfigSources, loadConfig, redacted } from "./config/load-config.ts";
+export { otherRole, type Role, roles } from "./config/role.ts";
 export type { Settings } from "./config/settings.ts";
 export type { ContractedMethod, GatewayContract, MethodsOf, OptionsOf } from "./contract.ts";
 export {
@@ -50,10 +52,10 @@ export {
   type GatewayStats,
   type ListenOptions,
 } from "./gateway.ts";
-export type { ServerTimeouts } from "./gateway-server.ts";
-export { createLog, type LogLevel, type LogOptions } from "./log.ts";
-export { inspectStore, type StoreLine } from "./open-engine.ts";
+export type { ServerTimeouts } from "./http/gateway-server.ts";
+export type { Detach, HttpServer } from "./http/mount.ts";
 export type { GatewayOperations } from "./operations.ts";
-export { otherRole, type Role, roles } from "./role.ts";
-export { type ProcessPort, type Serving, serve } from "./serve.ts";
-export { type Supervising, superviseWorkers, type WorkersOptions } from "./workers.ts";
+export { createLog, type LogLevel, type LogOptions } from "./runtime/log.ts";
+export { inspectStore, type StoreLine } from "./runtime/open-engine.ts";
+export { type ProcessPort, type Serving, serve } from "./runtime/serve.ts";
+export { type Supervising, superviseWorkers, type WorkersOptions } from "./runtime/workers.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { loadConfig, redacted } from "./config/load-config.ts";
-import { createLog } from "./log.ts";
+import { createLog } from "./runtime/log.ts";
 import { startGateway, type TestGateway } from "./testing/test-gateway.ts";
 
 /** Uses every door with the credential, good or not, in every way there is to bring it along. */

@@ -1,4 +1,5 @@
-import type { Source, TakeEntry } from "@milepost/core";
+import type { Source, TakeEntry } from "@milepost/engine";
+
 import { expect, it } from "vitest";
 import { createGateway } from "./gateway.ts";
 

@@ -1,11 +1,5 @@
-import type {
-  ChannelLog,
-  CoreLimits,
-  Encoder,
-  Leases,
-  TransportEvents,
-  UserPrincipal,
-} from "@milepost/core";
+import type { CoreLimits, Encoder, TransportEvents, UserPrincipal } from "@milepost/core";
+import type { ChannelLog, Leases } from "@milepost/engine";
 import type { Tamper } from "../link.ts";
 import type { SeededRandom } from "../seeded-random.ts";
 import type { Store } from "../store.ts";

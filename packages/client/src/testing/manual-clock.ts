@@ -1,4 +1,4 @@
-import type { Cancel, ClientClock } from "../clock.ts";
+import type { Cancel, ClientClock } from "../runtime/clock.ts";
 
 interface Timer {
   readonly due: number;

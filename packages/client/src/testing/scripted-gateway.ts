@@ -1,5 +1,5 @@
 import type { ClientMessage, WelcomeMessage } from "@milepost/protocol";
-import type { WebSocketConstructor, WebSocketLike } from "../socket.ts";
+import type { WebSocketConstructor, WebSocketLike } from "../transport/socket.ts";
 import { settle } from "./manual-clock.ts";
 
 /** A message of the client of one type. */

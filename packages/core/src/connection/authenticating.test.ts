@@ -1,5 +1,6 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import { FaultyEngine, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 function anonymous(t: TestCore) {
   return t.connect();

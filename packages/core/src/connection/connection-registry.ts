@@ -1,4 +1,4 @@
-import type { Attachment } from "./attachment.ts";
+import type { Attachment } from "./base-connection.ts";
 import type { Connection } from "./connection.ts";
 
 /** Everything attached to a node, and its connections by id. */

@@ -14,16 +14,16 @@ import {
   type ServerMessage,
   splitFrame,
 } from "@milepost/protocol";
-import type { ConnectOptions } from "../core.ts";
 import type { SharedReader } from "../hub/reader.ts";
-import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
+import type { ConnectOptions } from "../node/core.ts";
+import type { NodeContext } from "../node/node-context.ts";
 import { Requests } from "../requests/requests.ts";
-import type { Transport } from "../transport.ts";
-import { Asides } from "./asides.ts";
-import { Attachment } from "./attachment.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import type { Transport } from "../send-queue/transport.ts";
+import { Attachment } from "./base-connection.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { Asides } from "./upstream-replies.ts";
 
 const maxInFlight = 256;
 const idLength = 20;

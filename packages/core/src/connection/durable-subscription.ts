@@ -13,8 +13,8 @@ import {
 import type { AckOutcome } from "../durable/delivery-ledger.ts";
 import type { DurableOwner, DurableStart } from "../durable/durable-owner.ts";
 import { DurableReader } from "../durable/durable-reader.ts";
-import type { NodeContext } from "../node-context.ts";
-import type { RuledChannel } from "../rule-book.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { RuledChannel } from "../rules/rule-book.ts";
 import type { Connection } from "./connection.ts";
 import type { SubscriptionRequest } from "./subscription.ts";
 import type { Subscriptions } from "./subscriptions.ts";

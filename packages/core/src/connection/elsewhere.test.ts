@@ -1,7 +1,14 @@
+import {
+  type BusListener,
+  type EngineFactory,
+  type LogPolicy,
+  memoryEngine,
+} from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { type Cursor, parseCursor } from "@milepost/protocol";
 import { expect, test } from "vitest";
-import { type BusListener, type EngineFactory, type LogPolicy, memoryEngine } from "../index.ts";
-import { ManualClock, SeededRandom, type TestCore, testCore } from "../testing/index.ts";
+
+import { type TestCore, testCore } from "../testing/index.ts";
 
 const channel = "log:a";
 const retention = { maxEntries: 100, maxAgeMs: 3_600_000 };

@@ -1,13 +1,8 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { highWaterBytes } from "../hub/outbox.ts";
-import {
-  FaultyEngine,
-  type Received,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+import { highWaterBytes } from "../send-queue/send-queue.ts";
+import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
 const granted = { subscribe: "granted", publish: "granted", retention } as const;

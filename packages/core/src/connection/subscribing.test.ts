@@ -1,12 +1,7 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { type Position, parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import {
-  FaultyEngine,
-  type Received,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const grants = { subscribe: ["log:*", "state:*", "few:*", "tiny:*", "far:*"], publish: ["log:*"] };
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };

@@ -8,7 +8,7 @@ import {
   type Since,
   type Subscribed,
 } from "@milepost/protocol";
-import type { Membership } from "../hub/membership.ts";
+import type { Membership } from "../hub/hub-subscriber.ts";
 import type { Reader, SharedReader } from "../hub/reader.ts";
 import type { Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";

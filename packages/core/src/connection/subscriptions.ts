@@ -7,9 +7,9 @@ import {
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from "@milepost/protocol";
-import { forbidden } from "../channels.ts";
-import type { NodeContext } from "../node-context.ts";
-import { publisherOf, type UserPrincipal } from "../principal.ts";
+import { forbidden } from "../channels/channels.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
 import type { Connection } from "./connection.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";

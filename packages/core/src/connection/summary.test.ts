@@ -1,6 +1,6 @@
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { highWaterBytes } from "../hub/outbox.ts";
+import { highWaterBytes } from "../send-queue/send-queue.ts";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const retention = { maxEntries: 10_000, maxAgeMs: 3_600_000 };

@@ -1,8 +1,8 @@
 import type { Position, Publication } from "@milepost/protocol";
-import type { HeldReader } from "../hub/backlog.ts";
-import { Lane } from "../hub/lane.ts";
-import type { Rule } from "../rule.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import type { Rule } from "../rules/rule.ts";
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import { Lane } from "../send-queue/channel-queue.ts";
+import type { HeldReader } from "../send-queue/held-entries.ts";
 
 /** What all summaries of one connection share: the node's timer, and room for what they hold. */
 export interface SummaryRoom {

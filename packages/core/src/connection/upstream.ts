@@ -6,10 +6,10 @@ import {
   type ServerMessage,
   splitFrame,
 } from "@milepost/protocol";
-import { orThrow } from "../input.ts";
-import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
-import type { Encoder, Transport } from "../transport.ts";
+import { orThrow } from "../input/input.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import type { Encoder, Transport } from "../send-queue/transport.ts";
 import { Connection } from "./connection.ts";
 
 /**

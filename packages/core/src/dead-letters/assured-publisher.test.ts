@@ -1,5 +1,6 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import { FaultyEngine, type TestCore, testCore } from "../testing/index.ts";
+import { type TestCore, testCore } from "../testing/index.ts";
 
 const operation = { kind: "index", title: "Index", operation_id: "9", user_id: "ada" };
 

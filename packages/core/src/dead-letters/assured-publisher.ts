@@ -1,9 +1,8 @@
+import type { Clock, Engine, Random } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import type { Clock } from "../ports/clock.ts";
-import type { Engine } from "../ports/engine.ts";
-import type { Random } from "../ports/random.ts";
-import type { RuleBook } from "../rule-book.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+
+import type { RuleBook } from "../rules/rule-book.ts";
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { deadLetterBounds } from "./dead-letter-bounds.ts";
 
 const maxTries = 5;

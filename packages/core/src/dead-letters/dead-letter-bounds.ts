@@ -1,4 +1,4 @@
-import type { DeadLetterBounds } from "../ports/dead-letters.ts";
+import type { DeadLetterBounds } from "@milepost/engine";
 
 /** How much of what was given up is kept. */
 export const deadLetterBounds: DeadLetterBounds = {

@@ -1,3 +1,4 @@
+import type { Clock, DeadLetter, DeadLetterQuery, Engine } from "@milepost/engine";
 import {
   compact,
   type Failure,
@@ -7,7 +8,10 @@ import {
   parsePosition,
   textOf,
 } from "@milepost/protocol";
-import type { Channels } from "../channels.ts";
+import type { Channels } from "../channels/channels.ts";
+import { durableBounds } from "../durable/durable-terms.ts";
+import { wakeHolder } from "../durable/subscriber-signal.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type {
   DeadLetterFilter,
   DeadLetterOffice,
@@ -15,16 +19,10 @@ import type {
   DeadLetterView,
   ManyLetters,
   Replayed,
-} from "../core.ts";
-import { durableBounds } from "../durable/durable-terms.ts";
-import { wakeHolder } from "../durable/subscriber-signal.ts";
-import type { Faults } from "../fault.ts";
-import { orThrow, readInput } from "../input.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { DeadLetter, DeadLetterQuery } from "../ports/dead-letters.ts";
-import type { Engine } from "../ports/engine.ts";
-import { type Principal, serviceOf } from "../principal.ts";
-import type { RuleBook } from "../rule-book.ts";
+} from "../node/core.ts";
+import { type Principal, serviceOf } from "../rules/principal.ts";
+import type { RuleBook } from "../rules/rule-book.ts";
+import type { Faults } from "../runtime/error-log.ts";
 
 const maxPage = 1_000;
 

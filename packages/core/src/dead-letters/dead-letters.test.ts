@@ -1,12 +1,8 @@
+import { memoryEngine } from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import { memoryEngine } from "../index.ts";
-import {
-  ManualClock,
-  SeededRandom,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 import { deadLetterBounds } from "./dead-letter-bounds.ts";
 
 const grants = { subscribe: ["job:*"], publish: [] };

@@ -1,11 +1,12 @@
-import type { Position } from "@milepost/protocol";
 import type {
   Delivery,
   DurableChange,
   DurableState,
   PendingEntry,
   PendingReplay,
-} from "../ports/durable-subscribers.ts";
+} from "@milepost/engine";
+import type { Position } from "@milepost/protocol";
+
 import {
   ackWaitOf,
   type DurableTerms,

@@ -1,3 +1,11 @@
+import type {
+  Clock,
+  Engine,
+  LogSlice,
+  PendingEntry,
+  Random,
+  SubscriberKey,
+} from "@milepost/engine";
 import {
   endEvent,
   MilepostError,
@@ -5,16 +13,11 @@ import {
   type Publication,
   parsePosition,
 } from "@milepost/protocol";
-import { batchesOf } from "../hub/batches.ts";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
-import type { LogSlice } from "../ports/channel-log.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { PendingEntry, SubscriberKey } from "../ports/durable-subscribers.ts";
-import type { Engine } from "../ports/engine.ts";
-import type { Random } from "../ports/random.ts";
-import type { RuleBook, RuledChannel } from "../rule-book.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import { batchesOf } from "../send-queue/batches.ts";
 import { type AckOutcome, DeliveryLedger } from "./delivery-ledger.ts";
 import type { DurableOwner } from "./durable-owner.ts";
 import { type DurableSince, findDurableStart } from "./durable-start.ts";

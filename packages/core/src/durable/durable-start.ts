@@ -1,6 +1,7 @@
+import type { ChannelLog } from "@milepost/engine";
 import { type GapReason, origin, type Position, type Since } from "@milepost/protocol";
-import type { ChannelLog } from "../ports/channel-log.ts";
-import type { RuledChannel } from "../rule-book.ts";
+
+import type { RuledChannel } from "../rules/rule-book.ts";
 
 /** Where a new durable subscriber begins. */
 export interface NewStart {

@@ -1,5 +1,6 @@
-import type { DurableBounds } from "../ports/durable-subscribers.ts";
-import type { Rule } from "../rule.ts";
+import type { DurableBounds } from "@milepost/engine";
+
+import type { Rule } from "../rules/rule.ts";
 
 const hourMs = 3_600_000;
 

@@ -1,11 +1,6 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import {
-  FaultyEngine,
-  type Received,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const grants = { subscribe: ["job:*", "few:*", "state:*"], publish: [] };
 const granted = { subscribe: "granted", publish: "granted" } as const;

@@ -1,8 +1,8 @@
-import type { Membership } from "../hub/membership.ts";
+import type { Engine, SubscriberKey } from "@milepost/engine";
+import type { Membership } from "../hub/hub-subscriber.ts";
 import type { Reader } from "../hub/reader.ts";
-import type { SubscriberKey } from "../ports/durable-subscribers.ts";
-import type { Engine } from "../ports/engine.ts";
-import type { RuleBook } from "../rule-book.ts";
+
+import type { RuleBook } from "../rules/rule-book.ts";
 
 /**
  * The channel that tells the holder of a durable subscriber to look: it was taken over, or there are replays. Two may

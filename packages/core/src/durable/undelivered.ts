@@ -1,8 +1,6 @@
+import type { Clock, DeadEntry, DeadLetter, DeadLetters, SubscriberKey } from "@milepost/engine";
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { DeadEntry, DeadLetter, DeadLetters } from "../ports/dead-letters.ts";
-import type { SubscriberKey } from "../ports/durable-subscribers.ts";
 
 /** Where what a durable subscriber did not take goes: each entry has one letter, whoever writes it and how often. */
 export class Undelivered {

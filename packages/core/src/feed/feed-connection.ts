@@ -1,7 +1,7 @@
-import { Attachment } from "../connection/attachment.ts";
-import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
-import type { Transport } from "../transport.ts";
+import { Attachment } from "../connection/base-connection.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import type { Transport } from "../send-queue/transport.ts";
 import type { FollowedOperation } from "./followed-operation.ts";
 import type { SessionFeed } from "./session-feed.ts";
 

@@ -1,6 +1,7 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import type { CreatedOperation } from "@milepost/model";
 import { describe, expect, test } from "vitest";
-import { FaultyEngine, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 function create(t: TestCore, session: string, more: object = {}): Promise<CreatedOperation> {
   return t.core.operations.create(t.service, {

@@ -1,4 +1,4 @@
-import type { NodeContext } from "../node-context.ts";
+import type { NodeContext } from "../node/node-context.ts";
 import { SessionFeed } from "./session-feed.ts";
 
 /** The session feeds that somebody reads on this node. */

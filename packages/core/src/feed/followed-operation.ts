@@ -1,12 +1,13 @@
+import { projectionEntry } from "@milepost/engine";
 import { type OperationState, reduceOperation, toProgressUpdate } from "@milepost/model";
 import type { Publication } from "@milepost/protocol";
-import type { Membership } from "../hub/membership.ts";
+import type { Membership } from "../hub/hub-subscriber.ts";
 import type { Reader } from "../hub/reader.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
-import { projectionEntry } from "../projection.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
-import type { Encoder } from "../transport.ts";
+
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 
 const shownEveryMs = 100;
 

@@ -1,9 +1,9 @@
 import { isRecord, type Publication } from "@milepost/protocol";
-import type { Membership } from "../hub/membership.ts";
+import type { Membership } from "../hub/hub-subscriber.ts";
 import type { Reader } from "../hub/reader.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
-import type { NodeContext } from "../node-context.ts";
+import type { NodeContext } from "../node/node-context.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
 import type { FeedConnection } from "./feed-connection.ts";
 import { FollowedOperation, type OperationFollower } from "./followed-operation.ts";

@@ -1,14 +1,8 @@
+import { FaultyEngine, SeededRandom } from "@milepost/engine/testing";
 import { parsePosition } from "@milepost/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  FaultyEngine,
-  type Received,
-  SeededRandom,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const retention = { maxEntries: 30, maxAgeMs: 3_600_000 };
 const granted = { subscribe: "authenticated", publish: "granted", retention } as const;

@@ -1,5 +1,5 @@
 import { formatPosition, type Publication } from "@milepost/protocol";
-import type { Encoder } from "../transport.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 
 /** Bytes that a node keeps of pages it has encoded. */
 const maxPageBytes = 8 * 1_024 * 1_024;

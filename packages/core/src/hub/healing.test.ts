@@ -1,14 +1,9 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import type { Rule } from "../rule.ts";
-import {
-  FaultyEngine,
-  type Received,
-  type TestCore,
-  TestSocket,
-  testCore,
-} from "../testing/index.ts";
-import type { Encoder } from "../transport.ts";
+import type { Rule } from "../rules/rule.ts";
+import type { Encoder } from "../send-queue/transport.ts";
+import { type Received, type TestCore, TestSocket, testCore } from "../testing/index.ts";
 import { positionCheckMs } from "./hub.ts";
 
 const granted = { subscribe: "authenticated", publish: "granted" } as const;

@@ -1,7 +1,7 @@
 import { parsePosition } from "@milepost/protocol";
 import { expect, test } from "vitest";
+import { highWaterBytes } from "../send-queue/send-queue.ts";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
-import { highWaterBytes } from "./outbox.ts";
 
 const retention = { maxEntries: 10_000, maxAgeMs: 3_600_000 };
 const open = { subscribe: "authenticated", publish: "granted", retention } as const;

@@ -1,3 +1,4 @@
+import { type ChannelLog, isLocal, type LogSlice } from "@milepost/engine";
 import {
   endEvent,
   type GapReason,
@@ -5,20 +6,19 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
-import { isLocal } from "../local-position.ts";
-import type { ChannelLog, LogSlice } from "../ports/channel-log.ts";
-import type { RuledChannel } from "../rule-book.ts";
-import { SharedCall } from "../shared-call.ts";
-import { Audience } from "./audience.ts";
-import { batchesOf, isFullBatch } from "./batches.ts";
+
+import type { RuledChannel } from "../rules/rule-book.ts";
+import { SharedCall } from "../runtime/shared-call.ts";
+import { batchesOf, isFullBatch } from "../send-queue/batches.ts";
+import type { Flushable, Ticker } from "../send-queue/ticker.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
+import type { Membership } from "./hub-subscriber.ts";
 import { catchUpAgain } from "./join.ts";
-import type { Membership } from "./membership.ts";
 import { Recent } from "./recent.ts";
 import type { RecentRoom } from "./recent-room.ts";
 import { breakOf, type ChannelState, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
-import type { Flushable, Ticker } from "./ticker.ts";
+import { Audience } from "./subscriber-groups.ts";
 
 /** What a channel of the hub needs of its node. */
 export interface HubContext {

@@ -1,11 +1,13 @@
+import { memoryEngine } from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
-import { memoryEngine } from "../memory/memory-engine.ts";
-import { RuleBook } from "../rule-book.ts";
-import { ManualClock, SeededRandom } from "../testing/index.ts";
-import { TimerWheel } from "../timer-wheel.ts";
+
+import { RuleBook } from "../rules/rule-book.ts";
+
+import { TimerWheel } from "../runtime/timer-wheel.ts";
+import { Ticker } from "../send-queue/ticker.ts";
 import { Hub, positionCheckMs } from "./hub.ts";
 import type { Reader } from "./reader.ts";
-import { Ticker } from "./ticker.ts";
 
 const retention = { maxEntries: 100, maxAgeMs: 600_000 };
 const rules = new RuleBook([

@@ -1,11 +1,12 @@
+import type { Bus } from "@milepost/engine";
 import type { Publication, Since } from "@milepost/protocol";
-import type { Bus } from "../ports/bus.ts";
-import type { RuledChannel } from "../rule-book.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+
+import type { RuledChannel } from "../rules/rule-book.ts";
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { type ChannelContext, HubChannel, type HubContext } from "./hub-channel.ts";
+import { Membership } from "./hub-subscriber.ts";
 import { join } from "./join.ts";
-import { Membership } from "./membership.ts";
 import type { Reader } from "./reader.ts";
 import { RecentRoom } from "./recent-room.ts";
 

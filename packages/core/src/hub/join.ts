@@ -5,11 +5,11 @@ import {
   type Publication,
   type Since,
 } from "@milepost/protocol";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
-import { pagesOf } from "./batches.ts";
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import { pagesOf } from "../send-queue/batches.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { ChannelContext, HubChannel } from "./hub-channel.ts";
-import type { Membership } from "./membership.ts";
+import type { Membership } from "./hub-subscriber.ts";
 import { findStart, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 

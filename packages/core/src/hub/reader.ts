@@ -1,6 +1,6 @@
 import type { GapReason, Position, Publication } from "@milepost/protocol";
-import type { Encoder } from "../transport.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Outbox } from "../send-queue/send-queue.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 import type { Start } from "./recovery.ts";
 import type { Reset } from "./reset.ts";
 

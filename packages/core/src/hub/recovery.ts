@@ -1,3 +1,4 @@
+import { type ChannelLog, isLocal, type LogSlice, type LogSnapshot } from "@milepost/engine";
 import {
   type GapReason,
   origin,
@@ -5,9 +6,8 @@ import {
   type Publication,
   type Since,
 } from "@milepost/protocol";
-import { isLocal } from "../local-position.ts";
-import type { ChannelLog, LogSlice, LogSnapshot } from "../ports/channel-log.ts";
-import type { RuledChannel } from "../rule-book.ts";
+
+import type { RuledChannel } from "../rules/rule-book.ts";
 
 /** A channel's folded state, where it has one. */
 export type ChannelState = Required<Omit<LogSnapshot, "end">>;

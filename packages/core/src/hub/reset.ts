@@ -1,5 +1,5 @@
 import { formatPosition, type GapReason, type ResetMessage } from "@milepost/protocol";
-import type { Encoder } from "../transport.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 import type { ChannelState } from "./recovery.ts";
 
 interface Encoded {

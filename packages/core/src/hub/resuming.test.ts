@@ -1,13 +1,8 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import {
-  FaultyEngine,
-  type Received,
-  type TestCore,
-  TestSocket,
-  testCore,
-} from "../testing/index.ts";
-import type { Encoder } from "../transport.ts";
+import type { Encoder } from "../send-queue/transport.ts";
+import { type Received, type TestCore, TestSocket, testCore } from "../testing/index.ts";
 import { positionCheckMs } from "./hub.ts";
 
 const granted = { subscribe: "authenticated", publish: "granted" } as const;

@@ -1,12 +1,8 @@
+import type { EngineFactory } from "@milepost/engine";
+import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-import type { EngineFactory } from "../index.ts";
-import {
-  ManualClock,
-  SeededRandom,
-  SharedEngine,
-  type TestCore,
-  testCore,
-} from "../testing/index.ts";
+
+import { type TestCore, testCore } from "../testing/index.ts";
 
 /** Three nodes on one engine and one clock, the first of which can die. */
 class Cluster implements AsyncDisposable {

@@ -1,6 +1,6 @@
 import type { Publication } from "@milepost/protocol";
 import type { Reader } from "../hub/reader.ts";
-import { Deadline } from "../timer-wheel.ts";
+import { Deadline } from "../runtime/timer-wheel.ts";
 
 /** Why a waiter woke: something may be there, or the waiting is over. */
 export type Wake = "look" | "over";

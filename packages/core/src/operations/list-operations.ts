@@ -1,5 +1,6 @@
-import type { IndexedOperation, OperationIndex, OperationQuery } from "../ports/operation-index.ts";
-import type { Principal } from "../principal.ts";
+import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost/engine";
+
+import type { Principal } from "../rules/principal.ts";
 
 /** Lists what the principal may see: a service everything, a user what is of its user or its session. */
 export async function listFor(

@@ -22,8 +22,8 @@ import {
   readAnything,
   textOf,
 } from "@milepost/protocol";
-import { readInput } from "../input.ts";
-import { readJsonText } from "../json-text.ts";
+import { readInput } from "../input/input.ts";
+import { readJsonText } from "../input/json-text.ts";
 
 const readLeaseMs = integerIn(100, 24 * 3_600_000);
 const readKey = textOf(messageBounds.keyLength);

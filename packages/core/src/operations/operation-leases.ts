@@ -1,10 +1,9 @@
+import type { Clock, Lease, Leases } from "@milepost/engine";
 import type { OperationLease, OperationState } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
-import type { Clock } from "../ports/clock.ts";
-import type { Lease, Leases } from "../ports/leases.ts";
+import type { Renewal } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import { operationChannel } from "./operation-log.ts";
-import type { Renewal } from "./operation-watch.ts";
 
 /** Who may report on which operation, and until when. */
 export class OperationLeases {

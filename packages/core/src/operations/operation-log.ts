@@ -1,8 +1,8 @@
+import { type ChannelLog, projectionEntry } from "@milepost/engine";
 import { type OperationEvent, type OperationState, reduceOperation } from "@milepost/model";
 import { isChannelSegment, maxChannelBytes, type Position } from "@milepost/protocol";
-import type { ChannelLog } from "../ports/channel-log.ts";
-import { projectionEntry } from "../projection.ts";
-import type { RuleBook, RuledChannel } from "../rule-book.ts";
+
+import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
 
 /** An operation as it stands at a position of its channel. */
 export interface OperationAt {

@@ -1,7 +1,7 @@
+import type { OperationIndex } from "@milepost/engine";
 import { type OperationState, summarise, summaryChanged } from "@milepost/model";
 import type { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
-import { operationAgeMs } from "../default-rules.ts";
-import type { OperationIndex } from "../ports/operation-index.ts";
+import { operationAgeMs } from "../rules/default-rules.ts";
 
 const publisher = "gateway:operations";
 

@@ -1,3 +1,4 @@
+import { type Clock, type Engine, type Lease, type Random, SerialQueues } from "@milepost/engine";
 import {
   type CommandSource,
   type CreatedOperation,
@@ -21,21 +22,17 @@ import {
   type RequestedCommand,
 } from "@milepost/model";
 import { failure, formatPosition, MilepostError } from "@milepost/protocol";
-import type { OperationContract } from "../contract/operation-contract.ts";
-import type { CoreLimits, Operations } from "../core.ts";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
-import type { Faults } from "../fault.ts";
 import type { Hub } from "../hub/hub.ts";
-import { orThrow } from "../input.ts";
-import { owns } from "../permissions.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Engine } from "../ports/engine.ts";
-import type { Lease } from "../ports/leases.ts";
-import type { Random } from "../ports/random.ts";
-import { type Principal, publisherOf, type ServicePrincipal } from "../principal.ts";
-import type { RuleBook } from "../rule-book.ts";
-import { SerialQueues } from "../serial-queues.ts";
-import type { TimerWheel } from "../timer-wheel.ts";
+import { orThrow } from "../input/input.ts";
+import type { CoreLimits, Operations } from "../node/core.ts";
+import type { OperationContract } from "../rules/contract/operation-contract.ts";
+import { owns } from "../rules/permissions.ts";
+import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
+import type { RuleBook } from "../rules/rule-book.ts";
+import type { Faults } from "../runtime/error-log.ts";
+
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {
   type NewOperation,

@@ -1,19 +1,16 @@
+import type { Clock, DeadLetters, Lease, OperationIndex, SerialQueues } from "@milepost/engine";
 import type { OperationEvent, OperationState } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
-import type { Faults } from "../fault.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { DeadLetters } from "../ports/dead-letters.ts";
-import type { Lease } from "../ports/leases.ts";
-import type { OperationIndex } from "../ports/operation-index.ts";
-import type { ServicePrincipal } from "../principal.ts";
-import type { SerialQueues } from "../serial-queues.ts";
-import type { TimerWheel } from "../timer-wheel.ts";
+import type { ServicePrincipal } from "../rules/principal.ts";
+import type { Faults } from "../runtime/error-log.ts";
+
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { type CommandPatience, OperationWatch } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import type { OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, type OperationLog, operationChannel } from "./operation-log.ts";
 import type { OperationNews } from "./operation-news.ts";
-import { type CommandPatience, OperationWatch } from "./operation-watch.ts";
 
 const publisher = "gateway:operations";
 const adoptAfterMs = 2_000;

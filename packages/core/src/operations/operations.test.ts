@@ -1,3 +1,4 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import type {
   CreatedOperation,
   CreateOperation,
@@ -5,7 +6,7 @@ import type {
   ReportResult,
 } from "@milepost/model";
 import { describe, expect, test } from "vitest";
-import { FaultyEngine, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
+import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const input: CreateOperation = {
   kind: "index",

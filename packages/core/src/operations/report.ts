@@ -7,7 +7,7 @@ import {
   type ReportedEvent,
 } from "@milepost/model";
 import { failure, type Parsed, parsed, refused } from "@milepost/protocol";
-import { readJsonText } from "../json-text.ts";
+import { readJsonText } from "../input/json-text.ts";
 
 /** Events that only the gateway publishes. */
 const ofTheGateway = ["created", "stalled", "revived", "lost"] as const;

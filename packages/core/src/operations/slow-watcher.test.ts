@@ -2,7 +2,7 @@ import { type OperationState, reduceOperation } from "@milepost/model";
 import { type Position, parsePosition } from "@milepost/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { highWaterBytes } from "../hub/outbox.ts";
+import { highWaterBytes } from "../send-queue/send-queue.ts";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 type Act =

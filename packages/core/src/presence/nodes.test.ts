@@ -1,14 +1,7 @@
+import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  ManualClock,
-  PresenceReader,
-  SeededRandom,
-  SharedEngine,
-  type TestCore,
-  type TestSocket,
-  testCore,
-} from "../testing/index.ts";
+import { PresenceReader, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 const channel = "chat:1";
 const grants = { subscribe: ["chat:*"], publish: [] };

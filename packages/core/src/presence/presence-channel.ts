@@ -1,8 +1,9 @@
+import type { NewMember, PresenceNews, PresenceStanding } from "@milepost/engine";
 import type { PresenceList, PresenceMessage } from "@milepost/protocol";
 import type { SharedReader } from "../hub/reader.ts";
-import type { NewMember, PresenceNews, PresenceStanding } from "../ports/presence.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
-import type { Encoder } from "../transport.ts";
+
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 import { type HoldsContext, PresenceHolds } from "./presence-holds.ts";
 import { PresenceView } from "./presence-view.ts";
 import { PresenceWatcher } from "./presence-watcher.ts";

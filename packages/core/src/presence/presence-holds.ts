@@ -1,5 +1,10 @@
-import type { Clock } from "../ports/clock.ts";
-import type { NewMember, Presence, PresenceStanding, PresenceUpdate } from "../ports/presence.ts";
+import type {
+  Clock,
+  NewMember,
+  Presence,
+  PresenceStanding,
+  PresenceUpdate,
+} from "@milepost/engine";
 
 /** What holds need of their node. */
 export interface HoldsContext {

@@ -1,10 +1,10 @@
+import type { PresenceNews } from "@milepost/engine";
 import type {
   PresenceChange,
   PresenceList,
   PresenceMessage,
   PresentMember,
 } from "@milepost/protocol";
-import type { PresenceNews } from "../ports/presence.ts";
 
 /** How some news fits to what a node knows. */
 export type NewsFit = "next" | "known" | "hole";

@@ -1,8 +1,8 @@
 import { isWildcard, MilepostError, type PresenceList } from "@milepost/protocol";
 import type { SharedReader } from "../hub/reader.ts";
-import type { Principal, UserPrincipal } from "../principal.ts";
-import type { RuledChannel } from "../rule-book.ts";
-import { Deadline } from "../timer-wheel.ts";
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { RuledChannel } from "../rules/rule-book.ts";
+import { Deadline } from "../runtime/timer-wheel.ts";
 import { memberOf } from "./member.ts";
 import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
 import type { PresenceWatcher } from "./presence-watcher.ts";

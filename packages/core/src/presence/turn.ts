@@ -1,5 +1,6 @@
-import type { Clock } from "../ports/clock.ts";
-import { Deadline, type TimerWheel } from "../timer-wheel.ts";
+import type { Clock } from "@milepost/engine";
+
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** Something that is done at once when it is asked for after a pause, and otherwise once in so many milliseconds. */
 export class Turn extends Deadline {

@@ -1,5 +1,5 @@
 import { compact, parseChannelName, textOf } from "@milepost/protocol";
-import { orThrow, readInput } from "../input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./methods.ts";
 
 /** `channels.end {channel, reason?}`. */

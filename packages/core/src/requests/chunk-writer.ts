@@ -5,8 +5,8 @@ import {
   MilepostError,
   type ServerMessage,
 } from "@milepost/protocol";
-import type { Outbox } from "../hub/outbox.ts";
-import { readJsonText } from "../json-text.ts";
+import { readJsonText } from "../input/json-text.ts";
+import type { Outbox } from "../send-queue/send-queue.ts";
 
 /** What a writer needs of its connection. */
 export interface ChunkLine {

@@ -1,5 +1,5 @@
 import type { StandardSchema } from "@milepost/protocol";
-import type { UserPrincipal } from "../principal.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
 
 /** One request of a method, as its handler sees it. */
 export interface MethodCall {

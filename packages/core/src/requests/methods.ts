@@ -1,6 +1,6 @@
 import type { BuiltInMethods } from "@milepost/model";
-import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
 import { endChannel } from "./channels-end.ts";
 import { getHistory } from "./history-get.ts";
 import { commandOperation } from "./operations-command.ts";

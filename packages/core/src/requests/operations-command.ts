@@ -1,6 +1,6 @@
 import type { RequestCommand } from "@milepost/model";
 import { textOf } from "@milepost/protocol";
-import { orThrow, readInput } from "../input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./methods.ts";
 
 const readId = textOf(255);

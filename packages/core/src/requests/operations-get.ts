@@ -1,5 +1,5 @@
 import { textOf } from "@milepost/protocol";
-import { orThrow, readInput } from "../input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./methods.ts";
 
 const readId = textOf(255);

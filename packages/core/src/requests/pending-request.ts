@@ -1,6 +1,6 @@
 import type { ChunkReader, MessageId, MilepostError, RequestMessage } from "@milepost/protocol";
-import type { UserPrincipal } from "../principal.ts";
-import { Deadline } from "../timer-wheel.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import { Deadline } from "../runtime/timer-wheel.ts";
 import type { ChunkWriter } from "./chunk-writer.ts";
 import type { MethodCall } from "./method.ts";
 

@@ -1,6 +1,6 @@
 import { MilepostError, readWith } from "@milepost/protocol";
-import { orThrow } from "../input.ts";
-import { readJsonText } from "../json-text.ts";
+import { orThrow } from "../input/input.ts";
+import { readJsonText } from "../input/json-text.ts";
 import type { MethodCall, MethodDefinition } from "./method.ts";
 
 /** Runs one call as its definition has it: who may, and with what. What comes out is not checked yet. */

@@ -1,5 +1,5 @@
 import { parseChannelName } from "@milepost/protocol";
-import { orThrow, readInput } from "../input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./methods.ts";
 
 /** `presence.get {channel}`. */

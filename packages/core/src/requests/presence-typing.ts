@@ -1,5 +1,5 @@
 import { parseChannelName, readBoolean } from "@milepost/protocol";
-import { orThrow, readInput } from "../input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./methods.ts";
 
 /** `presence.typing {channel, typing}`: for who is present. */

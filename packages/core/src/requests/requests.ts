@@ -6,8 +6,8 @@ import {
   messageBounds,
   type RequestMessage,
 } from "@milepost/protocol";
-import type { NodeContext } from "../node-context.ts";
-import type { UserPrincipal } from "../principal.ts";
+import type { NodeContext } from "../node/node-context.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
 import { type ChunkLine, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";
 import { type Method, methods } from "./methods.ts";

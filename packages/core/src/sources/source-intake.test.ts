@@ -1,6 +1,7 @@
+import { FaultyEngine } from "@milepost/engine/testing";
 import type { StandardSchema } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { FaultyEngine, type TestCore, testCore } from "../testing/index.ts";
+import { type TestCore, testCore } from "../testing/index.ts";
 
 const retention = { maxEntries: 100, maxAgeMs: 3_600_000 };
 const open = { subscribe: "granted", publish: "granted", retention } as const;

@@ -1,3 +1,4 @@
+import type { Clock, DeadEntry, DeadLetters, SourceEntry, Taken } from "@milepost/engine";
 import {
   type ErrorCode,
   type Failure,
@@ -6,15 +7,12 @@ import {
   parseChannelName,
   parseJson,
 } from "@milepost/protocol";
-import type { Channels } from "../channels.ts";
-import type { CoreLog } from "../core.ts";
+import type { Channels } from "../channels/channels.ts";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
-import type { Faults } from "../fault.ts";
-import { orThrow } from "../input.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { DeadEntry, DeadLetters } from "../ports/dead-letters.ts";
-import { publisherOf, type ServicePrincipal } from "../principal.ts";
-import type { SourceEntry, Taken } from "./source.ts";
+import { orThrow } from "../input/input.ts";
+import type { CoreLog } from "../node/core.ts";
+import { publisherOf, type ServicePrincipal } from "../rules/principal.ts";
+import type { Faults } from "../runtime/error-log.ts";
 
 const maxReasonLength = 1_000;
 /** How often an entry is tried whose failure may be its own, though it is called passing. */

@@ -1,15 +1,15 @@
+import { memoryEngine } from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { MilepostError } from "@milepost/protocol";
 import {
   type ConnectOptions,
   type Core,
   type CoreOptions,
   createCore,
-  memoryEngine,
   type ServicePrincipal,
   type UserPrincipal,
 } from "../index.ts";
-import { ManualClock } from "./manual-clock.ts";
-import { SeededRandom } from "./seeded-random.ts";
+
 import { testEncoder } from "./test-encoder.ts";
 import { TestSocket } from "./test-socket.ts";
 

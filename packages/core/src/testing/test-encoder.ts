@@ -4,7 +4,7 @@ import {
   encodeServerMessage,
   joinFrame,
 } from "@milepost/protocol";
-import type { Encoder } from "../transport.ts";
+import type { Encoder } from "../send-queue/transport.ts";
 
 const lengthBytes = 4;
 /** The most bytes that UTF-8 takes for a unit of UTF-16. */

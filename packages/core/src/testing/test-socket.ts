@@ -1,4 +1,4 @@
-import type { Encoder, Transport, TransportEvents } from "../transport.ts";
+import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
 import { unframed } from "./test-encoder.ts";
 
 /** A message as it arrived. */

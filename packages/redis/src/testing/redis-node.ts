@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type Clock, type Core, createCore, type Random, type Rule } from "@milepost/core";
+import { type Core, createCore, type Rule } from "@milepost/core";
 import { TestSocket, testEncoder } from "@milepost/core/testing";
+import type { Clock, Random } from "@milepost/engine";
 import { connectRedis, redisEngine } from "../index.ts";
 
 /** Real time. */

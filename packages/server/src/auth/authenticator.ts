@@ -1,4 +1,5 @@
-import type { Clock, Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
+import type { Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
+import type { Clock } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";

@@ -1,5 +1,6 @@
 import { webcrypto } from "node:crypto";
-import type { Clock, Grants, TokenVerifier, UserPrincipal } from "@milepost/core";
+import type { Grants, TokenVerifier, UserPrincipal } from "@milepost/core";
+import type { Clock } from "@milepost/engine";
 import { isChannelSegment, isRecord, MilepostError, messageBounds } from "@milepost/protocol";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 

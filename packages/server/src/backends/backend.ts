@@ -1,16 +1,13 @@
 import { createHash } from "node:crypto";
+import type { CoreLog, MethodCall, MethodDefinition } from "@milepost/core";
+import type { Clock, Random } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
 import {
   type BreakerOptions,
   type BreakerState,
   CircuitBreaker,
-  type Clock,
-  type CoreLog,
-  type MethodCall,
-  type MethodDefinition,
   type Permit,
-  type Random,
-} from "@milepost/core";
-import { MilepostError } from "@milepost/protocol";
+} from "./circuit-breaker.ts";
 import { Exchange, type Posted, type Posting, TooLargeAnswer } from "./exchange.ts";
 import { resultOf } from "./reading.ts";
 import { minBackendSecretBytes, signatureHeader, signatureOf } from "./signature.ts";

@@ -1,6 +1,7 @@
-import type { BreakerState, Methods } from "@milepost/core";
+import type { Methods } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { Backend, type BackendOptions, type BackendParts, type BackendStats } from "./backend.ts";
+import type { BreakerState } from "./circuit-breaker.ts";
 
 /** Backends by the methods they answer: `orders.get`, `orders.*`. */
 export type BackendsOptions = Readonly<Record<string, BackendOptions>>;

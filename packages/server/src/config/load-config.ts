@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { isRecord } from "@milepost/protocol";
 import type { BackendsOptions } from "../backends/backends.ts";
-import { describeIssue } from "../schema-issue.ts";
-import { systemRandom } from "../system-random.ts";
+import { describeIssue } from "../http/schema-issue.ts";
+import { systemRandom } from "../runtime/system-random.ts";
 import { backendsWithSecrets } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";

@@ -3,10 +3,10 @@ import { z } from "zod";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
-import { type LogLevel, logLevels } from "../log.ts";
-import { isOrigin } from "../origin-policy.ts";
-import { type Role, roles } from "../role.ts";
+import { isOrigin } from "../http/origin-policy.ts";
+import { type LogLevel, logLevels } from "../runtime/log.ts";
 import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
+import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
 

@@ -2,7 +2,9 @@ import { failure, MilepostError } from "@milepost/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import { describeRoute, openAPIRouteHandler } from "hono-openapi";
-import { otherRole } from "../role.ts";
+import { otherRole } from "../config/role.ts";
+import { pollEndpoints } from "../transports/long-poll/routes.ts";
+import { sseEndpoint } from "../transports/sse/routes.ts";
 import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
 import { authorizationOf } from "./authorization.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
@@ -17,9 +19,7 @@ import { messagesEndpoint } from "./routes/messages.ts";
 import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
-import { pollEndpoints } from "./routes/poll.ts";
 import { publishEndpoint } from "./routes/publish.ts";
-import { sseEndpoint } from "./routes/sse.ts";
 
 /** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
 export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {

@@ -4,9 +4,9 @@ import type { Context } from "hono";
 import type { DescribeRouteOptions } from "hono-openapi";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Backends } from "../backends/backends.ts";
-import type { OriginPolicy } from "../origin-policy.ts";
-import type { Role } from "../role.ts";
-import type { SseStreamParts } from "../sse/stream.ts";
+import type { Role } from "../config/role.ts";
+import type { SseStreamParts } from "../transports/sse/stream.ts";
+import type { OriginPolicy } from "./origin-policy.ts";
 
 /** What the HTTP door is made of. */
 export interface HttpDoorOptions {

@@ -1,6 +1,6 @@
 import { MilepostError, type Parsed, parseJson, refused } from "@milepost/protocol";
 import type { z } from "zod";
-import { describeIssue } from "../schema-issue.ts";
+import { describeIssue } from "./schema-issue.ts";
 
 /** Reads a value by a schema; what does not fit is `bad_message` and names the field. */
 export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {

@@ -1,4 +1,5 @@
-import { consumerKinds } from "@milepost/core";
+import { consumerKinds } from "@milepost/engine";
+
 import { messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 

@@ -1,4 +1,5 @@
-import { type ConnectionTarget, consumerKinds, type RevokeInput } from "@milepost/core";
+import type { ConnectionTarget, RevokeInput } from "@milepost/core";
+import { consumerKinds } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { z } from "zod";
 import { answerJson, answerNothing } from "../answer.ts";

@@ -1,4 +1,5 @@
-import type { StoreHealth } from "@milepost/core";
+import type { StoreHealth } from "@milepost/engine";
+
 import { z } from "zod";
 import { answerJson } from "../answer.ts";
 import { describe } from "../description.ts";

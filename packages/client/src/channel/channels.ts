@@ -1,0 +1,159 @@
+import type { MilepostError, Since } from "@milepost/protocol";
+import type { Backoff } from "../connection/backoff.ts";
+import type { Claimant } from "../internals.ts";
+import type { Requests } from "../request/requests.ts";
+import type { Reporter } from "../runtime/reporter.ts";
+import type { Schedule } from "../runtime/schedule.ts";
+import type { RawMessage } from "../transport/server-frame.ts";
+import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
+import { Member } from "./channel-subscriber.ts";
+import { type Wire, WireChannel } from "./shared-subscription.ts";
+
+/** What the channels need of the rest of the client. */
+export interface ChannelsParts {
+  readonly requests: Requests;
+  readonly schedule: Schedule;
+  readonly backoff: Backoff;
+  readonly reporter: Reporter;
+  isUp(): boolean;
+  /** The error to fail new subscribers with; undefined while the client is not closed. */
+  closedWith(): MilepostError | undefined;
+}
+
+/** All channels somebody subscribes to, each with its one subscription on the wire. */
+export class Channels {
+  readonly #byName = new Map<string, WireChannel>();
+  readonly #changed = new Set<WireChannel>();
+  /** Channels that a part outside the core has taken. */
+  readonly claims = new Map<string, Claimant>();
+  readonly parts: ChannelsParts;
+  readonly #wire: Wire;
+
+  constructor(parts: ChannelsParts) {
+    const { requests, schedule, backoff } = parts;
+    this.parts = parts;
+    this.#wire = {
+      get isUp() {
+        return parts.isUp();
+      },
+      subscribe(channel, since, { events, presence, summaryMs }, { resolve, reject }) {
+        const call = {
+          type: "subscribe",
+          channel,
+          // The service reads what a position is; here it stays the opaque text it came as.
+          ...(since !== undefined && { since: since as Since }),
+          ...(events !== undefined && { events }),
+          ...(presence && { presence }),
+          ...(summaryMs !== undefined && { summary_ms: summaryMs }),
+        } as const;
+        const refuse = (error: unknown) => reject(error as MilepostError);
+        try {
+          requests.start(call, {}, { resolve, reject: refuse });
+        } catch (error) {
+          refuse(error);
+        }
+      },
+      unsubscribe(channel) {
+        // What it answers changes nothing: the next subscribe says where it begins.
+        requests.start({ type: "unsubscribe", channel }, {}, { resolve() {}, reject() {} });
+      },
+      idle: (channel) => this.#forget(channel),
+      retryLater(error, failures, retry) {
+        return schedule.after(Math.max(error.retryAfterMs ?? 0, backoff.delayMs(failures)), retry);
+      },
+    };
+  }
+
+  /** Adds a subscriber. */
+  subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
+    const channel = this.#byName.get(name) ?? new WireChannel(name, this.#wire);
+    this.#byName.set(name, channel);
+    const { since, events, presence = false, summaryMs } = options;
+    const wants = { since, events, presence, summaryMs };
+    const member = new Member(name, handlers, wants, this.parts.reporter, (gone) => {
+      channel.members.delete(gone);
+      this.#reconcile(channel);
+    });
+    channel.members.add(member);
+    this.#reconcile(channel);
+    return member;
+  }
+
+  /** Whether anybody in the core reads a channel. */
+  reads(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  up(): void {
+    for (const claimant of this.claims.values()) claimant.onUp();
+    for (const channel of this.#byName.values()) channel.reconcile();
+  }
+
+  down(): void {
+    for (const claimant of this.claims.values()) claimant.onDown();
+    for (const channel of this.#byName.values()) {
+      channel.down();
+      this.#forget(channel);
+    }
+  }
+
+  /** Closed for good: who is subscribed is told, and begins anew when it wants to go on. */
+  closed(error: MilepostError): void {
+    for (const claimant of [...this.claims.values()]) claimant.onClosed(error);
+    const members = [...this.#byName.values()].flatMap((channel) => [...channel.members]);
+    this.#byName.clear();
+    queueMicrotask(() => {
+      for (const member of members) member.fail(error);
+    });
+  }
+
+  /** Takes a message about a channel; one about a channel nobody subscribes to is ignored. */
+  take(message: RawMessage): void {
+    const name = String(message.channel);
+    this.claims.get(name)?.onMessage(message);
+    const channel = this.#byName.get(name);
+    switch (message.type) {
+      case "event":
+        channel?.onEvent(message);
+        break;
+      case "gap":
+        channel?.onGap(message);
+        break;
+      case "reset":
+        channel?.onReset(message);
+        break;
+      case "end":
+        channel?.onEvent(message);
+        break;
+      case "presence":
+        channel?.onPresence(message);
+        break;
+      case "unsubscribed":
+        channel?.onUnsubscribed(message);
+        break;
+    }
+  }
+
+  /** A tick later, so that whoever unsubscribes and subscribes in one (React's StrictMode) changes nothing on the wire. */
+  #reconcile(channel: WireChannel): void {
+    if (this.#changed.size === 0) queueMicrotask(() => this.#reconcileChanged());
+    this.#changed.add(channel);
+  }
+
+  #reconcileChanged(): void {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    const error = this.parts.closedWith();
+    for (const channel of changed) {
+      if (error !== undefined) for (const member of channel.members) member.fail(error);
+      if (error !== undefined) channel.members.clear();
+      channel.reconcile();
+      if (!this.parts.isUp()) this.#forget(channel);
+    }
+  }
+
+  #forget(channel: WireChannel): void {
+    if (channel.members.size > 0 || this.#byName.get(channel.name) !== channel) return;
+    this.#byName.delete(channel.name);
+  }
+}

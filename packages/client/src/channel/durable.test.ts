@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { createClient } from "../create-client.ts";
+import { ManualClock, ScriptedGateway, type ScriptedSocket, settle } from "../testing/index.ts";
+import { type DurableOptions, durable } from "./durable.ts";
+
+const at = (offset: number) => `e1.${offset}.t${offset}`;
+
+const event = (offset: number, attempt?: number) => ({
+  type: "event",
+  channel: "job:1",
+  position: at(offset),
+  event: "n",
+  data: offset,
+  ts: 1_700_000_000_000,
+  ...(attempt !== undefined && { attempt }),
+});
+
+async function setUp(options: DurableOptions = {}) {
+  const clock = new ManualClock();
+  const gateway = new ScriptedGateway();
+  const client = createClient({
+    url: "ws://gateway.test/ws",
+    token: "t",
+    webSocket: gateway.webSocket,
+    clock,
+    random: () => 0.5,
+  });
+  client.connect();
+  await settle();
+  await gateway.last.accept();
+  const subscriber = durable(client.channel("job:1"), "worker", options);
+  const hold = async () => {
+    await settle();
+    const ask = gateway.last.take("subscribe");
+    await gateway.last.reply(ask, { channel: "job:1", position: at(0), recovered: true });
+    return ask;
+  };
+  const reconnect = async () => {
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+  };
+  return { clock, gateway, client, subscriber, hold, reconnect };
+}
+
+/** The acks and nacks that were sent since, each answered. */
+async function answered(clock: ManualClock, socket: ScriptedSocket): Promise<string[]> {
+  await clock.advance(50);
+  const said: string[] = [];
+  for (const message of socket.sent.splice(0)) {
+    if (message.type !== "ack" && message.type !== "nack") continue;
+    said.push(`${message.type} ${message.position}`);
+    await socket.reply({ id: message.id ?? null }, { channel: "job:1" });
+  }
+  return said;
+}
+
+describe("a durable subscriber of the SDK", () => {
+  it("[G11] handles entries one after the other, and acknowledges many with one ack", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp({ since: "start" });
+    const seen: unknown[] = [];
+    const handled = subscriber.handle(({ data }, attempt) => seen.push([data, attempt]));
+    expect(await hold()).toMatchObject({ channel: "job:1", as: "worker", since: "start" });
+    await gateway.last.say(event(1), event(2), event(3));
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(3)}`]);
+    expect(seen).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+    await gateway.last.say({ type: "end", channel: "job:1", position: at(4), reason: "complete" });
+    await handled;
+  });
+
+  it("acknowledges nothing past what is still being handled", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    const release = new Map<unknown, () => void>();
+    const handler = ({ data }: { data: unknown }) =>
+      new Promise<void>((resolve) => release.set(data, resolve));
+    void subscriber.handle(handler, { concurrency: 3 });
+    await hold();
+    await gateway.last.say(event(1), event(2), event(3));
+    release.get(2)?.();
+    release.get(3)?.();
+    expect(await answered(clock, gateway.last)).toEqual([]);
+    release.get(1)?.();
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(3)}`]);
+  });
+
+  it("refuses what its handler rejects, is given it again, and then acknowledges it alone", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    const seen: string[] = [];
+    void subscriber.handle(({ data }, attempt) => {
+      seen.push(`${data}#${attempt}`);
+      if (attempt === 1 && data === 1) throw new Error("busy");
+    });
+    await hold();
+    await gateway.last.say(event(1), event(2));
+    expect(await answered(clock, gateway.last)).toEqual([`nack ${at(1)}`, `ack ${at(2)}`]);
+    await gateway.last.say(event(3), event(1, 2));
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(1)}`, `ack ${at(3)}`]);
+    expect(seen).toEqual(["1#1", "2#1", "3#1", "1#2"]);
+  });
+
+  it("hands a redelivery of what nobody answered for out again, but not while a handler runs", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    const first = subscriber.next();
+    await hold();
+    await gateway.last.say(event(1));
+    await first;
+    const second = subscriber.next();
+    await gateway.last.say(event(1, 2));
+    const { value } = await second;
+    expect([value?.event.data, value?.attempt]).toEqual([1, 2]);
+    value?.ack();
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(1)}`]);
+    let calls = 0;
+    let release = () => {};
+    void subscriber.handle(() => {
+      calls++;
+      return new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    });
+    await gateway.last.say(event(2), event(2, 2), event(2, 3));
+    release();
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(2)}`]);
+    expect(calls).toBe(1);
+  });
+
+  it("[G11] says again to the next connection what the last one did not get through, and handles it once", async () => {
+    const { clock, gateway, subscriber, hold, reconnect } = await setUp();
+    const seen: unknown[] = [];
+    void subscriber.handle(({ data }) => seen.push(data));
+    await hold();
+    await gateway.last.say(event(1), event(2));
+    // Handled, and the connection breaks before an ack was answered.
+    await reconnect();
+    await hold();
+    await gateway.last.say(event(1, 2), event(2, 2));
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(1)}`, `ack ${at(2)}`]);
+    expect(seen).toEqual([1, 2]);
+    expect(await answered(clock, gateway.last)).toEqual([]);
+  });
+
+  it("rejects once another connection has taken it over, and does not take it back", async () => {
+    const { gateway, subscriber, hold, reconnect } = await setUp();
+    const handled = subscriber.handle(() => {});
+    const outcome = expect(handled).rejects.toMatchObject({ code: "not_subscribed" });
+    await hold();
+    const position = at(0);
+    const reason = "taken_over";
+    await gateway.last.say({ type: "unsubscribed", channel: "job:1", position, reason });
+    await outcome;
+    await reconnect();
+    expect(gateway.last.sent.filter(({ type }) => type === "subscribe")).toEqual([]);
+  });
+
+  it("rejects what the service refuses, tries again what may succeed later, and tells of gaps", async () => {
+    const gaps: unknown[] = [];
+    const { clock, gateway, subscriber, hold } = await setUp({ onGap: (gap) => gaps.push(gap) });
+    const next = subscriber.next();
+    const outcome = expect(next).rejects.toMatchObject({ code: "forbidden" });
+    await settle();
+    const unavailable = { code: "store_unavailable", retryable: true };
+    await gateway.last.refuse(gateway.last.take("subscribe"), unavailable);
+    await clock.advance(16_000);
+    await hold();
+    const gap = { channel: "job:1", from: at(0), to: at(5), reason: "trimmed" };
+    await gateway.last.say({ type: "gap", ...gap });
+    expect(gaps).toEqual([gap]);
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+    await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
+    await outcome;
+  });
+
+  it("says what is acknowledged before it gives the channel up; an abort rejects", async () => {
+    const aborter = new AbortController();
+    const { clock, gateway, client, subscriber, hold } = await setUp({ signal: aborter.signal });
+    const next = subscriber.next();
+    await hold();
+    const second = durable(client.channel("job:1"), "second");
+    await expect(second.next()).rejects.toMatchObject({ code: "already_subscribed" });
+    await gateway.last.say(event(1));
+    (await next).value?.ack();
+    const closed = subscriber.close();
+    expect(await answered(clock, gateway.last)).toEqual([`ack ${at(1)}`]);
+    await settle();
+    await gateway.last.reply(gateway.last.take("unsubscribe"), { channel: "job:1" });
+    await closed;
+    expect(await subscriber.next()).toEqual({ done: true, value: undefined });
+    const other = durable(client.channel("job:2"), "worker", { signal: aborter.signal });
+    const waits = other.next();
+    aborter.abort(new Error("enough"));
+    await expect(waits).rejects.toThrow("enough");
+  });
+});

@@ -1,0 +1,71 @@
+import type { Notification } from "@milepost/model";
+import { isRecord } from "@milepost/protocol";
+import type { Notifications } from "../client.ts";
+import { followIdentity, type IdentitySource } from "../connection/identity.ts";
+import { Listeners } from "../runtime/listeners.ts";
+import type { Reporter } from "../runtime/reporter.ts";
+import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
+
+/** What the feed needs of its client. */
+export interface NotificationParts {
+  readonly reporter: Reporter;
+  readonly identity: IdentitySource;
+  subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
+}
+
+/** How many ids are remembered, since one notification may come by both channels. */
+const maxRemembered = 200;
+
+/** The notifications of the user's and the session's channel; subscribed while somebody listens. */
+export class NotificationFeed implements Notifications {
+  readonly #parts: NotificationParts;
+  readonly #listeners: Listeners<Notification>;
+  readonly #seen = new Set<string>();
+  #stop: (() => void) | undefined;
+
+  constructor(parts: NotificationParts) {
+    this.#parts = parts;
+    this.#listeners = new Listeners(parts.reporter);
+  }
+
+  subscribe(listener: (notification: Notification) => void): () => void {
+    const remove = this.#listeners.add(listener);
+    this.#stop ??= followIdentity(this.#parts.identity, ({ user, session }) => {
+      const subscriptions = [user, session].flatMap((channel) =>
+        channel === undefined ? [] : [this.#subscribe(channel)],
+      );
+      return () => {
+        for (const subscription of subscriptions) subscription.close();
+      };
+    });
+    return () => {
+      remove();
+      if (this.#listeners.size > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
+
+  #subscribe(channel: string): Subscription {
+    return this.#parts.subscribe(
+      channel,
+      {
+        onEvent: ({ data }) => this.#take(data),
+        onError: (error) => {
+          // That the application closed the client is no news to it.
+          if (error.code !== "cancelled") this.#parts.reporter.report(error);
+        },
+      },
+      { events: ["notification"], since: "now" },
+    );
+  }
+
+  #take(data: unknown): void {
+    if (!isRecord(data) || typeof data.id !== "string" || typeof data.message !== "string") return;
+    if (this.#seen.has(data.id)) return;
+    this.#seen.add(data.id);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > maxRemembered && oldest !== undefined) this.#seen.delete(oldest);
+    this.#listeners.tell(data as unknown as Notification);
+  }
+}

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { createClient } from "../create-client.ts";
+import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { openChat } from "./chat.ts";
+
+const at = (offset: number) => `e1.${offset}.t${offset}`;
+
+const chunk = (offset: number, content: string, isComplete = false, messageId = "a") => ({
+  type: "event",
+  channel: "chat:42",
+  position: at(offset),
+  event: "chat_message_chunk",
+  data: { messageId, content, isComplete },
+  ts: 1_000 + offset,
+});
+
+async function setUp() {
+  const clock = new ManualClock();
+  const gateway = new ScriptedGateway();
+  const client = createClient({
+    url: "ws://gateway.test/ws",
+    webSocket: gateway.webSocket,
+    clock,
+    random: () => 0.5,
+    onError: () => {},
+  });
+  client.connect();
+  await settle();
+  await gateway.last.accept();
+  const chat = openChat(client, "42");
+  const answer = async (offset: number, state: unknown, rest: object = {}) => {
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      channel: "chat:42",
+      position: at(offset),
+      recovered: false,
+      snapshot: { projection: "chat", state },
+      ...rest,
+    });
+    await settle();
+  };
+  return { clock, gateway, client, chat, answer };
+}
+
+const message = (content: string, isComplete = false, id = "a") => ({
+  id,
+  role: "assistant",
+  content,
+  isComplete,
+  at: 1_000,
+});
+
+describe("a chat", () => {
+  it("[P-CHAT-3] begins with the joined messages and goes on exactly where they stand, each piece once", async () => {
+    const { gateway, chat, answer } = await setUp();
+    const stop = chat.subscribe(() => {});
+    expect(chat.view).toMatchObject({ status: "starting", messages: [] });
+    await answer(2, { messages: [message("ab")] });
+    await gateway.last.say(chunk(2, "b"), chunk(3, "c"), chunk(4, "!", true));
+    await settle();
+    expect(chat.messages()).toEqual([{ ...message("abc!", true), at: 1_004 }]);
+    expect(chat.view.status).toBe("live");
+    stop();
+  });
+
+  it("[P-CHAT-3] resumes after a break with what it holds, and takes a state in its place", async () => {
+    const { gateway, clock, chat, answer } = await setUp();
+    chat.subscribe(() => {});
+    await answer(1, { messages: [message("a")] });
+    await gateway.last.drop();
+    expect(chat.view).toMatchObject({ status: "interrupted", messages: [{ content: "a" }] });
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+    const again = gateway.last.take("subscribe");
+    expect(again).toMatchObject({ since: at(1) });
+    await gateway.last.reply(again, {
+      channel: "chat:42",
+      position: at(9),
+      recovered: false,
+      reason: "trimmed",
+      snapshot: { projection: "chat", state: { messages: [message("all of it", true)] } },
+    });
+    await settle();
+    expect(chat.messages()).toEqual([message("all of it", true)]);
+  });
+
+  it("sends a message, with a key so that a resend creates nothing twice", async () => {
+    const { gateway, chat } = await setUp();
+    const sent = chat.send("hello", { id: "q", attachments: [{ url: "x" }], key: "k" });
+    await settle();
+    const publish = gateway.last.take("publish");
+    expect(publish).toMatchObject({
+      channel: "chat:42",
+      event: "chat_message",
+      data: { id: "q", content: "hello", role: "user", attachments: [{ url: "x" }] },
+      key: "k",
+    });
+    await gateway.last.reply(publish, { channel: "chat:42", position: at(1), duplicate: false });
+    await expect(sent).resolves.toMatchObject({ position: at(1) });
+  });
+
+  it("hands an answer out as it grows, until it is complete, also to a loop that is slow", async () => {
+    const { gateway, chat, answer } = await setUp();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { content } of chat.answer("a")) {
+        seen.push(content);
+        // More arrives while the body of the loop runs.
+        if (content === "one") await gateway.last.say(chunk(2, " two"));
+        if (content === "one two") await gateway.last.say(chunk(3, " three", true));
+      }
+    })();
+    await answer(0, null);
+    await gateway.last.say(chunk(1, "one"));
+    await reading;
+    expect(seen).toEqual(["one", "one two", "one two three"]);
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+  });
+
+  it("ends an answer with the chat, fails it with the error, and aborts it with the signal's reason", async () => {
+    const ended = await setUp();
+    const over = ended.chat.answer("a").next();
+    await ended.answer(1, { messages: [] });
+    const end = { type: "end", channel: "chat:42", position: at(2), reason: "closed" };
+    await ended.gateway.last.say(end);
+    await expect(over).resolves.toMatchObject({ done: true });
+
+    const refused = await setUp();
+    const failed = refused.chat.answer("a").next();
+    await settle();
+    await refused.gateway.last.refuse(refused.gateway.last.take("subscribe"), {
+      code: "forbidden",
+    });
+    await expect(failed).rejects.toMatchObject({ code: "forbidden" });
+
+    const aborted = await setUp();
+    const controller = new AbortController();
+    const given = aborted.chat.answer("a", { signal: controller.signal }).next();
+    await aborted.answer(0, null);
+    controller.abort(new Error("enough"));
+    await expect(given).rejects.toThrow("enough");
+  });
+
+  it("tells of its end, and keeps the identity of what did not change", async () => {
+    const { gateway, chat, answer } = await setUp();
+    chat.subscribe(() => {});
+    await answer(2, { messages: [message("b", true, "b"), message("a")] });
+    const [before] = chat.messages();
+    await gateway.last.say(chunk(3, "c"));
+    expect(chat.messages()[0]).toBe(before);
+    expect(chat.view).toBe(chat.view);
+    await gateway.last.say({ type: "end", channel: "chat:42", position: at(4), reason: "closed" });
+    await settle();
+    expect(chat.view).toMatchObject({ status: "ended", end: { reason: "closed" } });
+  });
+});

@@ -1,0 +1,439 @@
+import {
+  type ClientMessage,
+  closeNames,
+  closeVerdict,
+  isRecord,
+  MilepostError,
+} from "@milepost/protocol";
+import { defaultMaxMessageBytes } from "../request/requests.ts";
+import type { Cancel, ClientClock } from "../runtime/clock.ts";
+import { Listeners } from "../runtime/listeners.ts";
+import type { Reporter } from "../runtime/reporter.ts";
+import type { Schedule } from "../runtime/schedule.ts";
+import { Outgoing } from "../transport/outgoing.ts";
+import { type RawMessage, readFrame } from "../transport/server-frame.ts";
+import type { Line, LineEvents } from "../transport/transport.ts";
+import type { Ladder } from "../transport/transport-fallback.ts";
+import type { Climb, ClimbParts } from "../transport/transport-upgrade.ts";
+import type { Advice, Backoff } from "./backoff.ts";
+import {
+  type ConnectionAction,
+  type ConnectionEvent,
+  type ConnectionState,
+  connectionTransitions,
+} from "./connection-state.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { Meter } from "./metrics.ts";
+import type { TokenKeeper } from "./token.ts";
+import { watchWakeSignals } from "./wake-signals.ts";
+
+/** How long a connect may take until its welcome, getting a token included. */
+const connectTimeoutMs = 30_000;
+/** A connection that lived this long starts the backoff anew; a shorter one counts as one more failure. */
+const stableAfterMs = 5_000;
+const defaultPingIntervalMs = 30_000;
+
+/** What a connection is made of. */
+export interface ConnectionParts {
+  readonly url: URL;
+  readonly ladder: Ladder;
+  readonly climb: ((parts: ClimbParts) => Climb) | undefined;
+  readonly token: TokenKeeper;
+  readonly backoff: Backoff;
+  readonly clock: ClientClock;
+  readonly schedule: Schedule;
+  readonly meter: Meter | undefined;
+  readonly reporter: Reporter;
+  /** How long messages that can wait may wait for others. */
+  readonly batchMs: number;
+}
+
+/** What a connection tells the rest of the client, within the socket's own events. */
+export interface ConnectionEvents {
+  onUp(limits: { readonly maxMessageBytes: number }): void;
+  onDown(): void;
+  onClosed(code: number, reason: string): void;
+  onMessage(message: RawMessage): void;
+  /** The credential ends soon; the connection outlives it if it is given another. */
+  onTokenExpiring(): void;
+}
+
+/** Why a connection went, or goes. */
+interface Loss {
+  readonly code: number;
+  readonly reason: string;
+  /** What a person reads of it. */
+  readonly says?: string;
+}
+
+const noLoss: Loss = { code: 1006, reason: "lost" };
+
+/** One connection through all its lines: the transition table with its effects. */
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #events: ConnectionEvents;
+  readonly #heartbeat: Heartbeat;
+  readonly #climb: Climb | undefined;
+  readonly #listeners: Listeners<ConnectionState>;
+  readonly #outgoing: Outgoing;
+  #state: ConnectionState = { state: "idle" };
+  #line: Line | undefined;
+  /** Counts attempts, so that what an older one still brings is known as such. */
+  #generation = 0;
+  /** Whether the line has taken the place of another, and its welcome is about to be read. */
+  #adopting = false;
+  /** Losses in a row since the last stable connection. */
+  #failures = 0;
+  #connectionId: string | undefined;
+  #connectedAt = 0;
+  #timer: Cancel | undefined;
+  #move: { readonly at: number; readonly cancel: Cancel } | undefined;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(parts: ConnectionParts, events: ConnectionEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#listeners = new Listeners(parts.reporter);
+    this.#outgoing = new Outgoing(parts.schedule, parts.batchMs, (messages) =>
+      this.#line?.send(messages, this.#outgoing.maxBytes),
+    );
+    this.#heartbeat = new Heartbeat(parts.clock, parts.schedule, {
+      ping: (id) => this.send({ type: "ping", id }),
+      onRoundTrip: (rttMs) => parts.meter?.roundTrip(rttMs),
+      onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
+    });
+    this.#climb = parts.climb?.({
+      schedule: parts.schedule,
+      open: async (events) => {
+        const token = await parts.token.get();
+        const { url, ladder } = parts;
+        // No id: taking the present connection's would close that before this one is ready.
+        return ladder.best.open({ url, token, connectionId: undefined }, events);
+      },
+      adopt: (line) => this.#adopt(line),
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  onState(listener: (state: ConnectionState) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  connect(): void {
+    this.#dispatch("connect");
+  }
+
+  retryNow(): void {
+    this.#dispatch("due");
+  }
+
+  /** Resolves when the socket, if there is one, has closed; at the latest after a second. */
+  close(): Promise<void> {
+    const line = this.#line;
+    this.#dispatch("close", { code: 1000, reason: "normal", says: "closed by the application" });
+    if (line === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#parts.schedule.after(1_000, resolve);
+      void line.closed.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Sends to a connected service; otherwise does nothing, since what matters is sent again when it is. */
+  send(message: ClientMessage): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  /** The same with text that is a message already; one that `canWait` may wait for others to travel with. */
+  sendText(text: string, canWait = false): void {
+    if (this.#state.state === "connected") this.#outgoing.add(text, canWait);
+  }
+
+  #dispatch(event: ConnectionEvent, loss: Loss = noLoss, welcome?: RawMessage): void {
+    const action: ConnectionAction = connectionTransitions[this.#state.state][event];
+    switch (action) {
+      case "ignore":
+        return;
+      case "start":
+        this.#failures = 0;
+        this.#stopWatching ??= watchWakeSignals({
+          onWake: () => this.retryNow(),
+          onDoubt: () => this.#heartbeat.probe(),
+        });
+        this.#open();
+        break;
+      case "retry":
+        this.#open();
+        break;
+      case "establish":
+        this.#establish(welcome ?? { type: "welcome" });
+        break;
+      case "wait":
+        this.#wait(loss);
+        break;
+      case "renew":
+        this.#parts.token.refuse();
+        if (this.#parts.token.renewable) this.#wait(loss);
+        else this.#finish(loss);
+        break;
+      case "stop":
+      case "end":
+        this.#finish(loss);
+        break;
+      case "probe":
+        this.#heartbeat.probe();
+        break;
+    }
+  }
+
+  #open(): void {
+    this.#release();
+    this.#setState({ state: "connecting", attempt: this.#failures + 1 });
+    const generation = this.#generation;
+    this.#timer = this.#parts.schedule.after(connectTimeoutMs, () =>
+      this.#lose({ code: 1006, reason: "no_welcome" }),
+    );
+    void this.#dial(generation);
+  }
+
+  async #dial(generation: number): Promise<void> {
+    // Always a tick later: a client that is closed in the tick it was opened in (React's StrictMode) opens no socket.
+    await Promise.resolve();
+    if (generation !== this.#generation) return;
+    let token: string | undefined;
+    try {
+      token = await this.#parts.token.get();
+    } catch (error) {
+      if (generation === this.#generation) this.#tokenFailed(error);
+      return;
+    }
+    if (generation !== this.#generation) return;
+    const { url, ladder, reporter } = this.#parts;
+    try {
+      const attempt = { url, token, connectionId: this.#connectionId };
+      this.#line = ladder.current.open(attempt, this.#lineEvents(generation));
+    } catch (error) {
+      reporter.report(error);
+      this.#lose(noLoss);
+    }
+  }
+
+  #lineEvents(generation: number): LineEvents {
+    return {
+      onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
+      onClose: (code, reason) => this.#onClose(code, reason),
+    };
+  }
+
+  /** Goes on with a line that has its welcome, which follows; nobody but the service notices. */
+  #adopt(line: Line): LineEvents {
+    const { meter, ladder } = this.#parts;
+    this.#release();
+    meter?.disconnected();
+    this.#events.onDown();
+    ladder.climbed();
+    this.#line = line;
+    this.#adopting = true;
+    return this.#lineEvents(this.#generation);
+  }
+
+  #tokenFailed(error: unknown): void {
+    this.#parts.reporter.report(error);
+    const says = error instanceof Error ? error.message : String(error);
+    if (error instanceof MilepostError && !error.retryable) {
+      this.#finish({ code: 4401, reason: "unauthenticated", says });
+    } else this.#lose({ code: 1006, reason: "token", says });
+  }
+
+  #onFrame(generation: number, frame: unknown, bytes = 0): void {
+    const { meter, reporter } = this.#parts;
+    this.#heartbeat.heard();
+    const messages = readFrame(frame, (error) => reporter.report(error));
+    meter?.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
+    for (const message of messages) {
+      // A message before may have ended this connection; then the rest is no longer for us.
+      if (generation !== this.#generation) return;
+      this.#onMessage(message);
+    }
+  }
+
+  #onMessage(message: RawMessage): void {
+    switch (message.type) {
+      case "welcome":
+        if (this.#adopting) this.#establish(message);
+        else this.#dispatch("welcome", noLoss, message);
+        break;
+      case "ping":
+        this.send({ type: "pong" });
+        break;
+      case "pong":
+        this.#heartbeat.pong(message.id);
+        break;
+      case "notice":
+        this.#onNotice(message);
+        break;
+      default:
+        if (this.#state.state === "connected") this.#events.onMessage(message);
+    }
+  }
+
+  #establish(welcome: RawMessage): void {
+    const { meter, clock, ladder } = this.#parts;
+    const text = (value: unknown) => (typeof value === "string" ? value : null);
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#connectedAt = clock.monotonic();
+    this.#connectionId = text(welcome.connection_id) ?? undefined;
+    this.#adopting = false;
+    ladder.succeeded();
+    if (ladder.isBelow) this.#climb?.start();
+    const transport = ladder.current.name;
+    meter?.connected(transport);
+    this.#setState({
+      state: "connected",
+      transport,
+      connectionId: text(welcome.connection_id) ?? "",
+      sessionId: text(welcome.session_id),
+      userId: text(welcome.user_id),
+      node: text(welcome.node) ?? "",
+      degraded: welcome.degraded === true,
+    });
+    const interval = welcome.ping_interval_ms;
+    this.#heartbeat.start(
+      typeof interval === "number" && interval >= 1_000 ? interval : defaultPingIntervalMs,
+    );
+    const bytes = isRecord(welcome.limits) ? welcome.limits.max_message_bytes : undefined;
+    const maxMessageBytes = typeof bytes === "number" ? bytes : defaultMaxMessageBytes;
+    this.#outgoing.maxBytes = maxMessageBytes;
+    this.#events.onUp({ maxMessageBytes });
+  }
+
+  #onNotice({ code, reconnect }: RawMessage): void {
+    const state = this.#state;
+    if (state.state !== "connected") return;
+    switch (code) {
+      case "degraded":
+      case "restored":
+        if (state.degraded !== (code === "degraded")) {
+          this.#setState({ ...state, degraded: code === "degraded" });
+        }
+        return;
+      case "token_expiring":
+        this.#events.onTokenExpiring();
+        break;
+      case "server_shutting_down":
+      case "move":
+        this.#planMove(readAdvice(reconnect), code);
+        break;
+    }
+  }
+
+  /** Leaves at a random moment of the announced span, so that not all clients of a node come back at once. */
+  #planMove(advice: Advice | undefined, reason: string): void {
+    const { backoff, schedule, clock } = this.#parts;
+    const delayMs = advice === undefined ? backoff.delayMs(1) : backoff.withinMs(advice);
+    this.#move?.cancel();
+    const cancel = schedule.after(delayMs, () => this.#lose({ code: 4000, reason }));
+    this.#move = { at: clock.monotonic() + delayMs, cancel };
+  }
+
+  #onClose(code: number, reason: string): void {
+    const name = Object.hasOwn(closeNames, code)
+      ? closeNames[code as keyof typeof closeNames]
+      : "lost";
+    const loss: Loss = { code, reason: name, says: reason || name };
+    // The id now belongs to another connection; asking for it again would take it away in turn.
+    if (code === 4001) this.#connectionId = undefined;
+    switch (closeVerdict(code)) {
+      case "resume":
+        this.#dispatch("lost", loss);
+        break;
+      case "reauthenticate":
+        this.#dispatch("expired", loss);
+        break;
+      case "stop":
+        this.#dispatch("refused", loss);
+        break;
+    }
+  }
+
+  #lose(loss: Loss): void {
+    this.#dispatch("lost", loss);
+  }
+
+  #wait(loss: Loss): void {
+    const { backoff, clock, schedule, ladder } = this.#parts;
+    // What a service says before its welcome has got through; only silence and broken lines have not.
+    const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
+    if (brokeEarly && loss.reason !== "token") ladder.failed();
+    const now = clock.monotonic();
+    const stable = this.#state.state === "connected" && now - this.#connectedAt >= stableAfterMs;
+    this.#failures = stable ? 1 : this.#failures + 1;
+    if (this.#failures >= backoff.attempts) {
+      this.#finish({
+        ...loss,
+        says: `gave up after ${this.#failures} attempts (${loss.reason})`,
+      });
+      return;
+    }
+    // A moment that was drawn from an announced span is as random as one of our own.
+    const delayMs =
+      this.#move === undefined ? backoff.delayMs(this.#failures) : Math.max(0, this.#move.at - now);
+    this.#leave({
+      state: "reconnecting",
+      attempt: this.#failures + 1,
+      retryAt: Math.ceil(clock.now() + delayMs),
+      reason: loss.reason,
+    });
+    this.#timer = schedule.after(delayMs, () => this.#dispatch("due"));
+  }
+
+  #finish({ code, reason, says }: Loss): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.#connectionId = undefined;
+    this.#leave({ state: "closed", code, reason: says ?? reason, verdict: closeVerdict(code) });
+    this.#events.onClosed(code, says ?? reason);
+  }
+
+  #leave(state: ConnectionState): void {
+    const wasConnected = this.#state.state === "connected";
+    this.#release();
+    this.#setState(state);
+    if (!wasConnected) return;
+    this.#parts.meter?.disconnected();
+    this.#events.onDown();
+  }
+
+  /** Frees all that belongs to the attempt or connection that is. */
+  #release(): void {
+    this.#generation++;
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#move?.cancel();
+    this.#move = undefined;
+    this.#heartbeat.stop();
+    this.#climb?.stop();
+    this.#adopting = false;
+    this.#outgoing.flush();
+    this.#line?.release();
+    this.#line = undefined;
+  }
+
+  #setState(state: ConnectionState): void {
+    this.#state = state;
+    this.#listeners.tell(state);
+  }
+}
+
+function readAdvice(reconnect: unknown): Advice | undefined {
+  if (!isRecord(reconnect)) return undefined;
+  const { min_ms: minMs, max_ms: maxMs } = reconnect;
+  if (typeof minMs !== "number" || typeof maxMs !== "number" || !(minMs >= 0)) return undefined;
+  return { minMs, maxMs: Math.max(minMs, maxMs) };
+}

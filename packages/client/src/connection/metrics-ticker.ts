@@ -1,0 +1,56 @@
+import type { Cancel } from "../runtime/clock.ts";
+import { ChangeListeners } from "../runtime/listeners.ts";
+import type { Reporter } from "../runtime/reporter.ts";
+import type { Schedule } from "../runtime/schedule.ts";
+import type { ConnectionMetrics, Meter } from "./metrics.ts";
+
+const everyMs = 1_000;
+
+/** Looks at the numbers once a second while somebody wants to know, and tells when they differ. */
+export class MetricsTicker {
+  readonly meter: Meter;
+  readonly #schedule: Schedule;
+  readonly #listeners: ChangeListeners;
+  #last: ConnectionMetrics | undefined;
+  #cancel: Cancel | undefined;
+
+  constructor(meter: Meter, schedule: Schedule, reporter: Reporter) {
+    this.meter = meter;
+    this.#schedule = schedule;
+    this.#listeners = new ChangeListeners(reporter);
+  }
+
+  /** As of the last look while somebody listens, so that reading twice in a row gives the same. */
+  read(): ConnectionMetrics {
+    if (this.#listeners.size > 0 && this.#last !== undefined) return this.#last;
+    this.#last = this.meter.read();
+    return this.#last;
+  }
+
+  /** Looks now, too. */
+  look(): void {
+    if (this.#listeners.size === 0) return;
+    const next = this.meter.read();
+    if (next === this.#last) return;
+    this.#last = next;
+    this.#listeners.changed();
+  }
+
+  add(listener: () => void): () => void {
+    const remove = this.#listeners.add(listener);
+    if (this.#cancel === undefined) this.#tick();
+    return () => {
+      remove();
+      if (this.#listeners.size > 0) return;
+      this.#cancel?.();
+      this.#cancel = undefined;
+    };
+  }
+
+  #tick(): void {
+    this.#cancel = this.#schedule.after(everyMs, () => {
+      this.look();
+      this.#tick();
+    });
+  }
+}

@@ -1,0 +1,224 @@
+import {
+  foldOperation,
+  isFinal,
+  isSettled,
+  type OperationCommand,
+  type OperationCommandName,
+  type OperationState,
+} from "@milepost/model";
+import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import type { ChannelHandlers, SubscribeOptions, Subscription } from "../channel/channel.ts";
+import { followReopening, type IdentitySource } from "../connection/identity.ts";
+import { ChangeListeners } from "../runtime/listeners.ts";
+import type { Reporter } from "../runtime/reporter.ts";
+import { CommandError } from "./command-error.ts";
+import { PhaseTeller } from "./command-phases.ts";
+import type { CommandOptions, MissedEntries, OperationHandle, OperationView } from "./operation.ts";
+
+/** What an operation needs of its client. */
+export interface OperationParts {
+  readonly reporter: Reporter;
+  readonly identity: IdentitySource;
+  subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
+  /** Asks for a command; resolves with its id. */
+  command(
+    operationId: string,
+    command: OperationCommandName,
+    options: CommandOptions,
+  ): Promise<string>;
+}
+
+/** An operation folded from its channel; subscribed while somebody listens, and taken up again where it stopped. */
+export class OperationWatch implements OperationHandle {
+  readonly id: string;
+  readonly #parts: OperationParts;
+  readonly #listeners: ChangeListeners;
+  #state: OperationState | undefined;
+  readonly #phases = new Set<PhaseTeller>();
+  #answered = false;
+  #error: MilepostError | undefined;
+  #subscription: Subscription | undefined;
+  #missed: MissedEntries | undefined;
+  #unfollow: (() => void) | undefined;
+  #view: OperationView | undefined;
+
+  constructor(id: string, parts: OperationParts) {
+    this.id = id;
+    this.#parts = parts;
+    this.#listeners = new ChangeListeners(parts.reporter);
+  }
+
+  get state(): OperationState | undefined {
+    return this.#state;
+  }
+
+  get view(): OperationView {
+    this.#view ??= this.#look();
+    return this.#view;
+  }
+
+  getSnapshot(): OperationView {
+    return this.view;
+  }
+
+  subscribe(listener: () => void): () => void {
+    const remove = this.#listeners.add(listener);
+    if (this.#listeners.size === 1) {
+      this.#start();
+      this.#unfollow = followReopening(this.#parts.identity, () => {
+        if (this.#subscription?.state === "failed") this.#start();
+      });
+    }
+    let listens = true;
+    return () => {
+      if (!listens) return;
+      listens = false;
+      remove();
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  cancel(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("cancel", options);
+  }
+
+  pause(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("pause", options);
+  }
+
+  resume(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("resume", options);
+  }
+
+  retry(options?: CommandOptions): Promise<OperationCommand> {
+    return this.#command("retry", options);
+  }
+
+  finished({ signal }: { readonly signal?: AbortSignal } = {}): Promise<OperationState> {
+    return this.#until((state) => (isFinal(state.status) ? state : undefined), signal);
+  }
+
+  async #command(
+    name: OperationCommandName,
+    options: CommandOptions = {},
+  ): Promise<OperationCommand> {
+    // Watching begins before the command, so that none of its phases is missed.
+    const stop = this.subscribe(() => {});
+    const phases = new PhaseTeller(options, this.#parts.reporter);
+    this.#phases.add(phases);
+    try {
+      const id = await this.#parts.command(this.id, name, options);
+      phases.follow(id, this.#state?.commands ?? []);
+      const outcome = await this.#until((state) => {
+        const command = state.commands.find((one) => one.id === id);
+        return command !== undefined && isSettled(command.phase) ? command : undefined;
+      }, options.signal);
+      phases.tell(outcome);
+      if (outcome.phase !== "done") throw new CommandError(outcome);
+      return outcome;
+    } finally {
+      this.#phases.delete(phases);
+      stop();
+    }
+  }
+
+  /** Resolves with the first answer that `look` gives; rejects when the operation cannot be watched. */
+  #until<Answer>(
+    look: (state: OperationState) => Answer | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const end = (settle: () => void) => {
+        stop();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = () => end(() => reject(signal?.reason));
+      const check = () => {
+        const answer = this.#state && look(this.#state);
+        if (answer !== undefined) end(() => resolve(answer));
+        else if (this.#error !== undefined) {
+          const error = this.#error;
+          end(() => reject(error));
+        }
+      };
+      const stop = this.subscribe(check);
+      signal?.addEventListener("abort", onAbort);
+      check();
+    });
+  }
+
+  #start(): void {
+    this.#error = undefined;
+    const since = this.#subscription?.position;
+    this.#subscription = this.#parts.subscribe(
+      `operation:${this.id}`,
+      {
+        onEvent: ({ event, data, ts, position }) => {
+          const at = parsePosition(position);
+          if (!at.ok) return;
+          this.#state = foldOperation(this.#state, { event, data, ts, offset: at.value.offset });
+          if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
+          this.#changed();
+        },
+        onSnapshot: ({ snapshot }) => this.#replace(snapshot),
+        onReset: ({ snapshot, reason }) => {
+          this.#missed = { reason, replaced: true };
+          this.#replace(snapshot);
+        },
+        onGap: ({ reason }) => {
+          this.#missed = { reason, replaced: false };
+          this.#changed();
+        },
+        onState: (state) => {
+          this.#answered ||= state === "live";
+          this.#changed();
+        },
+        onError: (error) => {
+          this.#error = error;
+          this.#changed();
+        },
+      },
+      // With a state it goes on from there; without, the state comes first.
+      since !== undefined && this.#state !== undefined ? { since } : {},
+    );
+    this.#changed();
+  }
+
+  #tellPhases(id: unknown): void {
+    const command = this.#state?.commands.find((one) => one.id === id);
+    if (command !== undefined) for (const phases of this.#phases) phases.tell(command);
+  }
+
+  #stop(): void {
+    this.#unfollow?.();
+    this.#subscription?.close();
+    this.#changed();
+  }
+
+  #replace({ projection, state }: Snapshot): void {
+    const isState =
+      projection === "operation" && isRecord(state) && typeof state.status === "string";
+    // The service folds with the same reducer; what it says is the state.
+    this.#state = isState ? (state as unknown as OperationState) : undefined;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#view = undefined;
+    this.#listeners.changed();
+  }
+
+  #look(): OperationView {
+    const error = this.#error;
+    if (error?.code === "forbidden") return { kind: "forbidden" };
+    if (this.#state !== undefined) {
+      const stale = this.#subscription?.state !== "live";
+      const missed = this.#missed;
+      return { kind: "ready", state: this.#state, stale, ...(missed !== undefined && { missed }) };
+    }
+    if (error !== undefined) return { kind: "error", error };
+    return { kind: this.#answered ? "missing" : "loading" };
+  }
+}

@@ -1,0 +1,463 @@
+import type { OperationEvent, OperationState, OperationSummary } from "@milepost/model";
+import { reduceOperation } from "@milepost/model";
+import { describe, expect, it } from "vitest";
+import { createClient } from "../create-client.ts";
+import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { CommandError } from "./command-error.ts";
+
+const at = (offset: number, epoch = "e1") => `${epoch}.${offset}.t${offset}`;
+
+const created: OperationEvent = {
+  event: "created",
+  data: {
+    operation_id: "9",
+    kind: "index",
+    title: "Index",
+    steps: [{ id: "scan" }, { id: "embed" }],
+  },
+};
+
+function fold(...events: OperationEvent[]): OperationState {
+  let state: OperationState | undefined;
+  events.forEach(({ event, data }, i) => {
+    state = reduceOperation(state, { event, data, ts: 1_000 + i, offset: i + 1 });
+  });
+  if (state === undefined) throw new Error("nothing was folded");
+  return state;
+}
+
+async function setUp({ sessionId = "s1" as string | null } = {}) {
+  const clock = new ManualClock();
+  const gateway = new ScriptedGateway();
+  const errors: unknown[] = [];
+  const client = createClient({
+    url: "ws://gateway.test/ws",
+    webSocket: gateway.webSocket,
+    clock,
+    random: () => 0.5,
+    onError: (error) => errors.push(error),
+  });
+  client.connect();
+  await settle();
+  await gateway.last.accept({ session_id: sessionId });
+  const event = (offset: number, name: string, data: object, channel = "operation:9") => ({
+    type: "event",
+    channel,
+    position: at(offset),
+    event: name,
+    data,
+    ts: 2_000 + offset,
+  });
+  const answer = async (offset: number, state: unknown) => {
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      channel: "operation:9",
+      position: at(offset),
+      recovered: false,
+      snapshot: { projection: "operation", state },
+    });
+  };
+  const reconnect = async () => {
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+  };
+  return { clock, gateway, client, errors, event, answer, reconnect };
+}
+
+const running = fold(created, { event: "started", data: {} });
+
+describe("an operation", () => {
+  it("goes from loading to the state, folds what follows, and keeps the view's identity in between", async () => {
+    const { client, gateway, event, answer } = await setUp();
+    const operation = client.operation("9");
+    let told = 0;
+    operation.subscribe(() => told++);
+    expect(operation.view).toEqual({ kind: "loading" });
+    await answer(2, running);
+    const { view } = operation;
+    expect(view).toEqual({ kind: "ready", state: running, stale: false });
+    expect(operation.getSnapshot()).toBe(view);
+    told = 0;
+    await gateway.last.sayTogether(
+      event(3, "step", { id: "scan", percent: 50 }),
+      event(4, "step", { id: "scan", status: "done" }),
+    );
+    expect(operation.state).toMatchObject({ percent: 50, offset: 4 });
+    expect(operation.view).not.toBe(view);
+    expect(told).toBe(1);
+  });
+
+  it("is one handle and one subscription for all who watch it", async () => {
+    const { client, gateway } = await setUp();
+    expect(client.operation("9")).toBe(client.operation("9"));
+    const stop = [1, 2].map(() => client.operation("9").subscribe(() => {}));
+    await settle();
+    expect(gateway.last.count("subscribe")).toBe(1);
+    for (const end of stop) end();
+    for (const end of stop) end();
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+  });
+
+  it("[TRAP-11] [P-SUB-3] is stale while the connection is gone, and goes on from its position", async () => {
+    const { client, gateway, event, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await gateway.last.say(event(3, "step", { id: "scan", percent: 50 }));
+    await gateway.last.drop();
+    expect(operation.view).toMatchObject({ kind: "ready", stale: true });
+    await reconnect();
+    const resume = gateway.last.take("subscribe");
+    expect(resume.since).toBe(at(3));
+    await gateway.last.reply(resume, { position: at(3), recovered: true });
+    await gateway.last.say(event(4, "step", { id: "scan", status: "done" }));
+    expect(operation.view).toMatchObject({ kind: "ready", stale: false, state: { offset: 4 } });
+  });
+
+  it("[P-SUB-4] takes the service's state when its own could not be continued", async () => {
+    const { client, gateway, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await reconnect();
+    const state = { ...running, status: "done", percent: 100, offset: 7 };
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      position: at(7, "e2"),
+      recovered: false,
+      reason: "epoch_changed",
+      snapshot: { projection: "operation", state },
+    });
+    expect(operation.state).toEqual(state);
+  });
+
+  it("that nobody watches is not subscribed to", async () => {
+    const { client, gateway } = await setUp();
+    expect(client.operation("9").view).toEqual({ kind: "loading" });
+    await settle();
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("watched again later goes on from where it was", async () => {
+    const { client, gateway, answer } = await setUp();
+    const operation = client.operation("9");
+    const stop = operation.subscribe(() => {});
+    await answer(2, running);
+    stop();
+    expect(operation.view).toMatchObject({ kind: "ready", stale: true });
+    await settle();
+    operation.subscribe(() => {});
+    await settle();
+    expect(gateway.last.take("subscribe").since).toBe(at(2));
+  });
+
+  it("[P-OP-7] of somebody else is forbidden, and finished() says so", async () => {
+    const { client, gateway } = await setUp();
+    const operation = client.operation("9");
+    const finished = operation.finished();
+    await settle();
+    await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
+    await expect(finished).rejects.toMatchObject({ code: "forbidden" });
+    expect(operation.view).toEqual({ kind: "forbidden" });
+  });
+
+  it("[P-SUB-9] tells what it missed, and whether its state holds that all the same", async () => {
+    const { client, gateway, event, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    expect(operation.view).not.toHaveProperty("missed");
+    await gateway.last.say({
+      type: "gap",
+      channel: "operation:9",
+      from: at(2),
+      to: at(4),
+      reason: "trimmed",
+    });
+    await gateway.last.say(event(5, "progress", { percent: 40 }));
+    expect(operation.view).toMatchObject({ missed: { reason: "trimmed", replaced: false } });
+    await reconnect();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      channel: "operation:9",
+      position: at(9),
+      recovered: false,
+      reason: "limit",
+      snapshot: { projection: "operation", state: running },
+    });
+    expect(operation.view).toMatchObject({
+      missed: { reason: "limit", replaced: true },
+      state: running,
+    });
+  });
+
+  it("goes on where it was when a closed client connects again", async () => {
+    const { client, gateway, event, answer } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await client.close();
+    await settle();
+    expect(operation.view).toMatchObject({ kind: "ready", stale: true });
+    client.connect();
+    await settle();
+    await gateway.last.accept();
+    await settle();
+    const again = gateway.last.take("subscribe");
+    expect(again).toMatchObject({ channel: "operation:9", since: at(2) });
+    await gateway.last.reply(again, {
+      channel: "operation:9",
+      position: at(2),
+      recovered: true,
+    });
+    await gateway.last.say(event(3, "done", {}));
+    expect(operation.view).toMatchObject({ stale: false, state: { status: "done" } });
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("of which nothing was reported is missing until it is", async () => {
+    const { client, gateway, event, answer } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(0, null);
+    expect(operation.view).toEqual({ kind: "missing" });
+    await gateway.last.say(event(1, "created", created.data));
+    expect(operation.view).toMatchObject({ kind: "ready", state: { status: "waiting" } });
+  });
+
+  it("[P-NAME-1] with an id that names no channel is refused at once", async () => {
+    const { client } = await setUp();
+    expect(() => client.operation("a:b")).toThrow(/cannot be the id/);
+  });
+
+  it("is finished when its status is final, and can be waited for with a signal", async () => {
+    const { client, gateway, event, answer } = await setUp();
+    const operation = client.operation("9");
+    const controller = new AbortController();
+    const given = operation.finished({ signal: controller.signal });
+    const finished = operation.finished();
+    await answer(2, running);
+    controller.abort(new Error("no longer"));
+    await expect(given).rejects.toThrow("no longer");
+    await gateway.last.say(event(3, "done", { result: 42 }));
+    await expect(finished).resolves.toMatchObject({ status: "done", result: 42 });
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+  });
+});
+
+describe("a command", () => {
+  async function give(name: "cancel" | "pause") {
+    const world = await setUp();
+    const { client, gateway, answer } = world;
+    const phases: string[] = [];
+    const outcome = client.operation("9")[name]({ onPhase: (phase) => phases.push(phase) });
+    await answer(2, running);
+    const request = gateway.last.take("request");
+    const phase = (offset: number, data: object) =>
+      world.event(offset, "command", { command_id: "c1", command: name, ...data });
+    return { ...world, outcome, phases, request, phase };
+  }
+
+  it("[P-CMD-1] resolves when the producer has done it, not when the service has it", async () => {
+    const { gateway, outcome, phases, request, phase } = await give("cancel");
+    expect(request).toMatchObject({
+      method: "operations.command",
+      params: { operation_id: "9", command: "cancel", key: expect.any(String) },
+    });
+    let settled = false;
+    void outcome.then(() => {
+      settled = true;
+    });
+    await gateway.last.say(phase(3, { phase: "requested" }));
+    await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
+    await gateway.last.say(phase(4, { phase: "acknowledged" }));
+    expect(settled).toBe(false);
+    await gateway.last.say(phase(5, { phase: "done" }));
+    await expect(outcome).resolves.toMatchObject({ id: "c1", phase: "done" });
+    expect(phases).toEqual(["requested", "acknowledged", "done"]);
+  });
+
+  it("[P-CMD-4] tells each phase once, also when several come in one frame or before the answer", async () => {
+    const { gateway, outcome, phases, request, phase } = await give("cancel");
+    await gateway.last.sayTogether(
+      phase(3, { phase: "requested" }),
+      phase(4, { phase: "acknowledged" }),
+      { type: "reply", id: request.id, result: { command_id: "c1", phase: "requested" } },
+      phase(5, { phase: "acknowledged" }),
+      phase(6, { phase: "done" }),
+    );
+    await expect(outcome).resolves.toMatchObject({ phase: "done" });
+    expect(phases).toEqual(["requested", "acknowledged", "done"]);
+  });
+
+  it("[P-CMD-1] rejects with the producer's reason when it is refused", async () => {
+    const { gateway, outcome, request, phase } = await give("pause");
+    await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
+    await gateway.last.say(phase(3, { phase: "requested" }));
+    await gateway.last.say(phase(4, { phase: "refused", reason: "cannot stop mid-write" }));
+    await expect(outcome).rejects.toThrow("cannot stop mid-write");
+    await expect(outcome).rejects.toBeInstanceOf(CommandError);
+  });
+
+  it("[P-CMD-3] rejects when nobody took it in time", async () => {
+    const { gateway, outcome, request, phase } = await give("cancel");
+    await gateway.last.say(phase(3, { phase: "requested" }), phase(4, { phase: "timed_out" }));
+    await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
+    await expect(outcome).rejects.toMatchObject({ code: "timed_out" });
+  });
+
+  it("[P-CMD-2] rejects at once when the status does not allow it, and stops watching", async () => {
+    const { gateway, outcome, request } = await give("cancel");
+    await gateway.last.refuse(request, { code: "not_possible_now" });
+    await expect(outcome).rejects.toMatchObject({ code: "not_possible_now" });
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+  });
+
+  it("[P-CMD-5] is sent again with the same key when the connection broke before the answer", async () => {
+    const { gateway, outcome, request, reconnect, phase } = await give("cancel");
+    await reconnect();
+    const again = gateway.last.take("request");
+    expect(again.params).toEqual(request.params);
+    await gateway.last.reply(gateway.last.take("subscribe"), { position: at(2), recovered: true });
+    await gateway.last.reply(again, { command_id: "c1", phase: "requested" });
+    await gateway.last.say(phase(3, { phase: "requested" }), phase(4, { phase: "done" }));
+    await expect(outcome).resolves.toMatchObject({ phase: "done" });
+  });
+
+  it("whose outcome is no longer waited for stops watching", async () => {
+    const { client, gateway, answer } = await setUp();
+    const controller = new AbortController();
+    const outcome = client.operation("9").cancel({ signal: controller.signal });
+    await answer(2, running);
+    await gateway.last.reply(gateway.last.take("request"), { command_id: "c1" });
+    controller.abort(new Error("left the page"));
+    await expect(outcome).rejects.toThrow("left the page");
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+  });
+});
+
+const summary = (id: string, percent: number, created_at = 1): OperationSummary => ({
+  operation_id: id,
+  kind: "index",
+  title: id,
+  status: "running",
+  attempt: 1,
+  percent,
+  warnings: 0,
+  errors: 0,
+  created_at,
+  updated_at: created_at,
+});
+
+describe("the list of operations", () => {
+  it("[P-OP-6] is the keyed state of the session's channel, newest first, and live", async () => {
+    const { client, gateway, event } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    expect(list.view).toEqual({ kind: "loading" });
+    await settle();
+    const subscribe = gateway.last.take("subscribe");
+    expect(subscribe).toMatchObject({ channel: "session:s1", events: ["operation"] });
+    const state = { a: summary("a", 10, 1), b: summary("b", 0, 2) };
+    await gateway.last.reply(subscribe, {
+      position: at(2),
+      recovered: false,
+      snapshot: { projection: "keyed:operation_id", state },
+    });
+    expect(list.view).toEqual({ kind: "ready", operations: [state.b, state.a], stale: false });
+    await gateway.last.say(event(3, "operation", summary("a", 60, 1), "session:s1"));
+    await gateway.last.say(event(4, "operation", summary("c", 0, 3), "session:s1"));
+    const { view } = list;
+    expect(view.kind === "ready" && view.operations.map((one) => [one.title, one.percent])).toEqual(
+      [
+        ["c", 0],
+        ["b", 0],
+        ["a", 60],
+      ],
+    );
+    expect(list.getSnapshot()).toBe(view);
+  });
+
+  it("[P-OP-6] keeps the latest 100, as the service does, however long the page stays open", async () => {
+    const { client, gateway, event } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), { position: at(0), recovered: false });
+    for (let n = 1; n <= 130; n++) {
+      await gateway.last.say(event(n, "operation", summary(`op${n}`, 0, n), "session:s1"));
+    }
+    await gateway.last.say(event(131, "operation", summary("op31", 50, 31), "session:s1"));
+    const { view } = list;
+    const ids = view.kind === "ready" ? view.operations.map((one) => one.operation_id) : [];
+    expect(ids).toHaveLength(100);
+    expect(ids[0]).toBe("op130");
+    expect(ids.at(-1)).toBe("op31");
+  });
+
+  it("is the user's where the credential has no session", async () => {
+    const { client, gateway } = await setUp({ sessionId: null });
+    client.operations().subscribe(() => {});
+    await settle();
+    expect(gateway.last.take("subscribe").channel).toBe("user:u1");
+  });
+
+  it("is another list when the connection comes back as somebody else", async () => {
+    const { client, gateway, clock } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      position: at(1),
+      recovered: false,
+      snapshot: { projection: "keyed:operation_id", state: { a: summary("a", 10) } },
+    });
+    await gateway.last.drop();
+    expect(list.view).toMatchObject({ kind: "ready", stale: true });
+    await clock.advance(16_000);
+    await gateway.last.accept({ session_id: "s2" });
+    await settle();
+    expect(list.view).toEqual({ kind: "loading" });
+    const channels = gateway.last.sent.flatMap((message) =>
+      message.type === "subscribe" ? [message.channel] : [],
+    );
+    expect(channels).toContain("session:s2");
+  });
+});
+
+describe("notifications", () => {
+  it("of the user and the session are told once each, also those missed between two connections", async () => {
+    const { client, gateway, event, clock, errors } = await setUp();
+    const heard: string[] = [];
+    client.notifications.subscribe(({ message }) => heard.push(message));
+    client.notifications.subscribe(() => {
+      throw new Error("mine");
+    });
+    await settle();
+    const [user, session] = [gateway.last.take("subscribe"), gateway.last.take("subscribe")];
+    expect([user, session]).toMatchObject([
+      { channel: "user:u1", since: "now", events: ["notification"] },
+      { channel: "session:s1", since: "now", events: ["notification"] },
+    ]);
+    await gateway.last.reply(user, { position: at(5), recovered: false });
+    await gateway.last.reply(session, { position: at(5), recovered: false });
+    const notice = (offset: number, id: string, channel: string) =>
+      event(offset, "notification", { id, level: "info", message: id }, channel);
+    await gateway.last.say(notice(6, "n1", "user:u1"), notice(6, "n1", "session:s1"));
+    expect(heard).toEqual(["n1"]);
+    expect(errors).toEqual([new Error("mine")]);
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+    const resume = gateway.last.take("subscribe");
+    expect(resume).toMatchObject({ channel: "user:u1", since: at(6) });
+    await gateway.last.reply(resume, { position: at(6), recovered: true });
+    await gateway.last.say(notice(7, "n2", "user:u1"));
+    expect(heard).toEqual(["n1", "n2"]);
+  });
+});

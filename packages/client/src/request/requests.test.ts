@@ -1,0 +1,239 @@
+import { describe, expect, it } from "vitest";
+import { createClient } from "../create-client.ts";
+import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+
+async function setUp({ connected = true } = {}) {
+  const clock = new ManualClock();
+  const gateway = new ScriptedGateway();
+  let dice = 0;
+  const client = createClient({
+    url: "ws://gateway.test/ws",
+    token: "t",
+    webSocket: gateway.webSocket,
+    clock,
+    random: () => (dice = (dice + 0.377) % 1),
+    onError: () => {},
+  });
+  client.connect();
+  await settle();
+  if (connected) await gateway.last.accept();
+  const reconnect = async () => {
+    await gateway.last.drop();
+    await clock.advance(16_000);
+    await gateway.last.accept();
+  };
+  return { clock, gateway, client, reconnect };
+}
+
+describe("a request", () => {
+  it("[P-MSG-4] resolves with the result of its own reply, whatever the order of replies", async () => {
+    const { client, gateway } = await setUp();
+    const [a, b] = [client.request("operations.get", { operation_id: "a" }), client.request("b")];
+    await settle();
+    const [first, second] = [gateway.last.take("request"), gateway.last.take("request")];
+    expect(first).toMatchObject({ method: "operations.get", params: { operation_id: "a" } });
+    await gateway.last.reply(second, "B");
+    await gateway.last.reply(first, "A");
+    await expect(Promise.all([a, b])).resolves.toEqual(["A", "B"]);
+  });
+
+  it("[P-SRV-2] rejects with the service's error, one of a newer service included", async () => {
+    const { client, gateway } = await setUp();
+    const known = client.request("x");
+    await settle();
+    await gateway.last.refuse(gateway.last.take("request"), {
+      code: "rate_limited",
+      message: "slow down",
+      retryable: true,
+      retry_after_ms: 700,
+    });
+    await expect(known).rejects.toMatchObject({
+      code: "rate_limited",
+      message: "slow down",
+      retryable: true,
+      retryAfterMs: 700,
+    });
+    const newer = client.request("x");
+    await settle();
+    await gateway.last.refuse(gateway.last.take("request"), { code: "quota_of_2031" });
+    await expect(newer).rejects.toMatchObject({
+      message: expect.stringContaining("quota_of_2031"),
+    });
+  });
+
+  it("[P-REQ-2] times out, tells the service so, and ignores the late reply", async () => {
+    const { client, gateway, clock } = await setUp();
+    const request = client.request("slow", undefined, { timeoutMs: 5_000 });
+    const outcome = expect(request).rejects.toMatchObject({ code: "timed_out" });
+    await settle();
+    const message = gateway.last.take("request");
+    expect(message.timeout_ms).toBe(5_000);
+    await clock.advance(5_000);
+    await outcome;
+    await settle();
+    expect(gateway.last.take("cancel").id).toBe(message.id);
+    await gateway.last.reply(message, "late");
+    expect(client.state.state).toBe("connected");
+  });
+
+  it("[P-REQ-2] is given up with its signal's reason, and the service is told", async () => {
+    const { client, gateway, clock } = await setUp();
+    const controller = new AbortController();
+    const request = client.request("slow", undefined, { signal: controller.signal });
+    await settle();
+    const { id } = gateway.last.take("request");
+    controller.abort(new Error("changed my mind"));
+    await expect(request).rejects.toThrow("changed my mind");
+    await settle();
+    expect(gateway.last.take("cancel").id).toBe(id);
+    expect(clock.timers).toBe(1);
+  });
+
+  it("with a signal that is aborted already sends nothing", async () => {
+    const { client, gateway } = await setUp();
+    const request = client.request("x", undefined, { signal: AbortSignal.abort("no") });
+    await expect(request).rejects.toBe("no");
+    await settle();
+    expect(gateway.last.count("request")).toBe(0);
+  });
+
+  it("waits for the connection within its time", async () => {
+    const { client, gateway } = await setUp({ connected: false });
+    const request = client.request("x");
+    await gateway.last.accept();
+    await settle();
+    await gateway.last.reply(gateway.last.take("request"), 1);
+    await expect(request).resolves.toBe(1);
+  });
+
+  it("that may have taken effect is not sent again after the connection broke", async () => {
+    const { client, gateway, reconnect } = await setUp();
+    const request = client.request("charge.card");
+    const outcome = expect(request).rejects.toMatchObject({ code: "timed_out", retryable: true });
+    await reconnect();
+    await outcome;
+    await settle();
+    expect(gateway.last.count("request")).toBe(0);
+  });
+
+  it("that only reads is sent again", async () => {
+    const { client, gateway, reconnect } = await setUp();
+    const request = client.request("operations.list");
+    await reconnect();
+    await settle();
+    await gateway.last.reply(gateway.last.take("request"), { operations: [] });
+    await expect(request).resolves.toEqual({ operations: [] });
+  });
+});
+
+describe("a publish", () => {
+  it("[P-PUB-1] resolves with the position it was stored at", async () => {
+    const { client, gateway } = await setUp();
+    const published = client.channel("chat:1").publish("message", { text: "hi" });
+    await settle();
+    const message = gateway.last.take("publish");
+    expect(message).toMatchObject({ channel: "chat:1", event: "message", data: { text: "hi" } });
+    await gateway.last.reply(message, { channel: "chat:1", position: "e.1.t", duplicate: false });
+    await expect(published).resolves.toEqual({
+      channel: "chat:1",
+      position: "e.1.t",
+      duplicate: false,
+    });
+  });
+
+  it("[P-PUB-2] is sent again after a reconnect with the same key, in the order of the calls", async () => {
+    const { client, gateway, reconnect } = await setUp();
+    const all = [1, 2, 3].map((n) => client.publish("chat:1", "message", n));
+    await settle();
+    const before = [1, 2, 3].map(() => gateway.last.take("publish"));
+    await gateway.last.reply(before[0] ?? {}, { position: "e.1.t", duplicate: false });
+    await reconnect();
+    await settle();
+    const again = [gateway.last.take("publish"), gateway.last.take("publish")];
+    expect(again.map(({ data }) => data)).toEqual([2, 3]);
+    expect(again.map(({ key }) => key)).toEqual(before.slice(1).map(({ key }) => key));
+    expect(new Set(before.map(({ key }) => key)).size).toBe(3);
+    await gateway.last.reply(again[0] ?? {}, { position: "e.2.t", duplicate: true });
+    await gateway.last.reply(again[1] ?? {}, { position: "e.3.t", duplicate: false });
+    await expect(Promise.all(all)).resolves.toMatchObject([
+      { position: "e.1.t" },
+      { position: "e.2.t", duplicate: true },
+      { position: "e.3.t" },
+    ]);
+  });
+
+  it("keeps a key of the application's own", async () => {
+    const { client, gateway } = await setUp();
+    client.publish("chat:1", "message", 1, { key: "order-7" }).catch(() => {});
+    await settle();
+    expect(gateway.last.take("publish").key).toBe("order-7");
+  });
+
+  it("made while there is no connection goes out with the next, or not at all when it is aborted", async () => {
+    const { client, gateway, clock } = await setUp();
+    await gateway.last.drop();
+    const controller = new AbortController();
+    const aborted = client.publish("chat:1", "m", 1, { signal: controller.signal });
+    const kept = client.publish("chat:1", "m", 2);
+    controller.abort(new Error("never mind"));
+    await expect(aborted).rejects.toThrow("never mind");
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+    const message = gateway.last.take("publish");
+    expect(message.data).toBe(2);
+    await settle();
+    expect(gateway.last.count("publish")).toBe(0);
+    await gateway.last.reply(message, { position: "e.1.t", duplicate: false });
+    await kept;
+  });
+
+  it("gives up when its time is over, and is not sent afterwards", async () => {
+    const { client, gateway, clock } = await setUp();
+    await gateway.last.drop();
+    gateway.sockets.length = 1;
+    const published = client.publish("chat:1", "m", 1, { timeoutMs: 100 });
+    const outcome = expect(published).rejects.toMatchObject({ code: "timed_out" });
+    await clock.advance(100);
+    await outcome;
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    await settle();
+    expect(gateway.last.count("publish")).toBe(0);
+  });
+
+  it("is refused when a thousand wait already", async () => {
+    const { client, gateway } = await setUp();
+    await gateway.last.drop();
+    const waiting = Array.from({ length: 1_000 }, () => client.publish("chat:1", "m", 1));
+    await expect(client.publish("chat:1", "m", 1)).rejects.toMatchObject({
+      code: "rate_limited",
+      retryable: true,
+    });
+    void client.close();
+    const outcomes = await Promise.allSettled(waiting);
+    expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+  });
+
+  it("[P-MSG-3] over the service's size limit is refused here, since there it would end the connection", async () => {
+    const { client, gateway } = await setUp({ connected: false });
+    await gateway.last.accept({ limits: { max_message_bytes: 1_000, max_subscriptions: 1 } });
+    await expect(client.publish("chat:1", "m", "é".repeat(500))).rejects.toMatchObject({
+      code: "too_large",
+    });
+    await settle();
+    expect(gateway.last.count("publish")).toBe(0);
+    client.publish("chat:1", "m", "e".repeat(500)).catch(() => {});
+    await settle();
+    expect(gateway.last.count("publish")).toBe(1);
+  });
+
+  it("of what is no JSON is refused at once", async () => {
+    const { client } = await setUp();
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    await expect(client.publish("chat:1", "m", cycle)).rejects.toMatchObject({
+      code: "bad_message",
+    });
+  });
+});

@@ -1,0 +1,34 @@
+import { MilepostError } from "@milepost/protocol";
+import { afterEach, expect, it, vi } from "vitest";
+import { createClient } from "../create-client.ts";
+import { ScriptedGateway } from "../testing/index.ts";
+import { transportsOf } from "./transports.ts";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const url = "ws://gateway.test/ws";
+const { webSocket } = new ScriptedGateway();
+const namesOf = (options: Parameters<typeof transportsOf>[0]) =>
+  transportsOf(options).map(({ name }) => name);
+
+it("takes all transports, the best first, or those that were asked for in their order", () => {
+  expect(namesOf({ url, webSocket })).toEqual(["websocket", "sse", "poll"]);
+  expect(namesOf({ url, webSocket, transports: ["poll", "websocket"] })).toEqual([
+    "poll",
+    "websocket",
+  ]);
+});
+
+it("leaves out what there is not here, and says so when nothing is left", () => {
+  vi.stubGlobal("WebSocket", undefined);
+  expect(namesOf({ url })).toEqual(["sse", "poll"]);
+  expect(() => createClient({ url, transports: ["websocket"] })).toThrow(/pass `webSocket`/);
+  vi.stubGlobal("fetch", undefined);
+  expect(() => createClient({ url })).toThrow(MilepostError);
+  expect(namesOf({ url, fetch: () => Promise.reject(new Error("offline")) })).toEqual([
+    "sse",
+    "poll",
+  ]);
+});

@@ -1,0 +1,44 @@
+import { jsonSubprotocol, tokenSubprotocolPrefix } from "@milepost/protocol";
+import type { ClientOptions } from "../client.ts";
+import type { Codec } from "./codec.ts";
+import { sdkName } from "./sdk.ts";
+import { Socket, type WebSocketConstructor } from "./socket.ts";
+import type { Transport } from "./transport.ts";
+
+/** Characters a subprotocol may have; a token with others is sent as the first message. */
+const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
+
+/** The WebSocket of the options or of the platform; undefined where there is none. */
+export function webSocketOf({ webSocket, codec }: ClientOptions): Transport | undefined {
+  const available = webSocket ?? globalThis.WebSocket;
+  return available && webSocketTransport(available, codec);
+}
+
+/** The transport that is one where it gets through. */
+export function webSocketTransport(
+  webSocket: WebSocketConstructor,
+  codec: Codec | undefined,
+): Transport {
+  return {
+    name: "websocket",
+    open({ url, token, connectionId }, events) {
+      const protocols: string[] = [jsonSubprotocol];
+      if (codec !== undefined) protocols.unshift(codec.subprotocol);
+      const offered = token !== undefined && subprotocolCharacters.test(token);
+      if (offered) protocols.push(`${tokenSubprotocolPrefix}${token}`);
+      const target = new URL(url);
+      target.searchParams.set("sdk", sdkName());
+      if (connectionId !== undefined) target.searchParams.set("connection_id", connectionId);
+      const socket = new Socket(webSocket, target.href, protocols, codec, {
+        onOpen: () => {
+          if (token !== undefined && !offered) {
+            socket.send([JSON.stringify({ type: "auth", token })]);
+          }
+        },
+        onFrame: (frame, bytes) => events.onFrame(frame, bytes),
+        onClose: (code, reason) => events.onClose(code, reason),
+      });
+      return socket;
+    },
+  };
+}

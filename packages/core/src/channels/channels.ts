@@ -1,0 +1,343 @@
+import {
+  type Appended,
+  type ChannelLog,
+  type Clock,
+  isLocal,
+  type LogSlice,
+  type NewEntry,
+  type Random,
+  SerialQueues,
+} from "@milepost/engine";
+import type { Notification, OperationState } from "@milepost/model";
+import {
+  endEvent,
+  formatPosition,
+  isChannelSegment,
+  MilepostError,
+  type Priority,
+  type Publication,
+  parseChannelName,
+  parseEventName,
+  parseReadableName,
+  type Since,
+} from "@milepost/protocol";
+import type { Hub } from "../hub/hub.ts";
+import { breakOf } from "../hub/recovery.ts";
+import { orThrow } from "../input/input.ts";
+import { readJsonText } from "../input/json-text.ts";
+import type {
+  CoreLimits,
+  Ended,
+  Ending,
+  HistoryPage,
+  Published,
+  PublishOptions,
+} from "../node/core.ts";
+import { requireEvent } from "../rules/contract/channel-contract.ts";
+import { type Action, owns, permissionFor } from "../rules/permissions.ts";
+import { type Principal, publisherOf } from "../rules/principal.ts";
+import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { checkEventData, schemaOf } from "./event-data.ts";
+import { readNotification } from "./notification.ts";
+import { PublishRates } from "./publish-rates.ts";
+import { isAway, Spool } from "./spool.ts";
+
+const maxKeyLength = 255;
+const madeKeyLength = 16;
+const maxReasonLength = 1_024;
+const maxHistory = 1_000;
+const priorities: readonly Priority[] = ["high", "normal", "low"];
+
+/** What channels need of their node. */
+export interface ChannelsParts {
+  readonly log: ChannelLog;
+  readonly rules: RuleBook;
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: CoreLimits;
+  readonly wheel: TimerWheel;
+}
+
+/** Channels as principals use them: every method checks names, data and what the principal may. */
+export class Channels {
+  readonly #log: ChannelLog;
+  readonly #rules: RuleBook;
+  readonly #hub: Hub;
+  readonly #random: Random;
+  readonly #limits: CoreLimits;
+  readonly #wheel: TimerWheel;
+  readonly #rates: PublishRates;
+  readonly #clock: Clock;
+  readonly #spool: Spool;
+  /** Publishes that wait, for a schema or for the store, and those that came after them, by channel. */
+  readonly #waiting = new SerialQueues();
+
+  constructor({ log, rules, hub, clock, random, limits, wheel }: ChannelsParts) {
+    this.#log = log;
+    this.#rules = rules;
+    this.#hub = hub;
+    this.#random = random;
+    this.#limits = limits;
+    this.#wheel = wheel;
+    this.#rates = new PublishRates(clock);
+    this.#clock = clock;
+    this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
+  }
+
+  /** How many publishes wait for the store. */
+  get spooled(): number {
+    return this.#spool.size;
+  }
+
+  /** What holds for a name that can be read; rejects others. */
+  ruled(channel: string): RuledChannel {
+    return this.#rules.of(orThrow(parseReadableName(channel)));
+  }
+
+  /** Whether the principal may; a promise only where an operation must be looked up first. */
+  permits(
+    principal: Principal,
+    ruled: RuledChannel,
+    action: Action,
+    connectionId?: string,
+  ): boolean | Promise<boolean> {
+    const permission = permissionFor(principal, ruled, action, connectionId);
+    if (permission === "allowed") return true;
+    if (permission === "refused") return false;
+    return this.#ownsOperation(principal, permission.ownerOf);
+  }
+
+  /** Rejects with `forbidden` unless the principal may. */
+  async authorise(
+    principal: Principal,
+    ruled: RuledChannel,
+    action: Action,
+    connectionId?: string,
+  ): Promise<void> {
+    const permitted = await this.permits(principal, ruled, action, connectionId);
+    if (!permitted) throw forbidden(action, ruled.name);
+  }
+
+  /**
+   * Appends in the order of the calls, but where the rule makes an operation be looked up first. What comes while a
+   * schema is still to answer for the channel waits for it.
+   */
+  async publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    data: unknown,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
+    const name = orThrow(parseEventName(event));
+    const permitted = this.permits(principal, ruled, "publish");
+    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+    const { key, priority } = options;
+    if (key !== undefined && (typeof key !== "string" || key === "" || key.length > maxKeyLength)) {
+      throw new MilepostError(
+        "bad_message",
+        `key must be a string of 1 to ${maxKeyLength} characters`,
+      );
+    }
+    if (priority !== undefined && !priorities.includes(priority)) {
+      throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
+    }
+    const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
+    if (ruled.rule.rate !== undefined) this.#rates.take(channel, ruled.rule.rate);
+    const publisher = publisherOf(principal);
+    const entry = {
+      event: name,
+      json,
+      publisher,
+      ...(key === undefined ? {} : { key }),
+      ...(priority === undefined ? {} : { priority }),
+    };
+    if (ruled.events !== undefined) requireEvent(ruled.events, channel, name);
+    const schema = schemaOf(ruled.rule, name);
+    const checked = schema && checkEventData(schema, name, json, this.#wheel);
+    const { publication, duplicate } = await this.#append(ruled, entry, checked);
+    const { position } = publication;
+    const published = { channel, position: formatPosition(position), duplicate };
+    return isLocal(position) ? { ...published, local: true } : published;
+  }
+
+  /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */
+  async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
+    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
+    const permitted = this.permits(principal, ruled, "publish");
+    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+    if (typeof reason !== "string" || reason === "" || reason.length > maxReasonLength) {
+      throw new MilepostError(
+        "bad_message",
+        `reason must be a string of 1 to ${maxReasonLength} characters`,
+      );
+    }
+    const entry = {
+      event: endEvent,
+      json: JSON.stringify({ reason }),
+      publisher: publisherOf(principal),
+    };
+    const { publication, duplicate } = await this.#append(ruled, entry);
+    const { position, reason: kept } = endingOf(publication);
+    return { channel, position, reason: kept, duplicate };
+  }
+
+  async history(
+    principal: Principal,
+    channel: string,
+    options: { readonly since?: Since; readonly limit?: number } = {},
+  ): Promise<HistoryPage> {
+    const ruled = this.ruled(channel);
+    await this.authorise(principal, ruled, "subscribe");
+    const { since = "start", limit = 100 } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
+      throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
+    }
+    const { slice, skip, reason } = await this.#historySlice(ruled, since, limit);
+    const entries = slice.entries.slice(skip, skip + limit);
+    const position = entries.at(-1)?.position ?? slice.entries[skip - 1]?.position ?? slice.head;
+    const at = formatPosition(position);
+    const { end } = slice;
+    return {
+      channel,
+      entries: entries.filter(({ event }) => event !== endEvent).map(historyEntry),
+      position: at,
+      ...(reason === undefined ? {} : { reason }),
+      ...(end !== undefined && formatPosition(end.position) === at ? { end: endingOf(end) } : {}),
+    };
+  }
+
+  async snapshot(principal: Principal, channel: string) {
+    const ruled = this.ruled(channel);
+    await this.authorise(principal, ruled, "subscribe");
+    const { position, snapshot, end } = await this.#log.snapshot(channel, ruled.policy);
+    return {
+      channel,
+      position: formatPosition(position),
+      ...(snapshot === undefined ? {} : { snapshot }),
+      ...(end === undefined ? {} : { end: endingOf(end) }),
+    };
+  }
+
+  /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
+  async purge(principal: Principal, channel: string): Promise<void> {
+    const { name, policy } = this.ruled(channel);
+    if (principal.kind !== "service") throw forbidden("purge", name);
+    await this.#log.purge(name, policy);
+    await this.#hub.check(name);
+  }
+
+  async notify(
+    principal: Principal,
+    userId: string,
+    notification: Omit<Notification, "id"> & { readonly id?: string },
+  ): Promise<Published> {
+    if (principal.kind !== "service") throw forbidden("publish", "user:…");
+    if (!isChannelSegment(userId)) {
+      throw new MilepostError("invalid_channel", "the user's id cannot be part of a channel name");
+    }
+    const read = orThrow(readNotification(notification));
+    const id = read.id ?? this.#random.id(16);
+    const options = { key: `notification:${id}` };
+    return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
+  }
+
+  /** Appends at once, unless something of the channel waits: then in its turn. */
+  #append(ruled: RuledChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
+    const { name, policy, rule } = ruled;
+    const isSpooled = rule.outage === "spool";
+    // With a key, what was stored although its answer was lost is not stored again.
+    const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
+    const append = () => this.#log.append(name, kept, policy);
+    if (checked === undefined && !this.#waiting.isBusy(name)) {
+      return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
+    }
+    // Who is refused meanwhile is refused when its turn comes; nobody has looked until then.
+    checked?.catch(() => {});
+    const since = this.#clock.monotonic();
+    const length = isSpooled ? kept.json.length : 0;
+    if (isSpooled && !this.#spool.enter(length)) return Promise.reject(noRoom(name));
+    const stored = this.#waiting.run(name, async () => {
+      await checked;
+      return isSpooled ? this.#spool.append(append, since) : append();
+    });
+    return isSpooled ? stored.finally(() => this.#spool.leave(length)) : stored;
+  }
+
+  /** Appends; where the store is away, in order with what comes after it as soon as it is back. */
+  async #orSpool(name: string, length: number, append: () => Promise<Appended>): Promise<Appended> {
+    const since = this.#clock.monotonic();
+    try {
+      return await append();
+    } catch (error) {
+      if (!isAway(error) || !this.#spool.enter(length)) throw error;
+      try {
+        return await this.#waiting.run(name, () => this.#spool.append(append, since));
+      } finally {
+        this.#spool.leave(length);
+      }
+    }
+  }
+
+  #madeKey(): string {
+    return `gateway:${this.#random.id(madeKeyLength)}`;
+  }
+
+  async #historySlice(
+    { name, policy }: RuledChannel,
+    since: Since,
+    limit: number,
+  ): Promise<{ slice: LogSlice; skip: number; reason?: HistoryPage["reason"] }> {
+    if (since === "start") return { slice: await this.#log.read(name, 0, limit, policy), skip: 0 };
+    if (since === "now" || "last" in since) {
+      const { position } = await this.#log.snapshot(name, policy);
+      const after = since === "now" ? position.offset : Math.max(0, position.offset - since.last);
+      return { slice: await this.#log.read(name, after, limit, policy), skip: 0 };
+    }
+    const before = Math.max(0, since.offset - 1);
+    const slice = await this.#log.read(name, before, limit + 1, policy);
+    const reason = breakOf(since, slice, Number.POSITIVE_INFINITY);
+    if (reason === undefined) {
+      return { slice, skip: slice.entries[0]?.position.offset === since.offset ? 1 : 0 };
+    }
+    return { slice: await this.#log.read(name, 0, limit, policy), skip: 0, reason };
+  }
+
+  async #ownsOperation(principal: Principal, operationId: string): Promise<boolean> {
+    const { name, policy } = this.#rules.of(`operation:${operationId}`);
+    const { snapshot } = await this.#log.snapshot(name, policy);
+    const state = snapshot?.state as OperationState | null | undefined;
+    return state !== null && state !== undefined && owns(principal, state);
+  }
+}
+
+function historyEntry({ source, position, event, json, ts }: Publication) {
+  return {
+    ...(source === undefined ? {} : { source }),
+    position: formatPosition(position),
+    event,
+    data: JSON.parse(json) as unknown,
+    ts,
+  };
+}
+
+/** How a channel ended, as its readers by HTTP are told. */
+function endingOf({ position, json, ts }: Publication): Ending {
+  const { reason } = JSON.parse(json) as { readonly reason: string };
+  return { position: formatPosition(position), reason, ts };
+}
+
+/** The refusal, the same whether the channel exists or not. */
+export function forbidden(action: string, channel: string): MilepostError {
+  return new MilepostError("forbidden", `the credential does not allow to ${action} ${channel}`);
+}
+
+function noRoom(channel: string): MilepostError {
+  return new MilepostError(
+    "store_unavailable",
+    `too much waits for the store to publish to ${channel}`,
+  );
+}

@@ -1,0 +1,21 @@
+import { eventBounds, type Notification } from "@milepost/model";
+import { compact, integerIn, messageBounds, oneOf, type Parsed, textOf } from "@milepost/protocol";
+import { readInput } from "../input/input.ts";
+
+const levels = ["info", "success", "warning", "error"] as const;
+const idLength = 128;
+
+/** Reads a notification from outside; the level is `info` when absent. */
+export function readNotification(
+  value: unknown,
+): Parsed<Omit<Notification, "id"> & { readonly id?: string }> {
+  return readInput(value, (fields) =>
+    compact({
+      id: fields.optional("id", textOf(idLength)),
+      level: fields.optional("level", oneOf(levels)) ?? "info",
+      title: fields.optional("title", textOf(eventBounds.title)),
+      message: fields.required("message", textOf(eventBounds.message)),
+      ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),
+    }),
+  );
+}

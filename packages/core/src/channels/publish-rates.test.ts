@@ -1,0 +1,123 @@
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import type { Rule } from "../rules/rule.ts";
+import { type TestCore, testCore } from "../testing/index.ts";
+import { PublishRates } from "./publish-rates.ts";
+
+function rates() {
+  let now = 0;
+  const bucket = new PublishRates({ monotonic: () => now });
+  return {
+    bucket,
+    advance: (ms: number) => {
+      now += ms;
+    },
+    /** How many are taken at once, and how long the next must wait. */
+    drain(channel: string, rate: NonNullable<Rule["rate"]>): readonly [number, number | undefined] {
+      for (let taken = 0; taken < 1_000; taken++) {
+        try {
+          bucket.take(channel, rate);
+        } catch (error) {
+          return [taken, error instanceof MilepostError ? error.retryAfterMs : undefined];
+        }
+      }
+      return [1_000, undefined];
+    },
+  };
+}
+
+describe("a channel's rate", () => {
+  test("[P-RULE-2] takes a burst at once, and then one whenever there is room", () => {
+    const { drain, advance } = rates();
+    expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([5, 100]);
+    advance(99);
+    expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([0, 1]);
+    advance(1);
+    expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([1, 100]);
+    advance(10_000);
+    expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([5, 100]);
+  });
+
+  test("[P-RULE-2] without a burst takes what a second brings, one at least", () => {
+    const { drain } = rates();
+    expect(drain("a", { perSecond: 3 })).toEqual([3, 334]);
+    expect(drain("b", { perSecond: 0.1 })).toEqual([1, 10_000]);
+  });
+
+  test("[P-RULE-2] over an hour it is the rate, however often somebody tries", () => {
+    const { bucket, advance } = rates();
+    let taken = 0;
+    for (let ms = 0; ms < 3_600_000; ms += 70) {
+      advance(70);
+      try {
+        bucket.take("a", { perSecond: 0.7, burst: 2 });
+        taken++;
+      } catch {}
+    }
+    expect(Math.abs(taken - 2_520)).toBeLessThanOrEqual(2);
+  });
+
+  test("[P-RULE-2] holds for each of ten thousand channels that are used at once", () => {
+    const { bucket, drain } = rates();
+    for (let n = 0; n < 10_000; n++) bucket.take(`a:${n}`, { perSecond: 1 });
+    for (let n = 0; n < 10_000; n++) expect(drain(`a:${n}`, { perSecond: 1 })[0]).toBe(0);
+  });
+});
+
+describe("publishing to a channel with a rate", () => {
+  const rules: Rule[] = [
+    {
+      pattern: "slow:{name}",
+      subscribe: "authenticated",
+      publish: "authenticated",
+      retention: { maxEntries: 10, maxAgeMs: 60_000 },
+      rate: { perSecond: 1, burst: 2 },
+    },
+  ];
+  const publish = (t: TestCore, channel = "slow:a", key?: string) =>
+    t.publish(channel, "n", 1, key);
+
+  test("[P-RULE-2] too fast is rate_limited, says when to try again, and stores nothing", async () => {
+    await using t = testCore({ rules });
+    await publish(t);
+    await publish(t);
+    await expect(publish(t, "slow:a", "k")).rejects.toMatchObject({
+      code: "rate_limited",
+      retryable: true,
+      retryAfterMs: 1_000,
+    });
+    await publish(t, "slow:b");
+    expect((await t.core.history(t.service, "slow:a")).entries).toHaveLength(2);
+    await t.clock.advance(1_000);
+    expect(await publish(t, "slow:a", "k")).toMatchObject({ duplicate: false });
+  });
+
+  test("[P-RULE-2] whoever may not publish uses none of it up", async () => {
+    await using t = testCore({ rules: [{ ...rules[0], publish: "granted" } as Rule] });
+    const eve = t.user("eve");
+    for (let n = 0; n < 5; n++) {
+      await expect(t.core.publish(eve, "slow:a", "n", 1)).rejects.toMatchObject({
+        code: "forbidden",
+      });
+    }
+    await publish(t);
+    await publish(t);
+  });
+
+  test("[P-RULE-2] a connection is answered with when to try again", async () => {
+    await using t = testCore({ rules });
+    const socket = t.connect({ principal: t.user("ada") });
+    await t.clock.settle();
+    socket.take();
+    for (let id = 1; id <= 3; id++) {
+      socket.send({ type: "publish", id, channel: "slow:a", event: "n", data: id });
+    }
+    await t.clock.settle();
+    const replies = [...socket.take()].sort((a, b) => Number(a.id) - Number(b.id));
+    expect(replies).toMatchObject([
+      { id: 1, result: { duplicate: false } },
+      { id: 2, result: { duplicate: false } },
+      { id: 3, error: { code: "rate_limited", retryable: true, retry_after_ms: 1_000 } },
+    ]);
+  });
+});

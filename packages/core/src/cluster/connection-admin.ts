@@ -1,0 +1,220 @@
+import type {
+  LocatedConnection,
+  RegisteredNode,
+  RegistryQuery,
+  Revocation,
+} from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
+import type { Attachment } from "../connection/base-connection.ts";
+import type {
+  ConnectionList,
+  Connections,
+  Disconnected,
+  MoveOptions,
+  NodeView,
+  RevokeInput,
+} from "../node/core.ts";
+import type { NodeContext } from "../node/node-context.ts";
+
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import { type ConnectionTarget, type NodeSignal, readNodeSignal } from "./node-signal.ts";
+
+const listed = 1_000;
+const longestReason = 100;
+const defaultMoveMs = 5_000;
+const longestMoveMs = 600_000;
+const dayMs = 86_400_000;
+const longestMemoryMs = 400 * dayMs;
+
+/** What of its node the desk works with. */
+export type DeskContext = Pick<
+  NodeContext,
+  "node" | "engine" | "clock" | "wheel" | "connections" | "roll" | "revoked" | "faults"
+>;
+
+/**
+ * Connections of all nodes: who is where, disconnect, move, revoke; for services alone.
+ *
+ * What is asked for is done here at once, and told to the other nodes, each of which does it to what it has.
+ */
+export class ConnectionDesk implements Connections {
+  readonly #context: DeskContext;
+  #listens = false;
+  #listening: Promise<void> | undefined;
+
+  constructor(context: DeskContext) {
+    this.#context = context;
+  }
+
+  /** Hears the other nodes from now on; calling it again does nothing once that is so. */
+  async listen(): Promise<void> {
+    if (this.#listens) return;
+    const { engine, node, faults } = this.#context;
+    const lookAgain = () => void this.lookAtRevocations().catch(faults.note);
+    const listener = (value: unknown) => {
+      const signal = readNodeSignal(value);
+      if (signal !== undefined) this.#obey(signal);
+    };
+    this.#listening ??= engine.signals
+      .listen(node, listener, lookAgain)
+      .finally(() => (this.#listening = undefined));
+    await this.#listening;
+    this.#listens = true;
+  }
+
+  /** Reads what was revoked since, and ends what it ends here. */
+  async lookAtRevocations(): Promise<void> {
+    const { revoked, connections } = this.#context;
+    revoked.forget();
+    if (!(await revoked.refresh())) return;
+    for (const attachment of [...connections.all]) attachment.reauthorise();
+  }
+
+  /** The principal as far as it was not revoked; rejects with `store_unavailable` where that was never known here. */
+  async admit(principal: Principal): Promise<Principal> {
+    return principal.kind === "service" ? principal : this.admitUser(principal);
+  }
+
+  async admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
+    const { revoked } = this.#context;
+    if (!revoked.isKnown) await revoked.refresh();
+    return revoked.narrowed(principal);
+  }
+
+  async list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList> {
+    requireService(principal);
+    const { roll, engine } = this.#context;
+    await roll.settle();
+    const nodes = await roll.refresh();
+    const found: LocatedConnection[] = [];
+    for (const query of queriesOf(target, nodes)) {
+      found.push(...(await engine.registry.list(query, listed - found.length)));
+      if (found.length >= listed) break;
+    }
+    const nameOf = new Map(nodes.map(({ id, name }) => [id, name]));
+    return {
+      connections: found.map(({ id, user, session, consumer, since, node }) => ({
+        connection_id: id,
+        ...(user === undefined ? {} : { user_id: user }),
+        ...(session === undefined ? {} : { session_id: session }),
+        node: nameOf.get(node) ?? node,
+        consumer,
+        since,
+      })),
+    };
+  }
+
+  async nodes(principal: Principal): Promise<readonly NodeView[]> {
+    requireService(principal);
+    const nodes = await this.#context.roll.refresh();
+    return nodes.map(({ name, connections, since }) => ({ node: name, connections, since }));
+  }
+
+  async disconnect(
+    principal: Principal,
+    target: ConnectionTarget,
+    reason = "disconnected by the service",
+  ): Promise<Disconnected> {
+    const { connections } = await this.list(principal, target);
+    if (reason.length > longestReason) {
+      throw new MilepostError("bad_message", `a reason has ${longestReason} characters at most`);
+    }
+    await this.#tell({ kind: "disconnect", target, reason }, target);
+    return { connections: connections.length };
+  }
+
+  async move(
+    principal: Principal,
+    target: ConnectionTarget,
+    { minMs = 0, maxMs = defaultMoveMs }: MoveOptions = {},
+  ): Promise<Disconnected> {
+    const { connections } = await this.list(principal, target);
+    if (!(minMs >= 0 && minMs <= maxMs && maxMs <= longestMoveMs)) {
+      const message = `a span to reconnect in is 0 <= min_ms <= max_ms <= ${longestMoveMs}`;
+      throw new MilepostError("bad_message", message);
+    }
+    await this.#tell({ kind: "move", target, minMs, maxMs }, target);
+    return { connections: connections.length };
+  }
+
+  async revoke(principal: Principal, input: RevokeInput): Promise<void> {
+    requireService(principal);
+    const { engine, clock } = this.#context;
+    const { grants, ttlMs = dayMs } = input;
+    if (!(ttlMs >= 1_000 && ttlMs <= longestMemoryMs)) {
+      const message = "ttl_ms is 1 second to 400 days: as long as the longest token lives";
+      throw new MilepostError("bad_message", message);
+    }
+    const at = clock.now();
+    const revocation: Revocation = {
+      ...ofInput(input),
+      at,
+      until: at + ttlMs,
+      ...(grants === undefined ? {} : { grants }),
+    };
+    await engine.revocations.add(revocation, ttlMs);
+    // Known from here on, whatever becomes of the signal: the others read it within a beat.
+    await this.lookAtRevocations();
+    await engine.signals.send({ kind: "revoked" } satisfies NodeSignal);
+  }
+
+  async #tell(signal: NodeSignal, target: ConnectionTarget): Promise<void> {
+    const { engine, node } = this.#context;
+    const to = "node" in target ? target.node : undefined;
+    if (to === undefined || to === node) this.#obey(signal);
+    if (to !== node) await engine.signals.send(signal, to);
+  }
+
+  #obey(signal: NodeSignal): void {
+    const { faults } = this.#context;
+    switch (signal.kind) {
+      case "revoked":
+        void this.lookAtRevocations().catch(faults.note);
+        return;
+      case "disconnect":
+        for (const attachment of this.#meant(signal.target)) attachment.close(1000, signal.reason);
+        return;
+      case "move":
+        void this.#move(signal);
+        return;
+    }
+  }
+
+  async #move({ target, minMs, maxMs }: NodeSignal & { kind: "move" }): Promise<void> {
+    const moved = this.#meant(target);
+    for (const attachment of moved) attachment.announceMove({ min_ms: minMs, max_ms: maxMs });
+    await this.#context.wheel.pause(maxMs);
+    for (const attachment of moved) attachment.close(4001, "the connection continues elsewhere");
+  }
+
+  #meant(target: ConnectionTarget): readonly Attachment[] {
+    const { connections, node } = this.#context;
+    return [...connections.all].filter((attachment) => {
+      if (!attachment.isOpen) return false;
+      if ("node" in target) return target.node === node;
+      if ("connection" in target) return target.connection === attachment.id;
+      if ("user" in target) return target.user === attachment.principal?.user;
+      return target.session === attachment.principal?.session;
+    });
+  }
+}
+
+function queriesOf(
+  target: ConnectionTarget,
+  nodes: readonly RegisteredNode[],
+): readonly RegistryQuery[] {
+  if (!("node" in target)) return [target];
+  return nodes.filter(({ name }) => name === target.node).map(({ id }) => ({ node: id }));
+}
+
+function ofInput(input: RevokeInput): Pick<Revocation, "of" | "id"> {
+  if ("user" in input) return { of: "user", id: input.user };
+  return "session" in input
+    ? { of: "session", id: input.session }
+    : { of: "token", id: input.token };
+}
+
+function requireService(principal: Principal): void {
+  if (principal.kind === "service") return;
+  throw new MilepostError("forbidden", "only a service key may do this");
+}

@@ -1,0 +1,173 @@
+import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import { describe, expect, test } from "vitest";
+import { type TestCore, testCore } from "../testing/index.ts";
+
+const grants = { subscribe: ["chat:*", "room:*"], publish: ["chat:*"] };
+
+/** Two nodes on one engine and one clock. */
+class Pair implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly engine = new SharedEngine(this.clock, new SeededRandom());
+  readonly a: TestCore;
+  readonly b: TestCore;
+
+  constructor() {
+    this.engine.isShared = true;
+    const { clock, engine } = this;
+    this.a = testCore({ clock, engine: engine.factory, node: "a" });
+    this.b = testCore({ clock, engine: engine.factory, node: "b" });
+  }
+
+  /** Open sockets of a user with a token issued now, at both nodes. */
+  async sockets(rest: Partial<Parameters<TestCore["user"]>[1]> = {}) {
+    const principal = this.a.user("ada", { issuedAt: this.clock.now(), ...rest });
+    const sockets = [this.a, this.b].map((t) => t.connect({ principal }));
+    await this.clock.advance(1_000);
+    return sockets;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of [this.a, this.b]) await node[Symbol.asyncDispose]();
+  }
+}
+
+const codes = (sockets: Awaited<ReturnType<Pair["sockets"]>>) =>
+  sockets.map(({ closed }) => closed?.code);
+
+describe("what is revoked", () => {
+  test("[G10] [P-CONN-4] closes the sockets of a user, a session or a token on every node at once", async () => {
+    await using t = new Pair();
+    const { a, clock } = t;
+    const byUser = await t.sockets();
+    const bySession = await t.sockets({ user: "bob", session: "s" } as object);
+    const byToken = await t.sockets({ tokenId: "j", session: "t" });
+    await a.core.connections.revoke(a.service, { token: "j" });
+    await clock.settle();
+    expect(codes(byToken)).toEqual([4102, 4102]);
+    expect([...codes(byUser), ...codes(bySession)].every((code) => code === undefined)).toBe(true);
+    await a.core.connections.revoke(a.service, { session: "s" });
+    await clock.settle();
+    expect(codes(bySession)).toEqual([4102, 4102]);
+    expect(codes(byUser)).toEqual([undefined, undefined]);
+    await a.core.connections.revoke(a.service, { user: "ada" });
+    await clock.settle();
+    expect(codes(byUser)).toEqual([4102, 4102]);
+  });
+
+  test("[G10] closes them within 5 s also where the signal was lost", async () => {
+    await using t = new Pair();
+    t.engine.losesSignal = () => true;
+    const sockets = await t.sockets();
+    await t.a.core.connections.revoke(t.a.service, { user: "ada" });
+    await t.clock.settle();
+    expect(codes(sockets)).toEqual([4102, undefined]);
+    await t.clock.advance(5_000);
+    expect(codes(sockets)).toEqual([4102, 4102]);
+  });
+
+  test("[G10] [P-CONN-5] is refused on any node while it is remembered; a token issued later is not", async () => {
+    await using t = new Pair();
+    const { a, b, clock } = t;
+    const old = b.user("ada", { issuedAt: clock.now() });
+    const undated = b.user("ada");
+    await clock.advance(2_000);
+    await a.core.connections.revoke(a.service, { user: "ada", ttlMs: 3_600_000 });
+    await clock.advance(2_000);
+    const fresh = b.user("ada", { issuedAt: clock.now() });
+    for (const principal of [old, undated]) {
+      await expect(b.core.verifyToken(b.token(principal))).rejects.toMatchObject({
+        code: "token_revoked",
+        retryable: true,
+      });
+      await expect(b.core.admit(principal)).rejects.toMatchObject({ code: "token_revoked" });
+      const socket = b.connect();
+      socket.send({ type: "auth", id: 1, token: b.token(principal) });
+      await clock.settle();
+      expect(socket.closed?.code).toBe(4102);
+      // A door that had verified it just before.
+      const late = b.connect({ principal });
+      await clock.settle();
+      expect(late.closed?.code).toBe(4102);
+    }
+    expect(await b.core.admit(fresh)).toBe(fresh);
+    expect(await b.core.verifyToken(b.token(fresh))).toBe(fresh);
+    expect(await b.core.admit(b.service)).toBe(b.service);
+    // A node that starts later knows it too.
+    await using later = testCore({ clock, engine: t.engine.factory, node: "later" });
+    await expect(later.core.admit(old)).rejects.toMatchObject({ code: "token_revoked" });
+    await clock.advance(3_600_000);
+    expect(await b.core.admit(undated)).toBe(undated);
+  });
+
+  test("[P-CONN-6] what is taken of the grants ends those subscriptions alone, told as unsubscribed", async () => {
+    await using t = new Pair();
+    const { a, clock } = t;
+    const [, socket] = await t.sockets({ grants });
+    for (const [id, channel] of ["chat:1", "room:1", "user:ada"].entries()) {
+      socket?.send({ type: "subscribe", id, channel });
+    }
+    await clock.settle();
+    socket?.take();
+    await a.core.connections.revoke(a.service, { user: "ada", grants: ["room:*"] });
+    await clock.settle();
+    expect(socket?.take()).toMatchObject([
+      { type: "unsubscribed", channel: "room:1", reason: "forbidden" },
+    ]);
+    expect(socket?.closed).toBeUndefined();
+    socket?.send({ type: "subscribe", id: 7, channel: "room:1" });
+    await clock.settle();
+    expect(socket?.take()).toMatchObject([{ id: 7, error: { code: "forbidden" } }]);
+    await a.publish("chat:1", "e", 1);
+    await clock.settle();
+    expect(socket?.take()).toMatchObject([{ type: "event", channel: "chat:1" }]);
+  });
+
+  test("[G10] a new token on an open socket is checked too", async () => {
+    await using t = new Pair();
+    const { a, clock } = t;
+    const [socket] = await t.sockets();
+    await a.core.connections.revoke(a.service, { token: "j" });
+    const token = a.token(a.user("ada", { tokenId: "j" }));
+    socket?.send({ type: "auth", id: 1, token });
+    await clock.settle();
+    expect(socket?.take().at(-1)).toMatchObject({ id: 1, error: { code: "token_revoked" } });
+    // The old token stands.
+    expect(socket?.closed).toBeUndefined();
+  });
+
+  test("ends a progress feed", async () => {
+    await using t = new Pair();
+    const { b, a, clock } = t;
+    const feed = b.connectFeed("s", b.user("ada", { session: "s" }));
+    await clock.settle();
+    await a.core.connections.revoke(a.service, { session: "s" });
+    await clock.settle();
+    expect(feed.closed).toEqual({ code: 1008, reason: "Session revoked" });
+  });
+
+  test("wrong bounds are refused", async () => {
+    await using t = testCore();
+    for (const ttlMs of [0, Number.NaN, 500 * 86_400_000]) {
+      const revoked = t.core.connections.revoke(t.service, { user: "ada", ttlMs });
+      await expect(revoked).rejects.toMatchObject({ code: "bad_message" });
+    }
+  });
+});
+
+describe("a store that is away", () => {
+  test("[G10] lets nobody in at a node that has never known what was revoked, and everybody as before at one that has", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    const mortal = engine.mortal();
+    await using known = testCore({ clock, engine: mortal.factory, node: "known" });
+    const user = known.user("ada");
+    expect(await known.core.admit(user)).toBe(user);
+    mortal.die();
+    expect(await known.core.admit(user)).toBe(user);
+    await using fresh = testCore({ clock, engine: mortal.factory, node: "fresh" });
+    await expect(fresh.core.admit(user)).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(fresh.core.verifyToken(fresh.token(user))).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import { formatPosition, type Position, type Publication } from "@milepost/protocol";
+import type { RuledChannel } from "../rules/rule-book.ts";
+import type { Outbox } from "../send-queue/send-queue.ts";
+import type { HubChannel } from "./hub-channel.ts";
+import type { Reader } from "./reader.ts";
+
+/** A reader in a channel. */
+export class Membership {
+  readonly reader: Reader;
+  readonly #channel: HubChannel;
+  /** Its own position while it is not level with the channel; undefined before it started. */
+  own: Position | undefined;
+  /** Where shared bytes go while it stands in a shared list; the channel's. */
+  outbox: Outbox | undefined;
+  /** The list of the channel it stands in; the channel's. */
+  list: Membership[] | undefined;
+  index = 0;
+  left = false;
+
+  constructor(reader: Reader, channel: HubChannel) {
+    this.reader = reader;
+    this.#channel = channel;
+  }
+
+  /** The position up to which entries were handed over; undefined before the start. */
+  get position(): Position | undefined {
+    return this.own ?? (this.list === undefined ? undefined : this.#channel.flushed);
+  }
+
+  /** What holds for the channel. */
+  get ruled(): RuledChannel {
+    return this.#channel.ruled;
+  }
+
+  /** Whether it gets what is published as it is published. */
+  get isLive(): boolean {
+    return this.list !== undefined;
+  }
+
+  /** Ends it: nothing is handed over any more. */
+  leave(): void {
+    if (this.left) return;
+    this.left = true;
+    this.#channel.remove(this);
+  }
+
+  /** Ends it with the channel, whose last entry it was given. */
+  end(end: Publication): void {
+    this.leave();
+    this.reader.onEnd(end);
+  }
+
+  /** Ends it if it stands where its channel ended, without having been given that: it was told before, or the entry is trimmed. */
+  endIfThere(end: Publication | undefined): void {
+    const { position } = this;
+    if (this.left || end === undefined || position === undefined) return;
+    if (formatPosition(position) !== formatPosition(end.position)) return;
+    this.reader.onPublications([end], position);
+    this.end(end);
+  }
+
+  /** Must be called when what the reader shares has changed. */
+  regroup(): void {
+    this.#channel.regroup(this);
+  }
+}

@@ -1,0 +1,20 @@
+import type { CoreLimits } from "../node/core.ts";
+
+/** The bounds of a node where its options name no others. */
+export const defaultLimits: CoreLimits = {
+  maxConnections: 10_000,
+  maxMessageBytes: 1_048_576,
+  maxSubscriptions: 100,
+  maxReplayEntries: 10_000,
+  maxOutboxBytes: 1_048_576,
+  authTimeoutMs: 10_000,
+  pingIntervalMs: 30_000,
+  idleTimeoutMs: 60_000,
+  requestTimeoutMs: 30_000,
+  commandAckMs: 15_000,
+  commandDoneMs: 60_000,
+  presenceWindowMs: 250,
+  presenceGraceMs: 5_000,
+  presenceTtlMs: 30_000,
+  typingMs: 6_000,
+};

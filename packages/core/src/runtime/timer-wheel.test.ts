@@ -1,0 +1,117 @@
+import { ManualClock } from "@milepost/engine/testing";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import { Deadline, TimerWheel } from "./timer-wheel.ts";
+
+class Noted extends Deadline {
+  readonly #run: () => void;
+
+  constructor(run: () => void) {
+    super();
+    this.#run = run;
+  }
+
+  override onDue(): void {
+    this.#run();
+  }
+}
+
+function setup() {
+  const clock = new ManualClock();
+  const faults: unknown[] = [];
+  const wheel = new TimerWheel(clock, (error) => faults.push(error));
+  return { clock, wheel, faults };
+}
+
+test("any number of deadlines run, never early and at most a slot late, on one timer", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 0, max: 400_000 }), { minLength: 1, maxLength: 40 }),
+      async (delays) => {
+        const { clock, wheel } = setup();
+        await clock.advance(12_345);
+        const start = clock.monotonic();
+        const late: number[] = [];
+        for (const delay of delays) {
+          wheel.set(new Noted(() => late.push(clock.monotonic() - start - delay)), delay);
+        }
+        expect(clock.pendingTimers).toBe(1);
+        await clock.advance(401_000);
+        expect(late).toHaveLength(delays.length);
+        for (const ms of late) {
+          expect(ms).toBeGreaterThanOrEqual(0);
+          expect(ms).toBeLessThanOrEqual(50);
+        }
+        expect(clock.pendingTimers).toBe(0);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test("one that is cleared or moved does not run when it was due", async () => {
+  const { clock, wheel } = setup();
+  let runs = 0;
+  const cleared = new Noted(() => runs++);
+  const moved = new Noted(() => runs++);
+  wheel.set(cleared, 1_000);
+  wheel.set(moved, 1_000);
+  wheel.clear(cleared);
+  wheel.clear(cleared);
+  wheel.set(moved, 5_000);
+  await clock.advance(4_000);
+  expect(runs).toBe(0);
+  await clock.advance(1_100);
+  expect(runs).toBe(1);
+});
+
+test("one that clears another of the same moment keeps it from running", async () => {
+  const { clock, wheel } = setup();
+  const ran: string[] = [];
+  const second = new Noted(() => ran.push("second"));
+  const third = new Noted(() => ran.push("third"));
+  wheel.set(
+    new Noted(() => {
+      ran.push("first");
+      wheel.clear(second);
+    }),
+    1_000,
+  );
+  wheel.set(second, 1_000);
+  wheel.set(third, 1_000);
+  await clock.advance(2_000);
+  expect(ran.sort()).toEqual(["first", "third"]);
+});
+
+test("one may set itself again, and one that throws harms nobody", async () => {
+  const { clock, wheel, faults } = setup();
+  let ticks = 0;
+  const every: Noted = new Noted(() => {
+    ticks++;
+    if (ticks < 5) wheel.set(every, 100);
+  });
+  wheel.set(every, 100);
+  wheel.set(
+    new Noted(() => {
+      throw new Error("broken");
+    }),
+    100,
+  );
+  await clock.advance(1_000);
+  expect(ticks).toBe(5);
+  expect(faults).toHaveLength(1);
+});
+
+test("an earlier deadline wakes the wheel earlier, and a closed wheel wakes for nothing", async () => {
+  const { clock, wheel } = setup();
+  const ran: string[] = [];
+  wheel.set(new Noted(() => ran.push("late")), 60_000);
+  wheel.set(new Noted(() => ran.push("early")), 200);
+  await clock.advance(300);
+  expect(ran).toEqual(["early"]);
+  wheel.close();
+  await clock.advance(100_000);
+  expect(ran).toEqual(["early"]);
+  expect(clock.pendingTimers).toBe(0);
+});

@@ -1,0 +1,75 @@
+import type { Position, Priority, Publication } from "@milepost/protocol";
+import type { Rule } from "../rules/rule.ts";
+import { batchesOf } from "./batches.ts";
+import type { HeldReader } from "./held-entries.ts";
+import { mergeWaiting } from "./merge-waiting.ts";
+
+/** About what an entry takes besides its data. */
+const envelopeBytes = 200;
+
+const leastUrgent = 2;
+const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record<Priority, number>;
+
+/** The entries of one channel that wait for one reader, in order. */
+export class Lane {
+  readonly reader: HeldReader;
+  readonly #rule: Rule;
+  /** The position of what was sent last. */
+  sent: Position;
+  size = 0;
+  #entries: readonly Publication[] = [];
+  #fresh: Publication[] = [];
+  #rank = leastUrgent;
+
+  constructor(reader: HeldReader, rule: Rule, sent: Position) {
+    this.reader = reader;
+    this.#rule = rule;
+    this.sent = sent;
+  }
+
+  /** That of the most urgent entry; lower goes first. */
+  get rank(): number {
+    return this.#rank;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length + this.#fresh.length === 0;
+  }
+
+  add(publications: readonly Publication[]): void {
+    for (const publication of publications) {
+      this.#fresh.push(publication);
+      this.#count(publication);
+    }
+  }
+
+  /** Merges what waits; again only after something came. */
+  merge(): void {
+    if (this.#fresh.length === 0) return;
+    const all = [...this.#entries, ...this.#fresh];
+    this.#fresh = [];
+    this.#entries = mergeWaiting(all, this.sent, this.#rule.merge);
+    this.#measure();
+  }
+
+  /** The first of what waits, merged: a frame's worth. */
+  take(): readonly Publication[] {
+    this.merge();
+    const batch = batchesOf(this.#entries).next().value ?? [];
+    this.#entries = this.#entries.slice(batch.length);
+    this.sent = batch.at(-1)?.position ?? this.sent;
+    this.#measure();
+    return batch;
+  }
+
+  #measure(): void {
+    this.size = 0;
+    this.#rank = leastUrgent;
+    for (const publication of this.#entries) this.#count(publication);
+  }
+
+  #count({ json, priority = this.#rule.priority ?? "normal" }: Publication): void {
+    this.size += json.length + envelopeBytes;
+    this.#rank = Math.min(this.#rank, ranks[priority]);
+  }
+}

@@ -1,0 +1,188 @@
+import type { Position, Publication } from "@milepost/protocol";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Rule } from "../rules/rule.ts";
+import { composePatches } from "./compose-patches.ts";
+import { joinTexts } from "./concatenate-texts.ts";
+import { mergeWaiting } from "./merge-waiting.ts";
+
+function place(offset: number): Position {
+  return { epoch: "e", offset, tag: `t${offset}` };
+}
+
+function waiting(...entries: readonly (readonly [event: string, data: unknown])[]): Publication[] {
+  return entries.map(([event, data], i) => ({
+    channel: "c",
+    position: place(i + 1),
+    event,
+    json: JSON.stringify(data),
+    ts: i,
+  }));
+}
+
+/** What remains, as [offset, covers from, data]. */
+function rest(merge: Rule["merge"], ...entries: readonly (readonly [string, unknown])[]) {
+  return mergeWaiting(waiting(...entries), place(0), merge).map(({ position, since, json }) => [
+    position.offset,
+    since?.offset,
+    JSON.parse(json),
+  ]);
+}
+
+test("[P-OUT-5] lifecycle is kept as it is, named or not", () => {
+  expect(rest({ a: "lifecycle", b: "state" }, ["a", 1], ["a", 2], ["c", 3], ["c", 4])).toEqual([
+    [1, undefined, 1],
+    [2, undefined, 2],
+    [3, undefined, 3],
+    [4, undefined, 4],
+  ]);
+  expect(rest(undefined, ["a", 1], ["a", 2])).toHaveLength(2);
+});
+
+test("[P-OUT-4] state keeps the latest of each key in its own place, and the next one covers the hole", () => {
+  const merge = { s: { class: "state", by: "k" }, t: "state" } as const;
+  const s = (k: number, n: number) => ["s", { k, n }] as const;
+  expect(rest(merge, s(1, 1), s(2, 2), s(1, 3), ["x", 4], s(1, 5), ["t", 6], ["t", 7])).toEqual([
+    [2, 0, { k: 2, n: 2 }],
+    [4, 2, 4],
+    [5, undefined, { k: 1, n: 5 }],
+    [7, 5, 7],
+  ]);
+  // What does not say what it is of stands for itself.
+  expect(rest(merge, ["s", {}], ["s", {}], ["s", null])).toHaveLength(3);
+});
+
+test("[P-OUT-3] ephemeral is dropped but for the newest entry, so that the reader's place moves on", () => {
+  const merge = { "*": "ephemeral", keep: "lifecycle" } as const;
+  expect(rest(merge, ["e", 1], ["keep", 2], ["e", 3], ["e", 4])).toEqual([
+    [2, 0, 2],
+    [4, 2, 4],
+  ]);
+});
+
+test("[P-OUT-3] text joins neighbours of the same text, up to its end, and never across another entry", () => {
+  const piece = (append: string, rest = {}) => ["t", { messageId: 1, append, ...rest }] as const;
+  const merge = { t: "text" } as const;
+  expect(
+    rest(
+      merge,
+      piece("a"),
+      piece("b"),
+      piece("c", { done: true }),
+      piece("d"),
+      ["x", 0],
+      piece("e"),
+    ),
+  ).toEqual([
+    [3, 0, { messageId: 1, append: "abc", done: true }],
+    [4, undefined, { messageId: 1, append: "d" }],
+    [5, undefined, 0],
+    [6, undefined, { messageId: 1, append: "e" }],
+  ]);
+});
+
+test("texts of other messages, whole texts and what is too long stay apart", () => {
+  expect(joinTexts({ append: "a", id: 1 }, { append: "b", id: 2 })).toBeUndefined();
+  expect(joinTexts({ append: "a" }, { append: "b", id: 2 })).toBeUndefined();
+  expect(joinTexts({ append: "a" }, { text: "b" })).toBeUndefined();
+  expect(joinTexts({ append: "a", text: "b" }, { append: "b", text: "b" })).toBeUndefined();
+  expect(joinTexts({ append: "a" }, { content: "b" })).toBeUndefined();
+  expect(joinTexts({ append: 1 }, { append: "b" })).toBeUndefined();
+  expect(joinTexts("a", "b")).toBeUndefined();
+  const long = { append: "x".repeat(40_000) };
+  expect(joinTexts(long, long)).toBeUndefined();
+  expect(joinTexts({ content: "a" }, { done: true })).toEqual({ content: "a", done: true });
+});
+
+test("[P-OUT-3] a composed patch does what both do, or none is made", () => {
+  const json = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(null, 1, "x"),
+      fc.dictionary(fc.constantFrom("a", "b", "__proto__"), tie("value"), { maxKeys: 3 }),
+    ),
+  })).value;
+  let composed = 0;
+  fc.assert(
+    fc.property(json, json, json, (target, a, b) => {
+      const both = composePatches(a, b);
+      if (both === undefined) return;
+      composed++;
+      expect(applied(target, both)).toEqual(applied(applied(target, a), b));
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(composed).toBeGreaterThan(500);
+  expect(composePatches({ a: 1 }, { a: { b: 2 } })).toBeUndefined();
+  expect(rest({ p: "patch" }, ["p", { a: 1 }], ["p", { b: null }], ["p", { a: { c: 1 } }])).toEqual(
+    [
+      [2, 0, { a: 1, b: null }],
+      [3, undefined, { a: { c: 1 } }],
+    ],
+  );
+});
+
+/** RFC 7396, section 2. */
+function applied(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== "object" || patch === null) return patch;
+  const result = new Map(
+    Object.entries(typeof target === "object" && target !== null ? target : {}),
+  );
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) result.delete(name);
+    else result.set(name, applied(result.get(name), value));
+  }
+  return Object.fromEntries(result);
+}
+
+test("[P-OUT-4] merging again what was merged names the whole span", () => {
+  const merge = { t: "text", s: "state" } as const;
+  const [a, b, c, d] = waiting(["t", { append: "a" }], ["t", { append: "b" }], ["s", 1], ["s", 2]);
+  if (!a || !b || !c || !d) throw new Error("four entries");
+  const once = mergeWaiting([a, b, c], place(0), merge);
+  const twice = mergeWaiting([...once, d], place(0), merge);
+  expect(twice.map(({ position, since, json }) => [position.offset, since?.offset, json])).toEqual([
+    [2, 0, '{"append":"ab"}'],
+    [4, 2, "2"],
+  ]);
+});
+
+test("[P-WILD-5] entries of different sources are never merged, nor is one replaced by another", () => {
+  const from = (source: string, ...rest: readonly [event: string, data: unknown]) => {
+    const [publication] = waiting(rest);
+    return { ...publication, source } as Publication;
+  };
+  const placed = (entries: readonly Publication[], merge: Rule["merge"]) =>
+    mergeWaiting(
+      entries.map((entry, i) => ({ ...entry, position: place(i + 1) })),
+      place(0),
+      merge,
+    ).map(({ source, position, json }) => [source, position.offset, JSON.parse(json)]);
+
+  const by = { s: { class: "state", by: "k" } } as const;
+  const s = (source: string, n: number) => from(source, "s", { k: 1, n });
+  expect(placed([s("a", 1), s("b", 2), s("a", 3)], by)).toEqual([
+    ["b", 2, { k: 1, n: 2 }],
+    ["a", 3, { k: 1, n: 3 }],
+  ]);
+  const t = (source: string, n: number) => from(source, "t", n);
+  expect(placed([t("a", 1), t("b", 2), t("a", 3)], { t: "state" })).toEqual([
+    ["b", 2, 2],
+    ["a", 3, 3],
+  ]);
+  expect(placed([t("a", 1), t("b", 2), t("a", 3)], { t: "ephemeral" })).toEqual([
+    ["b", 2, 2],
+    ["a", 3, 3],
+  ]);
+  const text = (source: string, append: string) => from(source, "x", { append });
+  expect(placed([text("a", "1"), text("a", "2"), text("b", "3")], { x: "text" })).toEqual([
+    ["a", 2, { append: "12" }],
+    ["b", 3, { append: "3" }],
+  ]);
+  const patch = (source: string, n: number) => from(source, "p", { n });
+  expect(placed([patch("a", 1), patch("b", 2)], { p: "patch" })).toHaveLength(2);
+  const report = (source: string, percent: number) => from(source, "progress", { percent });
+  const reports = (...sources: string[]) => sources.map((source, i) => report(source, i + 1));
+  expect(placed(reports("a", "a", "a"), { progress: "report" })).toHaveLength(2);
+  expect(placed(reports("b", "a", "a"), { progress: "report" })).toHaveLength(3);
+});

@@ -1,0 +1,161 @@
+import { mergeReports } from "@milepost/model";
+import { endEvent, isRecord, type Position, type Publication } from "@milepost/protocol";
+import type { MergeClass, Rule } from "../rules/rule.ts";
+import { composePatches } from "./compose-patches.ts";
+import { joinTexts } from "./concatenate-texts.ts";
+
+/** An entry on its way through the merge; its data is parsed when somebody asks. */
+class Candidate {
+  readonly publication: Publication;
+  /** The position of what is sent before it. */
+  readonly from: Position;
+  readonly #isMerged: boolean;
+  #data: unknown;
+  #parsed: boolean;
+
+  constructor(publication: Publication, from: Position, merged?: { readonly data: unknown }) {
+    this.publication = publication;
+    this.from = from;
+    this.#isMerged = merged !== undefined;
+    this.#parsed = this.#isMerged;
+    this.#data = merged?.data;
+  }
+
+  get event(): string {
+    return this.publication.event;
+  }
+
+  get data(): unknown {
+    if (!this.#parsed) {
+      this.#data = JSON.parse(this.publication.json) as unknown;
+      this.#parsed = true;
+    }
+    return this.#data;
+  }
+
+  finish(): Publication {
+    if (!this.#isMerged) return this.publication;
+    return { ...this.publication, json: JSON.stringify(this.#data), since: this.from };
+  }
+}
+
+/**
+ * The least of a channel's waiting entries that, by the classes of its rule, stands for all of them. `before` is the position
+ * of what was sent before the first.
+ *
+ * The last position never changes, so the reader ends up where it would have anyway. What stands for several has
+ * the position of the last of them, and `since`.
+ */
+export function mergeWaiting(
+  entries: readonly Publication[],
+  before: Position,
+  classes: Rule["merge"],
+): readonly Publication[] {
+  if (classes === undefined || entries.length < 2) return entries;
+  const kept = new Set(standing(entries, classes));
+  const merged: Candidate[] = [];
+  let previous = before;
+  /** Where what was left out right before the next entry begins. */
+  let hole: Position | undefined;
+  for (const publication of entries) {
+    const from = hole ?? publication.since ?? previous;
+    previous = publication.position;
+    if (!kept.has(publication)) {
+      hole = from;
+      continue;
+    }
+    const next = new Candidate(
+      hole === undefined ? publication : { ...publication, since: from },
+      from,
+    );
+    hole = undefined;
+    const one = unite(merged.at(-2), merged.at(-1), next, classes);
+    if (one === undefined) merged.push(next);
+    else merged[merged.length - 1] = one;
+  }
+  return merged.map((candidate) => candidate.finish());
+}
+
+/** One entry that stands for two neighbours; undefined where none does. `first` is what is sent before them. */
+function unite(
+  first: Candidate | undefined,
+  earlier: Candidate | undefined,
+  later: Candidate,
+  classes: NonNullable<Rule["merge"]>,
+): Candidate | undefined {
+  if (earlier === undefined || earlier.event !== later.event) return undefined;
+  // Entries of other channels, in a roll-up, say nothing of each other.
+  if (earlier.publication.source !== later.publication.source) return undefined;
+  // How urgent it is must not be lost, nor spread.
+  if (earlier.publication.priority !== later.publication.priority) return undefined;
+  const data = unitedData(classOf(classes, later.event), first, earlier, later);
+  if (data === undefined) return undefined;
+  return new Candidate(later.publication, earlier.from, { data });
+}
+
+function unitedData(
+  merge: MergeClass,
+  first: Candidate | undefined,
+  earlier: Candidate,
+  later: Candidate,
+): unknown {
+  switch (merge) {
+    case "text":
+      return joinTexts(earlier.data, later.data);
+    case "patch":
+      return composePatches(earlier.data, later.data);
+    case "report":
+      if (first?.event !== earlier.event) return undefined;
+      if (first.publication.source !== earlier.publication.source) return undefined;
+      return mergeReports(later.event, first.data, earlier.data, later.data);
+    default:
+      return undefined;
+  }
+}
+
+/** What no later entry makes needless; the last always. */
+function* standing(
+  entries: readonly Publication[],
+  classes: NonNullable<Rule["merge"]>,
+): Generator<Publication, void, void> {
+  const replaced = new Set<string>();
+  /** The channels of which there is a later entry; one, but in a roll-up. */
+  const followed = new Set<string | undefined>();
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const publication = entries[i];
+    if (publication === undefined) continue;
+    const merge = classOf(classes, publication.event);
+    const isFollowed = followed.has(publication.source);
+    followed.add(publication.source);
+    if (merge === "ephemeral") {
+      if (!isFollowed) yield publication;
+      continue;
+    }
+    const key = stateKey(merge, publication);
+    if (key === undefined || !replaced.has(key)) yield publication;
+    if (key !== undefined) replaced.add(key);
+  }
+}
+
+/** Many connections may hold the same entries, and look again and again. */
+const knownKeys = new WeakMap<Publication, string>();
+
+/** What the state is of; undefined when it is none, or does not say. */
+function stateKey(merge: MergeClass, publication: Publication): string | undefined {
+  const { source = "", event } = publication;
+  if (merge === "state") return `${source} ${event}`;
+  if (typeof merge === "string") return undefined;
+  const known = knownKeys.get(publication);
+  if (known !== undefined) return known;
+  const data: unknown = JSON.parse(publication.json);
+  if (!isRecord(data) || !Object.hasOwn(data, merge.by)) return undefined;
+  const key = `${source} ${event} ${JSON.stringify(data[merge.by])}`;
+  knownKeys.set(publication, key);
+  return key;
+}
+
+function classOf(classes: NonNullable<Rule["merge"]>, event: string): MergeClass {
+  if (event === endEvent) return "lifecycle";
+  if (Object.hasOwn(classes, event)) return classes[event] ?? "lifecycle";
+  return classes["*"] ?? "lifecycle";
+}

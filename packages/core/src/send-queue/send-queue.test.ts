@@ -1,0 +1,138 @@
+import { ManualClock } from "@milepost/engine/testing";
+import { expect, test } from "vitest";
+import { TestSocket, testEncoder } from "../testing/index.ts";
+import { highWaterBytes, Outbox } from "./send-queue.ts";
+import { Ticker } from "./ticker.ts";
+
+class Setup {
+  readonly clock = new ManualClock();
+  readonly encoder = testEncoder("milepost.v1.json");
+  readonly socket = new TestSocket(this.encoder);
+  overflows = 0;
+  readonly outbox: Outbox;
+
+  constructor(maxBytes = 1_048_576) {
+    const ticker = new Ticker(this.clock, (error) => {
+      throw error;
+    });
+    this.outbox = new Outbox(this.socket, ticker, maxBytes, {
+      onOverflow: () => {
+        this.overflows++;
+      },
+    });
+    this.socket.attach({
+      onText() {},
+      onValues() {},
+      onUnsupportedFrame() {},
+      onAlive() {},
+      onDrain: () => this.outbox.flush(),
+      onClose: () => this.outbox.close(),
+    });
+  }
+
+  push(n: number, size = 0): void {
+    this.outbox.push(this.encoder.encodeText(JSON.stringify({ n, text: "x".repeat(size) })));
+  }
+
+  seen(): unknown[] {
+    return this.socket.received().map(({ n }) => n);
+  }
+}
+
+test("what is pushed in one tick is written once, in order", async () => {
+  const s = new Setup();
+  for (const n of [1, 2, 3]) s.push(n);
+  expect(s.socket.writes).toBe(0);
+  await s.clock.settle();
+  expect(s.socket.writes).toBe(1);
+  expect(s.seen()).toEqual([1, 2, 3]);
+});
+
+test("above the high water nothing is handed over; a drain writes what waited in one piece", async () => {
+  const s = new Setup();
+  s.socket.stall();
+  s.push(1, highWaterBytes);
+  await s.clock.settle();
+  for (const n of [2, 3]) {
+    s.push(n);
+    await s.clock.settle();
+  }
+  expect(s.socket.writes).toBe(1);
+  expect(s.outbox.isCongested).toBe(true);
+  s.socket.resume();
+  await s.clock.settle();
+  expect(s.socket.writes).toBe(2);
+  expect(s.seen()).toEqual([1, 2, 3]);
+});
+
+test("[P-CLOSE-4] more than the limit overflows once, drops what waits and takes nothing more", async () => {
+  const s = new Setup(1_000_000);
+  s.socket.stall();
+  let most = 0;
+  for (let n = 1; n <= 20; n++) {
+    s.push(n, 100_000);
+    await s.clock.settle();
+    most = Math.max(most, s.outbox.waitingBytes);
+  }
+  expect(s.overflows).toBe(1);
+  expect(s.outbox.isClosed).toBe(true);
+  // What waits is what is queued here and what the transport holds, together.
+  expect(most).toBeLessThanOrEqual(1_000_000);
+  expect(most).toBeGreaterThan(800_000);
+});
+
+test("[G7] more than the limit within one tick is written while the peer takes it, and overflows when it does not", async () => {
+  const reads = new Setup(1_000_000);
+  for (let n = 1; n <= 30; n++) reads.push(n, 100_000);
+  await reads.clock.settle();
+  expect(reads.seen()).toHaveLength(30);
+  expect(reads.overflows).toBe(0);
+  const stalls = new Setup(1_000_000);
+  stalls.socket.stall();
+  for (let n = 1; n <= 60; n++) stalls.push(n, 100_000);
+  await stalls.clock.settle();
+  expect(stalls.overflows).toBe(1);
+  expect(stalls.outbox.waitingBytes).toBeLessThan(2_500_000);
+});
+
+test("room is there at once, or when enough was taken, or when it is all over", async () => {
+  const s = new Setup();
+  expect(s.outbox.room()).toBeUndefined();
+  s.socket.stall();
+  s.push(1, highWaterBytes);
+  await s.clock.settle();
+  let got = 0;
+  void s.outbox.room()?.then(() => got++);
+  await s.clock.settle();
+  expect(got).toBe(0);
+  s.socket.resume();
+  await s.clock.settle();
+  expect(got).toBe(1);
+  s.socket.stall();
+  s.push(2, highWaterBytes);
+  void s.outbox.room()?.then(() => got++);
+  s.outbox.close();
+  await s.clock.settle();
+  expect(got).toBe(2);
+});
+
+test("large parts are written as they are, small ones between them together, and all in order", async () => {
+  const s = new Setup();
+  const written: Uint8Array[] = [];
+  const { socket } = s;
+  const write = socket.write.bind(socket);
+  socket.write = (bytes) => {
+    written.push(bytes);
+    write(bytes);
+  };
+  const large = s.encoder.encodeText(JSON.stringify({ n: 3, text: "x".repeat(100_000) }));
+  for (const n of [1, 2]) s.push(n);
+  s.outbox.push(large);
+  for (const n of [4, 5]) s.push(n);
+  s.push(6, 100_000);
+  await s.clock.settle();
+  expect(s.seen()).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(written).toHaveLength(4);
+  // The same bytes, not a copy: every connection that is given them shares them.
+  expect(written[1]).toBe(large);
+});

@@ -1,0 +1,103 @@
+import type { Cancel, Clock } from "@milepost/engine";
+
+/** Writes at the end of a tick. */
+export interface Flushable {
+  scheduled: boolean;
+  flush(): void;
+}
+
+/** How many outboxes are written before other work gets its turn. */
+const sliceSize = 1_024;
+
+/**
+ * The end of a tick: first every channel hands its batch out, then every outbox that got something writes
+ * once. Large fan-outs are cut in slices, so that other work need not wait for them.
+ */
+export class Ticker {
+  readonly #clock: Clock;
+  readonly #onFault: (error: unknown) => void;
+  #channels: Flushable[] = [];
+  #outboxes: Flushable[] = [];
+  /** Outboxes of earlier ticks, of which those from `#next` on have yet to be written. */
+  #turn: Flushable[] = [];
+  #next = 0;
+  #cancel: Cancel | undefined;
+  /** Channels that collect for longer than a tick. */
+  #windows: Map<Flushable, Cancel> | undefined;
+
+  constructor(clock: Clock, onFault: (error: unknown) => void) {
+    this.#clock = clock;
+    this.#onFault = onFault;
+  }
+
+  /** Flushes a channel at the end of this tick, before the outboxes. */
+  scheduleChannel(channel: Flushable): void {
+    if (channel.scheduled) return;
+    this.#endWindow(channel);
+    channel.scheduled = true;
+    this.#channels.push(channel);
+    this.#arm();
+  }
+
+  /** The same `delayMs` from now, or whenever it was scheduled before. */
+  scheduleChannelIn(channel: Flushable, delayMs: number): void {
+    if (channel.scheduled || this.#windows?.has(channel)) return;
+    this.#windows ??= new Map();
+    const cancel = this.#clock.after(delayMs, () => this.scheduleChannel(channel));
+    this.#windows.set(channel, cancel);
+  }
+
+  /** Flushes an outbox at the end of this tick. */
+  schedule(outbox: Flushable): void {
+    if (outbox.scheduled) return;
+    outbox.scheduled = true;
+    this.#outboxes.push(outbox);
+    this.#arm();
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    for (const cancel of this.#windows?.values() ?? []) cancel();
+    this.#windows = undefined;
+  }
+
+  #endWindow(channel: Flushable): void {
+    this.#windows?.get(channel)?.();
+    this.#windows?.delete(channel);
+  }
+
+  #arm(): void {
+    this.#cancel ??= this.#clock.soon(this.#tick);
+  }
+
+  readonly #tick = (): void => {
+    this.#cancel = undefined;
+    const channels = this.#channels;
+    this.#channels = [];
+    for (const channel of channels) this.#flush(channel);
+    if (this.#next >= this.#turn.length) {
+      // A list of its own for what comes meanwhile: under steady load one list would never come to its end.
+      this.#turn = this.#outboxes;
+      this.#outboxes = [];
+      this.#next = 0;
+    }
+    const until = Math.min(this.#turn.length, this.#next + sliceSize);
+    while (this.#next < until) {
+      const outbox = this.#turn[this.#next++];
+      if (outbox !== undefined) this.#flush(outbox);
+    }
+    if (this.#next >= this.#turn.length) this.#turn = [];
+    const isDone = this.#turn.length + this.#outboxes.length + this.#channels.length === 0;
+    if (!isDone) this.#arm();
+  };
+
+  #flush(item: Flushable): void {
+    item.scheduled = false;
+    try {
+      item.flush();
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { Bus, BusListener, LogPolicy } from "@milepost/engine";
+import type { Publication } from "@milepost/protocol";
+import type { Outage } from "./outage.ts";
+
+const retryMs = 1_000;
+
+/** What the bus of a node needs. */
+export interface OutageBusParts {
+  readonly bus: Bus;
+  readonly outage: Outage;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * The bus as a node has it, with its store or without.
+ *
+ * Channels that go on locally can be subscribed to without the store, which is told once it is back; whatever the node made
+ * of an outage, its listener then hears that something may have been lost.
+ */
+export class OutageBus implements Bus {
+  readonly #parts: OutageBusParts;
+  /** What the store has yet to be told of. */
+  readonly #owed = new Map<string, LogPolicy>();
+  readonly #subscribing = new Map<string, Promise<void>>();
+  #listener: BusListener | undefined;
+  #onDisrupted: (() => void) | undefined;
+  #closed = false;
+
+  constructor(parts: OutageBusParts) {
+    this.#parts = parts;
+  }
+
+  listen(listener: BusListener, onDisrupted?: () => void): void {
+    this.#listener = listener;
+    this.#onDisrupted = onDisrupted;
+    this.#parts.bus.listen(listener, onDisrupted);
+  }
+
+  async subscribe(channel: string, policy: LogPolicy): Promise<void> {
+    if (policy.goesOnLocally === true && this.#parts.outage.isOn) this.#owed.set(channel, policy);
+    else await this.#parts.bus.subscribe(channel, policy);
+  }
+
+  async unsubscribe(channel: string, policy: LogPolicy): Promise<void> {
+    await this.#subscribing.get(channel);
+    if (!this.#owed.delete(channel)) await this.#parts.bus.unsubscribe(channel, policy);
+  }
+
+  /** Brings what the node's own logs took. */
+  publish(publication: Publication): void {
+    this.#listener?.(publication);
+  }
+
+  /** The store is back: it is told what it was not, and the listener that it may have lost something. */
+  async resume(): Promise<void> {
+    const { outage, pause } = this.#parts;
+    this.#onDisrupted?.();
+    let isLate = false;
+    while (this.#owed.size > 0 && !outage.isOn && !this.#closed) {
+      isLate = true;
+      const owed = [...this.#owed];
+      this.#owed.clear();
+      await Promise.all(owed.map(([channel, policy]) => this.#subscribe(channel, policy)));
+      if (this.#owed.size > 0) await pause(retryMs);
+    }
+    if (isLate) this.#onDisrupted?.();
+  }
+
+  /** Subscribes, or owes it again. */
+  #subscribe(channel: string, policy: LogPolicy): Promise<void> {
+    const { bus, onFault } = this.#parts;
+    const subscribed = bus.subscribe(channel, policy).catch((error: unknown) => {
+      onFault(error);
+      this.#owed.set(channel, policy);
+    });
+    const settled = subscribed.finally(() => this.#subscribing.delete(channel));
+    this.#subscribing.set(channel, settled);
+    return settled;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}

@@ -1,0 +1,101 @@
+import {
+  type Appended,
+  type ChannelLog,
+  type Clock,
+  type LogPolicy,
+  type LogSlice,
+  type LogSnapshot,
+  localEpochPrefix,
+  MemoryChannelLog,
+  type NewEntry,
+  type Random,
+} from "@milepost/engine";
+import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
+
+import type { Outage } from "./outage.ts";
+
+/** What the logs of a node need. */
+export interface OutageLogParts {
+  readonly log: ChannelLog;
+  readonly outage: Outage;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Takes what was appended to a log of the node's own. */
+  readonly onPublication: (publication: Publication) => void;
+}
+
+/**
+ * The logs as a node has them, with its store or without.
+ *
+ * Without it the node is read-only: appends are `store_unavailable` before they are sent. Channels that go on locally are, until
+ * the store is back, logs in the node's memory, each with an epoch of its own.
+ */
+export class OutageLog implements ChannelLog {
+  readonly #parts: OutageLogParts;
+  #local: MemoryChannelLog | undefined;
+
+  constructor(parts: OutageLogParts) {
+    this.#parts = parts;
+  }
+
+  async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
+    // An end is for good, which nothing is that is forgotten when the store is back.
+    const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
+    if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
+    return this.#logOf(policy).append(channel, entry, policy);
+  }
+
+  read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice> {
+    return this.#logOf(policy).read(channel, afterOffset, limit, policy);
+  }
+
+  snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    return this.#logOf(policy).snapshot(channel, policy);
+  }
+
+  entryAt(channel: string, offset: number, policy: LogPolicy): Promise<Publication | undefined> {
+    return this.#logOf(policy).entryAt(channel, offset, policy);
+  }
+
+  find(
+    channel: string,
+    publisher: string,
+    key: string,
+    policy: LogPolicy,
+  ): Promise<Publication | undefined> {
+    return this.#logOf(policy).find(channel, publisher, key, policy);
+  }
+
+  async purge(channel: string, policy: LogPolicy): Promise<void> {
+    if (this.#parts.outage.isOn) throw isReadOnly();
+    await this.#parts.log.purge(channel, policy);
+  }
+
+  /** Forgets the node's own logs: the store is back. */
+  forgetLocal(): void {
+    void this.#local?.close();
+    this.#local = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.forgetLocal();
+    await this.#parts.log.close();
+  }
+
+  #logOf({ goesOnLocally }: LogPolicy): ChannelLog {
+    const { log, outage, clock, random, onPublication } = this.#parts;
+    if (goesOnLocally !== true || !outage.isOn) return log;
+    this.#local ??= new MemoryChannelLog(
+      clock,
+      random,
+      { publish: onPublication },
+      localEpochPrefix,
+    );
+    return this.#local;
+  }
+}
+
+/** The refusal of a write by a node that is without its store. */
+export function isReadOnly(): MilepostError {
+  return new MilepostError("store_unavailable", "this node is without its store at present");
+}

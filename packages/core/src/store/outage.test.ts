@@ -1,0 +1,369 @@
+import type { EngineFactory, Registry } from "@milepost/engine";
+import { altered, FaultyEngine } from "@milepost/engine/testing";
+import { formatPosition, MilepostError, parsePosition } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+
+import { orThrow } from "../input/input.ts";
+import { type TestCore, testCore } from "../testing/index.ts";
+
+const rules = [
+  {
+    pattern: "job:{job}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 1_000, maxAgeMs: 3_600_000 },
+    outage: "spool",
+  },
+  {
+    pattern: "strict:{job}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 1_000, maxAgeMs: 3_600_000 },
+  },
+  {
+    pattern: "cursor:{job}",
+    subscribe: "authenticated",
+    publish: "authenticated",
+    retention: { maxEntries: 10, maxAgeMs: 60_000 },
+    outage: "local",
+  },
+] as const;
+
+function node() {
+  const engine = new FaultyEngine();
+  return { engine, t: testCore({ engine: engine.factory, rules }) };
+}
+
+/** Another node stores meanwhile: this one is told nothing of it. */
+async function elsewhere(engine: FaultyEngine, channel: string, data: unknown): Promise<string> {
+  const entry = { event: "e", json: JSON.stringify(data), publisher: "p" };
+  const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
+  const { publication } = await engine.log.append(channel, entry, policy);
+  return formatPosition(publication.position);
+}
+
+/** A node whose registry takes it, or does not. */
+function nodeOfMany() {
+  const engine = new FaultyEngine();
+  const registry = { isDown: false };
+  const factory: EngineFactory = (context) => {
+    const made = engine.factory(context);
+    const refresh: Registry["refresh"] = async (...node) => {
+      if (registry.isDown) throw new MilepostError("store_unavailable", "no");
+      return made.registry.refresh(...node);
+    };
+    return {
+      ...made,
+      isShared: true,
+      registry: altered(made.registry, { refresh }),
+    };
+  };
+  return { registry, t: testCore({ engine: factory, rules }) };
+}
+
+async function reader(t: TestCore, channel: string) {
+  const socket = t.connect({ principal: t.user("ada"), channels: [channel] });
+  await t.clock.settle();
+  socket.take();
+  return socket;
+}
+
+describe("a store that is lost", () => {
+  test("[G6] [P-NOTICE-1] connections stay, are told within 5 s, and again when it is back; new ones by the welcome", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "job:1");
+    const waits = t.connect();
+    engine.goAway();
+    await t.clock.advance(1_000);
+    expect(socket.take()).toEqual([{ type: "notice", code: "degraded" }]);
+    expect(t.core.stats()).toMatchObject({ status: "degraded", outageMs: 1_000 });
+    const late = t.connect({ principal: t.user("eve") });
+    await t.clock.settle();
+    expect(late.take()).toMatchObject([{ type: "welcome", degraded: true }]);
+    await t.clock.advance(20_000);
+    engine.comeBack();
+    await t.clock.settle();
+    expect(socket.take()).toContainEqual({ type: "notice", code: "restored" });
+    expect(waits.received()).toEqual([]);
+    expect(socket.closed).toBeUndefined();
+    expect(t.core.stats()).toMatchObject({ status: "ok" });
+    const after = t.connect({ principal: t.user("eve") });
+    await t.clock.settle();
+    expect(after.take()[0]).not.toHaveProperty("degraded");
+  });
+
+  test("[G6] one that is back within half a second is told to nobody", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "job:1");
+    engine.goAway();
+    await t.clock.advance(300);
+    engine.comeBack();
+    await t.clock.advance(5_000);
+    expect(socket.take()).toEqual([]);
+  });
+
+  test("[G6] [G2] a channel that refuses does so at once, with an error that says to try again", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    engine.goAway();
+    await expect(t.publish("strict:1", "e", 1, "k")).rejects.toMatchObject({
+      code: "store_unavailable",
+      retryable: true,
+    });
+    engine.comeBack();
+    expect(await t.publish("strict:1", "e", 1, "k")).toMatchObject({ duplicate: false });
+  });
+
+  test("[G6] [G1] [G2] a channel that spools answers when it is stored: in order, each once", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "job:1");
+    await t.publish("job:1", "e", 0);
+    engine.losesAnswer = ({ json }) => json === "1";
+    const first = t.publish("job:1", "e", 1);
+    await t.clock.settle();
+    engine.goAway();
+    engine.losesAnswer = () => false;
+    const rest = [2, 3, 4].map((n) => t.publish("job:1", "e", n));
+    await t.clock.advance(3_000);
+    expect(t.core.stats().spooled).toBe(4);
+    engine.comeBack();
+    const last = t.publish("job:1", "e", 5);
+    await t.clock.advance(1_000);
+    const stored = await Promise.all([first, ...rest, last]);
+    expect(stored.map(({ position }) => position.split(".")[1])).toEqual(["2", "3", "4", "5", "6"]);
+    const events = socket.take().filter(({ type }) => type === "event");
+    expect(events.map(({ data }) => data)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(t.core.stats().spooled).toBe(0);
+  });
+
+  test("[G6] [G2] what has waited 30 s is refused; what is one too many is so at once", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    engine.goAway();
+    const away = { code: "store_unavailable", retryable: true };
+    const waiting = Array.from({ length: 1_000 }, (_, n) => t.publish("job:1", "e", n));
+    const refused = Promise.all(waiting.map((one) => expect(one).rejects.toMatchObject(away)));
+    await t.clock.settle();
+    await expect(t.publish("job:1", "e", 1_000)).rejects.toMatchObject(away);
+    await t.clock.advance(31_000);
+    await refused;
+    expect(t.core.stats().spooled).toBe(0);
+    engine.comeBack();
+    expect(await t.publish("job:1", "e", 1)).toMatchObject({ duplicate: false });
+  });
+
+  test("[G6] [G4] on return every channel is compared with its log: nothing that was stored meanwhile is missing", async () => {
+    const engine = new FaultyEngine();
+    await using a = testCore({ engine: engine.factory, rules });
+    const socket = await reader(a, "strict:1");
+    await a.publish("strict:1", "e", 1);
+    await a.clock.settle();
+    socket.take();
+    engine.goAway();
+    await a.clock.advance(2_000);
+    const other = await elsewhere(engine, "strict:1", 2);
+    await a.clock.advance(1_000);
+    engine.comeBack();
+    await a.clock.advance(1_000);
+    const events = socket.take().filter(({ type }) => type === "event");
+    expect(events).toMatchObject([{ data: 2, position: other }]);
+  });
+});
+
+describe("a channel that goes on locally", () => {
+  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get what is published, marked, and go on with the log when it is back", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    const before = await t.publish("cursor:1", "e", "before");
+    expect(before).not.toHaveProperty("local");
+    engine.goAway();
+    await t.clock.advance(400);
+    await expect(t.publish("cursor:1", "e", "too soon to tell")).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+    await t.clock.advance(600);
+    socket.take();
+    const published = [];
+    for (const n of [1, 2, 3]) published.push(await t.publish("cursor:1", "e", n));
+    await t.clock.settle();
+    expect(published[0]).toMatchObject({ local: true, position: expect.stringMatching(/^local-/) });
+    expect(socket.take()).toMatchObject([
+      { type: "gap", from: before.position, reason: "epoch_changed" },
+      ...published.map(({ position }, i) => ({ type: "event", position, data: i + 1 })),
+    ]);
+    const meanwhile = await elsewhere(engine, "cursor:1", "from elsewhere");
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    expect(socket.take()).toMatchObject([
+      { type: "notice", code: "restored" },
+      {
+        type: "gap",
+        from: published[2]?.position,
+        to: before.position,
+        reason: "epoch_changed",
+      },
+      { type: "event", position: meanwhile, data: "from elsewhere" },
+    ]);
+    const after = await t.publish("cursor:1", "e", "after");
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "event", position: after.position }]);
+    const { entries } = await t.core.history(t.service, "cursor:1");
+    expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
+  });
+
+  test("[P-LOCAL-2] where nothing was published meanwhile, nothing is told", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    // Past a comparison with the log.
+    for (let n = 0; n < 2; n++) {
+      await t.clock.advance(20_000);
+      socket.pong();
+    }
+    socket.take();
+    const meanwhile = await elsewhere(engine, "cursor:1", 2);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    expect(socket.take()).toMatchObject([
+      { type: "notice", code: "restored" },
+      { type: "event", position: meanwhile, data: 2 },
+    ]);
+  });
+
+  test("[P-LOCAL-1] [P-LOCAL-2] who comes meanwhile can subscribe, and hears what is published when the store is back", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const first = await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    await t.clock.advance(1_000);
+    const since = orThrow(parsePosition(first.position));
+    const socket = t.connect({
+      principal: t.user("ada"),
+      channels: ["cursor:1"],
+      resume: new Map([["cursor:1", since]]),
+    });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([
+      { type: "welcome", degraded: true },
+      { type: "subscribed", recovered: false, reason: "epoch_changed" },
+      { type: "gap", from: first.position, reason: "epoch_changed" },
+    ]);
+    const local = await t.publish("cursor:1", "e", 2);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "event", data: 2 }]);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    const after = await t.publish("cursor:1", "e", 3);
+    await t.clock.settle();
+    const back = socket.take().filter(({ type }) => type !== "notice");
+    expect(back).toMatchObject([
+      { type: "gap", from: local.position, to: first.position, reason: "epoch_changed" },
+      { type: "event", position: after.position, data: 3 },
+    ]);
+    // What was local cannot be resumed from: the stream goes on at the head.
+    const late = t.connect({
+      principal: t.user("ada"),
+      channels: ["cursor:1"],
+      resume: new Map([["cursor:1", orThrow(parsePosition(local.position))]]),
+    });
+    await t.clock.settle();
+    expect(late.take().slice(1)).toMatchObject([
+      { type: "subscribed", recovered: false, reason: "epoch_changed", position: after.position },
+      { type: "gap", from: local.position, to: after.position },
+    ]);
+  });
+
+  test("[P-LOCAL-1] what is for good is refused meanwhile: an end, a purge, what a source brings", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    await t.publish("cursor:1", "e", 1);
+    engine.goAway();
+    await t.clock.advance(1_000);
+    const away = { code: "store_unavailable", retryable: true };
+    await expect(t.core.end(t.service, "cursor:1")).rejects.toMatchObject(away);
+    await expect(t.core.purge(t.service, "cursor:1")).rejects.toMatchObject(away);
+    const fields = { channel: "cursor:1", event: "e", data: "2" };
+    const taken = t.core.take("stream", { id: "1-0", fields, attempt: 1 });
+    await expect(taken).rejects.toMatchObject(away);
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    socket.take();
+    await t.publish("cursor:1", "e", 3);
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ data: 3 }]);
+  });
+
+  test("[P-LOCAL-3] has no durable subscribers", async () => {
+    const { t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:2");
+    await socket.send({ type: "subscribe", id: 1, channel: "cursor:1", as: "worker" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, error: { code: "not_supported" } }]);
+  });
+
+  test("[P-RULE-6] cannot have a state or be part of a whole", () => {
+    const local = {
+      ...rules[2],
+      pattern: "a:*",
+      projection: { name: "latest" },
+      rollUp: true,
+    } as const;
+    expect(() => testCore({ rules: [local] })).toThrow(
+      /outage cannot be local with projection: .*leave out projection, or use refuse or spool/,
+    );
+  });
+});
+
+test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and says so", async () => {
+  const { registry, t } = nodeOfMany();
+  await using _t = t;
+  const socket = await reader(t, "strict:1");
+  await t.publish("strict:1", "e", 1);
+  await t.clock.advance(30_000);
+  socket.take();
+  registry.isDown = true;
+  await t.clock.advance(12_000);
+  expect(socket.take()).toContainEqual({ type: "notice", code: "degraded" });
+  expect(t.core.stats()).toMatchObject({ status: "degraded" });
+  await expect(t.publish("strict:1", "e", 2)).rejects.toMatchObject({
+    code: "store_unavailable",
+    retryable: true,
+  });
+  expect((await t.core.history(t.service, "strict:1")).entries).toHaveLength(1);
+  registry.isDown = false;
+  await t.clock.advance(3_000);
+  expect(socket.take()).toContainEqual({ type: "notice", code: "restored" });
+  expect(await t.publish("strict:1", "e", 2)).toMatchObject({ duplicate: false });
+});
+
+test("[G6] a node that sweeps for long goes on beating, and writes", async () => {
+  const engine = new FaultyEngine();
+  let finish = () => {};
+  await using t = testCore({
+    rules,
+    engine: (context) => {
+      const made = engine.factory(context);
+      const sweep = () =>
+        new Promise<number>((resolve) => {
+          finish = () => resolve(0);
+        });
+      return {
+        ...made,
+        isShared: true,
+        registry: altered(made.registry, { sweep }),
+      };
+    },
+  });
+  await t.clock.advance(30_000);
+  expect(t.core.stats()).toMatchObject({ status: "ok" });
+  expect(await t.publish("strict:1", "e", 1)).toMatchObject({ duplicate: false });
+  finish();
+});

@@ -1,0 +1,112 @@
+import type { Clock, StoreHealth, StoreWatch } from "@milepost/engine";
+import type { ConnectionRegistry } from "../connection/connection-registry.ts";
+
+import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+
+/** A store that is back so soon was never away: its connection was made anew. */
+const noticeAfterMs = 500;
+/** A node that could not say for so long that it lives stops writing before others take it for dead. */
+const leaseMs = 9_000;
+
+/** What an outage needs of its node. */
+export interface OutageParts {
+  /** Absent where the store is part of the process. */
+  readonly store: StoreWatch | undefined;
+  readonly connections: ConnectionRegistry;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+}
+
+/**
+ * Whether this node is without its store; its connections are told when that begins and when it is over.
+ *
+ * The engine says how its store is doing. An engine that knows within 4 s has its clients told within 5. A node whose
+ * lease has run out, since the store did not take it, is without it too, whatever the engine says.
+ */
+export class Outage extends Deadline {
+  readonly #parts: OutageParts;
+  readonly #unwatch: () => void;
+  readonly #lease = new Lapse(() => this.#look());
+  #beganAt: number | undefined;
+  #isTold = false;
+  #listener: (() => void) | undefined;
+
+  constructor(parts: OutageParts) {
+    super();
+    this.#parts = parts;
+    this.#unwatch = parts.store?.onChange(() => this.#look()) ?? (() => {});
+    this.#look();
+  }
+
+  /** Sets who is told, before anybody else, that it is over. */
+  onEnd(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  /** The store took it, at the earliest at that moment of the clock's monotonic time, that this node lives. */
+  renew(at: number): void {
+    const { wheel, clock } = this.#parts;
+    this.#lease.isOver = false;
+    wheel.set(this.#lease, Math.max(0, at + leaseMs - clock.monotonic()));
+    this.#look();
+  }
+
+  /** Whether the node is without its store, and its connections have been told. */
+  get isOn(): boolean {
+    return this.#isTold;
+  }
+
+  /** For how long, in milliseconds; undefined while all is well. */
+  get lastsMs(): number | undefined {
+    const { clock } = this.#parts;
+    return this.#beganAt === undefined ? undefined : clock.monotonic() - this.#beganAt;
+  }
+
+  override onDue(): void {
+    this.#isTold = true;
+    for (const attachment of this.#parts.connections.all) attachment.announceStore("degraded");
+  }
+
+  close(): void {
+    this.#unwatch();
+    this.#parts.wheel.clear(this);
+    this.#parts.wheel.clear(this.#lease);
+  }
+
+  #look(): void {
+    const { store, wheel, clock, connections } = this.#parts;
+    const isAway = this.#lease.isOver || (store !== undefined && !isWell(store.health));
+    if (isAway === (this.#beganAt !== undefined)) return;
+    if (isAway) {
+      this.#beganAt = clock.monotonic();
+      wheel.set(this, noticeAfterMs);
+      return;
+    }
+    this.#beganAt = undefined;
+    wheel.clear(this);
+    if (!this.#isTold) return;
+    this.#isTold = false;
+    this.#listener?.();
+    for (const attachment of connections.all) attachment.announceStore("restored");
+  }
+}
+
+/** A time that ran out. */
+class Lapse extends Deadline {
+  readonly #onOver: () => void;
+  isOver = false;
+
+  constructor(onOver: () => void) {
+    super();
+    this.#onOver = onOver;
+  }
+
+  override onDue(): void {
+    this.isOver = true;
+    this.#onOver();
+  }
+}
+
+function isWell({ connected, busConnected }: StoreHealth): boolean {
+  return connected && busConnected;
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { busContract } from "../testing/contracts/bus-contract.ts";
+import { channelLogContract } from "../testing/contracts/channel-log-contract.ts";
+import { deadLettersContract } from "../testing/contracts/dead-letters-contract.ts";
+import { durableSubscribersContract } from "../testing/contracts/durable-subscribers-contract.ts";
+import type { MakeEngine } from "../testing/contracts/engine-harness.ts";
+import { leasesContract } from "../testing/contracts/leases-contract.ts";
+import { operationIndexContract } from "../testing/contracts/operation-index-contract.ts";
+import { presenceContract } from "../testing/contracts/presence-contract.ts";
+import { registryContract } from "../testing/contracts/registry-contract.ts";
+import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
+import { signalsContract } from "../testing/contracts/signals-contract.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { SeededRandom } from "../testing/seeded-random.ts";
+
+import { memoryEngine } from "./memory-engine.ts";
+
+const make: MakeEngine = async () => {
+  const clock = new ManualClock();
+  const engine = memoryEngine()({ clock, random: new SeededRandom() });
+  return {
+    engine,
+    advance: (ms) => clock.advance(ms),
+    [Symbol.asyncDispose]: () => engine.close(),
+  };
+};
+
+channelLogContract("memory", make);
+busContract("memory", make);
+leasesContract("memory", make);
+operationIndexContract("memory", make);
+presenceContract("memory", make);
+durableSubscribersContract("memory", make);
+deadLettersContract("memory", make);
+registryContract("memory", make);
+signalsContract("memory", make);
+revocationsContract("memory", make);
+
+const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
+
+test("all logs together use one timer, and none when there is no log", async () => {
+  const clock = new ManualClock();
+  const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
+  expect(clock.pendingTimers).toBe(0);
+  for (let i = 0; i < 100; i++) {
+    await log.append(`c:${i}`, { event: "e", json: "1", key: "k", publisher: "p" }, policy);
+  }
+  expect(clock.pendingTimers).toBe(1);
+  await clock.advance(2 * 3_600_000);
+  expect(clock.pendingTimers).toBe(0);
+  await close();
+});
+
+test("a name that was only asked for is forgotten after five minutes", async () => {
+  const clock = new ManualClock();
+  const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
+  for (let i = 0; i < 100; i++) await log.read(`guess:${i}`, 0, 1, policy);
+  await clock.advance(6 * 60_000);
+  expect(clock.pendingTimers).toBe(0);
+  await close();
+});
+
+test("appending to a full log stays as cheap as to an empty one", async () => {
+  const clock = new ManualClock();
+  const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
+  const large = { ...policy, maxEntries: 20_000 };
+  const rest = { event: "e", json: "1", publisher: "p" };
+  for (let n = 0; n < 120_000; n++) await log.append("c:full", rest, large);
+  const { entries, floor, head } = await log.read("c:full", 0, 100_000, large);
+  expect(head.offset - floor.offset).toBe(20_000);
+  expect(entries).toHaveLength(20_000);
+  expect(entries[0]?.position.offset).toBe(floor.offset + 1);
+  expect((await log.read("c:full", 110_000, 5, large)).entries[0]?.position.offset).toBe(110_001);
+  await close();
+});

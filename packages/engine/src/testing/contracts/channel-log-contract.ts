@@ -1,0 +1,510 @@
+import { endEvent } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import type { ChannelLog, LogPolicy, NewEntry } from "../../index.ts";
+
+import type { MakeEngine } from "./engine-harness.ts";
+
+const hourMs = 3_600_000;
+const channel = "contract:log";
+
+const policy: LogPolicy = { maxEntries: 100, maxAgeMs: hourMs, dedupeMs: 600_000 };
+const latest: LogPolicy = { ...policy, projection: "latest" };
+
+function entry(n: unknown, rest: Partial<NewEntry> = {}): NewEntry {
+  return { event: "n", json: JSON.stringify(n), publisher: "somebody", ...rest };
+}
+
+async function append(log: ChannelLog, count: number, used = policy): Promise<void> {
+  for (let n = 1; n <= count; n++) await log.append(channel, entry(n), used);
+}
+
+function offsets(entries: readonly { readonly position: { readonly offset: number } }[]): number[] {
+  return entries.map(({ position }) => position.offset);
+}
+
+/** What every channel log must do; run it against each engine. */
+export function channelLogContract(name: string, make: MakeEngine): void {
+  describe(`${name} channel log: order`, () => {
+    test("[G1] entries count from 1, without a hole, in the order of the calls", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const appended = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => log.append(channel, entry(n), policy)),
+      );
+      expect(offsets(appended.map(({ publication }) => publication))).toEqual(
+        Array.from({ length: 50 }, (_, n) => n + 1),
+      );
+      const { entries, head } = await log.read(channel, 0, 100, policy);
+      expect(entries.map(({ json }) => Number(json))).toEqual(
+        Array.from({ length: 50 }, (_, n) => n),
+      );
+      expect(head).toEqual(entries.at(-1)?.position);
+    });
+
+    test("every entry has a tag of its own, and every log an epoch of its own", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 20);
+      await log.append("contract:other", entry(1), policy);
+      const { entries } = await log.read(channel, 0, 100, policy);
+      const other = await log.read("contract:other", 0, 100, policy);
+      expect(new Set(entries.map(({ position }) => position.tag)).size).toBe(20);
+      expect(new Set(entries.map(({ position }) => position.epoch)).size).toBe(1);
+      expect(other.head.epoch).not.toBe(entries[0]?.position.epoch);
+    });
+
+    test("an entry comes back as it went in, its JSON text untouched", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const json = '{"b":1.50,"a":"\\u00e9 é \\u2028","big":12345678901234567890,"__proto__":1}';
+      const { publication } = await log.append(
+        channel,
+        { event: "odd", json, publisher: "p", priority: "high" },
+        policy,
+      );
+      const { entries } = await log.read(channel, 0, 1, policy);
+      expect(entries).toEqual([publication]);
+      expect(entries[0]).toMatchObject({ channel, event: "odd", json, priority: "high" });
+    });
+  });
+
+  describe(`${name} channel log: reading`, () => {
+    test("a log that has no entry yet stands at offset 0 of the epoch that its first entry gets", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const before = await log.read(channel, 0, 10, policy);
+      expect(before).toMatchObject({ entries: [], head: { offset: 0, tag: "0" } });
+      expect(before.floor).toEqual(before.head);
+      expect((await log.snapshot(channel, policy)).position).toEqual(before.head);
+      const { publication } = await log.append(channel, entry(1), policy);
+      expect(publication.position).toMatchObject({ epoch: before.head.epoch, offset: 1 });
+    });
+
+    test("a read gives what is after the offset, oldest first, up to the limit, and the head beyond it", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 10);
+      const { entries, head, floor } = await log.read(channel, 4, 3, policy);
+      expect(offsets(entries)).toEqual([5, 6, 7]);
+      expect(head.offset).toBe(10);
+      expect(floor).toMatchObject({ offset: 0, tag: "0" });
+      expect((await log.read(channel, 10, 3, policy)).entries).toEqual([]);
+      expect((await log.read(channel, 99, 3, policy)).entries).toEqual([]);
+    });
+
+    test("an entry is found by its offset while it is kept", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxEntries: 3 };
+      await append(log, 5, few);
+      expect(await log.entryAt(channel, 2, few)).toBeUndefined();
+      expect(await log.entryAt(channel, 3, few)).toMatchObject({ json: "3" });
+      expect(await log.entryAt(channel, 6, few)).toBeUndefined();
+      expect(await log.entryAt("contract:nothing", 1, few)).toBeUndefined();
+    });
+
+    test("a read shows one moment: what it ends with is its head, while appends go on", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const appends = Array.from({ length: 100 }, (_, n) => log.append(channel, entry(n), policy));
+      const reads = Array.from({ length: 20 }, () => log.read(channel, 0, 1_000, policy));
+      for (const { entries, head, floor } of await Promise.all(reads)) {
+        expect(offsets(entries)).toEqual(
+          Array.from({ length: head.offset - floor.offset }, (_, n) => floor.offset + n + 1),
+        );
+      }
+      await Promise.all(appends);
+    });
+  });
+
+  describe(`${name} channel log: dedupe`, () => {
+    test("[G3] [P-PUB-2] the same key of the same publisher creates nothing and answers the first entry", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const first = await log.append(channel, entry("first", { key: "k" }), policy);
+      const again = await log.append(channel, entry("other", { key: "k" }), policy);
+      expect(first.duplicate).toBe(false);
+      expect(again).toEqual({ publication: first.publication, duplicate: true });
+      expect((await log.read(channel, 0, 10, policy)).entries).toHaveLength(1);
+    });
+
+    test("[G3] the same key at the same moment is one entry", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const all = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => log.append(channel, entry(n, { key: "k" }), policy)),
+      );
+      expect(all.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+      expect(new Set(all.map(({ publication }) => publication.position.tag)).size).toBe(1);
+    });
+
+    test("a key is its publisher's, and its channel's", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const used = [
+        log.append(channel, entry(1, { key: "bc", publisher: "a" }), policy),
+        log.append(channel, entry(2, { key: "c", publisher: "ab" }), policy),
+        log.append("contract:other", entry(3, { key: "bc", publisher: "a" }), policy),
+      ];
+      for (const { duplicate } of await Promise.all(used)) expect(duplicate).toBe(false);
+    });
+
+    test("[P-PUB-2] a key is forgotten when its window is over", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, entry(1, { key: "k" }), policy);
+      await harness.advance(policy.dedupeMs - 1_000);
+      expect((await log.append(channel, entry(2, { key: "k" }), policy)).duplicate).toBe(true);
+      await harness.advance(2_000);
+      expect((await log.append(channel, entry(3, { key: "k" }), policy)).duplicate).toBe(false);
+    });
+
+    test("[G3] a key outlives its entry: the position is answered, the data is null", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxEntries: 2 };
+      const { publication } = await log.append(channel, entry("gone", { key: "k" }), few);
+      await append(log, 5, few);
+      const again = await log.append(channel, entry("gone", { key: "k" }), few);
+      expect(again).toMatchObject({
+        publication: {
+          position: publication.position,
+          event: publication.event,
+          ts: publication.ts,
+          json: "null",
+        },
+        duplicate: true,
+      });
+    });
+
+    test("[G3] a key outlives the age of its entry", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const short = { ...policy, maxAgeMs: 60_000 };
+      const { publication } = await log.append(channel, entry(1, { key: "k" }), short);
+      await harness.advance(300_000);
+      const again = await log.append(channel, entry(1, { key: "k" }), short);
+      expect(again.publication.position).toEqual(publication.position);
+      expect(again.duplicate).toBe(true);
+    });
+
+    test("what a key made can be found without making anything", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
+      expect(await log.find(channel, "somebody", "k", policy)).toEqual(publication);
+      expect(await log.find(channel, "somebody", "other", policy)).toBeUndefined();
+      expect(await log.find(channel, "other", "k", policy)).toBeUndefined();
+      expect(await log.find("contract:nothing", "somebody", "k", policy)).toBeUndefined();
+    });
+  });
+
+  describe(`${name} channel log: retention`, () => {
+    test("only the newest entries are kept, and the floor is the entry right before them", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few = { ...policy, maxEntries: 3 };
+      const dropped = [];
+      for (let n = 1; n <= 200; n++)
+        dropped.push((await log.append(channel, entry(n), few)).publication);
+      const { entries, floor, head } = await log.read(channel, 0, 100, few);
+      expect(offsets(entries)).toEqual([198, 199, 200]);
+      expect(floor).toEqual(dropped[196]?.position);
+      expect(head.offset).toBe(200);
+    });
+
+    test("an entry is kept as long as its age allows", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 2);
+      await harness.advance(hourMs / 2);
+      await append(log, 2);
+      await harness.advance(hourMs / 2 - 1_000);
+      expect(offsets((await log.read(channel, 0, 10, policy)).entries)).toEqual([1, 2, 3, 4]);
+      await harness.advance(2_000);
+      const { entries, floor } = await log.read(channel, 0, 10, policy);
+      expect(offsets(entries)).toEqual([3, 4]);
+      expect(floor.offset).toBe(2);
+    });
+
+    test("a log that nobody touches disappears with its last entry, and the next one has another epoch", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1), policy);
+      await harness.advance(hourMs + 60_000);
+      const { head, entries } = await log.read(channel, 0, 10, policy);
+      expect(entries).toEqual([]);
+      expect(head.offset).toBe(0);
+      expect(head.epoch).not.toBe(publication.position.epoch);
+    });
+
+    test("a log that is read keeps its place when all its entries are gone", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1), policy);
+      for (let i = 0; i < 6; i++) {
+        await harness.advance(hourMs / 3);
+        await log.read(channel, 1, 1, policy);
+      }
+      const { entries, head, floor } = await log.read(channel, 0, 10, policy);
+      expect(entries).toEqual([]);
+      expect(head).toEqual(publication.position);
+      expect(floor).toEqual(publication.position);
+    });
+
+    test("a purge forgets entries, state and keys; the next log has another epoch", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1, { key: "k" }), latest);
+      await log.purge(channel, latest);
+      const { position, snapshot } = await log.snapshot(channel, latest);
+      expect(position.offset).toBe(0);
+      expect(position.epoch).not.toBe(publication.position.epoch);
+      expect(snapshot?.state).toBeNull();
+      expect((await log.append(channel, entry(2, { key: "k" }), latest)).duplicate).toBe(false);
+    });
+  });
+
+  describe(`${name} channel log: ending`, () => {
+    const end = (reason: string, rest: Partial<NewEntry> = {}): NewEntry => ({
+      event: endEvent,
+      json: JSON.stringify({ reason }),
+      publisher: "somebody",
+      ...rest,
+    });
+
+    test("[P-END-1] an end is the last entry: later ones are refused, a second one answers the first", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 2);
+      const first = await log.append(channel, end("over"), policy);
+      expect(first).toMatchObject({ duplicate: false, publication: { position: { offset: 3 } } });
+      await expect(log.append(channel, entry(4), policy)).rejects.toMatchObject({ code: "ended" });
+      const again = await log.append(channel, end("again"), policy);
+      expect(again).toEqual({ publication: first.publication, duplicate: true });
+      const { entries, head } = await log.read(channel, 0, 10, policy);
+      expect(offsets(entries)).toEqual([1, 2, 3]);
+      expect(head).toEqual(first.publication.position);
+    });
+
+    test("[P-END-1] whatever races with an end is before it or refused, and all of two ends are one", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 60 }, (_, n) =>
+          log.append(channel, n === 30 || n === 45 ? end(`end ${n}`) : entry(n), policy),
+        ),
+      );
+      const { entries, head, end: ended } = await log.read(channel, 0, 100, policy);
+      expect(entries.filter(({ event }) => event === endEvent)).toEqual([ended]);
+      expect(entries.at(-1)).toEqual(ended);
+      expect(head).toEqual(ended?.position);
+      const stored = outcomes.filter(
+        (outcome) => outcome.status === "fulfilled" && !outcome.value.duplicate,
+      );
+      expect(stored).toHaveLength(entries.length);
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "ended" });
+      }
+    });
+
+    test("[P-END-1] a known key answers its first entry also after the end", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
+      await log.append(channel, end("over"), policy);
+      const again = await log.append(channel, entry(1, { key: "k" }), policy);
+      expect(again).toEqual({ publication, duplicate: true });
+    });
+
+    test("[P-END-3] an end leaves the state as it was, and is told with every look", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, entry({ n: 1 }), latest);
+      const before = await log.snapshot(channel, latest);
+      expect(before.end).toBeUndefined();
+      const { publication } = await log.append(channel, end("over"), latest);
+      const after = await log.snapshot(channel, latest);
+      expect(after).toEqual({
+        position: publication.position,
+        snapshot: before.snapshot,
+        end: publication,
+      });
+      expect((await log.read(channel, 99, 1, latest)).end).toEqual(publication);
+    });
+
+    test("[P-END-3] an end outlives the age of its entry, as long as the log is there", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(channel, end("over"), policy);
+      for (let i = 0; i < 6; i++) {
+        await harness.advance(hourMs / 3);
+        await log.read(channel, 0, 1, policy);
+      }
+      expect(await log.read(channel, 0, 1, policy)).toMatchObject({
+        entries: [],
+        end: publication,
+      });
+      await expect(log.append(channel, entry(1), policy)).rejects.toMatchObject({ code: "ended" });
+    });
+
+    test("[P-END-6] a purge makes a log that has not ended", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, end("over"), policy);
+      await log.purge(channel, policy);
+      expect((await log.append(channel, entry(1), policy)).publication.position.offset).toBe(1);
+      expect((await log.snapshot(channel, policy)).end).toBeUndefined();
+    });
+  });
+
+  describe(`${name} channel log: state`, () => {
+    test("a channel without a projection has a head and no state", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await append(log, 2);
+      const snapshot = await log.snapshot(channel, policy);
+      expect(snapshot.position.offset).toBe(2);
+      expect(snapshot.snapshot).toBeUndefined();
+    });
+
+    test("the state is the fold of the whole log, also of what was trimmed since", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const keyed = { ...policy, maxEntries: 2, projection: "keyed:id" };
+      for (const id of ["a", "b", "c", "a"]) {
+        await log.append(
+          channel,
+          { event: "e", json: JSON.stringify({ id }), publisher: "p" },
+          keyed,
+        );
+      }
+      const { snapshot } = await log.snapshot(channel, keyed);
+      expect(snapshot?.projection).toBe("keyed:id");
+      expect(Object.keys(snapshot?.state as object).sort()).toEqual(["a", "b", "c"]);
+    });
+
+    test("head and state are of one moment, while appends go on", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const moments = [];
+      const appends = [];
+      for (let n = 1; n <= 100; n++) {
+        appends.push(log.append(channel, entry({ n }), latest));
+        moments.push(log.snapshot(channel, latest));
+      }
+      await Promise.all(appends);
+      for (const { position, snapshot } of await Promise.all(moments)) {
+        const state = JSON.stringify(snapshot?.state);
+        if (position.offset > 0) expect(state).toContain(`"n":${position.offset}}`);
+      }
+    });
+
+    test("a duplicate is not folded twice", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append(channel, entry({ n: 1 }, { key: "k" }), latest);
+      await log.append(channel, entry({ n: 2 }), latest);
+      await log.append(channel, entry({ n: 1 }, { key: "k" }), latest);
+      const { snapshot } = await log.snapshot(channel, latest);
+      expect(JSON.stringify(snapshot?.state)).toContain('"n":2}');
+    });
+  });
+
+  describe(`${name} channel log: roll-ups`, () => {
+    const rolledUp: LogPolicy = { ...latest, rollUp: { segments: 2, policy } };
+
+    test("[P-WILD-2] what is appended below a prefix is copied to the prefix's log, each with its source", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const { publication } = await log.append(
+        "contract:up:doc:7",
+        { event: "odd", json: '{"b":1.50}', publisher: "p", priority: "high", key: "k" },
+        rolledUp,
+      );
+      expect(publication).not.toHaveProperty("source");
+      const { entries, head } = await log.read("contract:up:*", 0, 10, policy);
+      const { event, json, ts, priority } = publication;
+      const copied = { event, json, ts, priority };
+      expect(entries).toMatchObject([
+        { channel: "contract:up:*", source: "contract:up:doc:7", ...copied },
+      ]);
+      expect(head).toEqual(entries[0]?.position);
+      expect(head.epoch).not.toBe(publication.position.epoch);
+      const own = await log.read("contract:up:doc:7", 0, 10, rolledUp);
+      expect(own.entries).toEqual([publication]);
+    });
+
+    test("[P-WILD-2] [G1] the copies have one order, that of each source kept, without a hole", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const sources = ["contract:up:a", "contract:up:b", "contract:up:c:d"];
+      await Promise.all(
+        Array.from({ length: 60 }, (_, n) => log.append(sources[n % 3] ?? "", entry(n), rolledUp)),
+      );
+      await log.append("contract:elsewhere:a", entry(60), rolledUp);
+      const { entries } = await log.read("contract:up:*", 0, 100, policy);
+      expect(offsets(entries)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+      const tags = entries.map(({ position }) => position.tag);
+      expect(entries.slice(1).map(({ previousTag }) => previousTag)).toEqual(tags.slice(0, -1));
+      for (const source of sources) {
+        const copies = entries.filter((copy) => copy.source === source).map(({ json }) => json);
+        const own = await log.read(source, 0, 100, rolledUp);
+        expect(copies).toEqual(own.entries.map(({ json }) => json));
+      }
+    });
+
+    test("[P-WILD-3] [G3] a duplicate makes no copy, and keys are the source's", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append("contract:up:a", entry(1, { key: "k" }), rolledUp);
+      const again = await log.append("contract:up:a", entry(2, { key: "k" }), rolledUp);
+      const other = await log.append("contract:up:b", entry(3, { key: "k" }), rolledUp);
+      expect([again.duplicate, other.duplicate]).toEqual([true, false]);
+      const { entries } = await log.read("contract:up:*", 0, 10, policy);
+      expect(entries.map(({ json }) => json)).toEqual(["1", "3"]);
+      expect(await log.find("contract:up:*", "somebody", "k", policy)).toBeUndefined();
+    });
+
+    test("[P-END-1] the end of a source is not copied: the roll-up and other sources go on", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append("contract:up:a", entry(1), rolledUp);
+      const end = { event: endEvent, json: '{"reason":"over"}', publisher: "p" };
+      await log.append("contract:up:a", end, rolledUp);
+      await expect(log.append("contract:up:a", entry(2), rolledUp)).rejects.toMatchObject({
+        code: "ended",
+      });
+      await log.append("contract:up:b", entry(3), rolledUp);
+      const rollUp = await log.read("contract:up:*", 0, 10, policy);
+      expect(rollUp.entries.map(({ json }) => json)).toEqual(["1", "3"]);
+      expect(rollUp.end).toBeUndefined();
+    });
+
+    test("[P-WILD-5] a roll-up is kept by its own policy, and has no state", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const few: LogPolicy = { ...policy, maxEntries: 2 };
+      const mixed: LogPolicy = { ...latest, rollUp: { segments: 1, policy: few } };
+      for (let n = 1; n <= 5; n++) await log.append(`contract:${n % 2}:x`, entry(n), mixed);
+      const { entries, floor } = await log.read("contract:*", 0, 10, few);
+      expect(offsets(entries)).toEqual([4, 5]);
+      expect(floor.offset).toBe(3);
+      const { position, snapshot } = await log.snapshot("contract:*", few);
+      expect([position.offset, snapshot]).toEqual([5, undefined]);
+      expect((await log.snapshot("contract:0:x", mixed)).snapshot).toBeDefined();
+    });
+
+    test("a purge of a source leaves its copies, one of a roll-up the sources", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      await log.append("contract:up:a", entry(1), rolledUp);
+      await log.purge("contract:up:a", rolledUp);
+      expect((await log.read("contract:up:*", 0, 10, policy)).entries).toHaveLength(1);
+      await log.append("contract:up:a", entry(2), rolledUp);
+      await log.purge("contract:up:*", policy);
+      expect((await log.read("contract:up:*", 0, 10, policy)).entries).toEqual([]);
+      expect((await log.read("contract:up:a", 0, 10, rolledUp)).entries).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,157 @@
+import type { Position } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import type { DurableChange, PendingEntry, PendingReplay } from "../../index.ts";
+
+import type { MakeEngine } from "./engine-harness.ts";
+
+const bounds = { maxPerChannel: 3, maxReplays: 2, keepMs: 60_000 };
+const key = { channel: "job:a", owner: "user:ada", name: "worker" };
+
+function at(offset: number): Position {
+  return { epoch: "e", offset, tag: `t${offset}` };
+}
+
+function pending(offset: number, rest: Partial<PendingEntry> = {}): PendingEntry {
+  const delivery = { attempts: 1, dueAt: 1_000, isOut: true };
+  return { position: at(offset), previousTag: `t${offset - 1}`, ...delivery, ...rest };
+}
+
+function replay(letter: string, rest: Partial<PendingReplay> = {}): PendingReplay {
+  return { letter, position: at(1), attempts: 0, dueAt: 5, isOut: false, ...rest };
+}
+
+function change(rest: Partial<DurableChange>): DurableChange {
+  const nothing = { pending: [], settled: [], replays: [], replayed: [] };
+  return { acked: at(0), sent: at(0), ...nothing, ...rest };
+}
+
+/** What every store of durable subscribers must do; run it against each engine. */
+export function durableSubscribersContract(name: string, make: MakeEngine): void {
+  describe(`${name} durable subscribers`, () => {
+    test("begins where the first claim says, and stays where it is for the next", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const first = await durable.claim(key, at(7), bounds);
+      const state = { acked: at(7), sent: at(7), pending: [], replays: [] };
+      expect(first).toEqual({ fence: expect.any(Number), isNew: true, state });
+      const second = await durable.claim(key, at(9), bounds);
+      expect(second).toMatchObject({ isNew: false, state });
+      expect(second?.fence).toBeGreaterThan(first?.fence ?? Number.NaN);
+      expect(await durable.get(key)).toEqual(state);
+    });
+
+    test("[G11] only the latest claim counts, and what another saves changes nothing", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const first = await durable.claim(key, at(0), bounds);
+      const second = await durable.claim(key, at(0), bounds);
+      const sent = change({ sent: at(1), pending: [pending(1)] });
+      expect(await durable.save(key, first?.fence ?? 0, sent, bounds)).toBe("taken");
+      expect(await durable.look(key, first?.fence ?? 0, bounds)).toBe("taken");
+      expect(await durable.get(key)).toMatchObject({ sent: at(0), pending: [] });
+      expect(await durable.save(key, second?.fence ?? 0, sent, bounds)).toBe("saved");
+      expect(await durable.look(key, second?.fence ?? 0, bounds)).toEqual([]);
+      expect(await durable.get(key)).toMatchObject({ sent: at(1), pending: [pending(1)] });
+    });
+
+    test("keeps what is pending by offset; saving the same again changes nothing", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      const sent = change({ sent: at(3), pending: [pending(1), pending(2), pending(3)] });
+      await durable.save(key, fence, sent, bounds);
+      const refused = pending(1, { attempts: 2, isOut: false, refusal: "busy" });
+      const settled = change({
+        acked: at(0),
+        sent: at(4),
+        settled: [2],
+        pending: [refused, pending(4)],
+      });
+      for (let n = 0; n < 2; n++) {
+        expect(await durable.save(key, fence, settled, bounds)).toBe("saved");
+        expect(await durable.get(key)).toEqual({
+          acked: at(0),
+          sent: at(4),
+          pending: [refused, pending(3), pending(4)],
+          replays: [],
+        });
+      }
+    });
+
+    test("takes a replay once, whoever holds the subscriber, and as many as it may", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      expect(await durable.replay(key, replay("1-a"), bounds)).toBe("unknown");
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      expect(await durable.replay(key, replay("1-a"), bounds)).toBe("added");
+      const out = replay("1-a", { attempts: 1, isOut: true });
+      expect(await durable.look(key, fence, bounds)).toEqual([replay("1-a")]);
+      await durable.save(key, fence, change({ replays: [out] }), bounds);
+      expect(await durable.replay(key, replay("1-a"), bounds)).toBe("added");
+      expect(await durable.look(key, fence, bounds)).toEqual([out]);
+      expect(await durable.replay(key, replay("2-b"), bounds)).toBe("added");
+      expect(await durable.replay(key, replay("3-c"), bounds)).toBe("full");
+      await durable.save(key, fence, change({ replayed: ["1-a"] }), bounds);
+      // One that is over does not come back by a late save.
+      await durable.save(key, fence, change({ replays: [out] }), bounds);
+      expect((await durable.claim(key, at(0), bounds))?.state.replays).toEqual([replay("2-b")]);
+    });
+
+    test("those of another channel, owner or name are others, and a channel has so many", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const others = [
+        { ...key, owner: "user:bob" },
+        { ...key, name: "other" },
+      ];
+      await durable.claim(key, at(1), bounds);
+      for (const other of others) {
+        expect(await durable.claim(other, at(2), bounds)).toMatchObject({ isNew: true });
+      }
+      expect(await durable.claim({ ...key, name: "fourth" }, at(1), bounds)).toBeUndefined();
+      expect(await durable.claim({ ...key, channel: "job:b" }, at(1), bounds)).toBeDefined();
+      expect(await durable.claim(key, at(5), bounds)).toMatchObject({ state: { sent: at(1) } });
+    });
+
+    test("is forgotten once nobody claimed, saved or looked for so long", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(1), bounds)) ?? {};
+      await harness.advance(40_000);
+      await durable.look(key, fence, bounds);
+      await harness.advance(40_000);
+      await durable.save(key, fence, change({}), bounds);
+      await harness.advance(40_000);
+      expect(await durable.get(key)).toBeDefined();
+      await harness.advance(30_000);
+      expect(await durable.get(key)).toBeUndefined();
+      expect(await durable.save(key, fence, change({}), bounds)).toBe("lost");
+      expect(await durable.look(key, fence, bounds)).toBe("lost");
+      expect(await durable.claim(key, at(9), bounds)).toMatchObject({ isNew: true });
+    });
+
+    test("[G11] one that the store lost is made again as its holder has it, unless somebody has claimed it since", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      const state = { acked: at(1), sent: at(3), pending: [pending(2)], replays: [replay("1-a")] };
+      // Nothing is lost yet, so nothing is changed.
+      expect(await durable.restore(key, fence, state, bounds)).toBe(true);
+      expect(await durable.get(key)).toMatchObject({ sent: at(0) });
+      await harness.advance(70_000);
+      for (let n = 0; n < 2; n++) {
+        expect(await durable.restore(key, fence, state, bounds)).toBe(true);
+        expect(await durable.get(key)).toEqual(state);
+        expect(await durable.look(key, fence, bounds)).toEqual([replay("1-a")]);
+      }
+      await harness.advance(70_000);
+      const { fence: others = 0 } = (await durable.claim(key, at(5), bounds)) ?? {};
+      expect(await durable.restore(key, fence, state, bounds)).toBe(false);
+      expect(await durable.look(key, others, bounds)).toEqual([]);
+      // A store that went back to an older claim has lost the later ones.
+      expect(await durable.look(key, others + 9, bounds)).toBe("lost");
+      expect(await durable.restore(key, others + 9, state, bounds)).toBe(true);
+      expect(await durable.look(key, others, bounds)).toBe("taken");
+    });
+  });
+}

@@ -1,0 +1,133 @@
+import type { OperationSummary } from "@milepost/model";
+import { describe, expect, test } from "vitest";
+import type { IndexedOperation, OperationIndex, OperationQuery } from "../../index.ts";
+
+import type { MakeEngine } from "./engine-harness.ts";
+
+const hourMs = 3_600_000;
+
+function operation(
+  id: string,
+  created_at: number,
+  summary: Partial<OperationSummary> = {},
+  rest: Partial<IndexedOperation> = {},
+): IndexedOperation {
+  return {
+    summary: {
+      operation_id: id,
+      kind: "index",
+      title: "Index",
+      status: "running",
+      attempt: 1,
+      percent: 0,
+      warnings: 0,
+      errors: 0,
+      created_at,
+      updated_at: created_at,
+      ...summary,
+    },
+    service: "backend",
+    waitingCommands: 0,
+    ...rest,
+  };
+}
+
+/** What every index of operations must do; run it against each engine. */
+export function operationIndexContract(name: string, make: MakeEngine): void {
+  const list = async (index: OperationIndex, query: Partial<OperationQuery> = {}) =>
+    (await index.list({ limit: 100, ...query })).map(({ summary }) => summary.operation_id);
+
+  describe(`${name} operation index`, () => {
+    test("lists newest first, up to the limit", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      for (const [id, at] of [
+        ["b", 2],
+        ["a", 1],
+        ["c", 3],
+      ] as const) {
+        await operations.put(operation(id, at), hourMs);
+      }
+      expect(await list(operations)).toEqual(["c", "b", "a"]);
+      expect(await list(operations, { limit: 2 })).toEqual(["c", "b"]);
+    });
+
+    test("finds by owner, kind, status and waiting commands; all conditions hold together", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { session_id: "s", user_id: "u" }), hourMs);
+      await operations.put(operation("b", 2, { session_id: "s", kind: "scan" }), hourMs);
+      await operations.put(
+        operation("c", 3, { user_id: "u", status: "done" }, { producer: "p", waitingCommands: 2 }),
+        hourMs,
+      );
+      expect(await list(operations, { session: "s" })).toEqual(["b", "a"]);
+      expect(await list(operations, { user: "u" })).toEqual(["c", "a"]);
+      expect(await list(operations, { session: "s", user: "u" })).toEqual(["a"]);
+      expect(await list(operations, { producer: "p" })).toEqual(["c"]);
+      expect(await list(operations, { kind: "scan" })).toEqual(["b"]);
+      expect(await list(operations, { status: "done" })).toEqual(["c"]);
+      expect(await list(operations, { waiting: true })).toEqual(["c"]);
+      expect(await list(operations, { session: "nobody" })).toEqual([]);
+    });
+
+    test("a put replaces what was known, under the old conditions too", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
+      const changed = operation(
+        "a",
+        1,
+        { session_id: "t", status: "done" },
+        { waitingCommands: 1 },
+      );
+      await operations.put(changed, hourMs);
+      expect(await operations.get("a")).toEqual(changed);
+      expect(await list(operations, { session: "s" })).toEqual([]);
+      expect(await list(operations, { session: "t" })).toEqual(["a"]);
+    });
+
+    test("what is removed is gone everywhere", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
+      await operations.remove("a");
+      await operations.remove("a");
+      expect(await operations.get("a")).toBeUndefined();
+      expect(await list(operations, { session: "s" })).toEqual([]);
+    });
+
+    test("[G9] what is overdue is found, the longest first, until a put or its removal says otherwise", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("late", 1), hourMs, 2_000);
+      await operations.put(operation("later", 2), hourMs, 5_000);
+      await operations.put(operation("never", 3), hourMs);
+      await operations.put(operation("gone", 4), hourMs, 1_000);
+      expect(await operations.due(0, 10)).toEqual([]);
+      await harness.advance(6_000);
+      expect(await operations.due(0, 10)).toEqual(["gone", "late", "later"]);
+      expect(await operations.due(2_000, 10)).toEqual(["gone", "late"]);
+      expect(await operations.due(0, 1)).toEqual(["gone"]);
+      await operations.remove("gone");
+      await operations.put(operation("late", 1), hourMs, 10_000);
+      expect(await operations.due(0, 10)).toEqual(["later"]);
+      await operations.put(operation("later", 2), hourMs);
+      expect(await operations.due(0, 10)).toEqual([]);
+      await harness.advance(11_000);
+      expect(await operations.due(0, 10)).toEqual(["late"]);
+    });
+
+    test("an operation is forgotten its age after the last put", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
+      await operations.put(operation("b", 2, { session_id: "s" }), hourMs);
+      await harness.advance(hourMs - 1_000);
+      await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
+      await harness.advance(2_000);
+      expect(await list(operations, { session: "s" })).toEqual(["a"]);
+      expect(await operations.get("b")).toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import type { RegisteredConnection, RegisteredNode, Registry, RegistryQuery } from "../../index.ts";
+
+import type { MakeEngine } from "./engine-harness.ts";
+
+const ttlMs = 10_000;
+
+function node(id: string, connections = 0): RegisteredNode {
+  return { id, name: `node ${id}`, since: 5, connections };
+}
+
+function connection(
+  id: string,
+  since: number,
+  user = "ada",
+  session?: string,
+): RegisteredConnection {
+  const whose = session === undefined ? { user } : { user, session };
+  return { id, since, consumer: "websocket", ...whose };
+}
+
+/** What every registry must do; run it against each engine. */
+export function registryContract(name: string, make: MakeEngine): void {
+  const ids = async (registry: Registry, query: RegistryQuery, limit = 100) =>
+    (await registry.list(query, limit)).map(({ id, node: at }) => `${id}@${at}`).toSorted();
+
+  describe(`${name} registry`, () => {
+    test("[C8] knows the nodes that live, with their counts, for as long as they say so", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      expect(await registry.nodes()).toEqual([]);
+      await registry.refresh(node("b", 2), ttlMs);
+      const nodes = [node("a"), node("b", 2)];
+      expect(await registry.refresh(node("a"), ttlMs)).toEqual({ nodes, isNew: true });
+      expect(await registry.refresh(node("a"), ttlMs)).toEqual({ nodes, isNew: false });
+      await harness.advance(6_000);
+      await registry.refresh(node("a", 7), ttlMs);
+      await harness.advance(6_000);
+      expect(await registry.nodes()).toEqual([node("a", 7)]);
+      await registry.leave("a");
+      expect(await registry.nodes()).toEqual([]);
+    });
+
+    test("[C8] finds connections by node, user, session and id, the longest open first", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      await registry.refresh(node("n"), ttlMs);
+      await registry.refresh(node("m"), ttlMs);
+      const second = connection("2", 20, "ada", "s");
+      await registry.change("n", { enter: [second, connection("3", 30, "bob", "s")], leave: [] });
+      await registry.change("m", { enter: [connection("1", 10)], leave: [] });
+      expect(await registry.list({ user: "ada" }, 100)).toEqual([
+        { ...connection("1", 10), node: "m" },
+        { ...second, node: "n" },
+      ]);
+      expect(await ids(registry, { user: "ada" }, 1)).toEqual(["1@m"]);
+      expect(await ids(registry, { session: "s" })).toEqual(["2@n", "3@n"]);
+      expect(await ids(registry, { node: "n" })).toEqual(["2@n", "3@n"]);
+      expect(await ids(registry, { connection: "1" })).toEqual(["1@m"]);
+      expect(await ids(registry, { connection: "none" })).toEqual([]);
+      expect(await ids(registry, { user: "s" })).toEqual([]);
+    });
+
+    test("what is entered twice is there once; what left is gone everywhere", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      await registry.refresh(node("n"), ttlMs);
+      const one = connection("1", 1, "ada", "s");
+      await registry.change("n", { enter: [one, connection("2", 2)], leave: [] });
+      await registry.change("n", { enter: [one], leave: [] });
+      expect(await ids(registry, { user: "ada" })).toEqual(["1@n", "2@n"]);
+      await registry.change("n", { enter: [], leave: [one] });
+      await registry.change("n", { enter: [], leave: [one] });
+      expect(await ids(registry, { user: "ada" })).toEqual(["2@n"]);
+      expect(await ids(registry, { session: "s" })).toEqual([]);
+      expect(await ids(registry, { connection: "1" })).toEqual([]);
+    });
+
+    test("a connection that moved to another node is at that one, whoever says so first", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      await registry.refresh(node("n"), ttlMs);
+      await registry.refresh(node("m"), ttlMs);
+      await registry.change("n", { enter: [connection("1", 1)], leave: [] });
+      await registry.change("m", { enter: [connection("1", 2)], leave: [] });
+      await registry.change("n", { enter: [], leave: [connection("1", 1)] });
+      expect(await ids(registry, { user: "ada" })).toEqual(["1@m"]);
+      expect(await ids(registry, { connection: "1" })).toEqual(["1@m"]);
+    });
+
+    test("thousands come and go at once", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      await registry.refresh(node("n"), ttlMs);
+      const many = Array.from({ length: 3_000 }, (_, n) =>
+        connection(`c${n}`, n, `u${n}`, `s${n}`),
+      );
+      await registry.change("n", { enter: many, leave: [] });
+      expect(await registry.list({ node: "n" }, 1_000)).toHaveLength(1_000);
+      expect(await ids(registry, { user: "u2999" })).toEqual(["c2999@n"]);
+      await registry.change("n", { enter: [], leave: many });
+      expect(await registry.list({ node: "n" }, 1_000)).toEqual([]);
+      expect(await ids(registry, { session: "s7" })).toEqual([]);
+    });
+
+    test("[G8] what a dead node left is not listed once its time is over, and gone after a sweep", async () => {
+      await using harness = await make();
+      const { registry } = harness.engine;
+      await registry.refresh(node("dead"), ttlMs);
+      await registry.change("dead", { enter: [connection("1", 1, "ada", "s")], leave: [] });
+      expect(await registry.sweep()).toBe(0);
+      await harness.advance(ttlMs + 1_000);
+      await registry.refresh(node("n"), ttlMs);
+      await registry.change("n", { enter: [connection("2", 2)], leave: [] });
+      expect(await ids(registry, { user: "ada" })).toEqual(["2@n"]);
+      expect(await ids(registry, { node: "dead" })).toEqual([]);
+      expect(await registry.sweep()).toBe(1);
+      expect(await registry.sweep()).toBe(0);
+      // One that was only paused comes back with nothing, and says anew what it has.
+      expect(await registry.refresh(node("dead"), ttlMs)).toMatchObject({ isNew: true });
+      expect(await ids(registry, { node: "dead" })).toEqual([]);
+      expect(await ids(registry, { session: "s" })).toEqual([]);
+      expect(await ids(registry, { user: "ada" })).toEqual(["2@n"]);
+    });
+  });
+}

@@ -1,0 +1,67 @@
+import type { CoreLog } from "@milepost/core";
+import type { EngineFactory } from "@milepost/engine";
+import { StoreLog } from "./store-log.ts";
+import { systemClock } from "./system-clock.ts";
+
+/** What says which engine it is. */
+export interface EngineSettings {
+  /** The URL of Redis; empty for the memory of this process. */
+  readonly redis: string;
+  readonly redisPrefix: string;
+}
+
+/** One server of the store. */
+export interface StoreLine {
+  readonly says: string;
+  /** What it is set to that weakens a promise. */
+  readonly warnings: readonly string[];
+}
+
+/** An engine that is connected to its store. */
+export interface OpenedEngine {
+  readonly factory: EngineFactory;
+  /** Lets go of the store when no gateway came to use it. */
+  close(): Promise<void>;
+}
+
+/** What the store that the settings name says of itself, a line each; undefined where that is the memory of this process. */
+export async function inspectStore({
+  redis,
+}: Pick<EngineSettings, "redis">): Promise<readonly StoreLine[] | undefined> {
+  if (redis === "") return undefined;
+  const { inspectRedis } = await import("@milepost/redis");
+  return (await inspectRedis(redis)).map(({ server, version, warnings }) => ({
+    says: `${server}, version ${version}`,
+    warnings: warnings.map((warning) => `Redis at ${server} ${warning}`),
+  }));
+}
+
+/**
+ * Connects to the store that the settings name; undefined where that is the memory of this process, and then nothing
+ * of Redis is loaded. Rejects with one line that says what is wrong with the address.
+ */
+export async function openEngine(
+  { redis, redisPrefix }: EngineSettings,
+  log: CoreLog,
+): Promise<OpenedEngine | undefined> {
+  if (redis === "") return undefined;
+  const { connectRedis, redisEngine } = await import("@milepost/redis");
+  const storeLog = new StoreLog(log, systemClock);
+  const link = await connectRedis({ url: redis, onFault: storeLog.linkFault });
+  storeLog.follow(link.watch);
+  const connect = redisEngine(link, { prefix: redisPrefix, onFault: storeLog.workFault });
+  return {
+    factory: (context) => {
+      const engine = connect(context);
+      const close = () => {
+        storeLog.close();
+        return engine.close();
+      };
+      return { ...engine, close };
+    },
+    close: () => {
+      storeLog.close();
+      return link.close();
+    },
+  };
+}

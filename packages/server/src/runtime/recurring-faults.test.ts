@@ -1,0 +1,30 @@
+import { ManualClock } from "@milepost/engine/testing";
+
+import { MilepostError } from "@milepost/protocol";
+import { expect, it } from "vitest";
+import { RecurringFaults, type ToldFault } from "./recurring-faults.ts";
+
+it("a fault that comes again and again is told once, and every 30 s how often it came; another at once", async () => {
+  const told: ToldFault[] = [];
+  const clock = new ManualClock();
+  const faults = new RecurringFaults(clock, (fault) => told.push(fault));
+  for (let second = 0; second <= 60; second++) {
+    faults.note(new MilepostError("store_unavailable", "there is no connection"));
+    if (second === 10) faults.note(new Error("WRONGTYPE"));
+    await clock.advance(1_000);
+  }
+  expect(told).toEqual([
+    { reason: "there is no connection" },
+    { reason: "WRONGTYPE" },
+    { reason: "there is no connection", times: 30 },
+    { reason: "there is no connection", times: 30 },
+  ]);
+});
+
+it("remembers only so many that differ", () => {
+  const told: ToldFault[] = [];
+  const faults = new RecurringFaults(new ManualClock(), (fault) => told.push(fault));
+  for (let n = 0; n < 33; n++) faults.note(new Error(`fault ${n}`));
+  faults.note(new Error("fault 0"));
+  expect(told).toHaveLength(34);
+});

@@ -1,0 +1,128 @@
+import type { CoreLog } from "@milepost/core";
+import type { StoreHealth, StoreWatch } from "@milepost/engine";
+import { ManualClock } from "@milepost/engine/testing";
+
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, it } from "vitest";
+import { StoreLog } from "./store-log.ts";
+
+class Watch implements StoreWatch {
+  readonly kind = "redis";
+  readonly listeners = new Set<(health: StoreHealth) => void>();
+  health: StoreHealth = { connected: true, busConnected: true };
+
+  onChange(listener: (health: StoreHealth) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  set(isWell: boolean): void {
+    this.health = { connected: isWell, busConnected: isWell };
+    for (const listener of this.listeners) listener(this.health);
+  }
+}
+
+function followed() {
+  const lines: [level: string, message: string, fields: Record<string, unknown>][] = [];
+  const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
+    void lines.push([level, message, fields]);
+  const log: CoreLog = { info: at("info"), warn: at("warn"), error: at("error") };
+  const clock = new ManualClock();
+  const watch = new Watch();
+  const storeLog = new StoreLog(log, clock);
+  storeLog.follow(watch);
+  return { lines, clock, watch, storeLog };
+}
+
+const refused = new Error("connect ECONNREFUSED 127.0.0.1:6379");
+const lost = "the store is lost: this node is degraded until it is back";
+
+describe("what the log says of an outage", () => {
+  it("is one line when it begins, one every 30 s, and one when it is over, without a stack", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    watch.set(false);
+    storeLog.linkFault(new Error("Socket closed unexpectedly"));
+    await clock.advance(499);
+    expect(lines).toEqual([]);
+    for (let second = 0; second < 70; second++) {
+      await clock.advance(1_000);
+      storeLog.linkFault(refused);
+      storeLog.workFault(new MilepostError("store_unavailable", "there is no connection"));
+    }
+    watch.set(true);
+    await clock.advance(60_000);
+    const reason = refused.message;
+    expect(lines).toEqual([
+      ["warn", lost, { store: "redis", reason: "Socket closed unexpectedly" }],
+      [
+        "warn",
+        "the store is still away",
+        { store: "redis", away_ms: 30_500, failed_attempts: 30, reason },
+      ],
+      [
+        "warn",
+        "the store is still away",
+        { store: "redis", away_ms: 60_500, failed_attempts: 60, reason },
+      ],
+      ["info", "the store is back", { store: "redis", away_ms: 70_499, failed_attempts: 70 }],
+    ]);
+  });
+
+  it("begins anew with the next outage", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    for (let time = 0; time < 2; time++) {
+      watch.set(false);
+      storeLog.linkFault(refused);
+      await clock.advance(1_000);
+      watch.set(true);
+    }
+    expect(lines.map(([, message]) => message)).toEqual([
+      lost,
+      "the store is back",
+      lost,
+      "the store is back",
+    ]);
+  });
+
+  it("is one line that nobody need worry about when the connection is there again at once", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    watch.set(false);
+    storeLog.linkFault(refused);
+    await clock.advance(400);
+    watch.set(true);
+    await clock.advance(60_000);
+    const fields = { store: "redis", away_ms: 400, reason: refused.message };
+    expect(lines).toEqual([
+      ["info", "the connection to the store broke and was made anew", fields],
+    ]);
+  });
+
+  it("is nothing when the connection is closed on purpose", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    storeLog.close();
+    watch.set(false);
+    await clock.advance(60_000);
+    expect(lines).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("leaves out no fault of a store that is there, but tells none again and again", async () => {
+    const { lines, clock, storeLog } = followed();
+    const ours = new TypeError("a fault of the program");
+    storeLog.workFault(ours);
+    for (let second = 0; second <= 30; second++) {
+      storeLog.workFault(new MilepostError("store_unavailable", "Redis did not answer"));
+      storeLog.linkFault(new AggregateError([refused, new Error("no route")]));
+      await clock.advance(1_000);
+    }
+    const message = "a fault of the store";
+    const reason = `${refused.message}, no route`;
+    expect(lines).toEqual([
+      ["warn", message, { err: ours }],
+      ["warn", message, { reason: "Redis did not answer" }],
+      ["warn", message, { reason }],
+      ["warn", message, { reason: "Redis did not answer", times: 30 }],
+      ["warn", message, { reason, times: 30 }],
+    ]);
+  });
+});

@@ -1,0 +1,131 @@
+import type { CoreLog } from "@milepost/core";
+import type { Cancel, Clock, StoreHealth, StoreWatch } from "@milepost/engine";
+import { MilepostError } from "@milepost/protocol";
+import { reasonOf } from "./reason.ts";
+import { RecurringFaults } from "./recurring-faults.ts";
+
+/** From then on the node's clients are told that it is degraded; what is shorter is a connection made anew. */
+const noticeAfterMs = 500;
+const remindEveryMs = 30_000;
+
+interface Loss {
+  readonly at: number;
+  /** Why it was lost: the first fault that was told since. */
+  reason: string | undefined;
+  lastReason: string | undefined;
+  failedAttempts: number;
+  isTold: boolean;
+}
+
+/**
+ * What the log says of a store outside of the process: a line when it is lost, one every 30 s while it is away, and one when it
+ * is back, however often it is tried meanwhile.
+ */
+export class StoreLog {
+  readonly #log: CoreLog;
+  readonly #clock: Clock;
+  readonly #faults: RecurringFaults;
+  #watch: StoreWatch | undefined;
+  #unwatch: () => void = () => {};
+  #cancel: Cancel = () => {};
+  #loss: Loss | undefined;
+
+  constructor(log: CoreLog, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#faults = new RecurringFaults(clock, (fault) =>
+      log.warn({ ...fault }, "a fault of the store"),
+    );
+  }
+
+  /** Tells of this store until it is closed. */
+  follow(watch: StoreWatch): void {
+    this.#watch = watch;
+    this.#unwatch = watch.onChange((health) => this.#look(health));
+    this.#look(watch.health);
+  }
+
+  /** A connection broke, or could not be made. */
+  readonly linkFault = (error: unknown): void => {
+    const loss = this.#loss;
+    if (loss === undefined) this.#faults.note(error);
+    else if (loss.reason === undefined) loss.reason = reasonOf(error);
+    else {
+      loss.failedAttempts++;
+      loss.lastReason = reasonOf(error);
+    }
+  };
+
+  /** Work on the store failed that nobody waits for. */
+  readonly workFault = (error: unknown): void => {
+    if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "a fault of the store");
+    else if (error.code !== "store_unavailable" || this.#loss === undefined) {
+      this.#faults.note(error);
+    }
+  };
+
+  /** Says nothing more, for instance of a connection that is closed on purpose. */
+  close(): void {
+    this.#unwatch();
+    this.#cancel();
+  }
+
+  #look({ connected, busConnected }: StoreHealth): void {
+    const isAway = !(connected && busConnected);
+    if (isAway === (this.#loss !== undefined)) return;
+    this.#cancel();
+    if (!isAway) {
+      this.#tellBack();
+      return;
+    }
+    this.#loss = {
+      at: this.#clock.monotonic(),
+      reason: undefined,
+      lastReason: undefined,
+      failedAttempts: 0,
+      isTold: false,
+    };
+    this.#cancel = this.#clock.after(noticeAfterMs, () => this.#tellAway());
+  }
+
+  #tellAway(): void {
+    const loss = this.#loss;
+    if (loss === undefined) return;
+    const { at, reason, lastReason, failedAttempts, isTold } = loss;
+    if (isTold) {
+      const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };
+      this.#log.warn(
+        { ...this.#store, ...fields, reason: lastReason ?? reason },
+        "the store is still away",
+      );
+    } else {
+      loss.isTold = true;
+      this.#log.warn(
+        { ...this.#store, reason },
+        "the store is lost: this node is degraded until it is back",
+      );
+    }
+    this.#cancel = this.#clock.after(remindEveryMs, () => this.#tellAway());
+  }
+
+  #tellBack(): void {
+    const loss = this.#loss;
+    this.#loss = undefined;
+    if (loss === undefined) return;
+    const { at, reason, failedAttempts, isTold } = loss;
+    const fields = { ...this.#store, away_ms: this.#msSince(at) };
+    if (isTold) {
+      this.#log.info({ ...fields, failed_attempts: failedAttempts }, "the store is back");
+    } else {
+      this.#log.info({ ...fields, reason }, "the connection to the store broke and was made anew");
+    }
+  }
+
+  get #store() {
+    return { store: this.#watch?.kind };
+  }
+
+  #msSince(at: number): number {
+    return Math.round(this.#clock.monotonic() - at);
+  }
+}

@@ -1,0 +1,207 @@
+import type { TransportEvents } from "@milepost/core";
+import {
+  type Failure,
+  isRecord,
+  MilepostError,
+  parseClientMessage,
+  parseCursor,
+  parseJson,
+  type TextDialectName,
+} from "@milepost/protocol";
+import { z } from "zod";
+import { answerJsonText, answerNothing } from "../../http/answer.ts";
+import { readBody } from "../../http/body.ts";
+import { readChannelList } from "../../http/channel-list.ts";
+import { describe } from "../../http/description.ts";
+import type { Endpoint, HttpContext, HttpDoorOptions } from "../../http/endpoint.ts";
+import { accepted, readAs } from "../../http/reading.ts";
+import { userOf } from "../../http/user.ts";
+import { consumerOf } from "../consumer.ts";
+import type { PollItem, PollKind } from "./encoders.ts";
+import { Poll, type PollOutcome } from "./poll.ts";
+
+const maxWaitSeconds = 25;
+const maxPolledChannels = 100;
+
+const wait = z.coerce.number().pipe(z.number().min(0).max(maxWaitSeconds)).exactOptional();
+
+const sdk = z
+  .string()
+  .meta({ description: "What the SDK says it is, for the count." })
+  .exactOptional();
+
+const pollQuery = z.object({
+  channels: z.string().meta({ description: "Names, joined by commas." }).exactOptional(),
+  since: z.string().meta({ description: "The cursor of the last batch." }).exactOptional(),
+  wait,
+  sdk,
+  token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
+});
+
+const batchSchema = z
+  .object({
+    events: z.array(z.looseObject({ type: z.string() })),
+    cursor: z.string().meta({ description: "Goes into the next call as since." }),
+  })
+  .meta({ id: "PollBatch" });
+
+const messagesSchema = z
+  .array(z.looseObject({ type: z.string() }))
+  .meta({ id: "Messages", description: "Messages of the protocol." });
+
+/** `/v1/poll`: one batch of what a connection would bring. */
+export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endpoint[] {
+  async function outcomeOf(
+    context: HttpContext,
+    dialect: TextDialectName,
+    terms: {
+      readonly channels: number;
+      readonly wait?: number | undefined;
+      readonly sdk?: string | undefined;
+      readonly since?: string;
+    },
+    connect: (poll: Poll) => TransportEvents,
+  ): Promise<PollOutcome> {
+    const { clock } = streams;
+    const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
+    const { channels, since } = terms;
+    const consumer = consumerOf(terms.sdk, "poll");
+    const held = since === undefined ? {} : { since };
+    const poll = new Poll(dialect, { clock, channels, waitMs, consumer, ...held });
+    const { outgoing } = context.env;
+    const giveUp = () => poll.giveUp();
+    outgoing.once("close", giveUp);
+    poll.attach(connect(poll));
+    const outcome = await poll.outcome;
+    outgoing.removeListener("close", giveUp);
+    outgoing.setHeader("Cache-Control", "no-store");
+    if (outcome.closeCode !== undefined && !outcome.hasNews) throw closedError(outcome.closeCode);
+    return outcome;
+  }
+
+  return [
+    {
+      method: "GET",
+      path: "/v1/poll",
+      spec: describe({
+        summary: "Waits for the next batch of some channels; 204 when nothing came.",
+        query: pollQuery,
+        success: { status: 200, says: "What came, and where to go on.", schema: batchSchema },
+      }),
+      async handle(context) {
+        const principal = userOf(context);
+        const query = accepted(readAs(pollQuery, context.req.query()));
+        const channels = accepted(readChannelList(context.req.queries("channels") ?? []));
+        const resume = query.since === undefined ? undefined : accepted(parseCursor(query.since));
+        const all = new Set([...channels, ...(resume?.keys() ?? [])]);
+        if (all.size === 0) throw new MilepostError("bad_message", "name channels, or since");
+        if (all.size > core.limits.maxSubscriptions) {
+          const message = `a poll may have ${core.limits.maxSubscriptions} channels`;
+          throw new MilepostError("too_many_subscriptions", message);
+        }
+        const terms = { ...query, channels: all.size };
+        const { items, hasNews } = await outcomeOf(context, "plain", terms, (poll) =>
+          core.connect(poll, { principal, channels, ...(resume !== undefined && { resume }) }),
+        );
+        const refused = items.find(({ kind }) => kind === "refused");
+        if (refused !== undefined) throw MilepostError.from(failureIn(refused));
+        if (!hasNews) return answerNothing(context);
+        const told: readonly PollKind[] = ["started", "news", "end"];
+        const events = items.filter(({ kind }) => told.includes(kind));
+        const cursor = items.findLast((item) => item.cursor !== "")?.cursor ?? query.since ?? "";
+        return answerJsonText(
+          context,
+          `{"events":[${joined(events)}],"cursor":${JSON.stringify(cursor)}}`,
+        );
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/poll",
+      spec: describe({
+        summary:
+          "The same in the SDK's dialect: each channel with a position and names of its own.",
+        query: z.object({ wait, sdk }),
+        body: { "application/json": messagesSchema },
+        success: { status: 200, says: "Replies and what follows.", schema: messagesSchema },
+      }),
+      async handle(context) {
+        const principal = userOf(context);
+        const query = accepted(readAs(z.object({ wait, sdk }), context.req.query()));
+        const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
+        const channels = countSubscribes(accepted(parseJson(text)));
+        const terms = { ...query, channels };
+        const { items, hasNews } = await outcomeOf(context, "milepost.v1.json", terms, (poll) => {
+          const events = core.connect(poll, { principal });
+          if (channels > 0) events.onText(text);
+          return events;
+        });
+        if (!hasNews && channels > 0 && query.wait !== 0) return answerNothing(context);
+        return answerJsonText(context, `[${joined(items.filter(({ kind }) => kind !== "aside"))}]`);
+      },
+    },
+  ];
+}
+
+function joined(items: readonly PollItem[]): string {
+  return items.map(({ json }) => json).join(",");
+}
+
+/** Each must be one that is answered by exactly one reply, so that the poll knows when all have started. */
+function countSubscribes(value: unknown): number {
+  if (!Array.isArray(value) || value.length > maxPolledChannels) {
+    const message = `the body must be an array of at most ${maxPolledChannels} messages`;
+    throw new MilepostError("bad_message", message);
+  }
+  for (const entry of value) {
+    const message = parseClientMessage(entry);
+    if (!message.ok) throw MilepostError.from(message.failure);
+    if (message.value.type === "subscribe" && message.value.presence === true) {
+      throw new MilepostError(
+        "not_supported",
+        "a poll has no connection that could be present; ask who is there with presence.get",
+      );
+    }
+    if (message.value.type !== "subscribe") {
+      throw new MilepostError(
+        "bad_message",
+        "a poll takes subscribe messages; send others to /v1/connections/-/messages",
+      );
+    }
+    if (message.value.as !== undefined) {
+      throw new MilepostError(
+        "not_supported",
+        "a poll cannot hold a durable subscriber; use a WebSocket or /v1/sse",
+      );
+    }
+  }
+  return value.length;
+}
+
+function failureIn({ json }: PollItem): Failure {
+  const reply: unknown = JSON.parse(json);
+  return (isRecord(reply) ? reply.error : undefined) as Failure;
+}
+
+function closedError(code: number): MilepostError {
+  const retryAfterMs = 1_000;
+  switch (code) {
+    case 1013:
+      return new MilepostError("too_many_connections", "this node is full; ask another", {
+        retryAfterMs,
+      });
+    case 4000:
+    case 4001:
+      return new MilepostError("shutting_down", "this node goes away; ask another", {
+        retryAfterMs,
+      });
+    case 4101:
+      return new MilepostError("token_expired", "the token ended; get a new one");
+    case 4102:
+      return new MilepostError("token_revoked", "the token was revoked; get a new one");
+    case 1000:
+      return new MilepostError("forbidden", "the service ended this connection");
+    default:
+      return new MilepostError("internal", "the connection ended; ask again", { retryAfterMs });
+  }
+}

@@ -1,0 +1,52 @@
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { z } from "zod";
+import { describe } from "../../http/description.ts";
+import type { Endpoint, HttpDoorOptions } from "../../http/endpoint.ts";
+import { accepted } from "../../http/reading.ts";
+import { userOf } from "../../http/user.ts";
+import { SseStream } from "./stream.ts";
+import { readStreamQuery } from "./stream-query.ts";
+
+const streamQuery = z.object({
+  channels: z.string().meta({ description: "Names, joined by commas." }).exactOptional(),
+  last_event_id: z.string().meta({ description: "Resume from this cursor." }).exactOptional(),
+  connection_id: z.string().meta({ description: "The connection it replaces." }).exactOptional(),
+  named: z.enum(["true", "false"]).exactOptional(),
+  dialect: z.literal("milepost.v1.json").exactOptional(),
+  sdk: z.string().meta({ description: "What the SDK says it is, for the count." }).exactOptional(),
+  token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
+});
+
+/** `GET /v1/sse`: a connection whose messages come as server-sent events. */
+export function sseEndpoint({ core, streams }: HttpDoorOptions): Endpoint {
+  return {
+    method: "GET",
+    path: "/v1/sse",
+    spec: describe({
+      summary: "Channels as server-sent events (text/event-stream).",
+      query: streamQuery,
+      headers: { "Last-Event-ID": "The cursor to resume from; browsers send it by themselves." },
+      success: { status: 200, says: "One event per message, until the stream ends." },
+    }),
+    handle(context) {
+      const principal = userOf(context);
+      const query = accepted(
+        readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
+      );
+      const { incoming, outgoing } = context.env;
+      const stream = new SseStream(outgoing, query, streams);
+      if (incoming.method === "HEAD") outgoing.end();
+      else {
+        stream.attach(
+          core.connect(stream, {
+            principal,
+            channels: query.channels,
+            ...(query.resume !== undefined && { resume: query.resume }),
+            ...(query.connectionId !== undefined && { connectionId: query.connectionId }),
+          }),
+        );
+      }
+      return RESPONSE_ALREADY_SENT;
+    },
+  };
+}

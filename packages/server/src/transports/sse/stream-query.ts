@@ -1,0 +1,76 @@
+import type { ConsumerKind } from "@milepost/engine";
+
+import {
+  type Cursor,
+  jsonSubprotocol,
+  type Parsed,
+  parseCursor,
+  parsed,
+  refused,
+} from "@milepost/protocol";
+import { readChannelList } from "../../http/channel-list.ts";
+import { consumerOf } from "../consumer.ts";
+import type { SseForm } from "./encoders.ts";
+
+/** What a request for a stream asks for. */
+export interface StreamQuery {
+  readonly form: SseForm;
+  readonly consumer: ConsumerKind;
+  readonly channels: readonly string[];
+  readonly resume: Cursor | undefined;
+  readonly connectionId: string | undefined;
+}
+
+/**
+ * What a cursor may be long at most: browsers send it as one header, and servers and proxies take 8 KiB of
+ * one, or 16 of all.
+ */
+const maxCursorLength = 8_000;
+/** The longest position, with the signs around it. */
+const positionLength = 67;
+
+/** Reads the query of `/v1/sse`. Pure. */
+export function readStreamQuery(
+  query: Readonly<Record<string, readonly string[]>>,
+  lastEventId: string | undefined,
+): Parsed<StreamQuery> {
+  const form = readForm(query.dialect?.[0], query.named?.[0]);
+  if (!form.ok) return form;
+  const channels = readChannelList(query.channels ?? []);
+  if (!channels.ok) return channels;
+  const cursor = lastEventId || query.last_event_id?.[0];
+  const resume = cursor === undefined ? undefined : parseCursor(cursor);
+  if (resume?.ok === false) return resume;
+  if (form.value !== jsonSubprotocol) {
+    const all = new Set([...channels.value, ...(resume?.value.keys() ?? [])]);
+    let length = 0;
+    for (const channel of all) length += channel.length + positionLength;
+    if (length > maxCursorLength) {
+      return refused(
+        "too_many_subscriptions",
+        "the cursor of so many channels would not fit into a header; use two streams or a WebSocket",
+      );
+    }
+  }
+  return parsed({
+    form: form.value,
+    consumer: consumerOf(query.sdk?.[0], "sse"),
+    channels: channels.value,
+    resume: resume?.value,
+    connectionId: query.connection_id?.[0],
+  });
+}
+
+function readForm(dialect: string | undefined, named: string | undefined): Parsed<SseForm> {
+  if (named !== undefined && named !== "true" && named !== "false") {
+    return refused("bad_message", "named must be true or false");
+  }
+  if (dialect === jsonSubprotocol) return parsed(jsonSubprotocol);
+  if (dialect !== undefined) {
+    return refused(
+      "bad_message",
+      `dialect must be ${jsonSubprotocol}, or absent for the plain one`,
+    );
+  }
+  return parsed(named === "true" ? "plain-named" : "plain");
+}

@@ -1,0 +1,112 @@
+import type { ServerResponse } from "node:http";
+import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import type { Clock, ConsumerKind, Random } from "@milepost/engine";
+import { type CloseCode, encodeSseEvent, encodeSseRetry, sseComment } from "@milepost/protocol";
+import { type SseForm, sseEncoders, sseName } from "./encoders.ts";
+import type { StreamQuery } from "./stream-query.ts";
+
+/** What a stream needs of its surroundings. */
+export interface SseStreamParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** After so long it ends, or up to a fifth sooner. */
+  readonly maxLifetimeMs: number;
+}
+
+const startRetry = { minMs: 1_000, maxMs: 3_000 };
+const agedRetry = { minMs: 0, maxMs: 1_000 };
+const closedRetry = { minMs: 1_000, maxMs: 5_000 };
+/** The code of a stream that ends by its age. */
+const aged: CloseCode = 1001;
+
+/**
+ * One `text/event-stream` as the core's transport.
+ *
+ * A reader sends nothing: that it takes what is written is its sign of life. The stream's age is looked at
+ * with each heartbeat, so it needs no timer of its own.
+ */
+export class SseStream implements Transport {
+  readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
+  readonly #form: SseForm;
+  readonly #response: ServerResponse;
+  readonly #parts: SseStreamParts;
+  readonly #endsAt: number;
+  #events: TransportEvents | undefined;
+  #ended = false;
+
+  /** Answers the request: what is the same for every stream is on its way before anything else happens. */
+  constructor(
+    response: ServerResponse,
+    { form, consumer }: Pick<StreamQuery, "form" | "consumer">,
+    parts: SseStreamParts,
+  ) {
+    this.consumer = consumer;
+    this.encoder = sseEncoders[form];
+    this.#form = form;
+    this.#response = response;
+    this.#parts = parts;
+    const { clock, random, maxLifetimeMs } = parts;
+    this.#endsAt = clock.monotonic() + maxLifetimeMs * (1 - random.fraction() / 5);
+    response.writeHead(200, sseHeaders);
+    response.write(encodeSseRetry(this.#within(startRetry)));
+  }
+
+  /** Sets who is told what happens. */
+  attach(events: TransportEvents): void {
+    if (this.#response.destroyed) {
+      events.onClose();
+      return;
+    }
+    this.#events = events;
+    this.#response.on("drain", () => this.#events?.onDrain());
+    this.#response.on("error", () => {});
+    this.#response.on("close", () => {
+      this.#ended = true;
+      this.#events = undefined;
+      events.onClose();
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#ended) this.#response.write(bytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const data = JSON.stringify({ type: "close", code, reason });
+    const name = this.#form === "plain-named" ? sseName("close") : {};
+    const retry = encodeSseRetry(this.#within(code === aged ? agedRetry : closedRetry));
+    this.#response.end(retry + encodeSseEvent({ ...name, data }));
+  }
+
+  terminate(): void {
+    this.#ended = true;
+    this.#response.destroy();
+  }
+
+  ping(): void {
+    if (this.#ended) return;
+    if (this.bufferedBytes === 0) this.#events?.onAlive();
+    if (this.#parts.clock.monotonic() >= this.#endsAt) this.close(aged, "come back and resume");
+    else this.#response.write(sseComment);
+  }
+
+  #within({ minMs, maxMs }: { readonly minMs: number; readonly maxMs: number }): number {
+    return minMs + this.#parts.random.fraction() * (maxMs - minMs);
+  }
+}
+
+const sseHeaders = {
+  "Content-Type": "text/event-stream",
+  // A proxy that compresses or keeps it would hold events back.
+  "Cache-Control": "no-store, no-transform",
+  "X-Accel-Buffering": "no",
+  // Kept for another request, the connection of a stream that ended would hold up the end of the node.
+  Connection: "close",
+};

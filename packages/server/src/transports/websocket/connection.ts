@@ -1,0 +1,193 @@
+import type { Duplex } from "node:stream";
+import type { Encoder, Transport, TransportEvents } from "@milepost/core";
+import type { ConsumerKind } from "@milepost/engine";
+import { splitMsgpackFrame } from "@milepost/protocol";
+import { type RawData, WebSocket } from "ws";
+
+/** The ws socket of a connection, which tells it directly: listeners would be a table of five per socket. */
+export class GatewaySocket extends WebSocket {
+  connection: WebSocketConnection | undefined;
+
+  override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
+    switch (event) {
+      case "message":
+        this.connection?.received(args[0] as RawData, args[1] === true);
+        return true;
+      case "ping":
+        this.connection?.pinged(args[0] as Buffer);
+        return true;
+      case "pong":
+        this.connection?.alive();
+        return true;
+      case "close":
+        this.connection?.closed();
+        return true;
+      case "error":
+        // ws closes by itself with the right code after a broken frame.
+        return true;
+      default:
+        return super.emit(event, ...args);
+    }
+  }
+}
+
+const connectionOf: unique symbol = Symbol("connection");
+
+interface RawSocket extends Duplex {
+  [connectionOf]?: WebSocketConnection;
+}
+
+/** What was settled about a connection before it began. */
+export interface WebSocketTerms {
+  readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * One WebSocket as the core's transport.
+ *
+ * Data goes straight to the raw socket, already framed, and compressed where that was agreed; ws reads, and sends pings and
+ * closes. It compresses nothing itself and so keeps no queue of its own: the order of both is the order of the calls.
+ */
+export class WebSocketConnection implements Transport {
+  readonly encoder: Encoder;
+  readonly consumer: ConsumerKind;
+  readonly #ws: GatewaySocket;
+  readonly #socket: RawSocket;
+  readonly #onClosed: (connection: WebSocketConnection) => void;
+  readonly #maxMessageBytes: number;
+  #events: TransportEvents | undefined;
+  /** What came in so far; undefined once somebody has vouched for the peer. */
+  #unverifiedBytes: number | undefined;
+
+  constructor(
+    ws: GatewaySocket,
+    socket: Duplex,
+    { encoder, consumer, maxMessageBytes }: WebSocketTerms,
+    onClosed: (connection: WebSocketConnection) => void,
+  ) {
+    this.#maxMessageBytes = maxMessageBytes;
+    this.encoder = encoder;
+    this.consumer = consumer;
+    this.#onClosed = onClosed;
+    this.#ws = ws;
+    this.#socket = socket;
+    ws.connection = this;
+    this.#socket[connectionOf] = this;
+    socket.on("drain", onDrain);
+  }
+
+  /** Sets who is told what happens; nothing has been told before, since ws reads in later ticks. */
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  /**
+   * Reads little from now on until its credential is verified: before that a peer may not make the gateway
+   * hold a large message. What it sends meanwhile waits in its own buffers.
+   */
+  restrain(): void {
+    this.#unverifiedBytes = 0;
+    this.#socket.on("data", onUnverifiedData);
+  }
+
+  verified(): void {
+    this.#trust();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ws.readyState !== WebSocket.OPEN) return;
+    this.#socket.write(bytes);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, fitting(reason));
+    // A paused socket would never see the peer's answer.
+    this.#trust();
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  ping(): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
+  }
+
+  /** How long a message may be once it is inflated: little before the peer's credential is verified. */
+  get maxMessageBytes(): number {
+    return this.#unverifiedBytes === undefined ? this.#maxMessageBytes : maxUnverifiedBytes;
+  }
+
+  received(data: RawData, isBinary: boolean): void {
+    const events = this.#events;
+    if (isBinary !== (this.encoder.dialect === "milepost.v1.msgpack")) events?.onUnsupportedFrame();
+    else if (isBinary) {
+      // ws hands messages out as one Buffer unless told otherwise.
+      const bytes = data as Buffer;
+      events?.onValues(splitMsgpackFrame(bytes), bytes.byteLength);
+    } else events?.onText(data.toString());
+  }
+
+  pinged(payload: Buffer): void {
+    this.#events?.onAlive();
+    // A peer that pings and does not read gets no pongs: they would pile up.
+    if (this.bufferedBytes < maxBytesBeforePong && this.#ws.readyState === WebSocket.OPEN) {
+      this.#ws.pong(payload);
+    }
+  }
+
+  alive(): void {
+    this.#events?.onAlive();
+  }
+
+  readUnverified(count: number): void {
+    if (this.#unverifiedBytes === undefined) return;
+    this.#unverifiedBytes += count;
+    if (this.#unverifiedBytes > maxUnverifiedBytes) this.#ws.pause();
+  }
+
+  drained(): void {
+    this.#events?.onDrain();
+  }
+
+  closed(): void {
+    const events = this.#events;
+    this.#events = undefined;
+    this.#socket.removeListener("drain", onDrain);
+    events?.onClose();
+    this.#onClosed(this);
+  }
+
+  #trust(): void {
+    if (this.#unverifiedBytes === undefined) return;
+    this.#unverifiedBytes = undefined;
+    this.#socket.removeListener("data", onUnverifiedData);
+    this.#ws.resume();
+  }
+}
+
+const maxReasonBytes = 123;
+const maxBytesBeforePong = 16 * 1024;
+/** Room for the longest token and a good many pings. */
+const maxUnverifiedBytes = 64 * 1024;
+
+/** What of a reason fits into a close frame, cut between characters. */
+function fitting(reason: string): string {
+  if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;
+  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxReasonBytes));
+  return reason.slice(0, read);
+}
+
+function onUnverifiedData(this: RawSocket, chunk: Buffer): void {
+  this[connectionOf]?.readUnverified(chunk.byteLength);
+}
+
+function onDrain(this: RawSocket): void {
+  this[connectionOf]?.drained();
+}

@@ -1,0 +1,226 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { describe, expect, it } from "vitest";
+import { upgradeRequest } from "../../testing/raw-http.ts";
+import { maskedFrame, RawWebSocket } from "../../testing/raw-web-socket.ts";
+import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** Somebody else's connection, which must not notice anything. */
+async function bystander(server: TestGateway) {
+  const socket = await server.socket("/ws/chat/bystander");
+  await socket.nextOf("subscribed");
+  return {
+    async notices() {
+      await server.gateway.publish("chat:bystander", "message", "still here");
+      expect(await socket.next()).toMatchObject({ type: "message", data: "still here" });
+    },
+  };
+}
+
+describe("a bad message", () => {
+  it.each([
+    ["{nonsense", null, "bad_json"],
+    ["", null, "bad_json"],
+    ['"text"', null, "bad_message"],
+    ["[]", null, "bad_message"],
+    ["null", null, "bad_message"],
+    ["{}", null, "bad_message"],
+    ['{"type":7}', null, "bad_message"],
+    ['{"type":"fly","id":1}', 1, "unknown_type"],
+    ['{"type":"welcome","id":1}', 1, "unknown_type"],
+    ['{"type":"subscribe","id":1}', 1, "bad_message"],
+    ['{"type":"subscribe","channel":"chat:1"}', null, "bad_message"],
+    ['{"type":"subscribe","id":1.5,"channel":"chat:1"}', null, "bad_message"],
+    ['{"type":"subscribe","id":1,"channel":["chat:1"]}', 1, "invalid_channel"],
+    ['{"type":"subscribe","id":1,"channel":"chat:*"}', 1, "invalid_channel"],
+    ['{"type":"subscribe","id":1,"channel":"chat:a\\r\\nb"}', 1, "invalid_channel"],
+    ['{"type":"subscribe","id":1,"channel":"chat:\\u0000"}', 1, "invalid_channel"],
+    ['{"type":"subscribe","id":1,"channel":"__proto__:x"}', 1, "forbidden"],
+    ['{"type":"subscribe","id":1,"channel":"chat:1","since":"x"}', 1, "invalid_position"],
+    ['{"type":"subscribe","id":1,"channel":"chat:1","since":{"last":-1}}', 1, "bad_message"],
+    ['{"type":"unsubscribe","id":1,"channel":"chat:never"}', 1, "not_subscribed"],
+    ['{"type":"publish","id":1,"channel":"chat:1","event":"welcome","data":1}', 1, "invalid_event"],
+    ['{"type":"publish","id":1,"channel":"chat:1","event":"e"}', 1, "bad_message"],
+    ['{"type":"publish","id":1,"channel":"operation:9","event":"e","data":1}', 1, "forbidden"],
+    ['{"type":"request","id":1,"method":"nothing"}', 1, "unknown_method"],
+    ['{"type":"request","id":1,"method":"constructor"}', 1, "unknown_method"],
+    ['{"type":"ack","channel":"chat:1","position":"e.1.t"}', null, "not_subscribed"],
+    [`{"type":"ping","x":${"[".repeat(65)}${"]".repeat(65)}}`, null, "too_deep"],
+  ])(
+    "[P-MSG-1] %s is answered for %j with %s, and the socket stays open",
+    async (text, id, code) => {
+      await using server = await startGateway();
+      const socket = await server.socket();
+      await socket.nextOf("welcome");
+      socket.send(text);
+      expect(await socket.next()).toMatchObject({ type: "reply", id, error: { code } });
+      socket.send({ type: "ping", id: "after" });
+      expect(await socket.next()).toMatchObject({ type: "pong", id: "after" });
+    },
+  );
+
+  it("[P-OP-7] for an operation of somebody else is not_found, a subscribe forbidden", async () => {
+    await using server = await startGateway();
+    await server.gateway.operations.create({ kind: "k", operation_id: "9", user_id: "8" });
+    const socket = await server.socket();
+    await socket.nextOf("welcome");
+    for (const id of ["9", "no-such"]) {
+      expect(
+        await socket.ask({
+          type: "request",
+          id,
+          method: "operations.get",
+          params: { operation_id: id },
+        }),
+      ).toMatchObject({ error: { code: "not_found" } });
+      expect(
+        await socket.ask({ type: "subscribe", id: `s${id}`, channel: `operation:${id}` }),
+      ).toMatchObject({ error: { code: "forbidden" } });
+    }
+  });
+
+  it("does not reach prototypes", async () => {
+    await using server = await startGateway();
+    const socket = await server.socket("/ws/chat/1");
+    await socket.nextOf("subscribed");
+    socket.send(
+      '{"type":"publish","id":1,"channel":"chat:1","event":"e","data":{"__proto__":{"polluted":true}},"__proto__":{"polluted":true}}',
+    );
+    const message = await socket.nextOf("e");
+    expect(JSON.stringify(message.data)).toBe('{"__proto__":{"polluted":true}}');
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});
+
+describe("frames", () => {
+  it("[P-MSG-3] over the limit close the socket with 1009, and nobody else notices", async () => {
+    await using server = await startGateway();
+    const other = await bystander(server);
+    for (const size of [mebibyte + 1, 2 * mebibyte]) {
+      const socket = await server.socket();
+      await socket.nextOf("welcome");
+      socket.send("x".repeat(size));
+      expect(await socket.closed).toMatchObject({ code: 1009 });
+    }
+    await other.notices();
+  });
+
+  it("[P-MSG-3] of exactly the limit are read", async () => {
+    await using server = await startGateway();
+    const socket = await server.socket();
+    await socket.nextOf("welcome");
+    const empty = JSON.stringify({ type: "ping", id: 1, pad: "" });
+    socket.send(JSON.stringify({ type: "ping", id: 1, pad: "x".repeat(mebibyte - empty.length) }));
+    expect(await socket.next()).toMatchObject({ type: "pong", id: 1 });
+  });
+
+  it("[P-DIA-2] that are binary get a bad_message reply, those that are no UTF-8 close with 1007", async () => {
+    await using server = await startGateway();
+    for (const subprotocols of [[], ["milepost.v1.json"]]) {
+      const socket = await server.socket("/ws", { subprotocols });
+      await socket.nextOf("welcome");
+      socket.ws.send(Buffer.from([1, 2, 3]));
+      expect(await socket.next()).toMatchObject({
+        type: "reply",
+        id: null,
+        error: { code: "bad_message" },
+      });
+      socket.ws.send(Buffer.from([0xc3, 0x28]), { binary: false });
+      expect(await socket.closed).toMatchObject({ code: 1007 });
+    }
+  });
+
+  it("may come byte by byte, in fragments, and with pings in between", async () => {
+    await using server = await startGateway();
+    const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
+    expect(await raw.next()).toMatchObject({ type: "welcome" });
+    for (const byte of maskedFrame(0x81, '{"type":"ping","id":1}')) {
+      raw.socket.write(Buffer.from([byte]));
+    }
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 1 });
+    raw.socket.write(maskedFrame(0x01, '{"type":'));
+    raw.socket.write(maskedFrame(0x89, "are you there"));
+    raw.socket.write(maskedFrame(0x00, ""));
+    raw.socket.write(maskedFrame(0x80, '"ping","id":2}'));
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 2 });
+    raw.socket.destroy();
+  });
+
+  it("in more fragments than anybody needs close the socket", async () => {
+    await using server = await startGateway();
+    const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
+    await raw.next();
+    raw.socket.write(
+      Buffer.concat([
+        maskedFrame(0x01, "x"),
+        ...Array.from({ length: 1_000 }, () => maskedFrame(0x00, "x")),
+      ]),
+    );
+    expect(await raw.closeCode).toBe(1008);
+  });
+
+  it("that are not masked, or of unknown kinds, close the socket with 1002", async () => {
+    await using server = await startGateway();
+    const other = await bystander(server);
+    for (const bytes of [
+      Buffer.from([0x81, 0x02, 0x7b, 0x7d]),
+      maskedFrame(0x83, "x"),
+      maskedFrame(0xc1, "x"),
+      maskedFrame(0x09, "unfinished ping"),
+      maskedFrame(0x80, "a continuation of nothing"),
+    ]) {
+      const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
+      await raw.next();
+      raw.socket.write(bytes);
+      expect(await raw.closeCode).toBe(1002);
+    }
+    await other.notices();
+  });
+
+  it("of a flood of pings harm nobody, read or not", async () => {
+    await using server = await startGateway();
+    const other = await bystander(server);
+    const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
+    await raw.next();
+    raw.socket.pause();
+    const ping = maskedFrame(0x89, "p".repeat(125));
+    const flood = Buffer.concat(Array.from({ length: 1_000 }, () => ping));
+    for (let round = 0; round < 20; round++) raw.socket.write(flood);
+    raw.socket.write(
+      maskedFrame(0x81, '{"type":"publish","channel":"chat:bystander","event":"after","data":1}'),
+    );
+    await other.notices().catch(() => undefined);
+    raw.socket.resume();
+    raw.socket.write(maskedFrame(0x81, '{"type":"ping","id":"alive"}'));
+    expect(await raw.next()).toMatchObject({ type: "pong", id: "alive" });
+    raw.socket.destroy();
+  });
+
+  it("half written, and then silence or a reset, leave nothing behind", async () => {
+    await using server = await startGateway();
+    const token = await server.token();
+    const half = await RawWebSocket.open(server.port, "/ws", token);
+    await half.next();
+    half.socket.write(maskedFrame(0x81, '{"type":"ping"}').subarray(0, 5));
+    const reset = await RawWebSocket.open(server.port, "/ws", token);
+    await reset.next();
+    expect(server.gateway.stats().connections).toBe(2);
+    half.socket.end();
+    reset.socket.resetAndDestroy();
+    await once(half.socket, "close");
+    await expect.poll(() => server.gateway.stats().connections, { interval: 1 }).toBe(0);
+  });
+
+  it("sent together with the upgrade request are read", async () => {
+    await using server = await startGateway();
+    const socket: Socket = connect(server.port, "127.0.0.1");
+    const head = upgradeRequest("/ws", { Authorization: `Bearer ${await server.token()}` });
+    socket.write(Buffer.concat([Buffer.from(head), maskedFrame(0x81, '{"type":"ping","id":1}')]));
+    const raw = new RawWebSocket(socket);
+    expect(await raw.next()).toMatchObject({ type: "welcome" });
+    expect(await raw.next()).toMatchObject({ type: "pong", id: 1 });
+    socket.destroy();
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { RawWebSocket } from "../../testing/raw-web-socket.ts";
+import { startGateway } from "../../testing/test-gateway.ts";
+
+describe("a connection", () => {
+  it("[P-CLOSE-3] that answers pings stays, one that does not is closed with 4003", async () => {
+    await using server = await startGateway({
+      limits: { pingIntervalMs: 50, idleTimeoutMs: 400 },
+    });
+    const answering = await server.socket();
+    const mute = await RawWebSocket.open(server.port, "/ws", await server.token());
+    expect(await mute.next()).toMatchObject({ type: "welcome", ping_interval_ms: 50 });
+    expect(await mute.closeCode).toBe(4003);
+    expect(answering.ws.readyState).toBe(answering.ws.OPEN);
+  });
+
+  it("[P-CON-6] that names a live one of its user and session takes its place and id", async () => {
+    await using server = await startGateway();
+    const old = await server.socket();
+    const { connection_id: id } = await old.nextOf("welcome");
+    const stranger = await server.socket(`/ws?connection_id=${id}`, {
+      token: await server.token({ user: "8", session: "s2" }),
+    });
+    expect((await stranger.nextOf("welcome")).connection_id).not.toBe(id);
+    const heir = await server.socket(`/ws?connection_id=${id}`);
+    expect(await heir.nextOf("welcome")).toMatchObject({ connection_id: id });
+    expect(await old.closed).toMatchObject({ code: 4001 });
+  });
+
+  it("[P-CON-8] ends with its token, after a notice", async () => {
+    await using server = await startGateway();
+    const token = await server.token({ user: "7", ttlMs: 2_500 });
+    const socket = await server.socket("/ws", { token });
+    expect(await socket.nextOf("notice")).toMatchObject({ code: "token_expiring" });
+    expect(await socket.closed).toMatchObject({ code: 4101 });
+  }, 10_000);
+
+  it("[P-SUB-3] comes back with its last event id and gets what it missed, once", async () => {
+    await using server = await startGateway();
+    const first = await server.socket("/ws/chat/42");
+    await first.nextOf("subscribed");
+    await server.gateway.publish("chat:42", "message", 1);
+    const { event_id: cursor } = await first.nextOf("message");
+    first.terminate();
+    for (const n of [2, 3]) await server.gateway.publish("chat:42", "message", n);
+    const second = await server.socket(`/ws?last_event_id=${encodeURIComponent(cursor)}`);
+    expect(await second.nextOf("subscribed")).toMatchObject({
+      channel: "chat:42",
+      recovered: true,
+    });
+    await server.gateway.publish("chat:42", "message", 4);
+    for (const n of [2, 3, 4]) expect((await second.nextOf("message")).data).toBe(n);
+    expect(second.arrived).toEqual([]);
+  });
+
+  it("[P-DIA-1] gets in milepost.v1.json what a plain one gets, with positions for cursors", async () => {
+    await using server = await startGateway();
+    const json = await server.socket("/ws/chat/42", { subprotocols: ["milepost.v1.json"] });
+    const { position } = await json.nextOf("subscribed");
+    for (let n = 1; n <= 50; n++) void server.gateway.publish("chat:42", "message", { n });
+    const seen: number[] = [];
+    while (seen.length < 50) {
+      const event = await json.nextOf("event");
+      expect(event).toMatchObject({ channel: "chat:42", event: "message", ts: expect.any(Number) });
+      expect(event.position).not.toBe(position);
+      seen.push(event.data.n);
+    }
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+  });
+});
+
+describe("the progress feed", () => {
+  it("[P-FEED-1] is for the session of the token alone", async () => {
+    await using server = await startGateway();
+    const expired = await server.token({ session: "s1", ttlMs: -1_000 });
+    for (const [path, token] of [
+      ["/ws/progress/s2", await server.token()],
+      ["/ws/progress/s1", expired],
+      ["/ws/progress/s1", "nonsense"],
+      ["/ws/progress/s1", null],
+      ["/ws/progress/s1", await server.gateway.mintToken({ user: "7" })],
+    ] as const) {
+      const socket = await server.socket(path, { token });
+      expect(await socket.closed).toEqual({ code: 1008, reason: "Invalid session" });
+      expect(socket.arrived).toEqual([]);
+    }
+  });
+
+  it("[P-FEED-2] shows each operation of the session, then every change; [P-FEED-5] hears nothing", async () => {
+    await using server = await startGateway();
+    const { operations } = server.gateway;
+    const created = await operations.create({ kind: "index", operation_id: "9", session_id: "s1" });
+    await operations.create({ kind: "index", operation_id: "10", session_id: "other" });
+    const feed = await server.socket("/ws/progress/s1");
+    expect(await feed.next()).toMatchObject({
+      type: "progress_update",
+      session_id: "s1",
+      transaction_id: "9",
+      status: "waiting",
+    });
+    feed.send("{nonsense");
+    feed.send({ type: "subscribe", id: 1, channel: "operation:10" });
+    await operations.report("9", {
+      lease: created.lease.token,
+      events: [{ event: "started", data: {} }],
+    });
+    expect(await feed.next()).toMatchObject({ transaction_id: "9", status: "running" });
+    expect(feed.arrived).toEqual([]);
+  });
+});

@@ -1,0 +1,29 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Failure } from "@milepost/protocol";
+import { problemHeaders, problemOf } from "../../http/problem.ts";
+
+/**
+ * Answers an upgrade request with a problem document instead of a WebSocket, and hangs up.
+ *
+ * There is no response object for an upgrade: the answer goes onto the raw socket.
+ */
+export function refuseUpgrade(socket: Duplex, refusal: Failure): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  const problem = problemOf(refusal);
+  const body = JSON.stringify(problem);
+  const headers: Record<string, string> = {
+    ...problemHeaders(problem),
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.once("finish", destroy);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ""}\r\n${lines.join("")}\r\n${body}`,
+  );
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}
