@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
 
-/** @typedef {Record<string, { status: number, retryable: boolean, says: string }>} ErrorCodes */
-/** @typedef {Record<string, { name: string, verdict: string, says: string }>} CloseCodes */
+/** @typedef {Record<string, { status: number, retryable: boolean, description: string }>} ErrorCodes */
+/** @typedef {Record<string, { name: string, verdict: string, description: string }>} CloseCodes */
 
 /**
  * The whole of docs/errors.md.
@@ -13,11 +13,11 @@ const root = new URL("../", import.meta.url);
  * @param {ErrorCodes} errorCodes
  */
 export function errorsDocument(errorCodes) {
-  const rows = Object.entries(errorCodes).map(([code, { status, retryable, says }]) => [
+  const rows = Object.entries(errorCodes).map(([code, { status, retryable, description }]) => [
     `\`${code}\``,
     String(status),
     retryable ? "yes" : "no",
-    says,
+    description,
   ]);
   return `# Errors
 
@@ -41,11 +41,11 @@ ${table(["code", "HTTP status", "retryable", "what it says"], rows)}`;
  * @param {CloseCodes} closeCodes
  */
 export function closeCodesTable(closeCodes) {
-  const rows = Object.entries(closeCodes).map(([code, { name, verdict, says }]) => [
+  const rows = Object.entries(closeCodes).map(([code, { name, verdict, description }]) => [
     code,
     `\`${name}\``,
     verdict,
-    says,
+    description,
   ]);
   return table(["code", "name", "verdict", "meaning"], rows);
 }

@@ -1,6 +1,6 @@
 import { check, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
 import { type TestCore, type TestSocket, testCore } from "@milepost/core/testing";
-import type { DeadLetters, DurableChange, DurableSubscribers, Engine } from "@milepost/engine";
+import type { DeadLetterStore, DurableChange, DurableSubscribers, Engine } from "@milepost/engine";
 import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { SeededRandom } from "./seeded-random.ts";
 
@@ -41,7 +41,7 @@ export const durableMutants: Readonly<Record<string, SpoilEngine>> = {
   })),
   "dead letter lost": (engine) => ({
     ...engine,
-    deadLetters: altered<DeadLetters>(engine.deadLetters, {
+    deadLetters: altered<DeadLetterStore>(engine.deadLetters, {
       put: async (letter) => ({ ...letter, id: "1-lost" }),
     }),
   }),

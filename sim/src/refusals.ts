@@ -1,5 +1,4 @@
 import type { StoreHealth, StoreWatch } from "@milepost/engine";
-
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

@@ -1,5 +1,4 @@
 import type { Bus, BusListener, LogPolicy } from "@milepost/engine";
-
 import type { Publication } from "@milepost/protocol";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";

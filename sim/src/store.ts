@@ -10,7 +10,6 @@ import {
   memoryEngine,
   type NewEntry,
 } from "@milepost/engine";
-
 import { formatPosition, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import type { Journal } from "./journal.ts";
 import { Refusals } from "./refusals.ts";

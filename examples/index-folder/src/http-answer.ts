@@ -27,12 +27,19 @@ export function answerJson(
 
 /** Answers with a problem document (RFC 9457). */
 export function answerProblem(response: ServerResponse, error: MilepostError): void {
-  const { status, says } = errorCodes[error.code];
+  const { status, description } = errorCodes[error.code];
   const { code, message, retryable, retryAfterMs } = error;
   answerJson(
     response,
     status,
-    { type: `urn:milepost:error:${code}`, title: says, status, detail: message, code, retryable },
+    {
+      type: `urn:milepost:error:${code}`,
+      title: description,
+      status,
+      detail: message,
+      code,
+      retryable,
+    },
     {
       "content-type": "application/problem+json",
       ...(retryAfterMs === undefined

@@ -76,7 +76,7 @@ export const mutants: readonly Mutant[] = [
     shownBy: "kill-node",
     changes: [
       {
-        file: "/core/dist/create-core.js",
+        file: "/core/dist/node/create-core.js",
         find: "sweep: [() => registry.sweep(), ",
         replace: "sweep: [",
       },

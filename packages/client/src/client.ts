@@ -20,7 +20,7 @@ import type { BeginExchange } from "./request/exchange.ts";
 import type { RequestOptions } from "./request/requests.ts";
 import type { ClientClock } from "./runtime/clock.ts";
 import type { Codec } from "./transport/codec.ts";
-import type { Fetch } from "./transport/http-door.ts";
+import type { Fetch } from "./transport/http-endpoint.ts";
 import type { WebSocketConstructor } from "./transport/socket.ts";
 import type { TransportName } from "./transport/transport.ts";
 

@@ -26,8 +26,8 @@ import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
 import type { RawMessage } from "./transport/server-frame.ts";
 import type { Transport } from "./transport/transport.ts";
-import { Ladder } from "./transport/transport-fallback.ts";
-import type { Climb, ClimbParts } from "./transport/transport-upgrade.ts";
+import { TransportFallback } from "./transport/transport-fallback.ts";
+import type { TransportUpgrade, TransportUpgradeParts } from "./transport/transport-upgrade.ts";
 
 const publishTimeoutMs = 60_000;
 /** The service knows a key for 10 minutes; resending later could publish twice. */
@@ -45,7 +45,7 @@ export interface CoreParts {
   /** How its messages may travel. */
   readonly transports: readonly [Transport, ...Transport[]];
   /** Leads back to the best transport from a worse one; needed where there are several. */
-  readonly climb?: (parts: ClimbParts) => Climb;
+  readonly upgrade?: (parts: TransportUpgradeParts) => TransportUpgrade;
   /** Counts what comes in. */
   readonly metrics?: MetricsTicker;
 }
@@ -65,7 +65,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   readonly #metrics: MetricsTicker | undefined;
   protected readonly newKey: () => string;
 
-  constructor(options: ClientOptions, { transports, climb, metrics }: CoreParts) {
+  constructor(options: ClientOptions, { transports, upgrade, metrics }: CoreParts) {
     const { clock = systemClock, random = Math.random } = options;
     this.clock = clock;
     this.newKey = randomKeys(random);
@@ -75,19 +75,18 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     const schedule = new Schedule(clock);
     const backoff = new Backoff(options.backoff ?? {}, random);
     this.#metrics = metrics;
-    const meter = metrics?.meter;
-    const ladder = new Ladder(transports);
+    const fallback = new TransportFallback(transports);
     const url = gatewayUrl(options.url);
     const connection = new Connection(
       {
         url,
-        ladder,
-        climb,
+        fallback,
+        upgrade,
         token,
         backoff,
         clock,
         schedule,
-        meter,
+        metrics: metrics?.recorder,
         reporter,
         batchMs: options.batchMs ?? 0,
       },

@@ -2,21 +2,21 @@ import type { OperationCommandName } from "@milepost/model";
 import { isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
 import { NotificationFeed } from "./channel/notification-feed.ts";
 import type { Client, ClientOptions } from "./client.ts";
-import { type ConnectionMetrics, Meter } from "./connection/metrics.ts";
+import { type ConnectionMetrics, MetricsRecorder } from "./connection/metrics.ts";
 import { MetricsTicker } from "./connection/metrics-ticker.ts";
 import type { AnyContract, AnyFormOfContract, ContractOf, ContractOption } from "./contract.ts";
 import { CoreClient } from "./core-client.ts";
+import { LiveOperation } from "./operation/live-operation.ts";
+import { LiveOperationList } from "./operation/live-operation-list.ts";
 import type {
   CommandOptions,
   OperationHandle,
   OperationListHandle,
 } from "./operation/operation.ts";
-import { OperationWatch } from "./operation/operation-handle.ts";
-import { OperationListWatch } from "./operation/operation-list.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
-import { Climb, type ClimbParts } from "./transport/transport-upgrade.ts";
+import { TransportUpgrade, type TransportUpgradeParts } from "./transport/transport-upgrade.ts";
 import { transportsOf } from "./transport/transports.ts";
 
 /**
@@ -42,16 +42,16 @@ class MilepostClient
   implements Omit<Client, "channel" | "operation" | "request">
 {
   readonly notifications: NotificationFeed;
-  readonly #list: OperationListWatch;
+  readonly #list: LiveOperationList;
   readonly #metrics: MetricsTicker;
-  readonly #operations = new Map<string, WeakRef<OperationWatch>>();
+  readonly #operations = new Map<string, WeakRef<LiveOperation>>();
 
   constructor(options: ClientOptions) {
-    const climb = (parts: ClimbParts) => new Climb(parts);
+    const upgrade = (parts: TransportUpgradeParts) => new TransportUpgrade(parts);
     const { clock = systemClock } = options;
     const reporter = new Reporter(options.onError);
-    const metrics = new MetricsTicker(new Meter(clock), new Schedule(clock), reporter);
-    super(options, { transports: transportsOf(options), climb, metrics });
+    const metrics = new MetricsTicker(new MetricsRecorder(clock), new Schedule(clock), reporter);
+    super(options, { transports: transportsOf(options), upgrade, metrics });
     this.#metrics = metrics;
     const parts = {
       reporter: this.reporter,
@@ -59,7 +59,7 @@ class MilepostClient
       subscribe: (...subscription: Parameters<CoreClient["subscribe"]>) =>
         this.subscribe(...subscription),
     };
-    this.#list = new OperationListWatch(parts);
+    this.#list = new LiveOperationList(parts);
     this.notifications = new NotificationFeed(parts);
   }
 
@@ -82,7 +82,7 @@ class MilepostClient
         if (handle.deref() === undefined) this.#operations.delete(other);
       }
     }
-    const handle = new OperationWatch(id, {
+    const handle = new LiveOperation(id, {
       reporter: this.reporter,
       identity: this,
       subscribe: (name, handlers, options) => this.subscribe(name, handlers, options),

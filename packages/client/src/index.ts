@@ -12,6 +12,6 @@ export type * from "./request/exchange.ts";
 export type { RequestOptions } from "./request/requests.ts";
 export { type Cancel, type ClientClock, systemClock } from "./runtime/clock.ts";
 export type { Codec } from "./transport/codec.ts";
-export type { Fetch } from "./transport/http-door.ts";
+export type { Fetch } from "./transport/http-endpoint.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./transport/socket.ts";
 export type { TransportName } from "./transport/transport.ts";

@@ -1,13 +1,15 @@
-import type { DeadLetter, DeadLetterQuery } from "./ports/dead-letters.ts";
+import type { DeadLetter, DeadLetterQuery } from "./ports/dead-letter-store.ts";
 
 /** Whether a letter is what a query asks for, its place aside; for engines. */
-export function matchesLetter(
-  letter: DeadLetter,
+export function matchesDeadLetter(
+  deadLetter: DeadLetter,
   { channel, subscriber, reason }: DeadLetterQuery,
 ): boolean {
   return (
-    (channel === undefined || letter.channel === channel) &&
-    (subscriber === undefined || letter.subscriber?.name === subscriber) &&
-    (reason === undefined || letter.reason === reason || letter.reason.startsWith(`${reason}:`))
+    (channel === undefined || deadLetter.channel === channel) &&
+    (subscriber === undefined || deadLetter.subscriber?.name === subscriber) &&
+    (reason === undefined ||
+      deadLetter.reason === reason ||
+      deadLetter.reason.startsWith(`${reason}:`))
   );
 }

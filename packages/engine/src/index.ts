@@ -8,7 +8,7 @@ export * from "./operation-query.ts";
 export * from "./ports/bus.ts";
 export * from "./ports/channel-log.ts";
 export * from "./ports/clock.ts";
-export * from "./ports/dead-letters.ts";
+export * from "./ports/dead-letter-store.ts";
 export * from "./ports/durable-subscribers.ts";
 export * from "./ports/engine.ts";
 export * from "./ports/leases.ts";

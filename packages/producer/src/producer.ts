@@ -16,7 +16,7 @@ import { harmless, type ProblemListener, warnOfProblem } from "./problem.ts";
 import { type Random, systemRandom } from "./random.ts";
 import type { ReporterOptions } from "./reporter.ts";
 import { TrackedOperation, type WorkHooks, type WorkSpec } from "./tracked-operation.ts";
-import { type Worker, WorkerLine, type WorkerOptions } from "./worker.ts";
+import { QueueWorker, type Worker, type WorkerOptions } from "./worker.ts";
 
 /** What a producer is made of; only `gateway` is needed. */
 export interface ProducerOptions {
@@ -183,7 +183,7 @@ class ProducerOf implements Producer {
   }
 
   worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result> {
-    const worker = new WorkerLine(this, options);
+    const worker = new QueueWorker(this, options);
     this.#workers.push(worker);
     // Also when nothing runs: what has ended may be asked to run again.
     this.#commands.hold();

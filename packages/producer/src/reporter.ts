@@ -12,7 +12,7 @@ import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
 import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
 import { type Report, weightOf } from "./report.ts";
-import { tidy } from "./tidy.ts";
+import { sanitizeReport } from "./sanitize-report.ts";
 
 /** How a reporter paces itself. */
 export interface ReporterTiming {
@@ -133,7 +133,7 @@ export class Reporter {
   }
 
   #take(given: Report): void {
-    const { report, complaint } = tidy(given);
+    const { report, complaint } = sanitizeReport(given);
     if (complaint !== undefined) this.#tell("bad_message", complaint, "dropped", given.event);
     if (report === undefined) return;
     if (report.event === "started") {

@@ -1,7 +1,7 @@
 import type { OperationEvents } from "@milepost/model";
 import { describe, expect, test } from "vitest";
+import { estimateWaits, MeanDuration } from "./estimated-waits.ts";
 import { type Deferred, deferred, fixture, untilAborted } from "./testing/fixture.ts";
-import { estimateWaits, MeanDuration } from "./waiting-line.ts";
 
 /** A worker whose jobs end when the test says so. */
 function heldWorker(concurrency = 1) {

@@ -1,10 +1,10 @@
 import type { StepPlan } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "./clock.ts";
+import { estimateWaits, MeanDuration } from "./estimated-waits.ts";
 import type { Operation } from "./operation.ts";
 import { type Outcome, saysRetryable } from "./outcome.ts";
 import type { TrackedOperation, WorkHooks, WorkSpec } from "./tracked-operation.ts";
-import { estimateWaits, MeanDuration } from "./waiting-line.ts";
 
 /** What a worker does, and how much of it at once. */
 export interface WorkerOptions<Input, Result> {
@@ -77,11 +77,11 @@ interface Item<Input, Result> {
 const durationsKept = 20;
 
 /** The line itself; producers hand it out as {@link Worker}. */
-export class WorkerLine<Input, Result> implements Worker<Input, Result> {
+export class QueueWorker<Input, Result> implements Worker<Input, Result> {
   readonly #host: WorkerHost;
   readonly #options: WorkerOptions<Input, Result>;
   readonly #concurrency: number;
-  readonly #line: Item<Input, Result>[] = [];
+  readonly #queue: Item<Input, Result>[] = [];
   readonly #running = new Set<Item<Input, Result>>();
   readonly #durations = new MeanDuration(durationsKept);
 
@@ -96,7 +96,7 @@ export class WorkerLine<Input, Result> implements Worker<Input, Result> {
   }
 
   get waiting(): number {
-    return this.#line.length;
+    return this.#queue.length;
   }
 
   submit(submission: Submission<Input>): Submitted<Result> {
@@ -122,7 +122,7 @@ export class WorkerLine<Input, Result> implements Worker<Input, Result> {
 
   /** Calls off everything that waits. */
   callOffWaiting(error: MilepostError): void {
-    for (const item of this.#line.splice(0)) {
+    for (const item of this.#queue.splice(0)) {
       item.finish(item.operation.callOff(error));
       this.#host.ended(item.operation);
     }
@@ -152,31 +152,31 @@ export class WorkerLine<Input, Result> implements Worker<Input, Result> {
 
   #join(item: Item<Input, Result>): void {
     item.place = "";
-    this.#line.push(item);
+    this.#queue.push(item);
     this.#advance();
   }
 
   #leave(item: Item<Input, Result>, reason: string): void {
-    const index = this.#line.indexOf(item);
+    const index = this.#queue.indexOf(item);
     if (index < 0) return;
-    this.#line.splice(index, 1);
+    this.#queue.splice(index, 1);
     const error = new MilepostError("cancelled", reason);
     // Not in this stack: the operation itself is about to report how it ended.
     queueMicrotask(() => {
       item.finish({ status: "cancelled", error });
       this.#host.ended(item.operation);
     });
-    this.#tellPlaces();
+    this.#reportPositions();
   }
 
   #advance(): void {
     while (this.#running.size < this.#concurrency) {
-      const item = this.#line.shift();
+      const item = this.#queue.shift();
       if (!item) break;
       this.#running.add(item);
       void this.#work(item);
     }
-    this.#tellPlaces();
+    this.#reportPositions();
   }
 
   async #work(item: Item<Input, Result>): Promise<void> {
@@ -192,14 +192,14 @@ export class WorkerLine<Input, Result> implements Worker<Input, Result> {
     this.#advance();
   }
 
-  #tellPlaces(): void {
-    const total = this.#line.length;
+  #reportPositions(): void {
+    const total = this.#queue.length;
     if (total === 0) return;
     const now = this.#host.clock.monotonic();
     const elapsed = [...this.#running].map(({ startedAt }) => now - startedAt);
     const mean = this.#durations.ms;
     const waits = mean === undefined ? [] : estimateWaits(total, this.#concurrency, elapsed, mean);
-    for (const [index, item] of this.#line.entries()) {
+    for (const [index, item] of this.#queue.entries()) {
       const place = `${index + 1}/${total}`;
       if (item.place === place) continue;
       item.place = place;

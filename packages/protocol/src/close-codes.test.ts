@@ -73,6 +73,7 @@ describe("the verdict of a close", () => {
 
   it("names every code once and says what it means in a sentence", () => {
     expect(new Set(codes.map(({ name }) => name)).size).toBe(codes.length);
-    for (const { says } of Object.values(closeCodes)) expect(says).toMatch(/^[A-Z].*\.$/);
+    for (const { description } of Object.values(closeCodes))
+      expect(description).toMatch(/^[A-Z].*\.$/);
   });
 });

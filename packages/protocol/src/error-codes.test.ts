@@ -10,7 +10,7 @@ describe("the table of errors", () => {
 
   it.each(Object.entries(errorCodes))("[P-SRV-2] says of %s what it is", (code, entry) => {
     expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
-    expect(entry.says).toMatch(/^[A-Z].*\.$/);
+    expect(entry.description).toMatch(/^[A-Z].*\.$/);
     expect(entry.status).toBeGreaterThanOrEqual(400);
     expect(entry.status).toBeLessThan(600);
   });

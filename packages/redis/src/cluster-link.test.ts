@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
-
 import { MilepostError } from "@milepost/protocol";
 import { test as anyTest, describe, expect, vi } from "vitest";
 import { hashSlot } from "./hash-slot.ts";

@@ -1,5 +1,4 @@
 import { SerialQueues } from "@milepost/engine";
-
 import { MilepostError } from "@milepost/protocol";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";
@@ -11,9 +10,9 @@ import { ServerLink } from "./server-link.ts";
 
 /** A call that is sent on so often finds no owner of its slot. */
 const maxMoves = 5;
-const lookAgainMs = 1_000;
+const refreshAgainMs = 1_000;
 /** Bounds how long a slot that moved unheard goes unnoticed where nothing is published to it. */
-const lookAnywayMs = 10_000;
+const refreshAnywayMs = 10_000;
 
 /**
  * Keeps one link to each master of a cluster.
@@ -28,40 +27,40 @@ export class ClusterLink implements RedisLink {
   readonly publishCommand = "SPUBLISH";
   readonly watch = new LinkHealth();
   readonly #address: RedisAddress;
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #links = new Map<string, ServerLink>();
   /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
   readonly #wanted = new Map<string, string>();
   /** Subscribing and unsubscribing, in order for each bus channel. */
-  readonly #lines = new SerialQueues();
+  readonly #queues = new SerialQueues();
   /** The slots of calls that wait for the map. */
   readonly #moving = new Set<number>();
   #map: ClusterMap = { masters: new Map(), owners: [] };
-  #looking: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lookAt = Number.POSITIVE_INFINITY;
+  #refreshAt = Number.POSITIVE_INFINITY;
   #listener: LinkListener | undefined;
   #downSince: number | undefined = performance.now();
   #closed = false;
 
-  private constructor(address: RedisAddress, onFault: (error: unknown) => void) {
+  private constructor(address: RedisAddress, onError: (error: unknown) => void) {
     this.#address = address;
-    this.#onFault = onFault;
+    this.#onError = onError;
   }
 
   /** Connects to all masters; rejects with the reason when one cannot be reached. */
   static async open(
     address: RedisAddress,
-    onFault: (error: unknown) => void,
+    onError: (error: unknown) => void,
   ): Promise<ClusterLink> {
-    const link = new ClusterLink(address, onFault);
+    const link = new ClusterLink(address, onError);
     try {
       await link.#read();
       for (const opened of await link.#connect()) {
         if (opened.status === "rejected") throw opened.reason;
       }
       link.#settle();
-      link.#lookIn(lookAnywayMs);
+      link.#refreshIn(refreshAnywayMs);
       return link;
     } catch (error) {
       await link.close();
@@ -87,18 +86,18 @@ export class ClusterLink implements RedisLink {
 
   async subscribe(busChannels: readonly string[]): Promise<void> {
     const subscribed = await Promise.allSettled(
-      busChannels.map((busChannel) => this.#lines.run(busChannel, () => this.#add(busChannel))),
+      busChannels.map((busChannel) => this.#queues.run(busChannel, () => this.#add(busChannel))),
     );
     const failed = subscribed.find(({ status }) => status === "rejected");
     if (failed?.status !== "rejected") return;
-    await this.unsubscribe(busChannels).catch(this.#onFault);
+    await this.unsubscribe(busChannels).catch(this.#onError);
     throw failed.reason;
   }
 
   async unsubscribe(busChannels: readonly string[]): Promise<void> {
     await Promise.all(
       busChannels.map((busChannel) =>
-        this.#lines.run(busChannel, async () => {
+        this.#queues.run(busChannel, async () => {
           const name = this.#wanted.get(busChannel);
           this.#wanted.delete(busChannel);
           await this.#links.get(name ?? "")?.unsubscribe([busChannel]);
@@ -123,7 +122,7 @@ export class ClusterLink implements RedisLink {
     const slot = hashSlot(key);
     for (let moves = 0; ; moves++) {
       // What is called while others of its slot wait for the map goes behind them.
-      if (this.#moving.has(slot)) await this.#looking?.catch(() => {});
+      if (this.#moving.has(slot)) await this.#refreshing?.catch(() => {});
       const name = this.#map.owners[slot] ?? "";
       const link = this.#links.get(name);
       if (link === undefined) throw noOwner();
@@ -134,7 +133,7 @@ export class ClusterLink implements RedisLink {
         if (owner === undefined || moves >= maxMoves) throw error;
         this.#moving.add(slot);
         try {
-          await this.#look(owner);
+          await this.#refreshMap(owner);
         } catch (cause) {
           throw noOwner(cause);
         }
@@ -143,19 +142,19 @@ export class ClusterLink implements RedisLink {
   }
 
   /** Reads the map again and follows it; one at a time, for all who wait. */
-  #look(first?: Endpoint): Promise<void> {
-    this.#looking ??= this.#follow(first).finally(() => {
-      this.#looking = undefined;
+  #refreshMap(first?: Endpoint): Promise<void> {
+    this.#refreshing ??= this.#follow(first).finally(() => {
+      this.#refreshing = undefined;
       this.#moving.clear();
     });
-    return this.#looking;
+    return this.#refreshing;
   }
 
   /** Rejects only where the map cannot be read: one master that cannot be reached must not keep the others. */
   async #follow(first?: Endpoint): Promise<void> {
     await this.#read(first);
     for (const opened of await this.#connect()) {
-      if (opened.status === "rejected") this.#onLinkFault(opened.reason);
+      if (opened.status === "rejected") this.#onLinkError(opened.reason);
     }
     for (const [name, link] of [...this.#links]) {
       if (this.#map.masters.has(name)) continue;
@@ -172,7 +171,7 @@ export class ClusterLink implements RedisLink {
     const moved = [...this.#wanted].filter(hasMoved).map(([busChannel]) => busChannel);
     if (moved.length === 0) return;
     const subscribed = moved.map((busChannel) =>
-      this.#lines.run(busChannel, async () => {
+      this.#queues.run(busChannel, async () => {
         const from = this.#wanted.get(busChannel);
         if (from === undefined || from === this.#owner(busChannel)) return;
         // Its old master has let go of it, or is gone.
@@ -183,7 +182,7 @@ export class ClusterLink implements RedisLink {
         await this.#add(busChannel);
       }),
     );
-    Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkFault);
+    Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkError);
   }
 
   async #add(busChannel: string): Promise<void> {
@@ -215,11 +214,11 @@ export class ClusterLink implements RedisLink {
       address: this.#address,
       locate: async () => endpoint,
       isSharded: true,
-      onFault: this.#onLinkFault,
+      onError: this.#onLinkError,
       onMoved: (busChannel) => {
         if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
         void link.unsubscribe([busChannel]).catch(() => {});
-        this.#lookIn(0);
+        this.#refreshIn(0);
       },
     });
     if (this.#closed) {
@@ -235,20 +234,20 @@ export class ClusterLink implements RedisLink {
   }
 
   /** A master that is lost may have been replaced. */
-  readonly #onLinkFault = (error: unknown): void => {
-    this.#onFault(error);
-    this.#lookIn(lookAgainMs);
+  readonly #onLinkError = (error: unknown): void => {
+    this.#onError(error);
+    this.#refreshIn(refreshAgainMs);
   };
 
   /** Has the map read within that time, and now and then after. */
-  #lookIn(delayMs: number): void {
+  #refreshIn(delayMs: number): void {
     const at = performance.now() + delayMs;
-    if (this.#closed || at >= this.#lookAt) return;
+    if (this.#closed || at >= this.#refreshAt) return;
     clearTimeout(this.#timer);
-    this.#lookAt = at;
+    this.#refreshAt = at;
     this.#timer = setTimeout(() => {
-      this.#lookAt = Number.POSITIVE_INFINITY;
-      this.#look().then(() => this.#lookIn(lookAnywayMs), this.#onLinkFault);
+      this.#refreshAt = Number.POSITIVE_INFINITY;
+      this.#refreshMap().then(() => this.#refreshIn(refreshAnywayMs), this.#onLinkError);
     }, delayMs);
   }
 

@@ -12,7 +12,7 @@ export interface RedisOptions {
    */
   readonly url: string;
   /** Told when a connection breaks or cannot be made again; without it nobody is. */
-  readonly onFault?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => void;
 }
 
 /**
@@ -21,11 +21,11 @@ export interface RedisOptions {
  * Rejects with one line that says what is wrong (the address, not reachable, the password) and never names the
  * password. Connected once, it reconnects by itself.
  */
-export async function connectRedis({ url, onFault = () => {} }: RedisOptions): Promise<RedisLink> {
+export async function connectRedis({ url, onError = () => {} }: RedisOptions): Promise<RedisLink> {
   const address = parseRedisAddress(url);
   try {
-    if (address.kind === "cluster") return await ClusterLink.open(address, onFault);
-    return await ServerLink.open({ address, locate: locatorOf(address), onFault });
+    if (address.kind === "cluster") return await ClusterLink.open(address, onError);
+    return await ServerLink.open({ address, locate: locatorOf(address), onError });
   } catch (error) {
     throw whereAndWhy(address, error);
   }

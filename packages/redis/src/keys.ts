@@ -55,7 +55,7 @@ export class Keys {
   }
 
   /** What the dead letters are kept in. */
-  letters(): readonly string[] {
+  deadLetters(): readonly string[] {
     const parts = ["records", "order", "ages", "sources", "facts", "counts"];
     return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
   }

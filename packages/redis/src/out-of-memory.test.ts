@@ -1,5 +1,4 @@
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
-
 import { createClient } from "@redis/client";
 import { test as anyTest, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";

@@ -1,5 +1,4 @@
 import type { Bus, BusListener, LogPolicy } from "@milepost/engine";
-
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";

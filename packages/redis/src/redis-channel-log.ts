@@ -8,7 +8,6 @@ import {
   type Random,
   rollUpName,
 } from "@milepost/engine";
-
 import { type Projection, projectionNamed } from "@milepost/model";
 import { endEvent, MilepostError, type Position, type Publication } from "@milepost/protocol";
 import { FoldedStates } from "./folded-states.ts";
@@ -35,7 +34,7 @@ export class RedisChannelLog implements ChannelLog {
   readonly #keys: Keys;
   readonly #clock: RedisClock;
   readonly #random: Random;
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #states = new FoldedStates();
   /** Channels whose state is being stored. */
   readonly #storing = new Set<string>();
@@ -45,13 +44,13 @@ export class RedisChannelLog implements ChannelLog {
     keys: Keys,
     clock: RedisClock,
     random: Random,
-    onFault: (error: unknown) => void,
+    onError: (error: unknown) => void,
   ) {
     this.#link = link;
     this.#keys = keys;
     this.#clock = clock;
     this.#random = random;
-    this.#onFault = onFault;
+    this.#onError = onError;
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
@@ -189,7 +188,7 @@ export class RedisChannelLog implements ChannelLog {
     if (this.#storing.has(channel)) return;
     this.#storing.add(channel);
     void this.#checkpoint(channel, policy)
-      .catch(this.#onFault)
+      .catch(this.#onError)
       .finally(() => this.#storing.delete(channel));
   }
 

@@ -9,7 +9,6 @@ import type {
   Saved,
   SubscriberKey,
 } from "@milepost/engine";
-
 import type { Position } from "@milepost/protocol";
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
@@ -108,8 +107,8 @@ function pendingField(offset: number): string {
   return `p${offset}`;
 }
 
-function replayField(letter: string): string {
-  return `r${letter}`;
+function replayField(deadLetter: string): string {
+  return `r${deadLetter}`;
 }
 
 function fieldsOf(flat: readonly string[]): ReadonlyMap<string, string> {

@@ -13,7 +13,6 @@ import {
   SeededRandom,
   signalsContract,
 } from "@milepost/engine/testing";
-
 import { afterAll, describe } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
 import { startRedisCluster } from "./testing/redis-cluster.ts";

@@ -1,11 +1,10 @@
 import type { EngineFactory } from "@milepost/engine";
-
 import { BusRouter } from "./bus-router.ts";
 import { Keys } from "./keys.ts";
 import { RedisBus } from "./redis-bus.ts";
 import { RedisChannelLog } from "./redis-channel-log.ts";
 import { RedisClock } from "./redis-clock.ts";
-import { RedisDeadLetters } from "./redis-dead-letters.ts";
+import { RedisDeadLetterStore } from "./redis-dead-letter-store.ts";
 import { RedisDurableSubscribers } from "./redis-durable-subscribers.ts";
 import { RedisLeases } from "./redis-leases.ts";
 import type { RedisLink } from "./redis-link.ts";
@@ -21,12 +20,12 @@ export interface RedisEngineOptions {
   /** What all keys begin with; `milepost` unless told. */
   readonly prefix?: string;
   /** Where faults that nobody waits for are told; without it nobody is. */
-  readonly onFault?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => void;
 }
 
 /** The engine of one node onto what all nodes share in Redis. Closing it closes the link. */
 export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
-  const { prefix = "milepost", onFault = () => {} } = options;
+  const { prefix = "milepost", onError = () => {} } = options;
   const keys = new Keys(prefix);
   return ({ clock: nodeClock, random }) => {
     const clock = new RedisClock(nodeClock, link.now());
@@ -34,13 +33,13 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
     const subscriptions = new Subscriptions(link);
     return {
       name: "redis",
-      log: new RedisChannelLog(link, keys, clock, random, onFault),
+      log: new RedisChannelLog(link, keys, clock, random, onError),
       bus: new RedisBus(subscriptions, keys, router),
       operations: new RedisOperationIndex(link, keys, clock),
       leases: new RedisLeases(link, keys, clock, random),
       presence: new RedisPresence(link, keys, clock, random, router, subscriptions),
       durable: new RedisDurableSubscribers(link, keys, clock),
-      deadLetters: new RedisDeadLetters(link, keys, clock, random),
+      deadLetters: new RedisDeadLetterStore(link, keys, clock, random),
       registry: new RedisRegistry(link, keys, clock),
       signals: new RedisSignals(link, keys, router),
       revocations: new RedisRevocations(link, keys, clock, random),

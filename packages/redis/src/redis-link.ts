@@ -1,5 +1,4 @@
 import type { StoreWatch } from "@milepost/engine";
-
 import type { Script } from "./script.ts";
 
 /** Takes what a pub/sub channel carries. */

@@ -4,7 +4,6 @@ import {
   type OperationIndex,
   type OperationQuery,
 } from "@milepost/engine";
-
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

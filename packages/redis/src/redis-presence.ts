@@ -1,12 +1,11 @@
 import type {
   Presence,
+  PresenceBroadcast,
   PresenceListener,
-  PresenceNews,
   PresenceStanding,
   PresenceUpdate,
   Random,
 } from "@milepost/engine";
-
 import { maxListedMembers, maxListedTyping, type PresenceList } from "@milepost/protocol";
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
@@ -46,7 +45,7 @@ export class RedisPresence implements Presence {
   listen(listener: PresenceListener): void {
     this.#router.route("presence", {
       onMessage: (message, busChannel) => {
-        const news = JSON.parse(message) as Omit<PresenceNews, "channel">;
+        const news = JSON.parse(message) as Omit<PresenceBroadcast, "channel">;
         listener({ channel: this.#keys.channelOfPresence(busChannel), ...news });
       },
     });

@@ -6,7 +6,6 @@ import type {
   RegistryChange,
   RegistryQuery,
 } from "@milepost/engine";
-
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

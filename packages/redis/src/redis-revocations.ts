@@ -1,5 +1,4 @@
 import type { Random, Revocation, RevocationPage, Revocations } from "@milepost/engine";
-
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";

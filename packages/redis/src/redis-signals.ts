@@ -1,5 +1,4 @@
 import type { SignalListener, Signals } from "@milepost/engine";
-
 import type { BusRouter } from "./bus-router.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisLink } from "./redis-link.ts";

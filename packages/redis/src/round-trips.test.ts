@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
-
 import { test as anyTest, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
 import { startRedis } from "./testing/redis-server.ts";

@@ -14,7 +14,7 @@ async function linked(server: RedisServer) {
   const heard: string[] = [];
   const faults: unknown[] = [];
   let disruptions = 0;
-  const link = await connectRedis({ url: server.url, onFault: (error) => faults.push(error) });
+  const link = await connectRedis({ url: server.url, onError: (error) => faults.push(error) });
   link.listen({
     onMessage: (message, busChannel) => heard.push(`${busChannel} ${message}`),
     onDisrupted: () => disruptions++,
@@ -106,7 +106,7 @@ test("[TRAP-9] a master that hangs is left for the one that took over, however l
   const link = await ServerLink.open({
     address: parseRedisAddress(first.url),
     locate: async () => ({ host: "127.0.0.1", port: master.port }),
-    onFault: (reason) => {
+    onError: (reason) => {
       reasons.push(reason);
       // Nobody has noticed yet when the link tries for the first time.
       if (reasons.length === 2) master = second;
@@ -164,7 +164,7 @@ test("[TRAP-9] a master that is demoted is left for the new one, subscriptions a
   let master = first;
   const address = parseRedisAddress(first.url);
   const locate = async () => ({ host: "127.0.0.1", port: master.port });
-  const link = await ServerLink.open({ address, locate, onFault: () => {} });
+  const link = await ServerLink.open({ address, locate, onError: () => {} });
   const heard: string[] = [];
   let disruptions = 0;
   link.listen({ onMessage: (message) => heard.push(message), onDisrupted: () => disruptions++ });

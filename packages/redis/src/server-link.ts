@@ -22,7 +22,7 @@ export interface ServerLinkOptions {
   /** Told which channel the server has let go of, since it no longer has its slot. */
   readonly onMoved?: (busChannel: string) => void;
   /** Told why a connection ended or could not be made. */
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -143,7 +143,7 @@ export class ServerLink implements RedisLink {
     this.#connect().then(
       () => this.#listener?.onDisrupted(),
       (error: unknown) => {
-        this.#options.onFault(error);
+        this.#options.onError(error);
         this.#connectLater();
       },
     );
@@ -163,7 +163,7 @@ export class ServerLink implements RedisLink {
     this.watch.set(false, false);
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#options.onFault(reason);
+    this.#options.onError(reason);
     this.#connectLater();
   }
 

@@ -46,7 +46,7 @@ function reading(
   options: Partial<StreamSourceOptions> & { readonly url: string },
   faults: unknown[] = [],
 ): Source & AsyncDisposable {
-  const source = redisStreamSource({ stream, onFault: (error) => faults.push(error), ...options });
+  const source = redisStreamSource({ stream, onError: (error) => faults.push(error), ...options });
   source.start((name, entry) => node.core.take(name, entry));
   return Object.assign(source, { [Symbol.asyncDispose]: () => source.close() });
 }

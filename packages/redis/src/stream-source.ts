@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Source, TakeEntry } from "@milepost/engine";
-
 import { MilepostError } from "@milepost/protocol";
 import {
   type Answer,
@@ -44,7 +43,7 @@ export interface StreamSourceOptions {
   /** Whether entries are deleted from the stream once they are settled; false unless told. */
   readonly remove?: boolean;
   /** Told what failed and is tried again. */
-  readonly onFault?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => void;
 }
 
 /** An entry as Redis has it. */
@@ -78,7 +77,7 @@ class RedisStreamSource implements Source {
   readonly #blockMs: string;
   readonly #claimIdleMs: number;
   readonly #removes: boolean;
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #turn: StreamTurn | undefined;
   readonly #closing = new AbortController();
   #take: TakeEntry = () => Promise.reject(new Error("the source was not started"));
@@ -94,7 +93,7 @@ class RedisStreamSource implements Source {
       batch = 100,
     } = options;
     const { turnMs = 10_000, claimIdleMs = 30_000, remove = false } = options;
-    const { prefix = "milepost", onFault = () => {} } = options;
+    const { prefix = "milepost", onError = () => {} } = options;
     this.#connections = new StreamConnections(url);
     this.#stream = stream;
     this.#group = group;
@@ -103,7 +102,7 @@ class RedisStreamSource implements Source {
     this.#batch = String(batch);
     this.#claimIdleMs = claimIdleMs;
     this.#removes = remove;
-    this.#onFault = onFault;
+    this.#onError = onError;
     // A name given twice must not make two nodes believe that it is their turn.
     const holder = `${this.#consumer}/${randomBytes(9).toString("base64url")}`;
     this.#turn = ordered
@@ -139,7 +138,7 @@ class RedisStreamSource implements Source {
         });
         await this.#leave(connection);
       } catch (error) {
-        if (!(error instanceof Interrupted)) this.#onFault(error);
+        if (!(error instanceof Interrupted)) this.#onError(error);
         // Where it is only another's turn there is no fault to wait out.
         if (!isReply(error, "MOVED")) await this.#pause(backoffMs(failures));
       } finally {
@@ -229,7 +228,7 @@ class RedisStreamSource implements Source {
       return await connection.send(...command);
     } catch (error) {
       if (!isReply(error, "NOGROUP") && !isReply(error, "UNBLOCKED")) throw error;
-      this.#onFault(error);
+      this.#onError(error);
       // Whatever was added since is as yet unread.
       await this.#makeGroup(connection, "0");
       return connection.send(...command);
@@ -252,13 +251,13 @@ class RedisStreamSource implements Source {
       if (line === undefined) lines.set(entry.fields?.channel, [entry]);
       else line.push(entry);
     }
-    const settling = [...lines.values()].map((line) => this.#settleLine(connection, line));
+    const settling = [...lines.values()].map((line) => this.#settleQueue(connection, line));
     // Each comes to its end, and acknowledges what it has settled, before the connection is given up.
     const failed = (await Promise.allSettled(settling)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
   }
 
-  async #settleLine(connection: StreamConnection, line: readonly StreamEntry[]): Promise<void> {
+  async #settleQueue(connection: StreamConnection, line: readonly StreamEntry[]): Promise<void> {
     const settled: string[] = [];
     try {
       for (const entry of line) {
@@ -281,7 +280,7 @@ class RedisStreamSource implements Source {
       return true;
     } catch (error) {
       if (this.#isClosing) throw new Interrupted();
-      this.#onFault(error);
+      this.#onError(error);
       const retryAfterMs = error instanceof MilepostError ? (error.retryAfterMs ?? 0) : 0;
       await this.#pause(Math.max(retryAfterMs, backoffMs(attempt - 1)));
       if (this.#isClosing) throw new Interrupted();

@@ -1,6 +1,6 @@
 import type { RedisLink } from "./redis-link.ts";
 
-interface Wish {
+interface WantedSubscription {
   readonly busChannel: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -9,7 +9,7 @@ interface Wish {
 /** Subscribes to bus channels; what a tick asks for is one command. */
 export class Subscriptions {
   readonly #link: RedisLink;
-  #wishes: Wish[] | undefined;
+  #wanted: WantedSubscription[] | undefined;
 
   constructor(link: RedisLink) {
     this.#link = link;
@@ -18,12 +18,12 @@ export class Subscriptions {
   /** Resolves once Redis has it. */
   add(busChannel: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const wish: Wish = { busChannel, resolve, reject };
-      if (this.#wishes !== undefined) {
-        this.#wishes.push(wish);
+      const wish: WantedSubscription = { busChannel, resolve, reject };
+      if (this.#wanted !== undefined) {
+        this.#wanted.push(wish);
         return;
       }
-      this.#wishes = [wish];
+      this.#wanted = [wish];
       queueMicrotask(() => void this.#subscribe());
     });
   }
@@ -33,8 +33,8 @@ export class Subscriptions {
   }
 
   async #subscribe(): Promise<void> {
-    const wishes = this.#wishes ?? [];
-    this.#wishes = undefined;
+    const wishes = this.#wanted ?? [];
+    this.#wanted = undefined;
     try {
       await this.#link.subscribe(wishes.map(({ busChannel }) => busChannel));
       for (const { resolve } of wishes) resolve();

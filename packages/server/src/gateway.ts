@@ -32,7 +32,7 @@ import type { OptionsOf } from "./contract.ts";
 import { createHttpApp } from "./http/app.ts";
 import { GatewayServer, type ServerTimeouts } from "./http/gateway-server.ts";
 import { createHttpListener } from "./http/listener.ts";
-import { attachTo, type Detach, type Doors, type HttpServer } from "./http/mount.ts";
+import { type Detach, type HttpHandlers, type HttpServer, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { createLog } from "./runtime/log.ts";
@@ -199,7 +199,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
     maxLifetimeMs: options.sseMaxLifetimeMs ?? sseMaxLifetimeMs,
     tokenInQuery,
   };
-  const doors: Doors = {
+  const doors: HttpHandlers = {
     request: createHttpListener(
       createHttpApp({
         core,
@@ -236,7 +236,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
     operations: operationsOf(core.operations, embedded),
     node: core.node,
     attach(host) {
-      const detach = attachTo(host, doors);
+      const detach = mount(host, doors);
       attached.add(detach);
       return detach;
     },

@@ -7,7 +7,7 @@ export {
   type Disconnected,
   defineMethod,
   explainChannel,
-  type ManyLetters,
+  type ManyDeadLetters as ManyLetters,
   type MethodAccess,
   type MethodAnswer,
   type MethodCall,

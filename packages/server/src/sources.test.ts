@@ -1,5 +1,4 @@
 import type { Source, TakeEntry } from "@milepost/engine";
-
 import { expect, it } from "vitest";
 import { createGateway } from "./gateway.ts";
 

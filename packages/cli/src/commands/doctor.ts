@@ -142,7 +142,7 @@ async function checkStore(config: Config): Promise<StoreReport> {
   try {
     const lines = (await inspectStore(config)) ?? [];
     return {
-      findings: lines.map(({ says }) => ({ check: "redis", ok: true, says })),
+      findings: lines.map(({ message }) => ({ check: "redis", ok: true, says: message })),
       warnings: lines.flatMap(({ warnings }) => warnings),
     };
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
 
 /** What a part of the client that is not in its core may do with one channel. */
-export class ChannelLine {
+export class ChannelRequests {
   readonly #name: string;
   readonly #channels: Channels;
   readonly #client: Lent[1];

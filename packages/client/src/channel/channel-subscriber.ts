@@ -27,7 +27,7 @@ export interface Arrival {
 export type Fit = "next" | "known" | "hole" | "replaced" | "other_epoch";
 
 /** What a subscriber asked for. */
-export interface MemberOptions {
+export interface SubscriberOptions {
   readonly since: SinceOption | undefined;
   readonly events: readonly string[] | undefined;
   readonly presence: boolean;
@@ -40,9 +40,9 @@ export interface MemberOptions {
  * It alone decides what its handlers see: each entry once, in order, or a gap or reset in between. The
  * position moves before a handler runs, so that one that throws is not given the same entry again.
  */
-export class Member implements Subscription {
+export class ChannelSubscriber implements Subscription {
   readonly channel: string;
-  readonly options: MemberOptions;
+  readonly options: SubscriberOptions;
   readonly ready: Promise<Subscribed>;
   /** Waits for the answer that tells where it begins. */
   joining = true;
@@ -60,16 +60,16 @@ export class Member implements Subscription {
   #state: SubscriptionState = "starting";
   readonly #handlers: ChannelHandlers;
   readonly #reporter: Reporter;
-  readonly #onClose: (member: Member) => void;
+  readonly #onClose: (member: ChannelSubscriber) => void;
   #resolve: (subscribed: Subscribed) => void = () => {};
   #reject: (error: MilepostError) => void = () => {};
 
   constructor(
     channel: string,
     handlers: ChannelHandlers,
-    options: MemberOptions,
+    options: SubscriberOptions,
     reporter: Reporter,
-    onClose: (member: Member) => void,
+    onClose: (member: ChannelSubscriber) => void,
   ) {
     this.channel = channel;
     this.options = options;

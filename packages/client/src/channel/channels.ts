@@ -6,8 +6,8 @@ import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
-import { Member } from "./channel-subscriber.ts";
-import { type Wire, WireChannel } from "./shared-subscription.ts";
+import { ChannelSubscriber } from "./channel-subscriber.ts";
+import { SharedSubscription, type SubscriptionLink } from "./shared-subscription.ts";
 
 /** What the channels need of the rest of the client. */
 export interface ChannelsParts {
@@ -22,17 +22,17 @@ export interface ChannelsParts {
 
 /** All channels somebody subscribes to, each with its one subscription on the wire. */
 export class Channels {
-  readonly #byName = new Map<string, WireChannel>();
-  readonly #changed = new Set<WireChannel>();
+  readonly #byName = new Map<string, SharedSubscription>();
+  readonly #changed = new Set<SharedSubscription>();
   /** Channels that a part outside the core has taken. */
   readonly claims = new Map<string, Claimant>();
   readonly parts: ChannelsParts;
-  readonly #wire: Wire;
+  readonly #link: SubscriptionLink;
 
   constructor(parts: ChannelsParts) {
     const { requests, schedule, backoff } = parts;
     this.parts = parts;
-    this.#wire = {
+    this.#link = {
       get isUp() {
         return parts.isUp();
       },
@@ -66,15 +66,15 @@ export class Channels {
 
   /** Adds a subscriber. */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
-    const channel = this.#byName.get(name) ?? new WireChannel(name, this.#wire);
+    const channel = this.#byName.get(name) ?? new SharedSubscription(name, this.#link);
     this.#byName.set(name, channel);
     const { since, events, presence = false, summaryMs } = options;
     const wants = { since, events, presence, summaryMs };
-    const member = new Member(name, handlers, wants, this.parts.reporter, (gone) => {
-      channel.members.delete(gone);
+    const member = new ChannelSubscriber(name, handlers, wants, this.parts.reporter, (gone) => {
+      channel.subscribers.delete(gone);
       this.#reconcile(channel);
     });
-    channel.members.add(member);
+    channel.subscribers.add(member);
     this.#reconcile(channel);
     return member;
   }
@@ -100,10 +100,10 @@ export class Channels {
   /** Closed for good: who is subscribed is told, and begins anew when it wants to go on. */
   closed(error: MilepostError): void {
     for (const claimant of [...this.claims.values()]) claimant.onClosed(error);
-    const members = [...this.#byName.values()].flatMap((channel) => [...channel.members]);
+    const subscribers = [...this.#byName.values()].flatMap((channel) => [...channel.subscribers]);
     this.#byName.clear();
     queueMicrotask(() => {
-      for (const member of members) member.fail(error);
+      for (const member of subscribers) member.fail(error);
     });
   }
 
@@ -135,7 +135,7 @@ export class Channels {
   }
 
   /** A tick later, so that whoever unsubscribes and subscribes in one (React's StrictMode) changes nothing on the wire. */
-  #reconcile(channel: WireChannel): void {
+  #reconcile(channel: SharedSubscription): void {
     if (this.#changed.size === 0) queueMicrotask(() => this.#reconcileChanged());
     this.#changed.add(channel);
   }
@@ -145,15 +145,15 @@ export class Channels {
     this.#changed.clear();
     const error = this.parts.closedWith();
     for (const channel of changed) {
-      if (error !== undefined) for (const member of channel.members) member.fail(error);
-      if (error !== undefined) channel.members.clear();
+      if (error !== undefined) for (const member of channel.subscribers) member.fail(error);
+      if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
       if (!this.parts.isUp()) this.#forget(channel);
     }
   }
 
-  #forget(channel: WireChannel): void {
-    if (channel.members.size > 0 || this.#byName.get(channel.name) !== channel) return;
+  #forget(channel: SharedSubscription): void {
+    if (channel.subscribers.size > 0 || this.#byName.get(channel.name) !== channel) return;
     this.#byName.delete(channel.name);
   }
 }

@@ -2,7 +2,7 @@ import { type GapReason, isRecord, MilepostError, parsePosition } from "@milepos
 import type { ChannelEvent, EventName } from "../contract.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { Channel, ChannelGap, SinceOption } from "./channel.ts";
-import { ChannelLine } from "./channel-requests.ts";
+import { ChannelRequests } from "./channel-requests.ts";
 
 /** One delivery of an entry. */
 export interface DurableDelivery<Events = Record<string, unknown>> {
@@ -54,7 +54,7 @@ export function durable<Events>(
   name: string,
   options: DurableOptions<Events> = {},
 ): DurableSubscriber<Events> {
-  return new Holder(channel.name, name, new ChannelLine(channel), options);
+  return new Holder(channel.name, name, new ChannelRequests(channel), options);
 }
 
 /** Acks are told together, at most so much later. */
@@ -84,7 +84,7 @@ interface Waiting {
 class Holder<Events> implements DurableSubscriber<Events> {
   readonly #channel: string;
   readonly #name: string;
-  readonly #line: ChannelLine;
+  readonly #requests: ChannelRequests;
   readonly #options: DurableOptions<Events>;
   /** By position: everything that is not known to be saved. */
   readonly #entries = new Map<string, Entry>();
@@ -97,10 +97,15 @@ class Holder<Events> implements DurableSubscriber<Events> {
   #generation = 0;
   #over: { readonly error?: unknown } | undefined;
 
-  constructor(channel: string, name: string, line: ChannelLine, options: DurableOptions<Events>) {
+  constructor(
+    channel: string,
+    name: string,
+    line: ChannelRequests,
+    options: DurableOptions<Events>,
+  ) {
     this.#channel = channel;
     this.#name = name;
-    this.#line = line;
+    this.#requests = line;
     this.#options = options;
   }
 
@@ -144,7 +149,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
   async close(): Promise<void> {
     if (this.#over !== undefined) return;
-    const saved = this.#isHeld && this.#line.isUp ? this.#flush() : undefined;
+    const saved = this.#isHeld && this.#requests.isUp ? this.#flush() : undefined;
     this.#finish({});
     await saved;
     await this.#unsubscribe();
@@ -163,7 +168,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       return;
     }
     try {
-      this.#release = this.#line.claim({
+      this.#release = this.#requests.claim({
         onUp: () => void this.#subscribe(),
         onDown: () => {
           this.#isHeld = false;
@@ -177,7 +182,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       return;
     }
     signal?.addEventListener("abort", this.#onAbort);
-    if (this.#line.isUp) void this.#subscribe();
+    if (this.#requests.isUp) void this.#subscribe();
   }
 
   async #subscribe(): Promise<void> {
@@ -191,7 +196,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       ...(events !== undefined && { events }),
     } as const;
     try {
-      await this.#line.call(call, {});
+      await this.#requests.call(call, {});
       if (generation !== this.#generation || this.#over !== undefined) return;
       this.#isHeld = true;
       this.#failures = 0;
@@ -201,8 +206,8 @@ class Holder<Events> implements DurableSubscriber<Events> {
       if (generation !== this.#generation || this.#over !== undefined) return;
       if (!(error instanceof MilepostError) || !error.retryable) this.#finish({ error });
       else {
-        this.#line.after(this.#line.backoffMs(++this.#failures), () => {
-          if (generation === this.#generation && this.#line.isUp) void this.#subscribe();
+        this.#requests.after(this.#requests.backoffMs(++this.#failures), () => {
+          if (generation === this.#generation && this.#requests.isUp) void this.#subscribe();
         });
       }
     }
@@ -314,7 +319,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    this.#line.after(ackDelayMs, () => {
+    this.#requests.after(ackDelayMs, () => {
       this.#isFlushDue = false;
       if (this.#over === undefined) void this.#flush();
     });
@@ -362,14 +367,14 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
   async #ack({ position }: Entry, settled: readonly Entry[]): Promise<void> {
     try {
-      await this.#line.call(
+      await this.#requests.call(
         { type: "ack", channel: this.#channel, position: position as never },
         {},
       );
     } catch (error) {
       // A connection that broke is asked for again by the next; anything else the service does not know.
       if (error instanceof MilepostError && error.code !== "invalid_position") return;
-      this.#line.report(error);
+      this.#requests.report(error);
     }
     for (const entry of settled) {
       if (entry.stage === "done") this.#entries.delete(entry.position);
@@ -385,10 +390,10 @@ class Holder<Events> implements DurableSubscriber<Events> {
       reason,
     } as const;
     try {
-      if (this.#isHeld) await this.#line.call(nack, {});
+      if (this.#isHeld) await this.#requests.call(nack, {});
     } catch (error) {
       // Without a nack it comes again all the same, when its wait is over.
-      if (!isRecord(error)) this.#line.report(error);
+      if (!isRecord(error)) this.#requests.report(error);
     }
   }
 
@@ -398,8 +403,8 @@ class Holder<Events> implements DurableSubscriber<Events> {
   };
 
   async #unsubscribe(): Promise<void> {
-    if (!this.#line.isUp) return;
-    await this.#line.call({ type: "unsubscribe", channel: this.#channel }, {}).catch(() => {});
+    if (!this.#requests.isUp) return;
+    await this.#requests.call({ type: "unsubscribe", channel: this.#channel }, {}).catch(() => {});
   }
 
   #finish(over: { readonly error?: unknown }): void {

@@ -12,10 +12,10 @@ import {
 import type { Cancel } from "../runtime/clock.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { SinceOption } from "./channel.ts";
-import type { Arrival, Member } from "./channel-subscriber.ts";
+import type { Arrival, ChannelSubscriber } from "./channel-subscriber.ts";
 
 /** What a channel on the wire needs of the rest of the client. */
-export interface Wire {
+export interface SubscriptionLink {
   readonly isUp: boolean;
   /** The outcome comes before anything that follows it on the wire. */
   subscribe(
@@ -30,14 +30,14 @@ export interface Wire {
   ): void;
   unsubscribe(channel: string): void;
   /** Nobody needs the channel any more, and the service has been told. */
-  idle(channel: WireChannel): void;
+  idle(channel: SharedSubscription): void;
   /** Runs `retry` after the wait that the error asks for, or a random one that grows with `failures`. */
   retryLater(error: MilepostError, failures: number, retry: () => void): Cancel;
 }
 
 /** A question under way: who joins with it; nobody when it takes up again what was broken off. */
 interface Ask {
-  readonly joiners: readonly Member[];
+  readonly joiners: readonly ChannelSubscriber[];
   readonly presence: boolean;
 }
 
@@ -49,10 +49,10 @@ interface Ask {
  * drops what it knows, and when the answer begins further on than somebody is (a state at the head), it
  * subscribes once more from that position. Every question is asked in {@link reconcile}, one at a time.
  */
-export class WireChannel {
+export class SharedSubscription {
   readonly name: string;
-  readonly members = new Set<Member>();
-  readonly #wire: Wire;
+  readonly subscribers = new Set<ChannelSubscriber>();
+  readonly #link: SubscriptionLink;
   #ask: Ask | undefined;
   #live = false;
   /** Whether the service holds, or may hold, a subscription. */
@@ -72,32 +72,32 @@ export class WireChannel {
   /** Known after an answer to a fresh subscribe. */
   #hasState: boolean | undefined;
 
-  constructor(name: string, wire: Wire) {
+  constructor(name: string, wire: SubscriptionLink) {
     this.name = name;
-    this.#wire = wire;
+    this.#link = wire;
   }
 
   /** Brings the wire in line with what the subscribers need; asks one question at most. */
   reconcile(): void {
-    if (!this.#wire.isUp) return;
-    if (this.members.size === 0) {
-      if (this.#subscribed) this.#wire.unsubscribe(this.name);
+    if (!this.#link.isUp) return;
+    if (this.subscribers.size === 0) {
+      if (this.#subscribed) this.#link.unsubscribe(this.name);
       this.#subscribed = false;
       this.#live = false;
       // An answer that is still to come is to nobody's question any more.
       this.#ask = undefined;
-      this.#wire.idle(this);
+      this.#link.idle(this);
       return;
     }
     if (this.#ask !== undefined || this.#waiting !== undefined) return;
-    const anchored = [...this.members].filter((member) => !member.joining);
+    const anchored = [...this.subscribers].filter((member) => !member.joining);
     const lagging = anchored.some((member) => member.behind);
     const asksOther = this.#wantsPresence() !== this.#presence;
     if (anchored.length > 0 && (lagging || asksOther || !this.#live)) {
       this.#resume(anchored);
       return;
     }
-    const joining = [...this.members].filter((member) => member.joining);
+    const joining = [...this.subscribers].filter((member) => member.joining);
     // Who wants the state goes first: whoever begins at the head then joins without a question.
     const first = joining.find(({ options }) => options.since === undefined) ?? joining[0];
     if (first === undefined) return;
@@ -117,7 +117,7 @@ export class WireChannel {
     this.#healsInVain = false;
     this.#waiting?.();
     this.#waiting = undefined;
-    for (const member of this.members) member.interrupt();
+    for (const member of this.subscribers) member.interrupt();
   }
 
   /** Takes an event, or the end, which fits in the same way: nothing before it may be missing. */
@@ -144,7 +144,7 @@ export class WireChannel {
       since: readPosition(message.since),
       end,
     };
-    for (const member of this.members) {
+    for (const member of this.subscribers) {
       const isOut = member.joining || member.behind || (member.readsNothing && end === undefined);
       if (!isOut) this.#deliver(member, arrival, text);
     }
@@ -152,7 +152,7 @@ export class WireChannel {
 
   onPresence(message: RawMessage): void {
     const news = readPresence(message);
-    if (news !== undefined) for (const member of this.members) member.presence(news);
+    if (news !== undefined) for (const member of this.subscribers) member.presence(news);
   }
 
   onGap(message: RawMessage): void {
@@ -160,7 +160,7 @@ export class WireChannel {
     if (to === undefined) return;
     const reason = message.reason as GapReason;
     this.#position = message.to as string;
-    for (const member of this.members) {
+    for (const member of this.subscribers) {
       if (member.joining || member.behind || member.readsNothing) continue;
       if (member.fresh) member.gap(String(message.from), message.to as string, reason);
       else if (!member.isBeyond(to, reason)) member.gap(undefined, message.to as string, reason);
@@ -172,7 +172,7 @@ export class WireChannel {
     if (position === undefined || !isRecord(message.snapshot)) return;
     const reason = message.reason as GapReason;
     this.#position = message.position as string;
-    for (const member of this.members) {
+    for (const member of this.subscribers) {
       if (member.joining || member.readsNothing || member.isBeyond(position, reason)) continue;
       member.reset(message.position as string, message.snapshot as unknown as Snapshot, reason);
     }
@@ -183,14 +183,14 @@ export class WireChannel {
     if (this.#ask !== undefined) return;
     const message = `the service ended the subscription to ${this.name}`;
     const error = MilepostError.from({ code: String(reason), message, retryable: false });
-    const members = [...this.members];
-    this.members.clear();
+    const subscribers = [...this.subscribers];
+    this.subscribers.clear();
     this.#live = false;
-    for (const member of members) member.fail(error);
+    for (const member of subscribers) member.fail(error);
     this.reconcile();
   }
 
-  #deliver(member: Member, arrival: Arrival, text: string): void {
+  #deliver(member: ChannelSubscriber, arrival: Arrival, text: string): void {
     const fit = member.readsNothing ? "next" : member.fit(arrival, this.#filter !== undefined);
     switch (fit) {
       case "known":
@@ -223,7 +223,7 @@ export class WireChannel {
   }
 
   /** Joins where the wire is, when that is what was asked for. */
-  #joinHere(member: Member): boolean {
+  #joinHere(member: ChannelSubscriber): boolean {
     const { since, events, summaryMs = 0 } = member.options;
     const here = since === "now" || (since === undefined && this.#hasState === false);
     const covered =
@@ -238,7 +238,7 @@ export class WireChannel {
   }
 
   /** From the least position anybody has; those who have more drop what they know. */
-  #resume(anchored: readonly Member[]): void {
+  #resume(anchored: readonly ChannelSubscriber[]): void {
     const reading = anchored.filter((member) => !member.readsNothing);
     const [first] = reading;
     let least = first;
@@ -252,22 +252,22 @@ export class WireChannel {
   }
 
   #wantsPresence(): boolean {
-    return [...this.members].some(({ options }) => options.presence);
+    return [...this.subscribers].some(({ options }) => options.presence);
   }
 
-  #send(since: SinceOption | undefined, joiners: readonly Member[]): void {
-    if (this.#subscribed) this.#wire.unsubscribe(this.name);
+  #send(since: SinceOption | undefined, joiners: readonly ChannelSubscriber[]): void {
+    if (this.#subscribed) this.#link.unsubscribe(this.name);
     const presence = this.#wantsPresence();
     const ask: Ask = { joiners, presence };
     this.#ask = ask;
     this.#presence = presence;
     this.#live = false;
     this.#subscribed = true;
-    this.#filter = unionOfFilters(this.members);
+    this.#filter = unionOfFilters(this.subscribers);
     const events = this.#filter === undefined ? undefined : [...this.#filter];
-    this.#summaryMs = finestSummary(this.members);
+    this.#summaryMs = finestSummary(this.subscribers);
     const summaryMs = this.#summaryMs || undefined;
-    this.#wire.subscribe(
+    this.#link.subscribe(
       this.name,
       since,
       { events, presence, summaryMs },
@@ -288,7 +288,7 @@ export class WireChannel {
     this.#failures = 0;
     this.#position = subscribed.position;
     if (since === undefined) this.#hasState = subscribed.snapshot !== undefined;
-    const present = [...this.members];
+    const present = [...this.subscribers];
     for (const member of present) {
       if (ask.joiners.includes(member)) member.start(subscribed);
       else if (member.joining) continue;
@@ -301,7 +301,7 @@ export class WireChannel {
   }
 
   /** Somebody else joined: those who are already in go on, or lack what the answer has passed. */
-  #passed(member: Member, { position }: Subscribed): void {
+  #passed(member: ChannelSubscriber, { position }: Subscribed): void {
     const begins = readPosition(position);
     const { anchor } = member;
     const contiguous =
@@ -313,7 +313,7 @@ export class WireChannel {
     member.behind = !contiguous && !member.readsNothing;
   }
 
-  #continue(member: Member, subscribed: Subscribed): void {
+  #continue(member: ChannelSubscriber, subscribed: Subscribed): void {
     const { recovered, snapshot, reason = "trimmed", position } = subscribed;
     const begins = readPosition(position);
     if (member.readsNothing) {
@@ -332,8 +332,8 @@ export class WireChannel {
   }
 
   /** Who is told that the service refuses. */
-  #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly Member[] {
-    const all = [...this.members];
+  #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly ChannelSubscriber[] {
+    const all = [...this.subscribers];
     // The channel is there for those who do not want to be present.
     if (presence && code === "not_supported") return all.filter(({ options }) => options.presence);
     return joiners.length > 0 ? joiners : all.filter((member) => !member.joining);
@@ -345,8 +345,8 @@ export class WireChannel {
     this.#subscribed = error.code === "timed_out" || error.code === "already_subscribed";
     if (error.retryable || (error.code === "already_subscribed" && this.#failures === 0)) {
       this.#failures++;
-      for (const member of this.members) member.interrupt();
-      this.#waiting = this.#wire.retryLater(error, this.#failures, () => {
+      for (const member of this.subscribers) member.interrupt();
+      this.#waiting = this.#link.retryLater(error, this.#failures, () => {
         this.#waiting = undefined;
         this.reconcile();
       });
@@ -354,7 +354,7 @@ export class WireChannel {
     }
     const concerned = this.#concerned(ask, error);
     for (const member of concerned) {
-      this.members.delete(member);
+      this.subscribers.delete(member);
       member.fail(error);
     }
     this.reconcile();
@@ -366,9 +366,9 @@ function sameSince(a: SinceOption | undefined, b: SinceOption | undefined): bool
   return a === b;
 }
 
-function unionOfFilters(members: Iterable<Member>): ReadonlySet<string> | undefined {
+function unionOfFilters(subscribers: Iterable<ChannelSubscriber>): ReadonlySet<string> | undefined {
   const names = new Set<string>();
-  for (const { options } of members) {
+  for (const { options } of subscribers) {
     if (options.events === undefined) return undefined;
     for (const name of options.events) names.add(name);
   }
@@ -377,9 +377,9 @@ function unionOfFilters(members: Iterable<Member>): ReadonlySet<string> | undefi
   return names.size > maxFilterNames ? undefined : names;
 }
 
-function finestSummary(members: Iterable<Member>): number {
+function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
   let finest = Number.POSITIVE_INFINITY;
-  for (const { options, readsNothing } of members) {
+  for (const { options, readsNothing } of subscribers) {
     if (!readsNothing) finest = Math.min(finest, options.summaryMs ?? 0);
   }
   return Number.isFinite(finest) ? finest : 0;

@@ -58,12 +58,12 @@ export interface Chat {
 
 /** Opens the chat of channel `chat:{id}`; `invalid_channel` when there can be none of that id. */
 export function openChat(client: Pick<Client, "channel" | "onState">, id: string): Chat {
-  return new ChatWatch(client, id);
+  return new LiveChat(client, id);
 }
 
 const none: readonly ChatMessage[] = [];
 
-class ChatWatch implements Chat {
+class LiveChat implements Chat {
   readonly id: string;
   readonly #client: Pick<Client, "channel" | "onState">;
   readonly #channel: ReturnType<Client["channel"]>;

@@ -12,9 +12,9 @@ import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { Outgoing } from "../transport/outgoing.ts";
 import { type RawMessage, readFrame } from "../transport/server-frame.ts";
-import type { Line, LineEvents } from "../transport/transport.ts";
-import type { Ladder } from "../transport/transport-fallback.ts";
-import type { Climb, ClimbParts } from "../transport/transport-upgrade.ts";
+import type { TransportConnection, TransportConnectionEvents } from "../transport/transport.ts";
+import type { TransportFallback } from "../transport/transport-fallback.ts";
+import type { TransportUpgrade, TransportUpgradeParts } from "../transport/transport-upgrade.ts";
 import type { Advice, Backoff } from "./backoff.ts";
 import {
   type ConnectionAction,
@@ -23,7 +23,7 @@ import {
   connectionTransitions,
 } from "./connection-state.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Meter } from "./metrics.ts";
+import type { MetricsRecorder } from "./metrics.ts";
 import type { TokenKeeper } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
@@ -36,13 +36,13 @@ const defaultPingIntervalMs = 30_000;
 /** What a connection is made of. */
 export interface ConnectionParts {
   readonly url: URL;
-  readonly ladder: Ladder;
-  readonly climb: ((parts: ClimbParts) => Climb) | undefined;
+  readonly fallback: TransportFallback;
+  readonly upgrade: ((parts: TransportUpgradeParts) => TransportUpgrade) | undefined;
   readonly token: TokenKeeper;
   readonly backoff: Backoff;
   readonly clock: ClientClock;
   readonly schedule: Schedule;
-  readonly meter: Meter | undefined;
+  readonly metrics: MetricsRecorder | undefined;
   readonly reporter: Reporter;
   /** How long messages that can wait may wait for others. */
   readonly batchMs: number;
@@ -63,7 +63,7 @@ interface Loss {
   readonly code: number;
   readonly reason: string;
   /** What a person reads of it. */
-  readonly says?: string;
+  readonly message?: string;
 }
 
 const noLoss: Loss = { code: 1006, reason: "lost" };
@@ -73,11 +73,11 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
-  readonly #climb: Climb | undefined;
+  readonly #upgrade: TransportUpgrade | undefined;
   readonly #listeners: Listeners<ConnectionState>;
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
-  #line: Line | undefined;
+  #transport: TransportConnection | undefined;
   /** Counts attempts, so that what an older one still brings is known as such. */
   #generation = 0;
   /** Whether the line has taken the place of another, and its welcome is about to be read. */
@@ -95,20 +95,20 @@ export class Connection {
     this.#events = events;
     this.#listeners = new Listeners(parts.reporter);
     this.#outgoing = new Outgoing(parts.schedule, parts.batchMs, (messages) =>
-      this.#line?.send(messages, this.#outgoing.maxBytes),
+      this.#transport?.send(messages, this.#outgoing.maxBytes),
     );
     this.#heartbeat = new Heartbeat(parts.clock, parts.schedule, {
       ping: (id) => this.send({ type: "ping", id }),
-      onRoundTrip: (rttMs) => parts.meter?.roundTrip(rttMs),
+      onRoundTrip: (rttMs) => parts.metrics?.roundTrip(rttMs),
       onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
     });
-    this.#climb = parts.climb?.({
+    this.#upgrade = parts.upgrade?.({
       schedule: parts.schedule,
       open: async (events) => {
         const token = await parts.token.get();
-        const { url, ladder } = parts;
+        const { url, fallback } = parts;
         // No id: taking the present connection's would close that before this one is ready.
-        return ladder.best.open({ url, token, connectionId: undefined }, events);
+        return fallback.best.open({ url, token, connectionId: undefined }, events);
       },
       adopt: (line) => this.#adopt(line),
     });
@@ -132,8 +132,8 @@ export class Connection {
 
   /** Resolves when the socket, if there is one, has closed; at the latest after a second. */
   close(): Promise<void> {
-    const line = this.#line;
-    this.#dispatch("close", { code: 1000, reason: "normal", says: "closed by the application" });
+    const line = this.#transport;
+    this.#dispatch("close", { code: 1000, reason: "normal", message: "closed by the application" });
     if (line === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#parts.schedule.after(1_000, resolve);
@@ -213,17 +213,17 @@ export class Connection {
       return;
     }
     if (generation !== this.#generation) return;
-    const { url, ladder, reporter } = this.#parts;
+    const { url, fallback, reporter } = this.#parts;
     try {
       const attempt = { url, token, connectionId: this.#connectionId };
-      this.#line = ladder.current.open(attempt, this.#lineEvents(generation));
+      this.#transport = fallback.current.open(attempt, this.#transportEvents(generation));
     } catch (error) {
       reporter.report(error);
       this.#lose(noLoss);
     }
   }
 
-  #lineEvents(generation: number): LineEvents {
+  #transportEvents(generation: number): TransportConnectionEvents {
     return {
       onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
       onClose: (code, reason) => this.#onClose(code, reason),
@@ -231,30 +231,30 @@ export class Connection {
   }
 
   /** Goes on with a line that has its welcome, which follows; nobody but the service notices. */
-  #adopt(line: Line): LineEvents {
-    const { meter, ladder } = this.#parts;
+  #adopt(line: TransportConnection): TransportConnectionEvents {
+    const { metrics, fallback } = this.#parts;
     this.#release();
-    meter?.disconnected();
+    metrics?.disconnected();
     this.#events.onDown();
-    ladder.climbed();
-    this.#line = line;
+    fallback.upgraded();
+    this.#transport = line;
     this.#adopting = true;
-    return this.#lineEvents(this.#generation);
+    return this.#transportEvents(this.#generation);
   }
 
   #tokenFailed(error: unknown): void {
     this.#parts.reporter.report(error);
-    const says = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : String(error);
     if (error instanceof MilepostError && !error.retryable) {
-      this.#finish({ code: 4401, reason: "unauthenticated", says });
-    } else this.#lose({ code: 1006, reason: "token", says });
+      this.#finish({ code: 4401, reason: "unauthenticated", message });
+    } else this.#lose({ code: 1006, reason: "token", message });
   }
 
   #onFrame(generation: number, frame: unknown, bytes = 0): void {
-    const { meter, reporter } = this.#parts;
+    const { metrics, reporter } = this.#parts;
     this.#heartbeat.heard();
     const messages = readFrame(frame, (error) => reporter.report(error));
-    meter?.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
+    metrics?.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
     for (const message of messages) {
       // A message before may have ended this connection; then the rest is no longer for us.
       if (generation !== this.#generation) return;
@@ -283,17 +283,17 @@ export class Connection {
   }
 
   #establish(welcome: RawMessage): void {
-    const { meter, clock, ladder } = this.#parts;
+    const { metrics, clock, fallback } = this.#parts;
     const text = (value: unknown) => (typeof value === "string" ? value : null);
     this.#timer?.();
     this.#timer = undefined;
     this.#connectedAt = clock.monotonic();
     this.#connectionId = text(welcome.connection_id) ?? undefined;
     this.#adopting = false;
-    ladder.succeeded();
-    if (ladder.isBelow) this.#climb?.start();
-    const transport = ladder.current.name;
-    meter?.connected(transport);
+    fallback.succeeded();
+    if (fallback.isBelow) this.#upgrade?.start();
+    const transport = fallback.current.name;
+    metrics?.connected(transport);
     this.#setState({
       state: "connected",
       transport,
@@ -346,7 +346,7 @@ export class Connection {
     const name = Object.hasOwn(closeNames, code)
       ? closeNames[code as keyof typeof closeNames]
       : "lost";
-    const loss: Loss = { code, reason: name, says: reason || name };
+    const loss: Loss = { code, reason: name, message: reason || name };
     // The id now belongs to another connection; asking for it again would take it away in turn.
     if (code === 4001) this.#connectionId = undefined;
     switch (closeVerdict(code)) {
@@ -367,17 +367,17 @@ export class Connection {
   }
 
   #wait(loss: Loss): void {
-    const { backoff, clock, schedule, ladder } = this.#parts;
+    const { backoff, clock, schedule, fallback } = this.#parts;
     // What a service says before its welcome has got through; only silence and broken lines have not.
     const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
-    if (brokeEarly && loss.reason !== "token") ladder.failed();
+    if (brokeEarly && loss.reason !== "token") fallback.failed();
     const now = clock.monotonic();
     const stable = this.#state.state === "connected" && now - this.#connectedAt >= stableAfterMs;
     this.#failures = stable ? 1 : this.#failures + 1;
     if (this.#failures >= backoff.attempts) {
       this.#finish({
         ...loss,
-        says: `gave up after ${this.#failures} attempts (${loss.reason})`,
+        message: `gave up after ${this.#failures} attempts (${loss.reason})`,
       });
       return;
     }
@@ -393,12 +393,12 @@ export class Connection {
     this.#timer = schedule.after(delayMs, () => this.#dispatch("due"));
   }
 
-  #finish({ code, reason, says }: Loss): void {
+  #finish({ code, reason, message }: Loss): void {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
     this.#connectionId = undefined;
-    this.#leave({ state: "closed", code, reason: says ?? reason, verdict: closeVerdict(code) });
-    this.#events.onClosed(code, says ?? reason);
+    this.#leave({ state: "closed", code, reason: message ?? reason, verdict: closeVerdict(code) });
+    this.#events.onClosed(code, message ?? reason);
   }
 
   #leave(state: ConnectionState): void {
@@ -406,7 +406,7 @@ export class Connection {
     this.#release();
     this.#setState(state);
     if (!wasConnected) return;
-    this.#parts.meter?.disconnected();
+    this.#parts.metrics?.disconnected();
     this.#events.onDown();
   }
 
@@ -418,11 +418,11 @@ export class Connection {
     this.#move?.cancel();
     this.#move = undefined;
     this.#heartbeat.stop();
-    this.#climb?.stop();
+    this.#upgrade?.stop();
     this.#adopting = false;
     this.#outgoing.flush();
-    this.#line?.release();
-    this.#line = undefined;
+    this.#transport?.release();
+    this.#transport = undefined;
   }
 
   #setState(state: ConnectionState): void {

@@ -2,20 +2,20 @@ import type { Cancel } from "../runtime/clock.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
-import type { ConnectionMetrics, Meter } from "./metrics.ts";
+import type { ConnectionMetrics, MetricsRecorder } from "./metrics.ts";
 
 const everyMs = 1_000;
 
 /** Looks at the numbers once a second while somebody wants to know, and tells when they differ. */
 export class MetricsTicker {
-  readonly meter: Meter;
+  readonly recorder: MetricsRecorder;
   readonly #schedule: Schedule;
   readonly #listeners: ChangeListeners;
   #last: ConnectionMetrics | undefined;
   #cancel: Cancel | undefined;
 
-  constructor(meter: Meter, schedule: Schedule, reporter: Reporter) {
-    this.meter = meter;
+  constructor(recorder: MetricsRecorder, schedule: Schedule, reporter: Reporter) {
+    this.recorder = recorder;
     this.#schedule = schedule;
     this.#listeners = new ChangeListeners(reporter);
   }
@@ -23,14 +23,14 @@ export class MetricsTicker {
   /** As of the last look while somebody listens, so that reading twice in a row gives the same. */
   read(): ConnectionMetrics {
     if (this.#listeners.size > 0 && this.#last !== undefined) return this.#last;
-    this.#last = this.meter.read();
+    this.#last = this.recorder.read();
     return this.#last;
   }
 
   /** Looks now, too. */
   look(): void {
     if (this.#listeners.size === 0) return;
-    const next = this.meter.read();
+    const next = this.recorder.read();
     if (next === this.#last) return;
     this.#last = next;
     this.#listeners.changed();

@@ -27,7 +27,7 @@ const goodRttMs = 150;
 const fairRttMs = 500;
 
 /** Counts what comes in. */
-export class Meter {
+export class MetricsRecorder {
   readonly #clock: ClientClock;
   readonly #perSecond = new Array<number>(windowSeconds).fill(0);
   #second = 0;

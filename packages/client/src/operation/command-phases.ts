@@ -15,12 +15,12 @@ const order: readonly CommandPhase[] = [
  *
  * The first may come before the service has said which command it is; they are kept until then.
  */
-export class PhaseTeller {
+export class CommandPhases {
   readonly #options: CommandOptions;
   readonly #reporter: Reporter;
   #early: OperationCommand[] = [];
   #id: string | undefined;
-  #told = -1;
+  #reported = -1;
 
   constructor(options: CommandOptions, reporter: Reporter) {
     this.#options = options;
@@ -30,19 +30,19 @@ export class PhaseTeller {
   /** This is the command; it may be among those known already. */
   follow(id: string, known: readonly OperationCommand[]): void {
     this.#id = id;
-    for (const command of [...this.#early, ...known]) this.tell(command);
+    for (const command of [...this.#early, ...known]) this.report(command);
     this.#early = [];
   }
 
   /** A command as it now is; others are ignored. */
-  tell(command: OperationCommand): void {
+  report(command: OperationCommand): void {
     if (this.#id === undefined) {
       this.#early.push(command);
       return;
     }
     const phase = order.indexOf(command.phase);
-    if (command.id !== this.#id || phase <= this.#told) return;
-    this.#told = phase;
+    if (command.id !== this.#id || phase <= this.#reported) return;
+    this.#reported = phase;
     this.#reporter.run(() => this.#options.onPhase?.(command.phase, command));
     if (command.phase === "acknowledged") {
       this.#reporter.run(() => this.#options.onAcknowledged?.(command));

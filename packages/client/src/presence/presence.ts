@@ -1,7 +1,7 @@
 import type { MilepostError, PresentMember } from "@milepost/protocol";
 import type { Client } from "../client.ts";
 import type { AnyContract, Contract } from "../contract.ts";
-import { PresenceWatch } from "./presence-watch.ts";
+import { LivePresence } from "./live-presence.ts";
 
 export type { PresentMember } from "@milepost/protocol";
 
@@ -44,14 +44,14 @@ export interface ChannelPresence {
 /** Past this many, those that nobody holds any more are forgotten. */
 const maxForgotten = 100;
 
-const watches = new WeakMap<object, Map<string, WeakRef<PresenceWatch>>>();
+const watches = new WeakMap<object, Map<string, WeakRef<LivePresence>>>();
 
 /** Who is in a channel of this client: one for all who ask for the same. Throws `invalid_channel` for what is no name. */
 export function channelPresence<C extends Contract = AnyContract>(
   client: Client<C>,
   channel: string,
 ): ChannelPresence {
-  const ofClient = watches.get(client) ?? new Map<string, WeakRef<PresenceWatch>>();
+  const ofClient = watches.get(client) ?? new Map<string, WeakRef<LivePresence>>();
   watches.set(client, ofClient);
   const known = ofClient.get(channel)?.deref();
   if (known !== undefined) return known;
@@ -59,7 +59,7 @@ export function channelPresence<C extends Contract = AnyContract>(
     for (const [name, watch] of ofClient) if (watch.deref() === undefined) ofClient.delete(name);
   }
   // Inside, channels are names; their types are the caller's contract.
-  const watch = new PresenceWatch(client as unknown as Client, channel);
+  const watch = new LivePresence(client as unknown as Client, channel);
   ofClient.set(channel, new WeakRef(watch));
   return watch;
 }

@@ -33,7 +33,7 @@ type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 export type Call = WithoutId<Extract<ClientMessage, { id?: MessageId }>>;
 
 /** What requests need of the connection. */
-export interface RequestLine {
+export interface RequestLink {
   readonly isUp: boolean;
   sendText(text: string, canWait?: boolean): void;
 }
@@ -63,13 +63,13 @@ export const defaultMaxMessageBytes = 1_048_576;
 export class Requests {
   /** In the order they were made, which is the order they are sent (again) in. */
   readonly #open = new Map<number, Open>();
-  readonly #line: RequestLine;
+  readonly #link: RequestLink;
   readonly #schedule: Schedule;
   #lastId = 0;
   #maxMessageBytes = defaultMaxMessageBytes;
 
-  constructor(line: RequestLine, schedule: Schedule) {
-    this.#line = line;
+  constructor(line: RequestLink, schedule: Schedule) {
+    this.#link = line;
     this.#schedule = schedule;
   }
 
@@ -90,7 +90,7 @@ export class Requests {
   start(message: Call, options: CallOptions, outcome: Outcome): Exchange {
     const { signal, timeoutMs = defaultTimeoutMs, resend = false, onChunk } = options;
     if (signal?.aborted) throw signal.reason;
-    if (!this.#line.isUp && this.#open.size >= maxWaiting) {
+    if (!this.#link.isUp && this.#open.size >= maxWaiting) {
       throw new MilepostError(
         "rate_limited",
         `${maxWaiting} messages already wait for a connection`,
@@ -106,7 +106,7 @@ export class Requests {
     const giveUp = (reason: unknown) => {
       if (this.#open.get(id) !== open) return;
       if (open.sent && message.type === "request") {
-        this.#line.sendText(JSON.stringify({ type: "cancel", id }));
+        this.#link.sendText(JSON.stringify({ type: "cancel", id }));
       }
       open.reject(reason);
     };
@@ -139,11 +139,11 @@ export class Requests {
       },
     };
     this.#open.set(id, open);
-    if (this.#line.isUp) this.#send(open);
+    if (this.#link.isUp) this.#send(open);
     const send = (chunk: Chunk) => {
       if (this.#open.get(id) !== open) return;
       open.renew();
-      this.#line.sendText(this.#encode({ type: "chunk", stream: id, ...chunk }));
+      this.#link.sendText(this.#encode({ type: "chunk", stream: id, ...chunk }));
     };
     return { send, giveUp };
   }
@@ -185,7 +185,7 @@ export class Requests {
 
   #send(open: Open): void {
     open.sent = true;
-    this.#line.sendText(open.text, open.canWait);
+    this.#link.sendText(open.text, open.canWait);
   }
 
   /** The service closes the connection of who sends too much, for good: better to refuse it here. */

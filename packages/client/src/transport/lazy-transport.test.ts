@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { lazyTransport } from "./lazy-transport.ts";
-import type { LineEvents, Transport } from "./transport.ts";
+import type { Transport, TransportConnectionEvents } from "./transport.ts";
 
 const attempt = { url: new URL("ws://gateway.test/ws"), token: undefined, connectionId: undefined };
 
 function setUp(loads: () => Promise<void> = async () => {}) {
   const heard: unknown[] = [];
   const did: string[] = [];
-  const events: LineEvents = {
+  const events: TransportConnectionEvents = {
     onFrame: (frame) => heard.push(frame),
     onClose: (code) => heard.push(code),
   };

@@ -1,22 +1,28 @@
-import type { Attempt, Line, LineEvents, Transport, TransportName } from "./transport.ts";
+import type {
+  Attempt,
+  Transport,
+  TransportConnection,
+  TransportConnectionEvents,
+  TransportName,
+} from "./transport.ts";
 
 /** A transport whose code is loaded when it is first needed: most pages never need it. */
 export function lazyTransport(name: TransportName, load: () => Promise<Transport>): Transport {
-  return { name, open: (attempt, events) => new LazyLine(load(), attempt, events) };
+  return { name, open: (attempt, events) => new LazyConnection(load(), attempt, events) };
 }
 
 /** Nothing is sent before the welcome, so nothing is lost while the code is on its way. */
-class LazyLine implements Line {
+class LazyConnection implements TransportConnection {
   readonly closed: Promise<void>;
-  #line: Line | undefined;
+  #connection: TransportConnection | undefined;
   #released = false;
 
-  constructor(loading: Promise<Transport>, attempt: Attempt, events: LineEvents) {
+  constructor(loading: Promise<Transport>, attempt: Attempt, events: TransportConnectionEvents) {
     this.closed = loading.then(
       (transport) => {
         if (this.#released) return;
-        this.#line = transport.open(attempt, events);
-        return this.#line.closed;
+        this.#connection = transport.open(attempt, events);
+        return this.#connection.closed;
       },
       () => {
         if (!this.#released) events.onClose(1006, "");
@@ -25,11 +31,11 @@ class LazyLine implements Line {
   }
 
   send(messages: readonly string[], maxBytes: number): void {
-    this.#line?.send(messages, maxBytes);
+    this.#connection?.send(messages, maxBytes);
   }
 
   release(): void {
     this.#released = true;
-    this.#line?.release();
+    this.#connection?.release();
   }
 }

@@ -5,15 +5,20 @@ import {
   MilepostError,
   type SubscribeMessage,
 } from "@milepost/protocol";
-import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
-import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
+import type {
+  Attempt,
+  Transport,
+  TransportConnection,
+  TransportConnectionEvents,
+} from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
 /** Messages come in answers to polls, and go as POSTs. */
 export function pollTransport(fetch: Fetch): Transport {
-  return { name: "poll", open: (attempt, events) => new PollLine(fetch, attempt, events) };
+  return { name: "poll", open: (attempt, events) => new PollConnection(fetch, attempt, events) };
 }
 
 const waitSeconds = 25;
@@ -30,18 +35,18 @@ interface Polled {
  * A connection that nobody holds: this line does what a node would, and keeps what is subscribed and where
  * each channel is. An answer counts once it was read, so one that is lost on the way comes again.
  */
-class PollLine implements Line {
+class PollConnection implements TransportConnection {
   readonly closed: Promise<void>;
-  readonly #door: HttpDoor;
-  readonly #events: LineEvents;
+  readonly #endpoint: HttpEndpoint;
+  readonly #events: TransportConnectionEvents;
   readonly #upstream: Upstream;
   readonly #polled = new Map<string, Polled>();
   #owned = true;
   /** Ends the poll under way, for what it asks is no longer what is wanted. */
   #interrupt: (() => void) | undefined;
 
-  constructor(fetch: Fetch, { url, token }: Attempt, events: LineEvents) {
-    this.#door = new HttpDoor(fetch, url, token);
+  constructor(fetch: Fetch, { url, token }: Attempt, events: TransportConnectionEvents) {
+    this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
     this.#upstream = this.#newUpstream();
     this.closed = this.#run();
@@ -64,7 +69,7 @@ class PollLine implements Line {
         break;
       case "auth":
         // The next call brings it; should it not be valid, that says so.
-        this.#door.token = message.token;
+        this.#endpoint.token = message.token;
         this.#answer({ type: "reply", id: message.id ?? null, result: {} });
         break;
       case "cancel":
@@ -80,13 +85,13 @@ class PollLine implements Line {
 
   release(): void {
     this.#owned = false;
-    this.#door.end();
+    this.#endpoint.end();
     this.#interrupt?.();
   }
 
   #newUpstream(): Upstream {
     return new Upstream(
-      this.#door,
+      this.#endpoint,
       () => "/v1/connections/-/messages",
       (text) => {
         if (this.#owned) this.#events.onFrame(text);
@@ -121,7 +126,7 @@ class PollLine implements Line {
 
   async #run(): Promise<void> {
     try {
-      const hello = await this.#door.call(`/v1/poll?sdk=${sdkName()}`, { body: "[]" });
+      const hello = await this.#endpoint.call(`/v1/poll?sdk=${sdkName()}`, { body: "[]" });
       this.#tell(await hello.text());
       while (this.#owned) await this.#poll();
     } catch (error) {
@@ -146,7 +151,7 @@ class PollLine implements Line {
     );
     const wait = polled.every(({ position }) => position !== undefined) ? waitSeconds : 0;
     try {
-      const response = await this.#door.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
+      const response = await this.#endpoint.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
         body: JSON.stringify(asks),
         signal: interrupted.signal,
       });

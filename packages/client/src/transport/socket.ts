@@ -1,6 +1,6 @@
 import type { Codec } from "./codec.ts";
 import { frameOf } from "./outgoing.ts";
-import type { Line, LineEvents } from "./transport.ts";
+import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
 /** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
 export interface WebSocketLike {
@@ -22,12 +22,12 @@ export interface WebSocketLike {
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 /** What a socket tells its owner. */
-interface SocketEvents extends LineEvents {
+interface SocketEvents extends TransportConnectionEvents {
   onOpen(): void;
 }
 
 /** One WebSocket, which says nothing more once its owner has let go of it. */
-export class Socket implements Line {
+export class Socket implements TransportConnection {
   /** Resolves when the WebSocket is closed on both sides. */
   readonly closed: Promise<void>;
   readonly #webSocket: WebSocketLike;

@@ -1,27 +1,36 @@
 import { isRecord, jsonSubprotocol, SseReader } from "@milepost/protocol";
-import { type Fetch, HttpDoor, Refused } from "./http-door.ts";
+import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
-import type { Attempt, Line, LineEvents, Transport } from "./transport.ts";
+import type {
+  Attempt,
+  Transport,
+  TransportConnection,
+  TransportConnectionEvents,
+} from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
 /** Messages come as server-sent events, and go as POSTs. */
 export function sseTransport(fetch: Fetch): Transport {
-  return { name: "sse", open: (attempt, events) => new SseLine(fetch, attempt, events) };
+  return { name: "sse", open: (attempt, events) => new SseConnection(fetch, attempt, events) };
 }
 
-class SseLine implements Line {
+class SseConnection implements TransportConnection {
   readonly closed: Promise<void>;
-  readonly #door: HttpDoor;
-  readonly #events: LineEvents;
+  readonly #endpoint: HttpEndpoint;
+  readonly #events: TransportConnectionEvents;
   readonly #upstream: Upstream;
   #connectionId = "";
   #owned = true;
 
-  constructor(fetch: Fetch, { url, token, connectionId }: Attempt, events: LineEvents) {
-    this.#door = new HttpDoor(fetch, url, token);
+  constructor(
+    fetch: Fetch,
+    { url, token, connectionId }: Attempt,
+    events: TransportConnectionEvents,
+  ) {
+    this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
     this.#upstream = new Upstream(
-      this.#door,
+      this.#endpoint,
       () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
       () => {},
       (error) => this.#fail(error),
@@ -34,19 +43,19 @@ class SseLine implements Line {
     for (const text of messages) {
       // The POST that brings a new credential is vouched for by it, and so are those after it.
       const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
-      if (typeof token === "string") this.#door.token = token;
+      if (typeof token === "string") this.#endpoint.token = token;
       this.#upstream.send(text, maxBytes);
     }
   }
 
   release(): void {
     this.#owned = false;
-    this.#door.end();
+    this.#endpoint.end();
   }
 
   async #read(path: string): Promise<void> {
     try {
-      const response = await this.#door.call(path, { accept: "text/event-stream" });
+      const response = await this.#endpoint.call(path, { accept: "text/event-stream" });
       const body = response.body?.getReader();
       if (body === undefined) throw new Refused(1006, "no stream");
       const reader = new SseReader(({ data }) => this.#take(data));

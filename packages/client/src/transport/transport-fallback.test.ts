@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
-import { Ladder } from "./transport-fallback.ts";
+import { TransportFallback } from "./transport-fallback.ts";
 
 function rung(name: TransportName): Transport {
   return {
@@ -11,20 +11,20 @@ function rung(name: TransportName): Transport {
   };
 }
 
-function ladder() {
+function fallback() {
   const [first, ...others] = transportNames.map(rung);
   if (first === undefined) throw new Error("there are no transports");
-  return new Ladder([first, ...others]);
+  return new TransportFallback([first, ...others]);
 }
 
-function fail(of: Ladder, times: number): TransportName {
+function fail(of: TransportFallback, times: number): TransportName {
   for (let n = 0; n < times; n++) of.failed();
   return of.current.name;
 }
 
 describe("the ladder of transports", () => {
   it("goes down after two failures in a row, and from the last up again", () => {
-    const down = ladder();
+    const down = fallback();
     expect(down.isBelow).toBe(false);
     expect(fail(down, 1)).toBe("websocket");
     expect(fail(down, 1)).toBe("sse");
@@ -34,7 +34,7 @@ describe("the ladder of transports", () => {
   });
 
   it("has more patience with one that got through before: a node that restarts is no wall", () => {
-    const proven = ladder();
+    const proven = fallback();
     proven.succeeded();
     expect(fail(proven, 4)).toBe("websocket");
     proven.succeeded();
@@ -44,10 +44,10 @@ describe("the ladder of transports", () => {
   });
 
   it("is at the best again once that got through in the background", () => {
-    const climbed = ladder();
-    expect(fail(climbed, 4)).toBe("poll");
-    climbed.climbed();
-    expect([climbed.current, climbed.isBelow]).toEqual([climbed.best, false]);
-    expect(fail(climbed, 4)).toBe("websocket");
+    const upgraded = fallback();
+    expect(fail(upgraded, 4)).toBe("poll");
+    upgraded.upgraded();
+    expect([upgraded.current, upgraded.isBelow]).toEqual([upgraded.best, false]);
+    expect(fail(upgraded, 4)).toBe("websocket");
   });
 });

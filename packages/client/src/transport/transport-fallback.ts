@@ -5,22 +5,22 @@ const patience = 2;
 const provenPatience = 5;
 
 /** Which transport is next: the first that gets through, from the best down, and from the last up again. */
-export class Ladder {
-  readonly #rungs: readonly [Transport, ...Transport[]];
+export class TransportFallback {
+  readonly #transports: readonly [Transport, ...Transport[]];
   readonly #proven = new Set<Transport>();
   #at = 0;
   #failures = 0;
 
   constructor(rungs: readonly [Transport, ...Transport[]]) {
-    this.#rungs = rungs;
+    this.#transports = rungs;
   }
 
   get best(): Transport {
-    return this.#rungs[0];
+    return this.#transports[0];
   }
 
   get current(): Transport {
-    return this.#rungs[this.#at] ?? this.#rungs[0];
+    return this.#transports[this.#at] ?? this.#transports[0];
   }
 
   /** Whether there is a better one than the current. */
@@ -39,11 +39,11 @@ export class Ladder {
     this.#failures++;
     if (this.#failures < (this.#proven.has(this.current) ? provenPatience : patience)) return;
     this.#failures = 0;
-    this.#at = (this.#at + 1) % this.#rungs.length;
+    this.#at = (this.#at + 1) % this.#transports.length;
   }
 
   /** The best one was welcomed in the background. */
-  climbed(): void {
+  upgraded(): void {
     this.#at = 0;
     this.succeeded();
   }

@@ -1,19 +1,19 @@
 import type { Cancel } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { readFrame } from "./server-frame.ts";
-import type { Line, LineEvents } from "./transport.ts";
+import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
 /** From one attempt to the next, and how long one may take. */
 const restMs = 60_000;
 const attemptMs = 10_000;
 
 /** What a climb needs of the connection. */
-export interface ClimbParts {
+export interface TransportUpgradeParts {
   readonly schedule: Schedule;
   /** Opens a line of the best transport. */
-  open(events: LineEvents): Promise<Line>;
+  open(events: TransportConnectionEvents): Promise<TransportConnection>;
   /** Makes a line that has its welcome the connection's own, and answers whom to tell from now on. */
-  adopt(line: Line): LineEvents;
+  adopt(line: TransportConnection): TransportConnectionEvents;
 }
 
 /**
@@ -22,13 +22,13 @@ export interface ClimbParts {
  * Nothing is noticed of an attempt that fails. One that is welcomed takes the connection over within the
  * event that brings its welcome, so that nothing falls between the two.
  */
-export class Climb {
-  readonly #parts: ClimbParts;
+export class TransportUpgrade {
+  readonly #parts: TransportUpgradeParts;
   #attempt = 0;
   #cancel: Cancel | undefined;
-  #line: Line | undefined;
+  #connection: TransportConnection | undefined;
 
-  constructor(parts: ClimbParts) {
+  constructor(parts: TransportUpgradeParts) {
     this.#parts = parts;
   }
 
@@ -41,20 +41,20 @@ export class Climb {
     this.#attempt++;
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#line?.release();
-    this.#line = undefined;
+    this.#connection?.release();
+    this.#connection = undefined;
   }
 
   async #try(): Promise<void> {
     const attempt = ++this.#attempt;
     this.#cancel = this.#parts.schedule.after(attemptMs, () => this.start());
-    let owner: LineEvents | undefined;
+    let owner: TransportConnectionEvents | undefined;
     try {
       const line = await this.#parts.open({
         onFrame: (frame, bytes) => {
           if (owner === undefined) {
             if (attempt !== this.#attempt || !hasWelcome(frame)) return;
-            this.#line = undefined;
+            this.#connection = undefined;
             owner = this.#parts.adopt(line);
           }
           owner.onFrame(frame, bytes);
@@ -64,7 +64,7 @@ export class Climb {
           else if (attempt === this.#attempt) this.start();
         },
       });
-      if (attempt === this.#attempt) this.#line = line;
+      if (attempt === this.#attempt) this.#connection = line;
       else if (owner === undefined) line.release();
     } catch {
       if (attempt === this.#attempt) this.start();

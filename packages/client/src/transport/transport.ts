@@ -5,14 +5,14 @@ export type TransportName = "websocket" | "sse" | "poll";
 export const transportNames: readonly TransportName[] = ["websocket", "sse", "poll"];
 
 /** What a line tells its owner, until it is released. */
-export interface LineEvents {
+export interface TransportConnectionEvents {
   /** A message of the service, or an array of them, as JSON text or as the value it stands for; `bytes` on the wire. */
   onFrame(frame: unknown, bytes?: number): void;
   onClose(code: number, reason: string): void;
 }
 
 /** One connection to the service, whatever carries it: a WebSocket, or what stands in for one. */
-export interface Line {
+export interface TransportConnection {
   /** Resolves when it is closed on both sides. */
   readonly closed: Promise<void>;
   /**
@@ -36,5 +36,5 @@ export interface Attempt {
 /** Opens lines of one kind; throws where that cannot even be tried. */
 export interface Transport {
   readonly name: TransportName;
-  open(attempt: Attempt, events: LineEvents): Line;
+  open(attempt: Attempt, events: TransportConnectionEvents): TransportConnection;
 }

@@ -1,4 +1,4 @@
-import type { HttpDoor } from "./http-door.ts";
+import type { HttpEndpoint } from "./http-endpoint.ts";
 import { maxBytesOf } from "./outgoing.ts";
 
 /** A body holds at most so many messages. */
@@ -6,7 +6,7 @@ const maxMessages = 1_000;
 
 /** Sends messages by POST, one call at a time so that they keep their order; what waits meanwhile goes together. */
 export class Upstream {
-  readonly #door: HttpDoor;
+  readonly #endpoint: HttpEndpoint;
   readonly #path: () => string;
   readonly #onReplies: (text: string) => void;
   readonly #onFailed: (error: unknown) => void;
@@ -15,12 +15,12 @@ export class Upstream {
   #busy = false;
 
   constructor(
-    door: HttpDoor,
+    endpoint: HttpEndpoint,
     path: () => string,
     onReplies: (text: string) => void,
     onFailed: (error: unknown) => void,
   ) {
-    this.#door = door;
+    this.#endpoint = endpoint;
     this.#path = path;
     this.#onReplies = onReplies;
     this.#onFailed = onFailed;
@@ -37,9 +37,9 @@ export class Upstream {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#door.isEnded) {
+    while (this.#queue.length > 0 && !this.#endpoint.isEnded) {
       try {
-        const response = await this.#door.call(this.#path(), {
+        const response = await this.#endpoint.call(this.#path(), {
           body: `[${this.#take().join(",")}]`,
         });
         this.#onReplies(await response.text());

@@ -36,7 +36,7 @@ import type {
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
-import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { checkEventData, schemaOf } from "./event-data.ts";
 import { readNotification } from "./notification.ts";
@@ -92,18 +92,18 @@ export class Channels {
   }
 
   /** What holds for a name that can be read; rejects others. */
-  ruled(channel: string): RuledChannel {
+  resolve(channel: string): ResolvedChannel {
     return this.#rules.of(orThrow(parseReadableName(channel)));
   }
 
   /** Whether the principal may; a promise only where an operation must be looked up first. */
   permits(
     principal: Principal,
-    ruled: RuledChannel,
+    resolved: ResolvedChannel,
     action: Action,
     connectionId?: string,
   ): boolean | Promise<boolean> {
-    const permission = permissionFor(principal, ruled, action, connectionId);
+    const permission = permissionFor(principal, resolved, action, connectionId);
     if (permission === "allowed") return true;
     if (permission === "refused") return false;
     return this.#ownsOperation(principal, permission.ownerOf);
@@ -112,12 +112,12 @@ export class Channels {
   /** Rejects with `forbidden` unless the principal may. */
   async authorise(
     principal: Principal,
-    ruled: RuledChannel,
+    resolved: ResolvedChannel,
     action: Action,
     connectionId?: string,
   ): Promise<void> {
-    const permitted = await this.permits(principal, ruled, action, connectionId);
-    if (!permitted) throw forbidden(action, ruled.name);
+    const permitted = await this.permits(principal, resolved, action, connectionId);
+    if (!permitted) throw forbidden(action, resolved.name);
   }
 
   /**
@@ -131,9 +131,9 @@ export class Channels {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
+    const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
     const name = orThrow(parseEventName(event));
-    const permitted = this.permits(principal, ruled, "publish");
+    const permitted = this.permits(principal, resolved, "publish");
     if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
     const { key, priority } = options;
     if (key !== undefined && (typeof key !== "string" || key === "" || key.length > maxKeyLength)) {
@@ -146,7 +146,7 @@ export class Channels {
       throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
     }
     const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
-    if (ruled.rule.rate !== undefined) this.#rates.take(channel, ruled.rule.rate);
+    if (resolved.rule.rate !== undefined) this.#rates.take(channel, resolved.rule.rate);
     const publisher = publisherOf(principal);
     const entry = {
       event: name,
@@ -155,10 +155,10 @@ export class Channels {
       ...(key === undefined ? {} : { key }),
       ...(priority === undefined ? {} : { priority }),
     };
-    if (ruled.events !== undefined) requireEvent(ruled.events, channel, name);
-    const schema = schemaOf(ruled.rule, name);
+    if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
+    const schema = schemaOf(resolved.rule, name);
     const checked = schema && checkEventData(schema, name, json, this.#wheel);
-    const { publication, duplicate } = await this.#append(ruled, entry, checked);
+    const { publication, duplicate } = await this.#append(resolved, entry, checked);
     const { position } = publication;
     const published = { channel, position: formatPosition(position), duplicate };
     return isLocal(position) ? { ...published, local: true } : published;
@@ -166,8 +166,8 @@ export class Channels {
 
   /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */
   async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
-    const ruled = this.#rules.of(orThrow(parseChannelName(channel)));
-    const permitted = this.permits(principal, ruled, "publish");
+    const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
+    const permitted = this.permits(principal, resolved, "publish");
     if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
     if (typeof reason !== "string" || reason === "" || reason.length > maxReasonLength) {
       throw new MilepostError(
@@ -180,7 +180,7 @@ export class Channels {
       json: JSON.stringify({ reason }),
       publisher: publisherOf(principal),
     };
-    const { publication, duplicate } = await this.#append(ruled, entry);
+    const { publication, duplicate } = await this.#append(resolved, entry);
     const { position, reason: kept } = endingOf(publication);
     return { channel, position, reason: kept, duplicate };
   }
@@ -190,13 +190,13 @@ export class Channels {
     channel: string,
     options: { readonly since?: Since; readonly limit?: number } = {},
   ): Promise<HistoryPage> {
-    const ruled = this.ruled(channel);
-    await this.authorise(principal, ruled, "subscribe");
+    const resolved = this.resolve(channel);
+    await this.authorise(principal, resolved, "subscribe");
     const { since = "start", limit = 100 } = options;
     if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
       throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
     }
-    const { slice, skip, reason } = await this.#historySlice(ruled, since, limit);
+    const { slice, skip, reason } = await this.#historySlice(resolved, since, limit);
     const entries = slice.entries.slice(skip, skip + limit);
     const position = entries.at(-1)?.position ?? slice.entries[skip - 1]?.position ?? slice.head;
     const at = formatPosition(position);
@@ -211,9 +211,9 @@ export class Channels {
   }
 
   async snapshot(principal: Principal, channel: string) {
-    const ruled = this.ruled(channel);
-    await this.authorise(principal, ruled, "subscribe");
-    const { position, snapshot, end } = await this.#log.snapshot(channel, ruled.policy);
+    const resolved = this.resolve(channel);
+    await this.authorise(principal, resolved, "subscribe");
+    const { position, snapshot, end } = await this.#log.snapshot(channel, resolved.policy);
     return {
       channel,
       position: formatPosition(position),
@@ -224,7 +224,7 @@ export class Channels {
 
   /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
   async purge(principal: Principal, channel: string): Promise<void> {
-    const { name, policy } = this.ruled(channel);
+    const { name, policy } = this.resolve(channel);
     if (principal.kind !== "service") throw forbidden("purge", name);
     await this.#log.purge(name, policy);
     await this.#hub.check(name);
@@ -246,8 +246,8 @@ export class Channels {
   }
 
   /** Appends at once, unless something of the channel waits: then in its turn. */
-  #append(ruled: RuledChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
-    const { name, policy, rule } = ruled;
+  #append(resolved: ResolvedChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
+    const { name, policy, rule } = resolved;
     const isSpooled = rule.outage === "spool";
     // With a key, what was stored although its answer was lost is not stored again.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
@@ -287,7 +287,7 @@ export class Channels {
   }
 
   async #historySlice(
-    { name, policy }: RuledChannel,
+    { name, policy }: ResolvedChannel,
     since: Since,
     limit: number,
   ): Promise<{ slice: LogSlice; skip: number; reason?: HistoryPage["reason"] }> {

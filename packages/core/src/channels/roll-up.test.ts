@@ -3,7 +3,6 @@ import { FaultyEngine } from "@milepost/engine/testing";
 import { parseCursor } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { permissionFor } from "../rules/permissions.ts";
-
 import { RuleBook } from "../rules/rule-book.ts";
 import { type Received, type TestCore, testCore } from "../testing/index.ts";
 
@@ -246,12 +245,12 @@ describe("a name that ends in :*", () => {
     const book = new RuleBook([
       { pattern: "user:{user}:feed:*", ...everyone, subscribe: "own-user", rollUp: true },
     ]);
-    const ruled = book.of("user:ada:feed:*");
+    const resolved = book.of("user:ada:feed:*");
     const grants = { subscribe: [], publish: [] };
     const of = (user: string) =>
       ({ kind: "user", user, session: undefined, grants, expiresAt: undefined }) as const;
-    expect(permissionFor(of("ada"), ruled, "subscribe")).toBe("allowed");
-    expect(permissionFor(of("bob"), ruled, "subscribe")).toBe("refused");
+    expect(permissionFor(of("ada"), resolved, "subscribe")).toBe("allowed");
+    expect(permissionFor(of("bob"), resolved, "subscribe")).toBe("refused");
   });
 
   test("[P-WILD-1] a rule without a prefix, or without a * at its end, cannot roll up", () => {

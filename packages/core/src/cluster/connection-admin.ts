@@ -5,7 +5,7 @@ import type {
   Revocation,
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import type { Attachment } from "../connection/base-connection.ts";
+import type { BaseConnection } from "../connection/base-connection.ts";
 import type {
   ConnectionList,
   Connections,
@@ -15,7 +15,6 @@ import type {
   RevokeInput,
 } from "../node/core.ts";
 import type { NodeContext } from "../node/node-context.ts";
-
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import { type ConnectionTarget, type NodeSignal, readNodeSignal } from "./node-signal.ts";
 
@@ -27,9 +26,16 @@ const dayMs = 86_400_000;
 const longestMemoryMs = 400 * dayMs;
 
 /** What of its node the desk works with. */
-export type DeskContext = Pick<
+export type ConnectionAdminContext = Pick<
   NodeContext,
-  "node" | "engine" | "clock" | "wheel" | "connections" | "roll" | "revoked" | "faults"
+  | "node"
+  | "engine"
+  | "clock"
+  | "wheel"
+  | "connections"
+  | "registration"
+  | "revocations"
+  | "errorLog"
 >;
 
 /**
@@ -37,23 +43,23 @@ export type DeskContext = Pick<
  *
  * What is asked for is done here at once, and told to the other nodes, each of which does it to what it has.
  */
-export class ConnectionDesk implements Connections {
-  readonly #context: DeskContext;
+export class ConnectionAdmin implements Connections {
+  readonly #context: ConnectionAdminContext;
   #listens = false;
   #listening: Promise<void> | undefined;
 
-  constructor(context: DeskContext) {
+  constructor(context: ConnectionAdminContext) {
     this.#context = context;
   }
 
   /** Hears the other nodes from now on; calling it again does nothing once that is so. */
   async listen(): Promise<void> {
     if (this.#listens) return;
-    const { engine, node, faults } = this.#context;
-    const lookAgain = () => void this.lookAtRevocations().catch(faults.note);
+    const { engine, node, errorLog } = this.#context;
+    const lookAgain = () => void this.refreshRevocations().catch(errorLog.report);
     const listener = (value: unknown) => {
       const signal = readNodeSignal(value);
-      if (signal !== undefined) this.#obey(signal);
+      if (signal !== undefined) this.#onSignal(signal);
     };
     this.#listening ??= engine.signals
       .listen(node, listener, lookAgain)
@@ -63,11 +69,11 @@ export class ConnectionDesk implements Connections {
   }
 
   /** Reads what was revoked since, and ends what it ends here. */
-  async lookAtRevocations(): Promise<void> {
-    const { revoked, connections } = this.#context;
-    revoked.forget();
-    if (!(await revoked.refresh())) return;
-    for (const attachment of [...connections.all]) attachment.reauthorise();
+  async refreshRevocations(): Promise<void> {
+    const { revocations, connections } = this.#context;
+    revocations.forget();
+    if (!(await revocations.refresh())) return;
+    for (const connection of [...connections.all]) connection.reauthorise();
   }
 
   /** The principal as far as it was not revoked; rejects with `store_unavailable` where that was never known here. */
@@ -76,16 +82,16 @@ export class ConnectionDesk implements Connections {
   }
 
   async admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
-    const { revoked } = this.#context;
-    if (!revoked.isKnown) await revoked.refresh();
-    return revoked.narrowed(principal);
+    const { revocations } = this.#context;
+    if (!revocations.isKnown) await revocations.refresh();
+    return revocations.narrowed(principal);
   }
 
   async list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList> {
     requireService(principal);
-    const { roll, engine } = this.#context;
-    await roll.settle();
-    const nodes = await roll.refresh();
+    const { registration, engine } = this.#context;
+    await registration.settle();
+    const nodes = await registration.refresh();
     const found: LocatedConnection[] = [];
     for (const query of queriesOf(target, nodes)) {
       found.push(...(await engine.registry.list(query, listed - found.length)));
@@ -106,7 +112,7 @@ export class ConnectionDesk implements Connections {
 
   async nodes(principal: Principal): Promise<readonly NodeView[]> {
     requireService(principal);
-    const nodes = await this.#context.roll.refresh();
+    const nodes = await this.#context.registration.refresh();
     return nodes.map(({ name, connections, since }) => ({ node: name, connections, since }));
   }
 
@@ -119,7 +125,7 @@ export class ConnectionDesk implements Connections {
     if (reason.length > longestReason) {
       throw new MilepostError("bad_message", `a reason has ${longestReason} characters at most`);
     }
-    await this.#tell({ kind: "disconnect", target, reason }, target);
+    await this.#signal({ kind: "disconnect", target, reason }, target);
     return { connections: connections.length };
   }
 
@@ -133,7 +139,7 @@ export class ConnectionDesk implements Connections {
       const message = `a span to reconnect in is 0 <= min_ms <= max_ms <= ${longestMoveMs}`;
       throw new MilepostError("bad_message", message);
     }
-    await this.#tell({ kind: "move", target, minMs, maxMs }, target);
+    await this.#signal({ kind: "move", target, minMs, maxMs }, target);
     return { connections: connections.length };
   }
 
@@ -154,25 +160,26 @@ export class ConnectionDesk implements Connections {
     };
     await engine.revocations.add(revocation, ttlMs);
     // Known from here on, whatever becomes of the signal: the others read it within a beat.
-    await this.lookAtRevocations();
+    await this.refreshRevocations();
     await engine.signals.send({ kind: "revoked" } satisfies NodeSignal);
   }
 
-  async #tell(signal: NodeSignal, target: ConnectionTarget): Promise<void> {
+  async #signal(signal: NodeSignal, target: ConnectionTarget): Promise<void> {
     const { engine, node } = this.#context;
     const to = "node" in target ? target.node : undefined;
-    if (to === undefined || to === node) this.#obey(signal);
+    if (to === undefined || to === node) this.#onSignal(signal);
     if (to !== node) await engine.signals.send(signal, to);
   }
 
-  #obey(signal: NodeSignal): void {
-    const { faults } = this.#context;
+  #onSignal(signal: NodeSignal): void {
+    const { errorLog } = this.#context;
     switch (signal.kind) {
       case "revoked":
-        void this.lookAtRevocations().catch(faults.note);
+        void this.refreshRevocations().catch(errorLog.report);
         return;
       case "disconnect":
-        for (const attachment of this.#meant(signal.target)) attachment.close(1000, signal.reason);
+        for (const connection of this.#matching(signal.target))
+          connection.close(1000, signal.reason);
         return;
       case "move":
         void this.#move(signal);
@@ -181,20 +188,20 @@ export class ConnectionDesk implements Connections {
   }
 
   async #move({ target, minMs, maxMs }: NodeSignal & { kind: "move" }): Promise<void> {
-    const moved = this.#meant(target);
-    for (const attachment of moved) attachment.announceMove({ min_ms: minMs, max_ms: maxMs });
+    const moved = this.#matching(target);
+    for (const connection of moved) connection.announceMove({ min_ms: minMs, max_ms: maxMs });
     await this.#context.wheel.pause(maxMs);
-    for (const attachment of moved) attachment.close(4001, "the connection continues elsewhere");
+    for (const connection of moved) connection.close(4001, "the connection continues elsewhere");
   }
 
-  #meant(target: ConnectionTarget): readonly Attachment[] {
+  #matching(target: ConnectionTarget): readonly BaseConnection[] {
     const { connections, node } = this.#context;
-    return [...connections.all].filter((attachment) => {
-      if (!attachment.isOpen) return false;
+    return [...connections.all].filter((connection) => {
+      if (!connection.isOpen) return false;
       if ("node" in target) return target.node === node;
-      if ("connection" in target) return target.connection === attachment.id;
-      if ("user" in target) return target.user === attachment.principal?.user;
-      return target.session === attachment.principal?.session;
+      if ("connection" in target) return target.connection === connection.id;
+      if ("user" in target) return target.user === connection.principal?.user;
+      return target.session === connection.principal?.session;
     });
   }
 }

@@ -7,7 +7,7 @@ import type {
   Registry,
   RegistryChange,
 } from "@milepost/engine";
-import type { Attachment } from "../connection/base-connection.ts";
+import type { BaseConnection } from "../connection/base-connection.ts";
 import type { ConnectionRegistry } from "../connection/connection-registry.ts";
 
 const idLength = 12;
@@ -17,13 +17,13 @@ const nodeTtlMs = 10_000;
 const refreshesPerRound = 900;
 
 /** What a roll needs of its node. */
-export interface RollContext {
+export interface RegistrationContext {
   readonly node: string;
   readonly registry: Registry;
   readonly connections: ConnectionRegistry;
   readonly clock: Clock;
   readonly random: Random;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -32,8 +32,8 @@ export interface RollContext {
  * What comes and goes in a tick is told at once, and while that is under way the rest gathers, so that thousands that
  * reconnect are few calls. What could not be told is told with the next refresh. Nothing is kept per connection.
  */
-export class Roll {
-  readonly #context: RollContext;
+export class ConnectionRegistration {
+  readonly #context: RegistrationContext;
   readonly #since: number;
   #id: string;
   #wasEntered = false;
@@ -41,15 +41,15 @@ export class Roll {
   #leaving = new Map<string, RegisteredConnection>();
   #soon: Cancel | undefined;
   /** What is under way. */
-  #telling: Promise<void> | undefined;
-  #hasTold = false;
+  #sending: Promise<void> | undefined;
+  #hasSent = false;
   #closed = false;
   /** The store may have lost what it was told of: connections that are gone among those that it still lists. */
   #isDoubtful = false;
-  #round: Iterator<Attachment> | undefined;
+  #round: Iterator<BaseConnection> | undefined;
   #others = 0;
 
-  constructor(context: RollContext) {
+  constructor(context: RegistrationContext) {
     this.#context = context;
     this.#since = context.clock.now();
     this.#id = this.#newId();
@@ -61,20 +61,20 @@ export class Roll {
   }
 
   /** The attachment is open from now on. */
-  enter(attachment: Attachment): void {
-    const connection = registered(attachment);
-    this.#leaving.delete(connection.id);
-    this.#entering.set(connection.id, connection);
-    this.#tellSoon();
+  enter(connection: BaseConnection): void {
+    const registered = registeredOf(connection);
+    this.#leaving.delete(registered.id);
+    this.#entering.set(registered.id, registered);
+    this.#sendSoon();
   }
 
   /** It is not any more. */
-  leave(attachment: Attachment): void {
-    const connection = registered(attachment);
+  leave(connection: BaseConnection): void {
+    const registered = registeredOf(connection);
     // One that was not told of yet needs no farewell, unless it was told before and is only told of again.
-    this.#entering.delete(connection.id);
-    this.#leaving.set(connection.id, connection);
-    this.#tellSoon();
+    this.#entering.delete(registered.id);
+    this.#leaving.set(registered.id, registered);
+    this.#sendSoon();
   }
 
   /** The store was away: it may have gone back to what it knew before. The next refresh begins another life. */
@@ -95,7 +95,7 @@ export class Roll {
       this.#id = this.#newId();
       this.#wasEntered = false;
       this.#leaving.clear();
-      for (const attachment of connections.all) this.#note(attachment);
+      for (const connection of connections.all) this.#note(connection);
       await registry.leave(id);
       return this.refresh();
     }
@@ -103,34 +103,34 @@ export class Roll {
     this.#isDoubtful = false;
     this.#others = nodes.reduce((sum, other) => sum + (other.id === id ? 0 : other.connections), 0);
     this.#noteNext(Math.ceil(connections.size / refreshesPerRound));
-    if (this.#entering.size + this.#leaving.size > 0) this.#tellSoon();
+    if (this.#entering.size + this.#leaving.size > 0) this.#sendSoon();
     return nodes;
   }
 
   /** Resolves when nothing waits to be told, or it could not be. */
   settle(): Promise<void> {
-    this.#telling ??= this.#tell().then((isTold) => {
-      this.#telling = undefined;
+    this.#sending ??= this.#send().then((isTold) => {
+      this.#sending = undefined;
       // What came in the very moment of the end.
-      if (isTold && this.#entering.size + this.#leaving.size > 0) this.#tellSoon();
+      if (isTold && this.#entering.size + this.#leaving.size > 0) this.#sendSoon();
     });
-    return this.#telling;
+    return this.#sending;
   }
 
   /** Takes the node out. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#soon?.();
-    await this.#telling;
-    if (this.#wasEntered || this.#hasTold) await this.#context.registry.leave(this.#id);
+    await this.#sending;
+    if (this.#wasEntered || this.#hasSent) await this.#context.registry.leave(this.#id);
   }
 
   #newId(): string {
     return `${this.#context.node}.${this.#context.random.id(idLength)}`;
   }
 
-  #tellSoon(): void {
-    if (this.#soon !== undefined || this.#telling !== undefined || this.#closed) return;
+  #sendSoon(): void {
+    if (this.#soon !== undefined || this.#sending !== undefined || this.#closed) return;
     this.#soon = this.#context.clock.soon(() => {
       this.#soon = undefined;
       void this.settle();
@@ -138,16 +138,16 @@ export class Roll {
   }
 
   /** Never rejects; resolves with whether the registry took all. */
-  async #tell(): Promise<boolean> {
+  async #send(): Promise<boolean> {
     while (this.#entering.size + this.#leaving.size > 0 && !this.#closed) {
       const change = { enter: [...this.#entering.values()], leave: [...this.#leaving.values()] };
       this.#entering = new Map();
       this.#leaving = new Map();
-      this.#hasTold = true;
+      this.#hasSent = true;
       try {
         await this.#context.registry.change(this.#id, change);
       } catch (error) {
-        this.#context.onFault(error);
+        this.#context.onError(error);
         this.#giveBack(change);
         return false;
       }
@@ -175,15 +175,15 @@ export class Roll {
     }
   }
 
-  #note(attachment: Attachment): void {
-    if (!attachment.isRegistered) return;
-    const connection = registered(attachment);
-    this.#entering.set(connection.id, connection);
+  #note(connection: BaseConnection): void {
+    if (!connection.isRegistered) return;
+    const registered = registeredOf(connection);
+    this.#entering.set(registered.id, registered);
   }
 }
 
-function registered(attachment: Attachment): RegisteredConnection {
-  const { id, principal, since, transport } = attachment;
+function registeredOf(connection: BaseConnection): RegisteredConnection {
+  const { id, principal, since, transport } = connection;
   const { user, session } = principal ?? {};
   return {
     id,

@@ -1,13 +1,12 @@
 import type { Clock, Revocation, Revocations } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-
 import type { UserPrincipal } from "../rules/principal.ts";
 
 /**
  * What this node knows of revocations: all of them, read once and then only what is new, so that the check of a
  * credential asks nobody.
  */
-export class RevokedAuthority {
+export class RevocationCache {
   readonly #store: Revocations;
   readonly #clock: Clock;
   /** By what they are of and its id. */
@@ -44,7 +43,7 @@ export class RevokedAuthority {
     let narrowed = principal;
     for (const key of [keyOf("user", user), keyOf("session", session), keyOf("token", tokenId)]) {
       for (const revocation of key === undefined ? [] : (this.#known.get(key) ?? [])) {
-        if (!isMeant(revocation, principal, this.#clock.now())) continue;
+        if (!isTargeted(revocation, principal, this.#clock.now())) continue;
         const { grants } = revocation;
         if (grants === undefined) {
           throw new MilepostError("token_revoked", "the token was revoked; get a new one");
@@ -95,7 +94,7 @@ function keyOf(of: Revocation["of"], id: string | undefined): string | undefined
   return id === undefined ? undefined : `${of}:${id}`;
 }
 
-function isMeant({ of, at, until }: Revocation, principal: UserPrincipal, now: number): boolean {
+function isTargeted({ of, at, until }: Revocation, principal: UserPrincipal, now: number): boolean {
   if (until <= now) return false;
   // Without a date nobody can say that it came later. Dates of tokens have whole seconds: one of the same second is meant.
   return of === "token" || principal.issuedAt === undefined || principal.issuedAt <= at;

@@ -2,7 +2,7 @@ import type { CloseCode, Parsed, ServerMessage } from "@milepost/protocol";
 import type { NodeContext } from "../node/node-context.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
-import { Outbox } from "../send-queue/send-queue.ts";
+import { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
 import {
   type ConnectionEvent,
@@ -22,10 +22,10 @@ const wallCheckMs = 4_800;
  *
  * It is its own and only deadline on the node's wheel: the next of all that it waits for.
  */
-export abstract class Attachment extends Deadline implements TransportEvents {
+export abstract class BaseConnection extends Deadline implements TransportEvents {
   readonly transport: Transport;
   readonly encoder: Encoder;
-  readonly outbox: Outbox;
+  readonly sendQueue: SendQueue;
   protected readonly context: NodeContext;
   #state: ConnectionState;
   #sinceAt: number;
@@ -42,7 +42,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
     this.encoder = transport.encoder;
     this.context = context;
     this.#state = state;
-    this.outbox = new Outbox(transport, ticker, limits.maxOutboxBytes, this);
+    this.sendQueue = new SendQueue(transport, ticker, limits.maxOutboxBytes, this);
     const now = clock.monotonic();
     this.#sinceAt = now;
     this.#aliveAt = now;
@@ -71,17 +71,17 @@ export abstract class Attachment extends Deadline implements TransportEvents {
 
   /** Sends one message in order with everything else. */
   send(message: ServerMessage): void {
-    this.outbox.push(this.encoder.encodeMessage(message));
+    this.sendQueue.push(this.encoder.encodeMessage(message));
   }
 
   /** Ends the connection once what was sent before is written. */
   close(code: CloseCode, reason: string): void {
     const wasRegistered = this.isRegistered;
     if (!this.move("close")) return;
-    if (wasRegistered) this.context.roll.leave(this);
+    if (wasRegistered) this.context.registration.leave(this);
     this.onEnd();
-    this.outbox.flush();
-    this.outbox.close();
+    this.sendQueue.flush();
+    this.sendQueue.close();
     this.transport.close(code, reason);
     this.#sinceAt = this.context.clock.monotonic();
     this.arm();
@@ -106,7 +106,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
 
   /** It is known by its id from now on. */
   protected enter(): void {
-    if (this.isRegistered) this.context.roll.enter(this);
+    if (this.isRegistered) this.context.registration.enter(this);
   }
 
   /** What the registry knows it by. */
@@ -132,16 +132,16 @@ export abstract class Attachment extends Deadline implements TransportEvents {
   }
 
   onDrain(): void {
-    this.outbox.flush();
+    this.sendQueue.flush();
   }
 
   onClose(): void {
     const wasClosing = this.#state === "closing";
     const wasRegistered = this.isRegistered;
     if (!this.move("gone")) return;
-    if (wasRegistered) this.context.roll.leave(this);
+    if (wasRegistered) this.context.registration.leave(this);
     if (!wasClosing) this.onEnd();
-    this.outbox.close();
+    this.sendQueue.close();
     this.context.wheel.clear(this);
     this.context.connections.delete(this);
   }
@@ -159,7 +159,7 @@ export abstract class Attachment extends Deadline implements TransportEvents {
       return;
     }
     // A transport that never said it drained must not hold back what waits.
-    this.outbox.flush();
+    this.sendQueue.flush();
     if (this.#state === "awaiting_auth" && now - this.#sinceAt >= limits.authTimeoutMs) {
       this.onAuthTimeout();
     } else if (now - this.#aliveAt >= limits.idleTimeoutMs) {

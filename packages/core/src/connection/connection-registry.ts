@@ -1,27 +1,27 @@
-import type { Attachment } from "./base-connection.ts";
+import type { BaseConnection } from "./base-connection.ts";
 import type { Connection } from "./connection.ts";
 
 /** Everything attached to a node, and its connections by id. */
 export class ConnectionRegistry {
-  readonly #attachments = new Set<Attachment>();
+  readonly #connections = new Set<BaseConnection>();
   readonly #byId = new Map<string, Connection>();
   #onEmpty: (() => void)[] = [];
 
   get size(): number {
-    return this.#attachments.size;
+    return this.#connections.size;
   }
 
-  get all(): Iterable<Attachment> {
-    return this.#attachments;
+  get all(): Iterable<BaseConnection> {
+    return this.#connections;
   }
 
-  add(attachment: Attachment): void {
-    this.#attachments.add(attachment);
+  add(connection: BaseConnection): void {
+    this.#connections.add(connection);
   }
 
-  delete(attachment: Attachment): void {
-    this.#attachments.delete(attachment);
-    if (this.#attachments.size > 0) return;
+  delete(connection: BaseConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
     const waiters = this.#onEmpty;
     this.#onEmpty = [];
     for (const resolve of waiters) resolve();
@@ -29,7 +29,7 @@ export class ConnectionRegistry {
 
   /** Resolves when nothing is attached. */
   async empty(): Promise<void> {
-    if (this.#attachments.size === 0) return;
+    if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
     });

@@ -14,23 +14,23 @@ import {
   type ServerMessage,
   splitFrame,
 } from "@milepost/protocol";
-import type { SharedReader } from "../hub/reader.ts";
+import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { ConnectOptions } from "../node/core.ts";
 import type { NodeContext } from "../node/node-context.ts";
 import { Requests } from "../requests/requests.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Transport } from "../send-queue/transport.ts";
-import { Attachment } from "./base-connection.ts";
+import { BaseConnection } from "./base-connection.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { Asides } from "./upstream-replies.ts";
+import { UpstreamReplies } from "./upstream-replies.ts";
 
 const maxInFlight = 256;
 const idLength = 20;
 const revokedReason = "the token was revoked";
 
 /** One connection that speaks the gateway's own protocol. */
-export class Connection extends Attachment implements SharedReader, InboxOwner {
+export class Connection extends BaseConnection implements SharedSubscriber, InboxOwner {
   readonly #inbox = new Inbox(this);
   readonly #subscriptions: Subscriptions;
   /** What the connect asked for, until it is verified. */
@@ -38,10 +38,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   #id = "";
   #principal: UserPrincipal | undefined;
   #requests: Requests | undefined;
-  #asides: Asides | undefined;
+  #upstreamReplies: UpstreamReplies | undefined;
   /** Publishes and requests that have no answer yet. */
   #inFlight = 0;
-  #onRoom: (() => void) | undefined;
+  #onCapacity: (() => void) | undefined;
 
   constructor(transport: Transport, options: ConnectOptions, context: NodeContext) {
     super(transport, context, "awaiting_auth");
@@ -109,22 +109,22 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   /** The same; resolves with its reply, or undefined where there is none, which does not go down the stream. */
-  takeAside(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
+  takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
     if (!message.ok) {
       return Promise.resolve({ type: "reply", id: message.id, error: message.failure });
     }
     const { value } = message;
     // A cancel is answered by the request's own reply.
     const id = value.type !== "cancel" && "id" in value ? value.id : undefined;
-    this.#asides ??= new Asides();
-    const reply = id === undefined ? Promise.resolve(undefined) : this.#asides.expect(id);
+    this.#upstreamReplies ??= new UpstreamReplies();
+    const reply = id === undefined ? Promise.resolve(undefined) : this.#upstreamReplies.expect(id);
     this.take(message, length);
-    if (this.isEnding) this.#asides.close();
+    if (this.isEnding) this.#upstreamReplies.close();
     return reply;
   }
 
   override send(message: ServerMessage): void {
-    if (this.#asides?.take(message) !== true) super.send(this.#dated(message));
+    if (this.#upstreamReplies?.take(message) !== true) super.send(this.#dated(message));
   }
 
   /** In the plain dialect answers, too, tell the time and where the reader is. */
@@ -142,7 +142,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   override reauthorise(): void {
     const principal = this.#principal;
     if (principal === undefined || !this.isOpen) return;
-    const left = this.#standing(principal);
+    const left = this.#unrevoked(principal);
     if (left === undefined || left === principal) return;
     this.#principal = left;
     this.#subscriptions.forbiddenTo(left).then(
@@ -172,10 +172,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   carriesChunks(id: MessageId): boolean {
-    return this.#asides?.expects(id) !== true;
+    return this.#upstreamReplies?.expects(id) !== true;
   }
 
-  turnAway(message: ParsedMessage): void {
+  refuseMessage(message: ParsedMessage): void {
     const id = message.ok
       ? "id" in message.value
         ? (message.value.id ?? null)
@@ -194,7 +194,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
 
   /** Answers a message with an error; `about` goes to the log beside a fault. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void {
-    this.send({ type: "reply", id, error: this.context.faults.failureOf(error, about) });
+    this.send({ type: "reply", id, error: this.context.errorLog.failureOf(error, about) });
   }
 
   /** Answers a message that asks for what a later version may offer. */
@@ -206,10 +206,10 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   protected override onEnd(): void {
     this.#inbox.close();
     this.#requests?.close();
-    this.#asides?.close();
+    this.#upstreamReplies?.close();
     this.context.connections.unname(this.#id, this);
     this.#subscriptions.leaveAll();
-    this.#onRoom?.();
+    this.#onCapacity?.();
   }
 
   protected override onAuthTimeout(): void {
@@ -241,9 +241,9 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   }
 
   /** The principal as far as nothing of it was revoked; else the connection is closed. */
-  #standing(principal: UserPrincipal): UserPrincipal | undefined {
+  #unrevoked(principal: UserPrincipal): UserPrincipal | undefined {
     try {
-      return this.context.revoked.narrowed(principal);
+      return this.context.revocations.narrowed(principal);
     } catch {
       this.close(4102, revokedReason);
       return undefined;
@@ -252,7 +252,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
 
   #open(verified: UserPrincipal): void {
     // Since it was verified something may have been revoked.
-    const principal = this.#standing(verified);
+    const principal = this.#unrevoked(verified);
     if (principal === undefined || !this.move("verified")) return;
     this.transport.verified?.();
     const { context } = this;
@@ -361,7 +361,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       this.#replyAuth(id, principal);
     } catch (error) {
       if (this.state !== "awaiting_auth") return;
-      const reason = this.context.faults.failureOf(error);
+      const reason = this.context.errorLog.failureOf(error);
       if (id !== undefined) this.send({ type: "reply", id, error: reason });
       if (reason.code === "token_expired") this.close(4101, "the token has expired");
       else if (reason.code === "token_revoked") this.close(4102, revokedReason);
@@ -379,7 +379,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
       }
       // Known before anything changes: where it cannot be found out, the old token stands.
       const forbidden = await this.#subscriptions.forbiddenTo(principal);
-      if (!this.isOpen || this.#standing(principal) === undefined) return;
+      if (!this.isOpen || this.#unrevoked(principal) === undefined) return;
       this.#principal = principal;
       this.expireAt(principal.expiresAt);
       for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
@@ -404,7 +404,7 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
     const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);
-    const looksUp = this.context.channels.ruled(channel).rule.publish === "operation-owner";
+    const looksUp = this.context.channels.resolve(channel).rule.publish === "operation-owner";
     return looksUp ? published : this.#pace();
   }
 
@@ -441,15 +441,15 @@ export class Connection extends Attachment implements SharedReader, InboxOwner {
   #pace(): Promise<void> | undefined {
     if (this.#inFlight < maxInFlight) return undefined;
     return new Promise((resolve) => {
-      this.#onRoom = resolve;
+      this.#onCapacity = resolve;
     });
   }
 
   #answered(): void {
     this.#inFlight--;
-    if (this.#onRoom === undefined || this.#inFlight >= maxInFlight) return;
-    const resolve = this.#onRoom;
-    this.#onRoom = undefined;
+    if (this.#onCapacity === undefined || this.#inFlight >= maxInFlight) return;
+    const resolve = this.#onCapacity;
+    this.#onCapacity = undefined;
     resolve();
   }
 }

@@ -14,7 +14,7 @@ import type { AckOutcome } from "../durable/delivery-ledger.ts";
 import type { DurableOwner, DurableStart } from "../durable/durable-owner.ts";
 import { DurableReader } from "../durable/durable-reader.ts";
 import type { NodeContext } from "../node/node-context.ts";
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { Connection } from "./connection.ts";
 import type { SubscriptionRequest } from "./subscription.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -25,7 +25,7 @@ export class DurableSubscription implements DurableOwner {
   readonly id: MessageId | undefined;
   readonly #name: string;
   readonly #connection: Connection;
-  readonly #siblings: Subscriptions;
+  readonly #subscriptions: Subscriptions;
   readonly #events: ReadonlySet<string> | undefined;
   #reader: DurableReader | undefined;
   #isStarted = false;
@@ -39,7 +39,7 @@ export class DurableSubscription implements DurableOwner {
     name: string,
   ) {
     this.#connection = connection;
-    this.#siblings = siblings;
+    this.#subscriptions = siblings;
     this.channel = channel;
     this.id = id;
     this.#name = name;
@@ -56,7 +56,7 @@ export class DurableSubscription implements DurableOwner {
   }
 
   /** It reads the log at its own pace, and stands in no list of the hub. */
-  get member(): undefined {
+  get hubSubscriber(): undefined {
     return undefined;
   }
 
@@ -67,13 +67,13 @@ export class DurableSubscription implements DurableOwner {
 
   /** Takes the subscriber `owner` over. */
   begin(
-    ruled: RuledChannel,
+    resolved: ResolvedChannel,
     owner: string,
     since: Since | undefined,
     { durable }: NodeContext,
   ): void {
     const key = { channel: this.channel, owner, name: this.#name };
-    this.#reader = new DurableReader(key, ruled, this.#events, this, durable);
+    this.#reader = new DurableReader(key, resolved, this.#events, this, durable);
     void this.#reader.start(since);
   }
 
@@ -101,7 +101,7 @@ export class DurableSubscription implements DurableOwner {
     };
     const { id } = this;
     if (id !== undefined) {
-      const cursor = this.#siblings.cursor();
+      const cursor = this.#subscriptions.cursor();
       this.#connection.send({ type: "reply", id, result: subscribed, ...cursor });
     }
     if (gap !== undefined && reason !== undefined) this.onGap(gap.from, gap.to, reason);
@@ -109,16 +109,16 @@ export class DurableSubscription implements DurableOwner {
   }
 
   onFailed(error: unknown): void {
-    this.#siblings.drop(this);
+    this.#subscriptions.drop(this);
     this.#connection.refuse(this.id ?? null, error);
     this.#settle();
   }
 
   onDelivery(publications: readonly Publication[]): void {
     // Its own place is with the service: a cursor names the other channels of the connection.
-    const cursor = this.#siblings.cursor().event_id ?? "";
-    const { encoder, outbox } = this.#connection;
-    outbox.push(encoder.encodeBatch(publications, () => cursor));
+    const cursor = this.#subscriptions.cursor().event_id ?? "";
+    const { encoder, sendQueue } = this.#connection;
+    sendQueue.push(encoder.encodeBatch(publications, () => cursor));
   }
 
   onGap(from: Position, to: Position, reason: GapReason): void {
@@ -128,7 +128,7 @@ export class DurableSubscription implements DurableOwner {
       from: formatPosition(from),
       to: formatPosition(to),
       reason,
-      ...this.#siblings.cursor(),
+      ...this.#subscriptions.cursor(),
     });
   }
 
@@ -138,19 +138,19 @@ export class DurableSubscription implements DurableOwner {
   }
 
   onTakenOver(acked: Position): void {
-    this.#siblings.drop(this);
+    this.#subscriptions.drop(this);
     this.#connection.send({
       type: "unsubscribed",
       channel: this.channel,
       position: formatPosition(acked),
       reason: "taken_over",
-      ...this.#siblings.cursor(),
+      ...this.#subscriptions.cursor(),
     });
     this.#settle();
   }
 
-  room(): Promise<void> | undefined {
-    return this.#connection.outbox.room();
+  drained(): Promise<void> | undefined {
+    return this.#connection.sendQueue.drained();
   }
 
   /** Ends it silently. */

@@ -7,7 +7,6 @@ import {
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { type Cursor, parseCursor } from "@milepost/protocol";
 import { expect, test } from "vitest";
-
 import { type TestCore, testCore } from "../testing/index.ts";
 
 const channel = "log:a";

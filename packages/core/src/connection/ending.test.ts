@@ -230,8 +230,8 @@ describe("the end of a stream", () => {
     const { position } = await t.core.end(t.service, "log:a");
     await t.publish("log:b", "n", 1);
     await t.clock.settle();
-    const [, news] = socket.take();
-    expect(news).toMatchObject({ type: "n", event_id: expect.stringContaining(position) });
+    const [, notifier] = socket.take();
+    expect(notifier).toMatchObject({ type: "n", event_id: expect.stringContaining(position) });
   });
 
   test("[P-END-6] a purge makes the channel anew, and who was told of the end stays so", async () => {

@@ -5,7 +5,7 @@ export interface InboxOwner {
   /** Handles a message; a promise that never rejects makes the next one wait. */
   handle(message: ParsedMessage): Promise<void> | undefined;
   /** Answers a message for which there is no room. */
-  turnAway(message: ParsedMessage): void;
+  refuseMessage(message: ParsedMessage): void;
 }
 
 const maxQueued = 1_024;
@@ -37,7 +37,7 @@ export class Inbox {
     }
     this.#queue ??= [];
     if (this.#queue.length >= maxQueued || this.#queuedLength + length > maxQueuedLength) {
-      this.#owner.turnAway(message);
+      this.#owner.refuseMessage(message);
       return;
     }
     this.#queue.push({ message, length });

@@ -8,14 +8,14 @@ import {
   type Since,
   type Subscribed,
 } from "@milepost/protocol";
-import type { Membership } from "../hub/hub-subscriber.ts";
-import type { Reader, SharedReader } from "../hub/reader.ts";
+import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
+import type { SharedSubscriber, Subscriber } from "../hub/subscriber.ts";
 import type { PresenceWatcher } from "../presence/presence-watcher.ts";
 import type { Connection } from "./connection.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import { Summary, type SummaryReader } from "./summary.ts";
+import { Summary, type SummarySubscriber } from "./summary.ts";
 
 /** What a connection asked for in one subscription. */
 export interface SubscriptionRequest {
@@ -33,11 +33,11 @@ export interface SubscriptionRequest {
 }
 
 /** A connection on a channel. */
-export class Subscription implements Reader, SummaryReader {
+export class Subscription implements Subscriber, SummarySubscriber {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #connection: Connection;
-  readonly #siblings: Subscriptions;
+  readonly #subscriptions: Subscriptions;
   readonly #events: ReadonlySet<string> | undefined;
   readonly #summary: Summary | undefined;
   /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
@@ -45,7 +45,7 @@ export class Subscription implements Reader, SummaryReader {
   #started = false;
   #ended = false;
   #waiters: (() => void)[] | undefined;
-  member: Membership | undefined;
+  hubSubscriber: HubSubscriber | undefined;
   presence: PresenceWatcher | undefined;
 
   constructor(
@@ -54,12 +54,12 @@ export class Subscription implements Reader, SummaryReader {
     { channel, since, events, summaryMs, id }: SubscriptionRequest,
   ) {
     this.#connection = connection;
-    this.#siblings = siblings;
+    this.#subscriptions = siblings;
     this.channel = channel;
     this.id = id;
     this.#events = events === undefined ? undefined : new Set(events);
     this.#summary =
-      summaryMs === undefined ? undefined : new Summary(this, summaryMs, siblings.summaries());
+      summaryMs === undefined ? undefined : new Summary(this, summaryMs, siblings.summaryBudget());
     this.#position = typeof since === "object" && "epoch" in since ? since : undefined;
   }
 
@@ -69,10 +69,12 @@ export class Subscription implements Reader, SummaryReader {
 
   /** Where the client is in the channel; undefined while it holds nothing of it. */
   get position(): Position | undefined {
-    const waitsAfter = this.#connection.outbox.sentUpTo(this) ?? this.#summary?.sentUpTo;
+    const waitsAfter = this.#connection.sendQueue.sentUpTo(this) ?? this.#summary?.sentUpTo;
     if (waitsAfter !== undefined) return waitsAfter;
     if (this.#ended) return this.#position;
-    return this.#started && this.#events === undefined ? this.member?.position : this.#position;
+    return this.#started && this.#events === undefined
+      ? this.hubSubscriber?.position
+      : this.#position;
   }
 
   /** Whether its channel has ended: nothing follows, and only its place is remembered. */
@@ -80,7 +82,7 @@ export class Subscription implements Reader, SummaryReader {
     return this.#ended;
   }
 
-  get shared(): SharedReader | undefined {
+  get shared(): SharedSubscriber | undefined {
     const readsAll = this.#events === undefined && this.#summary === undefined;
     return readsAll && this.#connection.readsAlike ? this.#connection : undefined;
   }
@@ -106,7 +108,7 @@ export class Subscription implements Reader, SummaryReader {
       ...(state === undefined ? {} : { snapshot: state.snapshot }),
       ...(this.presence === undefined ? {} : { presence: this.presence.begin() }),
     };
-    const cursor = this.#siblings.cursor();
+    const cursor = this.#subscriptions.cursor();
     this.#connection.send(
       this.id === undefined
         ? { type: "subscribed", ...cursor, ...subscribed }
@@ -118,7 +120,7 @@ export class Subscription implements Reader, SummaryReader {
 
   onFailed(error: unknown): void {
     this.presence?.leave("leaves");
-    this.#siblings.drop(this);
+    this.#subscriptions.drop(this);
     this.#connection.refuse(this.id ?? null, error);
     this.#settle();
   }
@@ -134,21 +136,21 @@ export class Subscription implements Reader, SummaryReader {
     // Where events are filtered it was never given what lies right before.
     const from = events === undefined ? before : (this.#position ?? before);
     this.#position = last.position;
-    const rule = this.member?.ruled.rule;
+    const rule = this.hubSubscriber?.resolved.rule;
     if (this.#summary !== undefined && rule !== undefined) this.#summary.take(wanted, from, rule);
     else this.deliver(wanted, from);
   }
 
   deliver(publications: readonly Publication[], before: Position): void {
-    const { outbox } = this.#connection;
-    const { member } = this;
-    if (outbox.isHolding && member !== undefined)
-      outbox.hold(this, member.ruled.rule, publications, before);
-    else outbox.push(this.encode(publications));
+    const { sendQueue } = this.#connection;
+    const { hubSubscriber } = this;
+    if (sendQueue.isHolding && hubSubscriber !== undefined)
+      sendQueue.hold(this, hubSubscriber.resolved.rule, publications, before);
+    else sendQueue.push(this.encode(publications));
   }
 
   encode(publications: readonly Publication[]): Uint8Array {
-    const cursorOf = this.#siblings.cursorOf(this.channel);
+    const cursorOf = this.#subscriptions.cursorOf(this.channel);
     return this.#connection.encoder.encodeBatch(publications, cursorOf);
   }
 
@@ -159,10 +161,10 @@ export class Subscription implements Reader, SummaryReader {
   }
 
   onReset(reset: Reset): void {
-    const { encoder, outbox } = this.#connection;
+    const { encoder, sendQueue } = this.#connection;
     this.#settleEntries();
     this.#position = reset.state.position;
-    outbox.push(reset.encode(encoder, this.#siblings.cursor().event_id));
+    sendQueue.push(reset.encode(encoder, this.#subscriptions.cursor().event_id));
   }
 
   onEnd({ position }: Publication): void {
@@ -170,28 +172,28 @@ export class Subscription implements Reader, SummaryReader {
     this.#summary?.close();
     this.#ended = true;
     this.#position = position;
-    this.member = undefined;
+    this.hubSubscriber = undefined;
     this.presence?.leave("leaves");
     this.presence = undefined;
   }
 
-  room(): Promise<void> | undefined {
-    return this.#connection.outbox.room();
+  drained(): Promise<void> | undefined {
+    return this.#connection.sendQueue.drained();
   }
 
   /** Ends it silently; who lost its connection stays present for a while. */
   leave(going: "leaves" | "lingers" = "leaves"): void {
-    this.member?.leave();
+    this.hubSubscriber?.leave();
     this.presence?.leave(going);
     this.#summary?.close();
-    this.#connection.outbox.drop(this);
+    this.#connection.sendQueue.drop(this);
     this.#settle();
   }
 
   /** Sends the entries that wait, so that what is sent next comes after them. */
   #settleEntries(): void {
     this.#summary?.settle();
-    this.#connection.outbox.settle(this);
+    this.#connection.sendQueue.settle(this);
   }
 
   #sendGap(from: Position, to: Position, reason: GapReason): void {
@@ -201,7 +203,7 @@ export class Subscription implements Reader, SummaryReader {
       from: formatPosition(from),
       to: formatPosition(to),
       reason,
-      ...this.#siblings.cursor(),
+      ...this.#subscriptions.cursor(),
     });
   }
 

@@ -13,7 +13,7 @@ import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
 import type { Connection } from "./connection.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
-import type { SummaryRoom } from "./summary.ts";
+import type { SummaryBudget } from "./summary.ts";
 
 type AnySubscription = Subscription | DurableSubscription;
 
@@ -29,7 +29,7 @@ export class Subscriptions {
   readonly #connection: Connection;
   readonly #context: NodeContext;
   #list = none;
-  #summaries: SummaryRoom | undefined;
+  #summaries: SummaryBudget | undefined;
 
   constructor(connection: Connection, context: NodeContext) {
     this.#connection = connection;
@@ -37,7 +37,7 @@ export class Subscriptions {
   }
 
   /** What the summaries of this connection share. */
-  summaries(): SummaryRoom {
+  summaryBudget(): SummaryBudget {
     const { wheel, limits } = this.#context;
     // A part of what may wait: a reader that is slow besides needs the rest.
     this.#summaries ??= { wheel, maxBytes: limits.maxOutboxBytes / 4, bytes: 0 };
@@ -155,7 +155,7 @@ export class Subscriptions {
     const list = this.#list.filter(({ isEnded }) => !isEnded);
     const permitted = await Promise.all(
       list.map(({ channel }) =>
-        channels.permits(principal, channels.ruled(channel), "subscribe", this.#connection.id),
+        channels.permits(principal, channels.resolve(channel), "subscribe", this.#connection.id),
       ),
     );
     return list.filter((_, i) => permitted[i] === false);
@@ -183,20 +183,20 @@ export class Subscriptions {
   /** The reader's place in all its channels, as a field; in the plain dialect only. */
   cursor(): { readonly event_id?: string } {
     if (this.#connection.encoder.dialect !== "plain") return {};
-    const places = this.#places(undefined);
+    const places = this.#positions(undefined);
     return places === "" ? {} : { event_id: places };
   }
 
   /** Makes the cursor of a publication of one channel. */
   cursorOf(channel: string): (publication: Publication) => string {
-    const others = this.#connection.encoder.dialect === "plain" ? this.#places(channel) : "";
+    const others = this.#connection.encoder.dialect === "plain" ? this.#positions(channel) : "";
     const before = others === "" ? "" : `${others},`;
     return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
   }
 
   /** Lets go of one whose channel has ended; what of it waits for a slow reader is sent all the same. */
   #forgetEnded(subscription: AnySubscription): void {
-    if (!subscription.isDurable) this.#connection.outbox.settle(subscription);
+    if (!subscription.isDurable) this.#connection.sendQueue.settle(subscription);
     this.drop(subscription);
   }
 
@@ -211,27 +211,27 @@ export class Subscriptions {
   ): Promise<void> {
     const { channels, hub, presences } = this.#context;
     try {
-      const ruled = channels.ruled(channel);
-      await channels.authorise(principal, ruled, "subscribe", this.#connection.id);
+      const resolved = channels.resolve(channel);
+      await channels.authorise(principal, resolved, "subscribe", this.#connection.id);
       if (subscription.isDurable) {
         if (!this.#list.includes(subscription)) return;
-        subscription.begin(ruled, publisherOf(principal), since, this.#context);
+        subscription.begin(resolved, publisherOf(principal), since, this.#context);
         return;
       }
       if (presence === true && this.#list.includes(subscription)) {
-        const watcher = await presences.join(ruled, principal, this.#connection);
+        const watcher = await presences.join(resolved, principal, this.#connection);
         if (this.#list.includes(subscription)) subscription.presence = watcher;
         else watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");
       }
       if (this.#list.includes(subscription))
-        subscription.member = hub.join(ruled, subscription, since);
+        subscription.hubSubscriber = hub.join(resolved, subscription, since);
     } catch (error) {
       if (this.#list.includes(subscription)) subscription.onFailed(error);
     }
   }
 
   /** The places in all channels but one, as a cursor. */
-  #places(but: string | undefined): string {
+  #positions(but: string | undefined): string {
     let places = "";
     for (const { channel, position, isDurable } of this.#list) {
       // Where a durable subscriber is, the service knows.
@@ -244,6 +244,6 @@ export class Subscriptions {
   /** In the plain dialect whether bytes can be shared depends on the number of subscriptions. */
   #regroup(): void {
     if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;
-    for (const { member } of this.#list) member?.regroup();
+    for (const { hubSubscriber } of this.#list) hubSubscriber?.regroup();
   }
 }

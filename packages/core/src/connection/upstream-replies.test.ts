@@ -1,17 +1,18 @@
 import { expect, it } from "vitest";
-import { Asides } from "./upstream-replies.ts";
+import { UpstreamReplies } from "./upstream-replies.ts";
 
 it("[P-UP-1] a reply goes to whoever asked with its id, in the order of asking, and to nobody else", async () => {
-  const asides = new Asides();
-  const first = asides.expect(1);
-  const second = asides.expect(1);
-  const other = asides.expect("1");
-  expect(asides.take({ type: "reply", id: 2, result: 0 })).toBe(false);
-  expect(asides.take({ type: "reply", id: null, error: gone })).toBe(false);
-  expect(asides.take({ type: "ping" })).toBe(false);
-  for (const result of ["a", "b"]) expect(asides.take({ type: "reply", id: 1, result })).toBe(true);
-  expect(asides.take({ type: "reply", id: 1, result: "c" })).toBe(false);
-  expect(asides.take({ type: "pong", id: "1" })).toBe(true);
+  const upstreamReplies = new UpstreamReplies();
+  const first = upstreamReplies.expect(1);
+  const second = upstreamReplies.expect(1);
+  const other = upstreamReplies.expect("1");
+  expect(upstreamReplies.take({ type: "reply", id: 2, result: 0 })).toBe(false);
+  expect(upstreamReplies.take({ type: "reply", id: null, error: gone })).toBe(false);
+  expect(upstreamReplies.take({ type: "ping" })).toBe(false);
+  for (const result of ["a", "b"])
+    expect(upstreamReplies.take({ type: "reply", id: 1, result })).toBe(true);
+  expect(upstreamReplies.take({ type: "reply", id: 1, result: "c" })).toBe(false);
+  expect(upstreamReplies.take({ type: "pong", id: "1" })).toBe(true);
   expect([await first, await second, await other]).toEqual([
     { type: "reply", id: 1, result: "a" },
     { type: "reply", id: 1, result: "b" },
@@ -20,11 +21,11 @@ it("[P-UP-1] a reply goes to whoever asked with its id, in the order of asking, 
 });
 
 it("[P-MSG-4] whoever still waits when the connection ends is told that it may be done", async () => {
-  const asides = new Asides();
-  const waiting = asides.expect(1);
-  asides.close();
+  const upstreamReplies = new UpstreamReplies();
+  const waiting = upstreamReplies.expect(1);
+  upstreamReplies.close();
   expect(await waiting).toMatchObject({ id: 1, error: { code: "timed_out", retryable: true } });
-  expect(asides.take({ type: "reply", id: 1, result: 0 })).toBe(false);
+  expect(upstreamReplies.take({ type: "reply", id: 1, result: 0 })).toBe(false);
 });
 
 const gone = { code: "not_found", message: "", retryable: false } as const;

@@ -3,7 +3,7 @@ import { failure, type MessageId, type ServerMessage } from "@milepost/protocol"
 type Answer = (message: ServerMessage) => void;
 
 /** Replies that go back with the request that brought their message, instead of down the stream. */
-export class Asides {
+export class UpstreamReplies {
   /** By the id of the message; two with the same id are answered in their order. */
   readonly #waiting = new Map<MessageId, Answer[]>();
 

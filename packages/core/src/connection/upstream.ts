@@ -18,7 +18,7 @@ import { Connection } from "./connection.ts";
  *
  * Without such a connection of the same user and session, what needs none is done all the same.
  */
-export async function converse(
+export async function handleUpstream(
   principal: UserPrincipal,
   id: string,
   frame: string,
@@ -31,7 +31,7 @@ export async function converse(
     const replies = await Promise.all(
       messages.map((message) => {
         const refused = live === undefined ? refusalWithout(message) : undefined;
-        return refused ?? connection.takeAside(message, length);
+        return refused ?? connection.takeUpstream(message, length);
       }),
     );
     return replies.filter((reply) => reply !== undefined);
@@ -41,7 +41,7 @@ export async function converse(
 }
 
 /** The same with the replies down the stream; throws `not_found` where there is none. */
-export function pass(
+export function forwardUpstream(
   principal: UserPrincipal,
   id: string,
   frame: string,

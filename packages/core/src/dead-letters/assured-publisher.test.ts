@@ -13,7 +13,7 @@ async function summaries(t: TestCore) {
   return entries.map(({ data }) => (data as { status: string }).status);
 }
 
-async function letters(t: TestCore) {
+async function deadLetters(t: TestCore) {
   return (await t.core.deadLetters.list(t.service, {})).letters;
 }
 
@@ -42,7 +42,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     engine.losesAnswer = () => false;
     await t.clock.advance(10_000);
     expect(await summaries(t)).toEqual(["waiting", "waiting"]);
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("is a dead letter when that does not help, and a replay publishes it", async () => {
@@ -51,23 +51,23 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     engine.refuses = ({ event }) => event === "operation";
     await create(t);
     await t.clock.advance(10_000);
-    const [letter] = await letters(t);
-    expect(letter).toMatchObject({
+    const [deadLetter] = await deadLetters(t);
+    expect(deadLetter).toMatchObject({
       channel: "user:ada",
       reason: "publish_failed: store_unavailable",
       attempts: 5,
       entry: { event: "operation", data: { operation_id: "9", status: "waiting" } },
     });
-    const id = letter?.id ?? "";
+    const id = deadLetter?.id ?? "";
     await expect(t.core.deadLetters.replay(t.service, id)).rejects.toMatchObject({
       code: "store_unavailable",
     });
-    expect(await letters(t)).toHaveLength(1);
+    expect(await deadLetters(t)).toHaveLength(1);
     engine.refuses = () => false;
     const replayed = await t.core.deadLetters.replay(t.service, id);
     expect(replayed).toMatchObject({ id, to: "channel", position: expect.any(String) });
     expect(await summaries(t)).toEqual(["waiting"]);
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("gives way to what is newer: an old summary never stands for the present", async () => {
@@ -80,7 +80,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     await t.core.operations.report(t.service, "9", { lease: lease.token, events });
     await t.clock.advance(20_000);
     expect(await summaries(t)).toEqual(["running"]);
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("takes its letter back once what is newer is stored", async () => {
@@ -89,11 +89,11 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     engine.refuses = ({ event }) => event === "operation";
     const { lease } = await create(t);
     await t.clock.advance(10_000);
-    expect(await letters(t)).toHaveLength(1);
+    expect(await deadLetters(t)).toHaveLength(1);
     engine.refuses = () => false;
     const events = [{ event: "started", data: {} }];
     await t.core.operations.report(t.service, "9", { lease: lease.token, events });
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("that an operation is stalled is tried again until it is told, with a letter meanwhile", async () => {
@@ -102,20 +102,20 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     await create(t);
     engine.refuses = ({ event }) => event === "stalled";
     await t.clock.advance(80_000);
-    const [letter] = await letters(t);
-    expect(letter).toMatchObject({
+    const [deadLetter] = await deadLetters(t);
+    expect(deadLetter).toMatchObject({
       channel: "operation:9",
       reason: "publish_failed: store_unavailable",
       entry: {},
     });
-    await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
+    await expect(t.core.deadLetters.replay(t.service, deadLetter?.id ?? "")).rejects.toMatchObject({
       code: "not_possible_now",
     });
     engine.refuses = () => false;
     await t.clock.advance(40_000);
     const { operation: state } = await t.core.operations.get(t.service, "9");
     expect(state.status).toBe("stalled");
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("is given up into the letters when the node goes away before it was stored", async () => {

@@ -1,6 +1,5 @@
 import type { Clock, Engine, Random } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-
 import type { RuleBook } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { deadLetterBounds } from "./dead-letter-bounds.ts";
@@ -26,7 +25,7 @@ export interface AssuredContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -41,7 +40,7 @@ export class AssuredPublisher {
   /** By line: the latest, while it is not stored. */
   readonly #open = new Map<string, Attempt>();
   /** The letters this node wrote, by line. */
-  readonly #letters = new Map<string, string>();
+  readonly #deadLetters = new Map<string, string>();
 
   constructor(context: AssuredContext) {
     this.#context = context;
@@ -75,7 +74,7 @@ export class AssuredPublisher {
       await this.#giveUp(attempt);
       return;
     }
-    const { engine, rules, onFault } = this.#context;
+    const { engine, rules, onError } = this.#context;
     const { channel, ...entry } = attempt.publication;
     attempt.tries++;
     try {
@@ -83,7 +82,7 @@ export class AssuredPublisher {
       await engine.log.append(name, entry, policy);
       await this.#stored(attempt);
     } catch (error) {
-      onFault(error);
+      onError(error);
       attempt.code = error instanceof MilepostError ? error.code : "internal";
       const isFinal = error instanceof MilepostError && !error.retryable;
       if (this.#open.get(attempt.line) !== attempt) return;
@@ -96,19 +95,19 @@ export class AssuredPublisher {
     const { line } = attempt;
     if (this.#open.get(line) !== attempt) return;
     this.#open.delete(line);
-    const letter = this.#letters.get(line);
-    if (letter === undefined) return;
-    this.#letters.delete(line);
+    const deadLetter = this.#deadLetters.get(line);
+    if (deadLetter === undefined) return;
+    this.#deadLetters.delete(line);
     // A letter that stays does no harm but to who replays it.
-    await this.#context.engine.deadLetters.remove(letter).catch(this.#context.onFault);
+    await this.#context.engine.deadLetters.remove(deadLetter).catch(this.#context.onError);
   }
 
   async #giveUp(attempt: Attempt): Promise<void> {
-    const { engine, clock, onFault } = this.#context;
+    const { engine, clock, onError } = this.#context;
     const { line, tries, code } = attempt;
     const { channel, publisher, ...entry } = attempt.publication;
     try {
-      const letter = {
+      const deadLetter = {
         source: `publish:${line}`,
         at: clock.now(),
         channel,
@@ -117,31 +116,32 @@ export class AssuredPublisher {
         attempts: tries,
         entry,
       };
-      const { id } = await engine.deadLetters.put(letter, deadLetterBounds);
+      const { id } = await engine.deadLetters.put(deadLetter, deadLetterBounds);
       if (this.#open.get(line) === attempt) this.#open.delete(line);
       this.#remember(line, id);
     } catch (error) {
-      onFault(error);
+      onError(error);
       if (this.#open.get(line) === attempt) this.#wait(attempt, maxRetryMs);
     }
   }
 
   #wait(attempt: Attempt, delayMs: number): void {
-    const { wheel, random, onFault } = this.#context;
+    const { wheel, random, onError } = this.#context;
     wheel.set(attempt, delayMs * (1 + 0.2 * random.fraction()));
     if (this.#open.size <= maxWaiting) return;
     const [oldest] = this.#open.values();
     if (oldest === undefined) return;
     this.#open.delete(oldest.line);
     wheel.clear(oldest);
-    onFault(new Error("the store is down for so long that a publication had to be dropped"));
+    onError(new Error("the store is down for so long that a publication had to be dropped"));
   }
 
-  #remember(line: string, letter: string): void {
-    this.#letters.delete(line);
-    this.#letters.set(line, letter);
-    const [oldest] = this.#letters.keys();
-    if (this.#letters.size > maxWaiting && oldest !== undefined) this.#letters.delete(oldest);
+  #remember(line: string, deadLetter: string): void {
+    this.#deadLetters.delete(line);
+    this.#deadLetters.set(line, deadLetter);
+    const [oldest] = this.#deadLetters.keys();
+    if (this.#deadLetters.size > maxWaiting && oldest !== undefined)
+      this.#deadLetters.delete(oldest);
   }
 }
 

@@ -14,39 +14,45 @@ import { wakeHolder } from "../durable/subscriber-signal.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import type {
   DeadLetterFilter,
-  DeadLetterOffice,
   DeadLetterPage,
+  DeadLetters,
   DeadLetterView,
-  ManyLetters,
+  ManyDeadLetters,
   Replayed,
 } from "../node/core.ts";
 import { type Principal, serviceOf } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
-import type { Faults } from "../runtime/error-log.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
 
 const maxPage = 1_000;
 
 /** Dead letters as services use them. */
-export class DeadLetterService implements DeadLetterOffice {
+export class DeadLetterService implements DeadLetters {
   readonly #engine: Engine;
   readonly #rules: RuleBook;
   readonly #clock: Clock;
-  readonly #faults: Faults;
+  readonly #errorLog: ErrorLog;
   readonly #channels: Channels;
 
-  constructor(engine: Engine, rules: RuleBook, clock: Clock, faults: Faults, channels: Channels) {
+  constructor(
+    engine: Engine,
+    rules: RuleBook,
+    clock: Clock,
+    errorLog: ErrorLog,
+    channels: Channels,
+  ) {
     this.#engine = engine;
     this.#rules = rules;
     this.#clock = clock;
-    this.#faults = faults;
+    this.#errorLog = errorLog;
     this.#channels = channels;
   }
 
   async list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage> {
     refuseUnlessService(principal);
-    const { letters, next } = await this.#page(readFilter(filter));
+    const { letters: deadLetters, next } = await this.#page(readFilter(filter));
     const counts = await this.#engine.deadLetters.count();
-    return { letters: letters.map(viewOf), ...next, ...counts };
+    return { letters: deadLetters.map(viewOf), ...next, ...counts };
   }
 
   async get(principal: Principal, id: string): Promise<DeadLetterView> {
@@ -64,42 +70,44 @@ export class DeadLetterService implements DeadLetterOffice {
     if (!(await this.#engine.deadLetters.remove(id))) throw notFound();
   }
 
-  async replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters> {
+  async replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters> {
     refuseUnlessService(principal);
-    return this.#each(filter, (letter) => this.#replay(letter));
+    return this.#each(filter, (deadLetter) => this.#replay(deadLetter));
   }
 
-  async dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters> {
+  async dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters> {
     refuseUnlessService(principal);
     return this.#each(filter, ({ id }) => this.#engine.deadLetters.remove(id));
   }
 
   async #each(
     filter: DeadLetterFilter,
-    handle: (letter: DeadLetter) => Promise<unknown>,
-  ): Promise<ManyLetters> {
-    const { letters, next } = await this.#page(readFilter(filter));
+    handle: (deadLetter: DeadLetter) => Promise<unknown>,
+  ): Promise<ManyDeadLetters> {
+    const { letters: deadLetters, next } = await this.#page(readFilter(filter));
     const failed: { readonly id: string; readonly error: Failure }[] = [];
-    for (const letter of letters) {
+    for (const deadLetter of deadLetters) {
       try {
-        await handle(letter);
+        await handle(deadLetter);
       } catch (error) {
-        failed.push({ id: letter.id, error: this.#faults.failureOf(error) });
+        failed.push({ id: deadLetter.id, error: this.#errorLog.failureOf(error) });
       }
     }
-    return { done: letters.length - failed.length, failed, ...next };
+    return { done: deadLetters.length - failed.length, failed, ...next };
   }
 
   async #page(query: DeadLetterQuery) {
     const found = await this.#engine.deadLetters.list({ ...query, limit: query.limit + 1 });
-    const letters = found.slice(0, query.limit);
-    const last = letters.at(-1);
-    const next = found.length > letters.length && last !== undefined ? { next: last.id } : {};
-    return { letters, next };
+    const deadLetters = found.slice(0, query.limit);
+    const last = deadLetters.at(-1);
+    const next = found.length > deadLetters.length && last !== undefined ? { next: last.id } : {};
+    return { letters: deadLetters, next };
   }
 
-  #replay(letter: DeadLetter): Promise<Replayed> {
-    return letter.subscriber === undefined ? this.#publish(letter) : this.#deliver(letter);
+  #replay(deadLetter: DeadLetter): Promise<Replayed> {
+    return deadLetter.subscriber === undefined
+      ? this.#publish(deadLetter)
+      : this.#deliver(deadLetter);
   }
 
   /** The letter goes when the entry is acknowledged. */
@@ -122,7 +130,7 @@ export class DeadLetterService implements DeadLetterOffice {
       throw new MilepostError("rate_limited", "as many letters as may be are on their way to it");
     }
     // A holder that does not hear of it looks now and then.
-    await wakeHolder(this.#engine, this.#rules, key).catch(this.#faults.note);
+    await wakeHolder(this.#engine, this.#rules, key).catch(this.#errorLog.report);
     return { id, to: "subscriber" };
   }
 
@@ -151,9 +159,9 @@ export class DeadLetterService implements DeadLetterOffice {
   }
 
   async #existing(id: string): Promise<DeadLetter> {
-    const letter = await this.#engine.deadLetters.get(id);
-    if (letter === undefined) throw notFound();
-    return letter;
+    const deadLetter = await this.#engine.deadLetters.get(id);
+    if (deadLetter === undefined) throw notFound();
+    return deadLetter;
   }
 }
 

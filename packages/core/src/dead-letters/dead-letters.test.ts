@@ -1,7 +1,6 @@
 import { memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 import { deadLetterBounds } from "./dead-letter-bounds.ts";
 
@@ -38,9 +37,9 @@ async function all(t: TestCore, filter: object = {}) {
 }
 
 async function only(t: TestCore) {
-  const [letter] = await all(t);
-  if (letter === undefined) throw new Error("there is no letter");
-  return letter;
+  const [deadLetter] = await all(t);
+  if (deadLetter === undefined) throw new Error("there is no letter");
+  return deadLetter;
 }
 
 describe("[P-DLQ-1] a dead letter", () => {
@@ -222,9 +221,15 @@ describe("[P-DLQ-4] dropping", () => {
 test("[P-DLQ-6] 10,000 letters are kept, and each for seven days", async () => {
   const clock = new ManualClock();
   const { deadLetters } = memoryEngine()({ clock, random: new SeededRandom() });
-  const letter = { at: 0, channel: "job:a", reason: "expired", attempts: 1, entry: { json: "1" } };
+  const deadLetter = {
+    at: 0,
+    channel: "job:a",
+    reason: "expired",
+    attempts: 1,
+    entry: { json: "1" },
+  };
   for (let n = 0; n < 10_001; n++) {
-    await deadLetters.put({ ...letter, source: `${n}` }, deadLetterBounds);
+    await deadLetters.put({ ...deadLetter, source: `${n}` }, deadLetterBounds);
   }
   expect(await deadLetters.count()).toEqual({ kept: 10_000, dropped: 1 });
   expect(await deadLetters.list({ limit: 1 })).toMatchObject([{ source: "1" }]);

@@ -6,7 +6,6 @@ import type {
   PendingReplay,
 } from "@milepost/engine";
 import type { Position } from "@milepost/protocol";
-
 import {
   ackWaitOf,
   type DurableTerms,
@@ -94,7 +93,7 @@ export class DeliveryLedger {
   }
 
   /** How many entries may be delivered for the first time before others are settled. */
-  get room(): number {
+  get capacity(): number {
     return maxUnsettled - this.#pending.size;
   }
 
@@ -184,8 +183,8 @@ export class DeliveryLedger {
   }
 
   /** The same of a replay. */
-  repeatReplay(letter: string, now: number): boolean {
-    const replay = this.#replays.get(letter);
+  repeatReplay(deadLetter: string, now: number): boolean {
+    const replay = this.#replays.get(deadLetter);
     if (replay === undefined || replay.dueAt > now) return false;
     this.#setReplay(this.#delivery(replay, now));
     return true;
@@ -198,8 +197,8 @@ export class DeliveryLedger {
   }
 
   /** The same of a replay. */
-  replayAttemptsOf(letter: string): number | undefined {
-    const replay = this.#replays.get(letter);
+  replayAttemptsOf(deadLetter: string): number | undefined {
+    const replay = this.#replays.get(deadLetter);
     return replay?.isOut === true ? replay.attempts : undefined;
   }
 
@@ -208,8 +207,8 @@ export class DeliveryLedger {
     return this.#pending.get(offset)?.position.tag === tag;
   }
 
-  isReplaying(letter: string): boolean {
-    return this.#replays.has(letter);
+  isReplaying(deadLetter: string): boolean {
+    return this.#replays.has(deadLetter);
   }
 
   /** An entry is acknowledged, or in the dead letters. */
@@ -218,17 +217,17 @@ export class DeliveryLedger {
   }
 
   /** A replay is over without an acknowledgement. */
-  endReplay(letter: string): void {
-    if (this.#replays.delete(letter)) this.#dirtyReplays.add(letter);
+  endReplay(deadLetter: string): void {
+    if (this.#replays.delete(deadLetter)) this.#dirtyReplays.add(deadLetter);
   }
 
   /** Adds replays that were asked for meanwhile; they are due now. */
   adopt(replays: readonly PendingReplay[], now: number): void {
     for (const replay of replays) {
-      const { letter } = replay;
+      const { letter: deadLetter } = replay;
       // One that is over here but not yet saved must not begin again.
-      if (this.#replays.has(letter) || this.#dirtyReplays.has(letter)) continue;
-      this.#replays.set(letter, { ...replay, dueAt: now });
+      if (this.#replays.has(deadLetter) || this.#dirtyReplays.has(deadLetter)) continue;
+      this.#replays.set(deadLetter, { ...replay, dueAt: now });
     }
   }
 
@@ -246,8 +245,8 @@ export class DeliveryLedger {
   }
 
   /** Removing them failed: they are still to be removed. */
-  untakeDelivered(letters: readonly string[]): void {
-    this.#delivered.push(...letters);
+  untakeDelivered(deadLetters: readonly string[]): void {
+    this.#delivered.push(...deadLetters);
   }
 
   /** What changed since the last one; undefined when nothing did. */
@@ -265,10 +264,10 @@ export class DeliveryLedger {
     }
     const replays: PendingReplay[] = [];
     const replayed: string[] = [];
-    for (const letter of this.#dirtyReplays) {
-      const replay = this.#replays.get(letter);
+    for (const deadLetter of this.#dirtyReplays) {
+      const replay = this.#replays.get(deadLetter);
       if (replay !== undefined) replays.push({ ...replay, dueAt: replay.dueAt + epochMs });
-      else replayed.push(letter);
+      else replayed.push(deadLetter);
     }
     this.#dirty = new Set();
     this.#dirtyReplays = new Set();
@@ -295,8 +294,8 @@ export class DeliveryLedger {
   untakeChange({ pending, settled, replays, replayed }: DurableChange): void {
     for (const { position } of pending) this.#dirty.add(position.offset);
     for (const offset of settled) this.#dirty.add(offset);
-    for (const { letter } of replays) this.#dirtyReplays.add(letter);
-    for (const letter of replayed) this.#dirtyReplays.add(letter);
+    for (const { letter: deadLetter } of replays) this.#dirtyReplays.add(deadLetter);
+    for (const deadLetter of replayed) this.#dirtyReplays.add(deadLetter);
     this.#savedAcked = unsaved;
   }
 

@@ -24,5 +24,5 @@ export interface DurableOwner {
   /** Another connection holds the subscriber now; it is over. */
   onTakenOver(acked: Position): void;
   /** Waits until more can be taken; undefined when it can now. */
-  room(): Promise<void> | undefined;
+  drained(): Promise<void> | undefined;
 }

@@ -15,21 +15,21 @@ import {
 } from "@milepost/protocol";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
-import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { batchesOf } from "../send-queue/batches.ts";
 import { type AckOutcome, DeliveryLedger } from "./delivery-ledger.ts";
 import type { DurableOwner } from "./durable-owner.ts";
 import { type DurableSince, findDurableStart } from "./durable-start.ts";
 import { type DurableTerms, durableBounds, durableTerms } from "./durable-terms.ts";
-import { Signal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
-import { Undelivered } from "./undelivered.ts";
+import { SubscriberSignal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
+import { UndeliveredEntries } from "./undelivered-entries.ts";
 
 /** Entries per read, and per save. */
 const page = 100;
 const retryMs = 1_000;
 /** How often a holder that nothing wakes looks whether it still is one. */
-const lookMs = 30_000;
+const refreshMs = 30_000;
 const maxReplies = 1_024;
 
 /** What delivering to durable subscribers needs of its node. */
@@ -40,7 +40,7 @@ export interface DurableContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** What is on its way to the owner: an entry of the log, or of a letter that was tried `before` times. */
@@ -63,43 +63,43 @@ interface Reply {
  */
 export class DurableReader extends Deadline {
   readonly #key: SubscriberKey;
-  readonly #ruled: RuledChannel;
+  readonly #resolved: ResolvedChannel;
   readonly #context: DurableContext;
   readonly #owner: DurableOwner;
   readonly #terms: DurableTerms;
-  readonly #undelivered: Undelivered;
+  readonly #undelivered: UndeliveredEntries;
   readonly #events: ReadonlySet<string> | undefined;
-  readonly #news: Signal;
-  readonly #signal: Signal;
+  readonly #news: SubscriberSignal;
+  readonly #signal: SubscriberSignal;
   #ledger: DeliveryLedger | undefined;
   #fence = 0;
   #outgoing: Outgoing[] = [];
   #replies: Reply[] = [];
   #isRunning = false;
   #again = false;
-  #mustLook = false;
-  #lookedAt = 0;
+  #mustRefresh = false;
+  #refreshedAt = 0;
   #isOver = false;
   #isLost = false;
 
   constructor(
     key: SubscriberKey,
-    ruled: RuledChannel,
+    resolved: ResolvedChannel,
     events: ReadonlySet<string> | undefined,
     owner: DurableOwner,
     context: DurableContext,
   ) {
     super();
     this.#key = key;
-    this.#ruled = ruled;
+    this.#resolved = resolved;
     this.#events = events;
     this.#owner = owner;
     this.#context = context;
-    this.#terms = durableTerms(ruled.rule);
-    this.#undelivered = new Undelivered(context.engine.deadLetters, context.clock, key);
-    this.#news = new Signal(() => this.#wake());
-    this.#signal = new Signal(() => {
-      this.#mustLook = true;
+    this.#terms = durableTerms(resolved.rule);
+    this.#undelivered = new UndeliveredEntries(context.engine.deadLetters, context.clock, key);
+    this.#news = new SubscriberSignal(() => this.#wake());
+    this.#signal = new SubscriberSignal(() => {
+      this.#mustRefresh = true;
       this.#wake();
     });
   }
@@ -113,12 +113,12 @@ export class DurableReader extends Deadline {
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
     try {
-      if (this.#ruled.policy.goesOnLocally === true) throw notKept(this.#ruled.name);
+      if (this.#resolved.policy.goesOnLocally === true) throw notKept(this.#resolved.name);
       // What is published from here on wakes; what was before is read.
-      this.#news.member = hub.join(this.#ruled, this.#news, "now");
+      this.#news.member = hub.join(this.#resolved, this.#news, "now");
       this.#signal.member = hub.join(rules.of(signalChannel(this.#key)), this.#signal, "now");
       await Promise.all([this.#news.started, this.#signal.started]);
-      const start = await findDurableStart(engine.log, this.#ruled, since);
+      const start = await findDurableStart(engine.log, this.#resolved, since);
       if (this.#isOver) return;
       const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
       if (claim === undefined) {
@@ -141,7 +141,7 @@ export class DurableReader extends Deadline {
       if (reason !== undefined) await this.#jump(ledger, slice, reason);
       if (this.#isOver) return;
       this.#ledger = ledger;
-      this.#lookedAt = now;
+      this.#refreshedAt = now;
       const isAnchored = !claim.isNew || start.isAsked;
       const why = reason ?? (claim.isNew ? start.reason : undefined);
       const gapFrom = reason === undefined ? start.gapFrom : sent;
@@ -221,7 +221,7 @@ export class DurableReader extends Deadline {
       }
       this.#arm();
     } catch (error) {
-      this.#context.onFault(error);
+      this.#context.onError(error);
       if (!this.#isOver) this.#context.wheel.set(this, retryMs);
       else this.#refuseReplies(error);
     } finally {
@@ -234,40 +234,43 @@ export class DurableReader extends Deadline {
       await this.#save(ledger);
       return;
     }
-    await this.#look(ledger);
+    await this.#refresh(ledger);
     await this.#send(ledger);
     await this.#giveUp(ledger);
     await this.#repeat(ledger);
     await this.#replay(ledger);
-    await this.#goOn(ledger);
+    await this.#continue(ledger);
     await this.#send(ledger);
   }
 
   #arm(): void {
     if (this.#isOver || this.#ledger === undefined) return;
     const now = this.#context.clock.monotonic();
-    const next = Math.min(this.#ledger.nextDueAt() ?? now + lookMs, this.#lookedAt + lookMs);
+    const next = Math.min(
+      this.#ledger.nextDueAt() ?? now + refreshMs,
+      this.#refreshedAt + refreshMs,
+    );
     this.#context.wheel.set(this, Math.max(0, next - now));
   }
 
   /** Whether it still holds the claim, and which replays were asked for. */
-  async #look(ledger: DeliveryLedger): Promise<void> {
+  async #refresh(ledger: DeliveryLedger): Promise<void> {
     const { engine, clock } = this.#context;
-    if (!this.#mustLook && clock.monotonic() - this.#lookedAt < lookMs) return;
-    this.#mustLook = false;
+    if (!this.#mustRefresh && clock.monotonic() - this.#refreshedAt < refreshMs) return;
+    this.#mustRefresh = false;
     const replays = await engine.durable.look(this.#key, this.#fence, durableBounds);
-    this.#lookedAt = clock.monotonic();
+    this.#refreshedAt = clock.monotonic();
     if (typeof replays === "object") ledger.adopt(replays, clock.monotonic());
     else if (replays === "taken" || !(await this.#restore(ledger))) this.#lose(ledger);
   }
 
   /** Goes on with what was published since, as far as there is room. */
-  async #goOn(ledger: DeliveryLedger): Promise<void> {
+  async #continue(ledger: DeliveryLedger): Promise<void> {
     const { clock } = this.#context;
-    while (!this.#isOver && ledger.room > 0) {
-      await this.#owner.room();
+    while (!this.#isOver && ledger.capacity > 0) {
+      await this.#owner.drained();
       const { sent } = ledger;
-      const slice = await this.#read(sent, Math.min(page, ledger.room));
+      const slice = await this.#read(sent, Math.min(page, ledger.capacity));
       const reason = breakOf(sent, slice, Number.POSITIVE_INFINITY);
       if (reason !== undefined) {
         await this.#jump(ledger, slice, reason);
@@ -317,7 +320,7 @@ export class DurableReader extends Deadline {
       if (this.#isOver) return;
       if (publication === undefined || this.#isTooOld(publication)) {
         const reason = publication === undefined ? "trimmed" : "expired";
-        await this.#bury(ledger, position, publication, reason, attempts);
+        await this.#deadLetter(ledger, position, publication, reason, attempts);
       } else if (ledger.repeat(position, clock.monotonic())) {
         this.#outgoing.push({ publication });
         if (this.#outgoing.length >= page) await this.#send(ledger);
@@ -329,26 +332,26 @@ export class DurableReader extends Deadline {
   /** Delivers the entries of dead letters again. */
   async #replay(ledger: DeliveryLedger): Promise<void> {
     const { clock } = this.#context;
-    for (const { letter } of ledger.due(clock.monotonic()).replaysAgain) {
-      const found = await this.#undelivered.get(letter);
+    for (const { letter: deadLetter } of ledger.due(clock.monotonic()).replaysAgain) {
+      const found = await this.#undelivered.get(deadLetter);
       if (this.#isOver) return;
       const position = parsePosition(found?.entry.position);
       const { event, json, ts = 0, source } = found?.entry ?? {};
       if (found === undefined || !position.ok || event === undefined || json === undefined) {
         // It was dropped meanwhile.
-        ledger.endReplay(letter);
+        ledger.endReplay(deadLetter);
         continue;
       }
-      if (!ledger.repeatReplay(letter, clock.monotonic())) continue;
+      if (!ledger.repeatReplay(deadLetter, clock.monotonic())) continue;
       const publication = {
-        channel: this.#ruled.name,
+        channel: this.#resolved.name,
         position: position.value,
         ...(source === undefined ? {} : { source }),
         event,
         json,
         ts,
       };
-      this.#outgoing.push({ publication, replay: { letter, before: found.attempts } });
+      this.#outgoing.push({ publication, replay: { letter: deadLetter, before: found.attempts } });
       if (this.#outgoing.length >= page) await this.#send(ledger);
     }
     await this.#send(ledger);
@@ -361,20 +364,20 @@ export class DurableReader extends Deadline {
     const find = this.#finder();
     for (const { position, attempts, refusal } of spent) {
       const publication = await find(position);
-      await this.#bury(ledger, position, publication, reasonOf(refusal), attempts);
+      await this.#deadLetter(ledger, position, publication, reasonOf(refusal), attempts);
     }
-    for (const { letter, attempts, refusal } of replaysSpent) {
-      const found = await this.#undelivered.get(letter);
+    for (const { letter: deadLetter, attempts, refusal } of replaysSpent) {
+      const found = await this.#undelivered.get(deadLetter);
       // Acknowledged meanwhile, the letter must not come back.
-      if (found !== undefined && ledger.isReplaying(letter)) {
+      if (found !== undefined && ledger.isReplaying(deadLetter)) {
         await this.#undelivered.again(found, reasonOf(refusal), attempts);
       }
-      ledger.endReplay(letter);
+      ledger.endReplay(deadLetter);
     }
   }
 
   /** Writes the letter first, so that nothing is settled that is in no letter. */
-  async #bury(
+  async #deadLetter(
     ledger: DeliveryLedger,
     position: Position,
     publication: Publication | undefined,
@@ -382,10 +385,10 @@ export class DurableReader extends Deadline {
     attempts: number,
   ): Promise<void> {
     if (!ledger.isPending(position)) return;
-    const letter = await this.#undelivered.entry(position, publication, reason, attempts);
+    const deadLetter = await this.#undelivered.entry(position, publication, reason, attempts);
     if (ledger.isPending(position)) ledger.settle(position.offset);
     // Acknowledged while the letter was written.
-    else await this.#undelivered.remove(letter.id);
+    else await this.#undelivered.remove(deadLetter.id);
   }
 
   /** The log does not go on where this subscriber is: what lies between is lost, and a letter says so. */
@@ -412,7 +415,7 @@ export class DurableReader extends Deadline {
     this.#outgoing = [];
     const replays = new Map(outgoing.map((item) => [item.publication, item.replay]));
     for (const part of batchesOf(outgoing.map(({ publication }) => publication))) {
-      await this.#owner.room();
+      await this.#owner.drained();
       if (this.#isOver) return;
       const batch: Publication[] = [];
       for (const publication of part) {
@@ -432,7 +435,7 @@ export class DurableReader extends Deadline {
     const delivered = ledger.takeDelivered();
     try {
       // A letter goes only once its entry was acknowledged, and before that is forgotten.
-      for (const letter of delivered) await this.#undelivered.remove(letter);
+      for (const deadLetter of delivered) await this.#undelivered.remove(deadLetter);
     } catch (error) {
       ledger.untakeDelivered(delivered);
       throw error;
@@ -487,8 +490,8 @@ export class DurableReader extends Deadline {
   /** Lets the holder before know; it would find out anyway, with its next save. */
   async #tellOthers(isNew: boolean): Promise<void> {
     if (isNew) return;
-    const { engine, rules, onFault } = this.#context;
-    await wakeHolder(engine, rules, this.#key).catch(onFault);
+    const { engine, rules, onError } = this.#context;
+    await wakeHolder(engine, rules, this.#key).catch(onError);
   }
 
   #wants({ event }: Publication): boolean {
@@ -501,7 +504,7 @@ export class DurableReader extends Deadline {
 
   /** What the log has after a position, with the entry there, so that both are of one moment. */
   #read({ offset }: Position, limit: number): Promise<LogSlice> {
-    const { name, policy } = this.#ruled;
+    const { name, policy } = this.#resolved;
     return this.#context.engine.log.read(name, Math.max(0, offset - 1), limit + 1, policy);
   }
 

@@ -1,7 +1,6 @@
 import type { ChannelLog } from "@milepost/engine";
 import { type GapReason, origin, type Position, type Since } from "@milepost/protocol";
-
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 
 /** Where a new durable subscriber begins. */
 export interface NewStart {
@@ -19,7 +18,7 @@ export type DurableSince = Since;
 /** Finds where a durable subscriber begins that does not exist yet: at the head unless `since` says otherwise. */
 export async function findDurableStart(
   log: ChannelLog,
-  { name, policy }: RuledChannel,
+  { name, policy }: ResolvedChannel,
   since: DurableSince = "now",
 ): Promise<NewStart> {
   if (since === "now") {

@@ -1,5 +1,4 @@
 import type { DurableBounds } from "@milepost/engine";
-
 import type { Rule } from "../rules/rule.ts";
 
 const hourMs = 3_600_000;

@@ -76,7 +76,7 @@ function result(messages: readonly Received[]): Received {
 
 const none = undefined as unknown as string;
 
-async function letters(t: TestCore) {
+async function deadLetters(t: TestCore) {
   const { letters: found } = await t.core.deadLetters.list(t.service, {});
   return found.map(({ reason, attempts, entry }) => [entry.data, reason, attempts]);
 }
@@ -254,7 +254,7 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(result(socket.take()).position).toBe(four);
     await pass(t, socket, hourMs);
     expect(delivered(socket)).toEqual([]);
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("is settled alone by the ack that names it", async () => {
@@ -360,7 +360,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     expect(delivered(socket)).toEqual(["1", "2", "1#2"]);
     await pass(t, socket, 300_000);
     expect(delivered(socket)).toEqual(["1#3"]);
-    expect(await letters(t)).toEqual([[1, "refused: no such file", 3]]);
+    expect(await deadLetters(t)).toEqual([[1, "refused: no such file", 3]]);
     await say(t, socket, { type: "ack", id: 1, position: positions[1] });
     expect(result(socket.take()).position).toBe(positions[1]);
   });
@@ -374,10 +374,10 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     }
     const last = await begin(t);
     // The last delivery may still be acknowledged, as long as any may.
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
     await pass(t, last, 60_000);
     expect(delivered(last)).toEqual([]);
-    expect(await letters(t)).toEqual([[1, "not_acknowledged", 3]]);
+    expect(await deadLetters(t)).toEqual([[1, "not_acknowledged", 3]]);
   });
 
   test("once refused the last time, without a further wait", async () => {
@@ -388,7 +388,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
       await say(t, socket, { type: "nack", position, reason: `no ${n}` });
       await t.clock.advance(5_000);
     }
-    expect(await letters(t)).toEqual([[1, "refused: no 2", 3]]);
+    expect(await deadLetters(t)).toEqual([[1, "refused: no 2", 3]]);
   });
 
   test("as expired where it is too old to be delivered, first or again", async () => {
@@ -401,7 +401,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     await publish(t, 3);
     const again = await open(t);
     expect(deliveries(await subscribe(t, again))).toEqual(["3"]);
-    expect(await letters(t)).toEqual([
+    expect(await deadLetters(t)).toEqual([
       [1, "expired", 1],
       [2, "expired", 0],
     ]);
@@ -417,7 +417,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     engine.isDown = false;
     await pass(t, socket, 300_000);
     expect(delivered(socket)).toEqual(["1", "1#2", "1#3"]);
-    expect(await letters(t)).toEqual([[1, "not_acknowledged", 3]]);
+    expect(await deadLetters(t)).toEqual([[1, "not_acknowledged", 3]]);
   });
 });
 
@@ -452,7 +452,7 @@ describe("a store that forgets its durable subscribers", () => {
     const told = socket.take();
     expect(told.map(({ type }) => type)).toEqual(["gap", "event", "event"]);
     expect(told[0]).toMatchObject({ reason: "epoch_changed" });
-    expect(await letters(t)).toEqual([[undefined, "epoch_changed", 0]]);
+    expect(await deadLetters(t)).toEqual([[undefined, "epoch_changed", 0]]);
   });
 
   test("[P-ACK-6] who claims it first afterwards has it", async () => {
@@ -582,7 +582,7 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
     for (let n = 2; n < 9; n++) [last] = await publish(t, n, n, "few:a");
     await say(t, socket, { type: "ack", channel: "few:a", position: last });
     await t.clock.advance(2_000);
-    expect(await letters(t)).toEqual([[undefined, "trimmed", 1]]);
+    expect(await deadLetters(t)).toEqual([[undefined, "trimmed", 1]]);
   });
 
   test("goes on in the new log when the old one is gone", async () => {

@@ -1,7 +1,6 @@
 import type { Engine, SubscriberKey } from "@milepost/engine";
-import type { Membership } from "../hub/hub-subscriber.ts";
-import type { Reader } from "../hub/reader.ts";
-
+import type { HubSubscriber } from "../hub/hub-subscriber.ts";
+import type { Subscriber } from "../hub/subscriber.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 
 /**
@@ -33,17 +32,17 @@ export async function wakeHolder(
 }
 
 /** Reads a channel only to be told when there is something new in it. */
-export class Signal implements Reader {
+export class SubscriberSignal implements Subscriber {
   readonly shared = undefined;
   /** Resolves when nothing new is missed from now on; rejects when the channel cannot be read. */
   readonly started: Promise<void>;
-  readonly #onNews: () => void;
+  readonly #onSignal: () => void;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  member: Membership | undefined;
+  member: HubSubscriber | undefined;
 
   constructor(onNews: () => void) {
-    this.#onNews = onNews;
+    this.#onSignal = onNews;
     this.started = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -54,7 +53,7 @@ export class Signal implements Reader {
 
   onStart(): void {
     this.#resolve();
-    this.#onNews();
+    this.#onSignal();
   }
 
   onFailed(error: unknown): void {
@@ -62,22 +61,22 @@ export class Signal implements Reader {
   }
 
   onPublications(): void {
-    this.#onNews();
+    this.#onSignal();
   }
 
   onGap(): void {
-    this.#onNews();
+    this.#onSignal();
   }
 
   onReset(): void {
-    this.#onNews();
+    this.#onSignal();
   }
 
   onEnd(): void {
-    this.#onNews();
+    this.#onSignal();
   }
 
-  room(): undefined {
+  drained(): undefined {
     return undefined;
   }
 

@@ -1,4 +1,4 @@
-import { Attachment } from "../connection/base-connection.ts";
+import { BaseConnection } from "../connection/base-connection.ts";
 import type { NodeContext } from "../node/node-context.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Transport } from "../send-queue/transport.ts";
@@ -13,7 +13,7 @@ const idLength = 20;
  * Every document is complete, so one that reads slowly is not given what it missed but the latest of each
  * operation once it has room: it holds back nobody and costs no memory.
  */
-export class FeedConnection extends Attachment {
+export class FeedConnection extends BaseConnection {
   readonly id: string;
   readonly principal: UserPrincipal;
   readonly #feed: SessionFeed;
@@ -78,7 +78,7 @@ export class FeedConnection extends Attachment {
 
   override reauthorise(): void {
     try {
-      this.context.revoked.narrowed(this.principal);
+      this.context.revocations.narrowed(this.principal);
     } catch {
       this.close(1008, "Session revoked");
     }
@@ -103,7 +103,7 @@ export class FeedConnection extends Attachment {
 
   #pump(): void {
     for (const operation of this.#due) {
-      const room = this.outbox.room();
+      const room = this.sendQueue.drained();
       if (room !== undefined) {
         this.#waiting = true;
         void room.then(() => {
@@ -114,7 +114,7 @@ export class FeedConnection extends Attachment {
       }
       this.#due.delete(operation);
       const bytes = operation.document(this.encoder);
-      if (bytes !== undefined) this.outbox.push(bytes);
+      if (bytes !== undefined) this.sendQueue.push(bytes);
     }
   }
 }

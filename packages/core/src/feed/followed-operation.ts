@@ -1,11 +1,10 @@
 import { projectionEntry } from "@milepost/engine";
 import { type OperationState, reduceOperation, toProgressUpdate } from "@milepost/model";
 import type { Publication } from "@milepost/protocol";
-import type { Membership } from "../hub/hub-subscriber.ts";
-import type { Reader } from "../hub/reader.ts";
+import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
-
+import type { Subscriber } from "../hub/subscriber.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 
@@ -25,7 +24,7 @@ export interface OperationFollower {
 }
 
 /** One operation as a session's feed follows it: folded from its channel, shown at most every 100 ms. */
-export class FollowedOperation extends Deadline implements Reader {
+export class FollowedOperation extends Deadline implements Subscriber {
   readonly shared = undefined;
   readonly id: string;
   readonly #follower: OperationFollower;
@@ -34,7 +33,7 @@ export class FollowedOperation extends Deadline implements Reader {
   #text: string | undefined;
   #state: OperationState | undefined;
   #shownAt = Number.NEGATIVE_INFINITY;
-  member: Membership | undefined;
+  member: HubSubscriber | undefined;
 
   constructor(id: string, follower: OperationFollower, wheel: TimerWheel) {
     super();
@@ -94,7 +93,7 @@ export class FollowedOperation extends Deadline implements Reader {
     // What was shown stays as it is.
   }
 
-  room(): undefined {
+  drained(): undefined {
     return undefined;
   }
 

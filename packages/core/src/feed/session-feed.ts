@@ -1,8 +1,8 @@
 import { isRecord, type Publication } from "@milepost/protocol";
-import type { Membership } from "../hub/hub-subscriber.ts";
-import type { Reader } from "../hub/reader.ts";
+import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
+import type { Subscriber } from "../hub/subscriber.ts";
 import type { NodeContext } from "../node/node-context.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
 import type { FeedConnection } from "./feed-connection.ts";
@@ -12,7 +12,7 @@ import { FollowedOperation, type OperationFollower } from "./followed-operation.
 const maxOperations = 20;
 
 /** What a session's readers on one node share: it follows the session's operations once for all of them. */
-export class SessionFeed implements OperationFollower, Reader {
+export class SessionFeed implements OperationFollower, Subscriber {
   readonly shared = undefined;
   readonly session: string;
   readonly #context: NodeContext;
@@ -22,13 +22,13 @@ export class SessionFeed implements OperationFollower, Reader {
   readonly #operations = new Map<string, FollowedOperation>();
   /** Read but for these; undefined before the session's channel itself was read. */
   #awaited: Set<FollowedOperation> | undefined;
-  readonly #member: Membership;
+  readonly #member: HubSubscriber;
 
   constructor(session: string, context: NodeContext, onUnused: () => void) {
     this.session = session;
     this.#context = context;
     this.#onUnused = onUnused;
-    this.#member = context.hub.join(context.channels.ruled(`session:${session}`), this);
+    this.#member = context.hub.join(context.channels.resolve(`session:${session}`), this);
   }
 
   /** Shows everything to a new reader, as soon as it is known. */
@@ -74,7 +74,7 @@ export class SessionFeed implements OperationFollower, Reader {
   }
 
   onFailed(error: unknown): void {
-    this.#context.faults.note(error);
+    this.#context.errorLog.report(error);
     for (const reader of [...this.#readers]) reader.close(1011, "the session could not be read");
   }
 
@@ -96,7 +96,7 @@ export class SessionFeed implements OperationFollower, Reader {
     // What was shown stays as it is.
   }
 
-  room(): undefined {
+  drained(): undefined {
     return undefined;
   }
 
@@ -117,7 +117,7 @@ export class SessionFeed implements OperationFollower, Reader {
     const { hub, channels, wheel } = this.#context;
     const operation = new FollowedOperation(id, this, wheel);
     this.#operations.set(id, operation);
-    operation.member = hub.join(channels.ruled(operationChannel(id)), operation);
+    operation.member = hub.join(channels.resolve(operationChannel(id)), operation);
     const [oldest] = this.#operations.values();
     if (this.#operations.size > maxOperations && oldest !== undefined) this.#drop(oldest);
   }

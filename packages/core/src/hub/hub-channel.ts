@@ -6,19 +6,18 @@ import {
   type Position,
   type Publication,
 } from "@milepost/protocol";
-
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { SharedCall } from "../runtime/shared-call.ts";
 import { batchesOf, isFullBatch } from "../send-queue/batches.ts";
 import type { Flushable, Ticker } from "../send-queue/ticker.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
-import type { Membership } from "./hub-subscriber.ts";
+import type { HubSubscriber } from "./hub-subscriber.ts";
 import { catchUpAgain } from "./join.ts";
-import { Recent } from "./recent.ts";
-import type { RecentRoom } from "./recent-room.ts";
+import type { RecentBudget } from "./recent-budget.ts";
+import { RecentEntries } from "./recent-entries.ts";
 import { breakOf, type ChannelState, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
-import { Audience } from "./subscriber-groups.ts";
+import { SubscriberGroups } from "./subscriber-groups.ts";
 
 /** What a channel of the hub needs of its node. */
 export interface HubContext {
@@ -30,12 +29,12 @@ export interface HubContext {
   readonly pause: (ms: number) => Promise<void>;
   /** Whether the node is without its store, so that there is nothing to compare with. */
   readonly isCut: () => boolean;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** What all channels of a hub share. */
 export interface ChannelContext extends HubContext {
-  readonly room: RecentRoom;
+  readonly recentBudget: RecentBudget;
   readonly pages: EncodedPages;
 }
 
@@ -58,13 +57,13 @@ const none: readonly never[] = [];
  * after it goes out, or told as a gap or a reset.
  */
 export class HubChannel implements Flushable {
-  readonly ruled: RuledChannel;
+  readonly resolved: ResolvedChannel;
   /** Settles when the bus delivers to this node. */
   readonly attached: Promise<void>;
   scheduled = false;
   readonly #context: ChannelContext;
-  readonly #audience = new Audience((member) => this.#rejoin(member));
-  #recent: Recent | undefined;
+  readonly #groups = new SubscriberGroups((member) => this.#rejoin(member));
+  #recent: RecentEntries | undefined;
   #tail: SharedCall<Tail | undefined> | undefined;
   #joiners = 0;
   /** The newest position received; undefined until the log was read once. */
@@ -81,8 +80,8 @@ export class HubChannel implements Flushable {
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
 
-  constructor(ruled: RuledChannel, attached: Promise<void>, context: ChannelContext) {
-    this.ruled = ruled;
+  constructor(resolved: ResolvedChannel, attached: Promise<void>, context: ChannelContext) {
+    this.resolved = resolved;
     this.attached = attached;
     this.#context = context;
   }
@@ -97,7 +96,7 @@ export class HubChannel implements Flushable {
   }
 
   get isUnused(): boolean {
-    return this.#joiners === 0 && this.#audience.size === 0;
+    return this.#joiners === 0 && this.#groups.size === 0;
   }
 
   /** Takes a publication from the bus. */
@@ -135,11 +134,11 @@ export class HubChannel implements Flushable {
     for (const part of batchesOf(batch)) {
       const last = part.at(-1)?.position;
       // Whoever reads was given something before, if only the place where it starts.
-      this.#audience.give(part, before ?? origin(last?.epoch ?? ""));
+      this.#groups.give(part, before ?? origin(last?.epoch ?? ""));
       before = last;
     }
     const end = batch.at(-1);
-    if (end?.event === endEvent) for (const member of this.#audience.level()) member.end(end);
+    if (end?.event === endEvent) for (const member of this.#groups.level()) member.end(end);
   }
 
   beginJoin(): void {
@@ -178,7 +177,7 @@ export class HubChannel implements Flushable {
    */
   async resume(position: Position): Promise<Start | undefined> {
     if (this.#since(position) === undefined) return undefined;
-    this.#tail ??= new SharedCall(() => this.#lookAtTail());
+    this.#tail ??= new SharedCall(() => this.#checkTail());
     const tail = await this.#tail.run();
     if (tail === undefined) return undefined;
     const { newest, slice } = tail;
@@ -219,33 +218,33 @@ export class HubChannel implements Flushable {
   }
 
   /** Makes a reader live that lacks nothing. */
-  place(member: Membership): void {
+  place(member: HubSubscriber): void {
     const { own } = member;
     const last = this.#last;
     if (own !== undefined && last !== undefined && own.offset > last.offset) {
-      this.#audience.addAhead(member);
-    } else this.#audience.addLevel(member);
+      this.#groups.addAhead(member);
+    } else this.#groups.addLevel(member);
   }
 
-  regroup(member: Membership): void {
-    this.#audience.regroup(member);
+  regroup(member: HubSubscriber): void {
+    this.#groups.regroup(member);
   }
 
-  remove(member: Membership): void {
-    this.#audience.remove(member);
+  remove(member: HubSubscriber): void {
+    this.#groups.remove(member);
   }
 
   /** Compares with the log, in case the bus lost the last entry and nothing came since. */
   async check(): Promise<void> {
     const before = this.#last;
     if (before === undefined || this.#healing !== undefined) return;
-    const { name, policy } = this.ruled;
-    const ahead = this.#audience.ahead.map((member) => ({ member, own: member.own }));
+    const { name, policy } = this.resolved;
+    const ahead = this.#groups.ahead.map((member) => ({ member, own: member.own }));
     const { head, floor } = await this.#context.log.read(name, before.offset, 1, policy);
     for (const { member, own } of ahead) {
       // It was given more than the log has by now.
       const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
-      if (isLost && member.own === own && this.#audience.isAhead(member)) this.#rejoin(member);
+      if (isLost && member.own === own && this.#groups.isAhead(member)) this.#rejoin(member);
     }
     if (this.#last !== before) return;
     if (!samePlace(head, before)) await this.heal();
@@ -270,9 +269,9 @@ export class HubChannel implements Flushable {
     const asked = this.#incoming?.length ?? 0;
     while (!this.isUnused) {
       try {
-        if (await this.#healOnce()) break;
+        if (await this.#recoverOnce()) break;
       } catch (error) {
-        this.#context.onFault(error);
+        this.#context.onError(error);
         await this.#context.pause(retryMs);
       }
     }
@@ -281,10 +280,10 @@ export class HubChannel implements Flushable {
     else this.#takeIncoming(this.#last === before ? asked : 0);
   }
 
-  async #lookAtTail(): Promise<Tail | undefined> {
+  async #checkTail(): Promise<Tail | undefined> {
     const newest = this.#last;
     if (newest === undefined) return undefined;
-    const { name, policy } = this.ruled;
+    const { name, policy } = this.resolved;
     const before = Math.max(0, newest.offset - 1);
     return { newest, slice: await this.#context.log.read(name, before, page + 1, policy) };
   }
@@ -295,7 +294,7 @@ export class HubChannel implements Flushable {
   }
 
   /** Reads one page; whether that was all. */
-  async #healOnce(): Promise<boolean> {
+  async #recoverOnce(): Promise<boolean> {
     const last = this.#last;
     if (last === undefined) return true;
     const recovery = await this.#recover(last);
@@ -320,37 +319,37 @@ export class HubChannel implements Flushable {
   async #recover(last: Position): Promise<Recovery> {
     const { log, maxReplayEntries } = this.#context;
     const bounds = { page, behind: maxReplayEntries };
-    const recovery = await recover(log, this.ruled, last, bounds);
+    const recovery = await recover(log, this.resolved, last, bounds);
     const left = this.#left;
     if (recovery.kind === "contiguous" || left === undefined) return recovery;
-    const back = await recover(log, this.ruled, left, bounds);
+    const back = await recover(log, this.resolved, left, bounds);
     if (back.kind !== "contiguous") return back;
     return { ...back, kind: "gap", to: left, reason: recovery.reason };
   }
 
   /** What was jumped to may be the end of the channel. */
   #endIfThere(end: Publication | undefined): void {
-    for (const member of this.#audience.level()) member.endIfThere(end);
+    for (const member of this.#groups.level()) member.endIfThere(end);
   }
 
   #resetTo(state: ChannelState, reason: GapReason): void {
-    const reset = new Reset(this.ruled.name, state, reason);
-    this.#jumpTo(state.position, (member) => member.reader.onReset(reset));
+    const reset = new Reset(this.resolved.name, state, reason);
+    this.#jumpTo(state.position, (member) => member.subscriber.onReset(reset));
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, (member, from) => member.reader.onGap(from, to, reason));
+    this.#jumpTo(to, (member, from) => member.subscriber.onGap(from, to, reason));
   }
 
   /**
    * Moves the channel on without entries, and tells every reader that is level with it. Those that are further
    * are told nothing they may not need: each looks into the log from where it is.
    */
-  #jumpTo(to: Position, tell: (member: Membership, from: Position) => void): void {
+  #jumpTo(to: Position, tell: (member: HubSubscriber, from: Position) => void): void {
     this.flush();
     const from = this.#flushed ?? to;
-    const ahead = [...this.#audience.ahead];
-    const level = this.#audience.level();
+    const ahead = [...this.#groups.ahead];
+    const level = this.#groups.level();
     if (!isLocal(to)) this.#left = undefined;
     else if (this.#last !== undefined && !isLocal(this.#last)) this.#left = this.#last;
     this.#last = to;
@@ -362,8 +361,8 @@ export class HubChannel implements Flushable {
   }
 
   /** The log may not be the one that the reader was given: it goes on from what the log says now. */
-  #rejoin(member: Membership): void {
-    this.#audience.remove(member);
+  #rejoin(member: HubSubscriber): void {
+    this.#groups.remove(member);
     void catchUpAgain(this, member, this.#context);
   }
 
@@ -372,7 +371,7 @@ export class HubChannel implements Flushable {
     // A literal has room for one, where the first push makes room for many.
     if (this.#batch === undefined) this.#batch = [publication];
     else this.#batch.push(publication);
-    this.#recent ??= new Recent(this.#context.room);
+    this.#recent ??= new RecentEntries(this.#context.recentBudget);
     this.#recent.add(publication);
     this.#schedule(publication);
   }
@@ -380,7 +379,7 @@ export class HubChannel implements Flushable {
   /** Keeps what was read for one reader for others, where it leads up to what the channel has. */
   #remember(entries: readonly Publication[]): void {
     if (entries.length === 0) return;
-    this.#recent ??= new Recent(this.#context.room);
+    this.#recent ??= new RecentEntries(this.#context.recentBudget);
     if (this.#recent.length > 0) this.#recent.addBefore(entries);
     else if (samePlace(entries.at(-1)?.position, this.#last)) {
       for (const entry of entries) this.#recent.add(entry);
@@ -390,7 +389,7 @@ export class HubChannel implements Flushable {
   /** At the end of this tick, or once the rule's window is over or there is a batch's worth. */
   #schedule({ json }: Publication): void {
     const { ticker } = this.#context;
-    const { batchMs } = this.ruled.rule;
+    const { batchMs } = this.resolved.rule;
     if (batchMs === undefined) {
       ticker.scheduleChannel(this);
       return;

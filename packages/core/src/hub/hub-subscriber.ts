@@ -1,24 +1,24 @@
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
-import type { RuledChannel } from "../rules/rule-book.ts";
-import type { Outbox } from "../send-queue/send-queue.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
+import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { HubChannel } from "./hub-channel.ts";
-import type { Reader } from "./reader.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /** A reader in a channel. */
-export class Membership {
-  readonly reader: Reader;
+export class HubSubscriber {
+  readonly subscriber: Subscriber;
   readonly #channel: HubChannel;
   /** Its own position while it is not level with the channel; undefined before it started. */
   own: Position | undefined;
   /** Where shared bytes go while it stands in a shared list; the channel's. */
-  outbox: Outbox | undefined;
+  sendQueue: SendQueue | undefined;
   /** The list of the channel it stands in; the channel's. */
-  list: Membership[] | undefined;
+  list: HubSubscriber[] | undefined;
   index = 0;
   left = false;
 
-  constructor(reader: Reader, channel: HubChannel) {
-    this.reader = reader;
+  constructor(reader: Subscriber, channel: HubChannel) {
+    this.subscriber = reader;
     this.#channel = channel;
   }
 
@@ -28,8 +28,8 @@ export class Membership {
   }
 
   /** What holds for the channel. */
-  get ruled(): RuledChannel {
-    return this.#channel.ruled;
+  get resolved(): ResolvedChannel {
+    return this.#channel.resolved;
   }
 
   /** Whether it gets what is published as it is published. */
@@ -47,7 +47,7 @@ export class Membership {
   /** Ends it with the channel, whose last entry it was given. */
   end(end: Publication): void {
     this.leave();
-    this.reader.onEnd(end);
+    this.subscriber.onEnd(end);
   }
 
   /** Ends it if it stands where its channel ended, without having been given that: it was told before, or the entry is trimmed. */
@@ -55,7 +55,7 @@ export class Membership {
     const { position } = this;
     if (this.left || end === undefined || position === undefined) return;
     if (formatPosition(position) !== formatPosition(end.position)) return;
-    this.reader.onPublications([end], position);
+    this.subscriber.onPublications([end], position);
     this.end(end);
   }
 

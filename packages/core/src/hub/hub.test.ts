@@ -1,20 +1,18 @@
 import { memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
-
 import { RuleBook } from "../rules/rule-book.ts";
-
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { Hub, positionCheckMs } from "./hub.ts";
-import type { Reader } from "./reader.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 const retention = { maxEntries: 100, maxAgeMs: 600_000 };
 const rules = new RuleBook([
   { pattern: "log:*", subscribe: "authenticated", publish: "granted", retention },
 ]);
 
-const reader: Reader = {
+const reader: Subscriber = {
   shared: undefined,
   onStart: () => {},
   onFailed: () => {},
@@ -22,16 +20,16 @@ const reader: Reader = {
   onGap: () => {},
   onReset: () => {},
   onEnd: () => {},
-  room: () => undefined,
+  drained: () => undefined,
 };
 
 function hubOf(clock: ManualClock) {
   const { log, bus } = memoryEngine()({ clock, random: new SeededRandom() });
-  const onFault = (error: unknown) => {
+  const onError = (error: unknown) => {
     throw error;
   };
-  const wheel = new TimerWheel(clock, onFault);
-  const ticker = new Ticker(clock, onFault);
+  const wheel = new TimerWheel(clock, onError);
+  const ticker = new Ticker(clock, onError);
   const pause = (ms: number) => wheel.pause(ms);
   const hub = new Hub(bus, wheel, {
     log,
@@ -39,7 +37,7 @@ function hubOf(clock: ManualClock) {
     isCut: () => false,
     maxReplayEntries: 1_000,
     pause,
-    onFault,
+    onError,
   });
   return { hub, log };
 }

@@ -1,14 +1,13 @@
 import type { Bus } from "@milepost/engine";
 import type { Publication, Since } from "@milepost/protocol";
-
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { EncodedPages } from "./encoded-pages.ts";
 import { type ChannelContext, HubChannel, type HubContext } from "./hub-channel.ts";
-import { Membership } from "./hub-subscriber.ts";
+import { HubSubscriber } from "./hub-subscriber.ts";
 import { join } from "./join.ts";
-import type { Reader } from "./reader.ts";
-import { RecentRoom } from "./recent-room.ts";
+import { RecentBudget } from "./recent-budget.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /**
  * How often every channel is compared with its log. One that brings much is compared too: a single read for it,
@@ -33,7 +32,7 @@ export class Hub {
   constructor(bus: Bus, wheel: TimerWheel, context: HubContext) {
     this.#bus = bus;
     this.#wheel = wheel;
-    this.#context = { ...context, room: new RecentRoom(), pages: new EncodedPages() };
+    this.#context = { ...context, recentBudget: new RecentBudget(), pages: new EncodedPages() };
     bus.listen(
       (publication) => this.#receive(publication),
       () => this.#checkNow(),
@@ -49,13 +48,13 @@ export class Hub {
 
   /** About how many characters are kept of the recent entries of all channels. */
   get recentLength(): number {
-    return this.#context.room.length;
+    return this.#context.recentBudget.length;
   }
 
   /** Starts to read a channel; the reader hears when and where it started. */
-  join(ruled: RuledChannel, reader: Reader, since?: Since): Membership {
-    const channel = this.#channel(ruled);
-    const member = new Membership(reader, channel);
+  join(resolved: ResolvedChannel, reader: Subscriber, since?: Since): HubSubscriber {
+    const channel = this.#channel(resolved);
+    const member = new HubSubscriber(reader, channel);
     void join(channel, member, since, this.#context, this.#wheel);
     return member;
   }
@@ -83,12 +82,12 @@ export class Hub {
     this.#channels.get(publication.channel)?.receive(publication);
   }
 
-  #channel(ruled: RuledChannel): HubChannel {
-    const { name } = ruled;
+  #channel(resolved: ResolvedChannel): HubChannel {
+    const { name } = resolved;
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
-    const attached = this.#attach(ruled);
-    const channel = new HubChannel(ruled, attached, this.#context);
+    const attached = this.#attach(resolved);
+    const channel = new HubChannel(resolved, attached, this.#context);
     this.#channels.set(name, channel);
     attached.catch(() => {
       if (this.#channels.get(name) === channel) this.#channels.delete(name);
@@ -99,16 +98,16 @@ export class Hub {
     return channel;
   }
 
-  async #attach({ name, policy }: RuledChannel): Promise<void> {
+  async #attach({ name, policy }: ResolvedChannel): Promise<void> {
     await this.#detaching.get(name);
     await this.#bus.subscribe(name, policy);
   }
 
   #detach(channel: HubChannel): void {
-    const { name, policy } = channel.ruled;
+    const { name, policy } = channel.resolved;
     channel.release();
     this.#channels.delete(name);
-    const detached = this.#bus.unsubscribe(name, policy).catch(this.#context.onFault);
+    const detached = this.#bus.unsubscribe(name, policy).catch(this.#context.onError);
     this.#detaching.set(name, detached);
     void detached.then(() => {
       if (this.#detaching.get(name) === detached) this.#detaching.delete(name);
@@ -128,7 +127,7 @@ export class Hub {
       for (let i = 0; i < used.length && !this.#closed && !isCut(); i += checksAtOnce) {
         const checks = used.slice(i, i + checksAtOnce).map((channel) => channel.check());
         for (const { status, ...outcome } of await Promise.allSettled(checks)) {
-          if (status === "rejected" && "reason" in outcome) this.#context.onFault(outcome.reason);
+          if (status === "rejected" && "reason" in outcome) this.#context.onError(outcome.reason);
         }
       }
     } finally {

@@ -9,7 +9,7 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { pagesOf } from "../send-queue/batches.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { ChannelContext, HubChannel } from "./hub-channel.ts";
-import type { Membership } from "./hub-subscriber.ts";
+import type { HubSubscriber } from "./hub-subscriber.ts";
 import { findStart, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 
@@ -27,12 +27,12 @@ const lagMs = 50;
  */
 export async function join(
   channel: HubChannel,
-  member: Membership,
+  member: HubSubscriber,
   since: Since | undefined,
   context: ChannelContext,
   wheel: TimerWheel,
 ): Promise<void> {
-  const { reader } = member;
+  const { subscriber } = member;
   const deadline = new StartDeadline(member);
   channel.beginJoin();
   wheel.set(deadline, startMs);
@@ -45,7 +45,7 @@ export async function join(
     wheel.clear(deadline);
     channel.seed(start);
     member.own = start.position;
-    reader.onStart(start);
+    subscriber.onStart(start);
     await handOver(member, start.entries, context.pages);
     member.endIfThere(start.end);
     // Else the reader would be given what the channel has of a tail that is lost.
@@ -55,8 +55,8 @@ export async function join(
     const failed = !member.left;
     member.leave();
     if (member.own === undefined) {
-      if (failed) reader.onFailed(error);
-    } else context.onFault(error);
+      if (failed) subscriber.onFailed(error);
+    } else context.onError(error);
   } finally {
     wheel.clear(deadline);
     channel.endJoin();
@@ -73,13 +73,13 @@ async function startOf(
   const start = isResume ? await channel.resume(since) : undefined;
   if (start !== undefined) return start;
   const bounds = { page, behind: context.maxReplayEntries };
-  return findStart(context.log, channel.ruled, since, bounds);
+  return findStart(context.log, channel.resolved, since, bounds);
 }
 
 /** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
 export async function catchUpAgain(
   channel: HubChannel,
-  member: Membership,
+  member: HubSubscriber,
   context: ChannelContext,
 ): Promise<void> {
   channel.beginJoin();
@@ -89,7 +89,7 @@ export async function catchUpAgain(
     await catchUp(channel, member, context, true);
   } catch (error) {
     member.leave();
-    context.onFault(error);
+    context.onError(error);
   } finally {
     channel.endJoin();
   }
@@ -98,7 +98,7 @@ export async function catchUpAgain(
 /** Reads on until the reader is level with the live stream, and makes it live. */
 async function catchUp(
   channel: HubChannel,
-  member: Membership,
+  member: HubSubscriber,
   context: ChannelContext,
   mustRead = false,
 ): Promise<void> {
@@ -121,13 +121,13 @@ async function catchUp(
     if (recovery.kind === "reset") {
       member.own = recovery.state.position;
       const { state, reason } = recovery;
-      member.reader.onReset(new Reset(channel.ruled.name, state, reason));
+      member.subscriber.onReset(new Reset(channel.resolved.name, state, reason));
       member.endIfThere(recovery.end);
       continue;
     }
     if (recovery.kind === "gap") {
       member.own = recovery.to;
-      member.reader.onGap(from, recovery.to, recovery.reason);
+      member.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
       // The log has no more, and still it is not what the channel has: one of the two is behind, or wrong.
       if (channel.isDenied(before, recovery.head)) await channel.heal();
@@ -145,50 +145,51 @@ async function readOn(
   context: ChannelContext,
 ): Promise<Recovery | undefined> {
   try {
-    return await recover(context.log, channel.ruled, from, {
+    return await recover(context.log, channel.resolved, from, {
       page,
       behind: Number.POSITIVE_INFINITY,
     });
   } catch (error) {
-    context.onFault(error);
+    context.onError(error);
     await context.pause(retryMs);
     return undefined;
   }
 }
 
 async function handOver(
-  member: Membership,
+  member: HubSubscriber,
   entries: readonly Publication[],
   pages: EncodedPages,
 ): Promise<void> {
   for (const part of pagesOf(entries)) {
-    const room = member.reader.room();
+    const room = member.subscriber.drained();
     // Awaiting only where it must wait: a reader that has room meets the live stream in the same turn.
     if (room !== undefined) await room;
     const last = part.at(-1);
     const before = member.own;
     if (member.left || last === undefined || before === undefined) return;
     member.own = last.position;
-    const { shared } = member.reader;
-    if (shared === undefined || shared.outbox.isHolding) member.reader.onPublications(part, before);
-    else shared.outbox.push(pages.encode(part, shared.encoder));
+    const { shared } = member.subscriber;
+    if (shared === undefined || shared.sendQueue.isHolding)
+      member.subscriber.onPublications(part, before);
+    else shared.sendQueue.push(pages.encode(part, shared.encoder));
     if (last.event === endEvent) member.end(last);
   }
 }
 
 /** A start that the store keeps waiting is given up, so that no subscriber waits for ever. */
 class StartDeadline extends Deadline {
-  readonly #member: Membership;
+  readonly #subscriber: HubSubscriber;
 
-  constructor(member: Membership) {
+  constructor(member: HubSubscriber) {
     super();
-    this.#member = member;
+    this.#subscriber = member;
   }
 
   override onDue(): void {
-    if (this.#member.left) return;
-    this.#member.leave();
-    this.#member.reader.onFailed(
+    if (this.#subscriber.left) return;
+    this.#subscriber.leave();
+    this.#subscriber.subscriber.onFailed(
       new MilepostError("store_unavailable", "the channel could not be read in time; try again"),
     );
   }

@@ -6,8 +6,7 @@ import {
   type Publication,
   type Since,
 } from "@milepost/protocol";
-
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 
 /** A channel's folded state, where it has one. */
 export type ChannelState = Required<Omit<LogSnapshot, "end">>;
@@ -52,7 +51,7 @@ export interface RecoveryBounds {
  */
 export async function recover(
   log: ChannelLog,
-  { name, policy }: RuledChannel,
+  { name, policy }: ResolvedChannel,
   position: Position,
   bounds: RecoveryBounds,
 ): Promise<Recovery> {
@@ -121,7 +120,7 @@ export interface Start {
 /** Finds where a subscription starts, and reads the first page. */
 export async function findStart(
   log: ChannelLog,
-  channel: RuledChannel,
+  channel: ResolvedChannel,
   since: Since | undefined,
   bounds: RecoveryBounds,
 ): Promise<Start> {
@@ -186,7 +185,7 @@ async function readAfter(
   name: string,
   offset: number,
   page: number,
-  policy: RuledChannel["policy"],
+  policy: ResolvedChannel["policy"],
 ) {
   const before = Math.max(0, offset - 1);
   const slice = await log.read(name, before, page + 1, policy);

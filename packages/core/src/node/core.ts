@@ -33,12 +33,10 @@ import type {
   Since,
   Snapshot,
 } from "@milepost/protocol";
-
 import type { ConnectionTarget } from "../cluster/node-signal.ts";
 import type { Methods } from "../requests/method.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
-
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 
 /** Verifies a token: resolves to who it is, rejects with `unauthenticated` or `token_expired`. */
@@ -330,7 +328,7 @@ export interface Replayed {
 }
 
 /** What was done with many. */
-export interface ManyLetters {
+export interface ManyDeadLetters {
   readonly done: number;
   readonly failed: readonly { readonly id: string; readonly error: Failure }[];
   /** Go on after this id; absent when there are no more. */
@@ -338,7 +336,7 @@ export interface ManyLetters {
 }
 
 /** What was given up, to read, replay and drop; for services alone. */
-export interface DeadLetterOffice {
+export interface DeadLetters {
   list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage>;
   get(principal: Principal, id: string): Promise<DeadLetterView>;
   /**
@@ -348,8 +346,8 @@ export interface DeadLetterOffice {
   replay(principal: Principal, id: string): Promise<Replayed>;
   drop(principal: Principal, id: string): Promise<void>;
   /** The same with a page of those that a filter names. */
-  replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters>;
-  dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyLetters>;
+  replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
+  dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
 }
 
 /**
@@ -362,7 +360,7 @@ export interface Core {
   readonly node: string;
   readonly limits: CoreLimits;
   readonly operations: Operations;
-  readonly deadLetters: DeadLetterOffice;
+  readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   publish(
     principal: Principal,
@@ -418,13 +416,13 @@ export interface Core {
    * with the replies in order. Without such a connection of the same user and session `auth`, `subscribe` and
    * `unsubscribe` are `not_found`, and a `cancel` finds no request; everything else is done.
    */
-  converse(
+  handleUpstream(
     principal: UserPrincipal,
     connectionId: string,
     frame: string,
   ): Promise<readonly ServerMessage[]>;
   /** The same, with the replies down the stream; `not_found` without one. */
-  pass(principal: UserPrincipal, connectionId: string, frame: string): void;
+  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void;
   /** Attaches a reader of a session's progress feed. */
   connectFeed(
     transport: Transport,

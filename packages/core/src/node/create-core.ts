@@ -1,13 +1,13 @@
 import type { SourceEntry } from "@milepost/engine";
 import { isChannelSegment, type Since } from "@milepost/protocol";
 import { Channels } from "../channels/channels.ts";
-import { ConnectionDesk } from "../cluster/connection-admin.ts";
-import { Roll } from "../cluster/connection-registration.ts";
-import { Pulse } from "../cluster/maintenance-loop.ts";
-import { RevokedAuthority } from "../cluster/revocation-cache.ts";
+import { ConnectionAdmin } from "../cluster/connection-admin.ts";
+import { ConnectionRegistration } from "../cluster/connection-registration.ts";
+import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
+import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { Connection } from "../connection/connection.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
-import { converse, pass } from "../connection/upstream.ts";
+import { forwardUpstream, handleUpstream } from "../connection/upstream.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { FeedConnection } from "../feed/feed-connection.ts";
 import { Feeds } from "../feed/feeds.ts";
@@ -19,7 +19,7 @@ import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import { RuleBook } from "../rules/rule-book.ts";
-import { Faults } from "../runtime/error-log.ts";
+import { ErrorLog } from "../runtime/error-log.ts";
 import { defaultLimits } from "../runtime/limits.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
@@ -50,7 +50,7 @@ class GatewayCore implements Core {
   readonly #deadLetters: DeadLetterService;
   readonly #intake: SourceIntake;
   readonly #feeds: Feeds;
-  readonly #desk: ConnectionDesk;
+  readonly #connectionAdmin: ConnectionAdmin;
   readonly #shutdown: Shutdown;
 
   constructor(options: CoreOptions) {
@@ -61,13 +61,18 @@ class GatewayCore implements Core {
       contractedMethods(options.methods ?? {}, options.contract?.methods),
     );
     const store = options.engine({ clock, random });
-    const faults = new Faults(log, store.store);
-    const wheel = new TimerWheel(clock, faults.note);
+    const errorLog = new ErrorLog(log, store.store);
+    const wheel = new TimerWheel(clock, errorLog.report);
     const connections = new ConnectionRegistry();
     const outage = new Outage({ store: store.store, connections, clock, wheel });
-    const engine = throughOutages(store, outage, { clock, random, wheel, onFault: faults.note });
+    const engine = throughOutages(store, outage, {
+      clock,
+      random,
+      wheel,
+      onError: errorLog.report,
+    });
     const sharedLog = new SharedLog(engine.log);
-    const ticker = new Ticker(clock, faults.note);
+    const ticker = new Ticker(clock, errorLog.report);
     const { maxReplayEntries } = limits;
     const pause = (ms: number) => wheel.pause(ms);
     const hub = new Hub(engine.bus, wheel, {
@@ -76,7 +81,7 @@ class GatewayCore implements Core {
       maxReplayEntries,
       pause,
       isCut: () => outage.isOn,
-      onFault: faults.note,
+      onError: errorLog.report,
     });
     const operations = new OperationService({
       engine,
@@ -87,7 +92,7 @@ class GatewayCore implements Core {
       wheel,
       random,
       limits,
-      faults,
+      errorLog,
     });
     this.#operations = operations;
     const presences = new Presences({
@@ -99,13 +104,20 @@ class GatewayCore implements Core {
       graceMs: limits.presenceGraceMs,
       ttlMs: limits.presenceTtlMs,
       typingMs: limits.typingMs,
-      onFault: faults.note,
+      onError: errorLog.report,
     });
     const { registry, revocations } = engine;
-    const onFault = faults.note;
-    const roll = new Roll({ node, registry, connections, clock, random, onFault });
+    const onError = errorLog.report;
+    const registration = new ConnectionRegistration({
+      node,
+      registry,
+      connections,
+      clock,
+      random,
+      onError,
+    });
     store.store?.onChange(({ connected }) => {
-      if (connected) roll.doubt();
+      if (connected) registration.doubt();
     });
     this.#context = {
       node,
@@ -114,7 +126,7 @@ class GatewayCore implements Core {
       random,
       limits,
       log,
-      faults,
+      errorLog,
       wheel,
       ticker,
       hub,
@@ -122,33 +134,37 @@ class GatewayCore implements Core {
       methods,
       operations,
       presences,
-      durable: { engine, rules, hub, clock, wheel, random, onFault: faults.note },
+      durable: { engine, rules, hub, clock, wheel, random, onError: errorLog.report },
       connections,
       outage,
-      roll,
-      revoked: new RevokedAuthority(revocations, clock),
-      verifyToken: async (token) => this.#desk.admitUser(await verifyToken(token)),
+      registration,
+      revocations: new RevocationCache(revocations, clock),
+      verifyToken: async (token) => this.#connectionAdmin.admitUser(await verifyToken(token)),
     };
     const { channels } = this.#context;
-    this.#deadLetters = new DeadLetterService(engine, rules, clock, faults, channels);
+    this.#deadLetters = new DeadLetterService(engine, rules, clock, errorLog, channels);
     const { deadLetters } = engine;
-    this.#intake = new SourceIntake({ channels, deadLetters, clock, faults, log });
+    this.#intake = new SourceIntake({ channels, deadLetters, clock, errorLog, log });
     this.#feeds = new Feeds(this.#context);
-    const desk = new ConnectionDesk(this.#context);
-    this.#desk = desk;
-    void desk.listen().catch(faults.note);
+    const connectionAdmin = new ConnectionAdmin(this.#context);
+    this.#connectionAdmin = connectionAdmin;
+    void connectionAdmin.listen().catch(errorLog.report);
     const renew = async () => {
       const at = clock.monotonic();
-      await roll.refresh();
+      await registration.refresh();
       outage.renew(at);
     };
     const work = {
-      beat: [() => desk.listen(), () => renew(), () => desk.lookAtRevocations()],
+      heartbeat: [
+        () => connectionAdmin.listen(),
+        () => renew(),
+        () => connectionAdmin.refreshRevocations(),
+      ],
       sweep: [() => registry.sweep(), () => operations.adopt()],
     };
-    const pulse = new Pulse(wheel, engine.leases, work, faults.note);
-    this.#shutdown = new Shutdown(this.#context, operations, pulse);
-    if (engine.isShared === true) pulse.onDue();
+    const maintenance = new MaintenanceLoop(wheel, engine.leases, work, errorLog.report);
+    this.#shutdown = new Shutdown(this.#context, operations, maintenance);
+    if (engine.isShared === true) maintenance.onDue();
   }
 
   get node() {
@@ -168,11 +184,11 @@ class GatewayCore implements Core {
   }
 
   get connections() {
-    return this.#desk;
+    return this.#connectionAdmin;
   }
 
   admit(principal: Principal) {
-    return this.#desk.admit(principal);
+    return this.#connectionAdmin.admit(principal);
   }
 
   get verifyToken() {
@@ -212,9 +228,9 @@ class GatewayCore implements Core {
   async presence(principal: Principal, channel: string) {
     this.#shutdown.refuseWhenEnded();
     const { channels, presences } = this.#context;
-    const ruled = channels.ruled(channel);
-    await channels.authorise(principal, ruled, "subscribe");
-    return { channel, ...(await presences.list(ruled)) };
+    const resolved = channels.resolve(channel);
+    await channels.authorise(principal, resolved, "subscribe");
+    return { channel, ...(await presences.list(resolved)) };
   }
 
   async purge(principal: Principal, channel: string) {
@@ -237,16 +253,16 @@ class GatewayCore implements Core {
   }
 
   connect(transport: Transport, options: ConnectOptions): TransportEvents {
-    return this.#turnedAway(transport) ?? new Connection(transport, options, this.#context);
+    return this.#refused(transport) ?? new Connection(transport, options, this.#context);
   }
 
-  async converse(principal: UserPrincipal, connectionId: string, frame: string) {
+  async handleUpstream(principal: UserPrincipal, connectionId: string, frame: string) {
     this.#shutdown.refuseWhenEnded();
-    return converse(principal, connectionId, frame, this.#context);
+    return handleUpstream(principal, connectionId, frame, this.#context);
   }
 
-  pass(principal: UserPrincipal, connectionId: string, frame: string): void {
-    pass(principal, connectionId, frame, this.#context);
+  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void {
+    forwardUpstream(principal, connectionId, frame, this.#context);
   }
 
   connectFeed(
@@ -259,23 +275,23 @@ class GatewayCore implements Core {
       transport.close(1008, "Invalid session");
       return refusedEvents;
     }
-    const turnedAway = this.#turnedAway(transport);
+    const turnedAway = this.#refused(transport);
     if (turnedAway !== undefined) return turnedAway;
     const feed = this.#feeds.of(session);
     return new FeedConnection(transport, feed, principal, this.#context);
   }
 
   stats(): CoreStats {
-    const { connections, hub, engine, roll } = this.#context;
+    const { connections, hub, engine, registration } = this.#context;
     const store = engine.store?.health;
     const outageMs = this.#context.outage.lastsMs;
     let dead = 0;
     let subscriptions = 0;
     const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
-    for (const attachment of connections.all) {
-      consumers[attachment.transport.consumer ?? "websocket"]++;
-      if (attachment.isSilent) dead++;
-      subscriptions += attachment.subscriptionCount;
+    for (const connection of connections.all) {
+      consumers[connection.transport.consumer ?? "websocket"]++;
+      if (connection.isSilent) dead++;
+      subscriptions += connection.subscriptionCount;
     }
     return {
       status: this.#shutdown.hasBegun
@@ -284,7 +300,7 @@ class GatewayCore implements Core {
           ? "degraded"
           : "ok",
       connections: connections.size,
-      totalConnections: roll.total,
+      totalConnections: registration.total,
       dead,
       consumers,
       subscriptions,
@@ -300,7 +316,7 @@ class GatewayCore implements Core {
   }
 
   /** Closes a transport that may not attach now. */
-  #turnedAway(transport: Transport): TransportEvents | undefined {
+  #refused(transport: Transport): TransportEvents | undefined {
     const { connections, limits } = this.#context;
     if (this.#shutdown.hasBegun) transport.close(4000, "the node goes away");
     else if (connections.size >= limits.maxConnections) {

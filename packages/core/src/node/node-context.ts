@@ -1,13 +1,13 @@
 import type { Clock, Engine, Random } from "@milepost/engine";
 import type { Channels } from "../channels/channels.ts";
-import type { Roll } from "../cluster/connection-registration.ts";
-import type { RevokedAuthority } from "../cluster/revocation-cache.ts";
+import type { ConnectionRegistration } from "../cluster/connection-registration.ts";
+import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { ConnectionRegistry } from "../connection/connection-registry.ts";
 import type { DurableContext } from "../durable/durable-reader.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Presences } from "../presence/presences.ts";
 import type { MethodRegistry } from "../requests/method-registry.ts";
-import type { Faults } from "../runtime/error-log.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
 import type { Outage } from "../store/outage.ts";
@@ -21,7 +21,7 @@ export interface NodeContext {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly log: CoreLog | undefined;
-  readonly faults: Faults;
+  readonly errorLog: ErrorLog;
   readonly wheel: TimerWheel;
   readonly ticker: Ticker;
   readonly hub: Hub;
@@ -32,7 +32,7 @@ export interface NodeContext {
   readonly durable: DurableContext;
   readonly connections: ConnectionRegistry;
   readonly outage: Outage;
-  readonly roll: Roll;
-  readonly revoked: RevokedAuthority;
+  readonly registration: ConnectionRegistration;
+  readonly revocations: RevocationCache;
   readonly verifyToken: TokenVerifier;
 }

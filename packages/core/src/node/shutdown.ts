@@ -1,5 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
-import type { Pulse } from "../cluster/maintenance-loop.ts";
+import type { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -11,14 +11,14 @@ const maxReconnectMs = 1_000;
 export class Shutdown {
   readonly #context: NodeContext;
   readonly #operations: OperationService;
-  readonly #pulse: Pulse;
+  readonly #maintenance: MaintenanceLoop;
   #done: Promise<void> | undefined;
   #ended = false;
 
-  constructor(context: NodeContext, operations: OperationService, pulse: Pulse) {
+  constructor(context: NodeContext, operations: OperationService, maintenance: MaintenanceLoop) {
     this.#context = context;
     this.#operations = operations;
-    this.#pulse = pulse;
+    this.#maintenance = maintenance;
   }
 
   get hasBegun(): boolean {
@@ -36,18 +36,18 @@ export class Shutdown {
   }
 
   async #run(drainMs: number): Promise<void> {
-    const { connections, engine, hub, presences, roll, wheel, ticker, outage, faults } =
+    const { connections, engine, hub, presences, registration, wheel, ticker, outage, errorLog } =
       this.#context;
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
-    for (const attachment of connections.all) attachment.announceShutdown(reconnect);
+    for (const connection of connections.all) connection.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
-    for (const attachment of [...connections.all]) attachment.close(4000, "the node goes away");
+    for (const connection of [...connections.all]) connection.close(4000, "the node goes away");
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
-    for (const attachment of [...connections.all]) attachment.abandon();
-    await this.#operations.close().catch(faults.note);
-    await presences.close().catch(faults.note);
-    await this.#pulse.close().catch(faults.note);
-    await roll.close().catch(faults.note);
+    for (const connection of [...connections.all]) connection.abandon();
+    await this.#operations.close().catch(errorLog.report);
+    await presences.close().catch(errorLog.report);
+    await this.#maintenance.close().catch(errorLog.report);
+    await registration.close().catch(errorLog.report);
     outage.close();
     hub.close();
     wheel.close();

@@ -1,7 +1,6 @@
 import type { EngineFactory } from "@milepost/engine";
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
-
 import { type TestCore, testCore } from "../testing/index.ts";
 
 /** Three nodes on one engine and one clock, the first of which can die. */

@@ -1,25 +1,25 @@
 import type { Publication } from "@milepost/protocol";
-import type { Reader } from "../hub/reader.ts";
+import type { Subscriber } from "../hub/subscriber.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 
 /** Why a waiter woke: something may be there, or the waiting is over. */
 export type Wake = "look" | "over";
 
 /** Waits for commands: reads the channel they are told on, and has an end. */
-export class CommandWaiter extends Deadline implements Reader {
+export class CommandWaiter extends Deadline implements Subscriber {
   readonly shared = undefined;
-  #news = false;
+  #notified = false;
   #over = false;
   #wake: (() => void) | undefined;
 
   /** Resolves with the next reason to look, at once when there was one since. */
   async next(): Promise<Wake> {
-    if (!this.#news && !this.#over) {
+    if (!this.#notified && !this.#over) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    this.#news = false;
+    this.#notified = false;
     return this.#over ? "over" : "look";
   }
 
@@ -30,7 +30,7 @@ export class CommandWaiter extends Deadline implements Reader {
   };
 
   onStart(): void {
-    this.#look();
+    this.#check();
   }
 
   onFailed(): void {
@@ -38,22 +38,22 @@ export class CommandWaiter extends Deadline implements Reader {
   }
 
   onPublications(publications: readonly Publication[]): void {
-    if (publications.some(({ event }) => event === "command")) this.#look();
+    if (publications.some(({ event }) => event === "command")) this.#check();
   }
 
   onGap(): void {
-    this.#look();
+    this.#check();
   }
 
   onReset(): void {
-    this.#look();
+    this.#check();
   }
 
   onEnd(): void {
     this.end();
   }
 
-  room(): undefined {
+  drained(): undefined {
     return undefined;
   }
 
@@ -61,8 +61,8 @@ export class CommandWaiter extends Deadline implements Reader {
     this.end();
   }
 
-  #look(): void {
-    this.#news = true;
+  #check(): void {
+    this.#notified = true;
     this.#wake?.();
   }
 }

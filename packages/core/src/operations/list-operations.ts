@@ -1,5 +1,4 @@
 import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost/engine";
-
 import type { Principal } from "../rules/principal.ts";
 
 /** Lists what the principal may see: a service everything, a user what is of its user or its session. */

@@ -11,7 +11,7 @@ import { Deadline } from "../runtime/timer-wheel.ts";
 const lostAfterLeases = 10;
 
 /** How long commands may wait, in milliseconds. */
-export interface CommandPatience {
+export interface CommandTimeouts {
   readonly commandAckMs: number;
   readonly commandDoneMs: number;
 }
@@ -36,18 +36,18 @@ interface WatchedCommand {
  *
  * All of it is one deadline on the node's wheel. Times are those of the clock that never goes backwards.
  */
-export class OperationWatch extends Deadline {
+export class OperationDeadlines extends Deadline {
   readonly operationId: string;
   /** The name of the key that created it. */
   readonly service: string;
   /** How often in a row what is overdue could not be published. */
   failures = 0;
   /** The dead letter that says so. */
-  letter: string | undefined;
-  readonly #onDue: (watch: OperationWatch) => void;
-  readonly #patience: CommandPatience;
+  deadLetterId: string | undefined;
+  readonly #onDue: (deadlines: OperationDeadlines) => void;
+  readonly #timeouts: CommandTimeouts;
   #leaseMs: number;
-  #heardAt: number;
+  #renewedAt: number;
   #expiresAt: number | undefined;
   readonly #commands = new Map<string, WatchedCommand>();
 
@@ -55,16 +55,16 @@ export class OperationWatch extends Deadline {
     operationId: string,
     service: string,
     { at, leaseMs, expiresAt }: Renewal,
-    patience: CommandPatience,
-    onDue: (watch: OperationWatch) => void,
+    patience: CommandTimeouts,
+    onDue: (deadlines: OperationDeadlines) => void,
   ) {
     super();
     this.operationId = operationId;
     this.service = service;
     this.#leaseMs = leaseMs;
-    this.#heardAt = at;
+    this.#renewedAt = at;
     this.#expiresAt = expiresAt;
-    this.#patience = patience;
+    this.#timeouts = patience;
     this.#onDue = onDue;
   }
 
@@ -73,15 +73,15 @@ export class OperationWatch extends Deadline {
   }
 
   /** The producer gave a sign of life here. */
-  heard({ at, leaseMs, expiresAt }: Renewal): void {
-    this.#heardAt = Math.max(this.#heardAt, at);
+  renewed({ at, leaseMs, expiresAt }: Renewal): void {
+    this.#renewedAt = Math.max(this.#renewedAt, at);
     this.#leaseMs = leaseMs;
     this.#expiresAt = expiresAt;
   }
 
   /** What the lease says, which another node may have renewed since; the renewal known already is none. */
-  heardOf(renewal: Renewal): void {
-    if (renewal.expiresAt !== this.#expiresAt) this.heard(renewal);
+  renewedElsewhere(renewal: Renewal): void {
+    if (renewal.expiresAt !== this.#expiresAt) this.renewed(renewal);
   }
 
   /** Looks at the commands; answers when something is due next, undefined when nothing is. */
@@ -89,11 +89,11 @@ export class OperationWatch extends Deadline {
     this.#observeCommands(state.commands, now);
     let due = Number.POSITIVE_INFINITY;
     for (const { phase, since } of this.#commands.values()) {
-      due = Math.min(due, since + this.#patienceWith(phase));
+      due = Math.min(due, since + this.#timeoutOf(phase));
     }
     if (!isFinal(state.status)) {
       const leases = state.status === "stalled" ? lostAfterLeases : 1;
-      due = Math.min(due, this.#heardAt + leases * this.#leaseMs);
+      due = Math.min(due, this.#renewedAt + leases * this.#leaseMs);
     }
     return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
@@ -103,12 +103,12 @@ export class OperationWatch extends Deadline {
     this.#observeCommands(state.commands, now);
     for (const { id, command, phase } of state.commands) {
       const watched = this.#commands.get(id);
-      if (watched !== undefined && now - watched.since >= this.#patienceWith(phase)) {
+      if (watched !== undefined && now - watched.since >= this.#timeoutOf(phase)) {
         return { event: "command", data: { command_id: id, command, phase: "timed_out" } };
       }
     }
     if (isFinal(state.status)) return undefined;
-    const silent_ms = Math.round(now - this.#heardAt);
+    const silent_ms = Math.round(now - this.#renewedAt);
     if (state.status !== "stalled") {
       return silent_ms >= this.#leaseMs ? { event: "stalled", data: { silent_ms } } : undefined;
     }
@@ -126,7 +126,7 @@ export class OperationWatch extends Deadline {
     }
   }
 
-  #patienceWith(phase: OperationCommand["phase"]): number {
-    return phase === "requested" ? this.#patience.commandAckMs : this.#patience.commandDoneMs;
+  #timeoutOf(phase: OperationCommand["phase"]): number {
+    return phase === "requested" ? this.#timeouts.commandAckMs : this.#timeouts.commandDoneMs;
   }
 }

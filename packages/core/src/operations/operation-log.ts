@@ -1,8 +1,7 @@
 import { type ChannelLog, projectionEntry } from "@milepost/engine";
 import { type OperationEvent, type OperationState, reduceOperation } from "@milepost/model";
 import { isChannelSegment, maxChannelBytes, type Position } from "@milepost/protocol";
-
-import type { RuleBook, RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 
 /** An operation as it stands at a position of its channel. */
 export interface OperationAt {
@@ -45,7 +44,7 @@ export class OperationLog {
 
   async read(operationId: string): Promise<OperationAt | undefined> {
     if (!isOperationId(operationId)) return undefined;
-    const { name, policy } = this.#ruled(operationId);
+    const { name, policy } = this.#resolved(operationId);
     const { position, snapshot } = await this.#log.snapshot(name, policy);
     const state = snapshot?.state as OperationState | null | undefined;
     return state === null || state === undefined ? undefined : { state, position };
@@ -58,7 +57,7 @@ export class OperationLog {
     { event, data }: OperationEvent,
     { publisher, key }: Authorship,
   ): Promise<OperationAfter> {
-    const { name, policy } = this.#ruled(operationId);
+    const { name, policy } = this.#resolved(operationId);
     const entry = {
       event,
       json: JSON.stringify(data),
@@ -80,11 +79,11 @@ export class OperationLog {
 
   /** Where the event stands that a key made, while the key is remembered. */
   async find(operationId: string, publisher: string, key: string) {
-    const { name, policy } = this.#ruled(operationId);
+    const { name, policy } = this.#resolved(operationId);
     return this.#log.find(name, publisher, key, policy);
   }
 
-  #ruled(operationId: string): RuledChannel {
+  #resolved(operationId: string): ResolvedChannel {
     return this.#rules.of(operationChannel(operationId));
   }
 }

@@ -30,8 +30,7 @@ import type { OperationContract } from "../rules/contract/operation-contract.ts"
 import { owns } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
-import type { Faults } from "../runtime/error-log.ts";
-
+import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {
@@ -44,8 +43,8 @@ import {
 } from "./operation-inputs.ts";
 import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
-import { OperationNews } from "./operation-news.ts";
-import { OperationWatches } from "./operation-watches.ts";
+import { OperationMonitor } from "./operation-monitor.ts";
+import { OperationNotifier } from "./operation-notifier.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 
@@ -62,7 +61,7 @@ export interface OperationContext {
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly limits: CoreLimits;
-  readonly faults: Faults;
+  readonly errorLog: ErrorLog;
 }
 
 /**
@@ -75,34 +74,34 @@ export class OperationService implements Operations {
   readonly #context: OperationContext;
   readonly #log: OperationLog;
   readonly #publisher: AssuredPublisher;
-  readonly #news: OperationNews;
+  readonly #notifier: OperationNotifier;
   readonly #pending: PendingCommands;
   readonly #leases: OperationLeases;
-  readonly #lines = new SerialQueues();
-  readonly #watches: OperationWatches;
+  readonly #queues = new SerialQueues();
+  readonly #monitor: OperationMonitor;
   #closed = false;
 
   constructor(context: OperationContext) {
-    const { engine, rules, faults, hub, wheel, clock, random, limits } = context;
+    const { engine, rules, errorLog, hub, wheel, clock, random, limits } = context;
     const index = engine.operations;
     this.#context = context;
     this.#log = new OperationLog(engine.log, rules);
-    const onFault = faults.note;
-    this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onFault });
-    this.#news = new OperationNews(this.#publisher, index, onFault);
+    const onError = errorLog.report;
+    this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onError });
+    this.#notifier = new OperationNotifier(this.#publisher, index, onError);
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
-    this.#watches = new OperationWatches({
+    this.#monitor = new OperationMonitor({
       log: this.#log,
       leases: this.#leases,
-      news: this.#news,
-      lines: this.#lines,
+      notifier: this.#notifier,
+      queues: this.#queues,
       index,
       clock,
       wheel,
-      patience: limits,
-      letters: engine.deadLetters,
-      faults,
+      timeouts: limits,
+      deadLetters: engine.deadLetters,
+      errorLog,
     });
   }
 
@@ -112,7 +111,7 @@ export class OperationService implements Operations {
     const operation = orThrow(readCreate(input, this.#context.random.id(idLength)));
     const { operation_id: id, kind, input: given } = operation.created;
     await this.#context.contract.checkInput(kind, given);
-    return this.#lines.run(id, () => this.#create(service, operation));
+    return this.#queues.run(id, () => this.#create(service, operation));
   }
 
   async get(principal: Principal, operationId: string): Promise<OperationAtPosition> {
@@ -136,7 +135,7 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const { lease, events = [] } = orThrow(readReport(input));
-    return this.#lines.run(operationId, () => this.#report(service, operationId, lease, events));
+    return this.#queues.run(operationId, () => this.#report(service, operationId, lease, events));
   }
 
   async takeOver(
@@ -147,10 +146,10 @@ export class OperationService implements Operations {
     this.#refuseWhenClosed();
     const service = serviceOf(principal);
     const length = orThrow(readLeaseLength(leaseMs));
-    return this.#lines.run(operationId, async () => {
+    return this.#queues.run(operationId, async () => {
       const { state } = await this.#existing(operationId);
       const lease = await this.#leases.take(operationId, length);
-      await this.#watches.look(state, service, lease);
+      await this.#monitor.refresh(state, service, lease);
       return asOperationLease(lease);
     });
   }
@@ -162,7 +161,7 @@ export class OperationService implements Operations {
   ): Promise<RequestedCommand> {
     this.#refuseWhenClosed();
     const request = orThrow(readCommand(input));
-    return this.#lines.run(operationId, () => this.#command(principal, operationId, request));
+    return this.#queues.run(operationId, () => this.#command(principal, operationId, request));
   }
 
   async pendingCommands(
@@ -179,23 +178,23 @@ export class OperationService implements Operations {
 
   /** Forgets an operation whose log was purged. */
   async forget(operationId: string): Promise<void> {
-    await this.#lines.run(operationId, async () => {
-      this.#watches.end(operationId);
+    await this.#queues.run(operationId, async () => {
+      this.#monitor.end(operationId);
       await this.#context.engine.operations.remove(operationId);
     });
   }
 
   /** Takes over the watching of operations whose node is gone. */
   async adopt(): Promise<void> {
-    if (!this.#closed) await this.#watches.adopt();
+    if (!this.#closed) await this.#monitor.adopt();
   }
 
   /** Ends all waiting, lets what has begun finish, watches nothing any more, and refuses what comes after. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#pending.close();
-    await this.#lines.idle();
-    this.#watches.close();
+    await this.#queues.idle();
+    this.#monitor.close();
     await this.#publisher.close();
   }
 
@@ -215,11 +214,11 @@ export class OperationService implements Operations {
       if ((await operations.get(id))?.service !== service.name) throw taken(id);
       const { state } = existing;
       const lease = await this.#leases.again(state, created.producer_id, leaseMs);
-      await this.#watches.look(state, service, lease);
+      await this.#monitor.refresh(state, service, lease);
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
     const lease = await this.#leases.begin(id, leaseMs);
-    await this.#watches.expect(id, service, lease);
+    await this.#monitor.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
     const { state, duplicate } = await this.#log.append(
       id,
@@ -244,7 +243,7 @@ export class OperationService implements Operations {
     const publish = async (event: OperationEvent, key?: string) => {
       const author = { publisher: publisherOf(service), ...(key === undefined ? {} : { key }) };
       const after = await this.#log.append(operationId, operation, event, author);
-      if (!after.duplicate) told.push(this.#news.changed(operation.state, after.state));
+      if (!after.duplicate) told.push(this.#notifier.changed(operation.state, after.state));
       operation = after;
       return { position: formatPosition(after.at), duplicate: after.duplicate };
     };
@@ -258,7 +257,7 @@ export class OperationService implements Operations {
       }
     } finally {
       await Promise.all(told);
-      await this.#watches.look(operation.state, service, lease);
+      await this.#monitor.refresh(operation.state, service, lease);
     }
     while (results.length < events.length) {
       const error = failure("store_unavailable", "an event before this one could not be stored");
@@ -294,7 +293,7 @@ export class OperationService implements Operations {
       if (!verdict.ok) return { error: verdict.failure };
       return { position: formatPosition(position), duplicate: true };
     } catch (error) {
-      return { error: this.#context.faults.failureOf(error) };
+      return { error: this.#context.errorLog.failureOf(error) };
     }
   }
 
@@ -321,7 +320,7 @@ export class OperationService implements Operations {
       { publisher, ...(commandKey === undefined ? {} : { key: commandKey }) },
     );
     await this.#settle(state, after.state);
-    await this.#news.commanded(after.state);
+    await this.#notifier.commanded(after.state);
     return { command_id, phase: "requested" };
   }
 
@@ -348,8 +347,8 @@ export class OperationService implements Operations {
     service?: ServicePrincipal,
     lease?: Lease,
   ): Promise<void> {
-    await this.#news.changed(before, after);
-    await this.#watches.look(after, service, lease);
+    await this.#notifier.changed(before, after);
+    await this.#monitor.refresh(after, service, lease);
   }
 
   async #existing(operationId: string): Promise<OperationAt> {

@@ -40,7 +40,7 @@ async function state(t: TestCore, { operation }: CreatedOperation): Promise<Oper
   return (await t.core.operations.get(t.service, operation.id)).operation;
 }
 
-async function watch(t: TestCore, channel: string): Promise<TestSocket> {
+async function deadlines(t: TestCore, channel: string): Promise<TestSocket> {
   const socket = t.connect({ principal: t.user("ada", { session: "s" }), channels: [channel] });
   await t.clock.settle();
   socket.take();
@@ -436,8 +436,8 @@ describe("silence", () => {
 describe("telling others", () => {
   test("[P-OP-6] the summary goes to session and user when status, step or whole percent change, and only then", async () => {
     await using t = testCore();
-    const user = await watch(t, "user:ada");
-    const session = await watch(t, "session:s");
+    const user = await deadlines(t, "user:ada");
+    const session = await deadlines(t, "session:s");
     const created = await create(t, { steps: [] });
     const summaries = async () => {
       await t.clock.settle();
@@ -533,7 +533,7 @@ describe("telling others", () => {
   test("[TRAP-11] a connection that ends is not an operation that ends", async () => {
     await using t = testCore();
     const created = await create(t);
-    const socket = await watch(t, created.channel);
+    const socket = await deadlines(t, created.channel);
     await report(t, created, ["started"]);
     socket.drop();
     await t.clock.settle();

@@ -2,12 +2,11 @@ import type { OperationIndex } from "@milepost/engine";
 import type { CommandSource, OperationState, PendingCommand } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 import type { Hub } from "../hub/hub.ts";
-
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { CommandWaiter } from "./command-waiter.ts";
 import { type OperationLog, operationChannel } from "./operation-log.ts";
-import { producerChannel } from "./operation-news.ts";
+import { producerChannel } from "./operation-notifier.ts";
 
 const maxOperations = 1_000;
 

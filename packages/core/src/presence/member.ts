@@ -1,5 +1,4 @@
 import type { NewMember } from "@milepost/engine";
-
 import type { Principal } from "../rules/principal.ts";
 
 /** Who somebody is among those present: a user, however many connections it has; undefined where the credential names nobody. */

@@ -1,16 +1,15 @@
-import type { NewMember, PresenceNews, PresenceStanding } from "@milepost/engine";
+import type { NewMember, PresenceBroadcast, PresenceStanding } from "@milepost/engine";
 import type { PresenceList, PresenceMessage } from "@milepost/protocol";
-import type { SharedReader } from "../hub/reader.ts";
-
+import type { SharedSubscriber } from "../hub/subscriber.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 import { type HoldsContext, PresenceHolds } from "./presence-holds.ts";
 import { PresenceView } from "./presence-view.ts";
 import { PresenceWatcher } from "./presence-watcher.ts";
-import { Turn } from "./turn.ts";
+import { Throttle } from "./throttle.ts";
 
 /** News that has not come after so long is read instead. */
-const newsWaitMs = 250;
+const broadcastWaitMs = 250;
 /** More news than this while the list is read is read again. */
 const maxWaiting = 1_000;
 /** A lingering member is forgotten so long after its time at the latest. */
@@ -20,7 +19,7 @@ const lingerSlackMs = 1_000;
 export interface PresenceContext extends HoldsContext {
   readonly wheel: TimerWheel;
   readonly windowMs: number;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Who is in one channel, on one node: whom its connections hold, who watches, and what they have been told. */
@@ -32,13 +31,13 @@ export class PresenceChannel {
   readonly #watchers: PresenceWatcher[] = [];
   /** Those that have yet to begin. */
   #joining = 0;
-  readonly #telling: Turn;
-  readonly #typing: Turn;
+  readonly #telling: Throttle;
+  readonly #typing: Throttle;
   readonly #ending: Ending;
   readonly #subscribed: Promise<void>;
   #reading: Promise<void> | undefined;
   /** News that came while the list is read. */
-  #waiting: PresenceNews[] = [];
+  #waiting: PresenceBroadcast[] = [];
   #reached: (() => void)[] = [];
   /** When the last that lingers by this node is certainly gone. */
   #lingersUntil = 0;
@@ -51,8 +50,8 @@ export class PresenceChannel {
     this.#subscribed = subscribed;
     this.#holds = new PresenceHolds(name, context);
     this.#view = new PresenceView(name, names);
-    this.#telling = new Turn(wheel, clock, windowMs, () => this.#tellWatchers());
-    this.#typing = new Turn(wheel, clock, windowMs, () => this.#tellStore());
+    this.#telling = new Throttle(wheel, clock, windowMs, () => this.#tellWatchers());
+    this.#typing = new Throttle(wheel, clock, windowMs, () => this.#tellStore());
     this.#ending = new Ending(() => this.#tellStore());
   }
 
@@ -70,7 +69,7 @@ export class PresenceChannel {
   }
 
   /** Adds a connection; resolves when it is in the list that {@link begin} gives, rejects when the store cannot be told. */
-  async join(reader: SharedReader, member: NewMember | undefined): Promise<PresenceWatcher> {
+  async join(reader: SharedSubscriber, member: NewMember | undefined): Promise<PresenceWatcher> {
     const watcher = new PresenceWatcher(this, reader, member?.id);
     this.#joining++;
     if (member !== undefined) this.#holds.add(member);
@@ -112,17 +111,17 @@ export class PresenceChannel {
   /** A member that this node holds types or stops: told in the next turn. */
   type(id: string, typing: boolean): void {
     this.#holds.type(id, typing);
-    this.#typing.ask();
+    this.#typing.request();
   }
 
   /** Takes the news of the store. */
-  receive(news: PresenceNews): void {
-    this.#noteEnd(news.endsInMs);
+  receive(notifier: PresenceBroadcast): void {
+    this.#noteEnd(notifier.endsInMs);
     if (this.#reading !== undefined) {
-      if (this.#waiting.length < maxWaiting) this.#waiting.push(news);
+      if (this.#waiting.length < maxWaiting) this.#waiting.push(notifier);
       return;
     }
-    this.#take(news);
+    this.#take(notifier);
   }
 
   /** Says that the node lives, and looks whether store and node are of one mind. */
@@ -160,7 +159,7 @@ export class PresenceChannel {
     this.#holds.tell().then(
       (standing) => this.#noteEnd(standing.endsInMs),
       // It is told with the next refresh.
-      (error) => this.#context.onFault(error),
+      (error) => this.#context.onError(error),
     );
   }
 
@@ -181,7 +180,7 @@ export class PresenceChannel {
       const reached = new Promise<void>((resolve) => {
         this.#reached.push(resolve);
       });
-      await Promise.race([reached, this.#context.wheel.pause(newsWaitMs)]);
+      await Promise.race([reached, this.#context.wheel.pause(broadcastWaitMs)]);
       if (this.#view.covers(standing)) return;
     }
     await this.#read();
@@ -202,13 +201,13 @@ export class PresenceChannel {
       this.#reading = undefined;
       const waiting = this.#waiting;
       this.#waiting = [];
-      for (const news of waiting) this.receive(news);
+      for (const notifier of waiting) this.receive(notifier);
       this.#changed();
     }
   }
 
-  #take(news: PresenceNews): void {
-    if (this.#view.take(news) === "hole") this.#read().catch(this.#context.onFault);
+  #take(notifier: PresenceBroadcast): void {
+    if (this.#view.take(notifier) === "hole") this.#read().catch(this.#context.onError);
     else this.#changed();
   }
 
@@ -216,11 +215,11 @@ export class PresenceChannel {
     const reached = this.#reached;
     this.#reached = [];
     for (const resolve of reached) resolve();
-    if (this.#watchers.length > 0) this.#telling.ask();
+    if (this.#watchers.length > 0) this.#telling.request();
   }
 
   #tellWatchers(): void {
-    const message = this.#view.takeNews();
+    const message = this.#view.applyBroadcast();
     if (message === undefined) return;
     const encoded = new Map<Encoder, Uint8Array>();
     for (const watcher of this.#watchers) watcher.give(this.#encode(message, watcher, encoded));
@@ -228,7 +227,7 @@ export class PresenceChannel {
 
   #encode(
     message: PresenceMessage,
-    { reader: { encoder } }: PresenceWatcher,
+    { subscriber: { encoder } }: PresenceWatcher,
     encoded: Map<Encoder, Uint8Array>,
   ): Uint8Array {
     let bytes = encoded.get(encoder);

@@ -1,4 +1,4 @@
-import type { PresenceNews } from "@milepost/engine";
+import type { PresenceBroadcast } from "@milepost/engine";
 import type {
   PresenceChange,
   PresenceList,
@@ -7,7 +7,7 @@ import type {
 } from "@milepost/protocol";
 
 /** How some news fits to what a node knows. */
-export type NewsFit = "next" | "known" | "hole";
+export type BroadcastFit = "next" | "known" | "hole";
 
 /** Who is in a channel, as a node knows it, and what of that it has yet to tell those who watch. */
 export class PresenceView {
@@ -48,11 +48,11 @@ export class PresenceView {
   }
 
   /** Takes the news of the store, if it is the next. */
-  take(news: PresenceNews): NewsFit {
-    if (news.epoch !== this.#epoch) return "hole";
-    if (news.version <= this.#version) return "known";
-    if (news.version > this.#version + 1) return "hole";
-    const { version, joined, left, count, typing } = news;
+  take(notifier: PresenceBroadcast): BroadcastFit {
+    if (notifier.epoch !== this.#epoch) return "hole";
+    if (notifier.version <= this.#version) return "known";
+    if (notifier.version > this.#version + 1) return "hole";
+    const { version, joined, left, count, typing } = notifier;
     this.#list = undefined;
     this.#version = version;
     this.#count = count;
@@ -92,8 +92,8 @@ export class PresenceView {
   }
 
   /** What is to be told, as one message; undefined when nothing is. */
-  takeNews(): PresenceMessage | undefined {
-    const message = this.#news();
+  applyBroadcast(): PresenceMessage | undefined {
+    const message = this.#changes();
     if (message !== undefined) this.settle();
     return message;
   }
@@ -103,7 +103,7 @@ export class PresenceView {
     return { type: "presence", channel: this.#channel, ...this.list };
   }
 
-  #news(): PresenceMessage | undefined {
+  #changes(): PresenceMessage | undefined {
     const told = this.#told;
     if (told.epoch !== this.#epoch) return this.whole();
     const isSame = this.#touched.size === 0 && !this.#typingTouched && told.count === this.#count;

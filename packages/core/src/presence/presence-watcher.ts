@@ -1,10 +1,10 @@
 import type { PresenceList } from "@milepost/protocol";
-import type { SharedReader } from "../hub/reader.ts";
+import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { PresenceChannel } from "./presence-channel.ts";
 
 /** A connection that is in a channel and sees who else is. */
 export class PresenceWatcher {
-  readonly reader: SharedReader;
+  readonly subscriber: SharedSubscriber;
   /** Whom it holds there; undefined where its credential names nobody. */
   readonly memberId: string | undefined;
   readonly #channel: PresenceChannel;
@@ -14,9 +14,9 @@ export class PresenceWatcher {
   #isOwed = false;
   #left = false;
 
-  constructor(channel: PresenceChannel, reader: SharedReader, memberId: string | undefined) {
+  constructor(channel: PresenceChannel, reader: SharedSubscriber, memberId: string | undefined) {
     this.#channel = channel;
-    this.reader = reader;
+    this.subscriber = reader;
     this.memberId = memberId;
   }
 
@@ -27,27 +27,27 @@ export class PresenceWatcher {
 
   /** Hands a message over; to a slow reader the whole list later, whatever else happens until then. */
   give(bytes: Uint8Array): void {
-    const { outbox } = this.reader;
-    if (!outbox.isHolding) {
-      outbox.push(bytes);
+    const { sendQueue } = this.subscriber;
+    if (!sendQueue.isHolding) {
+      sendQueue.push(bytes);
       return;
     }
     if (this.#isOwed) return;
     this.#isOwed = true;
-    outbox.owe(this);
+    sendQueue.defer(this);
   }
 
   /** What it is owed. */
   encodeLatest(): Uint8Array {
     this.#isOwed = false;
-    return this.#channel.encodeWhole(this.reader.encoder);
+    return this.#channel.encodeWhole(this.subscriber.encoder);
   }
 
   /** Ends it: who unsubscribes is gone at once, who loses the connection has a while to come back. */
   leave(going: "leaves" | "lingers"): void {
     if (this.#left) return;
     this.#left = true;
-    if (this.#isOwed) this.reader.outbox.forgive(this);
+    if (this.#isOwed) this.subscriber.sendQueue.cancelDeferred(this);
     this.#channel.remove(this, going);
   }
 }

@@ -1,7 +1,7 @@
 import { isWildcard, MilepostError, type PresenceList } from "@milepost/protocol";
-import type { SharedReader } from "../hub/reader.ts";
+import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
-import type { RuledChannel } from "../rules/rule-book.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import { memberOf } from "./member.ts";
 import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
@@ -23,36 +23,36 @@ export class Presences {
 
   constructor(context: PresenceContext) {
     this.#context = context;
-    context.port.listen((news) => this.#channels.get(news.channel)?.receive(news));
+    context.port.listen((notifier) => this.#channels.get(notifier.channel)?.receive(notifier));
   }
 
   /** Makes a connection's member present, and the connection see who is; resolves when it is in the list. */
   join(
-    ruled: RuledChannel,
+    resolved: ResolvedChannel,
     principal: UserPrincipal,
-    reader: SharedReader,
+    reader: SharedSubscriber,
   ): Promise<PresenceWatcher> {
-    requireOffered(ruled);
-    return this.#channel(ruled).join(reader, memberOf(principal));
+    requireOffered(resolved);
+    return this.#channel(resolved).join(reader, memberOf(principal));
   }
 
   /** Who is there, as the store has it. */
-  async list(ruled: RuledChannel): Promise<PresenceList> {
-    requireOffered(ruled);
-    const { members, ...counted } = await this.#context.port.read(ruled.name);
-    const names = ruled.rule.presence === "members";
+  async list(resolved: ResolvedChannel): Promise<PresenceList> {
+    requireOffered(resolved);
+    const { members, ...counted } = await this.#context.port.read(resolved.name);
+    const names = resolved.rule.presence === "members";
     return names && members !== undefined ? { ...counted, members } : { ...counted, typing: [] };
   }
 
   /** Says that the principal types or stops; rejects with `not_subscribed` when it is not present. */
-  async type(ruled: RuledChannel, principal: Principal, typing: boolean): Promise<void> {
-    requireOffered(ruled);
-    if (ruled.rule.presence !== "members") {
+  async type(resolved: ResolvedChannel, principal: Principal, typing: boolean): Promise<void> {
+    requireOffered(resolved);
+    if (resolved.rule.presence !== "members") {
       throw new MilepostError("not_supported", "who types is not told where only the count is");
     }
     const id = memberOf(principal)?.id;
-    const channel = this.#channels.get(ruled.name);
-    if (id === undefined) throw notPresent(ruled.name);
+    const channel = this.#channels.get(resolved.name);
+    if (id === undefined) throw notPresent(resolved.name);
     if (channel?.holds(id) === true) {
       channel.type(id, typing);
       return;
@@ -60,8 +60,8 @@ export class Presences {
     // By a connection of another node.
     const { port, holder, ttlMs, typingMs } = this.#context;
     const said = { ttlMs, typing: [{ id, typing }], typingMs };
-    const { strangers } = await port.update(ruled.name, holder, said);
-    if (strangers.length > 0) throw notPresent(ruled.name);
+    const { strangers } = await port.update(resolved.name, holder, said);
+    if (strangers.length > 0) throw notPresent(resolved.name);
   }
 
   /** Tells the store who is gone, and ends. */
@@ -75,7 +75,7 @@ export class Presences {
     this.#channels.clear();
   }
 
-  #channel({ name, rule }: RuledChannel): PresenceChannel {
+  #channel({ name, rule }: ResolvedChannel): PresenceChannel {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const subscribed = this.#subscribe(name);
@@ -108,7 +108,7 @@ export class Presences {
     const { name } = channel;
     channel.close();
     this.#channels.delete(name);
-    const left = this.#context.port.unsubscribe(name).catch(this.#context.onFault);
+    const left = this.#context.port.unsubscribe(name).catch(this.#context.onError);
     this.#leaving.set(name, left);
     void left.then(() => {
       if (this.#leaving.get(name) === left) this.#leaving.delete(name);
@@ -133,12 +133,12 @@ export class Presences {
     try {
       await channel.refresh();
     } catch (error) {
-      this.#context.onFault(error);
+      this.#context.onError(error);
     }
   }
 }
 
-function requireOffered({ rule, name }: RuledChannel): void {
+function requireOffered({ rule, name }: ResolvedChannel): void {
   if (rule.presence !== undefined && !isWildcard(name)) return;
   throw new MilepostError("not_supported", `the rule of ${name} does not offer presence`);
 }

@@ -6,11 +6,11 @@ import {
   type ServerMessage,
 } from "@milepost/protocol";
 import { readJsonText } from "../input/json-text.ts";
-import type { Outbox } from "../send-queue/send-queue.ts";
+import type { SendQueue } from "../send-queue/send-queue.ts";
 
 /** What a writer needs of its connection. */
-export interface ChunkLine {
-  readonly outbox: Pick<Outbox, "room">;
+export interface ChunkConnection {
+  readonly sendQueue: Pick<SendQueue, "drained">;
   send(message: ServerMessage): void;
 }
 
@@ -28,7 +28,7 @@ export interface ChunkBounds {
  */
 export class ChunkWriter {
   readonly #stream: MessageId;
-  readonly #line: ChunkLine;
+  readonly #connection: ChunkConnection;
   readonly #iterator: AsyncIterator<unknown>;
   readonly #maxBytes: number;
   #credit: number;
@@ -38,11 +38,11 @@ export class ChunkWriter {
   constructor(
     stream: MessageId,
     source: AsyncIterable<unknown>,
-    line: ChunkLine,
+    line: ChunkConnection,
     { maxBytes, credit = Number.POSITIVE_INFINITY }: ChunkBounds,
   ) {
     this.#stream = stream;
-    this.#line = line;
+    this.#connection = line;
     this.#iterator = source[Symbol.asyncIterator]();
     this.#maxBytes = maxBytes;
     this.#credit = credit;
@@ -72,11 +72,11 @@ export class ChunkWriter {
   }
 
   /** Ends it: nothing more is sent, and the source is told. A fault of the source in this goes to `onFault`. */
-  end(onFault: (error: unknown) => void): void {
+  end(onError: (error: unknown) => void): void {
     if (this.#state !== "running") return;
     this.#state = "ended";
     this.#wake?.();
-    this.#close().catch(onFault);
+    this.#close().catch(onError);
   }
 
   get #isEnded(): boolean {
@@ -103,20 +103,20 @@ export class ChunkWriter {
     }
     if (!text.ok) throw new TypeError(`wrong chunk: ${text.failure.message}`);
     // Others may have filled the connection while the source was asked.
-    for (let room = this.#room(); room !== undefined; room = this.#room()) await room;
+    for (let room = this.#drained(); room !== undefined; room = this.#drained()) await room;
     if (this.#state !== "running") return;
     this.#credit -= chunkCost(text.value);
     this.#send({ index, data });
   }
 
   #send(part: Omit<ChunkPart, "type" | "stream">): void {
-    this.#line.send({ type: "chunk", stream: this.#stream, ...part });
+    this.#connection.send({ type: "chunk", stream: this.#stream, ...part });
   }
 
   /** Waits until there is room, and something was granted. */
   async #clear(): Promise<void> {
     while (this.#state === "running") {
-      const room = this.#room();
+      const room = this.#drained();
       if (room !== undefined) await room;
       else if (this.#credit > 0) return;
       else {
@@ -127,8 +127,8 @@ export class ChunkWriter {
     }
   }
 
-  #room(): Promise<void> | undefined {
-    return this.#state === "running" ? this.#line.outbox.room() : undefined;
+  #drained(): Promise<void> | undefined {
+    return this.#state === "running" ? this.#connection.sendQueue.drained() : undefined;
   }
 
   async #close(): Promise<void> {

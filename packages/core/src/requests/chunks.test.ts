@@ -547,13 +547,13 @@ describe("a request with chunks", () => {
     const id = String(socket.take()[0]?.connection_id);
     for (const connection of ["-", id]) {
       for (const message of [request("upload", { stream: true }), request("endless")]) {
-        const replies = t.core.converse(principal, connection, JSON.stringify(message));
+        const replies = t.core.handleUpstream(principal, connection, JSON.stringify(message));
         expect(await t.clock.until(replies)).toMatchObject([
           { id: 1, error: { code: "not_supported" } },
         ]);
       }
     }
-    t.core.pass(principal, id, JSON.stringify(request("endless", { credit: 1 })));
+    t.core.forwardUpstream(principal, id, JSON.stringify(request("endless", { credit: 1 })));
     await t.clock.settle();
     expect(socket.take()).toEqual([part(0, 1)]);
   });

@@ -38,11 +38,11 @@ export class PendingRequest extends Deadline {
   }
 
   /** Tells the method that nobody waits any more; a fault of its stream in this goes to `onFault`. */
-  abort(reason: MilepostError, onFault: (error: unknown) => void): void {
+  abort(reason: MilepostError, onError: (error: unknown) => void): void {
     this.#ended ??= reason;
     this.#controller?.abort(reason);
     this.input?.fail(reason);
-    this.output?.end(onFault);
+    this.output?.end(onError);
   }
 
   override onDue(): void {

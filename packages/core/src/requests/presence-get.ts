@@ -7,7 +7,7 @@ export const getPresence: Method = async ({ channels, presences }, principal, pa
   const channel = orThrow(
     readInput(params, (fields) => fields.required("channel", parseChannelName)),
   );
-  const ruled = channels.ruled(channel);
-  await channels.authorise(principal, ruled, "subscribe");
-  return { channel, ...(await presences.list(ruled)) };
+  const resolved = channels.resolve(channel);
+  await channels.authorise(principal, resolved, "subscribe");
+  return { channel, ...(await presences.list(resolved)) };
 };

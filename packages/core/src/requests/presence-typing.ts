@@ -10,8 +10,8 @@ export const sayTyping: Method = async ({ channels, presences }, principal, para
       typing: fields.required("typing", readBoolean),
     })),
   );
-  const ruled = channels.ruled(channel);
-  await channels.authorise(principal, ruled, "subscribe");
-  await presences.type(ruled, principal, typing);
+  const resolved = channels.resolve(channel);
+  await channels.authorise(principal, resolved, "subscribe");
+  await presences.type(resolved, principal, typing);
   return { channel, typing };
 };

@@ -8,7 +8,7 @@ import {
 } from "@milepost/protocol";
 import type { NodeContext } from "../node/node-context.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
-import { type ChunkLine, ChunkWriter } from "./chunk-writer.ts";
+import { type ChunkConnection, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";
 import { type Method, methods } from "./methods.ts";
 import { PendingCall, PendingRequest, type RequestHolder } from "./pending-request.ts";
@@ -20,7 +20,7 @@ const maxInputs = 4;
 const maxOutputs = 32;
 
 /** Where answers go. */
-export interface RequestOwner extends ChunkLine {
+export interface RequestOwner extends ChunkConnection {
   /** Answers with an error; `about` goes to the log beside a fault. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void;
   /** Whether chunks of this request can reach the client in order with its reply. */
@@ -108,7 +108,7 @@ export class Requests implements RequestHolder {
     const reason = new MilepostError("cancelled", "the connection of the request ended");
     for (const request of [...this.#pending.values()]) {
       this.#settle(request);
-      request.abort(reason, this.#context.faults.note);
+      request.abort(reason, this.#context.errorLog.report);
     }
   }
 
@@ -179,12 +179,12 @@ export class Requests implements RequestHolder {
   ): Promise<void> {
     this.#outputs++;
     try {
-      const { faults, limits } = this.#context;
+      const { errorLog, limits } = this.#context;
       const bounds = { maxBytes: limits.maxMessageBytes, credit };
       const writer = new ChunkWriter(request.id, source, this.#owner, bounds);
       const refusal = this.#outputRefusal(request);
       if (refusal !== undefined || !this.#isPending(request)) {
-        writer.end(faults.note);
+        writer.end(errorLog.report);
         if (refusal !== undefined) throw refusal;
         return;
       }
@@ -193,7 +193,7 @@ export class Requests implements RequestHolder {
       const result = await writer.run(() => this.#rearm(request));
       await this.#answer(request, definition, result);
     } catch (error) {
-      request.output?.end(this.#context.faults.note);
+      request.output?.end(this.#context.errorLog.report);
       this.#refuse(request, error, method);
     } finally {
       this.#outputs--;
@@ -236,7 +236,7 @@ export class Requests implements RequestHolder {
   #giveUp(request: PendingRequest, reason: MilepostError): void {
     if (!this.#settle(request)) return;
     this.#owner.refuse(request.id, reason);
-    request.abort(reason, this.#context.faults.note);
+    request.abort(reason, this.#context.errorLog.report);
   }
 
   /** The time of a request begins anew, with every chunk of it. */

@@ -3,7 +3,6 @@ import { isWildcard, MilepostError, parseReadableName } from "@milepost/protocol
 import { orThrow } from "../input/input.ts";
 import type { Captures } from "./channel-pattern.ts";
 import { type PlacedRule, placedRules, type RuleOrigin } from "./placed-rules.ts";
-
 import type { Rule } from "./rule.ts";
 import { RuleBook } from "./rule-book.ts";
 

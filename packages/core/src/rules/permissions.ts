@@ -1,7 +1,7 @@
 import { RecentNames } from "../runtime/recent-names.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
-import type { RuledChannel } from "./rule-book.ts";
+import type { ResolvedChannel } from "./rule-book.ts";
 
 /** What a principal may want to do on a channel. */
 export type Action = "subscribe" | "publish";
@@ -24,7 +24,7 @@ const allowed = "allowed" satisfies Permission;
  */
 export function permissionFor(
   principal: Principal,
-  { name, rule, captures }: RuledChannel,
+  { name, rule, captures }: ResolvedChannel,
   action: Action,
   connectionId?: string,
 ): Permission {

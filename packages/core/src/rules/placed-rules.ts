@@ -21,7 +21,7 @@ export interface RuleMistake {
   /** Which rule, from 0. */
   readonly index: number;
   readonly field: keyof Rule;
-  readonly says: string;
+  readonly message: string;
 }
 
 /**
@@ -34,8 +34,10 @@ export function placedRules(
 ): readonly PlacedRule[] {
   const all = inOrder(rules, contracted);
   const lines = [...rules, ...contracted].flatMap((rule) => {
-    const says = mistakesOf(rule, all).map(([field, why]) => `${field} ${why}`);
-    return says.length === 0 ? [] : [`rule ${JSON.stringify(rule.pattern)}: ${says.join("; ")}`];
+    const mistakes = mistakesOf(rule, all).map(([field, why]) => `${field} ${why}`);
+    return mistakes.length === 0
+      ? []
+      : [`rule ${JSON.stringify(rule.pattern)}: ${mistakes.join("; ")}`];
   });
   if (lines.length > 0) throw new MilepostError("bad_message", lines.join("\n"));
   return all;
@@ -45,7 +47,7 @@ export function placedRules(
 export function mistakesIn(rules: readonly Rule[]): readonly RuleMistake[] {
   const all = inOrder(rules, []);
   return rules.flatMap((rule, index) =>
-    mistakesOf(rule, all).map(([field, says]) => ({ index, field, says })),
+    mistakesOf(rule, all).map(([field, message]) => ({ index, field, message })),
   );
 }
 

@@ -6,7 +6,6 @@ import type { Captures } from "./channel-pattern.ts";
 import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
 import { contractRules } from "./contract/contract-rules.ts";
 import { type PlacedRule, placedRules, rolledUp } from "./placed-rules.ts";
-
 import type { Rule } from "./rule.ts";
 import { RuleTrie } from "./rule-trie.ts";
 
@@ -14,7 +13,7 @@ const dedupeMs = 600_000;
 const cachedNames = 10_000;
 
 /** What holds for one channel. */
-export interface RuledChannel {
+export interface ResolvedChannel {
   readonly name: string;
   readonly rule: Rule;
   readonly captures: Captures;
@@ -32,7 +31,7 @@ export class RuleBook {
   readonly #rules: readonly CompiledRule[];
   readonly #trie: RuleTrie;
   readonly #contract: ChannelContract;
-  readonly #recent = new RecentNames<RuledChannel>(cachedNames);
+  readonly #recent = new RecentNames<ResolvedChannel>(cachedNames);
 
   /** Throws `bad_message` that names each rule that cannot be, and why. */
   constructor(rules: readonly Rule[], contracted?: ContractChannels) {
@@ -51,12 +50,12 @@ export class RuleBook {
    * The first rule that matches; the last of the defaults matches every name. Throws `invalid_channel` for what is
    * below a prefix that no rule rolls up.
    */
-  of(channel: string): RuledChannel {
+  of(channel: string): ResolvedChannel {
     const known = this.#recent.get(channel);
     if (known !== undefined) return known;
-    const ruled = this.#find(channel);
-    this.#recent.set(channel, ruled);
-    return ruled;
+    const resolved = this.#find(channel);
+    this.#recent.set(channel, resolved);
+    return resolved;
   }
 
   /** Where the rule that holds stands in all of them. */
@@ -66,7 +65,7 @@ export class RuleBook {
     return index;
   }
 
-  #find(name: string): RuledChannel {
+  #find(name: string): ResolvedChannel {
     const compiled = this.#rules[this.indexOf(name)];
     const captures = compiled?.pattern.match(name.split(":"));
     if (compiled === undefined || captures === undefined) {

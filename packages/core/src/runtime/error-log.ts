@@ -3,7 +3,7 @@ import { type Failure, failure, MilepostError } from "@milepost/protocol";
 import type { CoreLog } from "../node/core.ts";
 
 /** Tells faults that no caller hears of, and turns any error into what a peer may see. */
-export class Faults {
+export class ErrorLog {
   readonly #log: CoreLog | undefined;
   readonly #store: StoreWatch | undefined;
 
@@ -13,7 +13,7 @@ export class Faults {
   }
 
   /** A fault in work that nobody waits for; nothing new where the store is known to be away. */
-  readonly note = (error: unknown): void => {
+  readonly report = (error: unknown): void => {
     if (this.#isOutage(error)) return;
     if (error instanceof MilepostError && error.code !== "internal") {
       this.#log?.warn({ code: error.code, err: error }, "background work failed");

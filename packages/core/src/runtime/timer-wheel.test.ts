@@ -1,7 +1,6 @@
 import { ManualClock } from "@milepost/engine/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-
 import { Deadline, TimerWheel } from "./timer-wheel.ts";
 
 class Noted extends Deadline {
@@ -19,9 +18,9 @@ class Noted extends Deadline {
 
 function setup() {
   const clock = new ManualClock();
-  const faults: unknown[] = [];
-  const wheel = new TimerWheel(clock, (error) => faults.push(error));
-  return { clock, wheel, faults };
+  const errorLog: unknown[] = [];
+  const wheel = new TimerWheel(clock, (error) => errorLog.push(error));
+  return { clock, wheel, faults: errorLog };
 }
 
 test("any number of deadlines run, never early and at most a slot late, on one timer", async () => {
@@ -85,7 +84,7 @@ test("one that clears another of the same moment keeps it from running", async (
 });
 
 test("one may set itself again, and one that throws harms nobody", async () => {
-  const { clock, wheel, faults } = setup();
+  const { clock, wheel, faults: errorLog } = setup();
   let ticks = 0;
   const every: Noted = new Noted(() => {
     ticks++;
@@ -100,7 +99,7 @@ test("one may set itself again, and one that throws harms nobody", async () => {
   );
   await clock.advance(1_000);
   expect(ticks).toBe(5);
-  expect(faults).toHaveLength(1);
+  expect(errorLog).toHaveLength(1);
 });
 
 test("an earlier deadline wakes the wheel earlier, and a closed wheel wakes for nothing", async () => {

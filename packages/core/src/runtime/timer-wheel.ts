@@ -25,7 +25,7 @@ export abstract class Deadline {
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #slots: Deadline[][] = Array.from({ length: slotCount }, () => []);
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   /** How many slots have ever been run; the slot of a time is its number modulo the count. */
   #turned: number;
   #waiting = 0;
@@ -33,9 +33,9 @@ export class TimerWheel {
   #wakesAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
-  constructor(clock: Clock, onFault: (error: unknown) => void) {
+  constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock;
-    this.#onFault = onFault;
+    this.#onError = onError;
     this.#turned = Math.floor(clock.monotonic() / slotMs);
   }
 
@@ -122,7 +122,7 @@ export class TimerWheel {
     try {
       deadline.onDue();
     } catch (error) {
-      this.#onFault(error);
+      this.#onError(error);
     }
   }
 

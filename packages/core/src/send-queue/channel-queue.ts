@@ -1,7 +1,7 @@
 import type { Position, Priority, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
 import { batchesOf } from "./batches.ts";
-import type { HeldReader } from "./held-entries.ts";
+import type { HeldSubscriber } from "./held-entries.ts";
 import { mergeWaiting } from "./merge-waiting.ts";
 
 /** About what an entry takes besides its data. */
@@ -11,8 +11,8 @@ const leastUrgent = 2;
 const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record<Priority, number>;
 
 /** The entries of one channel that wait for one reader, in order. */
-export class Lane {
-  readonly reader: HeldReader;
+export class ChannelQueue {
+  readonly subscriber: HeldSubscriber;
   readonly #rule: Rule;
   /** The position of what was sent last. */
   sent: Position;
@@ -21,8 +21,8 @@ export class Lane {
   #fresh: Publication[] = [];
   #rank = leastUrgent;
 
-  constructor(reader: HeldReader, rule: Rule, sent: Position) {
-    this.reader = reader;
+  constructor(reader: HeldSubscriber, rule: Rule, sent: Position) {
+    this.subscriber = reader;
     this.#rule = rule;
     this.sent = sent;
   }

@@ -8,7 +8,7 @@ const endFields: readonly string[] = ["done", "isComplete"];
  * One piece of text that is `earlier` and then `later`; undefined where there is none: they are of different texts, the
  * first was the last of its text, one holds a whole text, or both together are over 64 Ki characters.
  */
-export function joinTexts(earlier: unknown, later: unknown): object | undefined {
+export function concatenateTexts(earlier: unknown, later: unknown): object | undefined {
   if (!isRecord(earlier) || !isRecord(later) || isEnd(earlier)) return undefined;
   const name = pieceFields.find((field) => Object.hasOwn(earlier, field));
   if (name === undefined || Object.hasOwn(earlier, "text")) return undefined;

@@ -1,9 +1,9 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
-import { Lane } from "./channel-queue.ts";
+import { ChannelQueue } from "./channel-queue.ts";
 
 /** A reader of one channel whose entries can wait. */
-export interface HeldReader {
+export interface HeldSubscriber {
   /** Consecutive entries, framed for this reader. */
   encode(publications: readonly Publication[]): Uint8Array;
 }
@@ -13,28 +13,28 @@ export interface HeldReader {
  *
  * Lanes are emptied by priority, the one that has waited longest first among equals; within a lane the order is the channel's.
  */
-export class Backlog {
-  readonly #lanes: Lane[] = [];
+export class HeldEntries {
+  readonly #queues: ChannelQueue[] = [];
 
   /** About how many bytes all of it takes. */
   get size(): number {
     let size = 0;
-    for (const lane of this.#lanes) size += lane.size;
+    for (const queue of this.#queues) size += queue.size;
     return size;
   }
 
   add(
-    reader: HeldReader,
+    reader: HeldSubscriber,
     rule: Rule,
     publications: readonly Publication[],
     before: Position,
   ): void {
-    let lane = this.#laneOf(reader);
-    if (lane === undefined) {
-      lane = new Lane(reader, rule, before);
-      this.#lanes.push(lane);
+    let queue = this.#queueOf(reader);
+    if (queue === undefined) {
+      queue = new ChannelQueue(reader, rule, before);
+      this.#queues.push(queue);
     }
-    lane.add(publications);
+    queue.add(publications);
   }
 
   /**
@@ -43,40 +43,40 @@ export class Backlog {
    */
   fits(room: number): boolean {
     if (this.size <= room) return true;
-    for (const lane of this.#lanes) lane.merge();
+    for (const queue of this.#queues) queue.merge();
     return this.size <= room - room / 8;
   }
 
   /** Takes the next batch, of one reader or of the most urgent lane; undefined when there is none. */
-  next(reader?: HeldReader): Uint8Array | undefined {
-    const lane = reader === undefined ? this.#mostUrgent() : this.#laneOf(reader);
-    if (lane === undefined) return undefined;
-    const batch = lane.take();
-    if (lane.isEmpty) this.#remove(lane);
-    return lane.reader.encode(batch);
+  next(reader?: HeldSubscriber): Uint8Array | undefined {
+    const queue = reader === undefined ? this.#mostUrgent() : this.#queueOf(reader);
+    if (queue === undefined) return undefined;
+    const batch = queue.take();
+    if (queue.isEmpty) this.#remove(queue);
+    return queue.subscriber.encode(batch);
   }
 
   /** Up to where a reader was sent its channel; undefined when nothing of it waits. */
-  sentUpTo(reader: HeldReader): Position | undefined {
-    return this.#laneOf(reader)?.sent;
+  sentUpTo(reader: HeldSubscriber): Position | undefined {
+    return this.#queueOf(reader)?.sent;
   }
 
-  drop(reader: HeldReader): void {
-    const lane = this.#laneOf(reader);
-    if (lane !== undefined) this.#remove(lane);
+  drop(reader: HeldSubscriber): void {
+    const queue = this.#queueOf(reader);
+    if (queue !== undefined) this.#remove(queue);
   }
 
-  #laneOf(reader: HeldReader): Lane | undefined {
-    return this.#lanes.find((lane) => lane.reader === reader);
+  #queueOf(reader: HeldSubscriber): ChannelQueue | undefined {
+    return this.#queues.find((queue) => queue.subscriber === reader);
   }
 
-  #mostUrgent(): Lane | undefined {
-    let first = this.#lanes[0];
-    for (const lane of this.#lanes) if (first && lane.rank < first.rank) first = lane;
+  #mostUrgent(): ChannelQueue | undefined {
+    let first = this.#queues[0];
+    for (const queue of this.#queues) if (first && queue.rank < first.rank) first = queue;
     return first;
   }
 
-  #remove(lane: Lane): void {
-    this.#lanes.splice(this.#lanes.indexOf(lane), 1);
+  #remove(queue: ChannelQueue): void {
+    this.#queues.splice(this.#queues.indexOf(queue), 1);
   }
 }

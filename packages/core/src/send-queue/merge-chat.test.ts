@@ -4,7 +4,6 @@ import type { Publication } from "@milepost/protocol";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defaultRules } from "../rules/default-rules.ts";
-
 import { mergeWaiting } from "./merge-waiting.ts";
 
 const rule = defaultRules.find(({ pattern }) => pattern === "chat:{chat}");

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
 import { composePatches } from "./compose-patches.ts";
-import { joinTexts } from "./concatenate-texts.ts";
+import { concatenateTexts } from "./concatenate-texts.ts";
 import { mergeWaiting } from "./merge-waiting.ts";
 
 function place(offset: number): Position {
@@ -82,16 +82,16 @@ test("[P-OUT-3] text joins neighbours of the same text, up to its end, and never
 });
 
 test("texts of other messages, whole texts and what is too long stay apart", () => {
-  expect(joinTexts({ append: "a", id: 1 }, { append: "b", id: 2 })).toBeUndefined();
-  expect(joinTexts({ append: "a" }, { append: "b", id: 2 })).toBeUndefined();
-  expect(joinTexts({ append: "a" }, { text: "b" })).toBeUndefined();
-  expect(joinTexts({ append: "a", text: "b" }, { append: "b", text: "b" })).toBeUndefined();
-  expect(joinTexts({ append: "a" }, { content: "b" })).toBeUndefined();
-  expect(joinTexts({ append: 1 }, { append: "b" })).toBeUndefined();
-  expect(joinTexts("a", "b")).toBeUndefined();
+  expect(concatenateTexts({ append: "a", id: 1 }, { append: "b", id: 2 })).toBeUndefined();
+  expect(concatenateTexts({ append: "a" }, { append: "b", id: 2 })).toBeUndefined();
+  expect(concatenateTexts({ append: "a" }, { text: "b" })).toBeUndefined();
+  expect(concatenateTexts({ append: "a", text: "b" }, { append: "b", text: "b" })).toBeUndefined();
+  expect(concatenateTexts({ append: "a" }, { content: "b" })).toBeUndefined();
+  expect(concatenateTexts({ append: 1 }, { append: "b" })).toBeUndefined();
+  expect(concatenateTexts("a", "b")).toBeUndefined();
   const long = { append: "x".repeat(40_000) };
-  expect(joinTexts(long, long)).toBeUndefined();
-  expect(joinTexts({ content: "a" }, { done: true })).toEqual({ content: "a", done: true });
+  expect(concatenateTexts(long, long)).toBeUndefined();
+  expect(concatenateTexts({ content: "a" }, { done: true })).toEqual({ content: "a", done: true });
 });
 
 test("[P-OUT-3] a composed patch does what both do, or none is made", () => {

@@ -2,7 +2,7 @@ import { mergeReports } from "@milepost/model";
 import { endEvent, isRecord, type Position, type Publication } from "@milepost/protocol";
 import type { MergeClass, Rule } from "../rules/rule.ts";
 import { composePatches } from "./compose-patches.ts";
-import { joinTexts } from "./concatenate-texts.ts";
+import { concatenateTexts } from "./concatenate-texts.ts";
 
 /** An entry on its way through the merge; its data is parsed when somebody asks. */
 class Candidate {
@@ -101,7 +101,7 @@ function unitedData(
 ): unknown {
   switch (merge) {
     case "text":
-      return joinTexts(earlier.data, later.data);
+      return concatenateTexts(earlier.data, later.data);
     case "patch":
       return composePatches(earlier.data, later.data);
     case "report":

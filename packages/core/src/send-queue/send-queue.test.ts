@@ -1,7 +1,7 @@
 import { ManualClock } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
 import { TestSocket, testEncoder } from "../testing/index.ts";
-import { highWaterBytes, Outbox } from "./send-queue.ts";
+import { highWaterBytes, SendQueue } from "./send-queue.ts";
 import { Ticker } from "./ticker.ts";
 
 class Setup {
@@ -9,13 +9,13 @@ class Setup {
   readonly encoder = testEncoder("milepost.v1.json");
   readonly socket = new TestSocket(this.encoder);
   overflows = 0;
-  readonly outbox: Outbox;
+  readonly outbox: SendQueue;
 
   constructor(maxBytes = 1_048_576) {
     const ticker = new Ticker(this.clock, (error) => {
       throw error;
     });
-    this.outbox = new Outbox(this.socket, ticker, maxBytes, {
+    this.outbox = new SendQueue(this.socket, ticker, maxBytes, {
       onOverflow: () => {
         this.overflows++;
       },
@@ -97,12 +97,12 @@ test("[G7] more than the limit within one tick is written while the peer takes i
 
 test("room is there at once, or when enough was taken, or when it is all over", async () => {
   const s = new Setup();
-  expect(s.outbox.room()).toBeUndefined();
+  expect(s.outbox.drained()).toBeUndefined();
   s.socket.stall();
   s.push(1, highWaterBytes);
   await s.clock.settle();
   let got = 0;
-  void s.outbox.room()?.then(() => got++);
+  void s.outbox.drained()?.then(() => got++);
   await s.clock.settle();
   expect(got).toBe(0);
   s.socket.resume();
@@ -110,7 +110,7 @@ test("room is there at once, or when enough was taken, or when it is all over", 
   expect(got).toBe(1);
   s.socket.stall();
   s.push(2, highWaterBytes);
-  void s.outbox.room()?.then(() => got++);
+  void s.outbox.drained()?.then(() => got++);
   s.outbox.close();
   await s.clock.settle();
   expect(got).toBe(2);

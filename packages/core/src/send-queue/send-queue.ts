@@ -1,6 +1,6 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
-import { Backlog, type HeldReader } from "./held-entries.ts";
+import { HeldEntries, type HeldSubscriber } from "./held-entries.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Transport } from "./transport.ts";
 
@@ -11,12 +11,12 @@ export const highWaterBytes = 256 * 1_024;
 const ownWriteBytes = 64 * 1_024;
 
 /** A message that is only made when there is room for it, since until then it may become another. */
-export interface OwedMessage {
+export interface DeferredMessage {
   encodeLatest(): Uint8Array;
 }
 
 /** Who must end the connection of an outbox that takes nothing more. */
-export interface OutboxOwner {
+export interface SendQueueOwner {
   onOverflow(): void;
 }
 
@@ -30,25 +30,25 @@ export interface OutboxOwner {
  * While the transport has too much the outbox is holding: entries should be given to `hold` then, which merges them as
  * they wait. Pushed bytes overtake what is held, but for `settle`.
  */
-export class Outbox {
+export class SendQueue {
   readonly #transport: Transport;
   readonly #ticker: Ticker;
   readonly #maxBytes: number;
-  readonly #owner: OutboxOwner;
+  readonly #owner: SendQueueOwner;
   #first: Uint8Array | undefined;
   #rest: Uint8Array[] | undefined;
   #queuedBytes = 0;
   #waiters: (() => void)[] | undefined;
   #closed = false;
   #overflowed = false;
-  #backlog: Backlog | undefined;
-  #owed: OwedMessage[] | undefined;
+  #held: HeldEntries | undefined;
+  #deferred: DeferredMessage[] | undefined;
   /** Whether entries should be held and not pushed. */
   isHolding = false;
   /** Whether the ticker has it in its list; the ticker's. */
   scheduled = false;
 
-  constructor(transport: Transport, ticker: Ticker, maxBytes: number, owner: OutboxOwner) {
+  constructor(transport: Transport, ticker: Ticker, maxBytes: number, owner: SendQueueOwner) {
     this.#transport = transport;
     this.#ticker = ticker;
     this.#maxBytes = maxBytes;
@@ -57,7 +57,7 @@ export class Outbox {
 
   /** Bytes that wait, here and in the transport. */
   get waitingBytes(): number {
-    return this.#queuedBytes + this.#transport.bufferedBytes + (this.#backlog?.size ?? 0);
+    return this.#queuedBytes + this.#transport.bufferedBytes + (this.#held?.size ?? 0);
   }
 
   /** Whether so much waits that whoever can wait should. */
@@ -82,46 +82,46 @@ export class Outbox {
 
   /** Keeps consecutive entries of a reader, which follow `before`, until the transport has room. */
   hold(
-    reader: HeldReader,
+    reader: HeldSubscriber,
     rule: Rule,
     publications: readonly Publication[],
     before: Position,
   ): void {
     if (this.isClosed) return;
-    this.#backlog ??= new Backlog();
-    this.#backlog.add(reader, rule, publications, before);
-    if (!this.#backlog.fits(this.#maxBytes - this.#queuedBytes)) this.#overflowed = true;
+    this.#held ??= new HeldEntries();
+    this.#held.add(reader, rule, publications, before);
+    if (!this.#held.fits(this.#maxBytes - this.#queuedBytes)) this.#overflowed = true;
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
   /** Up to where a reader was sent its channel, while entries of it are held. */
-  sentUpTo(reader: HeldReader): Position | undefined {
-    return this.#backlog?.sentUpTo(reader);
+  sentUpTo(reader: HeldSubscriber): Position | undefined {
+    return this.#held?.sentUpTo(reader);
   }
 
   /** Queues what is held of a reader, so that what is pushed next comes after it. */
-  settle(reader: HeldReader): void {
-    for (let bytes = this.#backlog?.next(reader); bytes; bytes = this.#backlog?.next(reader)) {
+  settle(reader: HeldSubscriber): void {
+    for (let bytes = this.#held?.next(reader); bytes; bytes = this.#held?.next(reader)) {
       this.push(bytes);
     }
   }
 
   /** Forgets what is held of a reader that is over. */
-  drop(reader: HeldReader): void {
-    this.#backlog?.drop(reader);
+  drop(reader: HeldSubscriber): void {
+    this.#held?.drop(reader);
   }
 
   /** Makes and sends a message, which is not owed yet, as soon as there is room; before entries that are held. */
-  owe(message: OwedMessage): void {
+  defer(message: DeferredMessage): void {
     if (this.isClosed) return;
-    this.#owed ??= [];
-    this.#owed.push(message);
+    this.#deferred ??= [];
+    this.#deferred.push(message);
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
   /** Forgets a message that is owed. */
-  forgive(message: OwedMessage): void {
-    this.#owed = this.#owed?.filter((other) => other !== message);
+  cancelDeferred(message: DeferredMessage): void {
+    this.#deferred = this.#deferred?.filter((other) => other !== message);
   }
 
   /** Writes what waits, small parts in one piece, unless the transport has too much already. */
@@ -138,7 +138,7 @@ export class Outbox {
     if (buffered > highWaterBytes) {
       this.isHolding = true;
       const room = this.#maxBytes - buffered - this.#queuedBytes;
-      if (room < 0 || this.#backlog?.fits(room) === false) this.#overflow();
+      if (room < 0 || this.#held?.fits(room) === false) this.#overflow();
       return;
     }
     this.#writeQueue();
@@ -161,10 +161,10 @@ export class Outbox {
   /** Writes what is owed, then what is held, the most urgent channel first, as long as the transport takes it. */
   #writeHeld(): void {
     while (this.#transport.bufferedBytes <= highWaterBytes) {
-      const bytes = this.#owed?.shift()?.encodeLatest() ?? this.#backlog?.next();
+      const bytes = this.#deferred?.shift()?.encodeLatest() ?? this.#held?.next();
       if (bytes === undefined) {
-        this.#backlog = undefined;
-        this.#owed = undefined;
+        this.#held = undefined;
+        this.#deferred = undefined;
         this.isHolding = false;
         return;
       }
@@ -173,7 +173,7 @@ export class Outbox {
   }
 
   /** Resolves once little enough waits, or the outbox is closed; undefined when that is so now. */
-  room(): Promise<void> | undefined {
+  drained(): Promise<void> | undefined {
     if (this.isClosed || !this.isCongested) return undefined;
     return new Promise((resolve) => {
       this.#waiters ??= [];
@@ -187,8 +187,8 @@ export class Outbox {
     this.#first = undefined;
     this.#rest = undefined;
     this.#queuedBytes = 0;
-    this.#backlog = undefined;
-    this.#owed = undefined;
+    this.#held = undefined;
+    this.#deferred = undefined;
     this.#release();
   }
 

@@ -2,7 +2,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { ManualClock } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
-
 import { type Flushable, Ticker } from "./ticker.ts";
 
 function ticker(clock: ManualClock): Ticker {

@@ -15,9 +15,9 @@ const sliceSize = 1_024;
  */
 export class Ticker {
   readonly #clock: Clock;
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
   #channels: Flushable[] = [];
-  #outboxes: Flushable[] = [];
+  #sendQueues: Flushable[] = [];
   /** Outboxes of earlier ticks, of which those from `#next` on have yet to be written. */
   #turn: Flushable[] = [];
   #next = 0;
@@ -25,9 +25,9 @@ export class Ticker {
   /** Channels that collect for longer than a tick. */
   #windows: Map<Flushable, Cancel> | undefined;
 
-  constructor(clock: Clock, onFault: (error: unknown) => void) {
+  constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock;
-    this.#onFault = onFault;
+    this.#onError = onError;
   }
 
   /** Flushes a channel at the end of this tick, before the outboxes. */
@@ -48,10 +48,10 @@ export class Ticker {
   }
 
   /** Flushes an outbox at the end of this tick. */
-  schedule(outbox: Flushable): void {
-    if (outbox.scheduled) return;
-    outbox.scheduled = true;
-    this.#outboxes.push(outbox);
+  schedule(sendQueue: Flushable): void {
+    if (sendQueue.scheduled) return;
+    sendQueue.scheduled = true;
+    this.#sendQueues.push(sendQueue);
     this.#arm();
   }
 
@@ -78,17 +78,17 @@ export class Ticker {
     for (const channel of channels) this.#flush(channel);
     if (this.#next >= this.#turn.length) {
       // A list of its own for what comes meanwhile: under steady load one list would never come to its end.
-      this.#turn = this.#outboxes;
-      this.#outboxes = [];
+      this.#turn = this.#sendQueues;
+      this.#sendQueues = [];
       this.#next = 0;
     }
     const until = Math.min(this.#turn.length, this.#next + sliceSize);
     while (this.#next < until) {
-      const outbox = this.#turn[this.#next++];
-      if (outbox !== undefined) this.#flush(outbox);
+      const sendQueue = this.#turn[this.#next++];
+      if (sendQueue !== undefined) this.#flush(sendQueue);
     }
     if (this.#next >= this.#turn.length) this.#turn = [];
-    const isDone = this.#turn.length + this.#outboxes.length + this.#channels.length === 0;
+    const isDone = this.#turn.length + this.#sendQueues.length + this.#channels.length === 0;
     if (!isDone) this.#arm();
   };
 
@@ -97,7 +97,7 @@ export class Ticker {
     try {
       item.flush();
     } catch (error) {
-      this.#onFault(error);
+      this.#onError(error);
     }
   }
 }

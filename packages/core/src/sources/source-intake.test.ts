@@ -26,7 +26,7 @@ function take(t: TestCore, fields: Readonly<Record<string, string>>, id = "1-0",
   return t.core.take("work", { id, fields, attempt });
 }
 
-async function letters(t: TestCore) {
+async function deadLetters(t: TestCore) {
   return (await t.core.deadLetters.list(t.service, {})).letters;
 }
 
@@ -47,7 +47,7 @@ describe("what a source brings", () => {
     expect(await t.core.take("other", { id: "1-0", fields: good, attempt: 1 })).toBe("stored");
     await t.publish("job:a", "n", 2, "k");
     expect((await entries(t)).map(({ data }) => data)).toEqual([1, 1, 1, 2]);
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   for (const [what, fields, reason] of [
@@ -61,10 +61,10 @@ describe("what a source brings", () => {
     test(`[P-SRC-2] is a dead letter as it was written, for ever, when it has ${what}`, async () => {
       await using t = testCore({ rules });
       expect(await take(t, fields)).toBe("dead_letter");
-      const [letter] = await letters(t);
+      const [deadLetter] = await deadLetters(t);
       const channel = "channel" in fields && fields.channel === "job:a" ? "job:a" : "";
-      expect(letter).toMatchObject({ channel, attempts: 1, entry: { data: fields } });
-      expect(letter?.reason).toMatch(
+      expect(deadLetter).toMatchObject({ channel, attempts: 1, entry: { data: fields } });
+      expect(deadLetter?.reason).toMatch(
         new RegExp(`^publish_failed: ${reason}: .{10}.*\\(entry 1-0 of work\\)$`),
       );
       expect(t.faults).toEqual([
@@ -74,7 +74,9 @@ describe("what a source brings", () => {
           message: "an entry of a source is a dead letter",
         },
       ]);
-      await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
+      await expect(
+        t.core.deadLetters.replay(t.service, deadLetter?.id ?? ""),
+      ).rejects.toMatchObject({
         code: "not_possible_now",
       });
       expect(await entries(t)).toEqual([]);
@@ -84,14 +86,14 @@ describe("what a source brings", () => {
   test("[P-SRC-2] names the fields that are missing", async () => {
     await using t = testCore({ rules });
     await take(t, { channel: "job:a" });
-    expect((await letters(t))[0]?.reason).toContain("it lacks event, data (entry 1-0 of work)");
+    expect((await deadLetters(t))[0]?.reason).toContain("it lacks event, data (entry 1-0 of work)");
   });
 
   test("[P-SRC-2] says which entry it was, however long the reason is", async () => {
     await using t = testCore({ rules });
     const id = "1-0".padEnd(20, "0");
     await take(t, { ...good, channel: `job:${"x".repeat(2_000)}` }, id);
-    expect((await letters(t))[0]?.reason).toMatch(new RegExp(`\\(entry ${id} of work\\)$`));
+    expect((await deadLetters(t))[0]?.reason).toMatch(new RegExp(`\\(entry ${id} of work\\)$`));
   });
 
   for (const [what, fields, reason] of [
@@ -104,17 +106,19 @@ describe("what a source brings", () => {
     test(`[P-SRC-2] is a dead letter at once when it has ${what}`, async () => {
       await using t = testCore({ rules });
       expect(await take(t, fields)).toBe("dead_letter");
-      const [letter, ...rest] = await letters(t);
+      const [deadLetter, ...rest] = await deadLetters(t);
       expect(rest).toEqual([]);
-      expect(letter).toMatchObject({ channel: fields.channel, entry: { event: fields.event } });
-      expect(letter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
+      expect(deadLetter).toMatchObject({ channel: fields.channel, entry: { event: fields.event } });
+      expect(deadLetter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
       // The rules have not changed: a replay is refused as well.
-      await expect(t.core.deadLetters.replay(t.service, letter?.id ?? "")).rejects.toMatchObject({
+      await expect(
+        t.core.deadLetters.replay(t.service, deadLetter?.id ?? ""),
+      ).rejects.toMatchObject({
         code: reason,
       });
       // It comes again after a crash before its acknowledgement: still one letter.
       await take(t, fields, "1-0", 2);
-      expect((await letters(t)).length).toBe(1);
+      expect((await deadLetters(t)).length).toBe(1);
     });
   }
 
@@ -123,10 +127,10 @@ describe("what a source brings", () => {
     await t.core.end(t.service, "job:a");
     expect(await take(t, good)).toBe("dead_letter");
     await t.core.purge(t.service, "job:a");
-    const [letter] = await letters(t);
-    const replayed = await t.core.deadLetters.replay(t.service, letter?.id ?? "");
+    const [deadLetter] = await deadLetters(t);
+    const replayed = await t.core.deadLetters.replay(t.service, deadLetter?.id ?? "");
     expect(replayed).toMatchObject({ to: "channel", position: (await entries(t))[0]?.position });
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
     expect(await take(t, good)).toBe("duplicate");
   });
 
@@ -150,7 +154,7 @@ describe("what a source brings", () => {
         retryAfterMs: expect.any(Number),
       });
     }
-    expect(await letters(t)).toEqual([]);
+    expect(await deadLetters(t)).toEqual([]);
   });
 
   test("[P-SRC-3] is given up after five times when the gateway itself fails on it", async () => {
@@ -163,7 +167,7 @@ describe("what a source brings", () => {
       await expect(take(t, good, "1-0", attempt)).rejects.toMatchObject({ code: "internal" });
     }
     expect(await take(t, good, "1-0", 5)).toBe("dead_letter");
-    expect((await letters(t))[0]?.reason).toMatch(/^publish_failed: internal/);
+    expect((await deadLetters(t))[0]?.reason).toMatch(/^publish_failed: internal/);
     expect(t.faults.some(({ fields }) => fields.source === "work")).toBe(true);
   });
 });

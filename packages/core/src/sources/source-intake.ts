@@ -1,4 +1,4 @@
-import type { Clock, DeadEntry, DeadLetters, SourceEntry, Taken } from "@milepost/engine";
+import type { Clock, DeadEntry, DeadLetterStore, SourceEntry, Taken } from "@milepost/engine";
 import {
   type ErrorCode,
   type Failure,
@@ -12,7 +12,7 @@ import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import { orThrow } from "../input/input.ts";
 import type { CoreLog } from "../node/core.ts";
 import { publisherOf, type ServicePrincipal } from "../rules/principal.ts";
-import type { Faults } from "../runtime/error-log.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
 
 const maxReasonLength = 1_000;
 /** How often an entry is tried whose failure may be its own, though it is called passing. */
@@ -31,9 +31,9 @@ interface Read {
 /** What an intake needs of its node. */
 export interface IntakeParts {
   readonly channels: Channels;
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: DeadLetterStore;
   readonly clock: Clock;
-  readonly faults: Faults;
+  readonly errorLog: ErrorLog;
   /** Told of what is given up. */
   readonly log: CoreLog | undefined;
 }
@@ -41,16 +41,16 @@ export interface IntakeParts {
 /** Publishes what sources bring, as a service of the source's name; what can never be published becomes a dead letter. */
 export class SourceIntake {
   readonly #channels: Channels;
-  readonly #deadLetters: DeadLetters;
+  readonly #deadLetters: DeadLetterStore;
   readonly #clock: Clock;
-  readonly #faults: Faults;
+  readonly #errorLog: ErrorLog;
   readonly #log: CoreLog | undefined;
 
-  constructor({ channels, deadLetters, clock, faults, log }: IntakeParts) {
+  constructor({ channels, deadLetters, clock, errorLog, log }: IntakeParts) {
     this.#channels = channels;
     this.#deadLetters = deadLetters;
     this.#clock = clock;
-    this.#faults = faults;
+    this.#errorLog = errorLog;
     this.#log = log;
   }
 
@@ -63,7 +63,7 @@ export class SourceIntake {
       const { duplicate } = await this.#channels.publish(principal, channel, event, data, options);
       return duplicate ? "duplicate" : "stored";
     } catch (error) {
-      const failure = this.#faults.failureOf(error, { source, entry: entry.id });
+      const failure = this.#errorLog.failureOf(error, { source, entry: entry.id });
       if (mayPass(failure, entry.attempt)) throw MilepostError.from(failure);
       await this.#giveUp(principal, source, entry, read, failure);
       return "dead_letter";

@@ -9,7 +9,7 @@ export interface OutageBusParts {
   readonly bus: Bus;
   readonly outage: Outage;
   readonly pause: (ms: number) => Promise<void>;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -69,9 +69,9 @@ export class OutageBus implements Bus {
 
   /** Subscribes, or owes it again. */
   #subscribe(channel: string, policy: LogPolicy): Promise<void> {
-    const { bus, onFault } = this.#parts;
+    const { bus, onError } = this.#parts;
     const subscribed = bus.subscribe(channel, policy).catch((error: unknown) => {
-      onFault(error);
+      onError(error);
       this.#owed.set(channel, policy);
     });
     const settled = subscribed.finally(() => this.#subscribing.delete(channel));

@@ -11,7 +11,6 @@ import {
   type Random,
 } from "@milepost/engine";
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
-
 import type { Outage } from "./outage.ts";
 
 /** What the logs of a node need. */

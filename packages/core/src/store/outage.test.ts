@@ -2,7 +2,6 @@ import type { EngineFactory, Registry } from "@milepost/engine";
 import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { formatPosition, MilepostError, parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-
 import { orThrow } from "../input/input.ts";
 import { type TestCore, testCore } from "../testing/index.ts";
 

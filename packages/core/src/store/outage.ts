@@ -1,6 +1,5 @@
 import type { Clock, StoreHealth, StoreWatch } from "@milepost/engine";
 import type { ConnectionRegistry } from "../connection/connection-registry.ts";
-
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** A store that is back so soon was never away: its connection was made anew. */
@@ -26,16 +25,16 @@ export interface OutageParts {
 export class Outage extends Deadline {
   readonly #parts: OutageParts;
   readonly #unwatch: () => void;
-  readonly #lease = new Lapse(() => this.#look());
+  readonly #lease = new LeaseExpiry(() => this.#check());
   #beganAt: number | undefined;
-  #isTold = false;
+  #isAnnounced = false;
   #listener: (() => void) | undefined;
 
   constructor(parts: OutageParts) {
     super();
     this.#parts = parts;
-    this.#unwatch = parts.store?.onChange(() => this.#look()) ?? (() => {});
-    this.#look();
+    this.#unwatch = parts.store?.onChange(() => this.#check()) ?? (() => {});
+    this.#check();
   }
 
   /** Sets who is told, before anybody else, that it is over. */
@@ -48,12 +47,12 @@ export class Outage extends Deadline {
     const { wheel, clock } = this.#parts;
     this.#lease.isOver = false;
     wheel.set(this.#lease, Math.max(0, at + leaseMs - clock.monotonic()));
-    this.#look();
+    this.#check();
   }
 
   /** Whether the node is without its store, and its connections have been told. */
   get isOn(): boolean {
-    return this.#isTold;
+    return this.#isAnnounced;
   }
 
   /** For how long, in milliseconds; undefined while all is well. */
@@ -63,8 +62,8 @@ export class Outage extends Deadline {
   }
 
   override onDue(): void {
-    this.#isTold = true;
-    for (const attachment of this.#parts.connections.all) attachment.announceStore("degraded");
+    this.#isAnnounced = true;
+    for (const connection of this.#parts.connections.all) connection.announceStore("degraded");
   }
 
   close(): void {
@@ -73,7 +72,7 @@ export class Outage extends Deadline {
     this.#parts.wheel.clear(this.#lease);
   }
 
-  #look(): void {
+  #check(): void {
     const { store, wheel, clock, connections } = this.#parts;
     const isAway = this.#lease.isOver || (store !== undefined && !isWell(store.health));
     if (isAway === (this.#beganAt !== undefined)) return;
@@ -84,15 +83,15 @@ export class Outage extends Deadline {
     }
     this.#beganAt = undefined;
     wheel.clear(this);
-    if (!this.#isTold) return;
-    this.#isTold = false;
+    if (!this.#isAnnounced) return;
+    this.#isAnnounced = false;
     this.#listener?.();
-    for (const attachment of connections.all) attachment.announceStore("restored");
+    for (const connection of connections.all) connection.announceStore("restored");
   }
 }
 
 /** A time that ran out. */
-class Lapse extends Deadline {
+class LeaseExpiry extends Deadline {
   readonly #onOver: () => void;
   isOver = false;
 

@@ -6,7 +6,6 @@ import type {
   LogSnapshot,
   NewEntry,
 } from "@milepost/engine";
-
 import { SharedCall } from "../runtime/shared-call.ts";
 
 /**

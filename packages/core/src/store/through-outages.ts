@@ -9,16 +9,16 @@ export interface ThroughOutages {
   readonly clock: Clock;
   readonly random: Random;
   readonly wheel: TimerWheel;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** The engine as a node has it, with its store or without: see {@link OutageLog} and {@link OutageBus}. */
 export function throughOutages(
   engine: Engine,
   outage: Outage,
-  { clock, random, wheel, onFault }: ThroughOutages,
+  { clock, random, wheel, onError }: ThroughOutages,
 ): Engine {
-  const bus = new OutageBus({ bus: engine.bus, outage, pause: (ms) => wheel.pause(ms), onFault });
+  const bus = new OutageBus({ bus: engine.bus, outage, pause: (ms) => wheel.pause(ms), onError });
   const onPublication = bus.publish.bind(bus);
   const log = new OutageLog({ log: engine.log, outage, clock, random, onPublication });
   outage.onEnd(() => {

@@ -9,7 +9,6 @@ import {
   type ServicePrincipal,
   type UserPrincipal,
 } from "../index.ts";
-
 import { testEncoder } from "./test-encoder.ts";
 import { TestSocket } from "./test-socket.ts";
 

@@ -60,7 +60,7 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     kept.sent = change.sent;
     for (const offset of change.settled) pending.delete(offset);
     for (const entry of change.pending) pending.set(entry.position.offset, entry);
-    for (const letter of change.replayed) replays.delete(letter);
+    for (const deadLetter of change.replayed) replays.delete(deadLetter);
     for (const replay of change.replays) {
       if (replays.has(replay.letter)) replays.set(replay.letter, replay);
     }

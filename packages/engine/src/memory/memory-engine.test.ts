@@ -12,7 +12,6 @@ import { revocationsContract } from "../testing/contracts/revocations-contract.t
 import { signalsContract } from "../testing/contracts/signals-contract.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { SeededRandom } from "../testing/seeded-random.ts";
-
 import { memoryEngine } from "./memory-engine.ts";
 
 const make: MakeEngine = async () => {

@@ -1,7 +1,7 @@
 import type { EngineFactory } from "../ports/engine.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { MemoryChannelLog } from "./memory-channel-log.ts";
-import { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import { MemoryDeadLetterStore } from "./memory-dead-letter-store.ts";
 import { MemoryDurableSubscribers } from "./memory-durable-subscribers.ts";
 import { MemoryLeases } from "./memory-leases.ts";
 import { MemoryOperationIndex } from "./memory-operation-index.ts";
@@ -23,7 +23,7 @@ export function memoryEngine(): EngineFactory {
       leases: new MemoryLeases(clock, random),
       presence: new MemoryPresences(clock, random).connect(),
       durable: new MemoryDurableSubscribers(clock),
-      deadLetters: new MemoryDeadLetters(clock, random),
+      deadLetters: new MemoryDeadLetterStore(clock, random),
       registry: new MemoryRegistry(clock),
       signals: new MemorySignals(),
       revocations: new MemoryRevocations(clock),

@@ -57,8 +57,8 @@ export class MemoryPresences {
     const at = { monotonic: this.#clock.monotonic(), now: this.#clock.now() };
     const step = room.update(holder, update, at);
     if (room.isEmpty) this.#rooms.delete(channel);
-    if (step.news !== undefined) {
-      for (const node of this.#nodes) node.tell({ channel, ...step.news });
+    if (step.broadcast !== undefined) {
+      for (const node of this.#nodes) node.tell({ channel, ...step.broadcast });
     }
     return step;
   }

@@ -4,7 +4,7 @@ import {
   type PresenceList,
   type PresentMember,
 } from "@milepost/protocol";
-import type { PresenceNews, PresenceStanding, PresenceUpdate } from "../ports/presence.ts";
+import type { PresenceBroadcast, PresenceStanding, PresenceUpdate } from "../ports/presence.ts";
 
 interface Present {
   readonly member: PresentMember;
@@ -30,7 +30,7 @@ export interface Moment {
 export interface RoomStep {
   readonly standing: PresenceStanding;
   /** What is to be told; undefined when nothing changed. */
-  readonly news: Omit<PresenceNews, "channel"> | undefined;
+  readonly broadcast: Omit<PresenceBroadcast, "channel"> | undefined;
 }
 
 /** Who is in one channel. */
@@ -77,10 +77,10 @@ export class PresenceRoom {
     const lingersUntil = at.monotonic + (update.lingerMs ?? 0);
     for (const id of update.linger ?? []) this.#release(holder, id, lingersUntil);
     const strangers = this.#type(update, at.monotonic);
-    const news = this.#news(before, countBefore, typingBefore, at.monotonic);
+    const broadcast = this.#broadcast(before, countBefore, typingBefore, at.monotonic);
     const held = this.#holders.get(holder)?.ids.size ?? 0;
     const standing = { epoch: this.#epoch, version: this.#version, held, strangers };
-    return { standing: { ...standing, ...this.#endsIn(at.monotonic) }, news };
+    return { standing: { ...standing, ...this.#endsIn(at.monotonic) }, broadcast };
   }
 
   #enter(holder: string, member: PresentMember, endsAt: number): void {
@@ -141,12 +141,12 @@ export class PresenceRoom {
     return strangers;
   }
 
-  #news(
+  #broadcast(
     before: readonly Present[],
     countBefore: number,
     typingBefore: readonly string[],
     now: number,
-  ): RoomStep["news"] {
+  ): RoomStep["broadcast"] {
     const typing = this.#listedTyping();
     const after = this.#listed();
     const wasListed = new Set(before);

@@ -1,7 +1,7 @@
 import type { Bus } from "./bus.ts";
 import type { ChannelLog } from "./channel-log.ts";
 import type { Clock } from "./clock.ts";
-import type { DeadLetters } from "./dead-letters.ts";
+import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DurableSubscribers } from "./durable-subscribers.ts";
 import type { Leases } from "./leases.ts";
 import type { OperationIndex } from "./operation-index.ts";
@@ -21,7 +21,7 @@ export interface Engine {
   readonly leases: Leases;
   readonly presence: Presence;
   readonly durable: DurableSubscribers;
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: DeadLetterStore;
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;

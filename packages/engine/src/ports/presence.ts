@@ -36,13 +36,13 @@ export interface PresenceStanding {
 }
 
 /** A change of a channel, one version after the one before, told to the nodes that watch it. */
-export interface PresenceNews extends Omit<PresenceChange, "since"> {
+export interface PresenceBroadcast extends Omit<PresenceChange, "since"> {
   readonly channel: string;
   readonly endsInMs?: number;
 }
 
 /** Receives the news of the channels the node subscribed to, in the order of versions per channel. */
-export type PresenceListener = (news: PresenceNews) => void;
+export type PresenceListener = (news: PresenceBroadcast) => void;
 
 /**
  * Who is in each channel, over all nodes. What is of one channel lies together, so that each method is one atomic step.

@@ -3,7 +3,7 @@ import {
   type Bus,
   type BusListener,
   type ChannelLog,
-  type DeadLetters,
+  type DeadLetterStore,
   type DurableSubscribers,
   type Engine,
   type EngineContext,
@@ -11,7 +11,6 @@ import {
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
-
 import { TestStoreWatch } from "./test-store-watch.ts";
 
 /** The memory engine with the faults of a real store: a bus that loses or lags, reads that hang or fail. */
@@ -60,7 +59,7 @@ export class FaultyEngine {
   };
 
   /** The dead letters of the engine that was made, past its faults. */
-  get deadLetters(): DeadLetters {
+  get deadLetters(): DeadLetterStore {
     return this.#made.deadLetters;
   }
 

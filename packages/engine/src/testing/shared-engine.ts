@@ -7,8 +7,8 @@ import {
   MemoryPresences,
   memoryEngine,
   type Presence,
+  type PresenceBroadcast,
   type PresenceListener,
-  type PresenceNews,
   type Random,
 } from "../index.ts";
 
@@ -20,7 +20,7 @@ export class SharedEngine {
   readonly #nodes: ((presences: MemoryPresences) => void)[] = [];
   readonly #listeners: BusListener[] = [];
   /** Which news of presence get lost on their way to a node. */
-  losesNews: (news: PresenceNews) => boolean = () => false;
+  losesNews: (news: PresenceBroadcast) => boolean = () => false;
   /** Whether who is present cannot be told or asked. */
   presenceIsDown = false;
   /** Whether the nodes that are made from now on care for what others left. */

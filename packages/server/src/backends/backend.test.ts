@@ -1,6 +1,5 @@
 import type { MethodCall } from "@milepost/core";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
-
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
 import { answerWith, startBackend, type TestBackend } from "../testing/test-backend.ts";

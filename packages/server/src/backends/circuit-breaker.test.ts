@@ -1,7 +1,6 @@
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-
 import { type BreakerOptions, CircuitBreaker, type Permit } from "./circuit-breaker.ts";
 
 function breakerOf(options: BreakerOptions = {}) {

@@ -1,5 +1,4 @@
 import type { Clock, Random } from "@milepost/engine";
-
 import { FailureWindow } from "./failure-window.ts";
 
 /** When a breaker opens, and for how long. */

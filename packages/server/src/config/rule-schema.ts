@@ -79,10 +79,10 @@ export const rulesSchema: z.ZodType<readonly Rule[]> = z
       }
       return standIn(value, wrong[i] ?? new Set());
     });
-    for (const { index, field, says } of mistakesIn(rules)) {
+    for (const { index, field, message } of mistakesIn(rules)) {
       // What is of the wrong type has been told, and without a pattern nothing can be.
       if (wrong[index]?.has(field) || wrong[index]?.has("pattern")) continue;
-      context.issues.push({ code: "custom", message: says, path: [index, field], input: given });
+      context.issues.push({ code: "custom", message: message, path: [index, field], input: given });
     }
     context.issues.sort((a, b) => Number(a.path?.[0]) - Number(b.path?.[0]));
     return rules;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { offersWebSocket } from "./declined-upgrade.ts";
-import { attachTo, type Doors } from "./mount.ts";
+import { type HttpHandlers, mount } from "./mount.ts";
 
 /** How long a peer may take over its request. */
 export interface ServerTimeouts {
@@ -23,7 +23,7 @@ export class GatewayServer {
   readonly #server: Server;
   #opened = false;
 
-  constructor(doors: Doors, timeouts: Partial<ServerTimeouts>) {
+  constructor(doors: HttpHandlers, timeouts: Partial<ServerTimeouts>) {
     const { headersMs = 10_000, requestMs = 30_000 } = timeouts;
     const options = {
       headersTimeout: headersMs,
@@ -35,7 +35,7 @@ export class GatewayServer {
     };
     this.#server = createServer(options, doors.request);
     this.#server.maxHeadersCount = maxHeaders;
-    attachTo(this.#server, doors);
+    mount(this.#server, doors);
   }
 
   /** Resolves with the address once it listens; rejects with an error that says what to do. */

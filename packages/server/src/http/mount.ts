@@ -10,7 +10,7 @@ import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
 export type HttpServer = Server | SecureServer;
 
 /** Handles what reaches the gateway's own paths. */
-export interface Doors {
+export interface HttpHandlers {
   request(request: IncomingMessage, response: ServerResponse): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
@@ -27,7 +27,7 @@ export type Detach = () => void;
  * the other upgrade listeners; where there are none it is answered with 404, since it would hang. An offer
  * of anything but a WebSocket that nobody takes is answered as the plain request it is as well.
  */
-export function attachTo(server: HttpServer, doors: Doors): Detach {
+export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   const emit = server.emit;
   let attached = true;
 

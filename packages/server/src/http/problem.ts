@@ -16,11 +16,11 @@ export interface Problem {
 
 /** A failure as a problem document; its status follows from the table of codes. */
 export function problemOf(cause: Failure): Problem {
-  const { status, says } = errorCodes[cause.code];
+  const { status, description } = errorCodes[cause.code];
   const { code, message, retryable, retry_after_ms } = cause;
   return {
     type: `urn:milepost:error:${code}`,
-    title: says,
+    title: description,
     status,
     detail: message,
     code,

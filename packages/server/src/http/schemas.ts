@@ -1,5 +1,4 @@
 import { consumerKinds } from "@milepost/engine";
-
 import { messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 

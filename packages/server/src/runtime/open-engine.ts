@@ -12,7 +12,7 @@ export interface EngineSettings {
 
 /** One server of the store. */
 export interface StoreLine {
-  readonly says: string;
+  readonly message: string;
   /** What it is set to that weakens a promise. */
   readonly warnings: readonly string[];
 }
@@ -31,7 +31,7 @@ export async function inspectStore({
   if (redis === "") return undefined;
   const { inspectRedis } = await import("@milepost/redis");
   return (await inspectRedis(redis)).map(({ server, version, warnings }) => ({
-    says: `${server}, version ${version}`,
+    message: `${server}, version ${version}`,
     warnings: warnings.map((warning) => `Redis at ${server} ${warning}`),
   }));
 }
@@ -47,9 +47,9 @@ export async function openEngine(
   if (redis === "") return undefined;
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
-  const link = await connectRedis({ url: redis, onFault: storeLog.linkFault });
+  const link = await connectRedis({ url: redis, onError: storeLog.linkError });
   storeLog.follow(link.watch);
-  const connect = redisEngine(link, { prefix: redisPrefix, onFault: storeLog.workFault });
+  const connect = redisEngine(link, { prefix: redisPrefix, onError: storeLog.workError });
   return {
     factory: (context) => {
       const engine = connect(context);

@@ -1,7 +1,7 @@
 import type { CoreLog } from "@milepost/core";
 import type { Source } from "@milepost/engine";
 import type { SourceSetting } from "../config/source-schema.ts";
-import { RecurringFaults } from "./recurring-faults.ts";
+import { RecurringErrors } from "./recurring-errors.ts";
 import { systemClock } from "./system-clock.ts";
 
 /** What says which queues are read. */
@@ -24,9 +24,9 @@ export async function openSources(
       url: redis,
       prefix: redisPrefix,
       ...setting,
-      onFault: new RecurringFaults(systemClock, (fault) =>
+      onError: new RecurringErrors(systemClock, (fault) =>
         log.warn({ stream: setting.stream, ...fault }, "a source cannot go on; it tries again"),
-      ).note,
+      ).report,
     }),
   );
 }

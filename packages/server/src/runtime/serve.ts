@@ -7,7 +7,7 @@ import { createGateway, type Gateway } from "../gateway.ts";
 import { createLog } from "./log.ts";
 import { type OpenedEngine, openEngine } from "./open-engine.ts";
 import { openSources } from "./open-sources.ts";
-import { onHangUp } from "./sighup.ts";
+import { onSighup } from "./sighup.ts";
 import { stopMessage } from "./stop-message.ts";
 import { logStoreWarnings } from "./store-warnings.ts";
 
@@ -109,7 +109,7 @@ export async function serve(
   }
 
   for (const signal of stopSignals) host.on(signal, onSignal);
-  const forgetHangUp = onHangUp(host, keepSettings);
+  const forgetHangUp = onSighup(host, keepSettings);
   host.on("message", onMessage);
   // Whoever reads this may send a signal at once.
   log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");

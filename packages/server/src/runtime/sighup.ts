@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 
 /** What is used of the process. */
-interface HangUpPort {
+interface SighupPort {
   on(event: "SIGHUP", listener: () => void): unknown;
   removeListener(event: "SIGHUP", listener: () => void): unknown;
 }
@@ -12,7 +12,7 @@ interface HangUpPort {
  * Where that comes because the terminal is gone the process ends by it instead, as others do: nobody could tell it
  * anything any more or read what it writes, and it would hold its port for ever.
  */
-export function onHangUp(host: HangUpPort, listener: () => void): () => void {
+export function onSighup(host: SighupPort, listener: () => void): () => void {
   const hadTerminal = isatty(0);
   const remove = () => host.removeListener("SIGHUP", hungUp);
   const hungUp = () => {

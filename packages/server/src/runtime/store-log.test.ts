@@ -1,7 +1,6 @@
 import type { CoreLog } from "@milepost/core";
 import type { StoreHealth, StoreWatch } from "@milepost/engine";
 import { ManualClock } from "@milepost/engine/testing";
-
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
 import { StoreLog } from "./store-log.ts";
@@ -41,13 +40,13 @@ describe("what the log says of an outage", () => {
   it("is one line when it begins, one every 30 s, and one when it is over, without a stack", async () => {
     const { lines, clock, watch, storeLog } = followed();
     watch.set(false);
-    storeLog.linkFault(new Error("Socket closed unexpectedly"));
+    storeLog.linkError(new Error("Socket closed unexpectedly"));
     await clock.advance(499);
     expect(lines).toEqual([]);
     for (let second = 0; second < 70; second++) {
       await clock.advance(1_000);
-      storeLog.linkFault(refused);
-      storeLog.workFault(new MilepostError("store_unavailable", "there is no connection"));
+      storeLog.linkError(refused);
+      storeLog.workError(new MilepostError("store_unavailable", "there is no connection"));
     }
     watch.set(true);
     await clock.advance(60_000);
@@ -72,7 +71,7 @@ describe("what the log says of an outage", () => {
     const { lines, clock, watch, storeLog } = followed();
     for (let time = 0; time < 2; time++) {
       watch.set(false);
-      storeLog.linkFault(refused);
+      storeLog.linkError(refused);
       await clock.advance(1_000);
       watch.set(true);
     }
@@ -87,7 +86,7 @@ describe("what the log says of an outage", () => {
   it("is one line that nobody need worry about when the connection is there again at once", async () => {
     const { lines, clock, watch, storeLog } = followed();
     watch.set(false);
-    storeLog.linkFault(refused);
+    storeLog.linkError(refused);
     await clock.advance(400);
     watch.set(true);
     await clock.advance(60_000);
@@ -109,10 +108,10 @@ describe("what the log says of an outage", () => {
   it("leaves out no fault of a store that is there, but tells none again and again", async () => {
     const { lines, clock, storeLog } = followed();
     const ours = new TypeError("a fault of the program");
-    storeLog.workFault(ours);
+    storeLog.workError(ours);
     for (let second = 0; second <= 30; second++) {
-      storeLog.workFault(new MilepostError("store_unavailable", "Redis did not answer"));
-      storeLog.linkFault(new AggregateError([refused, new Error("no route")]));
+      storeLog.workError(new MilepostError("store_unavailable", "Redis did not answer"));
+      storeLog.linkError(new AggregateError([refused, new Error("no route")]));
       await clock.advance(1_000);
     }
     const message = "a fault of the store";

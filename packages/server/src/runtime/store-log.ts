@@ -2,7 +2,7 @@ import type { CoreLog } from "@milepost/core";
 import type { Cancel, Clock, StoreHealth, StoreWatch } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { reasonOf } from "./reason.ts";
-import { RecurringFaults } from "./recurring-faults.ts";
+import { RecurringErrors } from "./recurring-errors.ts";
 
 /** From then on the node's clients are told that it is degraded; what is shorter is a connection made anew. */
 const noticeAfterMs = 500;
@@ -14,7 +14,7 @@ interface Loss {
   reason: string | undefined;
   lastReason: string | undefined;
   failedAttempts: number;
-  isTold: boolean;
+  isLogged: boolean;
 }
 
 /**
@@ -24,7 +24,7 @@ interface Loss {
 export class StoreLog {
   readonly #log: CoreLog;
   readonly #clock: Clock;
-  readonly #faults: RecurringFaults;
+  readonly #errors: RecurringErrors;
   #watch: StoreWatch | undefined;
   #unwatch: () => void = () => {};
   #cancel: Cancel = () => {};
@@ -33,7 +33,7 @@ export class StoreLog {
   constructor(log: CoreLog, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
-    this.#faults = new RecurringFaults(clock, (fault) =>
+    this.#errors = new RecurringErrors(clock, (fault) =>
       log.warn({ ...fault }, "a fault of the store"),
     );
   }
@@ -41,14 +41,14 @@ export class StoreLog {
   /** Tells of this store until it is closed. */
   follow(watch: StoreWatch): void {
     this.#watch = watch;
-    this.#unwatch = watch.onChange((health) => this.#look(health));
-    this.#look(watch.health);
+    this.#unwatch = watch.onChange((health) => this.#check(health));
+    this.#check(watch.health);
   }
 
   /** A connection broke, or could not be made. */
-  readonly linkFault = (error: unknown): void => {
+  readonly linkError = (error: unknown): void => {
     const loss = this.#loss;
-    if (loss === undefined) this.#faults.note(error);
+    if (loss === undefined) this.#errors.report(error);
     else if (loss.reason === undefined) loss.reason = reasonOf(error);
     else {
       loss.failedAttempts++;
@@ -57,10 +57,10 @@ export class StoreLog {
   };
 
   /** Work on the store failed that nobody waits for. */
-  readonly workFault = (error: unknown): void => {
+  readonly workError = (error: unknown): void => {
     if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "a fault of the store");
     else if (error.code !== "store_unavailable" || this.#loss === undefined) {
-      this.#faults.note(error);
+      this.#errors.report(error);
     }
   };
 
@@ -70,12 +70,12 @@ export class StoreLog {
     this.#cancel();
   }
 
-  #look({ connected, busConnected }: StoreHealth): void {
+  #check({ connected, busConnected }: StoreHealth): void {
     const isAway = !(connected && busConnected);
     if (isAway === (this.#loss !== undefined)) return;
     this.#cancel();
     if (!isAway) {
-      this.#tellBack();
+      this.#logBack();
       return;
     }
     this.#loss = {
@@ -83,38 +83,38 @@ export class StoreLog {
       reason: undefined,
       lastReason: undefined,
       failedAttempts: 0,
-      isTold: false,
+      isLogged: false,
     };
-    this.#cancel = this.#clock.after(noticeAfterMs, () => this.#tellAway());
+    this.#cancel = this.#clock.after(noticeAfterMs, () => this.#logAway());
   }
 
-  #tellAway(): void {
+  #logAway(): void {
     const loss = this.#loss;
     if (loss === undefined) return;
-    const { at, reason, lastReason, failedAttempts, isTold } = loss;
-    if (isTold) {
+    const { at, reason, lastReason, failedAttempts, isLogged } = loss;
+    if (isLogged) {
       const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };
       this.#log.warn(
         { ...this.#store, ...fields, reason: lastReason ?? reason },
         "the store is still away",
       );
     } else {
-      loss.isTold = true;
+      loss.isLogged = true;
       this.#log.warn(
         { ...this.#store, reason },
         "the store is lost: this node is degraded until it is back",
       );
     }
-    this.#cancel = this.#clock.after(remindEveryMs, () => this.#tellAway());
+    this.#cancel = this.#clock.after(remindEveryMs, () => this.#logAway());
   }
 
-  #tellBack(): void {
+  #logBack(): void {
     const loss = this.#loss;
     this.#loss = undefined;
     if (loss === undefined) return;
-    const { at, reason, failedAttempts, isTold } = loss;
+    const { at, reason, failedAttempts, isLogged } = loss;
     const fields = { ...this.#store, away_ms: this.#msSince(at) };
-    if (isTold) {
+    if (isLogged) {
       this.#log.info({ ...fields, failed_attempts: failedAttempts }, "the store is back");
     } else {
       this.#log.info({ ...fields, reason }, "the connection to the store broke and was made anew");

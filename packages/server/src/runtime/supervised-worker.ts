@@ -1,5 +1,4 @@
 import type { Clock } from "@milepost/engine";
-
 import { stopMessage } from "./stop-message.ts";
 
 /** What is used of a worker of `node:cluster`. */

@@ -1,6 +1,5 @@
 import { EventEmitter } from "node:events";
 import { ManualClock } from "@milepost/engine/testing";
-
 import { describe, expect, it } from "vitest";
 import type { ProcessPort } from "./serve.ts";
 import type { WorkerPort } from "./supervised-worker.ts";

@@ -1,6 +1,6 @@
 import type { CoreLog } from "@milepost/core";
 import type { ProcessPort } from "./serve.ts";
-import { onHangUp } from "./sighup.ts";
+import { onSighup } from "./sighup.ts";
 import {
   type Ended,
   SupervisedWorker,
@@ -70,7 +70,7 @@ export class Supervisor {
       };
     });
     for (const signal of stopSignals) host.on(signal, this.#stop);
-    const forgetHangUp = onHangUp(host, this.#hangUp);
+    const forgetHangUp = onSighup(host, this.#onSighup);
     this.#rolling = true;
     // Alone first: what it cannot do none can, and one line says so.
     const { port, code } = await this.#fork().started;
@@ -147,7 +147,7 @@ export class Supervisor {
     if (this.#workers.size === 0) this.#finish();
   };
 
-  readonly #hangUp = (): void => {
+  readonly #onSighup = (): void => {
     if (this.#stopping) return;
     if (!this.#rolling) {
       void this.#roll();

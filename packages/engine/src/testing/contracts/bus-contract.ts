@@ -1,7 +1,6 @@
 import { originTag, type Publication } from "@milepost/protocol";
 import { describe, expect, test, vi } from "vitest";
 import type { LogPolicy } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const policy: LogPolicy = { maxEntries: 100, maxAgeMs: 3_600_000, dedupeMs: 600_000 };

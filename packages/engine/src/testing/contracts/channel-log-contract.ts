@@ -1,7 +1,6 @@
 import { endEvent } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { ChannelLog, LogPolicy, NewEntry } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const hourMs = 3_600_000;

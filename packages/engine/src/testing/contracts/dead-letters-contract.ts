@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { DeadLetters, NewDeadLetter } from "../../index.ts";
-
+import type { DeadLetterStore, NewDeadLetter } from "../../index.ts";
 import type { MakeEngine } from "./engine-harness.ts";
 
 const bounds = { maxLetters: 100, maxLength: 10_000, maxAgeMs: 60_000 };
 
-function letter(source: string, rest: Partial<NewDeadLetter> = {}): NewDeadLetter {
+function deadLetter(source: string, rest: Partial<NewDeadLetter> = {}): NewDeadLetter {
   return {
     source,
     at: 1_000,
@@ -19,17 +18,17 @@ function letter(source: string, rest: Partial<NewDeadLetter> = {}): NewDeadLette
 
 /** What every store of dead letters must do; run it against each engine. */
 export function deadLettersContract(name: string, make: MakeEngine): void {
-  const sources = async (letters: DeadLetters, query: object = {}) =>
-    (await letters.list({ limit: 100, ...query })).map(({ source }) => source);
+  const sources = async (deadLetters: DeadLetterStore, query: object = {}) =>
+    (await deadLetters.list({ limit: 100, ...query })).map(({ source }) => source);
 
   describe(`${name} dead letters`, () => {
     test("are kept as they were put, and found by their id", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const subscriber = { owner: "user:ada", name: "worker" };
-      const put = await deadLetters.put(letter("a", { subscriber }), bounds);
+      const put = await deadLetters.put(deadLetter("a", { subscriber }), bounds);
       expect(put).toEqual({
-        ...letter("a", { subscriber }),
+        ...deadLetter("a", { subscriber }),
         id: expect.stringMatching(/^[A-Za-z0-9_-]+$/),
       });
       expect(await deadLetters.get(put.id)).toEqual(put);
@@ -39,9 +38,12 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
     test("[G11] one source has one letter, which keeps its id and its place", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
-      const first = await deadLetters.put(letter("a"), bounds);
-      await deadLetters.put(letter("b"), bounds);
-      const again = await deadLetters.put(letter("a", { attempts: 6, reason: "expired" }), bounds);
+      const first = await deadLetters.put(deadLetter("a"), bounds);
+      await deadLetters.put(deadLetter("b"), bounds);
+      const again = await deadLetters.put(
+        deadLetter("a", { attempts: 6, reason: "expired" }),
+        bounds,
+      );
       expect(again.id).toBe(first.id);
       expect(await deadLetters.list({ limit: 10 })).toMatchObject([
         { source: "a", attempts: 6, reason: "expired" },
@@ -52,9 +54,12 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
     test("are listed by channel, subscriber and reason or its first word", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
-      await deadLetters.put(letter("a", { subscriber: { owner: "user:ada", name: "w" } }), bounds);
-      await deadLetters.put(letter("b", { channel: "job:b", reason: "refused: busy" }), bounds);
-      await deadLetters.put(letter("c", { reason: "refusedness" }), bounds);
+      await deadLetters.put(
+        deadLetter("a", { subscriber: { owner: "user:ada", name: "w" } }),
+        bounds,
+      );
+      await deadLetters.put(deadLetter("b", { channel: "job:b", reason: "refused: busy" }), bounds);
+      await deadLetters.put(deadLetter("c", { reason: "refusedness" }), bounds);
       expect(await sources(deadLetters)).toEqual(["a", "b", "c"]);
       expect(await sources(deadLetters, { channel: "job:a" })).toEqual(["a", "c"]);
       expect(await sources(deadLetters, { subscriber: "w" })).toEqual(["a"]);
@@ -66,7 +71,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
     test("are listed page by page, also where the last of a page is gone", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
-      for (let n = 0; n < 25; n++) await deadLetters.put(letter(`s${n}`), bounds);
+      for (let n = 0; n < 25; n++) await deadLetters.put(deadLetter(`s${n}`), bounds);
       const seen: string[] = [];
       for (let after: string | undefined; ; ) {
         const found = await deadLetters.list({ limit: 10, ...(after && { after }) });
@@ -81,12 +86,12 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
     test("go when they are removed; then their source may come again", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
-      const { id } = await deadLetters.put(letter("a"), bounds);
+      const { id } = await deadLetters.put(deadLetter("a"), bounds);
       expect(await deadLetters.remove(id)).toBe(true);
       expect(await deadLetters.remove(id)).toBe(false);
       expect(await deadLetters.get(id)).toBeUndefined();
       expect(await sources(deadLetters)).toEqual([]);
-      expect((await deadLetters.put(letter("a"), bounds)).id).not.toBe(id);
+      expect((await deadLetters.put(deadLetter("a"), bounds)).id).not.toBe(id);
       expect(await deadLetters.count()).toEqual({ kept: 1, dropped: 0 });
     });
 
@@ -94,16 +99,16 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const few = { ...bounds, maxLetters: 3 };
-      for (const source of ["a", "b", "c", "d"]) await deadLetters.put(letter(source), few);
+      for (const source of ["a", "b", "c", "d"]) await deadLetters.put(deadLetter(source), few);
       expect(await sources(deadLetters)).toEqual(["b", "c", "d"]);
-      const large = letter("e", { entry: { json: `"${"x".repeat(9_990)}"` } });
+      const large = deadLetter("e", { entry: { json: `"${"x".repeat(9_990)}"` } });
       await deadLetters.put(large, bounds);
       expect(await deadLetters.count()).toMatchObject({ dropped: 1 });
-      await deadLetters.put(letter("f", { entry: { json: '"1234567890"' } }), bounds);
+      await deadLetters.put(deadLetter("f", { entry: { json: '"1234567890"' } }), bounds);
       expect(await sources(deadLetters)).toEqual(["f"]);
       await harness.advance(60_000);
       expect(await sources(deadLetters)).toEqual([]);
-      await deadLetters.put(letter("g"), bounds);
+      await deadLetters.put(deadLetter("g"), bounds);
       expect(await deadLetters.count()).toEqual({ kept: 1, dropped: 6 });
     });
   });

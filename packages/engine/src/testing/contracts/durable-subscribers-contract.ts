@@ -1,7 +1,6 @@
 import type { Position } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { DurableChange, PendingEntry, PendingReplay } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const bounds = { maxPerChannel: 3, maxReplays: 2, keepMs: 60_000 };
@@ -16,8 +15,8 @@ function pending(offset: number, rest: Partial<PendingEntry> = {}): PendingEntry
   return { position: at(offset), previousTag: `t${offset - 1}`, ...delivery, ...rest };
 }
 
-function replay(letter: string, rest: Partial<PendingReplay> = {}): PendingReplay {
-  return { letter, position: at(1), attempts: 0, dueAt: 5, isOut: false, ...rest };
+function replay(deadLetter: string, rest: Partial<PendingReplay> = {}): PendingReplay {
+  return { letter: deadLetter, position: at(1), attempts: 0, dueAt: 5, isOut: false, ...rest };
 }
 
 function change(rest: Partial<DurableChange>): DurableChange {

@@ -1,7 +1,6 @@
 import type { OperationSummary } from "@milepost/model";
 import { describe, expect, test } from "vitest";
 import type { IndexedOperation, OperationIndex, OperationQuery } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const hourMs = 3_600_000;

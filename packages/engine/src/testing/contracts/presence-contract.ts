@@ -1,7 +1,6 @@
 import { maxListedMembers } from "@milepost/protocol";
 import { describe, expect, test, vi } from "vitest";
-import type { NewMember, PresenceNews, PresenceUpdate } from "../../index.ts";
-
+import type { NewMember, PresenceBroadcast, PresenceUpdate } from "../../index.ts";
 import type { EngineHarness, MakeEngine } from "./engine-harness.ts";
 
 const ada: NewMember = { id: "user:ada", user_id: "ada" };
@@ -141,7 +140,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
     test("the news of a subscribed channel follow each other without a hole, and fold to the list", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
-      const heard: PresenceNews[] = [];
+      const heard: PresenceBroadcast[] = [];
       presence.listen((news) => heard.push(news));
       await presence.subscribe("room:a");
       await presence.update("room:b", "n1", { ttlMs, enter: [ada] });
@@ -174,7 +173,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       const { presence } = harness.engine;
       const all = Array.from({ length: maxListedMembers + 2 }, (_, n) => ({ id: `user:${n}` }));
       await say(harness, "n1", { enter: all });
-      const heard: PresenceNews[] = [];
+      const heard: PresenceBroadcast[] = [];
       presence.listen((news) => heard.push(news));
       await presence.subscribe("room:a");
       const { members, count } = await presence.read("room:a");
@@ -198,7 +197,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       await harness.advance(ttlMs - 1_000);
       await say(harness, "n1");
       await harness.advance(2_000);
-      const heard: PresenceNews[] = [];
+      const heard: PresenceBroadcast[] = [];
       presence.listen((news) => heard.push(news));
       await presence.subscribe("room:a");
       await say(harness, "n1", { enter: [ada] });

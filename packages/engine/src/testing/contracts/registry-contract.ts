@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { RegisteredConnection, RegisteredNode, Registry, RegistryQuery } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const ttlMs = 10_000;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { Revocation } from "../../index.ts";
-
 import type { MakeEngine } from "./engine-harness.ts";
 
 const hourMs = 3_600_000;

@@ -14,7 +14,7 @@ const filterQuery = z.object({
   after: z.string().meta({ description: "The next of the last page." }).exactOptional(),
 });
 
-const letterSchema = z
+const deadLetterSchema = z
   .object({
     id: z.string(),
     at: z.number(),
@@ -37,7 +37,7 @@ const letterSchema = z
 
 const pageSchema = z
   .object({
-    letters: z.array(letterSchema),
+    letters: z.array(deadLetterSchema),
     next: z.string().exactOptional(),
     kept: z.int(),
     dropped: z.int(),
@@ -110,7 +110,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/dead-letters/:id",
       spec: describe({
         summary: "A dead letter.",
-        success: { status: 200, says: "The letter.", schema: letterSchema },
+        success: { status: 200, says: "The letter.", schema: deadLetterSchema },
       }),
       async handle(context) {
         return answerJson(context, await deadLetters.get(context.get("principal"), idOf(context)));

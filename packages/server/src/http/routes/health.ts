@@ -1,5 +1,4 @@
 import type { StoreHealth } from "@milepost/engine";
-
 import { z } from "zod";
 import { answerJson } from "../answer.ts";
 import { describe } from "../description.ts";

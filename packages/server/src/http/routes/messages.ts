@@ -30,8 +30,9 @@ export function messagesEndpoint({ core }: HttpDoorOptions): Endpoint {
       const { replies = "body" } = accepted(readAs(messagesQuery, context.req.query()));
       const id = context.req.param("id") ?? "";
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
-      if (replies === "body") return answerJson(context, await core.converse(principal, id, text));
-      core.pass(principal, id, text);
+      if (replies === "body")
+        return answerJson(context, await core.handleUpstream(principal, id, text));
+      core.forwardUpstream(principal, id, text);
       return answerJson(context, [], 202);
     },
   };

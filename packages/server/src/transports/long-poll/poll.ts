@@ -46,7 +46,7 @@ export class Poll implements Transport {
   #bytes = 0;
   #hasNews = false;
   #waited: boolean;
-  #looks = false;
+  #checks = false;
   #ended = false;
 
   constructor(dialect: TextDialectName, terms: PollTerms) {
@@ -59,7 +59,7 @@ export class Poll implements Transport {
     });
     this.#cancelWait = terms.clock.after(terms.waitMs, () => {
       this.#waited = true;
-      this.#look();
+      this.#check();
     });
   }
 
@@ -91,11 +91,11 @@ export class Poll implements Transport {
       }
     }
     // What was handed over in one go may come in several writes, and belongs together.
-    if (this.#looks) return;
-    this.#looks = true;
+    if (this.#checks) return;
+    this.#checks = true;
     queueMicrotask(() => {
-      this.#looks = false;
-      this.#look();
+      this.#checks = false;
+      this.#check();
     });
   }
 
@@ -127,7 +127,7 @@ export class Poll implements Transport {
     return since.split(",").includes(`${channel}@${position}`);
   }
 
-  #look(): void {
+  #check(): void {
     const { channels } = this.#terms;
     if (this.#settled < channels && this.#bytes < fullBytes) return;
     if (this.#hasNews || this.#waited || channels === 0) this.#end(undefined);

@@ -1,5 +1,4 @@
 import type { ConsumerKind } from "@milepost/engine";
-
 import {
   type Cursor,
   chooseSubprotocol,

@@ -23,7 +23,7 @@ export class Refused extends Error {
 }
 
 /** Calls of one line over HTTP; they end with it, and carry its credential. */
-export class HttpDoor {
+export class HttpEndpoint {
   token: string | undefined;
   readonly #fetch: Fetch;
   readonly #base: URL;

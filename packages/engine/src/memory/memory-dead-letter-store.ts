@@ -1,16 +1,16 @@
-import { matchesLetter } from "../dead-letter-query.ts";
+import { matchesDeadLetter } from "../dead-letter-query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type {
   DeadLetter,
   DeadLetterBounds,
   DeadLetterQuery,
-  DeadLetters,
+  DeadLetterStore,
   NewDeadLetter,
-} from "../ports/dead-letters.ts";
+} from "../ports/dead-letter-store.ts";
 import type { Random } from "../ports/random.ts";
 
 interface Kept {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   readonly number: number;
   readonly until: number;
 }
@@ -18,10 +18,10 @@ interface Kept {
 const suffixLength = 8;
 
 /** The dead letters of one process, oldest first. */
-export class MemoryDeadLetters implements DeadLetters {
+export class MemoryDeadLetterStore implements DeadLetterStore {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #letters = new Map<string, Kept>();
+  readonly #deadLetters = new Map<string, Kept>();
   readonly #bySource = new Map<string, string>();
   #length = 0;
   #lastNumber = 0;
@@ -32,47 +32,47 @@ export class MemoryDeadLetters implements DeadLetters {
     this.#random = random;
   }
 
-  async put(letter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter> {
-    const before = this.#letters.get(this.#bySource.get(letter.source) ?? "");
+  async put(deadLetter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter> {
+    const before = this.#deadLetters.get(this.#bySource.get(deadLetter.source) ?? "");
     const number = before?.number ?? ++this.#lastNumber;
-    const id = before?.letter.id ?? `${number}-${this.#random.id(suffixLength)}`;
-    const kept = { ...letter, id };
-    if (before !== undefined) this.#length -= lengthOf(before.letter);
+    const id = before?.deadLetter.id ?? `${number}-${this.#random.id(suffixLength)}`;
+    const kept = { ...deadLetter, id };
+    if (before !== undefined) this.#length -= lengthOf(before.deadLetter);
     this.#length += lengthOf(kept);
     const until = this.#clock.monotonic() + bounds.maxAgeMs;
     // One that takes the place of another keeps it.
-    this.#letters.set(id, { letter: kept, number, until });
-    this.#bySource.set(letter.source, id);
+    this.#deadLetters.set(id, { deadLetter: kept, number, until });
+    this.#bySource.set(deadLetter.source, id);
     this.#trim(bounds);
     return kept;
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {
-    const kept = this.#letters.get(id);
-    return kept !== undefined && this.#isKept(kept) ? kept.letter : undefined;
+    const kept = this.#deadLetters.get(id);
+    return kept !== undefined && this.#isKept(kept) ? kept.deadLetter : undefined;
   }
 
   async list(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
     const after = query.after === undefined ? 0 : Number.parseInt(query.after, 10);
     const found: DeadLetter[] = [];
-    for (const kept of this.#letters.values()) {
+    for (const kept of this.#deadLetters.values()) {
       if (found.length >= query.limit) break;
       if (kept.number <= after || !this.#isKept(kept)) continue;
-      if (matchesLetter(kept.letter, query)) found.push(kept.letter);
+      if (matchesDeadLetter(kept.deadLetter, query)) found.push(kept.deadLetter);
     }
     return found;
   }
 
   async remove(id: string): Promise<boolean> {
-    const kept = this.#letters.get(id);
+    const kept = this.#deadLetters.get(id);
     if (kept === undefined) return false;
-    this.#drop(kept.letter);
+    this.#drop(kept.deadLetter);
     return this.#isKept(kept);
   }
 
   async count() {
     let kept = 0;
-    for (const letter of this.#letters.values()) if (this.#isKept(letter)) kept++;
+    for (const deadLetter of this.#deadLetters.values()) if (this.#isKept(deadLetter)) kept++;
     return { kept, dropped: this.#dropped };
   }
 
@@ -81,18 +81,18 @@ export class MemoryDeadLetters implements DeadLetters {
   }
 
   #trim({ maxLetters, maxLength }: DeadLetterBounds): void {
-    for (const kept of this.#letters.values()) {
-      const isTooMuch = this.#letters.size > maxLetters || this.#length > maxLength;
+    for (const kept of this.#deadLetters.values()) {
+      const isTooMuch = this.#deadLetters.size > maxLetters || this.#length > maxLength;
       if (!isTooMuch && this.#isKept(kept)) return;
-      this.#drop(kept.letter);
+      this.#drop(kept.deadLetter);
       this.#dropped++;
     }
   }
 
-  #drop(letter: DeadLetter): void {
-    this.#letters.delete(letter.id);
-    this.#bySource.delete(letter.source);
-    this.#length -= lengthOf(letter);
+  #drop(deadLetter: DeadLetter): void {
+    this.#deadLetters.delete(deadLetter.id);
+    this.#bySource.delete(deadLetter.source);
+    this.#length -= lengthOf(deadLetter);
   }
 }
 

@@ -1,9 +1,8 @@
 import type { Clock } from "@milepost/engine";
-
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** Something that is done at once when it is asked for after a pause, and otherwise once in so many milliseconds. */
-export class Turn extends Deadline {
+export class Throttle extends Deadline {
   readonly #wheel: TimerWheel;
   readonly #clock: Clock;
   readonly #everyMs: number;
@@ -19,7 +18,7 @@ export class Turn extends Deadline {
   }
 
   /** Has it done in its next turn. */
-  ask(): void {
+  request(): void {
     if (this.dueAt !== undefined) return;
     this.#wheel.set(this, this.#lastAt + this.#everyMs - this.#clock.monotonic());
   }

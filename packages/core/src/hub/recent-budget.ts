@@ -1,13 +1,13 @@
-import type { Recent } from "./recent.ts";
+import type { RecentEntries } from "./recent-entries.ts";
 
 /** Characters that the recent entries of all channels of a node may take. */
 export const maxRecentLength = 16 * 1_024 * 1_024;
 
 /** The bound on what a node keeps of recent entries: when they are too many, channels give up their older half in turn. */
-export class RecentRoom {
+export class RecentBudget {
   readonly #maxLength: number;
   /** Those that keep something, in the order of their turn. */
-  readonly #kept = new Set<Recent>();
+  readonly #kept = new Set<RecentEntries>();
   #length = 0;
 
   constructor(maxLength: number = maxRecentLength) {
@@ -20,7 +20,7 @@ export class RecentRoom {
   }
 
   /** Must be called when what is kept of a channel has changed, by so many characters. */
-  changed(recent: Recent, length: number): void {
+  changed(recent: RecentEntries, length: number): void {
     this.#length += length;
     if (recent.length === 0) this.#kept.delete(recent);
     else if (recent.length === length) this.#kept.add(recent);

@@ -1,15 +1,21 @@
-import type { Clock, DeadEntry, DeadLetter, DeadLetters, SubscriberKey } from "@milepost/engine";
+import type {
+  Clock,
+  DeadEntry,
+  DeadLetter,
+  DeadLetterStore,
+  SubscriberKey,
+} from "@milepost/engine";
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 
 /** Where what a durable subscriber did not take goes: each entry has one letter, whoever writes it and how often. */
-export class Undelivered {
-  readonly #letters: DeadLetters;
+export class UndeliveredEntries {
+  readonly #deadLetters: DeadLetterStore;
   readonly #clock: Clock;
   readonly #key: SubscriberKey;
 
-  constructor(letters: DeadLetters, clock: Clock, key: SubscriberKey) {
-    this.#letters = letters;
+  constructor(deadLetters: DeadLetterStore, clock: Clock, key: SubscriberKey) {
+    this.#deadLetters = deadLetters;
     this.#clock = clock;
     this.#key = key;
   }
@@ -34,26 +40,26 @@ export class Undelivered {
   }
 
   /** The replay of a letter failed too. */
-  async again(letter: DeadLetter, reason: string, attempts: number): Promise<void> {
-    const { id: _, ...rest } = letter;
+  async again(deadLetter: DeadLetter, reason: string, attempts: number): Promise<void> {
+    const { id: _, ...rest } = deadLetter;
     const at = this.#clock.now();
-    await this.#letters.put(
-      { ...rest, at, reason, attempts: letter.attempts + attempts },
+    await this.#deadLetters.put(
+      { ...rest, at, reason, attempts: deadLetter.attempts + attempts },
       deadLetterBounds,
     );
   }
 
   get(id: string): Promise<DeadLetter | undefined> {
-    return this.#letters.get(id);
+    return this.#deadLetters.get(id);
   }
 
   async remove(id: string): Promise<void> {
-    await this.#letters.remove(id);
+    await this.#deadLetters.remove(id);
   }
 
   #put(entry: DeadEntry, reason: string, attempts: number): Promise<DeadLetter> {
     const { channel, owner, name } = this.#key;
-    const letter = {
+    const deadLetter = {
       source: `${name}:${channel}:${entry.since ?? ""}:${entry.position}:${owner}`,
       at: this.#clock.now(),
       channel,
@@ -62,6 +68,6 @@ export class Undelivered {
       attempts,
       entry,
     };
-    return this.#letters.put(letter, deadLetterBounds);
+    return this.#deadLetters.put(deadLetter, deadLetterBounds);
   }
 }

@@ -1,7 +1,7 @@
 import type { Position, Publication } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
-import { Recent } from "./recent.ts";
-import { RecentRoom } from "./recent-room.ts";
+import { RecentBudget } from "./recent-budget.ts";
+import { RecentEntries } from "./recent-entries.ts";
 
 function tagAt(offset: number): string {
   return `tag${offset}`;
@@ -30,8 +30,8 @@ function offsets(publications: readonly Publication[] | undefined): number[] | u
   return publications?.map(({ position }) => position.offset);
 }
 
-function filled(from: number, to: number, length = 1): Recent {
-  const recent = new Recent(new RecentRoom());
+function filled(from: number, to: number, length = 1): RecentEntries {
+  const recent = new RecentEntries(new RecentBudget());
   for (const one of entries(from, to, length)) recent.add(one);
   return recent;
 }
@@ -86,8 +86,8 @@ describe("recent entries", () => {
   });
 
   test("of all channels together take no more than there is room for, and give their older half in turn", () => {
-    const room = new RecentRoom(100_000);
-    const channels = Array.from({ length: 50 }, () => new Recent(room));
+    const room = new RecentBudget(100_000);
+    const channels = Array.from({ length: 50 }, () => new RecentEntries(room));
     for (let offset = 1; offset <= 100; offset++) {
       for (const recent of channels) recent.add(entry(offset));
     }

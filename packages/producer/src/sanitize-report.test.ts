@@ -2,7 +2,7 @@ import { parseOperationEvent } from "@milepost/model";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Report } from "./report.ts";
-import { tidy } from "./tidy.ts";
+import { sanitizeReport } from "./sanitize-report.ts";
 
 const odd = fc.oneof(
   fc.integer({ min: -5, max: 200 }),
@@ -18,7 +18,7 @@ test("whatever it lets through, the gateway takes, and as it is", () => {
   const event = fc.constantFrom("step", "progress", "log", "agent", "waiting");
   fc.assert(
     fc.property(event, data, (name, fields) => {
-      const { report } = tidy({
+      const { report } = sanitizeReport({
         event: name,
         data: { id: "a", message: "m", ...fields },
       } as Report);
@@ -31,18 +31,18 @@ test("whatever it lets through, the gateway takes, and as it is", () => {
 });
 
 test("keeps percentages within bounds, cuts long messages and leaves out numbers that are none", () => {
-  expect(tidy({ event: "progress", data: { percent: 100.0001, done: Number.NaN } }).report).toEqual(
-    {
-      event: "progress",
-      data: { percent: 100 },
-    },
-  );
-  const { report } = tidy({ event: "log", data: { message: "x".repeat(10_000) } });
+  expect(
+    sanitizeReport({ event: "progress", data: { percent: 100.0001, done: Number.NaN } }).report,
+  ).toEqual({
+    event: "progress",
+    data: { percent: 100 },
+  });
+  const { report } = sanitizeReport({ event: "log", data: { message: "x".repeat(10_000) } });
   expect(report?.event === "log" && report.data.message).toHaveLength(4_000);
 });
 
 test("keeps a line whose data cannot be told, without it, and says so", () => {
-  const line = (data: unknown) => tidy({ event: "log", data: { message: "m", data } });
+  const line = (data: unknown) => sanitizeReport({ event: "log", data: { message: "m", data } });
   for (const data of [10n, () => 1, { deep: 10n }, "x".repeat(9_000)]) {
     expect(line(data).report?.data).toEqual({ message: "m" });
     expect(line(data).complaint).toMatch(/^data .* was left out$/);

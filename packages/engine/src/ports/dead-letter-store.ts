@@ -64,9 +64,9 @@ export interface DeadLetterBounds {
  *
  * Each method is atomic. All reject with `store_unavailable` when the store cannot answer; repeating any is harmless.
  */
-export interface DeadLetters {
+export interface DeadLetterStore {
   /** Keeps a letter, in the place of an earlier one of the same source. Afterwards the bounds hold; what has to go is counted. */
-  put(letter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter>;
+  put(deadLetter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter>;
   get(id: string): Promise<DeadLetter | undefined>;
   /** In the order in which their sources were first put. */
   list(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;

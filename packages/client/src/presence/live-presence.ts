@@ -25,7 +25,7 @@ const loading: PresenceView = {
 };
 
 /** Who is in a channel, folded from what the service tells. */
-export class PresenceWatch implements ChannelPresence {
+export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
   readonly #listeners = new ChangeListeners(new Reporter(undefined));
@@ -197,14 +197,14 @@ export class PresenceWatch implements ChannelPresence {
   }
 
   #changed(): void {
-    this.#view = this.#look();
+    this.#view = this.#refresh();
     this.#listeners.changed();
   }
 
-  #look(): PresenceView {
+  #refresh(): PresenceView {
     const error = this.#error;
-    const { members = nobody, count = 0, typing = nobody } = this.#list ?? {};
-    return { status: this.#status(), members, count, typing, error };
+    const { members: subscribers = nobody, count = 0, typing = nobody } = this.#list ?? {};
+    return { status: this.#status(), members: subscribers, count, typing, error };
   }
 
   #status(): PresenceView["status"] {

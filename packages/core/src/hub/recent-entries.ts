@@ -1,5 +1,5 @@
 import type { Position, Publication } from "@milepost/protocol";
-import type { RecentRoom } from "./recent-room.ts";
+import type { RecentBudget } from "./recent-budget.ts";
 
 const maxEntries = 1_000;
 const maxLength = 256 * 1_024;
@@ -8,13 +8,13 @@ const maxLength = 256 * 1_024;
 const envelopeLength = 200;
 
 /** The newest entries of a channel as this node has them, contiguous: for readers that join, and that come back. */
-export class Recent {
-  readonly #room: RecentRoom;
+export class RecentEntries {
+  readonly #budget: RecentBudget;
   #entries: Publication[] = [];
   #length = 0;
 
-  constructor(room: RecentRoom) {
-    this.#room = room;
+  constructor(room: RecentBudget) {
+    this.#budget = room;
   }
 
   /** About how many characters it takes. */
@@ -94,7 +94,7 @@ export class Recent {
 
   #grow(length: number): void {
     this.#length += length;
-    this.#room.changed(this, length);
+    this.#budget.changed(this, length);
   }
 }
 

@@ -1,29 +1,28 @@
 import type { Clock } from "@milepost/engine";
-
 import { reasonOf } from "./reason.ts";
 
 const remindEveryMs = 30_000;
 const maxKinds = 32;
 
 /** A fault as it is told. */
-export interface ToldFault {
+export interface ReportedError {
   readonly reason: string;
   /** How often the like of it came since it was told last; absent the first time. */
   readonly times?: number;
 }
 
 /** Faults of something that tries again and again: one is told when it comes first, and while it goes on every 30 s. */
-export class RecurringFaults {
+export class RecurringErrors {
   readonly #clock: Clock;
-  readonly #tell: (fault: ToldFault) => void;
+  readonly #tell: (fault: ReportedError) => void;
   readonly #kinds = new Map<string, { toldAt: number; times: number }>();
 
-  constructor(clock: Clock, tell: (fault: ToldFault) => void) {
+  constructor(clock: Clock, tell: (fault: ReportedError) => void) {
     this.#clock = clock;
     this.#tell = tell;
   }
 
-  readonly note = (error: unknown): void => {
+  readonly report = (error: unknown): void => {
     const reason = reasonOf(error);
     const now = this.#clock.monotonic();
     const kind = kindOf(error, reason);

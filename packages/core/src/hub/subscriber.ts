@@ -1,5 +1,5 @@
 import type { GapReason, Position, Publication } from "@milepost/protocol";
-import type { Outbox } from "../send-queue/send-queue.ts";
+import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 import type { Start } from "./recovery.ts";
 import type { Reset } from "./reset.ts";
@@ -8,12 +8,12 @@ import type { Reset } from "./reset.ts";
  * Who a channel's entries go to. Calls come in the order of the channel: `onStart` or `onFailed` first and
  * once, then the rest. A reader may leave its channel in any call, but not make others leave.
  */
-export interface Reader {
+export interface Subscriber {
   /**
    * Where encoded batches go as they are, so that they are made once for all readers with the same encoder;
    * undefined when this reader needs the publications themselves.
    */
-  readonly shared: SharedReader | undefined;
+  readonly shared: SharedSubscriber | undefined;
   onStart(start: Start): void;
   /** The subscription could not start; it is over. */
   onFailed(error: unknown): void;
@@ -26,11 +26,11 @@ export interface Reader {
   /** The stream is complete: its last entry was handed over, and the reader has left. */
   onEnd(end: Publication): void;
   /** Waits until more can be taken; undefined when it can now. */
-  room(): Promise<void> | undefined;
+  drained(): Promise<void> | undefined;
 }
 
 /** A reader that takes encoded batches. */
-export interface SharedReader {
+export interface SharedSubscriber {
   readonly encoder: Encoder;
-  readonly outbox: Outbox;
+  readonly sendQueue: SendQueue;
 }

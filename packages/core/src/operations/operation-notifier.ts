@@ -20,15 +20,15 @@ export function producerChannel(producerId: string): string {
  * None of it fails what it tells of: a summary that could not be published is tried again, gives way to the next one, and
  * ends in the dead letters when neither helps.
  */
-export class OperationNews {
+export class OperationNotifier {
   readonly #publisher: AssuredPublisher;
   readonly #index: OperationIndex;
-  readonly #onFault: (error: unknown) => void;
+  readonly #onError: (error: unknown) => void;
 
-  constructor(assured: AssuredPublisher, index: OperationIndex, onFault: (error: unknown) => void) {
+  constructor(assured: AssuredPublisher, index: OperationIndex, onError: (error: unknown) => void) {
     this.#publisher = assured;
     this.#index = index;
-    this.#onFault = onFault;
+    this.#onError = onError;
   }
 
   /** Publishes the summary where it changed. */
@@ -62,7 +62,7 @@ export class OperationNews {
       const indexed = { summary, service, waitingCommands, ...producer };
       await this.#index.put(indexed, operationAgeMs, dueInMs);
     } catch (error) {
-      this.#onFault(error);
+      this.#onError(error);
     }
   }
 

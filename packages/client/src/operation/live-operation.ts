@@ -12,7 +12,7 @@ import { followReopening, type IdentitySource } from "../connection/identity.ts"
 import { ChangeListeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import { CommandError } from "./command-error.ts";
-import { PhaseTeller } from "./command-phases.ts";
+import { CommandPhases } from "./command-phases.ts";
 import type { CommandOptions, MissedEntries, OperationHandle, OperationView } from "./operation.ts";
 
 /** What an operation needs of its client. */
@@ -29,12 +29,12 @@ export interface OperationParts {
 }
 
 /** An operation folded from its channel; subscribed while somebody listens, and taken up again where it stopped. */
-export class OperationWatch implements OperationHandle {
+export class LiveOperation implements OperationHandle {
   readonly id: string;
   readonly #parts: OperationParts;
   readonly #listeners: ChangeListeners;
   #state: OperationState | undefined;
-  readonly #phases = new Set<PhaseTeller>();
+  readonly #phases = new Set<CommandPhases>();
   #answered = false;
   #error: MilepostError | undefined;
   #subscription: Subscription | undefined;
@@ -53,7 +53,7 @@ export class OperationWatch implements OperationHandle {
   }
 
   get view(): OperationView {
-    this.#view ??= this.#look();
+    this.#view ??= this.#refresh();
     return this.#view;
   }
 
@@ -104,7 +104,7 @@ export class OperationWatch implements OperationHandle {
   ): Promise<OperationCommand> {
     // Watching begins before the command, so that none of its phases is missed.
     const stop = this.subscribe(() => {});
-    const phases = new PhaseTeller(options, this.#parts.reporter);
+    const phases = new CommandPhases(options, this.#parts.reporter);
     this.#phases.add(phases);
     try {
       const id = await this.#parts.command(this.id, name, options);
@@ -113,7 +113,7 @@ export class OperationWatch implements OperationHandle {
         const command = state.commands.find((one) => one.id === id);
         return command !== undefined && isSettled(command.phase) ? command : undefined;
       }, options.signal);
-      phases.tell(outcome);
+      phases.report(outcome);
       if (outcome.phase !== "done") throw new CommandError(outcome);
       return outcome;
     } finally {
@@ -188,7 +188,7 @@ export class OperationWatch implements OperationHandle {
 
   #tellPhases(id: unknown): void {
     const command = this.#state?.commands.find((one) => one.id === id);
-    if (command !== undefined) for (const phases of this.#phases) phases.tell(command);
+    if (command !== undefined) for (const phases of this.#phases) phases.report(command);
   }
 
   #stop(): void {
@@ -210,7 +210,7 @@ export class OperationWatch implements OperationHandle {
     this.#listeners.changed();
   }
 
-  #look(): OperationView {
+  #refresh(): OperationView {
     const error = this.#error;
     if (error?.code === "forbidden") return { kind: "forbidden" };
     if (this.#state !== undefined) {

@@ -2,12 +2,11 @@ import {
   type DeadLetter,
   type DeadLetterBounds,
   type DeadLetterQuery,
-  type DeadLetters,
-  matchesLetter,
+  type DeadLetterStore,
+  matchesDeadLetter,
   type NewDeadLetter,
   type Random,
 } from "@milepost/engine";
-
 import type { Keys } from "./keys.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
@@ -17,7 +16,7 @@ const suffixLength = 8;
 const page = 50;
 
 /** The dead letters of all nodes; everything lies in one hash slot, so that each change is one step. */
-export class RedisDeadLetters implements DeadLetters {
+export class RedisDeadLetterStore implements DeadLetterStore {
   readonly #link: RedisLink;
   readonly #keys: readonly string[];
   readonly #clock: RedisClock;
@@ -25,29 +24,29 @@ export class RedisDeadLetters implements DeadLetters {
 
   constructor(link: RedisLink, keys: Keys, clock: RedisClock, random: Random) {
     this.#link = link;
-    this.#keys = keys.letters();
+    this.#keys = keys.deadLetters();
     this.#clock = clock;
     this.#random = random;
   }
 
-  async put(letter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter> {
+  async put(deadLetter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter> {
     const now = this.#clock.now();
     const id = await this.#link.run(scripts.letterPut, this.#keys, [
       now,
       String(Number(now) + bounds.maxAgeMs),
       this.#random.id(suffixLength),
-      letter.source,
-      String(letter.entry.json?.length ?? 0),
-      JSON.stringify(letter),
+      deadLetter.source,
+      String(deadLetter.entry.json?.length ?? 0),
+      JSON.stringify(deadLetter),
       String(bounds.maxLetters),
       String(bounds.maxLength),
     ]);
-    return { ...letter, id: String(id) };
+    return { ...deadLetter, id: String(id) };
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {
     const found = await this.#link.run(scripts.letterGet, this.#keys, [this.#clock.now(), id]);
-    return typeof found === "string" ? letterOf(id, found) : undefined;
+    return typeof found === "string" ? deadLetterOf(id, found) : undefined;
   }
 
   async list(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
@@ -60,8 +59,8 @@ export class RedisDeadLetters implements DeadLetters {
         const [id = "", text = ""] = records.slice(i, i + 2);
         after = Number.parseInt(id, 10);
         if (text === "") continue;
-        const letter = letterOf(id, text);
-        if (matchesLetter(letter, query)) found.push(letter);
+        const deadLetter = deadLetterOf(id, text);
+        if (matchesDeadLetter(deadLetter, query)) found.push(deadLetter);
       }
       if (records.length < 2 * page) break;
     }
@@ -80,6 +79,6 @@ export class RedisDeadLetters implements DeadLetters {
   }
 }
 
-function letterOf(id: string, text: string): DeadLetter {
+function deadLetterOf(id: string, text: string): DeadLetter {
   return { ...(JSON.parse(text) as NewDeadLetter), id };
 }

@@ -2,7 +2,7 @@ import { eventBounds, parseOperationEvent } from "@milepost/model";
 import type { Report } from "./report.ts";
 
 /** A report fit to be sent, if there is one, and what had to be left out. */
-export interface Tidied {
+export interface SanitizedReport {
   readonly report: Report | undefined;
   readonly complaint: string | undefined;
 }
@@ -15,11 +15,11 @@ export interface Tidied {
  * What comes back shares nothing with what was given, so the caller may reuse its objects. May throw on
  * values that lie about their type.
  */
-export function tidy(report: Report): Tidied {
+export function sanitizeReport(report: Report): SanitizedReport {
   if (report.event === "step" && isPlainStep(report.data)) {
     return { report: { event: "step", data: { ...report.data } }, complaint: undefined };
   }
-  const { data, complaint } = tidyData(report);
+  const { data, complaint } = sanitizeData(report);
   const read = parseOperationEvent(report.event, data);
   if (!read.ok) return { report: undefined, complaint: read.failure.message };
   return { report: read.value as Report, complaint };
@@ -48,7 +48,7 @@ function isPlainStep(data: object): boolean {
   return "id" in data;
 }
 
-function tidyData(report: Report): { data: object; complaint?: string } {
+function sanitizeData(report: Report): { data: object; complaint?: string } {
   switch (report.event) {
     case "log": {
       const { data, ...rest } = report.data;

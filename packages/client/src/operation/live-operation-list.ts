@@ -14,7 +14,7 @@ export interface OperationListParts {
 }
 
 /** The list folded from the session's (or user's) channel; subscribed while somebody listens. */
-export class OperationListWatch implements OperationListHandle {
+export class LiveOperationList implements OperationListHandle {
   readonly #parts: OperationListParts;
   readonly #listeners: ChangeListeners;
   readonly #operations = new Map<string, OperationSummary>();
@@ -30,7 +30,7 @@ export class OperationListWatch implements OperationListHandle {
   }
 
   get view(): OperationListView {
-    this.#view ??= this.#look();
+    this.#view ??= this.#refresh();
     return this.#view;
   }
 
@@ -111,7 +111,7 @@ export class OperationListWatch implements OperationListHandle {
     this.#listeners.changed();
   }
 
-  #look(): OperationListView {
+  #refresh(): OperationListView {
     if (!this.#answered) {
       const error = this.#error;
       return error === undefined ? { kind: "loading" } : { kind: "error", error };

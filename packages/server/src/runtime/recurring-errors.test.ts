@@ -1,16 +1,15 @@
 import { ManualClock } from "@milepost/engine/testing";
-
 import { MilepostError } from "@milepost/protocol";
 import { expect, it } from "vitest";
-import { RecurringFaults, type ToldFault } from "./recurring-faults.ts";
+import { RecurringErrors, type ReportedError } from "./recurring-errors.ts";
 
 it("a fault that comes again and again is told once, and every 30 s how often it came; another at once", async () => {
-  const told: ToldFault[] = [];
+  const told: ReportedError[] = [];
   const clock = new ManualClock();
-  const faults = new RecurringFaults(clock, (fault) => told.push(fault));
+  const faults = new RecurringErrors(clock, (fault) => told.push(fault));
   for (let second = 0; second <= 60; second++) {
-    faults.note(new MilepostError("store_unavailable", "there is no connection"));
-    if (second === 10) faults.note(new Error("WRONGTYPE"));
+    faults.report(new MilepostError("store_unavailable", "there is no connection"));
+    if (second === 10) faults.report(new Error("WRONGTYPE"));
     await clock.advance(1_000);
   }
   expect(told).toEqual([
@@ -22,9 +21,9 @@ it("a fault that comes again and again is told once, and every 30 s how often it
 });
 
 it("remembers only so many that differ", () => {
-  const told: ToldFault[] = [];
-  const faults = new RecurringFaults(new ManualClock(), (fault) => told.push(fault));
-  for (let n = 0; n < 33; n++) faults.note(new Error(`fault ${n}`));
-  faults.note(new Error("fault 0"));
+  const told: ReportedError[] = [];
+  const faults = new RecurringErrors(new ManualClock(), (fault) => told.push(fault));
+  for (let n = 0; n < 33; n++) faults.report(new Error(`fault ${n}`));
+  faults.report(new Error("fault 0"));
   expect(told).toHaveLength(34);
 });

@@ -1,0 +1,190 @@
+import type { Clock, DeadLetterStore, Lease, OperationIndex, SerialQueues } from "@milepost/engine";
+import type { OperationEvent, OperationState } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
+import type { ServicePrincipal } from "../rules/principal.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import { type CommandTimeouts, OperationDeadlines } from "./operation-deadlines.ts";
+import { defaultLeaseMs } from "./operation-inputs.ts";
+import type { OperationLeases } from "./operation-leases.ts";
+import { type OperationAt, type OperationLog, operationChannel } from "./operation-log.ts";
+import type { OperationNotifier } from "./operation-notifier.ts";
+
+const publisher = "gateway:operations";
+const adoptAfterMs = 2_000;
+const adoptAtOnce = 1_000;
+const firstRetryMs = 1_000;
+const maxRetryMs = 30_000;
+/** So many failures in a row are told by a dead letter; trying goes on. */
+const failuresToTell = 5;
+
+/** What the watching of operations needs. */
+export interface MonitorContext {
+  readonly log: OperationLog;
+  readonly leases: OperationLeases;
+  readonly notifier: OperationNotifier;
+  readonly queues: SerialQueues;
+  readonly index: OperationIndex;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly timeouts: CommandTimeouts;
+  readonly deadLetters: DeadLetterStore;
+  readonly errorLog: ErrorLog;
+}
+
+/** The operations that this node has handled and that something may become overdue of; it publishes what is. */
+export class OperationMonitor {
+  readonly #context: MonitorContext;
+  readonly #deadlines = new Map<string, OperationDeadlines>();
+
+  constructor(context: MonitorContext) {
+    this.#context = context;
+  }
+
+  /** Brings the index and the watch up to a state; a lease says that its producer has just renewed it. */
+  async refresh(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
+    const { notifier, wheel, clock, leases } = this.#context;
+    const deadlines = this.#deadlines.get(state.id) ?? (await this.#begin(state.id, service));
+    if (lease !== undefined) deadlines.renewed(leases.renewalOf(lease));
+    const due = deadlines.observe(state, clock.monotonic());
+    // Also for the other nodes: when this one dies another finds it there.
+    await notifier.index(
+      state,
+      deadlines.service,
+      due === undefined ? due : due - clock.monotonic(),
+    );
+    if (due === undefined) this.end(state.id);
+    else wheel.set(deadlines, due - clock.monotonic());
+  }
+
+  /**
+   * Watches an operation from before it is there: when the store takes it and the answer is lost, nobody else
+   * knows of it.
+   */
+  async expect(operationId: string, service: ServicePrincipal, lease: Lease): Promise<void> {
+    const { wheel, leases } = this.#context;
+    const deadlines = this.#deadlines.get(operationId) ?? (await this.#begin(operationId, service));
+    deadlines.renewed(leases.renewalOf(lease));
+    wheel.set(deadlines, lease.ttlMs);
+  }
+
+  /** Watches what has been overdue longer than a node that watches it would take: that node is gone. */
+  async adopt(): Promise<void> {
+    const { index, queues, log } = this.#context;
+    for (const id of await index.due(adoptAfterMs, adoptAtOnce)) {
+      if (this.#deadlines.has(id)) continue;
+      await queues.run(id, async () => {
+        const operation = await log.read(id);
+        if (operation === undefined) await index.remove(id);
+        else if (!this.#deadlines.has(id)) await this.refresh(operation.state);
+      });
+    }
+  }
+
+  /** Watches it no longer. */
+  end(operationId: string): void {
+    const deadlines = this.#deadlines.get(operationId);
+    if (deadlines === undefined) return;
+    this.#deadlines.delete(operationId);
+    this.#context.wheel.clear(deadlines);
+  }
+
+  close(): void {
+    for (const id of [...this.#deadlines.keys()]) this.end(id);
+  }
+
+  async #begin(id: string, service: ServicePrincipal | undefined): Promise<OperationDeadlines> {
+    const { index, leases, clock, timeouts } = this.#context;
+    const indexed = await index.get(id);
+    // A producer that reports elsewhere was heard when it last renewed.
+    const renewal = await leases.lastRenewal(id);
+    const overdue = { at: clock.monotonic() - defaultLeaseMs, expiresAt: undefined };
+    const deadlines = new OperationDeadlines(
+      id,
+      indexed?.service ?? service?.name ?? "",
+      renewal ?? { ...overdue, leaseMs: defaultLeaseMs },
+      timeouts,
+      (due) => this.#onOverdue(due),
+    );
+    this.#deadlines.set(id, deadlines);
+    return deadlines;
+  }
+
+  /** Publishes what is overdue. */
+  #onOverdue(deadlines: OperationDeadlines): void {
+    const { log, leases, queues, errorLog, wheel } = this.#context;
+    const { operationId } = deadlines;
+    void queues
+      .run(operationId, async () => {
+        if (this.#deadlines.get(operationId) !== deadlines) return;
+        const operation = await log.read(operationId);
+        if (operation === undefined) {
+          this.end(operationId);
+          return;
+        }
+        // A producer that reports to another node renews the lease there.
+        const renewal = await leases.lastRenewal(operationId);
+        if (renewal !== undefined) deadlines.renewedElsewhere(renewal);
+        await this.#publishOverdue(deadlines, operation);
+      })
+      .then(() => this.#succeeded(deadlines))
+      .catch((error) => {
+        errorLog.report(error);
+        // The store did not answer: what is overdue stays so and is tried again.
+        deadlines.failures++;
+        const delayMs = Math.min(firstRetryMs * 2 ** (deadlines.failures - 1), maxRetryMs);
+        if (this.#deadlines.get(operationId) === deadlines) wheel.set(deadlines, delayMs);
+        return deadlines.failures < failuresToTell ? undefined : this.#deadLetter(deadlines, error);
+      })
+      .catch(errorLog.report);
+  }
+
+  /** Says in a dead letter that what is overdue of an operation cannot be published; there is nothing to replay in it. */
+  async #deadLetter(deadlines: OperationDeadlines, error: unknown): Promise<void> {
+    const { deadLetters, clock } = this.#context;
+    const { id } = await deadLetters.put(
+      {
+        source: `overdue:${deadlines.operationId}`,
+        at: clock.now(),
+        channel: operationChannel(deadlines.operationId),
+        reason: `publish_failed: ${error instanceof MilepostError ? error.code : "internal"}`,
+        publisher,
+        attempts: deadlines.failures,
+        entry: {},
+      },
+      deadLetterBounds,
+    );
+    deadlines.deadLetterId = id;
+  }
+
+  /** The letter is not true any more. */
+  async #succeeded(deadlines: OperationDeadlines): Promise<void> {
+    const { deadLetterId } = deadlines;
+    deadlines.failures = 0;
+    deadlines.deadLetterId = undefined;
+    if (deadLetterId !== undefined) await this.#context.deadLetters.remove(deadLetterId);
+  }
+
+  async #publishOverdue(deadlines: OperationDeadlines, operation: OperationAt): Promise<void> {
+    const { log, notifier, clock } = this.#context;
+    let current = operation;
+    for (;;) {
+      const event = deadlines.overdue(current.state, clock.monotonic());
+      if (event === undefined) break;
+      // Two nodes that decide by the same state make one entry.
+      const author = { publisher, key: keyOf(event, current.state) };
+      const after = await log.append(deadlines.operationId, current, event, author);
+      await notifier.changed(current.state, after.state);
+      // An event that changed nothing would come again and again.
+      if (after.state === current.state) break;
+      current = after;
+    }
+    await this.refresh(current.state);
+  }
+}
+
+function keyOf(event: OperationEvent, { offset }: OperationState): string {
+  if (event.event !== "command") return `${event.event}@${offset}`;
+  return `${event.data.phase}:${event.data.command_id}`;
+}
