@@ -1,6 +1,11 @@
+export type * from "./channels/channels-api.ts";
+export type * from "./cluster/connection-admin-api.ts";
 export type { ConnectionTarget } from "./cluster/node-signal.ts";
+export type * from "./connection/connect-options.ts";
+export type * from "./dead-letters/dead-letters-api.ts";
 export type * from "./node/core.ts";
 export { createCore } from "./node/create-core.ts";
+export type * from "./operations/operations-api.ts";
 export {
   defineMethod,
   type MethodAccess,
@@ -22,4 +27,5 @@ export { mistakesIn, type RuleMistake, type RuleOrigin } from "./rules/placed-ru
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
 export { defaultLimits } from "./runtime/limits.ts";
+export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";

@@ -25,19 +25,13 @@ import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
 import { orThrow } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
-import type {
-  CoreLimits,
-  Ended,
-  Ending,
-  HistoryPage,
-  Published,
-  PublishOptions,
-} from "../node/core.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
+import type { CoreLimits } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Ended, Ending, HistoryPage, Published, PublishOptions } from "./channels-api.ts";
 import { checkEventData, schemaOf } from "./event-data.ts";
 import { readNotification } from "./notification.ts";
 import { PublishRates } from "./publish-rates.ts";

@@ -1,11 +1,16 @@
 import type {
+  Clock,
+  Engine,
   LocatedConnection,
   RegisteredNode,
   RegistryQuery,
   Revocation,
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import type { BaseConnection } from "../connection/base-connection.ts";
+import type { ConnectedClient } from "../connection/connected-client.ts";
+import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type {
   ConnectionList,
   Connections,
@@ -13,10 +18,10 @@ import type {
   MoveOptions,
   NodeView,
   RevokeInput,
-} from "../node/core.ts";
-import type { NodeContext } from "../node/node-context.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+} from "./connection-admin-api.ts";
+import type { ConnectionRegistration } from "./connection-registration.ts";
 import { type ConnectionTarget, type NodeSignal, readNodeSignal } from "./node-signal.ts";
+import type { RevocationCache } from "./revocation-cache.ts";
 
 const listed = 1_000;
 const longestReason = 100;
@@ -26,17 +31,16 @@ const dayMs = 86_400_000;
 const longestMemoryMs = 400 * dayMs;
 
 /** What of its node the desk works with. */
-export type ConnectionAdminContext = Pick<
-  NodeContext,
-  | "node"
-  | "engine"
-  | "clock"
-  | "wheel"
-  | "connections"
-  | "registration"
-  | "revocations"
-  | "errorLog"
->;
+export interface ConnectionAdminContext {
+  readonly node: string;
+  readonly engine: Pick<Engine, "signals" | "registry" | "revocations">;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly connections: { readonly all: Iterable<ConnectedClient> };
+  readonly registration: ConnectionRegistration;
+  readonly revocations: RevocationCache;
+  readonly errorLog: ErrorLog;
+}
 
 /**
  * Connections of all nodes: who is where, disconnect, move, revoke; for services alone.
@@ -194,7 +198,7 @@ export class ConnectionAdmin implements Connections {
     for (const connection of moved) connection.close(4001, "the connection continues elsewhere");
   }
 
-  #matching(target: ConnectionTarget): readonly BaseConnection[] {
+  #matching(target: ConnectionTarget): readonly ConnectedClient[] {
     const { connections, node } = this.#context;
     return [...connections.all].filter((connection) => {
       if (!connection.isOpen) return false;

@@ -7,8 +7,7 @@ import type {
   Registry,
   RegistryChange,
 } from "@milepost/engine";
-import type { BaseConnection } from "../connection/base-connection.ts";
-import type { ConnectionRegistry } from "../connection/connection-registry.ts";
+import type { ConnectedClient } from "../connection/connected-client.ts";
 
 const idLength = 12;
 /** A node that said nothing for so long does not live any more, in milliseconds. */
@@ -20,7 +19,7 @@ const refreshesPerRound = 900;
 export interface RegistrationContext {
   readonly node: string;
   readonly registry: Registry;
-  readonly connections: ConnectionRegistry;
+  readonly connections: { readonly size: number; readonly all: Iterable<ConnectedClient> };
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown) => void;
@@ -46,7 +45,7 @@ export class ConnectionRegistration {
   #closed = false;
   /** The store may have lost what it was told of: connections that are gone among those that it still lists. */
   #isDoubtful = false;
-  #round: Iterator<BaseConnection> | undefined;
+  #round: Iterator<ConnectedClient> | undefined;
   #others = 0;
 
   constructor(context: RegistrationContext) {
@@ -61,7 +60,7 @@ export class ConnectionRegistration {
   }
 
   /** The attachment is open from now on. */
-  enter(connection: BaseConnection): void {
+  enter(connection: ConnectedClient): void {
     const registered = registeredOf(connection);
     this.#leaving.delete(registered.id);
     this.#entering.set(registered.id, registered);
@@ -69,7 +68,7 @@ export class ConnectionRegistration {
   }
 
   /** It is not any more. */
-  leave(connection: BaseConnection): void {
+  leave(connection: ConnectedClient): void {
     const registered = registeredOf(connection);
     // One that was not told of yet needs no farewell, unless it was told before and is only told of again.
     this.#entering.delete(registered.id);
@@ -175,21 +174,21 @@ export class ConnectionRegistration {
     }
   }
 
-  #note(connection: BaseConnection): void {
+  #note(connection: ConnectedClient): void {
     if (!connection.isRegistered) return;
     const registered = registeredOf(connection);
     this.#entering.set(registered.id, registered);
   }
 }
 
-function registeredOf(connection: BaseConnection): RegisteredConnection {
-  const { id, principal, since, transport } = connection;
+function registeredOf(connection: ConnectedClient): RegisteredConnection {
+  const { id, principal, since, consumer } = connection;
   const { user, session } = principal ?? {};
   return {
     id,
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
-    consumer: transport.consumer ?? "websocket",
+    consumer,
     since,
   };
 }

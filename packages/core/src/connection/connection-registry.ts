@@ -1,51 +1,50 @@
-import type { BaseConnection } from "./base-connection.ts";
-import type { Connection } from "./connection.ts";
+import type { AddressableClient, ConnectedClient } from "./connected-client.ts";
 
-/** Everything attached to a node, and its connections by id. */
+/** All clients attached to this node, and by id those that can be addressed. */
 export class ConnectionRegistry {
-  readonly #connections = new Set<BaseConnection>();
-  readonly #byId = new Map<string, Connection>();
+  readonly #clients = new Set<ConnectedClient>();
+  readonly #byId = new Map<string, AddressableClient>();
   #onEmpty: (() => void)[] = [];
 
   get size(): number {
-    return this.#connections.size;
+    return this.#clients.size;
   }
 
-  get all(): Iterable<BaseConnection> {
-    return this.#connections;
+  get all(): Iterable<ConnectedClient> {
+    return this.#clients;
   }
 
-  add(connection: BaseConnection): void {
-    this.#connections.add(connection);
+  add(client: ConnectedClient): void {
+    this.#clients.add(client);
   }
 
-  delete(connection: BaseConnection): void {
-    this.#connections.delete(connection);
-    if (this.#connections.size > 0) return;
+  delete(client: ConnectedClient): void {
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) return;
     const waiters = this.#onEmpty;
     this.#onEmpty = [];
     for (const resolve of waiters) resolve();
   }
 
-  /** Resolves when nothing is attached. */
+  /** Resolves when no client is attached. */
   async empty(): Promise<void> {
-    if (this.#connections.size === 0) return;
+    if (this.#clients.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
     });
   }
 
-  byId(id: string): Connection | undefined {
+  byId(id: string): AddressableClient | undefined {
     return this.#byId.get(id);
   }
 
-  /** From now on the id is this connection's. */
-  name(id: string, connection: Connection): void {
-    this.#byId.set(id, connection);
+  /** Gives an id to a client, in place of the one that had it. */
+  name(id: string, client: AddressableClient): void {
+    this.#byId.set(id, client);
   }
 
-  /** Forgets the id, unless another connection has taken it over. */
-  unname(id: string, connection: Connection): void {
-    if (this.#byId.get(id) === connection) this.#byId.delete(id);
+  /** Frees an id, unless another client has taken it over. */
+  unname(id: string, client: AddressableClient): void {
+    if (this.#byId.get(id) === client) this.#byId.delete(id);
   }
 }

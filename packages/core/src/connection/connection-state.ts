@@ -1,25 +1,38 @@
-/** Where a connection is in its life. */
+/** State of a connection, with the fields that only this state has. */
 export type ConnectionState =
-  /** Nothing is verified: it may authenticate, and nothing else. */
-  | "awaiting_auth"
-  | "open"
-  /** The close is sent; what still comes in is not looked at. */
-  | "closing"
-  | "closed";
+  /** No credential was verified: the client may authenticate, and nothing else. */
+  | { readonly name: "awaiting_auth" }
+  | {
+      readonly name: "open";
+      /** End of the credential in milliseconds since 1970; undefined when it has none. */
+      readonly expiresAt: number | undefined;
+      /** Time to announce that end; undefined once it was announced. */
+      readonly noticeAt: number | undefined;
+    }
+  /** The close was sent; messages that still arrive are ignored. */
+  | {
+      readonly name: "closing";
+      /** Time of the close on the monotonic clock, in milliseconds. */
+      readonly closedAt: number;
+    }
+  | { readonly name: "closed" };
 
-/** What can happen to it. */
+/** Event in the life of a connection. */
 export type ConnectionEvent =
   /** A credential was verified. */
   | "verified"
-  /** This side ends it. */
+  /** This side closes the connection. */
   | "close"
   /** The transport is closed. */
   | "gone";
 
-/** Every state against every event; undefined: it cannot happen, or changes nothing. */
+/** Next state for every state and event; undefined where the event cannot happen or changes nothing. */
 export const connectionTransitions = {
   awaiting_auth: { verified: "open", close: "closing", gone: "closed" },
   open: { verified: undefined, close: "closing", gone: "closed" },
   closing: { verified: undefined, close: undefined, gone: "closed" },
   closed: { verified: undefined, close: undefined, gone: undefined },
-} as const satisfies Record<ConnectionState, Record<ConnectionEvent, ConnectionState | undefined>>;
+} as const satisfies Record<
+  ConnectionState["name"],
+  Record<ConnectionEvent, ConnectionState["name"] | undefined>
+>;

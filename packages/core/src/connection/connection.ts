@@ -1,6 +1,8 @@
+import type { ConsumerKind } from "@milepost/engine";
 import {
   type AuthMessage,
   type ClientMessage,
+  type CloseCode,
   failure,
   type MessageId,
   MilepostError,
@@ -14,14 +16,16 @@ import {
   type ServerMessage,
   splitFrame,
 } from "@milepost/protocol";
-import type { SharedSubscriber } from "../hub/subscriber.ts";
-import type { ConnectOptions } from "../node/core.ts";
-import type { NodeContext } from "../node/node-context.ts";
 import { Requests } from "../requests/requests.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
-import type { Transport } from "../send-queue/transport.ts";
-import { BaseConnection } from "./base-connection.ts";
+import type { SendQueue } from "../send-queue/send-queue.ts";
+import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { ConnectOptions } from "./connect-options.ts";
+import type { AddressableClient, ReconnectSpan } from "./connected-client.ts";
+import type { ConnectionContext } from "./connection-context.ts";
+import { ConnectionLifecycle, type LifecycleOwner } from "./connection-lifecycle.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import type { SubscriptionOwner } from "./subscription-owner.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { UpstreamReplies } from "./upstream-replies.ts";
 
@@ -29,49 +33,103 @@ const maxInFlight = 256;
 const idLength = 20;
 const revokedReason = "the token was revoked";
 
+/** Verification of a connection: its connect request until the credential is verified, then its id and owner. */
+type Identity =
+  | { readonly isVerified: false; readonly request: ConnectOptions }
+  | { readonly isVerified: true; readonly id: string; readonly principal: UserPrincipal };
+
 /** One connection that speaks the gateway's own protocol. */
-export class Connection extends BaseConnection implements SharedSubscriber, InboxOwner {
+export class Connection
+  implements TransportEvents, LifecycleOwner, AddressableClient, SubscriptionOwner, InboxOwner
+{
+  readonly #context: ConnectionContext;
+  readonly #life: ConnectionLifecycle;
   readonly #inbox = new Inbox(this);
   readonly #subscriptions: Subscriptions;
-  /** What the connect asked for, until it is verified. */
-  #options: ConnectOptions | undefined;
-  #id = "";
-  #principal: UserPrincipal | undefined;
+  #identity: Identity;
   #requests: Requests | undefined;
   #upstreamReplies: UpstreamReplies | undefined;
   /** Publishes and requests that have no answer yet. */
   #inFlight = 0;
   #onCapacity: (() => void) | undefined;
 
-  constructor(transport: Transport, options: ConnectOptions, context: NodeContext) {
-    super(transport, context, "awaiting_auth");
+  constructor(transport: Transport, request: ConnectOptions, context: ConnectionContext) {
+    this.#context = context;
+    this.#identity = { isVerified: false, request };
+    this.#life = new ConnectionLifecycle(this, transport, context, false);
     this.#subscriptions = new Subscriptions(this, context);
-    this.#options = options;
-    if (options.principal === undefined) this.arm();
-    else this.#open(options.principal);
+    if (request.principal === undefined) this.#life.arm();
+    else this.#open(request.principal, request);
   }
 
   get id(): string {
-    return this.#id;
+    return this.#identity.isVerified ? this.#identity.id : "";
   }
 
   get principal(): UserPrincipal | undefined {
-    return this.#principal;
+    return this.#identity.isVerified ? this.#identity.principal : undefined;
   }
 
-  override get subscriptionCount(): number {
+  get since(): number {
+    return this.#life.since;
+  }
+
+  get consumer(): ConsumerKind {
+    return this.#life.transport.consumer ?? "websocket";
+  }
+
+  get encoder(): Encoder {
+    return this.#life.transport.encoder;
+  }
+
+  get sendQueue(): SendQueue {
+    return this.#life.sendQueue;
+  }
+
+  get subscriptionCount(): number {
     return this.#subscriptions.size;
   }
 
-  /** Whether a batch of a channel has the same bytes for this connection as for all others of its encoder. */
+  get isOpen(): boolean {
+    return this.#life.isOpen;
+  }
+
+  get isSilent(): boolean {
+    return this.#life.isSilent;
+  }
+
+  get isRegistered(): boolean {
+    return this.#life.isRegistered;
+  }
+
   get readsAlike(): boolean {
     return this.encoder.dialect !== "plain" || this.subscriptionCount === 1;
   }
 
+  close(code: CloseCode, reason: string): void {
+    this.#life.close(code, reason);
+  }
+
+  abandon(): void {
+    this.#life.abandon();
+  }
+
+  onAlive(): void {
+    this.#life.onAlive();
+  }
+
+  onDrain(): void {
+    this.#life.onDrain();
+  }
+
+  onClose(): void {
+    this.#life.onClose();
+  }
+
   onText(text: string): void {
     this.onAlive();
-    if (this.isEnding) return;
-    if (text.length > this.context.limits.maxMessageBytes) {
+    if (this.#life.isEnding) return;
+    if (text.length > this.#context.limits.maxMessageBytes) {
       this.close(1009, "frame too large");
       return;
     }
@@ -86,14 +144,14 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
 
   onValues(frame: Parsed<readonly unknown[]>, length: number): void {
     this.onAlive();
-    if (this.isEnding) return;
-    if (length > this.context.limits.maxMessageBytes) this.close(1009, "frame too large");
+    if (this.#life.isEnding) return;
+    if (length > this.#context.limits.maxMessageBytes) this.close(1009, "frame too large");
     else this.#takeFrame(frame, length);
   }
 
   onUnsupportedFrame(): void {
     this.onAlive();
-    if (this.isEnding) return;
+    if (this.#life.isEnding) return;
     const wanted =
       this.encoder.dialect === "milepost.v1.msgpack"
         ? "text frames are not spoken here; send msgpack as binary"
@@ -119,32 +177,32 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
     this.#upstreamReplies ??= new UpstreamReplies();
     const reply = id === undefined ? Promise.resolve(undefined) : this.#upstreamReplies.expect(id);
     this.take(message, length);
-    if (this.isEnding) this.#upstreamReplies.close();
+    if (this.#life.isEnding) this.#upstreamReplies.close();
     return reply;
   }
 
-  override send(message: ServerMessage): void {
-    if (this.#upstreamReplies?.take(message) !== true) super.send(this.#dated(message));
+  send(message: ServerMessage): void {
+    if (this.#upstreamReplies?.take(message) !== true) this.#life.send(this.#dated(message));
   }
 
   /** In the plain dialect answers, too, tell the time and where the reader is. */
   #dated(message: ServerMessage): ServerMessage {
     if (this.encoder.dialect !== "plain") return message;
     if (message.type !== "reply" && message.type !== "pong") return message;
-    const timestamp = new Date(this.context.clock.now()).toISOString();
+    const timestamp = new Date(this.#context.clock.now()).toISOString();
     return { ...this.#subscriptions.cursor(), ...message, timestamp };
   }
 
-  override announceMove(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
+  announceMove(reconnect: ReconnectSpan): void {
     this.send({ type: "notice", code: "move", reconnect });
   }
 
-  override reauthorise(): void {
-    const principal = this.#principal;
-    if (principal === undefined || !this.isOpen) return;
-    const left = this.#unrevoked(principal);
-    if (left === undefined || left === principal) return;
-    this.#principal = left;
+  reauthorise(): void {
+    const identity = this.#identity;
+    if (!identity.isVerified || !this.isOpen) return;
+    const left = this.#unrevoked(identity.principal);
+    if (left === undefined || left === identity.principal) return;
+    this.#identity = { ...identity, principal: left };
     this.#subscriptions.forbiddenTo(left).then(
       (forbidden) => {
         for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
@@ -154,11 +212,11 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
     );
   }
 
-  override announceShutdown(reconnect: { readonly min_ms: number; readonly max_ms: number }): void {
+  announceShutdown(reconnect: ReconnectSpan): void {
     if (this.isOpen) this.send({ type: "notice", code: "server_shutting_down", reconnect });
   }
 
-  override announceStore(code: "degraded" | "restored"): void {
+  announceStore(code: "degraded" | "restored"): void {
     if (this.isOpen) this.send({ type: "notice", code });
   }
 
@@ -167,7 +225,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
       this.send({ type: "reply", id: message.id, error: message.failure });
       return undefined;
     }
-    if (this.state === "awaiting_auth") return this.#handleBeforeAuth(message.value);
+    if (this.#life.isAwaitingAuth) return this.#handleBeforeAuth(message.value);
     return this.isOpen ? this.#handleOpen(message.value) : undefined;
   }
 
@@ -194,7 +252,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
 
   /** Answers a message with an error; `about` goes to the log beside a fault. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void {
-    this.send({ type: "reply", id, error: this.context.errorLog.failureOf(error, about) });
+    this.send({ type: "reply", id, error: this.#context.errorLog.failureOf(error, about) });
   }
 
   /** Answers a message that asks for what a later version may offer. */
@@ -203,24 +261,24 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
     this.refuse(id, new MilepostError("not_supported", message));
   }
 
-  protected override onEnd(): void {
+  onEnd(): void {
     this.#inbox.close();
     this.#requests?.close();
     this.#upstreamReplies?.close();
-    this.context.connections.unname(this.#id, this);
+    this.#context.connections.unname(this.id, this);
     this.#subscriptions.leaveAll();
     this.#onCapacity?.();
   }
 
-  protected override onAuthTimeout(): void {
+  onAuthTimeout(): void {
     this.close(4408, "no credential came in time");
   }
 
-  protected override onExpired(): void {
+  onExpired(): void {
     this.close(4101, "the token ended");
   }
 
-  protected override onExpiring(expiresAt: number): void {
+  onExpiring(expiresAt: number): void {
     this.send({ type: "notice", code: "token_expiring", expires_at: expiresAt });
   }
 
@@ -243,29 +301,28 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
   /** The principal as far as nothing of it was revoked; else the connection is closed. */
   #unrevoked(principal: UserPrincipal): UserPrincipal | undefined {
     try {
-      return this.context.revocations.narrowed(principal);
+      return this.#context.revocations.narrowed(principal);
     } catch {
       this.close(4102, revokedReason);
       return undefined;
     }
   }
 
-  #open(verified: UserPrincipal): void {
-    // Since it was verified something may have been revoked.
+  #open(verified: UserPrincipal, request: ConnectOptions): void {
+    // A revocation may have come since the credential was verified.
     const principal = this.#unrevoked(verified);
-    if (principal === undefined || !this.move("verified")) return;
-    this.transport.verified?.();
-    const { context } = this;
-    const { connectionId, channels = [], resume } = this.#options ?? {};
-    this.#options = undefined;
-    this.#principal = principal;
-    this.#id = this.#takeOver(principal, connectionId) ?? context.random.id(idLength);
-    context.connections.name(this.#id, this);
-    this.enter();
+    if (principal === undefined || !this.#life.open()) return;
+    this.#life.transport.verified?.();
+    const context = this.#context;
+    const { connectionId, channels = [], resume } = request;
+    const id = this.#takeOver(principal, connectionId) ?? context.random.id(idLength);
+    this.#identity = { isVerified: true, id, principal };
+    context.connections.name(id, this);
+    this.#life.register();
     const { limits, node } = context;
     this.send({
       type: "welcome",
-      connection_id: this.#id,
+      connection_id: id,
       session_id: principal.session ?? null,
       user_id: principal.user ?? null,
       node,
@@ -278,7 +335,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
       expires_at: principal.expiresAt ?? null,
       ...(context.outage.isOn ? { degraded: true } : {}),
     });
-    this.expireAt(principal.expiresAt);
+    this.#life.expireAt(principal.expiresAt);
     for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
       const since = resume?.get(channel);
       this.#subscriptions.start(principal, since === undefined ? { channel } : { channel, since });
@@ -291,7 +348,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
     connectionId: string | undefined,
   ): string | undefined {
     if (connectionId === undefined) return undefined;
-    const replaced = this.context.connections.byId(connectionId);
+    const replaced = this.#context.connections.byId(connectionId);
     const owner = replaced?.principal;
     if (replaced === undefined || owner === undefined) return undefined;
     // Without a user and a session there is nobody whose connection it could be.
@@ -317,7 +374,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
   }
 
   #handleOpen(message: ClientMessage): Promise<void> | undefined {
-    const principal = this.#principal;
+    const { principal } = this;
     if (principal === undefined) return undefined;
     switch (message.type) {
       case "auth":
@@ -351,17 +408,17 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
 
   async #authenticate({ id, token, session }: AuthMessage): Promise<void> {
     try {
-      const principal = await this.context.verifyToken(token);
-      if (this.state !== "awaiting_auth") return;
+      const principal = await this.#context.verifyToken(token);
+      if (!this.#life.isAwaitingAuth) return;
       if (session !== undefined && session !== principal.session) {
         this.close(4403, "the token is of another session");
         return;
       }
-      this.#open(principal);
+      if (!this.#identity.isVerified) this.#open(principal, this.#identity.request);
       this.#replyAuth(id, principal);
     } catch (error) {
-      if (this.state !== "awaiting_auth") return;
-      const reason = this.context.errorLog.failureOf(error);
+      if (!this.#life.isAwaitingAuth) return;
+      const reason = this.#context.errorLog.failureOf(error);
       if (id !== undefined) this.send({ type: "reply", id, error: reason });
       if (reason.code === "token_expired") this.close(4101, "the token has expired");
       else if (reason.code === "token_revoked") this.close(4102, revokedReason);
@@ -372,7 +429,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
 
   async #refresh(before: UserPrincipal, { id, token, session }: AuthMessage): Promise<void> {
     try {
-      const principal = await this.context.verifyToken(token);
+      const principal = await this.#context.verifyToken(token);
       const same = principal.user === before.user && principal.session === before.session;
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "the token is of another user or session");
@@ -380,8 +437,8 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
       // Known before anything changes: where it cannot be found out, the old token stands.
       const forbidden = await this.#subscriptions.forbiddenTo(principal);
       if (!this.isOpen || this.#unrevoked(principal) === undefined) return;
-      this.#principal = principal;
-      this.expireAt(principal.expiresAt);
+      if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };
+      this.#life.expireAt(principal.expiresAt);
       for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
       this.#replyAuth(id, principal);
     } catch (error) {
@@ -404,12 +461,12 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
     const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);
-    const looksUp = this.context.channels.resolve(channel).rule.publish === "operation-owner";
+    const looksUp = this.#context.channels.resolve(channel).rule.publish === "operation-owner";
     return looksUp ? published : this.#pace();
   }
 
   async #publish({ id, channel, event, data, key, priority }: PublishMessage): Promise<void> {
-    const principal = this.#principal;
+    const { principal } = this;
     if (!this.isOpen || principal === undefined) return;
     this.#inFlight++;
     try {
@@ -417,7 +474,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
         ...(key === undefined ? {} : { key }),
         ...(priority === undefined ? {} : { priority }),
       };
-      const result = await this.context.channels.publish(principal, channel, event, data, options);
+      const result = await this.#context.channels.publish(principal, channel, event, data, options);
       if (id !== undefined && this.isOpen) this.send({ type: "reply", id, result });
     } catch (error) {
       if (id !== undefined && this.isOpen) this.refuse(id, error);
@@ -427,7 +484,7 @@ export class Connection extends BaseConnection implements SharedSubscriber, Inbo
   }
 
   #onRequest(principal: UserPrincipal, message: RequestMessage): Promise<void> | undefined {
-    this.#requests ??= new Requests(this, this.context);
+    this.#requests ??= new Requests(this, this.#context);
     this.#inFlight++;
     void this.#requests.run(principal, message).finally(() => this.#answered());
     return this.#pace();

@@ -12,20 +12,19 @@ import {
 } from "@milepost/protocol";
 import type { AckOutcome } from "../durable/delivery-ledger.ts";
 import type { DurableOwner, DurableStart } from "../durable/durable-owner.ts";
+import type { DurableContext } from "../durable/durable-reader.ts";
 import { DurableReader } from "../durable/durable-reader.ts";
-import type { NodeContext } from "../node/node-context.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
-import type { Connection } from "./connection.ts";
 import type { SubscriptionRequest } from "./subscription.ts";
-import type { Subscriptions } from "./subscriptions.ts";
+import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 
 /** A connection that delivers a channel to a durable subscriber. */
 export class DurableSubscription implements DurableOwner {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #name: string;
-  readonly #connection: Connection;
-  readonly #subscriptions: Subscriptions;
+  readonly #connection: SubscriptionOwner;
+  readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
   #reader: DurableReader | undefined;
   #isStarted = false;
@@ -33,13 +32,13 @@ export class DurableSubscription implements DurableOwner {
   #waiters: (() => void)[] = [];
 
   constructor(
-    connection: Connection,
-    siblings: Subscriptions,
+    connection: SubscriptionOwner,
+    subscriptions: SubscriptionList,
     { channel, events, id }: SubscriptionRequest,
     name: string,
   ) {
     this.#connection = connection;
-    this.#subscriptions = siblings;
+    this.#subscriptions = subscriptions;
     this.channel = channel;
     this.id = id;
     this.#name = name;
@@ -70,7 +69,7 @@ export class DurableSubscription implements DurableOwner {
     resolved: ResolvedChannel,
     owner: string,
     since: Since | undefined,
-    { durable }: NodeContext,
+    durable: DurableContext,
   ): void {
     const key = { channel: this.channel, owner, name: this.#name };
     this.#reader = new DurableReader(key, resolved, this.#events, this, durable);

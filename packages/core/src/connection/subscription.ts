@@ -13,8 +13,7 @@ import type { Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
 import type { SharedSubscriber, Subscriber } from "../hub/subscriber.ts";
 import type { PresenceWatcher } from "../presence/presence-watcher.ts";
-import type { Connection } from "./connection.ts";
-import type { Subscriptions } from "./subscriptions.ts";
+import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import { Summary, type SummarySubscriber } from "./summary.ts";
 
 /** What a connection asked for in one subscription. */
@@ -36,8 +35,8 @@ export interface SubscriptionRequest {
 export class Subscription implements Subscriber, SummarySubscriber {
   readonly channel: string;
   readonly id: MessageId | undefined;
-  readonly #connection: Connection;
-  readonly #subscriptions: Subscriptions;
+  readonly #connection: SubscriptionOwner;
+  readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
   readonly #summary: Summary | undefined;
   /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
@@ -49,17 +48,19 @@ export class Subscription implements Subscriber, SummarySubscriber {
   presence: PresenceWatcher | undefined;
 
   constructor(
-    connection: Connection,
-    siblings: Subscriptions,
+    connection: SubscriptionOwner,
+    subscriptions: SubscriptionList,
     { channel, since, events, summaryMs, id }: SubscriptionRequest,
   ) {
     this.#connection = connection;
-    this.#subscriptions = siblings;
+    this.#subscriptions = subscriptions;
     this.channel = channel;
     this.id = id;
     this.#events = events === undefined ? undefined : new Set(events);
     this.#summary =
-      summaryMs === undefined ? undefined : new Summary(this, summaryMs, siblings.summaryBudget());
+      summaryMs === undefined
+        ? undefined
+        : new Summary(this, summaryMs, subscriptions.summaryBudget());
     this.#position = typeof since === "object" && "epoch" in since ? since : undefined;
   }
 

@@ -3,16 +3,16 @@ import {
   formatPosition,
   MilepostError,
   type NackMessage,
-  type Publication,
+  type Position,
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from "@milepost/protocol";
 import { forbidden } from "../channels/channels.ts";
-import type { NodeContext } from "../node/node-context.ts";
 import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
-import type { Connection } from "./connection.ts";
+import type { ConnectionContext } from "./connection-context.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
+import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import type { SummaryBudget } from "./summary.ts";
 
 type AnySubscription = Subscription | DurableSubscription;
@@ -25,13 +25,13 @@ const none: readonly AnySubscription[] = [];
  * The list is replaced, never changed: most connections have one subscription, and an array that holds one
  * takes a fraction of a Map.
  */
-export class Subscriptions {
-  readonly #connection: Connection;
-  readonly #context: NodeContext;
+export class Subscriptions implements SubscriptionList {
+  readonly #connection: SubscriptionOwner;
+  readonly #context: ConnectionContext;
   #list = none;
   #summaries: SummaryBudget | undefined;
 
-  constructor(connection: Connection, context: NodeContext) {
+  constructor(connection: SubscriptionOwner, context: ConnectionContext) {
     this.#connection = connection;
     this.#context = context;
   }
@@ -136,8 +136,8 @@ export class Subscriptions {
   }
 
   /** Forgets a subscription that is over. */
-  drop(subscription: AnySubscription): void {
-    if (!this.#list.includes(subscription)) return;
+  drop(subscription: { readonly channel: string }): void {
+    if (!this.#list.some((other) => other === subscription)) return;
     this.#list = this.#list.filter((other) => other !== subscription);
     this.#regroup();
   }
@@ -188,7 +188,7 @@ export class Subscriptions {
   }
 
   /** Makes the cursor of a publication of one channel. */
-  cursorOf(channel: string): (publication: Publication) => string {
+  cursorOf(channel: string): (publication: { readonly position: Position }) => string {
     const others = this.#connection.encoder.dialect === "plain" ? this.#positions(channel) : "";
     const before = others === "" ? "" : `${others},`;
     return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
@@ -215,7 +215,7 @@ export class Subscriptions {
       await channels.authorise(principal, resolved, "subscribe", this.#connection.id);
       if (subscription.isDurable) {
         if (!this.#list.includes(subscription)) return;
-        subscription.begin(resolved, publisherOf(principal), since, this.#context);
+        subscription.begin(resolved, publisherOf(principal), since, this.#context.durable);
         return;
       }
       if (presence === true && this.#list.includes(subscription)) {

@@ -1,8 +1,8 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
+import type { HeldSubscriber } from "../send-queue/channel-queue.ts";
 import { ChannelQueue } from "../send-queue/channel-queue.ts";
-import type { HeldSubscriber } from "../send-queue/held-entries.ts";
 
 /** What all summaries of one connection share: the node's timer, and room for what they hold. */
 export interface SummaryBudget {

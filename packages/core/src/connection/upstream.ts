@@ -7,10 +7,11 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
-import type { NodeContext } from "../node/node-context.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Encoder, Transport } from "../send-queue/transport.ts";
+import type { AddressableClient } from "./connected-client.ts";
 import { Connection } from "./connection.ts";
+import type { ConnectionContext } from "./connection-context.ts";
 
 /**
  * Handles a frame that came beside the stream of the connection `id`, and resolves with the replies to its
@@ -22,7 +23,7 @@ export async function handleUpstream(
   principal: UserPrincipal,
   id: string,
   frame: string,
-  context: NodeContext,
+  context: ConnectionContext,
 ): Promise<readonly ServerMessage[]> {
   const { messages, length } = readUpstream(frame);
   const live = ownConnection(principal, id, context);
@@ -36,7 +37,7 @@ export async function handleUpstream(
     );
     return replies.filter((reply) => reply !== undefined);
   } finally {
-    if (live === undefined) connection.onClose();
+    if (live === undefined) connection.abandon();
   }
 }
 
@@ -45,7 +46,7 @@ export function forwardUpstream(
   principal: UserPrincipal,
   id: string,
   frame: string,
-  context: NodeContext,
+  context: ConnectionContext,
 ): void {
   const { messages, length } = readUpstream(frame);
   const connection = ownConnection(principal, id, context);
@@ -66,8 +67,8 @@ function readUpstream(frame: string) {
 function ownConnection(
   { user, session }: UserPrincipal,
   id: string,
-  { connections }: NodeContext,
-): Connection | undefined {
+  { connections }: ConnectionContext,
+): AddressableClient | undefined {
   const connection = connections.byId(id);
   const owner = connection?.principal;
   // Without a user and a session there is nobody whose connection it could be, as for a replacement.

@@ -12,6 +12,9 @@ import type { Channels } from "../channels/channels.ts";
 import { durableBounds } from "../durable/durable-terms.ts";
 import { wakeHolder } from "../durable/subscriber-signal.ts";
 import { orThrow, readInput } from "../input/input.ts";
+import { type Principal, serviceOf } from "../rules/principal.ts";
+import type { RuleBook } from "../rules/rule-book.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
 import type {
   DeadLetterFilter,
   DeadLetterPage,
@@ -19,10 +22,7 @@ import type {
   DeadLetterView,
   ManyDeadLetters,
   Replayed,
-} from "../node/core.ts";
-import { type Principal, serviceOf } from "../rules/principal.ts";
-import type { RuleBook } from "../rules/rule-book.ts";
-import type { ErrorLog } from "../runtime/error-log.ts";
+} from "./dead-letters-api.ts";
 
 const maxPage = 1_000;
 

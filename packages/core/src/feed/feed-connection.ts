@@ -1,9 +1,11 @@
-import { BaseConnection } from "../connection/base-connection.ts";
-import type { NodeContext } from "../node/node-context.ts";
+import type { ConsumerKind } from "@milepost/engine";
+import type { CloseCode } from "@milepost/protocol";
+import type { ConnectionContext } from "../connection/connection-context.ts";
+import { ConnectionLifecycle, type LifecycleOwner } from "../connection/connection-lifecycle.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
-import type { Transport } from "../send-queue/transport.ts";
+import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { FollowedOperation } from "./followed-operation.ts";
-import type { SessionFeed } from "./session-feed.ts";
+import type { FeedReader, SessionFeed } from "./session-feed.ts";
 
 const idLength = 20;
 
@@ -13,9 +15,11 @@ const idLength = 20;
  * Every document is complete, so one that reads slowly is not given what it missed but the latest of each
  * operation once it has room: it holds back nobody and costs no memory.
  */
-export class FeedConnection extends BaseConnection {
+export class FeedConnection implements TransportEvents, LifecycleOwner, FeedReader {
   readonly id: string;
   readonly principal: UserPrincipal;
+  readonly #life: ConnectionLifecycle;
+  readonly #context: ConnectionContext;
   readonly #feed: SessionFeed;
   /** Operations whose latest document it has yet to be given, longest waiting first. */
   readonly #due = new Set<FollowedOperation>();
@@ -25,20 +29,50 @@ export class FeedConnection extends BaseConnection {
     transport: Transport,
     feed: SessionFeed,
     principal: UserPrincipal,
-    context: NodeContext,
+    context: ConnectionContext,
   ) {
-    super(transport, context, "open");
     this.id = context.random.id(idLength);
     this.principal = principal;
+    this.#context = context;
     this.#feed = feed;
-    this.expireAt(principal.expiresAt);
+    this.#life = new ConnectionLifecycle(this, transport, context, true);
+    this.#life.expireAt(principal.expiresAt);
     feed.add(this);
-    this.enter();
+    this.#life.register();
     this.reauthorise();
   }
 
-  override get subscriptionCount(): number {
+  get since(): number {
+    return this.#life.since;
+  }
+
+  get consumer(): ConsumerKind {
+    return this.#life.transport.consumer ?? "websocket";
+  }
+
+  get isOpen(): boolean {
+    return this.#life.isOpen;
+  }
+
+  get isSilent(): boolean {
+    return this.#life.isSilent;
+  }
+
+  get isRegistered(): boolean {
+    return this.#life.isRegistered;
+  }
+
+  /** Zero: the feed is not a subscription of the client's own. */
+  get subscriptionCount(): number {
     return 0;
+  }
+
+  close(code: CloseCode, reason: string): void {
+    this.#life.close(code, reason);
+  }
+
+  abandon(): void {
+    this.#life.abandon();
   }
 
   /** Gives it the operation's document, now or when it has room. */
@@ -64,46 +98,48 @@ export class FeedConnection extends BaseConnection {
     this.onAlive();
   }
 
-  override announceShutdown(): void {
-    // Every frame is a document: the close says it.
+  onAlive(): void {
+    this.#life.onAlive();
   }
 
-  override announceStore(): void {
-    // Every frame is a document.
+  onDrain(): void {
+    this.#life.onDrain();
   }
 
-  override announceMove(): void {
-    // Every frame is a document: the close says it.
+  onClose(): void {
+    this.#life.onClose();
   }
 
-  override reauthorise(): void {
+  reauthorise(): void {
     try {
-      this.context.revocations.narrowed(this.principal);
+      this.#context.revocations.narrowed(this.principal);
     } catch {
       this.close(1008, "Session revoked");
     }
   }
 
-  protected override onEnd(): void {
+  // Every frame of a feed is a document: announcements have no form here, the close says why.
+  announceShutdown(): void {}
+  announceStore(): void {}
+  announceMove(): void {}
+  onExpiring(): void {}
+
+  onEnd(): void {
     this.#due.clear();
     this.#feed.delete(this);
   }
 
-  protected override onAuthTimeout(): void {
+  onAuthTimeout(): void {
     this.close(1008, "Invalid session");
   }
 
-  protected override onExpired(): void {
+  onExpired(): void {
     this.close(1008, "Session expired");
-  }
-
-  protected override onExpiring(): void {
-    // Every frame is a document: the close says it.
   }
 
   #pump(): void {
     for (const operation of this.#due) {
-      const room = this.sendQueue.drained();
+      const room = this.#life.sendQueue.drained();
       if (room !== undefined) {
         this.#waiting = true;
         void room.then(() => {
@@ -113,8 +149,8 @@ export class FeedConnection extends BaseConnection {
         return;
       }
       this.#due.delete(operation);
-      const bytes = operation.document(this.encoder);
-      if (bytes !== undefined) this.sendQueue.push(bytes);
+      const bytes = operation.document(this.#life.transport.encoder);
+      if (bytes !== undefined) this.#life.sendQueue.push(bytes);
     }
   }
 }

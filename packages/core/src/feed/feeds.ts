@@ -1,12 +1,12 @@
-import type { NodeContext } from "../node/node-context.ts";
+import type { ConnectionContext } from "../connection/connection-context.ts";
 import { SessionFeed } from "./session-feed.ts";
 
 /** The session feeds that somebody reads on this node. */
 export class Feeds {
-  readonly #context: NodeContext;
+  readonly #context: ConnectionContext;
   readonly #feeds = new Map<string, SessionFeed>();
 
-  constructor(context: NodeContext) {
+  constructor(context: ConnectionContext) {
     this.#context = context;
   }
 

@@ -33,7 +33,7 @@ export class FollowedOperation extends Deadline implements Subscriber {
   #text: string | undefined;
   #state: OperationState | undefined;
   #shownAt = Number.NEGATIVE_INFINITY;
-  member: HubSubscriber | undefined;
+  hubSubscriber: HubSubscriber | undefined;
 
   constructor(id: string, follower: OperationFollower, wheel: TimerWheel) {
     super();
@@ -57,7 +57,7 @@ export class FollowedOperation extends Deadline implements Subscriber {
   }
 
   leave(): void {
-    this.member?.leave();
+    this.hubSubscriber?.leave();
     this.#wheel.clear(this);
   }
 

@@ -1,46 +1,54 @@
-import { isRecord, type Publication } from "@milepost/protocol";
+import { type CloseCode, isRecord, type Publication } from "@milepost/protocol";
+import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { ChannelState, Start } from "../hub/recovery.ts";
 import type { Reset } from "../hub/reset.ts";
 import type { Subscriber } from "../hub/subscriber.ts";
-import type { NodeContext } from "../node/node-context.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
-import type { FeedConnection } from "./feed-connection.ts";
 import { FollowedOperation, type OperationFollower } from "./followed-operation.ts";
 
 /** How many operations of a session are shown: the most recent. */
 const maxOperations = 20;
 
+/** A connection that shows a session's feed. */
+export interface FeedReader {
+  /** Shows the latest document of an operation, now or once the connection has room. */
+  show(operation: FollowedOperation): void;
+  /** Drops an operation that is no longer shown. */
+  forget(operation: FollowedOperation): void;
+  close(code: CloseCode, reason: string): void;
+}
+
 /** What a session's readers on one node share: it follows the session's operations once for all of them. */
 export class SessionFeed implements OperationFollower, Subscriber {
   readonly shared = undefined;
   readonly session: string;
-  readonly #context: NodeContext;
+  readonly #context: ConnectionContext;
   readonly #onUnused: () => void;
-  readonly #readers = new Set<FeedConnection>();
+  readonly #readers = new Set<FeedReader>();
   /** In the order in which they came. */
   readonly #operations = new Map<string, FollowedOperation>();
   /** Read but for these; undefined before the session's channel itself was read. */
   #awaited: Set<FollowedOperation> | undefined;
-  readonly #member: HubSubscriber;
+  readonly #hubSubscriber: HubSubscriber;
 
-  constructor(session: string, context: NodeContext, onUnused: () => void) {
+  constructor(session: string, context: ConnectionContext, onUnused: () => void) {
     this.session = session;
     this.#context = context;
     this.#onUnused = onUnused;
-    this.#member = context.hub.join(context.channels.resolve(`session:${session}`), this);
+    this.#hubSubscriber = context.hub.join(context.channels.resolve(`session:${session}`), this);
   }
 
   /** Shows everything to a new reader, as soon as it is known. */
-  add(reader: FeedConnection): void {
+  add(reader: FeedReader): void {
     this.#readers.add(reader);
     if (this.#isReady) this.#showAll(reader);
   }
 
-  delete(reader: FeedConnection): void {
+  delete(reader: FeedReader): void {
     this.#readers.delete(reader);
     if (this.#readers.size > 0) return;
-    this.#member.leave();
+    this.#hubSubscriber.leave();
     for (const operation of this.#operations.values()) operation.leave();
     this.#onUnused();
   }
@@ -117,7 +125,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
     const { hub, channels, wheel } = this.#context;
     const operation = new FollowedOperation(id, this, wheel);
     this.#operations.set(id, operation);
-    operation.member = hub.join(channels.resolve(operationChannel(id)), operation);
+    operation.hubSubscriber = hub.join(channels.resolve(operationChannel(id)), operation);
     const [oldest] = this.#operations.values();
     if (this.#operations.size > maxOperations && oldest !== undefined) this.#drop(oldest);
   }
@@ -131,7 +139,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
     }
   }
 
-  #showAll(reader: FeedConnection): void {
+  #showAll(reader: FeedReader): void {
     for (const operation of this.#operations.values()) reader.show(operation);
   }
 }

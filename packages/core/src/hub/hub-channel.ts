@@ -1,4 +1,4 @@
-import { type ChannelLog, isLocal, type LogSlice } from "@milepost/engine";
+import { isLocal, type LogSlice } from "@milepost/engine";
 import {
   endEvent,
   type GapReason,
@@ -9,34 +9,14 @@ import {
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { SharedCall } from "../runtime/shared-call.ts";
 import { batchesOf, isFullBatch } from "../send-queue/batches.ts";
-import type { Flushable, Ticker } from "../send-queue/ticker.ts";
-import type { EncodedPages } from "./encoded-pages.ts";
-import type { HubSubscriber } from "./hub-subscriber.ts";
-import { catchUpAgain } from "./join.ts";
-import type { RecentBudget } from "./recent-budget.ts";
+import type { Flushable } from "../send-queue/ticker.ts";
+import type { ChannelContext } from "./channel-context.ts";
+import type { HubSubscriber, SubscribedChannel } from "./hub-subscriber.ts";
+import { catchUpAgain, type JoinedChannel } from "./join.ts";
 import { RecentEntries } from "./recent-entries.ts";
 import { breakOf, type ChannelState, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
 import { SubscriberGroups } from "./subscriber-groups.ts";
-
-/** What a channel of the hub needs of its node. */
-export interface HubContext {
-  readonly log: ChannelLog;
-  readonly ticker: Ticker;
-  /** Entries that may lie between a position and the head. */
-  readonly maxReplayEntries: number;
-  /** Resolves after some milliseconds on the node's one timer. */
-  readonly pause: (ms: number) => Promise<void>;
-  /** Whether the node is without its store, so that there is nothing to compare with. */
-  readonly isCut: () => boolean;
-  readonly onError: (error: unknown) => void;
-}
-
-/** What all channels of a hub share. */
-export interface ChannelContext extends HubContext {
-  readonly recentBudget: RecentBudget;
-  readonly pages: EncodedPages;
-}
 
 /** The log from the newest entry on that this node had, that entry included. */
 interface Tail {
@@ -56,7 +36,7 @@ const none: readonly never[] = [];
  * each outbox. What arrives must continue what came before; a hole is filled from the log before anything
  * after it goes out, or told as a gap or a reset.
  */
-export class HubChannel implements Flushable {
+export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   readonly resolved: ResolvedChannel;
   /** Settles when the bus delivers to this node. */
   readonly attached: Promise<void>;

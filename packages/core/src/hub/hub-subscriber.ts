@@ -1,13 +1,21 @@
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
-import type { HubChannel } from "./hub-channel.ts";
 import type { Subscriber } from "./subscriber.ts";
+
+/** A channel of the hub, as one of its subscribers uses it. */
+export interface SubscribedChannel {
+  readonly resolved: ResolvedChannel;
+  /** Position up to which the channel has handed entries out; undefined before it has any. */
+  readonly flushed: Position | undefined;
+  remove(subscriber: HubSubscriber): void;
+  regroup(subscriber: HubSubscriber): void;
+}
 
 /** A reader in a channel. */
 export class HubSubscriber {
   readonly subscriber: Subscriber;
-  readonly #channel: HubChannel;
+  readonly #channel: SubscribedChannel;
   /** Its own position while it is not level with the channel; undefined before it started. */
   own: Position | undefined;
   /** Where shared bytes go while it stands in a shared list; the channel's. */
@@ -17,7 +25,7 @@ export class HubSubscriber {
   index = 0;
   left = false;
 
-  constructor(reader: Subscriber, channel: HubChannel) {
+  constructor(reader: Subscriber, channel: SubscribedChannel) {
     this.subscriber = reader;
     this.#channel = channel;
   }

@@ -5,10 +5,11 @@ import {
   type Publication,
   type Since,
 } from "@milepost/protocol";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import { pagesOf } from "../send-queue/batches.ts";
+import type { ChannelContext } from "./channel-context.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
-import type { ChannelContext, HubChannel } from "./hub-channel.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
 import { findStart, type Recovery, recover, type Start } from "./recovery.ts";
 import { Reset } from "./reset.ts";
@@ -18,6 +19,23 @@ const startMs = 10_000;
 const retryMs = 1_000;
 const lagMs = 50;
 
+/** A channel of the hub, as a subscriber that joins it uses it. */
+export interface JoinedChannel {
+  readonly resolved: ResolvedChannel;
+  /** Settles when the bus delivers to this node. */
+  readonly attached: Promise<void>;
+  /** Newest position of the channel on this node; undefined before the log was read. */
+  readonly last: Position | undefined;
+  beginJoin(): void;
+  endJoin(): void;
+  seed(start: Pick<Start, "head" | "entries">): void;
+  isDenied(before: Position | undefined, head: Position): boolean;
+  resume(since: Position): Promise<Start | undefined>;
+  missing(from: Position): readonly Publication[] | undefined;
+  place(subscriber: HubSubscriber): void;
+  heal(): Promise<void>;
+}
+
 /**
  * Brings a reader into a channel without a race: from the moment the bus delivers, the channel keeps what
  * arrives; the log is read meanwhile; what lies between the end of the reading and the live stream comes
@@ -26,7 +44,7 @@ const lagMs = 50;
  * A long replay is read page by page as the reader takes it, so it waits in the log and not in memory.
  */
 export async function join(
-  channel: HubChannel,
+  channel: JoinedChannel,
   member: HubSubscriber,
   since: Since | undefined,
   context: ChannelContext,
@@ -65,7 +83,7 @@ export async function join(
 
 /** Where a reader starts, with what this node has or with a page of the log. */
 async function startOf(
-  channel: HubChannel,
+  channel: JoinedChannel,
   since: Since | undefined,
   context: ChannelContext,
 ): Promise<Start> {
@@ -78,7 +96,7 @@ async function startOf(
 
 /** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
 export async function catchUpAgain(
-  channel: HubChannel,
+  channel: JoinedChannel,
   member: HubSubscriber,
   context: ChannelContext,
 ): Promise<void> {
@@ -97,7 +115,7 @@ export async function catchUpAgain(
 
 /** Reads on until the reader is level with the live stream, and makes it live. */
 async function catchUp(
-  channel: HubChannel,
+  channel: JoinedChannel,
   member: HubSubscriber,
   context: ChannelContext,
   mustRead = false,
@@ -140,7 +158,7 @@ async function catchUp(
 
 /** The next page after a position; undefined when the store did not answer and it is time to try again. */
 async function readOn(
-  channel: HubChannel,
+  channel: JoinedChannel,
   from: Position,
   context: ChannelContext,
 ): Promise<Recovery | undefined> {

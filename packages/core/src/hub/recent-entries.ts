@@ -13,8 +13,8 @@ export class RecentEntries {
   #entries: Publication[] = [];
   #length = 0;
 
-  constructor(room: RecentBudget) {
-    this.#budget = room;
+  constructor(budget: RecentBudget) {
+    this.#budget = budget;
   }
 
   /** About how many characters it takes. */

@@ -1,77 +1,35 @@
 import type {
   Clock,
   ConsumerCounts,
-  ConsumerKind,
   EngineFactory,
   Random,
   StoreHealth,
   TakeEntry,
 } from "@milepost/engine";
+import type { Notification } from "@milepost/model";
 import type {
-  CommandSource,
-  CreatedOperation,
-  CreateOperation,
-  Notification,
-  OperationAtPosition,
-  OperationFilter,
-  OperationLease,
-  OperationList,
-  PendingCommand,
-  ReportEvents,
-  ReportResult,
-  RequestCommand,
-  RequestedCommand,
-} from "@milepost/model";
-import type {
-  Cursor,
   DefinedContract,
-  Failure,
-  GapReason,
   PresenceList,
-  Priority,
   ServerMessage,
   Since,
   Snapshot,
 } from "@milepost/protocol";
-import type { ConnectionTarget } from "../cluster/node-signal.ts";
+import type {
+  Ended,
+  Ending,
+  HistoryPage,
+  Published,
+  PublishOptions,
+} from "../channels/channels-api.ts";
+import type { Connections } from "../cluster/connection-admin-api.ts";
+import type { ConnectOptions } from "../connection/connect-options.ts";
+import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
+import type { Operations } from "../operations/operations-api.ts";
 import type { Methods } from "../requests/method.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
+import type { CoreLimits, CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
-
-/** Verifies a token: resolves to who it is, rejects with `unauthenticated` or `token_expired`. */
-export type TokenVerifier = (token: string) => Promise<UserPrincipal>;
-
-/** Bounds of a node; every one has a default. */
-export interface CoreLimits {
-  readonly maxConnections: number;
-  readonly maxMessageBytes: number;
-  readonly maxSubscriptions: number;
-  readonly maxReplayEntries: number;
-  /** Bytes that may wait for one connection. */
-  readonly maxOutboxBytes: number;
-  readonly authTimeoutMs: number;
-  readonly pingIntervalMs: number;
-  readonly idleTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly commandAckMs: number;
-  readonly commandDoneMs: number;
-  /** Changes of who is in a channel are told once in so long. */
-  readonly presenceWindowMs: number;
-  /** Who loses its last connection without unsubscribing stays present for so long. */
-  readonly presenceGraceMs: number;
-  /** Who is present by a node that is dead is gone after so long. */
-  readonly presenceTtlMs: number;
-  /** Typing ends so long after it was last said. */
-  readonly typingMs: number;
-}
-
-/** Where faults that nobody waits for are told. */
-export interface CoreLog {
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
-}
 
 /** What a node is made of. */
 export interface CoreOptions {
@@ -89,69 +47,6 @@ export interface CoreOptions {
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;
-}
-
-/** What a publish may say besides its event. */
-export interface PublishOptions {
-  /** Repeating it within 10 minutes creates nothing. */
-  readonly key?: string;
-  /** In place of the channel's, for readers that are slow; it never changes the order within the channel. */
-  readonly priority?: Priority;
-}
-
-/** What a publish answers. */
-export interface Published {
-  readonly channel: string;
-  readonly position: string;
-  readonly duplicate: boolean;
-  /** Only readers at this node get it, and it is forgotten when the store is back. */
-  readonly local?: true;
-}
-
-/** How a channel's stream ended. */
-export interface Ending {
-  readonly position: string;
-  readonly reason: string;
-  /** Milliseconds since 1970. */
-  readonly ts: number;
-}
-
-/** What an end answers: the first end of the channel, whoever asked for it. */
-export interface Ended {
-  readonly channel: string;
-  readonly position: string;
-  readonly reason: string;
-  /** It had ended already. */
-  readonly duplicate: boolean;
-}
-
-/** A page of a channel's history. */
-export interface HistoryPage {
-  readonly channel: string;
-  readonly entries: readonly {
-    /** In the log of everything below a prefix: the channel it was published to. */
-    readonly source?: string;
-    readonly position: string;
-    readonly event: string;
-    readonly data: unknown;
-    readonly ts: number;
-  }[];
-  /** Go on from here. */
-  readonly position: string;
-  readonly reason?: GapReason;
-  /** The stream ended at `position`: there is nothing to go on to. */
-  readonly end?: Ending;
-}
-
-/** What a connect asked for, besides the socket itself. */
-export interface ConnectOptions {
-  /** The verified credential; absent means the first message must be `auth`. */
-  readonly principal?: UserPrincipal;
-  /** The connection this one replaces. */
-  readonly connectionId?: string;
-  /** Channels to subscribe to at once. */
-  readonly channels?: readonly string[];
-  readonly resume?: Cursor;
 }
 
 /** Counts for health and metrics. */
@@ -172,182 +67,6 @@ export interface CoreStats {
   readonly outageMs?: number;
   /** Publishes that wait for the store. */
   readonly spooled: number;
-}
-
-/** A connection as it is shown. */
-export interface ConnectionView {
-  readonly connection_id: string;
-  readonly user_id?: string;
-  readonly session_id?: string;
-  /** The name of the node it is at. */
-  readonly node: string;
-  readonly consumer: ConsumerKind;
-  /** When it was opened, in milliseconds since 1970. */
-  readonly since: number;
-}
-
-/** Some connections, 1,000 at most. */
-export interface ConnectionList {
-  readonly connections: readonly ConnectionView[];
-}
-
-/** A node that lives. */
-export interface NodeView {
-  readonly node: string;
-  readonly connections: number;
-  /** When it began, in milliseconds since 1970. */
-  readonly since: number;
-}
-
-/** How many connections were told to go, as far as the registry knew them; it counts 1,000 at most. */
-export interface Disconnected {
-  readonly connections: number;
-}
-
-/** In which span connections are to reconnect; from 0 to 5 s when absent. */
-export interface MoveOptions {
-  readonly minMs?: number;
-  readonly maxMs?: number;
-}
-
-/** Whose tokens end: those issued up to now, or the one of a `jti`. */
-export type RevokeInput = (
-  | { readonly user: string }
-  | { readonly session: string }
-  | { readonly token: string }
-) & {
-  /** Only these patterns are taken of what the tokens grant; the connections stay. */
-  readonly grants?: readonly string[];
-  /** How long it is remembered: as long as the longest token lives. A day when absent. */
-  readonly ttlMs?: number;
-};
-
-/** Connections of all nodes; for services alone. */
-export interface Connections {
-  list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList>;
-  /** All nodes that live, by name. */
-  nodes(principal: Principal): Promise<readonly NodeView[]>;
-  /** Closes connections for good, with 1000. A node that cannot be reached now does not hear of it. */
-  disconnect(
-    principal: Principal,
-    target: ConnectionTarget,
-    reason?: string,
-  ): Promise<Disconnected>;
-  /** Has connections reconnect within a span, to another node where what stands before the nodes chooses one. */
-  move(
-    principal: Principal,
-    target: ConnectionTarget,
-    options?: MoveOptions,
-  ): Promise<Disconnected>;
-  /**
-   * Ends what tokens allow: their connections are closed with 4102 on every node within 5 s, and they are refused from
-   * then on. Resolves once it is stored.
-   */
-  revoke(principal: Principal, input: RevokeInput): Promise<void>;
-}
-
-/** Operations, as one principal may use them. Every method checks what the principal may. */
-export interface Operations {
-  create(principal: Principal, input: CreateOperation): Promise<CreatedOperation>;
-  get(principal: Principal, operationId: string): Promise<OperationAtPosition>;
-  list(principal: Principal, filter: OperationFilter): Promise<OperationList>;
-  report(
-    principal: Principal,
-    operationId: string,
-    input: ReportEvents,
-  ): Promise<readonly ReportResult[]>;
-  takeOver(principal: Principal, operationId: string, leaseMs?: number): Promise<OperationLease>;
-  command(
-    principal: Principal,
-    operationId: string,
-    input: RequestCommand,
-  ): Promise<RequestedCommand>;
-  pendingCommands(
-    principal: Principal,
-    source: CommandSource,
-    waitMs: number,
-    signal?: AbortSignal,
-  ): Promise<readonly PendingCommand[]>;
-}
-
-/** A dead letter as it is shown. */
-export interface DeadLetterView {
-  readonly id: string;
-  /** When it was given up, in milliseconds since 1970. */
-  readonly at: number;
-  readonly channel: string;
-  /**
-   * `not_acknowledged`, `refused: …`, `expired`; `trimmed`, `epoch_changed`, `tag_mismatch` where the log lost the entry first;
-   * `publish_failed: …` of what the gateway itself could not publish.
-   */
-  readonly reason: string;
-  /** The durable subscriber's name, and whose it is. */
-  readonly subscriber?: string;
-  readonly owner?: string;
-  readonly attempts: number;
-  readonly entry: {
-    readonly position?: string;
-    /** The letter stands for all entries after this one up to `position`. */
-    readonly since?: string;
-    /** Where it was published to, if the channel is everything below a prefix. */
-    readonly source?: string;
-    readonly event?: string;
-    readonly data?: unknown;
-    readonly key?: string;
-    readonly ts?: number;
-  };
-}
-
-/** Which dead letters; all given conditions hold. */
-export interface DeadLetterFilter {
-  readonly channel?: string;
-  readonly subscriber?: string;
-  /** The reason, or its first word. */
-  readonly reason?: string;
-  /** At most so many, 1–1,000; 100. */
-  readonly limit?: number;
-  /** Only those after this id. */
-  readonly after?: string;
-}
-
-/** A page of dead letters, oldest first. */
-export interface DeadLetterPage {
-  readonly letters: readonly DeadLetterView[];
-  /** Go on after this id; absent when there are no more. */
-  readonly next?: string;
-  /** How many are kept in all, and how many had to go since the store began, for there were too many or they were too old. */
-  readonly kept: number;
-  readonly dropped: number;
-}
-
-/** What a replay came to: it is on its way to its subscriber, or published at `position`. */
-export interface Replayed {
-  readonly id: string;
-  readonly to: "subscriber" | "channel";
-  readonly position?: string;
-}
-
-/** What was done with many. */
-export interface ManyDeadLetters {
-  readonly done: number;
-  readonly failed: readonly { readonly id: string; readonly error: Failure }[];
-  /** Go on after this id; absent when there are no more. */
-  readonly next?: string;
-}
-
-/** What was given up, to read, replay and drop; for services alone. */
-export interface DeadLetters {
-  list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage>;
-  get(principal: Principal, id: string): Promise<DeadLetterView>;
-  /**
-   * Delivers an entry to its subscriber again, with a fresh budget, or publishes again what could not be. The letter goes
-   * once that took effect; repeating a replay is one replay.
-   */
-  replay(principal: Principal, id: string): Promise<Replayed>;
-  drop(principal: Principal, id: string): Promise<void>;
-  /** The same with a page of those that a filter names. */
-  replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
-  dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
 }
 
 /**

@@ -5,6 +5,7 @@ import { ConnectionAdmin } from "../cluster/connection-admin.ts";
 import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
+import type { ConnectOptions } from "../connection/connect-options.ts";
 import { Connection } from "../connection/connection.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
 import { forwardUpstream, handleUpstream } from "../connection/upstream.ts";
@@ -21,6 +22,7 @@ import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import { RuleBook } from "../rules/rule-book.ts";
 import { ErrorLog } from "../runtime/error-log.ts";
 import { defaultLimits } from "../runtime/limits.ts";
+import type { CoreLimits } from "../runtime/options.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
@@ -29,7 +31,7 @@ import { Outage } from "../store/outage.ts";
 import { isReadOnly } from "../store/outage-log.ts";
 import { SharedLog } from "../store/shared-log.ts";
 import { throughOutages } from "../store/through-outages.ts";
-import type { ConnectOptions, Core, CoreLimits, CoreOptions, CoreStats } from "./core.ts";
+import type { Core, CoreOptions, CoreStats } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 import { Shutdown } from "./shutdown.ts";
 
@@ -64,7 +66,14 @@ class GatewayCore implements Core {
     const errorLog = new ErrorLog(log, store.store);
     const wheel = new TimerWheel(clock, errorLog.report);
     const connections = new ConnectionRegistry();
-    const outage = new Outage({ store: store.store, connections, clock, wheel });
+    const outage = new Outage({
+      store: store.store,
+      clock,
+      wheel,
+      announce: (code) => {
+        for (const connection of connections.all) connection.announceStore(code);
+      },
+    });
     const engine = throughOutages(store, outage, {
       clock,
       random,
@@ -289,7 +298,7 @@ class GatewayCore implements Core {
     let subscriptions = 0;
     const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
     for (const connection of connections.all) {
-      consumers[connection.transport.consumer ?? "websocket"]++;
+      consumers[connection.consumer]++;
       if (connection.isSilent) dead++;
       subscriptions += connection.subscriptionCount;
     }

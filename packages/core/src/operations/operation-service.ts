@@ -25,12 +25,12 @@ import { failure, formatPosition, MilepostError } from "@milepost/protocol";
 import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
-import type { CoreLimits, Operations } from "../node/core.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
 import { owns } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreLimits } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {
@@ -45,6 +45,7 @@ import { asOperationLease, OperationLeases } from "./operation-leases.ts";
 import { type OperationAt, OperationLog, operationChannel } from "./operation-log.ts";
 import { OperationMonitor } from "./operation-monitor.ts";
 import { OperationNotifier } from "./operation-notifier.ts";
+import type { Operations } from "./operations-api.ts";
 import { PendingCommands } from "./pending-commands.ts";
 import { judgeReport, readReportedEvent } from "./report.ts";
 

@@ -5,7 +5,7 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 import { type HoldsContext, PresenceHolds } from "./presence-holds.ts";
 import { PresenceView } from "./presence-view.ts";
-import { PresenceWatcher } from "./presence-watcher.ts";
+import { PresenceWatcher, type WatchedChannel } from "./presence-watcher.ts";
 import { Throttle } from "./throttle.ts";
 
 /** News that has not come after so long is read instead. */
@@ -23,7 +23,7 @@ export interface PresenceContext extends HoldsContext {
 }
 
 /** Who is in one channel, on one node: whom its connections hold, who watches, and what they have been told. */
-export class PresenceChannel {
+export class PresenceChannel implements WatchedChannel {
   readonly name: string;
   readonly #context: PresenceContext;
   readonly #holds: PresenceHolds;

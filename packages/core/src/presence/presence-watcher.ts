@@ -1,20 +1,29 @@
 import type { PresenceList } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
-import type { PresenceChannel } from "./presence-channel.ts";
+import type { Encoder } from "../send-queue/transport.ts";
+
+/** The presence of a channel, as a connection that watches it uses it. */
+export interface WatchedChannel {
+  /** Adds the watcher to those that get changes, and returns the list as it is now. */
+  begin(watcher: PresenceWatcher): PresenceList;
+  remove(watcher: PresenceWatcher, going: "leaves" | "lingers"): void;
+  /** Encodes the whole list as one message. */
+  encodeWhole(encoder: Encoder): Uint8Array;
+}
 
 /** A connection that is in a channel and sees who else is. */
 export class PresenceWatcher {
   readonly subscriber: SharedSubscriber;
   /** Whom it holds there; undefined where its credential names nobody. */
   readonly memberId: string | undefined;
-  readonly #channel: PresenceChannel;
+  readonly #channel: WatchedChannel;
   /** Where in the channel's list it stands, once it has begun; the channel's. */
   index: number | undefined;
   /** Its reader is slow and gets the whole list as soon as there is room. */
-  #isOwed = false;
+  #isDeferred = false;
   #left = false;
 
-  constructor(channel: PresenceChannel, reader: SharedSubscriber, memberId: string | undefined) {
+  constructor(channel: WatchedChannel, reader: SharedSubscriber, memberId: string | undefined) {
     this.#channel = channel;
     this.subscriber = reader;
     this.memberId = memberId;
@@ -32,14 +41,14 @@ export class PresenceWatcher {
       sendQueue.push(bytes);
       return;
     }
-    if (this.#isOwed) return;
-    this.#isOwed = true;
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
     sendQueue.defer(this);
   }
 
   /** What it is owed. */
   encodeLatest(): Uint8Array {
-    this.#isOwed = false;
+    this.#isDeferred = false;
     return this.#channel.encodeWhole(this.subscriber.encoder);
   }
 
@@ -47,7 +56,7 @@ export class PresenceWatcher {
   leave(going: "leaves" | "lingers"): void {
     if (this.#left) return;
     this.#left = true;
-    if (this.#isOwed) this.subscriber.sendQueue.cancelDeferred(this);
+    if (this.#isDeferred) this.subscriber.sendQueue.cancelDeferred(this);
     this.#channel.remove(this, going);
   }
 }

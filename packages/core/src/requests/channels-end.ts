@@ -1,6 +1,6 @@
 import { compact, parseChannelName, textOf } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 /** `channels.end {channel, reason?}`. */
 export const endChannel: Method = async ({ channels }, principal, params) => {

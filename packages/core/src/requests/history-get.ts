@@ -1,6 +1,6 @@
 import { compact, integerIn, parseReadableName, readSince } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 /** `history.get {channel, since?, limit?}`. */
 export const getHistory: Method = async ({ channels }, principal, params) => {

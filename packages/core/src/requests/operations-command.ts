@@ -1,7 +1,7 @@
 import type { RequestCommand } from "@milepost/model";
 import { textOf } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 const readId = textOf(255);
 

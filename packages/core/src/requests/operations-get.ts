@@ -1,6 +1,6 @@
 import { textOf } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 const readId = textOf(255);
 

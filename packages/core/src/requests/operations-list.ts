@@ -1,5 +1,5 @@
 import type { OperationFilter } from "@milepost/model";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 /** `operations.list {kind?, status?, limit?}`: the user's own. */
 export const listOperations: Method = async ({ operations }, principal, params) =>

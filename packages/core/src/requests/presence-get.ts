@@ -1,6 +1,6 @@
 import { parseChannelName } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 /** `presence.get {channel}`. */
 export const getPresence: Method = async ({ channels, presences }, principal, params) => {

@@ -1,6 +1,6 @@
 import { parseChannelName, readBoolean } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
-import type { Method } from "./methods.ts";
+import type { Method } from "./method-services.ts";
 
 /** `presence.typing {channel, typing}`: for who is present. */
 export const sayTyping: Method = async ({ channels, presences }, principal, params) => {

@@ -1,3 +1,4 @@
+import type { Clock, Random } from "@milepost/engine";
 import {
   type ChunkMessage,
   ChunkReader,
@@ -6,11 +7,15 @@ import {
   messageBounds,
   type RequestMessage,
 } from "@milepost/protocol";
-import type { NodeContext } from "../node/node-context.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreLimits } from "../runtime/options.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type ChunkConnection, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";
-import { type Method, methods } from "./methods.ts";
+import type { MethodRegistry } from "./method-registry.ts";
+import type { Method, MethodServices } from "./method-services.ts";
+import { methods } from "./methods.ts";
 import { PendingCall, PendingRequest, type RequestHolder } from "./pending-request.ts";
 import { checkedResult, perform } from "./perform.ts";
 
@@ -27,16 +32,26 @@ export interface RequestOwner extends ChunkConnection {
   carriesChunks(id: MessageId): boolean;
 }
 
+/** Parts of the node that requests use. */
+export interface RequestContext extends MethodServices {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly limits: CoreLimits;
+  readonly errorLog: ErrorLog;
+  readonly methods: MethodRegistry;
+}
+
 /** The requests of one connection that have no answer yet; each gets exactly one. */
 export class Requests implements RequestHolder {
   readonly #owner: RequestOwner;
-  readonly #context: NodeContext;
+  readonly #context: RequestContext;
   readonly #pending = new Map<MessageId, PendingRequest>();
   /** Streams whose work has not ended, which may be later than their reply. */
   #inputs = 0;
   #outputs = 0;
 
-  constructor(owner: RequestOwner, context: NodeContext) {
+  constructor(owner: RequestOwner, context: RequestContext) {
     this.#owner = owner;
     this.#context = context;
   }

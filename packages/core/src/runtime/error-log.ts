@@ -1,6 +1,6 @@
 import type { StoreWatch } from "@milepost/engine";
 import { type Failure, failure, MilepostError } from "@milepost/protocol";
-import type { CoreLog } from "../node/core.ts";
+import type { CoreLog } from "./options.ts";
 
 /** Tells faults that no caller hears of, and turns any error into what a peer may see. */
 export class ErrorLog {

@@ -1,4 +1,4 @@
-import type { CoreLimits } from "../node/core.ts";
+import type { CoreLimits } from "./options.ts";
 
 /** The bounds of a node where its options name no others. */
 export const defaultLimits: CoreLimits = {

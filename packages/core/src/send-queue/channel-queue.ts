@@ -1,7 +1,6 @@
 import type { Position, Priority, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
 import { batchesOf } from "./batches.ts";
-import type { HeldSubscriber } from "./held-entries.ts";
 import { mergeWaiting } from "./merge-waiting.ts";
 
 /** About what an entry takes besides its data. */
@@ -9,6 +8,12 @@ const envelopeBytes = 200;
 
 const leastUrgent = 2;
 const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record<Priority, number>;
+
+/** A reader of one channel whose entries can wait. */
+export interface HeldSubscriber {
+  /** Consecutive entries, framed for this reader. */
+  encode(publications: readonly Publication[]): Uint8Array;
+}
 
 /** The entries of one channel that wait for one reader, in order. */
 export class ChannelQueue {

@@ -1,12 +1,6 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
-import { ChannelQueue } from "./channel-queue.ts";
-
-/** A reader of one channel whose entries can wait. */
-export interface HeldSubscriber {
-  /** Consecutive entries, framed for this reader. */
-  encode(publications: readonly Publication[]): Uint8Array;
-}
+import { ChannelQueue, type HeldSubscriber } from "./channel-queue.ts";
 
 /**
  * What waits, not yet encoded, for one connection that reads slowly: a lane for each channel.

@@ -1,6 +1,7 @@
 import type { Position, Publication } from "@milepost/protocol";
 import type { Rule } from "../rules/rule.ts";
-import { HeldEntries, type HeldSubscriber } from "./held-entries.ts";
+import type { HeldSubscriber } from "./channel-queue.ts";
+import { HeldEntries } from "./held-entries.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Transport } from "./transport.ts";
 

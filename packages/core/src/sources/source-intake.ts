@@ -10,9 +10,9 @@ import {
 import type { Channels } from "../channels/channels.ts";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import { orThrow } from "../input/input.ts";
-import type { CoreLog } from "../node/core.ts";
 import { publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreLog } from "../runtime/options.ts";
 
 const maxReasonLength = 1_000;
 /** How often an entry is tried whose failure may be its own, though it is called passing. */

@@ -1,5 +1,4 @@
 import type { Clock, StoreHealth, StoreWatch } from "@milepost/engine";
-import type { ConnectionRegistry } from "../connection/connection-registry.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** A store that is back so soon was never away: its connection was made anew. */
@@ -11,7 +10,8 @@ const leaseMs = 9_000;
 export interface OutageParts {
   /** Absent where the store is part of the process. */
   readonly store: StoreWatch | undefined;
-  readonly connections: ConnectionRegistry;
+  /** Announces to all connections that the store is lost, or back. */
+  readonly announce: (code: "degraded" | "restored") => void;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
 }
@@ -63,7 +63,7 @@ export class Outage extends Deadline {
 
   override onDue(): void {
     this.#isAnnounced = true;
-    for (const connection of this.#parts.connections.all) connection.announceStore("degraded");
+    this.#parts.announce("degraded");
   }
 
   close(): void {
@@ -73,7 +73,7 @@ export class Outage extends Deadline {
   }
 
   #check(): void {
-    const { store, wheel, clock, connections } = this.#parts;
+    const { store, wheel, clock, announce } = this.#parts;
     const isAway = this.#lease.isOver || (store !== undefined && !isWell(store.health));
     if (isAway === (this.#beganAt !== undefined)) return;
     if (isAway) {
@@ -86,7 +86,7 @@ export class Outage extends Deadline {
     if (!this.#isAnnounced) return;
     this.#isAnnounced = false;
     this.#listener?.();
-    for (const connection of connections.all) connection.announceStore("restored");
+    announce("restored");
   }
 }
 

@@ -1,0 +1,43 @@
+import type { Clock, Random } from "@milepost/engine";
+import type { DurableContext } from "../durable/durable-reader.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { MethodRegistry } from "../requests/method-registry.ts";
+import type { MethodServices } from "../requests/method-services.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
+import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreLimits, TokenVerifier } from "../runtime/options.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Ticker } from "../send-queue/ticker.ts";
+import type { ConnectedClient } from "./connected-client.ts";
+import type { ConnectionRegistry } from "./connection-registry.ts";
+
+/** Parts of the node that keep one socket alive and end it. */
+export interface LifecycleContext {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly ticker: Ticker;
+  readonly limits: CoreLimits;
+  readonly connections: ConnectionRegistry;
+  /** Registration of this node's connections with the cluster. */
+  readonly registration: {
+    enter(client: ConnectedClient): void;
+    leave(client: ConnectedClient): void;
+  };
+}
+
+/** Parts of the node that its connections use. */
+export interface ConnectionContext extends LifecycleContext, MethodServices {
+  readonly node: string;
+  readonly random: Random;
+  readonly errorLog: ErrorLog;
+  readonly hub: Hub;
+  readonly methods: MethodRegistry;
+  readonly durable: DurableContext;
+  /** State of the store: `isOn` while the node is without it. */
+  readonly outage: { readonly isOn: boolean };
+  readonly revocations: {
+    /** Returns the principal with its revoked grants removed; throws `token_revoked` when nothing is left. */
+    narrowed(principal: UserPrincipal): UserPrincipal;
+  };
+  readonly verifyToken: TokenVerifier;
+}

@@ -1,0 +1,241 @@
+import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import { Deadline } from "../runtime/timer-wheel.ts";
+import { SendQueue, type SendQueueOwner } from "../send-queue/send-queue.ts";
+import type { Transport } from "../send-queue/transport.ts";
+import type { ConnectedClient } from "./connected-client.ts";
+import type { LifecycleContext } from "./connection-context.ts";
+import {
+  type ConnectionEvent,
+  type ConnectionState,
+  connectionTransitions,
+} from "./connection-state.ts";
+
+/** Time a peer has to answer a close before its socket is torn down. */
+const closeGraceMs = 5_000;
+const noticeAheadMs = 60_000;
+const silenceSlackMs = 5_000;
+/** A wall clock that is set forward is noticed in time to end a credential within 5 s. */
+const wallCheckMs = 4_800;
+
+const awaitingAuth: ConnectionState = { name: "awaiting_auth" };
+const unlimited: ConnectionState = { name: "open", expiresAt: undefined, noticeAt: undefined };
+const closed: ConnectionState = { name: "closed" };
+
+/** A connection that reacts to the events of its own lifecycle. */
+export interface LifecycleOwner extends ConnectedClient {
+  /** Frees the resources of the connection; called once. */
+  onEnd(): void;
+  /** Called when no credential was verified in time. */
+  onAuthTimeout(): void;
+  /** Called when the credential has ended. */
+  onExpired(): void;
+  /** Called once per credential, shortly before it ends. */
+  onExpiring(expiresAt: number): void;
+}
+
+/**
+ * Life of one socket: its send queue, heartbeats, the end of its credential, and a close that always completes.
+ *
+ * It is one deadline on the node's timer wheel: the earliest of everything it waits for.
+ */
+export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
+  readonly transport: Transport;
+  readonly sendQueue: SendQueue;
+  readonly #owner: LifecycleOwner;
+  readonly #context: LifecycleContext;
+  readonly #openedAt: number;
+  #state: ConnectionState;
+  #aliveAt: number;
+  #pingedAt: number;
+
+  /** Attaches the owner to the node; `isVerified` when its credential came with the connect. */
+  constructor(
+    owner: LifecycleOwner,
+    transport: Transport,
+    context: LifecycleContext,
+    isVerified: boolean,
+  ) {
+    super();
+    const { ticker, limits, clock, connections } = context;
+    this.transport = transport;
+    this.sendQueue = new SendQueue(transport, ticker, limits.maxOutboxBytes, this);
+    this.#owner = owner;
+    this.#context = context;
+    this.#state = isVerified ? unlimited : awaitingAuth;
+    const now = clock.monotonic();
+    this.#openedAt = now;
+    this.#aliveAt = now;
+    this.#pingedAt = now;
+    connections.add(owner);
+  }
+
+  get isAwaitingAuth(): boolean {
+    return this.#state.name === "awaiting_auth";
+  }
+
+  get isOpen(): boolean {
+    return this.#state.name === "open";
+  }
+
+  /** True once nothing more is sent, and messages that arrive are ignored. */
+  get isEnding(): boolean {
+    return this.#state.name === "closing" || this.#state.name === "closed";
+  }
+
+  /** True when the peer has been silent for longer than a ping and its answer may take. */
+  get isSilent(): boolean {
+    const { clock, limits } = this.#context;
+    return clock.monotonic() - this.#aliveAt > limits.pingIntervalMs + silenceSlackMs;
+  }
+
+  /** True while the registry of all nodes lists the connection. */
+  get isRegistered(): boolean {
+    return this.isOpen && this.transport.passes !== true;
+  }
+
+  /** Time the connection was opened, in milliseconds since 1970. */
+  get since(): number {
+    const { clock } = this.#context;
+    return Math.round(clock.now() - (clock.monotonic() - this.#openedAt));
+  }
+
+  /** Sends a message in order with everything else. */
+  send(message: ServerMessage): void {
+    this.sendQueue.push(this.transport.encoder.encodeMessage(message));
+  }
+
+  /** Opens the connection after its credential was verified; returns false when it has ended meanwhile. */
+  open(): boolean {
+    if (this.#next("verified") !== "open") return false;
+    this.#state = unlimited;
+    return true;
+  }
+
+  /** Enters the connection into the registry of all nodes under its id. */
+  register(): void {
+    if (this.isRegistered) this.#context.registration.enter(this.#owner);
+  }
+
+  /** Sets the end of the credential, in milliseconds since 1970; undefined when it has none. */
+  expireAt(expiresAt: number | undefined): void {
+    if (!this.isOpen) return;
+    if (expiresAt === undefined) this.#state = unlimited;
+    else {
+      // Half of a short life is left for renewing, or renewal would follow renewal without a pause.
+      const left = expiresAt - this.#context.clock.now();
+      const noticeAt = expiresAt - Math.min(noticeAheadMs, left / 2);
+      this.#state = { name: "open", expiresAt, noticeAt };
+    }
+    this.arm();
+  }
+
+  /** Schedules the next thing that is due. */
+  arm(): void {
+    this.#context.wheel.set(this, Math.max(0, this.#nextDelayMs()));
+  }
+
+  /** Closes the connection once everything sent before is written. */
+  close(code: CloseCode, reason: string): void {
+    const wasRegistered = this.isRegistered;
+    if (this.#next("close") !== "closing") return;
+    this.#state = { name: "closing", closedAt: this.#context.clock.monotonic() };
+    if (wasRegistered) this.#context.registration.leave(this.#owner);
+    this.#owner.onEnd();
+    this.sendQueue.flush();
+    this.sendQueue.close();
+    this.transport.close(code, reason);
+    // A transport may report its end within the call.
+    if (this.#state.name === "closing") this.arm();
+  }
+
+  /** Tears the socket down without waiting for the peer. */
+  abandon(): void {
+    this.transport.terminate();
+    this.onClose();
+  }
+
+  /** Records a sign of life of the peer. */
+  onAlive(): void {
+    this.#aliveAt = this.#context.clock.monotonic();
+  }
+
+  /** Writes what waits: the transport has room again. */
+  onDrain(): void {
+    this.sendQueue.flush();
+  }
+
+  /** Frees everything: the transport is closed. */
+  onClose(): void {
+    const wasClosing = this.#state.name === "closing";
+    const wasRegistered = this.isRegistered;
+    if (this.#next("gone") !== "closed") return;
+    this.#state = closed;
+    if (wasRegistered) this.#context.registration.leave(this.#owner);
+    if (!wasClosing) this.#owner.onEnd();
+    this.sendQueue.close();
+    this.#context.wheel.clear(this);
+    this.#context.connections.delete(this.#owner);
+  }
+
+  /** Closes a peer that reads too slowly: its send queue is full. */
+  onOverflow(): void {
+    this.close(4002, "slow consumer");
+  }
+
+  override onDue(): void {
+    const { clock, limits } = this.#context;
+    if (this.#state.name === "closing") {
+      this.abandon();
+      return;
+    }
+    // A transport that never said it drained must not hold back what waits.
+    this.sendQueue.flush();
+    const now = clock.monotonic();
+    if (this.isAwaitingAuth && now - this.#openedAt >= limits.authTimeoutMs) {
+      this.#owner.onAuthTimeout();
+    } else if (now - this.#aliveAt >= limits.idleTimeoutMs) {
+      this.close(4003, "no sign of life");
+    } else if (this.#expiresAt <= clock.now()) this.#owner.onExpired();
+    if (this.isEnding) return;
+    if (now - this.#pingedAt >= limits.pingIntervalMs) {
+      this.#pingedAt = now;
+      this.transport.ping();
+    }
+    this.#announceExpiry();
+    this.arm();
+  }
+
+  get #expiresAt(): number {
+    const state = this.#state;
+    return (state.name === "open" ? state.expiresAt : undefined) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #announceExpiry(): void {
+    const state = this.#state;
+    if (state.name !== "open" || state.expiresAt === undefined) return;
+    if (state.noticeAt === undefined || state.noticeAt > this.#context.clock.now()) return;
+    this.#state = { ...state, noticeAt: undefined };
+    this.#owner.onExpiring(state.expiresAt);
+  }
+
+  #next(event: ConnectionEvent): ConnectionState["name"] | undefined {
+    return connectionTransitions[this.#state.name][event];
+  }
+
+  #nextDelayMs(): number {
+    const { clock, limits } = this.#context;
+    const now = clock.monotonic();
+    const state = this.#state;
+    if (state.name === "closing") return state.closedAt + closeGraceMs - now;
+    let delay = Math.min(
+      this.#pingedAt + limits.pingIntervalMs - now,
+      this.#aliveAt + limits.idleTimeoutMs - now,
+    );
+    if (state.name === "awaiting_auth") {
+      delay = Math.min(delay, this.#openedAt + limits.authTimeoutMs - now);
+    } else if (state.name === "open" && state.expiresAt !== undefined) {
+      delay = Math.min(delay, (state.noticeAt ?? state.expiresAt) - clock.now(), wallCheckMs);
+    }
+    return delay;
+  }
+}
