@@ -36,7 +36,31 @@ ${table(["code", "HTTP status", "retryable", "what it says"], rows)}`;
 }
 
 /**
- * The table of close codes in docs/protocol.md.
+ * When the server sends each close code today. A code that is missing is reserved and not sent yet.
+ *
+ * @type {Record<string, string>}
+ */
+const closeCodeCauses = {
+  1000: "yes: disconnected by an API key",
+  1001: "event streams only: the stream reached its maximum age",
+  1006: "never: clients report it when no close arrives",
+  1008: "progress feeds only",
+  1009: "yes",
+  1011: "yes: an unexpected fault while checking a token or starting a feed",
+  1013: "yes: the node is full, or a token cannot be checked now",
+  4000: "yes",
+  4001: "yes: replaced or moved",
+  4002: "yes",
+  4003: "yes",
+  4101: "yes",
+  4102: "yes",
+  4401: "yes",
+  4403: "yes: `auth` names another session",
+  4408: "yes",
+};
+
+/**
+ * The table of close codes in docs/protocol/closing.md.
  *
  * @param {CloseCodes} closeCodes
  */
@@ -46,8 +70,9 @@ export function closeCodesTable(closeCodes) {
     `\`${name}\``,
     verdict,
     description,
+    closeCodeCauses[code] ?? "not sent yet",
   ]);
-  return table(["code", "name", "verdict", "meaning"], rows);
+  return table(["code", "name", "verdict", "meaning", "sent today"], rows);
 }
 
 /**
@@ -79,7 +104,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const built = new URL("packages/protocol/dist/index.js", root).href;
   const { errorCodes, closeCodes } = await import(built);
   writeFileSync(new URL("docs/errors.md", root), errorsDocument(errorCodes));
-  const protocol = new URL("docs/protocol.md", root);
-  const text = readFileSync(protocol, "utf8");
-  writeFileSync(protocol, withSection(text, "close-codes", closeCodesTable(closeCodes)));
+  const closing = new URL("docs/protocol/closing.md", root);
+  const text = readFileSync(closing, "utf8");
+  writeFileSync(closing, withSection(text, "close-codes", closeCodesTable(closeCodes)));
 }

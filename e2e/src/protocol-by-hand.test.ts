@@ -11,7 +11,7 @@ function token(claims: Record<string, unknown>): string {
   return `${text}.${createHmac("sha256", secrets.tokenSecret).update(text).digest("base64url")}`;
 }
 
-describe("a client that knows only docs/protocol.md", () => {
+describe("a client that knows only the pages of docs/protocol.md", () => {
   let served: Served;
   let ws: string;
 

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { closeCodes } from "./close-codes.ts";
 import { errorCodes } from "./error-codes.ts";
+import { documentText, productSources } from "./testing/test-titles.ts";
 
 interface DocsGenerator {
   errorsDocument(codes: typeof errorCodes): string;
@@ -10,18 +10,28 @@ interface DocsGenerator {
 }
 
 const root = new URL("../../../", import.meta.url);
-const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 const generator: DocsGenerator = await import(new URL("scripts/generate-docs.mjs", root).href);
 
 describe("the documents", () => {
   it("[P-SRV-2] list exactly the errors of the code; `npm run docs` writes them anew", () => {
-    expect(read("docs/errors.md")).toBe(generator.errorsDocument(errorCodes));
+    expect(documentText("docs/errors.md")).toBe(generator.errorsDocument(errorCodes));
   });
 
   it("[P-CLOSE-1] list exactly the close codes of the code; `npm run docs` writes them anew", () => {
-    const text = read("docs/protocol.md");
+    const text = documentText("docs/protocol/closing.md");
     const table = generator.closeCodesTable(closeCodes);
     expect(table).toContain("| 4002 | `slow_consumer` | resume |");
     expect(text).toBe(generator.withSection(text, "close-codes", table));
+  });
+
+  it("say of a close code that it is not sent yet exactly when no source of the server names it", () => {
+    const sources = productSources(["packages/protocol", "packages/core", "packages/server"])
+      .filter((path) => !/close-(codes|verdict)\.ts$/.test(path))
+      .map(documentText)
+      .join();
+    const rows = generator.closeCodesTable(closeCodes).matchAll(/^\| (\d{4}) \|.*\| (.+) \|$/gm);
+    const unsent = [...rows].filter(([, , sent = ""]) => /^(not sent yet|never)/.test(sent));
+    const unnamed = Object.keys(closeCodes).filter((code) => !sources.includes(code));
+    expect(unsent.map(([, code]) => code)).toEqual(unnamed);
   });
 });
