@@ -47,13 +47,13 @@ function reading(
   faults: unknown[] = [],
 ): Source & AsyncDisposable {
   const source = redisStreamSource({ stream, onError: (error) => faults.push(error), ...options });
-  source.start((name, entry) => node.core.take(name, entry));
+  source.start((name, entry) => node.core.sources.take(name, entry));
   return Object.assign(source, { [Symbol.asyncDispose]: () => source.close() });
 }
 
 async function published(node: RedisNode, channel = "job:a"): Promise<unknown[]> {
   const service = { kind: "service", name: "test" } as const;
-  const { entries } = await node.core.history(service, channel, { limit: 1_000 });
+  const { entries } = await node.core.channels.history(service, channel, { limit: 1_000 });
   return entries.map(({ data }) => data);
 }
 
@@ -113,7 +113,7 @@ test("[P-SRC-3] [G3] a node that dies between storing and acknowledging loses no
   });
   const dying = redisStreamSource({ url: way.url, stream, batch: 30, turnMs: 500 });
   dying.start(async (name, entry) => {
-    const taken = await node.core.take(name, entry);
+    const taken = await node.core.sources.take(name, entry);
     if (++stored === 47) {
       // It is in the log, and the stream will never hear of it from this node.
       way.cut();
@@ -146,7 +146,7 @@ test("[P-SRC-3] of several nodes one reads at a time, and the order is the strea
       by.push(node.core.node);
       // In the middle of it all the one that reads goes, in order.
       if (by.length === 100) closed.push(source.close());
-      return node.core.take(name, entry);
+      return node.core.sources.take(name, entry);
     });
     return source;
   };
@@ -181,7 +181,7 @@ test("[P-SRC-3] [G1] a node that was cut off, and wakes up when another has take
       await asleep;
     }
     taken.push(entry.fields.data);
-    return node.core.take(name, entry);
+    return node.core.sources.take(name, entry);
   });
   await vi.waitFor(async () => expect(await published(node)).toEqual([1, 2, 3]), patience);
   await using _next = reading(node, { url: server.url, turnMs: 400 });
@@ -229,7 +229,7 @@ test("[P-SRC-3] while an entry cannot be stored nothing overtakes it in its chan
         refusals++;
         throw Object.assign(new Error("not now"), { retryable: true });
       }
-      return node.core.take(name, entry);
+      return node.core.sources.take(name, entry);
     });
     return source;
   };

@@ -181,7 +181,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
     log,
   });
   const sources = options.sources ?? [];
-  for (const source of sources) source.start((name, entry) => core.take(name, entry));
+  for (const source of sources) source.start((name, entry) => core.sources.take(name, entry));
   const closing = new AbortController();
   const role = options.role ?? "all";
   const now = () => systemClock.now();
@@ -252,8 +252,8 @@ function gatewayOf(options: GatewayOptions): Gateway {
     },
     address: () => server?.address,
     publish: (channel, event, data, publishOptions = {}) =>
-      core.publish(embedded, channel, event, data, publishOptions),
-    end: (channel, reason) => core.end(embedded, channel, reason),
+      core.channels.publish(embedded, channel, event, data, publishOptions),
+    end: (channel, reason) => core.channels.end(embedded, channel, reason),
     mintToken: (content) => auth.mintToken(content),
     stats: () => ({ ...core.stats(), backends: backends.stats }),
     close({ drainMs = 0, leavesPort = false } = {}) {

@@ -40,7 +40,7 @@ export class Backend {
   }
 
   purge(channel: string): void {
-    const purged = this.#anyCore()?.purge(this.#principal, channel);
+    const purged = this.#anyCore()?.channels.purge(this.#principal, channel);
     purged?.catch((error: unknown) => this.#judge(error));
   }
 
@@ -68,7 +68,7 @@ export class Backend {
     while (submission.attempts < 6) {
       submission.asks(line);
       const core = (submission.attempts === 1 ? first : undefined) ?? this.#anyCore();
-      const asked = core?.publish(this.#principal, channel, event, data, { key });
+      const asked = core?.channels.publish(this.#principal, channel, event, data, { key });
       try {
         const stored = await this.#inTime(asked);
         if (stored !== undefined) {

@@ -1,4 +1,6 @@
-import type { GapReason, Priority } from "@milepost/protocol";
+import type { Notification } from "@milepost/model";
+import type { GapReason, Priority, Since, Snapshot } from "@milepost/protocol";
+import type { Principal } from "../rules/principal.ts";
 
 /** What a publish may say besides its event. */
 export interface PublishOptions {
@@ -50,4 +52,46 @@ export interface HistoryPage {
   readonly reason?: GapReason;
   /** The stream ended at `position`: there is nothing to go on to. */
   readonly end?: Ending;
+}
+
+/** State of a channel at a position, for channels whose rule has a projection. */
+export interface ChannelSnapshot {
+  readonly channel: string;
+  readonly position: string;
+  /** Absent where the rule has no projection. */
+  readonly snapshot?: Snapshot;
+  readonly end?: Ending;
+}
+
+/** Channels, as one principal may use them. Every method checks names, data and what the principal may do. */
+export interface ChannelService {
+  /** Appends a publication and resolves with its position once it is in the log. */
+  publish(
+    principal: Principal,
+    channel: string,
+    event: string,
+    data: unknown,
+    options?: PublishOptions,
+  ): Promise<Published>;
+  /**
+   * Completes a channel's stream; allowed to every principal that may publish to it. Later publishes are refused with
+   * `ended`. Subscribers receive the end after all entries before it, and so do those that subscribe later. `reason`
+   * (default `complete`) has 1 to 1,024 characters. A purge starts the channel again.
+   */
+  end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
+  /** Reads a page of at most `limit` entries (default 100) after `since` (default the start of the log). */
+  history(
+    principal: Principal,
+    channel: string,
+    options?: { readonly since?: Since; readonly limit?: number },
+  ): Promise<HistoryPage>;
+  snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot>;
+  /** Deletes the log. Subscribers on this node are reset at once, on other nodes at the next position check. */
+  purge(principal: Principal, channel: string): Promise<void>;
+  /** Publishes a notification to a user's channel; only services may. */
+  notify(
+    principal: Principal,
+    userId: string,
+    notification: Omit<Notification, "id"> & { readonly id?: string },
+  ): Promise<Published>;
 }

@@ -31,7 +31,15 @@ import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import type { CoreLimits } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
-import type { Ended, Ending, HistoryPage, Published, PublishOptions } from "./channels-api.ts";
+import type {
+  ChannelService,
+  ChannelSnapshot,
+  Ended,
+  Ending,
+  HistoryPage,
+  Published,
+  PublishOptions,
+} from "./channels-api.ts";
 import { checkEventData, schemaOf } from "./event-data.ts";
 import { readNotification } from "./notification.ts";
 import { PublishRates } from "./publish-rates.ts";
@@ -52,10 +60,12 @@ export interface ChannelsParts {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly wheel: TimerWheel;
+  /** Called with the name of a channel whose log was deleted. */
+  readonly onPurged: (channel: string) => Promise<void>;
 }
 
 /** Channels as principals use them: every method checks names, data and what the principal may. */
-export class Channels {
+export class Channels implements ChannelService {
   readonly #log: ChannelLog;
   readonly #rules: RuleBook;
   readonly #hub: Hub;
@@ -65,10 +75,13 @@ export class Channels {
   readonly #rates: PublishRates;
   readonly #clock: Clock;
   readonly #spool: Spool;
+  readonly #onPurged: (channel: string) => Promise<void>;
+  #closed = false;
   /** Publishes that wait, for a schema or for the store, and those that came after them, by channel. */
   readonly #waiting = new SerialQueues();
 
-  constructor({ log, rules, hub, clock, random, limits, wheel }: ChannelsParts) {
+  constructor({ log, rules, hub, clock, random, limits, wheel, onPurged }: ChannelsParts) {
+    this.#onPurged = onPurged;
     this.#log = log;
     this.#rules = rules;
     this.#hub = hub;
@@ -83,6 +96,11 @@ export class Channels {
   /** How many publishes wait for the store. */
   get spooled(): number {
     return this.#spool.size;
+  }
+
+  /** Refuses everything from now on with `shutting_down`: the node frees its store. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** What holds for a name that can be read; rejects others. */
@@ -125,6 +143,7 @@ export class Channels {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
+    this.#refuseWhenClosed();
     const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
     const name = orThrow(parseEventName(event));
     const permitted = this.permits(principal, resolved, "publish");
@@ -160,6 +179,7 @@ export class Channels {
 
   /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */
   async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
+    this.#refuseWhenClosed();
     const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
     const permitted = this.permits(principal, resolved, "publish");
     if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
@@ -184,6 +204,7 @@ export class Channels {
     channel: string,
     options: { readonly since?: Since; readonly limit?: number } = {},
   ): Promise<HistoryPage> {
+    this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "subscribe");
     const { since = "start", limit = 100 } = options;
@@ -204,7 +225,8 @@ export class Channels {
     };
   }
 
-  async snapshot(principal: Principal, channel: string) {
+  async snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot> {
+    this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "subscribe");
     const { position, snapshot, end } = await this.#log.snapshot(channel, resolved.policy);
@@ -218,10 +240,12 @@ export class Channels {
 
   /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
   async purge(principal: Principal, channel: string): Promise<void> {
+    this.#refuseWhenClosed();
     const { name, policy } = this.resolve(channel);
     if (principal.kind !== "service") throw forbidden("purge", name);
     await this.#log.purge(name, policy);
     await this.#hub.check(name);
+    await this.#onPurged(name);
   }
 
   async notify(
@@ -237,6 +261,10 @@ export class Channels {
     const id = read.id ?? this.#random.id(16);
     const options = { key: `notification:${id}` };
     return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new MilepostError("shutting_down", "the node has shut down");
   }
 
   /** Appends at once, unless something of the channel waits: then in its turn. */

@@ -57,13 +57,13 @@ describe("an event's data", () => {
       retryable: false,
       message: expect.stringMatching(/message.*text: .*expected string.*tags\[0\]: /s),
     });
-    expect((await t.core.history(t.service, "chat:1")).entries).toEqual([]);
+    expect((await t.core.channels.history(t.service, "chat:1")).entries).toEqual([]);
   });
 
   test("[P-RULE-3] [P-DIA-4] that fit are stored as they were sent, whatever the schema makes of them", async () => {
     await using t = testCore({ rules: rulesWith({ message }) });
     await t.publish("chat:1", "message", { text: "hi", more: 1 });
-    const { entries } = await t.core.history(t.service, "chat:1");
+    const { entries } = await t.core.channels.history(t.service, "chat:1");
     expect(entries.map(({ data }) => data)).toEqual([{ text: "hi", more: 1 }]);
   });
 
@@ -82,7 +82,9 @@ describe("an event's data", () => {
     const data = { n: 1 };
     await t.publish("chat:1", "e", data);
     expect(data).toEqual({ n: 1 });
-    expect((await t.core.history(t.service, "chat:1")).entries).toMatchObject([{ data: { n: 1 } }]);
+    expect((await t.core.channels.history(t.service, "chat:1")).entries).toMatchObject([
+      { data: { n: 1 } },
+    ]);
   });
 
   test("[P-RULE-3] of other events are anything, or what * says", async () => {
@@ -105,7 +107,7 @@ describe("an event's data", () => {
   test("[P-RULE-3] are judged as readers will get them", async () => {
     await using t = testCore({ rules: rulesWith({ "*": textAt }) });
     await t.publish("chat:1", "e", { at: new Date(0) });
-    expect((await t.core.history(t.service, "chat:1")).entries).toMatchObject([
+    expect((await t.core.channels.history(t.service, "chat:1")).entries).toMatchObject([
       { data: { at: "1970-01-01T00:00:00.000Z" } },
     ]);
   });
@@ -133,10 +135,10 @@ describe("an event's data", () => {
     later.answer(2);
     later.answer(1, [{ message: "no" }]);
     await t.clock.settle();
-    expect((await t.core.history(t.service, "chat:1")).entries).toEqual([]);
+    expect((await t.core.channels.history(t.service, "chat:1")).entries).toEqual([]);
     later.answer(0);
     expect((await Promise.all(outcomes))[1]).toBe("invalid_data");
-    const { entries } = await t.core.history(t.service, "chat:1");
+    const { entries } = await t.core.channels.history(t.service, "chat:1");
     expect(entries.map(({ data }) => data)).toEqual([1, 3, 4]);
   });
 

@@ -87,7 +87,7 @@ describe("publishing to a channel with a rate", () => {
       retryAfterMs: 1_000,
     });
     await publish(t, "slow:b");
-    expect((await t.core.history(t.service, "slow:a")).entries).toHaveLength(2);
+    expect((await t.core.channels.history(t.service, "slow:a")).entries).toHaveLength(2);
     await t.clock.advance(1_000);
     expect(await publish(t, "slow:a", "k")).toMatchObject({ duplicate: false });
   });
@@ -96,7 +96,7 @@ describe("publishing to a channel with a rate", () => {
     await using t = testCore({ rules: [{ ...rules[0], publish: "granted" } as Rule] });
     const eve = t.user("eve");
     for (let n = 0; n < 5; n++) {
-      await expect(t.core.publish(eve, "slow:a", "n", 1)).rejects.toMatchObject({
+      await expect(t.core.channels.publish(eve, "slow:a", "n", 1)).rejects.toMatchObject({
         code: "forbidden",
       });
     }

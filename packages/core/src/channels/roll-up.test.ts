@@ -56,7 +56,7 @@ describe("everything below a prefix", () => {
   test("[P-WILD-2] can be resumed from any of its positions, and has a history with sources", async () => {
     await using t = testCore({ rules });
     for (let n = 1; n <= 5; n++) await t.publish(`board:1:${n % 2}`, "n", n);
-    const page = await t.core.history(t.service, "board:1:*", { limit: 2 });
+    const page = await t.core.channels.history(t.service, "board:1:*", { limit: 2 });
     expect(page.entries.map(({ source, data }) => [source, data])).toEqual([
       ["board:1:1", 1],
       ["board:1:0", 2],
@@ -64,7 +64,7 @@ describe("everything below a prefix", () => {
     const { messages, result } = await subscribe(t, "board:1:*", { since: page.position });
     expect(result).toMatchObject({ recovered: true });
     expect(events(messages).map(({ data }) => data)).toEqual([3, 4, 5]);
-    expect(await t.core.snapshot(t.service, "board:1:*")).toEqual({
+    expect(await t.core.channels.snapshot(t.service, "board:1:*")).toEqual({
       channel: "board:1:*",
       position: expect.any(String),
     });
@@ -161,8 +161,8 @@ describe("everything below a prefix", () => {
       ["board:1:doc:7", 2],
       ["board:1:other", 3],
     ]);
-    expect((await t.core.history(t.service, "board:1:doc:7")).entries).toHaveLength(1);
-    expect((await t.core.history(t.service, "board:1:*")).entries).toHaveLength(3);
+    expect((await t.core.channels.history(t.service, "board:1:doc:7")).entries).toHaveLength(1);
+    expect((await t.core.channels.history(t.service, "board:1:*")).entries).toHaveLength(3);
   });
 
   test("[P-SUB-6] a subscription to it and one to a channel in it are two", async () => {
@@ -198,8 +198,8 @@ describe("a name that ends in :*", () => {
     const { error } = await subscribe(t, channel);
     expect(error).toMatchObject({ code: "invalid_channel", message: expect.stringMatching(says) });
     const refused = { code: "invalid_channel" };
-    await expect(t.core.history(t.service, channel)).rejects.toMatchObject(refused);
-    await expect(t.core.snapshot(t.service, channel)).rejects.toMatchObject(refused);
+    await expect(t.core.channels.history(t.service, channel)).rejects.toMatchObject(refused);
+    await expect(t.core.channels.snapshot(t.service, channel)).rejects.toMatchObject(refused);
   });
 
   test("[P-WILD-1] is never published to, not even by a service", async () => {
@@ -262,7 +262,7 @@ describe("a name that ends in :*", () => {
   test("[P-WILD-1] collections are rolled up by default", async () => {
     await using t = testCore();
     await t.publish("collection:42:doc:7", "indexed", {});
-    const { entries } = await t.core.history(t.service, "collection:42:*");
+    const { entries } = await t.core.channels.history(t.service, "collection:42:*");
     expect(entries).toMatchObject([{ source: "collection:42:doc:7", event: "indexed" }]);
   });
 });

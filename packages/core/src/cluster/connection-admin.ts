@@ -8,7 +8,7 @@ import type {
 } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import type { ConnectedClient } from "../connection/connected-client.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { Principal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type {
@@ -78,17 +78,6 @@ export class ConnectionAdmin implements Connections {
     revocations.forget();
     if (!(await revocations.refresh())) return;
     for (const connection of [...connections.all]) connection.reauthorise();
-  }
-
-  /** The principal as far as it was not revoked; rejects with `store_unavailable` where that was never known here. */
-  async admit(principal: Principal): Promise<Principal> {
-    return principal.kind === "service" ? principal : this.admitUser(principal);
-  }
-
-  async admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
-    const { revocations } = this.#context;
-    if (!revocations.isKnown) await revocations.refresh();
-    return revocations.narrowed(principal);
   }
 
   async list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList> {

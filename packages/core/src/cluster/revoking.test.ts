@@ -75,11 +75,13 @@ describe("what is revoked", () => {
     await clock.advance(2_000);
     const fresh = b.user("ada", { issuedAt: clock.now() });
     for (const principal of [old, undated]) {
-      await expect(b.core.verifyToken(b.token(principal))).rejects.toMatchObject({
+      await expect(b.core.admission.verifyToken(b.token(principal))).rejects.toMatchObject({
         code: "token_revoked",
         retryable: true,
       });
-      await expect(b.core.admit(principal)).rejects.toMatchObject({ code: "token_revoked" });
+      await expect(b.core.admission.admit(principal)).rejects.toMatchObject({
+        code: "token_revoked",
+      });
       const socket = b.connect();
       socket.send({ type: "auth", id: 1, token: b.token(principal) });
       await clock.settle();
@@ -89,14 +91,14 @@ describe("what is revoked", () => {
       await clock.settle();
       expect(late.closed?.code).toBe(4102);
     }
-    expect(await b.core.admit(fresh)).toBe(fresh);
-    expect(await b.core.verifyToken(b.token(fresh))).toBe(fresh);
-    expect(await b.core.admit(b.service)).toBe(b.service);
+    expect(await b.core.admission.admit(fresh)).toBe(fresh);
+    expect(await b.core.admission.verifyToken(b.token(fresh))).toBe(fresh);
+    expect(await b.core.admission.admit(b.service)).toBe(b.service);
     // A node that starts later knows it too.
     await using later = testCore({ clock, engine: t.engine.factory, node: "later" });
-    await expect(later.core.admit(old)).rejects.toMatchObject({ code: "token_revoked" });
+    await expect(later.core.admission.admit(old)).rejects.toMatchObject({ code: "token_revoked" });
     await clock.advance(3_600_000);
-    expect(await b.core.admit(undated)).toBe(undated);
+    expect(await b.core.admission.admit(undated)).toBe(undated);
   });
 
   test("[P-CONN-6] what is taken of the grants ends those subscriptions alone, told as unsubscribed", async () => {
@@ -161,12 +163,14 @@ describe("a store that is away", () => {
     const mortal = engine.mortal();
     await using known = testCore({ clock, engine: mortal.factory, node: "known" });
     const user = known.user("ada");
-    expect(await known.core.admit(user)).toBe(user);
+    expect(await known.core.admission.admit(user)).toBe(user);
     mortal.die();
-    expect(await known.core.admit(user)).toBe(user);
+    expect(await known.core.admission.admit(user)).toBe(user);
     await using fresh = testCore({ clock, engine: mortal.factory, node: "fresh" });
-    await expect(fresh.core.admit(user)).rejects.toMatchObject({ code: "store_unavailable" });
-    await expect(fresh.core.verifyToken(fresh.token(user))).rejects.toMatchObject({
+    await expect(fresh.core.admission.admit(user)).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+    await expect(fresh.core.admission.verifyToken(fresh.token(user))).rejects.toMatchObject({
       code: "store_unavailable",
     });
   });

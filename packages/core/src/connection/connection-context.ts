@@ -1,6 +1,8 @@
 import type { Clock, Random } from "@milepost/engine";
+import type { Channels } from "../channels/channels.ts";
 import type { DurableContext } from "../durable/durable-reader.ts";
 import type { Hub } from "../hub/hub.ts";
+import type { Presences } from "../presence/presences.ts";
 import type { MethodRegistry } from "../requests/method-registry.ts";
 import type { MethodServices } from "../requests/method-services.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
@@ -31,6 +33,8 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly random: Random;
   readonly errorLog: ErrorLog;
   readonly hub: Hub;
+  readonly channels: Channels;
+  readonly presences: Presences;
   readonly methods: MethodRegistry;
   readonly durable: DurableContext;
   /** State of the store: `isOn` while the node is without it. */

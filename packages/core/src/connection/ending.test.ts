@@ -47,22 +47,28 @@ describe("the end of a stream", () => {
   test("[P-END-1] is asked for by whoever may publish, once: asking again answers the first", async () => {
     await using t = testCore({ rules });
     await t.publish("log:a", "n", 1);
-    const ended = await t.core.end(t.service, "log:a", "all done");
+    const ended = await t.core.channels.end(t.service, "log:a", "all done");
     expect(ended).toMatchObject({ channel: "log:a", reason: "all done", duplicate: false });
-    const again = await t.core.end(t.user("ada", { grants }), "log:a", "another reason");
+    const again = await t.core.channels.end(t.user("ada", { grants }), "log:a", "another reason");
     expect(again).toEqual({ ...ended, duplicate: true });
-    await expect(t.core.end(t.user("bob"), "log:a")).rejects.toMatchObject({ code: "forbidden" });
-    await expect(t.core.end(t.service, "operation:9")).rejects.toMatchObject({ code: "forbidden" });
-    await expect(t.core.end(t.service, "collection:1:*")).rejects.toMatchObject({
+    await expect(t.core.channels.end(t.user("bob"), "log:a")).rejects.toMatchObject({
+      code: "forbidden",
+    });
+    await expect(t.core.channels.end(t.service, "operation:9")).rejects.toMatchObject({
+      code: "forbidden",
+    });
+    await expect(t.core.channels.end(t.service, "collection:1:*")).rejects.toMatchObject({
       code: "invalid_channel",
     });
-    await expect(t.core.end(t.service, "log:b", "")).rejects.toMatchObject({ code: "bad_message" });
+    await expect(t.core.channels.end(t.service, "log:b", "")).rejects.toMatchObject({
+      code: "bad_message",
+    });
   });
 
   test("[P-END-1] refuses what is published after it, but a key that is known answers its first position", async () => {
     await using t = testCore({ rules });
     const first = await t.publish("log:a", "n", 1, "k");
-    await t.core.end(t.service, "log:a");
+    await t.core.channels.end(t.service, "log:a");
     await expect(t.publish("log:a", "n", 2)).rejects.toMatchObject({
       code: "ended",
       retryable: false,
@@ -91,7 +97,7 @@ describe("the end of a stream", () => {
     await using t = testCore({ rules });
     const sockets = [await open(t, ["log:a"]), await open(t, ["log:a", "log:b"], "plain")];
     const publishes = [1, 2, 3].map((n) => t.publish("log:a", "n", n));
-    const end = t.core.end(t.service, "log:a", "over");
+    const end = t.core.channels.end(t.service, "log:a", "over");
     const late = t.publish("log:a", "n", 4);
     await expect(late).rejects.toMatchObject({ code: "ended" });
     await Promise.all(publishes);
@@ -114,7 +120,7 @@ describe("the end of a stream", () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     for (let n = 1; n <= 4; n++) positions.push((await t.publish("log:a", "n", n)).position);
-    await t.core.end(t.service, "log:a", "over");
+    await t.core.channels.end(t.service, "log:a", "over");
     for (const [i, since] of [...positions.entries(), [-1, "start"] as const]) {
       const socket = await open(t);
       const replay = told(await subscribe(t, socket, "log:a", { since }));
@@ -135,7 +141,7 @@ describe("the end of a stream", () => {
     const socket = await open(t);
     await subscribe(t, socket, "log:a", { events: ["wanted"] });
     await t.publish("log:a", "other", 1);
-    await t.core.end(t.service, "log:a");
+    await t.core.channels.end(t.service, "log:a");
     await t.clock.settle();
     expect(told(socket.take())).toEqual(["end complete"]);
   });
@@ -157,7 +163,7 @@ describe("the end of a stream", () => {
       await t.publish(channel, "n", channel === "text:a" ? { append: String(n) } : n);
       await t.clock.settle();
     }
-    await t.core.end(t.service, channel, "over");
+    await t.core.channels.end(t.service, channel, "over");
     await t.clock.settle();
     socket.resume();
     await t.clock.settle();
@@ -169,7 +175,7 @@ describe("the end of a stream", () => {
   test("[P-END-3] whoever subscribes later gets the state as it was, and then the end", async () => {
     await using t = testCore({ rules });
     await t.publish("state:a", "n", { v: 1 });
-    const { position } = await t.core.end(t.service, "state:a", "over");
+    const { position } = await t.core.channels.end(t.service, "state:a", "over");
     for (const dialect of ["json", "plain"] as const) {
       const socket = await open(t, [], dialect);
       const [reply, end] = await subscribe(t, socket, "state:a");
@@ -187,7 +193,7 @@ describe("the end of a stream", () => {
   test("[P-END-3] whoever comes back with the end's own position is told it again", async () => {
     await using t = testCore({ rules });
     await t.publish("log:a", "n", 1);
-    const { position } = await t.core.end(t.service, "log:a", "over");
+    const { position } = await t.core.channels.end(t.service, "log:a", "over");
     const socket = await open(t);
     const [reply, ...rest] = await subscribe(t, socket, "log:a", { since: position });
     expect(reply?.result).toEqual({ channel: "log:a", position, recovered: true });
@@ -197,10 +203,10 @@ describe("the end of a stream", () => {
   test("[P-END-3] the end is known as long as the log is, also when its entry was too old to keep", async () => {
     await using t = testCore({ rules });
     const { position: first } = await t.publish("few:a", "n", 1);
-    await t.core.end(t.service, "few:a", "over");
+    await t.core.channels.end(t.service, "few:a", "over");
     for (let i = 0; i < 6; i++) {
       await t.clock.advance(1_000_000);
-      await t.core.snapshot(t.service, "few:a");
+      await t.core.channels.snapshot(t.service, "few:a");
     }
     const socket = await open(t);
     const late = await subscribe(t, socket, "few:a", { since: first });
@@ -212,7 +218,7 @@ describe("the end of a stream", () => {
   test("[P-END-4] the subscription is over with it: it takes no place, and another begins anew", async () => {
     await using t = testCore({ rules, limits: { maxSubscriptions: 2 } });
     const socket = await open(t, ["log:a", "log:b"]);
-    await t.core.end(t.service, "log:a");
+    await t.core.channels.end(t.service, "log:a");
     await t.clock.settle();
     socket.take();
     expect(told(await subscribe(t, socket, "log:c"))).toEqual(["reply"]);
@@ -227,7 +233,7 @@ describe("the end of a stream", () => {
   test("[P-END-4] its place stays in the cursor of a plain reader", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"], "plain");
-    const { position } = await t.core.end(t.service, "log:a");
+    const { position } = await t.core.channels.end(t.service, "log:a");
     await t.publish("log:b", "n", 1);
     await t.clock.settle();
     const [, notifier] = socket.take();
@@ -237,10 +243,10 @@ describe("the end of a stream", () => {
   test("[P-END-6] a purge makes the channel anew, and who was told of the end stays so", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["state:a"]);
-    const { position } = await t.core.end(t.service, "state:a");
+    const { position } = await t.core.channels.end(t.service, "state:a");
     await t.clock.settle();
     expect(told(socket.take())).toEqual(["end complete"]);
-    await t.core.purge(t.service, "state:a");
+    await t.core.channels.purge(t.service, "state:a");
     const anew = await t.publish("state:a", "n", 1);
     await t.clock.settle();
     expect(socket.take()).toEqual([]);
@@ -252,18 +258,20 @@ describe("the end of a stream", () => {
     await using t = testCore({ rules });
     await t.publish("state:a", "n", 1);
     await t.publish("state:a", "n", 2);
-    const { position } = await t.core.end(t.service, "state:a", "over");
+    const { position } = await t.core.channels.end(t.service, "state:a", "over");
     const end = { position, reason: "over", ts: t.clock.now() };
-    const page = await t.core.history(t.service, "state:a", { limit: 2 });
+    const page = await t.core.channels.history(t.service, "state:a", { limit: 2 });
     expect(page.entries.map(({ data }) => data)).toEqual([1, 2]);
     expect(page.end).toBeUndefined();
     const read = parsePosition(page.position);
-    const rest = await t.core.history(t.service, "state:a", {
+    const rest = await t.core.channels.history(t.service, "state:a", {
       ...(read.ok && { since: read.value }),
     });
     expect(rest).toEqual({ channel: "state:a", entries: [], position, end });
-    expect(await t.core.history(t.service, "state:a", { since: "now" })).toMatchObject({ end });
-    expect(await t.core.snapshot(t.service, "state:a")).toMatchObject({
+    expect(await t.core.channels.history(t.service, "state:a", { since: "now" })).toMatchObject({
+      end,
+    });
+    expect(await t.core.channels.snapshot(t.service, "state:a")).toMatchObject({
       position,
       snapshot: { state: { data: 2 } },
       end,
@@ -276,7 +284,7 @@ describe("the end of a stream", () => {
     const sockets = [await open(t, ["few:a"]), await open(t, ["log:a"])];
     faulty.loses = () => true;
     for (let n = 0; n < 5; n++) await t.publish("few:a", "n", n);
-    for (const channel of ["few:a", "log:a"]) await t.core.end(t.service, channel, "over");
+    for (const channel of ["few:a", "log:a"]) await t.core.channels.end(t.service, channel, "over");
     await t.clock.settle();
     expect(sockets.flatMap((socket) => told(socket.take()))).toEqual([]);
     await t.clock.advance(60_000);
@@ -313,7 +321,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
   test("an end closes no connection, and its other channels go on", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"]);
-    await t.core.end(t.service, "log:a");
+    await t.core.channels.end(t.service, "log:a");
     await t.publish("log:b", "n", 1);
     await t.clock.advance(20_000);
     expect(told(socket.take())).toEqual(["end complete", ["n", 1]]);

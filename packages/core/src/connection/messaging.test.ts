@@ -145,7 +145,7 @@ describe("publishing", () => {
       data: { x: [1, null] },
     };
     const [reply] = await answer(t, socket, message);
-    const { entries } = await t.core.history(t.service, "log:a");
+    const { entries } = await t.core.channels.history(t.service, "log:a");
     expect(reply).toEqual({
       type: "reply",
       id: 1,
@@ -161,7 +161,7 @@ describe("publishing", () => {
     const [again] = await answer(t, await open(t), message);
     expect(again?.result).toEqual({ ...(first?.result as object), duplicate: true });
     await t.publish("log:a", "e", 1, "k");
-    expect((await t.core.history(t.service, "log:a")).entries).toHaveLength(2);
+    expect((await t.core.channels.history(t.service, "log:a")).entries).toHaveLength(2);
     await t.clock.advance(600_000);
     const [later] = await answer(t, await open(t), message);
     expect(later?.result).toMatchObject({ duplicate: false });
@@ -197,7 +197,7 @@ describe("publishing", () => {
     socket.send(Array.from({ length: 600 }, (_, n) => publish(n)));
     for (let n = 600; n < 1_000; n++) socket.send(publish(n));
     await t.clock.settle();
-    const { entries } = await t.core.history(t.service, "log:a", { limit: 1_000 });
+    const { entries } = await t.core.channels.history(t.service, "log:a", { limit: 1_000 });
     expect(entries.map(({ data }) => data)).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
     expect(socket.take().every(({ result }) => result !== undefined)).toBe(true);
   });

@@ -25,10 +25,10 @@ describe("the channel of a connection", () => {
     expect(await subscribe(t, other.socket, channel)).toMatchObject({
       error: { code: "forbidden" },
     });
-    await expect(t.core.history(t.user("ada"), channel)).rejects.toMatchObject({
+    await expect(t.core.channels.history(t.user("ada"), channel)).rejects.toMatchObject({
       code: "forbidden",
     });
-    await expect(t.core.publish(t.user("ada"), channel, "e", 1)).rejects.toMatchObject({
+    await expect(t.core.channels.publish(t.user("ada"), channel, "e", 1)).rejects.toMatchObject({
       code: "forbidden",
     });
     await t.publish(channel, "hello", 1);
@@ -54,8 +54,8 @@ describe("the channel of a connection", () => {
     await using t = testCore();
     await t.publish("connection:c", "e", 1);
     await t.clock.advance(299_000);
-    expect((await t.core.history(t.service, "connection:c")).entries).toHaveLength(1);
+    expect((await t.core.channels.history(t.service, "connection:c")).entries).toHaveLength(1);
     await t.clock.advance(2_000);
-    expect((await t.core.history(t.service, "connection:c")).entries).toEqual([]);
+    expect((await t.core.channels.history(t.service, "connection:c")).entries).toEqual([]);
   });
 });

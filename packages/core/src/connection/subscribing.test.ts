@@ -298,7 +298,7 @@ describe("a resume", () => {
   test("[TRAP-2] [P-SUB-4] [G4] a position of another life of the log is epoch_changed, never silence", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 3);
-    await t.core.purge(t.service, "log:a");
+    await t.core.channels.purge(t.service, "log:a");
     await publishMany(t, "log:a", 11, 14);
     const socket = await open(t);
     const messages = await subscribe(t, socket, "log:a", { since: positions[2] });

@@ -199,7 +199,7 @@ test("[P-OUT-9] a gap comes after the entries that waited", async () => {
   socket.take();
   await publish(t, "short:a", "l", 2);
   expect(socket.take()).toEqual([]);
-  await t.core.purge(t.service, "short:a");
+  await t.core.channels.purge(t.service, "short:a");
   await publish(t, "short:a", "l", "new");
   await t.clock.advance(60_000);
   const told = socket.take();
@@ -230,7 +230,7 @@ test("[P-OUT-9] the end of the channel is not delayed, and comes after what wait
   await publish(t, "log:a", "l", 1);
   await publish(t, "log:a", "l", 2, 3);
   socket.take();
-  await t.core.end(t.service, "log:a", "over");
+  await t.core.channels.end(t.service, "log:a", "over");
   await t.clock.settle();
   const told = socket.take();
   expect(told.map(({ type, data: value }) => value ?? type)).toEqual([2, 3, "end"]);

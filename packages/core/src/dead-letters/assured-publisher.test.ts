@@ -9,7 +9,7 @@ async function create(t: TestCore) {
 }
 
 async function summaries(t: TestCore) {
-  const { entries } = await t.core.history(t.service, "user:ada");
+  const { entries } = await t.core.channels.history(t.service, "user:ada");
   return entries.map(({ data }) => (data as { status: string }).status);
 }
 

@@ -46,7 +46,7 @@ describe("[P-DLQ-1] a dead letter", () => {
   test("says what was given up, of whom, how often it was tried and why", async () => {
     await using t = testCore({ rules });
     await giveUp(t, 1);
-    const history = await t.core.history(t.service, "job:a");
+    const history = await t.core.channels.history(t.service, "job:a");
     expect(await only(t)).toEqual({
       id: expect.any(String),
       at: expect.any(Number),

@@ -447,7 +447,7 @@ describe("a store that forgets its durable subscribers", () => {
     await publish(t, 1, 2);
     socket.take();
     engine.forgetDurableSubscribers();
-    await t.core.purge(t.service, "job:a");
+    await t.core.channels.purge(t.service, "job:a");
     await publish(t, 3, 4);
     const told = socket.take();
     expect(told.map(({ type }) => type)).toEqual(["gap", "event", "event"]);
@@ -591,7 +591,7 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
     const [one, two] = await publish(t, 1, 2);
     await say(t, socket, { type: "ack", position: one });
     socket.take();
-    await t.core.purge(t.service, "job:a");
+    await t.core.channels.purge(t.service, "job:a");
     await publish(t, 3);
     await t.clock.advance(30_000);
     const messages = socket.take();
@@ -627,7 +627,7 @@ describe("[P-ACK-11] the end of the channel", () => {
     await using t = core();
     const socket = await begin(t);
     const [one, two] = await publish(t, 1, 2);
-    await t.core.end(t.service, "job:a", "all done");
+    await t.core.channels.end(t.service, "job:a", "all done");
     await t.clock.settle();
     await say(t, socket, { type: "nack", position: one, reason: "busy" });
     await say(t, socket, { type: "ack", position: two });

@@ -188,7 +188,7 @@ test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream i
         else if (dice < 0.72) reader?.socket.resume();
         else if (dice < 0.75) {
           // It looks at the log afterwards, which may hang.
-          void t.core.purge(t.service, channel).catch(() => {});
+          void t.core.channels.purge(t.service, channel).catch(() => {});
         } else if (dice < 0.77) {
           // A failover: nothing else happens to the store meanwhile.
           await t.clock.settle();
@@ -222,7 +222,7 @@ test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream i
         await t.clock.settle();
         reader.listen();
         for (const channel of channels) {
-          const { position } = await t.core.snapshot(t.service, channel);
+          const { position } = await t.core.channels.snapshot(t.service, channel);
           expect(reader.position(channel)).toBe(position);
         }
         for (const [where, data] of reader.seen) expect(data).toEqual(stored.data.get(where));

@@ -177,8 +177,8 @@ describe("a log that changes under its readers", () => {
     await publishMany(t, "state:a", 1, 1);
     plain.take();
     state.take();
-    await t.core.purge(t.service, "log:a");
-    await t.core.purge(t.service, "state:a");
+    await t.core.channels.purge(t.service, "log:a");
+    await t.core.channels.purge(t.service, "state:a");
     await t.clock.settle();
     expect(plain.take()).toMatchObject([{ type: "gap", from: before, reason: "epoch_changed" }]);
     expect(state.take()).toMatchObject([
@@ -197,7 +197,7 @@ describe("a log that changes under its readers", () => {
     await publishMany(t, "log:a", 1, 2);
     old.take();
     faulty.hold();
-    const purge = t.core.purge(t.service, "log:a");
+    const purge = t.core.channels.purge(t.service, "log:a");
     faulty.loses = () => true;
     await publishMany(t, "log:a", 3, 4);
     faulty.release();
@@ -219,7 +219,7 @@ describe("a log that changes under its readers", () => {
     const socket = await reading(t, "log:a");
     faulty.lag();
     await publishMany(t, "log:a", 1, 3);
-    await t.core.purge(t.service, "log:a");
+    await t.core.channels.purge(t.service, "log:a");
     await publishMany(t, "log:a", 4, 5);
     const told = socket.take();
     faulty.deliver();
@@ -234,7 +234,7 @@ describe("a log that changes under its readers", () => {
     const socket = await reading(t, "log:a");
     faulty.lag();
     await publishMany(t, "log:a", 1, 1);
-    await t.core.purge(t.service, "log:a");
+    await t.core.channels.purge(t.service, "log:a");
     await t.clock.settle();
     socket.take();
     // The stale entry makes the hub ask; the answer is ready before the next two are published.
@@ -455,7 +455,7 @@ test("a reset to many readers is encoded once for all to whom it reads the same"
       return socket;
     });
     await t.clock.settle();
-    await t.core.purge(t.service, "state:a");
+    await t.core.channels.purge(t.service, "state:a");
     await t.clock.settle();
     for (const socket of sockets) {
       expect(socket.received().at(-1)).toMatchObject({ type: "reset", channel: "state:a" });
@@ -467,7 +467,7 @@ test("a reset to many readers is encoded once for all to whom it reads the same"
 test("[P-SUB-2] [P-SUB-9] a state of which there is none yet is null, in every place and dialect", async () => {
   await using t = testCore({ rules });
   const snapshot = { projection: "latest", state: null };
-  expect(await t.core.snapshot(t.service, "state:a")).toMatchObject({ snapshot });
+  expect(await t.core.channels.snapshot(t.service, "state:a")).toMatchObject({ snapshot });
   for (const dialect of ["json", "plain"] as const) {
     const socket = t.connect({ principal: t.user("ada"), channels: ["state:a"] }, dialect);
     await t.clock.settle();
@@ -477,7 +477,7 @@ test("[P-SUB-2] [P-SUB-9] a state of which there is none yet is null, in every p
     await t.clock.settle();
     expect(socket.take()[1]).toMatchObject({ id: 2, result: { snapshot } });
     await t.publish("state:a", "n", 1);
-    await t.core.purge(t.service, "state:a");
+    await t.core.channels.purge(t.service, "state:a");
     await t.clock.settle();
     expect(socket.take().at(-1)).toMatchObject({ type: "reset", snapshot });
     socket.drop();

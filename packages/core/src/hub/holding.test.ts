@@ -116,7 +116,7 @@ test("[P-OUT-2] a publish that names its own priority takes what is before it al
   const socket = await reading(t, ["log:a", "log:b", "log:c"]);
   await fill(t, socket, "log:c");
   const publish = (channel: string, n: number, priority?: "low") =>
-    t.core.publish(t.service, channel, "n", n, priority === undefined ? {} : { priority });
+    t.core.channels.publish(t.service, channel, "n", n, priority === undefined ? {} : { priority });
   await publish("log:c", 1, "low");
   await t.clock.settle();
   await publish("log:a", 2);
@@ -130,7 +130,9 @@ test("[P-OUT-2] a publish that names its own priority takes what is before it al
   await publish("log:b", 5);
   await t.clock.settle();
   expect((await drained(t, socket)).map(({ data }) => data)).toEqual([3, 4, 5, 2, 1]);
-  const wrong = t.core.publish(t.service, "log:a", "n", 1, { priority: "urgent" as "high" });
+  const wrong = t.core.channels.publish(t.service, "log:a", "n", 1, {
+    priority: "urgent" as "high",
+  });
   await expect(wrong).rejects.toMatchObject({ code: "bad_message" });
 });
 
@@ -141,7 +143,7 @@ test("[P-OUT-6] replies do not wait for what is held; a gap comes after the entr
   await t.publish("log:a", "n", 1);
   await t.clock.settle();
   socket.send({ type: "ping", id: 7 });
-  await t.core.purge(t.service, "log:a");
+  await t.core.channels.purge(t.service, "log:a");
   await t.publish("log:a", "n", 2);
   await t.clock.settle();
   socket.send({ type: "ping", id: 8 });

@@ -163,7 +163,7 @@ describe("a node that has what the reader missed", () => {
     });
     expect(numbers(trimmed[1]?.take() ?? [])).toEqual([6, 7, 8, 9, 10]);
     faulty.hold();
-    const purge = t.core.purge(t.service, "log:a");
+    const purge = t.core.channels.purge(t.service, "log:a");
     const anew = resume(t, "log:a", own[1]);
     await t.clock.settle();
     faulty.release();
@@ -295,7 +295,7 @@ describe("a tail that is lost while somebody joins", () => {
     faulty.hold();
     const sockets = ["log:a", "state:a"].map((channel) => resume(t, channel, "start"));
     await t.clock.settle();
-    const purges = ["log:a", "state:a"].map((channel) => t.core.purge(t.service, channel));
+    const purges = ["log:a", "state:a"].map((channel) => t.core.channels.purge(t.service, channel));
     await publishMany(t, "log:a", 4, 5);
     await publishMany(t, "state:a", 4, 5);
     faulty.release();

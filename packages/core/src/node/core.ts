@@ -1,35 +1,18 @@
-import type {
-  Clock,
-  ConsumerCounts,
-  EngineFactory,
-  Random,
-  StoreHealth,
-  TakeEntry,
-} from "@milepost/engine";
-import type { Notification } from "@milepost/model";
-import type {
-  DefinedContract,
-  PresenceList,
-  ServerMessage,
-  Since,
-  Snapshot,
-} from "@milepost/protocol";
-import type {
-  Ended,
-  Ending,
-  HistoryPage,
-  Published,
-  PublishOptions,
-} from "../channels/channels-api.ts";
+import type { Clock, ConsumerCounts, EngineFactory, Random, StoreHealth } from "@milepost/engine";
+import type { DefinedContract, ServerMessage } from "@milepost/protocol";
+import type { ChannelService } from "../channels/channels-api.ts";
+import type { Admission } from "../cluster/admission.ts";
 import type { Connections } from "../cluster/connection-admin-api.ts";
 import type { ConnectOptions } from "../connection/connect-options.ts";
 import type { DeadLetters } from "../dead-letters/dead-letters-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
+import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
-import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
 import type { CoreLimits, CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { SourceIntake } from "../sources/source-intake.ts";
 
 /** What a node is made of. */
 export interface CoreOptions {
@@ -70,88 +53,51 @@ export interface CoreStats {
 }
 
 /**
- * The gateway without I/O: everything a node does, behind methods that doors call.
+ * The gateway without I/O: everything a node does, as services that doors call.
  *
- * Methods reject with `MilepostError`. Inputs of methods are of the declared types but come from
- * outside: names, event data and bounds are checked here, once.
+ * Methods reject with `MilepostError`. Inputs have the declared types but come from outside: names, event data and
+ * bounds are checked here, once.
  */
 export interface Core {
   readonly node: string;
   readonly limits: CoreLimits;
+  readonly channels: ChannelService;
+  readonly presence: PresenceService;
   readonly operations: Operations;
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
-  publish(
-    principal: Principal,
-    channel: string,
-    event: string,
-    data: unknown,
-    options?: PublishOptions,
-  ): Promise<Published>;
+  readonly admission: Admission;
   /**
-   * Completes a channel's stream, for whoever may publish to it: later publishes are refused with `ended`, readers
-   * are told after everything before it, and who joins later too. `reason` (`complete` when absent) has 1 to 1,024
-   * characters. A purge makes the channel anew.
+   * Publishes entries of external queues, as a service named after the source. An entry that can never be published,
+   * because of its form or because rules and schemas refuse it, becomes a dead letter at once.
    */
-  end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
-  history(
-    principal: Principal,
-    channel: string,
-    options?: { readonly since?: Since; readonly limit?: number },
-  ): Promise<HistoryPage>;
-  snapshot(
-    principal: Principal,
-    channel: string,
-  ): Promise<{
-    readonly channel: string;
-    readonly position: string;
-    readonly snapshot?: Snapshot;
-    readonly end?: Ending;
-  }>;
-  /** Who is in a channel; `not_supported` where its rule does not offer that. */
-  presence(
-    principal: Principal,
-    channel: string,
-  ): Promise<PresenceList & { readonly channel: string }>;
-  purge(principal: Principal, channel: string): Promise<void>;
-  notify(
-    principal: Principal,
-    userId: string,
-    notification: Omit<Notification, "id"> & { id?: string },
-  ): Promise<Published>;
-  /**
-   * Publishes what a queue outside brings, as a service named after it. What can never be published, for how it is written or
-   * for what rules and schemas say, is a dead letter at once.
-   */
-  take: TakeEntry;
-  /** Verifies a token that was not revoked; else rejects with `token_revoked`. */
-  verifyToken: TokenVerifier;
-  /** A verified principal as far as it was not revoked since; rejects as {@link Core.verifyToken}. */
-  admit(principal: Principal): Promise<Principal>;
-  /** Attaches a socket of the gateway's own protocol. Refusals close the transport with their code. */
+  readonly sources: SourceIntake;
+  /** Attaches a socket that speaks the gateway's own protocol. A refusal closes the transport with its code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
-  /**
-   * Handles a frame of a client that came beside the stream of its connection `connectionId`, and resolves
-   * with the replies in order. Without such a connection of the same user and session `auth`, `subscribe` and
-   * `unsubscribe` are `not_found`, and a `cancel` finds no request; everything else is done.
-   */
-  handleUpstream(
-    principal: UserPrincipal,
-    connectionId: string,
-    frame: string,
-  ): Promise<readonly ServerMessage[]>;
-  /** The same, with the replies down the stream; `not_found` without one. */
-  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void;
   /** Attaches a reader of a session's progress feed. */
   connectFeed(
     transport: Transport,
     session: string,
     principal: UserPrincipal | undefined,
   ): TransportEvents;
+  /**
+   * Handles a frame that a client sent beside the stream of its connection `connectionId`, and resolves with the
+   * replies in order.
+   *
+   * Without such a connection of the same user and session, `auth`, `subscribe`, `unsubscribe`, `ack` and `nack` are
+   * `not_found`, and a `cancel` finds no request; everything else is handled.
+   */
+  handleUpstream(
+    principal: UserPrincipal,
+    connectionId: string,
+    frame: string,
+  ): Promise<readonly ServerMessage[]>;
+  /** Handles a frame likewise, with the replies down the stream; throws `not_found` without a stream. */
+  forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void;
   stats(): CoreStats;
   /**
-   * Announces `server_shutting_down`, refuses what is new, waits `drainMs` for the clients to leave, closes the
-   * rest with 4000 and frees everything. Calling it again waits for the same end.
+   * Announces `server_shutting_down`, refuses new work, waits `drainMs` for the clients to leave, closes the
+   * rest with 4000 and frees everything. Further calls wait for the same end.
    */
   shutdown(drainMs: number): Promise<void>;
 }

@@ -1,6 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
 import type { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
-import type { OperationService } from "../operations/operation-service.ts";
 import type { NodeContext } from "./node-context.ts";
 
 const closeGraceMs = 2_000;
@@ -10,14 +9,12 @@ const maxReconnectMs = 1_000;
 /** How a node goes away: announce, drain, close, free. */
 export class Shutdown {
   readonly #context: NodeContext;
-  readonly #operations: OperationService;
   readonly #maintenance: MaintenanceLoop;
   #done: Promise<void> | undefined;
   #ended = false;
 
-  constructor(context: NodeContext, operations: OperationService, maintenance: MaintenanceLoop) {
+  constructor(context: NodeContext, maintenance: MaintenanceLoop) {
     this.#context = context;
-    this.#operations = operations;
     this.#maintenance = maintenance;
   }
 
@@ -36,15 +33,15 @@ export class Shutdown {
   }
 
   async #run(drainMs: number): Promise<void> {
-    const { connections, engine, hub, presences, registration, wheel, ticker, outage, errorLog } =
-      this.#context;
+    const { connections, engine, hub, channels, operations, presences } = this.#context;
+    const { registration, wheel, ticker, outage, errorLog } = this.#context;
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
     for (const connection of connections.all) connection.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
     for (const connection of [...connections.all]) connection.close(4000, "the node goes away");
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
-    await this.#operations.close().catch(errorLog.report);
+    await operations.close().catch(errorLog.report);
     await presences.close().catch(errorLog.report);
     await this.#maintenance.close().catch(errorLog.report);
     await registration.close().catch(errorLog.report);
@@ -53,6 +50,7 @@ export class Shutdown {
     wheel.close();
     ticker.close();
     this.#ended = true;
+    channels.close();
     await engine.close();
   }
 }

@@ -22,7 +22,9 @@ class Cluster implements AsyncDisposable {
   /** The events of an operation so far. */
   async events(id: string): Promise<readonly string[]> {
     const [, b] = this.nodes;
-    const { entries } = await b.core.history(b.service, `operation:${id}`, { since: "start" });
+    const { entries } = await b.core.channels.history(b.service, `operation:${id}`, {
+      since: "start",
+    });
     return entries.map(({ event }) => event);
   }
 

@@ -43,7 +43,7 @@ async function commands(
 }
 
 async function phases(t: TestCore, { channel }: CreatedOperation): Promise<unknown[]> {
-  const { entries } = await t.core.history(t.service, channel, { limit: 1_000 });
+  const { entries } = await t.core.channels.history(t.service, channel, { limit: 1_000 });
   return entries.flatMap(({ event, data }) =>
     event === "command" ? [(data as OperationCommand).phase] : [],
   );

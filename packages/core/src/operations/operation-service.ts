@@ -177,8 +177,13 @@ export class OperationService implements Operations {
     return this.#pending.wait(source, wait, signal);
   }
 
-  /** Forgets an operation whose log was purged. */
-  async forget(operationId: string): Promise<void> {
+  /** Forgets the operation of a channel whose log was purged; other channels change nothing. */
+  async forgetChannel(channel: string): Promise<void> {
+    const operationId = /^operation:([^:]+)$/.exec(channel)?.[1];
+    if (operationId !== undefined) await this.#forget(operationId);
+  }
+
+  async #forget(operationId: string): Promise<void> {
     await this.#queues.run(operationId, async () => {
       this.#monitor.end(operationId);
       await this.#context.engine.operations.remove(operationId);

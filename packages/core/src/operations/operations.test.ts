@@ -48,7 +48,7 @@ async function deadlines(t: TestCore, channel: string): Promise<TestSocket> {
 }
 
 async function names(t: TestCore, { channel }: CreatedOperation): Promise<string[]> {
-  const { entries } = await t.core.history(t.service, channel, { limit: 1_000 });
+  const { entries } = await t.core.channels.history(t.service, channel, { limit: 1_000 });
   return entries.map(({ event }) => event);
 }
 
@@ -545,7 +545,7 @@ describe("telling others", () => {
   test("a purged operation is forgotten, and its id free again", async () => {
     await using t = testCore();
     const created = await create(t, { operation_id: "op-1" });
-    await t.core.purge(t.service, created.channel);
+    await t.core.channels.purge(t.service, created.channel);
     await expect(state(t, created)).rejects.toMatchObject({ code: "not_found" });
     expect((await t.core.operations.list(t.service, {})).operations).toEqual([]);
     await t.clock.advance(600_000);

@@ -17,7 +17,7 @@ async function leave(t: TestCore, socket: TestSocket) {
 }
 
 async function present(t: TestCore) {
-  return (await t.core.presence(t.service, channel)).members?.map(({ id }) => id);
+  return (await t.core.presence.list(t.service, channel)).members?.map(({ id }) => id);
 }
 
 describe("being present", () => {
@@ -40,7 +40,7 @@ describe("being present", () => {
       await t.clock.settle();
       expect(socket.take()).toMatchObject([{ id: 1, error: { code: "not_supported" } }]);
     }
-    await expect(t.core.presence(t.service, "user:ada")).rejects.toMatchObject({
+    await expect(t.core.presence.list(t.service, "user:ada")).rejects.toMatchObject({
       code: "not_supported",
     });
     expect(t.core.stats().subscriptions).toBe(0);
@@ -196,7 +196,7 @@ describe("being present", () => {
     await using t = testCore();
     const { socket } = await enter(t, "ada");
     expect(await present(t)).toEqual(["user:ada"]);
-    await t.core.end(t.service, channel);
+    await t.core.channels.end(t.service, channel);
     await t.clock.settle();
     expect(socket.received().at(-1)).toMatchObject({ type: "end", channel });
     expect(await present(t)).toEqual([]);
@@ -239,7 +239,7 @@ describe("being present", () => {
       result: { channel, ...reader.list },
     });
     expect(stranger.take().at(-1)).toMatchObject({ error: { code: "forbidden" } });
-    expect(await t.core.presence(t.service, channel)).toEqual({ channel, ...reader.list });
+    expect(await t.core.presence.list(t.service, channel)).toEqual({ channel, ...reader.list });
   });
 
   test("nothing of a channel is kept once everybody has gone", async () => {

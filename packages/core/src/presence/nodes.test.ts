@@ -34,7 +34,7 @@ class Cluster implements AsyncDisposable {
   async list() {
     const [t] = this.nodes;
     if (t === undefined) throw new Error("no such node");
-    const { channel: _, ...list } = await t.core.presence(t.service, channel);
+    const { channel: _, ...list } = await t.core.presence.list(t.service, channel);
     return list;
   }
 

@@ -12,7 +12,7 @@ async function enter(t: TestCore, user: string, dialect: "json" | "plain" = "jso
 }
 
 async function sorted(t: TestCore) {
-  const { channel: _, ...list } = await t.core.presence(t.service, channel);
+  const { channel: _, ...list } = await t.core.presence.list(t.service, channel);
   return list;
 }
 
@@ -193,7 +193,7 @@ describe("typing", () => {
     expect(watcher.reader.list?.typing).toEqual(["user:bob"]);
     await t.clock.advance(1_000);
     expect(watcher.reader.list?.typing).toEqual([]);
-    expect((await t.core.history(t.service, channel)).entries).toEqual([]);
+    expect((await t.core.channels.history(t.service, channel)).entries).toEqual([]);
   });
 
   test("[P-PRES-8] ends when it is said, and when the member leaves", async () => {

@@ -1,13 +1,13 @@
-import type { Channels } from "../channels/channels.ts";
+import type { ChannelService } from "../channels/channels-api.ts";
 import type { Operations } from "../operations/operations-api.ts";
-import type { Presences } from "../presence/presences.ts";
+import type { PresenceService } from "../presence/presence-service.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 
 /** Services of the node that the built-in methods call. */
 export interface MethodServices {
-  readonly channels: Channels;
+  readonly channels: ChannelService;
   readonly operations: Operations;
-  readonly presences: Presences;
+  readonly presence: PresenceService;
 }
 
 /** Answers one built-in method: resolves with its result, or rejects with the error to reply. */

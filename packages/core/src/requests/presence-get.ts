@@ -3,11 +3,9 @@ import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./method-services.ts";
 
 /** `presence.get {channel}`. */
-export const getPresence: Method = async ({ channels, presences }, principal, params) => {
+export const getPresence: Method = async ({ presence }, principal, params) => {
   const channel = orThrow(
     readInput(params, (fields) => fields.required("channel", parseChannelName)),
   );
-  const resolved = channels.resolve(channel);
-  await channels.authorise(principal, resolved, "subscribe");
-  return { channel, ...(await presences.list(resolved)) };
+  return presence.list(principal, channel);
 };

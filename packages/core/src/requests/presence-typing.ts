@@ -3,15 +3,13 @@ import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./method-services.ts";
 
 /** `presence.typing {channel, typing}`: for who is present. */
-export const sayTyping: Method = async ({ channels, presences }, principal, params) => {
+export const sayTyping: Method = async ({ presence }, principal, params) => {
   const { channel, typing } = orThrow(
     readInput(params, (fields) => ({
       channel: fields.required("channel", parseChannelName),
       typing: fields.required("typing", readBoolean),
     })),
   );
-  const resolved = channels.resolve(channel);
-  await channels.authorise(principal, resolved, "subscribe");
-  await presences.type(resolved, principal, typing);
+  await presence.type(principal, channel, typing);
   return { channel, typing };
 };

@@ -156,9 +156,9 @@ test("[P-NAME-1] [X5] names that break the grammar are refused everywhere and le
   for (const name of names) {
     const code = "invalid_channel";
     await expect(t.publish(name, "e", 1)).rejects.toMatchObject({ code });
-    await expect(t.core.history(t.service, name)).rejects.toMatchObject({ code });
-    await expect(t.core.snapshot(t.service, name)).rejects.toMatchObject({ code });
-    await expect(t.core.purge(t.service, name)).rejects.toMatchObject({ code });
+    await expect(t.core.channels.history(t.service, name)).rejects.toMatchObject({ code });
+    await expect(t.core.channels.snapshot(t.service, name)).rejects.toMatchObject({ code });
+    await expect(t.core.channels.purge(t.service, name)).rejects.toMatchObject({ code });
     const socket = t.connect({ principal: t.user("ada"), channels: [name] });
     await t.clock.settle();
     expect(socket.take()[1]).toMatchObject({ type: "reply", id: null, error: { code } });

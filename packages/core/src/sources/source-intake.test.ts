@@ -23,7 +23,7 @@ const rules = [
 const good = { channel: "job:a", event: "n", data: "1" };
 
 function take(t: TestCore, fields: Readonly<Record<string, string>>, id = "1-0", attempt = 1) {
-  return t.core.take("work", { id, fields, attempt });
+  return t.core.sources.take("work", { id, fields, attempt });
 }
 
 async function deadLetters(t: TestCore) {
@@ -31,7 +31,7 @@ async function deadLetters(t: TestCore) {
 }
 
 async function entries(t: TestCore, channel = "job:a") {
-  return (await t.core.history(t.service, channel)).entries;
+  return (await t.core.channels.history(t.service, channel)).entries;
 }
 
 describe("what a source brings", () => {
@@ -44,7 +44,9 @@ describe("what a source brings", () => {
     );
     expect(await take(t, { ...good, key: "k" }, "3-0")).toBe("duplicate");
     // Another source, or a backend, with the same id or key publishes something else.
-    expect(await t.core.take("other", { id: "1-0", fields: good, attempt: 1 })).toBe("stored");
+    expect(await t.core.sources.take("other", { id: "1-0", fields: good, attempt: 1 })).toBe(
+      "stored",
+    );
     await t.publish("job:a", "n", 2, "k");
     expect((await entries(t)).map(({ data }) => data)).toEqual([1, 1, 1, 2]);
     expect(await deadLetters(t)).toEqual([]);
@@ -124,9 +126,9 @@ describe("what a source brings", () => {
 
   test("[P-SRC-2] a letter for what has ended since is published by a replay once that is possible", async () => {
     await using t = testCore({ rules });
-    await t.core.end(t.service, "job:a");
+    await t.core.channels.end(t.service, "job:a");
     expect(await take(t, good)).toBe("dead_letter");
-    await t.core.purge(t.service, "job:a");
+    await t.core.channels.purge(t.service, "job:a");
     const [deadLetter] = await deadLetters(t);
     const replayed = await t.core.deadLetters.replay(t.service, deadLetter?.id ?? "");
     expect(replayed).toMatchObject({ to: "channel", position: (await entries(t))[0]?.position });

@@ -36,6 +36,8 @@ export interface IntakeParts {
   readonly errorLog: ErrorLog;
   /** Told of what is given up. */
   readonly log: CoreLog | undefined;
+  /** Throws while nothing may be taken: the node shuts down, or is without its store. */
+  readonly refuse: () => void;
 }
 
 /** Publishes what sources bring, as a service of the source's name; what can never be published becomes a dead letter. */
@@ -45,8 +47,10 @@ export class SourceIntake {
   readonly #clock: Clock;
   readonly #errorLog: ErrorLog;
   readonly #log: CoreLog | undefined;
+  readonly #refuse: () => void;
 
-  constructor({ channels, deadLetters, clock, errorLog, log }: IntakeParts) {
+  constructor({ channels, deadLetters, clock, errorLog, log, refuse }: IntakeParts) {
+    this.#refuse = refuse;
     this.#channels = channels;
     this.#deadLetters = deadLetters;
     this.#clock = clock;
@@ -55,6 +59,7 @@ export class SourceIntake {
   }
 
   async take(source: string, entry: SourceEntry): Promise<Taken> {
+    this.#refuse();
     const principal: ServicePrincipal = { kind: "service", name: `source:${source}` };
     let read: Read | undefined;
     try {

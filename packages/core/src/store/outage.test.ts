@@ -210,7 +210,7 @@ describe("a channel that goes on locally", () => {
     const after = await t.publish("cursor:1", "e", "after");
     await t.clock.settle();
     expect(socket.take()).toMatchObject([{ type: "event", position: after.position }]);
-    const { entries } = await t.core.history(t.service, "cursor:1");
+    const { entries } = await t.core.channels.history(t.service, "cursor:1");
     expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
   });
 
@@ -286,10 +286,10 @@ describe("a channel that goes on locally", () => {
     engine.goAway();
     await t.clock.advance(1_000);
     const away = { code: "store_unavailable", retryable: true };
-    await expect(t.core.end(t.service, "cursor:1")).rejects.toMatchObject(away);
-    await expect(t.core.purge(t.service, "cursor:1")).rejects.toMatchObject(away);
+    await expect(t.core.channels.end(t.service, "cursor:1")).rejects.toMatchObject(away);
+    await expect(t.core.channels.purge(t.service, "cursor:1")).rejects.toMatchObject(away);
     const fields = { channel: "cursor:1", event: "e", data: "2" };
-    const taken = t.core.take("stream", { id: "1-0", fields, attempt: 1 });
+    const taken = t.core.sources.take("stream", { id: "1-0", fields, attempt: 1 });
     await expect(taken).rejects.toMatchObject(away);
     engine.comeBack();
     await t.clock.advance(1_000);
@@ -336,7 +336,7 @@ test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and
     code: "store_unavailable",
     retryable: true,
   });
-  expect((await t.core.history(t.service, "strict:1")).entries).toHaveLength(1);
+  expect((await t.core.channels.history(t.service, "strict:1")).entries).toHaveLength(1);
   registry.isDown = false;
   await t.clock.advance(3_000);
   expect(socket.take()).toContainEqual({ type: "notice", code: "restored" });

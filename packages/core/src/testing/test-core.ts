@@ -87,7 +87,7 @@ export class TestCore implements AsyncDisposable {
   /** Publishes as the backend. */
   publish(channel: string, event: string, data: unknown, key?: string) {
     const options = key === undefined ? {} : { key };
-    return this.core.publish(this.service, channel, event, data, options);
+    return this.core.channels.publish(this.service, channel, event, data, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -55,7 +55,8 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
   } as const;
   return {
     core,
-    publish: async (channel, data) => (await core.publish(service, channel, "n", data)).position,
+    publish: async (channel, data) =>
+      (await core.channels.publish(service, channel, "n", data)).position,
     read: (channel, since) => {
       const socket = new TestSocket(encoder);
       socket.attach(core.connect(socket, { principal }));

@@ -54,7 +54,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
     const principal = await auth.authenticate(authorizationOf(context, streams));
-    context.set("principal", await core.admit(principal));
+    context.set("principal", await core.admission.admit(principal));
     await next();
     return undefined;
   });

@@ -32,8 +32,6 @@ it("a wait for commands ends when the one who waits has gone", async () => {
   // The real core, overheard: only it knows when a wait begins and ends.
   const overheard: Core = {
     ...core,
-    limits: core.limits,
-    admit: (principal) => core.admit(principal),
     operations: {
       ...core.operations,
       async pendingCommands(principal, source, waitMs, signal) {

@@ -45,7 +45,7 @@ describe("channels of a contract", () => {
     for (const event of ["constructor", "toString"]) {
       await expect(t.publish("room:1", event, {})).rejects.toMatchObject({ code: "invalid_event" });
     }
-    expect((await t.core.history(t.service, "room:1")).entries).toEqual([]);
+    expect((await t.core.channels.history(t.service, "room:1")).entries).toEqual([]);
   });
 
   test("[P-TYPE-1] refuse data that do not fit, and say where", async () => {
@@ -121,11 +121,11 @@ describe("channels of a contract", () => {
       "session:{session}": { events: {} },
     });
     await t.publish("user:7", "cart", { id: "c" });
-    await t.core.notify(t.service, "7", { level: "info", message: "hello" });
+    await t.core.channels.notify(t.service, "7", { level: "info", message: "hello" });
     await t.core.operations.create(t.service, { kind: "index", user_id: "7", session_id: "s" });
     await t.clock.settle();
     const events = async (channel: string) =>
-      (await t.core.history(t.service, channel)).entries.map(({ event }) => event);
+      (await t.core.channels.history(t.service, channel)).entries.map(({ event }) => event);
     expect(await events("user:7")).toEqual(["cart", "notification", "operation"]);
     expect(await events("session:s")).toEqual(["operation"]);
     await expect(t.publish("user:7", "other", 1)).rejects.toMatchObject({ code: "invalid_event" });
@@ -160,7 +160,7 @@ describe("what a contract says of channels besides their events", () => {
       },
     });
     for (const n of [1, 2, 3]) await t.publish("room:1", "message", n);
-    const { entries } = await t.core.history(t.user("anyone"), "room:1");
+    const { entries } = await t.core.channels.history(t.user("anyone"), "room:1");
     expect(entries.map(({ data }) => data)).toEqual([2, 3]);
   });
 
@@ -173,7 +173,7 @@ describe("what a contract says of channels besides their events", () => {
       { pattern: "room:*", subscribe: "granted", publish: "granted", retention },
     ] as const;
     await using t = testCore({ contract, rules });
-    await expect(t.core.history(t.user("anyone"), "room:1")).rejects.toMatchObject({
+    await expect(t.core.channels.history(t.user("anyone"), "room:1")).rejects.toMatchObject({
       code: "forbidden",
     });
     await expect(t.publish("room:1", "other", 1)).rejects.toMatchObject({ code: "invalid_event" });
@@ -185,12 +185,12 @@ describe("what a contract says of channels besides their events", () => {
       "collection:{collection}:item:{item}": { events, priority: "high" },
     });
     await t.publish("user:7:cart", "message", 1);
-    expect((await t.core.history(t.user("7"), "user:7:cart")).entries).toHaveLength(1);
-    await expect(t.core.history(t.user("8"), "user:7:cart")).rejects.toMatchObject({
+    expect((await t.core.channels.history(t.user("7"), "user:7:cart")).entries).toHaveLength(1);
+    await expect(t.core.channels.history(t.user("8"), "user:7:cart")).rejects.toMatchObject({
       code: "forbidden",
     });
     await t.publish("collection:1:item:2", "message", 1);
-    expect((await t.core.history(t.service, "collection:1:*")).entries).toHaveLength(1);
+    expect((await t.core.channels.history(t.service, "collection:1:*")).entries).toHaveLength(1);
   });
 
   test.each<[string, DefinedContract["channels"], RegExp]>([

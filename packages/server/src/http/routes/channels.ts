@@ -31,7 +31,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       }),
       async handle(context) {
         const { since, limit } = accepted(readAs(historyQuery, context.req.query()));
-        const page = await core.history(
+        const page = await core.channels.history(
           context.get("principal"),
           context.req.param("channel") ?? "",
           {
@@ -51,7 +51,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
-        return answerJson(context, await core.snapshot(context.get("principal"), channel));
+        return answerJson(context, await core.channels.snapshot(context.get("principal"), channel));
       },
     },
     {
@@ -63,7 +63,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
-        return answerJson(context, await core.presence(context.get("principal"), channel));
+        return answerJson(context, await core.presence.list(context.get("principal"), channel));
       },
     },
     {
@@ -78,7 +78,10 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
         const { reason } = text === "" ? {} : accepted(readJsonAs(endSchema, text));
         const channel = context.req.param("channel") ?? "";
-        return answerJson(context, await core.end(context.get("principal"), channel, reason));
+        return answerJson(
+          context,
+          await core.channels.end(context.get("principal"), channel, reason),
+        );
       },
     },
     {
@@ -89,7 +92,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
         success: { status: 204, says: "It is forgotten." },
       }),
       async handle(context) {
-        await core.purge(context.get("principal"), context.req.param("channel") ?? "");
+        await core.channels.purge(context.get("principal"), context.req.param("channel") ?? "");
         return answerNothing(context);
       },
     },

@@ -19,7 +19,10 @@ export function notificationEndpoint({ core }: HttpDoorOptions): Endpoint {
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
       const notification = accepted(readJsonAs(notificationSchema, text));
       const id = context.req.param("id") ?? "";
-      return answerJson(context, await core.notify(context.get("principal"), id, notification));
+      return answerJson(
+        context,
+        await core.channels.notify(context.get("principal"), id, notification),
+      );
     },
   };
 }

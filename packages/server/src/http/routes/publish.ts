@@ -1,4 +1,4 @@
-import type { Core, Principal, PublishOptions } from "@milepost/core";
+import type { Core, Principal, Published, PublishOptions } from "@milepost/core";
 import { type Failure, MilepostError, type Parsed } from "@milepost/protocol";
 import type { z } from "zod";
 import { answerJson } from "../answer.ts";
@@ -9,7 +9,7 @@ import { accepted, readJsonAs } from "../reading.ts";
 import { publishedSchema, publishSchema } from "../schemas.ts";
 
 type Publish = z.infer<typeof publishSchema>;
-type Result = Awaited<ReturnType<Core["publish"]>> | { readonly error: Failure };
+type Result = Published | { readonly error: Failure };
 
 /** `POST /v1/publish`: into one channel, many channels, or many publications as NDJSON. */
 export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
@@ -32,7 +32,7 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
       const item = accepted(readJsonAs(publishSchema, text));
       if (item.channel !== undefined) {
         // One publication, one outcome: its failure is the answer, not a result among others.
-        const published = await core.publish(
+        const published = await core.channels.publish(
           principal,
           item.channel,
           item.event,
@@ -58,7 +58,7 @@ async function publishAll(
     const { channel, channels, event, data } = item.value;
     const targets = channels ?? (channel === undefined ? [] : [channel]);
     return targets.map((target) =>
-      core.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
+      core.channels.publish(principal, target, event, data, optionsOf(item.value)).catch(asResult),
     );
   });
   return Promise.all(results);

@@ -171,7 +171,7 @@ export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoo
     if (credential.kind === "none") return { principal: undefined };
     if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
     try {
-      return { principal: await core.verifyToken(credential.token) };
+      return { principal: await core.admission.verifyToken(credential.token) };
     } catch (error) {
       if (!(error instanceof MilepostError)) {
         log.error({ err: error }, "a token could not be verified");

@@ -1,0 +1,161 @@
+import { Channels } from "../channels/channels.ts";
+import { Admission } from "../cluster/admission.ts";
+import { ConnectionAdmin } from "../cluster/connection-admin.ts";
+import { ConnectionRegistration } from "../cluster/connection-registration.ts";
+import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
+import { RevocationCache } from "../cluster/revocation-cache.ts";
+import { ConnectionRegistry } from "../connection/connection-registry.ts";
+import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
+import { Hub } from "../hub/hub.ts";
+import { OperationService } from "../operations/operation-service.ts";
+import { PresenceService } from "../presence/presence-service.ts";
+import { Presences } from "../presence/presences.ts";
+import { MethodRegistry } from "../requests/method-registry.ts";
+import { contractedMethods } from "../rules/contract/method-contract.ts";
+import { OperationContract } from "../rules/contract/operation-contract.ts";
+import { RuleBook } from "../rules/rule-book.ts";
+import { ErrorLog } from "../runtime/error-log.ts";
+import { defaultLimits } from "../runtime/limits.ts";
+import type { CoreLimits } from "../runtime/options.ts";
+import { TimerWheel } from "../runtime/timer-wheel.ts";
+import { Ticker } from "../send-queue/ticker.ts";
+import { Outage } from "../store/outage.ts";
+import { SharedLog } from "../store/shared-log.ts";
+import { throughOutages } from "../store/through-outages.ts";
+import type { CoreOptions } from "./core.ts";
+import type { NodeContext } from "./node-context.ts";
+
+const holderLength = 12;
+
+/** The parts of one node, wired to each other. */
+export interface AssembledNode {
+  readonly context: NodeContext;
+  readonly deadLetters: DeadLetterService;
+  readonly connectionAdmin: ConnectionAdmin;
+  readonly admission: Admission;
+  readonly maintenance: MaintenanceLoop;
+}
+
+/** Makes the parts of one node from its options; throws `bad_message` that names a rule or method that is invalid. */
+export function assembleNode(options: CoreOptions): AssembledNode {
+  const { clock, random, node, log } = options;
+  const limits: CoreLimits = { ...defaultLimits, ...options.limits };
+  const rules = new RuleBook(options.rules ?? [], options.contract?.channels);
+  const methods = new MethodRegistry(
+    contractedMethods(options.methods ?? {}, options.contract?.methods),
+  );
+  const store = options.engine({ clock, random });
+  const errorLog = new ErrorLog(log, store.store);
+  const onError = errorLog.report;
+  const wheel = new TimerWheel(clock, onError);
+  const connections = new ConnectionRegistry();
+  const outage = new Outage({
+    store: store.store,
+    clock,
+    wheel,
+    announce: (code) => {
+      for (const connection of connections.all) connection.announceStore(code);
+    },
+  });
+  const engine = throughOutages(store, outage, { clock, random, wheel, onError });
+  const sharedLog = new SharedLog(engine.log);
+  const ticker = new Ticker(clock, onError);
+  const hub = new Hub(engine.bus, wheel, {
+    log: sharedLog,
+    ticker,
+    maxReplayEntries: limits.maxReplayEntries,
+    pause: (ms) => wheel.pause(ms),
+    isCut: () => outage.isOn,
+    onError,
+  });
+  const operations = new OperationService({
+    engine,
+    contract: new OperationContract(options.contract?.operations),
+    rules,
+    hub,
+    clock,
+    wheel,
+    random,
+    limits,
+    errorLog,
+  });
+  const presences = new Presences({
+    port: engine.presence,
+    holder: `${node}.${random.id(holderLength)}`,
+    clock,
+    wheel,
+    windowMs: limits.presenceWindowMs,
+    graceMs: limits.presenceGraceMs,
+    ttlMs: limits.presenceTtlMs,
+    typingMs: limits.typingMs,
+    onError,
+  });
+  const { registry } = engine;
+  const registration = new ConnectionRegistration({
+    node,
+    registry,
+    connections,
+    clock,
+    random,
+    onError,
+  });
+  store.store?.onChange(({ connected }) => {
+    if (connected) registration.doubt();
+  });
+  const channels = new Channels({
+    log: sharedLog,
+    rules,
+    hub,
+    clock,
+    random,
+    limits,
+    wheel,
+    onPurged: (channel) => operations.forgetChannel(channel),
+  });
+  const revocations = new RevocationCache(engine.revocations, clock);
+  const admission = new Admission(options.verifyToken, revocations);
+  const context: NodeContext = {
+    node,
+    engine,
+    clock,
+    random,
+    limits,
+    log,
+    errorLog,
+    wheel,
+    ticker,
+    hub,
+    channels,
+    methods,
+    operations,
+    presences,
+    presence: new PresenceService(channels, presences),
+    durable: { engine, rules, hub, clock, wheel, random, onError },
+    connections,
+    outage,
+    registration,
+    revocations,
+    verifyToken: admission.verifyToken,
+  };
+  const connectionAdmin = new ConnectionAdmin(context);
+  const renew = async () => {
+    const at = clock.monotonic();
+    await registration.refresh();
+    outage.renew(at);
+  };
+  const work = {
+    heartbeat: [
+      () => connectionAdmin.listen(),
+      () => renew(),
+      () => connectionAdmin.refreshRevocations(),
+    ],
+    sweep: [() => registry.sweep(), () => operations.adopt()],
+  };
+  return {
+    context,
+    deadLetters: new DeadLetterService(engine, rules, clock, errorLog, channels),
+    connectionAdmin,
+    admission,
+    maintenance: new MaintenanceLoop(wheel, engine.leases, work, onError),
+  };
+}

@@ -1,0 +1,31 @@
+import type { CoreStats } from "./core.ts";
+import type { NodeContext } from "./node-context.ts";
+
+/** Counts a node's connections, subscriptions and channels, and reports the state of its store. */
+export function coreStats(
+  { connections, hub, engine, registration, outage, channels }: NodeContext,
+  isShuttingDown: boolean,
+): CoreStats {
+  const store = engine.store?.health;
+  const outageMs = outage.lastsMs;
+  let dead = 0;
+  let subscriptions = 0;
+  const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
+  for (const connection of connections.all) {
+    consumers[connection.consumer]++;
+    if (connection.isSilent) dead++;
+    subscriptions += connection.subscriptionCount;
+  }
+  return {
+    status: isShuttingDown ? "shutting_down" : outageMs !== undefined ? "degraded" : "ok",
+    connections: connections.size,
+    totalConnections: registration.total,
+    dead,
+    consumers,
+    subscriptions,
+    channels: hub.channelCount,
+    ...(store === undefined ? {} : { store }),
+    ...(outageMs === undefined ? {} : { outageMs }),
+    spooled: channels.spooled,
+  };
+}
