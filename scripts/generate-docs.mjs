@@ -21,18 +21,27 @@ export function errorsDocument(errorCodes) {
   ]);
   return `# Errors
 
-Generated from the code's own table (\`errorCodes\` of \`@milepost/protocol\`) by \`npm run docs\`; a test fails when they
-differ. Codes are stable: none is ever renamed or used for something else. Programs decide by \`code\` and
-\`retryable\`; \`message\` is for people and may change.
+\`npm run docs\` generates this page from the table \`errorCodes\` of \`@milepost/protocol\`. A test fails when they differ. Codes are
+stable: no code is ever renamed or reused for something else. Programs decide by \`code\` and \`retryable\`. \`message\` is for people
+and may change.
+
+Where an error appears:
 
 - In a message: \`{"type": "reply", "id": …, "error": {"code", "message", "retryable", "retry_after_ms"?}}\`.
 - By HTTP: a problem document (RFC 9457) with the status below, \`code\` and \`retryable\`.
 - In TypeScript: \`MilepostError\` with \`code\`, \`retryable\` and \`retryAfterMs\`.
 
-Retryable means that the same request may succeed later: after \`retry_after_ms\` where it is given, else after a
-growing random delay. Repeat it with the same \`key\` or id, and nothing happens twice.
+A subscribe that the token does not allow is answered like this:
 
-${table(["code", "HTTP status", "retryable", "what it says"], rows)}`;
+\`\`\`json
+{"type": "reply", "id": 3, "error": {"code": "forbidden", "message": "the credential does not allow to subscribe operation:9",
+ "retryable": false}}
+\`\`\`
+
+\`retryable: true\` means that the same request may succeed later. Wait \`retry_after_ms\` where it is given, otherwise a growing random
+delay. Repeat the request with the same \`key\` or id; then nothing happens twice.
+
+${table(["code", "HTTP status", "retryable", "meaning"], rows)}`;
 }
 
 /**

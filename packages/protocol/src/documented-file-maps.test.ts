@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const packages = readdirSync(`${root}/packages`).map((name) => `packages/${name}`);
+const others = ["bench", "checker", "e2e", "examples/index-folder", "faults", "sim"];
+
+/** What stands directly in `src` of a package: its folders, which end with a slash, and its files, without tests. */
+function contentsOf(folder: string): string[] {
+  return readdirSync(`${root}/${folder}/src`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() || !/\.test(-d)?\.tsx?$/.test(entry.name))
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+}
+
+/** What the section `## Files` of a README names, one a line: "- `name`: what it holds". */
+function mapOf(folder: string): { readonly name: string; readonly says: string }[] {
+  const readme = readFileSync(`${root}/${folder}/README.md`, "utf8");
+  const [, section = ""] = /^## Files\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(readme) ?? [];
+  return [...section.matchAll(/^- `([^`]+)`(.*)$/gm)].map(([, name = "", says = ""]) => ({
+    name,
+    says,
+  }));
+}
+
+describe("the file map in the README of", () => {
+  test.each([...packages, ...others])("%s names every file and folder of src, once", (folder) => {
+    expect(existsSync(`${root}/${folder}/README.md`)).toBe(true);
+    const map = mapOf(folder);
+    expect(map.map(({ name }) => name).toSorted()).toEqual(contentsOf(folder).toSorted());
+    expect(map.filter(({ says }) => !/^: \S/.test(says))).toEqual([]);
+  });
+});
