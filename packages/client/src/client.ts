@@ -24,90 +24,113 @@ import type { Fetch } from "./transport/http-endpoint.ts";
 import type { WebSocketConstructor } from "./transport/socket.ts";
 import type { TransportName } from "./transport/transport.ts";
 
-/** What a client is made of; only `url` is needed in a browser. */
+/** Options of a client; a browser needs only `url`. */
 export interface ClientOptions {
-  /** The gateway: `ws:`, `wss:`, `http:` or `https:`; relative to the page in a browser. */
+  /**
+   * Address of the gateway: `ws:`, `wss:`, `http:` or `https:`; in a browser it may be relative to the page.
+   */
   readonly url: string;
-  /** The credential, or how to get one: called for the first connect and whenever the last one ended. */
+  /**
+   * Credential, or a function that returns one. The function is called for every connection attempt and for
+   * each renewal.
+   */
   readonly token?: TokenSource;
   /**
-   * How messages may travel, the best first; default `["websocket", "sse", "poll"]`. Where one does not get
-   * through, twice in a row and before it ever did, the next is tried; below the first, that one is tried
-   * again every minute and takes over without a loss or a repetition.
+   * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failed attempts in a
+   * row (five if the transport has connected before) the client tries the next one. Below the first transport
+   * it tries the first again every minute in the background, and switches to it without loss or repetition.
    */
   readonly transports?: readonly TransportName[];
-  /** Default `globalThis.WebSocket`; Node 20 has none, pass the `WebSocket` of the package `ws`. */
+  /**
+   * WebSocket constructor; default `globalThis.WebSocket`. Node 20 has none: pass `WebSocket` from the package
+   * `ws`.
+   */
   readonly webSocket?: WebSocketConstructor;
   /**
-   * How WebSocket frames are encoded, where the service speaks it; default JSON. `@milepost/client/msgpack` has
-   * the other one.
+   * Encoding of WebSocket frames, used if the service supports it; default JSON. `@milepost/client/msgpack`
+   * exports the other one.
    */
   readonly codec?: Codec;
   /**
-   * How long publishes and requests may wait to be sent together, in milliseconds; default 0: those of one tick go
-   * together. Their order, and that of all other messages among them, stays.
+   * Time that publishes and requests may wait to be sent together, in milliseconds; default 0, which joins
+   * those of one tick. Their order among all messages is kept.
    */
   readonly batchMs?: number;
-  /** For the transports that need it; default `globalThis.fetch`. */
+  /** Fetch function for the SSE and long-poll transports; default `globalThis.fetch`. */
   readonly fetch?: Fetch;
   readonly backoff?: BackoffOptions;
   readonly clock?: ClientClock;
-  /** From 0 up to 1; default `Math.random`. */
+  /** Random number from 0 up to, but not including, 1; default `Math.random`. */
   readonly random?: () => number;
   /**
-   * Told of what nobody waits for: a listener that threw, a token source that failed, a frame that could not
-   * be read. Default: the first is an uncaught error of the page, the others go to the console.
+   * Receives errors that no caller waits for: a listener that threw, a token source that failed, a frame that
+   * could not be read. By default the first is an uncaught error of the page, and the others go to the console.
    */
   readonly onError?: (error: unknown) => void;
 }
 
-/** Notices for the person at the other end, each once: of the user and of the session. */
+/**
+ * Notifications for the person at this client, from the user's and the session's channel, each delivered once.
+ */
 export interface Notifications {
-  /** Told of each that arrives from now on, those missed between two connections included. */
+  /**
+   * Calls `listener` for each notification from now on, including those missed between two connections. Returns
+   * a function that removes it.
+   */
   subscribe(listener: (notification: Notification) => void): () => void;
 }
 
 /**
- * A connection to Milepost that comes back by itself.
+ * Client connection to Milepost that reconnects by itself.
  *
- * It connects on first use or with `connect`. What is subscribed stays subscribed over reconnects, each
- * entry reaches the application once and in order, and what cannot be delivered is said (`onGap`, `onReset`).
- * No listener is called inside the call that causes it; one that throws harms no other.
+ * It connects on first use or with `connect`. Subscriptions survive reconnects, each entry reaches the
+ * application once and in order, and lost entries are reported (`onGap`, `onReset`). No listener is called
+ * inside the call that causes it, and one that throws does not disturb the others.
  */
 export interface Client<C extends Contract = AnyContract> {
   readonly state: ConnectionState;
-  /** The clock it was made with. */
+  /** Clock that the client was created with. */
   readonly clock: ClientClock;
   onState(listener: (state: ConnectionState) => void): () => void;
-  /** The same object until something changed. */
+  /** Returns the current metrics; the same object until a value changes. */
   metrics(): ConnectionMetrics;
-  /** Told about once a second while the numbers change. */
+  /**
+   * Calls `listener` when the metrics have changed: about once a second, and when the connection opens or
+   * breaks. Returns a function that removes it.
+   */
   onMetrics(listener: () => void): () => void;
   /**
-   * Connects unless it is connected, or about to be. After a close it begins anew: what somebody watches of
-   * operations and their list, and notifications, come back by themselves; channels are subscribed again by
-   * whoever wants them.
+   * Connects, unless the client is connecting or connected. While it waits to reconnect, it connects at once.
+   * After a close, watched operations, the operation list, notifications, chats and presence resume by
+   * themselves; the application subscribes to channels again.
    */
   connect(): void;
-  /** Tries at once instead of at the end of the wait; connected, makes sure the other end still answers. */
+  /**
+   * Retries at once instead of at the end of the wait. When connected, checks that the other end still answers.
+   */
   retryNow(): void;
-  /** Closes for good; everything that waits is rejected with `cancelled`. Resolves when the socket is gone. */
+  /**
+   * Closes the client; every pending call is rejected with `cancelled`. Resolves when the socket has closed,
+   * after one second at the latest.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   channel<Name extends ChannelName<C>>(name: Name): Channel<EventsOf<C, Name>>;
-  /** `kind` is for the types: whoever knows which kind it is has its input and result typed. */
+  /** Returns the handle of an operation. `kind` only affects types: with it, input and result are typed. */
   operation<Kind extends OperationKind<C> = OperationKind<C>>(
     id: string,
     kind?: Kind,
   ): OperationHandle<OperationStateOf<C, Kind>>;
   operations(): OperationListHandle;
   readonly notifications: Notifications;
-  /** The parameters may be left out where nothing in them has to be given. */
+  /** Calls a method. `params` may be omitted when none of its fields is required. */
   request<Name extends MethodName<C>>(
     method: Name,
     ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
-  /** A message whose chunks the caller takes and sends: what `@milepost/client/streams` is made of. */
+  /**
+   * Sends a message and lets the caller take and send its chunks; `@milepost/client/streams` is built on it.
+   */
   readonly exchange: BeginExchange;
   publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
@@ -117,14 +140,14 @@ export interface Client<C extends Contract = AnyContract> {
   ): Promise<Published>;
 }
 
-/** What follows the method's name in a request. */
+/** Arguments that follow the method's name in a request. */
 export type RequestRest<Params> = [undefined] extends [Params]
   ? [params?: Params, options?: RequestOptions]
   : Record<never, never> extends Params
     ? [params?: Params, options?: RequestOptions]
     : [params: Params, options?: RequestOptions];
 
-/** The client without what it knows of operations and notifications, and without its numbers. */
+/** Client without operations, notifications and metrics. */
 export type CoreClientOf<C extends Contract = AnyContract> = Omit<
   Client<C>,
   "operation" | "operations" | "notifications" | "metrics" | "onMetrics"

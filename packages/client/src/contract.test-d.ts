@@ -4,7 +4,7 @@ import type { Client } from "./client.ts";
 import type { EventsOf } from "./contract.ts";
 import { createClient } from "./create-client.ts";
 
-/** A schema with a default: a log keeps what was sent, so readers may find the field missing. */
+/** Schema with a default. A log keeps what was sent, so readers may find the field missing. */
 declare const message: {
   readonly "~standard": {
     readonly version: 1;
@@ -52,13 +52,13 @@ type Types = ContractOf<typeof contract>;
 const client = createClient<typeof contract>({ url: "wss://example.com/ws" });
 
 describe("a defined contract", () => {
-  it("[W10] types a client by its type, and by its value", () => {
+  it("[W10] a contract types a client by its type and by its value", () => {
     expectTypeOf(client).toEqualTypeOf<Client<Types>>();
     const byValue = createClient({ url: "wss://example.com/ws", contract });
     expectTypeOf(byValue).toEqualTypeOf<Client<Types>>();
   });
 
-  it("[W10] refuses a channel that fits no pattern", () => {
+  it("[W10] a contract refuses a channel that fits no pattern", () => {
     client.channel("room:42");
     client.channel("stock:fruit:apples");
     client.channel("operation:1");
@@ -68,19 +68,19 @@ describe("a defined contract", () => {
     client.channel("room");
   });
 
-  it("[W10] lets the narrowest pattern say which events a channel has", () => {
+  it("[W10] the narrowest matching pattern determines a channel's events", () => {
     expectTypeOf<keyof EventsOf<Types, "room:42">>().toEqualTypeOf<"message" | "left">();
     expectTypeOf<keyof EventsOf<Types, "room:42:typing">>().toEqualTypeOf<"typing">();
     expectTypeOf<keyof EventsOf<Types, "room:lobby">>().toEqualTypeOf<"opened">();
   });
 
-  it("[W10] adds its events to those of a channel that every deployment has", () => {
+  it("[W10] a contract adds its events to those of a channel that every deployment has", () => {
     expectTypeOf<keyof EventsOf<Types, "user:7">>().toEqualTypeOf<
       "cart" | "operation" | "notification"
     >();
   });
 
-  it("[W10] types events as they were sent", async () => {
+  it("[W10] received events have the type that was sent, before the schema's defaults", async () => {
     for await (const event of client.channel("room:42").events({ events: ["message"] })) {
       if (event.event === "message")
         expectTypeOf(event.data).toEqualTypeOf<{ text: string; mood?: string }>();
@@ -92,7 +92,7 @@ describe("a defined contract", () => {
     client.channel("room:42").events({ events: ["mesage"] });
   });
 
-  it("[W10] refuses to publish what the schema does not take", () => {
+  it("[W10] publishing data that the schema does not accept is a type error", () => {
     void client.publish("room:1", "message", { text: "hi" });
     void client.channel("room:1").publish("message", { text: "hi", mood: "good" });
     // @ts-expect-error: no such event
@@ -105,13 +105,13 @@ describe("a defined contract", () => {
     void client.channel("room:1").publish("typing", { who: "me" });
   });
 
-  it("[W10] takes any event name where it says *", () => {
+  it("[W10] a channel whose events are declared as * accepts any event name", () => {
     void client.publish("free:1", "whatever", { n: 1 });
     // @ts-expect-error: wrong data
     void client.publish("free:1", "whatever", { n: "1" });
   });
 
-  it("[W10] types requests by their method", () => {
+  it("[W10] a request is typed by its method", () => {
     expectTypeOf(client.request("cart.total", { cart: "c" })).resolves.toEqualTypeOf<{
       cents: number;
     }>();
@@ -126,7 +126,7 @@ describe("a defined contract", () => {
     void client.request("cart.list", { limit: "all" });
   });
 
-  it("[W10] types an operation by its kind", async () => {
+  it("[W10] an operation is typed by its kind", async () => {
     const { state } = client.operation("o");
     if (state?.kind === "index") {
       expectTypeOf(state.input).toEqualTypeOf<{ folder: string } | undefined>();
@@ -143,7 +143,7 @@ describe("a defined contract", () => {
     finished.result?.files;
   });
 
-  it("[W10] leaves the parts open that it leaves out", () => {
+  it("[W10] a part that the contract leaves out accepts anything", () => {
     const news = defineContract({ channels: { news: { events: { headline: unchecked() } } } });
     const open = createClient<typeof news>({ url: "/ws" });
     expectTypeOf(open.request("any", 1)).resolves.toEqualTypeOf<unknown>();
@@ -154,7 +154,7 @@ describe("a defined contract", () => {
     createClient<typeof methods>({ url: "/ws" }).channel("any:channel");
   });
 
-  it("[W10] is made of schemas alone", () => {
+  it("[W10] a contract accepts only schemas", () => {
     // @ts-expect-error: no schema
     defineContract({ channels: { news: { events: { headline: "string" } } } });
     // @ts-expect-error: no events

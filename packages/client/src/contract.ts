@@ -21,22 +21,25 @@ export type {
   DefinedContract,
 } from "@milepost/protocol";
 
-/** One publication of a channel, by event name. */
+/** Publication of a channel, as a union over its event names. */
 export type ChannelEvent<Events = Record<string, unknown>> = {
   [Name in EventName<Events>]: {
     readonly channel: string;
-    /** With everything below a prefix (`collection:42:*`): the channel it was published to. */
+    /**
+     * Channel the entry was published to, when the subscription is for everything below a prefix
+     * (`collection:42:*`).
+     */
     readonly source?: string;
-    /** Where it stands; hand it back as `since` to go on from here. Opaque. */
+    /** Position of the entry, opaque; pass it as `since` to continue after it. */
     readonly position: string;
     readonly event: Name;
     readonly data: Events[Name];
-    /** When it was appended, in milliseconds since 1970. It informs; only positions order. */
+    /** Time of the append, in milliseconds since 1970. For information only: positions define the order. */
     readonly ts: number;
   };
 }[EventName<Events>];
 
-/** A contract for its types. */
+/** Option that gives a client the types of a contract; its value is not read. */
 export interface ContractOption<C> {
   readonly contract?: C & DefinedContract;
 }

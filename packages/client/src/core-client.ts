@@ -30,9 +30,12 @@ import { TransportFallback } from "./transport/transport-fallback.ts";
 import type { TransportUpgrade, TransportUpgradeParts } from "./transport/transport-upgrade.ts";
 
 const publishTimeoutMs = 60_000;
-/** The service knows a key for 10 minutes; resending later could publish twice. */
+/**
+ * Maximum time limit of a publish, in milliseconds. The service remembers a key for 10 minutes, and a later
+ * resend could publish twice.
+ */
 const maxPublishTimeoutMs = 540_000;
-/** What may be asked twice, since asking changes nothing. */
+/** Methods that may be sent again, because they change nothing. */
 const readOnlyMethods = new Set([
   "operations.get",
   "operations.list",
@@ -40,20 +43,23 @@ const readOnlyMethods = new Set([
   "presence.get",
 ]);
 
-/** What a client may have or not. */
+/** Parts in which the clients of `@milepost/client` and `@milepost/client/core` differ. */
 export interface CoreParts {
-  /** How its messages may travel. */
+  /** Transports that may carry the messages, the best first. */
   readonly transports: readonly [Transport, ...Transport[]];
-  /** Leads back to the best transport from a worse one; needed where there are several. */
+  /**
+   * Creates the part that returns from a fallback transport to the best one; needed with more than one
+   * transport.
+   */
   readonly upgrade?: (parts: TransportUpgradeParts) => TransportUpgrade;
-  /** Counts what comes in. */
+  /** Recorder of the connection's metrics, with their listeners. */
   readonly metrics?: MetricsTicker;
 }
 
 /**
- * Channels, publishes and requests over a connection that comes back by itself.
+ * Channels, publishes and requests over a connection that reconnects by itself.
  *
- * Inside, channels and events are names and unknown data; their types are the caller's contract.
+ * Internally channels and events are names and unknown data; the caller's contract provides their types.
  */
 export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   readonly clock: ClientClock;
@@ -154,7 +160,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
 
   channel(name: string): Channel {
     if (!isReadableName(name)) {
-      throw new MilepostError("invalid_channel", `"${name}" is no name of a channel`);
+      throw new MilepostError("invalid_channel", `"${name}" is not a valid channel name`);
     }
     const channel: Channel = {
       name,

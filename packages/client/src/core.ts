@@ -9,10 +9,11 @@ export type { ClientOptions, CoreClientOf } from "./client.ts";
 export type { ConnectionState, ConnectionStateName } from "./connection/connection-state.ts";
 
 /**
- * Makes a client that knows channels, publishes and requests, for pages where every kilobyte counts: the one of
- * `@milepost/client` without `operation`, `operations`, `notifications` and `metrics`, and with WebSockets alone.
+ * Creates a client with channels, publishes and requests, for pages where every kilobyte counts. It is the
+ * client of `@milepost/client` without `operation`, `operations`, `notifications` and `metrics`, and with
+ * WebSocket only.
  *
- * Throws `bad_message` for an address that is none, and `not_supported` where there is no WebSocket.
+ * Throws `bad_message` for an invalid address, and `not_supported` where there is no WebSocket.
  */
 export function createClient<C extends AnyFormOfContract = AnyContract>(
   options: ClientOptions & ContractOption<C>,

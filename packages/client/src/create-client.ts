@@ -20,21 +20,21 @@ import { TransportUpgrade, type TransportUpgradeParts } from "./transport/transp
 import { transportsOf } from "./transport/transports.ts";
 
 /**
- * Makes a client; it connects on first use or with `connect`.
+ * Creates a client; it connects on first use or with `connect`.
  *
- * Its types are those of a contract: `createClient<typeof contract>({url})` with `import type { contract }`, or
- * `createClient({url, contract})`. It checks nothing itself; the gateway does. Throws `bad_message` for an address that is none, and `not_supported` where none of its transports
- * can be had.
+ * A contract gives the client its types: `createClient<typeof contract>({url})` with `import type { contract
+ * }`, or `createClient({url, contract})`. The client checks no data itself; the gateway does. Throws
+ * `bad_message` for an invalid address, and `not_supported` where none of the transports is available.
  */
 export function createClient<C extends AnyFormOfContract = AnyContract>(
   options: ClientOptions & ContractOption<C>,
 ): Client<ContractOf<C>> {
-  // Inside, channels and events are names and unknown data; their types are the caller's contract.
+  // Internally channels and events are names and unknown data; the caller's contract provides their types.
   return new MilepostClient(options) as unknown as Client<ContractOf<C>>;
 }
 
 const commandTimeoutMs = 60_000;
-/** Past this many, handles that nobody holds any more are forgotten. */
+/** Number of operation handles from which those no longer referenced are removed. */
 const maxForgotten = 100;
 
 class MilepostClient
@@ -110,6 +110,9 @@ class MilepostClient
       { resend: true, timeoutMs: commandTimeoutMs, ...(signal !== undefined && { signal }) },
     );
     if (isRecord(result) && typeof result.command_id === "string") return result.command_id;
-    throw new MilepostError("internal", "the service took the command and gave it no id");
+    throw new MilepostError(
+      "internal",
+      "the service accepted the command but returned no command_id",
+    );
   }
 }

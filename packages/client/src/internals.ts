@@ -3,17 +3,17 @@ import type { Channels } from "./channel/channels.ts";
 import type { ConnectionState } from "./connection/connection-state.ts";
 import type { RawMessage } from "./transport/server-frame.ts";
 
-/** Who takes everything that concerns a channel in the place of its ordinary subscribers. */
+/** Receiver of all messages of a channel that a part outside the core has claimed. */
 export interface Claimant {
-  /** Connected: nothing of before is subscribed any more. */
+  /** Called when the client has connected; no earlier subscription exists any more. */
   onUp(): void;
   onDown(): void;
   onMessage(message: RawMessage): void;
-  /** The client is closed for good. */
+  /** Called when the client is closed. */
   onClosed(error: MilepostError): void;
 }
 
-/** What the core of a client lends to parts outside it. */
+/** Internals of a client that parts outside its core may use. */
 export type Lent = readonly [
   channels: Channels,
   client: { readonly state: ConnectionState; connect(): void },
@@ -21,12 +21,12 @@ export type Lent = readonly [
 
 const lent = new WeakMap<object, Lent>();
 
-/** Remembers what a channel's handle was made by. */
+/** Records the internals of the client that created a channel handle. */
 export function lend(channel: object, by: Lent): void {
   lent.set(channel, by);
 }
 
-/** What was lent with a channel's handle. */
+/** Returns the internals of the client that created a channel handle; undefined for any other object. */
 export function lentBy(channel: object): Lent | undefined {
   return lent.get(channel);
 }

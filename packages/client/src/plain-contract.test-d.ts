@@ -21,8 +21,8 @@ interface Shop {
 declare const shop: Client<Shop>;
 declare const anything: Client;
 
-describe("a contract of types alone", () => {
-  it("[W10] types a channel's events by the template or the pattern its name fits", () => {
+describe("a contract made of types alone", () => {
+  it("[W10] a channel's events are typed by the template or pattern that its name fits", () => {
     expectTypeOf<EventsOf<Shop, "room:42">>().toExtend<{
       message: { text: string };
       typing: { who: string };
@@ -37,19 +37,19 @@ describe("a contract of types alone", () => {
     expectTypeOf<"stock:seven">().not.toExtend<ChannelName<Shop>>();
   });
 
-  it("[W10] knows the channels every deployment has", () => {
+  it("[W10] a contract includes the channels that every deployment has", () => {
     expectTypeOf<EventsOf<Shop, "operation:9">>().toExtend<OperationEvents>();
     expectTypeOf<EventsOf<Shop, "session:s">["operation"]>().toEqualTypeOf<OperationSummary>();
   });
 
-  it("[W10] narrows an event's data by its name", () => {
+  it("[W10] an event's name narrows the type of its data", () => {
     type Event = ChannelEvent<{ message: { text: string }; level: number }>;
     expectTypeOf<Extract<Event, { event: "message" }>["data"]>().toEqualTypeOf<{ text: string }>();
     expectTypeOf<Extract<Event, { event: "level" }>["data"]>().toEqualTypeOf<number>();
     expectTypeOf<ChannelItem["type"]>().toEqualTypeOf<"event" | "snapshot" | "gap" | "reset">();
   });
 
-  it("[W10] refuses wrong names, events and data", () => {
+  it("[W10] wrong channel names, events and data are type errors", () => {
     void shop.publish("room:1", "message", { text: "hi" });
     void shop.channel("news").publish("headline", "extra!");
     // @ts-expect-error: no such event on this channel
@@ -62,7 +62,7 @@ describe("a contract of types alone", () => {
     shop.channel("news").subscribe({}, { events: ["message"] });
   });
 
-  it("[W10] types the methods it names and those built in, and refuses others", () => {
+  it("[W10] the contract's methods and the built-in ones are typed, and others are type errors", () => {
     expectTypeOf(shop.request("cart.total", { cart: "c" })).resolves.toEqualTypeOf<{
       cents: number;
     }>();
@@ -75,7 +75,7 @@ describe("a contract of types alone", () => {
     void shop.request("cart.total");
   });
 
-  it("[W10] types an operation's input and result by its kind", () => {
+  it("[W10] an operation's kind types its input and result", () => {
     const { state } = shop.operation("o");
     if (state !== undefined) {
       expectTypeOf(state.kind).toEqualTypeOf<"export">();
@@ -85,19 +85,19 @@ describe("a contract of types alone", () => {
     shop.operation("o", "import");
   });
 
-  it("[W10] is the contract of a client by its type argument", () => {
+  it("[W10] a client takes its contract from the type argument", () => {
     const client = createClient<Shop>({ url: "ws://localhost/ws" });
     expectTypeOf(client).toEqualTypeOf<Client<Shop>>();
   });
 
-  it("[W10] that is not given allows anything as unknown data", () => {
+  it("[W10] a client without a contract accepts anything as unknown data", () => {
     expectTypeOf(anything.channel("x:y")).toExtend<Channel<Record<string, unknown>>>();
     expectTypeOf<ChannelEvent["data"]>().toEqualTypeOf<unknown>();
     expectTypeOf(anything.request("other", 5)).resolves.toEqualTypeOf<unknown>();
     expectTypeOf(anything.operation("o").state?.result).toEqualTypeOf<unknown>();
   });
 
-  it("[W10] leaves the parts open that it leaves out", () => {
+  it("[W10] a part that the contract leaves out accepts anything", () => {
     const news = createClient<{ channels: { news: { headline: string } } }>({ url: "/ws" });
     expectTypeOf(news.request("other", 5)).resolves.toEqualTypeOf<unknown>();
     news.operation("o", "any kind");

@@ -193,7 +193,7 @@ describe("milepost doctor <channel>", () => {
     expect(text).toContain("publish    nobody: it is only for reading");
     const part = await runCommand(["doctor", "collection:42:doc:*"], {});
     expect(part.code).toBe(1);
-    expect(part.out.join("\n")).toContain("nobody: what is below this prefix");
+    expect(part.out.join("\n")).toContain("nobody: the channels below this prefix");
     expect(part.err.join("\n")).toContain("collection:42:*");
   });
 

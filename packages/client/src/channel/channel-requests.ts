@@ -5,16 +5,19 @@ import type { Cancel } from "../runtime/clock.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
 
-/** What a part of the client that is not in its core may do with one channel. */
+/** Access to one channel's requests for client parts outside the core, such as durable subscribers. */
 export class ChannelRequests {
   readonly #name: string;
   readonly #channels: Channels;
   readonly #client: Lent[1];
 
-  /** Of a channel that a client of this package made. */
+  /** Throws a `TypeError` unless a client of this package created `channel`. */
   constructor(channel: Pick<Channel, "name">) {
     const lent = lentBy(channel);
-    if (lent === undefined) throw new TypeError("this channel was not made by a client");
+    if (lent === undefined)
+      throw new TypeError(
+        "this channel was not created by a client; pass the result of client.channel()",
+      );
     this.#name = channel.name;
     [this.#channels, this.#client] = lent;
   }
@@ -23,12 +26,18 @@ export class ChannelRequests {
     return this.#channels.parts.isUp();
   }
 
-  /** Takes the channel, and gives it up when called; throws `already_subscribed` while the client reads it otherwise. */
+  /**
+   * Claims the channel for `claimant` and returns a function that releases it. Throws `already_subscribed`
+   * while the client already subscribes to the channel, and the client's error once the client is closed.
+   */
   claim(claimant: Claimant): () => void {
     const { claims, parts } = this.#channels;
     const name = this.#name;
     if (claims.has(name) || this.#channels.reads(name)) {
-      throw new MilepostError("already_subscribed", `this client reads ${name} already`);
+      throw new MilepostError(
+        "already_subscribed",
+        `this client already subscribes to ${name}; close that subscription first`,
+      );
     }
     const error = parts.closedWith();
     if (error !== undefined) throw error;
@@ -45,7 +54,7 @@ export class ChannelRequests {
     return this.#channels.parts.schedule.after(delayMs, callback);
   }
 
-  /** How long to wait after so many failures in a row. */
+  /** Returns the wait before the next attempt, in milliseconds, after `failures` failures in a row. */
   backoffMs(failures: number): number {
     return this.#channels.parts.backoff.delayMs(failures);
   }

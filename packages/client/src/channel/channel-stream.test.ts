@@ -34,7 +34,7 @@ async function setUp() {
 }
 
 describe("iterating over a channel", () => {
-  it("yields the events in order and unsubscribes when the loop is left", async () => {
+  it("events() yields the events in order and unsubscribes when the loop is left", async () => {
     const { gateway, answer, channel } = await setUp();
     const seen: unknown[] = [];
     const loop = (async () => {
@@ -51,7 +51,7 @@ describe("iterating over a channel", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("subscribes only when the first item is asked for", async () => {
+  it("stream() subscribes only when the first item is requested", async () => {
     const { gateway, channel } = await setUp();
     const stream = channel.stream();
     await settle();
@@ -61,7 +61,7 @@ describe("iterating over a channel", () => {
     expect(gateway.last.count("subscribe")).toBe(1);
   });
 
-  it("ends with the stream", async () => {
+  it("stream() ends when the channel's stream ends", async () => {
     const { gateway, answer, channel } = await setUp();
     const stream = channel.stream();
     const first = stream.next();
@@ -72,7 +72,7 @@ describe("iterating over a channel", () => {
     await expect(stream.next()).resolves.toEqual({ done: true, value: undefined });
   });
 
-  it("rejects with the signal's reason when it is aborted, and unsubscribes", async () => {
+  it("events() rejects with the signal's reason when the signal is aborted, and unsubscribes", async () => {
     const { gateway, answer, channel } = await setUp();
     const controller = new AbortController();
     const stream = channel.events({ signal: controller.signal });
@@ -85,7 +85,7 @@ describe("iterating over a channel", () => {
     await expect(stream.next()).resolves.toMatchObject({ done: true });
   });
 
-  it("rejects with the service's refusal", async () => {
+  it("events() rejects with the service's error when the subscription is refused", async () => {
     const { gateway, channel } = await setUp();
     const next = channel.events().next();
     await settle();
@@ -93,7 +93,7 @@ describe("iterating over a channel", () => {
     await expect(next).rejects.toMatchObject({ code: "forbidden" });
   });
 
-  it("rejects when the client is closed", async () => {
+  it("events() rejects with cancelled when the client is closed", async () => {
     const { client, answer, channel } = await setUp();
     const next = channel.events().next();
     await answer(at(0));
@@ -101,7 +101,7 @@ describe("iterating over a channel", () => {
     await expect(next).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("never skips a gap: events() rejects, stream() yields it in its place", async () => {
+  it("an iteration never skips a gap: events() rejects, stream() yields the gap in order", async () => {
     const { gateway, answer, channel } = await setUp();
     const [events, stream] = [channel.events(), channel.stream()];
     const first = [events.next(), stream.next()];
@@ -114,7 +114,7 @@ describe("iterating over a channel", () => {
     await expect(stream.next()).resolves.toMatchObject({ value: { type: "event", data: 6 } });
   });
 
-  it("loses nothing when the loop is slow: past the buffer it leaves, and resumes where the buffer ended", async () => {
+  it("a slow loop loses nothing: at the buffer's bound the stream unsubscribes, and later resumes after the last buffered item", async () => {
     const { gateway, answer, channel } = await setUp();
     const stream = channel.stream({ maxBuffered: 3 });
     const first = stream.next();

@@ -9,7 +9,7 @@ interface Waiting<Item> {
   reject(error: unknown): void;
 }
 
-/** What a channel delivers as an async iterator with a bounded buffer; subscribes at the first `next`. */
+/** Async iterator over a channel's items with a bounded buffer; subscribes at the first `next`. */
 export class ChannelStream<Events>
   implements AsyncIterableIterator<ChannelItem<Events>, undefined>
 {
@@ -18,7 +18,7 @@ export class ChannelStream<Events>
   readonly #items: ChannelItem<Events>[] = [];
   readonly #waiting: Waiting<ChannelItem<Events>>[] = [];
   #subscription: Subscription | undefined;
-  /** Where to go on after the buffer was full. */
+  /** Position to resume after, set when a full buffer closed the subscription. */
   #resumeAt: string | undefined;
   #over: { readonly error?: unknown } | undefined;
 
@@ -89,7 +89,7 @@ export class ChannelStream<Events>
       if (item !== undefined) waiting.resolve({ done: false, value: item });
       else if (this.#over !== undefined && "error" in this.#over) {
         const { error } = this.#over;
-        // An error is told once; then the iteration is simply over.
+        // The error is reported once; every later `next` sees a finished iteration.
         this.#over = {};
         waiting.reject(error);
       } else waiting.resolve({ done: true, value: undefined });
@@ -110,7 +110,10 @@ export class ChannelStream<Events>
   }
 }
 
-/** Only the publications; a gap or a reset ends it with `not_found`, since what comes next does not follow. */
+/**
+ * Yields only the events of a stream. A gap or a reset ends it with `not_found`, because the next event would
+ * not follow the last.
+ */
 export async function* eventsOf<Events>(
   stream: AsyncIterableIterator<ChannelItem<Events>>,
 ): AsyncGenerator<ChannelEvent<Events>, undefined> {
@@ -127,7 +130,7 @@ export async function* eventsOf<Events>(
       case "reset":
         throw new MilepostError(
           "not_found",
-          `entries of ${item.channel} are lost (${item.reason}); use stream() to go on past that`,
+          `entries of ${item.channel} are lost (${item.reason}); use stream() to continue after a gap or reset`,
         );
     }
   }

@@ -13,20 +13,20 @@ import type { ChannelEvent } from "../contract.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { ChannelHandlers, SinceOption, Subscription, SubscriptionState } from "./channel.ts";
 
-/** A publication as the wire brought it, its position read. */
+/** Publication as received from the service, with its position parsed. */
 export interface Arrival {
   readonly event: ChannelEvent;
   readonly position: Position;
-  /** Where a merged event covers from. */
+  /** Position before the first entry that a merged event covers; undefined for an event that is not merged. */
   readonly since: Position | undefined;
-  /** It is the end of the stream, for this reason. */
+  /** Reason of the end, when this is the end of the stream. */
   readonly end?: string | undefined;
 }
 
-/** How an arrival fits to what a subscriber has. */
+/** Relation of an arrival to what a subscriber has received so far. */
 export type Fit = "next" | "known" | "hole" | "replaced" | "other_epoch";
 
-/** What a subscriber asked for. */
+/** Options of one subscriber of a channel. */
 export interface SubscriberOptions {
   readonly since: SinceOption | undefined;
   readonly events: readonly string[] | undefined;
@@ -35,26 +35,37 @@ export interface SubscriberOptions {
 }
 
 /**
- * One subscriber of a channel: its handlers and the last position it was given.
+ * One subscriber of a channel: its handlers and the last position it received.
  *
- * It alone decides what its handlers see: each entry once, in order, or a gap or reset in between. The
- * position moves before a handler runs, so that one that throws is not given the same entry again.
+ * It alone decides what its handlers see: each entry once and in order, or a gap or reset in between. The
+ * position moves before a handler runs, so a handler that throws does not receive the same entry again.
  */
 export class ChannelSubscriber implements Subscription {
   readonly channel: string;
   readonly options: SubscriberOptions;
   readonly ready: Promise<Subscribed>;
-  /** Waits for the answer that tells where it begins. */
+  /** True until the first answer tells the subscriber where it begins. */
   joining = true;
-  /** Lacks entries that the wire has passed; what arrives is not for it until they were asked for again. */
+  /**
+   * True while the subscriber lacks entries that the shared subscription has passed. Arrivals are withheld from
+   * it until the missing entries are requested again.
+   */
   behind = false;
-  /** Nothing has arrived since its first answer, so a gap may concern what came before that. */
+  /**
+   * True until something arrives after the first answer; a gap may then concern what came before that answer.
+   */
   fresh = false;
-  /** The service announced a hole; the gap that names it may follow. */
+  /**
+   * Reason of a gap that the service's answer announced; the `gap` message itself may follow. Undefined when
+   * none is pending.
+   */
   announced: GapReason | undefined;
-  /** What a hole lacked was asked for again, and nothing was taken since. */
+  /**
+   * True after the client requested the missing entries of a hole again, until an entry is taken or the
+   * connection is lost.
+   */
   healing = false;
-  /** Was told who is there, and hears each change. */
+  /** True once the subscriber has received presence; it then receives each change. */
   isInformed = false;
   #anchor: Position | undefined;
   #state: SubscriptionState = "starting";
@@ -80,7 +91,8 @@ export class ChannelSubscriber implements Subscription {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever does not wait for it hears of the refusal through onError.
+    // A caller that does not await `ready` receives the refusal through onError, so an unhandled rejection
+    // would be noise.
     this.ready.catch(() => {});
   }
 
@@ -88,7 +100,9 @@ export class ChannelSubscriber implements Subscription {
     return this.#state;
   }
 
-  /** Where the channel is does not matter to it: it is here for presence. */
+  /**
+   * True for a subscriber that wants no events, only presence; the channel's position does not matter to it.
+   */
   get readsNothing(): boolean {
     return this.options.events?.length === 0;
   }
@@ -108,7 +122,9 @@ export class ChannelSubscriber implements Subscription {
   close(): void {
     if (this.isOver) return;
     this.#state = "closed";
-    this.#reject(new MilepostError("cancelled", "the subscription was closed before its start"));
+    this.#reject(
+      new MilepostError("cancelled", "the subscription was closed before the service answered"),
+    );
     this.#onClose(this);
   }
 
@@ -116,13 +132,14 @@ export class ChannelSubscriber implements Subscription {
     this.close();
   }
 
-  /** The first answer came. */
+  /** Takes the first answer: sets the anchor, resolves `ready`, and passes on the snapshot if there is one. */
   start(subscribed: Subscribed): void {
     this.joining = false;
     this.fresh = true;
     const asked = this.#askedPosition();
     const { snapshot, reason, recovered } = subscribed;
-    // A gap is still to come: until then it is where it was.
+    // The service neither resumed nor sent a snapshot, so a gap follows. Until it arrives, the position stays
+    // the one asked for.
     const waits = asked !== undefined && !recovered && snapshot === undefined;
     this.#anchor = waits ? asked : read(subscribed.position);
     this.announced = waits ? (reason ?? "trimmed") : undefined;
@@ -134,7 +151,7 @@ export class ChannelSubscriber implements Subscription {
     else this.#tell((handlers) => handlers.onReset?.({ ...base(subscribed), snapshot, reason }));
   }
 
-  /** The stream goes on right after the anchor. */
+  /** Marks the subscriber live; its stream continues right after the anchor. */
   resumed(announced?: GapReason): void {
     this.behind = false;
     this.fresh = false;
@@ -150,7 +167,7 @@ export class ChannelSubscriber implements Subscription {
       const replaced = position.offset === anchor.offset && position.tag !== anchor.tag;
       return replaced ? "replaced" : "known";
     }
-    // One event that stands for several of which some are known cannot be taken apart.
+    // A merged event cannot be split. If some of its entries are already known, it counts as a hole.
     if (since?.epoch === anchor.epoch && since.offset < anchor.offset) return "hole";
     const from = since?.epoch === anchor.epoch ? since.offset : position.offset - 1;
     return from > anchor.offset && !isFiltered ? "hole" : "next";
@@ -172,8 +189,8 @@ export class ChannelSubscriber implements Subscription {
   }
 
   /**
-   * Entries after `from` (its position when not given) up to `to` will not come. The position does not move
-   * when the hole ends at an entry that is at hand.
+   * Reports that the entries after `from` (by default the current position) up to `to` are lost. With `moves`
+   * false the position does not move, because the hole ends at an entry that is delivered next.
    */
   gap(from: string | undefined, to: string, reason: GapReason | "missing", moves = true): void {
     const { channel, position } = this;
@@ -208,7 +225,7 @@ export class ChannelSubscriber implements Subscription {
     this.#tell((handlers) => handlers.onError?.(error), true);
   }
 
-  /** Whether it already has what a gap or reset up to `to` is about. */
+  /** Returns true when the subscriber already has everything that a gap or reset up to `to` covers. */
   isBeyond(to: Position, reason: GapReason | undefined): boolean {
     const anchor = this.#anchor;
     if (anchor === undefined) return true;
@@ -242,7 +259,9 @@ export class ChannelSubscriber implements Subscription {
     this.#tell((handlers) => handlers.onState?.(state), true);
   }
 
-  /** Nothing is told after `close`; the last words of an ending are. */
+  /**
+   * Calls a handler. After `close` it calls none; after an end or a failure it does so only with `evenOver`.
+   */
   #tell(tell: (handlers: ChannelHandlers) => void, evenOver = false): void {
     if (this.#state === "closed" || (this.isOver && !evenOver)) return;
     this.#reporter.run(() => tell(this.#handlers));

@@ -9,33 +9,42 @@ import type {
 } from "@milepost/protocol";
 import type { ChannelEvent } from "../contract.ts";
 
-/** Where a subscription starts: after a position, at the oldest kept entry, at the head, or with the last `n`. */
+/**
+ * Start of a subscription: a position to continue after, `start` (the oldest kept entry), `now` (the head), or
+ * the last `n` entries.
+ */
 export type SinceOption = "start" | "now" | (string & {}) | { readonly last: number };
 
-/** Entries that will not come. */
+/** Gap in a channel: entries that will not be delivered. */
 export interface ChannelGap {
   readonly channel: string;
-  /** The last position this subscriber was given. */
+  /** Position after which entries are missing: as a rule the last one this subscriber received. */
   readonly from: string;
-  /** The stream goes on after this position. */
+  /**
+   * Position at which the gap ends; the stream continues after it. If the client itself found the gap, the
+   * entry at this position follows the gap.
+   */
   readonly to: string;
-  /** `missing` is the client's own finding: the service skipped entries and did not say why. */
+  /** Reason of the gap. `missing` is found by the client: the service skipped entries and gave no reason. */
   readonly reason: GapReason | "missing";
 }
 
-/** The state a subscription starts from. */
+/** State of a channel at the position where a subscription starts. */
 export interface ChannelSnapshot {
   readonly channel: string;
   readonly position: string;
   readonly snapshot: Snapshot;
 }
 
-/** Forget what was held: here is the state instead. */
+/** State that replaces everything received so far, because the entries in between will not be delivered. */
 export interface ChannelReset extends ChannelSnapshot {
   readonly reason: GapReason;
 }
 
-/** The stream is complete: nothing follows. The end of a connection is never told as this. */
+/**
+ * End of a channel's stream: it is complete and nothing follows. The end of a connection is never reported as
+ * this.
+ */
 export interface ChannelEnd {
   readonly channel: string;
   readonly position: string;
@@ -43,105 +52,124 @@ export interface ChannelEnd {
 }
 
 /**
- * How a subscription stands: `starting` (never answered yet), `live`, `interrupted` (between two
- * connections; what is shown may be old), and the final `ended`, `failed`, `closed`.
+ * State of a subscription: `starting` (never answered yet), `live`, `interrupted` (between two connections;
+ * what is shown may be old), and the final `ended`, `failed` and `closed`.
  */
 export type SubscriptionState = "starting" | "live" | "interrupted" | "ended" | "failed" | "closed";
 
-/** What a subscriber is told. Nothing is called inside the call of `subscribe`, nor after `close`. */
+/** Handlers of a subscriber. None is called inside the call of `subscribe`, nor after `close`. */
 export interface ChannelHandlers<Events = Record<string, unknown>> {
-  /** Each publication once, in order. */
+  /** Receives each publication once, in order. */
   onEvent?(event: ChannelEvent<Events>): void;
-  /** The state at the start, where the channel has a projection. */
+  /** Receives the state at the start, if the channel has a projection. */
   onSnapshot?(snapshot: ChannelSnapshot): void;
   onGap?(gap: ChannelGap): void;
   onReset?(reset: ChannelReset): void;
   onEnd?(end: ChannelEnd): void;
-  /** The service refuses the subscription, at the start or when it is resumed. Nothing follows. */
+  /**
+   * Receives the error when the service refuses the subscription, at the start or at a resume. Nothing follows.
+   */
   onError?(error: MilepostError): void;
   onState?(state: SubscriptionState): void;
-  /** Who is there, as it came: the list at the start and after each reconnect, then changes. See `channelPresence`. */
+  /**
+   * Receives presence as the service sends it: the list at the start and after each reconnect, then changes.
+   * See `channelPresence`.
+   */
   onPresence?(news: PresenceList | PresenceChange): void;
 }
 
-/** What to subscribe to of a channel. */
+/** Options of a subscription. */
 export interface SubscribeOptions<Events = Record<string, unknown>> {
-  /** Without it the channel's state (where it has a projection) and then what is new. */
+  /** Start of the subscription. By default the channel's state (if it has a projection), then new entries. */
   readonly since?: SinceOption;
-  /** Only events of these names; none of them for who wants `presence` alone. */
+  /** Names of the events to deliver; all by default. Pass an empty list for `presence` alone. */
   readonly events?: readonly (keyof Events & string)[];
-  /** Be present in the channel, and hear who else is. */
+  /** Makes this client present in the channel and delivers who else is; default false. */
   readonly presence?: boolean;
   /**
-   * At most one delivery in so many milliseconds, 100 to 60,000: the first change at once, then what stands for all since,
-   * as the channel's merge classes have it. Subscribers of one channel share the finest that one of them asks for.
+   * Period of summaries, in milliseconds, 100 to 60,000; at most one delivery per period. The first change
+   * comes at once, then one delivery per period stands for all changes since, as the channel's merge classes
+   * define. Subscribers of one channel share the shortest period that any of them asks for; one subscriber of
+   * events without `summaryMs` turns summaries off for all.
    */
   readonly summaryMs?: number;
 }
 
-/** One subscriber of one channel. */
+/** Handle of one subscriber of one channel. */
 export interface Subscription {
   readonly channel: string;
   readonly state: SubscriptionState;
-  /** The last position given to this subscriber: the resume anchor. */
+  /** Last position delivered to this subscriber; pass it as `since` to resume. */
   readonly position: string | undefined;
-  /** Resolves with the first answer; rejects when the service refuses or the subscription is closed first. */
+  /**
+   * Resolves with the service's first answer. Rejects when the service refuses or the subscription is closed
+   * first.
+   */
   readonly ready: Promise<Subscribed>;
   close(): void;
   [Symbol.dispose](): void;
 }
 
-/** Something a channel delivers, in order. */
+/** Item of a channel's stream: an event, a snapshot, a gap or a reset, in order. */
 export type ChannelItem<Events = Record<string, unknown>> =
   | ({ readonly type: "event" } & ChannelEvent<Events>)
   | ({ readonly type: "snapshot" } & ChannelSnapshot)
   | ({ readonly type: "gap" } & ChannelGap)
   | ({ readonly type: "reset" } & ChannelReset);
 
-/** How to iterate over a channel. */
+/** Options of an iteration over a channel. */
 export interface StreamOptions<Events = Record<string, unknown>> extends SubscribeOptions<Events> {
-  /** Ends the iteration by rejecting with its reason. */
+  /** Ends the iteration when aborted; the iteration rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
-   * How many items may wait for the loop; default 1,000. When a slow loop lets more pile up, the
-   * subscription is given up and taken up again after the last waiting item once the loop has caught
-   * up: the service replays the rest, or a gap says what it no longer keeps. Nothing is lost silently.
+   * Maximum number of items that wait for the loop; default 1,000. When a slow loop reaches it, the
+   * subscription is closed. Once the loop has caught up, it is opened again after the last waiting item: the
+   * service replays the rest, or a gap reports what it no longer keeps. Nothing is lost silently.
    */
   readonly maxBuffered?: number;
 }
 
-/** What a publish came to. */
+/** Result of a publish. */
 export interface Published {
   readonly channel: string;
   readonly position: string;
-  /** The key was known: it had been published before, nothing new was created. */
+  /** True when the key was known: it was published before, and nothing new was created. */
   readonly duplicate: boolean;
-  /** The node is without its store: only the channel's readers there get it, and it is forgotten afterwards. */
+  /**
+   * True when the node had no store: only the channel's subscribers on that node receive the entry, and it is
+   * not kept.
+   */
   readonly local?: true;
 }
 
-/** How to publish. */
+/** Options of a publish. */
 export interface PublishOptions {
-  /** The same key is the same publication for 10 minutes; made up when absent, so that a resend creates nothing twice. */
+  /**
+   * Idempotency key: for 10 minutes the same key means the same publication. Generated when absent, so that a
+   * resend creates nothing twice.
+   */
   readonly key?: string;
-  /** In place of the channel's, for readers that are slow; it never changes the order within the channel. */
+  /**
+   * Priority of this entry for slow subscribers, instead of the channel's; it never changes the order within
+   * the channel.
+   */
   readonly priority?: Priority;
   readonly signal?: AbortSignal;
-  /** How long to try, in milliseconds, waits for a connection included; default 60,000, at most 540,000. */
+  /** Time limit in milliseconds, including the wait for a connection; default 60,000, at most 540,000. */
   readonly timeoutMs?: number;
 }
 
-/** One channel, as the application uses it. Cheap: make one where you need one. */
+/** Handle of one channel. It is cheap: create one wherever you need it. */
 export interface Channel<Events = Record<string, unknown>> {
   readonly name: string;
-  /** Subscribers of one channel share one subscription on the wire. */
+  /** Adds a subscriber. All subscribers of a channel share one subscription at the service. */
   subscribe(handlers: ChannelHandlers<Events>, options?: SubscribeOptions<Events>): Subscription;
   /**
-   * The publications in order. Rejects with `not_found` when entries are lost for good (a gap or a
-   * reset) and with the service's error when it refuses; ends when the stream is complete.
+   * Iterates over the publications in order. Rejects with `not_found` when entries are lost for good (a gap or
+   * a reset), and with the service's error when it refuses. Ends when the stream is complete.
    */
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
-  /** The same with snapshots, gaps and resets in their place instead of a rejection. */
+  /** Iterates like `events`, but yields snapshots, gaps and resets in order instead of rejecting. */
   stream(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelItem<Events>>;
   publish<Name extends keyof Events & string>(
     event: Name,

@@ -59,8 +59,8 @@ const live = (offset: number) => ({ position: at(offset), recovered: false });
 const resumed = (offset: number) => ({ position: at(offset), recovered: true });
 const snapshot = { projection: "latest", state: { n: 0 } };
 
-describe("subscribing", () => {
-  it("[P-SUB-2] gives the snapshot, then what is new, and tells when it is ready", async () => {
+describe("subscribing to a channel", () => {
+  it("[P-SUB-2] a subscriber receives the snapshot, then new entries, and ready resolves", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await settle();
@@ -73,7 +73,7 @@ describe("subscribing", () => {
     await expect(subscription.ready).resolves.toMatchObject({ position: at(5), snapshot });
   });
 
-  it("[P-SUB-2] misses nothing that stands in the same frame as the answer", async () => {
+  it("[P-SUB-2] a subscriber misses no event that arrives in the same frame as the answer", async () => {
     const { gateway, subscribe } = await setUp();
     const { heard } = subscribe();
     await settle();
@@ -83,7 +83,7 @@ describe("subscribing", () => {
     expect(heard).toEqual(["e1#6", "e1#7"]);
   });
 
-  it("passes on where to begin and which events are wanted", async () => {
+  it("subscribe sends the start position and the event filter to the service", async () => {
     const { gateway, subscribe } = await setUp();
     subscribe({ since: { last: 5 }, events: ["message"] });
     await settle();
@@ -94,7 +94,7 @@ describe("subscribing", () => {
     });
   });
 
-  it("[P-SUB-8] that is refused reaches the subscriber, and nobody else", async () => {
+  it("[P-SUB-8] a refused subscription reports its error to its own subscriber only", async () => {
     const { gateway, subscribe, errors } = await setUp();
     const { heard, subscription } = subscribe();
     await settle();
@@ -107,7 +107,7 @@ describe("subscribing", () => {
     expect(heard).toHaveLength(1);
   });
 
-  it("that is refused for now is tried again after the wait the service asks for", async () => {
+  it("a subscription refused with a retryable error is retried after the wait the service asks for", async () => {
     const { gateway, clock, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await settle();
@@ -121,7 +121,7 @@ describe("subscribing", () => {
     expect(heard).toEqual(["e1#1"]);
   });
 
-  it("for the state and from the head at once is one question", async () => {
+  it("a subscriber of the state and one from the head share one subscribe request", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const news = subscribe({ since: "now", events: ["message"] });
     const state = subscribe();
@@ -132,14 +132,14 @@ describe("subscribing", () => {
     expect(gateway.last.count("subscribe") + gateway.last.count("unsubscribe")).toBe(0);
   });
 
-  it("that is closed before the answer settles who waits for it", async () => {
+  it("closing a subscription before the answer rejects its ready promise with cancelled", async () => {
     const { subscribe } = await setUp();
     const closed = subscribe().subscription;
     closed.close();
     await expect(closed.ready).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("that cannot be sent at all is refused like one the service refuses", async () => {
+  it("a subscribe that cannot be sent fails like one that the service refuses", async () => {
     const { subscribe, errors } = await setUp();
     const { heard, subscription } = subscribe({ since: `e.1.${"x".repeat(2 ** 20)}` });
     await expect(subscription.ready).rejects.toMatchObject({ code: "too_large" });
@@ -147,7 +147,7 @@ describe("subscribing", () => {
     expect(errors).toEqual([]);
   });
 
-  it("that waits to be tried again does not wait on beyond its connection", async () => {
+  it("the retry wait of a refused subscription ends with its connection", async () => {
     const { gateway, clock, subscribe } = await setUp();
     subscribe();
     await settle();
@@ -164,12 +164,12 @@ describe("subscribing", () => {
     expect(gateway.last.count("subscribe")).toBe(1);
   });
 
-  it("[P-NAME-1] to what is no channel is refused at once", async () => {
+  it("[P-NAME-1] an invalid channel name is refused at once", async () => {
     const { client } = await setUp();
-    expect(() => client.channel("no spaces")).toThrow(/no name of a channel/);
+    expect(() => client.channel("no spaces")).toThrow(/not a valid channel name/);
   });
 
-  it("[P-SUB-6] is taken over from a connect that was subscribed already", async () => {
+  it("[P-SUB-6] a client takes over a subscription that the connection already has, with unsubscribe and subscribe", async () => {
     const { gateway, clock, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await settle();
@@ -182,8 +182,8 @@ describe("subscribing", () => {
   });
 });
 
-describe("one subscription on the wire", () => {
-  it("is shared by all subscribers of a channel", async () => {
+describe("the subscription shared by a channel's subscribers", () => {
+  it("all subscribers of a channel share one subscription, and the last to close unsubscribes", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const [a, b] = [subscribe(), subscribe()];
     await answer(live(0));
@@ -200,7 +200,7 @@ describe("one subscription on the wire", () => {
     expect(b.heard).toEqual(["e1#1"]);
   });
 
-  it("is asked for once when a component is mounted, unmounted and mounted in one go", async () => {
+  it("a component mounted, unmounted and mounted again in one tick sends one subscribe", async () => {
     const { gateway, subscribe } = await setUp();
     const first = subscribe();
     first.subscription.close();
@@ -210,7 +210,7 @@ describe("one subscription on the wire", () => {
     expect(gateway.last.count("unsubscribe")).toBe(0);
   });
 
-  it("is not touched by one who joins at the head of a channel without a state", async () => {
+  it("a subscriber that joins at the head of a channel without a state sends no subscribe", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe();
     await answer(live(3));
@@ -223,14 +223,14 @@ describe("one subscription on the wire", () => {
     expect([a.heard, b.heard]).toEqual([["e1#4", "e1#5"], ["e1#5"]]);
   });
 
-  it("[P-SUB-2] gives one who joins later the state, and those who are in every entry once", async () => {
+  it("[P-SUB-2] a later subscriber receives the state, and the earlier one still receives every entry once", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe();
     await answer({ ...live(3), snapshot });
     const b = subscribe();
     await settle();
     expect(gateway.last.count("unsubscribe")).toBe(1);
-    // 4 and 5 were appended meanwhile: the state has them, whoever was in has not.
+    // Entries 4 and 5 were appended meanwhile. The snapshot contains them; the earlier subscriber lacks them.
     await answer({ ...live(5), snapshot });
     await gateway.last.say(event(6));
     await settle();
@@ -242,7 +242,7 @@ describe("one subscription on the wire", () => {
     expect(b.heard).toEqual([`snapshot ${at(5)}`, "e1#6", "e1#7"]);
   });
 
-  it("[P-SUB-5] replays the past to one who asks for it, and only to that one", async () => {
+  it("[P-SUB-5] a replay reaches only the subscriber that asked for it", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe({ since: "now" });
     await answer(live(3));
@@ -253,7 +253,7 @@ describe("one subscription on the wire", () => {
     expect(b.heard).toEqual(["e1#1", "e1#2", "e1#3", "e1#4"]);
   });
 
-  it("[P-SUB-7] asks for all the names that anybody wants, and gives each only theirs", async () => {
+  it("[P-SUB-7] the shared filter is the union of the subscribers' filters, and each receives only its own events", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe({ events: ["message"], since: "now" });
     await answer(live(0));
@@ -269,13 +269,14 @@ describe("one subscription on the wire", () => {
   });
 });
 
-describe("one who joins while others filter", () => {
-  it("[P-SUB-7] leaves nobody behind what the filter had kept from the wire", async () => {
+describe("a subscriber that joins while others filter", () => {
+  it("[P-SUB-7] widening the filter leaves no earlier subscriber without entries that the old filter excluded", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe({ events: ["message"], since: "now" });
     await answer(live(1));
     const b = subscribe({ events: ["other"], since: "now" });
-    // The head has moved on, past entries that a's filter kept away or that are on their way.
+    // The head has moved past entries that the first subscriber's filter excluded, or that are still on their
+    // way.
     await answer(live(4));
     const again = gateway.last.take("subscribe");
     expect(again.since).toBe(at(1));
@@ -290,8 +291,8 @@ describe("one who joins while others filter", () => {
   });
 });
 
-describe("coming back", () => {
-  it("[TRAP-4] [P-SUB-3] resumes after the last position given, moved on by each entry", async () => {
+describe("resuming after a reconnect", () => {
+  it("[TRAP-4] [P-SUB-3] a subscription resumes after its last position, which each entry advances", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));
@@ -308,7 +309,7 @@ describe("coming back", () => {
     expect(subscription.state).toBe("live");
   });
 
-  it("[TRAP-6] has its position with each entry: a process that ends without a word resumes from there", async () => {
+  it("[TRAP-6] a subscription's position is current inside onEvent, so a process that crashes can resume from it", async () => {
     const { gateway, client, answer } = await setUp();
     let kept: string | undefined;
     const subscription = client.channel("chat:1").subscribe({
@@ -319,14 +320,14 @@ describe("coming back", () => {
     });
     await answer(live(0));
     await gateway.last.sayTogether(event(1), event(2));
-    // Nothing of the first process runs any more: neither a close nor a break tells it to keep anything.
+    // The first process is abandoned: neither a close nor a lost connection gives it a chance to save anything.
     const next = await setUp();
     next.subscribe(kept === undefined ? {} : { since: kept });
     await settle();
     expect(next.gateway.last.take("subscribe").since).toBe(at(2));
   });
 
-  it("[P-SUB-3] drops what a replay brings a second time", async () => {
+  it("[P-SUB-3] entries that a replay delivers a second time are dropped", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -337,7 +338,7 @@ describe("coming back", () => {
     expect(heard).toEqual(["e1#1", "e1#2", "e1#3", "e1#4"]);
   });
 
-  it("[P-SUB-4] puts a gap between what was and what comes when entries were trimmed", async () => {
+  it("[P-SUB-4] a gap is reported between the old and new entries when entries were trimmed", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -349,7 +350,7 @@ describe("coming back", () => {
     expect(heard).toEqual(["e1#1", `gap ${at(1)}..${at(8)} trimmed`, "e1#9"]);
   });
 
-  it("[P-SUB-4] says that there is a gap even where the service only announced it", async () => {
+  it("[P-SUB-4] a gap is reported even if the service only announced it in its answer", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -360,7 +361,7 @@ describe("coming back", () => {
     expect(heard).toEqual(["e1#1", `gap ${at(1)}..${at(9)} trimmed`, "e1#9"]);
   });
 
-  it("[P-SUB-4] resets to the state when the log was made anew, and takes its offsets from there", async () => {
+  it("[P-SUB-4] a subscriber is reset to the state when the log has a new epoch, and continues with its offsets", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer({ ...live(40), snapshot });
@@ -371,7 +372,7 @@ describe("coming back", () => {
     expect(heard).toEqual([`snapshot ${at(40)}`, `reset ${position} epoch_changed`, "e2#3"]);
   });
 
-  it("[TRAP-5] [P-SUB-4] does not drop the new entries of a log that lost its tail as known ones", async () => {
+  it("[TRAP-5] [P-SUB-4] new entries of a log that lost its tail are not dropped as known ones", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -384,7 +385,7 @@ describe("coming back", () => {
     expect(heard.slice(3)).toEqual([`gap ${at(3)}..${to} tag_mismatch`, "e1#2", "e1#3"]);
   });
 
-  it("[P-SUB-9] an entry in the place of another that was lost is a gap, and is delivered", async () => {
+  it("[P-SUB-9] an entry that replaced a lost one at the same offset is reported as a gap and delivered", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -396,7 +397,7 @@ describe("coming back", () => {
     ]);
   });
 
-  it("[P-SUB-8] to a channel that is forbidden by now tells the subscriber", async () => {
+  it("[P-SUB-8] a resume that is now forbidden reports the error to the subscriber", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));
@@ -406,7 +407,7 @@ describe("coming back", () => {
     expect(subscription.state).toBe("failed");
   });
 
-  it("subscribes to nothing that was given up while there was no connection", async () => {
+  it("a subscription closed while disconnected is not sent after the reconnect", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { subscription } = subscribe();
     await answer(live(0));
@@ -416,7 +417,7 @@ describe("coming back", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("begins what never was answered as it was asked for", async () => {
+  it("a subscription that was never answered is sent again with its original start", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe({ since: { last: 2 } });
     await settle();
@@ -432,8 +433,8 @@ describe("coming back", () => {
   });
 });
 
-describe("while subscribed", () => {
-  it("[P-SUB-9] a gap and a reset stand where they came", async () => {
+describe("delivery while subscribed", () => {
+  it("[P-SUB-9] gaps and resets are delivered in order between the entries", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));
@@ -454,7 +455,7 @@ describe("while subscribed", () => {
     expect(subscription.position).toBe(at(10));
   });
 
-  it("[TRAP-5] [P-SUB-9] a hole nobody spoke of is asked for again, once, and then named", async () => {
+  it("[TRAP-5] [P-SUB-9] an unannounced hole is requested again once, then reported as a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -476,7 +477,7 @@ describe("while subscribed", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("[P-SUB-9] asking again that did not help is not done again on this connection", async () => {
+  it("[P-SUB-9] after a request for missing entries brought nothing, later holes on that connection are reported at once", async () => {
     const { gateway, subscribe, answer, reconnect } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -497,7 +498,7 @@ describe("while subscribed", () => {
     expect(gateway.last.take("subscribe").since).toBe(at(12));
   });
 
-  it("[P-SUB-9] a service whose every answer is another log and has a hole is asked once, and told of", async () => {
+  it("[P-SUB-9] a service whose every answer has a new epoch and a hole is asked again only once, then a gap is reported", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer({ ...live(0), snapshot });
@@ -519,7 +520,7 @@ describe("while subscribed", () => {
     ]);
   });
 
-  it("a merged event that says what it covers is no hole", async () => {
+  it("a merged event that says what it covers is not a hole", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -527,7 +528,7 @@ describe("while subscribed", () => {
     expect(heard).toEqual(["e1#1", "e1#5"]);
   });
 
-  it("[P-OUT-4] a merged event of which a part is known is asked for again, apart", async () => {
+  it("[P-OUT-4] a merged event that is partly known is requested again as separate entries", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -540,7 +541,7 @@ describe("while subscribed", () => {
     expect(heard).toEqual(["e1#1", "e1#2", "e1#3", "e1#4", "e1#5", "e1#9"]);
   });
 
-  it("another life of the log without a word is a gap", async () => {
+  it("an entry of another epoch that arrives unannounced is reported as a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(7));
@@ -548,7 +549,7 @@ describe("while subscribed", () => {
     expect(heard).toEqual([`gap ${at(7)}..${at(1, "e2")} epoch_changed`, "e2#1"]);
   });
 
-  it("[TRAP-11] the end of the stream ends the subscription, and is not the end of the connection", async () => {
+  it("[TRAP-11] the end of a stream ends the subscription but not the connection", async () => {
     const { gateway, client, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(0));
@@ -559,7 +560,7 @@ describe("while subscribed", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("[P-END-5] no close of the connection, whatever its code, is the end of a stream or an operation", async () => {
+  it("[P-END-5] no close code of a connection ends a stream or an operation", async () => {
     for (const code of [1000, 1001, 1006, 4000, 4002, 4003, 4101, 4400, 4401, 4403]) {
       const { gateway, client, subscribe, answer } = await setUp();
       const { heard, subscription } = subscribe();
@@ -591,7 +592,7 @@ describe("while subscribed", () => {
     }
   });
 
-  it("[P-END-5] the end of an operation's stream does not make it done, nor waits the client to hear of it", async () => {
+  it("[P-END-5] the end of an operation's stream does not finish the operation, and the client does not subscribe again", async () => {
     const { gateway, client, clock } = await setUp();
     const operation = client.operation("9");
     const stop = operation.subscribe(() => {});
@@ -612,7 +613,7 @@ describe("while subscribed", () => {
     stop();
   });
 
-  it("[P-END-2] an end that does not follow what was given is no end yet: what is missing is asked for first", async () => {
+  it("[P-END-2] an end that arrives after a hole is delivered only once the missing entries have been requested and received", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(1));
@@ -625,7 +626,7 @@ describe("while subscribed", () => {
     expect(subscription.state).toBe("ended");
   });
 
-  it("[P-END-3] an end at the very position where the stream starts is told", async () => {
+  it("[P-END-3] an end at the position where the subscription starts is delivered", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer({ ...live(4), snapshot });
@@ -634,7 +635,7 @@ describe("while subscribed", () => {
     await expect(subscription.ready).resolves.toMatchObject({ position: at(4) });
   });
 
-  it("[P-END-3] an end on the way of another's question ends who has all, and the other after its answer", async () => {
+  it("[P-END-3] an end during another subscriber's request ends the complete subscriber first and the other after its answer", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const first = subscribe();
     await answer(live(1));
@@ -648,7 +649,7 @@ describe("while subscribed", () => {
     expect([first.heard, second.heard]).toEqual([["end over"], ["e1#1", "end over"]]);
   });
 
-  it("[P-END-3] who comes after the end asks anew, and does not join where nothing follows", async () => {
+  it("[P-END-3] a subscriber that joins after the end sends its own subscribe and receives the end", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const first = subscribe();
     await answer(live(1));
@@ -659,7 +660,7 @@ describe("while subscribed", () => {
     expect([first.heard, second.heard]).toEqual([["end over"], ["end over"]]);
   });
 
-  it("[P-END-5] unsubscribed by the service is a failure and no end", async () => {
+  it("[P-END-5] an unsubscribe by the service fails the subscription and does not end the stream", async () => {
     const { gateway, client, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(1));
@@ -670,7 +671,7 @@ describe("while subscribed", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("a handler that throws is not given the entry again and harms no other", async () => {
+  it("a handler that throws does not receive the entry again and does not disturb other subscribers", async () => {
     const { client, gateway, errors, subscribe, answer } = await setUp();
     let calls = 0;
     client.channel("chat:1").subscribe({
@@ -687,7 +688,7 @@ describe("while subscribed", () => {
     expect(errors).toEqual([new Error("mine"), new Error("mine")]);
   });
 
-  it("a handler may close its own subscription and hears nothing more of the frame", async () => {
+  it("a handler that closes its own subscription receives nothing more of the frame", async () => {
     const { client, gateway, answer } = await setUp();
     const heard: string[] = [];
     const subscription = client.channel("chat:1").subscribe({
@@ -718,7 +719,7 @@ describe("while subscribed", () => {
 });
 
 describe("a client that is closed", () => {
-  it("refuses new subscribers, unless it is connected again in the same tick", async () => {
+  it("a closed client refuses new subscribers, unless it connects again in the same tick", async () => {
     const { client, gateway, subscribe, answer } = await setUp();
     await client.close();
     const late = subscribe();

@@ -9,22 +9,22 @@ import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.
 import { ChannelSubscriber } from "./channel-subscriber.ts";
 import { SharedSubscription, type SubscriptionLink } from "./shared-subscription.ts";
 
-/** What the channels need of the rest of the client. */
+/** Parts of the client that the channels use. */
 export interface ChannelsParts {
   readonly requests: Requests;
   readonly schedule: Schedule;
   readonly backoff: Backoff;
   readonly reporter: Reporter;
   isUp(): boolean;
-  /** The error to fail new subscribers with; undefined while the client is not closed. */
+  /** Returns the error that new subscribers fail with; undefined while the client is not closed. */
   closedWith(): MilepostError | undefined;
 }
 
-/** All channels somebody subscribes to, each with its one subscription on the wire. */
+/** All channels with subscribers, each with its one shared subscription. */
 export class Channels {
   readonly #byName = new Map<string, SharedSubscription>();
   readonly #changed = new Set<SharedSubscription>();
-  /** Channels that a part outside the core has taken. */
+  /** Channels claimed by a part outside the core, by name. */
   readonly claims = new Map<string, Claimant>();
   readonly parts: ChannelsParts;
   readonly #link: SubscriptionLink;
@@ -40,7 +40,7 @@ export class Channels {
         const call = {
           type: "subscribe",
           channel,
-          // The service reads what a position is; here it stays the opaque text it came as.
+          // The client treats a position as opaque text; only the service parses it.
           ...(since !== undefined && { since: since as Since }),
           ...(events !== undefined && { events }),
           ...(presence && { presence }),
@@ -54,7 +54,7 @@ export class Channels {
         }
       },
       unsubscribe(channel) {
-        // What it answers changes nothing: the next subscribe says where it begins.
+        // The reply is ignored: the next subscribe states its own start.
         requests.start({ type: "unsubscribe", channel }, {}, { resolve() {}, reject() {} });
       },
       idle: (channel) => this.#forget(channel),
@@ -64,7 +64,7 @@ export class Channels {
     };
   }
 
-  /** Adds a subscriber. */
+  /** Adds a subscriber to a channel and returns its handle. */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
     const channel = this.#byName.get(name) ?? new SharedSubscription(name, this.#link);
     this.#byName.set(name, channel);
@@ -79,7 +79,7 @@ export class Channels {
     return member;
   }
 
-  /** Whether anybody in the core reads a channel. */
+  /** Returns true while the channel has a subscriber in the core. */
   reads(name: string): boolean {
     return this.#byName.has(name);
   }
@@ -97,7 +97,7 @@ export class Channels {
     }
   }
 
-  /** Closed for good: who is subscribed is told, and begins anew when it wants to go on. */
+  /** Fails all subscribers and claimants with `error`, after the client was closed. */
   closed(error: MilepostError): void {
     for (const claimant of [...this.claims.values()]) claimant.onClosed(error);
     const subscribers = [...this.#byName.values()].flatMap((channel) => [...channel.subscribers]);
@@ -107,7 +107,7 @@ export class Channels {
     });
   }
 
-  /** Takes a message about a channel; one about a channel nobody subscribes to is ignored. */
+  /** Takes a message about a channel; a message about a channel without subscribers is ignored. */
   take(message: RawMessage): void {
     const name = String(message.channel);
     this.claims.get(name)?.onMessage(message);
@@ -134,7 +134,10 @@ export class Channels {
     }
   }
 
-  /** A tick later, so that whoever unsubscribes and subscribes in one (React's StrictMode) changes nothing on the wire. */
+  /**
+   * Reconciles one tick later, so that an unsubscribe and a subscribe in one tick (React's StrictMode) send
+   * nothing.
+   */
   #reconcile(channel: SharedSubscription): void {
     if (this.#changed.size === 0) queueMicrotask(() => this.#reconcileChanged());
     this.#changed.add(channel);

@@ -12,14 +12,14 @@ interface Entry {
 
 const channel = "chat:1";
 
-/** One channel's log, and what a service that keeps to the protocol says of it; epochs and tags included. */
+/** One channel's log, and what a service that keeps to the protocol answers from it, with epochs and tags. */
 class Log {
   epoch = 1;
   readonly hasState: boolean;
   entries: Entry[] = [];
-  /** The place before the oldest entry that is kept. */
+  /** Position before the oldest kept entry. */
   floor: Entry = { offset: 0, tag: "0" };
-  /** What each entry came right after when it was appended. */
+  /** Position of the entry that each entry directly followed when it was appended. */
   readonly predecessors = new Map<string, string>();
   #tags = 0;
 
@@ -67,7 +67,10 @@ class Log {
     return { projection: "latest", state: this.at(this.head) };
   }
 
-  /** The answer to a subscribe and everything that follows it, as the protocol's [P-SUB-1] to [P-SUB-5] say. */
+  /**
+   * Returns the answer to a subscribe and everything that follows it, as the protocol's [P-SUB-1] to [P-SUB-5]
+   * define.
+   */
   subscribe(since: unknown): { result: object; follows: object[] } {
     const fresh = { channel, position: this.at(this.head), recovered: false };
     if (since === undefined || since === "now") {
@@ -106,7 +109,7 @@ class Log {
   }
 }
 
-/** What one subscriber heard. */
+/** Event or break that one subscriber received. */
 type Heard =
   | { readonly what: "event"; readonly position: string }
   | { readonly what: "break"; readonly position: string; readonly by: string };
@@ -147,7 +150,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(5) }) },
 );
 
-/** The service at the other end of the client's sockets, at its own pace: it answers when `serve` is called. */
+/** Service at the other end of the client's sockets; it answers only when `serve` is called. */
 class Service {
   readonly log: Log;
   readonly gateway = new ScriptedGateway();
@@ -174,7 +177,7 @@ class Service {
   async run(steps: readonly Step[]): Promise<void> {
     this.join(undefined);
     for (const each of steps) await this.do(each);
-    // Then all is well, and everybody gets to the head.
+    // The service now answers everything, so that every subscriber reaches the head.
     for (let i = 0; i < 8; i++) await this.serve();
   }
 
@@ -198,19 +201,19 @@ class Service {
       case "begin":
         return this.#remake(() => this.log.begin());
       case "lose":
-        // A failover lost the tail, and other entries took its offsets.
+        // A failover lost the tail, and another entry took its offset.
         return this.#remake(() => {
           if (this.log.entries.length > 0) this.log.entries.pop();
           this.log.append();
         });
       case "again": {
-        // The last entries a second time, as after a failover of the service's own.
+        // The last entries are sent a second time, as after a failover in the service.
         const events = this.log.entries.slice(-3).map((entry) => this.log.event(entry));
         if (this.#subscribed) await this.#socket?.say(...events);
         return;
       }
       case "skip":
-        // An entry that is lost on its way to this connection.
+        // The entry is lost on its way to this connection.
         this.log.append();
         return;
       case "join":
@@ -220,7 +223,9 @@ class Service {
     }
   }
 
-  /** A log cannot be made anew below a live subscription without a word; here the connection goes with it. */
+  /**
+   * Drops the connection and changes the log, because a log never changes silently below a live subscription.
+   */
   async #remake(change: () => void): Promise<void> {
     await this.do({ do: "drop" });
     change();
@@ -245,7 +250,7 @@ class Service {
     );
   }
 
-  /** Accepts a connect that waits, and answers all that was asked. */
+  /** Accepts a waiting connection and answers all pending messages. */
   async serve(): Promise<void> {
     await this.clock.advance(20_000);
     const socket = this.gateway.sockets.at(-1);
@@ -280,9 +285,9 @@ class Service {
   }
 }
 
-describe("delivery", () => {
+describe("delivery to subscribers", () => {
   it.each([false, true])(
-    "[P-SUB-3] each entry reaches each subscriber once and in order, or a gap or reset stands in between (state: %s)",
+    "[P-SUB-3] each entry reaches each subscriber once and in order, or a gap or reset is reported in between (state: %s)",
     async (hasState) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
@@ -293,7 +298,7 @@ describe("delivery", () => {
             for (const each of heard) {
               if (each.what === "event" && last !== undefined) {
                 const isNext = service.log.predecessors.get(each.position) === last.position;
-                // A hole that only showed with the entry after it is named with that entry's place.
+                // A hole that shows only with the entry after it is reported with that entry's position.
                 const named = last.what === "break" && last.position === each.position;
                 expect(isNext || named, JSON.stringify(heard)).toBe(true);
               }
@@ -308,7 +313,7 @@ describe("delivery", () => {
   );
 
   it.each([false, true])(
-    "[P-SUB-2] nobody who stays subscribed is left behind the head (state: %s)",
+    "[P-SUB-2] every subscriber that stays subscribed reaches the head (state: %s)",
     async (hasState) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {

@@ -43,7 +43,7 @@ async function setUp(options: DurableOptions = {}) {
   return { clock, gateway, client, subscriber, hold, reconnect };
 }
 
-/** The acks and nacks that were sent since, each answered. */
+/** Returns the acks and nacks sent since the last call, after answering each. */
 async function answered(clock: ManualClock, socket: ScriptedSocket): Promise<string[]> {
   await clock.advance(50);
   const said: string[] = [];
@@ -55,8 +55,8 @@ async function answered(clock: ManualClock, socket: ScriptedSocket): Promise<str
   return said;
 }
 
-describe("a durable subscriber of the SDK", () => {
-  it("[G11] handles entries one after the other, and acknowledges many with one ack", async () => {
+describe("a durable subscriber of the client", () => {
+  it("[G11] a durable subscriber handles entries one after the other and acknowledges several with one ack", async () => {
     const { clock, gateway, subscriber, hold } = await setUp({ since: "start" });
     const seen: unknown[] = [];
     const handled = subscriber.handle(({ data }, attempt) => seen.push([data, attempt]));
@@ -72,7 +72,7 @@ describe("a durable subscriber of the SDK", () => {
     await handled;
   });
 
-  it("acknowledges nothing past what is still being handled", async () => {
+  it("a durable subscriber acknowledges nothing past an entry that is still being handled", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const release = new Map<unknown, () => void>();
     const handler = ({ data }: { data: unknown }) =>
@@ -87,7 +87,7 @@ describe("a durable subscriber of the SDK", () => {
     expect(await answered(clock, gateway.last)).toEqual([`ack ${at(3)}`]);
   });
 
-  it("refuses what its handler rejects, is given it again, and then acknowledges it alone", async () => {
+  it("an entry whose handler rejects is nacked, delivered again, and then acknowledged by its own ack", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const seen: string[] = [];
     void subscriber.handle(({ data }, attempt) => {
@@ -102,7 +102,7 @@ describe("a durable subscriber of the SDK", () => {
     expect(seen).toEqual(["1#1", "2#1", "3#1", "1#2"]);
   });
 
-  it("hands a redelivery of what nobody answered for out again, but not while a handler runs", async () => {
+  it("a redelivered entry that is unanswered is handed out again, but not while its handler runs", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const first = subscriber.next();
     await hold();
@@ -128,13 +128,13 @@ describe("a durable subscriber of the SDK", () => {
     expect(calls).toBe(1);
   });
 
-  it("[G11] says again to the next connection what the last one did not get through, and handles it once", async () => {
+  it("[G11] acks lost with a connection are sent again on the next one, and each entry is handled once", async () => {
     const { clock, gateway, subscriber, hold, reconnect } = await setUp();
     const seen: unknown[] = [];
     void subscriber.handle(({ data }) => seen.push(data));
     await hold();
     await gateway.last.say(event(1), event(2));
-    // Handled, and the connection breaks before an ack was answered.
+    // Both entries are handled, and the connection breaks before an ack is answered.
     await reconnect();
     await hold();
     await gateway.last.say(event(1, 2), event(2, 2));
@@ -143,7 +143,7 @@ describe("a durable subscriber of the SDK", () => {
     expect(await answered(clock, gateway.last)).toEqual([]);
   });
 
-  it("rejects once another connection has taken it over, and does not take it back", async () => {
+  it("a durable subscriber rejects once another connection has taken it over, and does not take it back", async () => {
     const { gateway, subscriber, hold, reconnect } = await setUp();
     const handled = subscriber.handle(() => {});
     const outcome = expect(handled).rejects.toMatchObject({ code: "not_subscribed" });
@@ -156,7 +156,7 @@ describe("a durable subscriber of the SDK", () => {
     expect(gateway.last.sent.filter(({ type }) => type === "subscribe")).toEqual([]);
   });
 
-  it("rejects what the service refuses, tries again what may succeed later, and tells of gaps", async () => {
+  it("a durable subscriber retries a retryable refusal, reports gaps, and rejects with a final refusal", async () => {
     const gaps: unknown[] = [];
     const { clock, gateway, subscriber, hold } = await setUp({ onGap: (gap) => gaps.push(gap) });
     const next = subscriber.next();
@@ -177,7 +177,7 @@ describe("a durable subscriber of the SDK", () => {
     await outcome;
   });
 
-  it("says what is acknowledged before it gives the channel up; an abort rejects", async () => {
+  it("close acknowledges handled entries before it unsubscribes, a second holder is refused, and an abort rejects", async () => {
     const aborter = new AbortController();
     const { clock, gateway, client, subscriber, hold } = await setUp({ signal: aborter.signal });
     const next = subscriber.next();

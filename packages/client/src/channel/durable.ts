@@ -4,51 +4,62 @@ import type { RawMessage } from "../transport/server-frame.ts";
 import type { Channel, ChannelGap, SinceOption } from "./channel.ts";
 import { ChannelRequests } from "./channel-requests.ts";
 
-/** One delivery of an entry. */
+/** One delivery of an entry to a durable subscriber. */
 export interface DurableDelivery<Events = Record<string, unknown>> {
   readonly event: ChannelEvent<Events>;
-  /** How often it was delivered, this time included. */
+  /** Number of deliveries of this entry, this one included. */
   readonly attempt: number;
-  /** It is handled. The service is told once everything before it is, too. */
+  /**
+   * Marks the entry as handled. The client acknowledges it to the service once all entries before it are
+   * handled, too; an entry that was refused before is acknowledged on its own.
+   */
   ack(): void;
-  /** It could not be handled: it comes again after a while, or goes to the dead letters. */
+  /**
+   * Marks the entry as not handled: the service delivers it again after a wait, or moves it to the dead-letter
+   * queue. `reason` is cut to 1,024 characters.
+   */
   nack(reason: string): void;
 }
 
-/** How a durable subscriber reads. */
+/** Options of a durable subscriber. */
 export interface DurableOptions<Events = Record<string, unknown>> {
-  /** Where it begins the very first time; at the head when absent. */
+  /** Start of a durable subscriber that does not exist yet; default is the head. An existing one ignores it. */
   readonly since?: SinceOption;
-  /** Only events of these names; the others count as handled. */
+  /** Names of the events to deliver, all by default; other events count as handled. */
   readonly events?: readonly EventName<Events>[];
-  /** Ends it by rejecting with its reason. */
+  /** Ends the subscriber when aborted; it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Entries that the log lost before they were delivered; a dead letter names them, too. */
+  /** Called for entries that the log lost before they were delivered. A dead letter names them, too. */
   readonly onGap?: (gap: ChannelGap) => void;
 }
 
 /**
- * A durable subscriber while this client holds it.
+ * Durable subscriber that this client holds.
  *
- * Ends when the channel does; rejects with `not_subscribed` when another connection takes it over, and with the service's error when
- * it refuses. What is not acknowledged by then is delivered again to the next holder.
+ * It ends when the channel ends. It rejects with `not_subscribed` when another connection takes it over or the
+ * service ends it, and with the service's error when the service refuses. Entries not acknowledged by then are
+ * delivered again to the next holder.
  */
 export interface DurableSubscriber<Events = Record<string, unknown>>
   extends AsyncIterableIterator<DurableDelivery<Events>, undefined>,
     AsyncDisposable {
   /**
-   * Calls `handler` for each entry, `concurrency` (1) at a time; acknowledges it when that resolves, refuses it with the
-   * error's message when it rejects. Resolves at the end of the channel.
+   * Calls `handler` for each entry, `concurrency` at a time (default 1). Acknowledges the entry when the
+   * handler resolves, and refuses it with the error's message when the handler rejects. Resolves at the end of
+   * the channel.
    */
   handle(
     handler: (event: ChannelEvent<Events>, attempt: number) => unknown,
     options?: { readonly concurrency?: number },
   ): Promise<void>;
-  /** Says what was acknowledged, and gives the subscriber up. */
+  /** Sends the pending acks and gives the subscriber up. */
   close(): Promise<void>;
 }
 
-/** Makes this client the holder of the durable subscriber `name` of a channel, as soon as somebody reads. */
+/**
+ * Makes this client the holder of the durable subscriber `name` of a channel, at the first read. That read
+ * rejects with `already_subscribed` while the client already subscribes to the channel.
+ */
 export function durable<Events>(
   channel: Channel<Events>,
   name: string,
@@ -57,11 +68,14 @@ export function durable<Events>(
   return new Holder(channel.name, name, new ChannelRequests(channel), options);
 }
 
-/** Acks are told together, at most so much later. */
+/** Delay before pending acks are sent together, in milliseconds. */
 const ackDelayMs = 20;
 const maxReasonLength = 1_024;
 
-/** Where a delivery is: it waits for a reader, somebody has it, a handler of ours runs, or what became of it is yet to be saved. */
+/**
+ * Stage of a delivery: waiting for a reader, handed to a caller, running in a handler, or handled or refused
+ * with that outcome not yet saved by the service.
+ */
 type Stage = "queued" | "handed" | "running" | "done" | "refused";
 
 interface Entry {
@@ -72,7 +86,7 @@ interface Entry {
   attempt: number;
   stage: Stage;
   reason: string;
-  /** It was refused once, so only an ack of its very position settles it. */
+  /** True once the entry was refused: only an ack of its own position settles it. */
   hasOwnRetry: boolean;
 }
 
@@ -86,7 +100,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
   readonly #name: string;
   readonly #requests: ChannelRequests;
   readonly #options: DurableOptions<Events>;
-  /** By position: everything that is not known to be saved. */
+  /** Entries not known to be saved by the service, by position. */
   readonly #entries = new Map<string, Entry>();
   #queue: Entry[] = [];
   readonly #waiting: Waiting[] = [];
@@ -115,7 +129,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
   next(): Promise<IteratorResult<DurableDelivery<Events>, undefined>> {
     return new Promise((resolve, reject) => {
-      // Inside, events are names and unknown data; their types are the caller's contract.
+      // Internally events are names and unknown data; the caller's contract provides their types.
       this.#waiting.push({ resolve: resolve as Waiting["resolve"], reject });
       this.#begin();
       this.#hand();
@@ -159,7 +173,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     return this.close();
   }
 
-  /** Takes the channel, at the first read. */
+  /** Claims the channel at the first read and subscribes when connected. */
   #begin(): void {
     if (this.#release !== undefined || this.#over !== undefined) return;
     const { signal } = this.#options;
@@ -200,7 +214,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       if (generation !== this.#generation || this.#over !== undefined) return;
       this.#isHeld = true;
       this.#failures = 0;
-      // What the last connection could not say.
+      // Acks that the last connection could not send go out now.
       this.#flushSoon();
     } catch (error) {
       if (generation !== this.#generation || this.#over !== undefined) return;
@@ -230,7 +244,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
         this.#finish({});
         break;
       case "unsubscribed": {
-        const says = `the durable subscriber is not this client's any more: ${message.reason}`;
+        const says = `this client no longer holds the durable subscriber: ${message.reason}`;
         this.#finish({ error: new MilepostError("not_subscribed", says) });
         break;
       }
@@ -262,10 +276,10 @@ class Holder<Events> implements DurableSubscriber<Events> {
     switch (known.stage) {
       case "queued":
       case "running":
-        // It will be answered for; twice at once helps nobody.
+        // The earlier delivery is still queued or running, and its outcome covers this one.
         return;
       case "done":
-        // The ack did not get through.
+        // The earlier ack did not reach the service, so it is sent again.
         this.#flushSoon();
         return;
       case "handed":
@@ -326,8 +340,10 @@ class Holder<Events> implements DurableSubscriber<Events> {
   }
 
   /**
-   * Acknowledges as far as everything is handled with one ack. What was delivered before may have a retry of its own, and
-   * gets an ack of its own as well, once that settles nothing that is not handled.
+   * Acknowledges the handled entries up to the first unhandled one, with one ack per epoch. An entry delivered
+   * more than once may have a retry of its own at the service. It gets its own ack, once all entries before it
+   * are handled. An entry that was refused gets its own ack as soon as it is handled, because that ack settles
+   * nothing else.
    */
   async #flush(): Promise<void> {
     if (!this.#isHeld) return;
@@ -353,7 +369,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     await Promise.all(acks);
   }
 
-  /** What is not known to be saved, in the order of the log. */
+  /** Returns the entries not known to be saved, grouped by epoch, each group in log order. */
   #byEpoch(): Iterable<Entry[]> {
     const epochs = new Map<string, Entry[]>();
     for (const entry of this.#entries.values()) {
@@ -372,7 +388,8 @@ class Holder<Events> implements DurableSubscriber<Events> {
         {},
       );
     } catch (error) {
-      // A connection that broke is asked for again by the next; anything else the service does not know.
+      // After most errors, such as a lost connection, the entries stay and are acknowledged again later.
+      // `invalid_position` is final: the service does not know the delivery.
       if (error instanceof MilepostError && error.code !== "invalid_position") return;
       this.#requests.report(error);
     }
@@ -392,7 +409,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     try {
       if (this.#isHeld) await this.#requests.call(nack, {});
     } catch (error) {
-      // Without a nack it comes again all the same, when its wait is over.
+      // Without a nack the service delivers the entry again anyway, once its ack wait has passed.
       if (!isRecord(error)) this.#requests.report(error);
     }
   }

@@ -6,17 +6,17 @@ import { Listeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 
-/** What the feed needs of its client. */
+/** Parts of the client that the notification feed uses. */
 export interface NotificationParts {
   readonly reporter: Reporter;
   readonly identity: IdentitySource;
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
 }
 
-/** How many ids are remembered, since one notification may come by both channels. */
+/** Maximum number of remembered notification ids; one notification may arrive through both channels. */
 const maxRemembered = 200;
 
-/** The notifications of the user's and the session's channel; subscribed while somebody listens. */
+/** Notifications from the user's and the session's channel; subscribed while it has listeners. */
 export class NotificationFeed implements Notifications {
   readonly #parts: NotificationParts;
   readonly #listeners: Listeners<Notification>;
@@ -52,7 +52,7 @@ export class NotificationFeed implements Notifications {
       {
         onEvent: ({ data }) => this.#take(data),
         onError: (error) => {
-          // That the application closed the client is no news to it.
+          // The application closed the client itself and needs no report of that.
           if (error.code !== "cancelled") this.#parts.reporter.report(error);
         },
       },

@@ -14,10 +14,10 @@ import type { RawMessage } from "../transport/server-frame.ts";
 import type { SinceOption } from "./channel.ts";
 import type { Arrival, ChannelSubscriber } from "./channel-subscriber.ts";
 
-/** What a channel on the wire needs of the rest of the client. */
+/** Functions of the client that a shared subscription uses. */
 export interface SubscriptionLink {
   readonly isUp: boolean;
-  /** The outcome comes before anything that follows it on the wire. */
+  /** Sends a subscribe. Its outcome is delivered before any message that follows it on the connection. */
   subscribe(
     channel: string,
     since: SinceOption | undefined,
@@ -29,25 +29,31 @@ export interface SubscriptionLink {
     outcome: { resolve(result: unknown): void; reject(error: MilepostError): void },
   ): void;
   unsubscribe(channel: string): void;
-  /** Nobody needs the channel any more, and the service has been told. */
+  /** Called when the channel has no subscribers left; an unsubscribe, if one was needed, has been sent. */
   idle(channel: SharedSubscription): void;
-  /** Runs `retry` after the wait that the error asks for, or a random one that grows with `failures`. */
+  /**
+   * Runs `retry` after the wait that the error asks for or a random wait that grows with `failures`, whichever
+   * is longer.
+   */
   retryLater(error: MilepostError, failures: number, retry: () => void): Cancel;
 }
 
-/** A question under way: who joins with it; nobody when it takes up again what was broken off. */
+/**
+ * Pending subscribe request with the subscribers that join with it; none when it resumes an interrupted
+ * subscription.
+ */
 interface Ask {
   readonly joiners: readonly ChannelSubscriber[];
   readonly presence: boolean;
 }
 
 /**
- * The one subscription that all subscribers of a channel share on the wire.
+ * The one subscription that all subscribers of a channel share at the service.
  *
- * The service allows one per channel and connection, and each subscriber may begin elsewhere. So a
- * subscriber that joins makes it subscribe anew from where that one begins; whoever was further along
- * drops what it knows, and when the answer begins further on than somebody is (a state at the head), it
- * subscribes once more from that position. Every question is asked in {@link reconcile}, one at a time.
+ * The service allows one per channel and connection, and each subscriber may begin at a different position. So
+ * when a subscriber joins, the client subscribes again from its start, and subscribers that are further along
+ * drop what they know. If the answer begins past a subscriber's position (a state at the head), the client
+ * subscribes once more from that position. Every subscribe is sent from {@link reconcile}, one at a time.
  */
 export class SharedSubscription {
   readonly name: string;
@@ -55,21 +61,24 @@ export class SharedSubscription {
   readonly #link: SubscriptionLink;
   #ask: Ask | undefined;
   #live = false;
-  /** Whether the service holds, or may hold, a subscription. */
+  /** True while the service holds, or may hold, a subscription. */
   #subscribed = false;
-  /** Ends the wait to ask again after a refusal that may pass. */
+  /** Cancels the wait before the next attempt after a retryable refusal. */
   #waiting: Cancel | undefined;
   #failures = 0;
-  /** Asking again for what a hole lacked did not bring it: on this connection holes are told at once. */
+  /**
+   * True once a repeated request did not bring the entries of a hole: holes on this connection are then
+   * reported at once.
+   */
   #healsInVain = false;
   #position: string | undefined;
-  /** The names asked for; undefined is all. */
+  /** Event names in the current filter; undefined means all events. */
   #filter: ReadonlySet<string> | undefined;
-  /** Whether it was asked for who is there. */
+  /** True when the last subscribe asked for presence. */
   #presence = false;
-  /** The period of summaries asked for; 0 is none. */
+  /** Summary period of the last subscribe, in milliseconds; 0 means none. */
   #summaryMs = 0;
-  /** Known after an answer to a fresh subscribe. */
+  /** True if the channel has a state; undefined until a subscribe without `since` is answered. */
   #hasState: boolean | undefined;
 
   constructor(name: string, wire: SubscriptionLink) {
@@ -77,14 +86,16 @@ export class SharedSubscription {
     this.#link = wire;
   }
 
-  /** Brings the wire in line with what the subscribers need; asks one question at most. */
+  /**
+   * Brings the subscription at the service in line with what the subscribers need; sends at most one subscribe.
+   */
   reconcile(): void {
     if (!this.#link.isUp) return;
     if (this.subscribers.size === 0) {
       if (this.#subscribed) this.#link.unsubscribe(this.name);
       this.#subscribed = false;
       this.#live = false;
-      // An answer that is still to come is to nobody's question any more.
+      // The answer to a pending subscribe no longer concerns anyone.
       this.#ask = undefined;
       this.#link.idle(this);
       return;
@@ -98,7 +109,8 @@ export class SharedSubscription {
       return;
     }
     const joining = [...this.subscribers].filter((member) => member.joining);
-    // Who wants the state goes first: whoever begins at the head then joins without a question.
+    // A subscriber that wants the state goes first; one that begins at the head can then join without its own
+    // subscribe.
     const first = joining.find(({ options }) => options.since === undefined) ?? joining[0];
     if (first === undefined) return;
     if (this.#joinHere(first)) {
@@ -120,7 +132,7 @@ export class SharedSubscription {
     for (const member of this.subscribers) member.interrupt();
   }
 
-  /** Takes an event, or the end, which fits in the same way: nothing before it may be missing. */
+  /** Takes an event or an end. An end is ordered like an event: nothing before it may be missing. */
   onEvent(message: RawMessage): void {
     const position = readPosition(message.position);
     const end = message.type === "end" ? String(message.reason) : undefined;
@@ -178,7 +190,10 @@ export class SharedSubscription {
     }
   }
 
-  /** The service ended the subscription, and not the stream; one that is being asked for anew is answered itself. */
+  /**
+   * Fails all subscribers, because the service ended the subscription (not the stream). Ignored while a
+   * subscribe is pending, since that gets its own answer.
+   */
   onUnsubscribed({ reason }: RawMessage): void {
     if (this.#ask !== undefined) return;
     const message = `the service ended the subscription to ${this.name}`;
@@ -210,7 +225,8 @@ export class SharedSubscription {
       case "hole":
         if (member.healing) this.#healsInVain = true;
         if (member.announced === undefined && !this.#healsInVain) {
-          // It may have been lost on the way; asked for again, it comes, or the service says why not.
+          // The entries may have been lost on the way. A repeated request brings them, or the service says why
+          // not.
           member.healing = true;
           member.behind = true;
           this.reconcile();
@@ -222,13 +238,16 @@ export class SharedSubscription {
     }
   }
 
-  /** Joins where the wire is, when that is what was asked for. */
+  /**
+   * Starts a subscriber at the current position without a subscribe, if its options allow that. Returns true
+   * when it did.
+   */
   #joinHere(member: ChannelSubscriber): boolean {
     const { since, events, summaryMs = 0 } = member.options;
     const here = since === "now" || (since === undefined && this.#hasState === false);
     const covered =
       this.#filter === undefined || (events?.every((name) => this.#filter?.has(name)) ?? false);
-    // Who is there must be told to somebody new, and is told with an answer.
+    // The presence list arrives only with an answer, so a new presence subscriber needs one.
     const lacks = member.options.presence && !member.isInformed;
     const isFine = this.#summaryMs <= summaryMs;
     if (!this.#live || !here || !covered || !isFine || lacks) return false;
@@ -237,7 +256,7 @@ export class SharedSubscription {
     return true;
   }
 
-  /** From the least position anybody has; those who have more drop what they know. */
+  /** Resumes from the lowest position of the subscribers; those further along drop what they know. */
   #resume(anchored: readonly ChannelSubscriber[]): void {
     const reading = anchored.filter((member) => !member.readsNothing);
     const [first] = reading;
@@ -300,7 +319,10 @@ export class SharedSubscription {
     this.reconcile();
   }
 
-  /** Somebody else joined: those who are already in go on, or lack what the answer has passed. */
+  /**
+   * Updates a subscriber that was present before another one joined: it continues, or it lacks entries that the
+   * answer has passed.
+   */
   #passed(member: ChannelSubscriber, { position }: Subscribed): void {
     const begins = readPosition(position);
     const { anchor } = member;
@@ -331,17 +353,17 @@ export class SharedSubscription {
     member.reset(position, snapshot, reason);
   }
 
-  /** Who is told that the service refuses. */
+  /** Returns the subscribers that receive a refusal. */
   #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly ChannelSubscriber[] {
     const all = [...this.subscribers];
-    // The channel is there for those who do not want to be present.
+    // The channel only lacks presence, so subscribers that did not ask for it continue.
     if (presence && code === "not_supported") return all.filter(({ options }) => options.presence);
     return joiners.length > 0 ? joiners : all.filter((member) => !member.joining);
   }
 
   #refused(ask: Ask, error: MilepostError): void {
     this.#ask = undefined;
-    // One that was not answered in time may have been done.
+    // A subscribe without a timely answer may have taken effect.
     this.#subscribed = error.code === "timed_out" || error.code === "already_subscribed";
     if (error.retryable || (error.code === "already_subscribed" && this.#failures === 0)) {
       this.#failures++;
@@ -372,7 +394,7 @@ function unionOfFilters(subscribers: Iterable<ChannelSubscriber>): ReadonlySet<s
     if (options.events === undefined) return undefined;
     for (const name of options.events) names.add(name);
   }
-  // The service takes no empty list; a reserved name is that of no event.
+  // The service rejects an empty list, so the filter holds a reserved name that no event has.
   if (names.size === 0) names.add("presence");
   return names.size > maxFilterNames ? undefined : names;
 }
@@ -385,7 +407,7 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
   return Number.isFinite(finest) ? finest : 0;
 }
 
-/** The most names the service takes; with more, it sends all and the client filters. */
+/** Maximum number of names in a filter; with more, the service sends all events and the client filters. */
 const maxFilterNames = 64;
 
 function readPosition(text: unknown): Position | undefined {
@@ -406,7 +428,7 @@ function readSubscribed(channel: string, result: unknown): Subscribed {
   };
 }
 
-/** Who is there, when it looks like it. */
+/** Returns `value` as a presence list or change, or undefined when it does not look like one. */
 function readPresence(value: unknown): PresenceList | PresenceChange | undefined {
   const looksRight = isRecord(value) && typeof value.epoch === "string" && "version" in value;
   return looksRight ? (value as unknown as PresenceList | PresenceChange) : undefined;

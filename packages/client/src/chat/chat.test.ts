@@ -51,7 +51,7 @@ const message = (content: string, isComplete = false, id = "a") => ({
 });
 
 describe("a chat", () => {
-  it("[P-CHAT-3] begins with the joined messages and goes on exactly where they stand, each piece once", async () => {
+  it("[P-CHAT-3] a chat starts with the joined messages and appends each later chunk exactly once", async () => {
     const { gateway, chat, answer } = await setUp();
     const stop = chat.subscribe(() => {});
     expect(chat.view).toMatchObject({ status: "starting", messages: [] });
@@ -63,7 +63,7 @@ describe("a chat", () => {
     stop();
   });
 
-  it("[P-CHAT-3] resumes after a break with what it holds, and takes a state in its place", async () => {
+  it("[P-CHAT-3] a chat keeps its messages over a reconnect, resumes after them, and takes a reset's state instead", async () => {
     const { gateway, clock, chat, answer } = await setUp();
     chat.subscribe(() => {});
     await answer(1, { messages: [message("a")] });
@@ -85,7 +85,7 @@ describe("a chat", () => {
     expect(chat.messages()).toEqual([message("all of it", true)]);
   });
 
-  it("sends a message, with a key so that a resend creates nothing twice", async () => {
+  it("send publishes a message with its key, so that a resend creates nothing twice", async () => {
     const { gateway, chat } = await setUp();
     const sent = chat.send("hello", { id: "q", attachments: [{ url: "x" }], key: "k" });
     await settle();
@@ -100,13 +100,13 @@ describe("a chat", () => {
     await expect(sent).resolves.toMatchObject({ position: at(1) });
   });
 
-  it("hands an answer out as it grows, until it is complete, also to a loop that is slow", async () => {
+  it("answer() yields a message as it grows until it is complete, even to a slow loop", async () => {
     const { gateway, chat, answer } = await setUp();
     const seen: string[] = [];
     const reading = (async () => {
       for await (const { content } of chat.answer("a")) {
         seen.push(content);
-        // More arrives while the body of the loop runs.
+        // More chunks arrive while the loop's body runs.
         if (content === "one") await gateway.last.say(chunk(2, " two"));
         if (content === "one two") await gateway.last.say(chunk(3, " three", true));
       }
@@ -119,7 +119,7 @@ describe("a chat", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("ends an answer with the chat, fails it with the error, and aborts it with the signal's reason", async () => {
+  it("answer() ends with the chat, rejects with the chat's error, and rejects with the signal's reason", async () => {
     const ended = await setUp();
     const over = ended.chat.answer("a").next();
     await ended.answer(1, { messages: [] });
@@ -143,7 +143,7 @@ describe("a chat", () => {
     await expect(given).rejects.toThrow("enough");
   });
 
-  it("tells of its end, and keeps the identity of what did not change", async () => {
+  it("a chat reports its end, and unchanged messages keep their identity", async () => {
     const { gateway, chat, answer } = await setUp();
     chat.subscribe(() => {});
     await answer(2, { messages: [message("b", true, "b"), message("a")] });

@@ -12,43 +12,45 @@ import { followReopening } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 import { Reporter } from "../runtime/reporter.ts";
 
-/** A chat as a page shows it; messages that did not change keep their identity. */
+/** View of a chat for a page; messages that did not change keep their identity. */
 export interface ChatView {
-  /** `starting` until the first answer; `interrupted` while what is shown may be old. */
+  /** Subscription state: `starting` until the first answer, `interrupted` while what is shown may be old. */
   readonly status: SubscriptionState;
-  /** The oldest first; one that is not complete is being written. */
+  /** Messages, oldest first; an incomplete one is still being written. */
   readonly messages: readonly ChatMessage[];
   readonly agent: ChatState["agent"];
-  /** The chat is over. */
+  /** End of the chat's stream; undefined while it goes on. */
   readonly end: ChannelEnd | undefined;
   readonly error: MilepostError | undefined;
 }
 
-/** What goes with a message. */
+/** Options of a message. */
 export interface SendOptions extends PublishOptions {
-  /** Names the message; its place in the log does when absent. */
+  /** Id of the message; default `@{offset}`, from its offset in the log. */
   readonly id?: string;
-  /** `user` when absent. */
+  /** Role of the author; default `user`. */
   readonly role?: string;
   readonly attachments?: readonly unknown[];
 }
 
-/** One chat; subscribed while somebody listens, and taken up again where it stopped. */
+/** Handle of one chat: subscribed while it has listeners, and resumed where it stopped. */
 export interface Chat {
   readonly id: string;
-  /** The same object until something changed. */
+  /** Current view; the same object until something changes. */
   readonly view: ChatView;
-  /** The same, for stores. */
+  /** Returns the current view, for stores such as React's `useSyncExternalStore`. */
   getSnapshot(): ChatView;
   subscribe(listener: () => void): () => void;
-  /** What is in the log; the messages that were sent come back as everybody's do. */
+  /**
+   * Returns the messages in the log. A sent message appears once the log delivers it, like everybody else's.
+   */
   messages(): readonly ChatMessage[];
-  /** Resolves once it is in the log. */
+  /** Sends a message; resolves once it is in the log. */
   send(content: string, options?: SendOptions): Promise<Published>;
   /**
-   * A message while it is written: each item is all of it so far, the last one is complete. Waits for one that has
-   * yet to begin. Rejects with the signal's reason, and with the error when the chat cannot be read; ends early
-   * when the chat is over.
+   * Yields a message while it is written: each item is the whole text so far, and the last one is complete.
+   * Waits for a message that has not begun. Rejects with the signal's reason, and with the error when the chat
+   * cannot be read. Ends early when the chat ends.
    */
   answer(
     messageId: string,
@@ -56,7 +58,7 @@ export interface Chat {
   ): AsyncGenerator<ChatMessage, void>;
 }
 
-/** Opens the chat of channel `chat:{id}`; `invalid_channel` when there can be none of that id. */
+/** Opens the chat of channel `chat:{id}`. Throws `invalid_channel` when `id` makes no valid channel name. */
 export function openChat(client: Pick<Client, "channel" | "onState">, id: string): Chat {
   return new LiveChat(client, id);
 }
@@ -151,7 +153,7 @@ class LiveChat implements Chat {
         told = message;
         if (message?.isComplete || end !== undefined) return;
         if (error !== undefined) throw error;
-        // What came while the loop's body ran woke nobody.
+        // A change during the loop's body found no waiter, so the loop checks again before it waits.
         if (this.messages() === messages) await changed;
       }
     } finally {
@@ -186,14 +188,14 @@ class LiveChat implements Chat {
           this.#changed();
         },
       },
-      // With a state it goes on from there; without, the state comes first.
+      // With a state the chat resumes from its position; without one the service sends the state first.
       since !== undefined && this.#state !== undefined ? { since } : {},
     );
   }
 
   #replace({ projection, state }: Snapshot): void {
     const isState = projection === "chat" && isRecord(state) && Array.isArray(state.messages);
-    // The service folds with the same reducer; what it says is the state.
+    // The service folds with the same reducer, so its state replaces the local one.
     this.#state = isState ? (state as unknown as ChatState) : undefined;
     this.#end = undefined;
     this.#changed();

@@ -1,22 +1,22 @@
-/** How long to wait between attempts. */
+/** Options of the wait between connection attempts. */
 export interface BackoffOptions {
-  /** The span of the first wait; default 1,000. */
+  /** Span of the first wait, in milliseconds; default 1,000. */
   readonly minMs?: number;
-  /** The longest span; default 16,000. */
+  /** Longest span, in milliseconds; default 16,000. */
   readonly maxMs?: number;
-  /** How much longer each span is than the one before; default 2. */
+  /** Ratio of each span to the one before; default 2. */
   readonly factor?: number;
-  /** Attempts in a row before giving up; default never. */
+  /** Number of failed attempts in a row before the client gives up; default unlimited. */
   readonly attempts?: number;
 }
 
-/** A span to come back in, as the service announced it. */
+/** Span in which to reconnect, in milliseconds, as the service announced it. */
 export interface Advice {
   readonly minMs: number;
   readonly maxMs: number;
 }
 
-/** Backoff with full jitter: a random moment of a span that grows, so that clients do not come back in step. */
+/** Backoff with full jitter: a random wait within a growing span, so that clients do not reconnect in step. */
 export class Backoff {
   readonly attempts: number;
   readonly #minMs: number;
@@ -32,13 +32,13 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The wait before the retry `retry`, counted from 1. */
+  /** Returns the wait before the retry number `retry`, counted from 1, in milliseconds. */
   delayMs(retry: number): number {
     const spanMs = Math.min(this.#maxMs, this.#minMs * this.#factor ** (retry - 1));
     return this.#random() * spanMs;
   }
 
-  /** A random moment of an announced span. */
+  /** Returns a random wait within an announced span, in milliseconds. */
   withinMs({ minMs, maxMs }: Advice): number {
     return minMs + this.#random() * Math.max(0, maxMs - minMs);
   }

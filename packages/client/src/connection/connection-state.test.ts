@@ -67,7 +67,7 @@ const happen: Record<ConnectionEvent, (world: World) => Promise<void>> = {
   },
 };
 
-/** What each action comes to, as the application and the service see it. */
+/** Outcome of each action, as the application and the service see it. */
 const outcome: Record<
   Exclude<ConnectionAction, "ignore">,
   { state: ConnectionStateName; opens: number; pings?: number }
@@ -89,37 +89,40 @@ const cells = states.flatMap((state) =>
 );
 
 describe("the connection's transition table", () => {
-  it.each(cells)("$state × $event: $action", async ({ state, event, action }) => {
-    let tokens = 0;
-    const gateway = new ScriptedGateway();
-    const clock = new ManualClock();
-    const client = createClient({
-      url: "ws://gateway.test/ws",
-      token: () => `token-${++tokens}`,
-      webSocket: gateway.webSocket,
-      clock,
-      random: () => 0.5,
-      onError: () => {},
-    });
-    const world = { client, gateway, clock };
-    await enter[state](world);
-    expect(client.state.state).toBe(state);
-    const before = client.state;
-    const sockets = gateway.sockets.length;
+  it.each(cells)(
+    "in state $state the event $event leads to the action $action",
+    async ({ state, event, action }) => {
+      let tokens = 0;
+      const gateway = new ScriptedGateway();
+      const clock = new ManualClock();
+      const client = createClient({
+        url: "ws://gateway.test/ws",
+        token: () => `token-${++tokens}`,
+        webSocket: gateway.webSocket,
+        clock,
+        random: () => 0.5,
+        onError: () => {},
+      });
+      const world = { client, gateway, clock };
+      await enter[state](world);
+      expect(client.state.state).toBe(state);
+      const before = client.state;
+      const sockets = gateway.sockets.length;
 
-    await happen[event](world);
+      await happen[event](world);
 
-    if (action === "ignore") {
-      expect(client.state).toBe(before);
-      expect(gateway.sockets).toHaveLength(sockets);
-      return;
-    }
-    const expected = outcome[action];
-    expect(client.state.state).toBe(expected.state);
-    expect(gateway.sockets).toHaveLength(sockets + expected.opens);
-    expect(gateway.sockets.at(-1)?.count("ping") ?? 0).toBe(expected.pings ?? 0);
-    if (client.state.state !== "connected" && client.state.state !== "connecting") {
-      expect(gateway.openSockets).toBe(0);
-    }
-  });
+      if (action === "ignore") {
+        expect(client.state).toBe(before);
+        expect(gateway.sockets).toHaveLength(sockets);
+        return;
+      }
+      const expected = outcome[action];
+      expect(client.state.state).toBe(expected.state);
+      expect(gateway.sockets).toHaveLength(sockets + expected.opens);
+      expect(gateway.sockets.at(-1)?.count("ping") ?? 0).toBe(expected.pings ?? 0);
+      if (client.state.state !== "connected" && client.state.state !== "connecting") {
+        expect(gateway.openSockets).toBe(0);
+      }
+    },
+  );
 });

@@ -1,84 +1,89 @@
 import type { CloseVerdict } from "@milepost/protocol";
 import type { TransportName } from "../transport/transport.ts";
 
-/** Where the connection is; `state` discriminates. */
+/** State of the connection, discriminated by `state`. */
 export type ConnectionState =
   | { readonly state: "idle" }
   | {
-      readonly state: "connecting" /** Counts from 1; above 1 it is a reconnect. */;
+      readonly state: "connecting" /** Number of the attempt, counted from 1; above 1 it follows a failed attempt or a lost connection. */;
       readonly attempt: number;
     }
   | {
       readonly state: "connected";
-      /** How messages travel. */
+      /** Transport that carries the messages. */
       readonly transport: TransportName;
       readonly connectionId: string;
       readonly sessionId: string | null;
       readonly userId: string | null;
-      /** The name of the node at the other end. */
+      /** Name of the node at the other end. */
       readonly node: string;
-      /** Whether the service said that its store is out of reach. */
+      /** True while the service reports that its store is unreachable. */
       readonly degraded: boolean;
     }
   | {
       readonly state: "reconnecting";
-      /** The attempt that follows the wait. */
+      /** Number of the attempt that follows the wait. */
       readonly attempt: number;
-      /** When it follows, in milliseconds since 1970. */
+      /** Time of the next attempt, in milliseconds since 1970. */
       readonly retryAt: number;
-      /** Why there is no connection: the name of the close code, `token` or `no_welcome`. */
+      /** Reason why there is no connection: the name of the close code, `move`, `token` or `no_welcome`. */
       readonly reason: string;
     }
   | {
       readonly state: "closed";
       readonly code: number;
       readonly reason: string;
-      /** What the close asked for; anything but `stop` means that it could not be done. */
+      /**
+       * Verdict of the close code. `resume` or `reauthenticate` means that the client could not do that: it
+       * gave up, or has no other token.
+       */
       readonly verdict: CloseVerdict;
     };
 
 /** The name of a state. */
 export type ConnectionStateName = ConnectionState["state"];
 
-/** What can happen to a connection. */
+/** Event that can happen to a connection. */
 export type ConnectionEvent =
-  /** The application wants a connection. */
+  /** The application asks for a connection. */
   | "connect"
   /** The service accepted the credential. */
   | "welcome"
-  /** The socket is gone and may come back. */
+  /** The connection attempt failed or the connection is gone; a reconnect may succeed. */
   | "lost"
-  /** The service wants another credential. */
+  /** The service requires another credential. */
   | "expired"
-  /** The service does not want this client back. */
+  /** The service closed the connection with a code that forbids a reconnect. */
   | "refused"
-  /** The wait is over, or somebody asks not to wait for its end. */
+  /** The wait has ended, or the caller asked to retry at once. */
   | "due"
-  /** The application is done. */
+  /** The application closes the client. */
   | "close";
 
-/** What is done about it. */
+/** Action that an event causes. */
 export type ConnectionAction =
-  /** Nothing: it does not concern this state. */
+  /** Does nothing: the event does not concern this state. */
   | "ignore"
-  /** Begin anew with attempt 1. */
+  /** Starts over with attempt 1. */
   | "start"
-  /** Open a socket for the attempt that was waited for. */
+  /** Starts the attempt that was waited for. */
   | "retry"
-  /** The connection stands. */
+  /** Marks the client connected. */
   | "establish"
-  /** Wait a random while, then try again. */
+  /** Waits for a random time, then tries again. */
   | "wait"
-  /** The same with a new credential. */
+  /**
+   * Waits like `wait`, then tries again with another credential; closes the client when none can be fetched.
+   */
   | "renew"
-  /** Stay away, as the service asked. */
+  /** Closes the client, as the service asked. */
   | "stop"
-  /** Close for good, as the application asked. */
+  /** Closes the client, as the application asked. */
   | "end"
-  /** Make sure that the other end still answers. */
+  /** Checks that the other end still answers. */
   | "probe";
 
-/** Every state, every event. The compiler demands each cell; a test visits each. */
+/** Action for every state and every event. The compiler demands each cell, and a test visits each. */
 export const connectionTransitions = {
   idle: {
     connect: "start",

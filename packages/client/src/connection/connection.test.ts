@@ -29,7 +29,7 @@ function setUp(options: Partial<ClientOptions> = {}) {
 }
 
 describe("connecting", () => {
-  it("[P-CON-1] offers the dialect and the token as subprotocols, never in the address", async () => {
+  it("[P-CON-1] the client offers the dialect and the token as subprotocols, never in the address", async () => {
     const { client, gateway } = setUp();
     client.connect();
     await settle();
@@ -40,7 +40,7 @@ describe("connecting", () => {
     expect(gateway.last.url).toMatch(/^ws:\/\/gateway\.test\/ws\?sdk=server%2F[0-9.]+$/);
   });
 
-  it("[P-CON-3] sends a token that no subprotocol may hold as the first message", async () => {
+  it("[P-CON-3] a token that does not fit a subprotocol is sent as the first message", async () => {
     const { client, gateway } = setUp({ token: "opaque+/==" });
     client.connect();
     await settle();
@@ -49,7 +49,7 @@ describe("connecting", () => {
     expect(gateway.last.take("auth").token).toBe("opaque+/==");
   });
 
-  it("is connecting until the welcome, then connected with what the welcome said", async () => {
+  it("the state is connecting until the welcome, then connected with the welcome's values", async () => {
     const { client, gateway, states } = setUp();
     client.connect();
     await settle();
@@ -68,7 +68,7 @@ describe("connecting", () => {
     });
   });
 
-  it("makes web sockets of http addresses and refuses other ones at once", async () => {
+  it("http addresses become WebSocket addresses, and other protocols are refused at once", async () => {
     const { client, gateway } = setUp({ url: "https://gateway.test/ws#part" });
     client.connect();
     await settle();
@@ -77,7 +77,7 @@ describe("connecting", () => {
     expect(() => setUp({ url: "not an address" })).toThrow(/write it like wss/);
   });
 
-  it("connects by itself when it is first used", async () => {
+  it("the client connects by itself on first use", async () => {
     const { client, gateway } = setUp();
     expect(client.state.state).toBe("idle");
     void client.request("operations.list").catch(() => {});
@@ -85,7 +85,7 @@ describe("connecting", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
-  it("gives a connect that never gets its welcome up after 30 s", async () => {
+  it("a connection attempt without a welcome is given up after 30 s", async () => {
     const { client, gateway, clock } = setUp();
     client.connect();
     await settle();
@@ -97,7 +97,7 @@ describe("connecting", () => {
     expect(gateway.last.closed?.by).toBe("client");
   });
 
-  it("opens no socket when it is closed in the tick it was opened in, and one when it is opened again", async () => {
+  it("a client opened, closed and opened again in one tick opens one socket", async () => {
     const { client, gateway } = setUp();
     client.connect();
     void client.close();
@@ -109,8 +109,8 @@ describe("connecting", () => {
   });
 });
 
-describe("coming back", () => {
-  it("[TRAP-10] [P-CLOSE-1] waits a random part of a span that doubles from 1 s to 16 s", async () => {
+describe("reconnecting", () => {
+  it("[TRAP-10] [P-CLOSE-1] the client waits a random part of a span that doubles from 1 s to 16 s", async () => {
     const { client, gateway, clock, connected } = setUp({ transports: ["websocket"] });
     await connected();
     const waits: number[] = [];
@@ -125,7 +125,7 @@ describe("coming back", () => {
     expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
   });
 
-  it("begins the backoff anew only after a connection that lasted", async () => {
+  it("the backoff starts over only after a connection that lasted 5 s", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.drop();
@@ -141,7 +141,7 @@ describe("coming back", () => {
     expect(client.state).toMatchObject({ state: "reconnecting", attempt: 2 });
   });
 
-  it("[P-CON-6] names the connection it replaces, but not after it was moved elsewhere", async () => {
+  it("[P-CON-6] a reconnect names the connection it replaces, but not after the connection was moved elsewhere", async () => {
     const { gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.drop();
@@ -153,7 +153,7 @@ describe("coming back", () => {
     expect(new URL(gateway.last.url).searchParams.has("connection_id")).toBe(false);
   });
 
-  it("[P-CLOSE-2] leaves a node that shuts down at a random moment of the announced span", async () => {
+  it("[P-CLOSE-2] the client leaves a node that shuts down at a random moment of the announced span", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await clock.advance(6_000);
@@ -168,7 +168,7 @@ describe("coming back", () => {
     expect(gateway.sockets).toHaveLength(2);
   });
 
-  it("[P-CLOSE-2] keeps to the announced span when the node closes before it", async () => {
+  it("[P-CLOSE-2] the client keeps to the announced span even if the node closes the connection earlier", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     const notice = { type: "notice", code: "server_shutting_down" };
@@ -180,7 +180,7 @@ describe("coming back", () => {
     expect(gateway.sockets).toHaveLength(2);
   });
 
-  it("tries at once when asked to, and keeps the place in the backoff", async () => {
+  it("retryNow reconnects at once and keeps the attempt number", async () => {
     const { client, gateway, connected } = setUp();
     await connected();
     await gateway.last.drop();
@@ -190,7 +190,7 @@ describe("coming back", () => {
     expect(gateway.sockets).toHaveLength(2);
   });
 
-  it("gives up after as many attempts as it was told to make", async () => {
+  it("the client gives up after the configured number of attempts", async () => {
     const { client, gateway, clock } = setUp({
       transports: ["websocket"],
       backoff: { attempts: 3 },
@@ -208,7 +208,7 @@ describe("coming back", () => {
   });
 
   it.each([1006, 1001, 1011, 1012, 4000, 4002, 4003, 4050, 3123])(
-    "[P-CLOSE-1] comes back after %i",
+    "[P-CLOSE-1] the client reconnects after close code %i",
     async (code) => {
       const { client, gateway, connected } = setUp();
       await connected();
@@ -218,7 +218,7 @@ describe("coming back", () => {
   );
 
   it.each([1008, 1009, 4400, 4401, 4403, 4408, 4409, 4413, 4429, 4444])(
-    "[P-CLOSE-1] stays away after %i",
+    "[P-CLOSE-1] the client does not reconnect after close code %i",
     async (code) => {
       const { client, gateway, clock, connected } = setUp();
       await connected();
@@ -232,7 +232,7 @@ describe("coming back", () => {
 });
 
 describe("the credential", () => {
-  it("[P-CON-8] is got anew after 4101, and the connect that follows carries the new one", async () => {
+  it("[P-CON-8] a new token is fetched after close code 4101, and the next connect carries it", async () => {
     let count = 0;
     const { gateway, clock, connected } = setUp({ token: async () => `token-${++count}` });
     await connected();
@@ -241,7 +241,7 @@ describe("the credential", () => {
     expect(gateway.last.protocols[1]).toBe("milepost.token.token-2");
   });
 
-  it("[P-CON-8] never loops hot: one that has ended and is given again opens no socket", async () => {
+  it("[P-CON-8] a token source that returns the expired token again opens no socket and is called with backoff", async () => {
     let calls = 0;
     const { gateway, clock, connected, client } = setUp({
       token: () => {
@@ -257,14 +257,14 @@ describe("the credential", () => {
     expect(client.state).toMatchObject({ state: "reconnecting", reason: "token" });
   });
 
-  it("ends the connection when it is a fixed one and has ended", async () => {
+  it("a fixed token that is revoked closes the client", async () => {
     const { client, gateway, connected } = setUp({ token: "fixed" });
     await connected();
     await gateway.last.drop(4102);
     expect(client.state).toMatchObject({ state: "closed", code: 4102, verdict: "reauthenticate" });
   });
 
-  it("is asked for again, after a wait, when its source fails", async () => {
+  it("a token source that fails is called again after a wait", async () => {
     let calls = 0;
     const { client, gateway, clock, errors } = setUp({
       token: async () => {
@@ -280,7 +280,7 @@ describe("the credential", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
-  it("whose source fails is no uncaught error of the page when nobody gave an onError", async () => {
+  it("without onError, a failing token source is logged to the console and a listener's error is an uncaught error", async () => {
     const uncaught = vi.fn();
     const said = vi.spyOn(console, "error").mockImplementation(() => {});
     vi.stubGlobal("reportError", uncaught);
@@ -305,7 +305,7 @@ describe("the credential", () => {
     said.mockRestore();
   });
 
-  it("ends the connection when its source says that there will be none", async () => {
+  it("a token source that rejects with a final error closes the client", async () => {
     const { client } = setUp({
       token: () => Promise.reject(new MilepostError("unauthenticated", "signed out")),
     });
@@ -314,7 +314,7 @@ describe("the credential", () => {
     expect(client.state).toMatchObject({ state: "closed", code: 4401, reason: "signed out" });
   });
 
-  it("[P-CON-8] is renewed in place when the service says that it ends soon", async () => {
+  it("[P-CON-8] the token is renewed on the open connection when the service announces that it expires", async () => {
     let count = 0;
     const { client, gateway, connected } = setUp({ token: () => `token-${++count}` });
     await connected();
@@ -326,7 +326,7 @@ describe("the credential", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
-  it("that ends soon however often it is renewed is not renewed in a hurry", async () => {
+  it("tokens that always expire soon are renewed at most once in 10 s", async () => {
     let count = 0;
     const { gateway, clock, connected } = setUp({ token: () => `token-${++count}` });
     await connected();
@@ -351,7 +351,7 @@ describe("the credential", () => {
     expect(gateway.last.count("auth")).toBe(0);
   });
 
-  it("that could not be renewed in place is reported, and the connection goes on until it is closed", async () => {
+  it("a failed renewal is reported, and the connection stays open", async () => {
     let count = 0;
     const { client, gateway, errors, connected } = setUp({ token: () => `token-${++count}` });
     await connected();
@@ -363,7 +363,7 @@ describe("the credential", () => {
 });
 
 describe("a half-open connection", () => {
-  it("[P-CLOSE-3] is found out within two ping intervals of silence", async () => {
+  it("[P-CLOSE-3] a half-open connection is detected within two ping intervals of silence", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     const [ping] = [gateway.last.take("ping")];
@@ -377,7 +377,7 @@ describe("a half-open connection", () => {
     expect(gateway.last.closed?.by).toBe("client");
   });
 
-  it("is not taken for one while anything comes in", async () => {
+  it("a connection is not considered half open while any message arrives", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     for (let i = 0; i < 10; i++) {
@@ -387,7 +387,7 @@ describe("a half-open connection", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("is found out within 5 s when somebody asks whether it still stands", async () => {
+  it("a half-open connection is detected within 5 s of retryNow", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
@@ -398,7 +398,7 @@ describe("a half-open connection", () => {
     expect(client.state.state).toBe("reconnecting");
   });
 
-  it("stays when the probe is answered, and is watched as before", async () => {
+  it("a connection whose probe is answered stays open and is pinged at the usual interval", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     gateway.last.take("ping");
@@ -413,7 +413,7 @@ describe("a half-open connection", () => {
   });
 });
 
-describe("what the service says", () => {
+describe("messages of the service", () => {
   it.each([
     ["text that is no JSON", "{"],
     ["a number", "7"],
@@ -430,7 +430,7 @@ describe("what the service says", () => {
     ["a notice of a bad span", '{"type":"notice","code":"move","reconnect":{"min_ms":"x"}}'],
     ["a type of the future", '{"type":"teleport","to":"mars"}'],
     ["a name from the prototype", '{"type":"__proto__","channel":"constructor"}'],
-  ])("[P-SRV-1] may be %s: the connection goes on", async (_, frame) => {
+  ])("[P-SRV-1] the connection survives %s from the service", async (_, frame) => {
     const { client, gateway, connected } = setUp();
     client.channel("a").subscribe({});
     await connected();
@@ -442,7 +442,7 @@ describe("what the service says", () => {
     await expect(request).resolves.toEqual({ fine: true });
   });
 
-  it("in bytes instead of text is reported and ignored", async () => {
+  it("a binary frame where text is expected is reported and ignored", async () => {
     const { gateway, errors, client, connected } = setUp();
     await connected();
     await gateway.last.frame(new Uint8Array([1, 2, 3]).buffer);
@@ -450,7 +450,7 @@ describe("what the service says", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("changes the state when it is degraded and when it is well again", async () => {
+  it("the notices degraded and restored change the connection's state", async () => {
     const { gateway, client, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "notice", code: "degraded" });
@@ -459,7 +459,7 @@ describe("what the service says", () => {
     expect(client.state).toMatchObject({ state: "connected", degraded: false });
   });
 
-  it("[P-MSG-4] a ping of the service is answered", async () => {
+  it("[P-MSG-4] a ping of the service is answered with a pong", async () => {
     const { gateway, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "ping" });
@@ -467,8 +467,8 @@ describe("what the service says", () => {
   });
 });
 
-describe("listeners", () => {
-  it("are never called inside the call that causes it, and one that throws harms no other", async () => {
+describe("listeners of the connection state", () => {
+  it("no listener is called inside the call that causes a change, and one that throws does not disturb the others", async () => {
     const { client, errors } = setUp();
     const heard: string[] = [];
     client.onState(() => {
@@ -482,7 +482,7 @@ describe("listeners", () => {
     expect(errors).toEqual([new Error("mine")]);
   });
 
-  it("hear nothing after they were removed", async () => {
+  it("a removed listener is not called", async () => {
     const { client } = setUp();
     const heard: string[] = [];
     const stop = client.onState((state) => heard.push(state.state));
@@ -493,8 +493,8 @@ describe("listeners", () => {
   });
 });
 
-describe("closing", () => {
-  it("rejects what waits, closes the socket and leaves no timer behind", async () => {
+describe("closing the client", () => {
+  it("close rejects pending requests, closes the socket and leaves no timer behind", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     const request = client.request("operations.list");
@@ -506,14 +506,14 @@ describe("closing", () => {
     expect(client.state.state).toBe("closed");
   });
 
-  it("is what leaving a block with `await using` does", async () => {
+  it("leaving an `await using` block closes the client", async () => {
     const { client, gateway, connected } = setUp();
     await connected();
     await client[Symbol.asyncDispose]();
     expect(gateway.openSockets).toBe(0);
   });
 
-  it("during a wait ends the wait", async () => {
+  it("close during the reconnect wait cancels the reconnect", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.drop();
@@ -522,7 +522,7 @@ describe("closing", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
-  it("while a token is being got opens no socket afterwards", async () => {
+  it("close while a token is being fetched opens no socket afterwards", async () => {
     let give: (token: string) => void = () => {};
     const { client, gateway } = setUp({
       token: () =>
@@ -538,7 +538,7 @@ describe("closing", () => {
     expect(gateway.sockets).toHaveLength(0);
   });
 
-  it("keeps one timer however much waits", async () => {
+  it("a client uses one timer for any number of pending calls", async () => {
     const { client, clock, connected } = setUp();
     await connected();
     for (let i = 0; i < 100; i++) client.request("operations.list").catch(() => {});
@@ -548,8 +548,8 @@ describe("closing", () => {
   });
 });
 
-describe("metrics", () => {
-  it("count connects, messages and bytes, and measure the round trip", async () => {
+describe("connection metrics", () => {
+  it("metrics count connects and messages, and measure the round trip", async () => {
     const { client, gateway, clock, connected } = setUp();
     expect(client.metrics()).toMatchObject({ connects: 0, quality: "none", rttMs: undefined });
     await connected();
@@ -571,7 +571,7 @@ describe("metrics", () => {
     expect(client.metrics()).toMatchObject({ connects: 2, reconnects: 1, quality: "fair" });
   });
 
-  it("tell at most once a second, only while somebody listens", async () => {
+  it("onMetrics notifies at most once a second, and only while it has listeners", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await settle();

@@ -27,13 +27,16 @@ import type { MetricsRecorder } from "./metrics.ts";
 import type { TokenKeeper } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
-/** How long a connect may take until its welcome, getting a token included. */
+/** Time limit of a connection attempt until its welcome, in milliseconds, fetching a token included. */
 const connectTimeoutMs = 30_000;
-/** A connection that lived this long starts the backoff anew; a shorter one counts as one more failure. */
+/**
+ * Lifetime in milliseconds after which a connection counts as stable and resets the backoff; a shorter one
+ * counts as another failure.
+ */
 const stableAfterMs = 5_000;
 const defaultPingIntervalMs = 30_000;
 
-/** What a connection is made of. */
+/** Parts that a connection is built from. */
 export interface ConnectionParts {
   readonly url: URL;
   readonly fallback: TransportFallback;
@@ -44,31 +47,33 @@ export interface ConnectionParts {
   readonly schedule: Schedule;
   readonly metrics: MetricsRecorder | undefined;
   readonly reporter: Reporter;
-  /** How long messages that can wait may wait for others. */
+  /** Time that a message may wait to be sent with others, in milliseconds. */
   readonly batchMs: number;
 }
 
-/** What a connection tells the rest of the client, within the socket's own events. */
+/** Events of a connection for the rest of the client, called within the socket's own events. */
 export interface ConnectionEvents {
   onUp(limits: { readonly maxMessageBytes: number }): void;
   onDown(): void;
   onClosed(code: number, reason: string): void;
   onMessage(message: RawMessage): void;
-  /** The credential ends soon; the connection outlives it if it is given another. */
+  /**
+   * Called when the service announces that the credential expires soon; a new one keeps the connection open.
+   */
   onTokenExpiring(): void;
 }
 
-/** Why a connection went, or goes. */
+/** Reason for the loss or close of a connection. */
 interface Loss {
   readonly code: number;
   readonly reason: string;
-  /** What a person reads of it. */
+  /** Text for a person to read. */
   readonly message?: string;
 }
 
 const noLoss: Loss = { code: 1006, reason: "lost" };
 
-/** One connection through all its lines: the transition table with its effects. */
+/** One logical connection over successive transport connections: runs the transition table and its effects. */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
@@ -78,11 +83,11 @@ export class Connection {
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
   #transport: TransportConnection | undefined;
-  /** Counts attempts, so that what an older one still brings is known as such. */
+  /** Number of the current attempt or connection; frames and results of older ones are ignored. */
   #generation = 0;
-  /** Whether the line has taken the place of another, and its welcome is about to be read. */
+  /** True after a transport upgrade, until the new connection's welcome is read. */
   #adopting = false;
-  /** Losses in a row since the last stable connection. */
+  /** Number of losses in a row since the last stable connection. */
   #failures = 0;
   #connectionId: string | undefined;
   #connectedAt = 0;
@@ -107,7 +112,7 @@ export class Connection {
       open: async (events) => {
         const token = await parts.token.get();
         const { url, fallback } = parts;
-        // No id: taking the present connection's would close that before this one is ready.
+        // No id is sent: naming the current connection would close it before the new one is ready.
         return fallback.best.open({ url, token, connectionId: undefined }, events);
       },
       adopt: (line) => this.#adopt(line),
@@ -130,7 +135,9 @@ export class Connection {
     this.#dispatch("due");
   }
 
-  /** Resolves when the socket, if there is one, has closed; at the latest after a second. */
+  /**
+   * Closes the client. Resolves when the socket, if there is one, has closed, after one second at the latest.
+   */
   close(): Promise<void> {
     const line = this.#transport;
     this.#dispatch("close", { code: 1000, reason: "normal", message: "closed by the application" });
@@ -144,12 +151,15 @@ export class Connection {
     });
   }
 
-  /** Sends to a connected service; otherwise does nothing, since what matters is sent again when it is. */
+  /**
+   * Sends a message when connected, and drops it otherwise: the important messages are sent again after a
+   * reconnect.
+   */
   send(message: ClientMessage): void {
     this.sendText(JSON.stringify(message));
   }
 
-  /** The same with text that is a message already; one that `canWait` may wait for others to travel with. */
+  /** Sends text that already is an encoded message. With `canWait` it may wait to be sent with others. */
   sendText(text: string, canWait = false): void {
     if (this.#state.state === "connected") this.#outgoing.add(text, canWait);
   }
@@ -202,7 +212,8 @@ export class Connection {
   }
 
   async #dial(generation: number): Promise<void> {
-    // Always a tick later: a client that is closed in the tick it was opened in (React's StrictMode) opens no socket.
+    // The attempt starts a tick later, so a client opened and closed in one tick (React's StrictMode) opens no
+    // socket.
     await Promise.resolve();
     if (generation !== this.#generation) return;
     let token: string | undefined;
@@ -230,7 +241,10 @@ export class Connection {
     };
   }
 
-  /** Goes on with a line that has its welcome, which follows; nobody but the service notices. */
+  /**
+   * Switches to a transport connection that has its welcome and returns the events it reports to. The caller
+   * passes the welcome on next, so the application sees no reconnect.
+   */
   #adopt(line: TransportConnection): TransportConnectionEvents {
     const { metrics, fallback } = this.#parts;
     this.#release();
@@ -256,7 +270,7 @@ export class Connection {
     const messages = readFrame(frame, (error) => reporter.report(error));
     metrics?.frame(typeof frame === "string" ? frame.length : bytes, messages.length);
     for (const message of messages) {
-      // A message before may have ended this connection; then the rest is no longer for us.
+      // An earlier message may have ended this connection; the rest of the frame is then ignored.
       if (generation !== this.#generation) return;
       this.#onMessage(message);
     }
@@ -333,7 +347,10 @@ export class Connection {
     }
   }
 
-  /** Leaves at a random moment of the announced span, so that not all clients of a node come back at once. */
+  /**
+   * Plans to leave at a random moment of the announced span, so that a node's clients do not all reconnect at
+   * once.
+   */
   #planMove(advice: Advice | undefined, reason: string): void {
     const { backoff, schedule, clock } = this.#parts;
     const delayMs = advice === undefined ? backoff.delayMs(1) : backoff.withinMs(advice);
@@ -347,7 +364,7 @@ export class Connection {
       ? closeNames[code as keyof typeof closeNames]
       : "lost";
     const loss: Loss = { code, reason: name, message: reason || name };
-    // The id now belongs to another connection; asking for it again would take it away in turn.
+    // The id now belongs to another connection; naming it again would take it away from that one.
     if (code === 4001) this.#connectionId = undefined;
     switch (closeVerdict(code)) {
       case "resume":
@@ -368,7 +385,8 @@ export class Connection {
 
   #wait(loss: Loss): void {
     const { backoff, clock, schedule, fallback } = this.#parts;
-    // What a service says before its welcome has got through; only silence and broken lines have not.
+    // A close code before the welcome proves that the transport works. Only silence and broken connections
+    // count against it.
     const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
     if (brokeEarly && loss.reason !== "token") fallback.failed();
     const now = clock.monotonic();
@@ -381,7 +399,7 @@ export class Connection {
       });
       return;
     }
-    // A moment that was drawn from an announced span is as random as one of our own.
+    // A moment drawn from the announced span is as random as the client's own backoff.
     const delayMs =
       this.#move === undefined ? backoff.delayMs(this.#failures) : Math.max(0, this.#move.at - now);
     this.#leave({
@@ -410,7 +428,7 @@ export class Connection {
     this.#events.onDown();
   }
 
-  /** Frees all that belongs to the attempt or connection that is. */
+  /** Frees everything that belongs to the current attempt or connection. */
   #release(): void {
     this.#generation++;
     this.#timer?.();

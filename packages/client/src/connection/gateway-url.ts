@@ -1,6 +1,9 @@
 import { MilepostError } from "@milepost/protocol";
 
-/** The gateway's address as a WebSocket needs it, `/ws` where only a host is named; `bad_message` when it is none. */
+/**
+ * Returns the gateway's address as a WebSocket URL, with the path `/ws` when only a host is given. Throws
+ * `bad_message` for an invalid address.
+ */
 export function gatewayUrl(url: string): URL {
   let parsed: URL;
   try {
@@ -8,7 +11,7 @@ export function gatewayUrl(url: string): URL {
   } catch (cause) {
     throw new MilepostError(
       "bad_message",
-      `url "${url}" is no address; write it like wss://example.com/ws`,
+      `url "${url}" is not a valid address; write it like wss://example.com/ws`,
       { cause },
     );
   }

@@ -1,22 +1,23 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 
-/** How long a connection may take to show life when there is reason to doubt it. */
+/** Time in which a doubtful connection must show life, in milliseconds. */
 const probeMs = 5_000;
 
-/** What a heartbeat does and tells. */
+/** Effects of a heartbeat. */
 export interface HeartbeatEvents {
   ping(id: number): void;
   onRoundTrip(rttMs: number): void;
-  /** The other end has not answered: the connection only looks open. */
+  /** Called when the other end has not answered: the connection only looks open. */
   onDead(): void;
 }
 
 /**
- * Finds out that a connection is half open.
+ * Detects a half-open connection.
  *
- * A ping every interval; nothing at all for a whole interval after one means that nobody is there, which is
- * noticed within two intervals of silence. Browsers hide the service's own pings, so the client must ask.
+ * It sends a ping every interval. If nothing at all arrives for a whole interval after a ping, the connection
+ * is dead: that is detected within two intervals of silence. Browsers hide the service's own pings, so the
+ * client must ping.
  */
 export class Heartbeat {
   readonly #clock: ClientClock;
@@ -44,12 +45,12 @@ export class Heartbeat {
     this.#cancel = undefined;
   }
 
-  /** Asks for a sign of life now, and waits for it a short while only. */
+  /** Sends a ping now and waits at most five seconds for any message. */
   probe(): void {
     if (this.#cancel !== undefined) this.#ping(Math.min(probeMs, this.#intervalMs));
   }
 
-  /** Something came in. */
+  /** Records that a frame arrived. */
   heard(): void {
     this.#heard = true;
   }

@@ -1,20 +1,20 @@
 import type { ConnectionState } from "./connection-state.ts";
 
-/** The channels of whoever the service says we are. */
+/** Channel names of the user and the session that the service assigned to this client. */
 export interface Identity {
   readonly user: string | undefined;
   readonly session: string | undefined;
 }
 
-/** What following an identity needs of the connection. */
+/** Part of the connection that following an identity uses. */
 export interface IdentitySource {
   readonly state: ConnectionState;
   onState(listener: (state: ConnectionState) => void): () => void;
 }
 
 /**
- * Calls `begin` with the channel names of the identity once it is known, and again when it has become
- * another one, after the end that `begin` gave back. Returns the end of it all.
+ * Calls `begin` with the identity's channel names once they are known. When the identity changes, it calls the
+ * end function that `begin` returned and then `begin` again. Returns a function that stops following.
  */
 export function followIdentity(
   source: IdentitySource,
@@ -24,7 +24,7 @@ export function followIdentity(
   let end = () => {};
   const look = (state: ConnectionState) => {
     if (state.state !== "connected") {
-      // A client that was closed has dropped its subscriptions; they begin anew with it.
+      // A closed client has dropped its subscriptions, so they begin again when it reconnects.
       if (state.state === "closed") known = undefined;
       return;
     }
@@ -46,7 +46,10 @@ export function followIdentity(
   };
 }
 
-/** Calls `again` when a client that was closed connects anew: until then its subscriptions have failed. */
+/**
+ * Calls `again` when a closed client connects again; its subscriptions have failed until then. Returns a
+ * function that stops it.
+ */
 export function followReopening(
   source: Pick<IdentitySource, "onState">,
   again: () => void,

@@ -6,7 +6,7 @@ import type { ConnectionMetrics, MetricsRecorder } from "./metrics.ts";
 
 const everyMs = 1_000;
 
-/** Looks at the numbers once a second while somebody wants to know, and tells when they differ. */
+/** Reads the metrics once a second while there are listeners, and notifies them when a value has changed. */
 export class MetricsTicker {
   readonly recorder: MetricsRecorder;
   readonly #schedule: Schedule;
@@ -20,14 +20,19 @@ export class MetricsTicker {
     this.#listeners = new ChangeListeners(reporter);
   }
 
-  /** As of the last look while somebody listens, so that reading twice in a row gives the same. */
+  /**
+   * Returns the metrics. While there are listeners these are the ones last read, so that two reads in a row
+   * agree.
+   */
   read(): ConnectionMetrics {
     if (this.#listeners.size > 0 && this.#last !== undefined) return this.#last;
     this.#last = this.recorder.read();
     return this.#last;
   }
 
-  /** Looks now, too. */
+  /**
+   * Reads the metrics now and notifies the listeners when a value has changed; does nothing without listeners.
+   */
   look(): void {
     if (this.#listeners.size === 0) return;
     const next = this.recorder.read();

@@ -1,24 +1,33 @@
 import type { ClientClock } from "../runtime/clock.ts";
 import type { TransportName } from "../transport/transport.ts";
 
-/** How good the connection is, for a light. */
+/**
+ * Quality of the connection by its last round trip: `good` up to 150 ms, `fair` up to 500 ms or before the
+ * first measurement, `poor` above, `none` without a connection.
+ */
 export type ConnectionQuality = "good" | "fair" | "poor" | "none";
 
-/** What was counted since the client was made. */
+/** Counters and measurements of a client since it was created. */
 export interface ConnectionMetrics {
-  /** How messages travel; undefined while there is no connection. */
+  /** Transport that carries the messages; undefined while there is no connection. */
   readonly transport: TransportName | undefined;
   readonly connects: number;
   readonly reconnects: number;
   readonly messagesIn: number;
-  /** UTF-16 units of all frames; bytes, where they are ASCII. */
+  /**
+   * Size of all received frames: UTF-16 code units of text frames (bytes, if they are ASCII), bytes of binary
+   * ones.
+   */
   readonly bytesIn: number;
-  /** Over the last ten seconds. */
+  /** Messages received per second, averaged over the last ten seconds. */
   readonly messagesPerSecond: number;
-  /** From ping to pong, the last measured; undefined before the first. */
+  /**
+   * Last measured time from ping to pong, in milliseconds; undefined before the first measurement of a
+   * connection.
+   */
   readonly rttMs: number | undefined;
   readonly quality: ConnectionQuality;
-  /** When the last message came, in milliseconds since 1970. */
+  /** Time when the last frame arrived, in milliseconds since 1970; undefined before the first. */
   readonly lastMessageAt: number | undefined;
 }
 
@@ -26,7 +35,7 @@ const windowSeconds = 10;
 const goodRttMs = 150;
 const fairRttMs = 500;
 
-/** Counts what comes in. */
+/** Counts received frames and messages, and records connects and round trips. */
 export class MetricsRecorder {
   readonly #clock: ClientClock;
   readonly #perSecond = new Array<number>(windowSeconds).fill(0);
@@ -66,7 +75,7 @@ export class MetricsRecorder {
     this.#rttMs = rttMs;
   }
 
-  /** The numbers as they are; the same object as before when none differs. */
+  /** Returns the current metrics; the same object as before when no value differs. */
   read(): ConnectionMetrics {
     this.#turn();
     const next: ConnectionMetrics = {
@@ -95,7 +104,7 @@ export class MetricsRecorder {
     return rttMs <= goodRttMs ? "good" : rttMs <= fairRttMs ? "fair" : "poor";
   }
 
-  /** Empties the slots of the seconds that have passed since the last look. */
+  /** Clears the slots of the seconds that have passed since the last call. */
   #turn(): void {
     const second = Math.floor(this.#clock.monotonic() / 1_000);
     for (let i = Math.max(this.#second + 1, second - windowSeconds + 1); i <= second; i++) {

@@ -1,9 +1,9 @@
 import { type ErrorCode, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
 
-/** The error that a reply carries; one with a code of a newer service counts as `internal`. */
+/** Returns the error that a reply carries; an unknown code of a newer service becomes `internal`. */
 export function serviceError(failure: unknown): MilepostError {
   const { code, message, retry_after_ms } = isRecord(failure) ? failure : {};
-  const said = typeof message === "string" ? message : "the service did not say why";
+  const said = typeof message === "string" ? message : "the service gave no reason";
   const known = isErrorCode(code);
   return new MilepostError(
     known ? code : "internal",
@@ -27,7 +27,7 @@ const closeErrors: Readonly<Record<number, ErrorCode>> = {
   4429: "rate_limited",
 };
 
-/** The error of everything that waited when the connection closed for good. */
+/** Returns the error for everything pending when the client is closed. */
 export function closeError(code: number, reason: string): MilepostError {
   return new MilepostError(
     closeErrors[code] ?? "internal",
@@ -35,10 +35,10 @@ export function closeError(code: number, reason: string): MilepostError {
   );
 }
 
-/** The error of what was under way when the connection broke. */
+/** Returns the error for calls under way when the connection broke. */
 export function lostError(): MilepostError {
   return new MilepostError(
     "timed_out",
-    "the connection broke before the answer came; whether it took effect is unknown",
+    "the connection was lost before the reply arrived; the request may or may not have taken effect",
   );
 }

@@ -4,7 +4,7 @@ import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import type { TokenKeeper } from "./token.ts";
 
-/** What a renewal needs of the rest of the client. */
+/** Parts of the client that a token renewal uses. */
 export interface TokenRenewalParts {
   readonly token: TokenKeeper;
   readonly requests: Requests;
@@ -13,10 +13,16 @@ export interface TokenRenewalParts {
   readonly reporter: Reporter;
 }
 
-/** From one renewal to the next at least: tokens may be so short that the service calls each new one ending. */
+/**
+ * Minimum time between two renewals, in milliseconds. Tokens may live so briefly that the service announces
+ * each new one as expiring.
+ */
 const restMs = 10_000;
 
-/** Prolongs the connection in place; should that fail, the service closes it and a reconnect gets a token. */
+/**
+ * Renews the token on the open connection. If that fails, the service closes the connection and the reconnect
+ * fetches a token.
+ */
 export class TokenRenewal {
   readonly #parts: TokenRenewalParts;
   #notBefore = 0;
@@ -26,7 +32,7 @@ export class TokenRenewal {
     this.#parts = parts;
   }
 
-  /** The service says that the token ends soon. */
+  /** Handles the service's notice that the token expires soon. */
   expiring(): void {
     const { token, clock, schedule } = this.#parts;
     if (!token.renewable || this.#planned !== undefined) return;
@@ -40,7 +46,7 @@ export class TokenRenewal {
     }
   }
 
-  /** The connection is gone; the next one brings a token of its own. */
+  /** Cancels a planned renewal when the connection is gone; the next one brings its own token. */
   down(): void {
     this.#planned?.();
     this.#planned = undefined;

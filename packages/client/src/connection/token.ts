@@ -1,9 +1,9 @@
-/** A credential, or how to get one. */
+/** Credential, or a function that returns one. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** The credential in use, so that one that was refused is not offered again. */
+/** Holds the credential in use, so that a rejected one is not offered again. */
 export class TokenKeeper {
-  /** Whether another token can be got at all. */
+  /** True when another token can be fetched. */
   readonly renewable: boolean;
   readonly #source: TokenSource | undefined;
   #last: string | undefined;
@@ -14,18 +14,18 @@ export class TokenKeeper {
     this.renewable = typeof source === "function";
   }
 
-  /** The credential to offer; rejects when the source does, or when it only has the refused one. */
+  /** Returns the credential to offer; rejects when the source rejects or returns the rejected credential. */
   async get(): Promise<string | undefined> {
     const source = this.#source;
     const token = typeof source === "function" ? await source() : source;
     if (token !== undefined && token === this.#refused) {
-      throw new Error("the token that has ended was given again; `token` must give a new one");
+      throw new Error("the service has rejected this token; `token` must return a new one");
     }
     this.#last = token === "" ? undefined : token;
     return this.#last;
   }
 
-  /** The service did not want the last one. */
+  /** Marks the last credential as rejected by the service. */
   refuse(): void {
     this.#refused = this.#last;
   }

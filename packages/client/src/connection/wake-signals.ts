@@ -1,12 +1,12 @@
-/** What a browser lets a page know about its network. */
+/** Callbacks for a browser's network and visibility signals. */
 export interface WakeSignals {
-  /** The network or the page is back: try at once. */
+  /** Called when the network or the page is back: retry at once. */
   onWake(): void;
-  /** The network seems gone: a connection that looks open may not be. */
+  /** Called when the network seems gone: a connection that looks open may be dead. */
   onDoubt(): void;
 }
 
-/** Listens for a browser's signs; does nothing elsewhere. Returns the end of it. */
+/** Listens for a browser's signals; does nothing elsewhere. Returns a function that stops it. */
 export function watchWakeSignals({ onWake, onDoubt }: WakeSignals): () => void {
   if (typeof window === "undefined" || typeof document === "undefined") return () => {};
   const listening = new AbortController();

@@ -11,9 +11,9 @@ const order: readonly CommandPhase[] = [
 ];
 
 /**
- * Tells the phases of one command as they come, each once and forward.
+ * Reports the phases of one command as they arrive, each once and only forward.
  *
- * The first may come before the service has said which command it is; they are kept until then.
+ * Phases that arrive before the service has returned the command's id are kept until then.
  */
 export class CommandPhases {
   readonly #options: CommandOptions;
@@ -27,14 +27,14 @@ export class CommandPhases {
     this.#reporter = reporter;
   }
 
-  /** This is the command; it may be among those known already. */
+  /** Sets the command's id and reports its phases, from early arrivals and from the commands already known. */
   follow(id: string, known: readonly OperationCommand[]): void {
     this.#id = id;
     for (const command of [...this.#early, ...known]) this.report(command);
     this.#early = [];
   }
 
-  /** A command as it now is; others are ignored. */
+  /** Reports the phase of a command; other commands are ignored. */
   report(command: OperationCommand): void {
     if (this.#id === undefined) {
       this.#early.push(command);

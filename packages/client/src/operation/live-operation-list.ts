@@ -6,14 +6,17 @@ import { ChangeListeners } from "../runtime/listeners.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { OperationListHandle, OperationListView } from "./operation.ts";
 
-/** What the list needs of its client. */
+/** Parts of the client that the operation list uses. */
 export interface OperationListParts {
   readonly reporter: Reporter;
   readonly identity: IdentitySource;
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
 }
 
-/** The list folded from the session's (or user's) channel; subscribed while somebody listens. */
+/**
+ * Operation list folded from the session's channel, or the user's without a session; subscribed while it has
+ * listeners.
+ */
 export class LiveOperationList implements OperationListHandle {
   readonly #parts: OperationListParts;
   readonly #listeners: ChangeListeners;
@@ -61,7 +64,7 @@ export class LiveOperationList implements OperationListHandle {
     if (channel === undefined) {
       this.#error = new MilepostError(
         "forbidden",
-        "the credential names neither a session nor a user",
+        "the credential names neither a session nor a user, so it has no list of operations",
       );
       this.#changed();
       return () => {};
@@ -96,7 +99,7 @@ export class LiveOperationList implements OperationListHandle {
 
   #put(summary: unknown): void {
     if (!isRecord(summary) || typeof summary.operation_id !== "string") return;
-    // The service keeps those that changed last; so does a page that stays open for weeks.
+    // The service keeps the operations that changed last, so a page that stays open for weeks does the same.
     this.#operations.delete(summary.operation_id);
     this.#operations.set(summary.operation_id, summary as unknown as OperationSummary);
     const [oldest] = this.#operations.keys();

@@ -15,12 +15,12 @@ import { CommandError } from "./command-error.ts";
 import { CommandPhases } from "./command-phases.ts";
 import type { CommandOptions, MissedEntries, OperationHandle, OperationView } from "./operation.ts";
 
-/** What an operation needs of its client. */
+/** Parts of the client that an operation uses. */
 export interface OperationParts {
   readonly reporter: Reporter;
   readonly identity: IdentitySource;
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
-  /** Asks for a command; resolves with its id. */
+  /** Sends a command; resolves with its id. */
   command(
     operationId: string,
     command: OperationCommandName,
@@ -28,7 +28,7 @@ export interface OperationParts {
   ): Promise<string>;
 }
 
-/** An operation folded from its channel; subscribed while somebody listens, and taken up again where it stopped. */
+/** Operation folded from its channel; subscribed while it has listeners, and resumed where it stopped. */
 export class LiveOperation implements OperationHandle {
   readonly id: string;
   readonly #parts: OperationParts;
@@ -122,7 +122,10 @@ export class LiveOperation implements OperationHandle {
     }
   }
 
-  /** Resolves with the first answer that `look` gives; rejects when the operation cannot be watched. */
+  /**
+   * Resolves with the first answer that `look` returns; rejects when the operation cannot be watched or the
+   * signal aborts.
+   */
   #until<Answer>(
     look: (state: OperationState) => Answer | undefined,
     signal: AbortSignal | undefined,
@@ -180,7 +183,7 @@ export class LiveOperation implements OperationHandle {
           this.#changed();
         },
       },
-      // With a state it goes on from there; without, the state comes first.
+      // With a state the operation resumes from its position; without one the service sends the state first.
       since !== undefined && this.#state !== undefined ? { since } : {},
     );
     this.#changed();
@@ -200,7 +203,7 @@ export class LiveOperation implements OperationHandle {
   #replace({ projection, state }: Snapshot): void {
     const isState =
       projection === "operation" && isRecord(state) && typeof state.status === "string";
-    // The service folds with the same reducer; what it says is the state.
+    // The service folds with the same reducer, so its state replaces the local one.
     this.#state = isState ? (state as unknown as OperationState) : undefined;
     this.#changed();
   }

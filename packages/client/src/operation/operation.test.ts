@@ -69,7 +69,7 @@ async function setUp({ sessionId = "s1" as string | null } = {}) {
 const running = fold(created, { event: "started", data: {} });
 
 describe("an operation", () => {
-  it("goes from loading to the state, folds what follows, and keeps the view's identity in between", async () => {
+  it("an operation's view goes from loading to ready, folds later events, and keeps its identity between changes", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
     let told = 0;
@@ -89,7 +89,7 @@ describe("an operation", () => {
     expect(told).toBe(1);
   });
 
-  it("is one handle and one subscription for all who watch it", async () => {
+  it("all watchers of an operation share one handle and one subscription", async () => {
     const { client, gateway } = await setUp();
     expect(client.operation("9")).toBe(client.operation("9"));
     const stop = [1, 2].map(() => client.operation("9").subscribe(() => {}));
@@ -101,7 +101,7 @@ describe("an operation", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("[TRAP-11] [P-SUB-3] is stale while the connection is gone, and goes on from its position", async () => {
+  it("[TRAP-11] [P-SUB-3] an operation is stale while disconnected and resumes from its position", async () => {
     const { client, gateway, event, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -117,7 +117,7 @@ describe("an operation", () => {
     expect(operation.view).toMatchObject({ kind: "ready", stale: false, state: { offset: 4 } });
   });
 
-  it("[P-SUB-4] takes the service's state when its own could not be continued", async () => {
+  it("[P-SUB-4] an operation takes the service's state when it cannot resume its own", async () => {
     const { client, gateway, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -133,14 +133,14 @@ describe("an operation", () => {
     expect(operation.state).toEqual(state);
   });
 
-  it("that nobody watches is not subscribed to", async () => {
+  it("an operation without watchers is not subscribed to", async () => {
     const { client, gateway } = await setUp();
     expect(client.operation("9").view).toEqual({ kind: "loading" });
     await settle();
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("watched again later goes on from where it was", async () => {
+  it("an operation that is watched again later resumes from its last position", async () => {
     const { client, gateway, answer } = await setUp();
     const operation = client.operation("9");
     const stop = operation.subscribe(() => {});
@@ -153,7 +153,7 @@ describe("an operation", () => {
     expect(gateway.last.take("subscribe").since).toBe(at(2));
   });
 
-  it("[P-OP-7] of somebody else is forbidden, and finished() says so", async () => {
+  it("[P-OP-7] an operation of another user is forbidden, and finished() rejects with forbidden", async () => {
     const { client, gateway } = await setUp();
     const operation = client.operation("9");
     const finished = operation.finished();
@@ -163,7 +163,7 @@ describe("an operation", () => {
     expect(operation.view).toEqual({ kind: "forbidden" });
   });
 
-  it("[P-SUB-9] tells what it missed, and whether its state holds that all the same", async () => {
+  it("[P-SUB-9] the view reports missed entries, and whether a new state made up for them", async () => {
     const { client, gateway, event, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -192,7 +192,7 @@ describe("an operation", () => {
     });
   });
 
-  it("goes on where it was when a closed client connects again", async () => {
+  it("an operation resumes from its position when a closed client connects again", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -216,7 +216,7 @@ describe("an operation", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("of which nothing was reported is missing until it is", async () => {
+  it("an operation without any report is missing until the first one arrives", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -226,12 +226,12 @@ describe("an operation", () => {
     expect(operation.view).toMatchObject({ kind: "ready", state: { status: "waiting" } });
   });
 
-  it("[P-NAME-1] with an id that names no channel is refused at once", async () => {
+  it("[P-NAME-1] an operation id that makes no valid channel name is refused at once", async () => {
     const { client } = await setUp();
     expect(() => client.operation("a:b")).toThrow(/cannot be the id/);
   });
 
-  it("is finished when its status is final, and can be waited for with a signal", async () => {
+  it("finished() resolves when the status is final, and rejects when its signal aborts", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
     const controller = new AbortController();
@@ -247,7 +247,7 @@ describe("an operation", () => {
   });
 });
 
-describe("a command", () => {
+describe("a command to an operation", () => {
   async function give(name: "cancel" | "pause") {
     const world = await setUp();
     const { client, gateway, answer } = world;
@@ -260,7 +260,7 @@ describe("a command", () => {
     return { ...world, outcome, phases, request, phase };
   }
 
-  it("[P-CMD-1] resolves when the producer has done it, not when the service has it", async () => {
+  it("[P-CMD-1] a command resolves when the producer has done it, not when the service has logged it", async () => {
     const { gateway, outcome, phases, request, phase } = await give("cancel");
     expect(request).toMatchObject({
       method: "operations.command",
@@ -279,7 +279,7 @@ describe("a command", () => {
     expect(phases).toEqual(["requested", "acknowledged", "done"]);
   });
 
-  it("[P-CMD-4] tells each phase once, also when several come in one frame or before the answer", async () => {
+  it("[P-CMD-4] each phase is reported once, even if several arrive in one frame or before the reply", async () => {
     const { gateway, outcome, phases, request, phase } = await give("cancel");
     await gateway.last.sayTogether(
       phase(3, { phase: "requested" }),
@@ -292,7 +292,7 @@ describe("a command", () => {
     expect(phases).toEqual(["requested", "acknowledged", "done"]);
   });
 
-  it("[P-CMD-1] rejects with the producer's reason when it is refused", async () => {
+  it("[P-CMD-1] a command rejects with the producer's reason when the producer refuses it", async () => {
     const { gateway, outcome, request, phase } = await give("pause");
     await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
     await gateway.last.say(phase(3, { phase: "requested" }));
@@ -301,14 +301,14 @@ describe("a command", () => {
     await expect(outcome).rejects.toBeInstanceOf(CommandError);
   });
 
-  it("[P-CMD-3] rejects when nobody took it in time", async () => {
+  it("[P-CMD-3] a command rejects with timed_out when no producer takes it in time", async () => {
     const { gateway, outcome, request, phase } = await give("cancel");
     await gateway.last.say(phase(3, { phase: "requested" }), phase(4, { phase: "timed_out" }));
     await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
     await expect(outcome).rejects.toMatchObject({ code: "timed_out" });
   });
 
-  it("[P-CMD-2] rejects at once when the status does not allow it, and stops watching", async () => {
+  it("[P-CMD-2] a command rejects at once when the status does not allow it, and its subscription ends", async () => {
     const { gateway, outcome, request } = await give("cancel");
     await gateway.last.refuse(request, { code: "not_possible_now" });
     await expect(outcome).rejects.toMatchObject({ code: "not_possible_now" });
@@ -316,7 +316,7 @@ describe("a command", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("[P-CMD-5] is sent again with the same key when the connection broke before the answer", async () => {
+  it("[P-CMD-5] a command is sent again with the same key when the connection breaks before the reply", async () => {
     const { gateway, outcome, request, reconnect, phase } = await give("cancel");
     await reconnect();
     const again = gateway.last.take("request");
@@ -327,7 +327,7 @@ describe("a command", () => {
     await expect(outcome).resolves.toMatchObject({ phase: "done" });
   });
 
-  it("whose outcome is no longer waited for stops watching", async () => {
+  it("aborting the wait for a command's outcome ends its subscription", async () => {
     const { client, gateway, answer } = await setUp();
     const controller = new AbortController();
     const outcome = client.operation("9").cancel({ signal: controller.signal });
@@ -354,7 +354,7 @@ const summary = (id: string, percent: number, created_at = 1): OperationSummary 
 });
 
 describe("the list of operations", () => {
-  it("[P-OP-6] is the keyed state of the session's channel, newest first, and live", async () => {
+  it("[P-OP-6] the list is the keyed state of the session's channel, newest first, and updates live", async () => {
     const { client, gateway, event } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});
@@ -382,7 +382,7 @@ describe("the list of operations", () => {
     expect(list.getSnapshot()).toBe(view);
   });
 
-  it("[P-OP-6] keeps the latest 100, as the service does, however long the page stays open", async () => {
+  it("[P-OP-6] the list keeps the 100 operations that changed last, as the service does", async () => {
     const { client, gateway, event } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});
@@ -399,14 +399,14 @@ describe("the list of operations", () => {
     expect(ids.at(-1)).toBe("op31");
   });
 
-  it("is the user's where the credential has no session", async () => {
+  it("the list is the user's when the credential has no session", async () => {
     const { client, gateway } = await setUp({ sessionId: null });
     client.operations().subscribe(() => {});
     await settle();
     expect(gateway.last.take("subscribe").channel).toBe("user:u1");
   });
 
-  it("is another list when the connection comes back as somebody else", async () => {
+  it("the list starts over when the connection comes back with another session", async () => {
     const { client, gateway, clock } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});
@@ -430,7 +430,7 @@ describe("the list of operations", () => {
 });
 
 describe("notifications", () => {
-  it("of the user and the session are told once each, also those missed between two connections", async () => {
+  it("notifications of the user and the session are delivered once each, including those missed while disconnected", async () => {
     const { client, gateway, event, clock, errors } = await setUp();
     const heard: string[] = [];
     client.notifications.subscribe(({ message }) => heard.push(message));

@@ -7,86 +7,98 @@ import type {
 import type { MilepostError } from "@milepost/protocol";
 import type { ChannelGap } from "../channel/channel.ts";
 
-/** The state of an operation, whatever a contract says of its kind, input and result. */
+/** State of an operation, with any kind, input and result that a contract may define. */
 type AnyOperationState = Omit<OperationState, "kind" | "input" | "result"> & {
   readonly kind: string;
   readonly input?: unknown;
   readonly result?: unknown;
 };
 
-/** Entries of an operation that were not received one by one. */
+/** Record of entries of an operation that did not arrive one by one. */
 export interface MissedEntries {
   readonly reason: ChannelGap["reason"];
-  /** Whether the service gave the state anew, so that it holds what they brought; else it may lack that. */
+  /**
+   * True when the service sent a whole new state, which includes the missed entries; otherwise the state may
+   * lack them.
+   */
   readonly replaced: boolean;
 }
 
-/** What is known of an operation; `kind` discriminates. */
+/** View of an operation, discriminated by `kind`. */
 export type OperationView<State extends AnyOperationState = OperationState> =
-  /** Nothing yet. */
+  /** No answer has arrived yet. */
   | { readonly kind: "loading" }
-  /** `stale` while no live subscription backs it: it was so, it may be otherwise by now. */
+  /** State of the operation; `stale` while no live subscription backs it, so it may have changed since. */
   | {
       readonly kind: "ready";
       readonly state: State;
       readonly stale: boolean;
-      /** The last time entries were not received one by one; absent when all were. */
+      /** Last time that entries did not arrive one by one; absent when all did. */
       readonly missed?: MissedEntries;
     }
-  /** Nothing was ever reported under this id. */
+  /** Nothing has been reported under this id. */
   | { readonly kind: "missing" }
-  /** It is somebody else's, or there is none: the service does not tell which. */
+  /** The operation belongs to another user, or does not exist: the service does not reveal which. */
   | { readonly kind: "forbidden" }
   | { readonly kind: "error"; readonly error: MilepostError };
 
-/** How to give a command. */
+/** Options of a command. */
 export interface CommandOptions {
   readonly args?: unknown;
-  /** The same key is the same command; made up when absent. */
+  /** Idempotency key: the same key means the same command. Generated when absent. */
   readonly key?: string;
-  /** Stops waiting for the outcome. The command itself is not taken back. */
+  /** Stops waiting for the outcome when aborted. The command itself is not withdrawn. */
   readonly signal?: AbortSignal;
-  /** Told of each phase once, in order, `requested` first. */
+  /** Called for each phase once, in order, starting with `requested`. */
   onPhase?(phase: CommandPhase, command: OperationCommand): void;
-  /** The producer has taken the command: it will be done or refused. */
+  /** Called when the producer has acknowledged the command: it will be done, refused or timed out. */
   onAcknowledged?(command: OperationCommand): void;
 }
 
 /**
  * One operation: its live state and its commands.
  *
- * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it
- * changes. It is live while somebody subscribes; without, `state` is the last known.
+ * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it changes. The
+ * view is live while it has subscribers; without any, `state` is the last known one.
  */
 export interface OperationHandle<State extends AnyOperationState = OperationState> {
   readonly id: string;
-  /** The last known state; its `kind` tells the types of input and result where a contract names them. */
+  /** Last known state. Its `kind` selects the types of input and result if a contract names them. */
   readonly state: State | undefined;
   readonly view: OperationView<State>;
   getSnapshot(): OperationView<State>;
-  /** Told after each change, once for many that arrive together, never inside the call. Returns the end of it. */
+  /**
+   * Calls `listener` after each change: once for changes that arrive together, and never inside the call.
+   * Returns a function that removes it.
+   */
   subscribe(listener: () => void): () => void;
-  /** Resolves when the producer has done it; rejects with {@link CommandError} when it is refused or times out. */
+  /**
+   * Sends the command `cancel`. Resolves when the producer has done it; rejects with {@link CommandError} when
+   * it is refused or times out.
+   */
   cancel(options?: CommandOptions): Promise<OperationCommand>;
   pause(options?: CommandOptions): Promise<OperationCommand>;
   resume(options?: CommandOptions): Promise<OperationCommand>;
   retry(options?: CommandOptions): Promise<OperationCommand>;
-  /** Resolves with the state once it is done, failed, cancelled or lost; rejects when it cannot be watched. */
+  /**
+   * Resolves with the state once the operation is done, failed, cancelled or lost; rejects when it cannot be
+   * watched.
+   */
   finished(options?: { readonly signal?: AbortSignal }): Promise<State>;
 }
 
-/** What is known of the list of operations; `kind` discriminates. */
+/** View of the list of operations, discriminated by `kind`. */
 export type OperationListView =
   | { readonly kind: "loading" }
   | {
       readonly kind: "ready";
-      /** Newest first. */
+      /** Operations, newest first. */
       readonly operations: readonly OperationSummary[];
       readonly stale: boolean;
     }
   | { readonly kind: "error"; readonly error: MilepostError };
 
-/** The operations of this session, or of the user when the credential has no session; live while subscribed. */
+/** Operations of this session, or of the user when the credential has no session; live while subscribed. */
 export interface OperationListHandle {
   readonly view: OperationListView;
   getSnapshot(): OperationListView;

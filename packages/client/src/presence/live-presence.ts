@@ -9,10 +9,13 @@ import { Reporter } from "../runtime/reporter.ts";
 import type { ChannelPresence, PresenceView } from "./presence.ts";
 import { TypingSignal } from "./typing-signal.ts";
 
-/** Where one cannot be present, who is there is asked for so often. */
+/** Interval between requests for the presence list where the client cannot be present, in milliseconds. */
 const askEveryMs = 5_000;
 const askTimeoutMs = 10_000;
-/** More changes than this while the list is asked for make it be asked for again. */
+/**
+ * Maximum number of changes kept while the list is requested. Further ones are dropped, and the next change
+ * after the answer then triggers another request.
+ */
 const maxWaiting = 100;
 
 const nobody: readonly never[] = [];
@@ -24,7 +27,7 @@ const loading: PresenceView = {
   error: undefined,
 };
 
-/** Who is in a channel, folded from what the service tells. */
+/** Presence of a channel, folded from the service's messages. */
 export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
@@ -34,17 +37,17 @@ export class LivePresence implements ChannelPresence {
   #unfollow: (() => void) | undefined;
   #list: PresenceList | undefined;
   #error: MilepostError | undefined;
-  /** Whether what is known is what the service tells now. */
+  /** True while the service sends presence on the current subscription. */
   #isLive = false;
-  /** Changes that came while the list is asked for; undefined when it is not. */
+  /** Changes that arrived while the list is requested; undefined when no request is pending. */
   #waiting: PresenceChange[] | undefined;
   #asksAgain: Cancel | undefined;
-  /** Counts connections, so that what an older one still answers is known as such. */
+  /** Number of the current connection; answers to requests of older ones are ignored. */
   #generation = 0;
   #view: PresenceView = loading;
 
   constructor(client: Client, channel: string) {
-    // Throws for what is no name.
+    // The call throws for an invalid channel name.
     client.channel(channel);
     this.channel = channel;
     this.#client = client;
@@ -110,7 +113,7 @@ export class LivePresence implements ChannelPresence {
       this.#interrupted();
       return;
     }
-    // The list comes with the answer, or not at all.
+    // The presence list arrives together with the answer or not at all, so without it the list is requested.
     const generation = this.#generation;
     queueMicrotask(() => {
       const isPolling = generation === this.#generation && !this.#isLive;
@@ -133,7 +136,7 @@ export class LivePresence implements ChannelPresence {
       return;
     }
     this.#list = foldPresence(this.#list, news);
-    // An answer that is still to come may be older.
+    // The answer to a pending request may be older than this list.
     this.#waiting = undefined;
     const wasLive = this.#isLive;
     this.#isLive = true;
@@ -157,7 +160,7 @@ export class LivePresence implements ChannelPresence {
     this.#changed();
   }
 
-  /** Asks for the whole list: something was missed, or nothing is told. */
+  /** Requests the whole list, because a change was missed or the service sends no presence. */
   #ask(): void {
     const generation = this.#generation;
     const options = { timeoutMs: askTimeoutMs };
@@ -187,12 +190,12 @@ export class LivePresence implements ChannelPresence {
   }
 
   #say(typing: boolean): void {
-    // What is not said now is said with the next list, if it still holds.
+    // A signal that cannot be sent now is sent after the next list, if the member still types.
     if (!this.#isLive) return;
     const params = { channel: this.channel, typing };
     this.#client
       .request("presence.typing", params, { timeoutMs: askTimeoutMs })
-      // It holds for seconds; the next time it is said makes it good.
+      // A lost signal needs no report: it holds for seconds only, and the next one replaces it.
       .catch(() => {});
   }
 

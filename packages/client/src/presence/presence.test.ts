@@ -55,8 +55,8 @@ async function setUp() {
   return { clock, gateway, client, presence, answer, names, reconnect };
 }
 
-describe("who is in a channel", () => {
-  it("[P-PRES-2] is live while somebody listens: one subscription for all, which brings no events", async () => {
+describe("presence in a channel", () => {
+  it("[P-PRES-2] presence is live while it has listeners, through one subscription that delivers no events", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     expect(channelPresence(client, channel).getSnapshot().status).toBe("loading");
     let told = 0;
@@ -90,7 +90,7 @@ describe("who is in a channel", () => {
     expect(names()).toEqual(["user:u1", "user:bob"]);
   });
 
-  it("[P-PRES-6] what was missed is asked for as a whole, and what comes meanwhile is not lost", async () => {
+  it("[P-PRES-6] after a missed change the whole list is requested, and changes that arrive meanwhile are kept", async () => {
     const { gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -106,7 +106,7 @@ describe("who is in a channel", () => {
     expect(names()).toEqual(["user:bob", "user:eve"]);
   });
 
-  it("[P-PRES-6] a list that cannot be had is asked for again, and a whole list that comes meanwhile ends it", async () => {
+  it("[P-PRES-6] a failed request for the list is repeated, and a list that the service sends meanwhile wins", async () => {
     const { clock, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -120,7 +120,7 @@ describe("who is in a channel", () => {
     expect(names()).toEqual(["user:joe"]);
   });
 
-  it("[P-PRES-6] after a reconnect the list of the answer counts, also of another epoch", async () => {
+  it("[P-PRES-6] after a reconnect the list of the answer replaces the old one, even in another epoch", async () => {
     const { presence, answer, names, reconnect } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(5, "u1", "bob") });
@@ -131,7 +131,7 @@ describe("who is in a channel", () => {
     expect([presence.getSnapshot().status, names()]).toEqual(["live", ["user:u1"]]);
   });
 
-  it("[P-PRES-1] where it is not offered that is said, and those who read the channel go on", async () => {
+  it("[P-PRES-1] a channel without presence reports not_supported, and its other subscribers continue", async () => {
     const { client, gateway, presence, answer } = await setUp();
     const heard: unknown[] = [];
     const reader = client.channel(channel).subscribe({ onEvent: ({ data }) => heard.push(data) });
@@ -150,7 +150,7 @@ describe("who is in a channel", () => {
     expect([heard, reader.state]).toEqual([[4], "live"]);
   });
 
-  it("joins a channel that is read and leaves it again, and the reader misses nothing", async () => {
+  it("presence joins and leaves a channel that is being read, and the reader misses nothing", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     const heard: unknown[] = [];
     client.channel(channel).subscribe({ onEvent: ({ data }) => heard.push(data) });
@@ -180,7 +180,7 @@ describe("who is in a channel", () => {
     expect(heard).toEqual([4, 5, 6]);
   });
 
-  it("who reads later begins at its own place, and does not make presence go back", async () => {
+  it("a reader that joins after presence begins at its own position, and presence does not go back", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") }, 3);
@@ -195,7 +195,7 @@ describe("who is in a channel", () => {
     expect(names()).toEqual(["user:u1", "user:bob"]);
   });
 
-  it("a client that was closed and connects anew is present anew", async () => {
+  it("a closed client that connects again is present again", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -208,7 +208,7 @@ describe("who is in a channel", () => {
     expect([presence.getSnapshot().status, names()]).toEqual(["live", ["user:u1", "user:bob"]]);
   });
 
-  it("[P-PRES-11] where the service tells no list, as over polls, it is asked for every 5 s", async () => {
+  it("[P-PRES-11] where the service sends no list, as over long-poll, the list is requested every 5 s", async () => {
     const { clock, gateway, presence, answer, names } = await setUp();
     const stop = presence.subscribe(() => {});
     await answer({});
@@ -223,7 +223,7 @@ describe("who is in a channel", () => {
     expect(gateway.last.count("request")).toBe(0);
   });
 
-  it("[P-PRES-7] counts where nobody is named", async () => {
+  it("[P-PRES-7] a channel that names no members reports their count", async () => {
     const { gateway, presence, answer } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: { epoch: "e1", version: 1, count: 41, typing: [] } });
@@ -231,13 +231,13 @@ describe("who is in a channel", () => {
     expect(presence.getSnapshot()).toMatchObject({ count: 42, members: [], typing: [] });
   });
 
-  it("is for channels only", async () => {
+  it("channelPresence refuses an invalid channel name", async () => {
     const { client } = await setUp();
     expect(() => channelPresence(client, "no name")).toThrow(/channel/);
   });
 });
 
-describe("typing", () => {
+describe("the typing signal", () => {
   async function live() {
     const all = await setUp();
     const stop = all.presence.subscribe(() => {});
@@ -250,7 +250,7 @@ describe("typing", () => {
     return { ...all, stop, said };
   }
 
-  it("[P-PRES-8] is said once for many keys, kept up, and ends by itself", async () => {
+  it("[P-PRES-8] typing is sent once for many keys, refreshed, and ends by itself", async () => {
     const { clock, presence, said } = await live();
     for (let n = 0; n < 4; n++) {
       presence.setTyping(true);
@@ -269,7 +269,7 @@ describe("typing", () => {
     expect(clock.timers).toBeLessThanOrEqual(idle);
   });
 
-  it("[P-PRES-8] ends when it is said, and when nobody listens any more", async () => {
+  it("[P-PRES-8] typing ends with setTyping(false), and when the last listener is removed", async () => {
     const { clock, presence, said, stop } = await live();
     presence.setTyping(true);
     presence.setTyping(false);
@@ -284,7 +284,7 @@ describe("typing", () => {
     expect(said()).toEqual([true, false]);
   });
 
-  it("[P-PRES-8] is said again after a reconnect if it still holds, and queued for none", async () => {
+  it("[P-PRES-8] typing is sent again after a reconnect while it holds, and is never queued while disconnected", async () => {
     const { clock, gateway, presence, answer, said } = await live();
     presence.setTyping(true);
     said();

@@ -5,48 +5,54 @@ import { LivePresence } from "./live-presence.ts";
 
 export type { PresentMember } from "@milepost/protocol";
 
-/** Who is in a channel, as far as is known. */
+/** View of who is present in a channel, as far as the client knows. */
 export interface PresenceView {
   /**
-   * `loading` before the first answer; `live`; `stale` between two connections, when it was so and may be otherwise by now;
-   * `failed` when the service refuses: `not_supported` where the channel's rule does not offer presence.
+   * Status of the view: `loading` before the first answer; `live`; `stale` between two connections, when it may
+   * have changed since; `failed` when the service refuses (`not_supported` where the channel's rule offers no
+   * presence) or the client is closed.
    */
   readonly status: "loading" | "live" | "stale" | "failed";
-  /** The longest present first, at most 1,000; empty where the channel tells the count alone. */
+  /** Members, the longest present first, at most 1,000; empty where the channel reports only the count. */
   readonly members: readonly PresentMember[];
-  /** How many there are, listed or not. */
+  /** Number of members present, listed or not. */
   readonly count: number;
-  /** The ids of those who type, oneself included. */
+  /** Ids of the members who are typing, this client's own included. */
   readonly typing: readonly string[];
   readonly error: MilepostError | undefined;
 }
 
 /**
- * Who is in a channel, live while somebody subscribes; who subscribes is there too.
+ * Presence in a channel, live while it has subscribers; subscribing also makes this client present.
  *
- * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it changes. Over long-poll one
- * cannot be present: the list is then asked for every 5 seconds, and typing says nothing.
+ * `subscribe` and `getSnapshot` fit `useSyncExternalStore`: the view keeps its identity until it changes. Over
+ * long-poll a client cannot be present: it requests the list every 5 seconds instead, and `setTyping` sends
+ * nothing.
  */
 export interface ChannelPresence {
   readonly channel: string;
-  /** One's own id among the members; undefined before the connect, and where the credential names nobody. */
+  /** This client's own member id; undefined while not connected, and if the credential names nobody. */
   readonly self: string | undefined;
   getSnapshot(): PresenceView;
-  /** Told after each change, never inside the call. Returns the end of it. */
+  /** Calls `listener` after each change, never inside the call. Returns a function that removes it. */
   subscribe(listener: () => void): () => void;
   /**
-   * Says that one types, for example at each key: it is kept up, and ends by itself 5 seconds after the last call, with
-   * `false`, and when nobody subscribes any more. Without a subscriber it does nothing.
+   * Signals that this member types, or stopped; call it for example at each key. The signal is refreshed, and
+   * ends 5 seconds after the last call, with `false`, or when the last subscriber is removed. Without a
+   * subscriber it does nothing.
    */
   setTyping(typing: boolean): void;
 }
 
-/** Past this many, those that nobody holds any more are forgotten. */
+/** Number of presences per client from which those no longer referenced are removed. */
 const maxForgotten = 100;
 
 const watches = new WeakMap<object, Map<string, WeakRef<LivePresence>>>();
 
-/** Who is in a channel of this client: one for all who ask for the same. Throws `invalid_channel` for what is no name. */
+/**
+ * Returns the presence of a channel; one object for all callers with the same client and channel. Throws
+ * `invalid_channel` for an invalid name.
+ */
 export function channelPresence<C extends Contract = AnyContract>(
   client: Client<C>,
   channel: string,
@@ -58,7 +64,7 @@ export function channelPresence<C extends Contract = AnyContract>(
   if (ofClient.size >= maxForgotten) {
     for (const [name, watch] of ofClient) if (watch.deref() === undefined) ofClient.delete(name);
   }
-  // Inside, channels are names; their types are the caller's contract.
+  // Internally channels are names; the caller's contract provides their types.
   const watch = new LivePresence(client as unknown as Client, channel);
   ofClient.set(channel, new WeakRef(watch));
   return watch;

@@ -1,11 +1,11 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 
-/** The service forgets who types after 6 seconds. */
+/** Interval of the refresh, in milliseconds; the service forgets a typing member after 6 seconds. */
 const refreshMs = 3_000;
-/** Whoever stops without saying so types no more after this. */
+/** Time without a call after which typing ends, in milliseconds. */
 const idleMs = 5_000;
 
-/** Whether one types: said when it begins and ends, kept up in between, ended by itself. */
+/** Typing state of this member: sent when it begins and ends, refreshed in between, and ended after a pause. */
 export class TypingSignal {
   readonly #clock: ClientClock;
   readonly #say: (typing: boolean) => void;
@@ -31,7 +31,7 @@ export class TypingSignal {
     if (this.#refresh === undefined) this.again();
   }
 
-  /** Says it at once if one types: the service may not know it. */
+  /** Sends the signal at once if the member types, because the service may not know it. */
   again(): void {
     if (this.#idle === undefined) return;
     this.#refresh?.();

@@ -4,19 +4,19 @@ import type { Chunk, Exchange } from "./exchange.ts";
 import { type ChunkSource, piecesOf } from "./pieces.ts";
 import type { RequestOptions } from "./requests.ts";
 
-/** How a stream is asked for. */
+/** Options of a stream. */
 export interface MethodStreamOptions extends RequestOptions {
-  /** What is sent to the method in chunks, as far as it reads them. */
+  /** Source that is sent to the method in chunks, as fast as the method reads them. */
   readonly source?: ChunkSource;
 }
 
-/** What a stream needs of a client. */
+/** Part of a client that a stream uses. */
 export type Exchanger = Pick<Client, "exchange">;
 
 const defaultTimeoutMs = 30_000;
 const maxTimeoutMs = 600_000;
 
-/** What a method answers in chunks; asks at the first `next`. */
+/** Iterator over a method's answer in chunks; sends the request at the first `next`. */
 export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, Result | undefined> {
   readonly #client: Exchanger;
   readonly #method: string;
@@ -25,7 +25,7 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
   readonly #reader = new ChunkReader<unknown>((credit) => this.#grant(credit));
   #exchange: Exchange | undefined;
   #over = false;
-  /** What of the source may be sent. */
+  /** Credit that is left for chunks of the source, in bytes. */
   #credit = 0;
   #wake: (() => void) | undefined;
   #closeSource: (() => void) | undefined;
@@ -47,12 +47,14 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
 
   return(): Promise<IteratorResult<Item, Result | undefined>> {
     const returned = this.#reader.return() as Promise<IteratorResult<Item, undefined>>;
-    this.#exchange?.giveUp(new MilepostError("cancelled", "the stream was given up"));
+    this.#exchange?.giveUp(
+      new MilepostError("cancelled", "the stream was cancelled by its reader"),
+    );
     this.#end();
     return returned;
   }
 
-  /** The first that is granted goes with the request. */
+  /** Grants credit to the service; the first credit travels with the request itself. */
   #grant(credit: number): void {
     if (this.#exchange === undefined) this.#begin(credit);
     else this.#send({ credit });
@@ -101,7 +103,7 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
     if (failure !== undefined) this.#exchange?.giveUp(MilepostError.from(failure));
   }
 
-  /** What has arrived is still read, unless it was given up. */
+  /** Ends the stream with an error. Items that have arrived are still read, unless the caller aborted. */
   #fail(error: unknown): void {
     if (this.#options.signal?.aborted) this.#reader.fail(error);
     else this.#reader.end({ error });

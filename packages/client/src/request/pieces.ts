@@ -1,4 +1,7 @@
-/** What can be sent in chunks: text and bytes are cut into pieces, of anything else each item is one. */
+/**
+ * Source that can be sent in chunks. Text and bytes are cut into pieces; of any other source each item is one
+ * chunk.
+ */
 export type ChunkSource =
   | string
   | Uint8Array
@@ -6,7 +9,7 @@ export type ChunkSource =
   | AsyncIterable<unknown>
   | Iterable<unknown>;
 
-/** What is used of a `ReadableStream`, which is no async iterable in every browser. */
+/** Part of a `ReadableStream` that the client uses; not every browser's is an async iterable. */
 export interface ReadableStreamLike {
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
@@ -15,10 +18,13 @@ export interface ReadableStreamLike {
 }
 
 const textLength = 32_768;
-/** A multiple of three, so that the base64 of the pieces, one after the other, is that of the whole. */
+/**
+ * Length of a piece of bytes. A multiple of three, so that the joined base64 of the pieces is that of the
+ * whole.
+ */
 const byteLength = 24_576;
 
-/** The pieces of a source as JSON values; bytes become base64. */
+/** Yields the pieces of a source as JSON values; bytes become base64. */
 export async function* piecesOf(source: ChunkSource): AsyncGenerator<unknown, void> {
   if (typeof source === "string") yield* textPieces(source);
   else if (source instanceof Uint8Array) yield* bytePieces(source);
@@ -46,7 +52,7 @@ function* itemPieces(item: unknown): Generator<unknown, void> {
 function* textPieces(text: string): Generator<string, void> {
   for (let from = 0; from < text.length; ) {
     let to = Math.min(from + textLength, text.length);
-    // Half a surrogate pair does not survive every encoding.
+    // A piece must not end inside a surrogate pair, because half a pair does not survive every encoding.
     const unit = text.charCodeAt(to - 1);
     if (to < text.length && unit >= 0xd800 && unit <= 0xdbff) to--;
     yield text.slice(from, to);

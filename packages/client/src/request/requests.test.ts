@@ -26,7 +26,7 @@ async function setUp({ connected = true } = {}) {
 }
 
 describe("a request", () => {
-  it("[P-MSG-4] resolves with the result of its own reply, whatever the order of replies", async () => {
+  it("[P-MSG-4] a request resolves with the result of its own reply, in any order of replies", async () => {
     const { client, gateway } = await setUp();
     const [a, b] = [client.request("operations.get", { operation_id: "a" }), client.request("b")];
     await settle();
@@ -37,7 +37,7 @@ describe("a request", () => {
     await expect(Promise.all([a, b])).resolves.toEqual(["A", "B"]);
   });
 
-  it("[P-SRV-2] rejects with the service's error, one of a newer service included", async () => {
+  it("[P-SRV-2] a request rejects with the service's error, even one with the unknown code of a newer service", async () => {
     const { client, gateway } = await setUp();
     const known = client.request("x");
     await settle();
@@ -61,7 +61,7 @@ describe("a request", () => {
     });
   });
 
-  it("[P-REQ-2] times out, tells the service so, and ignores the late reply", async () => {
+  it("[P-REQ-2] a request that times out is cancelled at the service, and a late reply is ignored", async () => {
     const { client, gateway, clock } = await setUp();
     const request = client.request("slow", undefined, { timeoutMs: 5_000 });
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out" });
@@ -76,7 +76,7 @@ describe("a request", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("[P-REQ-2] is given up with its signal's reason, and the service is told", async () => {
+  it("[P-REQ-2] an aborted request rejects with the signal's reason and is cancelled at the service", async () => {
     const { client, gateway, clock } = await setUp();
     const controller = new AbortController();
     const request = client.request("slow", undefined, { signal: controller.signal });
@@ -89,7 +89,7 @@ describe("a request", () => {
     expect(clock.timers).toBe(1);
   });
 
-  it("with a signal that is aborted already sends nothing", async () => {
+  it("a request whose signal is already aborted sends nothing", async () => {
     const { client, gateway } = await setUp();
     const request = client.request("x", undefined, { signal: AbortSignal.abort("no") });
     await expect(request).rejects.toBe("no");
@@ -97,7 +97,7 @@ describe("a request", () => {
     expect(gateway.last.count("request")).toBe(0);
   });
 
-  it("waits for the connection within its time", async () => {
+  it("a request waits for the connection within its timeout", async () => {
     const { client, gateway } = await setUp({ connected: false });
     const request = client.request("x");
     await gateway.last.accept();
@@ -106,7 +106,7 @@ describe("a request", () => {
     await expect(request).resolves.toBe(1);
   });
 
-  it("that may have taken effect is not sent again after the connection broke", async () => {
+  it("a request that may have taken effect is not sent again after the connection broke", async () => {
     const { client, gateway, reconnect } = await setUp();
     const request = client.request("charge.card");
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out", retryable: true });
@@ -116,7 +116,7 @@ describe("a request", () => {
     expect(gateway.last.count("request")).toBe(0);
   });
 
-  it("that only reads is sent again", async () => {
+  it("a request that only reads is sent again after the connection broke", async () => {
     const { client, gateway, reconnect } = await setUp();
     const request = client.request("operations.list");
     await reconnect();
@@ -127,7 +127,7 @@ describe("a request", () => {
 });
 
 describe("a publish", () => {
-  it("[P-PUB-1] resolves with the position it was stored at", async () => {
+  it("[P-PUB-1] a publish resolves with the position of its entry", async () => {
     const { client, gateway } = await setUp();
     const published = client.channel("chat:1").publish("message", { text: "hi" });
     await settle();
@@ -141,7 +141,7 @@ describe("a publish", () => {
     });
   });
 
-  it("[P-PUB-2] is sent again after a reconnect with the same key, in the order of the calls", async () => {
+  it("[P-PUB-2] publishes are sent again after a reconnect with the same keys, in the order of the calls", async () => {
     const { client, gateway, reconnect } = await setUp();
     const all = [1, 2, 3].map((n) => client.publish("chat:1", "message", n));
     await settle();
@@ -162,14 +162,14 @@ describe("a publish", () => {
     ]);
   });
 
-  it("keeps a key of the application's own", async () => {
+  it("a publish keeps the application's own key", async () => {
     const { client, gateway } = await setUp();
     client.publish("chat:1", "message", 1, { key: "order-7" }).catch(() => {});
     await settle();
     expect(gateway.last.take("publish").key).toBe("order-7");
   });
 
-  it("made while there is no connection goes out with the next, or not at all when it is aborted", async () => {
+  it("a publish made while disconnected is sent after the reconnect, unless it is aborted before", async () => {
     const { client, gateway, clock } = await setUp();
     await gateway.last.drop();
     const controller = new AbortController();
@@ -188,7 +188,7 @@ describe("a publish", () => {
     await kept;
   });
 
-  it("gives up when its time is over, and is not sent afterwards", async () => {
+  it("a publish that times out while disconnected rejects and is not sent afterwards", async () => {
     const { client, gateway, clock } = await setUp();
     await gateway.last.drop();
     gateway.sockets.length = 1;
@@ -202,7 +202,7 @@ describe("a publish", () => {
     expect(gateway.last.count("publish")).toBe(0);
   });
 
-  it("is refused when a thousand wait already", async () => {
+  it("a publish is refused with rate_limited when 1,000 messages already wait", async () => {
     const { client, gateway } = await setUp();
     await gateway.last.drop();
     const waiting = Array.from({ length: 1_000 }, () => client.publish("chat:1", "m", 1));
@@ -215,7 +215,7 @@ describe("a publish", () => {
     expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
   });
 
-  it("[P-MSG-3] over the service's size limit is refused here, since there it would end the connection", async () => {
+  it("[P-MSG-3] a publish over the service's size limit is refused by the client, so it does not close the connection", async () => {
     const { client, gateway } = await setUp({ connected: false });
     await gateway.last.accept({ limits: { max_message_bytes: 1_000, max_subscriptions: 1 } });
     await expect(client.publish("chat:1", "m", "é".repeat(500))).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe("a publish", () => {
     expect(gateway.last.count("publish")).toBe(1);
   });
 
-  it("of what is no JSON is refused at once", async () => {
+  it("a publish that cannot be written as JSON is refused at once", async () => {
     const { client } = await setUp();
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;

@@ -6,39 +6,45 @@ import type { Schedule } from "../runtime/schedule.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { Chunk, Exchange } from "./exchange.ts";
 
-/** How to make a request. */
+/** Options of a request. */
 export interface RequestOptions {
-  /** Gives it up: the service is told, the promise rejects with the signal's reason. */
+  /**
+   * Cancels the request when aborted: the service is notified, and the promise rejects with the signal's
+   * reason.
+   */
   readonly signal?: AbortSignal;
-  /** How long to wait, in milliseconds, a wait for the connection included; default 30,000. */
+  /** Time limit in milliseconds, including the wait for a connection; default 30,000. */
   readonly timeoutMs?: number;
   /**
-   * What the method knows it by: a request with a key is sent again after a reconnect, for a method that does what has
-   * the same key once.
+   * Idempotency key, passed to the method. A request with a key is sent again after a reconnect; use it for a
+   * method that does the same key only once.
    */
   readonly key?: string;
 }
 
-/** How a message with an id is treated. */
+/** Options of a message that expects a reply. */
 export interface CallOptions extends RequestOptions {
-  /** Whether it may be sent again after the connection broke, because doing it twice is doing it once. */
+  /**
+   * True when the message may be sent again after the connection broke, because repeating it has no further
+   * effect; default false.
+   */
   readonly resend?: boolean;
-  /** Takes its chunks; each begins the time anew. */
+  /** Receives the chunks of the reply; each one restarts the timeout. */
   readonly onChunk?: (chunk: RawMessage) => void;
 }
 
 type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 
-/** A message that is answered, before it has an id. */
+/** Message that expects a reply, before it gets its id. */
 export type Call = WithoutId<Extract<ClientMessage, { id?: MessageId }>>;
 
-/** What requests need of the connection. */
+/** Part of the connection that requests use. */
 export interface RequestLink {
   readonly isUp: boolean;
   sendText(text: string, canWait?: boolean): void;
 }
 
-/** Where the outcome of a call goes, within the event that brought it. */
+/** Receiver of a call's outcome, called within the event that brought it. */
 export interface Outcome {
   resolve(result: unknown): void;
   reject(error: unknown): void;
@@ -53,15 +59,17 @@ interface Open extends Outcome {
   renew(): void;
 }
 
-/** How many calls may wait for a connection, so that a page left offline does not grow for ever. */
+/**
+ * Maximum number of calls that wait for a connection, so that a page left offline does not grow without bound.
+ */
 const maxWaiting = 1_000;
 const defaultTimeoutMs = 30_000;
-/** What a message may be long where the service does not say. */
+/** Size limit of a message, in bytes, when the service states none. */
 export const defaultMaxMessageBytes = 1_048_576;
 
-/** The calls that wait for their reply: their ids, deadlines and fate when the connection breaks. */
+/** Pending calls: their ids, their timeouts, and what happens to them when the connection breaks. */
 export class Requests {
-  /** In the order they were made, which is the order they are sent (again) in. */
+  /** Pending calls by id, in the order they were made; they are sent, and sent again, in that order. */
   readonly #open = new Map<number, Open>();
   readonly #link: RequestLink;
   readonly #schedule: Schedule;
@@ -76,16 +84,17 @@ export class Requests {
   /**
    * Sends a message, now or once connected, and resolves with the result of its reply.
    *
-   * Rejects with the service's error; `timed_out` when no reply comes in time, or the connection breaks and
-   * it may not be sent again; `rate_limited` when too many wait; `too_large` and `bad_message` before sending.
+   * Rejects with the service's error; with `timed_out` when no reply comes in time, or the connection breaks
+   * and the message may not be sent again; with `rate_limited` when 1,000 calls already wait for a connection;
+   * with `too_large` or `bad_message` before sending.
    */
   call(message: Call, options: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => this.start(message, options, { resolve, reject }));
   }
 
   /**
-   * The same without a promise: what follows the reply in its frame is handled after the outcome. Throws
-   * what cannot be sent at all.
+   * Sends a message like `call`, but reports to `outcome` instead of a promise. Messages that follow the reply
+   * in its frame are therefore handled after the outcome. Throws when the message cannot be sent at all.
    */
   start(message: Call, options: CallOptions, outcome: Outcome): Exchange {
     const { signal, timeoutMs = defaultTimeoutMs, resend = false, onChunk } = options;
@@ -148,7 +157,7 @@ export class Requests {
     return { send, giveUp };
   }
 
-  /** Takes a chunk; one of nothing that waits is ignored. */
+  /** Takes a chunk; a chunk that belongs to no pending call is ignored. */
   chunk(message: RawMessage): void {
     const open = typeof message.stream === "number" ? this.#open.get(message.stream) : undefined;
     if (open?.onChunk === undefined) return;
@@ -156,7 +165,7 @@ export class Requests {
     open.onChunk(message);
   }
 
-  /** Takes a reply; one to nothing that waits is ignored. */
+  /** Takes a reply; a reply to no pending call is ignored. */
   reply(message: RawMessage): void {
     const open = typeof message.id === "number" ? this.#open.get(message.id) : undefined;
     if (open === undefined) return;
@@ -164,13 +173,16 @@ export class Requests {
     else open.reject(serviceError(message.error));
   }
 
-  /** Connected: sends what waits. */
+  /** Sends all pending calls, after the client has connected. */
   up(maxMessageBytes: number): void {
     this.#maxMessageBytes = maxMessageBytes;
     for (const open of this.#open.values()) this.#send(open);
   }
 
-  /** The connection broke: what was sent is sent again, or rejected where that could do it twice. */
+  /**
+   * Handles a broken connection: rejects the sent calls that may not be repeated, and keeps the others to send
+   * again.
+   */
   down(): void {
     for (const open of [...this.#open.values()]) {
       if (open.sent && !open.resend) open.reject(lostError());
@@ -178,7 +190,7 @@ export class Requests {
     }
   }
 
-  /** Closed for good. */
+  /** Rejects all pending calls with `error`, after the client was closed. */
   closed(error: MilepostError): void {
     for (const open of [...this.#open.values()]) open.reject(error);
   }
@@ -188,17 +200,23 @@ export class Requests {
     this.#link.sendText(open.text, open.canWait);
   }
 
-  /** The service closes the connection of who sends too much, for good: better to refuse it here. */
+  /**
+   * Encodes a message and enforces the size limit here, because the service closes the connection for good
+   * after a message that is too large.
+   */
   #encode(message: object): string {
     let text: string;
     try {
       text = JSON.stringify(message);
     } catch (cause) {
-      throw new MilepostError("bad_message", "this cannot be written as JSON", { cause });
+      throw new MilepostError("bad_message", "the message cannot be written as JSON", { cause });
     }
     const limit = this.#maxMessageBytes;
     if (text.length * 3 > limit && new TextEncoder().encode(text).length > limit) {
-      throw new MilepostError("too_large", `a message may be ${limit} bytes at most`);
+      throw new MilepostError(
+        "too_large",
+        `the message is larger than the service's limit of ${limit} bytes`,
+      );
     }
     return text;
   }

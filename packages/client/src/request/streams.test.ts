@@ -21,7 +21,7 @@ async function setUp() {
   return { clock, gateway, client };
 }
 
-/** The oldest message of a type, once this tick is over. */
+/** Takes the oldest message of a type, after this tick. */
 async function sent<Type extends "request" | "cancel" | "chunk">(
   gateway: ScriptedGateway,
   type: Type,
@@ -39,7 +39,7 @@ const chunk = (stream: unknown, index: number, data?: unknown, last?: boolean) =
 });
 
 describe("a stream", () => {
-  it("[P-CHUNK-1] asks at the first next, gives out what comes, and ends with the result", async () => {
+  it("[P-CHUNK-1] a stream sends its request at the first next, yields the chunks, and ends with the result", async () => {
     const { client, gateway } = await setUp();
     const items = stream<number, string>(client, "count", { to: 2 });
     expect(gateway.last.count("request")).toBe(0);
@@ -65,7 +65,7 @@ describe("a stream", () => {
     expect(gateway.last.sent).toEqual([]);
   });
 
-  it("[P-CHUNK-3] grants more as it is read, so that what waits here is bounded", async () => {
+  it("[P-CHUNK-3] a stream grants credit as its items are read, so that the unread ones are bounded", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "big");
     const first = items.next();
@@ -73,7 +73,7 @@ describe("a stream", () => {
     const data = "x".repeat(100_000);
     for (let index = 0; index < 3; index++) await gateway.last.say(chunk(id, index, data));
     await first;
-    // Two wait: nothing is granted for what nobody has read.
+    // Two items are unread, and no credit is granted for unread items.
     expect(gateway.last.count("chunk")).toBe(0);
     await items.next();
     expect(await sent(gateway, "chunk")).toEqual({ type: "chunk", stream: id, credit: 200_132 });
@@ -81,7 +81,7 @@ describe("a stream", () => {
     expect(gateway.last.count("chunk")).toBe(0);
   });
 
-  it("[P-CHUNK-6] leaving the loop gives the request up", async () => {
+  it("[P-CHUNK-6] leaving the loop cancels the request", async () => {
     const { client, gateway, clock } = await setUp();
     const loop = (async () => {
       for await (const item of stream(client, "endless")) if (item === 2) return item;
@@ -94,11 +94,11 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
     await gateway.last.say(chunk(id, 4, 4));
     await gateway.last.refuse({ id }, { code: "cancelled" });
-    // No timer but the heartbeat's is left.
+    // Only the heartbeat's timer is left.
     expect(clock.timers).toBe(1);
   });
 
-  it("[P-CHUNK-6] a signal ends it at once, with its reason", async () => {
+  it("[P-CHUNK-6] an aborted signal ends a stream at once with its reason", async () => {
     const { client, gateway } = await setUp();
     const controller = new AbortController();
     const items = stream(client, "endless", undefined, { signal: controller.signal });
@@ -112,7 +112,7 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
   });
 
-  it("[P-CHUNK-6] is timed_out after a pause, and each chunk begins the time anew", async () => {
+  it("[P-CHUNK-6] a stream rejects with timed_out after a pause, and each chunk restarts the timeout", async () => {
     const { client, gateway, clock } = await setUp();
     const items = stream(client, "slow", undefined, { timeoutMs: 10_000 });
     const first = items.next();
@@ -129,7 +129,7 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
   });
 
-  it("[P-CHUNK-8] that loses its connection gives out what had come, then an error that may be retried", async () => {
+  it("[P-CHUNK-8] a stream that loses its connection yields what had arrived, then rejects with a retryable error", async () => {
     const { client, gateway, clock } = await setUp();
     const items = stream(client, "endless");
     const first = items.next();
@@ -146,7 +146,7 @@ describe("a stream", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("[P-CHUNK-5] a service that leaves out a chunk is given up", async () => {
+  it("[P-CHUNK-5] a stream is cancelled with bad_message when the service leaves out a chunk", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "holes");
     const first = items.next();
@@ -156,7 +156,7 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
   });
 
-  it("that is closed before it began asks nothing, and one of a closed client fails", async () => {
+  it("a stream returned before its first next sends nothing, and a stream of a closed client rejects", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "count");
     await items.return?.();
@@ -168,7 +168,7 @@ describe("a stream", () => {
 });
 
 describe("an upload", () => {
-  it("[P-CHUNK-4] sends nothing before it is granted, and no more than that", async () => {
+  it("[P-CHUNK-4] an upload sends nothing before it has credit, and stops when the credit is used up", async () => {
     const { client, gateway } = await setUp();
     let pulled = 0;
     let closed = 0;
@@ -183,19 +183,19 @@ describe("an upload", () => {
     const { id, stream: follows, params } = await sent(gateway, "request");
     expect([follows, params]).toEqual([true, { name: "a" }]);
     expect(gateway.last.count("chunk")).toBe(0);
-    // Each costs 7 bytes of JSON and 64.
+    // Each chunk costs 7 bytes of JSON plus 64.
     await gateway.last.say({ type: "chunk", stream: id, credit: 150 });
     expect(gateway.last.sent.splice(0)).toEqual([0, 1, 2].map((n) => chunk(id, n, { n: n + 1 })));
     await gateway.last.say({ type: "chunk", stream: id, credit: 70 });
     expect(gateway.last.count("chunk")).toBe(1);
     expect(pulled).toBeLessThanOrEqual(5);
-    // The method has seen enough.
+    // The method returns before the source ends.
     await gateway.last.reply({ id }, "enough");
     expect(await result).toBe("enough");
     expect(closed).toBe(1);
   });
 
-  it("[P-CHUNK-4] cuts text and bytes into pieces that make the whole again", async () => {
+  it("[P-CHUNK-4] an upload cuts text and bytes into pieces that join to the whole", async () => {
     const { client, gateway } = await setUp();
     const text = `${"x".repeat(32_767)}😀${"é".repeat(40_000)}`;
     const bytes = Uint8Array.from({ length: 60_001 }, (_, i) => i % 251);
@@ -232,7 +232,7 @@ describe("an upload", () => {
     expect(items).toEqual(["a", { b: 1 }, null]);
   });
 
-  it("is given up with the error of its source", async () => {
+  it("an upload whose source fails rejects with the source's error and cancels the request", async () => {
     const { client, gateway } = await setUp();
     const source = (async function* () {
       yield 1;
@@ -249,7 +249,7 @@ describe("an upload", () => {
 });
 
 describe("a request with a key", () => {
-  it("[P-RPC-5] takes the key along, and is sent again after the connection broke", async () => {
+  it("[P-RPC-5] a request with a key sends the key, and is sent again after the connection broke", async () => {
     const { client, gateway, clock } = await setUp();
     const result = client.request("orders.pay", { id: 7 }, { key: "k1" });
     expect(await sent(gateway, "request")).toMatchObject({ key: "k1" });

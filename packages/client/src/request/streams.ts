@@ -6,11 +6,13 @@ export type { Exchanger, MethodStreamOptions } from "./method-stream.ts";
 export type { ChunkSource, ReadableStreamLike } from "./pieces.ts";
 
 /**
- * Asks a method that answers in chunks, at the first `next`, and gives out its items as they are read; the method waits
- * meanwhile. Leaving the loop gives the request up. What the method returns is the value of the last `next`.
+ * Calls a method that answers in chunks, at the first `next`, and yields its items as they are read; the method
+ * waits for the reader. Leaving the loop cancels the request. The method's result is the value of the last
+ * `next`.
  *
- * `timeoutMs` bounds each pause between two chunks, those that this side makes included. Nothing is resumed: when the
- * connection breaks it ends with `timed_out`, after what has arrived, and may be asked again.
+ * `timeoutMs` bounds each pause between two chunks, in milliseconds (default 30,000), including the pauses of
+ * this side. Nothing is resumed: when the connection breaks, the stream yields what has arrived, then rejects
+ * with `timed_out`, and the caller may start it again.
  */
 export function stream<Item = unknown, Result = unknown>(
   client: Exchanger,
@@ -22,10 +24,11 @@ export function stream<Item = unknown, Result = unknown>(
 }
 
 /**
- * Sends a source to a method that takes chunks, as far as the method reads them, and resolves with its result. Text and
- * bytes are cut into pieces, bytes become base64; of any other source each item is one chunk.
+ * Sends a source to a method that takes chunks, as fast as the method reads them, and resolves with its result.
+ * Text and bytes are cut into pieces, and bytes become base64; of any other source each item is one chunk.
  *
- * Rejects with the error of the source, or as {@link stream} does. The source is closed when the method has answered.
+ * Rejects with the error of the source, or as {@link stream} does. The source is closed when the method has
+ * answered.
  */
 export async function upload<Result = unknown>(
   client: Exchanger,

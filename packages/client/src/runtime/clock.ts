@@ -1,17 +1,17 @@
-/** Cancels what it was given for; calling it again does nothing. */
+/** Cancels a timer or a task; calling it again does nothing. */
 export type Cancel = () => void;
 
-/** Time, injected so that tests need not wait. The service's own clock fits too. */
+/** Source of time, injected so that tests need not wait. The service's own clock fits, too. */
 export interface ClientClock {
-  /** Milliseconds since 1970; may jump. For showing only. */
+  /** Returns milliseconds since 1970. The value may jump, so use it for display only. */
   now(): number;
-  /** Milliseconds that never go backwards. For every measurement and deadline. */
+  /** Returns milliseconds that never go backwards, for every measurement and deadline. */
   monotonic(): number;
   /** Runs `callback` once, `delayMs` from now at the earliest, never inside this call. */
   after(delayMs: number, callback: () => void): Cancel;
 }
 
-/** The clock of the machine. */
+/** Clock of the machine. */
 export const systemClock: ClientClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,6 +1,9 @@
 import type { Reporter } from "./reporter.ts";
 
-/** Functions to tell something; they run after the code that tells it, one that throws harms no other. */
+/**
+ * Set of listeners. They run after the code that notifies them, and one that throws does not disturb the
+ * others.
+ */
 export class Listeners<Value> {
   readonly #reporter: Reporter;
   readonly #all = new Set<{ readonly tell: (value: Value) => void }>();
@@ -13,7 +16,7 @@ export class Listeners<Value> {
     return this.#all.size;
   }
 
-  /** Adds a listener; the same function twice is two. Returns how to remove it. */
+  /** Adds a listener; the same function added twice is called twice. Returns a function that removes it. */
   add(tell: (value: Value) => void): () => void {
     const listener = { tell };
     this.#all.add(listener);
@@ -22,7 +25,7 @@ export class Listeners<Value> {
     };
   }
 
-  /** Tells all that listen now and still do when the code that runs now has ended. */
+  /** Notifies all current listeners once the running code has ended, except those removed by then. */
   tell(value: Value): void {
     if (this.#all.size === 0) return;
     const listeners = [...this.#all];
@@ -34,7 +37,7 @@ export class Listeners<Value> {
   }
 }
 
-/** Listeners that are told once for all changes made together. */
+/** Listeners that are called once for all changes made together. */
 export class ChangeListeners {
   readonly #listeners: Listeners<void>;
   #told = false;

@@ -1,4 +1,4 @@
-/** Makes keys that no other client makes: a long random beginning and a count. */
+/** Returns a generator of keys that no other client generates: a long random prefix and a counter. */
 export function randomKeys(random: () => number): () => string {
   let prefix = "";
   for (let i = 0; i < 4; i++) prefix += Math.floor(random() * 2 ** 32).toString(36);

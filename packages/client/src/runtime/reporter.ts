@@ -1,4 +1,4 @@
-/** Where errors go that nobody waits for, and the fence around code of the application. */
+/** Receiver of errors that no caller waits for; also isolates the application's code. */
 export class Reporter {
   readonly #onError: ((error: unknown) => void) | undefined;
 
@@ -6,7 +6,7 @@ export class Reporter {
     this.#onError = onError;
   }
 
-  /** Runs code of the application; what it throws is reported and harms nobody else. */
+  /** Runs the application's code; an error that it throws is reported and goes no further. */
   run(callback: () => void): void {
     try {
       callback();
@@ -15,7 +15,10 @@ export class Reporter {
     }
   }
 
-  /** Something the client came upon. It goes on all the same, so it is no uncaught error of the page. */
+  /**
+   * Reports an error that the client survives, so by default it goes to the console and is no uncaught error of
+   * the page.
+   */
   report(error: unknown): void {
     this.#tell(error, console.error);
   }
@@ -29,7 +32,7 @@ export class Reporter {
   }
 }
 
-/** As an uncaught error where the platform has a way to say so, without ending a Node process. */
+/** Reports an uncaught error if the platform can, without ending a Node process. */
 function reportUncaught(error: unknown): void {
   if (typeof reportError === "function") reportError(error);
   else console.error(error);

@@ -5,7 +5,7 @@ interface Task {
   readonly run: () => void;
 }
 
-/** All deadlines of one client on one timer of the clock, however many there are. */
+/** Runs all deadlines of one client on a single timer of the clock. */
 export class Schedule {
   readonly #clock: ClientClock;
   readonly #tasks = new Set<Task>();
@@ -46,5 +46,5 @@ export class Schedule {
   }
 }
 
-/** Past this, timers of browsers and Node fire at once. */
+/** Longest timer delay, in milliseconds; browsers and Node fire a longer one at once. */
 const longestTimerMs = 2 ** 31 - 1;

@@ -5,14 +5,14 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Lets everything that is ready run, promises of promises included. */
+/** Lets everything run that is ready, nested promises included. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
 
-/** A clock that stands still until a test moves it. */
+/** Clock that stands still until a test advances it. */
 export class ManualClock implements ClientClock {
-  /** Milliseconds since 1970 at the start. */
+  /** Start time in milliseconds since 1970. */
   readonly startedAt = 1_700_000_000_000;
   readonly #timers = new Set<Timer>();
   #elapsedMs = 0;
@@ -25,7 +25,7 @@ export class ManualClock implements ClientClock {
     return this.#elapsedMs;
   }
 
-  /** How many timers wait. */
+  /** Number of pending timers. */
   get timers(): number {
     return this.#timers.size;
   }
@@ -38,7 +38,10 @@ export class ManualClock implements ClientClock {
     };
   }
 
-  /** Lets time pass, timer by timer, and everything each one causes happen before the next. */
+  /**
+   * Advances the time by `byMs` milliseconds, timer by timer; everything that one timer causes happens before
+   * the next.
+   */
   async advance(byMs: number): Promise<void> {
     const end = this.#elapsedMs + byMs;
     await settle();

@@ -2,20 +2,23 @@ import type { ClientMessage, WelcomeMessage } from "@milepost/protocol";
 import type { WebSocketConstructor, WebSocketLike } from "../transport/socket.ts";
 import { settle } from "./manual-clock.ts";
 
-/** A message of the client of one type. */
+/** Message of one type that the client sends. */
 export type Sent<Type extends ClientMessage["type"]> = Extract<ClientMessage, { type: Type }>;
 
 type Listener = (event: never) => void;
 
-/** The far end of one WebSocket that a client opened: what it sent, and what a test says to it. */
+/**
+ * Far end of one WebSocket that a client opened: it records what the client sent and says what a test tells it
+ * to.
+ */
 export class ScriptedSocket implements WebSocketLike {
   readonly url: string;
   readonly protocols: readonly string[];
-  /** Everything the client sent that was not taken yet, oldest first. */
+  /** Messages that the client sent and the test has not taken yet, oldest first. */
   readonly sent: ClientMessage[] = [];
-  /** How many frames the client sent; each has a message, or several. */
+  /** Number of frames that the client sent; a frame holds one message or several. */
   frames = 0;
-  /** Set once either side closed it. */
+  /** Close code and the side that closed; set once either side has closed the socket. */
   closed: { readonly code: number; readonly by: "client" | "service" } | undefined;
   #opened = false;
   readonly #listeners = new Map<string, Listener[]>();
@@ -42,13 +45,13 @@ export class ScriptedSocket implements WebSocketLike {
     queueMicrotask(() => this.#emit("close", { code, reason: "" }));
   }
 
-  /** Opens it without a welcome. */
+  /** Opens the socket without a welcome. */
   open(): void {
     this.#opened = true;
     this.#emit("open", {});
   }
 
-  /** Opens it and welcomes the client. */
+  /** Opens the socket and sends a welcome, with the given fields replaced. */
   async accept(welcome: Partial<WelcomeMessage> = {}): Promise<void> {
     this.open();
     await this.say({
@@ -65,28 +68,28 @@ export class ScriptedSocket implements WebSocketLike {
     });
   }
 
-  /** Sends messages, each in a frame of its own, and lets the client handle them. */
+  /** Sends each message in its own frame and lets the client handle it. */
   async say(...messages: object[]): Promise<void> {
     for (const message of messages) await this.frame(JSON.stringify(message));
   }
 
-  /** Sends messages together in one frame. */
+  /** Sends messages together in one frame and lets the client handle them. */
   async sayTogether(...messages: object[]): Promise<void> {
     await this.frame(JSON.stringify(messages));
   }
 
-  /** Sends a frame as it is. */
+  /** Sends a frame unchanged and lets the client handle it. */
   async frame(data: unknown): Promise<void> {
     if (this.closed === undefined) this.#emit("message", { data });
     await settle();
   }
 
-  /** Answers a message. */
+  /** Answers a message with a result. */
   async reply(message: { readonly id?: string | number | null }, result: unknown): Promise<void> {
     await this.say({ type: "reply", id: message.id, result });
   }
 
-  /** Refuses a message. */
+  /** Answers a message with an error. */
   async refuse(
     message: { readonly id?: string | number | null },
     error: { code: string; message?: string; retryable?: boolean; retry_after_ms?: number },
@@ -98,7 +101,7 @@ export class ScriptedSocket implements WebSocketLike {
     });
   }
 
-  /** Closes it from the service's side; 1006 is a connection that broke. */
+  /** Closes the socket from the service's side; code 1006 stands for a broken connection. */
   async drop(code = 1006, reason = ""): Promise<void> {
     if (this.closed !== undefined) return;
     this.closed = { code, by: "service" };
@@ -107,7 +110,7 @@ export class ScriptedSocket implements WebSocketLike {
     await settle();
   }
 
-  /** The oldest message of a type that was not taken yet; it is taken. Throws when there is none. */
+  /** Takes and returns the oldest message of a type that was not taken yet. Throws when there is none. */
   take<Type extends ClientMessage["type"]>(type: Type): Sent<Type> {
     const index = this.sent.findIndex((message) => message.type === type);
     const [message] = index < 0 ? [] : this.sent.splice(index, 1);
@@ -118,7 +121,7 @@ export class ScriptedSocket implements WebSocketLike {
     return message as Sent<Type>;
   }
 
-  /** How many messages of a type wait to be taken. */
+  /** Returns the number of messages of a type that were not taken yet. */
   count(type: ClientMessage["type"]): number {
     return this.sent.filter((message) => message.type === type).length;
   }
@@ -128,11 +131,11 @@ export class ScriptedSocket implements WebSocketLike {
   }
 }
 
-/** Stands where the network would be: collects the sockets that a client opens. */
+/** In-memory gateway for tests: collects the sockets that a client opens. */
 export class ScriptedGateway {
-  /** All there were, oldest first. */
+  /** All sockets opened so far, oldest first. */
   readonly sockets: ScriptedSocket[] = [];
-  /** For the client's option `webSocket`. */
+  /** WebSocket constructor for the client's option `webSocket`. */
   readonly webSocket: WebSocketConstructor;
 
   constructor() {
@@ -145,14 +148,14 @@ export class ScriptedGateway {
     };
   }
 
-  /** The socket opened last; throws when there is none. */
+  /** Returns the socket opened last; throws when there is none. */
   get last(): ScriptedSocket {
     const socket = this.sockets.at(-1);
     if (socket === undefined) throw new Error("the client opened no socket");
     return socket;
   }
 
-  /** How many sockets neither side has closed. */
+  /** Number of sockets that neither side has closed. */
   get openSockets(): number {
     return this.sockets.filter((socket) => socket.closed === undefined).length;
   }

@@ -24,8 +24,8 @@ async function connected(options: Partial<ClientOptions> = {}, maxMessageBytes =
 
 const ignored = () => {};
 
-describe("[P-BATCH-3] what the SDK sends", () => {
-  it("in one tick goes in one frame, in the order of the calls", async () => {
+describe("[P-BATCH-3] batching by the client", () => {
+  it("messages sent in one tick travel in one frame, in the order of the calls", async () => {
     const { client, socket } = await connected();
     for (let n = 0; n < 50; n++) client.publish("chat:1", "m", n).catch(ignored);
     client.request("operations.list").catch(ignored);
@@ -37,7 +37,7 @@ describe("[P-BATCH-3] what the SDK sends", () => {
     expect(sent).toEqual([...Array(50).keys(), "request", 50]);
   });
 
-  it("alone is a message and no array, so that the oldest service reads it", async () => {
+  it("a single message is sent as an object, not an array, so that an old service can read it", async () => {
     const { client, socket } = await connected();
     const raw: string[] = [];
     socket.send = (data: string) => {
@@ -48,7 +48,7 @@ describe("[P-BATCH-3] what the SDK sends", () => {
     expect(raw).toEqual([expect.stringMatching(/^\{"type":"publish"/)]);
   });
 
-  it("goes in several frames where it is too much for one, by number and by the service's limit", async () => {
+  it("a batch over 1,000 messages or the service's size limit is split into several frames", async () => {
     const { client, socket } = await connected();
     for (let n = 0; n < 2_500; n++) client.publish("chat:1", "m", n).catch(ignored);
     await settle();
@@ -68,7 +68,7 @@ describe("[P-BATCH-3] what the SDK sends", () => {
     expect(raw.length).toBeLessThan(20);
   });
 
-  it("waits for a window where one is set, unless something comes that cannot wait", async () => {
+  it("publishes wait for the batch window, unless a message that cannot wait is sent", async () => {
     const { client, clock, socket } = await connected({ batchMs: 20 });
     client.publish("chat:1", "m", 1).catch(ignored);
     await clock.advance(10);
@@ -85,14 +85,14 @@ describe("[P-BATCH-3] what the SDK sends", () => {
     expect(socket.frames).toBe(2);
   });
 
-  it("before a close in the same tick still goes", async () => {
+  it("a publish before a close in the same tick is still sent", async () => {
     const { client, socket } = await connected({ batchMs: 1_000 });
     client.publish("chat:1", "m", 1).catch(ignored);
     await client.close();
     expect(socket.sent).toMatchObject([{ type: "publish", data: 1 }]);
   });
 
-  it("carries the priority of a publish", async () => {
+  it("a publish carries its priority", async () => {
     const { client, socket } = await connected();
     client.publish("chat:1", "m", 1, { priority: "high" }).catch(ignored);
     client.channel("chat:1").publish("m", 1, { priority: "low" }).catch(ignored);
@@ -103,8 +103,8 @@ describe("[P-BATCH-3] what the SDK sends", () => {
   });
 });
 
-describe("[P-OUT-8] summaryMs", () => {
-  it("is asked for, the finest that one of the channel's subscribers wants", async () => {
+describe("[P-OUT-8] the option summaryMs", () => {
+  it("subscribe asks for the shortest summaryMs that one of the channel's subscribers wants", async () => {
     const { client, socket } = await connected();
     const channel = client.channel("chat:1");
     channel.subscribe({}, { summaryMs: 5_000 });
@@ -112,7 +112,7 @@ describe("[P-OUT-8] summaryMs", () => {
     const asked = socket.take("subscribe");
     expect(asked).toMatchObject({ channel: "chat:1", summary_ms: 5_000 });
     await socket.reply(asked, { channel: "chat:1", position: "e.1.t", recovered: false });
-    // One that wants no finer joins where the wire is.
+    // A subscriber that needs no shorter period joins without its own subscribe.
     channel.subscribe({}, { summaryMs: 9_000, since: "now" });
     await settle();
     expect(socket.count("subscribe")).toBe(0);
@@ -127,8 +127,8 @@ describe("[P-OUT-8] summaryMs", () => {
   });
 });
 
-describe("a codec", () => {
-  it("[P-DIA-7] is offered before JSON, and not used where the service chose JSON", async () => {
+describe("the codec of a client", () => {
+  it("[P-DIA-7] a codec is offered before JSON, and not used if the service chose JSON", async () => {
     const { gateway, client, socket } = await connected({ codec: msgpack });
     expect(gateway.last.protocols).toEqual(["milepost.v1.msgpack", "milepost.v1.json"]);
     client.publish("chat:1", "m", 1).catch(ignored);
@@ -136,7 +136,7 @@ describe("a codec", () => {
     expect(socket.sent).toMatchObject([{ type: "publish" }]);
   });
 
-  it("[P-DIA-5] is what both sides speak where the service chose it; nonsense costs only itself", async () => {
+  it("[P-DIA-5] both sides use the codec that the service chose, and an unreadable frame is reported and ignored", async () => {
     const errors: unknown[] = [];
     const clock = new ManualClock();
     const gateway = new ScriptedGateway();
@@ -173,8 +173,8 @@ describe("a codec", () => {
   });
 });
 
-describe("[P-CON-11] what the SDK says it is", () => {
-  it("is its kind and its version", () => {
+describe("[P-CON-11] the name the client sends", () => {
+  it("the client's name is its kind and the version of its package", () => {
     const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     expect(sdkVersion).toBe(JSON.parse(manifest).version);
     expect(sdkName()).toBe(`server/${sdkVersion}`);

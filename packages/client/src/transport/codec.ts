@@ -1,9 +1,12 @@
-/** How frames of a WebSocket look that are no text; JSON needs none. */
+/** Encoding of WebSocket frames that are not text; JSON needs none. */
 export interface Codec {
-  /** What a client offers to speak it; a service that does not speak it is spoken to in JSON. */
+  /**
+   * Subprotocol that the client offers for this encoding; if the service does not choose it, both sides use
+   * JSON.
+   */
   readonly subprotocol: string;
-  /** Writes a value that came out of JSON. */
+  /** Encodes a value that was parsed from JSON. */
   encode(value: unknown): Uint8Array<ArrayBuffer>;
-  /** Reads a frame; undefined when it makes no sense. Never throws. */
+  /** Decodes a frame; returns undefined when it cannot be read. Never throws. */
   decode(frame: Uint8Array): unknown;
 }

@@ -1,6 +1,6 @@
 import { isRecord } from "@milepost/protocol";
 
-/** What the client uses of `fetch`; the platform's fits. */
+/** Part of `fetch` that the client uses; the platform's own fits. */
 export type Fetch = (
   url: string,
   init: {
@@ -12,7 +12,7 @@ export type Fetch = (
   },
 ) => Promise<Response>;
 
-/** A line that was closed by an answer, with the close code that comes to the same. */
+/** Refusal of a transport connection by an HTTP response, with the equivalent close code. */
 export class Refused extends Error {
   readonly code: number;
 
@@ -22,7 +22,7 @@ export class Refused extends Error {
   }
 }
 
-/** Calls of one line over HTTP; they end with it, and carry its credential. */
+/** HTTP calls of one transport connection; they carry its credential and end with it. */
 export class HttpEndpoint {
   token: string | undefined;
   readonly #fetch: Fetch;
@@ -45,14 +45,14 @@ export class HttpEndpoint {
     this.#ending.abort();
   }
 
-  /** Calls a path of the service; rejects with {@link Refused} unless it is answered well. */
+  /** Calls a path of the service; rejects with {@link Refused} unless the status is a success. */
   async call(
     path: string,
     { body, accept, signal }: { body?: string; accept?: string; signal?: AbortSignal } = {},
   ): Promise<Response> {
     const { pathname, origin } = this.#base;
     const { token } = this;
-    // Called as a plain function: a browser's fetch refuses another `this`.
+    // `fetch` is called as a plain function, because a browser's fetch refuses another `this`.
     const fetch = this.#fetch;
     const response = await fetch(`${origin}${pathname.replace(/\/ws\/?$/, "")}${path}`, {
       headers: {
@@ -69,12 +69,12 @@ export class HttpEndpoint {
   }
 }
 
-/** Status and problem document as the close code that asks for the same. */
+/** Maps a status and problem document to the close code that asks the client for the same. */
 async function refusalOf(response: Response): Promise<Refused> {
   const problem: unknown = await response.json().catch(() => undefined);
   const { code, detail } = isRecord(problem) ? problem : {};
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
-  // What does not come from the service, but from something in between, may be otherwise next time.
+  // A response without a code comes from something in between, not from the service, so a retry may succeed.
   if (typeof code !== "string") return new Refused(1006, says);
   switch (response.status) {
     case 400:

@@ -27,7 +27,7 @@ function setUp(loads: () => Promise<void> = async () => {}) {
   return { line: transport.open(attempt, events), heard, did };
 }
 
-it("a transport that is loaded late carries everything from its first frame on", async () => {
+it("a transport that is loaded late delivers everything from its first frame on", async () => {
   const { line, heard, did } = setUp();
   expect(did).toEqual([]);
   await line.closed;
@@ -37,14 +37,14 @@ it("a transport that is loaded late carries everything from its first frame on",
   expect(did).toEqual(["open", "send a,b 9", "release"]);
 });
 
-it("one that is let go of before it was loaded opens nothing and tells nothing", async () => {
+it("a transport connection released before its code is loaded opens nothing and reports nothing", async () => {
   const { line, heard, did } = setUp();
   line.release();
   await line.closed;
   expect([heard, did]).toEqual([[], []]);
 });
 
-it("one whose code cannot be loaded is a broken line, as any other that did not get through", async () => {
+it("a transport whose code cannot be loaded closes with 1006, like any broken connection", async () => {
   const { line, heard } = setUp(() => Promise.reject(new Error("offline")));
   await line.closed;
   expect(heard).toEqual([1006]);

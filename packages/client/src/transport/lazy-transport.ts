@@ -6,12 +6,15 @@ import type {
   TransportName,
 } from "./transport.ts";
 
-/** A transport whose code is loaded when it is first needed: most pages never need it. */
+/** Returns a transport whose code is loaded when it is first needed; most pages never need it. */
 export function lazyTransport(name: TransportName, load: () => Promise<Transport>): Transport {
   return { name, open: (attempt, events) => new LazyConnection(load(), attempt, events) };
 }
 
-/** Nothing is sent before the welcome, so nothing is lost while the code is on its way. */
+/**
+ * Transport connection whose code is still being loaded. Nothing is sent before the welcome, so nothing is lost
+ * meanwhile.
+ */
 class LazyConnection implements TransportConnection {
   readonly closed: Promise<void>;
   #connection: TransportConnection | undefined;

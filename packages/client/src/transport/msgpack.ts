@@ -1,13 +1,14 @@
 import { decodeMsgpack, encodeMsgpack, msgpackSubprotocol } from "@milepost/protocol";
 import type { Codec } from "./codec.ts";
 
-/** Room for the data of the deepest publication within the messages that carry it. */
+/** Maximum nesting depth: room for the deepest publication's data within the message that carries it. */
 const maxDepth = 256;
 
 /**
- * Messages as msgpack, smaller than JSON: pass it as `codec` to `createClient`.
+ * Codec for msgpack, smaller than JSON: pass it as `codec` to `createClient`.
  *
- * What arrives is the same in both; only text with half a surrogate pair, which UTF-8 cannot carry, has U+FFFD in its place.
+ * Both encodings deliver the same values, with one exception: half a surrogate pair in a text becomes U+FFFD,
+ * because UTF-8 cannot carry it.
  */
 export const msgpack: Codec = {
   subprotocol: msgpackSubprotocol,

@@ -1,13 +1,14 @@
 import type { Cancel } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 
-/** The most messages a frame may hold. */
+/** Maximum number of messages in one frame. */
 const maxMessages = 1_000;
 
 /**
- * Joins what is sent in one tick, or within a window, so that it travels together and in order.
+ * Batch of outgoing messages: joins those of one tick, or of a window, so that they travel together and in
+ * order.
  *
- * What goes together has at most 1,000 messages and about `maxBytes`; more goes in several parts, at once.
+ * One part holds at most 1,000 messages and about `maxBytes` bytes; a part that is full is sent at once.
  */
 export class Outgoing {
   maxBytes = 0;
@@ -25,7 +26,7 @@ export class Outgoing {
     this.#send = send;
   }
 
-  /** Sends a message at the end of this tick; one that `canWait` at the end of the window. */
+  /** Sends a message at the end of this tick; one that `canWait` waits for the end of the window. */
   add(text: string, canWait: boolean): void {
     const bytes = maxBytesOf(text);
     if (this.#waiting.length >= maxMessages || this.#bytes + bytes > this.maxBytes) this.flush();
@@ -39,7 +40,7 @@ export class Outgoing {
     }
   }
 
-  /** Sends what waits now. */
+  /** Sends all waiting messages now. */
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -51,12 +52,12 @@ export class Outgoing {
   }
 }
 
-/** What a text takes as UTF-8 at most: a UTF-16 unit is three bytes or less. */
+/** Returns an upper bound of a text's length in UTF-8, in bytes: a UTF-16 unit takes three bytes at most. */
 export function maxBytesOf(text: string): number {
   return text.length * 3 + 1;
 }
 
-/** Messages as one frame. */
+/** Joins messages into one frame: a single message as it is, several as a JSON array. */
 export function frameOf(messages: readonly string[]): string {
   return messages.length === 1 ? `${messages[0]}` : `[${messages.join(",")}]`;
 }

@@ -16,7 +16,7 @@ import type {
 } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
-/** Messages come in answers to polls, and go as POSTs. */
+/** Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. */
 export function pollTransport(fetch: Fetch): Transport {
   return { name: "poll", open: (attempt, events) => new PollConnection(fetch, attempt, events) };
 }
@@ -24,16 +24,17 @@ export function pollTransport(fetch: Fetch): Transport {
 const waitSeconds = 25;
 const maxChannels = 100;
 
-/** A channel that each poll asks for. */
+/** Channel that each poll asks for. */
 interface Polled {
   readonly ask: SubscribeMessage;
-  /** Where the next poll goes on; undefined until it started. */
+  /** Position from which the next poll continues; undefined until the first answer. */
   position: string | undefined;
 }
 
 /**
- * A connection that nobody holds: this line does what a node would, and keeps what is subscribed and where
- * each channel is. An answer counts once it was read, so one that is lost on the way comes again.
+ * Long-poll connection, which no node holds. It does what a node would: it keeps the subscriptions and the
+ * position of each channel. A position advances only when a response has been read, so a response lost on the
+ * way is delivered again.
  */
 class PollConnection implements TransportConnection {
   readonly closed: Promise<void>;
@@ -42,7 +43,7 @@ class PollConnection implements TransportConnection {
   readonly #upstream: Upstream;
   readonly #polled = new Map<string, Polled>();
   #owned = true;
-  /** Ends the poll under way, for what it asks is no longer what is wanted. */
+  /** Aborts the pending poll, because the wanted channels have changed. */
   #interrupt: (() => void) | undefined;
 
   constructor(fetch: Fetch, { url, token }: Attempt, events: TransportConnectionEvents) {
@@ -68,7 +69,7 @@ class PollConnection implements TransportConnection {
         this.#answer({ type: "reply", id: message.id, result: { channel: message.channel } });
         break;
       case "auth":
-        // The next call brings it; should it not be valid, that says so.
+        // The next call carries the new token; if it is not valid, that call is refused.
         this.#endpoint.token = message.token;
         this.#answer({ type: "reply", id: message.id ?? null, result: {} });
         break;
@@ -78,7 +79,7 @@ class PollConnection implements TransportConnection {
         this.#upstream.send(text, maxBytes);
         break;
       default:
-        // What takes long must not hold up what comes after it.
+        // A slow request gets its own queue, so that it does not delay the messages after it.
         this.#newUpstream().send(text, maxBytes);
     }
   }
@@ -100,15 +101,21 @@ class PollConnection implements TransportConnection {
     );
   }
 
-  /** Nobody can be present by polls: the answer says nothing of who is there, and whoever wants to know asks. */
+  /**
+   * Adds a channel to the polls. A client cannot be present over long-poll, so `presence` is removed: the
+   * answer carries no list, and it is requested instead.
+   */
   #subscribe({ presence: _, ...ask }: SubscribeMessage): void {
     if (this.#polled.size >= maxChannels) {
-      const error = new MilepostError("too_many_subscriptions", `at most ${maxChannels} channels`);
+      const error = new MilepostError(
+        "too_many_subscriptions",
+        `a long-poll connection takes at most ${maxChannels} channels`,
+      );
       this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
       return;
     }
     if (ask.as !== undefined) {
-      const says = "polls cannot hold a durable subscriber; it needs a WebSocket or a stream";
+      const says = "long-poll cannot hold a durable subscriber; use a WebSocket or SSE";
       const error = new MilepostError("not_supported", says);
       this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
       return;
@@ -117,7 +124,7 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  /** Later, as an answer of the service would come. */
+  /** Delivers an answer in a later tick, as if it came from the service. */
   #answer(message: object): void {
     void Promise.resolve().then(() => {
       if (this.#owned) this.#events.onFrame(JSON.stringify(message));
@@ -143,7 +150,7 @@ class PollConnection implements TransportConnection {
       };
     });
     if (this.#polled.size === 0) return change;
-    // What is wanted often changes several times in a row.
+    // The wanted channels often change several times in a row, so the poll starts a tick later.
     await Promise.resolve();
     const polled = [...this.#polled.values()];
     const asks = polled.map(({ ask, position }) =>
@@ -168,7 +175,10 @@ class PollConnection implements TransportConnection {
     if (frame.length > 0) this.#tell(JSON.stringify(frame));
   }
 
-  /** Notes where each channel is; answers to asking again are told as what they mean to a subscriber. */
+  /**
+   * Records the position of a message's channel. Replies to a repeated poll are translated into what they mean
+   * to a subscriber, such as a reset.
+   */
   #takeOne(message: RawMessage): readonly object[] {
     if (message.type === "reply") return this.#takeReply(message);
     const polled = this.#polled.get(String(message.channel));

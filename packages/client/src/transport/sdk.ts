@@ -1,7 +1,10 @@
-/** The version of this package, as the service counts it. */
+/** Version of this package, which the client sends to the service. */
 export const sdkVersion = "0.1.0";
 
-/** What the client says it is when it connects: in a page or its workers `browser`, anywhere else `server`. */
+/**
+ * Returns the name that the client sends when it connects: `browser/{version}` in a page or worker,
+ * `server/{version}` anywhere else.
+ */
 export function sdkName(): string {
   const isBrowser = "document" in globalThis || "WorkerGlobalScope" in globalThis;
   return `${isBrowser ? "browser" : "server"}/${sdkVersion}`;

@@ -1,15 +1,15 @@
 import { isRecord, MilepostError } from "@milepost/protocol";
 
-/** A message of the service as it came: an object with a `type`, the rest yet to be read. */
+/** Message of the service as it arrived: an object with a `type` and fields that are not validated yet. */
 export interface RawMessage {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
 /**
- * Takes a frame apart into its messages; what is no message is left out and told to `refuse`.
+ * Splits a frame into its messages. Anything that is not a message is left out and reported to `refuse`.
  *
- * The service is not trusted to be well: a frame that makes no sense costs nothing but itself.
+ * The service's output is not trusted: an unreadable frame costs nothing but itself.
  */
 export function readFrame(frame: unknown, refuse: (error: MilepostError) => void): RawMessage[] {
   let value = frame;
@@ -22,7 +22,7 @@ export function readFrame(frame: unknown, refuse: (error: MilepostError) => void
   const messages: RawMessage[] = [];
   for (const message of Array.isArray(value) ? value : [value]) {
     if (isRecord(message) && typeof message.type === "string") messages.push(message as RawMessage);
-    else refuse(new MilepostError("bad_message", "the service sent something without a type"));
+    else refuse(new MilepostError("bad_message", "the service sent a message without a type"));
   }
   return messages;
 }

@@ -2,9 +2,9 @@ import type { Codec } from "./codec.ts";
 import { frameOf } from "./outgoing.ts";
 import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
-/** What the client uses of a WebSocket: the browser's, Node's and that of the package `ws` all fit. */
+/** Part of a WebSocket that the client uses; the browser's, Node's and that of the package `ws` all fit. */
 export interface WebSocketLike {
-  /** What was chosen of the protocols offered, once it is open. */
+  /** Subprotocol that the service chose, once the socket is open. */
   readonly protocol?: string;
   binaryType?: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;
@@ -18,15 +18,15 @@ export interface WebSocketLike {
   addEventListener(type: "error", listener: () => void): void;
 }
 
-/** Opens a WebSocket. */
+/** Constructor of a WebSocket. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
-/** What a socket tells its owner. */
+/** Events of a socket for its owner. */
 interface SocketEvents extends TransportConnectionEvents {
   onOpen(): void;
 }
 
-/** One WebSocket, which says nothing more once its owner has let go of it. */
+/** Transport connection over one WebSocket; it reports nothing once its owner has released it. */
 export class Socket implements TransportConnection {
   /** Resolves when the WebSocket is closed on both sides. */
   readonly closed: Promise<void>;
@@ -54,7 +54,7 @@ export class Socket implements TransportConnection {
         events.onFrame(codec.decode(new Uint8Array(data)), data.byteLength);
       } else events.onFrame(data);
     });
-    // A close follows each error and says all there is to know.
+    // A close event follows each error and carries all the information.
     webSocket.addEventListener("error", () => {});
     this.closed = new Promise((resolve) => {
       webSocket.addEventListener("close", ({ code, reason }) => {
@@ -73,7 +73,7 @@ export class Socket implements TransportConnection {
       const isCoded = codec !== undefined && codec.subprotocol === this.#webSocket.protocol;
       this.#webSocket.send(isCoded ? codec.encode(JSON.parse(text)) : text);
     } catch {
-      // Not open (any more): the close says so, and what needs an answer is sent again.
+      // The socket is not open. Its close event reports that, and calls that expect a reply are sent again.
     }
   }
 
@@ -82,7 +82,7 @@ export class Socket implements TransportConnection {
     try {
       this.#webSocket.close(1000);
     } catch {
-      // It never opened; there is nothing to close.
+      // The socket never opened, so there is nothing to close.
     }
   }
 }

@@ -9,7 +9,7 @@ import type {
 } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
-/** Messages come as server-sent events, and go as POSTs. */
+/** Returns the SSE transport: messages arrive as server-sent events and are sent by POST. */
 export function sseTransport(fetch: Fetch): Transport {
   return { name: "sse", open: (attempt, events) => new SseConnection(fetch, attempt, events) };
 }
@@ -41,7 +41,7 @@ class SseConnection implements TransportConnection {
 
   send(messages: readonly string[], maxBytes: number): void {
     for (const text of messages) {
-      // The POST that brings a new credential is vouched for by it, and so are those after it.
+      // The POST that carries a new token is already authorized by it, and so are all later ones.
       const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
       if (typeof token === "string") this.#endpoint.token = token;
       this.#upstream.send(text, maxBytes);

@@ -22,8 +22,8 @@ function fail(of: TransportFallback, times: number): TransportName {
   return of.current.name;
 }
 
-describe("the ladder of transports", () => {
-  it("goes down after two failures in a row, and from the last up again", () => {
+describe("the transport fallback", () => {
+  it("the fallback goes to the next transport after two failures in a row, and from the last back to the first", () => {
     const down = fallback();
     expect(down.isBelow).toBe(false);
     expect(fail(down, 1)).toBe("websocket");
@@ -33,7 +33,7 @@ describe("the ladder of transports", () => {
     expect(fail(down, 2)).toBe("websocket");
   });
 
-  it("has more patience with one that got through before: a node that restarts is no wall", () => {
+  it("a transport that has connected before may fail five times, so a restarting node causes no fallback", () => {
     const proven = fallback();
     proven.succeeded();
     expect(fail(proven, 4)).toBe("websocket");
@@ -43,7 +43,7 @@ describe("the ladder of transports", () => {
     expect(fail(proven, 2)).toBe("poll");
   });
 
-  it("is at the best again once that got through in the background", () => {
+  it("the fallback returns to the best transport once that has connected in the background", () => {
     const upgraded = fallback();
     expect(fail(upgraded, 4)).toBe("poll");
     upgraded.upgraded();

@@ -1,10 +1,13 @@
 import type { Transport } from "./transport.ts";
 
-/** Attempts that a transport may fail before the next is tried; more for one that is known to get through. */
+/**
+ * Number of failed attempts in a row before the next transport is tried; more for one that has connected
+ * before.
+ */
 const patience = 2;
 const provenPatience = 5;
 
-/** Which transport is next: the first that gets through, from the best down, and from the last up again. */
+/** Choice of the transport to try next: from the best down to the last, then from the best again. */
 export class TransportFallback {
   readonly #transports: readonly [Transport, ...Transport[]];
   readonly #proven = new Set<Transport>();
@@ -23,18 +26,21 @@ export class TransportFallback {
     return this.#transports[this.#at] ?? this.#transports[0];
   }
 
-  /** Whether there is a better one than the current. */
+  /** True while a better transport than the current one exists. */
   get isBelow(): boolean {
     return this.#at > 0;
   }
 
-  /** The current one was welcomed. */
+  /** Records that the current transport received its welcome. */
   succeeded(): void {
     this.#failures = 0;
     this.#proven.add(this.current);
   }
 
-  /** The current one broke before its welcome. */
+  /**
+   * Records that the current transport broke before its welcome; after too many failures the next one is
+   * current.
+   */
   failed(): void {
     this.#failures++;
     if (this.#failures < (this.#proven.has(this.current) ? provenPatience : patience)) return;
@@ -42,7 +48,7 @@ export class TransportFallback {
     this.#at = (this.#at + 1) % this.#transports.length;
   }
 
-  /** The best one was welcomed in the background. */
+  /** Records that the best transport received its welcome in the background; it is current from now on. */
   upgraded(): void {
     this.#at = 0;
     this.succeeded();

@@ -3,24 +3,27 @@ import type { Schedule } from "../runtime/schedule.ts";
 import { readFrame } from "./server-frame.ts";
 import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
-/** From one attempt to the next, and how long one may take. */
+/** Wait before each attempt, and time limit of one attempt, in milliseconds. */
 const restMs = 60_000;
 const attemptMs = 10_000;
 
-/** What a climb needs of the connection. */
+/** Functions of the connection that a transport upgrade uses. */
 export interface TransportUpgradeParts {
   readonly schedule: Schedule;
-  /** Opens a line of the best transport. */
+  /** Opens a connection over the best transport. */
   open(events: TransportConnectionEvents): Promise<TransportConnection>;
-  /** Makes a line that has its welcome the connection's own, and answers whom to tell from now on. */
+  /**
+   * Makes a transport connection that has its welcome the client's own, and returns the events it reports to
+   * from now on.
+   */
   adopt(line: TransportConnection): TransportConnectionEvents;
 }
 
 /**
- * Tries the best transport in the background, again and again, while the connection stands on a worse one.
+ * Retries the best transport in the background, every minute, while the client is connected over a worse one.
  *
- * Nothing is noticed of an attempt that fails. One that is welcomed takes the connection over within the
- * event that brings its welcome, so that nothing falls between the two.
+ * The application does not notice a failed attempt. A connection that receives its welcome takes over within
+ * the same event, so that nothing is lost between the two.
  */
 export class TransportUpgrade {
   readonly #parts: TransportUpgradeParts;

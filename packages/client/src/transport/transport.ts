@@ -1,39 +1,42 @@
-/** How messages travel: each is worse than the one before, and gets through where that does not. */
+/** Name of a transport. Each is worse than the one before, but passes networks that block the others. */
 export type TransportName = "websocket" | "sse" | "poll";
 
-/** Every transport, the best first. */
+/** Names of all transports, the best first. */
 export const transportNames: readonly TransportName[] = ["websocket", "sse", "poll"];
 
-/** What a line tells its owner, until it is released. */
+/** Events of a transport connection for its owner, until it is released. */
 export interface TransportConnectionEvents {
-  /** A message of the service, or an array of them, as JSON text or as the value it stands for; `bytes` on the wire. */
+  /**
+   * Receives a message of the service or an array of them, as JSON text or as a decoded value. `bytes` is the
+   * size on the wire.
+   */
   onFrame(frame: unknown, bytes?: number): void;
   onClose(code: number, reason: string): void;
 }
 
-/** One connection to the service, whatever carries it: a WebSocket, or what stands in for one. */
+/** One connection to the service over any transport: a WebSocket, or an equivalent over HTTP. */
 export interface TransportConnection {
-  /** Resolves when it is closed on both sides. */
+  /** Resolves when the connection is closed on both sides. */
   readonly closed: Promise<void>;
   /**
-   * Sends messages in order, together where it can, as long as that is about `maxBytes` at most. One that is closing
-   * drops them, since its close is about to be told.
+   * Sends messages in order, together if the transport can, in parts of about `maxBytes` bytes at most. A
+   * closing connection drops them; its close is reported next.
    */
   send(messages: readonly string[], maxBytes: number): void;
-  /** Lets go of it: closes it, and tells nothing more. */
+  /** Closes the connection and stops its events. */
   release(): void;
 }
 
-/** What a line is opened with. */
+/** Parameters of a new transport connection. */
 export interface Attempt {
-  /** The gateway's WebSocket address. */
+  /** WebSocket address of the gateway. */
   readonly url: URL;
   readonly token: string | undefined;
-  /** The connection it replaces. */
+  /** Id of the connection that this one replaces. */
   readonly connectionId: string | undefined;
 }
 
-/** Opens lines of one kind; throws where that cannot even be tried. */
+/** Opens connections of one kind; throws where that cannot even be attempted. */
 export interface Transport {
   readonly name: TransportName;
   open(attempt: Attempt, events: TransportConnectionEvents): TransportConnection;

@@ -13,7 +13,7 @@ const { webSocket } = new ScriptedGateway();
 const namesOf = (options: Parameters<typeof transportsOf>[0]) =>
   transportsOf(options).map(({ name }) => name);
 
-it("takes all transports, the best first, or those that were asked for in their order", () => {
+it("transportsOf returns all transports, the best first, or the requested ones in the given order", () => {
   expect(namesOf({ url, webSocket })).toEqual(["websocket", "sse", "poll"]);
   expect(namesOf({ url, webSocket, transports: ["poll", "websocket"] })).toEqual([
     "poll",
@@ -21,7 +21,7 @@ it("takes all transports, the best first, or those that were asked for in their 
   ]);
 });
 
-it("leaves out what there is not here, and says so when nothing is left", () => {
+it("transportsOf leaves out unavailable transports, and createClient throws when none is left", () => {
   vi.stubGlobal("WebSocket", undefined);
   expect(namesOf({ url })).toEqual(["sse", "poll"]);
   expect(() => createClient({ url, transports: ["websocket"] })).toThrow(/pass `webSocket`/);

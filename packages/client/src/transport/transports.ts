@@ -4,19 +4,19 @@ import { lazyTransport } from "./lazy-transport.ts";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
 import { webSocketOf } from "./websocket-transport.ts";
 
-/** The transports that were asked for, as far as there are any here; `not_supported` when none is. */
+/** Returns the requested transports that are available here; throws `not_supported` when there is none. */
 export function transportsOf(options: ClientOptions): [Transport, ...Transport[]] {
   const names = options.transports ?? transportNames;
   const [first, ...others] = names.flatMap((name) => transportOf(name, options) ?? []);
   if (first !== undefined) return [first, ...others];
   throw new MilepostError(
     "not_supported",
-    `none of the transports (${names.join(", ")}) can be had here; pass \`webSocket\`, in Node 20 that of the package ws, or \`fetch\``,
+    `none of the transports (${names.join(", ")}) is available here; pass \`webSocket\` (in Node 20 from the package ws) or \`fetch\``,
   );
 }
 
 function transportOf(name: TransportName, options: ClientOptions): Transport | undefined {
-  // Looked up late, so that what a page or a test replaces is what is used.
+  // The global fetch is looked up at each call, so that a replacement by a page or a test takes effect.
   const fetch = options.fetch ?? (globalThis.fetch && ((url, init) => globalThis.fetch(url, init)));
   switch (name) {
     case "websocket":

@@ -1,10 +1,13 @@
 import type { HttpEndpoint } from "./http-endpoint.ts";
 import { maxBytesOf } from "./outgoing.ts";
 
-/** A body holds at most so many messages. */
+/** Maximum number of messages in one body. */
 const maxMessages = 1_000;
 
-/** Sends messages by POST, one call at a time so that they keep their order; what waits meanwhile goes together. */
+/**
+ * Sends messages by POST, one call at a time, so that they keep their order; messages that wait meanwhile
+ * travel together.
+ */
 export class Upstream {
   readonly #endpoint: HttpEndpoint;
   readonly #path: () => string;
@@ -26,13 +29,13 @@ export class Upstream {
     this.#onFailed = onFailed;
   }
 
-  /** Sends a message; a body holds about `maxBytes` at most, unless one message alone has more. */
+  /** Sends a message. A body holds about `maxBytes` bytes at most, unless a single message is larger. */
   send(text: string, maxBytes: number): void {
     this.#queue.push(text);
     this.#maxBytes = maxBytes;
     if (this.#busy) return;
     this.#busy = true;
-    // A tick later, so that what is sent together travels together.
+    // The call starts a tick later, so that messages sent together travel together.
     void Promise.resolve().then(() => this.#drain());
   }
 
@@ -51,7 +54,7 @@ export class Upstream {
     this.#busy = false;
   }
 
-  /** As much of the queue as goes into one body; one message at least. */
+  /** Takes as many messages from the queue as fit into one body, and at least one. */
   #take(): string[] {
     let count = 0;
     let bytes = 0;

@@ -5,16 +5,16 @@ import { sdkName } from "./sdk.ts";
 import { Socket, type WebSocketConstructor } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
-/** Characters a subprotocol may have; a token with others is sent as the first message. */
+/** Characters that a subprotocol may have; a token with others is sent as the first message instead. */
 const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
 
-/** The WebSocket of the options or of the platform; undefined where there is none. */
+/** Returns the transport over the WebSocket of the options or the platform; undefined if there is none. */
 export function webSocketOf({ webSocket, codec }: ClientOptions): Transport | undefined {
   const available = webSocket ?? globalThis.WebSocket;
   return available && webSocketTransport(available, codec);
 }
 
-/** The transport that is one where it gets through. */
+/** Returns the WebSocket transport. */
 export function webSocketTransport(
   webSocket: WebSocketConstructor,
   codec: Codec | undefined,

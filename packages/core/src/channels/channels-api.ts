@@ -2,37 +2,39 @@ import type { Notification } from "@milepost/model";
 import type { GapReason, Priority, Since, Snapshot } from "@milepost/protocol";
 import type { Principal } from "../rules/principal.ts";
 
-/** What a publish may say besides its event. */
+/** Options of a publish. */
 export interface PublishOptions {
-  /** Repeating it within 10 minutes creates nothing. */
+  /** Dedupe key: a repeated publish with it within 10 minutes stores nothing. */
   readonly key?: string;
-  /** In place of the channel's, for readers that are slow; it never changes the order within the channel. */
+  /**
+   * Priority in place of the channel's, for slow subscribers. It never changes the order within the channel.
+   */
   readonly priority?: Priority;
 }
 
-/** What a publish answers. */
+/** Result of a publish. */
 export interface Published {
   readonly channel: string;
   readonly position: string;
   readonly duplicate: boolean;
-  /** Only readers at this node get it, and it is forgotten when the store is back. */
+  /** True when only subscribers at this node receive the entry; it is forgotten when the store is back. */
   readonly local?: true;
 }
 
-/** How a channel's stream ended. */
+/** End of a channel's stream. */
 export interface Ending {
   readonly position: string;
   readonly reason: string;
-  /** Milliseconds since 1970. */
+  /** Time of the end, in milliseconds since 1970. */
   readonly ts: number;
 }
 
-/** What an end answers: the first end of the channel, whoever asked for it. */
+/** Result of ending a channel: the channel's first end, no matter which caller asked for it. */
 export interface Ended {
   readonly channel: string;
   readonly position: string;
   readonly reason: string;
-  /** It had ended already. */
+  /** True when the channel had ended already. */
   readonly duplicate: boolean;
 }
 
@@ -40,17 +42,17 @@ export interface Ended {
 export interface HistoryPage {
   readonly channel: string;
   readonly entries: readonly {
-    /** In the log of everything below a prefix: the channel it was published to. */
+    /** Channel to which the entry was published; only in a roll-up, the log of everything below a prefix. */
     readonly source?: string;
     readonly position: string;
     readonly event: string;
     readonly data: unknown;
     readonly ts: number;
   }[];
-  /** Go on from here. */
+  /** Position after which the next page begins. */
   readonly position: string;
   readonly reason?: GapReason;
-  /** The stream ended at `position`: there is nothing to go on to. */
+  /** End of the stream, present when the page reaches it: it ended at `position`, and there is no next page. */
   readonly end?: Ending;
 }
 

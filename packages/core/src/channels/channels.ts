@@ -51,7 +51,7 @@ const maxReasonLength = 1_024;
 const maxHistory = 1_000;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
 
-/** What channels need of their node. */
+/** Parts of the node that {@link Channels} uses. */
 export interface ChannelsParts {
   readonly log: ChannelLog;
   readonly rules: RuleBook;
@@ -64,7 +64,7 @@ export interface ChannelsParts {
   readonly onPurged: (channel: string) => Promise<void>;
 }
 
-/** Channels as principals use them: every method checks names, data and what the principal may. */
+/** Channels as principals use them. Every method checks names, data and permissions. */
 export class Channels implements ChannelService {
   readonly #log: ChannelLog;
   readonly #rules: RuleBook;
@@ -77,7 +77,7 @@ export class Channels implements ChannelService {
   readonly #spool: Spool;
   readonly #onPurged: (channel: string) => Promise<void>;
   #closed = false;
-  /** Publishes that wait, for a schema or for the store, and those that came after them, by channel. */
+  /** Publishes that wait for a schema or for the store, and later publishes to the same channel, by channel. */
   readonly #waiting = new SerialQueues();
 
   constructor({ log, rules, hub, clock, random, limits, wheel, onPurged }: ChannelsParts) {
@@ -93,7 +93,7 @@ export class Channels implements ChannelService {
     this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
   }
 
-  /** How many publishes wait for the store. */
+  /** Number of publishes that wait for the store. */
   get spooled(): number {
     return this.#spool.size;
   }
@@ -103,12 +103,15 @@ export class Channels implements ChannelService {
     this.#closed = true;
   }
 
-  /** What holds for a name that can be read; rejects others. */
+  /** Resolves a readable channel name to its rule and policy; throws if the name cannot be read. */
   resolve(channel: string): ResolvedChannel {
     return this.#rules.of(orThrow(parseReadableName(channel)));
   }
 
-  /** Whether the principal may; a promise only where an operation must be looked up first. */
+  /**
+   * Decides whether the principal may perform the action on the channel. Returns a promise only where an
+   * operation must be looked up first.
+   */
   permits(
     principal: Principal,
     resolved: ResolvedChannel,
@@ -121,7 +124,7 @@ export class Channels implements ChannelService {
     return this.#ownsOperation(principal, permission.ownerOf);
   }
 
-  /** Rejects with `forbidden` unless the principal may. */
+  /** Rejects with `forbidden` unless the principal may perform the action on the channel. */
   async authorise(
     principal: Principal,
     resolved: ResolvedChannel,
@@ -133,8 +136,9 @@ export class Channels implements ChannelService {
   }
 
   /**
-   * Appends in the order of the calls, but where the rule makes an operation be looked up first. What comes while a
-   * schema is still to answer for the channel waits for it.
+   * Publishes an event. Entries are appended in call order, unless the rule requires the lookup of an operation
+   * first. A publish waits while an earlier publish to its channel waits for a schema or, in the spool, for the
+   * store.
    */
   async publish(
     principal: Principal,
@@ -177,7 +181,10 @@ export class Channels implements ChannelService {
     return isLocal(position) ? { ...published, local: true } : published;
   }
 
-  /** Appends the end, in order with what is published; one that has ended already answers its first end, and keeps its reason. */
+  /**
+   * Ends a channel, in order with its pending publishes. For a channel that has ended already, the result
+   * describes its first end and that end's reason.
+   */
   async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
     this.#refuseWhenClosed();
     const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
@@ -238,7 +245,10 @@ export class Channels implements ChannelService {
     };
   }
 
-  /** Forgets the log; who reads the channel here is told at once, elsewhere with the next position check. */
+  /**
+   * Deletes the channel's log. Subscribers on this node are notified at once, subscribers on other nodes at
+   * their next position check.
+   */
   async purge(principal: Principal, channel: string): Promise<void> {
     this.#refuseWhenClosed();
     const { name, policy } = this.resolve(channel);
@@ -267,17 +277,18 @@ export class Channels implements ChannelService {
     if (this.#closed) throw new MilepostError("shutting_down", "the node has shut down");
   }
 
-  /** Appends at once, unless something of the channel waits: then in its turn. */
+  /** Appends at once, or in turn while earlier publishes to the channel wait. */
   #append(resolved: ResolvedChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
     const { name, policy, rule } = resolved;
     const isSpooled = rule.outage === "spool";
-    // With a key, what was stored although its answer was lost is not stored again.
+    // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
     const append = () => this.#log.append(name, kept, policy);
     if (checked === undefined && !this.#waiting.isBusy(name)) {
       return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
     }
-    // Who is refused meanwhile is refused when its turn comes; nobody has looked until then.
+    // A rejected check is reported when the publish's turn comes. Until then nobody awaits it, so this handler
+    // avoids an unhandled rejection.
     checked?.catch(() => {});
     const since = this.#clock.monotonic();
     const length = isSpooled ? kept.json.length : 0;
@@ -289,7 +300,10 @@ export class Channels implements ChannelService {
     return isSpooled ? stored.finally(() => this.#spool.leave(length)) : stored;
   }
 
-  /** Appends; where the store is away, in order with what comes after it as soon as it is back. */
+  /**
+   * Appends at once. While the store is unavailable, the append moves to the spool and is retried, and later
+   * publishes to the channel wait for it. Rethrows the store's error when the spool is full.
+   */
   async #orSpool(name: string, length: number, append: () => Promise<Appended>): Promise<Appended> {
     const since = this.#clock.monotonic();
     try {
@@ -346,20 +360,20 @@ function historyEntry({ source, position, event, json, ts }: Publication) {
   };
 }
 
-/** How a channel ended, as its readers by HTTP are told. */
+/** Converts the end entry of a channel to the form that HTTP clients receive. */
 function endingOf({ position, json, ts }: Publication): Ending {
   const { reason } = JSON.parse(json) as { readonly reason: string };
   return { position: formatPosition(position), reason, ts };
 }
 
-/** The refusal, the same whether the channel exists or not. */
+/** Creates the `forbidden` error. Its message is the same whether the channel exists or not. */
 export function forbidden(action: string, channel: string): MilepostError {
-  return new MilepostError("forbidden", `the credential does not allow to ${action} ${channel}`);
+  return new MilepostError("forbidden", `the credential does not permit ${action} on ${channel}`);
 }
 
 function noRoom(channel: string): MilepostError {
   return new MilepostError(
     "store_unavailable",
-    `too much waits for the store to publish to ${channel}`,
+    `cannot queue the publish to ${channel}: too many publishes wait for the store; retry later`,
   );
 }

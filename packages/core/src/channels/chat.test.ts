@@ -31,13 +31,13 @@ function foldOn(state: unknown, messages: readonly Received[]): ChatState | unde
   return next;
 }
 
-describe("a chat", () => {
-  test("[P-CHAT-3] a reader that comes at any moment of a stream ends up with what everybody has", async () => {
+describe("chats", () => {
+  test("[P-CHAT-3] a reader that subscribes to a chat at any moment of a stream ends with the same messages as everybody", async () => {
     await using t = testCore();
     const first = await open(t, "chat:42");
     const readers = [];
     for (let n = 0; n < 20; n++) {
-      // Some come in the very tick of a piece, before it is handed out.
+      // Some readers subscribe in the same tick as the chunk, before the chunk is delivered.
       const piece = chunk(t, n % 3 === 0 ? "a" : "b", `${n} `, n >= 18);
       readers.push(await open(t, "chat:42"));
       await piece;
@@ -54,7 +54,7 @@ describe("a chat", () => {
     }
   });
 
-  test("[P-CHAT-3] a slow reader gets few pieces, and the same messages", async () => {
+  test("[P-CHAT-3] a slow reader of a chat receives fewer, merged chunks and ends with the same messages", async () => {
     await using t = testCore();
     const slow = await open(t, "chat:42");
     const fast = await open(t, "chat:42");
@@ -74,8 +74,8 @@ describe("a chat", () => {
   });
 });
 
-describe("a dashboard", () => {
-  test("[P-DASH-2] whoever comes late sees the tasks, agents and calendar as they are", async () => {
+describe("dashboards", () => {
+  test("[P-DASH-2] a late subscriber of a dashboard receives the current tasks, agents and calendar", async () => {
     await using t = testCore();
     const tell = (event: string, data: object) => t.publish("dashboard:1", event, data);
     await tell("task_status", { task_id: "t1", status: "running", progress: 10 });
@@ -99,7 +99,7 @@ describe("a dashboard", () => {
     });
   });
 
-  test("[P-DASH-3] a plain reader's answers tell the time and where it is", async () => {
+  test("[P-DASH-3] replies in the plain dialect carry the time, and its pongs and events carry the cursor", async () => {
     await using t = testCore();
     const idle = t.connect({ principal: t.user("ada", { grants }) }, "plain");
     await t.clock.settle();

@@ -3,7 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
 import { testCore } from "../testing/index.ts";
 
-/** A schema that says at once what is wrong with a value, and makes another of it where nothing is. */
+/**
+ * Returns a synchronous schema that reports the given issues of a value, and replaces a value without issues by
+ * another one.
+ */
 function schema(issuesOf: (value: unknown) => readonly SchemaIssue[]): StandardSchema {
   const validate = (value: unknown) => {
     const issues = issuesOf(value);
@@ -30,7 +33,7 @@ function rulesWith(schema: Rule["schema"]): Rule[] {
   return [{ pattern: "chat:{room}", ...access, ...(schema === undefined ? {} : { schema }) }];
 }
 
-/** A schema whose answers are given by hand, in any order. */
+/** Schema whose answers the test gives by hand, in any order. */
 class LaterSchema implements StandardSchema {
   readonly asked: unknown[] = [];
   readonly #answers: ((issues: readonly { message: string }[] | undefined) => void)[] = [];
@@ -49,8 +52,8 @@ class LaterSchema implements StandardSchema {
   }
 }
 
-describe("an event's data", () => {
-  test("[P-RULE-3] that do not fit are invalid_data, with where and what was expected, and are not stored", async () => {
+describe("data of published events", () => {
+  test("[P-RULE-3] event data that do not match the schema are refused as invalid_data with the path, and are not stored", async () => {
     await using t = testCore({ rules: rulesWith({ message }) });
     await expect(t.publish("chat:1", "message", { text: 5, tags: [1] })).rejects.toMatchObject({
       code: "invalid_data",
@@ -60,14 +63,14 @@ describe("an event's data", () => {
     expect((await t.core.channels.history(t.service, "chat:1")).entries).toEqual([]);
   });
 
-  test("[P-RULE-3] [P-DIA-4] that fit are stored as they were sent, whatever the schema makes of them", async () => {
+  test("[P-RULE-3] [P-DIA-4] event data that match the schema are stored as sent, not as the schema transforms them", async () => {
     await using t = testCore({ rules: rulesWith({ message }) });
     await t.publish("chat:1", "message", { text: "hi", more: 1 });
     const { entries } = await t.core.channels.history(t.service, "chat:1");
     expect(entries.map(({ data }) => data)).toEqual([{ text: "hi", more: 1 }]);
   });
 
-  test("[P-RULE-3] a schema that changes what it sees changes nothing", async () => {
+  test("[P-RULE-3] a schema that mutates the value it validates does not change the stored data", async () => {
     const meddling: StandardSchema = {
       "~standard": {
         version: 1,
@@ -87,7 +90,7 @@ describe("an event's data", () => {
     ]);
   });
 
-  test("[P-RULE-3] of other events are anything, or what * says", async () => {
+  test("[P-RULE-3] events without a schema of their own accept any data, or what the * schema accepts", async () => {
     await using t = testCore({ rules: rulesWith({ message }) });
     await t.publish("chat:1", "toString", 7);
     await using strict = testCore({ rules: rulesWith({ message, "*": never }) });
@@ -104,7 +107,7 @@ describe("an event's data", () => {
     Object.keys(value as object).map((key) => ({ message: "expected number", path: [key] })),
   );
 
-  test("[P-RULE-3] are judged as readers will get them", async () => {
+  test("[P-RULE-3] schemas validate the JSON form of event data, as subscribers receive it", async () => {
     await using t = testCore({ rules: rulesWith({ "*": textAt }) });
     await t.publish("chat:1", "e", { at: new Date(0) });
     expect((await t.core.channels.history(t.service, "chat:1")).entries).toMatchObject([
@@ -112,7 +115,7 @@ describe("an event's data", () => {
     ]);
   });
 
-  test("[P-RULE-3] a refusal is one bounded line, whatever their fields are called", async () => {
+  test("[P-RULE-3] the error for invalid event data is one line of bounded length, whatever its fields are called", async () => {
     await using t = testCore({ rules: rulesWith({ "*": keys }) });
     const data = Object.fromEntries(
       Array.from({ length: 500 }, (_, n) => [`line\n${n}${"x".repeat(400)}`, "no"]),
@@ -121,7 +124,7 @@ describe("an event's data", () => {
     expect(refused).toMatch(/^[^\p{Cc}]{100,600}$/u);
   });
 
-  test("[P-RULE-4] are checked by a schema that answers later without a change of order", async () => {
+  test("[P-RULE-4] an asynchronous schema does not change the order of publishes to its channel", async () => {
     const later = new LaterSchema();
     await using t = testCore({ rules: rulesWith({ slow: later }) });
     const outcomes = [
@@ -142,7 +145,7 @@ describe("an event's data", () => {
     expect(entries.map(({ data }) => data)).toEqual([1, 3, 4]);
   });
 
-  test("[P-RULE-4] a schema that never answers is timed_out after 5 s, and holds nothing up for longer", async () => {
+  test("[P-RULE-4] a schema that never answers fails its publish with timed_out after 5 s, and later publishes go on", async () => {
     const later = new LaterSchema();
     await using t = testCore({ rules: rulesWith({ slow: later }) });
     const never = t.publish("chat:1", "slow", 1).catch(({ code }) => code);
@@ -152,7 +155,7 @@ describe("an event's data", () => {
     expect(await after).toMatchObject({ duplicate: false });
   });
 
-  test("[P-RULE-3] a schema that throws is a fault of the service, and stores nothing", async () => {
+  test("[P-RULE-3] a schema that throws fails the publish with internal, hides its message, and stores nothing", async () => {
     const broken: StandardSchema = {
       "~standard": {
         version: 1,

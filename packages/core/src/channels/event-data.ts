@@ -2,10 +2,10 @@ import { MilepostError, type Parsed, readWith, type StandardSchema } from "@mile
 import type { Rule } from "../rules/rule.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** How long a schema that answers later may take. */
+/** Maximum time that an asynchronous schema may take, in milliseconds. */
 const answerMs = 5_000;
 
-/** The schema of a channel's rule for an event; undefined where any data will do. */
+/** Returns the schema that a channel's rule has for an event; undefined where the rule accepts any data. */
 export function schemaOf(rule: Rule, event: string): StandardSchema | undefined {
   const { schema } = rule;
   if (schema === undefined) return undefined;
@@ -13,8 +13,9 @@ export function schemaOf(rule: Rule, event: string): StandardSchema | undefined 
 }
 
 /**
- * Checks an event's data, as they will be stored, against a schema: throws `invalid_data` that says where and what was
- * expected, or rejects with it where the schema answers later. One that does not answer in 5 s is `timed_out`.
+ * Checks an event's data against a schema, in the form in which they will be stored. Throws `invalid_data` with
+ * the path and what was expected. With an asynchronous schema, returns a promise that rejects with the same
+ * error, or with `timed_out` if the schema does not answer within 5 s.
  */
 export function checkEventData(
   schema: StandardSchema,
@@ -22,7 +23,7 @@ export function checkEventData(
   json: string,
   wheel: TimerWheel,
 ): Promise<void> | undefined {
-  // The schema sees what readers will get, and nothing it does to that can reach them.
+  // The schema gets a parsed copy of what subscribers will receive. Its changes to the copy cannot reach them.
   const read = readWith(schema, JSON.parse(json), "data");
   if (read instanceof Promise) {
     return inTime(read, event, wheel).then((answer) => refuseUnfit(answer, event));
@@ -33,9 +34,9 @@ export function checkEventData(
 
 function refuseUnfit(read: Parsed<unknown>, event: string): void {
   if (read.ok) return;
-  // Names of fields are the sender's: they must not break a line of whoever logs them.
+  // Field names come from the sender, so control characters in them must not break a log line.
   const says = read.failure.message.replace(/\p{Cc}/gu, " ");
-  throw new MilepostError("invalid_data", `the data of ${event} do not fit: ${says}`);
+  throw new MilepostError("invalid_data", `the data of ${event} do not match its schema: ${says}`);
 }
 
 async function inTime<T>(answer: Promise<T>, event: string, wheel: TimerWheel): Promise<T> {

@@ -12,7 +12,10 @@ function rates() {
     advance: (ms: number) => {
       now += ms;
     },
-    /** How many are taken at once, and how long the next must wait. */
+    /**
+     * Publishes until the rate refuses. Returns how many publishes succeeded, and the wait before the next one
+     * in milliseconds.
+     */
     drain(channel: string, rate: NonNullable<Rule["rate"]>): readonly [number, number | undefined] {
       for (let taken = 0; taken < 1_000; taken++) {
         try {
@@ -26,8 +29,8 @@ function rates() {
   };
 }
 
-describe("a channel's rate", () => {
-  test("[P-RULE-2] takes a burst at once, and then one whenever there is room", () => {
+describe("the publish rate of a channel", () => {
+  test("[P-RULE-2] a rate allows a burst at once, and then one publish whenever a token is available", () => {
     const { drain, advance } = rates();
     expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([5, 100]);
     advance(99);
@@ -38,13 +41,13 @@ describe("a channel's rate", () => {
     expect(drain("a", { perSecond: 10, burst: 5 })).toEqual([5, 100]);
   });
 
-  test("[P-RULE-2] without a burst takes what a second brings, one at least", () => {
+  test("[P-RULE-2] a rate without a burst allows one second's publishes at once, and at least one", () => {
     const { drain } = rates();
     expect(drain("a", { perSecond: 3 })).toEqual([3, 334]);
     expect(drain("b", { perSecond: 0.1 })).toEqual([1, 10_000]);
   });
 
-  test("[P-RULE-2] over an hour it is the rate, however often somebody tries", () => {
+  test("[P-RULE-2] the number of publishes over an hour matches the rate, however often a sender tries", () => {
     const { bucket, advance } = rates();
     let taken = 0;
     for (let ms = 0; ms < 3_600_000; ms += 70) {
@@ -57,7 +60,7 @@ describe("a channel's rate", () => {
     expect(Math.abs(taken - 2_520)).toBeLessThanOrEqual(2);
   });
 
-  test("[P-RULE-2] holds for each of ten thousand channels that are used at once", () => {
+  test("[P-RULE-2] the rate holds for each of 10,000 channels that are used at the same time", () => {
     const { bucket, drain } = rates();
     for (let n = 0; n < 10_000; n++) bucket.take(`a:${n}`, { perSecond: 1 });
     for (let n = 0; n < 10_000; n++) expect(drain(`a:${n}`, { perSecond: 1 })[0]).toBe(0);
@@ -77,7 +80,7 @@ describe("publishing to a channel with a rate", () => {
   const publish = (t: TestCore, channel = "slow:a", key?: string) =>
     t.publish(channel, "n", 1, key);
 
-  test("[P-RULE-2] too fast is rate_limited, says when to try again, and stores nothing", async () => {
+  test("[P-RULE-2] a publish above the rate is rate_limited with retryAfterMs, and is not stored", async () => {
     await using t = testCore({ rules });
     await publish(t);
     await publish(t);
@@ -92,7 +95,7 @@ describe("publishing to a channel with a rate", () => {
     expect(await publish(t, "slow:a", "k")).toMatchObject({ duplicate: false });
   });
 
-  test("[P-RULE-2] whoever may not publish uses none of it up", async () => {
+  test("[P-RULE-2] refused publishes without permission use none of a channel's rate", async () => {
     await using t = testCore({ rules: [{ ...rules[0], publish: "granted" } as Rule] });
     const eve = t.user("eve");
     for (let n = 0; n < 5; n++) {
@@ -104,7 +107,7 @@ describe("publishing to a channel with a rate", () => {
     await publish(t);
   });
 
-  test("[P-RULE-2] a connection is answered with when to try again", async () => {
+  test("[P-RULE-2] a publish above the rate over a connection is answered with retry_after_ms", async () => {
     await using t = testCore({ rules });
     const socket = t.connect({ principal: t.user("ada") });
     await t.clock.settle();

@@ -6,10 +6,10 @@ import { RecentNames } from "../runtime/recent-names.ts";
 const rememberedChannels = 10_000;
 
 /**
- * How fast each channel is published to on this node: a bucket per channel, as one number.
+ * Publish rates of channels on this node: one token bucket per channel, kept as one number.
  *
- * The number is when the bucket will be full again. Only the 10,000 channels that were published to most recently
- * are sure to be remembered; one that others have pushed out begins with a full bucket.
+ * The number is the time at which the bucket will be full again. Only the 10,000 most recently published
+ * channels are sure to be remembered. A channel that others have pushed out starts with a full bucket.
  */
 export class PublishRates {
   readonly #clock: Pick<Clock, "monotonic">;
@@ -19,7 +19,7 @@ export class PublishRates {
     this.#clock = clock;
   }
 
-  /** Counts a publish; throws `rate_limited`, with when to try again, when it is one too many. */
+  /** Counts one publish. Throws `rate_limited` with `retryAfterMs` if the channel's bucket is empty. */
   take(
     channel: string,
     { perSecond, burst = Math.max(1, Math.floor(perSecond)) }: PublishRate,
@@ -28,11 +28,11 @@ export class PublishRates {
     const eachMs = 1_000 / perSecond;
     const fullAt = Math.max(now, this.#fullAt.get(channel) ?? 0);
     const waitMs = fullAt - now - (burst - 1) * eachMs;
-    // A publish that comes exactly when it may is not to be refused for a rounding.
+    // The tolerance keeps rounding errors from refusing a publish that comes exactly on time.
     if (waitMs > 1e-6) {
       throw new MilepostError(
         "rate_limited",
-        `${channel} takes ${perSecond} publishes a second, ${burst} at once`,
+        `too many publishes to ${channel}: its rule allows ${perSecond} per second and ${burst} at once`,
         { retryAfterMs: Math.ceil(waitMs) },
       );
     }

@@ -32,8 +32,8 @@ function events(messages: readonly Received[]): Received[] {
   return messages.filter(({ type }) => type === "event");
 }
 
-describe("everything below a prefix", () => {
-  test("[P-WILD-2] is one channel with an order: each event names it and its source", async () => {
+describe("roll-ups of everything below a prefix", () => {
+  test("[P-WILD-2] a roll-up is one ordered channel whose events name both the roll-up and their source", async () => {
     await using t = testCore({ rules });
     const { socket, result } = await subscribe(t, "board:1:*");
     expect(result).toMatchObject({ channel: "board:1:*", recovered: false });
@@ -53,7 +53,7 @@ describe("everything below a prefix", () => {
     expect(new Set(got.map(({ position }) => position)).size).toBe(3);
   });
 
-  test("[P-WILD-2] can be resumed from any of its positions, and has a history with sources", async () => {
+  test("[P-WILD-2] a roll-up can be resumed from any of its positions, and its history names the sources", async () => {
     await using t = testCore({ rules });
     for (let n = 1; n <= 5; n++) await t.publish(`board:1:${n % 2}`, "n", n);
     const page = await t.core.channels.history(t.service, "board:1:*", { limit: 2 });
@@ -70,7 +70,7 @@ describe("everything below a prefix", () => {
     });
   });
 
-  test("[P-WILD-2] a position of a source is none of the whole: it is said, and what is kept follows", async () => {
+  test("[P-WILD-2] a roll-up resumed from a source channel's position reports a gap and delivers what is kept", async () => {
     await using t = testCore({ rules });
     const { position } = await t.publish("board:1:a", "n", 1);
     const { messages, result } = await subscribe(t, "board:1:*", { since: position });
@@ -78,7 +78,7 @@ describe("everything below a prefix", () => {
     expect(messages.map(({ type }) => type)).toEqual(["welcome", "reply", "gap", "event"]);
   });
 
-  test("[P-WILD-2] is trimmed as a whole, and a gap says what will not come", async () => {
+  test("[P-WILD-2] a roll-up is trimmed as a whole, and a resume before the trim is reported as trimmed", async () => {
     await using t = testCore({ rules });
     const before = await subscribe(t, "few:*");
     before.socket.drop();
@@ -89,7 +89,7 @@ describe("everything below a prefix", () => {
     expect(events(messages).map(({ source }) => source)).toEqual(["few:3", "few:4", "few:5"]);
   });
 
-  test("[P-WILD-2] in the plain dialect events name their source, and the cursor resumes it", async () => {
+  test("[P-WILD-2] in the plain dialect events of a roll-up name their source, and the cursor resumes the roll-up", async () => {
     await using t = testCore({ rules });
     const first = open(t, "plain", { channels: ["board:1:*", "flat:x"] });
     await t.clock.settle();
@@ -111,7 +111,7 @@ describe("everything below a prefix", () => {
     });
   });
 
-  test("[P-WILD-2] a copy the bus lost is fetched before what comes after it", async () => {
+  test("[P-WILD-2] a roll-up entry that the bus lost is fetched before the entries after it", async () => {
     const engine = new FaultyEngine();
     await using t = testCore({ rules, engine: engine.factory });
     const { socket } = await subscribe(t, "board:1:*");
@@ -121,7 +121,7 @@ describe("everything below a prefix", () => {
     expect(events(socket.take()).map(({ data }) => data)).toEqual([1, 2, 3]);
   });
 
-  test("[P-WILD-3] a publish that is repeated is there once, also where the first answer was lost", async () => {
+  test("[P-WILD-3] a publish that is repeated after a lost answer appears once in the roll-up", async () => {
     const engine = new FaultyEngine();
     await using t = testCore({ rules, engine: engine.factory });
     const { socket } = await subscribe(t, "board:1:*");
@@ -135,7 +135,7 @@ describe("everything below a prefix", () => {
     expect(events(socket.take())).toHaveLength(1);
   });
 
-  test("[P-WILD-6] lacks the channels for which an earlier rule holds", async () => {
+  test("[P-WILD-6] a roll-up excludes channels that an earlier rule matches", async () => {
     await using t = testCore({ rules });
     const { socket } = await subscribe(t, "board:1:*");
     await t.publish("board:1:secret:x", "n", 1);
@@ -144,7 +144,7 @@ describe("everything below a prefix", () => {
     expect(events(socket.take()).map(({ data }) => data)).toEqual([2]);
   });
 
-  test("[P-WILD-6] has the channels of an earlier rule that names it, under that rule's own terms", async () => {
+  test("[P-WILD-6] a roll-up includes channels of an earlier rule that names it, and those keep that rule's retention", async () => {
     const own = {
       pattern: "board:{board}:doc:{doc}",
       ...everyone,
@@ -165,7 +165,7 @@ describe("everything below a prefix", () => {
     expect((await t.core.channels.history(t.service, "board:1:*")).entries).toHaveLength(3);
   });
 
-  test("[P-SUB-6] a subscription to it and one to a channel in it are two", async () => {
+  test("[P-SUB-6] subscriptions to a roll-up and to one of its channels are independent", async () => {
     await using t = testCore({ rules });
     const { socket } = await subscribe(t, "board:1:*");
     socket.send({ type: "subscribe", id: 2, channel: "board:1:a" });
@@ -193,16 +193,22 @@ describe("a name that ends in :*", () => {
     ["few:x:y:*", /as part of few:\* only/],
     ["operation:*", /no rule rolls up/],
     ["gateway:*", /no rule rolls up/],
-  ])("[P-WILD-1] %s is invalid_channel to read, and says why", async (channel, says) => {
-    await using t = testCore({ rules });
-    const { error } = await subscribe(t, channel);
-    expect(error).toMatchObject({ code: "invalid_channel", message: expect.stringMatching(says) });
-    const refused = { code: "invalid_channel" };
-    await expect(t.core.channels.history(t.service, channel)).rejects.toMatchObject(refused);
-    await expect(t.core.channels.snapshot(t.service, channel)).rejects.toMatchObject(refused);
-  });
+  ])(
+    "[P-WILD-1] reading %s, which is not a roll-up, fails with invalid_channel and says why",
+    async (channel, says) => {
+      await using t = testCore({ rules });
+      const { error } = await subscribe(t, channel);
+      expect(error).toMatchObject({
+        code: "invalid_channel",
+        message: expect.stringMatching(says),
+      });
+      const refused = { code: "invalid_channel" };
+      await expect(t.core.channels.history(t.service, channel)).rejects.toMatchObject(refused);
+      await expect(t.core.channels.snapshot(t.service, channel)).rejects.toMatchObject(refused);
+    },
+  );
 
-  test("[P-WILD-1] is never published to, not even by a service", async () => {
+  test("[P-WILD-1] nobody may publish to a name that ends in :*, not even a service", async () => {
     await using t = testCore({ rules });
     const refused = { code: "invalid_channel", message: expect.stringContaining("for reading") };
     await expect(t.publish("board:1:*", "n", 1)).rejects.toMatchObject(refused);
@@ -212,7 +218,7 @@ describe("a name that ends in :*", () => {
     expect(socket.take().at(-1)).toMatchObject({ type: "reply", id: 1, error: refused });
   });
 
-  test("[P-WILD-1] is as long as a channel's at most, for channels of any length", () => {
+  test("[P-WILD-1] the name of a roll-up is never longer than the names of its channels", () => {
     expect(rollUpName("collection:42:doc:7", 2)).toBe("collection:42:*");
     expect(rollUpName("collection:42:*", 2)).toBe("collection:42:*");
     expect(rollUpName("a:b", 1)).toBe("a:*");
@@ -227,21 +233,24 @@ describe("a name that ends in :*", () => {
     [["board:1:a:*"], "refused"],
     [["board:2:*"], "refused"],
     [["{a}:{b}:{c}"], "refused"],
-  ] as const)("[P-WILD-4] a token that grants %j is %s to read board:1:*", (subscribe, verdict) => {
-    const book = new RuleBook([
-      { pattern: "board:{board}:*", ...everyone, subscribe: "granted", rollUp: true },
-    ]);
-    const principal = {
-      kind: "user",
-      user: "ada",
-      session: undefined,
-      grants: { subscribe, publish: [] },
-      expiresAt: undefined,
-    } as const;
-    expect(permissionFor(principal, book.of("board:1:*"), "subscribe")).toBe(verdict);
-  });
+  ] as const)(
+    "[P-WILD-4] a token that grants %j is %s a subscription to board:1:*",
+    (subscribe, verdict) => {
+      const book = new RuleBook([
+        { pattern: "board:{board}:*", ...everyone, subscribe: "granted", rollUp: true },
+      ]);
+      const principal = {
+        kind: "user",
+        user: "ada",
+        session: undefined,
+        grants: { subscribe, publish: [] },
+        expiresAt: undefined,
+      } as const;
+      expect(permissionFor(principal, book.of("board:1:*"), "subscribe")).toBe(verdict);
+    },
+  );
 
-  test("[P-WILD-4] is its owner's, where what is below it is", () => {
+  test("[P-WILD-4] a roll-up below an owner's own prefix may be read by that owner alone", () => {
     const book = new RuleBook([
       { pattern: "user:{user}:feed:*", ...everyone, subscribe: "own-user", rollUp: true },
     ]);
@@ -253,13 +262,13 @@ describe("a name that ends in :*", () => {
     expect(permissionFor(of("bob"), resolved, "subscribe")).toBe("refused");
   });
 
-  test("[P-WILD-1] a rule without a prefix, or without a * at its end, cannot roll up", () => {
+  test("[P-WILD-1] a rule whose pattern has no prefix, or no * at its end, cannot set rollUp", () => {
     for (const pattern of ["*", "board:{board}"]) {
       expect(() => new RuleBook([{ pattern, ...everyone, rollUp: true }])).toThrow(/rollUp needs/);
     }
   });
 
-  test("[P-WILD-1] collections are rolled up by default", async () => {
+  test("[P-WILD-1] the default rules roll up collections", async () => {
     await using t = testCore();
     await t.publish("collection:42:doc:7", "indexed", {});
     const { entries } = await t.core.channels.history(t.service, "collection:42:*");

@@ -7,11 +7,11 @@ const patienceMs = 30_000;
 const retryMs = 250;
 
 /**
- * Keeps publishes through an outage of the store, as many as a node may keep: each is tried again until it is
+ * Keeps publishes through an outage of the store, up to a bound per node. Each publish is retried until it is
  * stored or has waited 30 s.
  *
- * Nothing is acknowledged before it is stored. Who is refused is told `store_unavailable`, and that it may be stored
- * all the same: repeating it with its key creates nothing twice.
+ * No publish is acknowledged before it is stored. A refused publisher receives `store_unavailable`, and the
+ * entry may have been stored all the same. Repeating the publish with its key creates no duplicate.
  */
 export class Spool {
   readonly #clock: Clock;
@@ -24,12 +24,12 @@ export class Spool {
     this.#pause = pause;
   }
 
-  /** How many publishes wait for the store. */
+  /** Number of publishes that wait for the store. */
   get size(): number {
     return this.#entries;
   }
 
-  /** Makes room for a publish of so many characters; false when there is none. */
+  /** Reserves space for a publish of `length` characters; returns false when the spool is full. */
   enter(length: number): boolean {
     if (this.#entries >= maxEntries || this.#length + length > maxLength) return false;
     this.#entries++;
@@ -37,13 +37,16 @@ export class Spool {
     return true;
   }
 
-  /** Gives the room back. */
+  /** Releases the space of a publish of `length` characters. */
   leave(length: number): void {
     this.#entries--;
     this.#length -= length;
   }
 
-  /** Appends as soon as the store takes it. */
+  /**
+   * Appends, and retries while the store is unavailable. Rethrows the store's error once 30 s have passed since
+   * `since`, a monotonic time in milliseconds.
+   */
   async append<T>(append: () => Promise<T>, since: number): Promise<T> {
     for (;;) {
       try {
@@ -56,7 +59,7 @@ export class Spool {
   }
 }
 
-/** Whether the store did not answer, so that trying again may help. */
+/** Returns true for `store_unavailable`, the error after which a retry may help. */
 export function isAway(error: unknown): boolean {
   return error instanceof MilepostError && error.code === "store_unavailable";
 }

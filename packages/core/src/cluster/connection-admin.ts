@@ -30,7 +30,7 @@ const longestMoveMs = 600_000;
 const dayMs = 86_400_000;
 const longestMemoryMs = 400 * dayMs;
 
-/** What of its node the desk works with. */
+/** Parts of the node context that {@link ConnectionAdmin} uses. */
 export interface ConnectionAdminContext {
   readonly node: string;
   readonly engine: Pick<Engine, "signals" | "registry" | "revocations">;
@@ -43,9 +43,10 @@ export interface ConnectionAdminContext {
 }
 
 /**
- * Connections of all nodes: who is where, disconnect, move, revoke; for services alone.
+ * Administration of connections on all nodes: list, disconnect, move and revoke. Only services may call it.
  *
- * What is asked for is done here at once, and told to the other nodes, each of which does it to what it has.
+ * A command is applied to this node's connections at once and sent to the other nodes, each of which applies it
+ * to its own.
  */
 export class ConnectionAdmin implements Connections {
   readonly #context: ConnectionAdminContext;
@@ -56,7 +57,7 @@ export class ConnectionAdmin implements Connections {
     this.#context = context;
   }
 
-  /** Hears the other nodes from now on; calling it again does nothing once that is so. */
+  /** Starts listening to the signals of other nodes. Does nothing if it listens already. */
   async listen(): Promise<void> {
     if (this.#listens) return;
     const { engine, node, errorLog } = this.#context;
@@ -72,7 +73,7 @@ export class ConnectionAdmin implements Connections {
     this.#listens = true;
   }
 
-  /** Reads what was revoked since, and ends what it ends here. */
+  /** Reads new revocations from the store and applies them to this node's connections. */
   async refreshRevocations(): Promise<void> {
     const { revocations, connections } = this.#context;
     revocations.forget();
@@ -116,7 +117,10 @@ export class ConnectionAdmin implements Connections {
   ): Promise<Disconnected> {
     const { connections } = await this.list(principal, target);
     if (reason.length > longestReason) {
-      throw new MilepostError("bad_message", `a reason has ${longestReason} characters at most`);
+      throw new MilepostError(
+        "bad_message",
+        `the reason is longer than ${longestReason} characters; shorten it`,
+      );
     }
     await this.#signal({ kind: "disconnect", target, reason }, target);
     return { connections: connections.length };
@@ -129,7 +133,7 @@ export class ConnectionAdmin implements Connections {
   ): Promise<Disconnected> {
     const { connections } = await this.list(principal, target);
     if (!(minMs >= 0 && minMs <= maxMs && maxMs <= longestMoveMs)) {
-      const message = `a span to reconnect in is 0 <= min_ms <= max_ms <= ${longestMoveMs}`;
+      const message = `min_ms and max_ms must satisfy 0 <= min_ms <= max_ms <= ${longestMoveMs}`;
       throw new MilepostError("bad_message", message);
     }
     await this.#signal({ kind: "move", target, minMs, maxMs }, target);
@@ -141,7 +145,8 @@ export class ConnectionAdmin implements Connections {
     const { engine, clock } = this.#context;
     const { grants, ttlMs = dayMs } = input;
     if (!(ttlMs >= 1_000 && ttlMs <= longestMemoryMs)) {
-      const message = "ttl_ms is 1 second to 400 days: as long as the longest token lives";
+      const message =
+        "ttl_ms must be 1,000 (1 second) to 34,560,000,000 (400 days); use the lifetime of your longest-lived token";
       throw new MilepostError("bad_message", message);
     }
     const at = clock.now();
@@ -152,7 +157,7 @@ export class ConnectionAdmin implements Connections {
       ...(grants === undefined ? {} : { grants }),
     };
     await engine.revocations.add(revocation, ttlMs);
-    // Known from here on, whatever becomes of the signal: the others read it within a beat.
+    // The revocation is stored: every node reads it with its next heartbeat, even if the signal is lost.
     await this.refreshRevocations();
     await engine.signals.send({ kind: "revoked" } satisfies NodeSignal);
   }

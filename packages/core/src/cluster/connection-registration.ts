@@ -10,12 +10,15 @@ import type {
 import type { ConnectedClient } from "../connection/connected-client.ts";
 
 const idLength = 12;
-/** A node that said nothing for so long does not live any more, in milliseconds. */
+/** Time after its last refresh at which a node counts as dead, in milliseconds. */
 const nodeTtlMs = 10_000;
-/** All connections are entered anew within so many refreshes: what the store lost of them comes back. */
+/**
+ * Number of refreshes within which every connection is registered again, so that entries the store lost are
+ * restored.
+ */
 const refreshesPerRound = 900;
 
-/** What a roll needs of its node. */
+/** Parts of its node that {@link ConnectionRegistration} uses. */
 export interface RegistrationContext {
   readonly node: string;
   readonly registry: Registry;
@@ -26,10 +29,11 @@ export interface RegistrationContext {
 }
 
 /**
- * Keeps the registry told of this node and who is connected to it.
+ * Registers this node and its connections in the cluster registry.
  *
- * What comes and goes in a tick is told at once, and while that is under way the rest gathers, so that thousands that
- * reconnect are few calls. What could not be told is told with the next refresh. Nothing is kept per connection.
+ * The changes of a tick are sent together. While a call is under way, further changes collect for the next one,
+ * so that thousands of reconnects need few calls. Changes that could not be sent are sent with the next
+ * refresh. Nothing is stored per connection.
  */
 export class ConnectionRegistration {
   readonly #context: RegistrationContext;
@@ -39,11 +43,11 @@ export class ConnectionRegistration {
   #entering = new Map<string, RegisteredConnection>();
   #leaving = new Map<string, RegisteredConnection>();
   #soon: Cancel | undefined;
-  /** What is under way. */
+  /** Call of {@link settle} that is under way; undefined while nothing is being sent. */
   #sending: Promise<void> | undefined;
   #hasSent = false;
   #closed = false;
-  /** The store may have lost what it was told of: connections that are gone among those that it still lists. */
+  /** True after a store outage: the registry may still list connections that have closed since. */
   #isDoubtful = false;
   #round: Iterator<ConnectedClient> | undefined;
   #others = 0;
@@ -54,12 +58,14 @@ export class ConnectionRegistration {
     this.#id = this.#newId();
   }
 
-  /** How many connections all nodes have, as far as the others said when this one last heard of them. */
+  /**
+   * Number of connections on all nodes. The counts of the other nodes are those of this node's last refresh.
+   */
   get total(): number {
     return this.#others + this.#context.connections.size;
   }
 
-  /** The attachment is open from now on. */
+  /** Registers a connection that has opened. */
   enter(connection: ConnectedClient): void {
     const registered = registeredOf(connection);
     this.#leaving.delete(registered.id);
@@ -67,21 +73,25 @@ export class ConnectionRegistration {
     this.#sendSoon();
   }
 
-  /** It is not any more. */
+  /** Removes a connection that has closed from the registry. */
   leave(connection: ConnectedClient): void {
     const registered = registeredOf(connection);
-    // One that was not told of yet needs no farewell, unless it was told before and is only told of again.
+    // A pending entry is dropped. The leave is still sent, because the connection may have been registered
+    // before.
     this.#entering.delete(registered.id);
     this.#leaving.set(registered.id, registered);
     this.#sendSoon();
   }
 
-  /** The store was away: it may have gone back to what it knew before. The next refresh begins another life. */
+  /**
+   * Makes the next refresh register the node under a new id. Call it after a store outage: the store may have
+   * returned to an older state.
+   */
   doubt(): void {
     this.#isDoubtful = true;
   }
 
-  /** Says that the node lives on, and resolves with all nodes that do. */
+  /** Renews the node's registration for 10 s and resolves with all live nodes. */
   async refresh(): Promise<readonly RegisteredNode[]> {
     const { registry, connections, node } = this.#context;
     const id = this.#id;
@@ -89,7 +99,8 @@ export class ConnectionRegistration {
     const { nodes, isNew } = await registry.refresh(self, nodeTtlMs);
     if (id !== this.#id || this.#closed) return nodes;
     if ((isNew || this.#isDoubtful) && this.#wasEntered) {
-      // It was swept, or the store forgot: whoever sweeps may still be at it, so this is another life.
+      // The node was swept, or the store lost its entry. A sweep of the old id may still be running, so the
+      // node takes a new id.
       this.#isDoubtful = false;
       this.#id = this.#newId();
       this.#wasEntered = false;
@@ -106,17 +117,17 @@ export class ConnectionRegistration {
     return nodes;
   }
 
-  /** Resolves when nothing waits to be told, or it could not be. */
+  /** Sends pending changes. Resolves once none is left, or once the registry failed to take one. */
   settle(): Promise<void> {
     this.#sending ??= this.#send().then((isTold) => {
       this.#sending = undefined;
-      // What came in the very moment of the end.
+      // Changes may have arrived just as the last call ended.
       if (isTold && this.#entering.size + this.#leaving.size > 0) this.#sendSoon();
     });
     return this.#sending;
   }
 
-  /** Takes the node out. */
+  /** Stops sending changes and removes the node from the registry. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#soon?.();
@@ -136,7 +147,10 @@ export class ConnectionRegistration {
     });
   }
 
-  /** Never rejects; resolves with whether the registry took all. */
+  /**
+   * Sends pending changes until none is left. Never rejects: resolves with false if the registry failed to take
+   * a change.
+   */
   async #send(): Promise<boolean> {
     while (this.#entering.size + this.#leaving.size > 0 && !this.#closed) {
       const change = { enter: [...this.#entering.values()], leave: [...this.#leaving.values()] };
@@ -154,7 +168,7 @@ export class ConnectionRegistration {
     return true;
   }
 
-  /** What could not be told waits, unless something newer is known of it. */
+  /** Restores the changes of a failed call, except for connections that have a newer change. */
   #giveBack({ enter, leave }: RegistryChange): void {
     const isNewer = (id: string) => this.#entering.has(id) || this.#leaving.has(id);
     for (const connection of enter) {

@@ -10,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import type { UserPrincipal } from "../index.ts";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
-/** Nodes a, b and c on one engine and one clock; the first can die. */
+/** Cluster of nodes a, b and c on one engine and one clock; node a can die. */
 class Cluster implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly engine = new SharedEngine(this.clock, new SeededRandom());
@@ -47,7 +47,7 @@ function idOf(socket: TestSocket): string {
 }
 
 describe("connections of several nodes", () => {
-  test("[C8] are listed at any node by user, session, id and node, and counted", async () => {
+  test("[C8] any node lists connections by user, session, id and node, and counts them", async () => {
     await using t = new Cluster();
     const { a, b, c, clock } = t;
     const one = await t.connect(a, a.user("ada", { session: "s1" }));
@@ -64,7 +64,7 @@ describe("connections of several nodes", () => {
     expect(await count({ session: "s2" })).toBe(2);
     expect(await count({ node: "b" })).toBe(2);
     expect(await count({ connection: idOf(one) })).toBe(1);
-    // Each says its count with every beat, and reads those of the others with its own.
+    // Each heartbeat sends a node's count and reads those of the others, so the counts need two heartbeats.
     await clock.advance(4_500);
     expect(c.core.stats()).toMatchObject({ connections: 0, totalConnections: 3 });
     expect(await c.core.connections.nodes(c.service)).toMatchObject([
@@ -77,7 +77,7 @@ describe("connections of several nodes", () => {
     expect(await count({ connection: idOf(one) })).toBe(0);
   });
 
-  test("are for services alone", async () => {
+  test("a user is refused list, nodes, disconnect, move and revoke: they are for services only", async () => {
     await using t = new Cluster();
     const { connections } = t.a.core;
     const user = t.a.user("ada");
@@ -89,14 +89,14 @@ describe("connections of several nodes", () => {
     await expect(connections.revoke(user, { user: "ada" })).rejects.toMatchObject(refused);
   });
 
-  test("[G8] those of a node that died are not listed after its lease, and swept by whoever is left", async () => {
+  test("[G8] connections of a dead node are not listed after its lease ends, and another node sweeps them", async () => {
     await using t = new Cluster();
     const { a, b, clock } = t;
     await t.connect(a, a.user("ada"));
     await t.connect(b, b.user("ada"));
     await clock.advance(4_000);
     t.mortal.die();
-    // The one that swept was the first, which died: another takes the lease over once it ends.
+    // Node a held the sweep lease when it died. Another node takes the lease over once it ends.
     await clock.advance(10_000 + 2_000);
     const { connections } = await b.core.connections.list(b.service, { user: "ada" });
     expect(connections).toMatchObject([{ node: "b" }]);
@@ -106,7 +106,7 @@ describe("connections of several nodes", () => {
     expect(await registry.sweep()).toBe(0);
   });
 
-  test("[G8] a node that was away longer than its lease enters itself and its connections anew", async () => {
+  test("[G8] a node whose registry entry was removed registers itself and its connections again", async () => {
     await using t = new Cluster();
     const { a, b, c, clock } = t;
     await t.connect(a, a.user("ada"));
@@ -120,7 +120,7 @@ describe("connections of several nodes", () => {
     expect(await c.core.connections.nodes(c.service)).toHaveLength(3);
   });
 
-  test("[G8] a node whose store was away enters everything anew: what left and was lost is not listed for ever", async () => {
+  test("[G8] after a store outage a node registers again, so a connection whose leave was lost does not stay listed", async () => {
     const clock = new ManualClock();
     const shared = new SharedEngine(clock, new SeededRandom());
     shared.isShared = true;
@@ -157,7 +157,7 @@ describe("connections of several nodes", () => {
     expect(await count("bob")).toBe(1);
   });
 
-  test("thousands that come back at once are few calls, and none is forgotten", async () => {
+  test("5,000 connections opened at once need fewer than five registry calls, and the last one is listed", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     let changes = 0;
@@ -190,8 +190,8 @@ describe("connections of several nodes", () => {
   });
 });
 
-describe("disconnect", () => {
-  test("[P-CONN-2] closes for good on every node, by user, session, connection or node", async () => {
+describe("disconnecting connections", () => {
+  test("[P-CONN-2] disconnect closes connections for good on every node, by user, session, connection or node", async () => {
     await using t = new Cluster();
     const { a, b, c, clock } = t;
     const sockets = [
@@ -221,8 +221,8 @@ describe("disconnect", () => {
   });
 });
 
-describe("move", () => {
-  test("[P-CONN-3] tells the connection when to come back, and closes with 4001 after that", async () => {
+describe("moving connections", () => {
+  test("[P-CONN-3] move sends a notice with the reconnect span, and closes with 4001 once the span has passed", async () => {
     await using t = new Cluster();
     const { a, b, clock } = t;
     const socket = await t.connect(a, a.user("ada"));

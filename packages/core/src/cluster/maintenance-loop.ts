@@ -1,23 +1,25 @@
 import type { Leases } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** How often a node says that it lives and looks at what the others did, in milliseconds. */
+/** Interval between heartbeats of a node, in milliseconds. */
 const heartbeatMs = 2_000;
 const sweepLease = "sweep";
 const sweepLeaseMs = 8_000;
 
-/** What a pulse does. */
+/** Periodic work of a {@link MaintenanceLoop}. */
 export interface MaintenanceWork {
-  /** Of every node. */
+  /** Work of every node, started with each heartbeat. */
   readonly heartbeat: readonly (() => Promise<unknown>)[];
-  /** Of the one that sweeps. */
+  /** Work of the node that holds the sweep lease. */
   readonly sweep: readonly (() => Promise<unknown>)[];
 }
 
 /**
- * What a node of several does again and again, and what only one of them does: whoever holds the sweep lease. When that one
- * dies the next takes it once its time is over. A sweep may take long: the node goes on beating beside it. Two that sweep at
- * once do no harm.
+ * Runs the periodic work of a node: heartbeats on every node, and sweeps on the node that holds the sweep
+ * lease.
+ *
+ * When that node dies, another takes the lease once it has expired. Heartbeats go on while a long sweep runs.
+ * Two sweeps at the same time do no harm.
  */
 export class MaintenanceLoop extends Deadline {
   readonly #wheel: TimerWheel;
@@ -43,12 +45,12 @@ export class MaintenanceLoop extends Deadline {
     this.#onError = onError;
   }
 
-  /** Beats now, and from now on. */
+  /** Runs a heartbeat, which schedules the next one. */
   override onDue(): void {
     this.#heartbeating = this.#heartbeat();
   }
 
-  /** Ends it once what it does is done; gives up the sweep lease. */
+  /** Stops the loop once its running work has ended, and releases the sweep lease. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#wheel.clear(this);
@@ -65,7 +67,7 @@ export class MaintenanceLoop extends Deadline {
     } catch (error) {
       fault ??= error;
     }
-    // A store that is away for long is told of once.
+    // A long outage of the store is reported once, not with every heartbeat.
     if (fault !== undefined && !this.#failing) this.#onError(fault);
     this.#failing = fault !== undefined;
     if (!this.#closed) this.#wheel.set(this, heartbeatMs);

@@ -1,20 +1,23 @@
 import { isRecord } from "@milepost/protocol";
 
-/** Whose connections are meant. */
+/** Connections that a command is for: one, or all of a user, a session or a node. */
 export type ConnectionTarget =
   | { readonly connection: string }
   | { readonly user: string }
   | { readonly session: string }
-  /** All of the node of this name. */
+  /** All connections of the node with this name. */
   | { readonly node: string };
 
-/** What nodes say to each other. */
+/** Signal that one node sends to others. */
 export type NodeSignal =
-  /** Something was revoked: read what. */
+  /** Tells a node that the store has a new revocation to read. */
   | { readonly kind: "revoked" }
-  /** Close them for good. */
+  /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
-  /** Have them reconnect elsewhere within a span. */
+  /**
+   * Tells a node to have the target's connections reconnect elsewhere, `minMs` to `maxMs` milliseconds from
+   * now.
+   */
   | {
       readonly kind: "move";
       readonly target: ConnectionTarget;
@@ -22,7 +25,10 @@ export type NodeSignal =
       readonly maxMs: number;
     };
 
-/** What came from another node, whose version may be another; undefined where this one does not know it. */
+/**
+ * Parses a signal from another node, which may run another version. Returns undefined for a signal that this
+ * version does not know.
+ */
 export function readNodeSignal(value: unknown): NodeSignal | undefined {
   if (!isRecord(value)) return undefined;
   const { kind, target, reason, minMs, maxMs } = value;

@@ -3,13 +3,15 @@ import { MilepostError } from "@milepost/protocol";
 import type { UserPrincipal } from "../rules/principal.ts";
 
 /**
- * What this node knows of revocations: all of them, read once and then only what is new, so that the check of a
- * credential asks nobody.
+ * Revocations known to this node.
+ *
+ * The first refresh reads all of them, later ones read only new ones, so that checking a credential needs no
+ * call to the store.
  */
 export class RevocationCache {
   readonly #store: Revocations;
   readonly #clock: Clock;
-  /** By what they are of and its id. */
+  /** Revocations by kind and id, as in `user:ada`. */
   readonly #known = new Map<string, readonly Revocation[]>();
   #cursor: string | undefined;
   #reading: Promise<boolean> | undefined;
@@ -20,14 +22,17 @@ export class RevocationCache {
     this.#clock = clock;
   }
 
-  /** Whether it has been read at least once. */
+  /** True once revocations have been read from the store. */
   get isKnown(): boolean {
     return this.#cursor !== undefined;
   }
 
-  /** Reads what is new, all of what was there when it was called; resolves with whether there was something. */
+  /**
+   * Reads new revocations, including every one that was stored before this call. Resolves with true if there
+   * were any.
+   */
   refresh(): Promise<boolean> {
-    // What is read already may have begun before the change that the caller has heard of.
+    // A read under way may have begun before the change that the caller heard of, so it has to look once more.
     if (this.#reading !== undefined) this.#again = true;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -36,7 +41,10 @@ export class RevocationCache {
     return this.#reading;
   }
 
-  /** The principal as far as it still stands; throws `token_revoked` where nothing of it does. */
+  /**
+   * Returns the principal without its revoked grants. Throws `token_revoked` if the whole credential was
+   * revoked.
+   */
   narrowed(principal: UserPrincipal): UserPrincipal {
     if (this.#known.size === 0) return principal;
     const { user, session, tokenId } = principal;
@@ -54,7 +62,7 @@ export class RevocationCache {
     return narrowed;
   }
 
-  /** Forgets what nobody can hold a token of any more. */
+  /** Drops revocations whose `until` has passed: they no longer apply to any token. */
   forget(): void {
     const now = this.#clock.now();
     for (const [key, revocations] of this.#known) {
@@ -79,7 +87,7 @@ export class RevocationCache {
   #add(revocation: Revocation): void {
     const key = `${revocation.of}:${revocation.id}`;
     const standing = this.#known.get(key) ?? [];
-    // A store that has forgotten its place gives again what is known.
+    // A store that does not know the cursor any more returns revocations that are known already.
     const covered = standing.some(
       ({ at, until, grants }) =>
         at >= revocation.at &&
@@ -96,7 +104,8 @@ function keyOf(of: Revocation["of"], id: string | undefined): string | undefined
 
 function isTargeted({ of, at, until }: Revocation, principal: UserPrincipal, now: number): boolean {
   if (until <= now) return false;
-  // Without a date nobody can say that it came later. Dates of tokens have whole seconds: one of the same second is meant.
+  // A token without an issue time counts as issued before the revocation. Issue times have whole seconds, so a
+  // token of the same second is revoked too.
   return of === "token" || principal.issuedAt === undefined || principal.issuedAt <= at;
 }
 

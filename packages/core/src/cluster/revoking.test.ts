@@ -18,7 +18,7 @@ class Pair implements AsyncDisposable {
     this.b = testCore({ clock, engine: engine.factory, node: "b" });
   }
 
-  /** Open sockets of a user with a token issued now, at both nodes. */
+  /** Opens one socket per node for a user whose token was issued now. */
   async sockets(rest: Partial<Parameters<TestCore["user"]>[1]> = {}) {
     const principal = this.a.user("ada", { issuedAt: this.clock.now(), ...rest });
     const sockets = [this.a, this.b].map((t) => t.connect({ principal }));
@@ -34,8 +34,8 @@ class Pair implements AsyncDisposable {
 const codes = (sockets: Awaited<ReturnType<Pair["sockets"]>>) =>
   sockets.map(({ closed }) => closed?.code);
 
-describe("what is revoked", () => {
-  test("[G10] [P-CONN-4] closes the sockets of a user, a session or a token on every node at once", async () => {
+describe("revocations", () => {
+  test("[G10] [P-CONN-4] a revocation closes the sockets of its user, session or token on every node at once", async () => {
     await using t = new Pair();
     const { a, clock } = t;
     const byUser = await t.sockets();
@@ -54,7 +54,7 @@ describe("what is revoked", () => {
     expect(codes(byUser)).toEqual([4102, 4102]);
   });
 
-  test("[G10] closes them within 5 s also where the signal was lost", async () => {
+  test("[G10] a revocation closes sockets within 5 s on a node that missed the signal", async () => {
     await using t = new Pair();
     t.engine.losesSignal = () => true;
     const sockets = await t.sockets();
@@ -65,7 +65,7 @@ describe("what is revoked", () => {
     expect(codes(sockets)).toEqual([4102, 4102]);
   });
 
-  test("[G10] [P-CONN-5] is refused on any node while it is remembered; a token issued later is not", async () => {
+  test("[G10] [P-CONN-5] a revoked token is refused on any node until the revocation ends; one issued later is accepted", async () => {
     await using t = new Pair();
     const { a, b, clock } = t;
     const old = b.user("ada", { issuedAt: clock.now() });
@@ -86,7 +86,7 @@ describe("what is revoked", () => {
       socket.send({ type: "auth", id: 1, token: b.token(principal) });
       await clock.settle();
       expect(socket.closed?.code).toBe(4102);
-      // A door that had verified it just before.
+      // This is a door that verified the token just before the revocation.
       const late = b.connect({ principal });
       await clock.settle();
       expect(late.closed?.code).toBe(4102);
@@ -94,14 +94,14 @@ describe("what is revoked", () => {
     expect(await b.core.admission.admit(fresh)).toBe(fresh);
     expect(await b.core.admission.verifyToken(b.token(fresh))).toBe(fresh);
     expect(await b.core.admission.admit(b.service)).toBe(b.service);
-    // A node that starts later knows it too.
+    // A node that starts later reads the revocation from the store.
     await using later = testCore({ clock, engine: t.engine.factory, node: "later" });
     await expect(later.core.admission.admit(old)).rejects.toMatchObject({ code: "token_revoked" });
     await clock.advance(3_600_000);
     expect(await b.core.admission.admit(undated)).toBe(undated);
   });
 
-  test("[P-CONN-6] what is taken of the grants ends those subscriptions alone, told as unsubscribed", async () => {
+  test("[P-CONN-6] revoking a grant ends only the subscriptions it allowed, with an unsubscribed message", async () => {
     await using t = new Pair();
     const { a, clock } = t;
     const [, socket] = await t.sockets({ grants });
@@ -124,7 +124,7 @@ describe("what is revoked", () => {
     expect(socket?.take()).toMatchObject([{ type: "event", channel: "chat:1" }]);
   });
 
-  test("[G10] a new token on an open socket is checked too", async () => {
+  test("[G10] a revoked token is refused on an open socket, which keeps its old token", async () => {
     await using t = new Pair();
     const { a, clock } = t;
     const [socket] = await t.sockets();
@@ -133,11 +133,11 @@ describe("what is revoked", () => {
     socket?.send({ type: "auth", id: 1, token });
     await clock.settle();
     expect(socket?.take().at(-1)).toMatchObject({ id: 1, error: { code: "token_revoked" } });
-    // The old token stands.
+    // The connection keeps its old token.
     expect(socket?.closed).toBeUndefined();
   });
 
-  test("ends a progress feed", async () => {
+  test("revoking a session closes its progress feed with 1008", async () => {
     await using t = new Pair();
     const { b, a, clock } = t;
     const feed = b.connectFeed("s", b.user("ada", { session: "s" }));
@@ -147,7 +147,7 @@ describe("what is revoked", () => {
     expect(feed.closed).toEqual({ code: 1008, reason: "Session revoked" });
   });
 
-  test("wrong bounds are refused", async () => {
+  test("revoke refuses a ttl_ms outside its bounds with bad_message", async () => {
     await using t = testCore();
     for (const ttlMs of [0, Number.NaN, 500 * 86_400_000]) {
       const revoked = t.core.connections.revoke(t.service, { user: "ada", ttlMs });
@@ -156,8 +156,8 @@ describe("what is revoked", () => {
   });
 });
 
-describe("a store that is away", () => {
-  test("[G10] lets nobody in at a node that has never known what was revoked, and everybody as before at one that has", async () => {
+describe("revocations during a store outage", () => {
+  test("[G10] in an outage a node that never read revocations admits nobody, and one that did admits as before", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     const mortal = engine.mortal();

@@ -6,8 +6,8 @@ function anonymous(t: TestCore) {
   return t.connect();
 }
 
-describe("the first message", () => {
-  test("[P-CON-1] [P-CON-4] a verified auth is answered with welcome first, then its reply, then what the connect asked for", async () => {
+describe("authentication by the first message", () => {
+  test("[P-CON-1] [P-CON-4] a verified auth is answered with welcome, then its reply, then the subscriptions of the connect", async () => {
     await using t = testCore();
     const socket = t.connect({ channels: ["user:ada"] });
     const token = t.token(t.user("ada", { session: "s", expiresAt: t.clock.now() + 3_600_000 }));
@@ -27,7 +27,7 @@ describe("the first message", () => {
     expect(messages[1]).toMatchObject({ id: 1, result: { expires_at: t.clock.now() + 3_600_000 } });
   });
 
-  test("[P-CON-4] each subscription of the connect starts with subscribed, or a reply with id null and the error", async () => {
+  test("[P-CON-4] each channel of the connect is answered with subscribed, or with an error reply whose id is null", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("ada"), channels: ["user:ada", "user:bob"] });
     await t.clock.settle();
@@ -45,7 +45,7 @@ describe("the first message", () => {
     );
   });
 
-  test("[P-CON-3] without a credential the socket is closed with 4408 after 10 s", async () => {
+  test("[P-CON-3] a socket without a credential is closed with 4408 after 10 s", async () => {
     await using t = testCore();
     const socket = anonymous(t);
     await t.clock.advance(9_900);
@@ -55,7 +55,7 @@ describe("the first message", () => {
     expect(socket.received()).toEqual([]);
   });
 
-  test("[P-CON-3] before it ping is answered and pong heard; anything else closes with 4401", async () => {
+  test("[P-CON-3] before auth a ping is answered and a pong accepted; any other message closes with 4401", async () => {
     await using t = testCore();
     for (const message of [
       { type: "subscribe", id: 1, channel: "broadcast" },
@@ -75,7 +75,7 @@ describe("the first message", () => {
     }
   });
 
-  test("[P-CON-1] nothing is delivered while a token is being verified; what came behind it is handled after", async () => {
+  test("[P-CON-1] nothing is delivered while a token is verified, and messages behind the auth are handled afterwards", async () => {
     const waiting: (() => void)[] = [];
     await using t = testCore({
       verifyToken: (token) =>
@@ -101,7 +101,7 @@ describe("the first message", () => {
     expect(socket.take().map(({ type }) => type)).toEqual(["welcome", "reply"]);
   });
 
-  test("[P-CON-2] a token that is not valid closes with 4401, an expired one with 4101, before anything is delivered", async () => {
+  test("[P-CON-2] an invalid token closes with 4401 and an expired one with 4101, before anything is delivered", async () => {
     await using t = testCore();
     const expired = t.token(t.user("ada", { expiresAt: t.clock.now() - 1 }));
     for (const [token, code] of [
@@ -116,7 +116,7 @@ describe("the first message", () => {
     }
   });
 
-  test("a verifier that cannot be reached closes with a code that says come back", async () => {
+  test("an unreachable token verifier closes the socket with the retryable code 1011", async () => {
     await using t = testCore({ verifyToken: () => Promise.reject(new Error("no keys")) });
     const socket = anonymous(t);
     socket.send({ type: "auth", token: "any" });
@@ -125,7 +125,7 @@ describe("the first message", () => {
     expect(t.faults).toHaveLength(1);
   });
 
-  test("a session that the token is not of is refused", async () => {
+  test("an auth that names another session than its token is closed with 4403", async () => {
     await using t = testCore();
     const socket = anonymous(t);
     socket.send({
@@ -139,8 +139,8 @@ describe("the first message", () => {
   });
 });
 
-describe("the end of a token", () => {
-  test("[P-CON-8] [G10] it is announced 60 s ahead and closes with 4101 within 5 s", async () => {
+describe("token expiry", () => {
+  test("[P-CON-8] [G10] the expiry of a token is announced 60 s ahead and closes the socket with 4101 within 5 s", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 130_000;
     const socket = t.connect({ principal: t.user("ada", { expiresAt }) });
@@ -162,7 +162,7 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[P-CON-8] [G10] a wall clock that is set on ends the credential within 5 s all the same", async () => {
+  test("[P-CON-8] [G10] a token ends within 5 s after the wall clock jumps past its expiry", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("ada", { expiresAt: t.clock.now() + 600_000 }) });
     await t.clock.advance(1_000);
@@ -171,7 +171,7 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[P-CON-8] one that lives shorter is announced when half of its life is over", async () => {
+  test("[P-CON-8] the expiry of a short-lived token is announced when half of its lifetime has passed", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 20_000;
     const socket = t.connect({ principal: t.user("ada", { expiresAt }) });
@@ -183,7 +183,7 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[P-CON-8] an auth with a new token of the same user and session prolongs it without a break", async () => {
+  test("[P-CON-8] an auth with a new token of the same user and session extends the connection without a break", async () => {
     await using t = testCore();
     const principal = t.user("ada", { session: "s", expiresAt: t.clock.now() + 30_000 });
     const socket = t.connect({ principal, channels: ["user:ada"] });
@@ -203,7 +203,7 @@ describe("the end of a token", () => {
     expect(socket.take().at(-1)).toMatchObject({ event: "hello" });
   });
 
-  test("[P-CON-8] an auth of somebody else, or a bad one, is refused and changes nothing", async () => {
+  test("[P-CON-8] an auth with an invalid token, or of another user or session, is refused and changes nothing", async () => {
     await using t = testCore();
     const principal = t.user("ada", { session: "s", expiresAt: t.clock.now() + 50_000 });
     const socket = t.connect({ principal });
@@ -227,7 +227,7 @@ describe("the end of a token", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[G10] a new token that allows less ends what it allows no longer", async () => {
+  test("[G10] a new token that allows less ends the subscriptions it does not allow", async () => {
     await using t = testCore();
     const wide = t.user("ada", { grants: { subscribe: ["team:*"], publish: [] } });
     const socket = t.connect({ principal: wide, channels: ["team:1", "user:ada"] });
@@ -246,7 +246,7 @@ describe("the end of a token", () => {
   });
 });
 
-describe("a new token and what only a look-up can tell", () => {
+describe("new tokens and permissions that need a look-up", () => {
   async function reading(t: TestCore, owner: string): Promise<[TestSocket, string]> {
     const { operation, channel } = await t.core.operations.create(t.service, {
       kind: "index",
@@ -259,7 +259,7 @@ describe("a new token and what only a look-up can tell", () => {
     return [socket, operation.id];
   }
 
-  test("[G10] somebody else's operation that only the old token's grant allowed is ended", async () => {
+  test("[G10] a new token without the grant ends the subscription to another user's operation", async () => {
     await using t = testCore();
     const [socket, id] = await reading(t, "bob");
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
@@ -273,7 +273,7 @@ describe("a new token and what only a look-up can tell", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[G10] one's own goes on", async () => {
+  test("[G10] a new token without the grant keeps the subscription to the user's own operation", async () => {
     await using t = testCore();
     const [socket] = await reading(t, "ada");
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
@@ -281,7 +281,7 @@ describe("a new token and what only a look-up can tell", () => {
     expect(socket.take()).toMatchObject([{ type: "reply", id: 1, result: {} }]);
   });
 
-  test("[P-CON-8] where it cannot be looked up the old token stands, and the refusal says to try again", async () => {
+  test("[P-CON-8] a new token is refused as retryable when permissions cannot be looked up, and the old one stays", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const [socket] = await reading(t, "bob");
@@ -296,7 +296,7 @@ describe("a new token and what only a look-up can tell", () => {
 });
 
 describe("heartbeats", () => {
-  test("[P-CLOSE-3] it pings every 30 s and closes with 4003 after 60 s without any sign of life", async () => {
+  test("[P-CLOSE-3] the server pings every 30 s and closes with 4003 after 60 s without a sign of life", async () => {
     await using t = testCore();
     const silent = t.connect({ principal: t.user("ada") });
     const answers = t.connect({ principal: t.user("bob") });
@@ -324,7 +324,7 @@ describe("heartbeats", () => {
 });
 
 describe("replacing a connection", () => {
-  test("[P-CON-6] one of the same user and session closes the old with 4001 and keeps the id", async () => {
+  test("[P-CON-6] a connection of the same user and session replaces the old one: it closes with 4001, and the id stays", async () => {
     await using t = testCore();
     const principal = t.user("ada", { session: "s" });
     const old = t.connect({ principal });
@@ -334,7 +334,7 @@ describe("replacing a connection", () => {
     await t.clock.settle();
     expect(old.closed?.code).toBe(4001);
     expect(next.take()[0]).toMatchObject({ connection_id: id });
-    // The end of the old one must not take the id from the new one.
+    // Closing the old connection must not take the id from the new one.
     const third = t.connect({ principal, connectionId: id });
     await t.clock.settle();
     expect(next.closed?.code).toBe(4001);
@@ -342,7 +342,7 @@ describe("replacing a connection", () => {
     expect(t.core.stats().connections).toBe(1);
   });
 
-  test("[P-CON-6] any other value is ignored, and a new id given", async () => {
+  test("[P-CON-6] any other connection id is ignored, and the connection receives a new one", async () => {
     await using t = testCore();
     const victim = t.connect({ principal: t.user("ada", { session: "s" }) });
     await t.clock.settle();
@@ -362,7 +362,7 @@ describe("replacing a connection", () => {
     expect(victim.closed).toBeUndefined();
   });
 
-  test("[P-CON-6] two who are nobody are not the same", async () => {
+  test("[P-CON-6] an anonymous connection does not replace another anonymous connection", async () => {
     await using t = testCore();
     const first = t.connect({ principal: t.user(undefined) });
     await t.clock.settle();
@@ -373,7 +373,7 @@ describe("replacing a connection", () => {
   });
 });
 
-test("[P-CON-9] a node that is full turns the next one away with a code that says try again later", async () => {
+test("[P-CON-9] a node at its connection limit closes further connections and feeds with 1013", async () => {
   await using t = testCore({ limits: { maxConnections: 2 } });
   const [first] = [t.connect({ principal: t.user("a") }), t.connect({ principal: t.user("b") })];
   const third = t.connect({ principal: t.user("c") });

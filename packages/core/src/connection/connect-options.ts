@@ -3,7 +3,7 @@ import type { UserPrincipal } from "../rules/principal.ts";
 
 /** Requests of a connect besides the socket itself: credential, channels and resume position. */
 export interface ConnectOptions {
-  /** The verified credential; absent means the first message must be `auth`. */
+  /** Verified credential; when absent, the first message must be `auth`. */
   readonly principal?: UserPrincipal;
   /** Id of the connection that this one replaces. */
   readonly connectionId?: string;

@@ -121,7 +121,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     if (!this.isOpen) return;
     if (expiresAt === undefined) this.#state = unlimited;
     else {
-      // Half of a short life is left for renewing, or renewal would follow renewal without a pause.
+      // A short-lived credential is announced at half of its remaining life. Otherwise one renewal would follow
+      // the other without a pause.
       const left = expiresAt - this.#context.clock.now();
       const noticeAt = expiresAt - Math.min(noticeAheadMs, left / 2);
       this.#state = { name: "open", expiresAt, noticeAt };
@@ -188,7 +189,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       this.abandon();
       return;
     }
-    // A transport that never said it drained must not hold back what waits.
+    // A transport that never reported a drain must not hold back queued bytes.
     this.sendQueue.flush();
     const now = clock.monotonic();
     if (this.isAwaitingAuth && now - this.#openedAt >= limits.authTimeoutMs) {

@@ -38,7 +38,7 @@ type Identity =
   | { readonly isVerified: false; readonly request: ConnectOptions }
   | { readonly isVerified: true; readonly id: string; readonly principal: UserPrincipal };
 
-/** One connection that speaks the gateway's own protocol. */
+/** Connection that speaks the gateway's own protocol. */
 export class Connection
   implements TransportEvents, LifecycleOwner, AddressableClient, SubscriptionOwner, InboxOwner
 {
@@ -49,7 +49,7 @@ export class Connection
   #identity: Identity;
   #requests: Requests | undefined;
   #upstreamReplies: UpstreamReplies | undefined;
-  /** Publishes and requests that have no answer yet. */
+  /** Number of publishes and requests without an answer. */
   #inFlight = 0;
   #onCapacity: (() => void) | undefined;
 
@@ -154,19 +154,22 @@ export class Connection
     if (this.#life.isEnding) return;
     const wanted =
       this.encoder.dialect === "milepost.v1.msgpack"
-        ? "text frames are not spoken here; send msgpack as binary"
-        : "binary frames are not spoken here; send JSON as text";
+        ? "this connection uses msgpack; send binary frames instead of text"
+        : "this connection uses JSON; send text frames instead of binary";
     const error = failure("bad_message", wanted);
     this.send({ type: "reply", id: null, error });
   }
 
-  /** Takes a message of about `length` characters that came beside the stream. */
+  /** Handles a message that arrived beside the stream; `length` is its approximate number of characters. */
   take(message: ParsedMessage, length: number): void {
     this.onAlive();
     this.#inTurn(message, length);
   }
 
-  /** The same; resolves with its reply, or undefined where there is none, which does not go down the stream. */
+  /**
+   * Handles a message that arrived beside the stream, and resolves with its reply, which is not sent down the
+   * stream. Resolves with undefined if the message has no reply.
+   */
   takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
     if (!message.ok) {
       return Promise.resolve({ type: "reply", id: message.id, error: message.failure });
@@ -185,7 +188,7 @@ export class Connection
     if (this.#upstreamReplies?.take(message) !== true) this.#life.send(this.#dated(message));
   }
 
-  /** In the plain dialect answers, too, tell the time and where the reader is. */
+  /** Adds the cursor and the time to replies and pongs in the plain dialect. */
   #dated(message: ServerMessage): ServerMessage {
     if (this.encoder.dialect !== "plain") return message;
     if (message.type !== "reply" && message.type !== "pong") return message;
@@ -207,7 +210,7 @@ export class Connection
       (forbidden) => {
         for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
       },
-      // What it may cannot be found out: it comes back, and is authorised anew.
+      // The remaining permissions cannot be looked up, so the client has to reconnect and be authorised again.
       () => this.close(4102, revokedReason),
     );
   }
@@ -250,12 +253,14 @@ export class Connection
     this.send({ type: "reply", id, error });
   }
 
-  /** Answers a message with an error; `about` goes to the log beside a fault. */
+  /**
+   * Answers a message with an error. An error that is not a MilepostError is logged with the fields of `about`.
+   */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void {
     this.send({ type: "reply", id, error: this.#context.errorLog.failureOf(error, about) });
   }
 
-  /** Answers a message that asks for what a later version may offer. */
+  /** Answers a message that asks for something this version does not support with `not_supported`. */
   refuseUnsupported(id: MessageId | null, what: string): void {
     const message = `${what} is not offered by this version of the service`;
     this.refuse(id, new MilepostError("not_supported", message));
@@ -271,18 +276,21 @@ export class Connection
   }
 
   onAuthTimeout(): void {
-    this.close(4408, "no credential came in time");
+    this.close(4408, "no credential arrived in time");
   }
 
   onExpired(): void {
-    this.close(4101, "the token ended");
+    this.close(4101, "the token has expired");
   }
 
   onExpiring(expiresAt: number): void {
     this.send({ type: "notice", code: "token_expiring", expires_at: expiresAt });
   }
 
-  /** Handles a message after those before it; but a cancel must not wait for what it ends. */
+  /**
+   * Handles a message after those before it. A cancel is handled at once: it must not wait for the request it
+   * ends.
+   */
   #inTurn(message: ParsedMessage, length: number): void {
     const { id } = message.ok && message.value.type === "cancel" ? message.value : {};
     if (id !== undefined && this.#requests?.has(id) === true) this.#requests.cancel(id);
@@ -298,7 +306,10 @@ export class Connection
     for (const value of frame.value) this.#inTurn(parseClientMessage(value), each);
   }
 
-  /** The principal as far as nothing of it was revoked; else the connection is closed. */
+  /**
+   * Returns the principal without its revoked grants. If the credential itself was revoked, closes the
+   * connection and returns undefined.
+   */
   #unrevoked(principal: UserPrincipal): UserPrincipal | undefined {
     try {
       return this.#context.revocations.narrowed(principal);
@@ -342,7 +353,9 @@ export class Connection
     }
   }
 
-  /** The id of the live connection that this one replaces, which is closed. */
+  /**
+   * Closes the live connection that this one replaces and returns its id; returns undefined if there is none.
+   */
   #takeOver(
     { user, session }: UserPrincipal,
     connectionId: string | undefined,
@@ -351,7 +364,7 @@ export class Connection
     const replaced = this.#context.connections.byId(connectionId);
     const owner = replaced?.principal;
     if (replaced === undefined || owner === undefined) return undefined;
-    // Without a user and a session there is nobody whose connection it could be.
+    // Without a user and a session nothing shows that both connections belong to the same person.
     const same = owner.user === user && owner.session === session;
     if (!same || (user === undefined && session === undefined)) return undefined;
     replaced.close(4001, "the connection continues elsewhere");
@@ -411,7 +424,7 @@ export class Connection
       const principal = await this.#context.verifyToken(token);
       if (!this.#life.isAwaitingAuth) return;
       if (session !== undefined && session !== principal.session) {
-        this.close(4403, "the token is of another session");
+        this.close(4403, "the token belongs to another session");
         return;
       }
       if (!this.#identity.isVerified) this.#open(principal, this.#identity.request);
@@ -432,9 +445,9 @@ export class Connection
       const principal = await this.#context.verifyToken(token);
       const same = principal.user === before.user && principal.session === before.session;
       if (!same || (session !== undefined && session !== principal.session)) {
-        throw new MilepostError("forbidden", "the token is of another user or session");
+        throw new MilepostError("forbidden", "the token belongs to another user or session");
       }
-      // Known before anything changes: where it cannot be found out, the old token stands.
+      // Permissions are looked up before anything changes: if that fails, the old token stays in force.
       const forbidden = await this.#subscriptions.forbiddenTo(principal);
       if (!this.isOpen || this.#unrevoked(principal) === undefined) return;
       if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };
@@ -457,7 +470,7 @@ export class Connection
       this.refuseUnsupported(id ?? null, "ttl_ms");
       return undefined;
     }
-    // Who subscribes and then publishes expects to see it.
+    // A client that subscribes and then publishes expects to receive its own publication.
     const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);
@@ -494,7 +507,7 @@ export class Connection
     this.send(id === undefined ? { type: "pong" } : { type: "pong", id });
   }
 
-  /** Makes the next message wait while too many have no answer. */
+  /** Returns a promise that makes the next message wait while 256 publishes and requests have no answer. */
   #pace(): Promise<void> | undefined {
     if (this.#inFlight < maxInFlight) return undefined;
     return new Promise((resolve) => {

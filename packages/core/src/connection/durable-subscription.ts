@@ -18,7 +18,7 @@ import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { SubscriptionRequest } from "./subscription.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 
-/** A connection that delivers a channel to a durable subscriber. */
+/** Subscription of a connection as a durable subscriber of a channel. */
 export class DurableSubscription implements DurableOwner {
   readonly channel: string;
   readonly id: MessageId | undefined;
@@ -49,22 +49,22 @@ export class DurableSubscription implements DurableOwner {
     return true;
   }
 
-  /** Whether its channel has ended, and it was told. */
+  /** True once the channel has ended and the end was sent to the client. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
 
-  /** It reads the log at its own pace, and stands in no list of the hub. */
+  /** Always undefined: a durable subscriber reads the log at its own pace, without the hub. */
   get hubSubscriber(): undefined {
     return undefined;
   }
 
-  /** Everything up to here is settled; undefined before the start. */
+  /** Position up to which every entry is settled; undefined before the start. */
   get position(): Position | undefined {
     return this.#isStarted ? this.#reader?.acked : undefined;
   }
 
-  /** Takes the subscriber `owner` over. */
+  /** Starts delivery to the durable subscriber of `owner`, taking it over from any other connection. */
   begin(
     resolved: ResolvedChannel,
     owner: string,
@@ -84,7 +84,7 @@ export class DurableSubscription implements DurableOwner {
     this.#answer(id, (reply) => this.#reader?.nack(position, reason, reply));
   }
 
-  /** Resolves when it has started or failed; undefined when it has. */
+  /** Resolves once the subscription has started or failed; returns undefined if it has started already. */
   settled(): Promise<void> | undefined {
     if (this.#isStarted) return undefined;
     return new Promise((resolve) => this.#waiters.push(resolve));
@@ -114,7 +114,8 @@ export class DurableSubscription implements DurableOwner {
   }
 
   onDelivery(publications: readonly Publication[]): void {
-    // Its own place is with the service: a cursor names the other channels of the connection.
+    // The service keeps the position of a durable subscriber, so the cursor names only the other channels of
+    // the connection.
     const cursor = this.#subscriptions.cursor().event_id ?? "";
     const { encoder, sendQueue } = this.#connection;
     sendQueue.push(encoder.encodeBatch(publications, () => cursor));
@@ -152,20 +153,21 @@ export class DurableSubscription implements DurableOwner {
     return this.#connection.sendQueue.drained();
   }
 
-  /** Ends it silently. */
+  /** Ends the subscription without a message to the client. */
   leave(): void {
     this.#reader?.leave();
     this.#settle();
   }
 
-  /** Says what became of an ack or nack, if somebody asked or it was wrong. */
+  /** Replies to an ack or nack that has an id. An unknown position is refused even without one. */
   #answer(
     id: MessageId | undefined,
     take: (reply?: Parameters<DurableReader["ack"]>[1]) => AckOutcome | undefined,
   ): void {
     const reply = id === undefined ? undefined : this.#replyTo(id);
     if ((take(reply) ?? "unknown") !== "unknown") return;
-    const message = "the position names nothing that was delivered to this subscriber";
+    const message =
+      "the position matches no entry delivered to this subscriber; use the position of an entry it received";
     this.#connection.refuse(id ?? null, new MilepostError("invalid_position", message));
   }
 

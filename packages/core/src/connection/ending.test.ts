@@ -44,7 +44,7 @@ function told(messages: readonly Received[]): unknown[] {
 }
 
 describe("the end of a stream", () => {
-  test("[P-END-1] is asked for by whoever may publish, once: asking again answers the first", async () => {
+  test("[P-END-1] a principal that may publish can end a channel once; ending it again returns the first end", async () => {
     await using t = testCore({ rules });
     await t.publish("log:a", "n", 1);
     const ended = await t.core.channels.end(t.service, "log:a", "all done");
@@ -65,7 +65,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-1] refuses what is published after it, but a key that is known answers its first position", async () => {
+  test("[P-END-1] an ended channel refuses publications, but a known key is answered with its first position", async () => {
     await using t = testCore({ rules });
     const first = await t.publish("log:a", "n", 1, "k");
     await t.core.channels.end(t.service, "log:a");
@@ -80,7 +80,7 @@ describe("the end of a stream", () => {
     expect(socket.take()).toMatchObject([{ id: 1, error: { code: "ended" } }]);
   });
 
-  test("[P-END-1] is asked for by a request, too; nobody publishes its event", async () => {
+  test("[P-END-1] a request can end a channel, but no client can publish the end event", async () => {
     await using t = testCore({ rules });
     const socket = await open(t);
     socket.send({ type: "request", id: 1, method: "channels.end", params: { channel: "log:a" } });
@@ -93,7 +93,7 @@ describe("the end of a stream", () => {
     expect(replies.find(({ id }) => id === 2)).toMatchObject({ error: { code: "invalid_event" } });
   });
 
-  test("[P-END-2] comes after everything published before it, in the same order for all, and nothing follows", async () => {
+  test("[P-END-2] the end arrives after everything published before it, in the same order for all, and nothing follows", async () => {
     await using t = testCore({ rules });
     const sockets = [await open(t, ["log:a"]), await open(t, ["log:a", "log:b"], "plain")];
     const publishes = [1, 2, 3].map((n) => t.publish("log:a", "n", n));
@@ -116,7 +116,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-2] is in the replay of whoever comes back, from any position, and in that of the start", async () => {
+  test("[P-END-2] the end is part of a replay from any position, from the start and of the last entries", async () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     for (let n = 1; n <= 4; n++) positions.push((await t.publish("log:a", "n", n)).position);
@@ -136,7 +136,7 @@ describe("the end of a stream", () => {
     ]);
   });
 
-  test("[P-END-2] passes a filter of names", async () => {
+  test("[P-END-2] the end passes a filter of event names", async () => {
     await using t = testCore({ rules });
     const socket = await open(t);
     await subscribe(t, socket, "log:a", { events: ["wanted"] });
@@ -147,32 +147,35 @@ describe("the end of a stream", () => {
   });
 
   test.each([
-    // Of an ephemeral channel the newest alone stands, and that is the end.
+    // In an ephemeral channel only the newest entry is kept, and that is the end.
     ["drop:a", []],
     ["text:a", [["n", { append: "0123456789" }]]],
-  ])("[P-END-2] is neither merged nor dropped for a slow reader of %s", async (channel, before) => {
-    await using t = testCore({ rules });
-    const socket = await open(t, [channel]);
-    socket.stall();
-    await t.publish(channel, "fill", "x".repeat(highWaterBytes));
-    await t.clock.settle();
-    // This one finds it full.
-    await t.publish(channel, "fill", "");
-    await t.clock.settle();
-    for (let n = 0; n < 10; n++) {
-      await t.publish(channel, "n", channel === "text:a" ? { append: String(n) } : n);
+  ])(
+    "[P-END-2] the end is neither merged nor dropped for a slow reader of %s",
+    async (channel, before) => {
+      await using t = testCore({ rules });
+      const socket = await open(t, [channel]);
+      socket.stall();
+      await t.publish(channel, "fill", "x".repeat(highWaterBytes));
       await t.clock.settle();
-    }
-    await t.core.channels.end(t.service, channel, "over");
-    await t.clock.settle();
-    socket.resume();
-    await t.clock.settle();
-    const all = told(socket.take().filter(({ event }) => event !== "fill"));
-    expect(all).toEqual([...before, "end over"]);
-    expect(socket.closed).toBeUndefined();
-  });
+      // This entry finds the transport full.
+      await t.publish(channel, "fill", "");
+      await t.clock.settle();
+      for (let n = 0; n < 10; n++) {
+        await t.publish(channel, "n", channel === "text:a" ? { append: String(n) } : n);
+        await t.clock.settle();
+      }
+      await t.core.channels.end(t.service, channel, "over");
+      await t.clock.settle();
+      socket.resume();
+      await t.clock.settle();
+      const all = told(socket.take().filter(({ event }) => event !== "fill"));
+      expect(all).toEqual([...before, "end over"]);
+      expect(socket.closed).toBeUndefined();
+    },
+  );
 
-  test("[P-END-3] whoever subscribes later gets the state as it was, and then the end", async () => {
+  test("[P-END-3] a client that subscribes after the end receives the final state and then the end", async () => {
     await using t = testCore({ rules });
     await t.publish("state:a", "n", { v: 1 });
     const { position } = await t.core.channels.end(t.service, "state:a", "over");
@@ -190,7 +193,7 @@ describe("the end of a stream", () => {
     expect(told(connected.take())).toEqual(["welcome", "subscribed", "end over"]);
   });
 
-  test("[P-END-3] whoever comes back with the end's own position is told it again", async () => {
+  test("[P-END-3] a client that resumes from the end's own position receives the end again", async () => {
     await using t = testCore({ rules });
     await t.publish("log:a", "n", 1);
     const { position } = await t.core.channels.end(t.service, "log:a", "over");
@@ -200,7 +203,7 @@ describe("the end of a stream", () => {
     expect(told(rest)).toEqual(["end over"]);
   });
 
-  test("[P-END-3] the end is known as long as the log is, also when its entry was too old to keep", async () => {
+  test("[P-END-3] the end is known as long as the log exists, even after its entry has expired", async () => {
     await using t = testCore({ rules });
     const { position: first } = await t.publish("few:a", "n", 1);
     await t.core.channels.end(t.service, "few:a", "over");
@@ -215,7 +218,7 @@ describe("the end of a stream", () => {
     await expect(t.publish("few:a", "n", 2)).rejects.toMatchObject({ code: "ended" });
   });
 
-  test("[P-END-4] the subscription is over with it: it takes no place, and another begins anew", async () => {
+  test("[P-END-4] an ended subscription does not count towards the limit, and its channel can be subscribed again", async () => {
     await using t = testCore({ rules, limits: { maxSubscriptions: 2 } });
     const socket = await open(t, ["log:a", "log:b"]);
     await t.core.channels.end(t.service, "log:a");
@@ -230,7 +233,7 @@ describe("the end of a stream", () => {
     expect(told(socket.take())).toEqual([["n", 1]]);
   });
 
-  test("[P-END-4] its place stays in the cursor of a plain reader", async () => {
+  test("[P-END-4] the cursor of a plain reader keeps the position of an ended channel", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"], "plain");
     const { position } = await t.core.channels.end(t.service, "log:a");
@@ -240,7 +243,7 @@ describe("the end of a stream", () => {
     expect(notifier).toMatchObject({ type: "n", event_id: expect.stringContaining(position) });
   });
 
-  test("[P-END-6] a purge makes the channel anew, and who was told of the end stays so", async () => {
+  test("[P-END-6] a purge restarts an ended channel, and a subscriber that received the end receives nothing more", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["state:a"]);
     const { position } = await t.core.channels.end(t.service, "state:a");
@@ -254,7 +257,7 @@ describe("the end of a stream", () => {
     expect(told(await subscribe(t, socket, "state:a"))).toEqual(["reply"]);
   });
 
-  test("[P-END-6] history and snapshot tell it, and no entry is it", async () => {
+  test("[P-END-6] history and snapshot report the end beside the entries, not as one of them", async () => {
     await using t = testCore({ rules });
     await t.publish("state:a", "n", 1);
     await t.publish("state:a", "n", 2);
@@ -278,7 +281,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-2] that the bus lost is found by the position check, also when only the log's head tells of it", async () => {
+  test("[P-END-2] the position check finds an end that the bus lost, even when only the log's head shows it", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const sockets = [await open(t, ["few:a"]), await open(t, ["log:a"])];
@@ -299,7 +302,7 @@ function epochOf(position: string): string | undefined {
 }
 
 describe("[P-END-5] the end of a connection and the end of a stream", () => {
-  test("a close by the service, a break and a shutdown end no stream", async () => {
+  test("a dropped connection, an expired token and a shutdown end no stream", async () => {
     await using t = testCore({ rules });
     const dropped = await open(t, ["log:a"]);
     dropped.drop();
@@ -318,7 +321,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     }
   });
 
-  test("an end closes no connection, and its other channels go on", async () => {
+  test("the end of a stream closes no connection, and the connection's other channels go on", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"]);
     await t.core.channels.end(t.service, "log:a");
@@ -328,7 +331,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     expect(socket.closed).toBeUndefined();
   });
 
-  test("an operation that is over leaves its channel open, since it may be retried", async () => {
+  test("a failed operation leaves its channel open, since it may be retried", async () => {
     await using t = testCore({ rules });
     const { operation, channel, lease } = await t.core.operations.create(t.service, {
       kind: "index",
@@ -349,7 +352,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     expect(told(socket.take())).toMatchObject([["command", { command: "retry" }]]);
   });
 
-  test("a subscription that a new token does not allow is unsubscribed: the stream goes on for others", async () => {
+  test("a new token that does not allow a channel ends that subscription, and the stream goes on for others", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     const { position } = await t.publish("log:a", "n", 1);

@@ -1,10 +1,10 @@
 import type { ParsedMessage } from "@milepost/protocol";
 
-/** Who handles the messages of an inbox. */
+/** Owner of an {@link Inbox}, which handles its messages. */
 export interface InboxOwner {
-  /** Handles a message; a promise that never rejects makes the next one wait. */
+  /** Handles a message. The next message waits for the promise, which must never reject. */
   handle(message: ParsedMessage): Promise<void> | undefined;
-  /** Answers a message for which there is no room. */
+  /** Refuses a message for which the inbox has no room. */
   refuseMessage(message: ParsedMessage): void;
 }
 
@@ -16,7 +16,10 @@ interface Queued {
   readonly length: number;
 }
 
-/** A connection's messages, handled one after the other; bounded in number and size while one is waited for. */
+/**
+ * Queue of a connection's messages, which are handled one after the other. While one is waited for, it holds at
+ * most 1,024 messages of 4,194,304 characters in total.
+ */
 export class Inbox {
   readonly #owner: InboxOwner;
   #queue: Queued[] | undefined;

@@ -18,7 +18,7 @@ async function answer(t: TestCore, socket: TestSocket, message: unknown) {
 }
 
 describe("bad messages", () => {
-  test("[P-MSG-1] each gets a reply with the error and its id, and the socket stays open", async () => {
+  test("[P-MSG-1] each bad message is answered with an error and its id, and the socket stays open", async () => {
     await using t = testCore();
     for (const dialect of ["json", "plain"] as const) {
       const socket = await open(t, dialect);
@@ -53,7 +53,7 @@ describe("bad messages", () => {
     }
   });
 
-  test("[P-MSG-1] one bad message in a frame does not keep the others out", async () => {
+  test("[P-MSG-1] one bad message in a frame does not stop the others from being handled", async () => {
     await using t = testCore();
     const socket = await open(t);
     const frame = [
@@ -68,7 +68,7 @@ describe("bad messages", () => {
     ]);
   });
 
-  test("[P-MSG-2] unknown fields are ignored", async () => {
+  test("[P-MSG-2] unknown fields of a message are ignored", async () => {
     await using t = testCore();
     const socket = await open(t);
     const message = { type: "subscribe", id: 1, channel: "log:a", colour: "red" };
@@ -77,7 +77,7 @@ describe("bad messages", () => {
     ]);
   });
 
-  test("[P-MSG-3] a frame over the limit closes with 1009", async () => {
+  test("[P-MSG-3] a frame over the size limit closes the socket with 1009", async () => {
     await using t = testCore({ limits: { maxMessageBytes: 1_000 } });
     const socket = await open(t);
     socket.sendText(`"${"x".repeat(1_000)}"`);
@@ -85,7 +85,7 @@ describe("bad messages", () => {
     expect(socket.closed?.code).toBe(1009);
   });
 
-  test("[P-DIA-2] a binary frame is answered with bad_message", async () => {
+  test("[P-DIA-2] a binary frame on a JSON connection is answered with bad_message", async () => {
     await using t = testCore();
     const socket = await open(t);
     socket.sendBinary();
@@ -96,7 +96,7 @@ describe("bad messages", () => {
     expect(socket.closed).toBeUndefined();
   });
 
-  test("what this version does not offer is not_supported", async () => {
+  test("fields that this version does not support are answered with not_supported", async () => {
     await using t = testCore();
     const socket = await open(t);
     for (const message of [
@@ -134,7 +134,7 @@ describe("bad messages", () => {
 });
 
 describe("publishing", () => {
-  test("[P-PUB-1] [G2] the reply says where it stands in the log", async () => {
+  test("[P-PUB-1] [G2] the reply to a publish names the entry's position in the log", async () => {
     await using t = testCore();
     const socket = await open(t);
     const message = {
@@ -154,7 +154,7 @@ describe("publishing", () => {
     expect(entries[0]).toMatchObject({ event: "e", data: { x: [1, null] } });
   });
 
-  test("[P-PUB-2] [G3] the same key by the same user creates nothing, also over another connection", async () => {
+  test("[P-PUB-2] [G3] a publish that repeats a key of the same user creates no entry, even over another connection", async () => {
     await using t = testCore();
     const message = { type: "publish", id: 1, channel: "log:a", event: "e", data: 1, key: "k" };
     const [first] = await answer(t, await open(t), message);
@@ -167,7 +167,7 @@ describe("publishing", () => {
     expect(later?.result).toMatchObject({ duplicate: false });
   });
 
-  test("[P-PUB-3] what the rules and the token do not allow is forbidden; an operation's channel always", async () => {
+  test("[P-PUB-3] a publish that rules or token do not allow is forbidden, and one to an operation's channel always is", async () => {
     await using t = testCore();
     const socket = await open(t);
     for (const channel of [
@@ -184,7 +184,7 @@ describe("publishing", () => {
     await expect(t.publish("operation:9", "done", {})).rejects.toMatchObject({ code: "forbidden" });
   });
 
-  test("[G1] a connection's publishes keep their order, pipelined and in any number", async () => {
+  test("[G1] publications of one connection keep their order, pipelined and in any number", async () => {
     await using t = testCore();
     const socket = await open(t);
     const publish = (n: number) => ({
@@ -202,13 +202,13 @@ describe("publishing", () => {
     expect(socket.take().every(({ result }) => result !== undefined)).toBe(true);
   });
 
-  test("messages that nobody can answer in time are turned away with an error that says so", async () => {
+  test("messages that do not fit into the inbox are refused with rate_limited", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const socket = await open(t);
     faulty.hold();
     socket.send({ type: "subscribe", id: "s", channel: "log:a" });
-    // A publish behind a subscribe to its channel waits for it, and so does everything behind.
+    // A publish waits for the subscribe to its channel, and so does every message behind it.
     const publish = { type: "publish", channel: "log:a", event: "e", data: 1 };
     for (let n = 0; n < 2_000; n++) socket.send({ ...publish, id: n });
     await t.clock.settle();
@@ -247,7 +247,7 @@ describe("publishing", () => {
     }
   });
 
-  test("data that JSON cannot carry is refused with bad_message, too much with too_large, too deep with too_deep", async () => {
+  test("publishing data that is not JSON fails with bad_message, too large data with too_large, too deep data with too_deep", async () => {
     await using t = testCore({ limits: { maxMessageBytes: 1_000 } });
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
@@ -277,7 +277,7 @@ describe("publishing", () => {
 });
 
 describe("requests", () => {
-  test("[P-REQ-1] any method but the known ones is unknown_method, inherited names too", async () => {
+  test("[P-REQ-1] a request for an unknown method, or for an inherited property name, is answered with unknown_method", async () => {
     await using t = testCore();
     const socket = await open(t);
     for (const method of ["fly", "toString", "__proto__", "operations"]) {
@@ -287,7 +287,7 @@ describe("requests", () => {
     }
   });
 
-  test("[P-REQ-1] the methods answer what the endpoints answer", async () => {
+  test("[P-REQ-1] request methods return the same results as the calls of the core", async () => {
     await using t = testCore();
     const socket = await open(t);
     const { operation } = await t.core.operations.create(t.service, {
@@ -331,7 +331,7 @@ describe("requests", () => {
     });
   });
 
-  test("[P-REQ-2] one that takes too long is timed_out, one given up cancelled; the late answer is not sent", async () => {
+  test("[P-REQ-2] a slow request ends with timed_out, a cancelled one with cancelled, and late answers are not sent", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const socket = await open(t);

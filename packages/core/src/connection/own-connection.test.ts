@@ -15,8 +15,8 @@ async function subscribe(t: TestCore, socket: TestSocket, channel: string) {
   return socket.take().find(({ type }) => type === "reply");
 }
 
-describe("the channel of a connection", () => {
-  test("[P-RULE-5] [M3] is that connection's alone, and services publish to it", async () => {
+describe("a connection's own channel", () => {
+  test("[P-RULE-5] [M3] a connection's own channel is open to that connection alone, and services publish to it", async () => {
     await using t = testCore();
     const own = await open(t, "ada");
     const other = await open(t, "ada");
@@ -37,7 +37,7 @@ describe("the channel of a connection", () => {
     expect(other.socket.take()).toEqual([]);
   });
 
-  test("[P-RULE-5] stays a connection's whose token is renewed, and goes with its id to the one that replaces it", async () => {
+  test("[P-RULE-5] a connection keeps its own channel when its token is renewed, and a replacement with its id takes it over", async () => {
     await using t = testCore();
     const { socket, id } = await open(t, "ada");
     const channel = `connection:${id}`;
@@ -50,7 +50,7 @@ describe("the channel of a connection", () => {
     expect(await subscribe(t, next.socket, channel)).toMatchObject({ result: { channel } });
   });
 
-  test("[P-RULE-5] keeps what was published for five minutes", async () => {
+  test("[P-RULE-5] a connection's own channel keeps publications for five minutes", async () => {
     await using t = testCore();
     await t.publish("connection:c", "e", 1);
     await t.clock.advance(299_000);

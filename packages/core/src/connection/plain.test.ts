@@ -41,7 +41,7 @@ function events(messages: readonly Received[]): unknown[] {
 }
 
 describe("a plain reader", () => {
-  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] gets each publication as an object of its own, told from messages by its type", async () => {
+  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] a plain reader receives each publication as an object whose type is the event name", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     socket.take();
@@ -57,7 +57,7 @@ describe("a plain reader", () => {
     });
   });
 
-  test("[P-POS-2] every event_id resumes all channels of the connection, on its own", async () => {
+  test("[P-POS-2] each event_id alone resumes all channels of a plain connection", async () => {
     await using t = testCore({ rules });
     const channels = ["log:a", "log:b", "log:c"];
     const socket = await open(t, channels);
@@ -72,7 +72,7 @@ describe("a plain reader", () => {
     for (const message of messages) {
       if (message.type === "welcome") continue;
       if (message.type === "n") seen.push(`${message.channel} ${message.data}`);
-      // Before all three have started a cursor cannot name all three.
+      // A cursor can name all three channels only once all three have started.
       if (message.type === "subscribed" && message.channel !== "log:c") continue;
       const back = await open(t, [], message.event_id);
       const missed = events(back.take());
@@ -81,7 +81,7 @@ describe("a plain reader", () => {
     }
   });
 
-  test("[P-POS-2] a cursor never forgets a channel that is still being resumed", async () => {
+  test("[P-POS-2] the cursor of a plain reader never omits a channel that is still being resumed", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await open(t, ["log:a", "log:b"]);
@@ -97,7 +97,7 @@ describe("a plain reader", () => {
     }
   });
 
-  test("[P-SUB-11] with a cursor and channels, those the cursor does not name start fresh", async () => {
+  test("[P-SUB-11] a plain connect with a cursor and channels starts those afresh that the cursor does not name", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     await t.publish("log:a", "n", 1);
@@ -116,7 +116,7 @@ describe("a plain reader", () => {
     );
   });
 
-  test("[P-SUB-4] [P-POS-2] a gap carries the cursor to go on from", async () => {
+  test("[P-SUB-4] [P-POS-2] a gap carries the cursor from which a plain reader can resume", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["few:a"]);
     const start = socket.take().at(-1)?.event_id;
@@ -129,7 +129,7 @@ describe("a plain reader", () => {
     expect(events(again.take())).toEqual(["few:a 4", "few:a 5", "few:a 6"]);
   });
 
-  test("[TRAP-4] [P-SUB-7] [P-POS-2] the anchor of a filtered channel advances with what is delivered, and no further", async () => {
+  test("[TRAP-4] [P-SUB-7] [P-POS-2] the cursor's position in a filtered channel advances only with delivered entries", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:b"]);
     socket.send({ type: "subscribe", id: 1, channel: "log:a", events: ["n"] });
@@ -146,7 +146,7 @@ describe("a plain reader", () => {
     expect(anchor === undefined ? undefined : formatPosition(anchor)).toBe(delivered.position);
   });
 
-  test("[P-DIA-1] replies to subscribe carry the cursor; a second channel joins it and leaves it again", async () => {
+  test("[P-DIA-1] replies to subscribe carry the cursor, which names a channel until it is unsubscribed", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     await t.publish("log:a", "n", 1);
@@ -165,7 +165,7 @@ describe("a plain reader", () => {
     expect(cursor(socket.take().at(-1)?.event_id).size).toBe(1);
   });
 
-  test("a plain frame holds one message: an array is bad_message", async () => {
+  test("a plain frame holds one message, and an array is answered with bad_message", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, []);
     socket.take();

@@ -66,7 +66,7 @@ function at(position: string | undefined): Position {
 }
 
 describe("a fresh subscription", () => {
-  test("[P-SUB-1] [P-SUB-2] without a projection starts at the head and gets what follows, once and in order", async () => {
+  test("[P-SUB-1] [P-SUB-2] a subscription without a projection starts at the head and receives later entries once, in order", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 3);
     const socket = await open(t);
@@ -77,7 +77,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([4, 5, 6]);
   });
 
-  test("[P-SUB-2] with a projection answers the state at the position, and what follows continues it", async () => {
+  test("[P-SUB-2] a subscription with a projection receives the state at a position and then the entries after it", async () => {
     await using t = core();
     const positions = await publishMany(t, "state:a", 1, 3);
     const socket = await open(t);
@@ -90,7 +90,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[TRAP-1] [G5] [P-SUB-2] history and live do not race: what lands between the reading and its answer comes once", async () => {
+  test("[TRAP-1] [G5] [P-SUB-2] an entry published between the log's reading and its answer is delivered exactly once", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -108,7 +108,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual(range(1, 8));
   });
 
-  test("[G5] the log is read only once the bus delivers: what lands before that is not missed", async () => {
+  test("[G5] the log is read only once the bus delivers, so an entry published before that is not missed", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -120,7 +120,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([1, 2]);
   });
 
-  test("[G5] what the log already gave does not come again when the bus brings it late", async () => {
+  test("[G5] an entry that was read from the log is not delivered again when the bus brings it late", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const first = await open(t);
@@ -137,7 +137,7 @@ describe("a fresh subscription", () => {
     expect(numbers(ahead.take())).toEqual([4, 5]);
   });
 
-  test("[G5] more than a join keeps in memory comes from the log instead", async () => {
+  test("[G5] entries beyond those that a join keeps in memory are read from the log", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -152,7 +152,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual(range(1, 3_001));
   });
 
-  test("[G5] a start that the store keeps waiting is given up after 10 s with an error that says try again", async () => {
+  test("[G5] a start that waits for the store fails after 10 s with a retryable error", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -165,7 +165,7 @@ describe("a fresh subscription", () => {
     expect(result(await subscribe(t, socket, "log:a"))).toMatchObject({ channel: "log:a" });
   });
 
-  test("a store that fails is told, and the channel can be asked for again", async () => {
+  test("a subscribe during a store failure is refused with store_unavailable, and can be repeated afterwards", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -177,7 +177,7 @@ describe("a fresh subscription", () => {
     expect(result(await subscribe(t, socket, "log:a"))).toMatchObject({ channel: "log:a" });
   });
 
-  test("[P-SUB-5] since start begins at the oldest kept entry, with a gap first when older ones existed", async () => {
+  test("[P-SUB-5] a subscription since start begins at the oldest kept entry, after a gap if older ones existed", async () => {
     await using t = core();
     const socket = await open(t);
     await publishMany(t, "few:a", 1, 5);
@@ -201,7 +201,7 @@ describe("a fresh subscription", () => {
     expect(numbers(messages)).toEqual(range(4, 8));
   });
 
-  test("[P-SUB-5] since {last: n} begins with the last n, or what there is of them", async () => {
+  test("[P-SUB-5] a subscription since {last: n} begins with the last n entries, or with as many as are kept", async () => {
     await using t = core();
     const socket = await open(t);
     const positions = await publishMany(t, "log:a", 1, 10);
@@ -214,7 +214,7 @@ describe("a fresh subscription", () => {
     );
   });
 
-  test("[P-SUB-5] since now begins at the head without a snapshot", async () => {
+  test("[P-SUB-5] a subscription since now begins at the head without a snapshot", async () => {
     await using t = core();
     const socket = await open(t);
     const [position] = await publishMany(t, "state:a", 1, 1);
@@ -224,7 +224,7 @@ describe("a fresh subscription", () => {
 });
 
 describe("a resume", () => {
-  test("[TRAP-3] [P-SUB-3] [G4] a reader that comes back with a position gets every missed entry once, and only those", async () => {
+  test("[TRAP-3] [P-SUB-3] [G4] a resume from a position delivers every missed entry once, and no other", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 10);
     for (const seen of [1, 5, 9, 10]) {
@@ -235,13 +235,13 @@ describe("a resume", () => {
         position: positions[seen - 1],
         recovered: true,
       });
-      // An entry at the very position would be `>=` for `>`.
+      // An entry at the resumed position itself would mean `>=` instead of `>`.
       expect(numbers(messages)).toEqual(range(seen + 1, 10));
       socket.drop();
     }
   });
 
-  test("[P-SUB-3] from before the first entry everything is missed", async () => {
+  test("[P-SUB-3] a resume from the position of a then empty channel delivers every entry", async () => {
     await using t = core();
     const socket = await open(t);
     const { position } = result(await subscribe(t, socket, "log:a"));
@@ -253,7 +253,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual([1, 2, 3]);
   });
 
-  test("[P-SUB-3] the last entry before the kept ones may still be resumed from", async () => {
+  test("[P-SUB-3] a resume from the last entry before the kept ones is recovered", async () => {
     await using t = core();
     const positions = await publishMany(t, "few:a", 1, 8);
     const socket = await open(t);
@@ -262,7 +262,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual(range(4, 8));
   });
 
-  test("[P-SUB-4] [G4] a position that was trimmed is answered with a gap, and everything still kept follows", async () => {
+  test("[P-SUB-4] [G4] a resume from a trimmed position is answered with a gap and every entry that is still kept", async () => {
     await using t = core();
     const positions = await publishMany(t, "few:a", 1, 8);
     const socket = await open(t);
@@ -278,7 +278,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual(range(4, 8));
   });
 
-  test("[P-SUB-4] with a projection a trimmed position is answered with the state", async () => {
+  test("[P-SUB-4] a resume from a trimmed position of a channel with a projection is answered with the state", async () => {
     await using t = core();
     const positions = await publishMany(t, "tiny:a", 1, 8);
     const socket = await open(t);
@@ -295,7 +295,7 @@ describe("a resume", () => {
     expect(numbers(socket.take())).toEqual([9]);
   });
 
-  test("[TRAP-2] [P-SUB-4] [G4] a position of another life of the log is epoch_changed, never silence", async () => {
+  test("[TRAP-2] [P-SUB-4] [G4] a resume from a position before a purge is answered with epoch_changed and a gap", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 3);
     await t.core.channels.purge(t.service, "log:a");
@@ -307,7 +307,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual([11, 12, 13, 14]);
   });
 
-  test("[TRAP-2] [P-SUB-4] [G4] a position whose entry is another now, or was never reached, is tag_mismatch", async () => {
+  test("[TRAP-2] [P-SUB-4] [G4] a resume from a position with a wrong tag, or beyond the head, is tag_mismatch", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 5);
     const { epoch } = at(positions[0]);
@@ -326,7 +326,7 @@ describe("a resume", () => {
     }
   });
 
-  test("[P-SUB-4] a reader too far behind is told limit, and gets as much as the limit allows", async () => {
+  test("[P-SUB-4] a resume from too far behind has the reason limit and delivers as many entries as the limit allows", async () => {
     await using t = core({ limits: { maxReplayEntries: 50 } });
     const positions = await publishMany(t, "log:a", 1, 200);
     const far = await open(t);
@@ -340,7 +340,7 @@ describe("a resume", () => {
     expect(numbers(replay)).toEqual(range(151, 200));
   });
 
-  test("[P-POS-1] what is no position is invalid_position", async () => {
+  test("[P-POS-1] a subscribe since something that is no position is refused with invalid_position", async () => {
     await using t = core();
     const socket = await open(t);
     expect(result(await subscribe(t, socket, "log:a", { since: "yesterday" }))).toMatchObject({
@@ -361,7 +361,7 @@ describe("a resume", () => {
 });
 
 describe("a long replay", () => {
-  test("[P-SUB-3] [G7] more than an outbox holds waits in the log, page by page, while the reader catches up", async () => {
+  test("[P-SUB-3] [G7] a replay larger than the send queue is read page by page while the reader catches up", async () => {
     await using t = core();
     const text = "x".repeat(2_000);
     const first = await t.publish("far:a", "n", 0);
@@ -384,7 +384,7 @@ describe("a long replay", () => {
     expect(socket.closed).toBeUndefined();
   });
 
-  test("[P-SUB-9] entries trimmed while it waits are a gap, not a hole", async () => {
+  test("[P-SUB-9] entries trimmed during a replay are reported as a gap", async () => {
     await using t = core({
       rules: [
         { pattern: "far:*", ...granted, retention: { maxEntries: 2_000, maxAgeMs: 3_600_000 } },
@@ -416,7 +416,7 @@ describe("a long replay", () => {
     expect(last).toBe(4_000);
   });
 
-  test("[P-SUB-3] an entry as large as the outbox passes", async () => {
+  test("[P-SUB-3] entries almost as large as the send queue are delivered", async () => {
     await using t = core();
     const first = await t.publish("far:a", "n", 0);
     for (let n = 1; n <= 5; n++) await t.publish("far:a", "n", { n, text: "x".repeat(1_040_000) });
@@ -427,8 +427,8 @@ describe("a long replay", () => {
   });
 });
 
-describe("the bookkeeping of subscriptions", () => {
-  test("[P-SUB-6] a second subscribe and an unsubscribe without one are refused", async () => {
+describe("bookkeeping of subscriptions", () => {
+  test("[P-SUB-6] a second subscribe to a channel and an unsubscribe without a subscription are refused", async () => {
     await using t = core();
     const socket = await open(t);
     await subscribe(t, socket, "log:a");
@@ -440,7 +440,7 @@ describe("the bookkeeping of subscriptions", () => {
     expect(result(socket.take())).toMatchObject({ code: "not_subscribed" });
   });
 
-  test("[P-SUB-6] after the reply to unsubscribe nothing of the channel arrives, not even of the same tick", async () => {
+  test("[P-SUB-6] nothing of a channel arrives after the reply to unsubscribe, not even from the same tick", async () => {
     await using t = core();
     const socket = await open(t);
     await subscribe(t, socket, "log:a");
@@ -455,7 +455,7 @@ describe("the bookkeeping of subscriptions", () => {
     expect(t.core.stats()).toMatchObject({ subscriptions: 0 });
   });
 
-  test("[P-SUB-6] an unsubscribe right behind its subscribe is answered after it", async () => {
+  test("[P-SUB-6] an unsubscribe sent right after its subscribe is answered after it", async () => {
     await using t = core();
     const socket = await open(t);
     socket.send([
@@ -474,7 +474,7 @@ describe("the bookkeeping of subscriptions", () => {
     expect(numbers(socket.take())).toEqual([1]);
   });
 
-  test("[P-SUB-7] events filters by name, and a resume from what was delivered misses nothing", async () => {
+  test("[P-SUB-7] a subscription with events receives only those, and a resume from the last one misses nothing", async () => {
     await using t = core();
     const socket = await open(t);
     await subscribe(t, socket, "log:a", { events: ["wanted"] });
@@ -489,7 +489,7 @@ describe("the bookkeeping of subscriptions", () => {
     expect(messages.slice(1)).toMatchObject([{ event: "wanted", data: 4 }]);
   });
 
-  test("[P-SUB-10] more than the limit is too_many_subscriptions; one given up makes room", async () => {
+  test("[P-SUB-10] a subscribe over the limit is refused with too_many_subscriptions until an unsubscribe makes room", async () => {
     await using t = core({ limits: { maxSubscriptions: 2 } });
     const socket = await open(t);
     await subscribe(t, socket, "log:a");
@@ -503,7 +503,7 @@ describe("the bookkeeping of subscriptions", () => {
     });
   });
 
-  test("[P-SUB-8] a forbidden channel is forbidden whether it exists or not, and leaves nothing behind", async () => {
+  test("[P-SUB-8] a forbidden channel is refused alike whether it exists or not, and the refusal leaves no state behind", async () => {
     await using t = core();
     await t.publish("secret:there", "n", 1);
     const socket = await open(t);
@@ -517,7 +517,7 @@ describe("the bookkeeping of subscriptions", () => {
     expect(t.core.stats()).toMatchObject({ subscriptions: 0, channels: 0 });
   });
 
-  test("[G1] who subscribes and then publishes gets to see it", async () => {
+  test("[G1] a client that subscribes and then publishes receives its own publication", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);

@@ -16,22 +16,22 @@ import type { PresenceWatcher } from "../presence/presence-watcher.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import { Summary, type SummarySubscriber } from "./summary.ts";
 
-/** What a connection asked for in one subscription. */
+/** Request of a connection for one subscription. */
 export interface SubscriptionRequest {
   readonly channel: string;
   readonly since?: Since;
   readonly events?: readonly string[];
-  /** Whether to be present, and to see who else is. */
+  /** True to be present in the channel and to see who else is. */
   readonly presence?: boolean;
-  /** The name of the durable subscriber it is for. */
+  /** Name of the durable subscriber; undefined for an ordinary subscription. */
   readonly as?: string;
-  /** At most one delivery per so many milliseconds. */
+  /** Minimum time between two deliveries, in milliseconds. */
   readonly summaryMs?: number;
-  /** The message to reply to; undefined when the connect itself asked. */
+  /** Id of the message to reply to; undefined when the connect itself asked. */
   readonly id?: MessageId;
 }
 
-/** A connection on a channel. */
+/** Subscription of one connection to one channel. */
 export class Subscription implements Subscriber, SummarySubscriber {
   readonly channel: string;
   readonly id: MessageId | undefined;
@@ -39,7 +39,10 @@ export class Subscription implements Subscriber, SummarySubscriber {
   readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
   readonly #summary: Summary | undefined;
-  /** Where its reader is while the channel does not say: before the start, and where events are filtered. */
+  /**
+   * Position of the client where `hubSubscriber` does not have it: before the start, after the end, and with a
+   * filter of events.
+   */
   #position: Position | undefined;
   #started = false;
   #ended = false;
@@ -68,7 +71,9 @@ export class Subscription implements Subscriber, SummarySubscriber {
     return false;
   }
 
-  /** Where the client is in the channel; undefined while it holds nothing of it. */
+  /**
+   * Position up to which the client has been sent the channel; undefined while it has received nothing of it.
+   */
   get position(): Position | undefined {
     const waitsAfter = this.#connection.sendQueue.sentUpTo(this) ?? this.#summary?.sentUpTo;
     if (waitsAfter !== undefined) return waitsAfter;
@@ -78,7 +83,7 @@ export class Subscription implements Subscriber, SummarySubscriber {
       : this.#position;
   }
 
-  /** Whether its channel has ended: nothing follows, and only its place is remembered. */
+  /** True once the channel has ended: nothing follows, and only the position is kept. */
   get isEnded(): boolean {
     return this.#ended;
   }
@@ -88,7 +93,7 @@ export class Subscription implements Subscriber, SummarySubscriber {
     return readsAll && this.#connection.readsAlike ? this.#connection : undefined;
   }
 
-  /** Resolves when it has started or failed; undefined when it has. */
+  /** Resolves once the subscription has started or failed; returns undefined if it has started already. */
   settled(): Promise<void> | undefined {
     if (this.#started) return undefined;
     return new Promise((resolve) => {
@@ -134,7 +139,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
         : publications.filter(({ event }) => events.has(event) || event === endEvent);
     const last = wanted.at(-1);
     if (last === undefined) return;
-    // Where events are filtered it was never given what lies right before.
+    // With a filter, the entry right before this batch was not delivered: the batch follows the last entry that
+    // was.
     const from = events === undefined ? before : (this.#position ?? before);
     this.#position = last.position;
     const rule = this.hubSubscriber?.resolved.rule;
@@ -182,7 +188,10 @@ export class Subscription implements Subscriber, SummarySubscriber {
     return this.#connection.sendQueue.drained();
   }
 
-  /** Ends it silently; who lost its connection stays present for a while. */
+  /**
+   * Ends the subscription without a message to the client. With `lingers`, for a lost connection, its member
+   * stays present for a while.
+   */
   leave(going: "leaves" | "lingers" = "leaves"): void {
     this.hubSubscriber?.leave();
     this.presence?.leave(going);
@@ -191,7 +200,7 @@ export class Subscription implements Subscriber, SummarySubscriber {
     this.#settle();
   }
 
-  /** Sends the entries that wait, so that what is sent next comes after them. */
+  /** Sends the waiting entries, so that the next message comes after them. */
   #settleEntries(): void {
     this.#summary?.settle();
     this.#connection.sendQueue.settle(this);

@@ -20,7 +20,7 @@ type AnySubscription = Subscription | DurableSubscription;
 const none: readonly AnySubscription[] = [];
 
 /**
- * What one connection reads, and where it is in all of it.
+ * Subscriptions of one connection, and its positions in them.
  *
  * The list is replaced, never changed: most connections have one subscription, and an array that holds one
  * takes a fraction of a Map.
@@ -36,10 +36,10 @@ export class Subscriptions implements SubscriptionList {
     this.#context = context;
   }
 
-  /** What the summaries of this connection share. */
+  /** Returns the budget that all summaries of this connection share. */
   summaryBudget(): SummaryBudget {
     const { wheel, limits } = this.#context;
-    // A part of what may wait: a reader that is slow besides needs the rest.
+    // Summaries may hold a quarter: a slow connection needs the rest for entries that wait for its transport.
     this.#summaries ??= { wheel, maxBytes: limits.maxOutboxBytes / 4, bytes: 0 };
     return this.#summaries;
   }
@@ -89,7 +89,7 @@ export class Subscriptions implements SubscriptionList {
       for (const other of this.#list) if (other.isEnded) this.#forgetEnded(other);
     }
     if (this.size >= maxSubscriptions) {
-      const message = `a connection may have ${maxSubscriptions} subscriptions; give one up first`;
+      const message = `a connection may have at most ${maxSubscriptions} subscriptions; unsubscribe from a channel first`;
       this.#connection.refuse(id, new MilepostError("too_many_subscriptions", message));
       return;
     }
@@ -103,7 +103,10 @@ export class Subscriptions implements SubscriptionList {
     void this.#join(principal, subscription, request);
   }
 
-  /** Ends a subscription once it has started; a promise while it has not. */
+  /**
+   * Ends a subscription and replies. If the subscription has not started yet, returns a promise that resolves
+   * once that is done.
+   */
   onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
     const subscription = this.#find(channel);
     if (subscription === undefined) {
@@ -120,7 +123,7 @@ export class Subscriptions implements SubscriptionList {
     return undefined;
   }
 
-  /** Takes the acknowledgement of what a durable subscriber was given. */
+  /** Handles an ack or nack of a durable subscriber. */
   onAck(message: AckMessage | NackMessage): void {
     const subscription = this.#find(message.channel);
     if (subscription?.isDurable !== true) {
@@ -130,26 +133,32 @@ export class Subscriptions implements SubscriptionList {
     else subscription.nack(message);
   }
 
-  /** Resolves when the subscription to a channel has started or failed; undefined when none is about to. */
+  /**
+   * Resolves once the subscription to a channel has started or failed; returns undefined if none is about to
+   * start.
+   */
   settled(channel: string): Promise<void> | undefined {
     return this.#find(channel)?.settled();
   }
 
-  /** Forgets a subscription that is over. */
+  /** Removes a subscription that has ended. */
   drop(subscription: { readonly channel: string }): void {
     if (!this.#list.some((other) => other === subscription)) return;
     this.#list = this.#list.filter((other) => other !== subscription);
     this.#regroup();
   }
 
-  /** Ends all of them silently. */
+  /** Ends all subscriptions without a message to the client. */
   leaveAll(): void {
     const list = this.#list;
     this.#list = none;
     for (const subscription of list) subscription.leave("lingers");
   }
 
-  /** Those that a credential does not allow; rejects when that cannot be found out. */
+  /**
+   * Resolves with the subscriptions that a principal may not have. Rejects if its permissions cannot be looked
+   * up.
+   */
   async forbiddenTo(principal: UserPrincipal): Promise<readonly AnySubscription[]> {
     const { channels } = this.#context;
     const list = this.#list.filter(({ isEnded }) => !isEnded);
@@ -161,7 +170,7 @@ export class Subscriptions implements SubscriptionList {
     return list.filter((_, i) => permitted[i] === false);
   }
 
-  /** Ends one that is not allowed any more, and tells why. */
+  /** Ends a subscription that is no longer allowed, and tells the client why. */
   forbid(subscription: AnySubscription): void {
     if (!this.#list.includes(subscription)) return;
     const { channel, position, id = null } = subscription;
@@ -180,21 +189,23 @@ export class Subscriptions implements SubscriptionList {
     }
   }
 
-  /** The reader's place in all its channels, as a field; in the plain dialect only. */
+  /** Returns the cursor of all channels as an `event_id` field; no field in dialects other than plain. */
   cursor(): { readonly event_id?: string } {
     if (this.#connection.encoder.dialect !== "plain") return {};
     const places = this.#positions(undefined);
     return places === "" ? {} : { event_id: places };
   }
 
-  /** Makes the cursor of a publication of one channel. */
+  /** Returns a function that makes the cursor of a publication of one channel. */
   cursorOf(channel: string): (publication: { readonly position: Position }) => string {
     const others = this.#connection.encoder.dialect === "plain" ? this.#positions(channel) : "";
     const before = others === "" ? "" : `${others},`;
     return ({ position }) => `${before}${channel}@${formatPosition(position)}`;
   }
 
-  /** Lets go of one whose channel has ended; what of it waits for a slow reader is sent all the same. */
+  /**
+   * Removes a subscription whose channel has ended. Its entries that wait for a slow connection are still sent.
+   */
   #forgetEnded(subscription: AnySubscription): void {
     if (!subscription.isDurable) this.#connection.sendQueue.settle(subscription);
     this.drop(subscription);
@@ -230,18 +241,20 @@ export class Subscriptions implements SubscriptionList {
     }
   }
 
-  /** The places in all channels but one, as a cursor. */
+  /** Returns the positions in all channels except `but`, as a cursor. */
   #positions(but: string | undefined): string {
     let places = "";
     for (const { channel, position, isDurable } of this.#list) {
-      // Where a durable subscriber is, the service knows.
+      // The service keeps the position of a durable subscriber.
       if (channel === but || isDurable || position === undefined) continue;
       places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
     }
     return places;
   }
 
-  /** In the plain dialect whether bytes can be shared depends on the number of subscriptions. */
+  /**
+   * Regroups the subscribers of a plain connection: they can share bytes only while it has one subscription.
+   */
   #regroup(): void {
     if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;
     for (const { hubSubscriber } of this.#list) hubSubscriber?.regroup();

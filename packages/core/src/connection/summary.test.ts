@@ -41,7 +41,7 @@ function offsets({ since, position }: Received) {
 }
 
 describe("[P-OUT-8] a subscription with summary_ms", () => {
-  test("is given the first change at once, then one delivery per period, the last change always", async () => {
+  test("a summary delivers the first change at once, then at most one batch per period, and always the last change", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a");
     const shown: unknown[] = [];
@@ -61,12 +61,12 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     expect(shown.at(-1)).toEqual({ k: "x", n: 95 });
     expect(deliveries).toBeGreaterThanOrEqual(9);
     expect(deliveries).toBeLessThanOrEqual(11);
-    // After a quiet period a change is the first again.
+    // After a quiet period a change is delivered at once again.
     await publish(t, "state:a", "s", { k: "x", n: 96 });
     expect(data(socket.take())).toEqual([{ k: "x", n: 96 }]);
   });
 
-  test("merges what waits by the rule's classes, and says which span it stands for", async () => {
+  test("a summary merges waiting entries by the rule's classes and names the span that each stands for", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a");
     await publish(t, "state:a", "s", { k: 1, n: 0 });
@@ -93,7 +93,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     ]);
   });
 
-  test("[P-OUT-5] drops nothing of a lifecycle, and delays none by more than the period", async () => {
+  test("[P-OUT-5] a summary drops no lifecycle entry and delays none by more than the period", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "log:a");
     await publish(t, "log:a", "l", 0);
@@ -106,7 +106,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     expect(socket.writes - writes).toBeLessThanOrEqual(3);
   });
 
-  test("leaves others of the channel what they have", async () => {
+  test("a summary does not change what other subscribers of the channel receive", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a");
     const other = t.connect({ principal: t.user("bob"), channels: ["state:a"] });
@@ -118,7 +118,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     expect(data(socket.take()).at(-1)).toEqual({ n: 3 });
   });
 
-  test("counts only the events it wants", async () => {
+  test("a summary with a filter counts only the events that its subscription asks for", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a", { events: ["s"] });
     await publish(t, "state:a", "other", 1, 2);
@@ -134,7 +134,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
 });
 
 test.each([99, 60_001, 1_000.5, "1000", null])(
-  "[P-OUT-8] summary_ms %j is bad_message",
+  "[P-OUT-8] a subscribe with summary_ms %j is refused with bad_message",
   async (summary_ms) => {
     await using t = testCore({ rules });
     const socket = t.connect({ principal: t.user("ada") });
@@ -144,7 +144,7 @@ test.each([99, 60_001, 1_000.5, "1000", null])(
   },
 );
 
-test("[P-OUT-8] a durable subscriber cannot have summaries: it acknowledges each entry", async () => {
+test("[P-OUT-8] a durable subscriber with summary_ms is refused, because it acknowledges each entry", async () => {
   await using t = testCore({ rules });
   const socket = t.connect({ principal: t.user("ada") });
   socket.send({ type: "subscribe", id: 1, channel: "log:a", as: "mine", summary_ms: periodMs });
@@ -152,7 +152,7 @@ test("[P-OUT-8] a durable subscriber cannot have summaries: it acknowledges each
   expect(socket.take().at(-1)).toMatchObject({ id: 1, error: { code: "not_supported" } });
 });
 
-test("[P-OUT-9] what waits for the end of a period is not told as read: a resume brings it", async () => {
+test("[P-OUT-9] an entry that waits for the end of a period does not count as read, and a resume delivers it", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "log:a");
   await publish(t, "log:a", "l", 1);
@@ -164,7 +164,7 @@ test("[P-OUT-9] what waits for the end of a period is not told as read: a resume
   expect(data(again.received().filter(({ type }) => type === "event"))).toEqual([2, 3]);
 });
 
-test("[P-OUT-9] a plain reader's cursor stays where it was given the channel, also on messages of other channels", async () => {
+test("[P-OUT-9] the cursor of a plain reader does not name waiting entries, even on messages of other channels", async () => {
   await using t = testCore({ rules });
   const socket = t.connect({ principal: t.user("ada"), channels: ["log:b"] }, "plain");
   socket.send({ type: "subscribe", id: 1, channel: "log:a", summary_ms: periodMs });
@@ -180,7 +180,7 @@ test("[P-OUT-9] a plain reader's cursor stays where it was given the channel, al
   expect(placeOf(socket.take().at(-1), "log:a")).toBe(3);
 });
 
-test("[P-OUT-9] after the reply to unsubscribe nothing comes, and no timer waits", async () => {
+test("[P-OUT-9] no entry of a summary arrives after the reply to unsubscribe", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "log:a");
   await publish(t, "log:a", "l", 1);
@@ -192,7 +192,7 @@ test("[P-OUT-9] after the reply to unsubscribe nothing comes, and no timer waits
   expect(socket.take()).toMatchObject([{ type: "reply", id: 2 }]);
 });
 
-test("[P-OUT-9] a gap comes after the entries that waited", async () => {
+test("[P-OUT-9] a gap arrives after the entries that waited in a summary", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "short:a");
   await publish(t, "short:a", "l", 1);
@@ -206,7 +206,7 @@ test("[P-OUT-9] a gap comes after the entries that waited", async () => {
   expect(told.map(({ type, data: value }) => value ?? type)).toEqual([2, "gap", "new"]);
 });
 
-test("[P-OUT-9] one that is ended for the reader names what it was sent", async () => {
+test("[P-OUT-9] an unsubscribed message for a summary names the position of the last entry that was sent", async () => {
   await using t = testCore({ rules });
   const principal = t.user("ada", { grants: { subscribe: ["free:*"], publish: [] } });
   const socket = t.connect({ principal });
@@ -224,7 +224,7 @@ test("[P-OUT-9] one that is ended for the reader names what it was sent", async 
   ]);
 });
 
-test("[P-OUT-9] the end of the channel is not delayed, and comes after what waited", async () => {
+test("[P-OUT-9] the end of a channel is not delayed by a summary, and arrives after the entries that waited", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "log:a");
   await publish(t, "log:a", "l", 1);
@@ -236,7 +236,7 @@ test("[P-OUT-9] the end of the channel is not delayed, and comes after what wait
   expect(told.map(({ type, data: value }) => value ?? type)).toEqual([2, 3, "end"]);
 });
 
-test("[P-OUT-10] a reader that is slow besides is given the merge of both", async () => {
+test("[P-OUT-10] a slow reader with a summary receives entries merged by both", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "text:a");
   await publish(t, "text:a", "t", { append: "a" });
@@ -244,7 +244,7 @@ test("[P-OUT-10] a reader that is slow besides is given the merge of both", asyn
   socket.stall();
   await publish(t, "text:a", "fill", { append: "x".repeat(60_000) });
   await t.clock.advance(periodMs + 50);
-  // Everything after this finds the transport full.
+  // Fills the transport, so that later entries have to wait.
   const other = { type: "request", id: 9, method: "none" };
   while (socket.bufferedBytes <= highWaterBytes) {
     socket.send({ ...other, method: "x".repeat(100) });
@@ -257,11 +257,11 @@ test("[P-OUT-10] a reader that is slow besides is given the merge of both", asyn
   socket.resume();
   await t.clock.advance(periodMs + 50);
   const texts = socket.take().filter(({ event }) => event === "t");
-  // The first found the transport not yet full.
+  // The first entry found the transport not yet full.
   expect(data(texts)).toEqual([{ append: "0." }, { append: "1.2.3.4." }]);
 });
 
-test("[P-OUT-10] what waits is bounded: past a quarter of what may wait for a connection it goes early", async () => {
+test("[P-OUT-10] a summary is delivered early once it holds more than a quarter of the send queue's limit", async () => {
   await using t = testCore({ rules, limits: { maxOutboxBytes: 400_000 } });
   const socket = await summarised(t, "log:a", { summary_ms: 60_000 });
   await publish(t, "log:a", "l", 0);

@@ -4,31 +4,34 @@ import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 import type { HeldSubscriber } from "../send-queue/channel-queue.ts";
 import { ChannelQueue } from "../send-queue/channel-queue.ts";
 
-/** What all summaries of one connection share: the node's timer, and room for what they hold. */
+/**
+ * Resources that all summaries of one connection share: the node's timer wheel, and a limit on the bytes they
+ * hold.
+ */
 export interface SummaryBudget {
   readonly wheel: TimerWheel;
   readonly maxBytes: number;
   bytes: number;
 }
 
-/** Who reads in summaries. */
+/** Subscriber that receives summaries. */
 export interface SummarySubscriber extends HeldSubscriber {
   /** Sends consecutive entries, which follow `before`. */
   deliver(publications: readonly Publication[], before: Position): void;
 }
 
 /**
- * Lets a reader have one delivery per period: the first entry goes at once, what follows waits for the end of the period, merged
- * by the classes of the channel's rule.
+ * Limits a subscriber to one delivery per period. The first entry goes at once. Later ones wait for the end of
+ * the period and are merged by the classes of the channel's rule.
  *
- * When more waits on the connection than there is room for even after merging, it goes early.
+ * When the summaries of a connection exceed their budget even after merging, this one is delivered early.
  */
 export class Summary extends Deadline {
   readonly #subscriber: SummarySubscriber;
   readonly #periodMs: number;
   readonly #budget: SummaryBudget;
   #queue: ChannelQueue | undefined;
-  /** What the lane takes of the room. */
+  /** Bytes of the budget that the queue takes. */
   #bytes = 0;
 
   constructor(reader: SummarySubscriber, periodMs: number, room: SummaryBudget) {
@@ -38,7 +41,7 @@ export class Summary extends Deadline {
     this.#budget = room;
   }
 
-  /** Up to where the reader was sent its channel, while entries wait. */
+  /** Position up to which the subscriber was sent the channel; undefined while no entries wait. */
   get sentUpTo(): Position | undefined {
     return this.#queue?.sent;
   }
@@ -57,7 +60,8 @@ export class Summary extends Deadline {
     if (bytes <= maxBytes) return;
     this.#queue.merge();
     this.#count();
-    // Merging must free an eighth: what frees less and less would be paid for with every entry.
+    // Merging must free an eighth of the budget. Otherwise it would free less and less, at the cost of a merge
+    // for every entry.
     if (this.#budget.bytes > maxBytes - maxBytes / 8) this.onDue();
   }
 
@@ -67,7 +71,7 @@ export class Summary extends Deadline {
     this.settle();
   }
 
-  /** Delivers what waits, so that what is sent next comes after it. */
+  /** Delivers the waiting entries, so that the next message comes after them. */
   settle(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
@@ -79,7 +83,7 @@ export class Summary extends Deadline {
     }
   }
 
-  /** Forgets what waits, and waits for nothing more. */
+  /** Drops the waiting entries and clears the timer. */
   close(): void {
     this.#budget.wheel.clear(this);
     this.#forget();

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { UpstreamReplies } from "./upstream-replies.ts";
 
-it("[P-UP-1] a reply goes to whoever asked with its id, in the order of asking, and to nobody else", async () => {
+it("[P-UP-1] a reply goes to the request with its id, in the order of asking, and to no other", async () => {
   const upstreamReplies = new UpstreamReplies();
   const first = upstreamReplies.expect(1);
   const second = upstreamReplies.expect(1);
@@ -20,7 +20,7 @@ it("[P-UP-1] a reply goes to whoever asked with its id, in the order of asking, 
   ]);
 });
 
-it("[P-MSG-4] whoever still waits when the connection ends is told that it may be done", async () => {
+it("[P-MSG-4] requests that wait when the connection ends fail with a retryable timed_out", async () => {
   const upstreamReplies = new UpstreamReplies();
   const waiting = upstreamReplies.expect(1);
   upstreamReplies.close();

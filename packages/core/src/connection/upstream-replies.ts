@@ -2,12 +2,12 @@ import { failure, type MessageId, type ServerMessage } from "@milepost/protocol"
 
 type Answer = (message: ServerMessage) => void;
 
-/** Replies that go back with the request that brought their message, instead of down the stream. */
+/** Replies that return with the upstream request that brought their message, instead of down the stream. */
 export class UpstreamReplies {
-  /** By the id of the message; two with the same id are answered in their order. */
+  /** Waiting callers by the id of their message. Two messages with the same id are answered in their order. */
   readonly #waiting = new Map<MessageId, Answer[]>();
 
-  /** Resolves with the reply to the message `id`; it must not have been handled yet. */
+  /** Resolves with the reply to the message `id`. Call it before the message is handled. */
   expect(id: MessageId): Promise<ServerMessage> {
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(id);
@@ -16,12 +16,12 @@ export class UpstreamReplies {
     });
   }
 
-  /** Whether somebody waits for the reply to the message `id`. */
+  /** Returns true while a caller waits for the reply to the message `id`. */
   expects(id: MessageId): boolean {
     return this.#waiting.has(id);
   }
 
-  /** Whether somebody waited for this; then it has it. */
+  /** Gives a reply or pong to the caller that waits for it. Returns false if none does. */
   take(message: ServerMessage): boolean {
     if (message.type !== "reply" && message.type !== "pong") return false;
     const { id } = message;
@@ -33,12 +33,15 @@ export class UpstreamReplies {
     return answer !== undefined;
   }
 
-  /** The connection ended: whoever still waits learns that it may ask again. */
+  /** Answers all waiting callers with a retryable `timed_out`, because the connection has ended. */
   close(): void {
     const all = [...this.#waiting];
     this.#waiting.clear();
     for (const [id, waiting] of all) {
-      const error = failure("timed_out", "the connection ended before the answer; it may be done");
+      const error = failure(
+        "timed_out",
+        "the connection ended before the reply; the message may have taken effect, so check before sending it again",
+      );
       for (const answer of waiting) answer({ type: "reply", id, error });
     }
   }

@@ -14,10 +14,11 @@ import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 
 /**
- * Handles a frame that came beside the stream of the connection `id`, and resolves with the replies to its
- * messages, in their order. Rejects what is no frame.
+ * Handles a frame that arrived beside the stream of the connection `id`, and resolves with the replies to its
+ * messages, in their order. Rejects if the frame is invalid.
  *
- * Without such a connection of the same user and session, what needs none is done all the same.
+ * Without a live connection of the same user and session, messages that need none are still handled. The others
+ * are answered with `not_found`.
  */
 export async function handleUpstream(
   principal: UserPrincipal,
@@ -41,7 +42,10 @@ export async function handleUpstream(
   }
 }
 
-/** The same with the replies down the stream; throws `not_found` where there is none. */
+/**
+ * Handles a frame that arrived beside the stream of the connection `id`, and sends the replies down that
+ * stream. Throws `not_found` if there is no such connection of the same user and session on this node.
+ */
 export function forwardUpstream(
   principal: UserPrincipal,
   id: string,
@@ -51,19 +55,22 @@ export function forwardUpstream(
   const { messages, length } = readUpstream(frame);
   const connection = ownConnection(principal, id, context);
   if (connection === undefined) {
-    throw new MilepostError("not_found", "none of your streams has this id here");
+    throw new MilepostError(
+      "not_found",
+      "this node has no stream with this id for your user and session; use the connection_id of an open stream",
+    );
   }
   for (const message of messages) connection.take(message, length);
 }
 
-/** The messages of a frame, and about how long each is. */
+/** Returns the messages of a frame and the average number of characters of one. */
 function readUpstream(frame: string) {
   const values = orThrow(splitFrame(frame));
   const length = frame.length / Math.max(1, values.length);
   return { messages: values.map(parseClientMessage), length };
 }
 
-/** The live connection `id`, if it is of the same user and session. */
+/** Returns the live connection `id` if it belongs to the same user and session. */
 function ownConnection(
   { user, session }: UserPrincipal,
   id: string,
@@ -71,12 +78,13 @@ function ownConnection(
 ): AddressableClient | undefined {
   const connection = connections.byId(id);
   const owner = connection?.principal;
-  // Without a user and a session there is nobody whose connection it could be, as for a replacement.
+  // Without a user and a session nothing shows whose connection it is. The rule is the same for replacing a
+  // connection.
   if (user === undefined && session === undefined) return undefined;
   return owner?.user === user && owner?.session === session ? connection : undefined;
 }
 
-/** What only a connection that goes on can do. */
+/** Types of messages that need a lasting connection. */
 const needsConnection: ReadonlySet<ClientMessage["type"]> = new Set([
   "auth",
   "subscribe",
@@ -91,7 +99,7 @@ function refusalWithout(message: ParsedMessage): ServerMessage | undefined {
   const id = "id" in message.value ? (message.value.id ?? null) : null;
   const error = new MilepostError(
     "not_found",
-    `${type} needs a stream, and none of yours has this id here`,
+    `${type} needs an open stream, and this node has none with this id for your user and session`,
   ).toFailure();
   return { type: "reply", id, error };
 }
@@ -105,7 +113,7 @@ const silent: Encoder = {
   encodeText: () => nothing,
 };
 
-/** The transport of a connection whose replies all go elsewhere. */
+/** Transport of a connection whose replies are all returned elsewhere: it discards every write. */
 const nowhere: Transport = {
   encoder: silent,
   passes: true,

@@ -23,8 +23,8 @@ function faulty() {
   return { engine, t };
 }
 
-describe("[P-DLQ-5] what the gateway publishes by itself", () => {
-  test("is tried again where the store refused it, and stored once", async () => {
+describe("[P-DLQ-5] publications of the gateway itself", () => {
+  test("the gateway retries its own publication after the store refused it, and stores it once", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -45,7 +45,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("is a dead letter when that does not help, and a replay publishes it", async () => {
+  test("a publication of the gateway that keeps failing becomes a dead letter, and a replay publishes it", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -70,7 +70,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("gives way to what is newer: an old summary never stands for the present", async () => {
+  test("a newer operation summary replaces an older one that is not stored yet", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -83,7 +83,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("takes its letter back once what is newer is stored", async () => {
+  test("storing a newer summary removes the dead letter of the older one", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -96,7 +96,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("that an operation is stalled is tried again until it is told, with a letter meanwhile", async () => {
+  test("a stalled event that cannot be stored is retried until it is, with a dead letter meanwhile", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     await create(t);
@@ -118,7 +118,7 @@ describe("[P-DLQ-5] what the gateway publishes by itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("is given up into the letters when the node goes away before it was stored", async () => {
+  test("a node that shuts down moves its unstored publications to the dead-letter queue", async () => {
     const { engine, t } = faulty();
     engine.refuses = ({ event }) => event === "operation";
     await create(t);

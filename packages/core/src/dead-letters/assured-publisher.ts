@@ -9,7 +9,7 @@ const firstRetryMs = 500;
 const maxRetryMs = 30_000;
 const maxWaiting = 10_000;
 
-/** Something the gateway publishes by itself. */
+/** Publication that the gateway makes by itself. */
 export interface OwnPublication {
   readonly channel: string;
   readonly event: string;
@@ -18,7 +18,7 @@ export interface OwnPublication {
   readonly publisher: string;
 }
 
-/** What publishing without anybody waiting needs of its node. */
+/** Parts of the node that an {@link AssuredPublisher} uses. */
 export interface AssuredContext {
   readonly engine: Engine;
   readonly rules: RuleBook;
@@ -29,40 +29,42 @@ export interface AssuredContext {
 }
 
 /**
- * Publishes what nobody waits for: what fails is tried again, five times within about eight seconds, and then is a dead
- * letter. While the store takes not even that it is kept, up to 10,000 publications, and offered every half a minute.
+ * Publishes entries whose outcome nobody awaits. A failed publish is retried, up to five attempts within about
+ * eight seconds, and then becomes a dead letter. While the store cannot take the dead letter either, up to
+ * 10,000 publications stay in memory, and the dead letter is attempted about every 30 s.
  *
- * Publications of one line replace each other: a later one takes the place of an earlier that still waits, and of
- * its letter once it is stored, since an old state stored after a newer one would stand for the present.
+ * Publications with the same `line` replace each other, since an old state stored after a newer one would look
+ * current. A later publication replaces an earlier one that still waits. Once it is stored, it also removes the
+ * dead letter of the earlier one.
  */
 export class AssuredPublisher {
   readonly #context: AssuredContext;
-  /** By line: the latest, while it is not stored. */
+  /** Latest publication of each line that is not stored yet, by line. */
   readonly #open = new Map<string, Attempt>();
-  /** The letters this node wrote, by line. */
+  /** Ids of the dead letters that this node wrote, by line. */
   readonly #deadLetters = new Map<string, string>();
 
   constructor(context: AssuredContext) {
     this.#context = context;
   }
 
-  /** How many publications are not stored yet. */
+  /** Number of publications that are not stored yet. */
   get waiting(): number {
     return this.#open.size;
   }
 
-  /** Publishes once, and goes on by itself if that fails; never rejects. */
+  /** Publishes once, and retries in the background if that fails. Never rejects. */
   async publish(line: string, publication: OwnPublication): Promise<void> {
     const before = this.#open.get(line);
     if (before !== undefined) this.#context.wheel.clear(before);
     const attempt = new Attempt(line, publication, (due) => void this.#try(due));
-    // A place at the end: the oldest lines come first.
+    // Inserting the line again moves it to the end, so the map lists the oldest lines first.
     this.#open.delete(line);
     this.#open.set(line, attempt);
     await this.#try(attempt);
   }
 
-  /** Gives what still waits up, into the dead letters. */
+  /** Moves the publications that still wait to the dead-letter queue. */
   async close(): Promise<void> {
     const waiting = [...this.#open.values()];
     for (const attempt of waiting) this.#context.wheel.clear(attempt);
@@ -98,7 +100,7 @@ export class AssuredPublisher {
     const deadLetter = this.#deadLetters.get(line);
     if (deadLetter === undefined) return;
     this.#deadLetters.delete(line);
-    // A letter that stays does no harm but to who replays it.
+    // A dead letter that stays does harm only if somebody replays it.
     await this.#context.engine.deadLetters.remove(deadLetter).catch(this.#context.onError);
   }
 
@@ -133,7 +135,11 @@ export class AssuredPublisher {
     if (oldest === undefined) return;
     this.#open.delete(oldest.line);
     wheel.clear(oldest);
-    onError(new Error("the store is down for so long that a publication had to be dropped"));
+    onError(
+      new Error(
+        "dropped the oldest waiting publication: the store has been unavailable for too long",
+      ),
+    );
   }
 
   #remember(line: string, deadLetter: string): void {
@@ -145,13 +151,13 @@ export class AssuredPublisher {
   }
 }
 
-/** A publication that is not stored yet. */
+/** Publication that is not stored yet, with its attempts so far. */
 class Attempt extends Deadline {
   readonly line: string;
   readonly publication: OwnPublication;
   readonly #onDue: (attempt: Attempt) => void;
   tries = 0;
-  /** Of the last failure. */
+  /** Error code of the last failure. */
   code = "shutting_down";
 
   constructor(line: string, publication: OwnPublication, onDue: (attempt: Attempt) => void) {

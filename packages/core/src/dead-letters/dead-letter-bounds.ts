@@ -1,6 +1,6 @@
 import type { DeadLetterBounds } from "@milepost/engine";
 
-/** How much of what was given up is kept. */
+/** Bounds of the dead-letter queue: dead letters, characters of data, and age in milliseconds. */
 export const deadLetterBounds: DeadLetterBounds = {
   maxLetters: 10_000,
   maxLength: 64 * 1_024 * 1_024,

@@ -26,7 +26,7 @@ import type {
 
 const maxPage = 1_000;
 
-/** Dead letters as services use them. */
+/** Dead letters as services use them. Every method refuses principals that are not services. */
 export class DeadLetterService implements DeadLetters {
   readonly #engine: Engine;
   readonly #rules: RuleBook;
@@ -110,7 +110,10 @@ export class DeadLetterService implements DeadLetters {
       : this.#deliver(deadLetter);
   }
 
-  /** The letter goes when the entry is acknowledged. */
+  /**
+   * Requests another delivery to the dead letter's subscriber. The dead letter is removed once the entry is
+   * acknowledged.
+   */
   async #deliver({ id, channel, subscriber, entry }: DeadLetter): Promise<Replayed> {
     const position = parsePosition(entry.position);
     if (subscriber === undefined || !position.ok || entry.json === undefined) throw isGone();
@@ -124,17 +127,26 @@ export class DeadLetterService implements DeadLetters {
     };
     const outcome = await this.#engine.durable.replay(key, replay, durableBounds);
     if (outcome === "unknown") {
-      throw new MilepostError("not_possible_now", "its subscriber is not known any more");
+      throw new MilepostError(
+        "not_possible_now",
+        "the durable subscriber of this dead letter no longer exists",
+      );
     }
     if (outcome === "full") {
-      throw new MilepostError("rate_limited", "as many letters as may be are on their way to it");
+      throw new MilepostError(
+        "rate_limited",
+        "too many replays are pending for this subscriber; retry when some are acknowledged",
+      );
     }
-    // A holder that does not hear of it looks now and then.
+    // A holder that misses this signal finds the replay with its next refresh, within 30 s.
     await wakeHolder(this.#engine, this.#rules, key).catch(this.#errorLog.report);
     return { id, to: "subscriber" };
   }
 
-  /** Its key makes a second publish of it none, so a letter that could not be removed does no harm. */
+  /**
+   * Publishes the dead letter's entry again. Its key prevents a second copy, so a dead letter that could not be
+   * removed does no harm.
+   */
   async #publish({
     id,
     channel,
@@ -145,7 +157,7 @@ export class DeadLetterService implements DeadLetters {
     if (event === undefined || json === undefined) throw isGone();
     const service = serviceOf(publisher);
     if (service !== undefined) {
-      // It was refused for what rules or schemas said then: they have their say again.
+      // Rules or schemas may have refused the entry before, so it passes their checks again.
       const data = JSON.parse(json) as unknown;
       const { position } = await this.#channels.publish(service, channel, event, data, { key });
       await this.#engine.deadLetters.remove(id);
@@ -194,7 +206,10 @@ function viewOf({ id, at, channel, reason, subscriber, attempts, entry }: DeadLe
 
 function refuseUnlessService(principal: Principal): void {
   if (principal.kind === "service") return;
-  throw new MilepostError("forbidden", "only a service key may see dead letters");
+  throw new MilepostError(
+    "forbidden",
+    "only a service key may list, read, replay or drop dead letters",
+  );
 }
 
 function notFound(): MilepostError {
@@ -202,6 +217,6 @@ function notFound(): MilepostError {
 }
 
 function isGone(): MilepostError {
-  const message = "the letter holds no entry that could be delivered or published again";
+  const message = "the dead letter holds no entry that could be delivered or published again";
   return new MilepostError("not_possible_now", message);
 }

@@ -1,26 +1,30 @@
 import type { Failure } from "@milepost/protocol";
 import type { Principal } from "../rules/principal.ts";
 
-/** A dead letter as it is shown. */
+/** A dead letter as services see it. */
 export interface DeadLetterView {
   readonly id: string;
-  /** When it was given up, in milliseconds since 1970. */
+  /** Time at which the entry was given up, in milliseconds since 1970. */
   readonly at: number;
   readonly channel: string;
   /**
-   * `not_acknowledged`, `refused: …`, `expired`; `trimmed`, `epoch_changed`, `tag_mismatch` where the log lost the entry first;
-   * `publish_failed: …` of what the gateway itself could not publish.
+   * Reason for giving the entry up:
+   * - `not_acknowledged`, `refused: …` or `expired`;
+   * - `trimmed`, `epoch_changed` or `tag_mismatch`, where the log lost the entry first;
+   * - `publish_failed: …`, for what the gateway itself could not publish.
    */
   readonly reason: string;
-  /** The durable subscriber's name, and whose it is. */
+  /** Name of the durable subscriber; `owner` tells to which owner the name belongs. */
   readonly subscriber?: string;
   readonly owner?: string;
   readonly attempts: number;
   readonly entry: {
     readonly position?: string;
-    /** The letter stands for all entries after this one up to `position`. */
+    /**
+     * Position before the first entry, when the dead letter stands for all entries after it up to `position`.
+     */
     readonly since?: string;
-    /** Where it was published to, if the channel is everything below a prefix. */
+    /** Channel to which the entry was published, if `channel` is a roll-up of everything below a prefix. */
     readonly source?: string;
     readonly event?: string;
     readonly data?: unknown;
@@ -29,54 +33,58 @@ export interface DeadLetterView {
   };
 }
 
-/** Which dead letters; all given conditions hold. */
+/** Filter of dead letters; all given conditions must hold. */
 export interface DeadLetterFilter {
   readonly channel?: string;
   readonly subscriber?: string;
-  /** The reason, or its first word. */
+  /** The whole reason, or its part before the colon. */
   readonly reason?: string;
-  /** At most so many, 1–1,000; 100. */
+  /** Most dead letters in the answer, 1–1,000; default 100. */
   readonly limit?: number;
-  /** Only those after this id. */
+  /** Id after which the page begins. */
   readonly after?: string;
 }
 
 /** A page of dead letters, oldest first. */
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetterView[];
-  /** Go on after this id; absent when there are no more. */
+  /** Id after which the next page begins; absent when there are no more. */
   readonly next?: string;
-  /** How many are kept in all, and how many had to go since the store began, for there were too many or they were too old. */
+  /**
+   * Number of dead letters kept in all. `dropped` counts those removed since the store began, because a bound
+   * on number, size or age was reached.
+   */
   readonly kept: number;
   readonly dropped: number;
 }
 
-/** What a replay came to: it is on its way to its subscriber, or published at `position`. */
+/** Result of a replay: the entry is on its way to its subscriber, or was published at `position`. */
 export interface Replayed {
   readonly id: string;
   readonly to: "subscriber" | "channel";
   readonly position?: string;
 }
 
-/** What was done with many. */
+/** Result of replaying or dropping a page of dead letters. */
 export interface ManyDeadLetters {
   readonly done: number;
   readonly failed: readonly { readonly id: string; readonly error: Failure }[];
-  /** Go on after this id; absent when there are no more. */
+  /** Id after which the next page begins; absent when there are no more. */
   readonly next?: string;
 }
 
-/** What was given up, to read, replay and drop; for services alone. */
+/** Dead letters: entries that were given up, to read, replay and drop; for services only. */
 export interface DeadLetters {
   list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage>;
   get(principal: Principal, id: string): Promise<DeadLetterView>;
   /**
-   * Delivers an entry to its subscriber again, with a fresh budget, or publishes again what could not be. The letter goes
-   * once that took effect; repeating a replay is one replay.
+   * Delivers an entry to its subscriber again, with a fresh number of attempts, or publishes again what could
+   * not be published. The dead letter is removed once this took effect. Repeating a replay counts as one
+   * replay.
    */
   replay(principal: Principal, id: string): Promise<Replayed>;
   drop(principal: Principal, id: string): Promise<void>;
-  /** The same with a page of those that a filter names. */
+  /** Replays a page of the dead letters that match a filter, each like {@link DeadLetters.replay}. */
   replayMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
   dropMany(principal: Principal, filter: DeadLetterFilter): Promise<ManyDeadLetters>;
 }

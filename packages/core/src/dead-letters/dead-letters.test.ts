@@ -23,7 +23,7 @@ async function connect(t: TestCore): Promise<TestSocket> {
   return socket;
 }
 
-/** Has `count` entries given up. */
+/** Publishes `count` entries that nobody acknowledges, until each is a dead letter. */
 async function giveUp(t: TestCore, count: number): Promise<TestSocket> {
   const socket = await connect(t);
   for (let n = 1; n <= count; n++) await t.publish("job:a", "n", { n });
@@ -43,7 +43,7 @@ async function only(t: TestCore) {
 }
 
 describe("[P-DLQ-1] a dead letter", () => {
-  test("says what was given up, of whom, how often it was tried and why", async () => {
+  test("a dead letter names its entry, channel, subscriber, owner, number of attempts and reason", async () => {
     await using t = testCore({ rules });
     await giveUp(t, 1);
     const history = await t.core.channels.history(t.service, "job:a");
@@ -60,7 +60,7 @@ describe("[P-DLQ-1] a dead letter", () => {
     expect(await t.core.deadLetters.get(t.service, (await only(t)).id)).toEqual(await only(t));
   });
 
-  test("[P-DLQ-7] is shown to services alone", async () => {
+  test("[P-DLQ-7] only services may list, read, replay or drop dead letters", async () => {
     await using t = testCore({ rules });
     await giveUp(t, 1);
     const { id } = await only(t);
@@ -81,7 +81,7 @@ describe("[P-DLQ-1] a dead letter", () => {
 });
 
 describe("[P-DLQ-2] dead letters", () => {
-  test("are listed oldest first, page by page, by what the filter says", async () => {
+  test("dead letters are listed oldest first, page by page, and a filter selects them", async () => {
     await using t = testCore({ rules });
     await giveUp(t, 5);
     const { deadLetters } = t.core;
@@ -101,8 +101,8 @@ describe("[P-DLQ-2] dead letters", () => {
   });
 });
 
-describe("[P-DLQ-3] a replay", () => {
-  test("[G11] delivers to that subscriber alone, and the letter goes with the ack", async () => {
+describe("[P-DLQ-3] a replay of a dead letter", () => {
+  test("[G11] a replay delivers to the dead letter's subscriber alone, and the ack removes the dead letter", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 1);
     const other = await connectAs(t, "other");
@@ -122,7 +122,7 @@ describe("[P-DLQ-3] a replay", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("has a fresh budget, and leads back into the same letter", async () => {
+  test("a replay gets a new budget of attempts, and when it fails it updates the same dead letter", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 1);
     const { id, entry } = await only(t);
@@ -137,7 +137,7 @@ describe("[P-DLQ-3] a replay", () => {
     expect(socket.take()).toMatchObject([{ attempt: 5 }]);
   });
 
-  test("settles nothing else, and no other ack settles it", async () => {
+  test("the ack of a replay settles only the replay, and other entries need their own ack", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 1);
     const { id, entry } = await only(t);
@@ -154,7 +154,7 @@ describe("[P-DLQ-3] a replay", () => {
     expect(await all(t)).toEqual([]);
   });
 
-  test("waits for a subscriber that is not there", async () => {
+  test("a replay to a disconnected durable subscriber waits until it reconnects", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 2);
     socket.drop();
@@ -170,7 +170,7 @@ describe("[P-DLQ-3] a replay", () => {
     ]);
   });
 
-  test("of a letter that was dropped meanwhile brings nothing", async () => {
+  test("a replay whose dead letter is dropped meanwhile delivers nothing", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 1);
     const { id } = await only(t);
@@ -185,7 +185,7 @@ describe("[P-DLQ-3] a replay", () => {
     });
   });
 
-  test("of what the log had lost before is not possible, and says so", async () => {
+  test("a replay of entries that the log lost before delivery fails with not_possible_now", async () => {
     await using t = testCore({ rules });
     (await connect(t)).drop();
     for (let n = 1; n <= 150; n++) await t.publish("job:a", "n", n);
@@ -203,8 +203,8 @@ describe("[P-DLQ-3] a replay", () => {
   });
 });
 
-describe("[P-DLQ-4] dropping", () => {
-  test("removes a letter, or a page of those that a filter names", async () => {
+describe("[P-DLQ-4] dropping dead letters", () => {
+  test("dropping removes one dead letter, or a page of those that match a filter", async () => {
     await using t = testCore({ rules });
     await giveUp(t, 5);
     const { deadLetters } = t.core;
@@ -218,7 +218,7 @@ describe("[P-DLQ-4] dropping", () => {
   });
 });
 
-test("[P-DLQ-6] 10,000 letters are kept, and each for seven days", async () => {
+test("[P-DLQ-6] the dead-letter queue keeps 10,000 dead letters, each for seven days", async () => {
   const clock = new ManualClock();
   const { deadLetters } = memoryEngine()({ clock, random: new SeededRandom() });
   const deadLetter = {

@@ -14,10 +14,13 @@ import {
   retryDelayOf,
 } from "./durable-terms.ts";
 
-/** What an ack or nack came to: it counts, changes nothing, or names what was never delivered. */
+/**
+ * Outcome of an ack or nack: `taken` when it counts, `known` when it changes nothing, `unknown` when the
+ * position was never delivered.
+ */
 export type AckOutcome = "taken" | "known" | "unknown";
 
-/** What is due: to be delivered again, or tried often enough. */
+/** Deliveries that are due: to be repeated (`again`), or without attempts left (`spent`). */
 export interface Due {
   readonly again: readonly PendingEntry[];
   readonly spent: readonly PendingEntry[];
@@ -26,32 +29,39 @@ export interface Due {
 }
 
 /**
- * The books of one durable subscriber at its holder: what was delivered how often, what is settled, what is due.
+ * Delivery ledger of one durable subscriber at its holder: how often each entry was delivered, what is settled,
+ * and what is due.
  *
- * Pure but for what it remembers: times and randomness come in, changes go out through {@link takeChange}. An entry is
- * settled by an ack at or after it, unless it was refused once, or is a replay: then by an ack of its very
- * position alone, which settles nothing else.
+ * The ledger has no side effects beyond its own state: times and randomness come in, changes go out through
+ * {@link takeChange}. An ack at or after an entry settles it. An entry that was refused once, or is a replay,
+ * is settled only by an ack of its exact position, and that ack settles nothing else.
  */
 export class DeliveryLedger {
   readonly #terms: DurableTerms;
   readonly #fraction: () => number;
-  /** By offset, ascending. */
+  /** Unsettled entries by offset, ascending. */
   readonly #pending: Map<number, PendingEntry>;
   readonly #replays: Map<string, PendingReplay>;
   #sent: Position;
-  /** What randomness said at one time: what is delivered together is due together, in order. */
+  /**
+   * Random fraction drawn at one time. Entries delivered at the same time share it, so they become due together
+   * and in order.
+   */
   #jitter = { at: Number.NaN, fraction: 0 };
-  /** What was saved last. */
+  /** Positions as they were last saved. */
   #savedAcked: Position;
   #savedSent: Position;
   #dirty = new Set<number>();
   #dirtyReplays = new Set<string>();
-  /** Letters whose entry was acknowledged. */
+  /** Dead letters whose replay was acknowledged and that are not removed yet. */
   #delivered: string[] = [];
 
   /**
-   * What was on its way when the last holder lost its connection is due at once; what was tried often enough keeps its wait.
-   * Times in the ledger are those of a clock that `epochMs` turns into milliseconds since 1970, as a state has them.
+   * Resumes from a saved state. Deliveries without an answer when the last holder lost its connection are due
+   * at once. Deliveries without attempts left keep their wait.
+   *
+   * The ledger uses monotonic times. `epochMs` is the difference that converts them to milliseconds since 1970,
+   * as a state has them.
    */
   constructor(
     state: DurableState,
@@ -75,7 +85,7 @@ export class DeliveryLedger {
     this.#replays = new Map(state.replays.map((replay) => [replay.letter, resumed(replay)]));
   }
 
-  /** Everything up to here is settled. */
+  /** Position up to which everything is settled. */
   get acked(): Position {
     for (const { position, previousTag } of this.#pending.values()) {
       return { epoch: position.epoch, offset: position.offset - 1, tag: previousTag };
@@ -87,17 +97,17 @@ export class DeliveryLedger {
     return this.#sent;
   }
 
-  /** Whether everything that was delivered is settled. */
+  /** True while everything that was delivered is settled. */
   get isSettled(): boolean {
     return this.#pending.size === 0 && this.#replays.size === 0;
   }
 
-  /** How many entries may be delivered for the first time before others are settled. */
+  /** Number of further entries that may be delivered for the first time before others are settled. */
   get capacity(): number {
     return maxUnsettled - this.#pending.size;
   }
 
-  /** Settles what an ack settles. */
+  /** Settles the entries that an ack at this position settles. */
   ack(position: Position): AckOutcome {
     const replay = this.#replayAt(position);
     if (replay !== undefined) {
@@ -110,7 +120,7 @@ export class DeliveryLedger {
     if (known !== undefined) return known;
     const { offset } = position;
     const entry = this.#pending.get(offset);
-    // Settled alone, or given up: its ack, repeated or late, must not settle what lies before.
+    // The entry was settled alone or given up. Its late or repeated ack must not settle earlier entries.
     if (entry === undefined) return "known";
     if (entry.refusal !== undefined) {
       this.settle(offset);
@@ -123,7 +133,10 @@ export class DeliveryLedger {
     return "taken";
   }
 
-  /** Takes a delivery for failed: it is repeated after a while of its own. */
+  /**
+   * Marks a delivery as failed. The entry is repeated after a retry delay, or is due at once when it has no
+   * attempts left.
+   */
   nack(position: Position, reason: string, now: number): AckOutcome {
     const replay = this.#replayAt(position);
     if (replay !== undefined) {
@@ -138,7 +151,7 @@ export class DeliveryLedger {
     return "taken";
   }
 
-  /** What is due now. */
+  /** Returns the deliveries that are due at `now`. */
   due(now: number): Due {
     const { maxAttempts } = this.#terms;
     const isDue = ({ dueAt }: Delivery) => dueAt <= now;
@@ -153,7 +166,9 @@ export class DeliveryLedger {
     };
   }
 
-  /** When something is due next; undefined while nothing is delivered. */
+  /**
+   * Returns the time at which the next delivery is due; undefined while none waits for an answer or a retry.
+   */
   nextDueAt(): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     for (const { dueAt } of this.#pending.values()) next = Math.min(next, dueAt);
@@ -161,7 +176,7 @@ export class DeliveryLedger {
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  /** The entry right after what was sent is delivered for the first time. */
+  /** Records the first delivery of the entry that follows `sent`. */
   deliver(position: Position, now: number): void {
     const previousTag = this.#sent.tag;
     const first = { attempts: 0, dueAt: 0, isOut: false };
@@ -169,12 +184,12 @@ export class DeliveryLedger {
     this.#sent = position;
   }
 
-  /** The entry right after what was sent is not for this subscriber. */
+  /** Moves `sent` past the entry that follows it, which this subscriber does not receive. */
   pass(position: Position): void {
     this.#sent = position;
   }
 
-  /** An entry is delivered once more, if that is still due. */
+  /** Records another delivery of a pending entry. Returns false if the entry is not due any more. */
   repeat({ offset }: Position, now: number): boolean {
     const entry = this.#pending.get(offset);
     if (entry === undefined || entry.dueAt > now) return false;
@@ -182,7 +197,7 @@ export class DeliveryLedger {
     return true;
   }
 
-  /** The same of a replay. */
+  /** Records another delivery of a replay. Returns false if the replay is not due any more. */
   repeatReplay(deadLetter: string, now: number): boolean {
     const replay = this.#replays.get(deadLetter);
     if (replay === undefined || replay.dueAt > now) return false;
@@ -190,19 +205,25 @@ export class DeliveryLedger {
     return true;
   }
 
-  /** How often an entry that waits for its acknowledgement was delivered; undefined when none waits. */
+  /**
+   * Returns how often an entry was delivered while its delivery waits for an acknowledgement; otherwise
+   * undefined.
+   */
   attemptsOf({ offset, tag }: Position): number | undefined {
     const entry = this.#pending.get(offset);
     return entry?.position.tag === tag && entry.isOut ? entry.attempts : undefined;
   }
 
-  /** The same of a replay. */
+  /**
+   * Returns how often a replay was delivered while its delivery waits for an acknowledgement; otherwise
+   * undefined.
+   */
   replayAttemptsOf(deadLetter: string): number | undefined {
     const replay = this.#replays.get(deadLetter);
     return replay?.isOut === true ? replay.attempts : undefined;
   }
 
-  /** Whether an entry is not settled. */
+  /** Returns true while the entry is not settled. */
   isPending({ offset, tag }: Position): boolean {
     return this.#pending.get(offset)?.position.tag === tag;
   }
@@ -211,45 +232,51 @@ export class DeliveryLedger {
     return this.#replays.has(deadLetter);
   }
 
-  /** An entry is acknowledged, or in the dead letters. */
+  /** Settles one entry that was acknowledged or is in the dead-letter queue. */
   settle(offset: number): void {
     if (this.#pending.delete(offset)) this.#dirty.add(offset);
   }
 
-  /** A replay is over without an acknowledgement. */
+  /** Ends a replay that was not acknowledged. */
   endReplay(deadLetter: string): void {
     if (this.#replays.delete(deadLetter)) this.#dirtyReplays.add(deadLetter);
   }
 
-  /** Adds replays that were asked for meanwhile; they are due now. */
+  /** Adds replays that were requested since the last refresh; they are due at `now`. */
   adopt(replays: readonly PendingReplay[], now: number): void {
     for (const replay of replays) {
       const { letter: deadLetter } = replay;
-      // One that is over here but not yet saved must not begin again.
+      // A replay that has ended here but is not saved yet must not start again.
       if (this.#replays.has(deadLetter) || this.#dirtyReplays.has(deadLetter)) continue;
       this.#replays.set(deadLetter, { ...replay, dueAt: now });
     }
   }
 
-  /** The stream goes on after `to`: what was delivered before is settled, since the log cannot bring it again. */
+  /**
+   * Continues the stream after `to`. Settles all pending entries: the log has lost them or delivers them again
+   * after `to`.
+   */
   jump(to: Position): void {
     for (const offset of [...this.#pending.keys()]) this.settle(offset);
     this.#sent = to;
   }
 
-  /** The letters that were acknowledged and are to be removed before that is saved; they are handed out once. */
+  /**
+   * Takes the dead letters whose replay was acknowledged. They must be removed before the acknowledgement is
+   * saved. Each is returned once, unless {@link untakeDelivered} puts it back.
+   */
   takeDelivered(): readonly string[] {
     const delivered = this.#delivered;
     this.#delivered = [];
     return delivered;
   }
 
-  /** Removing them failed: they are still to be removed. */
+  /** Puts back dead letters whose removal failed, so that they are removed later. */
   untakeDelivered(deadLetters: readonly string[]): void {
     this.#delivered.push(...deadLetters);
   }
 
-  /** What changed since the last one; undefined when nothing did. */
+  /** Takes the changes since the last call; returns undefined when nothing changed. */
   takeChange(epochMs: number): DurableChange | undefined {
     const { acked } = this;
     const sent = this.#sent;
@@ -276,7 +303,7 @@ export class DeliveryLedger {
     return { acked, sent, pending, settled, replays, replayed };
   }
 
-  /** All of it as it is. */
+  /** Returns the complete state, with times in milliseconds since 1970. */
   state(epochMs: number): DurableState {
     const kept = <T extends Delivery>(delivery: T): T => ({
       ...delivery,
@@ -290,7 +317,9 @@ export class DeliveryLedger {
     };
   }
 
-  /** Saving it failed: what it says has yet to be saved, as it stands then. */
+  /**
+   * Puts back a change that could not be saved. The next change holds the values that its entries have by then.
+   */
   untakeChange({ pending, settled, replays, replayed }: DurableChange): void {
     for (const { position } of pending) this.#dirty.add(position.offset);
     for (const offset of settled) this.#dirty.add(offset);
@@ -299,7 +328,10 @@ export class DeliveryLedger {
     this.#savedAcked = unsaved;
   }
 
-  /** What is known of a position without looking further; undefined when it was delivered and may be settled. */
+  /**
+   * Classifies a position by epoch, offset and tag. Returns undefined when the position was delivered and may
+   * be settled.
+   */
   #known({ epoch, offset, tag }: Position): AckOutcome | undefined {
     const sent = this.#sent;
     if (epoch !== sent.epoch) return "known";
@@ -321,7 +353,7 @@ export class DeliveryLedger {
     return { ...delivery, attempts, dueAt: now + wait, isOut: true };
   }
 
-  /** What was tried often enough is due at once. */
+  /** Returns a delivery as refused, with its retry delay. A delivery without attempts left is due at once. */
   #refused<T extends Delivery>(delivery: T, reason: string, now: number): T {
     const isSpent = delivery.attempts >= this.#terms.maxAttempts;
     const wait = isSpent ? 0 : retryDelayOf(delivery.attempts, this.#fractionAt(now));

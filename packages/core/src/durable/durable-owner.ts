@@ -1,28 +1,28 @@
 import type { GapReason, Position, Publication } from "@milepost/protocol";
 
-/** How a durable subscription starts. */
+/** Start of a durable subscription. */
 export interface DurableStart {
-  /** Everything up to here is settled; what is not settled after it follows. */
+  /** Position up to which everything is settled. Unsettled entries after it are delivered next. */
   readonly position: Position;
   readonly recovered: boolean;
   readonly reason?: GapReason;
-  /** Entries of this span will not come. */
+  /** Span of entries that will not be delivered. */
   readonly gap?: { readonly from: Position; readonly to: Position };
 }
 
-/** Who a durable subscriber's deliveries go to. `onStart` or `onFailed` comes first and once. */
+/** Recipient of a durable subscriber's deliveries. `onStart` or `onFailed` is called first, and once. */
 export interface DurableOwner {
   onStart(start: DurableStart): void;
-  /** The subscription could not start; it is over. */
+  /** Reports that the subscription could not start. No further call follows. */
   onFailed(error: unknown): void;
-  /** Entries, each with how often it was delivered. */
+  /** Receives entries, each with the number of times it was delivered. */
   onDelivery(publications: readonly Publication[]): void;
-  /** Entries after `from` up to and including `to` will not come. */
+  /** Reports that the entries after `from`, up to and including `to`, will not be delivered. */
   onGap(from: Position, to: Position, reason: GapReason): void;
-  /** The channel has ended, and everything before is settled; it is over. */
+  /** Reports that the channel has ended and everything before the end is settled. No further call follows. */
   onEnd(end: Publication): void;
-  /** Another connection holds the subscriber now; it is over. */
+  /** Reports that another connection holds the subscriber now. No further call follows. */
   onTakenOver(acked: Position): void;
-  /** Waits until more can be taken; undefined when it can now. */
+  /** Returns a promise that resolves when the owner can take more; undefined when it can take more now. */
   drained(): Promise<void> | undefined;
 }

@@ -25,14 +25,14 @@ import { type DurableTerms, durableBounds, durableTerms } from "./durable-terms.
 import { SubscriberSignal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
 import { UndeliveredEntries } from "./undelivered-entries.ts";
 
-/** Entries per read, and per save. */
+/** Maximum number of entries per read and per save. */
 const page = 100;
 const retryMs = 1_000;
-/** How often a holder that nothing wakes looks whether it still is one. */
+/** Longest time between two checks that this holder still has its claim, in milliseconds. */
 const refreshMs = 30_000;
 const maxReplies = 1_024;
 
-/** What delivering to durable subscribers needs of its node. */
+/** Parts of the node that a {@link DurableReader} uses. */
 export interface DurableContext {
   readonly engine: Engine;
   readonly rules: RuleBook;
@@ -43,7 +43,10 @@ export interface DurableContext {
   readonly onError: (error: unknown) => void;
 }
 
-/** What is on its way to the owner: an entry of the log, or of a letter that was tried `before` times. */
+/**
+ * Publication on its way to the owner. A replay names its dead letter and how often the entry was tried
+ * `before` the replay.
+ */
 interface Outgoing {
   readonly publication: Publication;
   readonly replay?: { readonly letter: string; readonly before: number };
@@ -55,11 +58,11 @@ interface Reply {
 }
 
 /**
- * Delivers a channel to one durable subscriber, as long as it holds the claim.
+ * Delivers a channel to one durable subscriber while it holds the claim.
  *
- * Everything is pulled from the log, at the pace of the acknowledgements: the hub only says when there is something
- * new. What is delivered is saved first and sent then, what is settled is saved at the end of the same round; so a holder that
- * was taken over sends nothing any more, and what a crash cuts off is delivered again.
+ * All entries are read from the log, at the pace of the acknowledgements. The hub only signals that there are
+ * new ones. Deliveries are saved before they are sent, so a holder that was taken over sends nothing more, and
+ * a crash causes another delivery. Settled entries are saved at the end of the same round.
  */
 export class DurableReader extends Deadline {
   readonly #key: SubscriberKey;
@@ -104,17 +107,19 @@ export class DurableReader extends Deadline {
     });
   }
 
-  /** Everything up to here is settled; undefined before the start. */
+  /** Position up to which everything is settled; undefined before the start. */
   get acked(): Position | undefined {
     return this.#ledger?.acked;
   }
 
-  /** Takes the subscriber over and begins to deliver; the owner hears when, or why not. */
+  /**
+   * Takes over the subscriber and starts to deliver. Calls the owner's `onStart`, or `onFailed` with the error.
+   */
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
     try {
       if (this.#resolved.policy.goesOnLocally === true) throw notKept(this.#resolved.name);
-      // What is published from here on wakes; what was before is read.
+      // The hub signals entries published from here on. Earlier entries are read from the log.
       this.#news.member = hub.join(this.#resolved, this.#news, "now");
       this.#signal.member = hub.join(rules.of(signalChannel(this.#key)), this.#signal, "now");
       await Promise.all([this.#news.started, this.#signal.started]);
@@ -122,7 +127,7 @@ export class DurableReader extends Deadline {
       if (this.#isOver) return;
       const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
       if (claim === undefined) {
-        const message = "the channel has as many durable subscribers as it may have";
+        const message = "the channel already has the maximum number of durable subscribers";
         throw new MilepostError("too_many_subscriptions", message);
       }
       await this.#tellOthers(claim.isNew);
@@ -161,20 +166,20 @@ export class DurableReader extends Deadline {
     }
   }
 
-  /** Takes an ack; `reply` hears when it is saved. */
+  /** Records an ack. `reply` is called once the ack is saved or lost. */
   ack(position: Position, reply?: Reply): AckOutcome {
     const outcome = this.#ledger?.ack(position) ?? "unknown";
     return this.#answer(outcome, reply);
   }
 
-  /** Takes a nack; `reply` hears when it is saved. */
+  /** Records a nack. `reply` is called once the nack is saved or lost. */
   nack(position: Position, reason: string, reply?: Reply): AckOutcome {
     const now = this.#context.clock.monotonic();
     const outcome = this.#ledger?.nack(position, reason, now) ?? "unknown";
     return this.#answer(outcome, reply);
   }
 
-  /** Ends it silently. What was acknowledged is still saved. */
+  /** Stops the deliveries without a call to the owner. Acks received so far are still saved. */
   leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -189,7 +194,7 @@ export class DurableReader extends Deadline {
     this.#wake();
   }
 
-  /** What turns the node's own time into that of a state. */
+  /** Difference between wall-clock time and monotonic time, in milliseconds. A state has wall-clock times. */
   get #epochMs(): number {
     const { clock } = this.#context;
     return clock.now() - clock.monotonic();
@@ -199,7 +204,13 @@ export class DurableReader extends Deadline {
     if (outcome === "unknown") return outcome;
     if (reply !== undefined) {
       if (this.#replies.length < maxReplies) this.#replies.push(reply);
-      else reply.onLost(new MilepostError("rate_limited", "too many acks wait to be saved"));
+      else
+        reply.onLost(
+          new MilepostError(
+            "rate_limited",
+            "too many acks wait to be saved; send this one again later",
+          ),
+        );
     }
     this.#wake();
     return outcome;
@@ -213,7 +224,7 @@ export class DurableReader extends Deadline {
   async #run(): Promise<void> {
     this.#isRunning = true;
     try {
-      // What is told in one go, many acks for instance, is one round.
+      // Everything that arrives in the same tick, for instance many acks, shares one round.
       await undefined;
       while (this.#again && this.#ledger !== undefined && !this.#isLost) {
         this.#again = false;
@@ -253,7 +264,7 @@ export class DurableReader extends Deadline {
     this.#context.wheel.set(this, Math.max(0, next - now));
   }
 
-  /** Whether it still holds the claim, and which replays were asked for. */
+  /** Checks that the claim is still held, and adopts the replays that were requested. */
   async #refresh(ledger: DeliveryLedger): Promise<void> {
     const { engine, clock } = this.#context;
     if (!this.#mustRefresh && clock.monotonic() - this.#refreshedAt < refreshMs) return;
@@ -264,7 +275,7 @@ export class DurableReader extends Deadline {
     else if (replays === "taken" || !(await this.#restore(ledger))) this.#lose(ledger);
   }
 
-  /** Goes on with what was published since, as far as there is room. */
+  /** Delivers newly published entries, up to the ledger's capacity. */
   async #continue(ledger: DeliveryLedger): Promise<void> {
     const { clock } = this.#context;
     while (!this.#isOver && ledger.capacity > 0) {
@@ -280,7 +291,7 @@ export class DurableReader extends Deadline {
       const entries = slice.entries.filter(({ position }) => position.offset > sent.offset);
       const end = entries.at(-1)?.event === endEvent ? entries.pop() : undefined;
       if (entries.length === 0) {
-        // Its place stays before the end: who comes back is told of it again.
+        // The position stays before the end, so a subscriber that reconnects receives the end again.
         if (end !== undefined && ledger.isSettled) await this.#end(ledger, end);
         return;
       }
@@ -303,7 +314,7 @@ export class DurableReader extends Deadline {
     }
   }
 
-  /** The last there is, once everything else is settled. */
+  /** Delivers the end of the channel once everything before it is settled. */
   async #end(ledger: DeliveryLedger, end: Publication): Promise<void> {
     await this.#send(ledger);
     if (this.#isOver || !ledger.isSettled) return;
@@ -311,7 +322,7 @@ export class DurableReader extends Deadline {
     this.#owner.onEnd(end);
   }
 
-  /** Delivers again what nobody acknowledged in time. */
+  /** Repeats deliveries that were not acknowledged in time or whose retry is due. */
   async #repeat(ledger: DeliveryLedger): Promise<void> {
     const { clock } = this.#context;
     const find = this.#finder();
@@ -329,7 +340,7 @@ export class DurableReader extends Deadline {
     await this.#send(ledger);
   }
 
-  /** Delivers the entries of dead letters again. */
+  /** Delivers the entries of dead letters whose replay is due. */
   async #replay(ledger: DeliveryLedger): Promise<void> {
     const { clock } = this.#context;
     for (const { letter: deadLetter } of ledger.due(clock.monotonic()).replaysAgain) {
@@ -338,7 +349,7 @@ export class DurableReader extends Deadline {
       const position = parsePosition(found?.entry.position);
       const { event, json, ts = 0, source } = found?.entry ?? {};
       if (found === undefined || !position.ok || event === undefined || json === undefined) {
-        // It was dropped meanwhile.
+        // The dead letter was dropped meanwhile, or it holds no entry to deliver.
         ledger.endReplay(deadLetter);
         continue;
       }
@@ -357,7 +368,7 @@ export class DurableReader extends Deadline {
     await this.#send(ledger);
   }
 
-  /** Puts what was tried often enough into the dead letters. */
+  /** Moves entries without attempts left to the dead-letter queue. */
   async #giveUp(ledger: DeliveryLedger): Promise<void> {
     const now = this.#context.clock.monotonic();
     const { spent, replaysSpent } = ledger.due(now);
@@ -368,7 +379,7 @@ export class DurableReader extends Deadline {
     }
     for (const { letter: deadLetter, attempts, refusal } of replaysSpent) {
       const found = await this.#undelivered.get(deadLetter);
-      // Acknowledged meanwhile, the letter must not come back.
+      // If the replay was acknowledged meanwhile, its dead letter must not be written again.
       if (found !== undefined && ledger.isReplaying(deadLetter)) {
         await this.#undelivered.again(found, reasonOf(refusal), attempts);
       }
@@ -376,7 +387,10 @@ export class DurableReader extends Deadline {
     }
   }
 
-  /** Writes the letter first, so that nothing is settled that is in no letter. */
+  /**
+   * Moves an entry to the dead-letter queue. Writes the dead letter before it settles the entry, so that no
+   * entry is lost in between.
+   */
   async #deadLetter(
     ledger: DeliveryLedger,
     position: Position,
@@ -387,16 +401,20 @@ export class DurableReader extends Deadline {
     if (!ledger.isPending(position)) return;
     const deadLetter = await this.#undelivered.entry(position, publication, reason, attempts);
     if (ledger.isPending(position)) ledger.settle(position.offset);
-    // Acknowledged while the letter was written.
+    // The entry was acknowledged while its dead letter was written.
     else await this.#undelivered.remove(deadLetter.id);
   }
 
-  /** The log does not go on where this subscriber is: what lies between is lost, and a letter says so. */
+  /**
+   * Continues past a break in the log: after the acknowledged position if the log still has it, otherwise after
+   * the log's floor. In the second case one dead letter records the span that was lost.
+   */
   async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: string): Promise<void> {
     const { acked, sent } = ledger;
     const fromAcked = await this.#read(acked, 1);
     const isAckedKept = breakOf(acked, fromAcked, Number.POSITIVE_INFINITY) === undefined;
-    // A log that lost its tail may still have what was settled: from there everything comes again.
+    // A log that lost its tail may still have the acknowledged position. Everything after that position is
+    // delivered again.
     const to = isAckedKept ? acked : slice.floor;
     if (!isAckedKept) {
       const isTrimmed = reason === "trimmed";
@@ -408,7 +426,7 @@ export class DurableReader extends Deadline {
     await this.#save(ledger);
   }
 
-  /** Saves what is delivered, then sends it; what was acknowledged meanwhile is not sent. */
+  /** Saves the outgoing deliveries, then sends them. Entries acknowledged meanwhile are not sent. */
   async #send(ledger: DeliveryLedger): Promise<void> {
     await this.#save(ledger);
     const outgoing = this.#outgoing;
@@ -434,7 +452,7 @@ export class DurableReader extends Deadline {
   async #save(ledger: DeliveryLedger): Promise<void> {
     const delivered = ledger.takeDelivered();
     try {
-      // A letter goes only once its entry was acknowledged, and before that is forgotten.
+      // A dead letter is removed after the ack of its replay, and before that ack is saved.
       for (const deadLetter of delivered) await this.#undelivered.remove(deadLetter);
     } catch (error) {
       ledger.untakeDelivered(delivered);
@@ -463,13 +481,16 @@ export class DurableReader extends Deadline {
     if (!isSaved) this.#lose(ledger);
   }
 
-  /** The store has lost the claim: it gets the books as they are here, unless somebody else has claimed it since. */
+  /**
+   * Restores the ledger's state in a store that has lost the claim. Returns false if another holder has claimed
+   * the subscriber since.
+   */
   #restore(ledger: DeliveryLedger): Promise<boolean> {
     const { durable } = this.#context.engine;
     return durable.restore(this.#key, this.#fence, ledger.state(this.#epochMs), durableBounds);
   }
 
-  /** Somebody else holds the subscriber. */
+  /** Stops because another connection holds the subscriber. */
   #lose(ledger: DeliveryLedger): void {
     if (this.#isLost) return;
     this.#isLost = true;
@@ -487,7 +508,7 @@ export class DurableReader extends Deadline {
     for (const reply of replies) reply.onLost(error);
   }
 
-  /** Lets the holder before know; it would find out anyway, with its next save. */
+  /** Wakes the previous holder. A holder that misses the signal notices with its next save or refresh. */
   async #tellOthers(isNew: boolean): Promise<void> {
     if (isNew) return;
     const { engine, rules, onError } = this.#context;
@@ -502,13 +523,19 @@ export class DurableReader extends Deadline {
     return this.#context.clock.now() - ts > this.#terms.maxAgeMs;
   }
 
-  /** What the log has after a position, with the entry there, so that both are of one moment. */
+  /**
+   * Reads the entries after a position together with the entry at the position, so that both come from one
+   * read.
+   */
   #read({ offset }: Position, limit: number): Promise<LogSlice> {
     const { name, policy } = this.#resolved;
     return this.#context.engine.log.read(name, Math.max(0, offset - 1), limit + 1, policy);
   }
 
-  /** Finds entries of which the next is often near the last. */
+  /**
+   * Returns a lookup of entries by position. It keeps the last page, since consecutive positions are often
+   * close together.
+   */
   #finder(): (position: Position) => Promise<Publication | undefined> {
     let slice: LogSlice | undefined;
     const at = (offset: number) => {
@@ -533,10 +560,13 @@ function takenOver(): MilepostError {
   return new MilepostError("not_subscribed", "another connection has taken the subscription over");
 }
 
-/** What goes on locally for a while cannot be delivered at least once. */
+/**
+ * Creates the `not_supported` error. A channel that continues locally during an outage cannot guarantee
+ * delivery at least once.
+ */
 function notKept(channel: string): MilepostError {
   return new MilepostError(
     "not_supported",
-    `the rule of ${channel} has outage local, which offers no durable subscribers`,
+    `durable subscribers are not supported on ${channel}: its rule sets outage to local`,
   );
 }

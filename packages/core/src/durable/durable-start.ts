@@ -2,20 +2,22 @@ import type { ChannelLog } from "@milepost/engine";
 import { type GapReason, origin, type Position, type Since } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 
-/** Where a new durable subscriber begins. */
+/** Start position of a new durable subscriber. */
 export interface NewStart {
   readonly position: Position;
-  /** Whether the client named the position itself. */
+  /** True if the client named the position itself. */
   readonly isAsked: boolean;
   readonly reason?: GapReason;
-  /** Entries after this position up to `position` will not come. */
+  /** Position before the gap. Entries after it, up to and including `position`, will not be delivered. */
   readonly gapFrom?: Position;
 }
 
-/** As a subscribe says it. */
+/** `since` of a durable subscribe request. */
 export type DurableSince = Since;
 
-/** Finds where a durable subscriber begins that does not exist yet: at the head unless `since` says otherwise. */
+/**
+ * Finds the start position of a durable subscriber that does not exist yet. The default is the head of the log.
+ */
 export async function findDurableStart(
   log: ChannelLog,
   { name, policy }: ResolvedChannel,

@@ -3,23 +3,26 @@ import type { Rule } from "../rules/rule.ts";
 
 const hourMs = 3_600_000;
 
-/** How long delivery to a durable subscriber repeats; see {@link Rule.durable}. */
+/** Limits of repeated delivery to a durable subscriber; see {@link Rule.durable}. Times are in milliseconds. */
 export interface DurableTerms {
   readonly ackWaitMs: number;
   readonly maxAttempts: number;
   readonly maxAgeMs: number;
 }
 
-/** What holds for the durable subscribers of a channel with this rule. */
+/**
+ * Returns the delivery limits for the durable subscribers of channels with this rule. Defaults: 30 s for the
+ * first ack, 5 attempts, 24 hours.
+ */
 export function durableTerms({ durable = {} }: Rule): DurableTerms {
   const { ackWaitMs = 30_000, maxAttempts = 5, maxAgeMs = 24 * hourMs } = durable;
   return { ackWaitMs, maxAttempts, maxAgeMs };
 }
 
-/** Entries that one subscriber may have unsettled; the rest wait in the log. */
+/** Maximum number of unsettled entries per subscriber; further entries wait in the log. */
 export const maxUnsettled = 1_000;
 
-/** Bounds of the durable subscribers of any channel. */
+/** Bounds of durable subscribers, for every channel. */
 export const durableBounds: DurableBounds = {
   maxPerChannel: 1_000,
   maxReplays: 1_000,
@@ -29,23 +32,31 @@ export const durableBounds: DurableBounds = {
 const maxAckWaitMs = 300_000;
 const firstRetryMs = 1_000;
 const maxRetryMs = 60_000;
-/** What randomness may add to a wait, as a part of it. */
+/** Maximum random part of a wait, as a fraction of it. */
 const jitter = 0.2;
 
-/** How long the given delivery waits for its acknowledgement: twice as long as the one before, plus up to a fifth. */
+/**
+ * Returns how long a delivery waits for its acknowledgement, in milliseconds. The wait doubles with each
+ * attempt, up to 5 minutes or `ackWaitMs` if that is longer, plus up to a fifth.
+ */
 export function ackWaitOf(attempt: number, ackWaitMs: number, fraction: number): number {
   const wait = Math.min(ackWaitMs * 2 ** (attempt - 1), Math.max(ackWaitMs, maxAckWaitMs));
   return Math.round(wait * (1 + jitter * fraction));
 }
 
-/** How long a refused delivery waits for the next: 1 s doubling to a minute, plus up to a fifth. */
+/**
+ * Returns the delay after a refused delivery, in milliseconds: 1 s doubling to a minute, plus up to a fifth.
+ */
 export function retryDelayOf(attempt: number, fraction: number): number {
   return Math.round(
     Math.min(firstRetryMs * 2 ** (attempt - 1), maxRetryMs) * (1 + jitter * fraction),
   );
 }
 
-/** The longest wait there is: whatever clock a due time was made by, it is no further away. */
+/**
+ * Returns the longest possible wait, in milliseconds. Due times in a saved state are limited to it, since
+ * another clock may have made them.
+ */
 export function longestWaitMs(ackWaitMs: number): number {
   return Math.max(maxAckWaitMs, ackWaitMs, maxRetryMs) * (1 + jitter);
 }

@@ -12,7 +12,7 @@ const rules = [
   { pattern: "state:*", ...granted, retention, durable, projection: { name: "latest" } },
   { pattern: "job:*", ...granted, retention, durable },
 ] as const;
-/** Past the longest wait for the first acknowledgement. */
+/** Time after the longest first wait for an acknowledgement, in milliseconds. */
 const firstWaitMs = 12_100;
 
 function core(options: Parameters<typeof testCore>[0] = {}): TestCore {
@@ -50,7 +50,7 @@ async function say(t: TestCore, socket: TestSocket, message: object) {
   await t.clock.settle();
 }
 
-/** Lets time pass for a peer that answers pings. */
+/** Advances the clock for a peer that answers pings. */
 async function pass(t: TestCore, socket: TestSocket, ms: number) {
   for (let left = ms; left > 0; left -= 25_000) {
     await t.clock.advance(Math.min(left, 25_000));
@@ -58,7 +58,7 @@ async function pass(t: TestCore, socket: TestSocket, ms: number) {
   }
 }
 
-/** What was delivered since, as `data` or `data#attempt`. */
+/** Takes the deliveries since the last call, as `data` or `data#attempt`. */
 function delivered(socket: TestSocket): string[] {
   return deliveries(socket.take());
 }
@@ -81,8 +81,8 @@ async function deadLetters(t: TestCore) {
   return found.map(({ reason, attempts, entry }) => [entry.data, reason, attempts]);
 }
 
-describe("[P-ACK-1] a durable subscriber", () => {
-  test("[G11] starts at the head, and comes back to where its acks ended", async () => {
+describe("[P-ACK-1] durable subscribers", () => {
+  test("[G11] a new durable subscriber starts at the head, and resumes after its last ack when it reconnects", async () => {
     await using t = core();
     await publish(t, 1, 3);
     const first = await open(t);
@@ -98,13 +98,13 @@ describe("[P-ACK-1] a durable subscriber", () => {
     first.drop();
     await publish(t, 9);
     const second = await open(t);
-    // `since` was for the first time only.
+    // `since` applies only to the first subscribe of a durable subscriber.
     const answer = await subscribe(t, second, { since: "start" });
     expect(result(answer)).toEqual({ channel: "job:a", position: positions[1], recovered: true });
     expect([...deliveries(answer), ...delivered(second)]).toEqual(["7#2", "8#2", "9"]);
   });
 
-  test("starts where its first subscribe says", async () => {
+  test("a new durable subscriber starts where its first subscribe's since says", async () => {
     await using t = core();
     const positions = await publish(t, 1, 6);
     const starts = [
@@ -119,7 +119,7 @@ describe("[P-ACK-1] a durable subscriber", () => {
     }
   });
 
-  test("is its owner's: another user and another name have their own place", async () => {
+  test("durable subscribers of other users or with other names have positions of their own", async () => {
     await using t = core();
     const mine = await begin(t);
     const theirs = await open(t, "bob");
@@ -132,7 +132,7 @@ describe("[P-ACK-1] a durable subscriber", () => {
     expect([mine, theirs, other].map(delivered)).toEqual([[], ["1#2"], ["1#2"]]);
   });
 
-  test("gets entries where others get a state", async () => {
+  test("a durable subscriber receives entries where others receive a snapshot", async () => {
     await using t = core();
     await publish(t, 1, 2, "state:a");
     const socket = await open(t);
@@ -141,7 +141,7 @@ describe("[P-ACK-1] a durable subscriber", () => {
     expect(deliveries(answer)).toEqual(["1", "2"]);
   });
 
-  test("gets the events it names, and what it did not want needs no ack", async () => {
+  test("a durable subscriber receives only the events it names, and needs no ack for the others", async () => {
     await using t = core();
     const socket = await begin(t, { events: ["n"] });
     const [one] = await publish(t, 1);
@@ -154,7 +154,7 @@ describe("[P-ACK-1] a durable subscriber", () => {
     expect(deliveries(await subscribe(t, again, { events: ["n"] }))).toEqual(["2#2"]);
   });
 
-  test("is refused where it may not read, has no owner, or has no name that can be one", async () => {
+  test("a durable subscribe is refused without read permission, without an owner, or with an invalid name", async () => {
     await using t = core();
     const socket = await open(t);
     expect(result(await subscribe(t, socket, { channel: "user:bob" })).code).toBe("forbidden");
@@ -169,8 +169,8 @@ describe("[P-ACK-1] a durable subscriber", () => {
   });
 });
 
-describe("[P-ACK-2] an ack", () => {
-  test("settles everything up to its position, once and for all", async () => {
+describe("[P-ACK-2] acks of durable subscribers", () => {
+  test("an ack settles everything up to its position, and repeated or earlier acks change nothing", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 5);
@@ -183,7 +183,7 @@ describe("[P-ACK-2] an ack", () => {
     expect(delivered(socket)).toEqual(["5#2"]);
   });
 
-  test("with an id is answered once it is saved, with how far everything is settled", async () => {
+  test("an ack with an id is answered once it is saved, with the position up to which everything is settled", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 3);
@@ -196,7 +196,7 @@ describe("[P-ACK-2] an ack", () => {
     expect(result(socket.take()).position).toBe(positions[1]);
   });
 
-  test("is answered only where it is wrong: of nothing that was delivered, or without a subscription", async () => {
+  test("an ack without an id is answered only with an error: position never delivered, or not subscribed", async () => {
     await using t = core();
     const socket = await begin(t);
     const [position] = await publish(t, 1);
@@ -211,7 +211,7 @@ describe("[P-ACK-2] an ack", () => {
       reason: "x",
     });
     await say(t, socket, { type: "ack", channel: "job:b", position: elsewhere });
-    // Of a log that is gone: late, and harmless.
+    // An ack of another epoch's position is treated as late and does no harm.
     await say(t, socket, { type: "ack", position: "other.1.aaaaaaaa" });
     expect(socket.take()).toMatchObject([
       { type: "reply", id: null, error: { code: "invalid_position" } },
@@ -222,7 +222,7 @@ describe("[P-ACK-2] an ack", () => {
     expect(delivered(socket)).toEqual(["1#2"]);
   });
 
-  test("that came right before the connection went still counts", async () => {
+  test("an ack that arrives right before its connection closes still counts", async () => {
     await using t = core();
     const socket = await begin(t);
     const [position] = await publish(t, 1);
@@ -233,8 +233,8 @@ describe("[P-ACK-2] an ack", () => {
   });
 });
 
-describe("[P-ACK-3] an entry that was refused", () => {
-  test("comes again by itself, and no later ack settles it", async () => {
+describe("[P-ACK-3] refused entries of durable subscribers", () => {
+  test("a refused entry is delivered again after its own delay, and no later ack settles it", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 3);
@@ -247,7 +247,7 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(delivered(socket)).toEqual(["1#2"]);
     const [four] = await publish(t, 4);
     await say(t, socket, { type: "ack", position: four });
-    // Still the first's own: the ack of the fourth did not settle it.
+    // The first entry is still unsettled: the ack of the fourth did not settle it.
     await pass(t, socket, 30_000);
     expect(delivered(socket)).toEqual(["4", "1#3"]);
     await say(t, socket, { type: "ack", id: 1, position: positions[0] });
@@ -257,7 +257,7 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("is settled alone by the ack that names it", async () => {
+  test("the ack of a refused entry settles that entry alone", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 2);
@@ -268,7 +268,7 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(delivered(socket)).toEqual(["1#2"]);
   });
 
-  test("[G11] stays settled alone when its ack is repeated, or comes late", async () => {
+  test("[G11] a repeated or late ack of a refused entry settles no earlier entry", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 3);
@@ -280,7 +280,7 @@ describe("[P-ACK-3] an entry that was refused", () => {
     expect(delivered(socket)).toEqual(["3#2", "1#2"]);
   });
 
-  test("waits on where the connection is another: its retry is not the reconnect's", async () => {
+  test("a refused entry keeps its retry delay across a reconnect", async () => {
     await using t = core();
     const socket = await begin(t);
     const [position] = await publish(t, 1);
@@ -293,8 +293,8 @@ describe("[P-ACK-3] an entry that was refused", () => {
   });
 });
 
-describe("[P-ACK-4] what is not acknowledged", () => {
-  test("[G11] comes again after the wait of its channel, and each time after twice as long", async () => {
+describe("[P-ACK-4] unacknowledged entries of durable subscribers", () => {
+  test("[G11] an unacknowledged entry is delivered again after the channel's ack wait, which doubles each time", async () => {
     await using t = core();
     const socket = await begin(t);
     await publish(t, 1);
@@ -309,7 +309,7 @@ describe("[P-ACK-4] what is not acknowledged", () => {
     expect(delivered(socket)).toEqual(["1#3"]);
   });
 
-  test("comes at once to the next connection, counted", async () => {
+  test("unacknowledged entries are delivered at once to the next connection, with their attempt counted", async () => {
     await using t = core();
     const first = await begin(t);
     await publish(t, 1, 2);
@@ -321,7 +321,7 @@ describe("[P-ACK-4] what is not acknowledged", () => {
     expect(deliveries(await subscribe(t, third))).toEqual(["1#3", "2#3"]);
   });
 
-  test("is not delivered again where the ack came while that was being saved", async () => {
+  test("an ack that arrives while a redelivery is being saved prevents the redelivery", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -335,7 +335,7 @@ describe("[P-ACK-4] what is not acknowledged", () => {
     expect(delivered(socket)).toEqual([]);
   });
 
-  test("does not follow the wall clock", async () => {
+  test("redelivery does not depend on the wall clock", async () => {
     await using t = core();
     const socket = await begin(t);
     await publish(t, 1);
@@ -349,8 +349,8 @@ describe("[P-ACK-4] what is not acknowledged", () => {
   });
 });
 
-describe("[P-ACK-5] what is given up goes to the dead letters", () => {
-  test("[G11] after the last delivery that nobody acknowledged, and the rest goes on", async () => {
+describe("[P-ACK-5] dead letters of durable subscribers", () => {
+  test("[G11] an entry becomes a dead letter after its last unacknowledged delivery, and later entries are unaffected", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 2);
@@ -365,7 +365,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     expect(result(socket.take()).position).toBe(positions[1]);
   });
 
-  test("with the reason that nobody answered, also where each delivery was to another connection", async () => {
+  test("an entry that three connections received and none acknowledged becomes a dead letter as not_acknowledged", async () => {
     await using t = core();
     for (let n = 0; n < 3; n++) {
       const socket = await begin(t);
@@ -373,14 +373,14 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
       socket.drop();
     }
     const last = await begin(t);
-    // The last delivery may still be acknowledged, as long as any may.
+    // The last delivery may still be acknowledged within the usual wait.
     expect(await deadLetters(t)).toEqual([]);
     await pass(t, last, 60_000);
     expect(delivered(last)).toEqual([]);
     expect(await deadLetters(t)).toEqual([[1, "not_acknowledged", 3]]);
   });
 
-  test("once refused the last time, without a further wait", async () => {
+  test("an entry that is refused at its last attempt becomes a dead letter at once", async () => {
     await using t = core();
     const socket = await begin(t);
     const [position] = await publish(t, 1);
@@ -391,7 +391,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     expect(await deadLetters(t)).toEqual([[1, "refused: no 2", 3]]);
   });
 
-  test("as expired where it is too old to be delivered, first or again", async () => {
+  test("an entry too old for its first or next delivery becomes a dead letter as expired", async () => {
     await using t = core();
     const socket = await begin(t);
     await publish(t, 1);
@@ -407,7 +407,7 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
     ]);
   });
 
-  test("nothing is lost where the store answers late", async () => {
+  test("no entry of a durable subscriber is lost during an outage of the store", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -421,8 +421,8 @@ describe("[P-ACK-5] what is given up goes to the dead letters", () => {
   });
 });
 
-describe("a store that forgets its durable subscribers", () => {
-  test("[G11] [P-ACK-6] their holder goes on: what was on its way comes, and an ack is saved", async () => {
+describe("a store that loses its durable subscribers", () => {
+  test("[G11] [P-ACK-6] a holder continues after the store lost its claim: entries are delivered and acks are saved", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -440,7 +440,7 @@ describe("a store that forgets its durable subscribers", () => {
     expect([...deliveries(answer), ...delivered(next)]).toEqual(["3#2", "4#2"]);
   });
 
-  test("[G11] [P-ACK-8] with the log they go on in the new one, after a gap, and a letter says what was on its way", async () => {
+  test("[G11] [P-ACK-8] a holder whose claim and log are lost reports a gap, writes a dead letter and continues in the new log", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -455,7 +455,7 @@ describe("a store that forgets its durable subscribers", () => {
     expect(await deadLetters(t)).toEqual([[undefined, "epoch_changed", 0]]);
   });
 
-  test("[P-ACK-6] who claims it first afterwards has it", async () => {
+  test("[P-ACK-6] after the store lost the claim, the first connection to claim the subscriber holds it", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const first = await begin(t);
@@ -471,8 +471,8 @@ describe("a store that forgets its durable subscribers", () => {
   });
 });
 
-describe("[P-ACK-6] one connection at a time holds a durable subscriber", () => {
-  test("the next takes it over, and the one before is told and refused", async () => {
+describe("[P-ACK-6] takeover of a durable subscriber", () => {
+  test("a second connection takes over a durable subscriber; the first is notified and its acks are refused", async () => {
     await using t = core();
     const first = await begin(t);
     const positions = await publish(t, 1, 2);
@@ -487,12 +487,12 @@ describe("[P-ACK-6] one connection at a time holds a durable subscriber", () => 
     expect(first.take()).toMatchObject([{ id: 5, error: { code: "not_subscribed" } }]);
     await publish(t, 3);
     expect([first, second].map(delivered)).toEqual([[], ["3"]]);
-    // It may come back, in its turn.
+    // The first connection may take the subscriber over again.
     expect(deliveries(await subscribe(t, first))).toEqual(["2#3", "3#2"]);
     expect(second.take()).toMatchObject([{ type: "unsubscribed", reason: "taken_over" }]);
   });
 
-  test("an ack of the one before that was on its way is refused, also where it was not yet told", async () => {
+  test("an ack of the previous holder is refused even before that holder is notified of the takeover", async () => {
     const engine = new FaultyEngine();
     engine.loses = ({ channel }) => channel.startsWith("gateway:");
     await using t = core({ engine: engine.factory });
@@ -509,7 +509,7 @@ describe("[P-ACK-6] one connection at a time holds a durable subscriber", () => 
     expect(delivered(second)).toEqual(["1#3", "2#3"]);
   });
 
-  test("one that nobody told finds out by itself", async () => {
+  test("a previous holder that misses the takeover signal finds out by itself", async () => {
     const engine = new FaultyEngine();
     engine.loses = ({ channel }) => channel.startsWith("gateway:");
     await using t = core({ engine: engine.factory });
@@ -521,8 +521,8 @@ describe("[P-ACK-6] one connection at a time holds a durable subscriber", () => 
   });
 });
 
-describe("[P-ACK-7] at most 1,000 entries", () => {
-  test("are unsettled at a time; the rest waits in the log", async () => {
+describe("[P-ACK-7] at most 1,000 unsettled entries", () => {
+  test("a durable subscriber has at most 1,000 unsettled entries, and the rest wait in the log", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 1_300);
@@ -533,7 +533,7 @@ describe("[P-ACK-7] at most 1,000 entries", () => {
     expect(delivered(socket)).toHaveLength(50);
   });
 
-  test("nothing is merged or lost for a reader that reads slowly", async () => {
+  test("entries for a slow durable subscriber are neither merged nor lost", async () => {
     await using t = core();
     const socket = await begin(t);
     socket.stall();
@@ -548,8 +548,8 @@ describe("[P-ACK-7] at most 1,000 entries", () => {
   });
 });
 
-describe("[P-ACK-8] what the log lost before it was delivered", () => {
-  test("is a gap, and a letter for the whole of it", async () => {
+describe("[P-ACK-8] entries the log lost before their delivery", () => {
+  test("entries trimmed before their delivery are reported as one gap and recorded as one dead letter", async () => {
     await using t = core();
     const first = await open(t);
     await subscribe(t, first, { channel: "few:a" });
@@ -572,7 +572,7 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
     ]);
   });
 
-  test("is a letter each where it was delivered and refused before", async () => {
+  test("an entry that was refused and then trimmed becomes a dead letter of its own", async () => {
     await using t = core();
     const socket = await open(t);
     await subscribe(t, socket, { channel: "few:a" });
@@ -585,7 +585,7 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
     expect(await deadLetters(t)).toEqual([[undefined, "trimmed", 1]]);
   });
 
-  test("goes on in the new log when the old one is gone", async () => {
+  test("a durable subscriber whose log was purged reports a gap and continues in the new log", async () => {
     await using t = core();
     const socket = await begin(t);
     const [one, two] = await publish(t, 1, 2);
@@ -606,7 +606,7 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
     ]);
   });
 
-  test("a log that lost its tail brings again what was not settled", async () => {
+  test("a durable subscriber of a log that lost its tail receives its unsettled entries again", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -622,8 +622,8 @@ describe("[P-ACK-8] what the log lost before it was delivered", () => {
   });
 });
 
-describe("[P-ACK-11] the end of the channel", () => {
-  test("comes once everything before it is settled, and again to who comes back", async () => {
+describe("[P-ACK-11] the end of a channel for durable subscribers", () => {
+  test("the end is delivered once everything before it is settled, and again when the subscriber reconnects", async () => {
     await using t = core();
     const socket = await begin(t);
     const [one, two] = await publish(t, 1, 2);
@@ -646,8 +646,8 @@ describe("[P-ACK-11] the end of the channel", () => {
   });
 });
 
-describe("[P-ACK-9] in the plain dialect", () => {
-  test("an entry says its position, and its cursor names the other channels alone", async () => {
+describe("[P-ACK-9] durable subscribers in the plain dialect", () => {
+  test("an entry of a durable subscriber carries its position, and its cursor names only the other channels", async () => {
     await using t = core();
     const socket = await open(t, "ada", "plain");
     await subscribe(t, socket);

@@ -4,15 +4,15 @@ import type { Subscriber } from "../hub/subscriber.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 
 /**
- * The channel that tells the holder of a durable subscriber to look: it was taken over, or there are replays. Two may
- * share one, since it wakes and does not say what for.
+ * Returns the name of the channel that signals the holder of a durable subscriber: it was taken over, or
+ * replays were requested. Two subscribers may share one, since a signal only makes the holder refresh.
  */
 export function signalChannel({ channel, owner, name }: SubscriberKey): string {
   const text = `${name}:${channel}:${owner}`;
   return `gateway:durable:${hash(text, 0x811c9dc5)}${hash(text, 0x01000193)}`;
 }
 
-/** 32 bits of a text, spread well enough to share little (FNV-1a). */
+/** Returns a 32-bit FNV-1a hash of a text, so that few subscribers share a channel. */
 function hash(text: string, seed: number): string {
   let bits = seed;
   for (let i = 0; i < text.length; i++) {
@@ -21,7 +21,7 @@ function hash(text: string, seed: number): string {
   return (bits >>> 0).toString(36);
 }
 
-/** Makes the holder of a subscriber look. */
+/** Makes the holder of a durable subscriber refresh its claim and its replays. */
 export async function wakeHolder(
   { log }: Engine,
   rules: RuleBook,
@@ -31,10 +31,10 @@ export async function wakeHolder(
   await log.append(name, { event: "look", json: "null", publisher: "gateway:durable" }, policy);
 }
 
-/** Reads a channel only to be told when there is something new in it. */
+/** Subscribes to a channel to signal that it has new entries. The entries themselves are ignored. */
 export class SubscriberSignal implements Subscriber {
   readonly shared = undefined;
-  /** Resolves when nothing new is missed from now on; rejects when the channel cannot be read. */
+  /** Promise that resolves once no further entry can be missed; rejects when the channel cannot be read. */
   readonly started: Promise<void>;
   readonly #onSignal: () => void;
   #resolve: () => void = () => {};
@@ -47,7 +47,7 @@ export class SubscriberSignal implements Subscriber {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever gave up waiting for it hears of the failure elsewhere.
+    // A caller that stopped waiting learns of the failure elsewhere, so this is not an unhandled rejection.
     this.started.catch(() => {});
   }
 

@@ -8,7 +8,10 @@ import type {
 import { formatPosition, type Position, type Publication } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 
-/** Where what a durable subscriber did not take goes: each entry has one letter, whoever writes it and how often. */
+/**
+ * Dead letters of one durable subscriber. Each entry has one dead letter, however often and by whichever node
+ * it is written.
+ */
 export class UndeliveredEntries {
   readonly #deadLetters: DeadLetterStore;
   readonly #clock: Clock;
@@ -20,7 +23,9 @@ export class UndeliveredEntries {
     this.#key = key;
   }
 
-  /** An entry is given up; without its publication, the log has lost it. */
+  /**
+   * Writes the dead letter of an entry that was given up. Without `publication`, the log has lost the entry.
+   */
   async entry(
     position: Position,
     publication: Publication | undefined,
@@ -34,12 +39,15 @@ export class UndeliveredEntries {
     return this.#put({ ...at, ...from, event, json, ts }, reason, attempts);
   }
 
-  /** Everything after one position up to another is lost, but for what was acknowledged of it. */
+  /**
+   * Writes one dead letter for a lost span: the entries after `since`, up to and including `to`, except those
+   * acknowledged.
+   */
   async span(since: Position, to: Position, reason: string): Promise<DeadLetter> {
     return this.#put({ position: formatPosition(to), since: formatPosition(since) }, reason, 0);
   }
 
-  /** The replay of a letter failed too. */
+  /** Updates a dead letter whose replay failed. */
   async again(deadLetter: DeadLetter, reason: string, attempts: number): Promise<void> {
     const { id: _, ...rest } = deadLetter;
     const at = this.#clock.now();

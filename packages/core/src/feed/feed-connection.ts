@@ -10,10 +10,10 @@ import type { FeedReader, SessionFeed } from "./session-feed.ts";
 const idLength = 20;
 
 /**
- * A reader of a session's progress feed.
+ * Connection to a session's progress feed.
  *
- * Every document is complete, so one that reads slowly is not given what it missed but the latest of each
- * operation once it has room: it holds back nobody and costs no memory.
+ * Every document is complete. A slow reader is therefore not sent what it missed, but the latest document of
+ * each operation once it has room: it delays nobody and costs no memory.
  */
 export class FeedConnection implements TransportEvents, LifecycleOwner, FeedReader {
   readonly id: string;
@@ -21,7 +21,7 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   readonly #life: ConnectionLifecycle;
   readonly #context: ConnectionContext;
   readonly #feed: SessionFeed;
-  /** Operations whose latest document it has yet to be given, longest waiting first. */
+  /** Operations whose latest document is still to be sent, the longest waiting first. */
   readonly #due = new Set<FollowedOperation>();
   #waiting = false;
 
@@ -75,13 +75,13 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     this.#life.abandon();
   }
 
-  /** Gives it the operation's document, now or when it has room. */
+  /** Sends the operation's document, now or once the connection has room. */
   show(operation: FollowedOperation): void {
     this.#due.add(operation);
     if (!this.#waiting) this.#pump();
   }
 
-  /** The operation is not shown any more. */
+  /** Drops the waiting document of an operation that is no longer shown. */
   forget(operation: FollowedOperation): void {
     this.#due.delete(operation);
   }

@@ -30,8 +30,8 @@ async function feed(t: TestCore, session: string): Promise<TestSocket> {
   return socket;
 }
 
-describe("who may read", () => {
-  test("[P-FEED-1] a credential of another session, or none, is closed with 1008 before any document", async () => {
+describe("access to a session feed", () => {
+  test("[P-FEED-1] a feed with no credential, or one of another session, is closed with 1008 before any document", async () => {
     await using t = testCore();
     await create(t, "s");
     const grants = { subscribe: ["*"], publish: ["*"] };
@@ -48,7 +48,7 @@ describe("who may read", () => {
     expect(t.core.stats()).toMatchObject({ connections: 0, channels: 0 });
   });
 
-  test("[P-FEED-4] documents of other sessions never arrive, whatever is published to the session's channel", async () => {
+  test("[P-FEED-4] a feed never shows documents of other sessions, whatever is published to its session's channel", async () => {
     await using t = testCore();
     const theirs = await create(t, "other");
     const socket = await feed(t, "s");
@@ -64,7 +64,7 @@ describe("who may read", () => {
     expect(socket.take()).toMatchObject([{ transaction_id: own.operation.id, session_id: "s" }]);
   });
 
-  test("[P-FEED-5] what a reader sends is ignored but for its sign of life", async () => {
+  test("[P-FEED-5] messages from a feed reader are ignored, except as a sign of life", async () => {
     await using t = testCore();
     const socket = await feed(t, "s");
     for (let i = 0; i < 6; i++) {
@@ -78,7 +78,7 @@ describe("who may read", () => {
     expect(socket.closed?.code).toBe(4003);
   });
 
-  test("[P-FEED-5] when the token ends the socket is closed with 1008 and Session expired, without a notice", async () => {
+  test("[P-FEED-5] a feed is closed with 1008 and Session expired when its token expires, without a notice", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 40_000;
     const socket = t.connectFeed("s", t.user("ada", { session: "s", expiresAt }));
@@ -90,8 +90,8 @@ describe("who may read", () => {
   });
 });
 
-describe("what is shown", () => {
-  test("[P-FEED-2] first the current document of each operation, the 20 most recent, oldest first", async () => {
+describe("documents of a session feed", () => {
+  test("[P-FEED-2] a feed starts with the current documents of the 20 most recent operations, oldest first", async () => {
     await using t = testCore();
     const ids: string[] = [];
     for (let n = 0; n < 25; n++) {
@@ -107,7 +107,7 @@ describe("what is shown", () => {
     }
   });
 
-  test("[P-FEED-2] at most one per operation and 100 ms, and the last change is always shown", async () => {
+  test("[P-FEED-2] a feed shows at most one document per operation and 100 ms, and always the last change", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const socket = await feed(t, "s");
@@ -127,7 +127,7 @@ describe("what is shown", () => {
     expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
   });
 
-  test("[P-FEED-2] operations do not hold each other back", async () => {
+  test("[P-FEED-2] operations of a feed do not delay each other's documents", async () => {
     await using t = testCore();
     const [a, b] = [await create(t, "s"), await create(t, "s")];
     const socket = await feed(t, "s");
@@ -139,7 +139,7 @@ describe("what is shown", () => {
     expect(socket.take()).toHaveLength(2);
   });
 
-  test("[P-FEED-3] a document is complete", async () => {
+  test("[P-FEED-3] a feed document holds the complete state of its operation", async () => {
     await using t = testCore();
     const created = await create(t, "s", { title: "Analyse", steps: [{ id: "fetch" }] });
     await report(t, created, "started");
@@ -171,7 +171,7 @@ describe("what is shown", () => {
     });
   });
 
-  test("every connection of a session sees it, and its channels are read once for all of them", async () => {
+  test("all feeds of a session receive its documents, and its channels are read once for all of them", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const sockets = [await feed(t, "s"), await feed(t, "s"), await feed(t, "s")];
@@ -188,7 +188,7 @@ describe("what is shown", () => {
     expect(back.take()).toMatchObject([{ status: "done" }]);
   });
 
-  test("[G7] one that reads slowly is not closed: it is given the latest of each once it reads on", async () => {
+  test("[G7] a slow feed reader is not closed, and receives each operation's latest document once it reads again", async () => {
     await using t = testCore();
     const many = await Promise.all(Array.from({ length: 5 }, () => create(t, "s")));
     const socket = await feed(t, "s");
@@ -217,7 +217,7 @@ describe("what is shown", () => {
   });
 });
 
-test("[P-FEED-2] an operation that could not be read is shown once it can be and something happens in it", async () => {
+test("[P-FEED-2] an operation that could not be read is shown at its first change after the failure", async () => {
   const faulty = new FaultyEngine();
   await using t = testCore({ engine: faulty.factory });
   const socket = await feed(t, "s");

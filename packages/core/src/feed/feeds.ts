@@ -1,7 +1,7 @@
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import { SessionFeed } from "./session-feed.ts";
 
-/** The session feeds that somebody reads on this node. */
+/** Session feeds that have a reader on this node. */
 export class Feeds {
   readonly #context: ConnectionContext;
   readonly #feeds = new Map<string, SessionFeed>();
@@ -10,7 +10,7 @@ export class Feeds {
     this.#context = context;
   }
 
-  /** The feed of a session, begun with its first reader. */
+  /** Returns the feed of a session, which starts with its first reader. */
   of(session: string): SessionFeed {
     const known = this.#feeds.get(session);
     if (known !== undefined) return known;

@@ -10,20 +10,22 @@ import type { Encoder } from "../send-queue/transport.ts";
 
 const shownEveryMs = 100;
 
-/** Who shows followed operations. */
+/** Owner of followed operations, which shows their documents. */
 export interface OperationFollower {
   readonly session: string;
-  /** Milliseconds that never go backwards. */
+  /** Returns a monotonic time, in milliseconds. */
   monotonic(): number;
-  /** The operation was read for the first time. */
+  /** Called when the operation has been read for the first time. */
   started(operation: FollowedOperation): void;
-  /** The operation could not be read; it is not followed any more. */
+  /** Called when the operation could not be read; it is no longer followed. */
   failed(operation: FollowedOperation): void;
-  /** Its document is to be shown to every reader. */
+  /** Shows the operation's document to every reader. */
   show(operation: FollowedOperation): void;
 }
 
-/** One operation as a session's feed follows it: folded from its channel, shown at most every 100 ms. */
+/**
+ * Operation that a session feed follows: its state is folded from its channel and shown at most every 100 ms.
+ */
 export class FollowedOperation extends Deadline implements Subscriber {
   readonly shared = undefined;
   readonly id: string;
@@ -42,10 +44,13 @@ export class FollowedOperation extends Deadline implements Subscriber {
     this.#wheel = wheel;
   }
 
-  /** The current document, framed once per encoder; undefined where there is none that the session may see. */
+  /**
+   * Returns the current document, framed once per encoder; undefined if there is none that the session may see.
+   */
   document(encoder: Encoder): Uint8Array | undefined {
     const { session } = this.#follower;
-    // Anyone allowed to may publish to a session's channel: only the operation itself says whose it is.
+    // Anyone with permission can publish to a session's channel. Only the operation's own state says which
+    // session it belongs to.
     if (this.#state === undefined || this.#state.session_id !== session) return undefined;
     let bytes = this.#bytes.get(encoder);
     if (bytes === undefined) {
@@ -81,7 +86,7 @@ export class FollowedOperation extends Deadline implements Subscriber {
   }
 
   onGap(): void {
-    // An operation's channel has a projection: what is missed comes as a reset.
+    // An operation's channel has a projection, so missed entries arrive as a reset.
   }
 
   onReset({ state }: Reset): void {
@@ -90,7 +95,7 @@ export class FollowedOperation extends Deadline implements Subscriber {
   }
 
   onEnd(): void {
-    // What was shown stays as it is.
+    // The end of a channel does not change the document that was shown last.
   }
 
   drained(): undefined {

@@ -7,7 +7,7 @@ import type { Subscriber } from "../hub/subscriber.ts";
 import { isOperationId, operationChannel } from "../operations/operation-log.ts";
 import { FollowedOperation, type OperationFollower } from "./followed-operation.ts";
 
-/** How many operations of a session are shown: the most recent. */
+/** Maximum number of operations that a feed shows: the most recent ones. */
 const maxOperations = 20;
 
 /** A connection that shows a session's feed. */
@@ -19,16 +19,19 @@ export interface FeedReader {
   close(code: CloseCode, reason: string): void;
 }
 
-/** What a session's readers on one node share: it follows the session's operations once for all of them. */
+/** Progress feed of one session on one node. It follows the session's operations once for all its readers. */
 export class SessionFeed implements OperationFollower, Subscriber {
   readonly shared = undefined;
   readonly session: string;
   readonly #context: ConnectionContext;
   readonly #onUnused: () => void;
   readonly #readers = new Set<FeedReader>();
-  /** In the order in which they came. */
+  /** Followed operations by id, in the order in which they were added. */
   readonly #operations = new Map<string, FollowedOperation>();
-  /** Read but for these; undefined before the session's channel itself was read. */
+  /**
+   * Operations that are still to be read before the feed is ready; undefined until the session's channel was
+   * read.
+   */
   #awaited: Set<FollowedOperation> | undefined;
   readonly #hubSubscriber: HubSubscriber;
 
@@ -39,7 +42,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
     this.#hubSubscriber = context.hub.join(context.channels.resolve(`session:${session}`), this);
   }
 
-  /** Shows everything to a new reader, as soon as it is known. */
+  /** Adds a reader and shows it all operations, as soon as they have been read. */
   add(reader: FeedReader): void {
     this.#readers.add(reader);
     if (this.#isReady) this.#showAll(reader);
@@ -67,12 +70,12 @@ export class SessionFeed implements OperationFollower, Subscriber {
   }
 
   failed(operation: FollowedOperation): void {
-    // Forgotten, so that the next that is heard of it makes it be followed again.
+    // The operation is dropped, so that its next summary makes the feed follow it again.
     this.#drop(operation);
   }
 
   show(operation: FollowedOperation): void {
-    // Before everything is known nothing is shown: the first documents come oldest first.
+    // Nothing is shown before all operations have been read, so that the first documents come oldest first.
     if (this.#isReady) for (const reader of this.#readers) reader.show(operation);
   }
 
@@ -93,7 +96,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
   }
 
   onGap(): void {
-    // A summary that is missed is followed by the next; the operations have channels of their own.
+    // A missed summary is followed by the next one, and the operations have channels of their own.
   }
 
   onReset({ state }: Reset): void {
@@ -101,7 +104,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
   }
 
   onEnd(): void {
-    // What was shown stays as it is.
+    // The end of the session's channel does not change the operations that were shown.
   }
 
   drained(): undefined {

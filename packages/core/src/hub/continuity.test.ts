@@ -13,13 +13,13 @@ const rules = [
 
 const channels = ["log:a", "log:b", "state:a"];
 
-/** What was stored, and what of it the log lost since. */
+/** Record of the entries that were stored, and of those that the log lost since. */
 class Stored {
   readonly data = new Map<string, unknown>();
   readonly lost = new Set<string>();
-  /** The entry before each, by `channel@position`. */
+  /** Position of the entry before each stored entry, by `channel@position`. */
   readonly #before = new Map<string, string>();
-  /** By channel, epoch and offset: the entry that stands there now. */
+  /** Position of the entry that stands in the log now, by channel, epoch and offset. */
   readonly #standing = new Map<string, string>();
 
   add(channel: string, position: string, data: unknown): void {
@@ -47,17 +47,17 @@ interface Place {
 }
 
 /**
- * A client that holds nothing but what it was sent, and judges it: what follows a position must be the very
- * next entry, or a gap or reset must stand in between.
+ * A client that holds only what it received, and checks it: after a position must come the very next entry,
+ * unless a gap or reset stands in between.
  */
 class Reader {
   readonly #t: TestCore;
   readonly #dialect: "json" | "plain";
   readonly #positions = new Map<string, string>();
-  /** The data at every place it was given, to be compared with what was published there. */
+  /** Data received at every position, to be compared with what was published there. */
   readonly seen = new Map<string, unknown>();
   readonly #stored: Stored;
-  /** Channels it asked to go on with from a place that the log had lost by then. */
+  /** Channels whose resume position the log had already lost when this reader subscribed. */
   #gone = new Set<string>();
   socket: TestSocket;
 
@@ -78,7 +78,7 @@ class Reader {
     this.socket = this.#connect();
   }
 
-  /** Takes and judges what came. */
+  /** Takes and checks the messages that arrived; connects again if the socket was closed as too slow. */
   listen(): void {
     for (const message of this.socket.take()) this.#judge(message);
     if (this.socket.closed !== undefined) {
@@ -100,7 +100,7 @@ class Reader {
 
   #judge(message: Received): void {
     if (message.type === "reply") {
-      // The store was away: the reader asks again with its next connection.
+      // The store was unavailable, so the reader subscribes again with its next connection.
       if (message.error !== undefined) {
         expect(message.error).toMatchObject({ code: "store_unavailable" });
         return;
@@ -113,7 +113,7 @@ class Reader {
       if (before !== undefined && String(channel).startsWith("state:") && recovered === false) {
         expect(snapshot).toBeDefined();
       }
-      // A gap that stands right behind says what the jump is.
+      // A gap that follows at once explains the jump.
       this.#positions.set(channel as string, position as string);
       return;
     }
@@ -135,7 +135,8 @@ class Reader {
       this.#dialect === "json" ? (message.position as string) : placeIn(message, channel);
     const [now, before] = [place(position), place(this.#positions.get(channel))];
     expect([now.epoch, now.offset]).toEqual([before.epoch, before.offset + 1]);
-    // After a lost tail others may stand at the same offsets: the one before must be the one it was given.
+    // After a lost tail other entries may stand at the same offsets, so the entry before this one must be the
+    // one that the reader received.
     const follows = this.#stored.before(channel, position);
     if (follows !== undefined) expect(this.#positions.get(channel)).toBe(follows);
     this.#positions.set(channel, position);
@@ -156,7 +157,7 @@ function placeIn({ event_id }: Received, channel: string): string {
   return own?.slice(channel.length + 1) ?? "";
 }
 
-test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream is contiguous or says where it is not, and ends at the head", async () => {
+test("[G4] [P-SUB-9] every reader's stream is contiguous or marks its gaps, and ends at the head, whatever faults occur", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new SeededRandom(seed);
@@ -179,7 +180,7 @@ test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream i
         if (dice < 0.5) {
           for (let burst = chance(0.1) ? 60 : 3; burst > 0; burst--) {
             const data = chance(0.05) ? { n: n++, text: "x".repeat(60_000) } : { n: n++ };
-            // The store may be down: then nothing was published.
+            // The publish fails while the store is down; then nothing was published.
             const done = await t.publish(channel, "n", data).catch(() => undefined);
             if (done !== undefined) stored.add(channel, done.position, data);
           }
@@ -187,10 +188,11 @@ test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream i
         else if (dice < 0.65) reader?.socket.stall();
         else if (dice < 0.72) reader?.socket.resume();
         else if (dice < 0.75) {
-          // It looks at the log afterwards, which may hang.
+          // The purge reads the log afterwards, and that read may hang, so it is not awaited.
           void t.core.channels.purge(t.service, channel).catch(() => {});
         } else if (dice < 0.77) {
-          // A failover: nothing else happens to the store meanwhile.
+          // A failover loses the tail. Everything settles first, so that nothing else happens to the store
+          // meanwhile.
           await t.clock.settle();
           const count = Math.min(faulty.stored(channel), 1 + Math.floor(random.fraction() * 6));
           if (count > 0) {
@@ -217,7 +219,7 @@ test("[G4] [P-SUB-9] whatever bus, store and sockets do, every reader's stream i
         await t.clock.advance(15_000);
       }
       for (const reader of readers) {
-        // One whose subscribe failed while the store was away asks again.
+        // A reader whose subscribe failed during an outage subscribes again.
         reader.reconnect();
         await t.clock.settle();
         reader.listen();

@@ -1,27 +1,31 @@
 import { formatPosition, type Publication } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
 
-/** Bytes that a node keeps of pages it has encoded. */
+/** Most bytes of encoded pages that a node keeps. */
 const maxPageBytes = 8 * 1_024 * 1_024;
-/** What is counted for a page besides its bytes. */
+/** Bytes counted for a page besides its encoded bytes. */
 const pageCost = 500;
 
-/** A page of a channel: the same bytes for all readers with the same encoder that read this channel alone, or whose dialect has no cursors. */
+/**
+ * Encoded bytes of one page of a channel, by encoder. They suit every subscriber with that encoder that reads
+ * only this channel, or whose dialect has no cursors.
+ */
 type Page = Map<Encoder, Uint8Array>;
 
 /**
- * The pages of channels that readers who come back are given, encoded once for all who begin at the same place, now
- * or shortly after.
+ * Cache of encoded replay pages. Each page is encoded once for all subscribers that resume at the same
+ * position, now or shortly after.
  *
- * A page is known by its first offset and its last position: the tag of an entry stands for all before it. Bounded in
- * bytes; what nobody asked for since the last but one call of {@link age} is forgotten.
+ * A page is identified by its first offset and its last position: the tag of an entry stands for all entries
+ * before it. The cache is bounded in bytes. A page that was not used since the last but one call of {@link age}
+ * is forgotten.
  */
 export class EncodedPages {
   #young = new Map<string, Page>();
   #old = new Map<string, Page>();
   #youngBytes = 0;
 
-  /** Consecutive entries of a channel, framed. */
+  /** Returns consecutive entries of one channel, encoded and framed. */
   encode(entries: readonly Publication[], encoder: Encoder): Uint8Array {
     const page = this.#page(entries);
     let bytes = page.get(encoder);
@@ -34,7 +38,7 @@ export class EncodedPages {
     return bytes;
   }
 
-  /** Makes what is kept older. */
+  /** Ages the cache: forgets the pages that were not used since the previous call. */
   age(): void {
     this.#old = this.#young;
     this.#young = new Map();
@@ -65,7 +69,7 @@ function nameOf(entries: readonly Publication[]): string {
   return `${last.channel}@${entries[0]?.position.offset}-${formatPosition(last.position)}`;
 }
 
-/** The cursor of a reader that reads this channel alone. */
+/** Returns the cursor of a subscriber that reads only this channel. */
 export function soleCursor({ channel, position }: Publication): string {
   return `${channel}@${formatPosition(position)}`;
 }

@@ -13,7 +13,7 @@ const rules = [
   { pattern: "log:*", subscribe: "authenticated", publish: "authenticated", retention },
 ] as const;
 
-/** Counts what an encoder is asked for, and remembers the bytes it made. */
+/** An encoder that records the batches it is asked for and the bytes it made. */
 class CountingEncoder implements Encoder {
   readonly dialect;
   readonly batches: (readonly Publication[])[] = [];
@@ -41,7 +41,7 @@ class CountingEncoder implements Encoder {
   }
 }
 
-/** Remembers what is written to it. */
+/** A socket that records what is written to it. */
 class WrittenSocket extends Socket {
   readonly written: Uint8Array[] = [];
 
@@ -72,7 +72,7 @@ async function settled(t: TestCore, sockets: readonly (TestSocket & { written: u
 }
 
 describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect) => {
-  test("a batch is encoded once, and every reader is written the identical bytes, once a tick", async () => {
+  test("a batch is encoded once, and every reader is written the identical bytes, once per tick", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const sockets = Array.from({ length: 200 }, () => attach(t, encoder, ["log:a"]));
@@ -93,7 +93,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
     }
   });
 
-  test("a reader of several channels gets them all in one write", async () => {
+  test("a reader of several channels receives all of them in one write", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const socket = attach(t, encoder, ["log:a", "log:b", "log:c"]);
@@ -104,7 +104,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
     expect(socket.writes).toBe(1);
   });
 
-  test("who joins, leaves and filters in the midst of a tick gets its own, and nobody else notices", async () => {
+  test("a reader that joins, leaves or filters in the middle of a tick gets its own entries, and the others are not affected", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const steady = attach(t, encoder, ["log:a"]);
@@ -129,7 +129,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
     expect(data(leaving)).toEqual([]);
   });
 
-  test("a large batch is cut into frames that a peer will take", async () => {
+  test("a large batch is split into frames of at most 1,000 entries and 128 Ki characters", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const socket = attach(t, encoder, ["log:a"]);
@@ -144,8 +144,8 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
   });
 });
 
-describe("the cost of many", () => {
-  test("[TRAP-14] [G7] timers do not grow with connections: one wheel and one sweep serve all", async () => {
+describe("the cost of many connections", () => {
+  test("[TRAP-14] [G7] timers do not grow with connections: one timer wheel and one sweep serve all", async () => {
     await using t = testCore({ rules });
     const before = attach(t, t.json, ["log:a"]);
     await settled(t, [before]);
@@ -160,7 +160,7 @@ describe("the cost of many", () => {
     expect(t.core.stats()).toMatchObject({ connections: 1, subscriptions: 1 });
   });
 
-  test("[G7] one that never reads costs a bounded amount and does not hold up the others", async () => {
+  test("[G7] a connection that never reads costs a bounded amount of memory and does not delay the others", async () => {
     await using t = testCore({ rules });
     const reads = attach(t, t.json, ["log:a"]);
     const stalls = attach(t, t.json, ["log:a"]);

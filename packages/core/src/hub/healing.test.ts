@@ -48,7 +48,7 @@ function offset(position: unknown): number {
   return read.ok ? read.value.offset : Number.NaN;
 }
 
-/** Keeps a reader alive while time passes. */
+/** Lets time pass while the sockets answer pings, so that they are not closed as idle. */
 async function pass(t: TestCore, ms: number, ...sockets: TestSocket[]): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await t.clock.advance(Math.min(left, 10_000));
@@ -57,7 +57,7 @@ async function pass(t: TestCore, ms: number, ...sockets: TestSocket[]): Promise<
 }
 
 describe("a bus that loses entries", () => {
-  test("[P-SUB-9] [G4] a hole is filled from the log before anything after it goes out", async () => {
+  test("[P-SUB-9] [G4] a hole is filled from the log before any later entry is sent", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -67,7 +67,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(socket.take())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("[P-SUB-9] a hole that the log has lost too is a gap that names it", async () => {
+  test("[P-SUB-9] a hole that the log has lost too is sent as a gap that names it", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "few:a");
@@ -85,7 +85,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(messages)).toEqual([1, 2, 16, 17, 18, 19, 20]);
   });
 
-  test("[P-SUB-9] with a projection it is a reset with the state, and the stream goes on after it", async () => {
+  test("[P-SUB-9] a lost hole in a channel with a projection is a reset with the state, and the stream continues after it", async () => {
     const faulty = new FaultyEngine();
     const few = { ...rules[0], retention: { ...retention, maxEntries: 5 } };
     await using t = testCore({ rules: [few], engine: faulty.factory });
@@ -105,7 +105,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(messages)).toEqual([1, 2, 21, 22]);
   });
 
-  test("[G4] a channel that fell behind is noticed with the next position check, one that was busy until then too", async () => {
+  test("[G4] the next position check finds a channel that fell behind, even one that was busy until just before", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -119,7 +119,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(socket.take())).toEqual([2, 3]);
   });
 
-  test("a quiet channel that missed nothing is compared and told nothing", async () => {
+  test("a quiet channel that missed nothing is compared with its log, and its reader receives nothing", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -129,7 +129,7 @@ describe("a bus that loses entries", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[G4] while the store is away nothing after the hole goes out; when it is back everything does", async () => {
+  test("[G4] nothing after a hole is sent while the store is down, and everything is sent once it is back", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -146,7 +146,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(socket.take())).toEqual([2, 3, 4]);
   });
 
-  test("[P-SUB-9] readers in both dialects, filtered and not, with one channel and several, all see the same", async () => {
+  test("[P-SUB-9] readers in both dialects, filtered or not, with one or several channels, all receive every entry", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const principal = t.user("ada");
@@ -169,7 +169,7 @@ describe("a bus that loses entries", () => {
 });
 
 describe("a log that changes under its readers", () => {
-  test("[P-SUB-9] a purge is told at once, and what follows arrives", async () => {
+  test("[P-SUB-9] a purge sends a gap or a reset at once, and later entries arrive", async () => {
     await using t = testCore({ rules });
     const plain = await reading(t, "log:a");
     const state = await reading(t, "state:a");
@@ -190,7 +190,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(state.take())).toEqual([2, 3]);
   });
 
-  test("[G4] a reader that joins a purged log before the others noticed makes them notice", async () => {
+  test("[G4] a reader that joins a purged log makes the channel detect the purge for its other readers", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const old = await reading(t, "log:a");
@@ -213,7 +213,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(told)).toEqual([3, 4, 5]);
   });
 
-  test("[P-SUB-9] what a late bus brings of a log that is gone is dropped, and what follows arrives", async () => {
+  test("[P-SUB-9] entries of a purged log that the bus delivers late are dropped, and later entries arrive", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -228,7 +228,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers([...told, ...socket.take()])).toEqual([4, 5, 6, 7]);
   });
 
-  test("[P-SUB-9] a hole that opens while the log is asked about another is filled at once, not at the next check", async () => {
+  test("[P-SUB-9] a hole that opens while the log is read for another one is filled at once, not at the next check", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -237,7 +237,8 @@ describe("a log that changes under its readers", () => {
     await t.core.channels.purge(t.service, "log:a");
     await t.clock.settle();
     socket.take();
-    // The stale entry makes the hub ask; the answer is ready before the next two are published.
+    // The stale entry makes the hub read the log. The answer is ready before the next two entries are
+    // published.
     faulty.hold();
     faulty.deliver();
     await t.clock.settle();
@@ -248,11 +249,12 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([2, 3]);
   });
 
-  test("[G4] [P-SUB-9] a log that lost its tail and went on is noticed though its offsets continue", async () => {
+  test("[G4] [P-SUB-9] a log that lost its tail is detected although its offsets continue", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const known = await publishMany(t, "log:a", 1, 3);
-    // The channel has read the log up to its head, so the bus may bring what it has already.
+    // The channel has read the log up to its head, so it expects that the bus may still bring entries up to
+    // there.
     const socket = await reading(t, "log:a");
     await faulty.loseTail("log:a", 2);
     await publishMany(t, "log:a", 4, 6);
@@ -261,7 +263,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
-  test("[G4] [TRAP-8] what the bus lost is noticed at once when it says that it was cut, during a comparison too", async () => {
+  test("[G4] [TRAP-8] entries that the bus lost are read at once when it reports a disruption, even during a comparison", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -280,7 +282,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[G4] the tail's place is noticed too when the bus lost all but the entry that continues the offsets", async () => {
+  test("[G4] a lost tail is detected even when the bus delivers only the entry that continues the offsets", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -293,7 +295,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
-  test("[G4] a reader that is further than its channel is told when the log lost what it has", async () => {
+  test("[G4] a reader ahead of its channel receives a gap when the log lost entries that it has", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await reading(t, "log:a");
@@ -316,7 +318,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
   });
 
-  test("[G4] that is noticed in a quiet channel too, with the next position checks", async () => {
+  test("[G4] a reader ahead of a quiet channel receives a gap with the next position checks when the log lost its entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const level = await reading(t, "log:a");
@@ -335,7 +337,7 @@ describe("a log that changes under its readers", () => {
     });
   });
 
-  test("[G4] a reset that its channel needs is not told to a reader whose own position the log continues", async () => {
+  test("[G4] a reader ahead of its channel does not receive the channel's reset when the log continues its own position", async () => {
     const faulty = new FaultyEngine();
     const few = { ...retention, maxEntries: 5 };
     const state = { pattern: "few:*", ...granted, retention: few, projection: { name: "latest" } };
@@ -355,7 +357,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages)).toEqual([9, 10]);
   });
 
-  test("a channel nobody reads any more is let go, and read again from the start when somebody comes", async () => {
+  test("a channel without readers is released, and the next reader starts it again from the log", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");
     socket.drop();
@@ -369,8 +371,8 @@ describe("a log that changes under its readers", () => {
   });
 });
 
-describe("ahead of the bus", () => {
-  test("[P-SUB-9] a gap that the others need is not told to a reader that is further already", async () => {
+describe("a reader ahead of the bus", () => {
+  test("[P-SUB-9] a reader ahead of its channel does not receive a gap that the other readers need", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "few:a");
@@ -390,8 +392,8 @@ describe("ahead of the bus", () => {
   });
 });
 
-describe("a log that has lost its tail and gives the offsets out again", () => {
-  test("[P-SUB-9] an entry at the place of the last that the log gave is not taken for that one come late", async () => {
+describe("a log that lost its tail and reuses the offsets", () => {
+  test("[P-SUB-9] a new entry at the offset of the last entry that was read is not mistaken for a late copy of it", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 3);
@@ -403,7 +405,7 @@ describe("a log that has lost its tail and gives the offsets out again", () => {
     expect(numbers(told)).toEqual([1, 2, 4]);
   });
 
-  test("[P-SUB-9] a reader that was ahead of the channel with what is lost is told too", async () => {
+  test("[P-SUB-9] a reader that was ahead of its channel with lost entries receives a gap too", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "log:a");
@@ -422,7 +424,7 @@ describe("a log that has lost its tail and gives the offsets out again", () => {
     expect(ahead.received().find(({ type }) => type === "gap")).toMatchObject({ from: lost[1] });
   });
 
-  test("[P-SUB-9] who joins and finds another entry at the channel's place makes the channel look at once", async () => {
+  test("[P-SUB-9] a joining reader that finds another entry at the channel's offset makes the channel read its log at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await reading(t, "log:a");
@@ -437,7 +439,7 @@ describe("a log that has lost its tail and gives the offsets out again", () => {
   });
 });
 
-test("a reset to many readers is encoded once for all to whom it reads the same", async () => {
+test("a reset to many readers is encoded once for all whose message is identical", async () => {
   await using t = testCore({ rules });
   for (const dialect of ["json", "plain"] as const) {
     await t.publish("state:a", "n", 1);
@@ -464,7 +466,7 @@ test("a reset to many readers is encoded once for all to whom it reads the same"
   }
 });
 
-test("[P-SUB-2] [P-SUB-9] a state of which there is none yet is null, in every place and dialect", async () => {
+test("[P-SUB-2] [P-SUB-9] the state of a channel that has none yet is null in every message and dialect", async () => {
   await using t = testCore({ rules });
   const snapshot = { projection: "latest", state: null };
   expect(await t.core.channels.snapshot(t.service, "state:a")).toMatchObject({ snapshot });

@@ -23,12 +23,12 @@ async function reading(
   return socket;
 }
 
-/** Stops reading, with a transport that is full. */
+/** Stops a socket from reading and fills its transport. */
 async function fill(t: TestCore, socket: TestSocket, channel: string): Promise<void> {
   socket.stall();
   await t.publish(channel, "fill", "x".repeat(highWaterBytes));
   await t.clock.settle();
-  // This one finds it full.
+  // This entry finds the transport full, so the send queue begins to hold.
   await t.publish(channel, "fill", "");
   await t.clock.settle();
 }
@@ -45,7 +45,7 @@ function offset(position: unknown): number | undefined {
   return read.ok ? read.value.offset : undefined;
 }
 
-test("[P-OUT-1] a reader that keeps up gets everything, also while another of the same channel is merged", async () => {
+test("[P-OUT-1] a reader that keeps up gets every entry, even while entries of the same channel are merged for another", async () => {
   await using t = testCore({ rules });
   const [fast, slow] = [await reading(t, ["state:a"]), await reading(t, ["state:a"])];
   await fill(t, slow, "state:a");
@@ -60,14 +60,14 @@ test("[P-OUT-1] a reader that keeps up gets everything, also while another of th
   const merged = await drained(t, slow);
   expect(merged).toMatchObject([{ event: "s", data: { k: 1, n: 49 } }]);
   expect([offset(merged[0]?.since), offset(merged[0]?.position)]).toEqual([2, 52]);
-  // Level again: it gets the bytes that all get.
+  // The slow reader has caught up, so it receives the shared bytes again.
   await t.publish("state:a", "s", { k: 1, n: 50 });
   await t.publish("state:a", "s", { k: 1, n: 51 });
   await t.clock.settle();
   expect(slow.take()).toEqual(fast.take());
 });
 
-test("[P-OUT-4] in the plain dialect the event_id moves on, and tells of every channel no more than was sent", async () => {
+test("[P-OUT-4] in the plain dialect the event_id advances, and names for each channel only what was sent", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["text:a", "alarm:a"], "plain");
   await fill(t, socket, "text:a");
@@ -91,7 +91,7 @@ function places(message: Received | undefined): Record<string, number | undefine
   );
 }
 
-test("[P-OUT-2] the more urgent channel is sent first, each in its own order", async () => {
+test("[P-OUT-2] the most urgent channel is sent first, and each channel keeps its own order", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a", "text:a", "alarm:a"]);
   await fill(t, socket, "log:a");
@@ -111,7 +111,7 @@ test("[P-OUT-2] the more urgent channel is sent first, each in its own order", a
   expect(seen).toEqual(order);
 });
 
-test("[P-OUT-2] a publish that names its own priority takes what is before it along, and a low one waits", async () => {
+test("[P-OUT-2] a publish with its own priority takes earlier entries of its channel along, and a low one waits", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a", "log:b", "log:c"]);
   await fill(t, socket, "log:c");
@@ -136,7 +136,7 @@ test("[P-OUT-2] a publish that names its own priority takes what is before it al
   await expect(wrong).rejects.toMatchObject({ code: "bad_message" });
 });
 
-test("[P-OUT-6] replies do not wait for what is held; a gap comes after the entries of its channel", async () => {
+test("[P-OUT-6] replies do not wait for held entries, and a gap comes after the entries of its channel", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a"]);
   await fill(t, socket, "log:a");
@@ -153,7 +153,7 @@ test("[P-OUT-6] replies do not wait for what is held; a gap comes after the entr
   expect(seen).toEqual([7, 1, "gap", 8, 2, 3]);
 });
 
-test("[P-SUB-6] what is held of a channel is gone when it is unsubscribed", async () => {
+test("[P-SUB-6] unsubscribing drops the held entries of the channel", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a", "log:b"]);
   await fill(t, socket, "log:a");
@@ -165,7 +165,7 @@ test("[P-SUB-6] what is held of a channel is gone when it is unsubscribed", asyn
   expect((await drained(t, socket)).map(({ type, data }) => data ?? type)).toEqual(["reply", 2]);
 });
 
-test("[P-OUT-7] [G7] what can be merged never overflows; what cannot is closed at the limit, and resumes where it was", async () => {
+test("[P-OUT-7] [G7] mergeable entries never overflow; others close the connection at the limit, and it resumes where it was", async () => {
   await using t = testCore({ rules });
   const limit = t.core.limits.maxOutboxBytes;
   const merging = await reading(t, ["state:a"]);
@@ -199,7 +199,7 @@ test("[P-OUT-7] [G7] what can be merged never overflows; what cannot is closed a
   expect(missed.map(({ data }) => (data as { n: number }).n)).toEqual([...Array(sent).keys()]);
 });
 
-test("[P-OUT-3] a reader that breaks off in the middle of what was merged resumes there and misses nothing", async () => {
+test("[P-OUT-3] a reader that disconnects in the middle of merged entries resumes there and misses nothing", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["text:a"]);
   await fill(t, socket, "text:a");

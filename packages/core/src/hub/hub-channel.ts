@@ -18,7 +18,7 @@ import { breakOf, type ChannelState, type Recovery, recover, type Start } from "
 import { Reset } from "./reset.ts";
 import { SubscriberGroups } from "./subscriber-groups.ts";
 
-/** The log from the newest entry on that this node had, that entry included. */
+/** Slice of the log that starts with the newest entry this node has received, that entry included. */
 interface Tail {
   readonly newest: Position;
   readonly slice: LogSlice;
@@ -30,15 +30,15 @@ const retryMs = 1_000;
 const none: readonly never[] = [];
 
 /**
- * One channel on one node: its readers, and the batch of this tick.
+ * One channel on one node: its subscribers, and the batch of this tick.
  *
- * Readers that are level with the channel have no position of their own: handing a batch out is a push into
- * each outbox. What arrives must continue what came before; a hole is filled from the log before anything
- * after it goes out, or told as a gap or a reset.
+ * Subscribers that are level with the channel have no position of their own: handing out a batch is a push into
+ * each send queue. An entry that arrives must continue the one before it. A hole is filled from the log before
+ * any later entry is sent, or is reported as a gap or a reset.
  */
 export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   readonly resolved: ResolvedChannel;
-  /** Settles when the bus delivers to this node. */
+  /** Settles once the bus delivers the channel to this node, or cannot. */
   readonly attached: Promise<void>;
   scheduled = false;
   readonly #context: ChannelContext;
@@ -46,17 +46,17 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   #recent: RecentEntries | undefined;
   #tail: SharedCall<Tail | undefined> | undefined;
   #joiners = 0;
-  /** The newest position received; undefined until the log was read once. */
+  /** Newest position received; undefined until the log was read once. */
   #last: Position | undefined;
   #flushed: Position | undefined;
-  /** Where the store's log was left when the node went on without it. */
+  /** Position in the store's log at which the node went on with a local log; undefined otherwise. */
   #left: Position | undefined;
   #batch: Publication[] | undefined;
-  /** Characters of data in the batch; counted where there is a window. */
+  /** Characters of data in the batch; counted only where the rule has a `batchMs` window. */
   #batchLength = 0;
-  /** What arrives while a hole is filled, or before the log was read. */
+  /** Publications that arrived while a hole is filled, or before the log was read. */
   #incoming: Publication[] | undefined;
-  /** The bus may yet bring what the log has already given, up to this offset. */
+  /** Offset up to which the log was read: the bus may still deliver entries up to it. */
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
 
@@ -66,7 +66,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#context = context;
   }
 
-  /** Up to where the readers that are level have been given everything. */
+  /** Position up to which level subscribers have received everything. */
   get flushed(): Position | undefined {
     return this.#flushed;
   }
@@ -79,7 +79,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return this.#joiners === 0 && this.#groups.size === 0;
   }
 
-  /** Takes a publication from the bus. */
+  /**
+   * Accepts a publication from the bus: batches it, drops it as a repetition, or reads the log where it does
+   * not continue.
+   */
   receive(publication: Publication): void {
     if (this.#last === undefined || this.#healing !== undefined) {
       if (this.#last === undefined && this.#joiners === 0) return;
@@ -93,7 +96,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     const { epoch, offset, tag } = publication.position;
     if (epoch === this.#last.epoch && offset <= this.#readUpTo) {
       const known = offset === this.#last.offset ? this.#last : this.#recent?.at(offset)?.position;
-      // An entry that is another than the log gave at its place: the log has lost its tail.
+      // Another entry stands where the log gave a different one, so the log has lost its tail.
       if (known === undefined || tag === known.tag) return;
     }
     if (this.isUnused) {
@@ -104,7 +107,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     void this.heal();
   }
 
-  /** Hands the batch of this tick out. */
+  /** Hands out the batch of this tick to the subscribers. */
   flush(): void {
     const batch = this.#batch;
     if (batch === undefined) return;
@@ -113,7 +116,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#flushed = this.#last;
     for (const part of batchesOf(batch)) {
       const last = part.at(-1)?.position;
-      // Whoever reads was given something before, if only the place where it starts.
+      // Every level subscriber received something before, if only the position at which it started.
       this.#groups.give(part, before ?? origin(last?.epoch ?? ""));
       before = last;
     }
@@ -129,7 +132,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#joiners--;
   }
 
-  /** The log was read up to `head`: from here on what the bus brings must continue. */
+  /**
+   * Starts the channel at `head`, up to which the log was read: from there on, publications from the bus must
+   * continue. A channel that has started keeps its position.
+   */
   seed({ head, entries }: Pick<Start, "head" | "entries">): void {
     const isFirst = this.#last === undefined;
     if (isFirst) {
@@ -142,8 +148,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Whether the log, which was asked after the channel had come to `before`, says otherwise: it has lost its tail, or
-   * was made anew.
+   * True if the log contradicts the channel: `head` was read after the channel had reached `before`, so the log
+   * has lost its tail or has begun again.
    */
   isDenied(before: Position | undefined, head: Position): boolean {
     if (before === undefined) return false;
@@ -152,8 +158,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Where a reader starts that brings a position, when this node has everything after it: the log is only asked whether
-   * it still has the newest of that, once for all who ask at the time. Undefined when the log must be read for this reader.
+   * Resolves to the start of a subscriber that resumes at `position`, when this node holds every entry after
+   * it. The log is then read only to check that it still has the node's newest entry; subscribers that ask at
+   * the same time share that read. Resolves to undefined when the log must be read for this subscriber.
    */
   async resume(position: Position): Promise<Start | undefined> {
     if (this.#since(position) === undefined) return undefined;
@@ -162,14 +169,15 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     if (tail === undefined) return undefined;
     const { newest, slice } = tail;
     if (breakOf(newest, slice, Number.POSITIVE_INFINITY) !== undefined) {
-      // It was there when the log was asked: readers that are level need to know as well.
+      // The log does not continue the channel's newest entry, so the level subscribers need to learn of it as
+      // well.
       if (samePlace(this.#last, newest)) void this.heal();
       return undefined;
     }
     const { head, floor, end } = slice;
     const isKept = position.epoch === head.epoch && position.offset >= floor.offset;
     if (!isKept || head.offset - position.offset > this.#context.maxReplayEntries) return undefined;
-    // What is after the newest is as the log has it; up to there it is as the channel has it still.
+    // Entries after `newest` come from the log's answer. Entries up to it are those that the channel still has.
     const known = this.#since(position)?.filter(
       ({ position: { offset } }) => offset <= newest.offset,
     );
@@ -186,8 +194,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * What a reader at `position` lacks to be level: nothing, these entries, or undefined when the log must be
-   * read for it.
+   * Returns the entries that a subscriber at `position` lacks to be level with the channel, possibly none.
+   * Returns undefined when the log must be read for it.
    */
   missing(position: Position): readonly Publication[] | undefined {
     this.flush();
@@ -197,7 +205,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return this.#since(position);
   }
 
-  /** Makes a reader live that lacks nothing. */
+  /** Makes a subscriber live once it lacks no entries, as level with the channel or as ahead of it. */
   place(member: HubSubscriber): void {
     const { own } = member;
     const last = this.#last;
@@ -214,7 +222,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#groups.remove(member);
   }
 
-  /** Compares with the log, in case the bus lost the last entry and nothing came since. */
+  /**
+   * Compares the channel with its log, in case the bus lost the newest entries and nothing arrived since that
+   * would show it.
+   */
   async check(): Promise<void> {
     const before = this.#last;
     if (before === undefined || this.#healing !== undefined) return;
@@ -222,7 +233,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     const ahead = this.#groups.ahead.map((member) => ({ member, own: member.own }));
     const { head, floor } = await this.#context.log.read(name, before.offset, 1, policy);
     for (const { member, own } of ahead) {
-      // It was given more than the log has by now.
+      // The subscriber received more than the log has now.
       const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
       if (isLost && member.own === own && this.#groups.isAhead(member)) this.#rejoin(member);
     }
@@ -231,19 +242,22 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     else this.#recent?.forget(floor.offset);
   }
 
-  /** Frees what is kept of a channel that nobody reads; it must not be used any more. */
+  /** Frees what is kept of a channel without subscribers. The channel must not be used afterwards. */
   release(): void {
     this.#forget();
   }
 
-  /** Reads from the log what is missing between the last entry received and its head; one at a time. */
+  /**
+   * Reads from the log the entries missing between the last one received and its head. Concurrent calls share
+   * one run.
+   */
   heal(): Promise<void> {
     this.#healing ??= this.#heal();
     return this.#healing;
   }
 
   async #heal(): Promise<void> {
-    // The caller must have set #healing before anything of this runs.
+    // Yields first, so that the caller has set #healing before any of this runs.
     await undefined;
     const before = this.#last;
     const asked = this.#incoming?.length ?? 0;
@@ -268,12 +282,12 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return { newest, slice: await this.#context.log.read(name, before, page + 1, policy) };
   }
 
-  /** Everything received after a position; undefined when that is not known. */
+  /** Returns every entry received after a position; undefined when this is not known. */
   #since(position: Position): readonly Publication[] | undefined {
     return samePlace(position, this.#last) ? none : this.#recent?.after(position);
   }
 
-  /** Reads one page; whether that was all. */
+  /** Reads one page of missing entries; resolves to true once there are no more. */
   async #recoverOnce(): Promise<boolean> {
     const last = this.#last;
     if (last === undefined) return true;
@@ -295,7 +309,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return recovery.entries.length === 0 || this.#readUpTo >= recovery.head.offset;
   }
 
-  /** What lies between the last position and the log; back from a log of the node's own, between what was left and the log. */
+  /**
+   * Recovers what lies between the last position and the log's head. When `last` is of a local log and cannot
+   * be continued, recovers from the position at which the node left the store's log.
+   */
   async #recover(last: Position): Promise<Recovery> {
     const { log, maxReplayEntries } = this.#context;
     const bounds = { page, behind: maxReplayEntries };
@@ -307,7 +324,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return { ...back, kind: "gap", to: left, reason: recovery.reason };
   }
 
-  /** What was jumped to may be the end of the channel. */
+  /** Ends the level subscribers if the channel has jumped to its end. */
   #endIfThere(end: Publication | undefined): void {
     for (const member of this.#groups.level()) member.endIfThere(end);
   }
@@ -322,8 +339,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Moves the channel on without entries, and tells every reader that is level with it. Those that are further
-   * are told nothing they may not need: each looks into the log from where it is.
+   * Moves the channel to `to` without entries, and calls `tell` for every subscriber that is level with it.
+   * Subscribers ahead of the channel may not need the gap or reset, so each reads the log again from its own
+   * position.
    */
   #jumpTo(to: Position, tell: (member: HubSubscriber, from: Position) => void): void {
     this.flush();
@@ -340,7 +358,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     for (const member of ahead) this.#rejoin(member);
   }
 
-  /** The log may not be the one that the reader was given: it goes on from what the log says now. */
+  /**
+   * Makes a subscriber catch up from the log again, since the log may no longer have the entries that it
+   * received.
+   */
   #rejoin(member: HubSubscriber): void {
     this.#groups.remove(member);
     void catchUpAgain(this, member, this.#context);
@@ -348,7 +369,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
 
   #accept(publication: Publication): void {
     this.#last = publication.position;
-    // A literal has room for one, where the first push makes room for many.
+    // An array literal allocates room for one element, while the first push to an empty array allocates room
+    // for many.
     if (this.#batch === undefined) this.#batch = [publication];
     else this.#batch.push(publication);
     this.#recent ??= new RecentEntries(this.#context.recentBudget);
@@ -356,7 +378,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#schedule(publication);
   }
 
-  /** Keeps what was read for one reader for others, where it leads up to what the channel has. */
+  /** Keeps entries that were read for one subscriber for others, if they lead up to what the channel has. */
   #remember(entries: readonly Publication[]): void {
     if (entries.length === 0) return;
     this.#recent ??= new RecentEntries(this.#context.recentBudget);
@@ -366,7 +388,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     }
   }
 
-  /** At the end of this tick, or once the rule's window is over or there is a batch's worth. */
+  /**
+   * Schedules a flush: at the end of this tick, or after the rule's `batchMs` window, or earlier once a batch
+   * is full.
+   */
   #schedule({ json }: Publication): void {
     const { ticker } = this.#context;
     const { batchMs } = this.resolved.rule;
@@ -380,8 +405,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Takes what arrived meanwhile. The first `asked` of it the log was asked for and had not: what of that does
-   * not continue is of a log that is gone, and asking again for it would never end.
+   * Processes the publications that arrived meanwhile. The log was read after the first `asked` of them had
+   * arrived. Those of them that do not continue belong to a log that is gone; reading the log for them again
+   * would never end.
    */
   #takeIncoming(asked: number): void {
     const incoming = this.#incoming ?? none;
@@ -400,7 +426,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     );
   }
 
-  /** Nobody reads: the next to join begins with the log. */
+  /** Drops everything received, so that the next subscriber starts from the log. */
   #forget(): void {
     this.#last = undefined;
     this.#flushed = undefined;
@@ -410,7 +436,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#recent?.clear();
   }
 
-  /** Keeps what cannot be judged yet; dropping is safe: what comes next will not continue, and the log is read. */
+  /**
+   * Queues a publication that cannot be judged yet. Dropping a full queue is safe: the next entry will not
+   * continue, and the log is read.
+   */
   #keep(publication: Publication): void {
     if (this.#incoming === undefined || this.#incoming.length >= incomingLimit) this.#incoming = [];
     this.#incoming.push(publication);

@@ -12,15 +12,24 @@ export interface SubscribedChannel {
   regroup(subscriber: HubSubscriber): void;
 }
 
-/** A reader in a channel. */
+/** A subscriber in a channel of the hub. */
 export class HubSubscriber {
   readonly subscriber: Subscriber;
   readonly #channel: SubscribedChannel;
-  /** Its own position while it is not level with the channel; undefined before it started. */
+  /**
+   * Position of the subscriber while it is not level with the channel; undefined while it is, and before the
+   * start.
+   */
   own: Position | undefined;
-  /** Where shared bytes go while it stands in a shared list; the channel's. */
+  /**
+   * Send queue for shared bytes while the subscriber is in a shared group. Managed by the channel's
+   * `SubscriberGroups`.
+   */
   sendQueue: SendQueue | undefined;
-  /** The list of the channel it stands in; the channel's. */
+  /**
+   * List of the channel that contains the subscriber; undefined while it is not live. Managed by the channel's
+   * `SubscriberGroups`.
+   */
   list: HubSubscriber[] | undefined;
   index = 0;
   left = false;
@@ -30,35 +39,39 @@ export class HubSubscriber {
     this.#channel = channel;
   }
 
-  /** The position up to which entries were handed over; undefined before the start. */
+  /** Position up to which entries were handed over; undefined before the start. */
   get position(): Position | undefined {
     return this.own ?? (this.list === undefined ? undefined : this.#channel.flushed);
   }
 
-  /** What holds for the channel. */
+  /** Name, rule and log policy of the channel. */
   get resolved(): ResolvedChannel {
     return this.#channel.resolved;
   }
 
-  /** Whether it gets what is published as it is published. */
+  /** True while the subscriber receives publications as they are published. */
   get isLive(): boolean {
     return this.list !== undefined;
   }
 
-  /** Ends it: nothing is handed over any more. */
+  /** Leaves the channel: nothing more is handed over. */
   leave(): void {
     if (this.left) return;
     this.left = true;
     this.#channel.remove(this);
   }
 
-  /** Ends it with the channel, whose last entry it was given. */
+  /** Ends the subscription with its channel, after the channel's last entry `end` was handed over. */
   end(end: Publication): void {
     this.leave();
     this.subscriber.onEnd(end);
   }
 
-  /** Ends it if it stands where its channel ended, without having been given that: it was told before, or the entry is trimmed. */
+  /**
+   * Hands over `end` and ends the subscription if its position is the end of the channel. This serves a
+   * subscriber that did not read the end entry: it resumed from that position, or the log has trimmed the
+   * entry.
+   */
   endIfThere(end: Publication | undefined): void {
     const { position } = this;
     if (this.left || end === undefined || position === undefined) return;
@@ -67,7 +80,7 @@ export class HubSubscriber {
     this.end(end);
   }
 
-  /** Must be called when what the reader shares has changed. */
+  /** Moves the subscriber to its group. Must be called when its `shared` has changed. */
   regroup(): void {
     this.#channel.regroup(this);
   }

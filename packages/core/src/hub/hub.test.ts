@@ -42,7 +42,7 @@ function hubOf(clock: ManualClock) {
   return { hub, log };
 }
 
-test("what is kept of a channel is freed soon after its last reader has left, when its log keeps it no more, and at the end", async () => {
+test("recent entries of a channel are freed after its last reader left, when its log drops them, and when the hub closes", async () => {
   const clock = new ManualClock();
   const { hub, log } = hubOf(clock);
   const publish = async (name: string, count: number) => {

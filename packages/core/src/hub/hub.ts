@@ -11,14 +11,15 @@ import { RecentBudget } from "./recent-budget.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /**
- * How often every channel is compared with its log. One that brings much is compared too: a single read for it,
- * and one that fell silent just before the comparison need not wait for the next.
+ * Interval between comparisons of every channel with its log, in milliseconds. A busy channel is compared too:
+ * this costs a single read, and a channel that fell silent just before the comparison need not wait for the
+ * next.
  */
 export const positionCheckMs = 25_000;
 
 const checksAtOnce = 32;
 
-/** The fan-out of one node: the channels somebody here reads, each with its readers. */
+/** The fan-out of one node: the channels that have subscribers here, each with its subscribers. */
 export class Hub {
   readonly #bus: Bus;
   readonly #wheel: TimerWheel;
@@ -26,7 +27,7 @@ export class Hub {
   readonly #channels = new Map<string, HubChannel>();
   readonly #detaching = new Map<string, Promise<void>>();
   readonly #sweep = new Sweep(() => this.#check());
-  /** Something may have been lost since the comparison that is under way began. */
+  /** True if entries may have been lost since the comparison in progress began. */
   #disrupted = false;
   #closed = false;
 
@@ -40,19 +41,19 @@ export class Hub {
     );
   }
 
-  /** How many channels somebody reads. */
+  /** Number of channels that have subscribers. */
   get channelCount(): number {
     let count = 0;
     for (const channel of this.#channels.values()) if (!channel.isUnused) count++;
     return count;
   }
 
-  /** About how many characters are kept of the recent entries of all channels. */
+  /** Approximate number of characters that the recent entries of all channels take. */
   get recentLength(): number {
     return this.#context.recentBudget.length;
   }
 
-  /** Starts to read a channel; the reader hears when and where it started. */
+  /** Subscribes to a channel. The subscriber's `onStart` or `onFailed` is called once the start is known. */
   join(resolved: ResolvedChannel, reader: Subscriber, since?: Since): HubSubscriber {
     const channel = this.#channel(resolved);
     const member = new HubSubscriber(reader, channel);
@@ -60,7 +61,10 @@ export class Hub {
     return member;
   }
 
-  /** Compares a channel with its log now: somebody knows that it changed. */
+  /**
+   * Compares a channel with its log now, for a caller that knows the log has changed. Does nothing for a
+   * channel without subscribers here.
+   */
   async check(name: string): Promise<void> {
     await this.#channels.get(name)?.check();
   }
@@ -73,7 +77,10 @@ export class Hub {
     this.#context.pages.clear();
   }
 
-  /** Something may have been lost on the way here: every channel is compared with its log as soon as may be. */
+  /**
+   * Schedules a comparison of every channel with its log as soon as possible, since the bus may have lost
+   * entries.
+   */
   #checkNow(): void {
     if (this.#sweep.dueAt === undefined) this.#disrupted = true;
     else this.#wheel.set(this.#sweep, 0);
@@ -115,7 +122,10 @@ export class Hub {
     });
   }
 
-  /** Lets go of channels nobody reads, and looks for entries the bus lost in the others. */
+  /**
+   * Releases the channels without subscribers, and compares the others with their logs for entries that the bus
+   * lost.
+   */
   async #check(): Promise<void> {
     try {
       const used: HubChannel[] = [];

@@ -37,11 +37,11 @@ export interface JoinedChannel {
 }
 
 /**
- * Brings a reader into a channel without a race: from the moment the bus delivers, the channel keeps what
- * arrives; the log is read meanwhile; what lies between the end of the reading and the live stream comes
- * from what was kept, or again from the log; only a reader that lacks nothing goes live.
+ * Adds a subscriber to a channel without a race. From the moment the bus delivers, the channel keeps what
+ * arrives, and the log is read meanwhile. Entries between the end of that read and the live stream come from
+ * what was kept, or from the log again. Only a subscriber that lacks nothing goes live.
  *
- * A long replay is read page by page as the reader takes it, so it waits in the log and not in memory.
+ * A long replay is read page by page as the subscriber takes it, so it waits in the log and not in memory.
  */
 export async function join(
   channel: JoinedChannel,
@@ -66,7 +66,7 @@ export async function join(
     subscriber.onStart(start);
     await handOver(member, start.entries, context.pages);
     member.endIfThere(start.end);
-    // Else the reader would be given what the channel has of a tail that is lost.
+    // Otherwise the subscriber would receive entries of a lost tail that the channel still has.
     if (channel.isDenied(before, start.head)) await channel.heal();
     await catchUp(channel, member, context);
   } catch (error) {
@@ -81,7 +81,7 @@ export async function join(
   }
 }
 
-/** Where a reader starts, with what this node has or with a page of the log. */
+/** Finds where a subscriber starts, from the entries of this node or from a page of the log. */
 async function startOf(
   channel: JoinedChannel,
   since: Since | undefined,
@@ -94,7 +94,10 @@ async function startOf(
   return findStart(context.log, channel.resolved, since, bounds);
 }
 
-/** Makes a reader that is further than its channel begin from the log again, since the log may have lost what it has. */
+/**
+ * Makes a subscriber that was ahead of its channel read the log again, since the log may have lost entries that
+ * it received.
+ */
 export async function catchUpAgain(
   channel: JoinedChannel,
   member: HubSubscriber,
@@ -102,7 +105,7 @@ export async function catchUpAgain(
 ): Promise<void> {
   channel.beginJoin();
   try {
-    // The channel may be handing a batch out just now.
+    // The channel may be handing out a batch at this moment.
     await undefined;
     await catchUp(channel, member, context, true);
   } catch (error) {
@@ -113,7 +116,7 @@ export async function catchUpAgain(
   }
 }
 
-/** Reads on until the reader is level with the live stream, and makes it live. */
+/** Reads on until the subscriber is level with the live stream, and makes it live. */
 async function catchUp(
   channel: JoinedChannel,
   member: HubSubscriber,
@@ -121,7 +124,8 @@ async function catchUp(
   mustRead = false,
 ): Promise<void> {
   while (!member.left && member.own !== undefined) {
-    // What the channel has yet to get says nothing of whether the log still has what the reader was given.
+    // The channel is behind this subscriber, so it cannot tell whether the log still has the entries that the
+    // subscriber received.
     const missing = mustRead ? undefined : channel.missing(member.own);
     if (missing?.length === 0) {
       channel.place(member);
@@ -147,7 +151,7 @@ async function catchUp(
       member.own = recovery.to;
       member.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
-      // The log has no more, and still it is not what the channel has: one of the two is behind, or wrong.
+      // The log has no more entries, yet it differs from the channel: one of the two is behind, or wrong.
       if (channel.isDenied(before, recovery.head)) await channel.heal();
       else await context.pause(lagMs);
     }
@@ -156,7 +160,10 @@ async function catchUp(
   }
 }
 
-/** The next page after a position; undefined when the store did not answer and it is time to try again. */
+/**
+ * Reads the next page after a position. When the store does not answer, waits and resolves to undefined: the
+ * caller should try again.
+ */
 async function readOn(
   channel: JoinedChannel,
   from: Position,
@@ -181,7 +188,7 @@ async function handOver(
 ): Promise<void> {
   for (const part of pagesOf(entries)) {
     const room = member.subscriber.drained();
-    // Awaiting only where it must wait: a reader that has room meets the live stream in the same turn.
+    // It awaits only when it must: a subscriber that has room reaches the live stream in the same turn.
     if (room !== undefined) await room;
     const last = part.at(-1);
     const before = member.own;
@@ -195,7 +202,7 @@ async function handOver(
   }
 }
 
-/** A start that the store keeps waiting is given up, so that no subscriber waits for ever. */
+/** Deadline that fails a start which the store keeps waiting for 10 s, so that no subscriber waits for ever. */
 class StartDeadline extends Deadline {
   readonly #subscriber: HubSubscriber;
 

@@ -1,4 +1,4 @@
-/** Characters that the recent entries of all channels of a node may take. */
+/** Most characters that the recent entries of all channels of a node may take. */
 export const maxRecentLength = 16 * 1_024 * 1_024;
 
 /** Entries that give up their older half when the budget is exceeded. */
@@ -8,10 +8,13 @@ export interface Halvable {
   halve(): void;
 }
 
-/** The bound on what a node keeps of recent entries: when they are too many, channels give up their older half in turn. */
+/**
+ * Budget of the recent entries of all channels of a node. When it is exceeded, channels drop their older half
+ * in turn.
+ */
 export class RecentBudget {
   readonly #maxLength: number;
-  /** Those that keep something, in the order of their turn. */
+  /** Recent entries of channels that keep any, in the order in which they are halved. */
   readonly #kept = new Set<Halvable>();
   #length = 0;
 
@@ -19,12 +22,15 @@ export class RecentBudget {
     this.#maxLength = maxLength;
   }
 
-  /** About how many characters are kept in all. */
+  /** Approximate number of characters that are kept in all. */
   get length(): number {
     return this.#length;
   }
 
-  /** Must be called when what is kept of a channel has changed, by so many characters. */
+  /**
+   * Records that the entries of one channel grew by `length` characters (negative when they shrank). Must be
+   * called on every change.
+   */
   changed(recent: Halvable, length: number): void {
     this.#length += length;
     if (recent.length === 0) this.#kept.delete(recent);

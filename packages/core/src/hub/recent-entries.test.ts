@@ -37,7 +37,7 @@ function filled(from: number, to: number, length = 1): RecentEntries {
 }
 
 describe("recent entries", () => {
-  test("[G4] are given only after a position whose tag they know", () => {
+  test("[G4] recent entries are returned only after a position whose tag they know", () => {
     const recent = filled(5, 9);
     expect(offsets(recent.after(at(6)))).toEqual([7, 8, 9]);
     expect(offsets(recent.after(at(4)))).toEqual([5, 6, 7, 8, 9]);
@@ -50,7 +50,7 @@ describe("recent entries", () => {
     }
   });
 
-  test("can begin earlier, when what is added leads up to them", () => {
+  test("recent entries begin earlier once entries are added that lead up to them", () => {
     const recent = filled(5, 9);
     recent.addBefore(entries(1, 3));
     expect(recent.after(at(2))).toBeUndefined();
@@ -62,7 +62,7 @@ describe("recent entries", () => {
     expect(offsets(recent.after(at(0)))?.length).toBe(9);
   });
 
-  test("are bounded in number and characters, and the newest stay", () => {
+  test("recent entries are bounded in number and characters, and the newest remain", () => {
     for (const recent of [filled(1, 5_000), filled(1, 5_000, 2_000)]) {
       expect(recent.length).toBeLessThanOrEqual(256 * 1_024);
       expect(recent.after(at(1))).toBeUndefined();
@@ -75,7 +75,7 @@ describe("recent entries", () => {
     expect(offsets(huge?.after(at(0)))).toEqual([1]);
   });
 
-  test("that the log keeps no more are forgotten", () => {
+  test("recent entries that the log no longer keeps are forgotten", () => {
     const recent = filled(5, 9);
     recent.forget(3);
     recent.forget(6);
@@ -85,7 +85,7 @@ describe("recent entries", () => {
     expect(recent.length).toBe(0);
   });
 
-  test("of all channels together take no more than there is room for, and give their older half in turn", () => {
+  test("recent entries of all channels together stay within the budget, and channels drop their older half in turn", () => {
     const room = new RecentBudget(100_000);
     const channels = Array.from({ length: 50 }, () => new RecentEntries(room));
     for (let offset = 1; offset <= 100; offset++) {

@@ -4,10 +4,10 @@ import type { RecentBudget } from "./recent-budget.ts";
 const maxEntries = 1_000;
 const maxLength = 256 * 1_024;
 
-/** About what an entry takes besides its data. */
+/** Approximate size of an entry besides its data, in characters. */
 const envelopeLength = 200;
 
-/** The newest entries of a channel as this node has them, contiguous: for readers that join, and that come back. */
+/** The newest entries of a channel that this node has, without a hole, for subscribers that join or resume. */
 export class RecentEntries {
   readonly #budget: RecentBudget;
   #entries: Publication[] = [];
@@ -17,12 +17,12 @@ export class RecentEntries {
     this.#budget = budget;
   }
 
-  /** About how many characters it takes. */
+  /** Approximate number of characters that the entries take. */
   get length(): number {
     return this.#length;
   }
 
-  /** Adds the entry that follows the last. */
+  /** Adds the entry that follows the last one, and drops the older half when there are too many. */
   add(publication: Publication): void {
     if (this.#entries.length === 0) this.#entries = [publication];
     else this.#entries.push(publication);
@@ -30,7 +30,10 @@ export class RecentEntries {
     while (this.#entries.length > 1 && this.#isFull) this.halve();
   }
 
-  /** Adds entries that end where these begin, or overlap them, as far as there is room; others change nothing. */
+  /**
+   * Adds entries that lead up to the first one kept, or overlap it, as long as there is room. Other entries
+   * change nothing.
+   */
   addBefore(entries: readonly Publication[]): void {
     const [first] = this.#entries;
     const last = entries.at(-1);
@@ -50,12 +53,15 @@ export class RecentEntries {
     this.#grow(length);
   }
 
-  /** The entry at an offset, if it is one of these. */
+  /** Returns the entry at an offset; undefined when it is not kept here. */
   at(offset: number): Publication | undefined {
     return this.#entries[offset - (this.#entries[0]?.position.offset ?? 0)];
   }
 
-  /** Everything after the position; undefined when that is not all here, or the entry there is another. */
+  /**
+   * Returns every entry after a position; undefined when some are not kept here, or when another entry stands
+   * at the position.
+   */
   after({ epoch, offset, tag }: Position): readonly Publication[] | undefined {
     const [first] = this.#entries;
     if (first === undefined || first.position.epoch !== epoch) return undefined;
@@ -64,7 +70,7 @@ export class RecentEntries {
     return here === tag ? this.#entries.slice(index) : undefined;
   }
 
-  /** Forgets entries up to an offset, which the log keeps no more. */
+  /** Forgets the entries up to and including an offset, which the log no longer keeps. */
   forget(offset: number): void {
     const [first] = this.#entries;
     if (first !== undefined && offset >= first.position.offset) {
@@ -72,7 +78,10 @@ export class RecentEntries {
     }
   }
 
-  /** Forgets the older half, so that the cost of an entry stays the same; whoever needs it reads the log. */
+  /**
+   * Forgets the older half, so that the cost per added entry stays constant. A subscriber that needs older
+   * entries reads the log.
+   */
   halve(): void {
     this.#keep(this.#entries.slice(Math.ceil(this.#entries.length / 2)));
   }

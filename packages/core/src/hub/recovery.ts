@@ -8,26 +8,29 @@ import {
 } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 
-/** A channel's folded state, where it has one. */
+/** Folded state of a channel, with its position. */
 export type ChannelState = Required<Omit<LogSnapshot, "end">>;
 
-/** What lies between a position and the log. `end`: the entry that ended it, as long as that is known. */
+/**
+ * Recovery of what lies between a position and the head of the log. `end` is the entry that ended the log,
+ * while it is known.
+ */
 export type Recovery =
-  /** Everything after the position is here, or the first part of it. */
+  /** Continuation: all entries after the position, or the first page of them. */
   | {
       readonly kind: "contiguous";
       readonly entries: readonly Publication[];
       readonly head: Position;
       readonly end?: Publication;
     }
-  /** It cannot be continued; the channel's state takes its place. */
+  /** Reset: the position cannot be continued, and the channel's state replaces the missed entries. */
   | {
       readonly kind: "reset";
       readonly reason: GapReason;
       readonly state: ChannelState;
       readonly end?: Publication;
     }
-  /** It cannot be continued; the stream goes on after `to`. */
+  /** Gap: the position cannot be continued, and the stream goes on after `to`. */
   | {
       readonly kind: "gap";
       readonly reason: GapReason;
@@ -37,17 +40,17 @@ export type Recovery =
       readonly end?: Publication;
     };
 
-/** How much a recovery may read. */
+/** Bounds on how much a recovery reads. */
 export interface RecoveryBounds {
-  /** Entries per read; what comes after them is read when they are delivered. */
+  /** Entries per read. The entries after them are read when these were delivered. */
   readonly page: number;
-  /** Entries that may lie between the position and the head; beyond, the reason is `limit`. */
+  /** Most entries between the position and the head; with more, the reason is `limit`. */
   readonly behind: number;
 }
 
 /**
- * Reads on from `position`, having checked that the entry there is still the one it names and that
- * everything after it is still kept.
+ * Reads on from `position`, after checking that the entry there is still the one it names and that everything
+ * after it is still kept.
  */
 export async function recover(
   log: ChannelLog,
@@ -55,7 +58,8 @@ export async function recover(
   position: Position,
   bounds: RecoveryBounds,
 ): Promise<Recovery> {
-  // The entry at the position itself comes along, so that its tag and what follows are of one moment.
+  // The read includes the entry at the position itself, so that its tag and the entries after it are of one
+  // moment.
   const before = Math.max(0, position.offset - 1);
   const slice = await log.read(name, before, bounds.page + 1, policy);
   const reason = breakOf(position, slice, bounds.behind);
@@ -68,21 +72,22 @@ export async function recover(
   if (policy.projection !== undefined) {
     const look = await log.snapshot(name, policy);
     const { position: at, snapshot } = look;
-    // The log may have been made anew between the two looks at it.
+    // The log may have begun again between the two reads.
     const why = at.epoch === position.epoch ? reason : "epoch_changed";
     if (snapshot !== undefined) {
       return { kind: "reset", reason: why, state: { position: at, snapshot }, ...endOf(look) };
     }
   }
   const { head, floor } = slice;
-  // Whoever was served locally for a while may have had all that is kept: it goes on with what is new.
+  // A subscriber of a local log may already have received every entry that is kept, so it continues at the
+  // head.
   const start = isLocal(position)
     ? head.offset
     : Math.max(floor.offset, head.offset - bounds.behind);
   return { kind: "gap", reason, ...(await readAfter(log, name, start, bounds.page, policy)) };
 }
 
-/** Why a position cannot be continued from what a log holds; undefined when it can. */
+/** Returns the reason why a position cannot be continued from what a log holds; undefined when it can. */
 export function breakOf(
   position: Position,
   { entries, head, floor }: LogSlice,
@@ -101,23 +106,23 @@ export function breakOf(
   return head.offset - position.offset > behind ? "limit" : undefined;
 }
 
-/** Where a subscription starts. */
+/** Start of a subscription. */
 export interface Start {
-  /** The stream continues right after it. */
+  /** Position right after which the stream continues. */
   readonly position: Position;
   readonly recovered: boolean;
   readonly reason?: GapReason;
   readonly state?: ChannelState;
-  /** Entries after this position up to `position` will not come. */
+  /** Position before the missing entries: those after it and up to `position` will not come. */
   readonly gapFrom?: Position;
-  /** The first of what follows. */
+  /** First entries after `position`. */
   readonly entries: readonly Publication[];
   readonly head: Position;
-  /** The entry that ended the log. */
+  /** Entry that ended the log. */
   readonly end?: Publication;
 }
 
-/** Finds where a subscription starts, and reads the first page. */
+/** Finds where a subscription starts, and reads the first page of its entries. */
 export async function findStart(
   log: ChannelLog,
   channel: ResolvedChannel,
@@ -179,7 +184,10 @@ export async function findStart(
   }
 }
 
-/** What is kept after an offset, and the position there or, where it is gone, of the oldest still kept. */
+/**
+ * Reads the entries that are kept after an offset. `to` is the position at that offset or, where its entry is
+ * no longer kept, the position right before the oldest entry that is.
+ */
 async function readAfter(
   log: ChannelLog,
   name: string,
@@ -197,7 +205,7 @@ async function readAfter(
     : { to: floor, entries, ...rest };
 }
 
-/** The end that was read, as a field. */
+/** Returns the end that was read as a field, or no field. */
 function endOf({ end }: { readonly end?: Publication }): { readonly end?: Publication } {
   return end === undefined ? {} : { end };
 }

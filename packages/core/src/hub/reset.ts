@@ -8,9 +8,9 @@ interface Encoded {
 }
 
 /**
- * A channel's state in the place of what was missed, on its way to one reader or to all.
+ * Channel state that replaces missed entries, on its way to one subscriber or to all.
  *
- * States can be large and readers many: those to whom the message reads the same share its bytes.
+ * States can be large and subscribers many: subscribers whose message is identical share its bytes.
  */
 export class Reset {
   readonly channel: string;
@@ -24,7 +24,10 @@ export class Reset {
     this.reason = reason;
   }
 
-  /** The message, framed, for a reader whose place in all its channels is `cursor`; undefined: it is told none. */
+  /**
+   * Returns the framed message for a subscriber whose cursor over all its channels is `cursor`. Without a
+   * cursor the message has no `event_id`.
+   */
   encode(encoder: Encoder, cursor: string | undefined): Uint8Array {
     const known = this.#encoded?.get(encoder);
     if (known !== undefined && known.cursor === cursor) return known.bytes;

@@ -25,7 +25,7 @@ async function publishMany(
   return positions;
 }
 
-/** A reader that begins at a position; nothing is waited for. */
+/** Subscribes at a position, without waiting for the answer. */
 function resume(t: TestCore, channel: string, since: unknown): TestSocket {
   const socket = t.connect({ principal: t.user("ada") });
   socket.send({ type: "subscribe", id: 1, channel, since });
@@ -57,7 +57,7 @@ function upTo(from: number, to: number): number[] {
 }
 
 describe("a node that has what the reader missed", () => {
-  test("[G4] [P-SUB-3] asks the log once for all who come back at once, wherever each was", async () => {
+  test("[G4] [P-SUB-3] the node reads the log once for all readers that resume at once, wherever each was", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "log:a");
@@ -75,7 +75,7 @@ describe("a node that has what the reader missed", () => {
     for (const socket of sockets) expect(numbers(socket.take())).toEqual([101]);
   });
 
-  test("[G5] who comes while the log is asked waits for the next answer, which all of them share", async () => {
+  test("[G5] readers that resume while the log is being read wait for the next read, which all of them share", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "log:a");
@@ -84,7 +84,7 @@ describe("a node that has what the reader missed", () => {
     const early = resume(t, "log:a", first);
     await t.clock.settle();
     const before = faulty.reads;
-    // This node hears nothing of the fourth: only the log can tell those who come now.
+    // The bus of this node loses the fourth entry, so only the log can give it to those who resume now.
     faulty.loses = () => true;
     const [fourth] = await publishMany(t, "log:a", 4, 4);
     faulty.loses = () => false;
@@ -97,11 +97,12 @@ describe("a node that has what the reader missed", () => {
       expect(answerOf(told)).toMatchObject({ recovered: true });
       expect(numbers(told)).toEqual(i < 2 ? [2, 3, 4] : []);
     }
-    // One for the two, one for who holds what the node has not.
+    // One read serves the two that resume from the first entry; the other serves the one whose entry this node
+    // does not have.
     expect(faulty.reads - before).toBe(2);
   });
 
-  test("[G4] [P-SUB-4] does not say recovered of a tail that the log has lost, and those who are live learn of it at once", async () => {
+  test("[G4] [P-SUB-4] a resume from a tail that the log lost is not recovered, and live readers receive the gap at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const reader = await live(t, "log:a");
@@ -124,7 +125,7 @@ describe("a node that has what the reader missed", () => {
       expect(numbers(socket.take()).slice(-2)).toEqual([7, 8]);
   });
 
-  test("[G4] the same when the log has grown past the position with other entries", async () => {
+  test("[G4] a resume from a lost tail is not recovered when the log has grown past the position with other entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const reader = await live(t, "log:a");
@@ -148,7 +149,7 @@ describe("a node that has what the reader missed", () => {
     expect(reader.take()[0]).toMatchObject({ type: "gap", from: positions[5] });
   });
 
-  test("[G4] [P-SUB-4] says trimmed where the log keeps less than the node has, and epoch_changed of a log made anew", async () => {
+  test("[G4] [P-SUB-4] a resume answers trimmed where the log keeps less than the node, and epoch_changed after a purge", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "few:a");
@@ -172,7 +173,7 @@ describe("a node that has what the reader missed", () => {
     expect(answerOf(anew.take())).toMatchObject({ recovered: false, reason: "epoch_changed" });
   });
 
-  test("[G4] reads on to the head where its bus has lost the newest", async () => {
+  test("[G4] a resume reads on to the head of the log when the bus has lost the newest entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "log:a");
@@ -187,7 +188,7 @@ describe("a node that has what the reader missed", () => {
     expect(numbers(socket.take())).toEqual([6]);
   });
 
-  test("[P-SUB-4] says limit to who is further behind than may be", async () => {
+  test("[P-SUB-4] a resume from further behind than maxReplayEntries answers limit", async () => {
     await using t = testCore({ rules, limits: { maxReplayEntries: 10 } });
     await live(t, "log:a");
     const positions = await publishMany(t, "log:a", 1, 20);
@@ -199,7 +200,7 @@ describe("a node that has what the reader missed", () => {
     expect(numbers(near?.take() ?? [])).toEqual(upTo(11, 20));
   });
 
-  test("[G4] is refused with the store, not served without it", async () => {
+  test("[G4] a resume is refused with store_unavailable while the store is down, although the node has the entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "log:a");
@@ -210,7 +211,7 @@ describe("a node that has what the reader missed", () => {
     expect(socket.take()[1]).toMatchObject({ type: "reply", error: { code: "store_unavailable" } });
   });
 
-  test("keeps for the next what one reader had to read", async () => {
+  test("entries that the node read for one reader serve the next ones", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 20);
@@ -221,7 +222,7 @@ describe("a node that has what the reader missed", () => {
     await t.clock.settle();
     expect(faulty.reads - before).toBe(1);
     expect(numbers(others[0]?.take() ?? [])).toEqual(upTo(6, 20));
-    // Who was further back needs the log, and makes that known to the next.
+    // A reader further back makes the node read the log, which then serves the next readers too.
     resume(t, "log:a", positions[0]);
     await t.clock.settle();
     const again = faulty.reads;
@@ -232,9 +233,9 @@ describe("a node that has what the reader missed", () => {
   });
 });
 
-describe("a tail that is lost while somebody joins", () => {
+describe("a tail that is lost while a reader joins", () => {
   for (const since of ["now", "start"] as const) {
-    test(`[G4] [G5] between the read and its answer, by a reader from ${since}`, async () => {
+    test(`[G4] [G5] a reader from ${since} receives a gap when the tail is lost between the read and its answer`, async () => {
       const faulty = new FaultyEngine();
       await using t = testCore({ rules, engine: faulty.factory });
       await publishMany(t, "log:a", 1, 6);
@@ -254,7 +255,7 @@ describe("a tail that is lost while somebody joins", () => {
     });
   }
 
-  test("[G4] [G5] and less was published since than was lost: noticed at once", async () => {
+  test("[G4] [G5] a lost tail is detected at once when fewer entries were published since than were lost", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 6);
@@ -270,7 +271,7 @@ describe("a tail that is lost while somebody joins", () => {
     expect(numbers(told).slice(-5)).toEqual([1, 2, 3, 4, 7]);
   });
 
-  test("[G4] [G5] who joins a log that is behind the channel is not given what it has lost, and the channel looks at once", async () => {
+  test("[G4] [G5] a reader that joins a log behind its channel gets no lost entries, and live readers get the gap at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await live(t, "log:a");
@@ -287,7 +288,7 @@ describe("a tail that is lost while somebody joins", () => {
     expect(numbers(socket.take())).toEqual([7]);
   });
 
-  test("[G4] [G5] who reads a log that another has begun anew meanwhile is told", async () => {
+  test("[G4] [G5] a reader whose log is purged while it joins receives a gap or a reset with epoch_changed", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -312,7 +313,7 @@ describe("a tail that is lost while somebody joins", () => {
 });
 
 describe("pages of a replay", () => {
-  /** An encoder that counts the batches it makes. */
+  /** Wraps an encoder and records the number of entries of each batch it makes. */
   function counting(encoder: Encoder) {
     const batches: number[] = [];
     const own: Encoder = {
@@ -333,7 +334,7 @@ describe("pages of a replay", () => {
   }
 
   for (const dialect of ["json", "plain"] as const) {
-    test(`are encoded once for all in the ${dialect} dialect that begin at one place, now and soon after`, async () => {
+    test(`pages in the ${dialect} dialect are encoded once for all readers that start at one position, now and soon after`, async () => {
       await using t = testCore({ rules });
       const positions = await publishMany(t, "log:a", 1, 50);
       const { batches, encoder } = counting(t[dialect]);
@@ -353,7 +354,7 @@ describe("pages of a replay", () => {
     });
   }
 
-  test("are for the most part the same for all, wherever each begins", async () => {
+  test("most pages of a replay are shared, wherever each reader starts", async () => {
     await using t = testCore({ rules });
     const positions = await publishMany(t, "log:a", 1, 256);
     const { batches, encoder } = counting(t.json);
@@ -362,13 +363,13 @@ describe("pages of a replay", () => {
     for (const [i, socket] of sockets.entries()) {
       expect(numbers(socket.take())).toEqual(upTo(i + 2, 256));
     }
-    // The first page of each is its own.
+    // The first page of each reader is its own; full pages of 64 entries are shared.
     const shared = batches.filter((length) => length === 64);
     expect(shared.length).toBe(3);
     expect(batches.length).toBeLessThanOrEqual(60 + 4);
   });
 
-  test("[P-OUT-1] a reader that is slow is given the entries, to be merged while they wait", async () => {
+  test("[P-OUT-1] a slow reader receives the entries of a replay themselves, to be merged while they wait", async () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     const text = "x".repeat(60_000);

@@ -3,7 +3,7 @@ import type { Encoder } from "../send-queue/transport.ts";
 import { soleCursor } from "./encoded-pages.ts";
 import type { HubSubscriber } from "./hub-subscriber.ts";
 
-/** Readers that are given the same bytes. */
+/** Subscribers that receive the same bytes. */
 interface SharedGroup {
   readonly encoder: Encoder;
   readonly subscribers: HubSubscriber[];
@@ -12,21 +12,29 @@ interface SharedGroup {
 const none: readonly never[] = [];
 
 /**
- * The live readers of a channel on one node, listed by what they are given.
+ * The live subscribers of a channel on one node, grouped by what they receive.
  *
- * Joining, leaving and moving cost the same whatever their number. Lists that most channels never need are
- * made when they are: many channels have one reader, and there may be very many.
+ * Joining, leaving and moving cost the same for any number of subscribers. Lists that most channels never need
+ * are made on first use: many channels have one subscriber, and there may be very many channels.
  */
 export class SubscriberGroups {
-  /** Level with the channel, and given the bytes of their group. */
+  /** Subscribers that are level with the channel and receive the shared bytes of their group. */
   #groups: readonly SharedGroup[] = none;
-  /** Level with the channel, but with bytes of their own. */
+  /**
+   * Subscribers that are level with the channel but are encoded for one by one; undefined until there is one.
+   */
   #others: HubSubscriber[] | undefined;
-  /** Further than the channel: they read from the log what the bus has yet to bring. */
+  /**
+   * Subscribers ahead of the channel: they read from the log what the bus has yet to bring. Undefined until
+   * there is one.
+   */
   #ahead: HubSubscriber[] | undefined;
   readonly #onDiverged: (member: HubSubscriber) => void;
 
-  /** `onDiverged` is called for a reader that holds what the channel's log has not: it must read the log again. */
+  /**
+   * `onDiverged` is called for a subscriber that received an entry which the channel's log does not have: it
+   * must read the log again.
+   */
   constructor(onDiverged: (member: HubSubscriber) => void) {
     this.#onDiverged = onDiverged;
   }
@@ -37,13 +45,13 @@ export class SubscriberGroups {
     return count;
   }
 
-  /** Those that are level with the channel. */
+  /** Returns the subscribers that are level with the channel. */
   level(): readonly HubSubscriber[] {
     const shared = this.#groups.flatMap(({ subscribers }) => subscribers);
     return [...shared, ...(this.#others ?? none)];
   }
 
-  /** Those that are further than the channel. */
+  /** Subscribers that are ahead of the channel. */
   get ahead(): readonly HubSubscriber[] {
     return this.#ahead ?? none;
   }
@@ -52,7 +60,10 @@ export class SubscriberGroups {
     return member.list !== undefined && member.list === this.#ahead;
   }
 
-  /** Lists a reader as level, by whether it shares bytes. */
+  /**
+   * Adds a subscriber as level with the channel: to the group of its encoder when it shares bytes, else to the
+   * others.
+   */
   addLevel(member: HubSubscriber): void {
     member.own = undefined;
     const { shared } = member.subscriber;
@@ -68,14 +79,15 @@ export class SubscriberGroups {
       enlist(member, group.subscribers);
       return;
     }
-    // A literal has room for one, where the first push makes room for many.
+    // An array literal allocates room for one element, while the first push to an empty array allocates room
+    // for many.
     const subscribers = [member];
     member.list = subscribers;
     member.index = 0;
     this.#groups = [...this.#groups, { encoder, subscribers }];
   }
 
-  /** Lists a reader as further than the channel: at its own position. */
+  /** Adds a subscriber as ahead of the channel, at its own position. */
   addAhead(member: HubSubscriber): void {
     this.#ahead ??= [];
     enlist(member, this.#ahead);
@@ -92,25 +104,28 @@ export class SubscriberGroups {
     }
   }
 
-  /** Lists a reader as level that was further, or shares other bytes than it did. */
+  /** Moves a subscriber to the level ones: it was ahead of the channel, or shares other bytes than before. */
   #moveToLevel(member: HubSubscriber): void {
     this.remove(member);
     this.addLevel(member);
   }
 
-  /** Must be called when what a reader shares has changed. */
+  /** Moves a subscriber to its group. Must be called when what it shares has changed. */
   regroup(member: HubSubscriber): void {
     if (member.list !== undefined && member.list !== this.#ahead) this.#moveToLevel(member);
   }
 
-  /** Gives everyone consecutive entries, which follow `before`, encoded once for all of a group. */
+  /**
+   * Sends consecutive entries, which follow `before`, to every live subscriber. They are encoded once for each
+   * group.
+   */
   give(part: readonly Publication[], before: Position): void {
     for (const { encoder, subscribers } of this.#groups) {
       let bytes: Uint8Array | undefined;
       for (const member of subscribers) {
         const { sendQueue } = member;
         if (sendQueue === undefined) continue;
-        // One that reads slowly takes the entries themselves, to merge them while they wait.
+        // A slow subscriber takes the entries themselves, so that they can be merged while they wait.
         if (sendQueue.isHolding) member.subscriber.onPublications(part, before);
         else {
           bytes ??= encoder.encodeBatch(part, soleCursor);
@@ -118,7 +133,7 @@ export class SubscriberGroups {
         }
       }
     }
-    // Backwards, so that one that leaves meanwhile makes no other be passed over.
+    // Iterates backwards, so that a subscriber that leaves meanwhile makes no other be skipped.
     const others = this.#others ?? none;
     for (let i = others.length - 1; i >= 0; i--) others[i]?.subscriber.onPublications(part, before);
     const ahead = this.#ahead ?? none;

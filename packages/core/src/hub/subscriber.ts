@@ -5,31 +5,31 @@ import type { Start } from "./recovery.ts";
 import type { Reset } from "./reset.ts";
 
 /**
- * Who a channel's entries go to. Calls come in the order of the channel: `onStart` or `onFailed` first and
- * once, then the rest. A reader may leave its channel in any call, but not make others leave.
+ * Receiver of a channel's entries. Calls come in the order of the channel: `onStart` or `onFailed` first and
+ * once, then the rest. A subscriber may leave its channel during any call, but must not make others leave.
  */
 export interface Subscriber {
   /**
-   * Where encoded batches go as they are, so that they are made once for all readers with the same encoder;
-   * undefined when this reader needs the publications themselves.
+   * Destination of encoded batches, so that they are encoded once for all subscribers with the same encoder.
+   * Undefined when this subscriber needs the publications themselves.
    */
   readonly shared: SharedSubscriber | undefined;
   onStart(start: Start): void;
-  /** The subscription could not start; it is over. */
+  /** Reports that the subscription could not start and has ended. */
   onFailed(error: unknown): void;
-  /** Consecutive entries, right after what came before, which was at `before`. */
+  /** Delivers consecutive entries, which directly follow the previous ones at position `before`. */
   onPublications(publications: readonly Publication[], before: Position): void;
-  /** Entries after `from` up to and including `to` will not come. */
+  /** Reports that the entries after `from` up to and including `to` will not come. */
   onGap(from: Position, to: Position, reason: GapReason): void;
-  /** The state takes the place of what was missed. */
+  /** Delivers the channel's state in place of the missed entries. */
   onReset(reset: Reset): void;
-  /** The stream is complete: its last entry was handed over, and the reader has left. */
+  /** Reports the end of the stream: its last entry was handed over, and the subscriber has left the channel. */
   onEnd(end: Publication): void;
-  /** Waits until more can be taken; undefined when it can now. */
+  /** Resolves once more entries can be taken; undefined when they can be taken now. */
   drained(): Promise<void> | undefined;
 }
 
-/** A reader that takes encoded batches. */
+/** A subscriber that takes encoded batches. */
 export interface SharedSubscriber {
   readonly encoder: Encoder;
   readonly sendQueue: SendQueue;

@@ -8,7 +8,7 @@ export function readInput<T>(value: unknown, read: (fields: Fields) => T): Parse
   return fields.refusal === undefined ? parsed(input) : { ok: false, failure: fields.refusal };
 }
 
-/** The value a parser read, or its failure as an error. */
+/** Returns the value that a parser read, or throws its failure as a `MilepostError`. */
 export function orThrow<T>(outcome: Parsed<T>): T {
   if (outcome.ok) return outcome.value;
   throw MilepostError.from(outcome.failure);

@@ -3,10 +3,10 @@ import { isNestedDeeper, maxJsonDepth, type Parsed, parsed, refused } from "@mil
 const encoder = new TextEncoder();
 
 /**
- * Event data as JSON text, checked once as it enters.
+ * Serialises event data to JSON text, checked once as it enters the gateway.
  *
- * Refuses what JSON cannot carry (undefined, functions, BigInt, cycles) with `bad_message`, nesting past 64
- * with `too_deep`, and more than `maxBytes` of UTF-8 with `too_large`.
+ * Refuses what JSON cannot carry (undefined, functions, BigInt, cycles) with `bad_message`, nesting deeper than
+ * 64 levels with `too_deep`, and more than `maxBytes` bytes of UTF-8 with `too_large`.
  */
 export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   let json: string | undefined;
@@ -15,17 +15,18 @@ export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   } catch {
     return refused("bad_message", "data must be JSON: no BigInt, no cycle, no toJSON that throws");
   }
-  if (json === undefined) return refused("bad_message", "data must be a JSON value, or null");
+  if (json === undefined)
+    return refused("bad_message", "data must be a JSON value; send null if there is none");
   if (isLonger(json, maxBytes))
-    return refused("too_large", `data is over ${maxBytes} bytes of JSON`);
+    return refused("too_large", `data is over ${maxBytes} bytes of JSON; send less at once`);
   if (isNestedDeeper(json, maxJsonDepth)) {
-    return refused("too_deep", `data may be nested ${maxJsonDepth} deep at most`);
+    return refused("too_deep", `data is nested more than ${maxJsonDepth} levels deep; flatten it`);
   }
   return parsed(json);
 }
 
 function isLonger(json: string, maxBytes: number): boolean {
   if (json.length > maxBytes) return true;
-  // A UTF-16 unit is at most three bytes of UTF-8: most texts need no counting.
+  // A UTF-16 unit takes at most three bytes of UTF-8, so most texts need no exact count.
   return json.length * 3 > maxBytes && encoder.encode(json).length > maxBytes;
 }

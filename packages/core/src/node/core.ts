@@ -14,18 +14,18 @@ import type { CoreLimits, CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
 
-/** What a node is made of. */
+/** Parts and settings of a node. */
 export interface CoreOptions {
   readonly engine: EngineFactory;
   readonly clock: Clock;
   readonly random: Random;
-  /** The node's name in welcomes. */
+  /** Name of the node, in welcomes and in the connection registry. */
   readonly node: string;
-  /** Come before the default rules. */
+  /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
-  /** What clients may request besides the methods that every node has. */
+  /** Methods that clients may request, besides those that every node has. */
   readonly methods?: Methods;
-  /** What channels, operations and methods carry; what breaks it is refused. */
+  /** Contract of the channels, operations and methods; whatever breaks it is refused. */
   readonly contract?: DefinedContract;
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
@@ -36,19 +36,19 @@ export interface CoreOptions {
 export interface CoreStats {
   readonly status: "ok" | "degraded" | "shutting_down";
   readonly connections: number;
-  /** Those of all nodes, as far as the others said it in the last seconds. */
+  /** Connections of all nodes, as far as the other nodes reported theirs in the last seconds. */
   readonly totalConnections: number;
-  /** Connections that have been silent past a ping interval. */
+  /** Connections that have been silent for longer than a ping interval and 5 s. */
   readonly dead: number;
-  /** How many connections there are of each kind of consumer. */
+  /** Number of connections of each kind of consumer. */
   readonly consumers: ConsumerCounts;
   readonly subscriptions: number;
   readonly channels: number;
-  /** How the store is doing; absent where it is part of the process. */
+  /** Health of the store; absent where the store is part of the process. */
   readonly store?: StoreHealth;
-  /** For how long the store has been away, in milliseconds; absent while it is not. */
+  /** Duration of the current outage of the store, in milliseconds; absent while there is none. */
   readonly outageMs?: number;
-  /** Publishes that wait for the store. */
+  /** Number of publishes that wait for the store. */
   readonly spooled: number;
 }
 
@@ -74,7 +74,10 @@ export interface Core {
   readonly sources: SourceIntake;
   /** Attaches a socket that speaks the gateway's own protocol. A refusal closes the transport with its code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
-  /** Attaches a reader of a session's progress feed. */
+  /**
+   * Attaches a subscriber of a session's progress feed. Closes the transport with 1008 unless the principal is
+   * of that session.
+   */
   connectFeed(
     transport: Transport,
     session: string,

@@ -33,14 +33,18 @@ export function createCore(options: CoreOptions): Core {
     log,
     refuse: () => {
       shutdown.refuseWhenEnded();
-      // What a source acknowledges must be stored, also where the channel would go on without.
+      // The source forgets what it got an acknowledgement for, so the entry must be stored even where the
+      // channel would continue locally.
       if (outage.isOn) throw isReadOnly();
     },
   });
 
-  /** Closes a transport that may not attach now. */
+  /**
+   * Closes a transport that may not attach now, and returns events that ignore it; undefined when it may
+   * attach.
+   */
   function refused(transport: Transport): TransportEvents | undefined {
-    if (shutdown.hasBegun) transport.close(4000, "the node goes away");
+    if (shutdown.hasBegun) transport.close(4000, "the node is shutting down");
     else if (connections.size >= limits.maxConnections) {
       transport.close(1013, "too many connections");
     } else return undefined;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { testCore } from "../testing/index.ts";
 
-test("[P-CLOSE-2] it announces, turns away what is new, waits, and closes the rest with 4000", async () => {
+test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, and closes the rest with 4000", async () => {
   await using t = testCore();
   const leaves = t.connect({ principal: t.user("ada") });
   const stays = t.connect({ principal: t.user("bob"), channels: ["user:bob"] });
@@ -50,7 +50,7 @@ test("[P-CLOSE-2] it announces, turns away what is new, waits, and closes the re
   expect(t.clock.pendingTimers).toBe(0);
 });
 
-test("[P-CLOSE-2] it ends early when everybody has left, and a second call waits for the same end", async () => {
+test("[P-CLOSE-2] a shutdown ends early when every connection has left, and a second call waits for the same end", async () => {
   await using t = testCore();
   const socket = t.connect({ principal: t.user("ada") });
   await t.clock.settle();
@@ -62,7 +62,7 @@ test("[P-CLOSE-2] it ends early when everybody has left, and a second call waits
   expect(t.clock.monotonic() - before).toBeLessThan(1_000);
 });
 
-test("[P-CLOSE-2] a peer that does not answer the close is torn down", async () => {
+test("[P-CLOSE-2] a shutdown terminates a connection whose peer does not answer the close", async () => {
   await using t = testCore();
   const socket = t.connect({ principal: t.user("ada") });
   await t.clock.settle();

@@ -6,7 +6,7 @@ const closeGraceMs = 2_000;
 const minReconnectMs = 100;
 const maxReconnectMs = 1_000;
 
-/** How a node goes away: announce, drain, close, free. */
+/** Shutdown of a node: announce, drain, close, free. */
 export class Shutdown {
   readonly #context: NodeContext;
   readonly #maintenance: MaintenanceLoop;
@@ -24,7 +24,8 @@ export class Shutdown {
 
   /** Throws `shutting_down` once everything is freed. */
   refuseWhenEnded(): void {
-    if (this.#ended) throw new MilepostError("shutting_down", "the node has gone away");
+    if (this.#ended)
+      throw new MilepostError("shutting_down", "the node has shut down; try another one");
   }
 
   run(drainMs: number): Promise<void> {
@@ -38,7 +39,8 @@ export class Shutdown {
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
     for (const connection of connections.all) connection.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
-    for (const connection of [...connections.all]) connection.close(4000, "the node goes away");
+    for (const connection of [...connections.all])
+      connection.close(4000, "the node is shutting down");
     await Promise.race([connections.empty(), wheel.pause(closeGraceMs)]);
     for (const connection of [...connections.all]) connection.abandon();
     await operations.close().catch(errorLog.report);

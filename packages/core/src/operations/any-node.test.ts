@@ -3,7 +3,7 @@ import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testin
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
 
-/** Three nodes on one engine and one clock, the first of which can die. */
+/** Three nodes on one engine and one clock; the first node can die. */
 class Cluster implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly engine = new SharedEngine(this.clock, new SeededRandom());
@@ -14,12 +14,12 @@ class Cluster implements AsyncDisposable {
     this.engine.isShared = true;
     const node = (name: string, n: number, engine = this.engine.factory) =>
       testCore({ clock: this.clock, random: new SeededRandom(n), node: name, engine });
-    // The one that dies comes last, so that it does not sweep.
+    // The node that dies is created last, so that another node holds the sweep lease.
     const [b, c] = [node("b", 2), node("c", 3)];
     this.nodes = [node("a", 1, this.mortal.factory), b, c];
   }
 
-  /** The events of an operation so far. */
+  /** Returns the names of the operation's events so far. */
   async events(id: string): Promise<readonly string[]> {
     const [, b] = this.nodes;
     const { entries } = await b.core.channels.history(b.service, `operation:${id}`, {
@@ -33,8 +33,8 @@ class Cluster implements AsyncDisposable {
   }
 }
 
-describe("an operation whose node died", () => {
-  test("[G9] [S4] is stalled and then lost, each once, when its producer is silent", async () => {
+describe("operations whose node died", () => {
+  test("[G9] [S4] another node marks an operation stalled and then lost, once each, when its producer stays silent", async () => {
     await using t = new Cluster();
     const [a] = t.nodes;
     await a.core.operations.create(a.service, {
@@ -52,7 +52,7 @@ describe("an operation whose node died", () => {
     expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
   });
 
-  test("[G9] is none of the others' business while its node lives, or its producer reports elsewhere", async () => {
+  test("[G9] no node marks an operation stalled while its producer reports to any node", async () => {
     await using t = new Cluster();
     const [a, b] = t.nodes;
     const { lease } = await a.core.operations.create(a.service, {
@@ -69,7 +69,7 @@ describe("an operation whose node died", () => {
     expect(await t.events("9")).toEqual(["created"]);
   });
 
-  test("[G9] has its commands timed out, once", async () => {
+  test("[G9] another node times out the commands of an operation whose node died, once", async () => {
     await using t = new Cluster();
     const [a] = t.nodes;
     await a.core.operations.create(a.service, {
@@ -87,11 +87,11 @@ describe("an operation whose node died", () => {
     expect(await t.events("9")).toEqual(["created", "command", "command"]);
   });
 
-  test("[G9] two nodes that decide at the same moment, by the same state, write it once", async () => {
+  test("[G9] two nodes that find the same operation overdue at the same moment write each event once", async () => {
     await using t = new Cluster();
     const { clock, engine } = t;
     let isSlow = false;
-    // What is read is on its way for a while: each decides before it can see what the other wrote.
+    // Every snapshot takes a while to arrive, so each node decides before it can see what the other wrote.
     const slow: EngineFactory = (context) => {
       const made = engine.factory(context);
       const { log } = made;

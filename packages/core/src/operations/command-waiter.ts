@@ -2,17 +2,17 @@ import type { Publication } from "@milepost/protocol";
 import type { Subscriber } from "../hub/subscriber.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 
-/** Why a waiter woke: something may be there, or the waiting is over. */
+/** Reason why a waiter woke: there may be something new, or the wait has ended. */
 export type Wake = "look" | "over";
 
-/** Waits for commands: reads the channel they are told on, and has an end. */
+/** Waits for commands: subscribes to the channel that signals them, until its deadline or {@link end}. */
 export class CommandWaiter extends Deadline implements Subscriber {
   readonly shared = undefined;
   #notified = false;
   #over = false;
   #wake: (() => void) | undefined;
 
-  /** Resolves with the next reason to look, at once when there was one since. */
+  /** Resolves with the next reason to wake, at once if there was one since the last call. */
   async next(): Promise<Wake> {
     if (!this.#notified && !this.#over) {
       await new Promise<void>((resolve) => {
@@ -23,7 +23,7 @@ export class CommandWaiter extends Deadline implements Subscriber {
     return this.#over ? "over" : "look";
   }
 
-  /** Ends the waiting. */
+  /** Ends the wait. */
   readonly end = (): void => {
     this.#over = true;
     this.#wake?.();

@@ -49,8 +49,8 @@ async function phases(t: TestCore, { channel }: CreatedOperation): Promise<unkno
   );
 }
 
-describe("a command", () => {
-  test("[P-CMD-1] is answered once it is in the log; each phase after is an event of the channel", async () => {
+describe("commands of operations", () => {
+  test("[P-CMD-1] a command is answered once it is logged, and each later phase is an event of the operation's channel", async () => {
     await using t = testCore();
     const created = await running(t);
     const socket = t.connect({ principal: t.user("ada"), channels: [created.channel] });
@@ -77,7 +77,7 @@ describe("a command", () => {
     ]);
   });
 
-  test("[TRAP-12] [P-CMD-1] a cancel reaches the work: it does not just close the stream", async () => {
+  test("[TRAP-12] [P-CMD-1] a cancel command reaches the producer and does not merely close the stream", async () => {
     await using t = testCore();
     const created = await running(t);
     const { command_id } = await command(t, created, "cancel");
@@ -96,7 +96,7 @@ describe("a command", () => {
     );
   });
 
-  test("[P-CMD-2] one that the status does not allow is not_possible_now, and nothing is logged", async () => {
+  test("[P-CMD-2] a command that the operation's status does not allow is not_possible_now and is not logged", async () => {
     await using t = testCore();
     const created = await running(t);
     const refused = { code: "not_possible_now" };
@@ -112,7 +112,7 @@ describe("a command", () => {
     await expect(command(t, created, "explode")).rejects.toMatchObject({ code: "bad_message" });
   });
 
-  test("[P-CMD-3] one not acknowledged within 15 s is timed_out", async () => {
+  test("[P-CMD-3] a command that is not acknowledged within 15 s is timed_out", async () => {
     await using t = testCore();
     const created = await running(t);
     await command(t, created, "cancel");
@@ -123,7 +123,7 @@ describe("a command", () => {
     expect(await t.core.operations.pendingCommands(t.service, { producer: "p" }, 0)).toEqual([]);
   });
 
-  test("[P-CMD-3] one acknowledged but not finished within 60 s of that is timed_out", async () => {
+  test("[P-CMD-3] a command that is not finished within 60 s of its acknowledgement is timed_out", async () => {
     await using t = testCore();
     const created = await running(t);
     const { command_id } = await command(t, created, "pause");
@@ -135,7 +135,7 @@ describe("a command", () => {
     expect(await phases(t, created)).toEqual(["requested", "acknowledged", "timed_out"]);
   });
 
-  test("[P-CMD-3] a retry of what failed times out too, though the operation is over", async () => {
+  test("[P-CMD-3] a retry command of a failed operation is timed_out too when nobody acknowledges it", async () => {
     await using t = testCore();
     const created = await running(t);
     await report(t, created, "failed", { error: { code: "x", message: "y", retryable: true } });
@@ -144,7 +144,7 @@ describe("a command", () => {
     expect(await phases(t, created)).toEqual(["requested", "timed_out"]);
   });
 
-  test("[P-CMD-4] a report that would go back, or repeat, is ignored", async () => {
+  test("[P-CMD-4] a report that repeats a command's phase or goes back to an earlier one is ignored", async () => {
     await using t = testCore();
     const created = await running(t);
     const { command_id } = await command(t, created, "cancel");
@@ -161,7 +161,7 @@ describe("a command", () => {
     });
   });
 
-  test("[P-CMD-4] a report that meets the time-out: one of the two counts, whichever was first", async () => {
+  test("[P-CMD-4] a report that coincides with a command's timeout wins if it comes first", async () => {
     await using t = testCore();
     const created = await running(t);
     const { command_id } = await command(t, created, "cancel");
@@ -176,7 +176,7 @@ describe("a command", () => {
     expect(await phases(t, created)).toEqual(["requested", "acknowledged"]);
   });
 
-  test("[P-CMD-5] the same key within 10 minutes is the same command, at any moment", async () => {
+  test("[P-CMD-5] a command repeated with the same key is the same command, at once and after it has ended", async () => {
     await using t = testCore();
     const created = await running(t);
     const [first, second] = await Promise.all([
@@ -187,12 +187,12 @@ describe("a command", () => {
     await report(t, created, "cancelled", {});
     const done = { command_id: first.command_id, command: "cancel", phase: "done" };
     await report(t, created, "command", done);
-    // The status would refuse a new one; the key says it is the old one.
+    // The status would refuse a new command, but the key identifies the old one.
     expect(await command(t, created, "cancel", { key: "k" })).toEqual({ ...first, phase: "done" });
     expect(await phases(t, created)).toEqual(["requested", "done"]);
   });
 
-  test("two cancels at once are two commands, and each has its own end", async () => {
+  test("two cancel commands at once are two commands, each with its own outcome", async () => {
     await using t = testCore();
     const created = await running(t);
     const both = await Promise.all([command(t, created, "cancel"), command(t, created, "cancel")]);
@@ -205,7 +205,7 @@ describe("a command", () => {
     expect((await commands(t, created)).map(({ phase }) => phase)).toEqual(["done", "timed_out"]);
   });
 
-  test("more than the state can hold wait for nobody: they are turned away", async () => {
+  test("commands beyond the 20 that may be unsettled are refused as rate_limited", async () => {
     await using t = testCore();
     const created = await running(t);
     for (let n = 0; n < 20; n++) await command(t, created, "cancel");
@@ -214,7 +214,7 @@ describe("a command", () => {
   });
 });
 
-describe("a waiting producer", () => {
+describe("producers that wait for commands", () => {
   function wait(
     t: TestCore,
     source: { producer: string } | { operation: string },
@@ -228,7 +228,7 @@ describe("a waiting producer", () => {
     return told;
   }
 
-  test("[P-CMD-6] is given the command the moment it is asked for, without asking again and again", async () => {
+  test("[P-CMD-6] a waiting producer receives a command as soon as it is requested, without polling", async () => {
     await using t = testCore();
     const created = await running(t, "work er/1");
     const byProducer = wait(t, { producer: "work er/1" });
@@ -243,7 +243,7 @@ describe("a waiting producer", () => {
     expect(other.commands).toBeUndefined();
   });
 
-  test("[P-CMD-6] is given every unacknowledged one, oldest first, again and again until it reports on it", async () => {
+  test("[P-CMD-6] a producer receives all unacknowledged commands, oldest first, until it reports on each", async () => {
     await using t = testCore();
     const [a, b] = [await running(t), await running(t)];
     const asked: string[] = [];
@@ -269,7 +269,7 @@ describe("a waiting producer", () => {
     expect(await ids()).toEqual(asked.slice(1));
   });
 
-  test("nothing to do within the time is an empty answer; an abort ends the waiting", async () => {
+  test("a wait for commands ends with an empty list at its timeout or when it is aborted", async () => {
     await using t = testCore();
     await running(t);
     const timed = wait(t, { producer: "p" }, 5_000);
@@ -285,7 +285,7 @@ describe("a waiting producer", () => {
     expect(t.core.stats().channels).toBe(0);
   });
 
-  test("a command that comes between the look and the waiting is not missed", async () => {
+  test("a command requested between the first lookup and the start of the wait is not missed", async () => {
     await using t = testCore();
     const created = await running(t);
     for (let turns = 0; turns < 12; turns++) {
@@ -298,7 +298,7 @@ describe("a waiting producer", () => {
     }
   });
 
-  test("only services may wait, and only for what is there", async () => {
+  test("only services may wait for commands, and only for operations that exist", async () => {
     await using t = testCore();
     await expect(
       t.core.operations.pendingCommands(t.user("ada"), { producer: "p" }, 0),
@@ -308,7 +308,7 @@ describe("a waiting producer", () => {
     ).rejects.toMatchObject({ code: "not_found" });
   });
 
-  test("a node that goes away ends the waiting", async () => {
+  test("a node that shuts down ends the waits for commands", async () => {
     await using t = testCore();
     const waiting = wait(t, { producer: "p" });
     await t.clock.settle();

@@ -71,7 +71,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Act>({ act: "join" }) },
 );
 
-/** What a watcher knows: the snapshot it began with, and all that followed, folded. */
+/** State that a watcher has: the snapshot it began with, folded with all later events. */
 class Watcher {
   readonly socket: TestSocket;
   #state: OperationState | undefined;
@@ -107,7 +107,7 @@ class Watcher {
   }
 }
 
-test("[P-OP-2] a GET, a late subscriber and who watched from the start always see the same, in both dialects", async () => {
+test("[P-OP-2] a GET, a late subscriber and a subscriber from the start see the same operation, in both dialects", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(acts, { minLength: 1, maxLength: 40 }), async (sequence) => {
       await using t = testCore({ limits: { idleTimeoutMs: 10_000_000 } });

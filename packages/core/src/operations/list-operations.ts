@@ -1,7 +1,10 @@
 import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 
-/** Lists what the principal may see: a service everything, a user what is of its user or its session. */
+/**
+ * Lists the operations that the principal may see. A service sees all, a user sees those of its user or its
+ * session.
+ */
 export async function listFor(
   principal: Principal,
   query: OperationQuery,
@@ -12,7 +15,7 @@ export async function listFor(
   const foreign =
     (query.user !== undefined && query.user !== user) ||
     (query.session !== undefined && query.session !== session);
-  // Whether somebody else has operations is not told.
+  // An empty list does not reveal whether somebody else has operations.
   if (foreign) return [];
   if (query.user !== undefined || query.session !== undefined) return index.list(query);
   const [ofUser, ofSession] = await Promise.all([

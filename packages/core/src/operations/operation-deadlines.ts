@@ -7,22 +7,24 @@ import {
 } from "@milepost/model";
 import { Deadline } from "../runtime/timer-wheel.ts";
 
-/** How long a producer may be silent, times its lease, before its operation is given up. */
+/** Number of lease lengths that a producer may be silent before its operation is lost. */
 const lostAfterLeases = 10;
 
-/** How long commands may wait, in milliseconds. */
+/** Timeouts of commands, in milliseconds: until the acknowledgement, and from there until the end. */
 export interface CommandTimeouts {
   readonly commandAckMs: number;
   readonly commandDoneMs: number;
 }
 
-/** A sign of life of a producer: it renewed its lease. */
+/** Renewal of a producer's lease. */
 export interface Renewal {
-  /** On the clock that never goes backwards. */
+  /** Monotonic time of the renewal, in milliseconds. */
   readonly at: number;
-  /** How long it may be silent now. */
+  /** Time that the producer may now be silent, in milliseconds. */
   readonly leaseMs: number;
-  /** As the lease says it, by which two renewals can be told apart; undefined where there is no lease. */
+  /**
+   * Expiry that the lease states, by which two renewals can be told apart; undefined where there is no lease.
+   */
   readonly expiresAt: number | undefined;
 }
 
@@ -32,17 +34,18 @@ interface WatchedCommand {
 }
 
 /**
- * What a node watches an operation for: a producer that falls silent, commands that nobody answers.
+ * Deadlines of an operation that a node watches: a producer that falls silent, and commands that nobody
+ * answers.
  *
- * All of it is one deadline on the node's wheel. Times are those of the clock that never goes backwards.
+ * All of them share one deadline on the node's timer wheel. Times are monotonic.
  */
 export class OperationDeadlines extends Deadline {
   readonly operationId: string;
-  /** The name of the key that created it. */
+  /** Name of the service key that created the operation. */
   readonly service: string;
-  /** How often in a row what is overdue could not be published. */
+  /** Number of consecutive failures to publish the overdue events. */
   failures = 0;
-  /** The dead letter that says so. */
+  /** Id of the dead letter that records those failures. */
   deadLetterId: string | undefined;
   readonly #onDue: (deadlines: OperationDeadlines) => void;
   readonly #timeouts: CommandTimeouts;
@@ -72,19 +75,22 @@ export class OperationDeadlines extends Deadline {
     this.#onDue(this);
   }
 
-  /** The producer gave a sign of life here. */
+  /** Records a renewal of the producer's lease. */
   renewed({ at, leaseMs, expiresAt }: Renewal): void {
     this.#renewedAt = Math.max(this.#renewedAt, at);
     this.#leaseMs = leaseMs;
     this.#expiresAt = expiresAt;
   }
 
-  /** What the lease says, which another node may have renewed since; the renewal known already is none. */
+  /**
+   * Records a renewal read from the lease, which another node may have made. A renewal that is already known is
+   * ignored.
+   */
   renewedElsewhere(renewal: Renewal): void {
     if (renewal.expiresAt !== this.#expiresAt) this.renewed(renewal);
   }
 
-  /** Looks at the commands; answers when something is due next, undefined when nothing is. */
+  /** Updates the watched commands. Returns the time of the next deadline; undefined when there is none. */
   observe(state: OperationState, now: number): number | undefined {
     this.#observeCommands(state.commands, now);
     let due = Number.POSITIVE_INFINITY;
@@ -98,7 +104,7 @@ export class OperationDeadlines extends Deadline {
     return due === Number.POSITIVE_INFINITY ? undefined : due;
   }
 
-  /** What has to be published now, one event after the other. */
+  /** Returns the next event that must be published at `now`; undefined when nothing is overdue. */
   overdue(state: OperationState, now: number): OperationEvent | undefined {
     this.#observeCommands(state.commands, now);
     for (const { id, command, phase } of state.commands) {

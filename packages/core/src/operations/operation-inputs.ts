@@ -32,16 +32,16 @@ const statuses = Object.keys(operationTransitions) as OperationStatus[];
 const commands = Object.keys(commandAllowedIn) as OperationCommandName[];
 const maxEvents = 1_000;
 
-/** How long a producer may be silent where it asks for nothing else, in milliseconds. */
+/** Default lease length, in milliseconds. */
 export const defaultLeaseMs = 30_000;
 
-/** A create, checked. */
+/** Validated input of a create. */
 export interface NewOperation {
   readonly created: OperationEvents["created"];
   readonly leaseMs: number;
 }
 
-/** Reads what a producer asks for; `operationId` stands in where it chose none. */
+/** Reads the input of a create. `operationId` is used where the producer chose no id. */
 export function readCreate(input: CreateOperation, operationId: string): Parsed<NewOperation> {
   const lease = readInput(input, (fields) => fields.optional("lease_ms", readLeaseMs));
   if (!lease.ok) return lease;
@@ -58,14 +58,14 @@ export function readCreate(input: CreateOperation, operationId: string): Parsed<
   });
 }
 
-/** Reads a lease's length. */
+/** Reads a lease length, in milliseconds; undefined stays undefined. */
 export function readLeaseLength(leaseMs: unknown): Parsed<number | undefined> {
   return leaseMs === undefined
     ? parsed(undefined)
     : readInput({ lease_ms: leaseMs }, (fields) => fields.required("lease_ms", readLeaseMs));
 }
 
-/** Reads a report; each event is yet to be read on its own. A lease that is none is left out. */
+/** Reads a report. Its events are validated later, one by one. A lease that is not a string is left out. */
 export function readReport(input: unknown): Parsed<Partial<ReportEvents>> {
   return readInput(input, (fields) =>
     compact({
@@ -84,7 +84,7 @@ const readReported = (value: unknown) =>
     }),
   );
 
-/** Reads what somebody asks of an operation. */
+/** Reads a request for a command. */
 export function readCommand(input: unknown): Parsed<RequestCommand> {
   return readInput(input, (fields) =>
     compact({
@@ -100,7 +100,7 @@ function readArgs(value: unknown): Parsed<unknown> {
   return json.ok ? parsed(JSON.parse(json.value) as unknown) : json;
 }
 
-/** Reads which operations to list. */
+/** Reads the filter of a list of operations. The limit defaults to 100. */
 export function readFilter(input: unknown): Parsed<OperationFilter & { readonly limit: number }> {
   return readInput(input, (fields) =>
     compact({

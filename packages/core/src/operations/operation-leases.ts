@@ -5,7 +5,7 @@ import type { Renewal } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import { operationChannel } from "./operation-log.ts";
 
-/** Who may report on which operation, and until when. */
+/** Leases of operations: which producer may report on an operation, and until when. */
 export class OperationLeases {
   readonly #leases: Leases;
   readonly #clock: Clock;
@@ -15,31 +15,43 @@ export class OperationLeases {
     this.#clock = clock;
   }
 
-  /** The lease of a new operation, also where one that nobody knows of is in the way. */
+  /** Acquires the lease of a new operation. A lease left over from a failed create is taken over. */
   async begin(operationId: string, ttlMs: number): Promise<Lease> {
     const lease = await this.#leases.acquire(operationChannel(operationId), ttlMs);
     return lease ?? this.take(operationId, ttlMs);
   }
 
-  /** Takes the lease with a higher fence; without a length it keeps the one it had. */
+  /**
+   * Takes the lease with a higher fence. Without `ttlMs` it keeps the current length, or the default if there
+   * is no lease.
+   */
   async take(operationId: string, ttlMs?: number): Promise<Lease> {
     const name = operationChannel(operationId);
     const length = ttlMs ?? (await this.#leases.get(name))?.ttlMs ?? defaultLeaseMs;
     const lease = await this.#leases.acquire(name, length, { force: true });
     if (lease === undefined)
-      throw new MilepostError("store_unavailable", "no lease could be taken");
+      throw new MilepostError(
+        "store_unavailable",
+        "the store did not grant the operation's lease; retry later",
+      );
     return lease;
   }
 
-  /** Renews the lease of who holds it; rejects with `stale_lease`. */
+  /** Renews the lease that has this token; rejects with `stale_lease` when the token does not hold it. */
   async renew(operationId: string, token: string | undefined): Promise<Lease> {
     const name = operationChannel(operationId);
     const lease = token === undefined ? undefined : await this.#leases.renew(name, token);
     if (lease !== undefined) return lease;
-    throw new MilepostError("stale_lease", "the lease is not, or no longer, the operation's");
+    throw new MilepostError(
+      "stale_lease",
+      "the lease token is missing, unknown or replaced; take the operation over to get a new lease",
+    );
   }
 
-  /** The lease for who asks for an operation that exists: the one it has, or a new one where that has ended. */
+  /**
+   * Returns the lease for a repeated create. The same producer gets its current lease, renewed; otherwise a new
+   * lease is taken.
+   */
   async again(
     { id, producer_id }: OperationState,
     producer: string | undefined,
@@ -53,24 +65,24 @@ export class OperationLeases {
     return renewed ?? this.take(id, ttlMs);
   }
 
-  /** The producer's last renewal, here or at another node; undefined when nobody holds a lease. */
+  /** Returns the producer's last renewal, at any node; undefined when nobody holds a lease. */
   async lastRenewal(operationId: string): Promise<Renewal | undefined> {
     const lease = await this.#leases.get(operationChannel(operationId));
     if (lease === undefined) return undefined;
     const { ttlMs, expiresAt } = lease;
-    // A wall clock that was set back must not put it into the future.
+    // The limit keeps a wall clock that was set back from moving the renewal into the future.
     const leftMs = Math.min(expiresAt - this.#clock.now(), ttlMs);
     const at = this.#clock.monotonic() - ttlMs + leftMs;
     return { at, leaseMs: ttlMs, expiresAt };
   }
 
-  /** The renewal that was just made with this lease. */
+  /** Returns the renewal that was just made with this lease. */
   renewalOf({ ttlMs, expiresAt }: Lease): Renewal {
     return { at: this.#clock.monotonic(), leaseMs: ttlMs, expiresAt };
   }
 }
 
-/** A lease as its holder is told. */
+/** Converts a lease to the form that its holder receives. */
 export function asOperationLease({ token, fence, ttlMs }: Lease): OperationLease {
   return { token, fence, ttl_ms: ttlMs };
 }

@@ -3,36 +3,36 @@ import { type OperationEvent, type OperationState, reduceOperation } from "@mile
 import { isChannelSegment, maxChannelBytes, type Position } from "@milepost/protocol";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 
-/** An operation as it stands at a position of its channel. */
+/** State of an operation at a position of its channel. */
 export interface OperationAt {
   readonly state: OperationState;
   readonly position: Position;
 }
 
-/** An operation after one more event. */
+/** State of an operation after one more event. */
 export interface OperationAfter extends OperationAt {
-  /** Where the event stands. */
+  /** Position of the event. */
   readonly at: Position;
   readonly duplicate: boolean;
 }
 
-/** Whose event it is, for dedupe. */
+/** Publisher and key of an event, for deduplication. */
 export interface Authorship {
   readonly publisher: string;
   readonly key?: string;
 }
 
-/** The channel of an operation. */
+/** Returns the name of an operation's channel. */
 export function operationChannel(operationId: string): string {
   return `operation:${operationId}`;
 }
 
-/** Whether an operation can have this id. */
+/** Returns true if the text can be the id of an operation. */
 export function isOperationId(text: unknown): text is string {
   return isChannelSegment(text) && operationChannel(text).length <= maxChannelBytes;
 }
 
-/** The channels of operations: their state is the projection of their log. */
+/** Channels of operations. The state of an operation is the projection of its log. */
 export class OperationLog {
   readonly #log: ChannelLog;
   readonly #rules: RuleBook;
@@ -50,7 +50,7 @@ export class OperationLog {
     return state === null || state === undefined ? undefined : { state, position };
   }
 
-  /** Appends an event that was checked, and folds it into the state before. */
+  /** Appends a validated event, and returns the state after it. */
   async append(
     operationId: string,
     before: OperationAt | undefined,
@@ -71,13 +71,13 @@ export class OperationLog {
       if (state !== undefined) return { state, position: at, at, duplicate };
     }
     if (duplicate && before !== undefined) return { ...before, at, duplicate };
-    // Another node has written in between: the log knows.
+    // Another node has appended in between, so the state must be read from the log.
     const read = await this.read(operationId);
     if (read === undefined) throw new Error("an operation has no state after an event");
     return { ...read, at, duplicate };
   }
 
-  /** Where the event stands that a key made, while the key is remembered. */
+  /** Finds the entry that a key produced, while the key is remembered. */
   async find(operationId: string, publisher: string, key: string) {
     const { name, policy } = this.#resolved(operationId);
     return this.#log.find(name, publisher, key, policy);

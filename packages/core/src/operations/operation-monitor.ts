@@ -16,10 +16,10 @@ const adoptAfterMs = 2_000;
 const adoptAtOnce = 1_000;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
-/** So many failures in a row are told by a dead letter; trying goes on. */
+/** Number of consecutive failures after which a dead letter records them. Retries continue. */
 const failuresToTell = 5;
 
-/** What the watching of operations needs. */
+/** Parts of the node that an {@link OperationMonitor} uses. */
 export interface MonitorContext {
   readonly log: OperationLog;
   readonly leases: OperationLeases;
@@ -33,7 +33,10 @@ export interface MonitorContext {
   readonly errorLog: ErrorLog;
 }
 
-/** The operations that this node has handled and that something may become overdue of; it publishes what is. */
+/**
+ * Watches the operations that this node has handled and that can become overdue, and publishes their overdue
+ * events.
+ */
 export class OperationMonitor {
   readonly #context: MonitorContext;
   readonly #deadlines = new Map<string, OperationDeadlines>();
@@ -42,13 +45,16 @@ export class OperationMonitor {
     this.#context = context;
   }
 
-  /** Brings the index and the watch up to a state; a lease says that its producer has just renewed it. */
+  /**
+   * Updates the index and the deadlines of an operation to a state. A `lease` means that its producer has just
+   * renewed it.
+   */
   async refresh(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
     const { notifier, wheel, clock, leases } = this.#context;
     const deadlines = this.#deadlines.get(state.id) ?? (await this.#begin(state.id, service));
     if (lease !== undefined) deadlines.renewed(leases.renewalOf(lease));
     const due = deadlines.observe(state, clock.monotonic());
-    // Also for the other nodes: when this one dies another finds it there.
+    // The index also serves the other nodes: when this node dies, another one finds the operation there.
     await notifier.index(
       state,
       deadlines.service,
@@ -59,8 +65,8 @@ export class OperationMonitor {
   }
 
   /**
-   * Watches an operation from before it is there: when the store takes it and the answer is lost, nobody else
-   * knows of it.
+   * Watches an operation before it exists. When the store keeps the create but its answer is lost, no other
+   * part of the gateway knows of the operation.
    */
   async expect(operationId: string, service: ServicePrincipal, lease: Lease): Promise<void> {
     const { wheel, leases } = this.#context;
@@ -69,7 +75,10 @@ export class OperationMonitor {
     wheel.set(deadlines, lease.ttlMs);
   }
 
-  /** Watches what has been overdue longer than a node that watches it would take: that node is gone. */
+  /**
+   * Watches operations that have been overdue for more than 2 s. A live node would have acted by then, so their
+   * node is gone.
+   */
   async adopt(): Promise<void> {
     const { index, queues, log } = this.#context;
     for (const id of await index.due(adoptAfterMs, adoptAtOnce)) {
@@ -82,7 +91,7 @@ export class OperationMonitor {
     }
   }
 
-  /** Watches it no longer. */
+  /** Stops watching an operation. */
   end(operationId: string): void {
     const deadlines = this.#deadlines.get(operationId);
     if (deadlines === undefined) return;
@@ -97,7 +106,7 @@ export class OperationMonitor {
   async #begin(id: string, service: ServicePrincipal | undefined): Promise<OperationDeadlines> {
     const { index, leases, clock, timeouts } = this.#context;
     const indexed = await index.get(id);
-    // A producer that reports elsewhere was heard when it last renewed.
+    // A producer that reports to another node was last heard when it renewed its lease there.
     const renewal = await leases.lastRenewal(id);
     const overdue = { at: clock.monotonic() - defaultLeaseMs, expiresAt: undefined };
     const deadlines = new OperationDeadlines(
@@ -111,7 +120,7 @@ export class OperationMonitor {
     return deadlines;
   }
 
-  /** Publishes what is overdue. */
+  /** Publishes the overdue events of an operation. Retries with a growing delay when that fails. */
   #onOverdue(deadlines: OperationDeadlines): void {
     const { log, leases, queues, errorLog, wheel } = this.#context;
     const { operationId } = deadlines;
@@ -131,7 +140,7 @@ export class OperationMonitor {
       .then(() => this.#succeeded(deadlines))
       .catch((error) => {
         errorLog.report(error);
-        // The store did not answer: what is overdue stays so and is tried again.
+        // The store did not answer, so the events are still overdue and are retried later.
         deadlines.failures++;
         const delayMs = Math.min(firstRetryMs * 2 ** (deadlines.failures - 1), maxRetryMs);
         if (this.#deadlines.get(operationId) === deadlines) wheel.set(deadlines, delayMs);
@@ -140,7 +149,10 @@ export class OperationMonitor {
       .catch(errorLog.report);
   }
 
-  /** Says in a dead letter that what is overdue of an operation cannot be published; there is nothing to replay in it. */
+  /**
+   * Records in a dead letter that an operation's overdue events cannot be published. The dead letter holds
+   * nothing to replay.
+   */
   async #deadLetter(deadlines: OperationDeadlines, error: unknown): Promise<void> {
     const { deadLetters, clock } = this.#context;
     const { id } = await deadLetters.put(
@@ -158,7 +170,7 @@ export class OperationMonitor {
     deadlines.deadLetterId = id;
   }
 
-  /** The letter is not true any more. */
+  /** Resets the failures, and removes the dead letter that recorded them. */
   async #succeeded(deadlines: OperationDeadlines): Promise<void> {
     const { deadLetterId } = deadlines;
     deadlines.failures = 0;
@@ -172,11 +184,11 @@ export class OperationMonitor {
     for (;;) {
       const event = deadlines.overdue(current.state, clock.monotonic());
       if (event === undefined) break;
-      // Two nodes that decide by the same state make one entry.
+      // With this key, two nodes that decide from the same state append one entry.
       const author = { publisher, key: keyOf(event, current.state) };
       const after = await log.append(deadlines.operationId, current, event, author);
       await notifier.changed(current.state, after.state);
-      // An event that changed nothing would come again and again.
+      // An event that does not change the state would be published again and again.
       if (after.state === current.state) break;
       current = after;
     }

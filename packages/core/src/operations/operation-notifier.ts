@@ -6,19 +6,20 @@ import { operationAgeMs } from "../rules/default-rules.ts";
 const publisher = "gateway:operations";
 
 /**
- * The channel that tells the waiting calls of a producer that there is a command. Two producers may share
- * one where their ids differ only in signs that no channel name has: it wakes, it does not say what for.
+ * Returns the name of the channel that signals new commands to a producer's waiting calls. Two producers may
+ * share one, since a signal only wakes: only the first 200 characters of the id count, and characters that
+ * channel names cannot have are replaced.
  */
 export function producerChannel(producerId: string): string {
   return `gateway:producer:${producerId.slice(0, 200).replace(/[^A-Za-z0-9_.~-]/g, "_")}`;
 }
 
 /**
- * Tells of operations beyond their own channel: their summary to user and session, their entry in the index,
- * a wake-up to their producer.
+ * Publishes changes of operations beyond their own channel: the summary to the user and the session, the entry
+ * in the index, and the signal to the producer.
  *
- * None of it fails what it tells of: a summary that could not be published is tried again, gives way to the next one, and
- * ends in the dead letters when neither helps.
+ * A failure here never fails the change itself. A summary that could not be published is retried and gives way
+ * to a newer one. If neither helps, it becomes a dead letter.
  */
 export class OperationNotifier {
   readonly #publisher: AssuredPublisher;
@@ -31,7 +32,7 @@ export class OperationNotifier {
     this.#onError = onError;
   }
 
-  /** Publishes the summary where it changed. */
+  /** Publishes the operation's summary to its session and its user, if the summary has changed. */
   async changed(before: OperationState | undefined, after: OperationState): Promise<void> {
     if (!summaryChanged(before, after)) return;
     const json = JSON.stringify(summarise(after));
@@ -66,7 +67,7 @@ export class OperationNotifier {
     }
   }
 
-  /** Wakes whoever waits for a command of the operation's producer. */
+  /** Wakes the calls that wait for commands of the operation's producer. */
   async commanded({ id, producer_id, offset }: OperationState): Promise<void> {
     if (producer_id === undefined) return;
     const json = JSON.stringify({ operation_id: id });

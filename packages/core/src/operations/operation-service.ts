@@ -52,7 +52,7 @@ import { judgeReport, readReportedEvent } from "./report.ts";
 const maxWaitMs = 60_000;
 const idLength = 16;
 
-/** What operations need of their node. */
+/** Parts of the node that an {@link OperationService} uses. */
 export interface OperationContext {
   readonly engine: Engine;
   readonly contract: OperationContract;
@@ -66,10 +66,10 @@ export interface OperationContext {
 }
 
 /**
- * Operations: create, report, command, watch.
+ * Creates, reports on, commands and watches operations.
  *
- * Everything that decides by an operation's state and then appends runs in that operation's own line, so
- * that a report, a command and a time-out that meet are decided one after the other.
+ * Every step that decides by an operation's state and then appends runs in that operation's own queue. A
+ * report, a command and a timeout that coincide are therefore decided one after the other.
  */
 export class OperationService implements Operations {
   readonly #context: OperationContext;
@@ -190,12 +190,12 @@ export class OperationService implements Operations {
     });
   }
 
-  /** Takes over the watching of operations whose node is gone. */
+  /** Takes over operations whose node is gone. */
   async adopt(): Promise<void> {
     if (!this.#closed) await this.#monitor.adopt();
   }
 
-  /** Ends all waiting, lets what has begun finish, watches nothing any more, and refuses what comes after. */
+  /** Ends all waits, lets running calls finish, stops watching, and refuses later calls. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#pending.close();
@@ -205,7 +205,8 @@ export class OperationService implements Operations {
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed) throw new MilepostError("shutting_down", "the node has gone away");
+    if (this.#closed)
+      throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
   }
 
   async #create(
@@ -266,7 +267,10 @@ export class OperationService implements Operations {
       await this.#monitor.refresh(operation.state, service, lease);
     }
     while (results.length < events.length) {
-      const error = failure("store_unavailable", "an event before this one could not be stored");
+      const error = failure(
+        "store_unavailable",
+        "an earlier event of this report could not be stored; report this one again",
+      );
       results.push({ error });
     }
     return results;
@@ -290,7 +294,7 @@ export class OperationService implements Operations {
         }
         return await publish(published, key);
       }
-      // What the state refuses may be the retry of what brought it there.
+      // An event that the state refuses may be the retry of an event that led to this state.
       const known =
         key === undefined ? undefined : await this.#log.find(state.id, publisherOf(service), key);
       if (known !== undefined) {
@@ -330,7 +334,7 @@ export class OperationService implements Operations {
     return { command_id, phase: "requested" };
   }
 
-  /** The command that a key made, and how far it is. */
+  /** Returns the command that a key has already requested, with its current phase. */
   async #knownCommand(
     { id, commands }: OperationState,
     publisher: string,
@@ -340,13 +344,16 @@ export class OperationService implements Operations {
     if (known === undefined) return undefined;
     const data = JSON.parse(known.json) as { command_id: string } | null;
     if (data === null) {
-      throw new MilepostError("not_possible_now", "the command of this key is over and forgotten");
+      throw new MilepostError(
+        "not_possible_now",
+        "the command with this key is no longer kept; use a new key for a new command",
+      );
     }
     const command = commands.find((candidate) => candidate.id === data.command_id);
     return { command_id: data.command_id, phase: command?.phase ?? "requested" };
   }
 
-  /** Tells of a change of the gateway's own making, and watches on. */
+  /** Publishes the changed summary, and refreshes the operation's deadlines. */
   async #settle(
     before: OperationState | undefined,
     after: OperationState,
@@ -380,7 +387,7 @@ function refuseUnlessPossible(state: OperationState, command: OperationCommandNa
   if (unsettled >= operationBounds.commands) {
     throw new MilepostError(
       "rate_limited",
-      "too many commands of the operation wait for an answer",
+      "too many commands of this operation wait for an answer; retry later",
     );
   }
 }

@@ -14,7 +14,7 @@ import type {
 } from "@milepost/model";
 import type { Principal } from "../rules/principal.ts";
 
-/** Operations, as one principal may use them. Every method checks what the principal may. */
+/** Operations as principals use them. Every method checks what its principal may do. */
 export interface Operations {
   create(principal: Principal, input: CreateOperation): Promise<CreatedOperation>;
   get(principal: Principal, operationId: string): Promise<OperationAtPosition>;

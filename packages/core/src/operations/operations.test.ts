@@ -22,7 +22,7 @@ function create(t: TestCore, more: Partial<CreateOperation> = {}): Promise<Creat
   return t.core.operations.create(t.service, { ...input, ...more });
 }
 
-/** Reports events given as name and data. */
+/** Reports events given as name, data and optional key. */
 async function report(
   t: TestCore,
   { operation, lease }: CreatedOperation,
@@ -52,8 +52,8 @@ async function names(t: TestCore, { channel }: CreatedOperation): Promise<string
   return entries.map(({ event }) => event);
 }
 
-describe("creating", () => {
-  test("[P-OP-1] created comes first and is the operation", async () => {
+describe("creating operations", () => {
+  test("[P-OP-1] creating an operation logs created as its first event, and the result is the operation", async () => {
     await using t = testCore();
     const created = await create(t, { operation_id: "op-1" });
     expect(created).toMatchObject({
@@ -81,7 +81,7 @@ describe("creating", () => {
     expect(position).toMatch(/\.1\./);
   });
 
-  test("[P-OP-8] a retry with the same id and key answers the existing one and the lease it has", async () => {
+  test("[P-OP-8] a create repeated with the same id and key returns the existing operation and its lease", async () => {
     await using t = testCore();
     const [first, second] = await Promise.all([
       create(t, { operation_id: "op-1" }),
@@ -95,7 +95,7 @@ describe("creating", () => {
     expect(results).toMatchObject([{ duplicate: false }]);
   });
 
-  test("[P-OP-8] [G9] a retry once the lease has ended, or by another producer, takes a new one", async () => {
+  test("[P-OP-8] [G9] a create repeated after the lease has ended, or by another producer, takes a new lease", async () => {
     await using t = testCore();
     const first = await create(t, { operation_id: "op-1" });
     const other = await create(t, { operation_id: "op-1", producer_id: "worker 2" });
@@ -106,7 +106,7 @@ describe("creating", () => {
     expect(later).toMatchObject({ duplicate: true, lease: { fence: 3 } });
   });
 
-  test("[P-OP-8] an id that another key took is already_exists", async () => {
+  test("[P-OP-8] creating an operation with an id that another key has used is already_exists", async () => {
     await using t = testCore();
     await create(t, { operation_id: "op-1" });
     const other = { kind: "service", name: "other" } as const;
@@ -126,7 +126,7 @@ describe("creating", () => {
     expect(await create(t, { operation_id: "op-1" })).toMatchObject({ duplicate: false });
   });
 
-  test("wrong fields are bad_message and named; users may not create", async () => {
+  test("invalid fields of a create are bad_message and named, and users may not create operations", async () => {
     await using t = testCore();
     for (const [wrong, field] of [
       [{ kind: "" }, "kind"],
@@ -150,8 +150,8 @@ describe("creating", () => {
   });
 });
 
-describe("reporting", () => {
-  test("[P-OP-2] what is reported stands in the log in order, and each has its result", async () => {
+describe("reporting on operations", () => {
+  test("[P-OP-2] reported events are logged in order, and each has its own result", async () => {
     await using t = testCore();
     const created = await create(t);
     const results = await report(
@@ -180,7 +180,7 @@ describe("reporting", () => {
     });
   });
 
-  test("[P-OP-1] what is the gateway's own cannot be reported", async () => {
+  test("[P-OP-1] events that only the gateway publishes cannot be reported", async () => {
     await using t = testCore();
     const created = await create(t);
     const own = { operation_id: created.operation.id, kind: "index" };
@@ -198,7 +198,7 @@ describe("reporting", () => {
     expect(await names(t, created)).toEqual(["created"]);
   });
 
-  test("[P-OP-3] [G9] without the lease, or with an old one, it is stale_lease, whatever the key", async () => {
+  test("[P-OP-3] [G9] a report without the lease, or with an old one, is stale_lease, whatever key it uses", async () => {
     await using t = testCore();
     const created = await create(t);
     const { id } = created.operation;
@@ -218,7 +218,7 @@ describe("reporting", () => {
     });
   });
 
-  test("[P-OP-4] after the end only log goes on, until a started with a higher attempt", async () => {
+  test("[P-OP-4] an ended operation accepts only log events until a started event with a higher attempt", async () => {
     await using t = testCore();
     for (const end of [
       ["done", {}],
@@ -254,7 +254,7 @@ describe("reporting", () => {
     }
   });
 
-  test("[G3] a retried report creates nothing, not even when it ended the operation", async () => {
+  test("[G3] a repeated report creates no entries, even when it ended the operation", async () => {
     await using t = testCore();
     const created = await create(t);
     const events = [
@@ -269,7 +269,7 @@ describe("reporting", () => {
     expect((await state(t, created)).log_total).toBe(1);
   });
 
-  test("[P-HTTP-3] after a failure that may pass nothing further of the report is tried", async () => {
+  test("[P-HTTP-3] after a retryable failure the remaining events of a report are not tried", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const created = await create(t);
@@ -290,7 +290,7 @@ describe("reporting", () => {
     expect(log.map(({ message }) => message)).toEqual(["first", "second", "third"]);
   });
 
-  test("data that JSON cannot carry is bad_message and harms no other event", async () => {
+  test("an event whose data JSON cannot carry is bad_message and does not affect other events", async () => {
     await using t = testCore();
     const created = await create(t);
     const results = await report(
@@ -303,8 +303,8 @@ describe("reporting", () => {
   });
 });
 
-describe("silence", () => {
-  test("[P-OP-5] [G9] a producer silent for its lease makes it stalled, after ten times that lost", async () => {
+describe("silent producers", () => {
+  test("[P-OP-5] [G9] an operation is stalled when its producer is silent for its lease, and lost after ten times that", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["started"]);
@@ -320,7 +320,7 @@ describe("silence", () => {
     expect(await names(t, created)).toEqual(["created", "started", "stalled", "lost"]);
   });
 
-  test("[TRAP-13] [P-OP-5] one that waits in line does so no longer than its producer lives", async () => {
+  test("[TRAP-13] [P-OP-5] a waiting operation whose producer is gone becomes stalled and lost", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["waiting", { position: 1, total: 2 }]);
@@ -332,7 +332,7 @@ describe("silence", () => {
     expect(operations).toEqual([]);
   });
 
-  test("[P-OP-5] any report renews, an empty one too", async () => {
+  test("[P-OP-5] every report renews the lease, even an empty one", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["started"]);
@@ -343,7 +343,7 @@ describe("silence", () => {
     expect(await names(t, created)).toEqual(["created", "started"]);
   });
 
-  test("[P-OP-5] a wall clock that is set back does not keep a silent producer alive", async () => {
+  test("[P-OP-5] setting the wall clock back does not keep a silent producer alive", async () => {
     await using t = testCore();
     const created = await create(t);
     await report(t, created, ["started"]);
@@ -352,7 +352,7 @@ describe("silence", () => {
     expect((await state(t, created)).status).toBe("stalled");
   });
 
-  test("[P-OP-5] [G9] one whose create was stored while the answer was lost is watched all the same", async () => {
+  test("[P-OP-5] [G9] an operation whose create was stored but whose answer was lost is still watched", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     faulty.losesAnswer = ({ event }) => event === "created";
@@ -363,19 +363,19 @@ describe("silence", () => {
     expect(operation.status).toBe("stalled");
   });
 
-  test("one whose create was not stored is not watched for ever", async () => {
+  test("an operation whose create was not stored is not watched forever", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     faulty.refuses = ({ event }) => event === "created";
     const timers = t.clock.pendingTimers;
     const asked = create(t, { operation_id: "o", lease_ms: 10_000 });
     await expect(asked).rejects.toMatchObject({ code: "store_unavailable" });
-    // The sweep of the store's own is the one that is left.
+    // The only timer left is the store's own sweep.
     await t.clock.advance(11_000);
     expect(t.clock.pendingTimers).toBeLessThanOrEqual(timers + 1);
   });
 
-  test("[P-OP-5] a report on a stalled one first publishes revived, and it goes on as it was", async () => {
+  test("[P-OP-5] a report on a stalled operation first publishes revived, and restores the status before", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["started"], ["paused"]);
@@ -395,7 +395,7 @@ describe("silence", () => {
     expect((await state(t, created)).status).toBe("stalled");
   });
 
-  test("[P-OP-4] a lost one is over until a higher attempt, and then watched again", async () => {
+  test("[P-OP-4] a lost operation has ended until a higher attempt starts, and is then watched again", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 1_000 });
     await t.clock.advance(12_000);
@@ -411,7 +411,7 @@ describe("silence", () => {
     expect((await state(t, created)).status).toBe("stalled");
   });
 
-  test("an operation that is over waits for nothing", async () => {
+  test("an operation that has ended leaves no timer behind", async () => {
     await using t = testCore();
     const timers = t.clock.pendingTimers;
     const many = await Promise.all(Array.from({ length: 50 }, () => create(t)));
@@ -421,7 +421,7 @@ describe("silence", () => {
     expect(t.clock.pendingTimers).toBeLessThanOrEqual(timers + 1);
   });
 
-  test("[P-OP-5] a store that is away when silence is due is asked again", async () => {
+  test("[P-OP-5] an operation that becomes overdue while the store is unavailable is retried until it is stalled", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const created = await create(t, { lease_ms: 10_000 });
@@ -433,8 +433,8 @@ describe("silence", () => {
   });
 });
 
-describe("telling others", () => {
-  test("[P-OP-6] the summary goes to session and user when status, step or whole percent change, and only then", async () => {
+describe("visibility of operations", () => {
+  test("[P-OP-6] the session and the user receive a summary only when status, step or whole percent change", async () => {
     await using t = testCore();
     const user = await deadlines(t, "user:ada");
     const session = await deadlines(t, "session:s");
@@ -464,7 +464,7 @@ describe("telling others", () => {
     expect(await summaries()).toMatchObject([{ status: "stalled" }]);
   });
 
-  test("[P-OP-6] who comes late finds the latest summary of each operation", async () => {
+  test("[P-OP-6] a late subscriber of a user's channel finds the latest summary of each operation", async () => {
     await using t = testCore();
     const first = await create(t);
     const second = await create(t);
@@ -481,7 +481,7 @@ describe("telling others", () => {
     });
   });
 
-  test("the list is newest first and only one's own", async () => {
+  test("the list of operations is newest first, and a user sees only their own", async () => {
     await using t = testCore();
     const ids: Record<string, string> = {};
     for (const [name, owner] of [
@@ -509,7 +509,7 @@ describe("telling others", () => {
     expect(await list(t.service, { producer: input.producer_id })).toHaveLength(3);
   });
 
-  test("[P-OP-7] one of somebody else is not_found by get and command, forbidden to subscribe, like one that is not there", async () => {
+  test("[P-OP-7] a foreign operation looks like a missing one: not_found to get and command, forbidden to subscribe", async () => {
     await using t = testCore();
     const { operation, channel } = await create(t, { user_id: "bob", session_id: "y" });
     const ada = t.user("ada", { session: "s" });
@@ -530,7 +530,7 @@ describe("telling others", () => {
     expect(bob.take()[1]).toMatchObject({ type: "subscribed", channel });
   });
 
-  test("[TRAP-11] a connection that ends is not an operation that ends", async () => {
+  test("[TRAP-11] a connection that closes does not end the operation it watched", async () => {
     await using t = testCore();
     const created = await create(t);
     const socket = await deadlines(t, created.channel);
@@ -542,7 +542,7 @@ describe("telling others", () => {
     expect(await names(t, created)).toEqual(["created", "started", "progress"]);
   });
 
-  test("a purged operation is forgotten, and its id free again", async () => {
+  test("a purged operation is removed from the list, and its id can be used again", async () => {
     await using t = testCore();
     const created = await create(t, { operation_id: "op-1" });
     await t.core.channels.purge(t.service, created.channel);

@@ -10,7 +10,7 @@ import { producerChannel } from "./operation-notifier.ts";
 
 const maxOperations = 1_000;
 
-/** What the waiting for commands needs of its node. */
+/** Parts of the node that {@link PendingCommands} uses. */
 export interface PendingCommandsContext {
   readonly hub: Hub;
   readonly wheel: TimerWheel;
@@ -19,7 +19,9 @@ export interface PendingCommandsContext {
   readonly operations: OperationLog;
 }
 
-/** Hands producers the commands that nobody acknowledged, and lets them wait for the first. */
+/**
+ * Returns the commands that a producer has not acknowledged, and waits for the first one when there is none.
+ */
 export class PendingCommands {
   readonly #context: PendingCommandsContext;
   readonly #waiters = new Set<CommandWaiter>();
@@ -29,7 +31,10 @@ export class PendingCommands {
     this.#context = context;
   }
 
-  /** Every waiting command of the source, oldest first; none when the time is over, or the signal aborted. */
+  /**
+   * Returns every unacknowledged command of the source, oldest first. When there is none, waits up to `waitMs`
+   * milliseconds. Returns an empty list at the timeout or when the signal aborts.
+   */
   async wait(
     source: CommandSource,
     waitMs: number,
@@ -47,7 +52,8 @@ export class PendingCommands {
     signal?.addEventListener("abort", waiter.end, { once: true });
     const member = hub.join(rules.of(channel), waiter, "now");
     try {
-      // What was asked for between the first look and the start of the reading is found by the look at the start.
+      // A command requested between the first lookup and the start of the subscription is found by the lookup
+      // at its start.
       while ((await waiter.next()) === "look") {
         const found = await this.#collect(source);
         if (found.length > 0) return found;
@@ -61,7 +67,7 @@ export class PendingCommands {
     }
   }
 
-  /** Ends all waiting. */
+  /** Ends all waits. */
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters) waiter.end();

@@ -9,16 +9,16 @@ import {
 import { failure, type Parsed, parsed, refused } from "@milepost/protocol";
 import { readJsonText } from "../input/json-text.ts";
 
-/** Events that only the gateway publishes. */
+/** Events that only the gateway may publish. */
 const ofTheGateway = ["created", "stalled", "revived", "lost"] as const;
 const phasesOfTheGateway = ["requested", "timed_out"] as const;
 
-/** What becomes of one reported event: it is published, or it says nothing new. */
+/** Verdict on one reported event: it is published, or it is ignored because it changes nothing. */
 export type Verdict =
   | { readonly kind: "publish"; readonly event: OperationEvent }
   | { readonly kind: "ignore" };
 
-/** Reads a reported event, whatever state the operation is in. */
+/** Reads a reported event, independently of the operation's state. */
 export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEvent> {
   const json = readJsonText(reported.data ?? {}, Number.POSITIVE_INFINITY);
   if (!json.ok) return json;
@@ -31,7 +31,7 @@ export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEven
   if (event === "command" && includes(phasesOfTheGateway, data.phase)) {
     return refused(
       "bad_message",
-      `the phase ${data.phase} is the gateway's; it cannot be reported`,
+      `the phase ${data.phase} is set by the gateway; it cannot be reported`,
     );
   }
   return read;
@@ -42,7 +42,7 @@ export function judgeReport(state: OperationState, event: OperationEvent): Parse
   if (event.event === "command") return judgeCommand(state, event.data);
   const isNewAttempt = event.event === "started" && (event.data.attempt ?? 0) > state.attempt;
   if (isFinal(state.status) && event.event !== "log" && !isNewAttempt) {
-    const message = `the operation is ${state.status}; only a started with a higher attempt goes on`;
+    const message = `the operation is ${state.status}; only log events and a started event with a higher attempt are accepted`;
     return { ok: false, failure: failure("not_possible_now", message) };
   }
   return parsed({ kind: "publish", event });

@@ -13,7 +13,7 @@ const percent = fc.integer({ min: 0, max: 100 });
 const id = fc.constantFrom("a", "b");
 const message = fc.constantFrom("m", "n");
 
-/** What jobs report over and over: runs of the same, now and then something else in between. */
+/** Events that jobs report over and over: runs of one kind, with other kinds in between. */
 const events = fc.oneof(
   fc.array(
     fc.record({
@@ -86,7 +86,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
-/** A watcher that reads in fits and starts, and takes nothing that does not follow what it has. */
+/** Watcher that reads irregularly, and checks that each message follows the last one. */
 class SlowWatcher {
   readonly #t: TestCore;
   readonly #channel: string;
@@ -94,7 +94,7 @@ class SlowWatcher {
   #socket: TestSocket;
   #position: Position | undefined;
   state: OperationState | undefined;
-  /** The state after each position it was given. */
+  /** State after each position that the watcher received. */
   readonly seen = new Map<number, OperationState | undefined>();
   merged = 0;
 
@@ -112,7 +112,7 @@ class SlowWatcher {
 
   drain(): void {
     this.#socket.resume();
-    // A transport with nothing of its own to write never says that it drained.
+    // A transport that has nothing to write never reports that it has drained, so the watcher sends a ping.
     this.#socket.send({ type: "ping" });
   }
 
@@ -166,7 +166,7 @@ function place(text: unknown): Position {
   return position.value;
 }
 
-test("[P-OUT-3] [G7] however a watcher stalls, drains and breaks off, at every position it holds what the log folds to", async () => {
+test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects holds the log's state at every position", async () => {
   let merged = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(acts, { minLength: 5, maxLength: 40 }), async (sequence) => {
@@ -212,6 +212,6 @@ test("[P-OUT-3] [G7] however a watcher stalls, drains and breaks off, at every p
     }),
     { numRuns: 150 },
   );
-  // A hundred as a rule: a test in which nothing is merged shows nothing.
+  // Usually about a hundred are merged. If nothing were merged, this test would show nothing.
   expect(merged).toBeGreaterThan(20);
 });

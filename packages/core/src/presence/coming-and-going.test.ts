@@ -20,8 +20,8 @@ async function present(t: TestCore) {
   return (await t.core.presence.list(t.service, channel)).members?.map(({ id }) => id);
 }
 
-describe("being present", () => {
-  test("[P-PRES-1] is offered where the rule says so, and not_supported elsewhere", async () => {
+describe("presence in a channel", () => {
+  test("[P-PRES-1] presence is offered where the rule says so, and is not_supported elsewhere", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("ada") });
     await t.clock.settle();
@@ -46,7 +46,7 @@ describe("being present", () => {
     expect(t.core.stats().subscriptions).toBe(0);
   });
 
-  test("[P-PRES-2] the reply to subscribe lists who is there, oneself too; the others hear of it", async () => {
+  test("[P-PRES-2] the reply to a presence subscribe lists all members including the new one, and the others are notified", async () => {
     await using t = testCore();
     const ada = await enter(t, "ada");
     expect(ada.socket.take().at(-1)).toMatchObject({
@@ -70,7 +70,7 @@ describe("being present", () => {
     expect(ada.reader.list).toEqual(bob.reader.list);
   });
 
-  test("[P-PRES-2] a subscription without it sees nobody and is not seen", async () => {
+  test("[P-PRES-2] a subscription without presence does not receive the members and is not listed", async () => {
     await using t = testCore();
     const quiet = t.connect({ principal: t.user("eve", { grants }), channels: [channel] });
     await enter(t, "ada");
@@ -80,7 +80,7 @@ describe("being present", () => {
     expect(await present(t)).toEqual(["user:ada"]);
   });
 
-  test("[P-PRES-2] it needs what a subscription needs", async () => {
+  test("[P-PRES-2] a presence subscribe is forbidden without permission to subscribe", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("eve") });
     socket.send({ type: "subscribe", id: 1, channel, presence: true });
@@ -89,7 +89,7 @@ describe("being present", () => {
     expect(await present(t)).toEqual([]);
   });
 
-  test("[P-PRES-3] two tabs of a user are one member: there with the first, gone with the last", async () => {
+  test("[P-PRES-3] two tabs of a user are one member, from the first subscribe to the last unsubscribe", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     const first = await enter(t, "ada", "s1");
@@ -107,7 +107,7 @@ describe("being present", () => {
     expect(watcher.reader.messages).toBe(2);
   });
 
-  test("[P-PRES-3] without a user it is the session; with neither one sees the others unseen", async () => {
+  test("[P-PRES-3] a subscriber without a user is listed by its session, and one with neither sees others but is not listed", async () => {
     await using t = testCore();
     const guest = await enter(t, undefined, "s9");
     expect(guest.reader.list?.members).toMatchObject([{ id: "session:s9", session_id: "s9" }]);
@@ -122,7 +122,7 @@ describe("being present", () => {
     expect(nobody.reader.isLost).toBe(false);
   });
 
-  test("[P-PRES-4] who loses the connection is gone after 5 s; who comes back before never was", async () => {
+  test("[P-PRES-4] a member whose connection is lost leaves after 5 s, unless it reconnects before", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     const ada = await enter(t, "ada");
@@ -141,7 +141,7 @@ describe("being present", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-4] both tabs lost one after the other: the time counts from the last", async () => {
+  test("[P-PRES-4] when a member loses two connections one after the other, the grace period counts from the last", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     const tabs = [await enter(t, "ada"), await enter(t, "ada")];
@@ -154,7 +154,7 @@ describe("being present", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-4] who unsubscribes as the last is gone at once, from the list and for the others", async () => {
+  test("[P-PRES-4] a member leaves at once when its last subscription ends, in the list and for the others", async () => {
     await using t = testCore({ limits: { presenceGraceMs: 60_000 } });
     const watcher = await enter(t, "bob");
     const ada = await enter(t, "ada");
@@ -165,7 +165,7 @@ describe("being present", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-4] who leaves and comes again in one go stays", async () => {
+  test("[P-PRES-4] a member that unsubscribes and subscribes again in one frame stays present", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     const ada = await enter(t, "ada");
@@ -179,7 +179,7 @@ describe("being present", () => {
     expect(ada.reader.ids).toEqual(["user:bob", "user:ada"]);
   });
 
-  test("[P-PRES-4] a connection that dies without a word is found out by its heartbeat", async () => {
+  test("[P-PRES-4] a silently dead connection is detected by its heartbeat, and its member leaves", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     await enter(t, "ada");
@@ -192,7 +192,7 @@ describe("being present", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-2] it ends with the stream of the channel", async () => {
+  test("[P-PRES-2] presence ends when the channel ends", async () => {
     await using t = testCore();
     const { socket } = await enter(t, "ada");
     expect(await present(t)).toEqual(["user:ada"]);
@@ -206,7 +206,7 @@ describe("being present", () => {
     expect(await present(t)).toEqual([]);
   });
 
-  test("[P-PRES-9] a token that no longer allows the channel ends it at once", async () => {
+  test("[P-PRES-9] a new token that does not allow the channel ends the member's presence at once", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     const ada = await enter(t, "ada");
@@ -224,7 +224,7 @@ describe("being present", () => {
     expect(ada.socket.take()).toEqual([]);
   });
 
-  test("[P-PRES-9] who is there can be asked for by who may subscribe, without being there", async () => {
+  test("[P-PRES-9] everyone who may subscribe can read the members without being listed, and others are forbidden", async () => {
     await using t = testCore();
     const { reader } = await enter(t, "ada");
     const asking = t.connect({ principal: t.user("eve", { grants }) });
@@ -242,7 +242,7 @@ describe("being present", () => {
     expect(await t.core.presence.list(t.service, channel)).toEqual({ channel, ...reader.list });
   });
 
-  test("nothing of a channel is kept once everybody has gone", async () => {
+  test("no timer is kept for a channel once all its members have left", async () => {
     await using t = testCore();
     const idle = t.clock.pendingTimers;
     for (let n = 0; n < 20; n++) {

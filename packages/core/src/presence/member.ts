@@ -1,7 +1,10 @@
 import type { NewMember } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 
-/** Who somebody is among those present: a user, however many connections it has; undefined where the credential names nobody. */
+/**
+ * Returns the member that a principal is: its user, however many connections it has, or else its session.
+ * Returns undefined for services, and for credentials that name neither.
+ */
 export function memberOf(principal: Principal): NewMember | undefined {
   if (principal.kind === "service") return undefined;
   const { user, session } = principal;

@@ -68,7 +68,7 @@ class Visit {
   }
 }
 
-/** Keeps connections alive while time passes. */
+/** Advances the clock and keeps the connections alive. */
 async function pass(cluster: Cluster, ms: number, ...visits: Visit[]): Promise<void> {
   for (let left = ms; left > 0; left -= 5_000) {
     await cluster.clock.advance(Math.min(left, 5_000));
@@ -77,7 +77,7 @@ async function pass(cluster: Cluster, ms: number, ...visits: Visit[]): Promise<v
 }
 
 describe("presence over several nodes", () => {
-  test("[P-PRES-3] a user on two nodes is one member, until both connections have gone", async () => {
+  test("[P-PRES-3] a user on two nodes is one member until it has unsubscribed on both", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     const here = await cluster.enter(0, "ada");
@@ -93,7 +93,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.messages).toBe(2);
   });
 
-  test("[P-PRES-4] who comes back at another node within the grace never left", async () => {
+  test("[P-PRES-4] a member that reconnects at another node within the grace period never left", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     const ada = await cluster.enter(0, "ada");
@@ -106,7 +106,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.messages).toBe(1);
   });
 
-  test("[P-PRES-8] typing shows at every node, also said at a node where one is not", async () => {
+  test("[P-PRES-8] typing is visible at every node, even when reported at a node that does not hold the member", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(1, "bob");
     const ada = await cluster.enter(0, "ada");
@@ -120,10 +120,10 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.list?.typing).toEqual(["user:ada"]);
   });
 
-  test("[P-PRES-10] [G8] whoever was there by a node that died is gone within its time and a sweep", async () => {
+  test("[P-PRES-10] [G8] the members of a dead node leave once its holds have expired and a sweep has run", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
-    // A node that is not heard of again: it holds somebody, and nothing refreshes that.
+    // This holder never refreshes its member, like a node that died.
     const presence = cluster.engine.factory({
       clock: cluster.clock,
       random: new SeededRandom(),
@@ -135,7 +135,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-10] whoever was there by a node that shut down has the grace to come back, and a refresh", async () => {
+  test("[P-PRES-10] the members of a node that shut down leave after the grace period, with the next refresh", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     await cluster.enter(1, "ada");
@@ -146,7 +146,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-6] news that are lost between nodes are noticed with the next, or by the next refresh", async () => {
+  test("[P-PRES-6] a lost presence broadcast is noticed with the next broadcast or the next refresh", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     cluster.engine.losesNews = () => true;
@@ -166,7 +166,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
-  test("[P-PRES-6] news that come while the list is read are not lost", async () => {
+  test("[P-PRES-6] presence broadcasts that arrive while the list is being read are not lost", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     cluster.engine.losesNews = () => true;
@@ -184,7 +184,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob", "user:ada", "user:joe"]);
   });
 
-  test("[P-PRES-4] a leaving that the store could not be told is told later", async () => {
+  test("[P-PRES-4] a leave that the store could not record is recorded later", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(1, "bob");
     const [ada, eve] = [await cluster.enter(0, "ada"), await cluster.enter(0, "eve")];
@@ -198,7 +198,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-10] a store that forgot everything is told again, and watchers get the whole list", async () => {
+  test("[P-PRES-10] a store that lost its presence is filled again, and watchers receive the whole list", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     const ada = await cluster.enter(1, "ada");
@@ -211,7 +211,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
-  test("[P-PRES-2] while the store does not answer the subscribe is refused as retryable, and leaves nothing behind", async () => {
+  test("[P-PRES-2] while the store is unavailable a presence subscribe fails as retryable and lists nobody", async () => {
     await using cluster = new Cluster(1);
     const watcher = await cluster.enter(0, "bob");
     cluster.engine.presenceIsDown = true;
@@ -259,7 +259,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("fail" as const), fail: fc.boolean() }) },
 );
 
-test("[P-PRES-5] [P-PRES-6] whatever happens in whatever order, in the end all see the same and it is true", async () => {
+test("[P-PRES-5] [P-PRES-6] after any sequence of joins, leaves and failures all watchers see the same correct list", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       await using cluster = new Cluster(2);
@@ -318,7 +318,7 @@ test("[P-PRES-5] [P-PRES-6] whatever happens in whatever order, in the end all s
       for (const visit of live.keys()) {
         if (refused(visit)) continue;
         expect(visit.reader.isLost).toBe(false);
-        // What came and was undone again between two messages changes the version alone.
+        // A change that was undone between two messages only raises the version.
         expect({ ...visit.reader.list, version: 0 }).toEqual({ ...list, version: 0 });
       }
     }),

@@ -8,38 +8,41 @@ import { PresenceView } from "./presence-view.ts";
 import { PresenceWatcher, type WatchedChannel } from "./presence-watcher.ts";
 import { Throttle } from "./throttle.ts";
 
-/** News that has not come after so long is read instead. */
+/** Maximum wait for a broadcast before the list is read instead, in milliseconds. */
 const broadcastWaitMs = 250;
-/** More news than this while the list is read is read again. */
+/** Maximum number of broadcasts kept while the list is being read. If more arrive, the list is read again. */
 const maxWaiting = 1_000;
-/** A lingering member is forgotten so long after its time at the latest. */
+/** Time after the grace period by which a lingering member has certainly left, in milliseconds. */
 const lingerSlackMs = 1_000;
 
-/** What a channel needs of its node. */
+/** Parts of the node and settings that a {@link PresenceChannel} uses. */
 export interface PresenceContext extends HoldsContext {
   readonly wheel: TimerWheel;
   readonly windowMs: number;
   readonly onError: (error: unknown) => void;
 }
 
-/** Who is in one channel, on one node: whom its connections hold, who watches, and what they have been told. */
+/**
+ * Presence of one channel on one node: the members that its connections hold, its watchers, and the list that
+ * they have received.
+ */
 export class PresenceChannel implements WatchedChannel {
   readonly name: string;
   readonly #context: PresenceContext;
   readonly #holds: PresenceHolds;
   readonly #view: PresenceView;
   readonly #watchers: PresenceWatcher[] = [];
-  /** Those that have yet to begin. */
+  /** Number of connections that have not begun to watch yet. */
   #joining = 0;
   readonly #telling: Throttle;
   readonly #typing: Throttle;
   readonly #ending: Ending;
   readonly #subscribed: Promise<void>;
   #reading: Promise<void> | undefined;
-  /** News that came while the list is read. */
+  /** Broadcasts that arrived while the list is being read. */
   #waiting: PresenceBroadcast[] = [];
   #reached: (() => void)[] = [];
-  /** When the last that lingers by this node is certainly gone. */
+  /** Monotonic time by which the last member lingering on this node has certainly left, in milliseconds. */
   #lingersUntil = 0;
   #whole: { readonly message: PresenceList; readonly bytes: Map<Encoder, Uint8Array> } | undefined;
 
@@ -55,7 +58,10 @@ export class PresenceChannel implements WatchedChannel {
     this.#ending = new Ending(() => this.#tellStore());
   }
 
-  /** Whether nothing of it is needed here any more. */
+  /**
+   * True when this node does not need the channel any more: nobody watches, is held or lingers, and the store
+   * has all changes.
+   */
   get isUnused(): boolean {
     return (
       this.#watchers.length + this.#joining + this.#holds.size === 0 &&
@@ -68,7 +74,10 @@ export class PresenceChannel implements WatchedChannel {
     return this.#holds.has(id);
   }
 
-  /** Adds a connection; resolves when it is in the list that {@link begin} gives, rejects when the store cannot be told. */
+  /**
+   * Adds a connection. Resolves once its member is in the list that {@link begin} returns; rejects when the
+   * store cannot be updated.
+   */
   async join(reader: SharedSubscriber, member: NewMember | undefined): Promise<PresenceWatcher> {
     const watcher = new PresenceWatcher(this, reader, member?.id);
     this.#joining++;
@@ -108,13 +117,15 @@ export class PresenceChannel implements WatchedChannel {
     this.#tellStore();
   }
 
-  /** A member that this node holds types or stops: told in the next turn. */
+  /**
+   * Sets whether a member that this node holds is typing. The store is updated at the next throttled update.
+   */
   type(id: string, typing: boolean): void {
     this.#holds.type(id, typing);
     this.#typing.request();
   }
 
-  /** Takes the news of the store. */
+  /** Applies a broadcast of the store, or keeps it while the list is being read. */
   receive(notifier: PresenceBroadcast): void {
     this.#noteEnd(notifier.endsInMs);
     if (this.#reading !== undefined) {
@@ -124,7 +135,10 @@ export class PresenceChannel implements WatchedChannel {
     this.#take(notifier);
   }
 
-  /** Says that the node lives, and looks whether store and node are of one mind. */
+  /**
+   * Refreshes this node's holds in the store, and declares its members again if the store has lost some. Then
+   * catches up with the store.
+   */
   async refresh(): Promise<void> {
     const standing = await this.#holds.tell();
     if (standing.held < this.#holds.size && this.#holds.isTold) {
@@ -133,7 +147,7 @@ export class PresenceChannel implements WatchedChannel {
     } else await this.#catchUp(standing);
   }
 
-  /** Resolves once the store has been told that nobody is here by this node. */
+  /** Resolves once the store has all changes of the members that this node holds. */
   async settle(): Promise<void> {
     if (!this.#holds.isTold) await this.#holds.tell();
   }
@@ -143,7 +157,7 @@ export class PresenceChannel implements WatchedChannel {
     for (const deadline of [this.#telling, this.#typing, this.#ending]) wheel.clear(deadline);
   }
 
-  /** The whole list as a message, made once for all that get it. */
+  /** Encodes the whole list as a message, once for all watchers with the same encoder. */
   encodeWhole(encoder: Encoder): Uint8Array {
     const message = this.#view.list;
     if (this.#whole?.message !== message) this.#whole = { message, bytes: new Map() };
@@ -158,7 +172,7 @@ export class PresenceChannel implements WatchedChannel {
   #tellStore(): void {
     this.#holds.tell().then(
       (standing) => this.#noteEnd(standing.endsInMs),
-      // It is told with the next refresh.
+      // The next refresh sends the update again.
       (error) => this.#context.onError(error),
     );
   }
@@ -172,7 +186,7 @@ export class PresenceChannel implements WatchedChannel {
     }
   }
 
-  /** Resolves when what is known here is at least as new. */
+  /** Resolves once this node's view is at least as new as the store's standing. */
   async #catchUp(standing: PresenceStanding): Promise<void> {
     this.#noteEnd(standing.endsInMs);
     if (this.#view.covers(standing)) return;
@@ -184,7 +198,7 @@ export class PresenceChannel implements WatchedChannel {
       if (this.#view.covers(standing)) return;
     }
     await this.#read();
-    // One that was under way may be older than the update.
+    // A read that was already running may be older than the update.
     if (!this.#view.covers(standing)) await this.#read();
   }
 
@@ -239,7 +253,7 @@ export class PresenceChannel implements WatchedChannel {
   }
 }
 
-/** Something in the channel ends by itself: the store is asked to look. */
+/** Deadline at which something in the channel ends by itself. The store is then updated. */
 class Ending extends Deadline {
   readonly #run: () => void;
 

@@ -6,10 +6,10 @@ import type {
   PresenceUpdate,
 } from "@milepost/engine";
 
-/** What holds need of their node. */
+/** Parts of the node and settings that {@link PresenceHolds} uses. */
 export interface HoldsContext {
   readonly port: Presence;
-  /** The node, as it is in this life. */
+  /** Name of this node in its current run, under which the store keeps its holds. */
   readonly holder: string;
   readonly clock: Clock;
   readonly ttlMs: number;
@@ -17,20 +17,26 @@ export interface HoldsContext {
   readonly typingMs: number;
 }
 
-/** How a member went that no connection holds any more. */
+/**
+ * Way in which a member's last connection on this node ended: at once (`leaves`) or with the grace period
+ * (`lingers`).
+ */
 type Going = "leaves" | "lingers";
 
 /**
- * Who is in a channel by connections of this node, and what of that the store has yet to be told.
+ * Members that this node's connections hold in a channel, and the changes that the store does not have yet.
  *
- * Everything that changes in a tick, or while an update is under way, goes with the next one: so a burst of joins costs few
- * updates, and who leaves and comes back at once never left. What an update failed to tell is told by the next.
+ * Changes in one tick, or during a running update, go out together with the next update. A burst of joins
+ * therefore needs few updates, and a member that leaves and rejoins at once never left. Joins and leaves of a
+ * failed update go out with the next one.
  */
 export class PresenceHolds {
   readonly #channel: string;
   readonly #context: HoldsContext;
   readonly #connections = new Map<string, { readonly member: NewMember; count: number }>();
-  /** Who changed since it was told; how it went counts only while nothing holds it. */
+  /**
+   * Members that changed since the last update. The way a member left counts only while no connection holds it.
+   */
   #dirty = new Map<string, Going>();
   #typing = new Map<string, boolean>();
   #running: Promise<unknown> | undefined;
@@ -41,12 +47,12 @@ export class PresenceHolds {
     this.#context = context;
   }
 
-  /** How many members connections of this node hold. */
+  /** Number of members that connections of this node hold. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Whether the store knows all. */
+  /** True when the store has all joins and leaves, and no update is running or queued. */
   get isTold(): boolean {
     return this.#dirty.size === 0 && this.#running === undefined && this.#next === undefined;
   }
@@ -55,7 +61,7 @@ export class PresenceHolds {
     return this.#connections.has(id);
   }
 
-  /** One connection more. */
+  /** Adds one connection of a member. */
   add(member: NewMember): void {
     const known = this.#connections.get(member.id);
     if (known !== undefined) {
@@ -66,7 +72,7 @@ export class PresenceHolds {
     this.#dirty.set(member.id, "leaves");
   }
 
-  /** One connection less; true when it was the last. */
+  /** Removes one connection of a member. Returns true if it was the last. */
   remove(id: string, going: Going): boolean {
     const known = this.#connections.get(id);
     if (known === undefined) return false;
@@ -78,17 +84,17 @@ export class PresenceHolds {
     return true;
   }
 
-  /** A member that this node holds types or stops; told with the next update. */
+  /** Sets whether a member that this node holds is typing. The next update carries it. */
   type(id: string, typing: boolean): void {
     this.#typing.set(id, typing);
   }
 
-  /** Everybody is told anew: the store has lost some. */
+  /** Marks all held members as changed, since the store has lost some. */
   redeclare(): void {
     for (const id of this.#connections.keys()) this.#dirty.set(id, "leaves");
   }
 
-  /** Resolves once the store has been told what is known now, and was told that the node lives. */
+  /** Resolves once the store has all changes up to now and has refreshed this node's holds. */
   tell(): Promise<PresenceStanding> {
     this.#next ??= this.#tellNext();
     return this.#next;
@@ -96,7 +102,7 @@ export class PresenceHolds {
 
   async #tellNext(): Promise<PresenceStanding> {
     await this.#running;
-    // What else happens in this tick goes along.
+    // Everything else that changes in this tick joins the update.
     await new Promise<void>((resolve) => {
       this.#context.clock.soon(resolve);
     });

@@ -6,26 +6,28 @@ import type {
   PresentMember,
 } from "@milepost/protocol";
 
-/** How some news fits to what a node knows. */
+/**
+ * Relation of a broadcast to what the node knows: the next version, a known version, or a version after a hole.
+ */
 export type BroadcastFit = "next" | "known" | "hole";
 
-/** Who is in a channel, as a node knows it, and what of that it has yet to tell those who watch. */
+/** Members of a channel as a node knows them, and the changes that its watchers have not received yet. */
 export class PresenceView {
   readonly #channel: string;
   readonly #names: boolean;
   #epoch = "";
   #version = 0;
-  /** Those listed, longest present first; stays empty where only the count is told. */
+  /** Listed members, longest present first; empty where the rule offers only the count. */
   #members = new Map<string, PresentMember>();
   #count = 0;
   #typing: readonly string[] = [];
   #list: PresenceList | undefined;
   #told = { epoch: "", version: 0, count: 0 };
-  /** Whoever changed since it was told. */
+  /** Ids of the members that changed since the last message to watchers. */
   #touched = new Set<string>();
   #typingTouched = false;
 
-  /** `names` is whether members are told by name. */
+  /** Creates an empty view. `names` is true where the rule offers members by name. */
   constructor(channel: string, names: boolean) {
     this.#channel = channel;
     this.#names = names;
@@ -42,12 +44,12 @@ export class PresenceView {
     return this.#list;
   }
 
-  /** Whether it is at least as new. */
+  /** Returns true if the view is at least as new as this version of the same epoch. */
   covers({ epoch, version }: { readonly epoch: string; readonly version: number }): boolean {
     return this.#epoch === epoch && this.#version >= version;
   }
 
-  /** Takes the news of the store, if it is the next. */
+  /** Applies a broadcast if it is the next version. Returns how it fits. */
   take(notifier: PresenceBroadcast): BroadcastFit {
     if (notifier.epoch !== this.#epoch) return "hole";
     if (notifier.version <= this.#version) return "known";
@@ -63,7 +65,7 @@ export class PresenceView {
     return "next";
   }
 
-  /** Takes what the store says as a whole, unless it is older. */
+  /** Replaces the view with the store's list, unless that list is older. */
   replace({ epoch, version, members = [], count, typing }: PresenceList): void {
     if (epoch === this.#epoch && version < this.#version) return;
     this.#list = undefined;
@@ -78,27 +80,27 @@ export class PresenceView {
       const known = stayed[i];
       return known?.id !== member.id || known.since !== member.since;
     });
-    // All from the first that is new or stands elsewhere: so the order is told too.
+    // All members from the first new or moved one count as changed, so that the message carries their order.
     if (changed >= 0) for (const { id } of members.slice(changed)) this.#touched.add(id);
     for (const id of before.keys()) if (!this.#members.has(id)) this.#touched.add(id);
     this.#type(typing);
   }
 
-  /** Nobody watches: what is known now counts as told. */
+  /** Marks the current view as sent to the watchers. */
   settle(): void {
     this.#told = { epoch: this.#epoch, version: this.#version, count: this.#count };
     this.#touched.clear();
     this.#typingTouched = false;
   }
 
-  /** What is to be told, as one message; undefined when nothing is. */
+  /** Takes the changes since the last message as one message; undefined when there are none. */
   applyBroadcast(): PresenceMessage | undefined {
     const message = this.#changes();
     if (message !== undefined) this.settle();
     return message;
   }
 
-  /** The whole list as a message. */
+  /** Returns the whole list as a message. */
   whole(): PresenceMessage {
     return { type: "presence", channel: this.#channel, ...this.list };
   }
@@ -109,7 +111,7 @@ export class PresenceView {
     const isSame = this.#touched.size === 0 && !this.#typingTouched && told.count === this.#count;
     if (isSame) return undefined;
     const touched = this.#touched;
-    // In the order of the list, which is that of the reader's list then too.
+    // Members go out in the order of the list, which then is the order of the subscriber's list too.
     const joined =
       touched.size === 0 ? [] : [...this.#members.values()].filter(({ id }) => touched.has(id));
     const left = [...touched].filter((id) => !this.#members.has(id));

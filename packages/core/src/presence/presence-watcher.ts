@@ -11,15 +11,15 @@ export interface WatchedChannel {
   encodeWhole(encoder: Encoder): Uint8Array;
 }
 
-/** A connection that is in a channel and sees who else is. */
+/** Connection that subscribes with presence: it may hold a member, and it receives the list and its changes. */
 export class PresenceWatcher {
   readonly subscriber: SharedSubscriber;
-  /** Whom it holds there; undefined where its credential names nobody. */
+  /** Id of the member that the connection holds; undefined where its credential names nobody. */
   readonly memberId: string | undefined;
   readonly #channel: WatchedChannel;
-  /** Where in the channel's list it stands, once it has begun; the channel's. */
+  /** Index in the channel's list of watchers, once it has begun. The channel sets it. */
   index: number | undefined;
-  /** Its reader is slow and gets the whole list as soon as there is room. */
+  /** True while a slow subscriber waits for the whole list, which is sent once there is room. */
   #isDeferred = false;
   #left = false;
 
@@ -29,12 +29,14 @@ export class PresenceWatcher {
     this.memberId = memberId;
   }
 
-  /** The list as it is now; every change after it is told. */
+  /** Begins to watch. Returns the current list; every later change is sent. */
   begin(): PresenceList {
     return this.#channel.begin(this);
   }
 
-  /** Hands a message over; to a slow reader the whole list later, whatever else happens until then. */
+  /**
+   * Sends a message. A slow subscriber receives the whole list later instead, whatever else changes until then.
+   */
   give(bytes: Uint8Array): void {
     const { sendQueue } = this.subscriber;
     if (!sendQueue.isHolding) {
@@ -46,13 +48,13 @@ export class PresenceWatcher {
     sendQueue.defer(this);
   }
 
-  /** What it is owed. */
+  /** Encodes the deferred message: the whole list at this moment. */
   encodeLatest(): Uint8Array {
     this.#isDeferred = false;
     return this.#channel.encodeWhole(this.subscriber.encoder);
   }
 
-  /** Ends it: who unsubscribes is gone at once, who loses the connection has a while to come back. */
+  /** Ends the watch. `leaves` removes its member at once, `lingers` gives it the grace period to reconnect. */
   leave(going: "leaves" | "lingers"): void {
     if (this.#left) return;
     this.#left = true;

@@ -7,13 +7,19 @@ import { memberOf } from "./member.ts";
 import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
 import type { PresenceWatcher } from "./presence-watcher.ts";
 
-/** A node says so often within the time its holds last that it lives. */
+/** Number of refreshes within the lifetime of a node's holds. */
 const refreshesPerTtl = 3;
 const refreshesAtOnce = 32;
-/** A store that does not answer must not hold the end of the node up. */
+/**
+ * Maximum wait for the store when the node closes, in milliseconds. A store that does not answer must not hold
+ * up the shutdown.
+ */
 const closeWaitMs = 2_000;
 
-/** Who is in which channel, as one node has it: every method expects that the principal may subscribe. */
+/**
+ * Presence in all channels, as one node has it. Every method expects that the caller has checked the permission
+ * to subscribe.
+ */
 export class Presences {
   readonly #context: PresenceContext;
   readonly #channels = new Map<string, PresenceChannel>();
@@ -26,7 +32,9 @@ export class Presences {
     context.port.listen((notifier) => this.#channels.get(notifier.channel)?.receive(notifier));
   }
 
-  /** Makes a connection's member present, and the connection see who is; resolves when it is in the list. */
+  /**
+   * Makes a connection's member present and lets the connection watch. Resolves once the member is in the list.
+   */
   join(
     resolved: ResolvedChannel,
     principal: UserPrincipal,
@@ -36,7 +44,10 @@ export class Presences {
     return this.#channel(resolved).join(reader, memberOf(principal));
   }
 
-  /** Who is there, as the store has it. */
+  /**
+   * Reads the list of members from the store. Where the rule offers only the count, the list has no members and
+   * no typing.
+   */
   async list(resolved: ResolvedChannel): Promise<PresenceList> {
     requireOffered(resolved);
     const { members, ...counted } = await this.#context.port.read(resolved.name);
@@ -44,11 +55,17 @@ export class Presences {
     return names && members !== undefined ? { ...counted, members } : { ...counted, typing: [] };
   }
 
-  /** Says that the principal types or stops; rejects with `not_subscribed` when it is not present. */
+  /**
+   * Sets whether the principal is typing. Rejects with `not_subscribed` when it is not present, and with
+   * `not_supported` where the rule offers only the count.
+   */
   async type(resolved: ResolvedChannel, principal: Principal, typing: boolean): Promise<void> {
     requireOffered(resolved);
     if (resolved.rule.presence !== "members") {
-      throw new MilepostError("not_supported", "who types is not told where only the count is");
+      throw new MilepostError(
+        "not_supported",
+        "typing is not available here: the rule offers only the count of members",
+      );
     }
     const id = memberOf(principal)?.id;
     const channel = this.#channels.get(resolved.name);
@@ -57,14 +74,14 @@ export class Presences {
       channel.type(id, typing);
       return;
     }
-    // By a connection of another node.
+    // A connection of another node may hold the member, so the store decides.
     const { port, holder, ttlMs, typingMs } = this.#context;
     const said = { ttlMs, typing: [{ id, typing }], typingMs };
     const { strangers } = await port.update(resolved.name, holder, said);
     if (strangers.length > 0) throw notPresent(resolved.name);
   }
 
-  /** Tells the store who is gone, and ends. */
+  /** Sends the last changes to the store and stops. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#context.wheel.clear(this.#sweep);
@@ -115,7 +132,7 @@ export class Presences {
     });
   }
 
-  /** Lets go of channels nobody needs, and says of all others that the node lives. */
+  /** Drops channels that nobody needs, and refreshes this node's holds in all others. */
   async #refresh(): Promise<void> {
     this.#arm();
     const channels = [...this.#channels.values()];

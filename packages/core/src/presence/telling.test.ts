@@ -16,13 +16,13 @@ async function sorted(t: TestCore) {
   return list;
 }
 
-describe("what is told of who is there", () => {
-  test("[P-PRES-5] a thousand that join at once make few messages, and all have the same list", async () => {
+describe("presence messages", () => {
+  test("[P-PRES-5] a thousand members that join at once cause few messages, and all watchers have the same list", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const others = Array.from({ length: 999 }, (_, n) => {
       const socket = t.connect({ principal: t.user(`u${n}`, { grants }) });
-      // Most are not read here: that takes longer than all the rest.
+      // Most sockets are stalled, since reading all of their messages takes longer than the rest of the test.
       if (n % 100 > 0) socket.stall();
       socket.send({ type: "subscribe", id: "in", channel, presence: true });
       return new PresenceReader(socket, channel);
@@ -37,7 +37,7 @@ describe("what is told of who is there", () => {
     }
   });
 
-  test("[P-PRES-5] at most one message in 250 ms, each from the version before or less", async () => {
+  test("[P-PRES-5] a watcher receives at most one presence message in 250 ms, and each fits the list it has", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const times: number[] = [];
@@ -58,7 +58,7 @@ describe("what is told of who is there", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
-  test("[P-PRES-5] who comes and goes between two messages is not there after them", async () => {
+  test("[P-PRES-5] a member that joins and leaves between two presence messages is not listed after them", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     await enter(t, "bob");
@@ -75,7 +75,7 @@ describe("what is told of who is there", () => {
     expect(late.reader.list).toEqual(watcher.reader.list);
   });
 
-  test("[P-PRES-5] in the plain dialect it is the same message, in a frame of its own", async () => {
+  test("[P-PRES-5] in the plain dialect a presence change is the same message, in a frame of its own", async () => {
     await using t = testCore();
     const { socket } = await enter(t, "ada", "plain");
     await enter(t, "bob");
@@ -89,7 +89,7 @@ describe("what is told of who is there", () => {
     });
   });
 
-  test("[P-PRES-6] a slow reader is given the whole list as it is when it reads on, however much happened", async () => {
+  test("[P-PRES-6] a slow reader receives the whole current list when it reads again, however much has changed", async () => {
     await using t = testCore();
     const slow = await enter(t, "ada");
     const quick = await enter(t, "bob");
@@ -118,7 +118,7 @@ describe("what is told of who is there", () => {
     expect(slow.reader.ids).toContain("user:joe");
   });
 
-  test("[P-PRES-7] more than a thousand are counted; the list holds the longest present, and fills up", async () => {
+  test("[P-PRES-7] members beyond a thousand are only counted, and the list holds those who are present longest", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const sockets = Array.from({ length: 1_005 }, (_, n) => {
@@ -138,7 +138,7 @@ describe("what is told of who is there", () => {
     expect(watcher.reader.list).toEqual(await sorted(t));
   });
 
-  test("[P-PRES-7] where only the count is told nobody is named, and nobody types", async () => {
+  test("[P-PRES-7] where the rule offers only the count, no member is named and typing is not_supported", async () => {
     const retention = { maxEntries: 10, maxAgeMs: 1_000 };
     const rule = {
       pattern: "chat:*",
@@ -162,7 +162,7 @@ describe("what is told of who is there", () => {
   });
 });
 
-describe("typing", () => {
+describe("typing in a channel", () => {
   const type = async (
     t: TestCore,
     socket: Awaited<ReturnType<typeof enter>>["socket"],
@@ -174,7 +174,7 @@ describe("typing", () => {
     return socket.received().findLast(({ id }) => id === 1);
   };
 
-  test("[P-PRES-8] is told while it is refreshed, and ends 6 s after the last time", async () => {
+  test("[P-PRES-8] typing is shown while it is refreshed, and ends 6 s after the last refresh", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const bob = await enter(t, "bob");
@@ -196,7 +196,7 @@ describe("typing", () => {
     expect((await t.core.channels.history(t.service, channel)).entries).toEqual([]);
   });
 
-  test("[P-PRES-8] ends when it is said, and when the member leaves", async () => {
+  test("[P-PRES-8] typing ends when the member reports its end, and when the member leaves", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const bob = await enter(t, "bob");
@@ -213,7 +213,7 @@ describe("typing", () => {
     expect(watcher.reader.list).toMatchObject({ count: 1, typing: [] });
   });
 
-  test("[P-PRES-8] said a thousand times it makes few messages", async () => {
+  test("[P-PRES-8] a member that reports typing a thousand times causes few messages", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const bob = await enter(t, "bob");
@@ -228,7 +228,7 @@ describe("typing", () => {
     expect(watcher.reader.list?.typing).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-8] only who is present can type", async () => {
+  test("[P-PRES-8] only a member that is present can type", async () => {
     await using t = testCore();
     await enter(t, "ada");
     const eve = t.connect({ principal: t.user("eve", { grants }) });

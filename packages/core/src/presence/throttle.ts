@@ -1,7 +1,10 @@
 import type { Clock } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** Something that is done at once when it is asked for after a pause, and otherwise once in so many milliseconds. */
+/**
+ * Deadline that limits how often a function runs: at once after a pause, otherwise once per interval, in
+ * milliseconds.
+ */
 export class Throttle extends Deadline {
   readonly #wheel: TimerWheel;
   readonly #clock: Clock;
@@ -17,7 +20,7 @@ export class Throttle extends Deadline {
     this.#run = run;
   }
 
-  /** Has it done in its next turn. */
+  /** Requests a run: at once after a pause, otherwise at the end of the interval. */
   request(): void {
     if (this.dueAt !== undefined) return;
     this.#wheel.set(this, this.#lastAt + this.#everyMs - this.#clock.monotonic());

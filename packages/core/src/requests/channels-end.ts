@@ -2,7 +2,7 @@ import { compact, parseChannelName, textOf } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./method-services.ts";
 
-/** `channels.end {channel, reason?}`. */
+/** Method `channels.end {channel, reason?}`: ends a channel. */
 export const endChannel: Method = async ({ channels }, principal, params) => {
   const { channel, reason } = orThrow(
     readInput(params, (fields) =>

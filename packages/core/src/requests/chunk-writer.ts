@@ -8,23 +8,23 @@ import {
 import { readJsonText } from "../input/json-text.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 
-/** What a writer needs of its connection. */
+/** Parts of a connection that a {@link ChunkWriter} uses. */
 export interface ChunkConnection {
   readonly sendQueue: Pick<SendQueue, "drained">;
   send(message: ServerMessage): void;
 }
 
-/** What a stream of chunks is bound by. */
+/** Limits of a stream of chunks. */
 export interface ChunkBounds {
-  /** The largest chunk, in bytes of JSON. */
+  /** Size of the largest chunk, in bytes of JSON. */
   readonly maxBytes: number;
-  /** What the reader has granted; absent is no bound. */
+  /** Bytes that the reader has granted; undefined means no limit. */
   readonly credit: number | undefined;
 }
 
 /**
- * The sending end of a stream: takes an item when its connection has room and its reader has granted it, and no sooner.
- * So a reader that is slow costs one item, and the source rests.
+ * Sending end of a stream of chunks. It asks the source for an item only when the connection has room and the
+ * reader has granted credit. A slow reader therefore costs one item, and the source rests.
  */
 export class ChunkWriter {
   readonly #stream: MessageId;
@@ -48,13 +48,16 @@ export class ChunkWriter {
     this.#credit = credit;
   }
 
-  /** The reader has room for so many bytes more. */
+  /** Adds `bytes` to the credit of the stream. */
   grant(bytes: number): void {
     this.#credit += bytes;
     this.#wake?.();
   }
 
-  /** Sends all of it, and resolves with what the source returned; with undefined once it was ended. */
+  /**
+   * Sends all items and calls `onSent` after each. Resolves with the source's return value, or with undefined
+   * if the stream was ended.
+   */
   async run(onSent: () => void): Promise<unknown> {
     for (let index = 0; ; index++) {
       await this.#clear();
@@ -71,7 +74,10 @@ export class ChunkWriter {
     }
   }
 
-  /** Ends it: nothing more is sent, and the source is told. A fault of the source in this goes to `onFault`. */
+  /**
+   * Ends the stream: nothing more is sent, and the source is closed. An error of the source while it closes
+   * goes to `onError`.
+   */
   end(onError: (error: unknown) => void): void {
     if (this.#state !== "running") return;
     this.#state = "ended";
@@ -89,7 +95,7 @@ export class ChunkWriter {
       if (step.done === true && this.#state === "running") this.#state = "finished";
       return step;
     } catch (error) {
-      // A source that failed is over already.
+      // A source that threw has ended already and must not be closed.
       if (this.#state === "running") this.#state = "finished";
       throw error;
     }
@@ -99,10 +105,14 @@ export class ChunkWriter {
     const data = item === undefined ? null : item;
     const text = readJsonText(data, this.#maxBytes);
     if (!text.ok && text.failure.code === "too_large") {
-      throw new MilepostError("too_large", `a chunk is over ${this.#maxBytes} bytes`);
+      throw new MilepostError(
+        "too_large",
+        `a chunk is larger than ${this.#maxBytes} bytes; let the method yield smaller chunks`,
+      );
     }
-    if (!text.ok) throw new TypeError(`wrong chunk: ${text.failure.message}`);
-    // Others may have filled the connection while the source was asked.
+    if (!text.ok)
+      throw new TypeError(`the method yielded an invalid chunk: ${text.failure.message}`);
+    // Other messages may have filled the connection while the source made the item.
     for (let room = this.#drained(); room !== undefined; room = this.#drained()) await room;
     if (this.#state !== "running") return;
     this.#credit -= chunkCost(text.value);
@@ -113,7 +123,7 @@ export class ChunkWriter {
     this.#connection.send({ type: "chunk", stream: this.#stream, ...part });
   }
 
-  /** Waits until there is room, and something was granted. */
+  /** Waits until the connection has room and the stream has credit. */
   async #clear(): Promise<void> {
     while (this.#state === "running") {
       const room = this.#drained();

@@ -30,7 +30,7 @@ const part = (index: number, data?: unknown, last?: boolean) => ({
   ...(last !== undefined && { last }),
 });
 
-/** A source without an end, and how it fared. */
+/** Returns a method whose answer never ends, and what was seen of it. */
 function endless(item: unknown = "x") {
   const seen = { pulled: 0, closed: 0, signal: undefined as AbortSignal | undefined };
   const handler = async function* (_: unknown, { signal }: MethodCall) {
@@ -47,7 +47,7 @@ function endless(item: unknown = "x") {
   return { seen, methods: { endless: { handler } } satisfies Methods };
 }
 
-/** A method that reads chunks when the test lets it, and what it read. */
+/** Returns a method that reads chunks when the test lets it, and what it read. */
 function reading() {
   const read: unknown[] = [];
   const wants: (() => void)[] = [];
@@ -84,7 +84,7 @@ function reading() {
 }
 
 describe("an answer in chunks", () => {
-  test("[P-CHUNK-1] comes in order, then a last one, then the reply", async () => {
+  test("[P-CHUNK-1] an answer in chunks arrives in order, then a last chunk, then the reply", async () => {
     await using t = testCore({
       methods: {
         count: {
@@ -117,7 +117,7 @@ describe("an answer in chunks", () => {
     ]);
   });
 
-  test("[P-CHUNK-1] that fails ends with the error, without a last one", async () => {
+  test("[P-CHUNK-1] an answer in chunks whose source fails ends with the error and no last chunk", async () => {
     const failing = (fault: unknown) =>
       async function* () {
         yield 1;
@@ -172,14 +172,14 @@ describe("an answer in chunks", () => {
     expect(closed).toBe(1);
   });
 
-  test("[P-CHUNK-2] without an end costs a reader that stands still one chunk, and goes on with it", async () => {
+  test("[P-CHUNK-2] an endless answer in chunks pauses while its reader is stalled, and goes on when it reads again", async () => {
     const { seen, methods } = endless("x".repeat(10_000));
     await using t = testCore({ methods });
     const socket = await open(t);
     const others = await open(t);
     socket.stall();
     await tell(t, socket, request("endless"));
-    // What the connection takes until it has no room: 256 KiB.
+    // The connection takes 256 KiB before it has no room.
     expect(seen.pulled).toBeGreaterThan(20);
     expect(seen.pulled).toBeLessThan(40);
     const before = seen.pulled;
@@ -205,14 +205,14 @@ describe("an answer in chunks", () => {
     expect(t.core.stats().connections).toBe(1);
   });
 
-  test("[P-CHUNK-2] streams of one connection share its room, whatever their number and the size of their chunks", async () => {
+  test("[P-CHUNK-2] chunk streams of one connection share its room, whatever their number and the size of their chunks", async () => {
     const { seen, methods } = endless("x".repeat(500_000));
     await using t = testCore({ methods });
     const socket = await open(t);
     socket.stall();
     for (let id = 1; id <= 32; id++) socket.send({ ...request("endless"), id });
     await t.clock.settle();
-    // Each holds the one it has in hand; one or two are written.
+    // Each stream holds the chunk it has in hand, and one or two are written.
     expect(seen.pulled).toBeLessThanOrEqual(34);
     expect(socket.bufferedBytes).toBeLessThan(1_048_576);
     expect(socket.closed).toBeUndefined();
@@ -227,11 +227,11 @@ describe("an answer in chunks", () => {
     expect(new Set(socket.take().map(({ stream }) => stream)).size).toBeGreaterThan(10);
   });
 
-  test("[P-CHUNK-3] keeps within the credit of the request, and goes on as more is granted", async () => {
+  test("[P-CHUNK-3] an answer in chunks stays within the credit of the request, and goes on as more is granted", async () => {
     const { seen, methods } = endless("x".repeat(34));
     await using t = testCore({ methods });
     const socket = await open(t);
-    // Each costs 36 bytes of JSON and 64.
+    // Each chunk costs its 36 bytes of JSON and 64 more.
     expect(await tell(t, socket, request("endless", { credit: 250 }))).toHaveLength(3);
     expect(seen.pulled).toBe(3);
     expect(await tell(t, socket, { type: "chunk", stream: 1, credit: 50 })).toHaveLength(0);
@@ -245,7 +245,7 @@ describe("an answer in chunks", () => {
     expect(seen.closed).toBe(0);
   });
 
-  test("[P-CHUNK-6] is closed when it is given up, and nothing of it follows the reply", async () => {
+  test("[P-CHUNK-6] cancelling an answer in chunks closes its source, and no chunk follows the reply", async () => {
     const { seen, methods } = endless("x".repeat(10_000));
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -257,7 +257,7 @@ describe("an answer in chunks", () => {
     socket.resume();
     await t.clock.settle();
     expect(socket.take().at(-1)).toMatchObject({ type: "reply", error: { code: "cancelled" } });
-    // The id is free, and the old stream does not get into the new one's way.
+    // The id is free again, and the old stream does not interfere with the new one.
     expect(await tell(t, socket, request("endless", { credit: 1 }))).toEqual([
       part(0, "x".repeat(10_000)),
     ]);
@@ -265,7 +265,7 @@ describe("an answer in chunks", () => {
     expect(seen.closed).toBe(2);
   });
 
-  test("[P-CHUNK-6] whose source does not end when it is closed counts until it does", async () => {
+  test("[P-CHUNK-6] a cancelled answer in chunks counts towards the limit until its source ends", async () => {
     const release: (() => void)[] = [];
     await using t = testCore({
       methods: {
@@ -294,7 +294,7 @@ describe("an answer in chunks", () => {
     expect(t.faults).toEqual([]);
   });
 
-  test("[P-CHUNK-6] is timed_out when nothing moves, and begins its time anew with every chunk", async () => {
+  test("[P-CHUNK-6] an answer in chunks is timed_out when nothing moves, and every chunk restarts the timeout", async () => {
     const send: (() => void)[] = [];
     let closed = 0;
     await using t = testCore({
@@ -330,7 +330,7 @@ describe("an answer in chunks", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[P-CHUNK-6] whose closing fails says so in the log, and harms nobody", async () => {
+  test("[P-CHUNK-6] an error while the source of a cancelled answer closes is logged and does not change the reply", async () => {
     await using t = testCore({
       methods: {
         bad: {
@@ -355,7 +355,7 @@ describe("an answer in chunks", () => {
 });
 
 describe("a request with chunks", () => {
-  test("[P-CHUNK-4] is granted as the method reads, and the method gets all in order", async () => {
+  test("[P-CHUNK-4] credit for a request's chunks is granted as the method reads, and they arrive in order", async () => {
     const { read, want, methods } = reading();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -368,7 +368,7 @@ describe("a request with chunks", () => {
     expect(read).toEqual(["a"]);
     want(1);
     await t.clock.settle();
-    // Half of the window is free again: 66 bytes of the first, and those of the second.
+    // Half of the window is free again: the 67 bytes that the first chunk cost, and those of the second.
     expect(socket.take()).toEqual([{ type: "chunk", stream: 1, credit: 131_133 }]);
     want(2);
     await t.clock.settle();
@@ -378,7 +378,7 @@ describe("a request with chunks", () => {
     expect(read).toEqual(["a", data, { c: [null] }]);
   });
 
-  test("[P-CHUNK-4] may end with a last one that has data, before the method reads at all", async () => {
+  test("[P-CHUNK-4] the last chunk of a request may carry data, and may arrive before the method reads", async () => {
     const { read, want, methods } = reading();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -398,7 +398,7 @@ describe("a request with chunks", () => {
     expect(socket.take()).toEqual([{ type: "reply", id: 1, result: 3 }]);
   });
 
-  test("[P-CHUNK-4] one larger than the window is sent alone, and then waited for", async () => {
+  test("[P-CHUNK-4] a chunk larger than the window is accepted, and credit follows once the method reads it", async () => {
     const { read, want, methods } = reading();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -407,7 +407,7 @@ describe("a request with chunks", () => {
     await t.clock.settle();
     socket.take();
     await tell(t, socket, part(0, 0), part(1, "x".repeat(900_000)));
-    // The credit is below zero now: what was granted with the first read does not suffice.
+    // The credit is below zero now, so what the first read granted does not suffice.
     want(1);
     await t.clock.settle();
     const [granted] = socket.take();
@@ -416,7 +416,7 @@ describe("a request with chunks", () => {
     expect(read).toHaveLength(2);
   });
 
-  test("[P-CHUNK-5] that breaks the rules of chunks ends with bad_message, and the method is told", async () => {
+  test("[P-CHUNK-5] chunks that break the rules end the request with bad_message and abort the method", async () => {
     const wrong: [string, (object | string)[]][] = [
       ["index must be 0; it is 1", [part(1, "a")]],
       ["index must be 1; it is 0", [part(0, "a"), part(0, "a")]],
@@ -425,7 +425,7 @@ describe("a request with chunks", () => {
       ["more than was granted", [part(0, "a"), part(1, "x".repeat(300_000)), part(2, "a")]],
       [
         "more than was granted",
-        // Small ones cost as well: 4,000 of them are a window.
+        // Small chunks cost as well: about 4,000 of them fill a window.
         [
           JSON.stringify(Array.from({ length: 1_000 }, (_, i) => part(i, 1))),
           ...[1, 2, 3, 4].map((n) =>
@@ -441,7 +441,7 @@ describe("a request with chunks", () => {
       await tell(t, socket, request("upload", { stream: true }));
       want(1);
       await t.clock.settle();
-      // The one that is waited for is a chunk of its own, so that the others wait.
+      // The method has asked for one chunk only, so the later ones wait.
       socket.take();
       for (const frame of frames) {
         if (typeof frame === "string") socket.sendText(frame);
@@ -455,16 +455,16 @@ describe("a request with chunks", () => {
       expect(calls[0]?.signal.aborted).toBe(true);
       want(1);
       await t.clock.settle();
-      // What was complete has been read before.
+      // With a chunk after the last one, the input is complete and reading it does not fail.
       if (message !== "after the last") expect(seen.failed).toMatchObject({ code: "bad_message" });
-      // The connection is well, and what still comes of the stream is ignored.
+      // The connection stays usable, and later chunks of the stream are ignored.
       expect(await tell(t, socket, part(7, "a"), { type: "ping", id: 1 })).toEqual([
         { type: "pong", id: 1 },
       ]);
     }
   });
 
-  test("[P-CHUNK-5] a chunk before any was granted, or to a request that said of none, is bad_message", async () => {
+  test("[P-CHUNK-5] a chunk without credit, or for a request without stream: true, ends the request with bad_message", async () => {
     const { methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless().methods } });
     const socket = await open(t);
@@ -493,7 +493,7 @@ describe("a request with chunks", () => {
     expect(socket.closed).toBeUndefined();
   });
 
-  test("[P-CHUNK-6] ends the method's reading when nobody waits any more", async () => {
+  test("[P-CHUNK-6] a cancel, a dropped connection and a timeout each end the method's reading of chunks", async () => {
     for (const end of ["cancel", "drop", "time"] as const) {
       const { want, seen, methods } = reading();
       await using t = testCore({ methods });
@@ -502,7 +502,7 @@ describe("a request with chunks", () => {
       want(2);
       await t.clock.settle();
       await t.clock.advance(4_900);
-      // A chunk begins the time anew.
+      // A chunk restarts the timeout.
       await tell(t, socket, part(0, 1));
       await t.clock.advance(4_900);
       expect(seen.failed).toBeUndefined();
@@ -515,7 +515,7 @@ describe("a request with chunks", () => {
     }
   });
 
-  test("[P-CHUNK-7] goes to methods that take chunks alone, four at a time", async () => {
+  test("[P-CHUNK-7] requests with chunks are accepted only for methods that take them, four at a time", async () => {
     const { want, calls, methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless().methods } });
     const socket = await open(t);
@@ -529,7 +529,7 @@ describe("a request with chunks", () => {
     await t.clock.settle();
     expect(socket.take()).toMatchObject([{ id: 5, error: { code: "rate_limited" } }]);
     expect(calls).toHaveLength(4);
-    // Given up is not ended: the method has yet to notice.
+    // A cancelled request still counts until its method has noticed and ended.
     expect(await tell(t, socket, { type: "cancel", id: 1 })).toHaveLength(1);
     expect(await tell(t, socket, upload(5))).toMatchObject([{ error: { code: "rate_limited" } }]);
     want(1);
@@ -538,7 +538,7 @@ describe("a request with chunks", () => {
     expect(calls).toHaveLength(5);
   });
 
-  test("[P-CHUNK-7] and an answer in chunks are refused where they would not come with the reply", async () => {
+  test("[P-CHUNK-7] chunks in either direction are refused where they would not travel with the reply", async () => {
     const { methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless(1).methods } });
     const principal = t.user("ada", { session: "s" });
@@ -558,7 +558,7 @@ describe("a request with chunks", () => {
     expect(socket.take()).toEqual([part(0, 1)]);
   });
 
-  test("[P-CHUNK-7] streams do not hold up requests: they are counted apart", async () => {
+  test("[P-CHUNK-7] chunk streams do not hold up requests, because they are counted apart", async () => {
     const { methods } = endless();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -572,7 +572,7 @@ describe("a request with chunks", () => {
     expect(socket.take()).toHaveLength(255);
   });
 
-  test("[P-CHUNK-8] ends with its connection: the one that takes its place knows nothing of it", async () => {
+  test("[P-CHUNK-8] a request with chunks ends with its connection, and the replacing connection ignores its chunks", async () => {
     const { read, want, seen, methods } = reading();
     await using t = testCore({ methods });
     const principal = t.user("ada", { session: "s" });
@@ -592,7 +592,7 @@ describe("a request with chunks", () => {
     expect(read).toEqual(["a"]);
   });
 
-  test("[P-CHUNK-1] both ways at once: what comes in goes out", async () => {
+  test("[P-CHUNK-1] a method can read and send chunks at the same time", async () => {
     await using t = testCore({
       methods: {
         upper: {

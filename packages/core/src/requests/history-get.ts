@@ -2,7 +2,7 @@ import { compact, integerIn, parseReadableName, readSince } from "@milepost/prot
 import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./method-services.ts";
 
-/** `history.get {channel, since?, limit?}`. */
+/** Method `history.get {channel, since?, limit?}`: reads entries of a channel. */
 export const getHistory: Method = async ({ channels }, principal, params) => {
   const { channel, ...options } = orThrow(
     readInput(params, (fields) =>

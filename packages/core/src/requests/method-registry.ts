@@ -4,12 +4,15 @@ import type { MethodDefinition, Methods } from "./method.ts";
 const reserved = ["channels", "operations", "history", "presence", "queues", "gateway"];
 const namePattern = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
-/** The methods of a deployment by name: an exact name comes first, then the longest beginning. */
+/**
+ * Registry of a deployment's methods by name. An exact name wins over a pattern, and a longer pattern over a
+ * shorter one.
+ */
 export class MethodRegistry {
   readonly #exact = new Map<string, MethodDefinition>();
   readonly #beginnings: (readonly [string, MethodDefinition])[] = [];
 
-  /** Throws `bad_message` that names the method when one cannot be. */
+  /** Throws `bad_message`, which names the method, if its name, handler or timeout is invalid. */
   constructor(methods: Methods) {
     for (const [name, definition] of Object.entries(methods)) {
       check(name, definition);
@@ -27,14 +30,14 @@ export class MethodRegistry {
   }
 }
 
-/** Why methods cannot have this name, or this beginning of one; undefined when they can. */
+/** Returns the reason why a method's name or pattern is invalid; undefined if it is valid. */
 export function methodNameFault(name: string): string | undefined {
   const plain = name === "*" ? "x" : name.replace(/\.\*$/, "");
   if (!namePattern.test(plain) || name.length > messageBounds.nameLength) {
     return "must be names of letters, digits, '_' and '-', joined by '.', whose last may be '*'";
   }
   if (isReserved(plain)) {
-    return `names of the service itself begin with ${reserved.join(", ")}; take another`;
+    return `must not begin with ${reserved.join(", ")}, which are reserved; choose another name`;
   }
   return undefined;
 }
@@ -46,7 +49,7 @@ function check(name: string, { handler, timeoutMs }: MethodDefinition): void {
     (typeof handler === "function" ? undefined : "must have a handler") ??
     (timeoutMs === undefined || (timeoutMs >= 1 && timeoutMs <= longest)
       ? undefined
-      : `timeoutMs must be from 1 to ${longest}`);
+      : `timeoutMs must be from 1 to ${longest} milliseconds`);
   if (why !== undefined) {
     throw new MilepostError("bad_message", `method ${JSON.stringify(name)}: ${why}`);
   }

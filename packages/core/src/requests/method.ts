@@ -1,72 +1,78 @@
 import type { StandardSchema } from "@milepost/protocol";
 import type { UserPrincipal } from "../rules/principal.ts";
 
-/** One request of a method, as its handler sees it. */
+/** Request of a method, as its handler sees it. */
 export interface MethodCall {
-  /** The name that was asked for: with a pattern, which of those it matches. */
+  /** Name that the client requested; for a pattern, the one that matched. */
   readonly method: string;
-  /** Unique to the request. */
+  /** Unique id of the request. */
   readonly requestId: string;
   readonly principal: UserPrincipal;
-  /** What the client calls it by, so that asking again is asking once; undefined where it said nothing. */
+  /** Idempotency key, the same when the client repeats the request; undefined if it sent none. */
   readonly key: string | undefined;
-  /** When nobody waits for the answer any more, in milliseconds since 1970. */
+  /** Time at which the request times out unless a chunk restarts its timeout, in milliseconds since 1970. */
   readonly deadline: number;
   /**
-   * Aborts when nobody waits for the answer any more: the client gave the request up, the time is over, or the
-   * connection or its token ended, also because the node goes away. The reason is a MilepostError.
+   * Signal that aborts once nobody waits for the answer: the client cancelled the request, it timed out, or the
+   * connection ended, for example because its token expired or the node shuts down. The reason is a
+   * MilepostError.
    */
   readonly signal: AbortSignal;
   /**
-   * The chunks that the client sends, where it sends any: each is asked for as this is read, so that no more than
-   * 256 KiB and one chunk wait. Throws the signal's reason when nobody waits for the answer any more.
+   * Chunks that the client sends, if any. Credit is granted as they are read, so that no more than 256 KiB and
+   * one chunk wait. Throws the signal's reason once nobody waits for the answer.
    */
   readonly input: AsyncIterable<unknown>;
 }
 
-/** What a method answers: a result, or chunks and then a result. */
+/** Answer of a method: a result, or chunks and then a result. */
 export type MethodAnswer<Result> = Result | Promise<Result> | AsyncIterable<unknown, Result>;
 
-/** Who may call a method: everyone with a credential, or whom the function says. */
+/** Access to a method: everyone with a credential, or those for whom the function returns true. */
 export type MethodAccess =
   | "authenticated"
   | ((principal: UserPrincipal, method: string) => boolean | Promise<boolean>);
 
 /**
- * A method that clients may request.
+ * Method that clients may request.
  *
- * A MilepostError that its parts throw is answered as it is; any other fault is `internal` to the client and told
- * to the log with the method's name.
+ * A MilepostError thrown by one of its parts is sent to the client as it is. Any other error is sent as
+ * `internal` and logged with the method's name.
  */
 export interface MethodDefinition<Params = unknown, Result = unknown> {
-  /** What the parameters must be: others are `invalid_data` that names the field. Absent takes anything. */
+  /**
+   * Schema of the parameters; others are refused with `invalid_data` that names the field. Without a schema all
+   * parameters are accepted.
+   */
   readonly params?: StandardSchema<unknown, Params>;
-  /** What the result must be; another is a fault of the method. */
+  /** Schema of the result; a result that does not match counts as an error of the method. */
   readonly result?: StandardSchema<unknown, Result>;
-  /** Default `"authenticated"`; whoever may not is `forbidden`. */
+  /** Access to the method; default `"authenticated"`. Other callers are refused with `forbidden`. */
   readonly access?: MethodAccess;
-  /** Whether clients may send it chunks; default false. */
+  /** True if clients may send chunks to the method; default false. */
   readonly input?: boolean;
   /**
-   * How long it may take at most, whatever a request asks for, in milliseconds; default the node's own time. Every
-   * chunk, to it or from it, begins the time anew.
+   * Longest time the method may take, in milliseconds; a request can only shorten it. Without it, a request may
+   * ask for up to 600,000, and one that asks for nothing has the node's `requestTimeoutMs`. Every chunk, to the
+   * method or from it, restarts the time.
    */
   readonly timeoutMs?: number;
   /**
-   * Does the work and answers JSON; undefined is null. What is an async iterable, as async generators are, is sent
-   * in chunks, each asked for when the one before was taken, and what it returns is the result. It should end soon after its signal aborts: until then it
-   * counts as one of what the connection may have under way.
+   * Does the work and returns JSON; undefined becomes null. An async iterable, such as an async generator, is
+   * sent in chunks, each requested once the one before was taken. Its return value is the result. The handler
+   * should end soon after its signal aborts: until then it counts towards the limit of what the connection may
+   * have under way.
    */
   handler(params: Params, call: MethodCall): MethodAnswer<Result>;
 }
 
-/** Methods by name, or by the beginning of a name: `orders.get`, `orders.*`. */
+/** Methods by name or by pattern: `orders.get`, `orders.*`. */
 export type Methods = Readonly<Record<string, MethodDefinition>>;
 
-/** The definition as it is, with the types of its parameters and result taken from its schemas. */
+/** Returns the definition unchanged, with the types of its parameters and result taken from its schemas. */
 export function defineMethod<Params, Result>(
   definition: MethodDefinition<Params, Result>,
 ): MethodDefinition {
-  // A handler is only ever given what its own schema has accepted.
+  // A handler only receives parameters that its own schema has accepted, so the cast is safe.
   return definition as unknown as MethodDefinition;
 }

@@ -16,7 +16,7 @@ async function ask(t: TestCore, socket: TestSocket, method: string, rest: object
   return socket.take();
 }
 
-/** A schema that says of a value what `issuesOf` says. */
+/** Returns a schema that finds the issues which `issuesOf` returns. */
 function schema<T>(
   issuesOf: (value: unknown) => readonly SchemaIssue[],
 ): StandardSchema<unknown, T> {
@@ -32,7 +32,7 @@ function schema<T>(
   };
 }
 
-/** A method that waits until it is told to go on, and what it saw. */
+/** Returns a method that waits until the test lets it go on, and the calls it saw. */
 function waiting() {
   const calls: MethodCall[] = [];
   const goOn: ((result: unknown) => void)[] = [];
@@ -44,7 +44,7 @@ function waiting() {
 }
 
 describe("methods of a deployment", () => {
-  test("[P-RPC-1] are found by their name, else by the longest beginning that matches", async () => {
+  test("[P-RPC-1] a method is found by its exact name, else by the longest pattern that matches", async () => {
     const answering = (by: string) => ({
       handler: (_: unknown, { method }: MethodCall) => `${method} by ${by}`,
     });
@@ -76,7 +76,7 @@ describe("methods of a deployment", () => {
     }
   });
 
-  test("[P-RPC-1] cannot take the names of the service, not even by a beginning", async () => {
+  test("[P-RPC-1] a deployment cannot define methods with invalid or reserved names, nor take them over by a pattern", async () => {
     const handler = () => "mine";
     for (const name of ["operations.get", "operations.mine", "history.*", "presence", "queues.x"]) {
       expect(() => testCore({ methods: { [name]: { handler } } }), name).toThrow(name);
@@ -94,7 +94,7 @@ describe("methods of a deployment", () => {
     expect(await ask(t, socket, "operations.list")).toMatchObject([{ result: { operations: [] } }]);
   });
 
-  test("[P-RPC-2] parameters that the method does not take are invalid_data that names the place", async () => {
+  test("[P-RPC-2] parameters that the method's schema does not accept are refused with invalid_data naming the field", async () => {
     const seen: unknown[] = [];
     await using t = testCore({
       methods: {
@@ -119,7 +119,7 @@ describe("methods of a deployment", () => {
     expect(seen).toEqual([{ items: [] }]);
   });
 
-  test("[P-RPC-2] whom the method is not for is forbidden, and it does not run", async () => {
+  test("[P-RPC-2] a caller without access to a method is refused with forbidden, and the method does not run", async () => {
     let ran = 0;
     await using t = testCore({
       methods: {
@@ -140,7 +140,7 @@ describe("methods of a deployment", () => {
     expect(await ask(t, await open(t), "secret")).toMatchObject([{ result: 1 }]);
   });
 
-  test("[P-RPC-3] are told when nobody waits any more: given up, late, disconnected, going away", async () => {
+  test("[P-RPC-3] a method's signal aborts on cancel, timeout, disconnect, token expiry and shutdown", async () => {
     const { calls, methods } = waiting();
     await using t = testCore({ methods });
     const asking = async () => {
@@ -178,7 +178,7 @@ describe("methods of a deployment", () => {
     expect(going.signal?.aborted).toBe(true);
   });
 
-  test("[P-RPC-3] a cancel and the answer at the same moment make one reply", async () => {
+  test("[P-RPC-3] a cancel and an answer at the same moment produce one reply", async () => {
     const { goOn, methods } = waiting();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -197,7 +197,7 @@ describe("methods of a deployment", () => {
     expect(socket.take()).toMatchObject([{ id: 1, result: "done" }]);
   });
 
-  test("[P-RPC-3] one that is given up while its parameters are checked is not begun", async () => {
+  test("[P-RPC-3] a request that is cancelled while its parameters are checked does not start its handler", async () => {
     let ran = 0;
     let accept: (() => void) | undefined;
     const slow = {
@@ -221,7 +221,7 @@ describe("methods of a deployment", () => {
     expect(t.faults).toEqual([]);
   });
 
-  test("[P-RPC-4] a fault with a code is answered as it is; any other is internal, and its text stays here", async () => {
+  test("[P-RPC-4] an error with a code is sent as it is; any other is sent as internal, without its text", async () => {
     await using t = testCore({
       methods: {
         sold: {
@@ -251,7 +251,7 @@ describe("methods of a deployment", () => {
     }
   });
 
-  test("[P-RPC-5] get the key of the request, and answer null where they say nothing", async () => {
+  test("[P-RPC-5] a handler receives the key of the request, and answers null if it returns nothing", async () => {
     const keys: unknown[] = [];
     await using t = testCore({
       methods: {
@@ -272,8 +272,8 @@ describe("methods of a deployment", () => {
   });
 });
 
-describe("deadlines", () => {
-  test("[P-REQ-3] timeout_ms shortens what a method may take, and never prolongs it", async () => {
+describe("deadlines of requests", () => {
+  test("[P-REQ-3] timeout_ms of a request shortens the timeout of its method and never prolongs it", async () => {
     const { calls, methods } = waiting();
     await using t = testCore({ methods: { wait: { ...methods.wait, timeoutMs: 5_000 } } });
     const socket = await open(t);
@@ -292,7 +292,7 @@ describe("deadlines", () => {
     }
   });
 
-  test("[P-REQ-4] 256 at most are under way: what follows waits, but not the cancel of one of them", async () => {
+  test("[P-REQ-4] a 257th request waits while 256 are under way, but the cancel of one of them does not", async () => {
     const { calls, goOn, methods } = waiting();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -306,7 +306,7 @@ describe("deadlines", () => {
     await t.clock.settle();
     expect(socket.take()).toMatchObject([{ id: 3, error: { code: "cancelled" } }]);
     expect(calls[2]?.signal.aborted).toBe(true);
-    // Its work has not ended yet: that is what counts.
+    // The cancelled request still counts, because its handler has not ended.
     expect(calls).toHaveLength(256);
     goOn[2]?.("too late");
     await t.clock.settle();

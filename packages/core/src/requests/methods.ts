@@ -8,7 +8,7 @@ import { listOperations } from "./operations-list.ts";
 import { getPresence } from "./presence-get.ts";
 import { sayTyping } from "./presence-typing.ts";
 
-/** The methods a client may request. */
+/** Built-in methods that clients may request, by name. */
 export const methods: Readonly<Record<string, Method>> = {
   "operations.get": getOperation,
   "operations.list": listOperations,

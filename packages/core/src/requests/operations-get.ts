@@ -4,7 +4,7 @@ import type { Method } from "./method-services.ts";
 
 const readId = textOf(255);
 
-/** `operations.get {operation_id}`. */
+/** Method `operations.get {operation_id}`: reads an operation. */
 export const getOperation: Method = async ({ operations }, principal, params) => {
   const id = orThrow(readInput(params, (fields) => fields.required("operation_id", readId)));
   return operations.get(principal, id);

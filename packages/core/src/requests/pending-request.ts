@@ -4,18 +4,18 @@ import { Deadline } from "../runtime/timer-wheel.ts";
 import type { ChunkWriter } from "./chunk-writer.ts";
 import type { MethodCall } from "./method.ts";
 
-/** Who answers a request that is late. */
+/** Owner of pending requests, which answers those that time out. */
 export interface RequestHolder {
   timeOut(request: PendingRequest): void;
 }
 
-/** A request without an answer yet; it is its own deadline on the node's wheel. */
+/** Request without an answer yet. It is its own deadline on the node's timer wheel. */
 export class PendingRequest extends Deadline {
   readonly id: MessageId;
   readonly timeoutMs: number;
-  /** What the client sends of it in chunks. */
+  /** Reader of the chunks that the client sends; undefined for a request without chunks. */
   input: ChunkReader<undefined> | undefined;
-  /** What is sent of the answer in chunks. */
+  /** Writer of the answer's chunks; undefined until the method answers in chunks. */
   output: ChunkWriter | undefined;
   readonly #holder: RequestHolder;
   #controller: AbortController | undefined;
@@ -28,7 +28,7 @@ export class PendingRequest extends Deadline {
     this.#holder = holder;
   }
 
-  /** Made when it is first asked for: most requests never are. */
+  /** Signal of the request, made on first use: most methods never read it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -37,7 +37,10 @@ export class PendingRequest extends Deadline {
     return this.#controller.signal;
   }
 
-  /** Tells the method that nobody waits any more; a fault of its stream in this goes to `onFault`. */
+  /**
+   * Tells the method that nobody waits for the answer. An error of its chunk source while it closes goes to
+   * `onError`.
+   */
   abort(reason: MilepostError, onError: (error: unknown) => void): void {
     this.#ended ??= reason;
     this.#controller?.abort(reason);
@@ -50,7 +53,7 @@ export class PendingRequest extends Deadline {
   }
 }
 
-/** A pending request as the method sees it. */
+/** View of a pending request for its method. */
 export class PendingCall implements MethodCall {
   readonly method: string;
   readonly requestId: string;

@@ -3,7 +3,10 @@ import { orThrow } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import type { MethodCall, MethodDefinition } from "./method.ts";
 
-/** Runs one call as its definition has it: who may, and with what. What comes out is not checked yet. */
+/**
+ * Runs one call of a method: checks access and parameters, then calls the handler. Resolves with the unchecked
+ * answer.
+ */
 export async function perform(
   definition: MethodDefinition,
   params: unknown,
@@ -11,15 +14,18 @@ export async function perform(
 ): Promise<unknown> {
   const { access = "authenticated", params: schema } = definition;
   if (access !== "authenticated" && !(await access(call.principal, call.method))) {
-    throw new MilepostError("forbidden", `${call.method} is not for this credential`);
+    throw new MilepostError("forbidden", `this credential may not call ${call.method}`);
   }
   const input = schema === undefined ? params : orThrow(await readWith(schema, params, "params"));
-  // Checking may have taken long: what nobody waits for is not begun.
+  // The checks may have taken long, and a request that nobody waits for is not started.
   call.signal.throwIfAborted();
   return definition.handler(input, call);
 }
 
-/** A result that its schema and JSON have let through; a TypeError says what is wrong with another. */
+/**
+ * Resolves with a result that passed its schema and fits into `maxBytes` of JSON. Rejects with `too_large` if
+ * it does not fit, and with a TypeError that says what is wrong with any other invalid result.
+ */
 export async function checkedResult(
   { result: schema }: MethodDefinition,
   result: unknown,
@@ -28,7 +34,8 @@ export async function checkedResult(
   let checked = result ?? null;
   if (schema !== undefined) {
     const read = await readWith(schema, checked, "result");
-    if (!read.ok) throw new TypeError(`wrong result: ${read.failure.message}`);
+    if (!read.ok)
+      throw new TypeError(`the method returned an invalid result: ${read.failure.message}`);
     checked = read.value ?? null;
   }
   const text = readJsonText(checked, maxBytes);
@@ -36,6 +43,7 @@ export async function checkedResult(
     const advice = "ask for less, or let the method answer in chunks";
     throw new MilepostError("too_large", `the result is over ${maxBytes} bytes; ${advice}`);
   }
-  if (!text.ok) throw new TypeError(`wrong result: ${text.failure.message}`);
+  if (!text.ok)
+    throw new TypeError(`the method returned an invalid result: ${text.failure.message}`);
   return checked;
 }

@@ -2,7 +2,7 @@ import { parseChannelName, readBoolean } from "@milepost/protocol";
 import { orThrow, readInput } from "../input/input.ts";
 import type { Method } from "./method-services.ts";
 
-/** `presence.typing {channel, typing}`: for who is present. */
+/** Method `presence.typing {channel, typing}`: says whether a present member is typing. */
 export const sayTyping: Method = async ({ presence }, principal, params) => {
   const { channel, typing } = orThrow(
     readInput(params, (fields) => ({

@@ -20,15 +20,15 @@ import { PendingCall, PendingRequest, type RequestHolder } from "./pending-reque
 import { checkedResult, perform } from "./perform.ts";
 
 const requestIdLength = 20;
-/** Each may hold a window of the client's chunks. */
+/** Maximum number of requests with chunks per connection. Each may hold a window of the client's chunks. */
 const maxInputs = 4;
 const maxOutputs = 32;
 
-/** Where answers go. */
+/** Connection that the answers of its requests are sent to. */
 export interface RequestOwner extends ChunkConnection {
-  /** Answers with an error; `about` goes to the log beside a fault. */
+  /** Answers with an error. An error that is not a MilepostError is logged with the fields of `about`. */
   refuse(id: MessageId | null, error: unknown, about?: Record<string, unknown>): void;
-  /** Whether chunks of this request can reach the client in order with its reply. */
+  /** Returns true if chunks of this request can reach the client in order with its reply. */
   carriesChunks(id: MessageId): boolean;
 }
 
@@ -42,12 +42,12 @@ export interface RequestContext extends MethodServices {
   readonly methods: MethodRegistry;
 }
 
-/** The requests of one connection that have no answer yet; each gets exactly one. */
+/** Requests of one connection that have no answer yet. Each gets exactly one, unless the connection ends. */
 export class Requests implements RequestHolder {
   readonly #owner: RequestOwner;
   readonly #context: RequestContext;
   readonly #pending = new Map<MessageId, PendingRequest>();
-  /** Streams whose work has not ended, which may be later than their reply. */
+  /** Number of requests with chunks whose work has not ended, which may be later than their reply. */
   #inputs = 0;
   #outputs = 0;
 
@@ -56,14 +56,14 @@ export class Requests implements RequestHolder {
     this.#context = context;
   }
 
-  /** Whether the request has no answer yet. */
+  /** Returns true while the request has no answer. */
   has(id: MessageId): boolean {
     return this.#pending.has(id);
   }
 
   /**
-   * Runs a request; never rejects. Resolves when its work ended, whoever still waits for it then, or when it has become
-   * a stream: streams are counted apart.
+   * Runs a request; never rejects. Resolves once its work has ended, even if that is after its reply, or once
+   * it has become a stream: streams are counted apart.
    */
   async run(principal: UserPrincipal, message: RequestMessage): Promise<void> {
     const { id, method } = message;
@@ -88,7 +88,7 @@ export class Requests implements RequestHolder {
     }
   }
 
-  /** Takes a chunk; one of a request that has its answer is ignored. */
+  /** Handles a chunk; one for a request that is answered already is ignored. */
   chunk(message: ChunkMessage): void {
     const request = this.#pending.get(message.stream);
     if (request === undefined) return;
@@ -103,12 +103,12 @@ export class Requests implements RequestHolder {
     this.#rearm(request);
   }
 
-  /** Answers a request `cancelled`; one that was answered already stays so. */
+  /** Answers a request with `cancelled` and stops its work; does nothing if it is answered already. */
   cancel(id: MessageId): void {
-    this.fail(id, new MilepostError("cancelled", "the request was given up"));
+    this.fail(id, new MilepostError("cancelled", "the request was cancelled"));
   }
 
-  /** Answers a request with an error and stops its work; one that was answered already stays so. */
+  /** Answers a request with an error and stops its work; does nothing if it is answered already. */
   fail(id: MessageId, error: MilepostError): void {
     const request = this.#pending.get(id);
     if (request !== undefined) this.#giveUp(request, error);
@@ -118,9 +118,9 @@ export class Requests implements RequestHolder {
     this.#giveUp(request, new MilepostError("timed_out", "the request took too long"));
   }
 
-  /** The connection ended: nobody waits for any of them. */
+  /** Stops the work of all requests without an answer, because the connection has ended. */
   close(): void {
-    const reason = new MilepostError("cancelled", "the connection of the request ended");
+    const reason = new MilepostError("cancelled", "the connection that made the request has ended");
     for (const request of [...this.#pending.values()]) {
       this.#settle(request);
       request.abort(reason, this.#context.errorLog.report);
@@ -132,7 +132,10 @@ export class Requests implements RequestHolder {
     definition: MethodDefinition | undefined,
   ): MilepostError | undefined {
     if (this.#pending.has(id)) {
-      return new MilepostError("bad_message", "id is that of a request without an answer yet");
+      return new MilepostError(
+        "bad_message",
+        "this id belongs to a request that has no reply yet; use another id",
+      );
     }
     if (stream !== true) return undefined;
     if (definition?.input !== true) {
@@ -142,7 +145,10 @@ export class Requests implements RequestHolder {
     return this.#inputs < maxInputs ? undefined : tooManyStreams(maxInputs);
   }
 
-  /** A request can shorten what a method may take, not prolong it. */
+  /**
+   * Returns the timeout of a request, in milliseconds. A request can shorten a method's own timeout, not
+   * prolong it.
+   */
   #timeoutMs({ timeout_ms }: RequestMessage, definition: MethodDefinition | undefined): number {
     const { requestTimeoutMs } = this.#context.limits;
     const { timeoutMs } = definition ?? {};
@@ -185,7 +191,7 @@ export class Requests implements RequestHolder {
     return perform(definition, message.params ?? {}, call);
   }
 
-  /** Sends what a method gives out item by item, then its result; never rejects. */
+  /** Sends what a method yields as chunks, then its result; never rejects. */
   async #stream(
     request: PendingRequest,
     definition: MethodDefinition,
@@ -225,7 +231,7 @@ export class Requests implements RequestHolder {
     message: Exclude<ChunkMessage, { credit: number }>,
   ): MilepostError | undefined {
     if (input === undefined) {
-      return new MilepostError("bad_message", "the request said of no chunks; say stream: true");
+      return new MilepostError("bad_message", "this request has no input stream; set stream: true");
     }
     const failure = input.take(message);
     if (failure !== undefined) return MilepostError.from(failure);
@@ -254,7 +260,7 @@ export class Requests implements RequestHolder {
     request.abort(reason, this.#context.errorLog.report);
   }
 
-  /** The time of a request begins anew, with every chunk of it. */
+  /** Restarts the timeout of a request, as every chunk does. */
   #rearm(request: PendingRequest): void {
     if (this.#isPending(request)) this.#context.wheel.set(request, request.timeoutMs);
   }
@@ -289,6 +295,6 @@ function noChunksHere(): MilepostError {
 }
 
 function tooManyStreams(limit: number): MilepostError {
-  const message = `the connection has ${limit} such streams already; wait for one to end`;
+  const message = `this connection already has ${limit} streams of this kind; wait for one to end`;
   return new MilepostError("rate_limited", message);
 }

@@ -1,19 +1,19 @@
 import { isChannelSegment, maxChannelBytes } from "@milepost/protocol";
 
-/** What the `{name}` segments of a pattern stood for in one channel name. */
+/** Values that the `{name}` segments of a pattern have in one channel name, by name. */
 export type Captures = Readonly<Record<string, string>>;
 
-/** One segment of a pattern: itself, or any one. */
+/** Segment of a pattern: a literal, or a named capture of any one segment. */
 export type PatternSegment = { readonly literal: string } | { readonly name: string };
 
 const capture = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 const noCaptures: Captures = {};
 
-/** A pattern of channel names, taken apart once. */
+/** Parsed pattern of channel names. */
 export class ChannelPattern {
-  /** Those before the `*`, or all. */
+  /** Segments before the `*`, or all segments where there is none. */
   readonly segments: readonly PatternSegment[];
-  /** Whether it ends with `*`. */
+  /** True if the pattern ends with `*`. */
   readonly isOpen: boolean;
 
   private constructor(segments: readonly PatternSegment[], isOpen: boolean) {
@@ -22,8 +22,8 @@ export class ChannelPattern {
   }
 
   /**
-   * Reads a pattern: a channel name in which a segment may be `{name}` (any one segment) or, last, `*` (one
-   * or more). Undefined when it is none, or names a capture twice.
+   * Reads a pattern: a channel name in which a segment may be `{name}` (any one segment) or, last, `*` (one or
+   * more). Returns undefined for any other text, and for a pattern that names a capture twice.
    */
   static read(text: string): ChannelPattern | undefined {
     if (text.length > maxChannelBytes) return undefined;
@@ -47,8 +47,8 @@ export class ChannelPattern {
   }
 
   /**
-   * What the captures are when the segments of a channel name match; undefined when they do not. The `*` of a
-   * name that addresses everything below a prefix is matched by a `*` alone: a pattern must cover all of it.
+   * Returns the captures when the segments of a channel name match; otherwise undefined. The `*` of a name that
+   * addresses everything below a prefix is matched only by a `*`, since the pattern must cover all of it.
    */
   match(channel: readonly string[]): Captures | undefined {
     const count = this.segments.length;
@@ -67,12 +67,12 @@ export class ChannelPattern {
     return captures ?? noCaptures;
   }
 
-  /** Why the segments of a channel name do not match, for people; undefined when they do. */
+  /** Explains to people why the segments of a channel name do not match; returns undefined when they do. */
   mismatch(channel: readonly string[]): string | undefined {
     for (const [i, segment] of this.segments.entries()) {
       const value = channel[i];
       const place = `segment ${i + 1}`;
-      if (value === undefined) return `it has ${counted(channel.length)}; the pattern goes on`;
+      if (value === undefined) return `it has ${counted(channel.length)}; the pattern needs more`;
       if ("literal" in segment) {
         if (segment.literal !== value) return `${place} is ${value}, not ${segment.literal}`;
       } else if (value === "*") {
@@ -81,10 +81,10 @@ export class ChannelPattern {
     }
     const rest = channel.length - this.segments.length;
     if (this.isOpen) return rest > 0 ? undefined : "the * needs one more segment";
-    return rest === 0 ? undefined : `it has ${counted(channel.length)}, the pattern ends before`;
+    return rest === 0 ? undefined : `it has ${counted(channel.length)}; the pattern has fewer`;
   }
 
-  /** Whether every name that the other matches is matched by this one as well. */
+  /** Returns true if this pattern matches every name that the other one matches. */
   covers(other: ChannelPattern): boolean {
     const count = this.segments.length;
     if (this.isOpen) {

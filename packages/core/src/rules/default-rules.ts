@@ -20,10 +20,10 @@ const summaries: Readonly<Record<string, MergeClass>> = {
   operation: { class: "state", by: "operation_id" },
 };
 
-/** How long what is known of an operation is kept after its last event, in milliseconds. */
+/** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
 
-/** Channels of the gateway itself, which no deployment's rule may open. */
+/** Rules of the gateway's own channels, which no deployment's rule may open. */
 export const gatewayRules: readonly Rule[] = [
   {
     pattern: "operation:{operation}",
@@ -41,7 +41,7 @@ export const gatewayRules: readonly Rule[] = [
   },
 ];
 
-/** What holds where no rule of the deployment says otherwise. */
+/** Default rules, which apply where no rule of the deployment matches. */
 export const defaultRules: readonly Rule[] = [
   {
     pattern: "user:{user}:operation:{operation}",

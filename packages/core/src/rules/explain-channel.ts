@@ -6,36 +6,36 @@ import { type PlacedRule, placedRules, type RuleOrigin } from "./placed-rules.ts
 import type { Rule } from "./rule.ts";
 import { RuleBook } from "./rule-book.ts";
 
-/** Which rule it is. */
+/** Place of a rule among all rules. */
 export interface RulePlace {
   readonly pattern: string;
   readonly origin: RuleOrigin;
-  /** Its place among those of its origin, from 0. */
+  /** Index among the rules of the same origin, from 0. */
   readonly index: number;
 }
 
-/** Which rule holds for a name, and how that came. */
+/** Rule that applies to a channel name, with the reasons. */
 export interface ChannelExplanation {
   readonly channel: string;
   readonly rule: Rule;
   readonly place: RulePlace;
   readonly captures: Captures;
-  /** The rules before it, and why each does not match. */
+  /** Rules before it, each with the reason why it does not match. */
   readonly tried: readonly (RulePlace & { readonly why: string })[];
-  /** The name under which what is published here can be read as part of a whole. */
+  /** Name of the roll-up in which this channel's entries can be read as well; absent when there is none. */
   readonly rollUp?: string;
-  /** Why the name, that of everything below a prefix, cannot be read. */
+  /** Reason why the name cannot be read. Only names that end in `:*` have one. */
   readonly unreadable?: string;
 }
 
-/** A rule that holds for no name, since an earlier one matches all of its names. */
+/** Rule that never applies, since an earlier rule (`by`) matches all of its names. */
 export interface UnreachableRule extends RulePlace {
   readonly by: RulePlace;
 }
 
 /**
- * Says which rule holds for a name under a deployment's rules, and why. Throws `invalid_channel` for what is no name, and
- * `bad_message` where the rules cannot be.
+ * Explains which rule applies to a name under a deployment's rules, and why. Throws `invalid_channel` for an
+ * invalid name, and `bad_message` for invalid rules.
  */
 export function explainChannel(rules: readonly Rule[], channel: string): ChannelExplanation {
   const name = orThrow(parseReadableName(channel));
@@ -65,7 +65,7 @@ export function explainChannel(rules: readonly Rule[], channel: string): Channel
   }
 }
 
-/** The deployment's rules that can never hold; they may be there by mistake, or in the wrong place. */
+/** Returns the deployment's rules that can never apply. They may be mistakes, or in the wrong place. */
 export function unreachableRules(rules: readonly Rule[]): readonly UnreachableRule[] {
   const all = placedRules(rules);
   return all.flatMap((placed, i) => {

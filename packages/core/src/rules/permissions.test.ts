@@ -50,19 +50,22 @@ describe("the default rules, by role and action", () => {
     ["team:7:sub", wide, "refused", "allowed"],
     ["doc:a:b:c", wide, "allowed", "allowed"],
     ["doc", wide, "refused", "allowed"],
-  ] as const)("[P-SUB-8] [P-PUB-3] %s", (channel, principal, subscribe, publish) => {
-    expect(permissionFor(principal, book.of(channel), "subscribe")).toEqual(subscribe);
-    expect(permissionFor(principal, book.of(channel), "publish")).toEqual(publish);
-  });
+  ] as const)(
+    "[P-SUB-8] [P-PUB-3] the default rules decide who may subscribe and publish to %s",
+    (channel, principal, subscribe, publish) => {
+      expect(permissionFor(principal, book.of(channel), "subscribe")).toEqual(subscribe);
+      expect(permissionFor(principal, book.of(channel), "publish")).toEqual(publish);
+    },
+  );
 
-  test("a grant that is no pattern grants nothing", () => {
+  test("a grant that is not a pattern grants nothing", () => {
     const odd = user("eve", "s", { subscribe: ["", "**", "a:*:b", "a b", "{", "{a}:{a}", "a:*b"] });
     for (const channel of ["a", "a:x:b", "a:b", "x"]) {
       expect(permissionFor(odd, book.of(channel), "subscribe")).toBe("refused");
     }
   });
 
-  test("an operation is its user's and its session's, and nobody's when it has neither", () => {
+  test("an operation belongs to its user and its session, and to nobody when it has neither", () => {
     expect(owns(ada, { user_id: "ada" })).toBe(true);
     expect(owns(ada, { session_id: "s1" })).toBe(true);
     expect(owns(ada, { user_id: "bob", session_id: "s1" })).toBe(true);
@@ -76,11 +79,11 @@ const anything: StandardSchema = {
   "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) },
 };
 
-describe("rules", () => {
+describe("the rules of a node", () => {
   const retention = { maxEntries: 10, maxAgeMs: 1_000 };
   const access = { subscribe: "authenticated", publish: "granted", retention } as const;
 
-  test("the first that matches wins: the deployment's before the defaults, the gateway's own before both", () => {
+  test("the first matching rule applies: the gateway's own before the deployment's, and these before the defaults", () => {
     const rules: Rule[] = [
       { ...access, pattern: "team:{team}:chat" },
       { ...access, pattern: "team:*", subscribe: "nobody" },
@@ -109,16 +112,19 @@ describe("rules", () => {
     ["a roll-up of a prefix it does not have", { pattern: "a:{b}", rollUp: "b:*" }],
     ["a roll-up of itself", { pattern: "a:*", rollUp: "a" }],
     ["a roll-up that no rule offers", { pattern: "a:{b}", rollUp: "a:*" }],
-  ] as const)("a rule with %s is refused when the node is made, by name", (_, wrong) => {
-    expect(() => new RuleBook([{ ...access, ...wrong }])).toThrowError(
-      expect.objectContaining({
-        code: "bad_message",
-        message: expect.stringContaining(wrong.pattern),
-      }),
-    );
-  });
+  ] as const)(
+    "a rule with %s is refused when the node is created, and the error names the rule",
+    (_, wrong) => {
+      expect(() => new RuleBook([{ ...access, ...wrong }])).toThrowError(
+        expect.objectContaining({
+          code: "bad_message",
+          message: expect.stringContaining(wrong.pattern),
+        }),
+      );
+    },
+  );
 
-  test("[P-RULE-6] every rule that cannot be is named at once, with all that is wrong with it", () => {
+  test("[P-RULE-6] the error for invalid rules names all of them at once, each with all of its mistakes", () => {
     const wrong = [
       { ...access, pattern: "a b", retention: { maxEntries: 0, maxAgeMs: 0 } },
       { ...access, pattern: "fine" },
@@ -129,14 +135,14 @@ describe("rules", () => {
     );
   });
 
-  test("however many names are asked for, answers stay right", () => {
+  test("a rule book finds the right rule for more names than it caches", () => {
     const own = new RuleBook([{ ...access, pattern: "n:{n}" }]);
     for (let n = 0; n < 25_000; n++) expect(own.of(`n:${n}`).captures.n).toBe(String(n));
     expect(own.of("n:0").captures.n).toBe("0");
   });
 });
 
-test("[P-NAME-1] [X5] names that break the grammar are refused everywhere and leave nothing", async () => {
+test("[P-NAME-1] [X5] invalid channel names are refused everywhere and leave nothing behind", async () => {
   await using t = testCore();
   const names = [
     "",
@@ -167,7 +173,7 @@ test("[P-NAME-1] [X5] names that break the grammar are refused everywhere and le
   expect(t.core.stats()).toMatchObject({ channels: 0, subscriptions: 0 });
 });
 
-test("[M1] what is published to one channel reaches nobody of another", async () => {
+test("[M1] a publication on one channel never reaches subscribers of another channel", async () => {
   await using t = testCore();
   const grants = { subscribe: ["a:*", "b:*", "a"], publish: [] };
   const channels = ["a", "a:1", "a:11", "a:1:1", "b:1", "A:1"];

@@ -3,24 +3,27 @@ import { ChannelPattern } from "./channel-pattern.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
 import type { ResolvedChannel } from "./rule-book.ts";
 
-/** What a principal may want to do on a channel. */
+/** Action that a principal may perform on a channel. */
 export type Action = "subscribe" | "publish";
 
-/** Whose an operation is. */
+/** User and session to whom an operation belongs. */
 export interface Ownership {
   readonly user_id?: string;
   readonly session_id?: string;
 }
 
-/** Yes, no, or: yes if the operation of this id is the principal's. */
+/**
+ * Decision on an action: allowed, refused, or allowed if the operation with the id `ownerOf` belongs to the
+ * principal.
+ */
 export type Permission = "allowed" | "refused" | { readonly ownerOf: string };
 
 const refused = "refused" satisfies Permission;
 const allowed = "allowed" satisfies Permission;
 
 /**
- * Decides by the channel's rule and the credential's grants; pure, so every message can afford it. `connectionId` is
- * that of the connection which asks.
+ * Decides on an action by the channel's rule and the credential's grants. The function is pure, so every
+ * message can afford it. `connectionId` is the id of the connection that asks.
  */
 export function permissionFor(
   principal: Principal,
@@ -49,7 +52,10 @@ export function permissionFor(
   }
 }
 
-/** Whether an operation is the principal's, by its user or its session; a service's is every one. */
+/**
+ * Returns true if an operation belongs to the principal, by its user or its session. Every operation belongs to
+ * a service.
+ */
 export function owns(principal: Principal, { user_id, session_id }: Ownership): boolean {
   if (principal.kind === "service") return true;
   return (
@@ -60,7 +66,10 @@ export function owns(principal: Principal, { user_id, session_id }: Ownership): 
 
 const rememberedPatterns = 5_000;
 
-/** Patterns by their text, "none" where it grants nothing: credentials share few. */
+/**
+ * Parsed patterns by their text; "none" for a text that is not a pattern and grants nothing. Credentials share
+ * few patterns.
+ */
 const patterns = new RecentNames<ChannelPattern | "none">(rememberedPatterns);
 
 function isGranted({ grants }: UserPrincipal, action: Action, channel: string): boolean {

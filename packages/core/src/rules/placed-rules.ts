@@ -4,29 +4,29 @@ import { defaultRules, gatewayRules } from "./default-rules.ts";
 import type { Rule } from "./rule.ts";
 import { ruleMistakes } from "./rule-mistakes.ts";
 
-/** Whose rule it is: the gateway's own, the deployment's, its contract's, or one of the defaults. */
+/** Origin of a rule: the gateway itself, the deployment, its contract, or the defaults. */
 export type RuleOrigin = "gateway" | "deployment" | "contract" | "default";
 
-/** A rule in its place. */
+/** Rule with its parsed pattern, its origin and its place. */
 export interface PlacedRule {
   readonly rule: Rule;
   readonly pattern: ChannelPattern;
   readonly origin: RuleOrigin;
-  /** Its place among those of its origin, from 0. */
+  /** Index among the rules of the same origin, from 0. */
   readonly index: number;
 }
 
-/** Something wrong with one of a deployment's rules. */
+/** Mistake in one of a deployment's rules. */
 export interface RuleMistake {
-  /** Which rule, from 0. */
+  /** Index of the rule, from 0. */
   readonly index: number;
   readonly field: keyof Rule;
   readonly message: string;
 }
 
 /**
- * All rules of a node in order: the gateway's own, the deployment's, its contract's, the defaults. Throws `bad_message`
- * that names each rule that cannot be, and why.
+ * Returns all rules of a node in order: the gateway's own, the deployment's, its contract's, the defaults.
+ * Throws `bad_message` that names each invalid rule and its mistakes.
  */
 export function placedRules(
   rules: readonly Rule[],
@@ -43,7 +43,7 @@ export function placedRules(
   return all;
 }
 
-/** Everything that is wrong with a deployment's rules, in order. */
+/** Returns all mistakes in a deployment's rules, in order. */
 export function mistakesIn(rules: readonly Rule[]): readonly RuleMistake[] {
   const all = inOrder(rules, []);
   return rules.flatMap((rule, index) =>
@@ -60,7 +60,7 @@ function mistakesOf(rule: Rule, all: readonly PlacedRule[]): (readonly [keyof Ru
   return mistakes;
 }
 
-/** The rule that makes a prefix one that can be read as a whole. */
+/** Finds the rule with this pattern that rolls up its channels. */
 export function rolledUp(pattern: string, all: readonly PlacedRule[]): PlacedRule | undefined {
   return all.find(({ rule }) => rule.rollUp === true && rule.pattern === pattern);
 }

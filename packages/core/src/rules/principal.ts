@@ -1,10 +1,10 @@
-/** Patterns a credential allows beyond what the rules give. */
+/** Channel patterns that a credential allows in addition to the rules. */
 export interface Grants {
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
 }
 
-/** A person's or program's connect credential, verified. */
+/** Verified connect credential of a person or a program. */
 export interface UserPrincipal {
   readonly kind: "user";
   /** The token's `sub`. */
@@ -12,34 +12,40 @@ export interface UserPrincipal {
   /** The token's `sid`. */
   readonly session: string | undefined;
   readonly grants: Grants;
-  /** When it ends, in milliseconds since 1970; undefined when it does not. */
+  /** Expiry in milliseconds since 1970; undefined when the credential does not expire. */
   readonly expiresAt: number | undefined;
   /** The token's `jti`, by which that one token can be revoked. */
   readonly tokenId?: string;
-  /** The token's `iat`, in milliseconds since 1970; without it whatever is revoked of its user or session is revoked of it. */
+  /**
+   * The token's `iat`, in milliseconds since 1970. Without it, every revocation of the token's user or session
+   * applies to the token.
+   */
   readonly issuedAt?: number;
 }
 
-/** A backend with an API key; it may everything its key's scopes allow. */
+/**
+ * Backend with an API key. It may do everything that its key's scopes allow, except on channels whose rule says
+ * `nobody`.
+ */
 export interface ServicePrincipal {
   readonly kind: "service";
-  /** The key's name, never the key. */
+  /** Name of the key, never the key itself. */
   readonly name: string;
 }
 
-/** Who is asking. */
+/** Principal that makes a request. */
 export type Principal = UserPrincipal | ServicePrincipal;
 
 const servicePrefix = "service:";
 
-/** Whose dedupe keys a principal's are. */
+/** Returns the publisher name under which a principal's dedupe keys are kept. */
 export function publisherOf(principal: Principal): string {
   if (principal.kind === "service") return `${servicePrefix}${principal.name}`;
   if (principal.user !== undefined) return `user:${principal.user}`;
   return principal.session === undefined ? "anyone" : `session:${principal.session}`;
 }
 
-/** The service whose dedupe keys these are; undefined when they are somebody else's. */
+/** Returns the service with this publisher name; undefined when the publisher is not a service. */
 export function serviceOf(publisher: string): ServicePrincipal | undefined {
   if (!publisher.startsWith(servicePrefix)) return undefined;
   return { kind: "service", name: publisher.slice(servicePrefix.length) };

@@ -12,13 +12,13 @@ import { RuleTrie } from "./rule-trie.ts";
 const dedupeMs = 600_000;
 const cachedNames = 10_000;
 
-/** What holds for one channel. */
+/** Channel name with the rule and the log policy that apply to it. */
 export interface ResolvedChannel {
   readonly name: string;
   readonly rule: Rule;
   readonly captures: Captures;
   readonly policy: LogPolicy;
-  /** The only events it may have, where a contract names it. */
+  /** The only events that the channel may have; undefined where no contract names it. */
   readonly events: EventSchemas | undefined;
 }
 
@@ -26,14 +26,14 @@ interface CompiledRule extends PlacedRule {
   readonly policy: LogPolicy;
 }
 
-/** The rules of a node in order: the gateway's own, the deployment's, those of its contract, the defaults. */
+/** Rules of a node in order: the gateway's own, the deployment's, its contract's, the defaults. */
 export class RuleBook {
   readonly #rules: readonly CompiledRule[];
   readonly #trie: RuleTrie;
   readonly #contract: ChannelContract;
   readonly #recent = new RecentNames<ResolvedChannel>(cachedNames);
 
-  /** Throws `bad_message` that names each rule that cannot be, and why. */
+  /** Throws `bad_message` that names each invalid rule and its mistakes. */
   constructor(rules: readonly Rule[], contracted?: ContractChannels) {
     const all = placedRules(rules, contractRules(contracted));
     this.#contract = new ChannelContract(contracted);
@@ -41,14 +41,14 @@ export class RuleBook {
     this.#trie = new RuleTrie(all.map(({ pattern }) => pattern));
   }
 
-  /** All of them, in order. */
+  /** All rules, in order. */
   get rules(): readonly PlacedRule[] {
     return this.#rules;
   }
 
   /**
-   * The first rule that matches; the last of the defaults matches every name. Throws `invalid_channel` for what is
-   * below a prefix that no rule rolls up.
+   * Resolves a name to the first rule that matches; the last default rule matches every name. Throws
+   * `invalid_channel` for a name ending in `:*` that no rule rolls up.
    */
   of(channel: string): ResolvedChannel {
     const known = this.#recent.get(channel);
@@ -58,7 +58,7 @@ export class RuleBook {
     return resolved;
   }
 
-  /** Where the rule that holds stands in all of them. */
+  /** Returns the index of the rule that applies, among all rules. */
   indexOf(channel: string): number {
     const index = this.#trie.find(channel.split(":"));
     if (index === undefined) throw new MilepostError("internal", "no rule matches a channel");
@@ -69,14 +69,14 @@ export class RuleBook {
     const compiled = this.#rules[this.indexOf(name)];
     const captures = compiled?.pattern.match(name.split(":"));
     if (compiled === undefined || captures === undefined) {
-      throw new MilepostError("internal", "a rule was found that does not match");
+      throw new MilepostError("internal", "the rule found for a channel does not match it");
     }
     const { rule, policy, origin } = compiled;
     const contracted = origin === "gateway" ? undefined : this.#contract.find(name);
     const events = contracted && { ...namedEvents(rule), ...contracted };
     return {
       name,
-      // A contract says what a channel carries, whichever rule holds for it; what the rule names stays.
+      // A contract's events apply whichever rule matches. The events that the rule names stay.
       rule: events === undefined ? rule : { ...rule, schema: events },
       events,
       captures,
@@ -85,7 +85,7 @@ export class RuleBook {
   }
 }
 
-/** The events that a rule names: those of a default's own channel, say, or what an operator adds. */
+/** Returns the events that a rule names, such as those of a default rule or those that an operator adds. */
 function namedEvents({ schema = {} }: Rule): EventSchemas {
   const { "*": _, ...named } = schema;
   return named;
@@ -108,14 +108,14 @@ function kept({ retention: { maxEntries, maxAgeMs }, outage }: Rule): LogPolicy 
   return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
 }
 
-/** The policy of the log of everything below a prefix, of the rule that holds for what is there. */
+/** Returns the log policy of a roll-up, given the rule and the policy of the channels below its prefix. */
 function policyBelow(wildcard: string, rule: Rule, { rollUp }: LogPolicy): LogPolicy {
   const name = rollUp && rollUpName(wildcard, rollUp.segments);
   if (rule.rollUp === true && name === wildcard) return rollUp?.policy ?? kept(rule);
   throw new MilepostError(
     "invalid_channel",
     name === undefined
-      ? "no rule rolls up what is below this prefix, so it cannot be read as a whole; name one channel"
-      : `what is below this prefix can be read as part of ${name} only; subscribe to that`,
+      ? "no rule rolls up the channels below this prefix, so they cannot be read as one; name a single channel"
+      : `the channels below this prefix can be read as part of ${name} only; subscribe to that`,
   );
 }

@@ -2,7 +2,7 @@ import { parseEventName } from "@milepost/protocol";
 import { ChannelPattern } from "./channel-pattern.ts";
 import type { Rule } from "./rule.ts";
 
-/** What is wrong with a rule by itself, each with the field; nothing when it can be. */
+/** Yields each mistake of a rule by itself, with its field. A valid rule yields nothing. */
 export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, string], void, void> {
   const pattern = ChannelPattern.read(rule.pattern);
   if (pattern === undefined) {
@@ -32,7 +32,7 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
       if (rule[field] === undefined) continue;
       yield [
         "outage",
-        `cannot be local with ${field}: what is published during an outage is forgotten after it, so it must not go into ${heldBy[field]}; leave out ${field}, or use refuse or spool`,
+        `cannot be local with ${field}: entries published during an outage are discarded after it, so they must not reach ${heldBy[field]}; leave out ${field}, or use refuse or spool`,
       ];
     }
   }
@@ -48,14 +48,14 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   }
 }
 
-/** Where entries go by a field of a rule, to stay. */
+/** Places where entries stay, by the field of the rule that keeps them there. Part of an error message. */
 const heldBy = {
-  projection: "a state that stays",
-  rollUp: "a log that stays",
-  durable: "what durable subscribers must not miss",
+  projection: "a state that is kept",
+  rollUp: "a log that is kept",
+  durable: "durable subscribers",
 } as const;
 
-/** The captures that an access looks at. */
+/** Capture that each access requires in the pattern. */
 const accessCaptures = {
   "own-user": "user",
   "own-session": "session",
@@ -77,7 +77,7 @@ function* captureMistakes(
     if (name && !pattern.segments.some((segment) => "name" in segment && segment.name === name)) {
       yield [
         action,
-        `is ${access}, so the pattern must have {${name}}; nobody could ever ${action}`,
+        `is ${access}, so the pattern must have {${name}}; without it nobody could ${action}`,
       ];
     }
   }
@@ -85,7 +85,7 @@ function* captureMistakes(
   if (rollUp === true && (!pattern.isOpen || pattern.segments.length === 0)) {
     yield [
       "rollUp",
-      "needs a prefix and a * at the end of the pattern, as in collection:{collection}:*; a rule for some of those channels names that pattern instead of true",
+      "needs a pattern with a prefix and a * at its end, as in collection:{collection}:*; a rule for only some of those channels sets rollUp to that pattern",
     ];
   }
   if (typeof rollUp === "string" && !isPrefix(ChannelPattern.read(rollUp), pattern)) {
@@ -96,7 +96,7 @@ function* captureMistakes(
   }
 }
 
-/** Whether a pattern is open, and names the beginning of another in the same words. */
+/** Returns true if `prefix` ends with `*` and its segments equal the first segments of the other pattern. */
 function isPrefix(prefix: ChannelPattern | undefined, of: ChannelPattern): boolean {
   if (prefix === undefined || !prefix.isOpen || prefix.segments.length === 0) return false;
   if (of.segments.length < prefix.segments.length + (of.isOpen ? 0 : 1)) return false;

@@ -25,8 +25,8 @@ function read(text: string): ChannelPattern {
   return found;
 }
 
-describe("the rule that holds", () => {
-  test("[P-RULE-1] is the first of all that match, as one finds by trying each", () => {
+describe("the rule that applies to a name", () => {
+  test("[P-RULE-1] the rule found for a name is the first of all that match, as trying each one shows", () => {
     fc.assert(
       fc.property(fc.array(pattern, { maxLength: 30 }), fc.array(name), (drawn, names) => {
         const patterns = drawn.map(({ text }) => read(text));
@@ -40,7 +40,7 @@ describe("the rule that holds", () => {
     );
   });
 
-  test("[P-RULE-1] is found in as many steps whether there are ten rules or ten thousand", () => {
+  test("[P-RULE-1] finding a rule takes as many steps with ten rules as with ten thousand", () => {
     const stepsWith = (count: number) => {
       const patterns = Array.from({ length: count }, (_, n) => read(`tenant-${n}:{room}:*`));
       const trie = new RuleTrie([...patterns, read("*")]);
@@ -57,7 +57,7 @@ describe("the rule that holds", () => {
     expect(stepsWith(10_000)).toBe(stepsWith(10));
   });
 
-  test("[P-RULE-1] gives what its pattern captured, whatever others call the same segment", () => {
+  test("[P-RULE-1] the rule found has the captures of its own pattern, whatever others call the same segment", () => {
     const retention = { maxEntries: 1, maxAgeMs: 1 };
     const access = { subscribe: "granted", publish: "granted", retention } as const;
     const rules: Rule[] = [
@@ -70,8 +70,8 @@ describe("the rule that holds", () => {
   });
 });
 
-describe("a pattern", () => {
-  test("covers another exactly when every name the other matches is matched", () => {
+describe("channel patterns", () => {
+  test("a pattern covers another one exactly when it matches every name that the other one matches", () => {
     let covered = 0;
     fc.assert(
       fc.property(pattern, pattern, fc.array(name, { minLength: 20 }), (one, two, names) => {
@@ -81,7 +81,8 @@ describe("a pattern", () => {
           for (const each of names) if (b.match(each)) expect(a.match(each)).toBeDefined();
           return;
         }
-        // A name made of the other's own parts, with signs that stand nowhere else, is a counterexample.
+        // A name made of the other pattern's literals, with a new segment for each capture, is a
+        // counterexample.
         const made = b.segments.map((segment) => ("literal" in segment ? segment.literal : "new"));
         const longer = [...made, "new"];
         const names2 = b.isOpen ? [longer, [...longer, "new"]] : [made];
@@ -92,7 +93,7 @@ describe("a pattern", () => {
     expect(covered).toBeGreaterThan(100);
   });
 
-  test("says why it does not match, exactly when it does not", () => {
+  test("a pattern explains a mismatch exactly when a name does not match it", () => {
     fc.assert(
       fc.property(pattern, name, ({ text }, channel) => {
         const each = read(text);
@@ -102,9 +103,9 @@ describe("a pattern", () => {
     );
     const why = (text: string, channel: string) => read(text).mismatch(channel.split(":"));
     expect(why("user:{user}", "session:7")).toBe("segment 1 is session, not user");
-    expect(why("a:{b}", "a")).toBe("it has 1 segment; the pattern goes on");
+    expect(why("a:{b}", "a")).toBe("it has 1 segment; the pattern needs more");
     expect(why("a:*", "a")).toBe("the * needs one more segment");
-    expect(why("a", "a:b")).toBe("it has 2 segments, the pattern ends before");
+    expect(why("a", "a:b")).toBe("it has 2 segments; the pattern has fewer");
     expect(why("a:{b}", "a:*")).toBe("segment 2 is *, and {b} stands for one segment, not for all");
   });
 });

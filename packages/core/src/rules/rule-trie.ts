@@ -1,10 +1,10 @@
 import type { ChannelPattern } from "./channel-pattern.ts";
 
-/** A place in the trie: where the patterns stand that begin with the same segments. */
+/** Branch of the trie, for the patterns that begin with the same segments. */
 interface Branch {
-  /** The lowest rule here or further on: nothing better can be found below. */
+  /** Lowest rule index on this branch and below. The search skips a branch that cannot improve the result. */
   lowest: number;
-  /** The lowest rule whose pattern ends here, and the lowest that goes on with `*`. */
+  /** Lowest rule index whose pattern ends here (`end`), and lowest that continues with `*` (`open`). */
   end: number;
   open: number;
   literals: Map<string, Branch> | undefined;
@@ -14,10 +14,10 @@ interface Branch {
 const none = Number.POSITIVE_INFINITY;
 
 /**
- * Finds the first of many patterns that matches a name, without looking at each.
+ * Finds the first of many patterns that matches a name, without trying each one.
  *
- * A look-up takes a step per segment of the name, and two where both a literal and a `{name}` could stand; so
- * its cost depends on the names, not on how many patterns there are.
+ * A lookup takes one step per segment of the name, or two where both a literal and a `{name}` are possible. Its
+ * cost therefore depends on the names, not on the number of patterns.
  */
 export class RuleTrie {
   readonly #root = branch();
@@ -26,7 +26,7 @@ export class RuleTrie {
     for (const [index, pattern] of patterns.entries()) this.#add(pattern, index);
   }
 
-  /** The index of the first pattern that matches; undefined when none does. */
+  /** Returns the index of the first pattern that matches; undefined when none does. */
   find(channel: readonly string[]): number | undefined {
     const found = search(this.#root, channel, 0, none);
     return found === none ? undefined : found;
@@ -53,7 +53,7 @@ export class RuleTrie {
   }
 }
 
-/** The lowest rule from here on, if it is lower than `best`. */
+/** Returns the lowest matching rule index from this branch on, or `best` if none is lower. */
 function search(at: Branch, channel: readonly string[], depth: number, best: number): number {
   if (at.lowest >= best) return best;
   const segment = channel[depth];
@@ -61,7 +61,7 @@ function search(at: Branch, channel: readonly string[], depth: number, best: num
   let found = Math.min(best, at.open);
   const literal = at.literals?.get(segment);
   if (literal !== undefined) found = search(literal, channel, depth + 1, found);
-  // The * of a name that addresses everything below a prefix is no segment that one could capture.
+  // The * of a name that addresses everything below a prefix is not a segment that can be captured.
   if (at.capture !== undefined && segment !== "*") {
     found = search(at.capture, channel, depth + 1, found);
   }

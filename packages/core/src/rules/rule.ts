@@ -1,6 +1,6 @@
 import type { Priority, StandardSchema } from "@milepost/protocol";
 
-/** Who may do something on the channels of a rule. */
+/** Principals that may perform an action on the channels of a rule. */
 export type Access =
   /** Anyone with a valid credential. */
   | "authenticated"
@@ -10,32 +10,38 @@ export type Access =
   | "own-user"
   /** The session whose `sid` is what the pattern captured as `session`. */
   | "own-session"
-  /** To subscribe: the connection whose id is what the pattern captured as `connection`. */
+  /** The connection whose id is what the pattern captured as `connection`; for `subscribe` only. */
   | "own-connection"
   /** The user or the session of the operation captured as `operation`. */
   | "operation-owner"
   /** Nobody but the gateway itself. */
   | "nobody";
 
-/** How a channel's log folds into its state. */
+/** Projection that folds a channel's log into its state. */
 export type ProjectionSpec =
   | { readonly name: "latest" }
   | { readonly name: "text" }
   | { readonly name: "operation" }
-  /** Joins the pieces of a chat's messages; keeps the latest 200. */
+  /** Joins the chunks of a chat's messages; keeps the latest 200 messages. */
   | { readonly name: "chat" }
-  /** Keeps the latest of each task, agent and calendar event. */
+  /** Keeps the latest data of each task, agent and calendar event. */
   | { readonly name: "dashboard" }
-  /** Keeps the latest data per value of the data's field `by`; at most 100 keys, the oldest go. */
+  /**
+   * Keeps the latest data per value of the data's field `by`, for at most 100 values; the oldest are dropped.
+   */
   | { readonly name: "keyed"; readonly by: string };
 
 /**
- * What may be done to entries that wait for a slow reader; a reader that keeps up gets all as they are.
+ * Merge class: what may happen to entries that wait for a slow subscriber. A subscriber that keeps up receives
+ * all entries unchanged.
  *
- * `lifecycle`: nothing. `ephemeral`: all but the newest of the channel may be dropped. `state`: of several with the same
- * value of the data's field `by` the latest stands for all; without `by`, of several of the same event.
- * `text`: neighbours are concatenated. `patch`: neighbours are merge patches (RFC 7396) and are composed.
- * `report`: neighbours are reports of an operation and become one that folds to the same state.
+ * - `lifecycle`: entries are never merged or dropped.
+ * - `ephemeral`: an entry may be dropped when a later entry of the channel waits.
+ * - `state`: of several entries of the same event only the latest stays. With `by`, only those with the same
+ *   value of the data's field `by` replace each other.
+ * - `text`: neighbouring entries of the same event are concatenated.
+ * - `patch`: neighbouring entries of the same event are merge patches (RFC 7396) and are composed.
+ * - `report`: neighbouring reports of an operation become one report that folds to the same state.
  */
 export type MergeClass =
   | "lifecycle"
@@ -46,29 +52,36 @@ export type MergeClass =
   | "report"
   | { readonly class: "state"; readonly by: string };
 
-/** How much may be published to a channel. */
+/** Limit on the rate of publishes to a channel. */
 export interface PublishRate {
-  /** On average, in publishes a second; may be a fraction. */
+  /** Average number of publishes per second; may be a fraction. */
   readonly perSecond: number;
-  /** At once, after a pause; what one second brings when absent, 1 at least. */
+  /**
+   * Number of publishes allowed at once after a pause. Default: the whole publishes of one second, at least 1.
+   */
   readonly burst?: number;
 }
 
-/** How long delivery to a durable subscriber repeats before an entry goes to the dead letters. */
+/** Limits of repeated delivery to a durable subscriber, after which an entry moves to the dead-letter queue. */
 export interface DurableRule {
-  /** How long the first delivery waits for its acknowledgement, in milliseconds; 30,000. Each further one waits twice as long. */
+  /**
+   * Time that the first delivery waits for its acknowledgement, in milliseconds. Default: 30,000. The wait
+   * doubles with each further delivery, up to 5 minutes or this value if it is longer.
+   */
   readonly ackWaitMs?: number;
-  /** Deliveries of one entry; 5. */
+  /** Maximum number of deliveries of one entry. Default: 5. */
   readonly maxAttempts?: number;
-  /** How long after it was appended an entry is still delivered, in milliseconds; a day. */
+  /**
+   * Maximum age at which an entry is still delivered, in milliseconds since it was appended. Default: 24 hours.
+   */
   readonly maxAgeMs?: number;
 }
 
 /**
- * What holds for the channels that match a pattern.
+ * Rule for the channels that match a pattern.
  *
- * Rules are data; the first that matches a name wins. A service may always subscribe and publish, but
- * for `nobody`.
+ * Rules are data; the first one that matches a name applies. A service may always subscribe and publish, except
+ * where the access is `nobody`.
  */
 export interface Rule {
   /** Segments joined by `:`; `{name}` captures one segment, a last `*` stands for one or more. */
@@ -78,41 +91,47 @@ export interface Rule {
   readonly retention: { readonly maxEntries: number; readonly maxAgeMs: number };
   readonly projection?: ProjectionSpec;
   /**
-   * Whether one can see who is there: `members` by name, `count` only how many; not offered when absent. Whoever may
-   * subscribe sees it.
+   * Presence that the channels offer: `members` by name, or only their `count`; none when absent. Everyone who
+   * may subscribe can see it.
    */
   readonly presence?: "members" | "count";
-  /** Which channels go first to a slow reader that has several waiting; `normal` when absent. */
+  /** Priority of the channel for a slow subscriber with several waiting channels. Default: `normal`. */
   readonly priority?: Priority;
   /**
-   * What is published to these channels is also appended, in the same step, to the log of the pattern's prefix,
-   * which one can then read as a whole: with `collection:{collection}:*`, `collection:42:*` has everything of
-   * collection 42 in one order. `true` is for patterns that end with `:*`; that log is kept as long, and has no
-   * projection. A rule for some of those channels that comes before joins in by naming that pattern; who may read
-   * the whole then reads them, whatever it says of them alone.
+   * Roll-up of everything below the pattern's prefix. Entries of these channels are also appended, in the same
+   * step, to the log of the prefix, which can be read as one channel. With `collection:{collection}:*`,
+   * `collection:42:*` has all entries of collection 42 in one order.
+   *
+   * `true` is for patterns that end with `:*`. The roll-up's log has the same retention and no projection. An
+   * earlier rule for some of those channels joins by naming that pattern. Everyone who may read the roll-up
+   * then reads those channels in it, whatever their own rule says.
    */
   readonly rollUp?: true | string;
-  /** How many publishes to one of the channels a node takes; more are `rate_limited`. */
+  /** Limit on publishes to each of the channels at one node; further publishes are `rate_limited`. */
   readonly rate?: PublishRate;
   /**
-   * What the data of each event must be, by its name, `*` for all others; anything when absent. A publish that
-   * does not fit is `invalid_data`. Data are stored as they were sent, whatever a schema makes of them.
+   * Schemas of event data by event name, `*` for all other events; any data are accepted when absent. A publish
+   * whose data do not match is `invalid_data`. Data are stored as sent, not as a schema transforms them.
    */
   readonly schema?: Readonly<Record<string, StandardSchema>>;
-  /** What holds for the channel's durable subscribers; all has defaults. */
+  /** Delivery limits of the channel's durable subscribers; every field has a default. */
   readonly durable?: DurableRule;
   /**
-   * How long publications are collected before they go out together, in milliseconds, for streams of many small ones;
-   * a batch that is full goes at once. Absent: to the end of the tick.
+   * Time during which publications are collected and then sent together, in milliseconds, for streams of many
+   * small ones. A full batch is sent at once. Default: until the end of the tick.
    */
   readonly batchMs?: number;
   /**
-   * What becomes of publishes while the store is away. `refuse`, when absent: they are `store_unavailable` at once.
-   * `spool`: the node keeps as many as it may, in order, and answers each when it is stored or has waited 30 s.
-   * `local`: they go to the channel's readers at the same node and are forgotten when the store is back; for what is
-   * only worth something now. Such a channel has no projection, roll-up or durable subscribers.
+   * Handling of publishes while the store is unavailable.
+   *
+   * - `refuse`, the default: they fail at once with `store_unavailable`.
+   * - `spool`: the node keeps them in order, up to a bound, and answers each when it is stored or has waited 30
+   *   s.
+   * - `local`: they go to the channel's subscribers on the same node and are discarded when the store is back,
+   *   for data that matter only at the moment. Such a channel has no projection, roll-up or durable
+   *   subscribers.
    */
   readonly outage?: "refuse" | "spool" | "local";
-  /** The merge class of each event by name, `*` for all others; `lifecycle` when absent. */
+  /** Merge class of each event by name, `*` for all other events. Default: `lifecycle`. */
   readonly merge?: Readonly<Record<string, MergeClass>>;
 }

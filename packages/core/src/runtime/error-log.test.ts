@@ -3,7 +3,7 @@ import { MilepostError } from "@milepost/protocol";
 import { expect, test } from "vitest";
 import { ErrorLog } from "./error-log.ts";
 
-test("work in the background that fails for want of the store is told only while the store is thought to be there", () => {
+test("failed background work is logged, but store_unavailable is not while the store is known to be away", () => {
   const told: unknown[] = [];
   const tell = ({ err }: Record<string, unknown>) => void told.push(err);
   const deadlines = new TestStoreWatch();

@@ -2,7 +2,7 @@ import type { StoreWatch } from "@milepost/engine";
 import { type Failure, failure, MilepostError } from "@milepost/protocol";
 import type { CoreLog } from "./options.ts";
 
-/** Tells faults that no caller hears of, and turns any error into what a peer may see. */
+/** Logs errors that no caller sees, and turns any error into a failure that a peer may see. */
 export class ErrorLog {
   readonly #log: CoreLog | undefined;
   readonly #store: StoreWatch | undefined;
@@ -12,7 +12,10 @@ export class ErrorLog {
     this.#store = store;
   }
 
-  /** A fault in work that nobody waits for; nothing new where the store is known to be away. */
+  /**
+   * Logs an error of work that no caller waits for; skips `store_unavailable` while the store is known to be
+   * away.
+   */
   readonly report = (error: unknown): void => {
     if (this.#isOutage(error)) return;
     if (error instanceof MilepostError && error.code !== "internal") {
@@ -20,11 +23,14 @@ export class ErrorLog {
     } else this.#log?.error({ err: error }, "background work failed");
   };
 
-  /** The failure to answer with; what is not a MilepostError is logged, with what it is about, and told as `internal`. */
+  /**
+   * Returns the failure to answer with. An error that is not a MilepostError is logged with the fields `about`,
+   * and becomes `internal`.
+   */
   failureOf(error: unknown, about: Record<string, unknown> = {}): Failure {
     if (error instanceof MilepostError) return error.toFailure();
     this.#log?.error({ ...about, err: error }, "a request failed");
-    return failure("internal", "the service failed; its log says why");
+    return failure("internal", "the service failed; see its log for the reason");
   }
 
   #isOutage(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { CoreLimits } from "./options.ts";
 
-/** The bounds of a node where its options name no others. */
+/** Default limits of a node. */
 export const defaultLimits: CoreLimits = {
   maxConnections: 10_000,
   maxMessageBytes: 1_048_576,

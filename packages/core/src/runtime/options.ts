@@ -1,15 +1,15 @@
 import type { UserPrincipal } from "../rules/principal.ts";
 
-/** Verifies a token: resolves to who it is, rejects with `unauthenticated` or `token_expired`. */
+/** Verifies a token. Resolves to its principal, or rejects with `unauthenticated` or `token_expired`. */
 export type TokenVerifier = (token: string) => Promise<UserPrincipal>;
 
-/** Bounds of a node; every one has a default. */
+/** Limits of a node; every one has a default. */
 export interface CoreLimits {
   readonly maxConnections: number;
   readonly maxMessageBytes: number;
   readonly maxSubscriptions: number;
   readonly maxReplayEntries: number;
-  /** Bytes that may wait for one connection. */
+  /** Most bytes that may wait for one connection, in its send queue and its transport. */
   readonly maxOutboxBytes: number;
   readonly authTimeoutMs: number;
   readonly pingIntervalMs: number;
@@ -17,17 +17,20 @@ export interface CoreLimits {
   readonly requestTimeoutMs: number;
   readonly commandAckMs: number;
   readonly commandDoneMs: number;
-  /** Changes of who is in a channel are told once in so long. */
+  /** Changes of a channel's presence are sent at most once in this time, in milliseconds. */
   readonly presenceWindowMs: number;
-  /** Who loses its last connection without unsubscribing stays present for so long. */
+  /**
+   * Time for which a member stays present after its last connection closed without unsubscribing, in
+   * milliseconds.
+   */
   readonly presenceGraceMs: number;
-  /** Who is present by a node that is dead is gone after so long. */
+  /** Time after which the members held by a dead node are removed, in milliseconds. */
   readonly presenceTtlMs: number;
-  /** Typing ends so long after it was last said. */
+  /** Time after the last typing message at which typing ends, in milliseconds. */
   readonly typingMs: number;
 }
 
-/** Where faults that nobody waits for are told. */
+/** Log of a node, for events and for errors that no caller waits for. */
 export interface CoreLog {
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RecentNames } from "./recent-names.ts";
 
-test("what was used most recently is remembered, and what comes back is what was given last", () => {
+test("RecentNames remembers the most recently used names, and returns the value that was set last", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(12), fc.boolean()), { maxLength: 200 }),
@@ -33,7 +33,7 @@ test("what was used most recently is remembered, and what comes back is what was
   );
 });
 
-test("of names that never come again twice its size are remembered at most", () => {
+test("RecentNames remembers at least its size and at most twice its size of names that are never used again", () => {
   const recent = new RecentNames<number>(100);
   for (let n = 0; n < 10_000; n++) recent.set(`n${n}`, n);
   let known = 0;

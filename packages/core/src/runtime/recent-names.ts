@@ -1,9 +1,9 @@
 /**
- * What is remembered of the names that were used most recently: of `size` of them at least, of twice as many at
- * most, since names come from outside.
+ * Cache of values for the most recently used names. It remembers at least `size` and at most twice `size` of
+ * them, since names come from outside.
  *
- * Two generations in place of a list in order: forgetting the oldest name of a Map one by one costs more the more
- * were forgotten before.
+ * It keeps two generations instead of an ordered list: deleting the oldest names of a Map one by one costs more
+ * the more were deleted before.
  */
 export class RecentNames<T> {
   readonly #size: number;

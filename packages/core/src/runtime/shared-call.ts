@@ -1,20 +1,21 @@
 /**
- * A question that many ask at once.
+ * A call that many callers share.
  *
- * Whoever asks while an answer is under way waits for the next, which is asked for once, for all of them. So every
- * answer is of a moment after each who shares it had asked: nothing that anybody knew by then is missing from it.
+ * A caller that comes while a call is in progress waits for the next one, which is made once for all of them.
+ * So every answer is of a moment after each caller that shares it had asked: nothing that any of them knew by
+ * then is missing from it.
  */
 export class SharedCall<T> {
   readonly #ask: () => Promise<T>;
   #underWay: Promise<T> | undefined;
-  /** Not asked yet: who comes now may still share it. */
+  /** Call that has not been made yet, so that new callers may still share it. */
   #next: Promise<T> | undefined;
 
   constructor(ask: () => Promise<T>) {
     this.#ask = ask;
   }
 
-  /** Whether nobody waits for an answer. */
+  /** True while no caller waits for an answer. */
   get isIdle(): boolean {
     return this.#underWay === undefined && this.#next === undefined;
   }
@@ -26,7 +27,8 @@ export class SharedCall<T> {
   }
 
   async #askNext(underWay: Promise<T> | undefined): Promise<T> {
-    // How that one ends is told to those who wait for it. Without one, who asks in this very turn still shares this.
+    // The callers of that call learn how it ends. When there is none, this still yields, so that callers of the
+    // same turn share this call.
     await underWay?.catch(() => {});
     this.#underWay = this.#next;
     this.#next = undefined;

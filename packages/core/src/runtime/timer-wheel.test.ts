@@ -23,7 +23,7 @@ function setup() {
   return { clock, wheel, faults: errorLog };
 }
 
-test("any number of deadlines run, never early and at most a slot late, on one timer", async () => {
+test("any number of deadlines run on one timer, never early and at most one slot late", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 0, max: 400_000 }), { minLength: 1, maxLength: 40 }),
@@ -49,7 +49,7 @@ test("any number of deadlines run, never early and at most a slot late, on one t
   );
 });
 
-test("one that is cleared or moved does not run when it was due", async () => {
+test("a deadline that is cleared or moved does not run at its old time", async () => {
   const { clock, wheel } = setup();
   let runs = 0;
   const cleared = new Noted(() => runs++);
@@ -65,7 +65,7 @@ test("one that is cleared or moved does not run when it was due", async () => {
   expect(runs).toBe(1);
 });
 
-test("one that clears another of the same moment keeps it from running", async () => {
+test("a deadline that clears another one due at the same time keeps it from running", async () => {
   const { clock, wheel } = setup();
   const ran: string[] = [];
   const second = new Noted(() => ran.push("second"));
@@ -83,7 +83,7 @@ test("one that clears another of the same moment keeps it from running", async (
   expect(ran.sort()).toEqual(["first", "third"]);
 });
 
-test("one may set itself again, and one that throws harms nobody", async () => {
+test("a deadline may set itself again, and one that throws does not affect the others", async () => {
   const { clock, wheel, faults: errorLog } = setup();
   let ticks = 0;
   const every: Noted = new Noted(() => {
@@ -102,7 +102,7 @@ test("one may set itself again, and one that throws harms nobody", async () => {
   expect(errorLog).toHaveLength(1);
 });
 
-test("an earlier deadline wakes the wheel earlier, and a closed wheel wakes for nothing", async () => {
+test("an earlier deadline wakes the timer wheel earlier, and a closed wheel runs nothing", async () => {
   const { clock, wheel } = setup();
   const ran: string[] = [];
   wheel.set(new Noted(() => ran.push("late")), 60_000);

@@ -3,30 +3,36 @@ import type { Cancel, Clock } from "@milepost/engine";
 const slotMs = 50;
 const slotCount = 1_024;
 
-/** Something that is due at one time at most; objects extend it, so that waiting costs no closure and no timer. */
+/**
+ * An object that is due at one time at most. Objects extend it, so that waiting costs neither a closure nor a
+ * timer of its own.
+ */
 export abstract class Deadline {
-  /** On the clock that never goes backwards; undefined while it waits for nothing. */
+  /** Due time on the monotonic clock, in milliseconds; undefined while the deadline waits for nothing. */
   dueAt: number | undefined;
-  /** The list it stands in; the wheel's. */
+  /** Slot of the wheel that contains the deadline; managed by the wheel. */
   slot: Deadline[] | undefined;
-  /** Where in the list; the wheel's. */
+  /** Index in that slot; managed by the wheel. */
   index = 0;
 
-  /** Called once the time has come; may set the next. */
+  /** Runs once the time has come; may set the deadline again. */
   abstract onDue(): void;
 }
 
 /**
  * All deadlines of a node on one timer.
  *
- * Due times are kept to 50 ms: a deadline runs up to that much late, never early. Setting, moving and
- * clearing one costs the same whatever their number. The timer runs only while something waits.
+ * Due times are kept to 50 ms: a deadline runs up to that much late, never early. Setting, moving and clearing
+ * a deadline costs the same for any number of them. The timer runs only while a deadline waits.
  */
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #slots: Deadline[][] = Array.from({ length: slotCount }, () => []);
   readonly #onError: (error: unknown) => void;
-  /** How many slots have ever been run; the slot of a time is its number modulo the count. */
+  /**
+   * Number of the last slot that was run: its time divided by 50 ms. A slot's index is its number modulo the
+   * slot count.
+   */
   #turned: number;
   #waiting = 0;
   #cancel: Cancel | undefined;
@@ -39,7 +45,9 @@ export class TimerWheel {
     this.#turned = Math.floor(clock.monotonic() / slotMs);
   }
 
-  /** Makes the deadline due `delayMs` from now instead of whenever it was. */
+  /**
+   * Makes the deadline due `delayMs` from now, in place of any earlier due time. A closed wheel only clears it.
+   */
   set(deadline: Deadline, delayMs: number): void {
     this.clear(deadline);
     if (this.#closed) return;
@@ -47,7 +55,7 @@ export class TimerWheel {
     if (this.#waiting === 0) this.#turned = Math.floor(now / slotMs);
     const dueAt = now + Math.max(0, delayMs);
     deadline.dueAt = dueAt;
-    // A deadline past the horizon stands in the last slot before it and is put further when that comes.
+    // A deadline past the horizon waits in the last slot before it, and is set again when that slot runs.
     const number = Math.min(
       Math.max(Math.ceil(dueAt / slotMs), this.#turned + 1),
       this.#turned + slotCount - 1,
@@ -60,7 +68,7 @@ export class TimerWheel {
     this.#wakeAt(number * slotMs);
   }
 
-  /** Makes it due never. */
+  /** Clears the deadline, so that it is not due any more. */
   clear(deadline: Deadline): void {
     const { slot } = deadline;
     deadline.dueAt = undefined;
@@ -74,7 +82,7 @@ export class TimerWheel {
     this.#waiting--;
   }
 
-  /** Resolves after `delayMs`; for what happens seldom. Never once the wheel is closed. */
+  /** Resolves after `delayMs`; meant for rare waits. Never resolves once the wheel is closed. */
   pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.set(new Pause(resolve), delayMs);
@@ -102,7 +110,7 @@ export class TimerWheel {
   #turn(): void {
     const now = this.#clock.monotonic();
     const until = Math.floor(now / slotMs);
-    // After a long pause every slot is looked at once, not once per turn missed.
+    // After a long pause every slot runs once, not once for every turn that was missed.
     this.#turned = Math.max(this.#turned, until - slotCount);
     while (this.#turned < until && this.#waiting > 0) {
       this.#turned++;

@@ -22,7 +22,7 @@ async function publish(t: TestCore, channel: string, ...all: unknown[]) {
 
 const data = (socket: TestSocket) => socket.take().map((message) => message.data);
 
-test("[P-BATCH-1] publications of a channel with batchMs go out together when the window is over, in one write", async () => {
+test("[P-BATCH-1] publications of a channel with batchMs are sent together when the window ends, in one write", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, "tokens:a", "log:a");
   const { writes } = socket;
@@ -31,7 +31,7 @@ test("[P-BATCH-1] publications of a channel with batchMs go out together when th
     await t.clock.advance(9);
   }
   expect(data(socket)).toEqual([]);
-  // Other channels do not wait for it.
+  // Other channels do not wait for the window of this one.
   await publish(t, "log:a", "at once");
   expect(data(socket)).toEqual(["at once"]);
   await t.clock.advance(4);
@@ -44,7 +44,7 @@ test("[P-BATCH-1] publications of a channel with batchMs go out together when th
   expect(data(socket)).toEqual([4]);
 });
 
-test("[P-BATCH-1] a batch that is full goes at once, by number and by size", async () => {
+test("[P-BATCH-1] a full batch is sent at once, whether full by number or by size", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, "tokens:a");
   await publish(t, "tokens:a", ...Array.from({ length: 1_000 }, (_, n) => n));
@@ -62,7 +62,7 @@ test("[P-BATCH-1] a batch that is full goes at once, by number and by size", asy
   expect(data(socket)).toEqual(["small"]);
 });
 
-test("[P-BATCH-2] whoever joins within a window misses nothing and gets nothing twice", async () => {
+test("[P-BATCH-2] a reader that joins within a window misses nothing and gets nothing twice", async () => {
   await using t = testCore({ rules });
   const first = await reading(t, "tokens:a");
   await publish(t, "tokens:a", 1, 2);
@@ -76,7 +76,7 @@ test("[P-BATCH-2] whoever joins within a window misses nothing and gets nothing 
   expect(data(first)).toEqual([1, 2, 3]);
 });
 
-test("[P-BATCH-2] a window that nobody waits for any more ends with its node", async () => {
+test("[P-BATCH-2] an open batch window leaves no timer when its node is closed", async () => {
   const t = testCore({ rules });
   await reading(t, "tokens:a");
   await publish(t, "tokens:a", 1);

@@ -4,10 +4,13 @@ const maxEntries = 1_000;
 const maxLength = 128 * 1_024;
 const pageEntries = 64;
 
-/** Whether a batch of entries `from` on ends before entry `i` however short it is. */
+/** True if the batch that starts at index `from` must end before entry `i`, however short it is. */
 type EndsBefore = (i: number, from: number) => boolean;
 
-/** Cuts entries into batches that make frames of a decent size: 1,000 entries, and 128 Ki characters unless one alone has more. */
+/**
+ * Splits entries into batches that make frames of a moderate size: at most 1,000 entries and 128 Ki characters.
+ * A single larger entry is a batch of its own.
+ */
 export function batchesOf(
   publications: readonly Publication[],
 ): Generator<readonly Publication[], void, void> {
@@ -15,8 +18,8 @@ export function batchesOf(
 }
 
 /**
- * Cuts entries of a replay at every 64th offset of their channel, and where batches would be too large: so readers who
- * begin at different places have most of their batches in common.
+ * Splits the entries of a replay at every 64th offset of their channel, and where a batch would exceed 128 Ki
+ * characters. So subscribers that start at different positions have most of their batches in common.
  */
 export function pagesOf(
   publications: readonly Publication[],
@@ -44,7 +47,7 @@ function* cut(
   } else yield publications.slice(from);
 }
 
-/** Whether more would not go into one batch anyway. */
+/** True if a batch of this size is full: 1,000 entries, or 128 Ki characters. */
 export function isFullBatch(entries: number, length: number): boolean {
   return entries >= maxEntries || length >= maxLength;
 }

@@ -3,23 +3,23 @@ import type { Rule } from "../rules/rule.ts";
 import { batchesOf } from "./batches.ts";
 import { mergeWaiting } from "./merge-waiting.ts";
 
-/** About what an entry takes besides its data. */
+/** Approximate size of an entry besides its data, in bytes. */
 const envelopeBytes = 200;
 
 const leastUrgent = 2;
 const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record<Priority, number>;
 
-/** A reader of one channel whose entries can wait. */
+/** A subscriber of one channel whose entries can be held. */
 export interface HeldSubscriber {
-  /** Consecutive entries, framed for this reader. */
+  /** Encodes consecutive entries, framed for this subscriber. */
   encode(publications: readonly Publication[]): Uint8Array;
 }
 
-/** The entries of one channel that wait for one reader, in order. */
+/** Entries of one channel that wait for one subscriber, in order. */
 export class ChannelQueue {
   readonly subscriber: HeldSubscriber;
   readonly #rule: Rule;
-  /** The position of what was sent last. */
+  /** Position of the last entry that was sent. */
   sent: Position;
   size = 0;
   #entries: readonly Publication[] = [];
@@ -32,7 +32,7 @@ export class ChannelQueue {
     this.sent = sent;
   }
 
-  /** That of the most urgent entry; lower goes first. */
+  /** Rank of the most urgent waiting entry; a lower rank is sent first. */
   get rank(): number {
     return this.#rank;
   }
@@ -48,7 +48,7 @@ export class ChannelQueue {
     }
   }
 
-  /** Merges what waits; again only after something came. */
+  /** Merges the waiting entries, if any were added since the last merge. */
   merge(): void {
     if (this.#fresh.length === 0) return;
     const all = [...this.#entries, ...this.#fresh];
@@ -57,7 +57,7 @@ export class ChannelQueue {
     this.#measure();
   }
 
-  /** The first of what waits, merged: a frame's worth. */
+  /** Merges the waiting entries, and removes and returns the first batch of them: one frame's worth. */
   take(): readonly Publication[] {
     this.merge();
     const batch = batchesOf(this.#entries).next().value ?? [];

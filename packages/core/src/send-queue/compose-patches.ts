@@ -1,11 +1,12 @@
 import { isRecord } from "@milepost/protocol";
 
 /**
- * The JSON merge patch (RFC 7396) that does what `earlier` and then `later` do; undefined when no patch does: an object
- * that takes the place of a value says nothing of what was there before.
+ * Returns the JSON merge patch (RFC 7396) that equals `earlier` followed by `later`. Returns undefined when no
+ * patch does: where `later` patches inside a value that `earlier` set to something other than an object, a
+ * merge patch cannot say so.
  */
 export function composePatches(earlier: unknown, later: unknown): unknown {
-  // A patch that is no object replaces everything.
+  // A patch that is not an object replaces everything.
   if (!isRecord(later)) return later;
   if (!isRecord(earlier)) return undefined;
   const composed = new Map(Object.entries(earlier));
@@ -14,6 +15,6 @@ export function composePatches(earlier: unknown, later: unknown): unknown {
     if (patch === undefined) return undefined;
     composed.set(name, patch);
   }
-  // Defines own fields, also one that is named __proto__.
+  // This defines own fields, even one that is named __proto__.
   return Object.fromEntries(composed);
 }

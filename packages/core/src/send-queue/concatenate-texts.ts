@@ -5,8 +5,9 @@ const pieceFields = ["append", "content"] as const;
 const endFields: readonly string[] = ["done", "isComplete"];
 
 /**
- * One piece of text that is `earlier` and then `later`; undefined where there is none: they are of different texts, the
- * first was the last of its text, one holds a whole text, or both together are over 64 Ki characters.
+ * Returns one piece of text that equals `earlier` followed by `later`. Returns undefined where there is none:
+ * the pieces are of different texts, `earlier` was the last of its text, one of them holds a whole text, or
+ * both together exceed 64 Ki characters.
  */
 export function concatenateTexts(earlier: unknown, later: unknown): object | undefined {
   if (!isRecord(earlier) || !isRecord(later) || isEnd(earlier)) return undefined;

@@ -3,14 +3,15 @@ import type { Rule } from "../rules/rule.ts";
 import { ChannelQueue, type HeldSubscriber } from "./channel-queue.ts";
 
 /**
- * What waits, not yet encoded, for one connection that reads slowly: a lane for each channel.
+ * Entries that wait, not yet encoded, for one slow connection: a queue for each channel.
  *
- * Lanes are emptied by priority, the one that has waited longest first among equals; within a lane the order is the channel's.
+ * The queues are emptied by priority; among equals the one that has waited longest goes first. Within a queue
+ * the order is the channel's.
  */
 export class HeldEntries {
   readonly #queues: ChannelQueue[] = [];
 
-  /** About how many bytes all of it takes. */
+  /** Approximate size of all held entries, in bytes. */
   get size(): number {
     let size = 0;
     for (const queue of this.#queues) size += queue.size;
@@ -32,8 +33,8 @@ export class HeldEntries {
   }
 
   /**
-   * Whether it takes no more than `room` bytes, merged if need be. Merging must free an eighth of the room: one that frees
-   * less and less would be paid for with every entry.
+   * True if the held entries take at most `room` bytes, after a merge if that is needed. The merge must leave
+   * an eighth of the room free: otherwise merges that free less and less would be repeated with every entry.
    */
   fits(room: number): boolean {
     if (this.size <= room) return true;
@@ -41,7 +42,10 @@ export class HeldEntries {
     return this.size <= room - room / 8;
   }
 
-  /** Takes the next batch, of one reader or of the most urgent lane; undefined when there is none. */
+  /**
+   * Removes the next batch and returns it encoded: of one subscriber, or of the most urgent queue. Returns
+   * undefined when there is none.
+   */
   next(reader?: HeldSubscriber): Uint8Array | undefined {
     const queue = reader === undefined ? this.#mostUrgent() : this.#queueOf(reader);
     if (queue === undefined) return undefined;
@@ -50,7 +54,10 @@ export class HeldEntries {
     return queue.subscriber.encode(batch);
   }
 
-  /** Up to where a reader was sent its channel; undefined when nothing of it waits. */
+  /**
+   * Returns the position up to which a subscriber was sent its channel; undefined when none of its entries
+   * wait.
+   */
   sentUpTo(reader: HeldSubscriber): Position | undefined {
     return this.#queueOf(reader)?.sent;
   }

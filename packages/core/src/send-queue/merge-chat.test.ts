@@ -49,8 +49,8 @@ function fold(log: readonly Publication[], from?: ChatState): ChatState | undefi
   return log.map(projectionEntry).reduce<ChatState | undefined>(chatProjection.reduce, from);
 }
 
-describe("the pieces of a chat that wait for a slow reader", () => {
-  test("[P-CHAT-3] [P-OUT-3] merged, after a snapshot at any cut, fold to the state of the log", () => {
+describe("chat pieces that wait for a slow reader", () => {
+  test("[P-CHAT-3] [P-OUT-3] merged chat pieces fold to the state of the log, after a snapshot at any cut", () => {
     fc.assert(
       fc.property(anyLog, fc.nat(), fc.nat(), (log, cut, stall) => {
         const at = cut % (log.length + 1);
@@ -63,7 +63,7 @@ describe("the pieces of a chat that wait for a slow reader", () => {
     );
   });
 
-  test("[P-CHAT-3] become one piece of each message where nothing is between them, and never one of two messages", () => {
+  test("[P-CHAT-3] adjacent chat pieces of one message become one piece, and pieces of two messages never do", () => {
     const pieces = [
       ...["a", "a", "b", "a", "a", "a"].map((messageId, i) => ({
         messageId,

@@ -20,7 +20,7 @@ function waiting(...entries: readonly (readonly [event: string, data: unknown])[
   }));
 }
 
-/** What remains, as [offset, covers from, data]. */
+/** Returns what remains after the merge, as [offset, offset of `since`, data]. */
 function rest(merge: Rule["merge"], ...entries: readonly (readonly [string, unknown])[]) {
   return mergeWaiting(waiting(...entries), place(0), merge).map(({ position, since, json }) => [
     position.offset,
@@ -29,7 +29,7 @@ function rest(merge: Rule["merge"], ...entries: readonly (readonly [string, unkn
   ]);
 }
 
-test("[P-OUT-5] lifecycle is kept as it is, named or not", () => {
+test("[P-OUT-5] lifecycle entries are kept unchanged, whether their event is listed or not", () => {
   expect(rest({ a: "lifecycle", b: "state" }, ["a", 1], ["a", 2], ["c", 3], ["c", 4])).toEqual([
     [1, undefined, 1],
     [2, undefined, 2],
@@ -39,7 +39,7 @@ test("[P-OUT-5] lifecycle is kept as it is, named or not", () => {
   expect(rest(undefined, ["a", 1], ["a", 2])).toHaveLength(2);
 });
 
-test("[P-OUT-4] state keeps the latest of each key in its own place, and the next one covers the hole", () => {
+test("[P-OUT-4] state entries keep the latest of each key in its own place, and the next entry covers the hole", () => {
   const merge = { s: { class: "state", by: "k" }, t: "state" } as const;
   const s = (k: number, n: number) => ["s", { k, n }] as const;
   expect(rest(merge, s(1, 1), s(2, 2), s(1, 3), ["x", 4], s(1, 5), ["t", 6], ["t", 7])).toEqual([
@@ -48,11 +48,11 @@ test("[P-OUT-4] state keeps the latest of each key in its own place, and the nex
     [5, undefined, { k: 1, n: 5 }],
     [7, 5, 7],
   ]);
-  // What does not say what it is of stands for itself.
+  // An entry that lacks the key field stands for itself.
   expect(rest(merge, ["s", {}], ["s", {}], ["s", null])).toHaveLength(3);
 });
 
-test("[P-OUT-3] ephemeral is dropped but for the newest entry, so that the reader's place moves on", () => {
+test("[P-OUT-3] ephemeral entries are dropped except one that is the newest of all, so that the reader's position advances", () => {
   const merge = { "*": "ephemeral", keep: "lifecycle" } as const;
   expect(rest(merge, ["e", 1], ["keep", 2], ["e", 3], ["e", 4])).toEqual([
     [2, 0, 2],
@@ -60,7 +60,7 @@ test("[P-OUT-3] ephemeral is dropped but for the newest entry, so that the reade
   ]);
 });
 
-test("[P-OUT-3] text joins neighbours of the same text, up to its end, and never across another entry", () => {
+test("[P-OUT-3] adjacent pieces of one text are joined, up to the end of the text and never across another entry", () => {
   const piece = (append: string, rest = {}) => ["t", { messageId: 1, append, ...rest }] as const;
   const merge = { t: "text" } as const;
   expect(
@@ -81,7 +81,7 @@ test("[P-OUT-3] text joins neighbours of the same text, up to its end, and never
   ]);
 });
 
-test("texts of other messages, whole texts and what is too long stay apart", () => {
+test("pieces of different messages, whole texts and pieces that are too long together are not joined", () => {
   expect(concatenateTexts({ append: "a", id: 1 }, { append: "b", id: 2 })).toBeUndefined();
   expect(concatenateTexts({ append: "a" }, { append: "b", id: 2 })).toBeUndefined();
   expect(concatenateTexts({ append: "a" }, { text: "b" })).toBeUndefined();
@@ -94,7 +94,7 @@ test("texts of other messages, whole texts and what is too long stay apart", () 
   expect(concatenateTexts({ content: "a" }, { done: true })).toEqual({ content: "a", done: true });
 });
 
-test("[P-OUT-3] a composed patch does what both do, or none is made", () => {
+test("[P-OUT-3] a composed patch does what both patches do, or is not made", () => {
   const json = fc.letrec((tie) => ({
     value: fc.oneof(
       { maxDepth: 3 },
@@ -122,7 +122,7 @@ test("[P-OUT-3] a composed patch does what both do, or none is made", () => {
   );
 });
 
-/** RFC 7396, section 2. */
+/** Applies a merge patch as RFC 7396, section 2, defines it. */
 function applied(target: unknown, patch: unknown): unknown {
   if (typeof patch !== "object" || patch === null) return patch;
   const result = new Map(
@@ -135,7 +135,7 @@ function applied(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(result);
 }
 
-test("[P-OUT-4] merging again what was merged names the whole span", () => {
+test("[P-OUT-4] merging entries that were merged before names the whole span in since", () => {
   const merge = { t: "text", s: "state" } as const;
   const [a, b, c, d] = waiting(["t", { append: "a" }], ["t", { append: "b" }], ["s", 1], ["s", 2]);
   if (!a || !b || !c || !d) throw new Error("four entries");
@@ -147,7 +147,7 @@ test("[P-OUT-4] merging again what was merged names the whole span", () => {
   ]);
 });
 
-test("[P-WILD-5] entries of different sources are never merged, nor is one replaced by another", () => {
+test("[P-WILD-5] entries of different sources are never merged, and never replace each other", () => {
   const from = (source: string, ...rest: readonly [event: string, data: unknown]) => {
     const [publication] = waiting(rest);
     return { ...publication, source } as Publication;

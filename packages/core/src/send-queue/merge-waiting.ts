@@ -4,10 +4,10 @@ import type { MergeClass, Rule } from "../rules/rule.ts";
 import { composePatches } from "./compose-patches.ts";
 import { concatenateTexts } from "./concatenate-texts.ts";
 
-/** An entry on its way through the merge; its data is parsed when somebody asks. */
+/** An entry during the merge; its data is parsed on first use. */
 class Candidate {
   readonly publication: Publication;
-  /** The position of what is sent before it. */
+  /** Position of the entry that is sent before it. */
   readonly from: Position;
   readonly #isMerged: boolean;
   #data: unknown;
@@ -40,11 +40,11 @@ class Candidate {
 }
 
 /**
- * The least of a channel's waiting entries that, by the classes of its rule, stands for all of them. `before` is the position
- * of what was sent before the first.
+ * Returns the fewest entries that, by the merge classes of the channel's rule, stand for all of its waiting
+ * entries. `before` is the position of what was sent before the first.
  *
- * The last position never changes, so the reader ends up where it would have anyway. What stands for several has
- * the position of the last of them, and `since`.
+ * The last position never changes, so the subscriber ends up where it would have anyway. An entry that stands
+ * for several has the position of the last of them, and `since`.
  */
 export function mergeWaiting(
   entries: readonly Publication[],
@@ -55,7 +55,7 @@ export function mergeWaiting(
   const kept = new Set(standing(entries, classes));
   const merged: Candidate[] = [];
   let previous = before;
-  /** Where what was left out right before the next entry begins. */
+  /** Position before the entries that were left out right before the next one; undefined when none were. */
   let hole: Position | undefined;
   for (const publication of entries) {
     const from = hole ?? publication.since ?? previous;
@@ -76,7 +76,10 @@ export function mergeWaiting(
   return merged.map((candidate) => candidate.finish());
 }
 
-/** One entry that stands for two neighbours; undefined where none does. `first` is what is sent before them. */
+/**
+ * Returns one entry that stands for two neighbours; undefined where none does. `first` is the entry that is
+ * sent before them.
+ */
 function unite(
   first: Candidate | undefined,
   earlier: Candidate | undefined,
@@ -84,9 +87,9 @@ function unite(
   classes: NonNullable<Rule["merge"]>,
 ): Candidate | undefined {
   if (earlier === undefined || earlier.event !== later.event) return undefined;
-  // Entries of other channels, in a roll-up, say nothing of each other.
+  // In a roll-up, entries of different channels are independent of each other.
   if (earlier.publication.source !== later.publication.source) return undefined;
-  // How urgent it is must not be lost, nor spread.
+  // A merge must neither lose the priority of an entry nor spread it to the other.
   if (earlier.publication.priority !== later.publication.priority) return undefined;
   const data = unitedData(classOf(classes, later.event), first, earlier, later);
   if (data === undefined) return undefined;
@@ -113,13 +116,15 @@ function unitedData(
   }
 }
 
-/** What no later entry makes needless; the last always. */
+/**
+ * Yields the entries that no later entry makes redundant, the last first; the last entry is always among them.
+ */
 function* standing(
   entries: readonly Publication[],
   classes: NonNullable<Rule["merge"]>,
 ): Generator<Publication, void, void> {
   const replaced = new Set<string>();
-  /** The channels of which there is a later entry; one, but in a roll-up. */
+  /** Channels of which there is a later entry: one, except in a roll-up. */
   const followed = new Set<string | undefined>();
   for (let i = entries.length - 1; i >= 0; i--) {
     const publication = entries[i];
@@ -137,10 +142,13 @@ function* standing(
   }
 }
 
-/** Many connections may hold the same entries, and look again and again. */
+/** Known state keys, since many connections may hold the same entries and look them up again and again. */
 const knownKeys = new WeakMap<Publication, string>();
 
-/** What the state is of; undefined when it is none, or does not say. */
+/**
+ * Returns the key of the state that an entry carries; undefined when its class is not state, or it lacks the
+ * key field.
+ */
 function stateKey(merge: MergeClass, publication: Publication): string | undefined {
   const { source = "", event } = publication;
   if (merge === "state") return `${source} ${event}`;

@@ -39,7 +39,7 @@ class Setup {
   }
 }
 
-test("what is pushed in one tick is written once, in order", async () => {
+test("bytes pushed in one tick are written once, in order", async () => {
   const s = new Setup();
   for (const n of [1, 2, 3]) s.push(n);
   expect(s.socket.writes).toBe(0);
@@ -48,7 +48,7 @@ test("what is pushed in one tick is written once, in order", async () => {
   expect(s.seen()).toEqual([1, 2, 3]);
 });
 
-test("above the high water nothing is handed over; a drain writes what waited in one piece", async () => {
+test("nothing is written above the high-water mark, and a drain writes the waiting bytes in one piece", async () => {
   const s = new Setup();
   s.socket.stall();
   s.push(1, highWaterBytes);
@@ -65,7 +65,7 @@ test("above the high water nothing is handed over; a drain writes what waited in
   expect(s.seen()).toEqual([1, 2, 3]);
 });
 
-test("[P-CLOSE-4] more than the limit overflows once, drops what waits and takes nothing more", async () => {
+test("[P-CLOSE-4] a queue over its limit overflows once, drops what waits and takes nothing more", async () => {
   const s = new Setup(1_000_000);
   s.socket.stall();
   let most = 0;
@@ -76,12 +76,12 @@ test("[P-CLOSE-4] more than the limit overflows once, drops what waits and takes
   }
   expect(s.overflows).toBe(1);
   expect(s.outbox.isClosed).toBe(true);
-  // What waits is what is queued here and what the transport holds, together.
+  // The waiting bytes are those queued here and those that the transport holds, together.
   expect(most).toBeLessThanOrEqual(1_000_000);
   expect(most).toBeGreaterThan(800_000);
 });
 
-test("[G7] more than the limit within one tick is written while the peer takes it, and overflows when it does not", async () => {
+test("[G7] more than the limit within one tick is written while the peer reads, and overflows when it does not", async () => {
   const reads = new Setup(1_000_000);
   for (let n = 1; n <= 30; n++) reads.push(n, 100_000);
   await reads.clock.settle();
@@ -95,7 +95,7 @@ test("[G7] more than the limit within one tick is written while the peer takes i
   expect(stalls.outbox.waitingBytes).toBeLessThan(2_500_000);
 });
 
-test("room is there at once, or when enough was taken, or when it is all over", async () => {
+test("drained is undefined while there is room, and resolves once enough was written or the queue is closed", async () => {
   const s = new Setup();
   expect(s.outbox.drained()).toBeUndefined();
   s.socket.stall();
@@ -116,7 +116,7 @@ test("room is there at once, or when enough was taken, or when it is all over", 
   expect(got).toBe(2);
 });
 
-test("large parts are written as they are, small ones between them together, and all in order", async () => {
+test("large parts are written as they are, small neighbours are joined, and all stay in order", async () => {
   const s = new Setup();
   const written: Uint8Array[] = [];
   const { socket } = s;
@@ -133,6 +133,6 @@ test("large parts are written as they are, small ones between them together, and
   await s.clock.settle();
   expect(s.seen()).toEqual([1, 2, 3, 4, 5, 6]);
   expect(written).toHaveLength(4);
-  // The same bytes, not a copy: every connection that is given them shares them.
+  // The same bytes, not a copy: every connection that receives them shares them.
   expect(written[1]).toBe(large);
 });

@@ -5,31 +5,32 @@ import { HeldEntries } from "./held-entries.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Transport } from "./transport.ts";
 
-/** Past so many bytes in the transport nothing more is handed over until it drains. */
+/** High-water mark: with more bytes than this in the transport, nothing is written until it drains. */
 export const highWaterBytes = 256 * 1_024;
 
-/** What is as large as this is worth a write of its own. */
+/** Size in bytes from which a part is written on its own instead of being copied. */
 const ownWriteBytes = 64 * 1_024;
 
-/** A message that is only made when there is room for it, since until then it may become another. */
+/** A message that is encoded only when there is room for it, since it may change until then. */
 export interface DeferredMessage {
   encodeLatest(): Uint8Array;
 }
 
-/** Who must end the connection of an outbox that takes nothing more. */
+/** Owner of a send queue. It must end the connection when the queue overflows. */
 export interface SendQueueOwner {
   onOverflow(): void;
 }
 
 /**
- * What waits to be written to one connection, in order.
+ * Bytes and entries that wait to be written to one connection, in order.
  *
- * Pushed bytes are kept by reference and written at the end of the tick. Once more than `maxBytes` wait, counting
- * what the transport still holds, the outbox overflows: it takes nothing more, and its owner closes the
- * connection. So a peer that never reads costs `maxBytes` and one batch at most, and loses nothing silently.
+ * Pushed bytes are kept by reference and written at the end of the tick. Once more than `maxBytes` wait,
+ * including those that the transport still holds, the send queue overflows: it takes nothing more, and its
+ * owner closes the connection. So a peer that never reads costs at most `maxBytes` and one batch, and loses
+ * nothing silently.
  *
- * While the transport has too much the outbox is holding: entries should be given to `hold` then, which merges them as
- * they wait. Pushed bytes overtake what is held, but for `settle`.
+ * While the transport has too much the send queue is holding: entries should then be passed to `hold`, which
+ * merges them as they wait. Pushed bytes overtake held entries, unless `settle` was called.
  */
 export class SendQueue {
   readonly #transport: Transport;
@@ -44,9 +45,9 @@ export class SendQueue {
   #overflowed = false;
   #held: HeldEntries | undefined;
   #deferred: DeferredMessage[] | undefined;
-  /** Whether entries should be held and not pushed. */
+  /** True while entries should be held and not pushed. */
   isHolding = false;
-  /** Whether the ticker has it in its list; the ticker's. */
+  /** True while the ticker has the send queue in its list; managed by the ticker. */
   scheduled = false;
 
   constructor(transport: Transport, ticker: Ticker, maxBytes: number, owner: SendQueueOwner) {
@@ -56,12 +57,12 @@ export class SendQueue {
     this.#owner = owner;
   }
 
-  /** Bytes that wait, here and in the transport. */
+  /** Bytes that wait: pushed, held, and in the transport. */
   get waitingBytes(): number {
     return this.#queuedBytes + this.#transport.bufferedBytes + (this.#held?.size ?? 0);
   }
 
-  /** Whether so much waits that whoever can wait should. */
+  /** True while so much waits that senders that can wait should do so. */
   get isCongested(): boolean {
     return this.waitingBytes > highWaterBytes;
   }
@@ -81,7 +82,7 @@ export class SendQueue {
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
-  /** Keeps consecutive entries of a reader, which follow `before`, until the transport has room. */
+  /** Holds consecutive entries of a subscriber, which follow `before`, until the transport has room. */
   hold(
     reader: HeldSubscriber,
     rule: Rule,
@@ -95,24 +96,30 @@ export class SendQueue {
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
-  /** Up to where a reader was sent its channel, while entries of it are held. */
+  /**
+   * Returns the position up to which a subscriber was sent its channel; undefined unless entries of it are
+   * held.
+   */
   sentUpTo(reader: HeldSubscriber): Position | undefined {
     return this.#held?.sentUpTo(reader);
   }
 
-  /** Queues what is held of a reader, so that what is pushed next comes after it. */
+  /** Queues the held entries of a subscriber, so that what is pushed next comes after them. */
   settle(reader: HeldSubscriber): void {
     for (let bytes = this.#held?.next(reader); bytes; bytes = this.#held?.next(reader)) {
       this.push(bytes);
     }
   }
 
-  /** Forgets what is held of a reader that is over. */
+  /** Drops the held entries of a subscriber that has ended. */
   drop(reader: HeldSubscriber): void {
     this.#held?.drop(reader);
   }
 
-  /** Makes and sends a message, which is not owed yet, as soon as there is room; before entries that are held. */
+  /**
+   * Encodes and sends a message as soon as there is room, before held entries. The message must not be deferred
+   * already.
+   */
   defer(message: DeferredMessage): void {
     if (this.isClosed) return;
     this.#deferred ??= [];
@@ -120,12 +127,15 @@ export class SendQueue {
     if (!this.scheduled) this.#ticker.schedule(this);
   }
 
-  /** Forgets a message that is owed. */
+  /** Cancels a deferred message. */
   cancelDeferred(message: DeferredMessage): void {
     this.#deferred = this.#deferred?.filter((other) => other !== message);
   }
 
-  /** Writes what waits, small parts in one piece, unless the transport has too much already. */
+  /**
+   * Writes what waits, small parts in one piece. While the transport is above its high-water mark, it writes
+   * nothing and starts to hold; it overflows when more waits than the limit.
+   */
   flush(): void {
     if (this.#overflowed) {
       this.#overflow();
@@ -147,7 +157,7 @@ export class SendQueue {
     this.#release();
   }
 
-  /** Writes what was pushed. */
+  /** Writes the pushed bytes. */
   #writeQueue(): void {
     const first = this.#first;
     if (first === undefined) return;
@@ -159,7 +169,10 @@ export class SendQueue {
     else writeAll(this.#transport, [first, ...rest]);
   }
 
-  /** Writes what is owed, then what is held, the most urgent channel first, as long as the transport takes it. */
+  /**
+   * Writes the deferred messages, then the held entries of the most urgent channel first, while the transport
+   * has room.
+   */
   #writeHeld(): void {
     while (this.#transport.bufferedBytes <= highWaterBytes) {
       const bytes = this.#deferred?.shift()?.encodeLatest() ?? this.#held?.next();
@@ -173,7 +186,7 @@ export class SendQueue {
     }
   }
 
-  /** Resolves once little enough waits, or the outbox is closed; undefined when that is so now. */
+  /** Resolves once the send queue is not congested any more, or is closed; undefined when that is so now. */
   drained(): Promise<void> | undefined {
     if (this.isClosed || !this.isCongested) return undefined;
     return new Promise((resolve) => {
@@ -182,7 +195,7 @@ export class SendQueue {
     });
   }
 
-  /** Drops what waits and takes nothing more. */
+  /** Closes the send queue: drops what waits and takes nothing more. */
   close(): void {
     this.#closed = true;
     this.#first = undefined;
@@ -193,11 +206,16 @@ export class SendQueue {
     this.#release();
   }
 
-  /** More than fits in one tick: what can be written is written early, else this is the end. */
+  /**
+   * Makes room when more waits than fits in one tick: writes early what can be written, and overflows
+   * otherwise.
+   */
   #makeRoom(): void {
-    // What is held stays: a channel may be in the middle of handing a batch out, and its place not be true yet.
+    // Held entries are not written here: a channel may be in the middle of handing out a batch, so that its
+    // position is not true yet.
     if (this.#transport.bufferedBytes <= highWaterBytes) this.#writeQueue();
-    // Closing here could pull subscriptions out of a list that is being walked: it waits for the tick.
+    // Closing here could remove subscriptions from a list that is being iterated, so the overflow waits for the
+    // tick.
     else this.#overflowed = true;
   }
 
@@ -214,7 +232,10 @@ export class SendQueue {
   }
 }
 
-/** Writes parts in order: small neighbours as one, large ones as they are, since they are shared and copying costs more. */
+/**
+ * Writes parts in order: small neighbours as one, large ones as they are, since those are shared and copying
+ * them costs more.
+ */
 function writeAll(transport: Transport, parts: readonly Uint8Array[]): void {
   let from = 0;
   for (let i = 0; i <= parts.length; i++) {

@@ -10,7 +10,7 @@ function ticker(clock: ManualClock): Ticker {
   });
 }
 
-test("large fan-outs are cut in slices, in order, and what comes meanwhile has its turn after them", async () => {
+test("large fan-outs are split into slices, in order, and items scheduled meanwhile are flushed after them", async () => {
   const clock = new ManualClock();
   const ticks = ticker(clock);
   const flushed: number[] = [];
@@ -28,7 +28,7 @@ test("large fan-outs are cut in slices, in order, and what comes meanwhile has i
   const observe = () => {
     turns.push(flushed.length);
     const [first] = items;
-    // Flushed already: it comes again, behind all that wait.
+    // The first item was flushed already, so it is scheduled again, behind all that wait.
     if (turns.length === 2 && first !== undefined) ticks.schedule(first);
     if (turns.length < 6) clock.soon(observe);
   };
@@ -38,13 +38,13 @@ test("large fan-outs are cut in slices, in order, and what comes meanwhile has i
   expect(flushed).toEqual([...Array.from({ length: 2_500 }, (_, n) => n), 0]);
 });
 
-test("under a load that never ends it holds on to nothing it has written", async () => {
+test("the ticker keeps no reference to an item it has flushed, even under constant load", async () => {
   const clock = new ManualClock();
   const ticks = ticker(clock);
   let turns = 0;
   let flushedAt: number | undefined;
   let gone = false;
-  // Scheduled by a function of its own, so that nothing here holds it.
+  // The item is scheduled in a function of its own, so that nothing here keeps a reference to it.
   const scheduleOnce = (): WeakRef<Flushable> => {
     const item = {
       scheduled: false,
@@ -58,7 +58,7 @@ test("under a load that never ends it holds on to nothing it has written", async
   const busy = Array.from({ length: 3_000 }, (): Flushable => ({ scheduled: false, flush() {} }));
   const load = () => {
     turns++;
-    // Always more than fits in a turn: whoever was written comes again at once.
+    // More items than fit in a turn are always scheduled: each one again at once.
     for (const item of busy) ticks.schedule(item);
     gone ||= turns === 20 && isCollected(once);
     if (turns < 20) clock.soon(load);

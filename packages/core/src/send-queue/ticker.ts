@@ -1,28 +1,28 @@
 import type { Cancel, Clock } from "@milepost/engine";
 
-/** Writes at the end of a tick. */
+/** An object that is flushed at the end of a tick. */
 export interface Flushable {
   scheduled: boolean;
   flush(): void;
 }
 
-/** How many outboxes are written before other work gets its turn. */
+/** Number of send queues that are written before other work gets its turn. */
 const sliceSize = 1_024;
 
 /**
- * The end of a tick: first every channel hands its batch out, then every outbox that got something writes
- * once. Large fan-outs are cut in slices, so that other work need not wait for them.
+ * Scheduler for the end of a tick: first every channel hands out its batch, then every send queue that received
+ * something writes once. Large fan-outs are split into slices, so that other work need not wait for them.
  */
 export class Ticker {
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   #channels: Flushable[] = [];
   #sendQueues: Flushable[] = [];
-  /** Outboxes of earlier ticks, of which those from `#next` on have yet to be written. */
+  /** Send queues of earlier ticks; those from index `#next` on have yet to be written. */
   #turn: Flushable[] = [];
   #next = 0;
   #cancel: Cancel | undefined;
-  /** Channels that collect for longer than a tick. */
+  /** Channels with an open `batchMs` window, and how to cancel it. */
   #windows: Map<Flushable, Cancel> | undefined;
 
   constructor(clock: Clock, onError: (error: unknown) => void) {
@@ -30,7 +30,7 @@ export class Ticker {
     this.#onError = onError;
   }
 
-  /** Flushes a channel at the end of this tick, before the outboxes. */
+  /** Flushes a channel at the end of this tick, before the send queues. */
   scheduleChannel(channel: Flushable): void {
     if (channel.scheduled) return;
     this.#endWindow(channel);
@@ -39,7 +39,7 @@ export class Ticker {
     this.#arm();
   }
 
-  /** The same `delayMs` from now, or whenever it was scheduled before. */
+  /** Flushes a channel `delayMs` from now. A channel that is scheduled already keeps its earlier time. */
   scheduleChannelIn(channel: Flushable, delayMs: number): void {
     if (channel.scheduled || this.#windows?.has(channel)) return;
     this.#windows ??= new Map();
@@ -47,7 +47,7 @@ export class Ticker {
     this.#windows.set(channel, cancel);
   }
 
-  /** Flushes an outbox at the end of this tick. */
+  /** Flushes a send queue at the end of this tick. */
   schedule(sendQueue: Flushable): void {
     if (sendQueue.scheduled) return;
     sendQueue.scheduled = true;
@@ -77,7 +77,8 @@ export class Ticker {
     this.#channels = [];
     for (const channel of channels) this.#flush(channel);
     if (this.#next >= this.#turn.length) {
-      // A list of its own for what comes meanwhile: under steady load one list would never come to its end.
+      // Send queues scheduled meanwhile go to a list of their own: under steady load a single list would never
+      // come to its end.
       this.#turn = this.#sendQueues;
       this.#sendQueues = [];
       this.#next = 0;

@@ -2,61 +2,69 @@ import type { ConsumerKind } from "@milepost/engine";
 import type { DialectName, Parsed, Publication, ServerMessage } from "@milepost/protocol";
 
 /**
- * How a door's messages become bytes. One object serves all connections of a door and dialect, so that
- * the hub encodes and frames each batch once and hands the same bytes to every one of them.
+ * Encoder of a door's messages. One object serves all connections of a door and dialect. So the hub encodes and
+ * frames each batch once, and writes the same bytes to every one of them.
  */
 export interface Encoder {
   readonly dialect: DialectName;
   /**
-   * A batch of consecutive publications of one channel, framed, in one buffer. Plain frames carry
+   * Encodes a batch of consecutive publications of one channel, framed, in one buffer. Plain frames carry
    * `cursorOf(publication)` as their event_id; the SDK's dialect ignores it.
    */
   encodeBatch(
     publications: readonly Publication[],
     cursorOf: (publication: Publication) => string,
   ): Uint8Array;
-  /** Any other message, framed. */
+  /** Encodes any other message, framed. */
   encodeMessage(message: ServerMessage): Uint8Array;
-  /** A complete JSON document as one frame: for feeds. */
+  /** Encodes a complete JSON document as one frame, for feeds. */
   encodeText(text: string): Uint8Array;
 }
 
-/** The tiny socket that the core sees; a door implements it, tests have one in memory. */
+/** The small socket that the core sees. A door implements it; tests use one in memory. */
 export interface Transport {
   readonly encoder: Encoder;
-  /** What is at its other end, for the count; a plain WebSocket when absent. */
+  /** Kind of consumer at the other end, for statistics; a plain WebSocket when absent. */
   readonly consumer?: ConsumerKind;
-  /** Only passes: nobody stays at its other end, so it is in no list of connections. */
+  /**
+   * True for a transport whose peer does not stay: its connection is not entered in the connection registry.
+   */
   readonly passes?: true;
-  /** Hands bytes over; called once per tick and connection, or once for each part that is too large to be copied together. Never throws. */
+  /**
+   * Writes bytes. Called once per tick and connection, or once for each part that is too large to be copied
+   * together with others. Never throws.
+   */
   write(bytes: Uint8Array): void;
-  /** Bytes handed over that the peer's kernel has not taken yet. */
+  /** Bytes written that the transport still buffers. */
   readonly bufferedBytes: number;
   /** Closes with a code and a reason of at most 123 bytes. */
   close(code: number, reason: string): void;
-  /** Tears the connection down without a goodbye: the peer is gone or does not read. */
+  /** Closes the connection without a closing handshake, for a peer that is gone or does not read. */
   terminate(): void;
-  /** The peer's credential was verified: from here on it may send large messages. */
+  /** Called once the peer's credential is verified: from then on it may send large messages. */
   verified?(): void;
   /** Asks the peer's transport for a sign of life (a WebSocket ping), where the transport has such a thing. */
   ping(): void;
 }
 
-/** What a door tells the core about a connection; the core hands it out when the door attaches one. */
+/**
+ * Events of a connection that a door reports to the core. The core returns this object when the door attaches a
+ * transport.
+ */
 export interface TransportEvents {
-  /** A text frame arrived. */
+  /** Handles a text frame. */
   onText(text: string): void;
   /**
-   * A frame of `length` bytes arrived in a dialect that is no text, which the door has taken apart into the values of
-   * its messages; or why it could not.
+   * Handles a frame of `length` bytes in a dialect that is not text. The door has split it into the values of
+   * its messages, or gives the reason why it could not.
    */
   onValues(frame: Parsed<readonly unknown[]>, length: number): void;
-  /** A frame arrived that this dialect does not carry (binary on a dialect of text, or text on one of bytes). */
+  /** Handles a frame that this dialect does not carry: binary in a text dialect, or text in a binary one. */
   onUnsupportedFrame(): void;
-  /** Any sign of life, pongs of the transport included. */
+  /** Handles any sign of life, including pongs of the transport. */
   onAlive(): void;
-  /** The transport has room again. */
+  /** Called when the transport has room again. */
   onDrain(): void;
-  /** The transport is closed, for whatever reason; nothing else is called afterwards. */
+  /** Called once the transport is closed, for whatever reason; no other event follows. */
   onClose(): void;
 }

@@ -34,8 +34,8 @@ async function entries(t: TestCore, channel = "job:a") {
   return (await t.core.channels.history(t.service, channel)).entries;
 }
 
-describe("what a source brings", () => {
-  test("[P-SRC-1] is published, once for its id, or for the key that it brings", async () => {
+describe("entries of sources", () => {
+  test("[P-SRC-1] an entry of a source is published once for its id, or for the key that it brings", async () => {
     await using t = testCore({ rules });
     expect(await take(t, good)).toBe("stored");
     expect(await take(t, good)).toBe("duplicate");
@@ -43,7 +43,7 @@ describe("what a source brings", () => {
       "stored",
     );
     expect(await take(t, { ...good, key: "k" }, "3-0")).toBe("duplicate");
-    // Another source, or a backend, with the same id or key publishes something else.
+    // Another source or a backend may use the same id or key for a publication of its own.
     expect(await t.core.sources.take("other", { id: "1-0", fields: good, attempt: 1 })).toBe(
       "stored",
     );
@@ -60,7 +60,7 @@ describe("what a source brings", () => {
     ["no channel", { event: "n", data: "1" }, "bad_message"],
     ["no event", { channel: "job:a", data: "1" }, "bad_message"],
   ] as const) {
-    test(`[P-SRC-2] is a dead letter as it was written, for ever, when it has ${what}`, async () => {
+    test(`[P-SRC-2] a source's entry with ${what} becomes a dead letter as written and cannot be replayed`, async () => {
       await using t = testCore({ rules });
       expect(await take(t, fields)).toBe("dead_letter");
       const [deadLetter] = await deadLetters(t);
@@ -85,13 +85,13 @@ describe("what a source brings", () => {
     });
   }
 
-  test("[P-SRC-2] names the fields that are missing", async () => {
+  test("[P-SRC-2] the dead letter of an incomplete entry names the missing fields", async () => {
     await using t = testCore({ rules });
     await take(t, { channel: "job:a" });
     expect((await deadLetters(t))[0]?.reason).toContain("it lacks event, data (entry 1-0 of work)");
   });
 
-  test("[P-SRC-2] says which entry it was, however long the reason is", async () => {
+  test("[P-SRC-2] the dead letter of a source's entry names the entry, however long the reason is", async () => {
     await using t = testCore({ rules });
     const id = "1-0".padEnd(20, "0");
     await take(t, { ...good, channel: `job:${"x".repeat(2_000)}` }, id);
@@ -105,26 +105,26 @@ describe("what a source brings", () => {
     ["a channel nobody may publish to", { ...good, channel: "shut:a" }, "forbidden"],
     ["the channel of an operation", { ...good, channel: "operation:9" }, "forbidden"],
   ] as const) {
-    test(`[P-SRC-2] is a dead letter at once when it has ${what}`, async () => {
+    test(`[P-SRC-2] a source's entry with ${what} becomes a dead letter at once`, async () => {
       await using t = testCore({ rules });
       expect(await take(t, fields)).toBe("dead_letter");
       const [deadLetter, ...rest] = await deadLetters(t);
       expect(rest).toEqual([]);
       expect(deadLetter).toMatchObject({ channel: fields.channel, entry: { event: fields.event } });
       expect(deadLetter?.reason).toMatch(new RegExp(`^publish_failed: ${reason}: .{10}`));
-      // The rules have not changed: a replay is refused as well.
+      // The rules have not changed, so a replay is refused as well.
       await expect(
         t.core.deadLetters.replay(t.service, deadLetter?.id ?? ""),
       ).rejects.toMatchObject({
         code: reason,
       });
-      // It comes again after a crash before its acknowledgement: still one letter.
+      // An entry that arrives again after a crash before its acknowledgement still has one dead letter.
       await take(t, fields, "1-0", 2);
       expect((await deadLetters(t)).length).toBe(1);
     });
   }
 
-  test("[P-SRC-2] a letter for what has ended since is published by a replay once that is possible", async () => {
+  test("[P-SRC-2] the dead letter of an entry for an ended channel is published by a replay once that is possible", async () => {
     await using t = testCore({ rules });
     await t.core.channels.end(t.service, "job:a");
     expect(await take(t, good)).toBe("dead_letter");
@@ -136,7 +136,7 @@ describe("what a source brings", () => {
     expect(await take(t, good)).toBe("duplicate");
   });
 
-  test("[P-SRC-3] must come again when the store does not answer, or a rate is exceeded, and is no dead letter for that", async () => {
+  test("[P-SRC-3] an entry that fails because of an outage or a rate is retried and never becomes a dead letter", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     faulty.losesAnswer = () => true;
@@ -147,7 +147,7 @@ describe("what a source brings", () => {
       await expect(take(t, good, "1-0", attempt)).rejects.toMatchObject({ retryable: true });
     }
     faulty.isDown = false;
-    // The answer was lost, not the entry.
+    // The answer was lost, but the entry was stored.
     expect(await take(t, good, "1-0", 100)).toBe("duplicate");
     expect(await take(t, { ...good, channel: "busy:a" }, "2-0")).toBe("stored");
     for (let attempt = 1; attempt < 100; attempt++) {
@@ -159,7 +159,7 @@ describe("what a source brings", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("[P-SRC-3] is given up after five times when the gateway itself fails on it", async () => {
+  test("[P-SRC-3] an entry on which the gateway itself fails becomes a dead letter after five attempts", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     faulty.refuses = () => {

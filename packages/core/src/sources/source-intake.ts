@@ -15,12 +15,12 @@ import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreLog } from "../runtime/options.ts";
 
 const maxReasonLength = 1_000;
-/** How often an entry is tried whose failure may be its own, though it is called passing. */
+/** Maximum number of attempts for a retryable failure that the entry itself may cause. */
 const maxTries = 5;
 const needed = ["channel", "event", "data"] as const;
 const doubtful: readonly ErrorCode[] = ["internal", "timed_out"];
 
-/** A publication read from an entry. */
+/** Publication read from an entry of a source. */
 interface Read {
   readonly channel: string;
   readonly event: string;
@@ -28,19 +28,22 @@ interface Read {
   readonly options: { readonly key: string; readonly priority?: Priority };
 }
 
-/** What an intake needs of its node. */
+/** Parts of the node that a {@link SourceIntake} uses. */
 export interface IntakeParts {
   readonly channels: Channels;
   readonly deadLetters: DeadLetterStore;
   readonly clock: Clock;
   readonly errorLog: ErrorLog;
-  /** Told of what is given up. */
+  /** Log that receives a warning for each entry that becomes a dead letter. */
   readonly log: CoreLog | undefined;
   /** Throws while nothing may be taken: the node shuts down, or is without its store. */
   readonly refuse: () => void;
 }
 
-/** Publishes what sources bring, as a service of the source's name; what can never be published becomes a dead letter. */
+/**
+ * Publishes the entries of sources, as a service named after the source. An entry that can never be published
+ * becomes a dead letter.
+ */
 export class SourceIntake {
   readonly #channels: Channels;
   readonly #deadLetters: DeadLetterStore;
@@ -75,7 +78,10 @@ export class SourceIntake {
     }
   }
 
-  /** What could not even be read is kept as it was written, and cannot be replayed. */
+  /**
+   * Moves an entry to the dead-letter queue. An entry that could not be read is kept as written, and cannot be
+   * replayed.
+   */
   async #giveUp(
     principal: ServicePrincipal,
     source: string,
@@ -105,7 +111,10 @@ export class SourceIntake {
   }
 }
 
-/** Whether it is worth to try again; a failure of the gateway itself only so often, since one entry must not hold up all others. */
+/**
+ * Returns true if another attempt may succeed. A failure of the gateway itself allows only a few attempts, so
+ * that one entry does not hold up all others.
+ */
 function mayPass({ code, retryable }: Failure, attempt: number): boolean {
   return retryable && !(doubtful.includes(code) && attempt >= maxTries);
 }
@@ -130,7 +139,10 @@ function readEntry(source: string, { id, fields }: SourceEntry): Read {
   };
 }
 
-/** The channel, where it is one: no other text may stand for a name. */
+/**
+ * Returns the entry's channel if it is a valid name, otherwise an empty text. No other text may stand for a
+ * channel name.
+ */
 function nameIn({ channel }: SourceEntry["fields"]): string {
   const read = parseChannelName(channel);
   return read.ok ? read.value : "";

@@ -4,7 +4,7 @@ import type { Outage } from "./outage.ts";
 
 const retryMs = 1_000;
 
-/** What the bus of a node needs. */
+/** Parts that the bus of a node needs. */
 export interface OutageBusParts {
   readonly bus: Bus;
   readonly outage: Outage;
@@ -13,14 +13,14 @@ export interface OutageBusParts {
 }
 
 /**
- * The bus as a node has it, with its store or without.
+ * Bus of a node, with or without its store.
  *
- * Channels that go on locally can be subscribed to without the store, which is told once it is back; whatever the node made
- * of an outage, its listener then hears that something may have been lost.
+ * During an outage, channels that continue locally can still be subscribed to; the store receives those
+ * subscriptions once it is back. After every outage the listener is notified that entries may have been lost.
  */
 export class OutageBus implements Bus {
   readonly #parts: OutageBusParts;
-  /** What the store has yet to be told of. */
+  /** Subscriptions that the store has not received yet, by channel. */
   readonly #owed = new Map<string, LogPolicy>();
   readonly #subscribing = new Map<string, Promise<void>>();
   #listener: BusListener | undefined;
@@ -47,12 +47,15 @@ export class OutageBus implements Bus {
     if (!this.#owed.delete(channel)) await this.#parts.bus.unsubscribe(channel, policy);
   }
 
-  /** Brings what the node's own logs took. */
+  /** Delivers a publication of the node's local logs to the listener. */
   publish(publication: Publication): void {
     this.#listener?.(publication);
   }
 
-  /** The store is back: it is told what it was not, and the listener that it may have lost something. */
+  /**
+   * Resumes after an outage: sends the deferred subscriptions to the store, and notifies the listener that
+   * entries may have been lost.
+   */
   async resume(): Promise<void> {
     const { outage, pause } = this.#parts;
     this.#onDisrupted?.();
@@ -67,7 +70,7 @@ export class OutageBus implements Bus {
     if (isLate) this.#onDisrupted?.();
   }
 
-  /** Subscribes, or owes it again. */
+  /** Subscribes at the store; defers the subscription again when that fails. */
   #subscribe(channel: string, policy: LogPolicy): Promise<void> {
     const { bus, onError } = this.#parts;
     const subscribed = bus.subscribe(channel, policy).catch((error: unknown) => {

@@ -13,21 +13,22 @@ import {
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import type { Outage } from "./outage.ts";
 
-/** What the logs of a node need. */
+/** Parts that the logs of a node need. */
 export interface OutageLogParts {
   readonly log: ChannelLog;
   readonly outage: Outage;
   readonly clock: Clock;
   readonly random: Random;
-  /** Takes what was appended to a log of the node's own. */
+  /** Receives each publication that was appended to a local log of the node. */
   readonly onPublication: (publication: Publication) => void;
 }
 
 /**
- * The logs as a node has them, with its store or without.
+ * Logs of a node, with or without its store.
  *
- * Without it the node is read-only: appends are `store_unavailable` before they are sent. Channels that go on locally are, until
- * the store is back, logs in the node's memory, each with an epoch of its own.
+ * During an outage the node is read-only: appends reject with `store_unavailable` before they are sent.
+ * Channels that continue locally use logs in the node's memory until the store is back, each with an epoch of
+ * its own.
  */
 export class OutageLog implements ChannelLog {
   readonly #parts: OutageLogParts;
@@ -38,7 +39,7 @@ export class OutageLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    // An end is for good, which nothing is that is forgotten when the store is back.
+    // An end is permanent, but a local log is forgotten when the store is back.
     const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
     if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
     return this.#logOf(policy).append(channel, entry, policy);
@@ -70,7 +71,7 @@ export class OutageLog implements ChannelLog {
     await this.#parts.log.purge(channel, policy);
   }
 
-  /** Forgets the node's own logs: the store is back. */
+  /** Forgets the local logs of the node, since the store is back or the node closes. */
   forgetLocal(): void {
     void this.#local?.close();
     this.#local = undefined;
@@ -94,7 +95,10 @@ export class OutageLog implements ChannelLog {
   }
 }
 
-/** The refusal of a write by a node that is without its store. */
+/** Returns the error that refuses a write on a node without its store. */
 export function isReadOnly(): MilepostError {
-  return new MilepostError("store_unavailable", "this node is without its store at present");
+  return new MilepostError(
+    "store_unavailable",
+    "this node cannot reach its store at present; try again",
+  );
 }

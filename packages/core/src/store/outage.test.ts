@@ -33,7 +33,7 @@ function node() {
   return { engine, t: testCore({ engine: engine.factory, rules }) };
 }
 
-/** Another node stores meanwhile: this one is told nothing of it. */
+/** Appends an entry as another node does during the outage; this node receives nothing of it. */
 async function elsewhere(engine: FaultyEngine, channel: string, data: unknown): Promise<string> {
   const entry = { event: "e", json: JSON.stringify(data), publisher: "p" };
   const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
@@ -41,7 +41,7 @@ async function elsewhere(engine: FaultyEngine, channel: string, data: unknown): 
   return formatPosition(publication.position);
 }
 
-/** A node whose registry takes it, or does not. */
+/** Creates a node with a shared engine whose registry can be made to fail. */
 function nodeOfMany() {
   const engine = new FaultyEngine();
   const registry = { isDown: false };
@@ -67,8 +67,8 @@ async function reader(t: TestCore, channel: string) {
   return socket;
 }
 
-describe("a store that is lost", () => {
-  test("[G6] [P-NOTICE-1] connections stay, are told within 5 s, and again when it is back; new ones by the welcome", async () => {
+describe("an outage of the store", () => {
+  test("[G6] [P-NOTICE-1] connections stay open and are notified of an outage within 5 s and of its end; welcomes tell new ones", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "job:1");
@@ -92,7 +92,7 @@ describe("a store that is lost", () => {
     expect(after.take()[0]).not.toHaveProperty("degraded");
   });
 
-  test("[G6] one that is back within half a second is told to nobody", async () => {
+  test("[G6] an outage of less than half a second is not announced", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "job:1");
@@ -103,7 +103,7 @@ describe("a store that is lost", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[G6] [G2] a channel that refuses does so at once, with an error that says to try again", async () => {
+  test("[G6] [G2] a channel without a spool refuses publishes at once during an outage, with a retryable error", async () => {
     const { engine, t } = node();
     await using _t = t;
     engine.goAway();
@@ -115,7 +115,7 @@ describe("a store that is lost", () => {
     expect(await t.publish("strict:1", "e", 1, "k")).toMatchObject({ duplicate: false });
   });
 
-  test("[G6] [G1] [G2] a channel that spools answers when it is stored: in order, each once", async () => {
+  test("[G6] [G1] [G2] a channel with a spool answers a publish once it is stored, in order and each once", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "job:1");
@@ -138,7 +138,7 @@ describe("a store that is lost", () => {
     expect(t.core.stats().spooled).toBe(0);
   });
 
-  test("[G6] [G2] what has waited 30 s is refused; what is one too many is so at once", async () => {
+  test("[G6] [G2] a spooled publish is refused after 30 s, and one more than the spool holds is refused at once", async () => {
     const { engine, t } = node();
     await using _t = t;
     engine.goAway();
@@ -154,7 +154,7 @@ describe("a store that is lost", () => {
     expect(await t.publish("job:1", "e", 1)).toMatchObject({ duplicate: false });
   });
 
-  test("[G6] [G4] on return every channel is compared with its log: nothing that was stored meanwhile is missing", async () => {
+  test("[G6] [G4] every channel is compared with its log after an outage, so nothing stored meanwhile is missing", async () => {
     const engine = new FaultyEngine();
     await using a = testCore({ engine: engine.factory, rules });
     const socket = await reader(a, "strict:1");
@@ -172,8 +172,8 @@ describe("a store that is lost", () => {
   });
 });
 
-describe("a channel that goes on locally", () => {
-  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get what is published, marked, and go on with the log when it is back", async () => {
+describe("a channel that continues locally during an outage", () => {
+  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get local publications, marked, and continue with the log afterwards", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:1");
@@ -214,13 +214,13 @@ describe("a channel that goes on locally", () => {
     expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
   });
 
-  test("[P-LOCAL-2] where nothing was published meanwhile, nothing is told", async () => {
+  test("[P-LOCAL-2] readers of a local channel get no gap when nothing was published during the outage", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:1");
     await t.publish("cursor:1", "e", 1);
     engine.goAway();
-    // Past a comparison with the log.
+    // This is long enough for a comparison with the log.
     for (let n = 0; n < 2; n++) {
       await t.clock.advance(20_000);
       socket.pong();
@@ -235,7 +235,7 @@ describe("a channel that goes on locally", () => {
     ]);
   });
 
-  test("[P-LOCAL-1] [P-LOCAL-2] who comes meanwhile can subscribe, and hears what is published when the store is back", async () => {
+  test("[P-LOCAL-1] [P-LOCAL-2] a reader can subscribe to a local channel during an outage, and gets what is published after it", async () => {
     const { engine, t } = node();
     await using _t = t;
     const first = await t.publish("cursor:1", "e", 1);
@@ -265,7 +265,7 @@ describe("a channel that goes on locally", () => {
       { type: "gap", from: local.position, to: first.position, reason: "epoch_changed" },
       { type: "event", position: after.position, data: 3 },
     ]);
-    // What was local cannot be resumed from: the stream goes on at the head.
+    // A local position cannot be resumed, so the stream continues at the head.
     const late = t.connect({
       principal: t.user("ada"),
       channels: ["cursor:1"],
@@ -278,7 +278,7 @@ describe("a channel that goes on locally", () => {
     ]);
   });
 
-  test("[P-LOCAL-1] what is for good is refused meanwhile: an end, a purge, what a source brings", async () => {
+  test("[P-LOCAL-1] permanent changes to a local channel are refused during an outage: an end, a purge, an entry of a source", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:1");
@@ -299,7 +299,7 @@ describe("a channel that goes on locally", () => {
     expect(socket.take()).toMatchObject([{ data: 3 }]);
   });
 
-  test("[P-LOCAL-3] has no durable subscribers", async () => {
+  test("[P-LOCAL-3] a channel with outage local refuses durable subscribers with not_supported", async () => {
     const { t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:2");
@@ -308,7 +308,7 @@ describe("a channel that goes on locally", () => {
     expect(socket.take()).toMatchObject([{ id: 1, error: { code: "not_supported" } }]);
   });
 
-  test("[P-RULE-6] cannot have a state or be part of a whole", () => {
+  test("[P-RULE-6] a rule with outage local cannot have a projection or a roll-up", () => {
     const local = {
       ...rules[2],
       pattern: "a:*",
@@ -321,7 +321,7 @@ describe("a channel that goes on locally", () => {
   });
 });
 
-test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and says so", async () => {
+test("[G6] [S3] a node whose lease expired is read-only until the lease is renewed, and announces it", async () => {
   const { registry, t } = nodeOfMany();
   await using _t = t;
   const socket = await reader(t, "strict:1");
@@ -343,7 +343,7 @@ test("[G6] [S3] a node whose lease ran out is read-only until it is renewed, and
   expect(await t.publish("strict:1", "e", 2)).toMatchObject({ duplicate: false });
 });
 
-test("[G6] a node that sweeps for long goes on beating, and writes", async () => {
+test("[G6] a node in a long sweep keeps sending heartbeats and accepts writes", async () => {
   const engine = new FaultyEngine();
   let finish = () => {};
   await using t = testCore({

@@ -1,14 +1,17 @@
 import type { Clock, StoreHealth, StoreWatch } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** A store that is back so soon was never away: its connection was made anew. */
+/** Outages shorter than this are ignored, in milliseconds: the client merely reconnected. */
 const noticeAfterMs = 500;
-/** A node that could not say for so long that it lives stops writing before others take it for dead. */
+/**
+ * Lease of a node, in milliseconds. A node that could not renew it stops writing before others take the node
+ * for dead.
+ */
 const leaseMs = 9_000;
 
-/** What an outage needs of its node. */
+/** Parts that an outage needs of its node. */
 export interface OutageParts {
-  /** Absent where the store is part of the process. */
+  /** Health of the engine's store; absent where the store is part of the process. */
   readonly store: StoreWatch | undefined;
   /** Announces to all connections that the store is lost, or back. */
   readonly announce: (code: "degraded" | "restored") => void;
@@ -17,10 +20,11 @@ export interface OutageParts {
 }
 
 /**
- * Whether this node is without its store; its connections are told when that begins and when it is over.
+ * Outage of this node's store. Connections are notified when it begins and when it ends.
  *
- * The engine says how its store is doing. An engine that knows within 4 s has its clients told within 5. A node whose
- * lease has run out, since the store did not take it, is without it too, whatever the engine says.
+ * The engine reports the health of its store. When the engine detects a loss within 4 s, its clients are
+ * notified within 5 s. A node whose lease expired, because the store did not renew it, is without its store
+ * too, whatever the engine reports.
  */
 export class Outage extends Deadline {
   readonly #parts: OutageParts;
@@ -37,12 +41,15 @@ export class Outage extends Deadline {
     this.#check();
   }
 
-  /** Sets who is told, before anybody else, that it is over. */
+  /** Sets the listener that is called when an outage ends, before any connection is notified. */
   onEnd(listener: () => void): void {
     this.#listener = listener;
   }
 
-  /** The store took it, at the earliest at that moment of the clock's monotonic time, that this node lives. */
+  /**
+   * Renews the node's lease. `at` is the monotonic time, in milliseconds, at which the renewal was sent: the
+   * store took it no earlier.
+   */
   renew(at: number): void {
     const { wheel, clock } = this.#parts;
     this.#lease.isOver = false;
@@ -50,12 +57,14 @@ export class Outage extends Deadline {
     this.#check();
   }
 
-  /** Whether the node is without its store, and its connections have been told. */
+  /** True while the node is without its store and its connections have been notified. */
   get isOn(): boolean {
     return this.#isAnnounced;
   }
 
-  /** For how long, in milliseconds; undefined while all is well. */
+  /**
+   * Duration of the outage so far, in milliseconds, also before it is announced; undefined while there is none.
+   */
   get lastsMs(): number | undefined {
     const { clock } = this.#parts;
     return this.#beganAt === undefined ? undefined : clock.monotonic() - this.#beganAt;
@@ -90,7 +99,7 @@ export class Outage extends Deadline {
   }
 }
 
-/** A time that ran out. */
+/** Deadline of the node's lease. */
 class LeaseExpiry extends Deadline {
   readonly #onOver: () => void;
   isOver = false;

@@ -14,21 +14,21 @@ function entry(json: string) {
   return { event: "n", json, publisher: "backend" };
 }
 
-/** Everything that can go on without the store has gone on. */
+/** Resolves once everything that can proceed without the store has done so. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
 }
 
-test("[G5] a read is shared by those who asked before it was sent, and by nobody who came later", async () => {
+test("[G5] a read is shared by the callers that asked before it was sent, and by none that came later", async () => {
   const faulty = new FaultyEngine();
   const log = logOf(faulty);
   await log.append("log:a", entry("1"), policy);
   faulty.hold();
   const early = [log.read("log:a", 0, 10, policy), log.read("log:a", 0, 10, policy)];
   await turn();
-  // The answer of the first read is on its way, and has only one entry; who asks now knows of two.
+  // The answer of the first read is pending and has only one entry; callers that ask now know of two.
   await log.append("log:a", entry("2"), policy);
   const late = [1, 2, 3].map(() => log.read("log:a", 0, 10, policy));
   await turn();
@@ -43,7 +43,7 @@ test("[G5] a read is shared by those who asked before it was sent, and by nobody
   expect(faulty.reads).toBe(2);
 });
 
-test("reads of other places, lengths and channels are reads of their own", async () => {
+test("reads of other offsets, limits and channels are not shared", async () => {
   const faulty = new FaultyEngine();
   const log = logOf(faulty);
   for (const json of ["1", "2"]) await log.append("log:a", entry(json), policy);
@@ -58,7 +58,7 @@ test("reads of other places, lengths and channels are reads of their own", async
   expect(looks.map(({ position }) => position.offset)).toEqual([2, 0]);
 });
 
-test("[G4] a read that fails is told to those who share it; who asks afterwards has a read of their own", async () => {
+test("[G4] a read that fails rejects for all that share it, and a later caller gets a read of its own", async () => {
   const faulty = new FaultyEngine();
   const log = logOf(faulty);
   faulty.isDown = true;

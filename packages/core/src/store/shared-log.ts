@@ -9,10 +9,10 @@ import type {
 import { SharedCall } from "../runtime/shared-call.ts";
 
 /**
- * The logs as one node reads them: of equal reads and snapshots that are asked for at once, one goes to the store.
+ * Logs as one node reads them: of equal reads and snapshots that are requested at once, one goes to the store.
  *
- * It may stand for all of them because it is sent only after every one was asked for, see {@link SharedCall}. Everything
- * else goes straight through.
+ * One answer can stand for all of them because it is sent only after each was requested, see {@link
+ * SharedCall}. All other calls go straight through.
  */
 export class SharedLog implements ChannelLog {
   readonly #log: ChannelLog;
@@ -53,7 +53,7 @@ export class SharedLog implements ChannelLog {
   }
 }
 
-/** Shares the call of a name, and forgets it when nobody waits for it any more. */
+/** Shares the call of a name, and forgets it once no caller waits for it. */
 async function shared<T>(
   calls: Map<string, SharedCall<T>>,
   name: string,

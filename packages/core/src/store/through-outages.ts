@@ -4,7 +4,7 @@ import type { Outage } from "./outage.ts";
 import { OutageBus } from "./outage-bus.ts";
 import { OutageLog } from "./outage-log.ts";
 
-/** What an engine needs to be used through outages. */
+/** Parts that {@link throughOutages} needs of its node. */
 export interface ThroughOutages {
   readonly clock: Clock;
   readonly random: Random;
@@ -12,7 +12,9 @@ export interface ThroughOutages {
   readonly onError: (error: unknown) => void;
 }
 
-/** The engine as a node has it, with its store or without: see {@link OutageLog} and {@link OutageBus}. */
+/**
+ * Returns the engine as a node uses it, with or without its store: see {@link OutageLog} and {@link OutageBus}.
+ */
 export function throughOutages(
   engine: Engine,
   outage: Outage,

@@ -2,7 +2,7 @@ import { foldPresence } from "@milepost/model";
 import type { PresenceList, PresenceMessage } from "@milepost/protocol";
 import type { Received, TestSocket } from "./test-socket.ts";
 
-/** Folds what a socket received into who is there, as a client does. */
+/** Folds the messages that a socket received into a list of members, as a client does. */
 export class PresenceReader {
   readonly #socket: TestSocket;
   readonly #channel: string;
@@ -16,25 +16,25 @@ export class PresenceReader {
     this.#channel = channel;
   }
 
-  /** How many messages of presence came, the list at the start not counted. */
+  /** Number of presence messages received, without the list at the start. */
   get messages(): number {
     this.#readAll();
     return this.#messages;
   }
 
-  /** Whether something did not fit: the list cannot be trusted then. */
+  /** True if a message did not fit the list, which cannot be trusted then. */
   get isLost(): boolean {
     this.#readAll();
     return this.#isLost;
   }
 
-  /** Who is there after everything that arrived so far. */
+  /** List of members after all messages that arrived so far. */
   get list(): PresenceList | undefined {
     this.#readAll();
     return this.#list;
   }
 
-  /** The ids of the members, longest present first. */
+  /** Ids of the members, longest present first. */
   get ids(): readonly string[] {
     return this.list?.members?.map(({ id }) => id) ?? [];
   }

@@ -12,20 +12,23 @@ import {
 import { testEncoder } from "./test-encoder.ts";
 import { TestSocket } from "./test-socket.ts";
 
-/** A fault the core told its log. */
+/** Fault that the core has logged. */
 export interface LoggedFault {
   readonly level: "warn" | "error";
   readonly fields: Record<string, unknown>;
   readonly message: string;
 }
 
-/** A node on a manual clock (that of the options, if it is one), with what a test needs around it. Disposing it shuts the node down. */
+/**
+ * Node on a manual clock, with what a test needs around it. It uses the clock of the options if that is a
+ * manual one. Disposing it shuts the node down.
+ */
 export class TestCore implements AsyncDisposable {
   readonly core: Core;
   readonly clock: ManualClock;
   readonly random: SeededRandom;
   readonly faults: LoggedFault[] = [];
-  /** A backend's key. */
+  /** Principal of a backend with an API key. */
   readonly service: ServicePrincipal = { kind: "service", name: "backend" };
   readonly json = testEncoder("milepost.v1.json");
   readonly plain = testEncoder("plain");
@@ -49,7 +52,7 @@ export class TestCore implements AsyncDisposable {
     });
   }
 
-  /** A user's credential; without a session unless one is named. */
+  /** Returns a user's credential, without a session unless one is given. */
   user(
     user: string | undefined,
     rest: Partial<Omit<UserPrincipal, "kind" | "user">> = {},
@@ -64,7 +67,7 @@ export class TestCore implements AsyncDisposable {
     };
   }
 
-  /** A token that verifies as the principal until that ends. */
+  /** Returns a token that verifies as the principal until the principal expires. */
   token(principal: UserPrincipal): string {
     const token = `token-${this.#tokens.size}`;
     this.#tokens.set(token, principal);
@@ -104,7 +107,7 @@ export class TestCore implements AsyncDisposable {
   }
 }
 
-/** A node on a manual clock. */
+/** Creates a node on a manual clock. */
 export function testCore(options: Partial<CoreOptions> = {}): TestCore {
   return new TestCore(options);
 }

@@ -7,12 +7,12 @@ import {
 import type { Encoder } from "../send-queue/transport.ts";
 
 const lengthBytes = 4;
-/** The most bytes that UTF-8 takes for a unit of UTF-16. */
+/** Maximum number of UTF-8 bytes for one UTF-16 unit. */
 const mostBytes = 3;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Frames texts by their length: a stand-in for WebSocket framing. */
+/** Frames texts by their length, in place of WebSocket framing. */
 function framed(texts: readonly string[]): Uint8Array {
   const most = texts.reduce((sum, { length }) => sum + lengthBytes + length * mostBytes, 0);
   const bytes = new Uint8Array(most);
@@ -26,7 +26,7 @@ function framed(texts: readonly string[]): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-/** The texts of framed bytes. */
+/** Returns the texts in framed bytes. */
 export function unframed(bytes: Uint8Array): string[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const texts: string[] = [];
@@ -38,7 +38,10 @@ export function unframed(bytes: Uint8Array): string[] {
   return texts;
 }
 
-/** An encoder of the dialect that frames for {@link unframed}; one object, as a door has one. */
+/**
+ * Creates an encoder of the dialect whose frames {@link unframed} reads. Connections share one encoder, as
+ * those of a door do.
+ */
 export function testEncoder(dialect: Encoder["dialect"]): Encoder {
   return {
     dialect,

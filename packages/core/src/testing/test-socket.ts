@@ -1,13 +1,13 @@
 import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
 import { unframed } from "./test-encoder.ts";
 
-/** A message as it arrived. */
+/** Message as the peer received it. */
 export type Received = Readonly<Record<string, unknown>>;
 
 /**
- * Both ends of a socket, in memory: the core's transport, and the peer that reads it.
+ * Both ends of a socket in memory: the core's transport, and the peer that reads it.
  *
- * A stalled peer reads nothing: what is written stays buffered, a close is not answered.
+ * A stalled peer reads nothing: written bytes stay buffered, and a close is not answered.
  */
 export class TestSocket implements Transport {
   readonly encoder: Encoder;
@@ -18,7 +18,7 @@ export class TestSocket implements Transport {
   #gone = false;
   #events: TransportEvents | undefined;
   bufferedBytes = 0;
-  /** How often the core wrote. */
+  /** Number of writes by the core. */
   writes = 0;
   pings = 0;
   closed: { readonly code: number; readonly reason: string } | undefined;
@@ -28,12 +28,12 @@ export class TestSocket implements Transport {
     this.encoder = encoder;
   }
 
-  /** Whether the transport is closed for good. */
+  /** True once the transport is closed for good. */
   get isGone(): boolean {
     return this.#gone;
   }
 
-  /** Must be called with what the core answered the connect with. */
+  /** Attaches the events that the core's connect returned. Must be called before anything else happens. */
   attach(events: TransportEvents): void {
     this.#events = events;
     if (this.closed !== undefined) this.#goSoon();
@@ -62,12 +62,12 @@ export class TestSocket implements Transport {
     this.pings++;
   }
 
-  /** The peer stops reading. */
+  /** Makes the peer stop reading. */
   stall(): void {
     this.#stalled = true;
   }
 
-  /** The peer reads on, beginning with what waited. */
+  /** Makes the peer read again, beginning with what is buffered. */
   resume(): void {
     this.#stalled = false;
     const waited = this.#buffer;
@@ -78,7 +78,7 @@ export class TestSocket implements Transport {
     else if (waited.length > 0) this.#events?.onDrain();
   }
 
-  /** The peer sends a message, or several in one frame. */
+  /** Sends a message from the peer, or several in one frame. */
   send(message: unknown): void {
     this.sendText(JSON.stringify(message));
   }
@@ -87,27 +87,27 @@ export class TestSocket implements Transport {
     this.#events?.onText(text);
   }
 
-  /** The peer answers a ping. */
+  /** Answers a ping from the peer. */
   pong(): void {
     this.#events?.onAlive();
   }
 
-  /** A frame of a kind that the dialect does not carry. */
+  /** Sends a frame of a kind that the dialect does not carry. */
   sendBinary(): void {
     this.#events?.onUnsupportedFrame();
   }
 
-  /** The connection breaks. */
+  /** Breaks the connection. */
   drop(): void {
     this.#go();
   }
 
-  /** Everything that arrived, frames of many taken apart. */
+  /** Returns all messages that arrived, with batched frames split. */
   received(): readonly Received[] {
     return this.#received;
   }
 
-  /** What arrived since the last call. */
+  /** Returns the messages that arrived since the last call. */
   take(): readonly Received[] {
     const fresh = this.#received.slice(this.#taken);
     this.#taken = this.#received.length;
@@ -122,7 +122,7 @@ export class TestSocket implements Transport {
     }
   }
 
-  /** A transport never tells of its end inside the call that asked for it. */
+  /** Closes in a microtask, since a transport never reports its end inside the call that asked for it. */
   #goSoon(): void {
     queueMicrotask(() => this.#go());
   }

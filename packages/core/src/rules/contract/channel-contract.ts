@@ -6,30 +6,32 @@ import {
 } from "@milepost/protocol";
 import { ChannelPattern } from "../channel-pattern.ts";
 
-/** Event names to the schema of their data; `*` is every other event. */
+/** Schemas of event data by event name; `*` stands for every other event. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
 
-/** What the gateway itself publishes to a user and a session, whatever else their channels carry. */
+/**
+ * Events that the gateway itself publishes to a user and a session, whatever a contract says of their channels.
+ */
 const ofTheGateway: EventSchemas = { operation: unchecked(), notification: unchecked() };
 const shared = new Set(["user", "session"]);
 
 interface ContractedPattern {
   readonly pattern: ChannelPattern;
-  /** Sorts the narrowest first. */
+  /** Sort key by which the narrowest pattern comes first. */
   readonly rank: string;
   readonly events: EventSchemas;
 }
 
 /**
- * The events of the channels that a contract names.
+ * Events of the channels that a contract names.
  *
- * Of several patterns that a name fits the narrowest holds, as it does for the contract's types: compared from
- * the left, a word is narrower than `{name}`, and that is narrower than `*`.
+ * If several patterns match a name, the narrowest applies, as in the contract's types. Patterns are compared
+ * from the left: a literal segment is narrower than `{name}`, and that is narrower than `*`.
  */
 export class ChannelContract {
   readonly #patterns: readonly ContractedPattern[];
 
-  /** Throws `bad_message` that names the pattern when one cannot be. */
+  /** Throws `bad_message` with the text of a channel that is not a pattern. */
   constructor(channels: DefinedContract["channels"]) {
     this.#patterns = Object.entries(channels ?? {})
       .map(([text, { events }]) => {
@@ -37,7 +39,7 @@ export class ChannelContract {
         if (pattern === undefined) {
           throw new MilepostError(
             "bad_message",
-            `the contract's channel ${JSON.stringify(text)} is no pattern: segments joined by :, {name} for any one, a last * for one or more`,
+            `the contract's channel ${JSON.stringify(text)} is not a pattern: join segments by :, use {name} for any one segment and a last * for one or more`,
           );
         }
         return { pattern, rank: rankOf(text), events };
@@ -45,7 +47,7 @@ export class ChannelContract {
       .sort((a, b) => (a.rank < b.rank ? -1 : 1));
   }
 
-  /** The events that a channel may have; undefined where the contract does not name it. */
+  /** Returns the events that a channel may have; undefined where the contract does not name it. */
   find(channel: string): EventSchemas | undefined {
     if (this.#patterns.length === 0) return undefined;
     const segments = channel.split(":");
@@ -63,7 +65,10 @@ function rankOf(pattern: string): string {
     .join("");
 }
 
-/** Throws `invalid_event`, with the events there are, when a channel of the contract has none of this name. */
+/**
+ * Throws `invalid_event`, with the list of possible events, if a channel of the contract does not have this
+ * event.
+ */
 export function requireEvent(events: EventSchemas, channel: string, event: string): void {
   if (Object.hasOwn(events, event) || Object.hasOwn(events, "*")) return;
   throw new MilepostError(

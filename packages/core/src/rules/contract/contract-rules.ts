@@ -3,7 +3,7 @@ import { ChannelPattern } from "../channel-pattern.ts";
 import { defaultRules } from "../default-rules.ts";
 import type { Rule } from "../rule.ts";
 
-/** What a channel of a contract may say besides its events. */
+/** Settings that a channel of a contract may have besides its events. */
 const settings = {
   subscribe: true,
   publish: true,
@@ -20,10 +20,10 @@ const settings = {
 } as const satisfies Record<Exclude<keyof Rule, "pattern" | "schema">, true>;
 
 /**
- * The rules that a contract makes: one for each of its channels that says more than its events.
+ * Returns the rules of a contract: one for each of its channels that sets more than its events.
  *
- * What such a channel leaves open is as the defaults have it for its name. They stand behind the deployment's own
- * rules, which have the last word. Throws `bad_message` that names a setting that is none.
+ * Settings that such a channel leaves out come from the default rule for its name. The deployment's own rules
+ * come before them and take precedence. Throws `bad_message` that names an unknown setting.
  */
 export function contractRules(channels: ContractChannels | undefined): readonly Rule[] {
   return Object.entries(channels ?? {}).flatMap(([pattern, { events: _, ...said }]) => {
@@ -32,7 +32,7 @@ export function contractRules(channels: ContractChannels | undefined): readonly 
     if (unknown !== undefined) {
       throw new MilepostError(
         "bad_message",
-        `the contract's channel ${JSON.stringify(pattern)}: ${unknown} is nothing a rule says; it may say ${Object.keys(settings).join(", ")}`,
+        `the contract's channel ${JSON.stringify(pattern)}: ${unknown} is not a setting of a rule; the settings are ${Object.keys(settings).join(", ")}`,
       );
     }
     return names.length === 0 ? [] : [{ ...defaultFor(pattern), ...said, pattern }];
@@ -45,7 +45,8 @@ function defaultFor(pattern: string): Rule {
   if (rule === undefined) throw new MilepostError("internal", "no default rule matches a pattern");
   const { rollUp, ...rest } = rule;
   if (rollUp === undefined) return rest;
-  // Where everything below a prefix is one log, what a contract says of some of it must not leave a hole there.
+  // Where everything below a prefix is rolled up into one log, a contract's rule for some of it must not leave
+  // a gap there.
   const isWhole = pattern.endsWith(":*") && sample.length === rule.pattern.split(":").length;
   return { ...rest, rollUp: isWhole ? true : rule.pattern };
 }

@@ -8,7 +8,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../../testing/index.ts";
 
-/** A schema of objects with one text field. */
+/** Returns a schema of objects with one text field. */
 function textField<Name extends string>(name: Name): StandardSchema<{ [N in Name]: string }> {
   const validate = (value: unknown): SchemaOutcome<{ [N in Name]: string }> => {
     const fields = new Map(Object.entries(value ?? {}));
@@ -28,7 +28,7 @@ function withChannels(channels: DefinedContract["channels"]): TestCore {
 describe("channels of a contract", () => {
   const room = { "room:{room}": { events: { message: textField("text"), left: any } } };
 
-  test("[P-TYPE-1] take the events they have", async () => {
+  test("[P-TYPE-1] a contract's channel accepts the events that the contract names", async () => {
     await using t = withChannels(room);
     await expect(t.publish("room:1", "message", { text: "hi" })).resolves.toMatchObject({
       channel: "room:1",
@@ -36,7 +36,7 @@ describe("channels of a contract", () => {
     await t.publish("room:1", "left", 5);
   });
 
-  test("[P-TYPE-1] refuse an event they do not have, and say which they have", async () => {
+  test("[P-TYPE-1] a contract's channel refuses other events, and the error lists those it has", async () => {
     await using t = withChannels(room);
     await expect(t.publish("room:1", "mesage", { text: "hi" })).rejects.toMatchObject({
       code: "invalid_event",
@@ -48,7 +48,7 @@ describe("channels of a contract", () => {
     expect((await t.core.channels.history(t.service, "room:1")).entries).toEqual([]);
   });
 
-  test("[P-TYPE-1] refuse data that do not fit, and say where", async () => {
+  test("[P-TYPE-1] a contract's channel refuses data that do not match the schema, and the error names the field", async () => {
     await using t = withChannels(room);
     await expect(t.publish("room:1", "message", { text: 5 })).rejects.toMatchObject({
       code: "invalid_data",
@@ -56,7 +56,7 @@ describe("channels of a contract", () => {
     });
   });
 
-  test("[P-TYPE-1] take every event where the contract says *, each with its own schema", async () => {
+  test("[P-TYPE-1] a contract's channel with * accepts every event and checks it by its own schema", async () => {
     await using t = withChannels({
       "room:{room}": { events: { message: textField("text"), "*": textField("note") } },
     });
@@ -69,7 +69,7 @@ describe("channels of a contract", () => {
     });
   });
 
-  test("[P-TYPE-1] tell a client over its connection", async () => {
+  test("[P-TYPE-1] a client that publishes data against the contract receives invalid_data over its connection", async () => {
     await using t = withChannels(room);
     const principal = t.user("ada", { grants: { subscribe: [], publish: ["room:*"] } });
     const socket = t.connect({ principal });
@@ -82,7 +82,7 @@ describe("channels of a contract", () => {
     ]);
   });
 
-  test("[P-TYPE-2] have what their narrowest pattern says, in whatever order", async () => {
+  test("[P-TYPE-2] the narrowest pattern of a contract applies to a channel, in whatever order they are listed", async () => {
     const patterns = {
       "room:{room}:*": { events: { any } },
       "room:{room}": { events: { message: any } },
@@ -109,13 +109,13 @@ describe("channels of a contract", () => {
     }
   });
 
-  test("[P-TYPE-2] which the contract does not name are as they were", async () => {
+  test("[P-TYPE-2] channels that the contract does not name accept any event", async () => {
     await using t = withChannels(room);
     await t.publish("news", "anything", 5);
     await t.publish("room:1:typing", "anything", 5);
   });
 
-  test("[P-TYPE-3] of users and sessions still get what the gateway publishes there", async () => {
+  test("[P-TYPE-3] user and session channels of a contract still accept the gateway's own events", async () => {
     await using t = withChannels({
       "user:{user}": { events: { cart: textField("id") } },
       "session:{session}": { events: {} },
@@ -132,7 +132,7 @@ describe("channels of a contract", () => {
   });
 });
 
-test("[P-TYPE-3] a channel keeps the events that its rule names, and no others of it", async () => {
+test("[P-TYPE-3] a contract's channel keeps the events that its rule names, but not the rule's *", async () => {
   const retention = { maxEntries: 10, maxAgeMs: 60_000 };
   const schema = { audit: textField("who"), message: any, "*": any };
   await using t = testCore({
@@ -148,10 +148,10 @@ test("[P-TYPE-3] a channel keeps the events that its rule names, and no others o
   await expect(t.publish("room:1", "other", 1)).rejects.toMatchObject({ code: "invalid_event" });
 });
 
-describe("what a contract says of channels besides their events", () => {
+describe("settings of a contract's channels", () => {
   const events = { message: any };
 
-  test("[P-TYPE-4] holds where the deployment's rules say nothing", async () => {
+  test("[P-TYPE-4] a contract's settings apply where no rule of the deployment matches", async () => {
     await using t = withChannels({
       "room:{room}": {
         events,
@@ -164,7 +164,7 @@ describe("what a contract says of channels besides their events", () => {
     expect(entries.map(({ data }) => data)).toEqual([2, 3]);
   });
 
-  test("[P-TYPE-4] leaves the last word to the deployment's rules, and its events hold all the same", async () => {
+  test("[P-TYPE-4] a deployment's rules take precedence over a contract's settings, and its events still apply", async () => {
     const contract = defineContract({
       channels: { "room:{room}": { events, subscribe: "authenticated" } },
     });
@@ -179,7 +179,7 @@ describe("what a contract says of channels besides their events", () => {
     await expect(t.publish("room:1", "other", 1)).rejects.toMatchObject({ code: "invalid_event" });
   });
 
-  test("[P-TYPE-4] leaves open what it does not say: that is as the defaults have it for the name", async () => {
+  test("[P-TYPE-4] settings that a contract leaves out come from the default rule for the channel's name", async () => {
     await using t = withChannels({
       "user:{user}:cart": { events, retention: { maxEntries: 1, maxAgeMs: 60_000 } },
       "collection:{collection}:item:{item}": { events, priority: "high" },
@@ -194,20 +194,23 @@ describe("what a contract says of channels besides their events", () => {
   });
 
   test.each<[string, DefinedContract["channels"], RegExp]>([
-    ["a pattern that is none", { "room:{a}:{a}": { events } }, /"room:\{a\}:\{a\}" is no pattern/],
+    ["a pattern that is none", { "room:{a}:{a}": { events } }, /"room:\{a\}:\{a\}" is not a pattern/],
     [
       "a setting that is none",
       { "room:{room}": { events, retenton: 5 } },
-      /"room:\{room\}": retenton is nothing a rule says/,
+      /"room:\{room\}": retenton is not a setting of a rule/,
     ],
     [
       "an access that the pattern cannot have",
       { "user:{id}:cart": { events, priority: "high" } },
       /"user:\{id\}:cart".* own-user.*must have \{user\}/,
     ],
-  ])("[P-TYPE-4] is refused at the start when it is %s", (_, channels, message) => {
-    expect(() => withChannels(channels)).toThrow(message);
-  });
+  ])(
+    "[P-TYPE-4] a contract that has %s is refused when the node is created",
+    (_, channels, message) => {
+      expect(() => withChannels(channels)).toThrow(message);
+    },
+  );
 });
 
 describe("operations of a contract", () => {
@@ -226,7 +229,7 @@ describe("operations of a contract", () => {
     });
   }
 
-  test("[P-TYPE-5] are of the kinds it names", async () => {
+  test("[P-TYPE-5] operations may only be of the kinds that a contract names", async () => {
     await using t = testCore({ contract });
     await create(t, "sweep", 5);
     await expect(create(t, "indx")).rejects.toMatchObject({
@@ -236,7 +239,7 @@ describe("operations of a contract", () => {
     await expect(create(t, "constructor")).rejects.toMatchObject({ code: "invalid_data" });
   });
 
-  test("[P-TYPE-5] may be of any kind where the contract says *, or nothing of operations", async () => {
+  test("[P-TYPE-5] operations may be of any kind where a contract has *, or names no operations", async () => {
     await using open = testCore({ contract: defineContract({ methods: {} }) });
     await create(open, "any");
     const other = { operations: { index: {}, "*": { input: textField("folder") } } };
@@ -245,7 +248,7 @@ describe("operations of a contract", () => {
     await expect(create(t, "any", {})).rejects.toMatchObject({ code: "invalid_data" });
   });
 
-  test("[P-TYPE-5] are refused with an input that does not fit, and do not come to be", async () => {
+  test("[P-TYPE-5] an operation whose input does not match its schema is refused and not created", async () => {
     await using t = testCore({ contract });
     for (const input of [undefined, {}, { folder: 5 }]) {
       await expect(create(t, "index", input)).rejects.toMatchObject({
@@ -258,7 +261,7 @@ describe("operations of a contract", () => {
     });
   });
 
-  test("[P-TYPE-6] whose result does not fit are not done, and can still end otherwise", async () => {
+  test("[P-TYPE-6] a done whose result does not match its schema is refused, and the operation can still end", async () => {
     await using t = testCore({ contract });
     const { lease } = await create(t, "index", { folder: "docs" });
     const report = (event: string, data: unknown, key: string) =>
@@ -297,7 +300,7 @@ describe("methods of a contract", () => {
   }
 
   test.each(["cart.total", "cart.*"])(
-    "[P-TYPE-7] are checked whoever answers them: %s",
+    "[P-TYPE-7] a contract checks the params and results of its methods, whichever handler answers: %s",
     async (name) => {
       let sum: unknown = "5 EUR";
       const methods = { [name]: { handler: () => ({ sum }) } };
@@ -312,9 +315,9 @@ describe("methods of a contract", () => {
     },
   );
 
-  test("[P-TYPE-7] that nobody answers keep the node from starting", () => {
+  test("[P-TYPE-7] a contract's method without a handler keeps the node from starting", () => {
     expect(() => testCore({ contract })).toThrow(
-      "nothing answers the contract's method cart.total",
+      "no handler answers the contract's method cart.total",
     );
   });
 });

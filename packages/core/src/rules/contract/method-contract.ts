@@ -3,10 +3,10 @@ import type { MethodDefinition, Methods } from "../../requests/method.ts";
 import { MethodRegistry } from "../../requests/method-registry.ts";
 
 /**
- * The methods with the schemas of a contract, whoever answers them: a handler of their own, or one for the beginning
- * of their names. Methods that the contract does not name stay as they are.
+ * Returns the methods with the schemas of a contract. A contract's method may have a handler of its own, or one
+ * registered for the beginning of its name. Methods that the contract does not name stay unchanged.
  *
- * Throws `bad_message` that names a method of the contract that nobody answers.
+ * Throws `bad_message` that names a method of the contract without a handler.
  */
 export function contractedMethods(
   methods: Methods,
@@ -16,7 +16,10 @@ export function contractedMethods(
   const named = Object.entries(contracted ?? {}).map(([name, { params, result }]) => {
     const definition = registry.find(name);
     if (definition === undefined) {
-      throw new MilepostError("bad_message", `nothing answers the contract's method ${name}`);
+      throw new MilepostError(
+        "bad_message",
+        `no handler answers the contract's method ${name}; register one`,
+      );
     }
     const checked: MethodDefinition = {
       ...definition,

@@ -6,7 +6,7 @@ import {
   type StandardSchema,
 } from "@milepost/protocol";
 
-/** What a contract says of operations, by their kind; without a contract anything goes. */
+/** Contract of operations, by kind. Without a contract, any kind, input and result is accepted. */
 export class OperationContract {
   readonly #kinds: DefinedContract["operations"];
 
@@ -14,12 +14,12 @@ export class OperationContract {
     this.#kinds = kinds;
   }
 
-  /** Rejects with `invalid_data` when there is no such kind, or its input is another. */
+  /** Rejects with `invalid_data` if the contract has no such kind, or the input does not match its schema. */
   async checkInput(kind: string, input: unknown): Promise<void> {
     await check(this.#of(kind)?.input, input, "input");
   }
 
-  /** Rejects with `invalid_data` when the result of this kind is another. */
+  /** Rejects with `invalid_data` if the contract has no such kind, or the result does not match its schema. */
   async checkResult(kind: string, result: unknown): Promise<void> {
     await check(this.#of(kind)?.result, result, "result");
   }
