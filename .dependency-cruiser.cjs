@@ -3,10 +3,10 @@ module.exports = {
   forbidden: [
     {
       name: "no-cycles",
+      comment: "Files that import each other, values or types alike, cannot be read or moved alone.",
       severity: "error",
       from: {},
-      // A cycle of types alone costs nothing at run time and reads worse when it is torn apart.
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true },
     },
     {
       name: "enter-by-name",

@@ -1,15 +1,10 @@
-import { readdir } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { openFiles } from "./processes/open-files.ts";
 import type { Redis } from "./processes/redis.ts";
 import type { World } from "./world.ts";
 
 /** A dead node's lease (10 s), the sweep lease (8 s), a beat (2 s), idle HTTP connections; and a busy machine. */
 const deadlineMs = 40_000;
-
-/** How many files a gateway has open, sockets among them. */
-export async function openFiles(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length;
-}
 
 /** What is left of everybody in a world that all have left, once there is nothing more or its time is over. */
 export async function leftovers(world: World): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { openFiles } from "../baseline.ts";
 import { Child } from "./child.ts";
+import { openFiles } from "./open-files.ts";
 
 const mutation = fileURLToPath(new URL("../mutants/register.js", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));

@@ -16,8 +16,8 @@ import type {
   ResultOf,
 } from "./contract.ts";
 import type { OperationHandle, OperationListHandle } from "./operation/operation.ts";
+import type { RequestOptions } from "./request/call.ts";
 import type { BeginExchange } from "./request/exchange.ts";
-import type { RequestOptions } from "./request/requests.ts";
 import type { ClientClock } from "./runtime/clock.ts";
 import type { Codec } from "./transport/codec.ts";
 import type { Fetch } from "./transport/http-endpoint.ts";

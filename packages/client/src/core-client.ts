@@ -1,5 +1,6 @@
 import { isReadableName, isRecord, MilepostError } from "@milepost/protocol";
 import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
+import type { ClientInternals } from "./channel/channel-requests.ts";
 import { ChannelStream, eventsOf } from "./channel/channel-stream.ts";
 import { Channels } from "./channel/channels.ts";
 import type { ClientOptions, CoreClientOf } from "./client.ts";
@@ -11,15 +12,10 @@ import type { MetricsTicker } from "./connection/metrics-ticker.ts";
 import { closeError } from "./connection/service-error.ts";
 import { TokenKeeper } from "./connection/token.ts";
 import { TokenRenewal } from "./connection/token-renewal.ts";
-import { lend } from "./internals.ts";
+import { internals } from "./internals.ts";
+import type { Call, CallOptions, Outcome, RequestOptions } from "./request/call.ts";
 import type { Exchange } from "./request/exchange.ts";
-import {
-  type Call,
-  type CallOptions,
-  type Outcome,
-  type RequestOptions,
-  Requests,
-} from "./request/requests.ts";
+import { Requests } from "./request/requests.ts";
 import { type ClientClock, systemClock } from "./runtime/clock.ts";
 import { randomKeys } from "./runtime/random-keys.ts";
 import { Reporter } from "./runtime/reporter.ts";
@@ -162,14 +158,15 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     if (!isReadableName(name)) {
       throw new MilepostError("invalid_channel", `"${name}" is not a valid channel name`);
     }
-    const channel: Channel = {
+    const own: ClientInternals = { channels: this.#channels, client: this };
+    const channel: Channel & { readonly [internals]: ClientInternals } = {
+      [internals]: own,
       name,
       subscribe: (handlers, options) => this.subscribe(name, handlers, options),
       stream: (options = {}) => new ChannelStream(channel, options),
       events: (options = {}) => eventsOf(new ChannelStream(channel, options)),
       publish: (event, data, options) => this.publish(name, event, data, options),
     };
-    lend(channel, [this.#channels, this]);
     return channel;
   }
 

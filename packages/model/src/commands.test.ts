@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isSettled, mayFollow } from "./commands.ts";
 import { type CommandPhase, commandAllowedIn, commandTransitions } from "./operation-command.ts";
-import { type OperationStatus, operationBounds } from "./operation-state.ts";
+import { operationBounds } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 import { happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";
 

@@ -1,5 +1,6 @@
 import { endOf } from "./bounded-text.ts";
-import type { OperationState, OperationStatus } from "./operation-state.ts";
+import type { OperationState } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 
 /** Generated work (code, a document) as a panel shows it. */
 export interface GenerationProgress {

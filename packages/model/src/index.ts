@@ -18,6 +18,7 @@ export * from "./operation-api.ts";
 export * from "./operation-command.ts";
 export * from "./operation-event.ts";
 export * from "./operation-state.ts";
+export * from "./operation-status.ts";
 export * from "./operation-transitions.ts";
 export { eventBounds, parseOperationEvent, readStepPlans } from "./parse-operation-event.ts";
 export * from "./progress-update.ts";

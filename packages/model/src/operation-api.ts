@@ -1,6 +1,7 @@
 import type { CommandPhase, OperationCommandName } from "./operation-command.ts";
 import type { StepPlan } from "./operation-event.ts";
-import type { OperationState, OperationStatus, OperationSummary } from "./operation-state.ts";
+import type { OperationState, OperationSummary } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 
 /** A failure as it stands in a result; the fields of a reply's error. */
 export interface ApiFailure {

@@ -1,4 +1,4 @@
-import type { OperationStatus } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 
 /** What a person may ask of running work. */
 export type OperationCommandName = "cancel" | "pause" | "resume" | "retry";

@@ -1,16 +1,6 @@
 import type { OperationCommand } from "./operation-command.ts";
 import type { Level, OperationError } from "./operation-event.ts";
-
-/** Where an operation is in its life; `done`, `failed`, `cancelled` and `lost` are final until a retry. */
-export type OperationStatus =
-  | "waiting"
-  | "running"
-  | "paused"
-  | "stalled"
-  | "done"
-  | "failed"
-  | "cancelled"
-  | "lost";
+import type { OperationStatus } from "./operation-status.ts";
 
 /** Counted work: so many of so many. */
 export interface Counter {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { OperationEventName } from "./operation-event.ts";
-import type { OperationState, OperationStatus } from "./operation-state.ts";
+import type { OperationState } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 import { isFinal, operationTransitions } from "./operation-transitions.ts";
 import { type AnyEvent, eventNames, happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";

@@ -1,5 +1,5 @@
 import type { OperationEventName } from "./operation-event.ts";
-import type { OperationStatus } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 
 /**
  * What an event does to the status it meets.

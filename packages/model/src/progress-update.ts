@@ -1,4 +1,5 @@
-import type { LogLine, OperationState, OperationStatus, TimelineSpan } from "./operation-state.ts";
+import type { LogLine, OperationState, TimelineSpan } from "./operation-state.ts";
+import type { OperationStatus } from "./operation-status.ts";
 
 /**
  * The document of the plain feed `/ws/progress/{session_id}`: the whole picture of one run.

@@ -1,4 +1,4 @@
-import type { MessageId } from "./client-message.ts";
+import type { MessageId } from "./message-id.ts";
 
 /** One part of a stream that belongs to the request `stream`; both sides send it. */
 export interface ChunkPart {

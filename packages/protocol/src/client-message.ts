@@ -1,8 +1,6 @@
 import type { ChunkMessage } from "./chunk.ts";
+import type { MessageId } from "./message-id.ts";
 import type { Position } from "./position.ts";
-
-/** What a client calls a request by; the reply carries it back. A string of 1–64 characters or a safe integer. */
-export type MessageId = string | number;
 
 /** Where a subscription starts: after a position, at the oldest kept entry, at the head, or with the last `n`. */
 export type Since = Position | "start" | "now" | { readonly last: number };

@@ -13,6 +13,7 @@ export * from "./failure.ts";
 export * from "./fields.ts";
 export * from "./json.ts";
 export * from "./json-dialect.ts";
+export type * from "./message-id.ts";
 export * from "./msgpack-decode.ts";
 export * from "./msgpack-dialect.ts";
 export * from "./msgpack-encode.ts";

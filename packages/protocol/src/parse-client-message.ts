@@ -1,9 +1,10 @@
 import { isChannelSegment, parseChannelName, parseReadableName } from "./channel-name.ts";
-import type { ClientMessage, MessageId, Since } from "./client-message.ts";
+import type { ClientMessage, Since } from "./client-message.ts";
 import { parseEventName } from "./event-name.ts";
 import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
 import { compact, Fields, integerIn, oneOf, readAnything, readBoolean, textOf } from "./fields.ts";
 import { isRecord } from "./json.ts";
+import type { MessageId } from "./message-id.ts";
 import { type Position, parsePosition } from "./position.ts";
 
 /** Bounds on what a client message may hold. */

@@ -1,7 +1,7 @@
 import type { ChunkMessage } from "./chunk.ts";
-import type { MessageId } from "./client-message.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import type { Failure } from "./failure.ts";
+import type { MessageId } from "./message-id.ts";
 import type { PresenceList, PresenceMessage } from "./presence.ts";
 
 /** Limits the client does well to know. */

@@ -1,6 +1,6 @@
 import type { Channel, ChannelItem, Client, Subscription } from "@milepost/client";
+import type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 import { latest } from "./latest.ts";
-import type { ChannelView, UseChannelOptions } from "./use-channel.ts";
 import type { Source } from "./use-selected.ts";
 
 /** A channel folded for a component; subscribed while somebody listens. */

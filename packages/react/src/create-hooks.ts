@@ -14,8 +14,9 @@ import type {
   OperationView,
 } from "@milepost/client";
 import type { PresenceView } from "@milepost/client/presence";
+import type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 import { useClient } from "./provider.tsx";
-import { type ChannelView, type UseChannelOptions, useChannel } from "./use-channel.ts";
+import { useChannel } from "./use-channel.ts";
 import { type UsedOperation, useOperation } from "./use-operation.ts";
 import { usePresence } from "./use-presence.ts";
 import { type UsedTyping, useTyping } from "./use-typing.ts";

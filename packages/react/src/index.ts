@@ -1,8 +1,9 @@
+export type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 export { createHooks, type Hooks } from "./create-hooks.ts";
 export { englishTexts, type PanelTexts } from "./panel-texts.ts";
 export { MilepostProvider, type MilepostProviderProps, useClient } from "./provider.tsx";
 export { StatusPanel, type StatusPanelProps } from "./status-panel.tsx";
-export { type ChannelView, type UseChannelOptions, useChannel } from "./use-channel.ts";
+export { useChannel } from "./use-channel.ts";
 export { type UsedChat, useChat } from "./use-chat.ts";
 export { type CommandControl, type CommandControls, useCommands } from "./use-commands.ts";
 export { type ConnectionView, useConnection } from "./use-connection.ts";

@@ -7,7 +7,7 @@ import type {
   DefinedContract,
   StandardSchema,
 } from "@milepost/protocol";
-import type { GatewayOptions } from "./gateway.ts";
+import type { GatewayOptions } from "./gateway-options.ts";
 
 /** A contract as a gateway takes it: what a channel says besides its events is what a rule may say. */
 export type GatewayContract = DefinedContract<

@@ -2,37 +2,29 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import {
-  type CoreLimits,
-  type CoreLog,
   type CoreStats,
   createCore,
   type Ended,
-  type Methods,
   type Published,
   type PublishOptions,
-  type Rule,
   type ServicePrincipal,
 } from "@milepost/core";
-import { type EngineFactory, memoryEngine, type Source } from "@milepost/engine";
+import { memoryEngine } from "@milepost/engine";
 import type { ChannelName, EventsOf } from "@milepost/model";
-import type {
-  AnyContract,
-  AnyFormOfContract,
-  Contract,
-  ContractOf,
-  DefinedContract,
-} from "@milepost/protocol";
+import type { AnyContract, AnyFormOfContract, Contract, ContractOf } from "@milepost/protocol";
 import { failure } from "@milepost/protocol";
-import { type AuthOptions, createAuthenticator } from "./auth/authenticator.ts";
+import { createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
-import { Backends, type BackendsOptions } from "./backends/backends.ts";
-import { otherRole, type Role } from "./config/role.ts";
+import { Backends } from "./backends/backends.ts";
+import { otherRole } from "./config/role.ts";
 import type { OptionsOf } from "./contract.ts";
+import type { GatewayOptions } from "./gateway-options.ts";
 import { createHttpApp } from "./http/app.ts";
-import { GatewayServer, type ServerTimeouts } from "./http/gateway-server.ts";
+import { GatewayServer } from "./http/gateway-server.ts";
+import type { HttpServer } from "./http/http-server.ts";
 import { createHttpListener } from "./http/listener.ts";
-import { type Detach, type HttpHandlers, type HttpServer, mount } from "./http/mount.ts";
+import { type Detach, type HttpHandlers, mount } from "./http/mount.ts";
 import { originPolicy } from "./http/origin-policy.ts";
 import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { createLog } from "./runtime/log.ts";
@@ -40,40 +32,6 @@ import { systemClock } from "./runtime/system-clock.ts";
 import { systemRandom } from "./runtime/system-random.ts";
 import { createWebSocketDoor } from "./transports/websocket/door.ts";
 import { refuseUpgrade } from "./transports/websocket/refusal.ts";
-
-/** What a gateway is made of. */
-export interface GatewayOptions {
-  readonly auth: AuthOptions;
-  /** What channels, operations and methods carry, see `defineContract`; what breaks it is refused. */
-  readonly contract?: DefinedContract;
-  /** Where channels live; in the memory of this process when absent. */
-  readonly engine?: EngineFactory;
-  /** Come before the default rules. */
-  readonly rules?: readonly Rule[];
-  /** What clients may request besides the methods that every gateway has. */
-  readonly methods?: Methods;
-  /** Methods that backends answer by HTTP. */
-  readonly backends?: BackendsOptions;
-  /** Queues that publications come from; the gateway reads them from when it is made until it is closed, and closes them. */
-  readonly sources?: readonly Source[];
-  /**
-   * Pages that may use the gateway from a browser, each exactly as browsers send it
-   * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
-   */
-  readonly allowedOrigins?: readonly string[];
-  /** Which doors it serves; all when absent. */
-  readonly role?: Role;
-  readonly limits?: Partial<CoreLimits>;
-  /** Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it; false when absent. */
-  readonly compression?: boolean;
-  /** How long one `/v1/sse` stream lasts at most, in milliseconds; 5 minutes when absent. */
-  readonly sseMaxLifetimeMs?: number;
-  /** The node's name in welcomes; made up when absent. */
-  readonly node?: string;
-  /** Warnings and errors to standard output when absent. */
-  readonly log?: CoreLog;
-  readonly timeouts?: Partial<ServerTimeouts>;
-}
 
 /** Counts for health and metrics. */
 export interface GatewayStats extends CoreStats {

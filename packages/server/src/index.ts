@@ -45,15 +45,11 @@ export { type Config, type ConfigSources, loadConfig, redacted } from "./config/
 export { otherRole, type Role, roles } from "./config/role.ts";
 export type { Settings } from "./config/settings.ts";
 export type { ContractedMethod, GatewayContract, MethodsOf, OptionsOf } from "./contract.ts";
-export {
-  createGateway,
-  type Gateway,
-  type GatewayOptions,
-  type GatewayStats,
-  type ListenOptions,
-} from "./gateway.ts";
+export { createGateway, type Gateway, type GatewayStats, type ListenOptions } from "./gateway.ts";
+export type { GatewayOptions } from "./gateway-options.ts";
 export type { ServerTimeouts } from "./http/gateway-server.ts";
-export type { Detach, HttpServer } from "./http/mount.ts";
+export type { HttpServer } from "./http/http-server.ts";
+export type { Detach } from "./http/mount.ts";
 export type { GatewayOperations } from "./operations.ts";
 export { createLog, type LogLevel, type LogOptions } from "./runtime/log.ts";
 export { inspectStore, type StoreLine } from "./runtime/open-engine.ts";

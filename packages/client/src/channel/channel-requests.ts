@@ -1,25 +1,34 @@
 import { MilepostError } from "@milepost/protocol";
-import { type Claimant, type Lent, lentBy } from "../internals.ts";
-import type { Call, CallOptions } from "../request/requests.ts";
+import type { ConnectionState } from "../connection/connection-state.ts";
+import { internals } from "../internals.ts";
+import type { Call, CallOptions } from "../request/call.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
+import type { Claimant } from "./claimant.ts";
+
+/** Internals of a client, as the handles of its channels carry them. */
+export interface ClientInternals {
+  readonly channels: Channels;
+  readonly client: { readonly state: ConnectionState; connect(): void };
+}
 
 /** Access to one channel's requests for client parts outside the core, such as durable subscribers. */
 export class ChannelRequests {
   readonly #name: string;
   readonly #channels: Channels;
-  readonly #client: Lent[1];
+  readonly #client: ClientInternals["client"];
 
   /** Throws a `TypeError` unless a client of this package created `channel`. */
   constructor(channel: Pick<Channel, "name">) {
-    const lent = lentBy(channel);
-    if (lent === undefined)
-      throw new TypeError(
-        "this channel was not created by a client; pass the result of client.channel()",
-      );
+    const { [internals]: own } = channel as { readonly [internals]?: ClientInternals };
+    if (own === undefined) {
+      const advice = "pass the result of client.channel()";
+      throw new TypeError(`this channel was not created by a client; ${advice}`);
+    }
     this.#name = channel.name;
-    [this.#channels, this.#client] = lent;
+    this.#channels = own.channels;
+    this.#client = own.client;
   }
 
   get isUp(): boolean {

@@ -1,12 +1,12 @@
 import type { MilepostError, Since } from "@milepost/protocol";
 import type { Backoff } from "../connection/backoff.ts";
-import type { Claimant } from "../internals.ts";
 import type { Requests } from "../request/requests.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 import { ChannelSubscriber } from "./channel-subscriber.ts";
+import type { Claimant } from "./claimant.ts";
 import { SharedSubscription, type SubscriptionLink } from "./shared-subscription.ts";
 
 /** Parts of the client that the channels use. */

@@ -6,7 +6,7 @@ import { followReopening } from "../connection/identity.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 import { Reporter } from "../runtime/reporter.ts";
-import type { ChannelPresence, PresenceView } from "./presence.ts";
+import type { ChannelPresence, PresenceView } from "./presence-view.ts";
 import { TypingSignal } from "./typing-signal.ts";
 
 /** Interval between requests for the presence list where the client cannot be present, in milliseconds. */
@@ -206,8 +206,8 @@ export class LivePresence implements ChannelPresence {
 
   #refresh(): PresenceView {
     const error = this.#error;
-    const { members: subscribers = nobody, count = 0, typing = nobody } = this.#list ?? {};
-    return { status: this.#status(), members: subscribers, count, typing, error };
+    const { members = nobody, count = 0, typing = nobody } = this.#list ?? {};
+    return { status: this.#status(), members, count, typing, error };
   }
 
   #status(): PresenceView["status"] {

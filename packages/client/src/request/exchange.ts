@@ -1,4 +1,4 @@
-import type { Call, CallOptions, Outcome } from "./requests.ts";
+import type { Call, CallOptions, Outcome } from "./call.ts";
 
 /** Part of a stream, or credit that lets the other side send more. */
 export type Chunk =

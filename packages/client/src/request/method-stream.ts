@@ -1,8 +1,8 @@
 import { type ChunkPart, ChunkReader, chunkCost, MilepostError } from "@milepost/protocol";
 import type { Client } from "../client.ts";
+import type { RequestOptions } from "./call.ts";
 import type { Chunk, Exchange } from "./exchange.ts";
 import { type ChunkSource, piecesOf } from "./pieces.ts";
-import type { RequestOptions } from "./requests.ts";
 
 /** Options of a stream. */
 export interface MethodStreamOptions extends RequestOptions {

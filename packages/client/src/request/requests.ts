@@ -1,53 +1,15 @@
-import type { ClientMessage, MessageId } from "@milepost/protocol";
 import { MilepostError } from "@milepost/protocol";
 import { lostError, serviceError } from "../connection/service-error.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
+import type { Call, CallOptions, Outcome } from "./call.ts";
 import type { Chunk, Exchange } from "./exchange.ts";
-
-/** Options of a request. */
-export interface RequestOptions {
-  /**
-   * Cancels the request when aborted: the service is notified, and the promise rejects with the signal's
-   * reason.
-   */
-  readonly signal?: AbortSignal;
-  /** Time limit in milliseconds, including the wait for a connection; default 30,000. */
-  readonly timeoutMs?: number;
-  /**
-   * Idempotency key, passed to the method. A request with a key is sent again after a reconnect; use it for a
-   * method that does the same key only once.
-   */
-  readonly key?: string;
-}
-
-/** Options of a message that expects a reply. */
-export interface CallOptions extends RequestOptions {
-  /**
-   * True when the message may be sent again after the connection broke, because repeating it has no further
-   * effect; default false.
-   */
-  readonly resend?: boolean;
-  /** Receives the chunks of the reply; each one restarts the timeout. */
-  readonly onChunk?: (chunk: RawMessage) => void;
-}
-
-type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
-
-/** Message that expects a reply, before it gets its id. */
-export type Call = WithoutId<Extract<ClientMessage, { id?: MessageId }>>;
 
 /** Part of the connection that requests use. */
 export interface RequestLink {
   readonly isUp: boolean;
   sendText(text: string, canWait?: boolean): void;
-}
-
-/** Receiver of a call's outcome, called within the event that brought it. */
-export interface Outcome {
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
 }
 
 interface Open extends Outcome {

@@ -1,6 +1,6 @@
+import type { RequestOptions } from "./call.ts";
 import { type Exchanger, MethodStream, type MethodStreamOptions } from "./method-stream.ts";
 import type { ChunkSource } from "./pieces.ts";
-import type { RequestOptions } from "./requests.ts";
 
 export type { Exchanger, MethodStreamOptions } from "./method-stream.ts";
 export type { ChunkSource, ReadableStreamLike } from "./pieces.ts";

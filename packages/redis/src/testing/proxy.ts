@@ -1,38 +1,87 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A way to a server that can be cut for good. */
+/** A way to a server that can be held, broken, or cut for good. */
 export interface Proxy extends AsyncDisposable {
   readonly url: string;
+  readonly port: number;
+  /** Holds what travels one way over the connections that are open now. */
+  hold(direction: "requests" | "answers"): void;
+  /** Forwards what is held that way, in order, and holds nothing more of it. */
+  release(direction: "requests" | "answers"): void;
+  /** What is held now, as text. */
+  readonly held: string;
+  /** Resolves with the next connection. */
+  nextConnection(): Promise<unknown>;
+  /** Breaks the connections that are open now; new ones are accepted. */
+  drop(): void;
   /** Every connection breaks, and there are no more. */
   cut(): void;
 }
 
-/** Opens a way to the Redis at a port of this machine. */
-export async function startProxy(port: number): Promise<Proxy> {
+interface Direction {
+  readonly name: "requests" | "answers";
+  readonly to: Socket;
+  held: Buffer[] | undefined;
+}
+
+/** Opens a way to the Redis at a port of this machine, on a free port unless told which. */
+export async function startProxy(port: number, ownPort = 0): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  const directions = new Set<Direction>();
+  const forward = (name: Direction["name"], from: Socket, to: Socket) => {
+    const direction: Direction = { name, to, held: undefined };
+    directions.add(direction);
+    from.on("data", (bytes: Buffer) => {
+      if (direction.held === undefined) to.write(bytes);
+      else direction.held.push(bytes);
+    });
+    from.on("close", () => directions.delete(direction));
+  };
   const server = createServer((near) => {
     const far = connect(port, "127.0.0.1");
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on("error", () => {});
       socket.on("close", () => {
+        sockets.delete(socket);
         near.destroy();
         far.destroy();
       });
     }
-    near.pipe(far).pipe(near);
+    forward("requests", near, far);
+    forward("answers", far, near);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(ownPort, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   const cut = () => {
     server.close();
-    for (const socket of sockets) socket.destroy();
+    drop();
   };
   return {
     url: `redis://127.0.0.1:${address.port}`,
+    port: address.port,
+    hold: (name) => {
+      for (const direction of directions) if (direction.name === name) direction.held ??= [];
+    },
+    release: (name) => {
+      for (const direction of directions) {
+        if (direction.name !== name) continue;
+        const { held, to } = direction;
+        direction.held = undefined;
+        for (const bytes of held ?? []) to.write(bytes);
+      }
+    },
+    get held() {
+      return [...directions].flatMap(({ held }) => held ?? []).join("");
+    },
+    nextConnection: () => once(server, "connection"),
+    drop,
     cut,
     [Symbol.asyncDispose]: async () => cut(),
   };

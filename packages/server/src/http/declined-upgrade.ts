@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { failure } from "@milepost/protocol";
 import { refuseUpgrade } from "../transports/websocket/refusal.ts";
-import type { HttpServer } from "./mount.ts";
+import type { HttpServer } from "./http-server.ts";
 
 /** Whether a request offers to become a WebSocket, and not something else. */
 export function offersWebSocket(request: Pick<IncomingMessage, "headers">): boolean {

@@ -1,13 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Server as SecureServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { failure } from "@milepost/protocol";
 import { refuseUpgrade } from "../transports/websocket/refusal.ts";
 import { isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
 import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
-
-/** An HTTP server the gateway can be part of. */
-export type HttpServer = Server | SecureServer;
+import type { HttpServer } from "./http-server.ts";
 
 /** Handles what reaches the gateway's own paths. */
 export interface HttpHandlers {

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
-import { createGateway, type Gateway, type GatewayOptions } from "../gateway.ts";
+import { createGateway, type Gateway } from "../gateway.ts";
+import type { GatewayOptions } from "../gateway-options.ts";
 import { openSocket, type SocketOptions, type TestSocket } from "./test-socket.ts";
 
 /** The API key of a test gateway's one service. */

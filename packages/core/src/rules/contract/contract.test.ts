@@ -194,7 +194,11 @@ describe("settings of a contract's channels", () => {
   });
 
   test.each<[string, DefinedContract["channels"], RegExp]>([
-    ["a pattern that is none", { "room:{a}:{a}": { events } }, /"room:\{a\}:\{a\}" is not a pattern/],
+    [
+      "a pattern that is none",
+      { "room:{a}:{a}": { events } },
+      /"room:\{a\}:\{a\}" is not a pattern/,
+    ],
     [
       "a setting that is none",
       { "room:{room}": { events, retenton: 5 } },

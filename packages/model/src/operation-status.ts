@@ -1,0 +1,10 @@
+/** Where an operation is in its life; `done`, `failed`, `cancelled` and `lost` are final until a retry. */
+export type OperationStatus =
+  | "waiting"
+  | "running"
+  | "paused"
+  | "stalled"
+  | "done"
+  | "failed"
+  | "cancelled"
+  | "lost";

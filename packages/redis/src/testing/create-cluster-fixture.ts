@@ -1,0 +1,180 @@
+import { createCluster, defineScript } from "@redis/client";
+import { expect, vi } from "vitest";
+import { hashSlot } from "../hash-slot.ts";
+import type { RedisCluster } from "./redis-cluster.ts";
+
+/** Limits of every wait for an event. */
+export const patience = { timeout: 10_000, interval: 20 };
+/** Silence after which the library may give up a connection, in milliseconds. */
+export const socketTimeoutMs = 1_000;
+/** Bound of the library's own queue of one master, in commands. */
+export const maxQueued = 1_000;
+
+const noTimeout = { timeout: undefined as unknown as number };
+
+type ClusterOptions = NonNullable<Parameters<typeof createCluster>[0]>;
+type NodeOptions = NonNullable<ClusterOptions["defaults"]>;
+
+/** Appends one value to two lists. */
+const pushBoth = defineScript({
+  SCRIPT: "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('RPUSH', KEYS[2], ARGV[1])",
+  NUMBER_OF_KEYS: 2,
+  parseCommand: (parser, first: string, second: string, value: string) => {
+    parser.pushKey(first);
+    parser.pushKey(second);
+    parser.push(value);
+  },
+  transformReply: (reply: unknown) => Number(reply),
+});
+
+/** Opens the library's cluster client with the options that detect a lost master and read the map again soonest. */
+export async function openLibrary(
+  redis: RedisCluster,
+  options: Partial<ClusterOptions> = {},
+  { socket, ...nodeOptions }: NodeOptions = {},
+) {
+  const cluster = createCluster({
+    rootNodes: redis.servers.slice(0, 3).map(({ url }) => ({ url })),
+    commandOptions: noTimeout,
+    topologyRefreshOnReconnectionAttemptStrategy: 200,
+    scripts: { pushBoth },
+    ...options,
+    defaults: {
+      socket: {
+        connectTimeout: socketTimeoutMs,
+        socketTimeout: socketTimeoutMs,
+        reconnectStrategy: (retries: number) => Math.min(500, 50 * 2 ** retries),
+        ...socket,
+      } as NonNullable<NodeOptions["socket"]>,
+      pingInterval: 300,
+      commandsQueueMaxLength: maxQueued,
+      disableOfflineQueue: true,
+      disableClientInfo: true,
+      maintNotifications: "disabled",
+      ...nodeOptions,
+    },
+  });
+  /** Everything the library reports. */
+  const faults: string[] = [];
+  cluster.on("error", (error) => faults.push(String(error)));
+  cluster.on("node-error", (error) => faults.push(String(error)));
+  cluster.on("sharded-channel-moved-error", (error) => faults.push(String(error)));
+  await cluster.connect();
+  return Object.assign(cluster, {
+    faults,
+    [Symbol.asyncDispose]: async () => cluster.destroy(),
+  });
+}
+
+/** Calls of one kind, and what became of them. */
+export class Calls {
+  made = 0;
+  stored = 0;
+  readonly errors: unknown[] = [];
+  readonly #make: () => Promise<unknown>;
+
+  constructor(make: () => Promise<unknown>) {
+    this.#make = make;
+  }
+
+  call(): void {
+    this.made++;
+    this.#make().then(
+      () => this.stored++,
+      (error) => this.errors.push(error),
+    );
+  }
+}
+
+/** An option that leads the library to one server through another port. */
+export function through(redis: RedisCluster, server: number, port: number) {
+  return {
+    nodeAddressMap: { [`127.0.0.1:${portOf(redis, server)}`]: { host: "127.0.0.1", port } },
+  };
+}
+
+let keys = 0;
+
+/** A key in a slot that the server owns and nothing else uses. */
+export async function keyAt(redis: RedisCluster, server: number): Promise<string> {
+  for (;;) {
+    const key = `{job:${++keys}}`;
+    if ((await ownerOf(redis, key, 1)) === portOf(redis, server)) return key;
+  }
+}
+
+/** Port of the master that owns a key's slot, as one of the servers says. */
+export async function ownerOf(redis: RedisCluster, key: string, asked: number): Promise<number> {
+  const slot = hashSlot(key);
+  const owner = (await slotRanges(redis, asked)).find(
+    ([first, last]) => first <= slot && slot <= last,
+  );
+  return owner?.[2][1] ?? 0;
+}
+
+/** Gives a slot that holds no keys to another master, and resolves when all masters know. */
+export async function moveSlot(
+  redis: RedisCluster,
+  key: string,
+  from: number,
+  to: number,
+): Promise<void> {
+  const owner = await idOf(redis, to);
+  for (const server of [to, from]) {
+    await redis.command(server, "CLUSTER", "SETSLOT", String(hashSlot(key)), "NODE", owner);
+  }
+  await vi.waitFor(async () => {
+    for (const asked of [0, 1, 2]) {
+      expect(await ownerOf(redis, key, asked)).toBe(portOf(redis, to));
+    }
+  }, patience);
+}
+
+/** Makes a replica the master in its master's place, and resolves when all servers know. */
+export async function failOver(redis: RedisCluster, from: number, to: number): Promise<void> {
+  await isReplica(redis, to);
+  await redis.command(to, "CLUSTER", "FAILOVER");
+  await vi.waitFor(async () => {
+    for (const asked of [0, 1, 2, 3]) {
+      const ports = (await slotRanges(redis, asked)).map(([, , [, port]]) => port);
+      expect(ports).not.toContain(portOf(redis, from));
+    }
+  }, patience);
+}
+
+/** Resolves when a server is a replica that has everything its master has. */
+export async function isReplica(redis: RedisCluster, server: number): Promise<void> {
+  await vi.waitFor(async () => {
+    const info = String(await redis.command(server, "INFO", "replication"));
+    expect(info).toContain("master_link_status:up");
+  }, patience);
+}
+
+/** Number of connections that are subscribed to a channel at one server. */
+export async function subscribersAt(
+  redis: RedisCluster,
+  server: number,
+  channel: string,
+): Promise<number> {
+  const [, count] = (await redis.command(
+    server,
+    ...["PUBSUB", "SHARDNUMSUB", channel],
+  )) as unknown[];
+  return Number(count);
+}
+
+/** Name of a server among the nodes of its cluster. */
+export async function idOf(redis: RedisCluster, server: number): Promise<string> {
+  return String(await redis.command(server, "CLUSTER", "MYID"));
+}
+
+export function portOf(redis: RedisCluster, server: number): number {
+  const port = redis.servers[server]?.port;
+  if (port === undefined) throw new Error(`there is no server ${server}`);
+  return port;
+}
+
+async function slotRanges(redis: RedisCluster, asked: number) {
+  const ranges = await redis.command(asked, "CLUSTER", "SLOTS");
+  return ranges as [first: number, last: number, master: [host: string, port: number]][];
+}
