@@ -3,7 +3,8 @@ module.exports = {
   forbidden: [
     {
       name: "no-cycles",
-      comment: "Files that import each other, values or types alike, cannot be read or moved alone.",
+      comment:
+        "Files that import each other, values or types alike, cannot be read or moved alone.",
       severity: "error",
       from: {},
       to: { circular: true },

@@ -10,7 +10,7 @@ interface Manifest {
   exports?: Record<string, string | { default: string }>;
 }
 
-/** Every export of every package, pointed at the source that it is built from. */
+/** Maps every export of every package to the source from which it is built. */
 function sourceAliases() {
   const packages = readdirSync(`${root}packages`).map((folder) => `packages/${folder}`);
   return [...packages, "checker"].flatMap((folder) => {
@@ -54,7 +54,8 @@ export default defineConfig({
         },
       },
       {
-        // What must not compile: the compiler is the test, on the built packages, as users have them.
+        // These tests hold code that must not compile. The compiler checks them against the built packages, as
+        // users have them.
         test: {
           name: "types",
           include: [],
@@ -67,7 +68,7 @@ export default defineConfig({
         },
       },
       {
-        // No aliases: these tests see what users get.
+        // There are no aliases here, because these tests use the built packages as users do.
         test: {
           name: "e2e",
           environment: "node",

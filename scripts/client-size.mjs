@@ -4,9 +4,9 @@ import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
 
 /**
- * How large the client is for a browser: bundled with what a page imports of it, minified, gzipped. What is loaded only
- * when it is needed does not count. Fails past the limits, which are what was reached: lower them with it.
- * `--parts` tells what each module adds before it is minified.
+ * Measures the size of the client for a browser: bundled with what a page imports of it, minified and gzipped.
+ * Code that is loaded only on demand does not count. Fails above the limits. They are the sizes reached so far:
+ * lower them when the size falls. `--parts` prints what each module adds before it is minified.
  */
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -59,7 +59,7 @@ async function measure(code) {
   const { output } = await bundle.generate({ format: "esm", minify: true });
   const chunks = output.filter((file) => file.type === "chunk");
   const loaded = new Set(chunks.filter(({ isEntry }) => isEntry));
-  // A set that grows while it is walked is walked to its end.
+  // The loop also visits the chunks that it adds to the set.
   for (const { imports } of loaded) {
     for (const chunk of chunks) if (imports.includes(chunk.fileName)) loaded.add(chunk);
   }

@@ -1,4 +1,5 @@
-// Writes the tables of docs/ that come from code: `npm run docs`. A test fails when they differ.
+// Writes the tables of docs/ that are generated from code; run it with `npm run docs`. A test fails when they
+// differ.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

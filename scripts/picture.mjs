@@ -1,4 +1,4 @@
-// Takes the README's picture of the page: the demo indexes this repository, in a real browser.
+// Takes the README's picture of the page: a real browser shows how the demo indexes this repository.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -3,8 +3,8 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * The programs from outside npm that some tests need. `env` carries the path to the tests, which
- * skip themselves when it is unset.
+ * Programs from outside npm that some tests need. `env` names the variable that gives the tests the program's
+ * path; the tests skip themselves when it is unset.
  */
 export const programs = [
   {
@@ -19,7 +19,7 @@ export const programs = [
     commands: ["redis-server"],
     debianPackage: "redis-server",
     env: "MILEPOST_REDIS_SERVER",
-    neededBy: "the tests of what is kept in Redis",
+    neededBy: "the Redis tests",
   },
 ];
 
@@ -33,7 +33,7 @@ function findOnPath(command) {
       accessSync(path, constants.X_OK);
       return path;
     } catch {
-      // Not here: the next folder may have it.
+      // The command is not in this folder; the next one may have it.
     }
   }
   return undefined;
@@ -50,7 +50,7 @@ function locate(program) {
   return undefined;
 }
 
-/** The environment variables of the programs that are present. */
+/** Returns the environment variables of the programs that are present. */
 export function programEnvironment() {
   /** @type {Record<string, string>} */
   const env = {};
@@ -72,8 +72,8 @@ function aptGet(...args) {
 }
 
 /**
- * Installs what is missing where that is possible (root on a Debian) and returns the programs that
- * are still missing.
+ * Installs missing programs where that is possible (as root on Debian) and returns the programs that are still
+ * missing.
  */
 export function installMissingPrograms() {
   const missing = programs.filter((program) => !locate(program));

@@ -22,7 +22,10 @@ function run(script, ...args) {
   return status ?? 1;
 }
 
-/** Counts tests; a file that could not even be loaded counts as one failure. */
+/**
+ * Counts tests; a file that could not be loaded counts as one failure. Returns undefined when there are no
+ * results.
+ */
 function readResults() {
   try {
     /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} */
@@ -67,6 +70,6 @@ if (results) {
   const skipped = results.skipped > 0 ? `, ${results.skipped} skipped` : "";
   console.log(`${results.passed} passed, ${results.failed} failed${skipped}`);
 } else {
-  console.log("vitest ended without results");
+  console.log("vitest ended without writing results to .test-results/vitest.json");
 }
 process.exitCode = status === 0 && !results ? 1 : status;

@@ -1,6 +1,6 @@
-// The web-standard globals that browsers and Node share and that the I/O-free packages may use.
-// Neither "DOM" nor "WebWorker" nor node types: those would also offer timers, sockets and fetch,
-// and time, randomness and I/O are injected there. Add a name here only when it is pure.
+// Web-standard globals that browsers and Node share and that the I/O-free packages may use. "DOM", "WebWorker"
+// and the Node types are left out because they would also offer timers, sockets and fetch. Those packages have
+// time, randomness and I/O injected. Add a name here only when it is pure.
 
 interface TextEncoder {
   readonly encoding: string;

@@ -39,13 +39,15 @@ function printMachine(machine: Machine): void {
     `${cpu}, ${cores} cores, ${memoryGb} GB, ${platform}, Node ${node}, load ${load.toFixed(2)}`,
   );
   if (load > cores / 2) {
-    print("The machine is busy with something else: believe ratios, not absolute figures.");
+    print("The machine is busy with other work: trust the ratios, not the absolute figures.");
   }
 }
 
 async function run(options: Options): Promise<void> {
   if (process.platform !== "linux") {
-    throw new Error("The benchmark reads the kernel's accounts in /proc: it runs on Linux.");
+    throw new Error(
+      "The benchmark reads process statistics from /proc and therefore runs on Linux only.",
+    );
   }
   const machine = describeMachine();
   if (!options.json) printMachine(machine);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readOptions } from "./options.ts";
 
-test("without arguments everything runs at its defaults", () => {
+test("readOptions without arguments chooses the default workloads and default values", () => {
   expect(readOptions([])).toMatchObject({
     workloads: ["fanout", "burst", "memory"],
     targets: undefined,
@@ -13,7 +13,7 @@ test("without arguments everything runs at its defaults", () => {
   });
 });
 
-test("workloads, targets and numbers are read", () => {
+test("readOptions reads workloads, targets and numbers", () => {
   expect(
     readOptions(["burst", "--targets", "floor,ws", "--rounds=2", "--rate=20", "--json"]),
   ).toMatchObject({
@@ -33,6 +33,6 @@ test.each([
   [["--subscribers", "20000"], "from 1 to 19000"],
   [["fanout", "--targets", "milepost-own"], "milepost-own is for the workload memory only"],
   [["--unknown"], "Unknown option"],
-])("%j is refused with what to do about it", (args, message) => {
+])("readOptions refuses %j and says what to do", (args, message) => {
   expect(() => readOptions(args)).toThrow(message);
 });

@@ -14,45 +14,52 @@ export const workloadNames = [
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
-/** A minute for each kind and round is too long to come unasked. */
+/** Workloads of a run that names none. The other workloads take too long to run unasked. */
 const byDefault: readonly WorkloadName[] = ["fanout", "burst", "memory"];
 
-/** What the command line asks for. */
+/** Options of the command line. */
 export interface Options {
   readonly workloads: readonly WorkloadName[];
-  /** Undefined: each workload's own choice. */
+  /** Targets to measure; undefined: each workload's own choice. */
   readonly targets: readonly TargetName[] | undefined;
   readonly rounds: number;
   readonly seconds: number;
   readonly subscribers: number;
-  /** Publications a second in `fanout` and `ten-nodes`, ticks a second in `never-reading`; undefined: each one's own choice. */
+  /**
+   * Publications a second in `fanout` and `ten-nodes`, ticks a second in `never-reading`; undefined: each
+   * workload's own default.
+   */
   readonly rate: number | undefined;
-  /** Bursts a second in `burst`. */
+  /** Bursts a second in the workload `burst`. */
   readonly bursts: number;
-  /** Connections in `memory`, `comeback` and `ten-nodes`. */
+  /** Connections in the workloads `memory`, `comeback` and `ten-nodes`. */
   readonly connections: number;
-  /** Connections that never read, in `never-reading`. */
+  /** Connections that never read, in the workload `never-reading`. */
   readonly deaf: number;
   readonly json: boolean;
-  /** Folder for CPU profiles of the servers; they slow them down, so figures of such a run do not count. */
+  /**
+   * Folder for CPU profiles of the servers. Profiling slows the servers down, so figures of such a run do not
+   * count.
+   */
   readonly profile: string | undefined;
 }
 
 export const usage = `npm run bench -- [workload ...] [options]
 
 workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
-  --targets a,b      of ${Object.keys(catalog).join(", ")}
-  --rounds N         rounds of every target, interleaved (default 5; memory takes at most 3)
+  --targets a,b      targets to measure, from ${Object.keys(catalog).join(", ")}
+  --rounds N         rounds of every target, interleaved (default 5; memory runs at most 3)
   --seconds N        measured seconds of a round (default 5)
   --subscribers N    subscribers of the channel (default 1000, at most 19000)
-  --rate N           fanout, never-reading: publications or ticks a second (default 50); ten-nodes (default 10)
-  --bursts N         burst: bursts of 50 a second (default 10)
+  --rate N           fanout: publications a second (default 50); never-reading: ticks a second (default 50);
+                     ten-nodes: publications a second (default 10)
+  --bursts N         burst: bursts of 50 publications a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
   --connections N    memory: idle connections; comeback, ten-nodes: readers (default 10000, at most 18000)
-  --profile DIR      also write CPU profiles of the servers; such figures do not count
-  --json             the report as JSON on standard output`;
+  --profile DIR      also write CPU profiles of the servers to DIR; figures of such a run do not count
+  --json             print the report as JSON to standard output`;
 
-/** Reads the command line; throws an error that says what is wrong. */
+/** Reads the command line; throws an error that says what is wrong with it. */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -74,7 +81,9 @@ export function readOptions(args: readonly string[]): Options {
   const targets = values.targets?.split(",").map(readTarget);
   const silent = targets?.find((name) => !pacedTargets.some((paced) => paced === name));
   if (silent !== undefined && workloads.some((name) => name !== "memory")) {
-    throw new Error(`${silent} is for the workload memory only`);
+    throw new Error(
+      `target ${silent} runs in the workload memory only; leave it out or choose only memory`,
+    );
   }
   return {
     workloads,
@@ -93,13 +102,14 @@ export function readOptions(args: readonly string[]): Options {
 
 function readWorkload(name: string): WorkloadName {
   const workload = workloadNames.find((known) => known === name);
-  if (workload === undefined) throw new Error(`no workload "${name}": ${workloadNames.join(", ")}`);
+  if (workload === undefined)
+    throw new Error(`no workload "${name}"; choose from ${workloadNames.join(", ")}`);
   return workload;
 }
 
 function readTarget(name: string): TargetName {
   if (!isTargetName(name))
-    throw new Error(`no target "${name}": ${Object.keys(catalog).join(", ")}`);
+    throw new Error(`no target "${name}"; choose from ${Object.keys(catalog).join(", ")}`);
   return name;
 }
 

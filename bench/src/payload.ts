@@ -1,19 +1,19 @@
-/** The data of one publication; as JSON it is exactly {@link payloadBytes} long. */
+/** Data of one publication; its JSON is exactly {@link payloadBytes} long. */
 export interface Payload {
-  /** Counts the publications of one server from 0, ten digits. */
+  /** Number of the publication, ten digits; each server counts from 0. */
   readonly seq: string;
-  /** When it should have been sent, in microseconds of the monotonic clock, sixteen digits. */
+  /** Moment at which the publication was due, in microseconds of the monotonic clock, sixteen digits. */
   readonly at: string;
   readonly pad: string;
 }
 
-/** Length of a payload's JSON. */
+/** Length of a payload's JSON, in bytes. */
 export const payloadBytes = 136;
 
-/** What a payload's JSON begins with, wherever a dialect puts it. */
+/** Text that the JSON of every payload begins with, in every dialect. */
 export const payloadMark = '{"seq":"';
 
-/** Where the digits of `seq` and of `at` stand, from the start of the payload. */
+/** Offset of the digits of `seq` from the start of the payload; `atOffset` is that of `at`. */
 export const seqOffset = payloadMark.length;
 export const seqDigits = 10;
 export const atOffset = seqOffset + seqDigits + '","at":"'.length;
@@ -21,7 +21,7 @@ export const atDigits = 16;
 
 const pad = "x".repeat(payloadBytes - atOffset - atDigits - '","pad":""}'.length);
 
-/** Makes the payload of publication `seq`, due at `atUs`. */
+/** Creates the payload of publication `seq`, due at `atUs`. */
 export function makePayload(seq: number, atUs: number): Payload {
   return {
     seq: String(seq).padStart(seqDigits, "0"),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { layOut } from "./table.ts";
 
-test("the first column is flush left, the others flush right, under their heading", () => {
+test("layOut aligns the first column left and the other columns right, under their headings", () => {
   expect(
     layOut([
       ["", "CPU", "x floor"],
@@ -18,6 +18,6 @@ test("the first column is flush left, the others flush right, under their headin
   );
 });
 
-test("no rows are no text", () => {
+test("layOut returns an empty text for no rows", () => {
   expect(layOut([])).toBe("");
 });

@@ -1,4 +1,4 @@
-/** Lays cells out in columns: the first left, the others right; the first row is the heading. */
+/** Lays cells out in columns, the first aligned left and the others right; the first row is the heading. */
 export function layOut(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

@@ -9,7 +9,8 @@ export default defineConfig({
     outDir: "../dist/page",
     emptyOutDir: true,
     target: "es2023",
-    // From these on browsers know light-dark(); older targets would have it rewritten into variables.
+    // These are the first versions that know light-dark(). With older targets it would be rewritten into
+    // variables.
     cssTarget: ["chrome123", "edge123", "firefox120", "safari17.5"],
   },
   server: {

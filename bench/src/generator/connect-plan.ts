@@ -1,5 +1,6 @@
 /**
- * How the generator's connections reach a server and know that they are served.
+ * Plan for the generator's connections: where they connect, what they send, and how they know that they are
+ * subscribed.
  *
  * In `path` the text `{i}` stands for the number of the connection.
  */
@@ -7,12 +8,20 @@ export interface ConnectPlan {
   readonly port: number;
   readonly path: string;
   readonly subprotocol?: string;
-  /** Each connection carries a token of a user of its own, signed with this. */
+  /**
+   * Secret that signs the tokens. Each connection carries the token of a user of its own; absent: no tokens are
+   * sent.
+   */
   readonly tokenSecret?: string;
-  /** Text to send once the socket is open. */
+  /** Text that a connection sends once its socket is open. */
   readonly hello?: string;
-  /** The connection is subscribed when a message holds this text; absent: as soon as it is open. */
+  /**
+   * Text that marks a connection as subscribed when a message contains it; absent: the connection is subscribed
+   * once it is open.
+   */
   readonly readyMark?: string;
-  /** A message of exactly this text wants that answer: heartbeats above WebSocket's own. */
+  /**
+   * Heartbeat of the protocol above WebSocket: a message that is exactly `ask` must be answered with `answer`.
+   */
   readonly heartbeat?: { readonly ask: string; readonly answer: string };
 }

@@ -5,7 +5,9 @@ import { frameText } from "../targets/frame.ts";
 import { DeafReaders } from "./deaf-reader.ts";
 import { acceptOf } from "./handshake.ts";
 
-/** A server that subscribes whoever comes, and hands each socket over once it is told so. */
+/**
+ * Starts a server that subscribes every connection, and hands each socket over once it has sent `subscribed`.
+ */
 async function startServer(): Promise<{
   port: number;
   next(): Promise<Socket>;
@@ -46,16 +48,17 @@ async function startServer(): Promise<{
   };
 }
 
-test("a deaf reader takes no byte once it is subscribed, is cut off, and comes back", async () => {
+test("a deaf reader takes no byte after it is subscribed, is cut off, and reconnects", async () => {
   await using server = await startServer();
   const deaf = new DeafReaders({ port: server.port, path: "/ws", readyMark: '"subscribed"' }, true);
   const opened = deaf.open(0);
   const first = await server.next();
   await opened;
-  // Far more than the kernel takes: what is left waits here for ever.
+  // The kernel's buffers take only a small part of this. The rest stays in this process for as long as nobody
+  // reads.
   const chunk = Buffer.alloc(1 << 20);
   for (let i = 0; i < 32; i++) first.write(chunk);
-  // Its pings arrive, so whatever a reader would have taken is gone by then.
+  // A ping of the connection has arrived. A connection that reads would have taken the data by then.
   await once(first, "data");
   expect(first.writableLength).toBeGreaterThan(8 << 20);
   first.resetAndDestroy();

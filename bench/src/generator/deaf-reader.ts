@@ -3,26 +3,32 @@ import type { ConnectPlan } from "./connect-plan.ts";
 import { opcodes } from "./frame-reader.ts";
 import { frameOfClient, makeHandshake, readAnswer } from "./handshake.ts";
 
-/** What became of the connections that never read. */
+/** Report on the connections that never read. */
 export interface DeafReport {
-  /** How often one was ended by the server. */
+  /** Number of times that the server ended such a connection. */
   readonly ended: number;
-  /** How often one came back after that. */
+  /** Number of times that such a connection reconnected afterwards. */
   readonly cameBack: number;
 }
 
-/** One that reads nothing learns that it was cut off only by sending. */
+/**
+ * Interval between the pings of one connection, in milliseconds. A connection that never reads notices only by
+ * sending that it was cut off.
+ */
 const signOfLifeMs = 1_000;
-/** They do not send all at once: a tenth of them at a time. */
+/** Number of groups that send their pings one after the other, so that not all connections send at once. */
 const turns = 10;
-/** One that was cut off comes back at a random moment of this span, as clients do. */
+/**
+ * Longest wait before a connection that was cut off reconnects, in milliseconds. Each waits a random part of
+ * it, as clients do.
+ */
 const backMs = 2_000;
 
 /**
  * Connections that subscribe and then never read a byte again.
  *
- * Each sends a ping a second, so that its server has no other reason to end it. One that was cut off stays
- * away or, with `comesBack`, subscribes anew and again does not read.
+ * Each connection sends a ping every second, so that its server has no other reason to end it. A connection
+ * that was cut off stays closed or, with `comesBack`, subscribes again and again does not read.
  */
 export class DeafReaders {
   readonly #plan: ConnectPlan;
@@ -49,7 +55,7 @@ export class DeafReaders {
     return { ended: this.#ended, cameBack: this.#cameBack };
   }
 
-  /** Ends all of them; none comes back. */
+  /** Closes all connections; none of them reconnects. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#pinging);
@@ -85,7 +91,7 @@ export class DeafReaders {
       socket.on("error", reject);
       socket.on("close", () => {
         if (this.#sockets.delete(socket)) this.#wasEnded(index);
-        else reject(new Error(`connection ${index} was ended before it was subscribed`));
+        else reject(new Error(`connection ${index} ended before it was subscribed`));
       });
     });
   }

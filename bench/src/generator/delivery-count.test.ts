@@ -7,26 +7,26 @@ function deliverAll(count: DeliveryCount, index: number, seqs: readonly number[]
   for (const seq of seqs) count.deliver(index, seq, monotonicUs());
 }
 
-test("a stream that starts at 0 and counts up is faultless, on every connection of its own", () => {
+test("DeliveryCount finds no fault in streams that start at 0 and count up, each on its own connection", () => {
   const count = new DeliveryCount();
   deliverAll(count, 0, [0, 1, 2]);
   deliverAll(count, 1, [0, 1]);
   expect(count.report()).toMatchObject({ delivered: 5, reads: 2, missing: 0, repeated: 0 });
 });
 
-test("skipped numbers are missing, also before the first", () => {
+test("DeliveryCount counts skipped numbers as missing, also before the first delivery", () => {
   const count = new DeliveryCount();
   deliverAll(count, 0, [2, 5]);
   expect(count.report()).toMatchObject({ delivered: 2, missing: 4, repeated: 0 });
 });
 
-test("a number that comes again, or after a later one, is repeated", () => {
+test("DeliveryCount counts a number as repeated when it arrives again or after a later one", () => {
   const count = new DeliveryCount();
   deliverAll(count, 0, [0, 0, 2, 1]);
   expect(count.report()).toMatchObject({ missing: 1, repeated: 2 });
 });
 
-test("a reset forgets the counts but not where each connection is", () => {
+test("reset clears the counts but keeps the next number expected on each connection", () => {
   const count = new DeliveryCount();
   deliverAll(count, 0, [0, 1]);
   count.reset();
@@ -35,7 +35,7 @@ test("a reset forgets the counts but not where each connection is", () => {
   expect(count.report()).toMatchObject({ delivered: 1, missing: 0, repeated: 0 });
 });
 
-test("latency counts from the moment a publication was due", () => {
+test("latency is measured from the moment a publication was due", () => {
   const count = new DeliveryCount();
   const due = monotonicUs() - 5_000;
   count.startRead();

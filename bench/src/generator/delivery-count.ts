@@ -2,22 +2,22 @@ import { Histogram, type HistogramData } from "../measure/histogram.ts";
 import { monotonicUs } from "../measure/monotonic.ts";
 import type { DeliverySink } from "./delivery-sink.ts";
 
-/** What has arrived since the last reset. */
+/** Counts of one generator since the last reset; `closed` and `closeReason` outlive a reset. */
 export interface Deliveries {
   readonly delivered: number;
-  /** Reads of sockets that brought something: bounds how many messages came in one write. */
+  /** Number of socket reads that brought data. Deliveries per read show how many messages arrive together. */
   readonly reads: number;
-  /** Numbers that were skipped, that came again or late. */
+  /** Numbers that were skipped. `repeated` counts the numbers that arrived again or late. */
   readonly missing: number;
   readonly repeated: number;
-  /** Connections that ended, and why the first of them did. */
+  /** Number of subscribed connections that ended. `closeReason` says why the first of them did. */
   readonly closed: number;
   readonly closeReason?: string;
-  /** Microseconds from when a publication was due to when it was read. */
+  /** Microseconds from the moment a publication was due until it was read. */
   readonly latency: HistogramData;
 }
 
-/** Counts the deliveries of all connections of a generator and checks the order of each. */
+/** Counts the deliveries to all connections of a generator and checks their order on each connection. */
 export class DeliveryCount implements DeliverySink {
   readonly #latency = new Histogram();
   readonly #nextSeq: number[] = [];
@@ -33,7 +33,10 @@ export class DeliveryCount implements DeliverySink {
     this.#now = monotonicUs();
   }
 
-  /** A connection's first publication must be 0, each one after that the next. */
+  /**
+   * Records one delivery. The first publication of a connection must be 0, and each later one must be the next
+   * number.
+   */
   deliver(index: number, seq: number, atUs: number): void {
     this.#latency.record(this.#now - atUs);
     const expected = this.#nextSeq[index] ?? 0;
@@ -45,7 +48,10 @@ export class DeliveryCount implements DeliverySink {
     this.#nextSeq[index] = seq + 1;
   }
 
-  /** Connection `index` has all up to `seq`. */
+  /**
+   * Marks connection `index` as having all publications up to `seq`, so that the next one expected is `seq +
+   * 1`.
+   */
   begin(index: number, seq: number): void {
     this.#nextSeq[index] = seq + 1;
   }

@@ -1,9 +1,9 @@
-/** Hears what the connections of a generator get. */
+/** Receiver of what the connections of a generator read. */
 export interface DeliverySink {
-  /** A socket has something: what follows is measured against this moment. */
+  /** Reports that a socket has data. The deliveries that follow are measured against this moment. */
   startRead(): void;
-  /** Connection `index` got publication `seq`, which was due at `atUs`. */
+  /** Reports that connection `index` received publication `seq`, which was due at `atUs`. */
   deliver(index: number, seq: number, atUs: number): void;
-  /** A connection that was subscribed has ended. */
+  /** Reports that a subscribed connection has ended. */
   connectionClosed(reason: string): void;
 }

@@ -8,7 +8,7 @@ function read(chunks: readonly Buffer[]): { opcode: number; text: string }[] {
   const reader = new FrameReader((opcode, bytes, start, end) => {
     frames.push({ opcode, text: bytes.toString("utf8", start, end) });
   });
-  // One buffer for all reads, overwritten each time, as the sockets do it.
+  // All reads share one buffer that is overwritten each time, as with the sockets.
   const shared = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
   for (const chunk of chunks) {
     chunk.copy(shared);
@@ -18,7 +18,7 @@ function read(chunks: readonly Buffer[]): { opcode: number; text: string }[] {
   return frames;
 }
 
-test("frames of every header size arrive whole, however the stream is cut", () => {
+test("FrameReader delivers frames of every header size whole, wherever the stream is cut", () => {
   const lengths = fc.constantFrom(0, 1, 125, 126, 127, 65_535, 65_536);
   fc.assert(
     fc.property(
@@ -37,20 +37,20 @@ test("frames of every header size arrive whole, however the stream is cut", () =
   );
 });
 
-test("a stream that arrives byte by byte gives the same frames", () => {
+test("FrameReader reads the same frames from a stream that arrives byte by byte", () => {
   const stream = Buffer.concat([frameText("a"), frameText("b".repeat(300)), frameText("")]);
   const bytes = [...stream].map((byte) => Buffer.from([byte]));
   expect(read(bytes).map(({ text }) => text)).toEqual(["a", "b".repeat(300), ""]);
 });
 
-test("control frames between messages are told apart", () => {
+test("FrameReader tells control frames between messages from the messages", () => {
   const ping = Buffer.from([0x89, 2, 0x68, 0x69]);
   const close = Buffer.from([0x88, 2, 0x03, 0xe8]);
   const frames = read([Buffer.concat([frameText("x"), ping, frameText("y"), close])]);
   expect(frames.map(({ opcode }) => opcode)).toEqual([1, 9, 1, 8]);
 });
 
-test("masked, fragmented and extended frames are refused", () => {
+test("FrameReader refuses masked and fragmented frames and frames with reserved bits", () => {
   expect(() => read([Buffer.from([0x81, 0x81, 1, 2, 3, 4, 5])])).toThrow("masked");
   expect(() => read([Buffer.from([0x01, 0x01, 0x61])])).toThrow("fragments");
   expect(() => read([Buffer.from([0x80, 0x01, 0x61])])).toThrow("fragments");

@@ -1,14 +1,17 @@
-/** Opcodes of the WebSocket standard that a server may send. */
+/** Opcodes of the WebSocket standard that a server may send, except the continuation. */
 export const opcodes = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** Receives a frame: its payload is `bytes[start]` up to `bytes[end]`, valid during the call only. */
+/**
+ * Receives a frame. Its payload is `bytes[start]` up to, not including, `bytes[end]` and is valid during the
+ * call only.
+ */
 export type OnFrame = (opcode: number, bytes: Buffer, start: number, end: number) => void;
 
 /**
- * Takes the byte stream of a WebSocket server apart into frames.
+ * Splits the byte stream of a WebSocket server into frames.
  *
- * Made to be cheap: nothing is copied but a frame that is cut by the end of a chunk. It holds a cut
- * frame whole, so it is for servers one trusts. Throws on what a server must not send (masked frames,
+ * Built to be cheap: only a frame that is cut by the end of a chunk is copied. Such a frame is held whole and
+ * without a bound, so use it with trusted servers only. Throws on what a server must not send (masked frames,
  * reserved bits) and on what the benchmark's servers never send (fragmented messages).
  */
 export class FrameReader {
@@ -19,7 +22,7 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Reads the first `length` bytes of `chunk`, which may be reused afterwards. */
+  /** Reads the first `length` bytes of `chunk`. The caller may reuse `chunk` afterwards. */
   push(chunk: Buffer, length: number): void {
     let bytes = chunk;
     let size = length;
@@ -33,9 +36,10 @@ export class FrameReader {
       const first = bytes[at] ?? 0;
       const second = bytes[at + 1] ?? 0;
       const opcode = first & 0x0f;
-      if ((first & 0x70) !== 0) throw new Error("a frame has reserved bits set");
-      if ((first & 0x80) === 0 || opcode === 0) throw new Error("a message came in fragments");
-      if ((second & 0x80) !== 0) throw new Error("a server's frame is masked");
+      if ((first & 0x70) !== 0) throw new Error("a frame from the server has reserved bits set");
+      if ((first & 0x80) === 0 || opcode === 0)
+        throw new Error("the server sent a message in fragments");
+      if ((second & 0x80) !== 0) throw new Error("a frame from the server is masked");
       let start = at + 2;
       let payload = second;
       if (second === 126) {

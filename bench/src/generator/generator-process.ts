@@ -4,7 +4,7 @@ import { DeafReaders, type DeafReport } from "./deaf-reader.ts";
 import { DeliveryCount } from "./delivery-count.ts";
 import { openReader, type Reader } from "./reader.ts";
 
-/** How many connections may be in the making at once: below any listen backlog. */
+/** Most connections that are being opened at the same time; below any listen backlog. */
 const maxOpening = 100;
 
 let count = new DeliveryCount();
@@ -13,14 +13,14 @@ let opened = 0;
 let deaf: DeafReaders | undefined;
 
 const methods = {
-  /** Opens `connections` more, and resolves when all are subscribed. */
+  /** Opens `connections` more connections; resolves once all are subscribed. */
   async connect({ plan, connections }: { plan: ConnectPlan; connections: number }): Promise<void> {
     await openMany(connections, async (index) => {
       readers.push(await openReader(plan, index, count));
     });
   },
 
-  /** Cuts all connections that read, at once; what they counted is forgotten. */
+  /** Cuts all connections that read, at once, and forgets their counts. */
   async cut(): Promise<void> {
     count = new DeliveryCount();
     for (const reader of readers) reader.destroy();
@@ -28,7 +28,10 @@ const methods = {
     opened = 0;
   },
 
-  /** Opens so many, each with a place to go on from, by turns; resolves when all are subscribed. */
+  /**
+   * Opens `connections` connections, each of which resumes from one of `places`, taken in turn; resolves once
+   * all are subscribed.
+   */
   async comeBack({
     plan,
     connections,
@@ -40,14 +43,15 @@ const methods = {
   }): Promise<void> {
     await openMany(connections, async (index) => {
       const place = places[index % places.length];
-      if (place === undefined) throw new Error("there is no place to go on from");
+      if (place === undefined)
+        throw new Error("places must hold at least one position to resume from");
       count.begin(index, place.seq);
       const path = `${plan.path}&last_event_id=${encodeURIComponent(place.cursor)}`;
       readers.push(await openReader({ ...plan, path }, index, count));
     });
   },
 
-  /** Opens connections that never read; resolves when all are subscribed. */
+  /** Opens connections that never read; resolves once all are subscribed. */
   async connectDeaf({
     plan,
     connections,
@@ -70,7 +74,10 @@ const methods = {
     count.reset();
   },
 
-  /** Waits until `delivered` have arrived since the last reset, or none did for `patienceMs`. */
+  /**
+   * Waits until `delivered` publications have arrived since the last reset, or none has arrived for
+   * `patienceMs` milliseconds.
+   */
   async waitFor({ delivered, patienceMs }: { delivered: number; patienceMs: number }) {
     let before = -1;
     while (count.delivered < delivered && count.delivered > before) {
@@ -95,7 +102,7 @@ async function openMany(connections: number, open: (index: number) => Promise<un
   await Promise.all(Array.from({ length: Math.min(maxOpening, connections) }, openNext));
 }
 
-/** What the generator does for the conductor. */
+/** Methods that the benchmark's main process can call in the generator process. */
 export type GeneratorMethods = typeof methods;
 
 answerCalls(methods);

@@ -7,11 +7,11 @@ function answer(accept: string): string {
   return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nsec-websocket-ACCEPT: ${accept}\r\n\r\n`;
 }
 
-test("the accept key is the one of the standard's example", () => {
+test("acceptOf returns the accept key of the WebSocket standard's example", () => {
   expect(acceptOf("dGhlIHNhbXBsZSBub25jZQ==")).toBe("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 });
 
-test("a request names its connection, and carries what the plan asks for", () => {
+test("a handshake request names its connection and carries the subprotocol and token of the plan", () => {
   const { request } = makeHandshake(
     { ...plan, subprotocol: "milepost.v1.json", tokenSecret: "a".repeat(32) },
     7,
@@ -23,7 +23,7 @@ test("a request names its connection, and carries what the plan asks for", () =>
   expect(claims).toMatchObject({ sub: "reader-7", channels: { subscribe: ["bench:*"] } });
 });
 
-test("the answer ends where the frames begin, and is waited for while it is cut", () => {
+test("readAnswer returns where the frames begin, and undefined while the server's answer is incomplete", () => {
   const handshake = makeHandshake(plan, 0);
   const bytes = Buffer.from(`${answer(handshake.accept)}frames`);
   const end = bytes.length - "frames".length;
@@ -31,14 +31,14 @@ test("the answer ends where the frames begin, and is waited for while it is cut"
   expect(readAnswer(bytes.subarray(0, end - 1), handshake)).toBeUndefined();
 });
 
-test("a refusal is told with its status and body, a foreign key is refused", () => {
+test("readAnswer throws a refusal's status and body, and refuses an accept key of another request", () => {
   const handshake = makeHandshake(plan, 0);
   const refusal = Buffer.from("HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno such path");
   expect(() => readAnswer(refusal, handshake)).toThrow("404 Not Found no such path");
   expect(() => readAnswer(Buffer.from(answer("other")), handshake)).toThrow("does not accept");
 });
 
-test("a client's frame is masked and holds its payload", () => {
+test("frameOfClient masks the frame and keeps its payload", () => {
   const frame = frameOfClient(1, Buffer.from("40"));
   expect([...frame.subarray(0, 2)]).toEqual([0x81, 0x82]);
   const unmasked = frame.subarray(6).map((byte, index) => byte ^ (frame[2 + index] ?? 0));

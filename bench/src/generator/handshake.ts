@@ -1,13 +1,16 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import type { ConnectPlan } from "./connect-plan.ts";
 
-/** A client's opening of a WebSocket: what to send, and what must come back. */
+/**
+ * Opening handshake of a WebSocket client: the request to send and the `Sec-WebSocket-Accept` value that must
+ * be answered.
+ */
 export interface Handshake {
   readonly request: string;
   readonly accept: string;
 }
 
-/** Makes the opening of connection number `index`. */
+/** Creates the opening handshake of connection number `index`. */
 export function makeHandshake(plan: ConnectPlan, index: number): Handshake {
   const key = randomBytes(16).toString("base64");
   const lines = [
@@ -25,15 +28,16 @@ export function makeHandshake(plan: ConnectPlan, index: number): Handshake {
   return { request: `${lines.join("\r\n")}\r\n\r\n`, accept: acceptOf(key) };
 }
 
-/** What a server answers to a `Sec-WebSocket-Key`. */
+/** Returns the `Sec-WebSocket-Accept` value that a server answers to a `Sec-WebSocket-Key`. */
 export function acceptOf(key: string): string {
   return createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 }
 
 /**
- * Checks a server's answer and returns where its frames begin; undefined while the head is incomplete.
+ * Checks a server's answer and returns the offset at which its frames begin; undefined while the head is
+ * incomplete.
  *
- * Throws with the status line when the server refuses.
+ * Throws with the status line and the body when the server refuses, and when the answer has another accept key.
  */
 export function readAnswer(bytes: Buffer, handshake: Handshake): number | undefined {
   const end = bytes.indexOf("\r\n\r\n");
@@ -47,13 +51,16 @@ export function readAnswer(bytes: Buffer, handshake: Handshake): number | undefi
     const name = header.slice(0, colon).toLowerCase();
     return name === "sec-websocket-accept" && header.slice(colon + 1).trim() === handshake.accept;
   });
-  if (!accepted) throw new Error("the server's answer does not accept this key");
+  if (!accepted) throw new Error("the server's answer does not accept this handshake's key");
   return end + 4;
 }
 
-/** A text of at most 125 bytes, or a control frame, as the masked frame that a client sends. */
+/**
+ * Builds the masked frame that a client sends, from a text of at most 125 bytes or the payload of a control
+ * frame.
+ */
 export function frameOfClient(opcode: number, payload: Uint8Array): Buffer {
-  if (payload.length > 125) throw new Error("the generator sends short frames only");
+  if (payload.length > 125) throw new Error("the generator sends frames of at most 125 bytes only");
   const mask = randomBytes(4);
   const frame = Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length]), mask, payload]);
   for (let index = 0; index < payload.length; index++) {

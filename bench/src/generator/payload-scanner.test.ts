@@ -8,7 +8,7 @@ function collect(): { found: [number, number][]; scanner: PayloadScanner } {
   return { found, scanner: new PayloadScanner((seq, at) => found.push([seq, at])) };
 }
 
-test("a payload's JSON has the promised length, whatever its numbers", () => {
+test("the JSON of a payload has the promised length, whatever its numbers", () => {
   for (const [seq, at] of [
     [0, 0],
     [9_999_999_999, 9_007_199_254_740_991],
@@ -17,7 +17,7 @@ test("a payload's JSON has the promised length, whatever its numbers", () => {
   }
 });
 
-test("every payload is found once and in order, whatever stands around them", () => {
+test("PayloadScanner finds every payload once and in order, whatever text surrounds the payloads", () => {
   const around = fc.string({
     unit: fc.constantFrom("{", '"seq', ":", " ", "[", "x"),
     maxLength: 40,
@@ -42,7 +42,7 @@ test("every payload is found once and in order, whatever stands around them", ()
   );
 });
 
-test("a message without a payload, or with a part of one behind its end, is no delivery", () => {
+test("PayloadScanner finds nothing in a message without a payload or with an incomplete one", () => {
   const { found, scanner } = collect();
   const text = JSON.stringify(makePayload(1, 2));
   const bytes = Buffer.from(`{"type":"welcome"}${text}`);

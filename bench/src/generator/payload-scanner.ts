@@ -1,15 +1,15 @@
 import { atDigits, atOffset, payloadBytes, payloadMark, seqDigits, seqOffset } from "../payload.ts";
 
-/** Receives what a payload says: its number and when it was due, in microseconds. */
+/** Receives the content of a payload: its number and the moment it was due, in microseconds. */
 export type OnPayload = (seq: number, atUs: number) => void;
 
 const mark = Buffer.from(payloadMark);
 
 /**
- * Finds the payloads in a message of any dialect, one or many.
+ * Finds the payloads, one or many, in a message of any dialect.
  *
- * A message that holds none is no delivery. Payloads of one dialect stand at nearly the same distances
- * each time, so the last place is tried first and a search is the exception.
+ * A message without a payload is no delivery. Payloads of one dialect stand at nearly the same distances every
+ * time. The scanner therefore tries the last offset first and rarely has to search.
  */
 export class PayloadScanner {
   readonly #onPayload: OnPayload;

@@ -5,20 +5,19 @@ import { FrameReader, opcodes } from "./frame-reader.ts";
 import { frameOfClient, makeHandshake, readAnswer } from "./handshake.ts";
 import { PayloadScanner } from "./payload-scanner.ts";
 
-/** All sockets read into this one: a read is handled before the next begins. */
+/** Buffer that all sockets read into. Each read is handled before the next one begins. */
 const readBuffer = Buffer.allocUnsafe(256 * 1024);
 
-/** An open connection. */
+/** Open connection of the generator. */
 export interface Reader {
   destroy(): void;
 }
 
 /**
- * Opens connection `index` and resolves once it is subscribed; from then on `sink` hears of its
- * deliveries.
+ * Opens connection `index` and resolves once it is subscribed; from then on `sink` receives its deliveries.
  *
- * It reads the raw socket, so that a machine can hold many and the reading costs little. Rejects when
- * the server refuses, ends the connection, or sends what is no WebSocket.
+ * The connection reads the raw socket, so that a machine can hold many connections and reading costs little.
+ * Rejects when the server refuses, ends the connection, or sends what is not WebSocket.
  */
 export function openReader(plan: ConnectPlan, index: number, sink: DeliverySink): Promise<Reader> {
   return new Promise((resolve, reject) => {
@@ -90,7 +89,7 @@ export function openReader(plan: ConnectPlan, index: number, sink: DeliverySink)
       },
     });
     socket.on("connect", () => socket.write(handshake.request));
-    let reason = "the server ended it";
+    let reason = "the server ended the connection";
     socket.on("error", (error) => {
       reason = error.message;
     });

@@ -10,7 +10,7 @@ function histogramOf(values: readonly number[]): Histogram {
 
 const values = fc.array(fc.nat({ max: 0x7fff_ffff }), { minLength: 1, maxLength: 200 });
 
-test("a percentile is the one of the sorted values, at most 1/64 above it and never below", () => {
+test("a percentile is never below the value of the sorted list, and at most 1/64 above it", () => {
   fc.assert(
     fc.property(values, fc.integer({ min: 1, max: 100 }), (recorded, percent) => {
       const sorted = recorded.toSorted((a, b) => a - b);
@@ -22,14 +22,14 @@ test("a percentile is the one of the sorted values, at most 1/64 above it and ne
   );
 });
 
-test("values below 128 are exact", () => {
+test("a histogram counts values below 128 exactly", () => {
   for (let value = 0; value < 128; value++) {
     const histogram = histogramOf([value, 1_000]);
     expect(histogram.percentile(50)).toBe(value);
   }
 });
 
-test("merged parts equal the whole, also after a trip through JSON", () => {
+test("merged histograms equal one histogram of all values, also after a trip through JSON", () => {
   fc.assert(
     fc.property(values, values, (left, right) => {
       const merged = histogramOf(left);
@@ -41,19 +41,19 @@ test("merged parts equal the whole, also after a trip through JSON", () => {
   );
 });
 
-test("the largest value is kept exactly and bounds every percentile", () => {
+test("a histogram keeps the largest value exactly, and no percentile exceeds it", () => {
   const histogram = histogramOf([1, 1_000_003]);
   expect(histogram.max).toBe(1_000_003);
   expect(histogram.percentile(100)).toBe(1_000_003);
 });
 
-test("negative values count as 0 and too large ones as the largest countable", () => {
+test("a histogram counts negative values as 0 and values beyond its range as the largest countable one", () => {
   const histogram = histogramOf([-5, 2 ** 40]);
   expect(histogram.percentile(50)).toBe(0);
   expect(histogram.max).toBe(2 ** 31 - 1);
 });
 
-test("an empty histogram answers 0, and reset empties it", () => {
+test("an empty histogram has percentile 0, and reset empties a histogram", () => {
   const histogram = histogramOf([7, 9]);
   histogram.reset();
   expect(histogram.count).toBe(0);

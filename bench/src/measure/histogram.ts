@@ -1,10 +1,10 @@
-/** A histogram as it travels between processes: its non-empty buckets. */
+/** Histogram as it travels between processes: its non-empty buckets. */
 export interface HistogramData {
   readonly buckets: readonly (readonly [index: number, count: number])[];
   readonly max: number;
 }
 
-/** Buckets per power of two, as bits: 64 of them make the error at most 1/64. */
+/** Number of bits that divide each power of two into buckets. 64 buckets limit the error to 1/64. */
 const subBits = 6;
 const linearLimit = 2 << subBits;
 const bucketCount = bucketOf(0x7fff_ffff) + 1;
@@ -25,8 +25,8 @@ function highestOf(bucket: number): number {
 /**
  * Counts whole numbers from 0 to 2^31 - 1 in buckets that grow with the value.
  *
- * Numbers below 128 are exact; above, a percentile is at most 1/64 too high and never too low.
- * Histograms of several processes merge without loss.
+ * Percentiles are exact below 128; above, they are at most 1/64 too high and never too low. Histograms of
+ * several processes merge without loss.
  */
 export class Histogram {
   readonly #counts = new Float64Array(bucketCount);
@@ -41,7 +41,10 @@ export class Histogram {
     return this.#max;
   }
 
-  /** Counts one value; fractions are cut off, negatives count as 0, what is too large as the largest. */
+  /**
+   * Counts one value. Fractions are cut off, negative values count as 0, and values beyond the range count as
+   * the largest.
+   */
   record(value: number): void {
     const whole = value > 0 ? Math.min(Math.trunc(value), 0x7fff_ffff) : 0;
     const bucket = bucketOf(whole);
@@ -58,7 +61,10 @@ export class Histogram {
     this.#max = Math.max(this.#max, other.max);
   }
 
-  /** The smallest recorded value that `percent` of all are not above; 0 when nothing was recorded. */
+  /**
+   * Returns the smallest value that at least `percent` percent of the recorded values do not exceed, at most
+   * 1/64 too high; 0 when nothing was recorded.
+   */
   percentile(percent: number): number {
     const wanted = Math.max(1, Math.ceil((percent / 100) * this.#count));
     let seen = 0;

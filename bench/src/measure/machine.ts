@@ -1,13 +1,13 @@
 import { cpus, loadavg, totalmem } from "node:os";
 
-/** The facts without which no absolute number means anything. */
+/** Facts about the machine, without which an absolute figure means nothing. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGb: number;
   readonly platform: string;
   readonly node: string;
-  /** Running processes, averaged over the last minute, before the benchmark began. */
+  /** Load average of the minute before the benchmark began, in processes. */
   readonly load: number;
 }
 

@@ -1,17 +1,20 @@
-/** Memory of a process, looked at again and again. */
+/** Summary of memory samples of one process. */
 export interface MemoryTrace {
-  /** Bytes. */
+  /** Bytes in the first sample; `peak` and `last` are in bytes too. */
   readonly first: number;
   readonly peak: number;
   readonly last: number;
-  /** Bytes a second over the second half, by least squares: what a leak shows, and filling buffers do not. */
+  /**
+   * Slope of the second half in bytes per second, by least squares. A leak has a slope; buffers that have
+   * filled up have none.
+   */
   readonly slope: number;
 }
 
-/** One look: seconds since the first, and bytes. */
+/** Memory sample: seconds since the first sample, and bytes. */
 export type MemorySample = readonly [seconds: number, bytes: number];
 
-/** Sums samples up; at least one. */
+/** Summarizes samples; there must be at least one. */
 export function traceOf(samples: readonly MemorySample[]): MemoryTrace {
   const bytes = samples.map(([, value]) => value);
   const half = samples.slice(Math.floor(samples.length / 2));

@@ -1,19 +1,22 @@
 import { readFileSync } from "node:fs";
 
-/** The kernel's USER_HZ: 100 on every architecture that Node runs on. */
+/**
+ * Clock ticks per second in the kernel's process statistics (USER_HZ): 100 on every architecture that Node runs
+ * on.
+ */
 const ticksPerSecond = 100;
 
 /**
- * Seconds of CPU, user and system, that a process and all its threads have used.
+ * Returns the CPU time, user and system, that a process and all its threads have used, in seconds.
  *
- * From `/proc/<pid>/stat`, so it is the kernel's account and costs the process nothing; the resolution
- * is 10 ms.
+ * The kernel keeps this count in `/proc/<pid>/stat`, so measuring costs the process nothing. The resolution is
+ * 10 ms.
  */
 export function cpuSeconds(pid: number): number {
   return parseCpuSeconds(readFileSync(`/proc/${pid}/stat`, "utf8"));
 }
 
-/** Reads user and system time out of the text of a `/proc/<pid>/stat`. */
+/** Returns user plus system time, in seconds, from the text of a `/proc/<pid>/stat`. */
 export function parseCpuSeconds(stat: string): number {
   // The command's name is in parentheses and may itself hold spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -22,12 +25,15 @@ export function parseCpuSeconds(stat: string): number {
   return ticks / ticksPerSecond;
 }
 
-/** Seconds that the cores of the machine have worked, all together, for whomever. */
+/** Returns the CPU time that all cores of the machine together have worked, for any process, in seconds. */
 export function machineCpuSeconds(): number {
   return parseMachineCpuSeconds(readFileSync("/proc/stat", "utf8"));
 }
 
-/** Reads the time of all cores that was not idle, not waited for a disk and not taken by the host, out of the text of a `/proc/stat`. */
+/**
+ * Returns the working time of all cores, in seconds, from the text of a `/proc/stat`. Idle time, waits for a
+ * disk and time taken by the host do not count.
+ */
 export function parseMachineCpuSeconds(stat: string): number {
   const [, ...words] = /^cpu +.*$/m.exec(stat)?.[0].split(/ +/) ?? [];
   const [user, nice, system, , , irq, softirq] = words.map(Number);
@@ -36,12 +42,12 @@ export function parseMachineCpuSeconds(stat: string): number {
   return ticks / ticksPerSecond;
 }
 
-/** Bytes of memory that a process holds in RAM, from `/proc/<pid>/status`. */
+/** Returns the bytes of RAM that a process holds, from `/proc/<pid>/status`. */
 export function residentBytes(pid: number): number {
   return parseResidentBytes(readFileSync(`/proc/${pid}/status`, "utf8"));
 }
 
-/** Reads VmRSS out of the text of a `/proc/<pid>/status`. */
+/** Returns VmRSS, in bytes, from the text of a `/proc/<pid>/status`. */
 export function parseResidentBytes(status: string): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(status);
   if (match === null) throw new Error("no VmRSS in /proc/<pid>/status");

@@ -9,7 +9,7 @@ const frame = (functionName: string, url: string, lineNumber: number) => ({
   scriptId: "0",
 });
 
-test("functions are ranked by the time in themselves, idling and the profiler left out", () => {
+test("describeProfile ranks functions by their self time and leaves out idle time and the profiler", () => {
   const spots = describeProfile({
     startTime: 0,
     endTime: 100,

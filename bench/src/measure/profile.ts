@@ -1,17 +1,20 @@
 import type { Profiler } from "node:inspector";
 
-/** A function and the share of the samples that were taken in it itself. */
+/** Function of a profile and the share of samples that were taken in the function itself. */
 export interface HotSpot {
   readonly share: number;
   readonly function: string;
-  /** File and line, with the folders above the package cut off. */
+  /** File and line, without the folders above the package. */
   readonly place: string;
 }
 
-/** Waiting, and the profiler's own start and end. */
+/** Names that are no work: waiting, and the profiler's own start and end. */
 const notWork: ReadonlySet<string> = new Set(["(idle)\t", "(root)\t", "dispatch\t"]);
 
-/** The functions in which most of a profile's working time went; idling and profiling do not count. */
+/**
+ * Returns the functions with the most self time in a profile, `most` at most; idle time and the profiler do not
+ * count.
+ */
 export function describeProfile(profile: Profiler.Profile, most = 25): readonly HotSpot[] {
   const names = new Map<number, string>();
   for (const { id, callFrame } of profile.nodes) {

@@ -1,11 +1,11 @@
-/** What a number came to over several rounds. */
+/** Summary of one figure over several rounds. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** Median, least and most of at least one value. */
+/** Returns the median, the minimum and the maximum of at least one value. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? Number.NaN;

@@ -1,9 +1,9 @@
 import type { AnswerMessage, CallMessage } from "./calls.ts";
 
 /**
- * Makes this process answer its parent's calls with `methods`, and end when the parent does.
+ * Answers the parent process's calls with `methods`, and ends this process when the parent ends.
  *
- * A method that rejects is answered with the error's text.
+ * When a method rejects, the answer is the error's text.
  */
 export function answerCalls(
   methods: Readonly<Record<string, (params: never) => Promise<unknown>>>,
@@ -12,7 +12,7 @@ export function answerCalls(
   process.on("message", ({ id, method, params }: CallMessage) => {
     const call = methods[method] as ((params: unknown) => Promise<unknown>) | undefined;
     if (call === undefined) {
-      send({ id, error: `no method ${method}` });
+      send({ id, error: `this process has no method ${method}` });
       return;
     }
     call(params).then(
@@ -20,6 +20,7 @@ export function answerCalls(
       (error: unknown) => send({ id, error: error instanceof Error ? error.message : `${error}` }),
     );
   });
-  // However the parent ends, also by a signal nobody can catch, nothing is left behind.
+  // The disconnect also follows when the parent dies of a signal that cannot be caught, so no child outlives
+  // it.
   process.on("disconnect", () => process.exit());
 }

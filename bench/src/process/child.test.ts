@@ -34,7 +34,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test("calls are answered each with its own result, and disposing ends the process", async () => {
+test("a child answers each call with its own result, and disposing it ends its process", async () => {
   let pid = 0;
   {
     await using child = new Child<Methods>(pathToFileURL(module));
@@ -46,12 +46,12 @@ test("calls are answered each with its own result, and disposing ends the proces
   expect(isAlive(pid)).toBe(false);
 });
 
-test("a method that fails rejects with the child's error", async () => {
+test("a call of a method that fails rejects with the child's error", async () => {
   await using child = new Child<Methods>(pathToFileURL(module));
   await expect(child.call("fail", undefined)).rejects.toThrow("it broke");
 });
 
-test("a child that ends early rejects every open and every later call", async () => {
+test("a child that ends early rejects every open call and every later call", async () => {
   await using child = new Child<Methods>(pathToFileURL(module));
   const hanging = expect(child.call("hang", undefined)).rejects.toThrow("ended early (3)");
   await expect(child.call("end", undefined)).rejects.toThrow("ended early (3)");
@@ -59,7 +59,7 @@ test("a child that ends early rejects every open and every later call", async ()
   await expect(child.call("double", { value: 1 })).rejects.toThrow();
 });
 
-test("a call that is never answered is given up", async () => {
+test("a call that the child never answers rejects after its timeout", async () => {
   await using child = new Child<Methods>(pathToFileURL(module));
   await expect(child.call("hang", undefined, 1)).rejects.toThrow("longer than 1 ms");
 });

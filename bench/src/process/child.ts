@@ -9,12 +9,12 @@ interface Waiting {
 
 const living = new Set<ChildProcess>();
 
-/** Ends every child that still lives; for the moment this process itself must end. */
+/** Kills every child that still runs; for the moment when this process itself must end. */
 export function killChildren(): void {
   for (const child of living) child.kill("SIGKILL");
 }
 
-/** A child process that answers calls; disposing ends it. */
+/** Child process that answers calls; disposing it kills the process. */
 export class Child<Methods extends Calls<Methods>> implements AsyncDisposable {
   readonly pid: number;
   readonly #process: ChildProcess;
@@ -22,10 +22,10 @@ export class Child<Methods extends Calls<Methods>> implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #lastId = 0;
 
-  /** Starts the module at `url` under this same Node, with `nodeFlags` before it. */
+  /** Starts the module at `url` with the Node that runs this process and the flags `nodeFlags`. */
   constructor(url: URL, nodeFlags: readonly string[] = []) {
     const child = fork(fileURLToPath(url), { execArgv: [...nodeFlags] });
-    if (child.pid === undefined) throw new Error(`cannot start ${url}`);
+    if (child.pid === undefined) throw new Error(`cannot start ${url} as a child process`);
     this.pid = child.pid;
     this.#process = child;
     living.add(child);
@@ -42,7 +42,7 @@ export class Child<Methods extends Calls<Methods>> implements AsyncDisposable {
     });
   }
 
-  /** Calls a method; rejects with the child's error, when the child ends, or after `timeoutMs`. */
+  /** Calls a method. Rejects with the child's error, when the child ends, or after `timeoutMs` milliseconds. */
   call<Name extends keyof Methods & string>(
     method: Name,
     params: ParamsOf<Methods[Name]>,

@@ -6,12 +6,12 @@ import { startWs } from "./ws.ts";
 
 interface Entry {
   readonly title: string;
-  /** Whether what is published in one tick leaves in one write per connection. */
+  /** True when the publications of one tick leave in one write per connection. */
   readonly joins: boolean;
   start(): Promise<Target>;
 }
 
-/** Every server under test, by the name it has on the command line. */
+/** Servers under test, by their names on the command line. */
 export const catalog = {
   floor: { title: "floor (raw sockets)", joins: true, start: startFloor },
   "milepost-json": {
@@ -39,7 +39,7 @@ export function isTargetName(name: string): name is TargetName {
   return Object.hasOwn(catalog, name);
 }
 
-/** The targets of the workloads that measure CPU, the floor first: one channel that everybody hears. */
+/** Targets of the workloads that measure CPU, the floor first. All readers subscribe to one channel. */
 export const pacedTargets = [
   "floor",
   "milepost-json",
@@ -48,7 +48,7 @@ export const pacedTargets = [
   "socket.io",
 ] as const satisfies readonly TargetName[];
 
-/** The targets of the workload that measures memory. */
+/** Targets of the workload that measures memory. */
 export const memoryTargets = [
   "floor",
   "ws",

@@ -1,13 +1,13 @@
 import { type RedisServer, startRedis } from "@milepost/redis/testing";
 import { type ServedNode, serveNode } from "./served-node.ts";
 
-/** Nodes over one Redis, each a process of its own; disposing ends all. */
+/** Nodes over one Redis, each in a process of its own; disposing the fleet ends all of them and Redis. */
 export interface Fleet extends AsyncDisposable {
   readonly redis: RedisServer;
   readonly nodes: readonly ServedNode[];
 }
 
-/** Starts a Redis and `size` nodes, and resolves when all of them listen. */
+/** Starts a Redis and `size` nodes; resolves once all nodes listen. */
 export async function startFleet(size: number): Promise<Fleet> {
   const redis = await startRedis();
   const endWithUs = () => redis.process.kill("SIGKILL");

@@ -6,10 +6,11 @@ import { listen } from "./listen.ts";
 import type { Target } from "./target.ts";
 
 /**
- * The least that Node can do: frames are built once, joined, and written to each raw socket in a loop.
+ * Starts the cheapest server that Node allows: it builds frames once, joins them, and writes them to each raw
+ * socket in a loop.
  *
- * There is no HTTP server and no WebSocket library behind it; what clients send after the upgrade is
- * thrown away.
+ * There is no HTTP server and no WebSocket library behind it. The server discards what clients send after the
+ * upgrade.
  */
 export async function startFloor(): Promise<Target> {
   const sockets = new Set<Socket>();

@@ -1,4 +1,4 @@
-/** One text as the WebSocket frame that a server sends: unmasked, whole. */
+/** Builds the WebSocket frame in which a server sends one text: unmasked and unfragmented. */
 export function frameText(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;

@@ -4,10 +4,11 @@ import { secrets } from "./served-node.ts";
 
 const timeoutMs = 30_000;
 
-/** Publishes to one channel by HTTP, over connections that are kept; disposing ends them. */
+/** Publishes to one channel by HTTP over connections that stay open; disposing closes them. */
 export class HttpProducer implements Disposable {
   readonly #channel: string;
-  // Servers end what is idle for 5 s, perhaps as it is used again; this end is earlier.
+  // Servers close a connection after 5 s without use, perhaps just as the next request goes out. The agent
+  // closes it earlier.
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 2_000 });
 
   constructor(channel: string) {
@@ -17,7 +18,7 @@ export class HttpProducer implements Disposable {
   /**
    * Publishes payload `seq`, due at `atUs`, on the node at `url`; resolves with its position.
    *
-   * Rejects when it is refused, or not answered within 30 s.
+   * Rejects when the node refuses the publication or does not answer within 30 s.
    */
   publish(url: string, seq: number, atUs: number): Promise<string> {
     const data = makePayload(seq, Math.round(atUs));
@@ -45,7 +46,10 @@ export class HttpProducer implements Disposable {
           answer.once("end", () => {
             const position = answer.statusCode === 200 ? positionIn(text) : undefined;
             if (position !== undefined) resolve(position);
-            else reject(new Error(`a publish was answered with ${answer.statusCode}: ${text}`));
+            else
+              reject(
+                new Error(`the node answered a publish with status ${answer.statusCode}: ${text}`),
+              );
           });
         },
       );

@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { createGateway, memoryEngine } from "@milepost/server";
 import type { Target } from "./target.ts";
 
-/** How readers use the gateway. */
+/** Settings for the way in which readers use the gateway. */
 export interface MilepostUse {
   readonly dialect: "plain" | "milepost.v1.json";
-  /** One channel for all, or one for each reader. */
+  /** Channels of the readers: one for all readers, or one for each. */
   readonly channels: "shared" | "own";
 }
 
@@ -13,8 +13,8 @@ const sharedChannel = "bench:shared";
 const keptCursors = 200;
 
 /**
- * A gateway as a program would embed it: memory engine, every reader with a token that was verified, each
- * publication checked, stored in the channel's log and kept for resume.
+ * Starts a gateway as a program would embed it: with the memory engine and a verified token for every reader.
+ * Each publication is checked, stored in the channel's log, and kept for resume.
  */
 export async function startMilepost({ dialect, channels }: MilepostUse): Promise<Target> {
   const tokenSecret = randomBytes(32).toString("base64url");

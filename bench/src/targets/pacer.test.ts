@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type PacerClock, runPace } from "./pacer.ts";
 
-/** A clock that stands still but for what waits on it and for what the test adds. */
+/** Clock that advances only by the waits of the code under test and by what the test adds. */
 class ManualClock implements PacerClock {
   us = 5_000_000;
   turns = 0;
@@ -21,7 +21,7 @@ class ManualClock implements PacerClock {
   }
 }
 
-test("ticks are due at even distances, the first after one interval", async () => {
+test("runPace makes ticks due at equal intervals, the first after one interval", async () => {
   const clock = new ManualClock();
   const due: number[] = [];
   await runPace({ ticks: 3, intervalMs: 20 }, (dueUs) => due.push(dueUs), clock);
@@ -29,7 +29,7 @@ test("ticks are due at even distances, the first after one interval", async () =
   expect(clock.us).toBe(5_060_000);
 });
 
-test("slow work moves no due moment, and what is late is sent one tick per turn", async () => {
+test("runPace moves no due moment for slow work, and sends late ticks one per turn of the event loop", async () => {
   const clock = new ManualClock();
   const sent: { dueUs: number; turn: number }[] = [];
   await runPace(
@@ -44,14 +44,14 @@ test("slow work moves no due moment, and what is late is sent one tick per turn"
   expect(new Set(sent.map(({ turn }) => turn)).size).toBe(4);
 });
 
-test("an interval that is no whole number of microseconds does not drift", async () => {
+test("runPace does not drift when the interval is not a whole number of microseconds", async () => {
   const clock = new ManualClock();
   const due: number[] = [];
   await runPace({ ticks: 3_000, intervalMs: 1_000 / 3_000 }, (dueUs) => due.push(dueUs), clock);
   expect(due.at(-1)).toBe(6_000_000);
 });
 
-test("work that throws ends the schedule with its error", async () => {
+test("runPace rejects with the error of work that throws, and stops", async () => {
   const clock = new ManualClock();
   const pace = runPace(
     { ticks: 3, intervalMs: 1 },

@@ -1,16 +1,16 @@
 import { monotonicUs } from "../measure/monotonic.ts";
 
-/** A schedule: `ticks` of them, `intervalMs` apart, the first after one interval. */
+/** Schedule of `ticks` ticks, `intervalMs` milliseconds apart; the first is due after one interval. */
 export interface Pace {
   readonly ticks: number;
   readonly intervalMs: number;
 }
 
-/** Time as the pacer needs it. */
+/** Clock and timers that the pacer needs. */
 export interface PacerClock {
   nowUs(): number;
   after(delayMs: number, callback: () => void): void;
-  /** In the next turn of the event loop. */
+  /** Runs `callback` in the next turn of the event loop. */
   nextTurn(callback: () => void): void;
 }
 
@@ -21,11 +21,11 @@ const systemClock: PacerClock = {
 };
 
 /**
- * Calls `send` with the moment each tick is due, in microseconds; resolves after the last.
+ * Calls `send` with the moment at which each tick is due, in microseconds; resolves after the last tick.
  *
- * Open loop: the schedule never waits for the work. A late tick keeps the moment it was due and is
- * made up for one by one, each in its own turn of the event loop, so that ticks never merge. Rejects
- * when `send` throws.
+ * The loop is open: the schedule never waits for the work. A late tick keeps its due moment. Late ticks are
+ * sent one by one, each in its own turn of the event loop, so that ticks never merge. Rejects when `send`
+ * throws.
  */
 export function runPace(
   { ticks, intervalMs }: Pace,

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { type Profiler as Inspector, Session } from "node:inspector/promises";
 
-/** Profiles this process from its making until `save`. */
+/** Profiles the CPU use of this process from `start` until `save`. */
 export class CpuProfiler {
   readonly #session = new Session();
 
@@ -17,7 +17,7 @@ export class CpuProfiler {
     return profiler;
   }
 
-  /** Writes a `.cpuprofile` and returns what it holds. */
+  /** Stops profiling, writes the profile to a `.cpuprofile` file at `path`, and returns it. */
   async save(path: string): Promise<Inspector.Profile> {
     const { profile } = await this.#session.post("Profiler.stop");
     this.#session.disconnect();

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 
-/** The secrets of the nodes that a benchmark serves. */
+/** Secrets of the nodes that a benchmark starts. */
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
 const startTimeoutMs = 60_000;
@@ -14,13 +14,13 @@ process.once("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
-/** One `milepost serve` over a Redis, in a process of its own. */
+/** A `milepost serve` over Redis, in a process of its own. */
 export interface ServedNode extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
 }
 
-/** Starts a node on a free port and resolves when it listens; disposing kills it. */
+/** Starts a node on a free port; resolves once it listens. Disposing kills it. */
 export async function serveNode(redisUrl: string): Promise<ServedNode> {
   const child = spawn(process.execPath, [command, "serve", "--port", "0", "--redis", redisUrl], {
     env: {
@@ -62,7 +62,7 @@ function listening(child: ChildProcess): Promise<string> {
     });
     child.once("exit", (code) => {
       clearTimeout(timer);
-      reject(new Error(`milepost serve ended with ${code}:\n${printed}`));
+      reject(new Error(`milepost serve ended with code ${code} before it listened:\n${printed}`));
     });
   });
 }

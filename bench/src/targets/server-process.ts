@@ -11,7 +11,7 @@ let published = 0;
 let profiler: CpuProfiler | undefined;
 
 function running(): Target {
-  if (target === undefined) throw new Error("no target was started");
+  if (target === undefined) throw new Error("no target was started; call start first");
   return target;
 }
 
@@ -37,7 +37,10 @@ const methods = {
     return running().cursors?.() ?? [];
   },
 
-  /** Collects what is garbage, so that what remains is what the connections hold. */
+  /**
+   * Collects garbage, so that what remains is what the connections hold; returns the bytes in use on the heap
+   * and outside it.
+   */
   async collectGarbage(): Promise<{ heapBytes: number }> {
     for (let pass = 0; pass < 3; pass++) {
       globalThis.gc?.();
@@ -52,12 +55,12 @@ const methods = {
   },
 
   async saveProfile({ path }: { path: string }) {
-    if (profiler === undefined) throw new Error("no profile was started");
+    if (profiler === undefined) throw new Error("no profile was started; call startProfile first");
     return await profiler.save(path);
   },
 };
 
-/** What a server process does for the conductor. */
+/** Methods that the benchmark's main process can call in the server process. */
 export type ServerMethods = typeof methods;
 
 answerCalls(methods);

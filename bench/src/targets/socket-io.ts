@@ -3,7 +3,7 @@ import { Server } from "socket.io";
 import { listen } from "./listen.ts";
 import type { Target } from "./target.ts";
 
-/** Socket.IO with its defaults over WebSocket: one room, `emit` to it. */
+/** Starts Socket.IO with its defaults over WebSocket; it publishes with `emit` to one room. */
 export async function startSocketIo(): Promise<Target> {
   const http = createServer();
   const io = new Server(http, { transports: ["websocket"] });

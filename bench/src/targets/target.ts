@@ -1,13 +1,16 @@
 import type { ConnectPlan } from "../generator/connect-plan.ts";
 import type { Payload } from "../payload.ts";
 
-/** A server under test, listening on 127.0.0.1 with one channel that everybody hears. */
+/** Server under test. It listens on 127.0.0.1 and has one channel that all readers receive. */
 export interface Target {
   readonly plan: ConnectPlan;
-  /** Publishes what is due in this tick to every subscriber, in order. Throws when it cannot. */
+  /** Publishes the payloads of one tick to every subscriber, in order. Throws when publishing fails. */
   publish(payloads: readonly Payload[]): void;
-  /** What a reader that comes back names who was last given publication `seq`, for the latest of them; absent where there is no resume. */
+  /**
+   * Returns the latest cursors to resume from, each with the number of the last publication before it; absent
+   * when the target has no resume.
+   */
   cursors?(): readonly { readonly seq: number; readonly cursor: string }[];
-  /** Ends the server and its connections. */
+  /** Closes the server and its connections. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { makePayload } from "../payload.ts";
 import { catalog, pacedTargets } from "./catalog.ts";
 import type { Target } from "./target.ts";
 
-/** Keeps every delivery, and resolves when there are enough. */
+/** Sink that keeps every delivery; `complete` resolves once the expected number has arrived. */
 class Deliveries implements DeliverySink {
   readonly byConnection = new Map<number, number[]>();
   readonly complete: Promise<void>;
@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 test.each(pacedTargets)(
-  "%s brings every publication to every reader, once and in order",
+  "%s delivers every publication to every reader, once and in order",
   async (name) => {
     target = await catalog[name].start();
     const { plan } = target;

@@ -4,7 +4,7 @@ import { WebSocketServer } from "ws";
 import { listen } from "./listen.ts";
 import type { Target } from "./target.ts";
 
-/** The `ws` library as its readme shows a broadcast: `send` to each client in a loop. */
+/** Starts the `ws` library with the broadcast of its readme: `send` to each client in a loop. */
 export async function startWs(): Promise<Target> {
   const http = createServer();
   const server = new WebSocketServer({ server: http, perMessageDeflate: false });

@@ -17,16 +17,19 @@ const channel = "bench:all";
 const places = ["the same node", "another node"] as const;
 type Place = (typeof places)[number];
 
-/** One round: publications by HTTP on one node, read by WebSocket on a node. */
+/** Results of one round: publications by HTTP on one node, read by WebSocket on the same or another node. */
 interface Round {
   readonly place: Place;
   readonly latency: Histogram;
-  /** Deliveries that did not come, or not in order. */
+  /** Deliveries that did not arrive, or arrived out of order. */
   readonly lost: number;
   readonly cpu: readonly number[];
 }
 
-/** Two nodes over one Redis: what is published by HTTP on one is read by WebSocket on the same and on the other. */
+/**
+ * Runs the workload `across-nodes`: publications by HTTP on one of two nodes over one Redis are read by
+ * WebSocket on the same node or on the other.
+ */
 export async function runAcrossNodes(
   { rounds: count, seconds }: Options,
   onProgress: OnProgress,
@@ -41,13 +44,13 @@ export async function runAcrossNodes(
   const rows = places.map((place) => rowOf(place, rounds, seconds));
   return {
     workload: "across-nodes",
-    what: `2 nodes over 1 Redis; ${perSecond} publications/s of 136 bytes by HTTP on one, ${readers} readers by WebSocket: ${readers * perSecond} deliveries/s; ${count} rounds of ${seconds} s`,
+    what: `2 nodes over 1 Redis; ${perSecond} publications/s of 136 bytes by HTTP on one node, read by ${readers} readers by WebSocket: ${readers * perSecond} deliveries/s; ${count} rounds of ${seconds} s`,
     table: [
       ["read on", "p50 ms", "p99 (min-max)", "max", "lost", "CPU of the nodes"],
       ...rows.map(({ cells }) => cells),
     ],
     notes: [
-      "latency is from when a publication was due until its reader had it, the request included",
+      "latency runs from the moment a publication was due until its reader received it; it includes the HTTP request",
     ],
     rows: rows.map(({ cells: _, ...row }) => row),
   };
@@ -112,7 +115,10 @@ async function runRound(place: Place, seconds: number): Promise<Round> {
   return { place, latency, lost, cpu };
 }
 
-/** A moment of the monotonic clock, or the next turn when that is over. */
+/**
+ * Waits until a moment of the monotonic clock, in microseconds; when it is less than 1 ms away or past, until
+ * the next turn of the event loop.
+ */
 function reached(us: number): Promise<void> {
   const wait = (us - monotonicUs()) / 1_000;
   return new Promise((resolve) => {

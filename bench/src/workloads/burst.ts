@@ -5,10 +5,13 @@ import type { OnProgress, WorkloadReport } from "./workload.ts";
 
 const perTick = 50;
 
-/** Who writes each message by itself could not keep the pace of who joins them. */
+/**
+ * Factor by which targets that write each message by itself get fewer bursts. They could not keep the pace of
+ * targets that join messages.
+ */
 const slowDown = 10;
 
-/** One channel, many subscribers, bursts of 50 publications in one tick. */
+/** Runs the workload `burst`: one channel, many subscribers, bursts of 50 publications in one tick. */
 export function runBurst(options: Options, onProgress: OnProgress): Promise<WorkloadReport> {
   const { bursts, subscribers, seconds, rounds } = options;
   return runInterleaved(
@@ -17,7 +20,7 @@ export function runBurst(options: Options, onProgress: OnProgress): Promise<Work
       what: `1 channel x ${subscribers} subscribers, ${bursts} bursts/s of ${perTick} publications of 136 bytes in one tick; ${rounds} rounds of ${seconds} s`,
       targets: options.targets ?? pacedTargets,
       notes: [
-        `targets that write each message by itself get ${bursts / slowDown} bursts/s, else they would need more than a core`,
+        `targets that write each message by itself get ${bursts / slowDown} bursts/s; at the full rate they would need more than one core`,
       ],
       loadOf: (target) => ({
         perTick,

@@ -3,7 +3,7 @@ import { cpuSeconds } from "../measure/process-usage.ts";
 import type { TargetName } from "../targets/catalog.ts";
 import { setStage } from "./stage.ts";
 
-/** What those who were cut off have missed when they come back. */
+/** Kinds of absence: what the connections that were cut have missed when they reconnect. */
 export const absences = ["nothing", "the same", "by turns"] as const;
 export type Absence = (typeof absences)[number];
 
@@ -11,19 +11,19 @@ export interface ComebackLoad {
   readonly target: TargetName;
   readonly absence: Absence;
   readonly connections: number;
-  /** Publications that each has missed, on the average. */
+  /** Average number of publications that each connection has missed, where it has missed any. */
   readonly missed: number;
 }
 
-/** What one round came to. */
+/** Result of one round. */
 export interface ComebackRound {
   readonly absence: Absence;
-  /** From the first connect until the last has everything. */
+  /** Seconds from the first reconnect until the last reader has received everything. */
   readonly seconds: number;
   readonly serverCpuSeconds: number;
   readonly generatorCpuSeconds: number;
   readonly lost: number;
-  /** Skipped, or again, or out of order. */
+  /** Publications that were skipped, repeated or out of order. */
   readonly wrong: number;
   readonly closed: number;
 }
@@ -31,7 +31,7 @@ export interface ComebackRound {
 const patienceMs = 5_000;
 const timeoutMs = 300_000;
 
-/** Runs one round on fresh processes: all read, all are cut at once, and all come back. */
+/** Runs one round on fresh processes: all readers are connected, all are cut at once, and all reconnect. */
 export async function runComebackRound(load: ComebackLoad): Promise<ComebackRound> {
   const { target, absence, connections, missed } = load;
   await using stage = await setStage(target);
@@ -44,7 +44,8 @@ export async function runComebackRound(load: ComebackLoad): Promise<ComebackRoun
   const arrived = { delivered: before * connections, patienceMs };
   await generator.call("waitFor", arrived, timeoutMs);
   await generator.call("cut", undefined);
-  // All missed the same, or each is up to twice as far back.
+  // Either all readers miss the same publications, or the readers resume by turns from places up to twice as
+  // far back.
   if (absence === "the same") await publish(missed);
   const kept = await server.call("cursors", undefined);
   const places =

@@ -11,7 +11,7 @@ function roundOf(
   return { absence, serverCpuSeconds, ...rest, ...more };
 }
 
-test("the CPU is compared within each round, so that what slows a whole round down cancels out", () => {
+test("the comeback report compares CPU within each round, so that what slows a whole round down cancels out", () => {
   const rounds = [
     [roundOf("nothing", 1), roundOf("the same", 1.5)],
     [roundOf("the same", 3), roundOf("nothing", 2)],
@@ -21,7 +21,7 @@ test("the CPU is compared within each round, so that what slows a whole round do
   expect(faults).toEqual([]);
 });
 
-test("what is lost, repeated, ended or late is told", () => {
+test("the comeback report lists lost and repeated publications, ended connections and rounds that took too long", () => {
   const more = { lost: 1, wrong: 2, closed: 3, seconds: 11 };
   const rounds = [[roundOf("nothing", 1), roundOf("by turns", 1, more)]];
   expect(rowOf("by turns", rounds).faults).toEqual([

@@ -8,7 +8,10 @@ const target: TargetName = "milepost-json";
 const missed = 50;
 const patienceSeconds = 10;
 
-/** One channel whose readers are all cut at once and come back, having missed nothing or much. */
+/**
+ * Runs the workload `comeback`: the readers of one channel are all cut at once and reconnect, having missed
+ * nothing or much.
+ */
 export async function runComeback(
   options: Options,
   onProgress: OnProgress,
@@ -26,9 +29,9 @@ export async function runComeback(
   const rows = absences.map((absence) => rowOf(absence, rounds));
   return {
     workload: "comeback",
-    what: `1 channel x ${connections} readers, cut at once; they come back and have missed nothing, the same ${missed} publications each, or 0 to ${2 * missed} by turns; ${count} rounds`,
+    what: `1 channel x ${connections} readers, cut at once; they reconnect and have missed nothing, the same ${missed} publications each, or fewer than ${2 * missed} by turns; ${count} rounds`,
     table: [
-      ["missed", "s until all have all (min-max)", "server CPU s", "x nothing", "generator CPU s"],
+      ["missed", "s until all caught up (min-max)", "server CPU s", "x nothing", "generator CPU s"],
       ...rows.map((row) => [
         row.absence,
         `${row.seconds.median.toFixed(2)} (${row.seconds.min.toFixed(2)}-${row.seconds.max.toFixed(2)})`,
@@ -45,7 +48,10 @@ export async function runComeback(
   };
 }
 
-/** What one absence came to over all rounds; its CPU is compared with that of who missed nothing in the same round. */
+/**
+ * Returns the report's row for one absence over all rounds. Its CPU is compared with that of the readers that
+ * missed nothing in the same round.
+ */
 export function rowOf(
   absence: Absence,
   rounds: readonly (readonly ComebackRound[])[],

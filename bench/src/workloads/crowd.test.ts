@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { divided } from "./crowd.ts";
 
-test("connections that do not divide evenly are all there, one more at the first nodes", () => {
+test("divided gives the first nodes one connection more when connections do not divide evenly", () => {
   expect(divided(103, 10)).toEqual([11, 11, 11, 10, 10, 10, 10, 10, 10, 10]);
   expect(divided(10_000, 10)).toEqual(new Array(10).fill(1_000));
 });

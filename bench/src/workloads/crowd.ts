@@ -7,7 +7,7 @@ import { type ServedNode, secrets } from "../targets/served-node.ts";
 import { addGenerator } from "./stage.ts";
 
 const timeoutMs = 120_000;
-/** How long readers wait for the next delivery before they give the rest up. */
+/** Longest wait of the readers for the next delivery, in milliseconds, before they give up the rest. */
 const patienceMs = 5_000;
 
 interface Group {
@@ -18,7 +18,8 @@ interface Group {
 /**
  * Readers of one channel, divided among several nodes; disposing ends their processes.
  *
- * Two processes read, as one would take a whole core; those at the last node, who are to lose it, have a third.
+ * Two processes read for most nodes, because one would take a whole core. The readers at the last node, which
+ * is killed later, have a third process.
  */
 export class Crowd implements AsyncDisposable {
   readonly #channel: string;
@@ -29,7 +30,7 @@ export class Crowd implements AsyncDisposable {
     this.#channel = channel;
   }
 
-  /** Opens `connections` in all and resolves when each is subscribed. */
+  /** Opens `connections` connections in total; resolves once all are subscribed. */
   static async open(
     channel: string,
     nodes: readonly ServedNode[],
@@ -45,17 +46,19 @@ export class Crowd implements AsyncDisposable {
     }
   }
 
-  /** Seconds of CPU that its processes have used. */
+  /** CPU time that the reading processes have used, in seconds. */
   get cpuSeconds(): number {
     return this.#generators.reduce((total, { pid }) => total + cpuSeconds(pid), 0);
   }
 
-  /** Forgets what was counted; what each has read stays. */
+  /** Clears the counts, but not the record of what each reader has read. */
   async reset(): Promise<void> {
     await Promise.all(this.#generators.map((one) => one.call("reset", undefined)));
   }
 
-  /** Waits until each reader has so many, and tells what each process counted. */
+  /**
+   * Waits until each reader has received `publications` publications; resolves with the counts of each process.
+   */
   all(publications: number): Promise<readonly Deliveries[]> {
     return Promise.all(
       this.#groups.map(({ generator, readers }) => {
@@ -65,7 +68,10 @@ export class Crowd implements AsyncDisposable {
     );
   }
 
-  /** The readers of the last node come to another, from a place on, and wait for one publication each. */
+  /**
+   * Connects the readers of the last node to another node. They resume from `place` and wait for one
+   * publication each.
+   */
   async comeBack(
     to: ServedNode,
     place: { readonly seq: number; readonly cursor: string },
@@ -114,7 +120,9 @@ export class Crowd implements AsyncDisposable {
   }
 }
 
-/** A whole number in `parts` whole numbers that are as even as can be. */
+/**
+ * Divides a whole number into `parts` whole numbers that are as equal as possible; the larger ones come first.
+ */
 export function divided(whole: number, parts: number): readonly number[] {
   const least = Math.floor(whole / parts);
   return Array.from({ length: parts }, (_, i) => least + (i < whole % parts ? 1 : 0));

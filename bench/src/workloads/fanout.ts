@@ -3,7 +3,7 @@ import { pacedTargets } from "../targets/catalog.ts";
 import { runInterleaved } from "./interleaved.ts";
 import type { OnProgress, WorkloadReport } from "./workload.ts";
 
-/** One channel, many subscribers, paced so that every write carries one message. */
+/** Runs the workload `fanout`: one channel, many subscribers, paced so that every write carries one message. */
 export function runFanout(options: Options, onProgress: OnProgress): Promise<WorkloadReport> {
   const { rate = 50, subscribers, seconds, rounds } = options;
   return runInterleaved(

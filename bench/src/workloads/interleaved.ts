@@ -5,7 +5,7 @@ import { summarizeRounds, tableOf } from "./paced-report.ts";
 import { type PacedLoad, type PacedRound, runPacedRound } from "./paced-round.ts";
 import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
-/** A paced workload, before it runs. */
+/** Paced workload and its targets, as {@link runInterleaved} runs it. */
 export interface PacedWorkload {
   readonly workload: string;
   readonly what: string;
@@ -14,7 +14,7 @@ export interface PacedWorkload {
   loadOf(target: TargetName): Pick<PacedLoad, "ticksPerSecond" | "perTick">;
 }
 
-/** Runs every target once per round, in turn, and summarizes. */
+/** Runs every target once per round, in turn, and summarizes the rounds. */
 export async function runInterleaved(
   plan: PacedWorkload,
   options: Options,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { inOrder, overtaken } from "./log-order.ts";
 
-test("entries stand in the order of their offsets, not of their text", () => {
+test("inOrder sorts entries by their numeric offsets, not by the text of their positions", () => {
   const log = inOrder([
     { seq: 7, position: "e.10.b" },
     { seq: 8, position: "e.9.a" },
@@ -10,7 +10,7 @@ test("entries stand in the order of their offsets, not of their text", () => {
   expect(log.map(({ seq }) => seq)).toEqual([8, 7, 9]);
 });
 
-test("what is no position, or of another log, is refused", () => {
+test("inOrder refuses a malformed position and positions of different epochs", () => {
   expect(() => inOrder([{ seq: 0, position: "17" }])).toThrow("has the position 17");
   const lives = [
     { seq: 0, position: "e.1.a" },
@@ -21,13 +21,10 @@ test("what is no position, or of another log, is refused", () => {
 
 test.each([
   [[5, 6, 7], 0],
-  // 6 skips 5, which then is late.
+  // Publication 6 skips 5, which is then late.
   [[6, 5, 7], 2],
   [[7, 5, 6], 4],
-])(
-  "in a log of the order %j a reader's count finds %i that overtook or were overtaken",
-  (seqs, wrong) => {
-    const log = seqs.map((seq, i) => ({ seq, position: `e.${i + 1}.a` }));
-    expect(overtaken(log)).toBe(wrong);
-  },
-);
+])("with the log order %j, overtaken counts %i publications as skipped or late", (seqs, wrong) => {
+  const log = seqs.map((seq, i) => ({ seq, position: `e.${i + 1}.a` }));
+  expect(overtaken(log)).toBe(wrong);
+});

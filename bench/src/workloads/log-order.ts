@@ -1,28 +1,34 @@
 import { parsePosition } from "@milepost/protocol";
 import { DeliveryCount } from "../generator/delivery-count.ts";
 
-/** A publication and where it is in the channel's log. */
+/** Publication and its position in the channel's log. */
 export interface LogEntry {
   readonly seq: number;
   readonly position: string;
 }
 
-/** Entries in the order of the log; throws where one has no position, or that of another log. */
+/**
+ * Returns the entries in the order of the log; throws when a position is malformed or the positions have
+ * different epochs.
+ */
 export function inOrder(entries: readonly LogEntry[]): readonly LogEntry[] {
   const placed = entries.map((entry) => {
     const parsed = parsePosition(entry.position);
-    if (!parsed.ok) throw new Error(`publication ${entry.seq} has the position ${entry.position}`);
+    if (!parsed.ok)
+      throw new Error(`publication ${entry.seq} has the malformed position ${entry.position}`);
     return { entry, at: parsed.value };
   });
-  if (new Set(placed.map(({ at }) => at.epoch)).size > 1) throw new Error("the log was begun anew");
+  if (new Set(placed.map(({ at }) => at.epoch)).size > 1)
+    throw new Error("the log started a new epoch while it was measured");
   return placed.toSorted((a, b) => a.at.offset - b.at.offset).map(({ entry }) => entry);
 }
 
 /**
- * How many deliveries each reader's count takes for skipped or late when it gets that part of a log as it is.
+ * Returns how many publications a reader's count takes for skipped or late when the reader receives this part
+ * of a log in order.
  *
- * Publications on several nodes at a time may overtake each other before they are in the log; a reader
- * that gets them in the log's order is right.
+ * Publications on several nodes at the same time may overtake each other before they are in the log. A reader
+ * that receives them in the log's order is right.
  */
 export function overtaken(log: readonly LogEntry[]): number {
   const count = new DeliveryCount();

@@ -5,19 +5,22 @@ import { catalog, memoryTargets, type TargetName } from "../targets/catalog.ts";
 import { setStage } from "./stage.ts";
 import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
-/** Bytes that one more idle connection takes. */
+/** Bytes that each further idle connection takes. */
 interface Footprint {
   readonly target: TargetName;
   readonly residentBytes: number;
   readonly heapBytes: number;
 }
 
-/** These come before the base is taken: what is made once, code and pools, is not a connection's. */
+/**
+ * Number of connections opened before the baseline is measured. What is created once, such as code and pools,
+ * then does not count as a connection's.
+ */
 const firstConnections = 1_000;
 
 const maxRounds = 3;
 
-/** Memory of idle connections, each with one subscription. */
+/** Runs the workload `memory`: memory of idle connections, each with one subscription. */
 export async function runMemory(options: Options, onProgress: OnProgress): Promise<WorkloadReport> {
   const targets = options.targets ?? memoryTargets;
   const rounds = Math.min(options.rounds, maxRounds);
@@ -42,7 +45,7 @@ export async function runMemory(options: Options, onProgress: OnProgress): Promi
     workload: "memory",
     what: `${options.connections} idle connections after the first ${firstConnections}, one subscription each; ${rounds} rounds`,
     table: [
-      ["", "RSS KB/connection (min-max)", "x ws", "of it JS heap KB"],
+      ["", "RSS KB/connection (min-max)", "x ws", "JS heap KB (in RSS)"],
       ...rows.map((row) => [
         row.title,
         kilobytes(row.residentBytes),
@@ -51,7 +54,7 @@ export async function runMemory(options: Options, onProgress: OnProgress): Promi
       ]),
     ],
     notes: [
-      "RSS of the server process; the kernel's buffers of each socket come on top, for all alike",
+      "RSS of the server process; the kernel's socket buffers come on top and are alike for all targets",
     ],
     rows,
   };

@@ -6,11 +6,11 @@ import { cpuSeconds, residentBytes } from "../measure/process-usage.ts";
 import type { TargetName } from "../targets/catalog.ts";
 import { addGenerator, setStage } from "./stage.ts";
 
-/** Who else subscribes to the channel of those that are measured. */
+/** Kinds of company: who else subscribes to the channel of the measured readers. */
 export const companies = ["nobody", "readers", "deaf", "deaf, coming back"] as const;
 export type Company = (typeof companies)[number];
 
-/** A channel, those who read it and are measured, and who else is there. */
+/** Load of one round: a channel, the readers that are measured, and the other connections beside them. */
 export interface NeverReadingLoad {
   readonly target: TargetName;
   readonly company: Company;
@@ -21,7 +21,10 @@ export interface NeverReadingLoad {
   readonly seconds: number;
 }
 
-/** What one round came to; all but `memory`, `server` and `deaf` is of those who read and are measured. */
+/**
+ * Result of one round. All figures are of the measured readers, except `memory`, `serverCpu`, `companyCpu` and
+ * `deaf`.
+ */
 export interface NeverReadingRound {
   readonly company: Company;
   readonly latency: HistogramData;
@@ -32,7 +35,7 @@ export interface NeverReadingRound {
   readonly closed: number;
   readonly closeReason?: string;
   readonly memory: MemoryTrace;
-  /** Shares of one core. */
+  /** Share of one core; `generatorCpu` and `companyCpu` are such shares too. */
   readonly serverCpu: number;
   readonly generatorCpu: number;
   readonly companyCpu: number;
@@ -43,7 +46,7 @@ const warmUpSeconds = 3;
 const patienceMs = 3_000;
 const sampleMs = 500;
 
-/** Runs one round on fresh processes; those who are measured have a generator of their own. */
+/** Runs one round on fresh processes; the measured readers have a generator of their own. */
 export async function runNeverReadingRound(load: NeverReadingLoad): Promise<NeverReadingRound> {
   const { target, company, others, subscribers, ticksPerSecond, perTick } = load;
   await using stage = await setStage(target);
@@ -62,7 +65,8 @@ export async function runNeverReadingRound(load: NeverReadingLoad): Promise<Neve
 
   await publish(warmUpSeconds);
   if (company === "readers") {
-    // They begin at 0 in the numbers they check, and are not asked what they missed.
+    // These readers join after the warm-up, so their first number is not 0. Their counts are therefore not
+    // used.
     await crowd.call("connect", { plan, connections: others }, 120_000);
   } else if (company !== "nobody") {
     const comesBack = company === "deaf, coming back";

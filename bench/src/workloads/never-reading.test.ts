@@ -27,7 +27,7 @@ function roundOf(
   };
 }
 
-test("the p99 is compared within each round, so that what slows a whole round down cancels out", () => {
+test("the never-reading report compares p99 within each round, so that what slows a whole round down cancels out", () => {
   const rounds = [
     [roundOf("nobody", 10), roundOf("deaf", 11)],
     [roundOf("deaf", 42), roundOf("nobody", 40)],
@@ -38,7 +38,7 @@ test("the p99 is compared within each round, so that what slows a whole round do
   expect(faults).toEqual([]);
 });
 
-test("others that are slowed down, memory that goes on rising and a busy generator are told", () => {
+test("the never-reading report lists losses, a risen p99, memory that keeps rising and a busy generator", () => {
   const slope = 1_000_000;
   const memory = { first: 1, peak: 9, last: 9, slope };
   const rounds = [

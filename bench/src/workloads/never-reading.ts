@@ -12,13 +12,22 @@ import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
 const target: TargetName = "milepost-json";
 const perTick = 40;
-/** Of the others' p99, with those that never read to without. */
+/**
+ * Highest ratio allowed between the measured readers' p99 beside deaf connections and their p99 with nobody
+ * else.
+ */
 const mostRatio = 1.2;
-/** A process whose memory goes on rising faster than this, in the second half of a round, is not bounded. */
+/**
+ * Highest slope allowed for the server's memory in the second half of a round, in bytes per second. Memory that
+ * rises faster counts as unbounded.
+ */
 const mostSlope = 100 * 1_024;
 const limit = 0.9;
 
-/** One channel at full fan-out, of whose subscribers many never read: what the others notice, and what it costs. */
+/**
+ * Runs the workload `never-reading`: one channel at full fan-out with many subscribers that never read. It
+ * shows what the other readers notice and what it costs.
+ */
 export async function runNeverReading(
   options: Options,
   onProgress: OnProgress,
@@ -37,7 +46,7 @@ export async function runNeverReading(
   const rows = companies.map((company) => rowOf(company, rounds));
   return {
     workload: "never-reading",
-    what: `1 channel x ${subscribers} readers, who are measured, beside ${others} others; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
+    what: `1 channel x ${subscribers} measured readers, beside ${others} other connections; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
     table: [
       [
         "beside",
@@ -57,7 +66,7 @@ export async function runNeverReading(
       ...rows.map(({ cells }) => cells),
     ],
     notes: [
-      "slope is of the second half of a round; of several rounds the steepest is shown",
+      "slope is measured over the second half of a round; the table shows the steepest of all rounds",
       ...rows.flatMap(({ faults }) => faults),
     ],
     rows: rows.map(({ cells: _, ...row }) => ({
@@ -67,7 +76,7 @@ export async function runNeverReading(
   };
 }
 
-/** One kind of company, over all rounds. */
+/** Returns the report's row for one kind of company over all rounds. */
 export function rowOf(company: Company, rounds: readonly (readonly NeverReadingRound[])[]) {
   const of = (wanted: Company) =>
     rounds.flatMap((round) => round.find((result) => result.company === wanted) ?? []);
@@ -97,19 +106,26 @@ export function rowOf(company: Company, rounds: readonly (readonly NeverReadingR
   if (lost > 0) faults.push(`beside ${company}: ${lost} lost, skipped or repeated`);
   const closed = own.find((round) => round.closed > 0);
   if (closed !== undefined) {
-    faults.push(`beside ${company}: ${closed.closed} readers were ended: ${closed.closeReason}`);
+    faults.push(
+      `beside ${company}: the connections of ${closed.closed} readers ended: ${closed.closeReason}`,
+    );
   }
   if (isDeaf && toNobody !== undefined && toNobody.median > mostRatio) {
     faults.push(
-      `beside ${company}: the p99 of the others changed by more than ${Math.round((mostRatio - 1) * 100)} %`,
+      `beside ${company}: the p99 of the measured readers rose by more than ${Math.round((mostRatio - 1) * 100)} %`,
     );
   }
-  if (isDeaf && memory.slope > mostSlope) faults.push(`beside ${company}: memory goes on rising`);
+  if (isDeaf && memory.slope > mostSlope)
+    faults.push(`beside ${company}: the server's memory keeps rising`);
   if (own.some((round) => round.generatorCpu > limit)) {
-    faults.push(`beside ${company}: the generator was at its limit, latencies are its own`);
+    faults.push(
+      `beside ${company}: the generator was at its limit, so the latencies are its own; lower the rate`,
+    );
   }
   if (own.some((round) => round.serverCpu > limit)) {
-    faults.push(`beside ${company}: the server was at its limit, latencies are of a queue`);
+    faults.push(
+      `beside ${company}: the server was at its limit, so the latencies include queueing; lower the rate`,
+    );
   }
   const cells = [
     company,

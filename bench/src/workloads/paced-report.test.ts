@@ -25,12 +25,12 @@ function roundOf(target: TargetName, cpuUs: number, more: Partial<PacedRound> = 
   };
 }
 
-test("ratios are of one round each, whatever order its targets ran in", () => {
+test("the paced report compares targets within one round, whatever order they ran in", () => {
   const rows = summarizeRounds(
     ["floor", "ws", "socket.io"],
     [
       [roundOf("floor", 4), roundOf("ws", 6), roundOf("socket.io", 8)],
-      // A round in which everything was twice as slow.
+      // In this round everything took twice as long.
       [roundOf("ws", 12), roundOf("socket.io", 16), roundOf("floor", 8)],
     ],
   );
@@ -40,14 +40,14 @@ test("ratios are of one round each, whatever order its targets ran in", () => {
   expect(ws?.cpuUsPerDelivery).toEqual({ median: 9, min: 6, max: 12 });
 });
 
-test("without a floor there is no ratio to it, and the table still stands", () => {
+test("the paced report has no ratio to a missing floor, and its table stays complete", () => {
   const rows = summarizeRounds(["ws"], [[roundOf("ws", 6)]]);
   expect(rows[0]?.toFloor).toBeUndefined();
   const [heading = [], ...body] = tableOf(rows);
   expect(body.map((row) => row.length)).toEqual([heading.length]);
 });
 
-test("percentiles are of all rounds together", () => {
+test("the paced report computes percentiles over all rounds together", () => {
   const rows = summarizeRounds(
     ["ws"],
     [[roundOf("ws", 1)], [roundOf("ws", 3)], [roundOf("ws", 2)]],
@@ -56,7 +56,7 @@ test("percentiles are of all rounds together", () => {
   expect(rows[0]?.latencyMs.p99).toBeCloseTo(3, 1);
 });
 
-test("losses, ended connections, limits that were reached and a pace that was not kept are told", () => {
+test("the paced report lists losses, ended connections, processes at their limit and a pace that was not kept", () => {
   const { faults = [] } =
     summarizeRounds(
       ["ws"],

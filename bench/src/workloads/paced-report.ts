@@ -2,13 +2,16 @@ import { type Summary, summarize } from "../measure/summary.ts";
 import { catalog, type TargetName } from "../targets/catalog.ts";
 import { mergeLatencies, type PacedRound } from "./paced-round.ts";
 
-/** What the rounds of one target came to, next to the floor of the same rounds. */
+/** Summary of the rounds of one target, compared with the floor of the same rounds. */
 export interface PacedRow {
   readonly target: TargetName;
   readonly title: string;
   readonly ticksPerSecond: number;
   readonly cpuUsPerDelivery: Summary;
-  /** Ratios are made round by round, so that what disturbed a whole round cancels out. */
+  /**
+   * Ratio to the floor, like `toSocketIo` computed round by round, so that what disturbed a whole round cancels
+   * out.
+   */
   readonly toFloor?: Summary;
   readonly toSocketIo?: Summary;
   readonly deliveredPerSecond: number;
@@ -16,7 +19,9 @@ export interface PacedRow {
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number };
   readonly serverCpu: number;
   readonly generatorCpu: number;
-  /** What went wrong, one line each; empty when every message arrived once and in order. */
+  /**
+   * Faults, one line each; empty when every message arrived once and in order and no process reached its limit.
+   */
   readonly faults: readonly string[];
 }
 
@@ -63,7 +68,7 @@ export function summarizeRounds(
   });
 }
 
-/** From this share of a core on the generator itself may be what is slow. */
+/** Share of one core above which the generator itself may be the bottleneck. */
 const generatorLimit = 0.9;
 const serverLimit = 0.95;
 const leastPaceKept = 0.9;
@@ -79,15 +84,19 @@ function faultsOf(round: PacedRound): string[] {
   if (round.closed > 0)
     faults.push(`${target}: ${round.closed} connections ended: ${round.closeReason}`);
   if (round.generatorCpu > generatorLimit) {
-    faults.push(`${target}: the generator was at its limit, latencies are its own; lower the rate`);
+    faults.push(
+      `${target}: the generator was at its limit, so the latencies are its own; lower the rate`,
+    );
   }
   if (round.serverCpu > serverLimit) {
-    faults.push(`${target}: the server was at its limit, latencies are of a queue; lower the rate`);
+    faults.push(
+      `${target}: the server was at its limit, so the latencies include queueing; lower the rate`,
+    );
   }
   if (round.paceKept < leastPaceKept) {
     const kept = Math.round(round.paceKept * 100);
     faults.push(
-      `${target}: only ${kept} % of the pace were kept, latencies are of a queue; is the machine busy with something else?`,
+      `${target}: only ${kept} % of the pace was kept, so the latencies include queueing; is the machine busy with other work?`,
     );
   }
   return faults;
@@ -107,7 +116,7 @@ const columns = [
   "generator CPU",
 ];
 
-/** The rows as cells of a table, its heading first. */
+/** Returns the rows as cells of a table, with the heading first. */
 export function tableOf(rows: readonly PacedRow[]): string[][] {
   return [
     columns,

@@ -6,34 +6,40 @@ import { describeProfile, type HotSpot } from "../measure/profile.ts";
 import type { TargetName } from "../targets/catalog.ts";
 import { setStage } from "./stage.ts";
 
-/** One channel, its subscribers, and what is published to it. */
+/** Load of one round: one channel, its subscribers, and what is published to it. */
 export interface PacedLoad {
   readonly target: TargetName;
   readonly subscribers: number;
   readonly ticksPerSecond: number;
   readonly perTick: number;
   readonly seconds: number;
-  /** Where to write a CPU profile of the server, if one is wanted. */
+  /** Folder to which a CPU profile of the server is written; absent: no profile. */
   readonly profile?: string;
 }
 
-/** What one round came to. */
+/** Result of one round. */
 export interface PacedRound {
   readonly target: TargetName;
   readonly ticksPerSecond: number;
-  /** Microseconds of the server's CPU, user and system, for each message a subscriber got. */
+  /** Microseconds of the server's CPU, user and system, per message that a subscriber received. */
   readonly cpuUsPerDelivery: number;
   readonly deliveredPerSecond: number;
-  /** Planned time by the time until the last message was read; below 1 something was too slow. */
+  /**
+   * Planned time divided by the time until the last message was read; a value below 1 means that something was
+   * too slow.
+   */
   readonly paceKept: number;
-  /** Messages per read of a subscriber's socket: at least so many came in one write. */
+  /** Messages per read of a subscriber's socket. It shows how far the server joins messages in one write. */
   readonly messagesPerRead: number;
-  /** Shares of one core. */
+  /** Share of one core; `generatorCpu` is such a share too. */
   readonly serverCpu: number;
   readonly generatorCpu: number;
-  /** Microseconds from when a message was due to when it was read. */
+  /** Microseconds from the moment a message was due until it was read. */
   readonly latency: HistogramData;
-  /** What must not be: messages that did not come, came twice or late, connections that ended. */
+  /**
+   * Messages that did not arrive. The next fields count the other faults: numbers that were skipped, repeated
+   * or late, and connections that ended.
+   */
   readonly lost: number;
   readonly missing: number;
   readonly repeated: number;
@@ -42,10 +48,13 @@ export interface PacedRound {
   readonly hotSpots?: readonly HotSpot[];
 }
 
-/** Seconds of the same load before anything counts: the code gets warm, buffers get their size. */
+/**
+ * Seconds of the same load before the measurement, so that code is compiled and buffers have reached their
+ * size.
+ */
 const warmUpSeconds = 1.5;
 
-/** How long the generator waits for the next message before it gives the rest up. */
+/** Longest wait of the generator for the next message, in milliseconds, before it gives up the rest. */
 const patienceMs = 2_000;
 
 /** Runs one round of a load on fresh processes. */
@@ -59,7 +68,7 @@ export async function runPacedRound(load: PacedLoad): Promise<PacedRound> {
     const ticks = Math.max(1, Math.round(seconds * ticksPerSecond));
     const expected = ticks * perTick * subscribers;
     const pace = { ticks, intervalMs: 1_000 / ticksPerSecond };
-    // A target that cannot keep the pace may take its time, up to ten times as long.
+    // A target that cannot keep the pace may take up to ten times as long.
     const timeoutMs = seconds * 10_000 + 10_000;
     await server.call("publish", { pace, perTick }, timeoutMs);
     const arrived = { delivered: expected, patienceMs };
@@ -84,7 +93,7 @@ export async function runPacedRound(load: PacedLoad): Promise<PacedRound> {
     ticksPerSecond,
     cpuUsPerDelivery: ((after.server - before.server) * 1e6) / Math.max(delivered, 1),
     deliveredPerSecond: delivered / seconds,
-    // The last tick may take as long as it has.
+    // One interval is subtracted, because delivering the last tick may take that long without counting as late.
     paceKept: Math.min(1, load.seconds / (seconds - 1 / ticksPerSecond)),
     messagesPerRead: delivered / Math.max(reads, 1),
     serverCpu: (after.server - before.server) / seconds,
@@ -103,7 +112,7 @@ export async function runPacedRound(load: PacedLoad): Promise<PacedRound> {
   };
 }
 
-/** The latencies of several rounds in one histogram. */
+/** Merges the latencies of several rounds into one histogram. */
 export function mergeLatencies(rounds: readonly PacedRound[]): Histogram {
   const merged = new Histogram();
   for (const round of rounds) merged.merge(round.latency);

@@ -6,13 +6,15 @@ import type { Fleet } from "../targets/fleet.ts";
 import { HttpProducer } from "../targets/http-producer.ts";
 import { secrets } from "../targets/served-node.ts";
 
-/** One client that was cut off and came back. */
+/** Result of cutting one client, which then reconnected. */
 export interface Reconnect {
-  /** Milliseconds from the cut until it was connected and had all it missed. */
+  /** Milliseconds from the cut until the client was connected again and had received all it missed. */
   readonly ms: number;
-  /** The same without the wait before its first attempt. */
+  /**
+   * Milliseconds from the first attempt to reconnect until the same moment; the wait before it does not count.
+   */
   readonly attemptMs: number;
-  /** Skipped, repeated, or told to be lost. */
+  /** Publications that were skipped or repeated, plus gaps and resets that the client reported. */
   readonly wrong: number;
 }
 
@@ -21,9 +23,9 @@ const missed = 3;
 const timeoutMs = 60_000;
 
 /**
- * Cuts an SDK client of its own `count` times, one after the other; each comes back at the next node.
+ * Cuts `count` SDK clients, one after the other; each reconnects to the next node.
  *
- * A client that is cut again within seconds waits longer, so each is cut once.
+ * A client that is cut again within seconds waits longer, so each client is cut only once.
  */
 export async function runReconnects(
   { nodes }: Fleet,
@@ -100,7 +102,10 @@ export async function runReconnects(
   }
 }
 
-/** A WebSocket that goes to the addresses in turn, as through a load balancer, and what was opened of it. */
+/**
+ * Returns a WebSocket class that connects to the addresses in turn, as through a load balancer, and the sockets
+ * it has opened.
+ */
 function inTurn(urls: readonly string[]) {
   const opened: WebSocket[] = [];
   class BalancedWebSocket extends WebSocket {

@@ -7,13 +7,16 @@ import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 
 const cuts = 50;
 
-/** How a client waits before it comes back. */
+/** Backoff settings of the client that are compared. */
 const waits = [
   { wait: "default, up to 1,000 ms", backoff: undefined },
   { wait: "backoff.minMs 100", backoff: { minMs: 100 } },
 ] as const satisfies readonly { wait: string; backoff: BackoffOptions | undefined }[];
 
-/** An SDK client beside two idle nodes, whose connection is cut; it comes back at the other. */
+/**
+ * Runs the workload `reconnect`: the connection of an SDK client is cut beside two idle nodes, and the client
+ * reconnects to the other node.
+ */
 export async function runReconnect(
   { rounds: count }: Options,
   onProgress: OnProgress,
@@ -29,7 +32,7 @@ export async function runReconnect(
   const rows = waits.map(({ wait }) => ({ wait, ...rowOf(results.get(wait) ?? []) }));
   return {
     workload: "reconnect",
-    what: `1 SDK client, 2 nodes over 1 Redis; its connection is cut and it comes back at the other, having missed 3 publications; ${count} rounds of ${cuts} cuts`,
+    what: `1 SDK client, 2 nodes over 1 Redis; its connection is cut, and it reconnects to the other node after missing 3 publications; ${count} rounds of ${cuts} cuts`,
     table: [
       ["wait", "p50 ms", "p99", "max", "without the wait: p50 ms", "p99", "max", "wrong"],
       ...rows.map(({ wait, whole, attempt, wrong }) => [
@@ -41,20 +44,20 @@ export async function runReconnect(
       ]),
     ],
     notes: [
-      "from the cut until it was connected and had all it missed; the client waits a random moment of the wait by design, so that many do not come back in step",
+      "time runs from the cut until the client was connected and had received all it missed; the client waits a random part of the backoff, so that many clients do not reconnect at once",
     ],
     rows,
   };
 }
 
-/** Milliseconds. */
+/** Percentiles and maximum, in milliseconds. */
 interface Times {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
-/** What all cuts of one kind came to. */
+/** Returns the report's row for all cuts with one backoff setting. */
 export function rowOf(reconnects: readonly Reconnect[]): {
   readonly whole: Times;
   readonly attempt: Times;

@@ -11,18 +11,21 @@ const channels = 100;
 const inFlight = 400;
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 
-/** How it is appended. */
+/** Kinds of appended entries that are compared. */
 const kinds = ["without a key", "with a key"] as const;
 type Kind = (typeof kinds)[number];
 
 interface Round {
   readonly perSecond: number;
-  /** Microseconds of each process for an append. */
+  /** Microseconds of the node's CPU per append; `redisUs` is that of Redis. */
   readonly nodeUs: number;
   readonly redisUs: number;
 }
 
-/** One node that appends to a Redis, as many as it may have under way: history kept, projections none. */
+/**
+ * Runs the workload `redis-append`: one node appends to one Redis with many appends in flight. History is kept;
+ * there are no projections.
+ */
 export async function runRedisAppend(
   { rounds: count, seconds }: Options,
   onProgress: OnProgress,
@@ -46,7 +49,7 @@ export async function runRedisAppend(
   });
   return {
     workload: "redis-append",
-    what: `1 node, 1 Redis; ${inFlight} appends under way to ${channels} channels that keep 1,000 entries, 136 bytes each; ${count} rounds of ${seconds} s`,
+    what: `1 node, 1 Redis; ${inFlight} appends in flight to ${channels} channels that keep 1,000 entries, 136 bytes each; ${count} rounds of ${seconds} s`,
     table: [
       ["append", "a second (min-max)", "node us", "Redis us"],
       ...rows.map(({ kind, perSecond, nodeUs, redisUs }) => [
@@ -87,7 +90,7 @@ async function runRound(kind: Kind, seconds: number): Promise<Round> {
   };
   const pid = server.process.pid ?? 0;
   const lines = Array.from({ length: inFlight }, line);
-  // What comes first fills the logs, and does not count.
+  // The first second fills the logs and does not count.
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const [from, began] = [appended, performance.now()];
   const [node, redis] = [cpuSeconds(process.pid), cpuSeconds(pid)];

@@ -4,24 +4,27 @@ import { Child } from "../process/child.ts";
 import type { TargetName } from "../targets/catalog.ts";
 import type { ServerMethods } from "../targets/server-process.ts";
 
-/** A fresh server and a fresh generator, each a process of its own; disposing ends both. */
+/** Fresh server and fresh generator, each in a process of its own; disposing ends both. */
 export interface Stage extends AsyncDisposable {
   readonly server: Child<ServerMethods>;
   readonly generator: Child<GeneratorMethods>;
   readonly plan: ConnectPlan;
 }
 
-// The modules' own extension: .ts from source, .js when built.
+// Child modules have the extension of this module: .ts from source, .js when built.
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 const serverModule = new URL(`../targets/server-process${extension}`, import.meta.url);
 const generatorModule = new URL(`../generator/generator-process${extension}`, import.meta.url);
 
-/** One more generator, for connections that must not disturb those of the first; disposing ends it. */
+/**
+ * Starts one more generator, for connections that must not disturb those of the first; disposing it ends its
+ * process.
+ */
 export function addGenerator(): Child<GeneratorMethods> {
   return new Child<GeneratorMethods>(generatorModule);
 }
 
-/** Starts `name` in a server process, and a generator that has no connections yet. */
+/** Starts the target `name` in a server process, and a generator without connections. */
 export async function setStage(
   name: TargetName,
   serverFlags: readonly string[] = [],

@@ -13,48 +13,53 @@ export interface TenNodesLoad {
   readonly nodes: number;
   /** Readers of the one channel, divided among the nodes. */
   readonly connections: number;
-  /** Publications a second. */
+  /** Publications per second. */
   readonly rate: number;
   readonly seconds: number;
 }
 
-/** What the readers got of what they should. */
+/** Summary of what the readers received, compared with what was published. */
 export interface Received {
   readonly delivered: number;
   readonly lost: number;
-  /** Skipped, or again, or late. */
+  /** Publications that were skipped, repeated or late. */
   readonly wrong: number;
-  /** Microseconds. */
+  /** Latencies in microseconds. */
   readonly latency: HistogramData;
-  /** Connections that ended, and why one of them did. */
+  /** Number of connections that ended; `closeReason` says why one of them did. */
   readonly closed: number;
   readonly closeReason?: string;
 }
 
-/** What one round came to. */
+/** Result of one round. */
 export interface TenNodesRound {
-  /** With all nodes there; latency is from when a publication was due. */
+  /** Deliveries while all nodes run; latency runs from the moment a publication was due. */
   readonly together: Received;
-  /** From when the first publication was due until the last was read, and one interval. */
+  /** Seconds from one interval before the first publication was due until the last one was read. */
   readonly seconds: number;
-  /** Seconds of CPU in that time. */
+  /** Seconds of CPU used in that time. */
   readonly cpu: {
     readonly nodes: number;
     readonly redis: number;
     readonly readers: number;
-    /** Whatever else ran on the machine. */
+    /** CPU of everything else that ran on the machine. */
     readonly others: number;
   };
-  /** Bytes in RAM of each node with its readers. */
+  /** Bytes of RAM of each node with its readers. */
   readonly nodeBytes: readonly number[];
-  /** The readers of a node that was killed, at another; latency is from the kill. */
+  /**
+   * Deliveries to the readers of the killed node after they moved to another node; latency runs from the kill.
+   */
   readonly comeback: Received;
 }
 
 const channel = "bench:all";
 const warmUpSeconds = 3;
 
-/** Runs one round on fresh processes: all read, then one node is killed and its readers go to another. */
+/**
+ * Runs one round on fresh processes: all readers read, then one node is killed and its readers move to another
+ * node.
+ */
 export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRound> {
   const { connections, rate } = load;
   await using fleet = await startFleet(load.nodes);
@@ -72,7 +77,8 @@ export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRoun
     const answers: Promise<LogEntry>[] = [];
     await runPace(pace, (dueUs) => {
       const answer = publish(at(nodes, published % nodes.length), dueUs);
-      // Told below, with all others.
+      // `Promise.all` below reports a rejection. This handler only keeps it from counting as unhandled until
+      // then.
       answer.catch(() => {});
       answers.push(answer);
     });
@@ -101,7 +107,7 @@ export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRoun
   const place = { seq: published - 1, cursor: `${channel}@${log.at(-1)?.position}` };
   const killedAtUs = monotonicUs();
   const gone = at(nodes, nodes.length - 1)[Symbol.asyncDispose]();
-  // Published before they are back, so that each of them has missed it.
+  // This is published before the readers reconnect, so that each of them has missed it.
   const missed = await publish(at(nodes, 1), killedAtUs);
   const back = await crowd.comeBack(at(nodes, 0), place);
   await gone;
@@ -123,7 +129,10 @@ export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRoun
   };
 }
 
-/** Adds up what several generators counted, when so many readers should have had that part of the log. */
+/**
+ * Adds up the counts of several generators whose `readers` readers should all have received this part of the
+ * log.
+ */
 function receivedOf(
   reports: readonly Deliveries[],
   log: readonly LogEntry[],

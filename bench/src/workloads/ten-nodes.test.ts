@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { rowOf } from "./ten-nodes.ts";
 import type { Received, TenNodesRound } from "./ten-nodes-round.ts";
 
-/** Deliveries that took one millisecond, and one that took `slowest`. */
+/** Returns a result whose deliveries all took 0.1 ms, with `slowest` milliseconds as the largest latency. */
 function received(delivered: number, slowest: number, more: Partial<Received> = {}): Received {
   const ms = (value: number) => value * 1_000;
   return {
@@ -15,7 +15,7 @@ function received(delivered: number, slowest: number, more: Partial<Received> = 
   };
 }
 
-/** A bucket that counts one exact value. */
+/** Index of a histogram bucket that counts one exact value. */
 const linear = 100;
 
 function roundOf(together: Received, comeback: Received, more: Partial<TenNodesRound> = {}) {
@@ -29,7 +29,7 @@ function roundOf(together: Received, comeback: Received, more: Partial<TenNodesR
   };
 }
 
-test("rates and CPU are of each round's own time, memory of every node of every round", () => {
+test("the ten-nodes report takes rates and CPU from each round's own time, and memory from all nodes of all rounds", () => {
   const rounds = [
     roundOf(received(200, 4), received(10, 7)),
     roundOf(received(200, 5), received(10, 6), {
@@ -49,7 +49,7 @@ test("rates and CPU are of each round's own time, memory of every node of every 
   expect(row.faults).toEqual([]);
 });
 
-test("what is lost, wrong, ended or behind is told", () => {
+test("the ten-nodes report lists lost and wrong deliveries, ended connections and a pace that was not kept", () => {
   const rounds = [
     roundOf(
       received(100, 1, { lost: 3, wrong: 4, closed: 2, closeReason: "the server ended it" }),

@@ -7,7 +7,10 @@ import type { OnProgress, WorkloadReport } from "./workload.ts";
 const nodes = 10;
 const leastPaceKept = 0.9;
 
-/** Ten nodes over one Redis, one channel read at all of them; then one is killed and its readers go to another. */
+/**
+ * Runs the workload `ten-nodes`: ten nodes over one Redis, with readers of one channel at all nodes. Then one
+ * node is killed and its readers move to another.
+ */
 export async function runTenNodes(
   { rounds: count, seconds, connections, rate = 10 }: Options,
   onProgress: OnProgress,
@@ -21,7 +24,7 @@ export async function runTenNodes(
   const { together, comeback, perSecond, cpu, nodeMegabytes } = row;
   return {
     workload: "ten-nodes",
-    what: `${nodes} nodes over 1 Redis; ${connections} readers of 1 channel by WebSocket, ${rate} publications/s of 136 bytes by HTTP on the nodes in turn: ${rate * connections} deliveries/s; ${count} rounds of ${seconds} s`,
+    what: `${nodes} nodes over 1 Redis; ${connections} readers of 1 channel by WebSocket, ${rate} publications/s of 136 bytes by HTTP on each node in turn: ${rate * connections} deliveries/s; ${count} rounds of ${seconds} s`,
     table: [
       [
         ...["", "deliveries/s (min-max)", "lost", "wrong", "p50 ms", "p99 (min-max)", "max"],
@@ -34,11 +37,11 @@ export async function runTenNodes(
         ...[cpu.nodes, cpu.redis, cpu.readers, cpu.others].map(percent),
         spread(nodeMegabytes, 0),
       ],
-      ["one killed, its readers at another", "", ...cellsOf(comeback), "", "", "", "", ""],
+      ["one node killed, its readers at another", "", ...cellsOf(comeback), "", "", "", "", ""],
     ],
     notes: [
-      "latency is from when a publication was due until its reader had it, the request included; after the kill, from the kill until each of its readers had what was published meanwhile",
-      "CPU is of all processes of a kind together, 100 % are one core; others is what else ran on the machine",
+      "latency runs from the moment a publication was due until its reader received it, and includes the HTTP request; after the kill, it runs from the kill until a reader received what it missed",
+      "CPU is the sum over all processes of a kind, 100 % is one core; others is everything else that ran on the machine",
       ...row.faults,
     ],
     rows: [row],
@@ -48,13 +51,13 @@ export async function runTenNodes(
 interface Latencies {
   readonly lost: number;
   readonly wrong: number;
-  /** Milliseconds. */
+  /** Latency in milliseconds; `p99` and `max` are in milliseconds too. */
   readonly p50: number;
   readonly p99: Summary;
   readonly max: number;
 }
 
-/** What all rounds came to, `wanted` deliveries a second having been asked for. */
+/** Returns the report's row for all rounds, in which `wanted` deliveries per second were planned. */
 export function rowOf(
   rounds: readonly TenNodesRound[],
   wanted: number,
@@ -62,7 +65,7 @@ export function rowOf(
   readonly together: Latencies;
   readonly comeback: Latencies;
   readonly perSecond: Summary;
-  /** Shares of a core, the median of the rounds. */
+  /** Shares of one core, as medians of the rounds. */
   readonly cpu: TenNodesRound["cpu"];
   readonly nodeMegabytes: Summary;
   readonly faults: readonly string[];
@@ -88,7 +91,7 @@ export function rowOf(
   if (perSecond.median < leastPaceKept * wanted) {
     const kept = Math.round((100 * perSecond.median) / wanted);
     faults.push(
-      `only ${kept} % of the pace were kept, latencies are of a queue; has the machine enough cores, and to itself?`,
+      `only ${kept} % of the pace was kept, so the latencies include queueing; does the machine have enough cores and no other work?`,
     );
   }
   return {

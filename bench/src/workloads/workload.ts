@@ -1,20 +1,20 @@
-/** What a workload came to, for people and for programs. */
+/** Report of a workload, for people and for programs. */
 export interface WorkloadReport {
   readonly workload: string;
-  /** What was done, in one line. */
+  /** Description of what the workload did, in one line. */
   readonly what: string;
-  /** Cells of a table, its heading first. */
+  /** Cells of the report's table, with the heading first. */
   readonly table: readonly (readonly string[])[];
-  /** What one must know before one believes the table. */
+  /** Notes that a reader of the table must know. */
   readonly notes: readonly string[];
-  /** The same and more, as data. */
+  /** Data of the table and more, for programs. */
   readonly rows: readonly unknown[];
 }
 
-/** Tells a person who waits how far it is. */
+/** Reports progress to the person who waits for the benchmark. */
 export type OnProgress = (message: string) => void;
 
-/** `items` from another start in each round, so that none is always the first. */
+/** Returns `items` with another first item in each round, so that no item always runs first. */
 export function rotated<Item>(items: readonly Item[], round: number): readonly Item[] {
   const start = round % Math.max(items.length, 1);
   return [...items.slice(start), ...items.slice(0, start)];

@@ -3,15 +3,15 @@ import { DemoError } from "./demo/demo-request.ts";
 import { visitToken } from "./demo/visit.ts";
 import { Desk } from "./desk.tsx";
 
-/** The gateway stands where the page came from. */
+/** Address of the gateway. It has the same origin as the page. */
 const gateway = new URL("/ws", window.location.href).href;
 
-/** An unreachable service shows in the connection's state; whatever else nobody waits for is a fault. */
+/** Reports errors to the console, except an unreachable service, which the connection's state already shows. */
 function onError(error: unknown): void {
   if (!(error instanceof DemoError && error.code === "unreachable")) console.error(error);
 }
 
-/** The demo's page. */
+/** Page of the demo. */
 export function App() {
   return (
     <MilepostProvider url={gateway} token={visitToken} onError={onError}>

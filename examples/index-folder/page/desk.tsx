@@ -34,14 +34,15 @@ function Details() {
   return <ConnectionDetails connection={state} metrics={metrics} />;
 }
 
-/** The whole page below the provider. */
+/** Whole page, below the provider. */
 export function Desk() {
   const [selected, select] = useRunHash();
   const [started, setStarted] = useState<string | undefined>();
   const runs = useOperations();
   const connection = useConnection(({ state }) => state);
   const connected = connection.state === "connected";
-  // Without a choice one sees the latest run: a reload without an address loses nothing either.
+  // Without a choice, the page shows the latest run. A reload without a run in the address then loses nothing
+  // either.
   const shown = selected ?? (runs.kind === "ready" ? runs.operations[0]?.operation_id : undefined);
 
   const onStarted = (id: string) => {
@@ -51,13 +52,14 @@ export function Desk() {
 
   const runAgain = async (input: unknown) => {
     const job = jobOf(input);
-    if (!job) throw new Error("This run does not say which folder it was for; use the form.");
+    if (!job)
+      throw new Error("This run does not name its folder; use the form to start a new one.");
     onStarted(await startJob(job.path, job.pace));
   };
 
   return (
     <div className="page">
-      {/* No link: the address is taken by the run one looks at. */}
+      {/* This is a button, not a link, because the address's fragment already holds the selected run. */}
       <button
         type="button"
         className="skip"

@@ -8,7 +8,7 @@ interface State {
   readonly fault: unknown;
 }
 
-/** Stands in for a page that broke while drawing, instead of a blank one. */
+/** Error page that replaces a page that failed to render, instead of a blank one. */
 export class FaultBoundary extends Component<Props, State> {
   override state: State = { fault: undefined };
 

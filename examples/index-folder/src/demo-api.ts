@@ -11,14 +11,14 @@ import { isSameOrigin } from "./same-origin.ts";
 import { search } from "./search.ts";
 import type { Visitor, Visitors } from "./visitors.ts";
 
-/** What a job is submitted with: what it does, and what is shown of that. */
+/** Input of a job: what to index, the path that people see, and the owner. */
 export interface DemoInput extends IndexInput {
   readonly shown: string;
-  /** Whose job it is. */
+  /** User who owns the job. */
   readonly user: string;
 }
 
-/** What the demo's endpoints work with. */
+/** Dependencies of the demo's endpoints. */
 export interface DemoApiOptions {
   readonly gateway: Gateway;
   readonly visitors: Visitors;
@@ -31,16 +31,16 @@ export interface DemoApiOptions {
 
 type Endpoint = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>;
 
-/** Jobs one visitor may have under way or waiting. */
+/** Most jobs that one visitor may have running or waiting. */
 const maxJobsPerVisitor = 5;
-/** Jobs that may wait in all. */
+/** Most jobs that may wait in total. */
 const maxWaiting = 100;
 
 /**
- * The demo's own endpoints, below `/demo/`; only for pages of its own origin.
+ * Creates the demo's own endpoints below `/demo/`. They refuse pages of other origins.
  *
- * `POST visit` begins or continues a visit. `POST jobs {path?, pace?}` indexes a folder. `GET info`
- * tells what may be indexed. `GET operations/{id}/search?q=` asks an index of the visitor's own.
+ * `POST visit` begins or continues a visit. `POST jobs {path?, pace?}` indexes a folder. `GET info` returns
+ * what may be indexed. `GET operations/{id}/search?q=` searches an index of the visitor's own.
  */
 export function createDemoApi(options: DemoApiOptions): Endpoint {
   const { gateway, visitors, worker, store, root } = options;
@@ -59,7 +59,10 @@ export function createDemoApi(options: DemoApiOptions): Endpoint {
     }
     const { absolute, shown } = await allowedFolder(root, path);
     if ((jobs.get(visitor.session) ?? 0) >= maxJobsPerVisitor || worker.waiting >= maxWaiting) {
-      throw new MilepostError("rate_limited", "too many jobs are under way; wait for one to end");
+      throw new MilepostError(
+        "rate_limited",
+        "too many jobs are running or waiting; wait until one ends",
+      );
     }
     const { operationId, finished } = worker.submit({
       input: { folder: absolute, pace, shown, user: visitor.user },
@@ -86,7 +89,7 @@ export function createDemoApi(options: DemoApiOptions): Endpoint {
     const [, id = ""] = searchPath.exec(url.pathname) ?? [];
     const { operation } = await gateway.operations.get(id);
     const index = operation.session_id === visitor.session ? await store.open(id) : undefined;
-    if (!index) throw new MilepostError("not_found", "there is no such index");
+    if (!index) throw new MilepostError("not_found", "there is no such index in this visit");
     answerJson(response, 200, await search(index, url.searchParams.get("q") ?? ""));
   }
 
@@ -106,7 +109,7 @@ export function createDemoApi(options: DemoApiOptions): Endpoint {
       const endpoint = endpointOf(request.method, url.pathname);
       if (!endpoint) throw new MilepostError("not_found", "the demo has no such endpoint");
       if (!isSameOrigin(request)) {
-        throw new MilepostError("forbidden", "only the demo's own pages may ask this");
+        throw new MilepostError("forbidden", "only pages of this service may call this endpoint");
       }
       await endpoint(request, response, url);
     } catch (thrown) {
@@ -114,10 +117,7 @@ export function createDemoApi(options: DemoApiOptions): Endpoint {
       options.onFault(thrown);
       if (response.headersSent) response.destroy();
       else
-        answerProblem(
-          response,
-          new MilepostError("internal", "a fault of the demo; it is in its log"),
-        );
+        answerProblem(response, new MilepostError("internal", "the demo failed; its log says why"));
     }
   };
 }

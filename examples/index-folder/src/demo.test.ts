@@ -49,7 +49,7 @@ function startJob(headers: Record<string, string>, body: unknown): Promise<Respo
   return fetch(`${demo.url}/demo/jobs`, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-/** A request exactly as given: no path is tidied, any header goes. */
+/** Sends a request exactly as given: the path is not normalised, and any header is allowed. */
 function raw(path: string, headers: Record<string, string> = {}, method = "GET") {
   return new Promise<{ status: number; body: string; headers: NodeJS.Dict<string | string[]> }>(
     (resolve, reject) => {
@@ -65,7 +65,7 @@ function raw(path: string, headers: Record<string, string> = {}, method = "GET")
   );
 }
 
-test("a visit goes on by its cookie, with a fresh token each time; a forged cookie begins a new one", async () => {
+test("a visit continues by its cookie with a fresh token each time; a forged cookie begins a new visit", async () => {
   const first = await visit();
   const second = await visit(first.cookie);
   expect(second.visit.session_id).toBe(first.visit.session_id);
@@ -75,7 +75,7 @@ test("a visit goes on by its cookie, with a fresh token each time; a forged cook
   expect(forged.visit.session_id).not.toBe(first.visit.session_id);
 });
 
-test("a job runs, tells its session, and only its visitor may search its index", async () => {
+test("a job runs and reports to its session, and only its visitor may search its index", async () => {
   const mine = await visit();
   const other = await visit();
   const started = await startJob(bearer(mine.visit), { path: "notes", pace: "full" });
@@ -119,7 +119,7 @@ test("a job runs, tells its session, and only its visitor may search its index",
   ).toBe(404);
 });
 
-test("what cannot be started is refused with a problem document", async () => {
+test("a job that cannot start is refused with a problem document", async () => {
   const { visit: mine } = await visit();
   const cases: [unknown, number, string][] = [
     [{ path: "../.." }, 403, "forbidden"],
@@ -144,7 +144,7 @@ test("what cannot be started is refused with a problem document", async () => {
   expect((await startJob({ authorization: "Bearer x" }, {})).status).toBe(401);
 });
 
-test("one visitor cannot fill the line", async () => {
+test("one visitor cannot fill the waiting line of jobs", async () => {
   const { visit: mine } = await visit();
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => startJob(bearer(mine), { pace: "slow" })),
@@ -154,7 +154,7 @@ test("one visitor cannot fill the line", async () => {
   expect(answers.some(({ status }) => status === 429) || started.length === 8).toBe(true);
 });
 
-test("pages of other origins, and names that are not the demo's, get nothing", async () => {
+test("pages of other origins and foreign host names are refused", async () => {
   const { host } = new URL(demo.url);
   const { cookie } = await visit();
   const refused = [
@@ -172,7 +172,7 @@ test("pages of other origins, and names that are not the demo's, get nothing", a
   expect((await raw("/demo/visit", { host, origin: `http://${host}` }, "POST")).status).toBe(200);
 });
 
-test("serves the built page and the plain one, and nothing beside them", async () => {
+test("the demo serves the built page and the plain page, and nothing outside their folders", async () => {
   const page = await raw("/");
   expect(page.status).toBe(200);
   expect(page.headers).toMatchObject({
@@ -209,7 +209,7 @@ test("serves the built page and the plain one, and nothing beside them", async (
   expect((await raw("/", {}, "DELETE")).status).toBe(404);
 });
 
-test("a second demo on the same port is refused and leaves nothing behind", async () => {
+test("a second demo on the same port is refused and leaves the first one running", async () => {
   const { port } = new URL(demo.url);
   const settings = readSettings({ MILEPOST_PORT: port }, join(folder, "root"));
   await expect(startDemo(settings, { built: folder, plain: folder })).rejects.toMatchObject({
@@ -218,7 +218,7 @@ test("a second demo on the same port is refused and leaves nothing behind", asyn
   expect((await fetch(`${demo.url}/healthz`)).status).toBe(200);
 });
 
-test("close ends what runs and removes what was written", async () => {
+test("closing the demo ends running jobs and removes the indexes", async () => {
   const settings = readSettings({ MILEPOST_PORT: "0" }, join(folder, "root"));
   const own = await startDemo(settings, { built: folder, plain: folder });
   const answer = await fetch(`${own.url}/demo/visit`, { method: "POST" });

@@ -17,28 +17,28 @@ import type { Settings } from "./settings.ts";
 import { serveFile } from "./static-files.ts";
 import { Visitors } from "./visitors.ts";
 
-/** Where the pages' files are. */
+/** Folders of the two pages' files. */
 export interface Pages {
-  /** The page as Vite has built it. */
+  /** Folder of the page that Vite has built. */
   readonly built: string;
-  /** The page that needs no build. */
+  /** Folder of the page that needs no build. */
   readonly plain: string;
 }
 
-/** The demo while it runs. */
+/** Running demo. */
 export interface Demo extends AsyncDisposable {
   readonly url: string;
-  /** Where indexes are written; gone after close. */
+  /** Folder for the indexes; `close` removes it. */
   readonly indexFolder: string;
-  /** Ends the work, tells the clients, and removes what was written. */
+  /** Ends the jobs, closes the clients' connections, and removes the indexes. */
   close(): Promise<void>;
 }
 
 const drainMs = 500;
 
 /**
- * Starts everything in this process: the gateway, a worker with one place, the demo's endpoints and its
- * pages, all on one port. Rejects as `listen` does when the port cannot be had.
+ * Starts the whole demo in this process: the gateway, a worker that runs one job at a time, the demo's
+ * endpoints and its pages, all on one port. Rejects as `listen` does when the port cannot be used.
  */
 export async function startDemo(settings: Settings, pages: Pages): Promise<Demo> {
   const { root, tokenSecret } = settings;
@@ -58,7 +58,7 @@ export async function startDemo(settings: Settings, pages: Pages): Promise<Demo>
     title: ({ shown }) => titleOf(root, shown),
     steps: indexSteps,
     shownInput: ({ shown, pace }) => ({ path: shown, pace }),
-    // Whatever was wrong with the folder, its owner may have put it right.
+    // Every failure may be retried, because the owner of the folder may have removed its cause.
     retryable: true,
     run: (op, input) => {
       const notify: Notify = (news) => {
@@ -82,14 +82,14 @@ export async function startDemo(settings: Settings, pages: Pages): Promise<Demo>
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { host } = request.headers;
     if (host === undefined || !isOwnHost(host, settings.allowedHosts)) {
-      const message = "this name is not the demo's; add it to MILEPOST_DEMO_HOSTS";
+      const message = "this host name is not one of the demo's; add it to MILEPOST_DEMO_HOSTS";
       return answerProblem(response, new MilepostError("forbidden", message));
     }
     const target = `http://${host}${request.url ?? "/"}`;
     if (!URL.canParse(target)) {
       return answerProblem(
         response,
-        new MilepostError("bad_message", "the address cannot be read"),
+        new MilepostError("bad_message", "the address of the request cannot be parsed"),
       );
     }
     const url = new URL(target);
@@ -152,7 +152,7 @@ export async function startDemo(settings: Settings, pages: Pages): Promise<Demo>
   };
 }
 
-/** What a job is called: its folder, and the root by its own name. */
+/** Returns the title of a job: its folder, or the root's own name for the root. */
 function titleOf(root: string, shown: string): string {
   return `Index ${shown === "." ? basename(root) : shown}`;
 }

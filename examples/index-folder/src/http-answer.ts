@@ -9,7 +9,7 @@ import {
 
 const maxBodyBytes = 16 * 1024;
 
-/** Answers with JSON that nobody may keep. */
+/** Answers with JSON that must not be cached. */
 export function answerJson(
   response: ServerResponse,
   status: number,
@@ -49,7 +49,7 @@ export function answerProblem(response: ServerResponse, error: MilepostError): v
   );
 }
 
-/** Reads a JSON object of at most 16 KiB; nothing at all counts as an empty one. */
+/** Reads a JSON object of at most 16 KiB; an empty body counts as an empty object. */
 export async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = [];
   let bytes = 0;

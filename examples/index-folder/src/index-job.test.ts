@@ -12,7 +12,7 @@ import { IndexStore } from "./index-store.ts";
 import { maxFileBytes } from "./read-text.ts";
 import { search } from "./search.ts";
 
-/** A folder to index, a store, and the real gateway with a producer on it. */
+/** Creates a folder to index, a store, and a real gateway with a producer and a worker. */
 async function workshop(prepare: (op: Operation, gateway: Gateway) => Operation = (op) => op) {
   const parent = await mkdtemp(join(tmpdir(), "milepost-job-"));
   const folder = join(parent, "source");
@@ -46,7 +46,7 @@ async function workshop(prepare: (op: Operation, gateway: Gateway) => Operation 
   };
 }
 
-/** Waits for the operation to be as `holds` says; looks again after each turn of the event loop. */
+/** Waits until `holds` returns true for the operation's state, and checks after each turn of the event loop. */
 async function until(
   gateway: Gateway,
   id: string,
@@ -59,7 +59,7 @@ async function until(
   }
 }
 
-test("indexes what is text, warns of the rest, and the index answers", async () => {
+test("a job indexes text files and warns about other files, and its index can be searched", async () => {
   await using shop = await workshop();
   await shop.write("readme.md", "Milepost pushes progress.\nProgress of long-running work.");
   await shop.write("src/deep/main.ts", "export const milepost = startDemo();\n");
@@ -118,7 +118,7 @@ test("indexes what is text, warns of the rest, and the index answers", async () 
   ]);
 });
 
-/** Lets the process be one that permissions apply to; root is given its rights back afterwards. */
+/** Takes root's privileges from this process, so that file permissions apply; disposing restores them. */
 function unprivileged(): Disposable {
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(65_534);
@@ -129,7 +129,7 @@ function unprivileged(): Disposable {
   };
 }
 
-test("goes on without what it may not read", async () => {
+test("a job warns about files and folders that it may not read, and continues", async () => {
   await using shop = await workshop();
   await shop.write("secret.txt", "word");
   await shop.write("closed/inside.txt", "word");
@@ -151,7 +151,7 @@ test("goes on without what it may not read", async () => {
   await chmod(join(shop.folder, "closed"), 0o755);
 });
 
-test("does not read what became something else between scan and reading", async () => {
+test("a job skips a file that was removed or replaced by a link between scanning and reading", async () => {
   await using shop = await workshop((op) => ({
     ...op,
     step: (async (id: string, work: (step: Step) => unknown) => {
@@ -173,7 +173,7 @@ test("does not read what became something else between scan and reading", async 
   ]);
 });
 
-/** The operation, of which a person thinks better at the second checkpoint in `step`. */
+/** Wraps an operation so that it is cancelled at the second checkpoint in `step`. */
 function cancelledIn(step: string, op: Operation, gateway: Gateway): Operation {
   let current = "";
   let checkpoints = 0;
@@ -193,7 +193,7 @@ function cancelledIn(step: string, op: Operation, gateway: Gateway): Operation {
   };
 }
 
-test("cancelled in the middle of any step, it leaves nothing on disk, and a retry does all of it", async () => {
+test("a job cancelled in the middle of any step leaves nothing on disk, and a retry completes it", async () => {
   const steps = indexSteps.map(({ id }) => id);
   let left = steps;
   let partial: string[] = [];
@@ -230,7 +230,7 @@ test("cancelled in the middle of any step, it leaves nothing on disk, and a retr
   expect(await readdir(indexes)).toEqual([operationId]);
 });
 
-test("a folder that disappears fails, and works once it is back", async () => {
+test("a job fails while its folder is missing, and succeeds by a retry once the folder exists", async () => {
   await using shop = await workshop();
   const { operationId } = shop.worker.submit({ input: join(shop.folder, "later") });
   const first = await until(shop.gateway, operationId, ({ ended_at }) => ended_at !== undefined);
@@ -244,7 +244,7 @@ test("a folder that disappears fails, and works once it is back", async () => {
   expect(second).toMatchObject({ attempt: 2, result: { files: 1 } });
 });
 
-test("pause holds the work between two files, resume lets it go on", async () => {
+test("a job pauses between two files and continues when it is resumed", async () => {
   await using shop = await workshop();
   for (let i = 0; i < 300; i++) await shop.write(`file${i}.txt`, `word${i}`);
   const { gateway } = shop;

@@ -8,14 +8,14 @@ import { type Pace, type Tempo, tempoOf } from "./pace.ts";
 import { readText } from "./read-text.ts";
 import { scanFolder } from "./scan-folder.ts";
 
-/** What to index, and how fast. */
+/** Input of a job: the folder to index and the pace. */
 export interface IndexInput {
-  /** The folder, free of links. */
+  /** Absolute path of the folder, with all links resolved. */
   readonly folder: string;
   readonly pace: Pace;
 }
 
-/** What came of it. */
+/** Result of a job. */
 export interface IndexResult {
   readonly files: number;
   readonly skipped: number;
@@ -25,11 +25,11 @@ export interface IndexResult {
   readonly bytes: number;
   readonly index_bytes: number;
   readonly took_ms: number;
-  /** The id of the index in the store: that of the operation. */
+  /** Id of the index in the store; the same as the operation's id. */
   readonly index: string;
 }
 
-/** The plan; the weights are about the share of the time that each step takes. */
+/** Steps of a job. The weights are roughly the shares of the time that the steps take. */
 export const indexSteps: readonly StepPlan[] = [
   { id: "scan", title: "Find the files", weight: 1 },
   { id: "read", title: "Read them", weight: 8 },
@@ -49,9 +49,9 @@ interface SourceText {
 /**
  * Indexes a folder: finds its text files, reads them, finds their words and writes an inverted index.
  *
- * Goes on without what it cannot read and warns of it. Between any two files it can be paused and called
- * off, and lets the rest of the process go on; called off or failed, it leaves nothing on disk. Rejects with
- * `too_large` past 20,000 files or 128 MiB of text.
+ * A job skips what it cannot read and warns about it. Between any two files it can be paused and cancelled, and
+ * it lets the rest of the process run. A cancelled or failed job leaves nothing on disk. Rejects with
+ * `too_large` when there are more than 20,000 files or 128 MiB of text.
  */
 export async function indexFolder(
   op: Operation,
@@ -85,7 +85,7 @@ class IndexJob {
   readonly #op: Operation;
   readonly #folder: string;
   readonly #tempo: Tempo;
-  /** For steps that go too fast for any pace: only gives way. */
+  /** Tempo of the steps that are too fast for any pace; it only yields to the rest of the process. */
   readonly #unpaced = tempoOf("full");
   skipped = 0;
   bytes = 0;

@@ -2,32 +2,35 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import type { Document, InvertedIndex, Posting } from "./inverted-index.ts";
 
-/** What an index knows of itself. */
+/** Contents of `documents.json`, which describes an index. */
 interface Manifest {
-  /** The folder that was indexed, absolute. */
+  /** Absolute path of the folder that was indexed. */
   readonly folder: string;
   readonly documents: readonly Document[];
 }
 
-/** Byte offset and length of a term's postings. */
+/** Byte offset and length of a term's line in `postings.jsonl`. */
 type Span = readonly [offset: number, length: number];
 
-/** An index on disk, open for questions. */
+/** Index on disk, open for searches. */
 export interface StoredIndex {
   readonly folder: string;
   readonly documents: readonly Document[];
-  /** Where the term stands; empty when nowhere. */
+  /** Returns the postings of a term; empty when the term is not in the index. */
   postings(term: string): Promise<readonly Posting[]>;
 }
 
-/** Called after each thousand terms; what it throws ends the writing. */
+/**
+ * Called after every 1,000 terms and after the last one, with the number of terms so far; an error that it
+ * throws stops the write.
+ */
 export type OnWritten = (terms: number) => Promise<void>;
 
 /**
- * Indexes on disk, one folder each: `postings.jsonl` with one term's postings a line, `terms.json` with
- * where in it each term's line is, and `documents.json`.
+ * Indexes on disk, in one folder each: `postings.jsonl` with the postings of one term per line, `terms.json`
+ * with the place of each term's line, and `documents.json`.
  *
- * An index is there as a whole or not at all: it is written under another name and renamed when complete.
+ * An index exists either completely or not at all: it is written under another name and renamed when complete.
  */
 export class IndexStore {
   readonly #root: string;
@@ -37,7 +40,7 @@ export class IndexStore {
     this.#root = root;
   }
 
-  /** Writes an index; resolves to its size in bytes. An earlier one of this id is replaced. */
+  /** Writes an index and replaces an earlier one with this id; resolves with its size in bytes. */
   async write(
     id: string,
     folder: string,
@@ -62,26 +65,29 @@ export class IndexStore {
     }
   }
 
-  /** The index of this id; undefined when there is none. */
+  /** Opens the index with this id; resolves with undefined when there is none. */
   open(id: string): Promise<StoredIndex | undefined> {
     const known = this.#opened.get(id);
     if (known) return known;
     const opened = openIndex(this.#path(id));
     this.#opened.set(id, opened);
-    // Not kept when it is not there: it may be written yet.
+    // A missing index is not kept in the map, because it may be written later.
     opened.then((index) => index ?? this.#opened.delete(id)).catch(() => this.#opened.delete(id));
     return opened;
   }
 
-  /** Removes the index of this id; nothing happens when there is none. */
+  /** Removes the index with this id; does nothing when there is none. */
   async remove(id: string): Promise<void> {
     this.#opened.delete(id);
     await rm(this.#path(id), { recursive: true, force: true });
   }
 
   #path(id: string): string {
-    // Ids are segments of channel names; of those only the dots could lead out of the folder.
-    if (!/^[A-Za-z0-9_~-][A-Za-z0-9_.~-]*$/.test(id)) throw new TypeError("not an id");
+    // Ids are segments of channel names. Of their characters, only dots could lead out of the folder.
+    if (!/^[A-Za-z0-9_~-][A-Za-z0-9_.~-]*$/.test(id))
+      throw new TypeError(
+        "an index id may have letters, digits, _, ~, - and dots, and must not begin with a dot",
+      );
     return join(this.#root, id);
   }
 }

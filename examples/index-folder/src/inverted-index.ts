@@ -1,31 +1,31 @@
 import { tokenise } from "./tokenise.ts";
 
-/** A text that is indexed. */
+/** Indexed text file. */
 export interface Document {
   readonly path: string;
-  /** Words in it. */
+  /** Number of words in the document. */
   readonly length: number;
 }
 
-/** Where a term stands in one document. */
+/** Occurrences of a term in one document. */
 export interface Posting {
   readonly document: number;
-  /** How often. */
+  /** Number of occurrences. */
   readonly count: number;
-  /** The first lines it stands in, from 1. */
+  /** First lines in which the term stands, counted from 1; at most {@link linesKept}. */
   readonly lines: readonly number[];
 }
 
-/** The words of one document. */
+/** Words of one document. */
 export interface TokenisedText {
   readonly length: number;
   readonly terms: ReadonlyMap<string, { count: number; readonly lines: number[] }>;
 }
 
-/** Lines that are remembered per term and document; enough to show the best one. */
+/** Most lines kept per term and document; enough to show the best one. */
 export const linesKept = 40;
 
-/** Finds the words of a text and the lines they stand in. */
+/** Finds the words of a text and the lines in which they stand. */
 export function tokeniseText(text: string): TokenisedText {
   const terms = new Map<string, { count: number; readonly lines: number[] }>();
   let length = 0;
@@ -46,7 +46,9 @@ export function tokeniseText(text: string): TokenisedText {
   return { length, terms };
 }
 
-/** For each term, where it stands. Grows by whole documents. */
+/**
+ * Inverted index: for each term, the documents and lines in which it stands. Documents are added as a whole.
+ */
 export class InvertedIndex {
   readonly documents: Document[] = [];
   readonly #postings = new Map<string, Posting[]>();
@@ -77,7 +79,7 @@ export class InvertedIndex {
     return this.#postings.size;
   }
 
-  /** Each term with its postings, in the order of documents. */
+  /** Returns each term with its postings, in the order in which the documents were added. */
   entries(): Iterable<[string, readonly Posting[]]> {
     return this.#postings.entries();
   }

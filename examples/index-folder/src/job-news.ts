@@ -2,12 +2,15 @@ import type { Notification } from "@milepost/model";
 import type { Operation } from "@milepost/producer";
 import type { IndexResult } from "./index-job.ts";
 
-/** Tells a person something once. */
+/** Sends one notification to the owner of a job. */
 export type Notify = (notification: Omit<Notification, "id">) => void;
 
 const shownMs = 8_000;
 
-/** Runs a job and tells its owner how it ended; a cancel is no news to who asked for it. */
+/**
+ * Runs a job and notifies its owner of the end. A cancelled job sends no notification, because its owner asked
+ * for the cancel.
+ */
 export async function withNews(
   op: Operation,
   title: string,
@@ -16,7 +19,7 @@ export async function withNews(
 ): Promise<IndexResult> {
   try {
     const result = await job();
-    const message = `${result.files} files and ${result.terms} different words can be searched.`;
+    const message = `You can search ${result.files} files and ${result.terms} different words.`;
     notify({ level: "success", title: `${title}: done`, message, ttl_ms: shownMs });
     return result;
   } catch (error) {

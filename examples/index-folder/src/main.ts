@@ -25,12 +25,12 @@ const demo = await startDemo(
 ).catch((error: NodeJS.ErrnoException) => {
   if (error.code === "EADDRINUSE") {
     fail(
-      `Port ${port} is taken. Stop what uses it, or choose another: MILEPOST_PORT=8788 npm start`,
+      `Port ${port} is in use. Stop the program that uses it, or choose another port: MILEPOST_PORT=8788 npm start`,
     );
   }
   if (error.code === "EACCES" || error.code === "EADDRNOTAVAIL") {
     fail(
-      `Cannot listen on ${host} port ${port} (${error.code}). Set MILEPOST_HOST and MILEPOST_PORT.`,
+      `Cannot listen on ${host} port ${port} (${error.code}). Choose others with MILEPOST_HOST and MILEPOST_PORT.`,
     );
   }
   throw error;
@@ -38,11 +38,11 @@ const demo = await startDemo(
 
 console.log(`Milepost is running: ${demo.url}
 
-  ${demo.url}/         index a folder and watch it; reload, pause, cut the network, come back
-  ${demo.url}/plain/   the same run by a bare WebSocket, without a framework or a build
+  ${demo.url}/         index a folder and watch it; reload, pause, disconnect, reconnect
+  ${demo.url}/plain/   the same run over a plain WebSocket, without a framework or a build
   ${demo.url}/openapi.json
 
-Folders inside ${root} may be indexed. Stop with Ctrl-C.`);
+You can index folders inside ${root}. Stop with Ctrl-C.`);
 
 let stopping = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isPace, tempoOf } from "./pace.ts";
 
-test("full speed waits for nothing but gives way to everything else now and then", async () => {
+test("at full speed, tempo.next waits for nothing but yields to the event loop from time to time", async () => {
   let ms = 0;
   const tempo = tempoOf("full", () => ms);
   const { signal } = new AbortController();
@@ -14,7 +14,7 @@ test("full speed waits for nothing but gives way to everything else now and then
   expect(others).toBe(1);
 });
 
-test("a pace rejects with the reason once its signal aborts, also while it holds work back", async () => {
+test("tempo.next rejects with the abort's reason, also while it holds work back", async () => {
   const controller = new AbortController();
   const tempo = tempoOf("slow", () => 0);
   await tempo.next(controller.signal);
@@ -24,7 +24,7 @@ test("a pace rejects with the reason once its signal aborts, also while it holds
   await expect(tempo.next(controller.signal)).rejects.toThrow("enough");
 });
 
-test("only the names of paces are paces", () => {
+test("isPace accepts only the names of paces", () => {
   expect(["full", "watchable", "slow"].every(isPace)).toBe(true);
   expect([undefined, 5, "warp", "toString", "constructor"].some(isPace)).toBe(false);
 });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * How many files a second the job reads; it finds their words at twice that. The work is the same at every
- * pace, it is only held back so that a person can watch it.
+ * Files per second that a job reads at each pace; it finds words at twice that rate. The work is the same at
+ * every pace. It is only held back so that a person can watch it.
  */
 export const filesPerSecond = {
   full: Number.POSITIVE_INFINITY,
@@ -10,24 +10,24 @@ export const filesPerSecond = {
   slow: 10,
 } as const;
 
-/** How fast to go. */
+/** Name of a pace. */
 export type Pace = keyof typeof filesPerSecond;
 
-/** Whether `value` names a pace. */
+/** Returns true when `value` is the name of a pace. */
 export function isPace(value: unknown): value is Pace {
   return typeof value === "string" && Object.hasOwn(filesPerSecond, value);
 }
 
-/** Holds work back to a pace, and gives way to everything else in the process now and then. */
+/** Holds work back to a pace and yields to the rest of the process from time to time. */
 export interface Tempo {
-  /** To be awaited before each file. Rejects once `signal` has aborted. */
+  /** Waits until the next file is due; call it before each file. Rejects once `signal` has aborted. */
   next(signal: AbortSignal): Promise<void>;
 }
 
-/** How long work may keep the process to itself. */
+/** Longest time, in milliseconds, that work may run without yielding to the rest of the process. */
 const sliceMs = 8;
 
-/** The tempo of a pace. Time that was lost, for instance to a pause, is not made up for. */
+/** Creates the tempo of a pace. It does not catch up on lost time, for instance after a pause. */
 export function tempoOf(pace: Pace, now: () => number = () => performance.now()): Tempo {
   const spacingMs = 1000 / filesPerSecond[pace];
   let due = now();

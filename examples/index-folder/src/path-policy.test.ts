@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
-test("takes folders below the root, relative or absolute, and the root itself", async () => {
+test("allowedFolder accepts the root itself and folders below it, relative or absolute", async () => {
   const docs = join(root, "docs");
   for (const path of ["docs", "./docs/", "docs/deep/..", docs, " docs "]) {
     await expect(allowedFolder(root, path)).resolves.toEqual({ absolute: docs, shown: "docs" });
@@ -29,11 +29,11 @@ test("takes folders below the root, relative or absolute, and the root itself", 
   }
 });
 
-test("follows a link that stays inside", async () => {
+test("allowedFolder follows a link that stays inside the root", async () => {
   await expect(allowedFolder(root, "in")).resolves.toMatchObject({ shown: "docs" });
 });
 
-test("refuses what leads out, whether or not anything is there", async () => {
+test("allowedFolder refuses a path outside the root, whether or not it exists", async () => {
   const outside = [
     "..",
     "../root-sibling",
@@ -51,7 +51,7 @@ test("refuses what leads out, whether or not anything is there", async () => {
   }
 });
 
-test("says what is not there, and what is no folder", async () => {
+test("allowedFolder says what does not exist and what is not a folder", async () => {
   await expect(allowedFolder(root, "nothing")).rejects.toMatchObject({
     code: "not_found",
     message: "there is no folder nothing",
@@ -62,7 +62,7 @@ test("says what is not there, and what is no folder", async () => {
   }
 });
 
-test("a name that begins with dots is not the parent", () => {
+test("isWithin does not take a name that begins with dots for the parent", () => {
   expect(isWithin("/a", "/a/..b")).toBe(true);
   expect(isWithin("/a", "/ab")).toBe(false);
   expect(isWithin("/a", "/")).toBe(false);

@@ -16,7 +16,7 @@ function indexOf(texts: Record<string, string>) {
   return { index, postings, find };
 }
 
-test("counts each word with its lines, a bounded number of them", () => {
+test("tokeniseText counts each word and keeps a bounded number of its lines", () => {
   const { index, postings } = indexOf({
     a: `milepost\nroad\nmilepost milepost${"\nroad".repeat(100)}`,
   });
@@ -26,7 +26,7 @@ test("counts each word with its lines, a bounded number of them", () => {
   expect(index).toMatchObject({ termCount: 2, postingCount: 2, tokenCount: 104 });
 });
 
-test("files with more of the words come first, then those where they weigh more", () => {
+test("rank puts files with more of the words first, then files in which the words weigh more", () => {
   const { find } = indexOf({
     "long.md": `queue ${"filler ".repeat(500)}`,
     "short.md": "queue",
@@ -39,12 +39,12 @@ test("files with more of the words come first, then those where they weigh more"
   expect(find()).toEqual([]);
 });
 
-test("equal files keep the order of their paths", () => {
+test("rank orders equal files by their paths", () => {
   const { find } = indexOf({ "b.md": "word", "a.md": "word" });
   expect(find("word")).toEqual(["a.md:1", "b.md:1"]);
 });
 
-test("every word of every text is found in it, on a line that holds it", () => {
+test("every word of every text is found in its file, on a line that contains it", () => {
   const text = fc.array(fc.constantFrom("alpha", "beta", "gammaDelta", "\n"), { maxLength: 40 });
   fc.assert(
     fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (texts) => {
@@ -65,7 +65,7 @@ test("every word of every text is found in it, on a line that holds it", () => {
   );
 });
 
-test("a snippet shows the word marked, also far into a long line", () => {
+test("a snippet shows the marked word, even far into a long line", () => {
   const { snippet, highlights } = snippetOf(
     `${"x ".repeat(400)}needle${" y".repeat(400)}`,
     new Set(["needle"]),
@@ -76,7 +76,7 @@ test("a snippet shows the word marked, also far into a long line", () => {
   expect(snippet.startsWith("…") && snippet.endsWith("…")).toBe(true);
 });
 
-test("highlights mark the words searched for, in bounds, rising and apart, whatever the line", () => {
+test("highlights mark the words of the query, in bounds, ascending and without overlap, for any line", () => {
   const words = fc.constantFrom("readFile", "read", "file", "x", "…", "  ", "𝒳", "other", "-");
   fc.assert(
     fc.property(fc.array(words, { maxLength: 120 }), (parts) => {

@@ -1,10 +1,10 @@
 import type { Document, Posting } from "./inverted-index.ts";
 
-/** A document that matches, and how well. */
+/** Matching document with its score. */
 export interface Ranked {
   readonly document: number;
   readonly score: number;
-  /** The line in which most of the terms stand, from 1; the first of those. */
+  /** Line in which most of the terms stand, counted from 1; the first of several such lines. */
   readonly line: number;
 }
 
@@ -12,8 +12,8 @@ const saturation = 1.2;
 const lengthShare = 0.75;
 
 /**
- * The documents in which any of the terms stand, best first (BM25); those with more of the terms come
- * before those with fewer, and ties go by path.
+ * Returns the documents that contain any of the terms, the best first (BM25). Documents with more of the terms
+ * come before those with fewer, and ties are ordered by path.
  */
 export function rank(
   documents: readonly Document[],

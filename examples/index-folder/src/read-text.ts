@@ -1,22 +1,22 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
-/** A file's text, or why there is none. */
+/** Text of a file, or the reason why it cannot be used. */
 export type ReadText =
   | { readonly ok: true; readonly text: string; readonly bytes: number }
   | { readonly ok: false; readonly why: string };
 
-/** The largest file that is read. */
+/** Size of the largest file that is read, in bytes. */
 export const maxFileBytes = 1024 * 1024;
 const binaryProbe = 8 * 1024;
 
 /**
- * Reads a text file. One that cannot be opened, is no plain file, too large, binary or not UTF-8 is
- * refused with the reason, in words. A link is not followed: it could have been put there to lead elsewhere.
+ * Reads a text file. A file that cannot be opened, is not a plain file, is too large, is binary or is not UTF-8
+ * is refused with the reason in words. Links are not followed, because a link could lead outside the folder.
  */
 export async function readText(path: string): Promise<ReadText> {
   try {
-    // Without waiting: opening a pipe would wait for its other end.
+    // O_NONBLOCK keeps the open of a pipe from waiting for its other end.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const { size } = await file.stat().then((stat) => {

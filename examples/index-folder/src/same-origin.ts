@@ -2,9 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 
 /**
- * Whether a request is addressed to this service by a name of its own: an address, `localhost`, or one
- * of `allowedHosts`. Any other name may be that of a page which had it point here to read what this
- * machine serves.
+ * Returns true when a request addresses this service by one of its own names: an address, `localhost`, or one
+ * of `allowedHosts`. A page can point any other name at this machine in order to read what it serves.
  */
 export function isOwnHost(host: string | undefined, allowedHosts: readonly string[]): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;
@@ -14,7 +13,7 @@ export function isOwnHost(host: string | undefined, allowedHosts: readonly strin
   return allowedHosts.includes(hostname);
 }
 
-/** Whether no page of another origin can have sent the request. */
+/** Returns true when no page of another origin can have sent the request. */
 export function isSameOrigin({ headers }: IncomingMessage): boolean {
   const site = headers["sec-fetch-site"];
   if (site !== undefined && site !== "same-origin" && site !== "none") return false;

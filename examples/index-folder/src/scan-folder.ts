@@ -2,13 +2,13 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MilepostError } from "@milepost/protocol";
 
-/** What a scan comes upon. */
+/** Entry that a scan finds. */
 export type Found =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "skipped"; readonly path: string; readonly why: string };
 
-/** Folders that hold nothing of one's own. */
+/** Names of folders that are left out because they hold no files of the user's own. */
 export const skippedFolders: ReadonlySet<string> = new Set([
   "node_modules",
   ".git",
@@ -18,10 +18,10 @@ export const skippedFolders: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Everything below `root`, folder by folder in the order of names; paths are relative to it, with `/`.
+ * Yields everything below `root`, folder by folder and sorted by name. Paths are relative to `root`, with `/`.
  *
- * Links are not followed. A folder that cannot be read is skipped, the rest goes on; but `root` itself must
- * be there: else it throws `not_found`.
+ * Links are not followed. A folder that cannot be read is skipped, and the scan continues. Only when `root`
+ * itself cannot be read, it throws `not_found`.
  */
 export async function* scanFolder(root: string): AsyncGenerator<Found> {
   const folders = [""];

@@ -6,16 +6,16 @@ import { readText } from "./read-text.ts";
 import { snippetOf } from "./snippet.ts";
 import { tokenise } from "./tokenise.ts";
 
-/** A place where the words searched for stand. */
+/** Line of a file in which words of the query stand. */
 export interface Hit {
   readonly path: string;
-  /** From 1. */
+  /** Number of the line, counted from 1. */
   readonly line: number;
   readonly snippet: string;
   readonly highlights: readonly (readonly [start: number, end: number])[];
 }
 
-/** The best hits, one per file, and in how many files there are any. */
+/** Best hits, one per file, and the number of files with hits. */
 export interface SearchAnswer {
   readonly hits: readonly Hit[];
   readonly total: number;
@@ -25,7 +25,10 @@ const maxHits = 20;
 const maxQueryLength = 200;
 const maxTerms = 10;
 
-/** Asks an index. Snippets come from the files as they are now; one that is gone has an empty snippet. */
+/**
+ * Searches an index. Snippets are read from the files as they are now; a file that can no longer be read has an
+ * empty snippet.
+ */
 export async function search(index: StoredIndex, query: string): Promise<SearchAnswer> {
   if (query.length > maxQueryLength) {
     throw new MilepostError("bad_message", `q may have ${maxQueryLength} characters at most`);
@@ -44,7 +47,7 @@ export async function search(index: StoredIndex, query: string): Promise<SearchA
   return { hits, total: ranked.length };
 }
 
-/** The words of a query as they were written: who asks for `readFile` does not mean every `file`. */
+/** Returns the words of a query as they were written. A query for `readFile` does not mean every `file`. */
 function wholeWords(query: string): string[] {
   let end = 0;
   return [...tokenise(query)].flatMap((token) => {

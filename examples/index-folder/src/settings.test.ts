@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { isOwnHost } from "./same-origin.ts";
 import { readSettings } from "./settings.ts";
 
-test("everything has a default, and secrets are new each time", () => {
+test("readSettings has a default for everything and creates new secrets each time", () => {
   const one = readSettings({}, tmpdir());
   const other = readSettings({}, tmpdir());
   expect(one).toMatchObject({ port: 8787, host: "127.0.0.1", allowedHosts: [] });
@@ -11,7 +11,7 @@ test("everything has a default, and secrets are new each time", () => {
   expect(one.apiKey).not.toBe(one.tokenSecret);
 });
 
-test("what cannot be used is refused in one line that names it", () => {
+test("readSettings refuses an unusable setting with one line that names it", () => {
   const refused = (env: Record<string, string>) => () => readSettings(env, tmpdir());
   for (const port of ["x", "-1", "65536", "1.5", "0x10"]) {
     expect(refused({ MILEPOST_PORT: port })).toThrow(/^MILEPOST_PORT must be .*$/);
@@ -21,7 +21,7 @@ test("what cannot be used is refused in one line that names it", () => {
   expect(refused({ MILEPOST_API_KEY_FILE: "/no/such" })).toThrow(/cannot be read/);
 });
 
-test("a name that a page elsewhere may have pointed here is not the demo's own", () => {
+test("isOwnHost refuses a name that a foreign page may have pointed at the demo", () => {
   for (const host of ["localhost:8787", "127.0.0.1:1", "[::1]:8787", "10.0.0.7", "a.localhost"]) {
     expect(isOwnHost(host, []), host).toBe(true);
   }

@@ -1,25 +1,25 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
 
-/** What the demo is told by its environment. */
+/** Settings of the demo, from its environment. */
 export interface Settings {
   readonly port: number;
   readonly host: string;
-  /** Folders outside of it are refused; free of links. */
+  /** Root folder, with all links resolved. Folders outside it are refused. */
   readonly root: string;
-  /** Names besides `localhost` and addresses under which browsers may reach the demo. */
+  /** Names under which browsers may reach the demo, besides `localhost` and addresses. */
   readonly allowedHosts: readonly string[];
   readonly tokenSecret: string;
   readonly apiKey: string;
 }
 
-/** A setting that cannot be used, in one line. */
+/** Error about a setting that cannot be used; its message is one line. */
 export class SettingError extends Error {}
 
 /**
  * Reads `MILEPOST_PORT` (8787), `MILEPOST_HOST` (127.0.0.1), `MILEPOST_DEMO_ROOT` (`defaultRoot`),
- * `MILEPOST_DEMO_HOSTS`, `MILEPOST_TOKEN_SECRET` and `MILEPOST_API_KEY` (both made up for this start when
- * absent; `_FILE` names a file that holds it). Throws {@link SettingError}.
+ * `MILEPOST_DEMO_HOSTS`, `MILEPOST_TOKEN_SECRET` and `MILEPOST_API_KEY`. A missing secret is generated for this
+ * start; a variable with the suffix `_FILE` names a file that holds the secret. Throws {@link SettingError}.
  */
 export function readSettings(env: NodeJS.ProcessEnv, defaultRoot: string): Settings {
   return {
@@ -58,10 +58,12 @@ function readSecret(env: NodeJS.ProcessEnv, name: string): string {
   } catch {
     throw new SettingError(`${name}_FILE names a file that cannot be read: "${file}"`);
   }
-  return checkedSecret(`the file of ${name}_FILE`, content.trim());
+  return checkedSecret(`the file named by ${name}_FILE`, content.trim());
 }
 
 function checkedSecret(name: string, secret: string): string {
   if (Buffer.byteLength(secret) >= 32) return secret;
-  throw new SettingError(`${name} must have at least 32 bytes; make one: openssl rand -base64 48`);
+  throw new SettingError(
+    `${name} must have at least 32 bytes; create one with: openssl rand -base64 48`,
+  );
 }

@@ -1,16 +1,18 @@
 import { tokenise } from "./tokenise.ts";
 
-/** A line of text cut to what one can read at a glance. */
+/** Line of text, cut to a length that can be read at a glance. */
 export interface Snippet {
   readonly snippet: string;
-  /** Where in it the terms stand: pairs of start and end, in UTF-16 units, rising, none overlapping. */
+  /**
+   * Ranges in which the terms stand: pairs of start and end, in UTF-16 units, ascending and without overlap.
+   */
   readonly highlights: readonly (readonly [start: number, end: number])[];
 }
 
 const longest = 200;
 const before = 60;
 
-/** Cuts a line around the first of the terms in it, and says where they stand. */
+/** Cuts a line around the first of the terms in it and marks the terms. */
 export function snippetOf(line: string, terms: ReadonlySet<string>): Snippet {
   const hits = [...tokenise(line)].filter(({ term }) => terms.has(term));
   const from = start(line, hits[0]?.start ?? 0);
@@ -31,7 +33,10 @@ export function snippetOf(line: string, terms: ReadonlySet<string>): Snippet {
   return { snippet, highlights };
 }
 
-/** Where to begin so that the first hit is in sight, without cutting a character in half. */
+/**
+ * Returns the offset at which the snippet begins, so that the first hit is visible and no character is cut in
+ * half.
+ */
 function start(line: string, hit: number): number {
   if (line.length <= longest || hit < longest - before) return 0;
   const from = hit - before;

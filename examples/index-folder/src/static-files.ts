@@ -19,10 +19,11 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * Serves the files of a folder. Resolves to false, and answers nothing, where there is no such file.
+ * Serves a file of a folder; resolves with false, without answering, when there is no such file.
  *
- * A path that ends with `/` is its `index.html`. What lies in `assets/` has its hash in its name and may be
- * kept for ever; everything else is asked for again each time. `host` is the request's own, checked.
+ * A path that is empty or ends with `/` means its `index.html`. Files in `assets/` have a hash in their names
+ * and are cached as immutable for a year; all other files are revalidated each time. `host` is the request's
+ * own, already checked.
  */
 export async function serveFile(
   folder: string,
@@ -52,7 +53,7 @@ export async function serveFile(
   }
   response.writeHead(200, { ...headers, "content-length": found.size });
   if (request.method === "HEAD") response.end();
-  // Whoever hangs up in the middle has nothing to be told.
+  // A client that disconnects in the middle needs no answer, so the error is dropped.
   else await pipeline(createReadStream(file), response).catch(() => response.destroy());
   return true;
 }
@@ -73,7 +74,7 @@ function fileOf(folder: string, path: string): string | undefined {
 function policy(host: string): string {
   return [
     "default-src 'self'",
-    // Not every browser takes 'self' to include WebSockets.
+    // Not every browser includes WebSockets in 'self'.
     `connect-src 'self' ws://${host} wss://${host}`,
     "img-src 'self' data:",
     "object-src 'none'",

@@ -6,7 +6,7 @@ function terms(text: string): string[] {
   return [...tokenise(text)].map(({ term }) => term);
 }
 
-test("finds words in any script, in lower case, and leaves out single characters", () => {
+test("tokenise finds words in any script, in lower case, and leaves out single characters", () => {
   expect(terms("The quick, brown Füchse über 12 Straßen: поиск 検索 a b c")).toEqual([
     "the",
     "quick",
@@ -20,17 +20,17 @@ test("finds words in any script, in lower case, and leaves out single characters
   ]);
 });
 
-test("gives the words of a composed name besides the whole", () => {
+test("tokenise yields the parts of a composed name besides the whole name", () => {
   expect(terms("readFileSync")).toEqual(["readfilesync", "read", "file", "sync"]);
   expect(terms("max_body_bytes")).toEqual(["max_body_bytes", "max", "body", "bytes"]);
   expect(terms("parseHTTPUrl")).toEqual(["parsehttpurl", "parse", "http", "url"]);
 });
 
-test("leaves out what nobody would look up", () => {
+test("tokenise leaves out words that are too long to be searched for", () => {
   expect(terms(`${"x".repeat(65)} fine`)).toEqual(["fine"]);
 });
 
-test("every word stands where it says, whatever the text", () => {
+test("every word that tokenise yields stands at its stated place, for any text", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (text) => {
       for (const { term, start, end } of tokenise(text)) {

@@ -1,8 +1,8 @@
-/** A word of a text, as it is looked up. */
+/** Word of a text, in the form in which it is looked up. */
 export interface Token {
-  /** In lower case. */
+  /** Word in lower case. */
   readonly term: string;
-  /** Where it stands, in UTF-16 units. */
+  /** Start of the word in the text, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
 }
@@ -13,10 +13,10 @@ const shortest = 2;
 const longest = 64;
 
 /**
- * The words of a text: runs of letters, digits, `_` and `$`, 2 to 64 characters long.
+ * Yields the words of a text: runs of letters, digits, `_` and `$`, 2 to 64 characters long.
  *
- * A name made of several words gives these too, right after itself: `readFile` is `readfile`, `read` and
- * `file`, all at their own places.
+ * A name made of several words also yields its parts right after itself: `readFile` yields `readfile`, `read`
+ * and `file`, each with its own place.
  */
 export function* tokenise(text: string): Generator<Token> {
   for (const match of text.matchAll(word)) {

@@ -3,18 +3,18 @@ import type { IncomingMessage } from "node:http";
 import { MilepostError } from "@milepost/protocol";
 import { createTokens, type Tokens } from "@milepost/server";
 
-/** Somebody who came by, without a name. */
+/** Anonymous visitor of the demo. */
 export interface Visitor {
   readonly session: string;
   readonly user: string;
 }
 
-/** What a visit is answered with. */
+/** Answer to a visit. */
 export interface Visit {
   readonly session_id: string;
   readonly user_id: string;
   readonly token: string;
-  /** Milliseconds since 1970. */
+  /** Expiry of the token, in milliseconds since 1970. */
   readonly expires_at: number;
 }
 
@@ -23,8 +23,8 @@ const cookieMaxAgeSeconds = 30 * 24 * 3600;
 const tokenTtlMs = 10 * 60_000;
 
 /**
- * Tells visitors apart: by a cookie that scripts cannot read and that outlives reloads, and by the short
- * token that it can be exchanged for. Both are signed; nothing is kept here.
+ * Identifies visitors by a cookie that scripts cannot read and that outlives reloads, and by the short-lived
+ * token for which the cookie can be exchanged. Both are signed, so that nothing is stored here.
  */
 export class Visitors {
   readonly #tokens: Tokens;
@@ -32,11 +32,15 @@ export class Visitors {
 
   constructor(tokenSecret: string) {
     this.#tokens = createTokens(tokenSecret, Date);
-    // Not the secret itself: a signature of one kind must never pass for one of the other.
+    // The cookie's key is derived from the secret, so that a signature of a token never passes for one of a
+    // cookie, or the reverse.
     this.#cookieKey = createHmac("sha256", tokenSecret).update("milepost demo cookie").digest();
   }
 
-  /** Continues the visit of the request's cookie, or begins one; with the cookie to set and a fresh token. */
+  /**
+   * Continues the visit of the request's cookie, or begins a new one; resolves with the cookie to set and a
+   * fresh token.
+   */
   async visit(request: IncomingMessage): Promise<{ visit: Visit; cookie: string }> {
     const { session, user } = this.#fromCookie(request) ?? newVisitor();
     const expires_at = Date.now() + tokenTtlMs;
@@ -46,18 +50,27 @@ export class Visitors {
     return { visit: { session_id: session, user_id: user, token, expires_at }, cookie };
   }
 
-  /** Who asks: by the token where there is one, else by the cookie. Rejects with `unauthenticated` or `token_expired`. */
+  /**
+   * Identifies the visitor by the request's token if there is one, else by its cookie. Rejects with
+   * `unauthenticated` or `token_expired`.
+   */
   async identify(request: IncomingMessage): Promise<Visitor> {
     const { authorization } = request.headers;
     if (authorization !== undefined) {
       const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? "";
       const { session, user } = await this.#tokens.verify(token);
       if (session !== undefined && user !== undefined) return { session, user };
-      throw new MilepostError("unauthenticated", "the token is not one of a visit");
+      throw new MilepostError(
+        "unauthenticated",
+        "the token does not belong to a visit; call POST /demo/visit for a new one",
+      );
     }
     const visitor = this.#fromCookie(request);
     if (visitor) return visitor;
-    throw new MilepostError("unauthenticated", "begin with POST /demo/visit");
+    throw new MilepostError(
+      "unauthenticated",
+      "the request has no valid visit; call POST /demo/visit first",
+    );
   }
 
   #fromCookie(request: IncomingMessage): Visitor | undefined {

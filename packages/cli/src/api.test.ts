@@ -18,19 +18,19 @@ async function apiOf(listener: RequestListener, timeoutMs: number) {
 }
 
 describe("a call of the HTTP API", () => {
-  it("that nobody answers says for how long, not that nobody is there", async () => {
+  it("a call of the HTTP API that nobody answers fails with the time it waited, not as an unreachable gateway", async () => {
     const api = await apiOf(() => {}, 50);
     await expect(api.get("/v1/operations")).rejects.toThrow(
       /^no answer from http:\/\/127.0.0.1:\d+ in 0.05 s/,
     );
   });
 
-  it("whose answer stops half-way says so as well", async () => {
+  it("a call of the HTTP API whose response stops half-way fails with the time it waited", async () => {
     const api = await apiOf((_request, response) => void response.write('{"half":'), 50);
     await expect(api.get("/v1/operations")).rejects.toThrow(/^no answer from /);
   });
 
-  it("that nobody takes says that nobody is there", async () => {
+  it("a call of the HTTP API to a port on which nobody listens fails as an unreachable gateway", async () => {
     const terminal = new TestTerminal({ MILEPOST_API_KEY: "key-of-the-test-service" });
     const api = new Api(terminal, "http://127.0.0.1:1");
     await expect(api.get("/v1/operations")).rejects.toThrow(/^cannot reach /);

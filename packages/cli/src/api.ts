@@ -2,12 +2,18 @@ import { readFileSync } from "node:fs";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Where a gateway listens when nothing else is said. */
+/** Address of the gateway when neither a flag nor a variable names one. */
 const defaultUrl = "http://127.0.0.1:8787";
-/** Longer than a gateway waits for its store before it says that it could not. */
+/**
+ * Timeout of a call in milliseconds. It is longer than a gateway waits for its store before it answers with an
+ * error.
+ */
 const defaultTimeoutMs = 45_000;
 
-/** The gateway's address: the flag, then MILEPOST_URL, then what is said here, or this machine. */
+/**
+ * Returns the URL of the gateway: the flag, else MILEPOST_URL, else `otherwise`. Throws a {@link
+ * CommandFailure} when it is not an http or ws URL.
+ */
 export function gatewayUrl(
   terminal: Terminal,
   flag: string | undefined,
@@ -17,7 +23,7 @@ export function gatewayUrl(
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^(https?|wss?):$/.test(url.protocol)) {
     throw new CommandFailure(
-      `${JSON.stringify(text)} is no URL of a gateway; for example ${defaultUrl}`,
+      `${JSON.stringify(text)} is not the URL of a gateway; use one such as ${defaultUrl}`,
       exitCodes.usage,
     );
   }
@@ -25,7 +31,10 @@ export function gatewayUrl(
   return url;
 }
 
-/** The secret in a variable, or in the file that the variable's `_FILE` names. */
+/**
+ * Returns the secret in a variable, else the content of the file that the variable's `_FILE` names, else
+ * undefined.
+ */
 export function secretFrom(terminal: Terminal, variable: string): string | undefined {
   const given = terminal.env[variable];
   if (given !== undefined && given !== "") return given;
@@ -35,7 +44,7 @@ export function secretFrom(terminal: Terminal, variable: string): string | undef
     return readFileSync(path, "utf8").trim();
   } catch (cause) {
     throw new CommandFailure(
-      `cannot read ${path}, which ${variable}_FILE names`,
+      `cannot read the file ${path}; correct ${variable}_FILE, which names it`,
       exitCodes.config,
       {
         cause,
@@ -44,7 +53,7 @@ export function secretFrom(terminal: Terminal, variable: string): string | undef
   }
 }
 
-/** The gateway answered that it does not do that. */
+/** Failure of a call that the gateway answered with an error status. */
 export class Refusal extends CommandFailure {
   readonly status: number;
 
@@ -55,7 +64,9 @@ export class Refusal extends CommandFailure {
   }
 }
 
-/** Calls the HTTP API; a problem document becomes a {@link Refusal}, all else that goes wrong a {@link CommandFailure}. */
+/**
+ * Calls the HTTP API. An error status becomes a {@link Refusal}, any other failure a {@link CommandFailure}.
+ */
 export class Api {
   readonly #terminal: Terminal;
   readonly #url: URL;
@@ -126,7 +137,7 @@ export class Api {
       secretFrom(this.#terminal, "MILEPOST_TOKEN");
     if (credential !== undefined && !/^[\x21-\x7e]+$/.test(credential)) {
       throw new CommandFailure(
-        "the credential has characters that no header can carry; was it copied with something around it?",
+        "the credential has characters that no header can carry; copy it again without spaces, line breaks or special quotes",
         exitCodes.config,
       );
     }
@@ -146,7 +157,10 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What a problem document says, in one line. */
+/**
+ * Returns the code and detail of a problem document in one line, or the HTTP status when the response is not
+ * one.
+ */
 export function problemText(status: number, answer: unknown): string {
   if (typeof answer === "object" && answer !== null && "code" in answer && "detail" in answer) {
     return `${String(answer.code)}: ${String(answer.detail)}`;

@@ -6,27 +6,32 @@ import {
 } from "@milepost/server";
 import { consequences, placeWords } from "./rule-words.ts";
 
-/** What a rule means for a channel, as `milepost doctor <channel>` shows it. */
+/**
+ * Report on a channel: the rule that applies and what follows from it, as `milepost doctor <channel>` shows it.
+ */
 export interface ChannelReport extends ChannelExplanation {
   readonly says: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
 }
 
-/** Looks a channel up in a deployment's rules. Throws `invalid_channel` for what is no name. */
+/**
+ * Looks up the rule of a channel in a deployment's rules. Throws `invalid_channel` when the name is invalid.
+ */
 export function reportChannel(rules: readonly Rule[], channel: string): ChannelReport {
   const explanation = explainChannel(rules, channel);
   const says = Object.fromEntries(consequences(explanation));
   return { ...explanation, says, warnings: ruleWarnings(rules) };
 }
 
-/** Rules that are there in vain, each in a line. */
+/** Returns a line for each rule that never applies. */
 export function ruleWarnings(rules: readonly Rule[]): readonly string[] {
   return unreachableRules(rules).map(
-    ({ by, ...rule }) => `${placeWords(rule)} never holds: ${placeWords(by)} matches all its names`,
+    ({ by, ...rule }) =>
+      `${placeWords(rule)} never applies: ${placeWords(by)} comes first and matches all its names`,
   );
 }
 
-/** The report in lines for a terminal. */
+/** Returns the lines of the report for a terminal. */
 export function reportLines({ channel, place, tried, says, warnings }: ChannelReport): string[] {
   const width = Math.max(...Object.keys(says).map((name) => name.length)) + 2;
   return [

@@ -1,16 +1,19 @@
-/** What the command's exit code means, for scripts. */
+/** Exit codes of the command, for scripts. */
 export const exitCodes = {
-  /** It did what was asked. */
+  /** The command did what was asked. */
   ok: 0,
-  /** It could not: the gateway refused, or cannot be reached. */
+  /** The command failed: the gateway refused it or cannot be reached. */
   failure: 1,
   /** The command line is wrong. */
   usage: 2,
-  /** The configuration is wrong or lacks something. */
+  /** The configuration is wrong or incomplete. */
   config: 3,
 } as const;
 
-/** Something a command ends with, told in one line instead of a stack; an empty one has been told already. */
+/**
+ * Failure that ends a command. It is printed as one line instead of a stack. An empty message means that the
+ * reason was printed already.
+ */
 export class CommandFailure extends Error {
   readonly exitCode: number;
 

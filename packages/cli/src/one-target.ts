@@ -1,6 +1,6 @@
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 
-/** Checks that exactly one of several options was given: one that was forgotten must not widen what is meant. */
+/** Throws unless exactly one of several options was given. A forgotten option must not widen the selection. */
 export function mustNameOne(options: Readonly<Record<string, string | undefined>>): void {
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length === 1) return;

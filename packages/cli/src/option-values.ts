@@ -12,7 +12,7 @@ export function durationMs(text: string): number {
   return value;
 }
 
-/** Reads a whole number in a range. */
+/** Returns a reader of whole numbers from `min` to `max`. */
 export function integerFrom(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -34,7 +34,7 @@ export function json(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new InvalidArgumentError(
-      `It must be JSON; a text needs quotes inside the shell's: '${JSON.stringify(text.slice(0, 40))}'.`,
+      `It must be JSON; quote a text for JSON and again for the shell: '${JSON.stringify(text.slice(0, 40))}'.`,
     );
   }
 }

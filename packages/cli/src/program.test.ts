@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { runCommand } from "./testing/test-terminal.ts";
 
 describe("the command line", () => {
-  it("explains itself and exits with 0", async () => {
+  it("milepost --help lists the commands and exit codes and exits with 0", async () => {
     const help = await runCommand(["--help"]);
     expect(help.code).toBe(0);
     for (const command of ["serve", "token", "publish", "tail", "ops", "doctor"]) {
@@ -27,7 +27,7 @@ describe("the command line", () => {
     [["ops", "list", "--limit", "0"], /from 1 to 1000/],
     [["tail", "a", "--last", "1", "--since", "now"], /cannot be used with/],
     [["tail", "a", "--url", "nowhere"], /is no URL/],
-  ])("%j is a mistake in the command line: exit 2, and what is wrong", async (args, says) => {
+  ])("milepost %j is a usage error: it says what is wrong and exits with 2", async (args, says) => {
     const outcome = await runCommand(args, { MILEPOST_TOKEN: "t", MILEPOST_API_KEY: "k" });
     expect(outcome.code).toBe(2);
     expect(outcome.err.join("\n")).toMatch(says);
@@ -35,7 +35,7 @@ describe("the command line", () => {
   });
 
   it.each([[["serve"]], [["token"]]])(
-    "%j with a wrong configuration lists every mistake: exit 3",
+    "milepost %j with a wrong configuration lists every mistake and exits with 3",
     async (args) => {
       const outcome = await runCommand(args, {
         MILEPOST_TOKEN_SECRET: "short",
@@ -47,15 +47,15 @@ describe("the command line", () => {
   );
 
   it.each([[["publish", "a", "e"]], [["ops"]], [["tail", "a"]]])(
-    "%j without a credential says which to set: exit 3",
+    "milepost %j without a credential says which variable to set and exits with 3",
     async (args) => {
       const outcome = await runCommand(args);
       expect(outcome).toMatchObject({ code: 3, err: [expect.stringMatching(/set MILEPOST_/)] });
     },
   );
 
-  it("says in one line that no gateway answers: exit 1", async () => {
-    // Port 1 of this machine: nobody listens there.
+  it("a command says in one line that no gateway answers and exits with 1", async () => {
+    // Nobody listens on port 1 of this machine.
     const env = { MILEPOST_API_KEY: "k", MILEPOST_URL: "http://127.0.0.1:1" };
     expect(await runCommand(["ops"], env)).toMatchObject({
       code: 1,

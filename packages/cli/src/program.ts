@@ -20,13 +20,13 @@ const exitCodesHelp = `
 Exit codes: ${exitCodes.ok} done, ${exitCodes.failure} failed, ${exitCodes.usage} wrong command line, ${exitCodes.config} wrong configuration.
 Settings come from flags, then MILEPOST_* (and …_FILE for secrets), then the file named by --config or MILEPOST_CONFIG.`;
 
-/** Runs one command line and resolves with the exit code; it never ends the process itself. */
+/** Runs one command line and resolves to the exit code. Never ends the process itself. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const program = new Command("milepost")
     .description("Pushes the progress of long-running work to the people waiting for it.")
     .version(readVersion(), "-V, --version")
     .addHelpText("after", exitCodesHelp)
-    .showHelpAfterError("(milepost --help says more)");
+    .showHelpAfterError("(run milepost --help for the commands and settings)");
   for (const command of [
     serveCommand(terminal),
     tokenCommand(terminal),
@@ -51,7 +51,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-/** Commands neither write nor exit by themselves; subcommands do not inherit that once they exist. */
+/**
+ * Makes a command and its subcommands write to the terminal and never exit the process. Commander does not pass
+ * these settings on to subcommands that exist already.
+ */
 function configure(command: Command, terminal: Terminal): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => terminal.out(text.trimEnd()),
@@ -61,12 +64,12 @@ function configure(command: Command, terminal: Terminal): void {
 }
 
 function explain(error: unknown, terminal: Terminal): number {
-  // Only one that an action threw comes here as it is.
+  // Commander converts such an error of an option's parser. Only one that an action threw arrives unchanged.
   if (error instanceof InvalidArgumentError) {
     terminal.err(`milepost: ${error.message}`);
     return exitCodes.usage;
   }
-  // Commander has written what it had to say.
+  // Commander has already printed its message.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof ConfigError) {
     terminal.err(error.message);

@@ -1,9 +1,9 @@
 import type { ChannelExplanation, Rule, RulePlace } from "@milepost/server";
 
-/** One thing that follows from a rule, by its name. */
+/** Consequence of a rule: its name and its meaning in words. */
 export type Consequence = readonly [name: string, says: string];
 
-/** Everything that follows for a name from the rule that holds for it, in words. */
+/** Returns, in words, everything that follows for a channel name from the rule that applies to it. */
 export function consequences(explanation: ChannelExplanation): readonly Consequence[] {
   const { channel, rule, captures, rollUp, unreadable } = explanation;
   const isWhole = channel.endsWith(":*");
@@ -14,9 +14,12 @@ export function consequences(explanation: ChannelExplanation): readonly Conseque
       "subscribe",
       unreadable === undefined ? who(rule.subscribe, captures) : `nobody: ${unreadable}`,
     ],
-    ["publish", isWhole ? "nobody: it is only for reading" : who(rule.publish, captures)],
+    [
+      "publish",
+      isWhole ? "nobody: a name that ends in :* is only for reading" : who(rule.publish, captures),
+    ],
     ["kept", unreadable === undefined ? kept(rule.retention) : undefined],
-    ["state", isWhole ? "none: who subscribes begins at the head" : projected(rule.projection)],
+    ["state", isWhole ? "none: a subscription begins at the head" : projected(rule.projection)],
     ["presence", present(rule.presence)],
     ["merge", merged(rule.merge)],
     ["priority", rule.priority ?? "normal"],
@@ -28,7 +31,7 @@ export function consequences(explanation: ChannelExplanation): readonly Conseque
   return all.flatMap(([name, says]) => (says === undefined ? [] : [[name, says] as const]));
 }
 
-/** Where a rule stands, for people. */
+/** Returns a rule's pattern and origin in words. */
 export function placeWords({ pattern, origin, index }: RulePlace): string {
   switch (origin) {
     case "gateway":
@@ -82,7 +85,7 @@ function duration(ms: number): string {
 function projected(projection: Rule["projection"]): string {
   switch (projection?.name) {
     case undefined:
-      return "none: who subscribes begins at the head";
+      return "none: a subscription begins at the head";
     case "latest":
       return "the latest data";
     case "text":
@@ -100,7 +103,7 @@ function projected(projection: Rule["projection"]): string {
 
 function present(presence: Rule["presence"]): string | undefined {
   if (presence === undefined) return undefined;
-  return presence === "members" ? "who is there, by name" : "how many are there";
+  return presence === "members" ? "who is present, by name" : "how many are present";
 }
 
 function merged(merge: Rule["merge"]): string {
@@ -109,12 +112,12 @@ function merged(merge: Rule["merge"]): string {
     return `${event === "*" ? "all others" : event}: ${name}`;
   });
   return classes.length === 0
-    ? "nothing: a slow reader gets every entry"
-    : `for slow readers: ${classes.join(", ")}`;
+    ? "nothing: a slow subscriber receives every entry"
+    : `for slow subscribers: ${classes.join(", ")}`;
 }
 
 function limited(rate: Rule["rate"]): string {
-  if (rate === undefined) return "as fast as it comes";
+  if (rate === undefined) return "no limit";
   const { perSecond, burst = Math.max(1, Math.floor(perSecond)) } = rate;
   return `${perSecond} publishes a second on each node, ${burst} at once`;
 }

@@ -1,4 +1,4 @@
-/** The lines of a table, its columns as wide as they need to be. */
+/** Returns the lines of a table. Each column is as wide as its widest cell. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly (string | undefined)[])[],
@@ -13,7 +13,7 @@ export function table(
   );
 }
 
-/** Without what would move the cursor or change colours: such texts come from elsewhere. */
+/** Replaces control characters, which could move the cursor or change colours, in a text from elsewhere. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");

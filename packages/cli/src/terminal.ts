@@ -1,21 +1,21 @@
 import type { ProcessPort } from "@milepost/server";
 
-/** What commands use of the process they run in. */
+/** Part of the process that commands use. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes a line for whoever asked: results go to standard output, … */
+  /** Writes a line of the command's result to standard output. */
   out(line: string): void;
-  /** … everything about how it went to standard error. */
+  /** Writes a line about how the command went to standard error. */
   err(line: string): void;
-  /** Standard input as text, to its end. */
+  /** Resolves to the whole of standard input as text. */
   input(): Promise<string>;
-  /** Aborts when the user has had enough. */
+  /** Signal that aborts when the user interrupts the command. */
   readonly signal: AbortSignal;
-  /** For `serve`, which takes signals and the exit itself. */
+  /** Process for `serve`, which handles signals and exits by itself. */
   readonly process: ProcessPort;
 }
 
-/** The terminal of this process. */
+/** Returns the terminal of this process. */
 export function processTerminal(): Terminal {
   const interrupted = new AbortController();
   return {
@@ -28,7 +28,8 @@ export function processTerminal(): Terminal {
       return Buffer.concat(chunks).toString("utf8");
     },
     get signal() {
-      // Only commands that run until they are interrupted take the signal from its default.
+      // Reading the signal replaces the default action of SIGINT, so only commands that run until interrupted
+      // read it.
       if (process.listenerCount("SIGINT") === 0) {
         process.once("SIGINT", () => interrupted.abort());
       }

@@ -2,15 +2,18 @@ import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { problemText } from "./api.ts";
 
-/** What became of a WebSocket that was asked for. */
+/** Outcome of a requested WebSocket upgrade. */
 export type Upgrade =
   | { readonly passes: true }
-  /** The status of the answer is absent where there was none. */
+  /** Refused or failed upgrade. `status` is absent when there was no response. */
   | { readonly passes: false; readonly status?: number; readonly says: string };
 
 const maxAnswerLength = 64 * 1_024;
 
-/** Asks for a WebSocket and hangs up; a refusal is told in the words of whoever refused it, which clients never get to see. */
+/**
+ * Opens a WebSocket and closes it at once. A refusal carries the server's own words, which WebSocket clients
+ * never see.
+ */
 export function tryUpgrade(url: URL, timeoutMs: number): Promise<Upgrade> {
   return new Promise((resolve) => {
     const socket = new WebSocket(url.href.replace(/^http/, "ws"), { handshakeTimeout: timeoutMs });
@@ -30,7 +33,7 @@ export function tryUpgrade(url: URL, timeoutMs: number): Promise<Upgrade> {
   });
 }
 
-/** The innermost reason of a connection that could not be made. */
+/** Returns the innermost reason why a connection failed. */
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
@@ -39,7 +42,7 @@ export function causeOf(error: unknown): string {
   return "code" in innermost ? String(innermost.code) : innermost.name;
 }
 
-/** As much of the answer as comes. */
+/** Returns as much of the response body as arrives, up to a little over 64 Ki characters. */
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = "";
   response.setEncoding("utf8");
@@ -49,7 +52,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
       if (text.length > maxAnswerLength) break;
     }
   } catch {
-    // It was cut; what has come may be enough.
+    // The response was cut off; the part that arrived may be enough.
   }
   return text;
 }

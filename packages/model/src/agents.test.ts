@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";
 
-describe("an agent", () => {
-  it("is active from its first report, with the tasks it is at", () => {
+describe("agents of an operation", () => {
+  it("an agent is active from its first report, with its current tasks", () => {
     const state = fold(
       happened("agent", { id: "x", name: "Analyst", tasks: ["read"], progress: 5 }),
     );
@@ -29,7 +29,7 @@ describe("an agent", () => {
     });
   });
 
-  it("that rests has no tasks, and hands over to the one that became active last and still is", () => {
+  it("an agent that rests loses its tasks, and the agent that became active last becomes the current one", () => {
     const state = fold(
       happened("agent", { id: "x", tasks: ["read"] }),
       happened("agent", { id: "y", tasks: ["plan"] }),
@@ -53,22 +53,22 @@ describe("an agent", () => {
     ]);
   });
 
-  it("that may be known without being active", () => {
+  it("an agent may be reported without being active", () => {
     const state = fold(happened("agent", { id: "x", active: false }));
     expect(state.agents).toMatchObject([{ id: "x", active: false }]);
     expect(state).not.toHaveProperty("current_agent");
     expect(state.timeline).toEqual([]);
   });
 
-  it("rests when the operation is over", () => {
+  it("every agent rests when the operation ends", () => {
     const state = fold(happened("agent", { id: "x", tasks: ["read"] }), happened("cancelled", {}));
     expect(state.agents).toMatchObject([{ active: false, tasks: [], since: state.ended_at }]);
     expect(state).not.toHaveProperty("current_agent");
   });
 });
 
-describe("the timeline", () => {
-  it("shows waiting and pauses, each from when to when", () => {
+describe("timeline of an operation", () => {
+  it("the timeline shows each wait and pause with its start and end", () => {
     const state = fold(
       happened("waiting", { position: 2, total: 2 }),
       happened("waiting", { position: 1, total: 2 }),
@@ -84,7 +84,7 @@ describe("the timeline", () => {
     ]);
   });
 
-  it("tells a step from an agent of the same name", () => {
+  it("the timeline keeps a step and an agent with the same id apart", () => {
     const state = fold(
       happened("step", { id: "x" }),
       happened("agent", { id: "x" }),

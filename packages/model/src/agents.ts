@@ -3,7 +3,7 @@ import { type AgentState, type OperationState, operationBounds } from "./operati
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
 
-/** An agent becomes active, tells what it is at, or rests. */
+/** Applies a report about an agent: it becomes active, changes its tasks, or rests. */
 export function reportAgent(
   state: OperationState,
   report: OperationEvents["agent"],
@@ -28,7 +28,7 @@ export function reportAgent(
   return withCurrentAgent({ ...state, agents, timeline });
 }
 
-/** The agents of an operation that is over: all rest. */
+/** Returns the agents of an operation that has ended: all of them rest. */
 export function restAgents(agents: readonly AgentState[], ts: number): readonly AgentState[] {
   if (agents.every(({ active }) => !active)) return agents;
   return agents.map((agent) =>
@@ -64,7 +64,7 @@ function added(agents: readonly AgentState[], agent: AgentState): readonly Agent
   return all.toSpliced(Math.max(oldestIdle, 0), 1);
 }
 
-/** The agent that became active last and still is. */
+/** Makes the agent that became active last the current one, unless the current agent is still active. */
 function withCurrentAgent(state: OperationState): OperationState {
   const stillCurrent = state.agents.find(({ id, active }) => active && id === state.current_agent);
   if (stillCurrent !== undefined) return state;

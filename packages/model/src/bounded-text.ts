@@ -1,15 +1,15 @@
-/** Text that grows at its end and is cut at its beginning. */
+/** A text that grows at its end and is cut at its beginning. */
 export interface BoundedText {
   readonly text: string;
-  /** Whether anything was cut. */
+  /** True if the beginning was cut. */
   readonly cut: boolean;
 }
 
 /**
- * Appends, and keeps at most `maxLength` characters: the latest ones.
+ * Appends a piece to a text and keeps at most its last `maxLength` characters.
  *
- * When it must cut it cuts an eighth more than it must, so that a long stream of small pieces does not copy
- * the whole text for each.
+ * A text that grows too long is cut to seven eighths of `maxLength`. A long stream of small pieces therefore
+ * does not copy the whole text for each piece.
  */
 export function appendBounded(text: string, piece: string, maxLength: number): BoundedText {
   const whole = text + piece;
@@ -17,7 +17,7 @@ export function appendBounded(text: string, piece: string, maxLength: number): B
   return { text: endOf(whole, maxLength - (maxLength >> 3)), cut: true };
 }
 
-/** The last `maxLength` characters at most; it never cuts a surrogate pair in two. */
+/** Returns at most the last `maxLength` characters. Never splits a surrogate pair. */
 export function endOf(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const from = text.length - maxLength;

@@ -2,7 +2,7 @@ import type { Notification } from "./notification.ts";
 import type { OperationEvents } from "./operation-event.ts";
 import type { OperationSummary } from "./operation-state.ts";
 
-/** The channels that every deployment has. */
+/** Channels that every deployment has. */
 export interface BuiltInChannels {
   "operation:{operation}": OperationEvents;
   "session:{session}": { operation: OperationSummary; notification: Notification };

@@ -7,7 +7,7 @@ import type {
   RequestedCommand,
 } from "./operation-api.ts";
 
-/** The methods that every deployment has. */
+/** Methods that every deployment has. */
 export interface BuiltInMethods {
   "operations.get": { params: { readonly operation_id: string }; result: OperationAtPosition };
   "operations.list": { params: OperationFilter; result: OperationList };

@@ -1,40 +1,45 @@
-/** A whole message. */
+/** Data of a `chat_message` event: a whole message. */
 export interface ChatMessageData {
-  /** Names the message; its place in the log does when absent. One that is there already is replaced. */
+  /**
+   * Id of the message; if absent, the message is named by its offset in the log. A message with the same id is
+   * replaced.
+   */
   readonly id?: string;
   readonly content: string;
-  /** Who speaks: `user`, `assistant`, or what the product says. */
+  /** Role of the speaker: `user`, `assistant`, or another one of the product. */
   readonly role: string;
-  /** At most 20, of at most 4 Ki characters of JSON each. */
+  /** At most 20 attachments, each of at most 4 Ki characters of JSON. */
   readonly attachments?: readonly unknown[];
 }
 
-/** The next piece of a message that is being written. */
+/** Data of a `chat_message_chunk` event: the next piece of a message that is being written. */
 export interface ChatMessageChunk {
   readonly messageId: string;
   readonly content: string;
-  /** It is the last piece. */
+  /** True for the last piece of the message. */
   readonly isComplete: boolean;
-  /** `assistant` when no piece says. */
+  /** Role of the speaker; `assistant` if no piece names one. */
   readonly role?: string;
 }
 
-/** What the agent of a chat does. */
+/** Data of an `agent_status_update` event: the activity of a chat's agent. */
 export interface AgentStatusUpdate {
   readonly isActive: boolean;
-  /** 0–100. */
+  /** Progress from 0 to 100. */
   readonly progress?: number;
   readonly currentTask?: string;
 }
 
-/** The events of a chat's channel, by name; others may be published too, and change nothing of its state. */
+/**
+ * Events of a chat's channel, by name. Other events may be published too, but do not change the chat's state.
+ */
 export interface ChatEvents {
   chat_message: ChatMessageData;
   chat_message_chunk: ChatMessageChunk;
   agent_status_update: AgentStatusUpdate;
 }
 
-/** Bounds on what one event of a chat may hold; lengths are in characters. */
+/** Bounds on one event of a chat, and on its state. Lengths are in characters. */
 export const chatBounds = {
   id: 64,
   role: 32,
@@ -42,7 +47,7 @@ export const chatBounds = {
   task: 500,
   attachments: 20,
   attachment: 4 * 1_024,
-  /** Of the state: its latest messages, and the characters of all of them together. */
+  /** Bounds of the state: the number of messages kept, and the characters of all of them together. */
   messages: 200,
   total: 256 * 1_024,
 } as const;

@@ -16,8 +16,8 @@ function fold(log: readonly ProjectionEntry[], from?: ChatState): ChatState | un
 const chunk = (messageId: string, content: string, isComplete = false) =>
   ["chat_message_chunk", { messageId, content, isComplete }] as const;
 
-describe("the state of a chat", () => {
-  it("[P-CHAT-2] joins the pieces of each message, also of two that are written at once", () => {
+describe("chatProjection", () => {
+  it("[P-CHAT-2] the chat state joins the pieces of each message, also of two messages written at once", () => {
     const state = fold(
       entries(
         ["chat_message", { id: "q", content: "Where to?", role: "user" }],
@@ -35,7 +35,7 @@ describe("the state of a chat", () => {
     ]);
   });
 
-  it("[P-CHAT-2] has what the agent does, and a message of no id under its place in the log", () => {
+  it("[P-CHAT-2] the chat state has the agent's activity, and names a message without an id by its offset", () => {
     const state = fold(
       entries(
         ["agent_status_update", { isActive: true, progress: 40, currentTask: "looking" }],
@@ -58,7 +58,7 @@ describe("the state of a chat", () => {
     });
   });
 
-  it("[P-CHAT-4] adds nothing to a message that is complete; a whole message takes the place of one with its id", () => {
+  it("[P-CHAT-4] a complete message takes no more pieces, and a whole message replaces the one with its id", () => {
     const state = fold(
       entries(
         chunk("a", "one", true),
@@ -74,7 +74,7 @@ describe("the state of a chat", () => {
     ]);
   });
 
-  it("[P-CHAT-2] is bounded: the latest 200 messages, of 256 Ki characters together, each at most 64 Ki", () => {
+  it("[P-CHAT-2] the chat state keeps the latest 200 messages, 256 Ki characters in all, each at most 64 Ki", () => {
     const many = Array.from({ length: 250 }, (_, n) => chunk(`m${n}`, "x", true));
     const state = fold(entries(...many));
     expect(state?.messages).toHaveLength(chatBounds.messages);
@@ -90,7 +90,7 @@ describe("the state of a chat", () => {
     expect(full?.messages.map(({ id }) => id)).toEqual(["w4", "w5", "w6", "w7"]);
   });
 
-  it("[P-CHAT-3] a snapshot at any cut, through JSON, and the rest of the log are the fold of all of it", () => {
+  it("[P-CHAT-3] folding the rest of the log onto a chat snapshot gives the same state as folding all of it", () => {
     fc.assert(
       fc.property(anyChatLog, fc.nat(), (log, cut) => {
         const at = cut % (log.length + 1);
@@ -102,7 +102,7 @@ describe("the state of a chat", () => {
     );
   });
 
-  it("takes anything, and changes nothing for what is none of a chat's", () => {
+  it("the chat state accepts any entry and ignores data that is not of a chat", () => {
     const before = fold(entries(chunk("a", "one")));
     fc.assert(
       fc.property(

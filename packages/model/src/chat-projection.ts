@@ -3,25 +3,25 @@ import { endOf } from "./bounded-text.ts";
 import { type AgentStatusUpdate, chatBounds } from "./chat-event.ts";
 import type { Projection } from "./projection.ts";
 
-/** A message as far as it has come. */
+/** A message of a chat, with the pieces that have arrived so far. */
 export interface ChatMessage {
-  /** As its sender said, or `@` and its place in the log. */
+  /** Id that the sender gave, or `@` and the message's offset in the log. */
   readonly id: string;
   readonly role: string;
-  /** At most 64 Ki characters: the latest ones. */
+  /** Text of the message; at most its last 64 Ki characters. */
   readonly content: string;
   readonly attachments?: readonly unknown[];
-  /** Nothing is added to it any more. */
+  /** True once the message is complete: later pieces are ignored. */
   readonly isComplete: boolean;
-  /** Whether the beginning was cut to stay within the bound. */
+  /** True if the beginning was cut to stay within the bound. */
   readonly truncated?: boolean;
-  /** When it last changed, in milliseconds since 1970. */
+  /** Time of the last change, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** A chat's latest messages, in the order in which they began, and its agent. */
+/** The latest messages of a chat, in the order in which they began, and the activity of its agent. */
 export interface ChatState {
-  /** At most 200, of 256 Ki characters together; the oldest go. */
+  /** At most 200 messages, of 256 Ki characters together. The oldest are dropped first. */
   readonly messages: readonly ChatMessage[];
   readonly agent?: AgentStatusUpdate & { readonly at: number };
 }
@@ -29,10 +29,10 @@ export interface ChatState {
 const empty: ChatState = { messages: [] };
 
 /**
- * Joins the pieces of each message, so that whoever comes late sees messages and not pieces.
+ * Joins the pieces of each message, so that a late subscriber receives messages and not pieces.
  *
- * How a text was cut into pieces makes no difference. A piece of a message that is complete changes nothing; a
- * whole message takes the place of one with the same id. Data that are none of a chat's change nothing.
+ * The state does not depend on how a text was cut into pieces. A piece of a complete message changes nothing. A
+ * whole message replaces the one with the same id. Data that does not belong to a chat changes nothing.
  */
 export const chatProjection: Projection<ChatState> = {
   name: "chat",
@@ -102,7 +102,10 @@ function withAgent(state: ChatState, data: Data, at: number): ChatState {
   return { ...state, agent };
 }
 
-/** Puts a message in the place of the one with its id, or at the end; the oldest others go beyond the bounds. */
+/**
+ * Replaces the message with the same id, or appends the message. Beyond the bounds the oldest other messages
+ * are dropped.
+ */
 function put(state: ChatState, message: ChatMessage): ChatState {
   const index = state.messages.findIndex(({ id }) => id === message.id);
   const all = index < 0 ? [...state.messages, message] : state.messages.with(index, message);
@@ -119,7 +122,7 @@ function put(state: ChatState, message: ChatMessage): ChatState {
   return { ...state, messages };
 }
 
-/** Always the end of the whole text, so that it does not matter in which pieces it came. */
+/** Keeps the end of the whole text, so that the result does not depend on how the text was cut into pieces. */
 function bounded(text: string): { readonly content: string; readonly truncated?: true } {
   const content = endOf(text, chatBounds.content);
   return content.length < text.length ? { content, truncated: true } : { content };

@@ -21,7 +21,7 @@ const readAttachment: Reader<unknown> = (value) =>
     ? refused("bad_message", `must be at most ${chatBounds.attachment} characters of JSON`)
     : { ok: true, value };
 
-/** What the data of a chat's events must be. */
+/** Schemas for the data of a chat's events. */
 export const chatSchemas: {
   readonly [Name in keyof ChatEvents]: StandardSchema<unknown, ChatEvents[Name]>;
 } = {

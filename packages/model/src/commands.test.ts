@@ -32,9 +32,9 @@ const reached: Record<CommandPhase, readonly ReturnType<typeof phase>[]> = {
   timed_out: [phase("requested"), phase("timed_out")],
 };
 
-describe("a command", () => {
+describe("commands of an operation", () => {
   it.each(phases.flatMap((from) => phases.map((to) => [from, to] as const)))(
-    "[P-CMD-4] in phase %s that is reported %s only goes forward",
+    "[P-CMD-4] a command in phase %s that is reported %s only moves forward",
     (from, to) => {
       const may = forward[from].split(" ").includes(to);
       expect(mayFollow(from, to)).toBe(may);
@@ -45,7 +45,7 @@ describe("a command", () => {
     },
   );
 
-  it("[P-CMD-4] whatever is reported, in whatever order, ends in the first end it comes to", () => {
+  it("[P-CMD-4] a command keeps the first final phase that is reported, in any order of reports", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...phases), { maxLength: 8 }), (reports) => {
         const state = fold(phase("requested"), ...reports.map((to) => phase(to)));
@@ -65,18 +65,21 @@ describe("a command", () => {
     ["failed", "retry"],
     ["cancelled", "retry"],
     ["lost", "retry"],
-  ] satisfies [OperationStatus, string][])("that makes sense while %s: %s", (status, names) => {
-    const allowed = Object.entries(commandAllowedIn).flatMap(([name, statuses]) =>
-      (statuses as readonly string[]).includes(status) ? [name] : [],
-    );
-    expect(allowed.join(" ")).toBe(names);
-  });
+  ] satisfies [OperationStatus, string][])(
+    "the commands allowed while an operation is %s are: %s",
+    (status, names) => {
+      const allowed = Object.entries(commandAllowedIn).flatMap(([name, statuses]) =>
+        (statuses as readonly string[]).includes(status) ? [name] : [],
+      );
+      expect(allowed.join(" ")).toBe(names);
+    },
+  );
 
-  it("[P-CMD-4] that nobody requested is not made up from a later phase", () => {
+  it("[P-CMD-4] a later phase of a command that was never requested is ignored", () => {
     expect(fold(phase("acknowledged"), phase("done")).commands).toEqual([]);
   });
 
-  it("is remembered with who asked, when, and what for", () => {
+  it("a command is kept with its requester, its time and its arguments", () => {
     const state = fold(
       happened("command", {
         command_id: "c",
@@ -100,7 +103,7 @@ describe("a command", () => {
     ]);
   });
 
-  it("that still waits is not pushed out by ones that are settled", () => {
+  it("a pending command is not dropped in favour of settled ones", () => {
     const many = Array.from({ length: 3 * operationBounds.commands }, (_, i) => [
       happened("command", { command_id: `m${i}`, command: "pause", phase: "requested" }),
       happened("command", { command_id: `m${i}`, command: "pause", phase: "refused" }),
@@ -111,7 +114,7 @@ describe("a command", () => {
     expect(state.commands.at(-1)?.id).toBe("m59");
   });
 
-  it("is settled in exactly the phases that nothing may follow", () => {
+  it("a command is settled in exactly the phases that no phase may follow", () => {
     expect(phases.filter(isSettled)).toEqual(["done", "refused", "timed_out"]);
     expect(Object.keys(commandTransitions)).toEqual(phases);
   });

@@ -6,21 +6,21 @@ import {
 import type { OperationEvents } from "./operation-event.ts";
 import { operationBounds } from "./operation-state.ts";
 
-/** Whether a command may go from one phase to another; phases only go forward. */
+/** True if a command may move from one phase to another. Phases only move forward. */
 export function mayFollow(from: CommandPhase, to: CommandPhase): boolean {
   const next: readonly CommandPhase[] = commandTransitions[from];
   return next.includes(to);
 }
 
-/** Whether a command has come to its end. */
+/** True if a phase is final. */
 export function isSettled(phase: CommandPhase): boolean {
   return commandTransitions[phase].length === 0;
 }
 
 /**
- * The commands after one phase of one of them; the same list when the phase does not follow.
+ * Applies a reported phase to the list of commands. Returns the same list if the phase may not follow.
  *
- * A list at its bound drops its oldest settled command first, so that none which still waits is lost.
+ * A list at its bound drops its oldest settled command first, so that pending commands stay.
  */
 export function reportCommand(
   commands: readonly OperationCommand[],

@@ -3,15 +3,15 @@ import type { BuiltInChannels } from "./built-in-channels.ts";
 import type { BuiltInMethods } from "./built-in-methods.ts";
 import type { OperationState } from "./operation-state.ts";
 
-/** The channel names a contract allows. */
+/** Channel names that a contract allows. */
 export type ChannelName<C extends Contract> = C extends { readonly channels: infer Channels }
   ? NameOfPattern<keyof Channels | keyof BuiltInChannels> & string
   : never;
 
-/** The events of one channel and the data of each. */
+/** Events of one channel, each with the type of its data. */
 export type EventsOf<C extends Contract, Name extends string> = EventsAt<C["channels"], Name>;
 
-/** The event names of one channel. */
+/** Event names of one channel. */
 export type EventName<Events> = keyof Events & string;
 
 type EventsAt<Channels, Name extends string> = string extends keyof Channels
@@ -21,7 +21,7 @@ type EventsAt<Channels, Name extends string> = string extends keyof Channels
         Narrowest<BuiltInChannels, keyof Channels | keyof BuiltInChannels, Name>
     : never;
 
-/** What the narrowest of the patterns that a name fits says, as the narrowest holds at the gateway. */
+/** Events of the narrowest pattern that a name matches. The gateway uses the narrowest pattern too. */
 type Narrowest<Channels, Patterns, Name extends string> = {
   [Pattern in keyof Channels as Name extends NameOfPattern<Pattern>
     ? HasNarrower<NameOfPattern<Pattern>, Patterns, Name> extends true
@@ -48,7 +48,7 @@ type HasNarrower<Names, Patterns, Name> = true extends (
   ? true
   : false;
 
-/** The kinds of operation a contract allows. */
+/** Kinds of operation that a contract allows. */
 export type OperationKind<C extends Contract> = C extends {
   readonly operations: infer Kinds extends object;
 }
@@ -79,27 +79,27 @@ type OperationNames<
     : string
   : string;
 
-/** What an operation of this kind is asked to do. */
+/** Input of an operation of this kind. */
 export type OperationInput<C extends Contract, Kind extends string> = OperationPart<
   C,
   Kind,
   "input"
 >;
 
-/** What an operation of this kind comes to. */
+/** Result of an operation of this kind. */
 export type OperationResult<C extends Contract, Kind extends string> = OperationPart<
   C,
   Kind,
   "result"
 >;
 
-/** The ids the steps of an operation of this kind may have. */
+/** Ids that the steps of an operation of this kind may have. */
 export type StepName<C extends Contract, Kind extends string> = OperationNames<C, Kind, "steps">;
 
-/** The names the text streams of an operation of this kind may have. */
+/** Names that the text streams of an operation of this kind may have. */
 export type TextName<C extends Contract, Kind extends string> = OperationNames<C, Kind, "texts">;
 
-/** The state of an operation: its `kind` tells which input and result it has. */
+/** State of an operation. Its `kind` determines the types of its input and result. */
 export type OperationStateOf<
   C extends Contract,
   Kind extends OperationKind<C> = OperationKind<C>,
@@ -117,7 +117,10 @@ type Methods<C extends Contract> = C extends { readonly methods: infer Named ext
   ? Named
   : Record<never, never>;
 
-/** The method names a contract allows: those it names and those built in, or any where it names none. */
+/**
+ * Method names that a contract allows: its own and the built-in ones, or any name if the contract has no
+ * methods.
+ */
 export type MethodName<C extends Contract> = C extends { readonly methods: object }
   ? (keyof Methods<C> | keyof BuiltInMethods) & string
   : string;
@@ -136,8 +139,8 @@ type MethodPart<
       : unknown
     : unknown;
 
-/** The parameters of a method, as callers give them; unknown where the contract does not tell. */
+/** Parameters of a method, as callers pass them; unknown if the contract does not declare them. */
 export type ParamsOf<C extends Contract, Name extends string> = MethodPart<C, Name, "params">;
 
-/** The result of a method, as callers get it; unknown where the contract does not tell. */
+/** Result of a method, as callers receive it; unknown if the contract does not declare it. */
 export type ResultOf<C extends Contract, Name extends string> = MethodPart<C, Name, "result">;

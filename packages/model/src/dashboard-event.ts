@@ -8,48 +8,48 @@ import {
 } from "@milepost/protocol";
 import { schemaOfFields } from "./reader-schema.ts";
 
-/** How a task of a dashboard stands. */
+/** Statuses of a task on a dashboard. */
 export const taskStatuses = ["pending", "running", "done", "failed", "cancelled"] as const;
 
-/** How a task stands. */
+/** Data of a `task_status` event: the status and progress of one task. */
 export interface TaskStatus {
   readonly task_id: string;
   readonly status: (typeof taskStatuses)[number];
   readonly title?: string;
-  /** 0–100. */
+  /** Progress from 0 to 100. */
   readonly progress?: number;
   readonly agent_id?: string;
   readonly message?: string;
 }
 
-/** What an agent does. */
+/** Data of an `agent_activity` event: the activity of one agent. */
 export interface AgentActivity {
   readonly agent_id: string;
-  /** In the product's words: `idle`, `working`, `searching` … */
+  /** Activity in the product's words: `idle`, `working`, `searching` … */
   readonly activity: string;
   readonly name?: string;
   readonly task_id?: string;
   readonly message?: string;
 }
 
-/** Something was put into the calendar. */
+/** Data of a `calendar_event` event: one entry of the calendar. */
 export interface CalendarEvent {
   readonly calendar_event_id: string;
   readonly title: string;
-  /** Milliseconds since 1970, as everywhere. */
+  /** Start time, in milliseconds since 1970. */
   readonly starts_at: number;
   readonly ends_at?: number;
   readonly location?: string;
 }
 
-/** The events of a dashboard's channel, by name. */
+/** Events of a dashboard's channel, by name. */
 export interface DashboardEvents {
   task_status: TaskStatus;
   agent_activity: AgentActivity;
   calendar_event: CalendarEvent;
 }
 
-/** The field that names what each event of a dashboard is about. */
+/** Name of the field that identifies the subject of each dashboard event. */
 export const dashboardKeys = {
   task_status: "task_id",
   agent_activity: "agent_id",
@@ -60,7 +60,7 @@ const id = textOf(64);
 const text = textOf(1_000, 0);
 const moment = integerIn(0, Number.MAX_SAFE_INTEGER);
 
-/** What the data of a dashboard's events must be. */
+/** Schemas for the data of a dashboard's events. */
 export const dashboardSchemas: {
   readonly [Name in keyof DashboardEvents]: StandardSchema<unknown, DashboardEvents[Name]>;
 } = {

@@ -9,7 +9,10 @@ import {
 import { keyedProjection } from "./keyed-projection.ts";
 import type { Projection } from "./projection.ts";
 
-/** What a dashboard shows: the latest of each task, agent and calendar event, by id, at most 100 of each kind. */
+/**
+ * The state of a dashboard: the latest data of each task, agent and calendar event, by id, at most 100 of each
+ * kind.
+ */
 export interface DashboardState {
   readonly tasks: Readonly<Record<string, TaskStatus>>;
   readonly agents: Readonly<Record<string, AgentActivity>>;
@@ -27,7 +30,7 @@ const parts = {
 
 const empty: DashboardState = { tasks: {}, agents: {}, calendar: {} };
 
-/** Keeps the latest of each task, agent and calendar event; other publications change nothing. */
+/** Keeps the latest data of each task, agent and calendar event. Other publications change nothing. */
 export const dashboardProjection: Projection<DashboardState> = {
   name: "dashboard",
   initial: undefined,
@@ -37,7 +40,7 @@ export const dashboardProjection: Projection<DashboardState> = {
     const { name, keyed } = parts[event as keyof DashboardEvents];
     const before = state ?? empty;
     const after = keyed.reduce(before[name], entry);
-    // The schemas of the rule say what the data are.
+    // The schemas of the channel's rule guarantee the types of the data.
     return after === before[name] ? state : ({ ...before, [name]: after } as DashboardState);
   },
 };

@@ -13,15 +13,16 @@ import { closeAllSpans, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
 
 /**
- * The state of an operation after one more entry of its channel, whose data were checked when it entered; see
- * `reduceOperation` for entries that were not. Events it does not know, of a newer service, only move the offset on.
+ * Returns the state of an operation after one more entry of its channel. The entry's data must already be
+ * checked; use `reduceOperation` for unchecked entries. An unknown event, for instance of a newer service, only
+ * advances the offset.
  */
 export function foldOperation(
   state: OperationState | undefined,
   entry: ProjectionEntry,
 ): OperationState | undefined {
   const { ts, offset } = entry;
-  // What is no event of an operation has no row in the table of moves.
+  // An entry that is not an operation event has no row in the table of transitions and is ignored below.
   const event = entry as unknown as OperationEvent;
   if (state === undefined) {
     return event.event === "created" ? createdOperation(event.data, ts, offset) : undefined;
@@ -62,7 +63,7 @@ function createdOperation(
   };
 }
 
-/** The move of the table, with the words that depend on the state resolved to a status, stay or ignore. */
+/** Looks up the move for an event, and resolves `return` and `begin` to a status, `stay` or `ignore`. */
 function moveOf(state: OperationState, { event, data }: OperationEvent): StatusMove {
   const move: Move = operationTransitions[state.status][event];
   if (move === "return") return state.before_stall ?? "running";
@@ -75,11 +76,11 @@ function moveOf(state: OperationState, { event, data }: OperationEvent): StatusM
 
 type StatusMove = OperationStatus | "stay" | "ignore";
 
-/** What entering another status brings with it, whatever the event. */
+/** Applies the changes that entering another status brings, whatever the event. */
 function moveTo(state: OperationState, move: StatusMove, ts: number): OperationState {
   if (move === "stay" || move === "ignore" || move === state.status) return state;
   if (isFinal(move)) return endedOperation(state, move, ts);
-  // What it was doing goes on being true while nobody hears of it.
+  // A silent producer may still be working, so steps, agents and open spans stay as they are.
   if (move === "stalled") return { ...state, status: move, before_stall: state.status };
   const next = { ...without(state, "before_stall"), status: move };
   const { timeline, attempt } = next;
@@ -127,7 +128,7 @@ function endedOperation(
   };
 }
 
-/** Work begins from nothing; what tells the story so far (log, commands, timeline, order) stays. */
+/** Resets progress for a new attempt. The log, commands, timeline and execution order stay as history. */
 function newAttempt(state: OperationState, attempt: number, ts: number): OperationState {
   return {
     ...without(
@@ -154,7 +155,7 @@ function newAttempt(state: OperationState, attempt: number, ts: number): Operati
   };
 }
 
-/** What the event says, once the status it brings is entered. */
+/** Applies the event's own data, after its status has been entered. */
 function applyEvent(state: OperationState, { event, data }: OperationEvent): OperationState {
   const { updated_at: ts, offset } = state;
   switch (event) {

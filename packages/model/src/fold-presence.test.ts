@@ -19,8 +19,8 @@ const change: PresenceChange = {
   count: 2,
 };
 
-describe("folding who is there", () => {
-  it("[P-PRES-5] takes out who left, puts who joined last, and keeps who types", () => {
+describe("foldPresence", () => {
+  it("[P-PRES-5] a presence change removes members who left, appends those who joined, and keeps the typing list", () => {
     expect(foldPresence({ ...list, typing: ["user:bob"] }, change)).toEqual({
       epoch: "e",
       version: 7,
@@ -31,23 +31,23 @@ describe("folding who is there", () => {
     expect(foldPresence(list, { ...change, typing: ["user:eve"] })?.typing).toEqual(["user:eve"]);
   });
 
-  it("[P-PRES-5] puts who joined again in the place of who has the same id", () => {
+  it("[P-PRES-5] a member who joins again replaces the entry with the same id", () => {
     const again = { ...change, joined: [member("ada", 9)], left: [] };
     expect(foldPresence(list, again)?.members).toEqual([member("bob"), member("ada", 9)]);
   });
 
-  it("[P-PRES-5] leaves the list as it is where the change is known", () => {
+  it("[P-PRES-5] a presence change that is already known returns the same list", () => {
     expect(foldPresence(list, { ...change, version: 5 })).toBe(list);
     expect(foldPresence(list, { ...change, version: 3, since: 2 })).toBe(list);
   });
 
-  it("[P-PRES-6] says so when something in between was missed", () => {
+  it("[P-PRES-6] foldPresence returns undefined when a change in between was missed", () => {
     expect(foldPresence(undefined, change)).toBeUndefined();
     expect(foldPresence(list, { ...change, since: 6 })).toBeUndefined();
     expect(foldPresence(list, { ...change, epoch: "f" })).toBeUndefined();
   });
 
-  it("[P-PRES-6] takes a whole list, but none that is older", () => {
+  it("[P-PRES-6] a whole presence list replaces the known one unless it is older", () => {
     const newer = { ...list, version: 8, count: 1, members: [member("joe")] };
     expect(foldPresence(list, { ...newer, type: "presence", channel: "c" } as never)).toEqual(
       newer,
@@ -57,7 +57,7 @@ describe("folding who is there", () => {
     expect(foldPresence(list, { ...newer, epoch: "f", version: 1 })?.version).toBe(1);
   });
 
-  it("[P-PRES-7] counts where nobody is named", () => {
+  it("[P-PRES-7] a presence list without members keeps only the count", () => {
     const { members: _, ...counted } = list;
     const told = foldPresence(counted, { ...change, joined: [], left: [], count: 9 });
     expect(told).toEqual({ epoch: "e", version: 7, count: 9, typing: [] });

@@ -1,10 +1,11 @@
 import type { PresenceChange, PresenceList } from "@milepost/protocol";
 
 /**
- * Who is there after some news: a list takes the place of an older one, a change is applied to it.
+ * Returns the presence of a channel after a message: a newer list replaces the known one, a change is applied
+ * to it.
  *
- * Returns the same object where the news is known already, and undefined where something between was
- * missed: then only a whole list helps. Pure.
+ * Returns the same object if the message is already known. Returns undefined if a change in between was missed:
+ * then only a whole list helps. Pure.
  */
 export function foldPresence(
   known: PresenceList | undefined,

@@ -2,24 +2,24 @@ import { endOf } from "./bounded-text.ts";
 import type { OperationState } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
-/** Generated work (code, a document) as a panel shows it. */
+/** Progress of generated work (code, a document), as a panel shows it. */
 export interface GenerationProgress {
   readonly status: OperationStatus;
-  /** 0–100, whole. */
+  /** Whole number from 0 to 100. */
   readonly percent: number;
   readonly message: string;
-  /** The title of the step that runs; null when none does. */
+  /** Title of the running step; null if none is running. */
   readonly step: string | null;
   readonly steps_done: number;
   readonly steps_total: number;
-  /** The latest characters of the stream written last; empty before the first. */
+  /** The last characters of the text stream written most recently; empty before the first. */
   readonly preview: string;
 }
 
-/** How many characters of generated text a preview shows at most. */
+/** Maximum length of the preview of generated text, in characters. */
 export const previewLength = 2_000;
 
-/** How far a generation is, and the end of what it has written. */
+/** Returns the progress of a generation and the end of its text. */
 export function toGenerationProgress(state: OperationState): GenerationProgress {
   const step = state.steps.find(({ id }) => id === state.current_step);
   return {

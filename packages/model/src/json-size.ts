@@ -1,10 +1,10 @@
 import { maxJsonDepth } from "@milepost/protocol";
 
 /**
- * Whether the JSON text of `value` is longer than `limit` characters, roughly: escapes are not counted.
- * What is nested deeper than JSON may be counts as longer.
+ * True if the JSON text of `value` is longer than `limit` characters, roughly: escapes are not counted. A value
+ * nested deeper than JSON allows counts as longer.
  *
- * Stops as soon as it is known, so a huge or circular value costs no more than one at the limit.
+ * Stops as soon as the result is known, so a huge or circular value costs no more than one at the limit.
  */
 export function isLargerThan(value: unknown, limit: number): boolean {
   return remaining(value, limit, maxJsonDepth) < 0;

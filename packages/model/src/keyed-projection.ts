@@ -1,17 +1,17 @@
 import { isRecord } from "@milepost/protocol";
 import type { Projection } from "./projection.ts";
 
-/** The latest data of each key. */
+/** The latest data by key. */
 export type KeyedState = Readonly<Record<string, unknown>>;
 
-/** How many keys a keyed state holds at most. */
+/** Maximum number of keys in a keyed state. */
 export const maxKeys = 100;
 
 /**
- * Keeps the latest data per value of the data's field `field`, for {@link maxKeys} keys: those updated last.
+ * Keeps the latest data per value of the field `field`, for the {@link maxKeys} keys that were updated last.
  *
- * Keys are non-empty strings of at most 255 characters, or integers; other publications change nothing. Keys that look like
- * array indexes come first in any JavaScript object, so among those the smallest counts as the oldest.
+ * Keys are non-empty strings of at most 255 characters, or integers. Other publications change nothing.
+ * JavaScript puts keys that look like array indexes first, so among those the smallest counts as the oldest.
  */
 export function keyedProjection(field: string): Projection<KeyedState> {
   return {
@@ -21,7 +21,7 @@ export function keyedProjection(field: string): Projection<KeyedState> {
       if (!isRecord(data) || !Object.hasOwn(data, field)) return state;
       const key = readKey(data[field]);
       if (key === undefined) return state;
-      // Spread and computed key define own fields, so that a key named __proto__ is one like any other.
+      // Spread and computed key define own fields, so a key named __proto__ is handled like any other.
       const { [key]: _, ...others } = state ?? {};
       const next = { ...others, [key]: data };
       const keys = Object.keys(next);

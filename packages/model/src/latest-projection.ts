@@ -4,11 +4,11 @@ import type { Projection } from "./projection.ts";
 export interface LatestState {
   readonly event: string;
   readonly data: unknown;
-  /** Milliseconds since 1970. */
+  /** Time of the append, in milliseconds since 1970. */
   readonly ts: number;
 }
 
-/** Keeps the last publication, whatever it is. */
+/** Keeps the last publication of a channel, with any event and data. */
 export const latestProjection: Projection<LatestState> = {
   name: "latest",
   initial: undefined,

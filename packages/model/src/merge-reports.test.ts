@@ -11,7 +11,7 @@ import {
   logOf,
 } from "./testing/any-operation-entry.ts";
 
-/** Merges neighbours as long as something can be. */
+/** Merges neighbouring entries while mergeReports allows it. */
 function merged(log: readonly ProjectionEntry[]): ProjectionEntry[] {
   const out: ProjectionEntry[] = [];
   for (const entry of log) {
@@ -42,7 +42,7 @@ const run: fc.Arbitrary<readonly AnyEvent[]> = fc
     }),
   );
 
-test("[P-OUT-3] at every position of a merged log its fold is that of the log", () => {
+test("[P-OUT-3] a merged log folds to the same state as the full log at each of its positions", () => {
   let entries = 0;
   let rest = 0;
   fc.assert(
@@ -81,7 +81,7 @@ test("[P-OUT-3] at every position of a merged log its fold is that of the log", 
   expect(rest).toBeLessThan(entries * 0.95);
 });
 
-test("what begins, ends or starts anew something is not merged", () => {
+test("mergeReports merges reports that continue a step, a count or a text, and none that begins or resets one", () => {
   const two = (event: string, first: object, earlier: object, later: object) =>
     mergeReports(event, first, earlier, later);
   const a = { id: "a" };

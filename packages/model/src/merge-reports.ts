@@ -3,12 +3,13 @@ import { parseOperationEvent } from "./parse-operation-event.ts";
 import type { ReportedProgress } from "./percent.ts";
 
 /**
- * The data of one report that folds to what `earlier` and then `later` fold to, at the place and time of `later`; undefined
- * where there is none. All three are neighbours in the log and have the same event name.
+ * Merges two reports into one, placed at the position and time of `later`. The merged data folds to the same
+ * state as `earlier` followed by `later`. Returns undefined if there is no such data. All three reports are
+ * neighbours in the log and have the same event name.
  *
- * `first` comes right before them and is not merged: only after it is it known that neither of the two begins
- * anything, whose time would be lost. One thing is not exact: where a text outgrows its bound, how much of its
- * beginning is cut depends on the pieces.
+ * `first` comes right before them and is not merged. It proves that neither report begins anything, because the
+ * time of a beginning must not be lost. One detail is not exact: how much of an overlong text is cut at its
+ * beginning depends on the pieces.
  */
 export function mergeReports(
   event: string,
@@ -22,11 +23,14 @@ export function mergeReports(
   if (!a.ok || !b.ok || !c.ok) return undefined;
   if (!goesOn(a.value, b.value) || !goesOn(b.value, c.value)) return undefined;
   const data = united(b.value, c.value);
-  // Two pieces together may be more than one may be.
+  // Two pieces that are valid alone may together exceed the bounds of one event.
   return data !== undefined && parseOperationEvent(event, data).ok ? data : undefined;
 }
 
-/** Whether the second changes nothing but how far that is which the first was about. */
+/**
+ * True if `report` only continues what `before` was about: the same step, agent or stream in the same status,
+ * without a reset. It may also complete a text.
+ */
 function goesOn(before: OperationEvent, report: OperationEvent): boolean {
   if (before.event === "waiting" && report.event === "waiting") return true;
   if (before.event === "progress" && report.event === "progress") return !report.data.reset;
@@ -68,7 +72,10 @@ function united(earlier: OperationEvent, later: OperationEvent): object | undefi
   return undefined;
 }
 
-/** One that rests has no tasks, unless its last report names them. */
+/**
+ * Merges two reports about an agent. A resting agent loses its tasks. If only `earlier` names tasks, the
+ * reports are therefore merged only when they say that the agent is active.
+ */
 function unitedAgent(
   earlier: OperationEvents["agent"],
   later: OperationEvents["agent"],
@@ -81,8 +88,8 @@ function unitedAgent(
 }
 
 /**
- * Whether the percentage that the earlier gives could be higher than that of both together, or give way to another
- * way of telling it: percentages never fall, so it must not be lost.
+ * True if a merge could lose the percentage of `earlier`: it could be higher than the merged one, or be
+ * replaced by a count. Percentages never fall, so it must not be lost.
  */
 function hidesPercent(earlier: ReportedProgress, later: ReportedProgress): boolean {
   const counted = isCounted(earlier);

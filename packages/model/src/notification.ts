@@ -1,11 +1,11 @@
 import type { Level } from "./operation-event.ts";
 
-/** Something to tell a person once: event `notification` on `user:{id}` or `session:{id}`. */
+/** A message to show to a person once: event `notification` on `user:{id}` or `session:{id}`. */
 export interface Notification {
   readonly id: string;
   readonly level: Level;
   readonly title?: string;
   readonly message: string;
-  /** How long to show it, in milliseconds; until dismissed when absent. */
+  /** Time to show the notification, in milliseconds; until it is dismissed if absent. */
   readonly ttl_ms?: number;
 }

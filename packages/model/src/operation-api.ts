@@ -3,7 +3,7 @@ import type { StepPlan } from "./operation-event.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
-/** A failure as it stands in a result; the fields of a reply's error. */
+/** A failure inside a result, with the fields of a reply's error. */
 export interface ApiFailure {
   readonly code: string;
   readonly message: string;
@@ -11,35 +11,38 @@ export interface ApiFailure {
   readonly retry_after_ms?: number;
 }
 
-/** What `POST /v1/operations` takes. */
+/** Body of `POST /v1/operations`. */
 export interface CreateOperation {
   readonly kind: string;
   readonly title?: string;
-  /** Chosen by the producer so that a retried create is one operation; made up when absent. */
+  /**
+   * Id chosen by the producer, so that a retried create makes only one operation. The gateway chooses one if
+   * absent.
+   */
   readonly operation_id?: string;
   readonly session_id?: string;
   readonly user_id?: string;
   readonly producer_id?: string;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
-  /** How long the producer may be silent before the operation counts as stalled. */
+  /** Time that the producer may be silent before the operation counts as stalled, in milliseconds. */
   readonly lease_ms?: number;
 }
 
-/** The right to report on an operation. */
+/** The right to report on an operation, held by one producer at a time. */
 export interface OperationLease {
   readonly token: string;
-  /** Rises with every producer that takes the operation over. */
+  /** Number that rises with every producer that takes the operation over. */
   readonly fence: number;
   readonly ttl_ms: number;
 }
 
-/** What a create answers. */
+/** Answer to a create. */
 export interface CreatedOperation {
   readonly operation: OperationState;
   readonly channel: string;
   readonly lease: OperationLease;
-  /** The operation existed: this is the retry of a create. */
+  /** True if the operation already existed, because this create was a retry. */
   readonly duplicate: boolean;
 }
 
@@ -47,58 +50,58 @@ export interface CreatedOperation {
 export interface ReportedEvent {
   readonly event: string;
   readonly data: unknown;
-  /** Dedupe key: a retried report with the same key creates nothing. */
+  /** Idempotency key: a retried report with the same key adds nothing. */
   readonly key?: string;
 }
 
-/** What `POST /v1/operations/{id}/events` takes. An empty list only renews the lease. */
+/** Body of `POST /v1/operations/{id}/events`. An empty list only renews the lease. */
 export interface ReportEvents {
   readonly lease: string;
   readonly events: readonly ReportedEvent[];
 }
 
-/** What became of one event. */
+/** Outcome of one reported event. */
 export type ReportResult =
   | { readonly position: string; readonly duplicate: boolean }
   | { readonly error: ApiFailure };
 
-/** What `GET /v1/operations` asks. */
+/** Query of `GET /v1/operations`. */
 export interface OperationFilter {
   readonly session?: string;
   readonly user?: string;
   readonly producer?: string;
   readonly kind?: string;
   readonly status?: OperationStatus;
-  /** 1–1,000, default 100. */
+  /** Maximum number of operations: 1–1,000, default 100. */
   readonly limit?: number;
 }
 
-/** What `GET /v1/operations/{id}` answers. */
+/** Answer to `GET /v1/operations/{id}`. */
 export interface OperationAtPosition {
   readonly operation: OperationState;
   readonly position: string;
 }
 
-/** What `GET /v1/operations` answers. */
+/** Answer to `GET /v1/operations`. */
 export interface OperationList {
   readonly operations: readonly OperationSummary[];
 }
 
-/** What `POST /v1/operations/{id}/commands` takes. */
+/** Body of `POST /v1/operations/{id}/commands`. */
 export interface RequestCommand {
   readonly command: OperationCommandName;
   readonly args?: unknown;
-  /** The same key is the same command. */
+  /** Idempotency key: requests with the same key are one command. */
   readonly key?: string;
 }
 
-/** What a command request answers: it stands in the log and will be acknowledged, refused or time out. */
+/** Answer to a command request. The command is in the log, and will be acknowledged, refused, or time out. */
 export interface RequestedCommand {
   readonly command_id: string;
   readonly phase: CommandPhase;
 }
 
-/** A command that waits for its producer. */
+/** A command that its producer has not acknowledged yet. */
 export interface PendingCommand {
   readonly operation_id: string;
   readonly command_id: string;
@@ -107,25 +110,28 @@ export interface PendingCommand {
   readonly by?: string;
 }
 
-/** Which commands to wait for: those of one operation, or of all operations of a producer. */
+/** The commands to wait for: those of one operation, or of all operations of a producer. */
 export type CommandSource = { readonly operation: string } | { readonly producer: string };
 
 /**
- * What a producer needs of the gateway, over HTTP or in process.
+ * The gateway as a producer uses it, over HTTP or in process.
  *
- * Methods reject with an error that has `code` and `retryable`; a retryable one may be repeated with the
- * same ids and keys without creating anything twice.
+ * Methods reject with an error that has `code` and `retryable`. A call with a retryable error may be repeated
+ * with the same ids and keys without creating anything twice.
  */
 export interface ProducerGateway {
   create(input: CreateOperation, signal?: AbortSignal): Promise<CreatedOperation>;
-  /** One result per event, in order; after a retryable failure the rest is not tried. */
+  /**
+   * Reports events. Returns one result per event, in order. After a retryable failure the remaining events are
+   * not tried.
+   */
   report(
     operationId: string,
     input: ReportEvents,
     signal?: AbortSignal,
   ): Promise<readonly ReportResult[]>;
   takeOver(operationId: string, leaseMs?: number, signal?: AbortSignal): Promise<OperationLease>;
-  /** Every unacknowledged command, oldest first; waits up to `waitMs` for the first. */
+  /** Returns every unacknowledged command, oldest first. Waits up to `waitMs` milliseconds for the first. */
   pendingCommands(
     source: CommandSource,
     waitMs: number,

@@ -1,27 +1,29 @@
 import type { OperationStatus } from "./operation-status.ts";
 
-/** What a person may ask of running work. */
+/** Commands that a person may send to running work. */
 export type OperationCommandName = "cancel" | "pause" | "resume" | "retry";
 
-/** The phases a command goes through; the last three are final. */
+/** Phases of a command; the last three are final. */
 export type CommandPhase = "requested" | "acknowledged" | "done" | "refused" | "timed_out";
 
-/** A command and how far it has come. */
+/** A command and its current phase. */
 export interface OperationCommand {
   readonly id: string;
   readonly command: OperationCommandName;
   readonly phase: CommandPhase;
-  /** The user or key that asked. */
+  /** User or key that requested the command. */
   readonly by?: string;
-  /** Why it was refused. */
+  /** Reason of the latest phase that gave one, for instance of a refusal. */
   readonly reason?: string;
   readonly args?: unknown;
-  /** When it was asked for, in milliseconds since 1970. */
+  /** Time of the request, in milliseconds since 1970. */
   readonly requested_at: number;
   readonly updated_at: number;
 }
 
-/** In which status each command makes sense; any other refuses it at once with `not_possible_now`. */
+/**
+ * Statuses in which each command is allowed. In any other status it is refused at once with `not_possible_now`.
+ */
 export const commandAllowedIn = {
   cancel: ["waiting", "running", "paused", "stalled"],
   pause: ["running"],
@@ -29,7 +31,7 @@ export const commandAllowedIn = {
   retry: ["failed", "cancelled", "lost"],
 } as const satisfies Record<OperationCommandName, readonly OperationStatus[]>;
 
-/** Which phase may follow which; a report that asks for any other is ignored. */
+/** Phases that may follow each phase. A report of any other phase is ignored. */
 export const commandTransitions = {
   requested: ["acknowledged", "done", "refused", "timed_out"],
   acknowledged: ["done", "refused", "timed_out"],

@@ -1,31 +1,31 @@
 import type { OperationCommandName } from "./operation-command.ts";
 
-/** How much a line of the log matters. */
+/** Severity of a line of the log. */
 export type Level = "info" | "success" | "warning" | "error";
 
-/** A step as its plan declares it. */
+/** A step as a plan declares it. */
 export interface StepPlan<Id extends string = string> {
-  /** Unique in the operation; 1–64 characters. */
+  /** Id of the step: 1–64 characters, unique in the operation. */
   readonly id: Id;
-  /** What a person reads; the id when absent. */
+  /** Title for people; the id if absent. */
   readonly title?: string;
-  /** Its share of the whole relative to the other steps; 1 when absent. */
+  /** Share of the whole, relative to the other steps; 1 if absent. */
   readonly weight?: number;
 }
 
-/** An error as a person and a program read it. */
+/** An error of an operation, for people and programs. */
 export interface OperationError {
   readonly code: string;
   readonly message: string;
-  /** Whether the command `retry` makes sense. */
+  /** True if the command `retry` may help. */
   readonly retryable: boolean;
 }
 
 /**
- * What happens in an operation: the event names of its channel and the data of each.
+ * Event names of an operation's channel, each with the type of its data.
  *
- * The gateway itself publishes `created`, `command` with phase `requested` or `timed_out`, `stalled`,
- * `revived` and `lost`; the producer all others. Percentages are 0–100 and may be fractions.
+ * The gateway itself publishes `created`, `command` with phase `requested` or `timed_out`, `stalled`, `revived`
+ * and `lost`. The producer publishes all others. Percentages are 0–100 and may be fractions.
  */
 export interface OperationEvents {
   created: {
@@ -36,23 +36,23 @@ export interface OperationEvents {
     readonly user_id?: string;
     readonly producer_id?: string;
     readonly steps?: readonly StepPlan[];
-    /** What the work was asked to do, as far as watchers may know. */
+    /** Input of the work, as far as subscribers may see it. */
     readonly input?: unknown;
   };
-  /** It stands in a line: `position` 1 is next. */
+  /** The operation waits in a queue; `position` 1 is next. */
   waiting: {
     readonly position: number;
     readonly total: number;
     readonly estimated_wait_ms?: number;
   };
-  /** Work begins; `attempt` counts from 1. A higher attempt starts progress anew. */
+  /** Work begins. `attempt` counts from 1; a higher attempt resets the progress. */
   started: { readonly attempt?: number };
-  /** The plan, or a new one: steps of the old plan with the same id keep their progress. */
+  /** The plan, or a new plan. Steps that keep their id also keep their progress. */
   steps: { readonly steps: readonly StepPlan[] };
   /**
-   * A step begins, advances or ends. Naming a step that is not in the plan adds it.
-   * `running` (the default) makes it the current one; a running step needs no explicit start. A step that
-   * has ended begins anew only when `running` is said.
+   * A step begins, advances or ends. A step that is not in the plan is added to it. `running` (the default)
+   * makes it the current step; a running step needs no explicit start. A step that has ended begins again only
+   * if `running` is sent explicitly.
    */
   step: {
     readonly id: string;
@@ -64,7 +64,7 @@ export interface OperationEvents {
     readonly total?: number;
     readonly unit?: string;
   };
-  /** Progress of the whole where there are no steps to derive it from; `reset` lets it go backwards. */
+  /** Progress of the whole, used if there are no steps with a weight. Only `reset` lets the percentage fall. */
   progress: {
     readonly percent?: number;
     readonly done?: number;
@@ -73,16 +73,16 @@ export interface OperationEvents {
     readonly message?: string;
     readonly reset?: boolean;
   };
-  /** An agent's activity and the tasks it is at now; a new agent is active unless it says otherwise. */
+  /** Activity of an agent and its current tasks. A new agent is active unless `active` is false. */
   agent: {
     readonly id: string;
     readonly name?: string;
     readonly active?: boolean;
     readonly progress?: number;
-    /** All it is at now; replaces what was known. */
+    /** All current tasks of the agent; replaces the known ones. */
     readonly tasks?: readonly string[];
   };
-  /** A line of the log, for a person to read. */
+  /** A line of the log, written for people. */
   log: {
     readonly level?: Level;
     readonly message: string;
@@ -90,7 +90,10 @@ export interface OperationEvents {
     readonly step?: string;
     readonly data?: unknown;
   };
-  /** A piece of a text stream; `done` completes it, `reset` empties it first. A complete one takes no more. */
+  /**
+   * A piece of a text stream. `done` completes the stream, `reset` empties it first. A complete stream takes no
+   * more pieces until a `reset`.
+   */
   text: {
     readonly stream: string;
     readonly append?: string;
@@ -99,7 +102,7 @@ export interface OperationEvents {
   };
   paused: { readonly reason?: string };
   resumed: Record<string, never>;
-  /** One phase of one command. */
+  /** One phase of a command. */
   command: {
     readonly command_id: string;
     readonly command: OperationCommandName;
@@ -111,30 +114,30 @@ export interface OperationEvents {
   done: { readonly result?: unknown };
   failed: { readonly error: OperationError };
   cancelled: { readonly reason?: string };
-  /** The producer has been silent for longer than its lease. */
+  /** The producer was silent for longer than its lease. */
   stalled: { readonly silent_ms: number };
-  /** The producer spoke again. */
+  /** The producer reported again after a stall. */
   revived: Record<string, never>;
-  /** The producer is given up; only `retry` can bring the operation back. */
+  /** The producer did not return and is given up; only the command `retry` makes the operation run again. */
   lost: { readonly silent_ms: number };
 }
 
-/** The name of something that happens in an operation. */
+/** Name of an event of an operation. */
 export type OperationEventName = keyof OperationEvents;
 
-/** One event of an operation, by name. */
+/** One event of an operation, discriminated by its name. */
 export type OperationEvent = {
   [Name in OperationEventName]: { readonly event: Name; readonly data: OperationEvents[Name] };
 }[OperationEventName];
 
-/** An event of an operation as it stands in the log: with its time and its offset there. */
+/** An event of an operation as the log holds it, with its time and offset. */
 export type OperationEntry = OperationEvent & {
-  /** Milliseconds since 1970. */
+  /** Time of the append, in milliseconds since 1970. */
   readonly ts: number;
   readonly offset: number;
 };
 
-/** Whether only the gateway may publish this event: a producer's report of it is refused. */
+/** True if only the gateway may publish this event. The gateway refuses it in a producer's report. */
 export function isGatewayEvent({ event, data }: OperationEvent): boolean {
   switch (event) {
     case "created":

@@ -1,7 +1,7 @@
 import type { OperationEvents } from "./operation-event.ts";
 import { type LogLine, type OperationState, operationBounds } from "./operation-state.ts";
 
-/** Adds a line to the log; beyond the bound the oldest go, the counts stay true. */
+/** Adds a line to the log. Beyond the bound the oldest lines are dropped, while the counts include them. */
 export function writeLine(
   state: OperationState,
   line: OperationEvents["log"],

@@ -2,21 +2,21 @@ import type { OperationCommand } from "./operation-command.ts";
 import type { Level, OperationError } from "./operation-event.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
-/** Counted work: so many of so many. */
+/** Progress of counted work: `done` of `total` units. */
 export interface Counter {
   readonly done: number;
-  /** Unknown when absent. */
+  /** Total number of units; absent if unknown. */
   readonly total?: number;
   readonly unit?: string;
 }
 
-/** One step and how far it has come. */
+/** A step of an operation and its progress. */
 export interface StepState {
   readonly id: string;
   readonly title: string;
   readonly weight: number;
   readonly status: "pending" | "running" | "done" | "failed" | "skipped";
-  /** 0–100. */
+  /** Progress from 0 to 100. */
   readonly percent: number;
   readonly message?: string;
   readonly counter?: Counter;
@@ -24,21 +24,21 @@ export interface StepState {
   readonly ended_at?: number;
 }
 
-/** An agent and what it is at. */
+/** An agent of an operation and its current activity. */
 export interface AgentState {
   readonly id: string;
   readonly name: string;
   readonly active: boolean;
-  /** 0–100 where the agent tells. */
+  /** Progress from 0 to 100, if the agent reports it. */
   readonly progress?: number;
   readonly tasks: readonly string[];
   readonly since: number;
   readonly updated_at: number;
 }
 
-/** A line of the log. */
+/** A line of an operation's log. */
 export interface LogLine {
-  /** Its offset in the channel: unique, rising. */
+  /** Offset of the line's entry in the channel: unique and rising. */
   readonly seq: number;
   readonly at: number;
   readonly level: Level;
@@ -48,27 +48,30 @@ export interface LogLine {
   readonly data?: unknown;
 }
 
-/** A span of the timeline: one step or one agent, from when to when. */
+/**
+ * A span of the timeline: a step, an agent, a pause or a wait, with its start and end in milliseconds since
+ * 1970.
+ */
 export interface TimelineSpan {
   readonly what: "step" | "agent" | "pause" | "wait";
   readonly id: string;
   readonly from: number;
-  /** Absent while it lasts. */
+  /** End of the span; absent while it lasts. */
   readonly to?: number;
   readonly attempt: number;
 }
 
-/** A text stream as far as it has come. */
+/** A text stream with the pieces that have arrived so far. */
 export interface TextState {
   readonly text: string;
   readonly done: boolean;
-  /** Whether the beginning was cut to stay within the bound. */
+  /** True if the beginning was cut to stay within the bound. */
   readonly truncated?: boolean;
-  /** The offset in the channel of its latest piece. */
+  /** Offset of its latest piece in the channel. */
   readonly offset: number;
 }
 
-/** Where an operation stands in a line. */
+/** Position of an operation in a queue. */
 export interface WaitingState {
   readonly position: number;
   readonly total: number;
@@ -76,8 +79,8 @@ export interface WaitingState {
 }
 
 /**
- * The whole state of an operation: what a GET answers, what a late subscriber is given, and what
- * someone who watched from the start has folded, all three the same.
+ * The whole state of an operation. A GET returns it, a late subscriber receives it as the snapshot, and a
+ * subscriber from the start folds the same state.
  *
  * Times are milliseconds since 1970. Lists are bounded, see {@link operationBounds}.
  */
@@ -91,45 +94,48 @@ export interface OperationState {
   readonly input?: unknown;
   readonly status: OperationStatus;
   readonly attempt: number;
-  /** 0–100; never falls but where the job says so (`reset`, a new attempt). */
+  /** Progress from 0 to 100. Falls only by a `reset` or a new attempt. */
   readonly percent: number;
-  /** What was last said about its progress. */
+  /** Latest message about the progress. */
   readonly message?: string;
   readonly counter?: Counter;
   readonly waiting?: WaitingState;
   readonly steps: readonly StepState[];
-  /** The id of the step that runs. */
+  /** Id of the running step. */
   readonly current_step?: string;
   readonly agents: readonly AgentState[];
-  /** The id of the agent that became active last and still is. */
+  /** Id of the current agent: the one among the active agents that became active last. */
   readonly current_agent?: string;
-  /** The ids of steps and agents in the order they first began. */
+  /** Ids of steps and agents, in the order in which they first began. */
   readonly execution_order: readonly string[];
   readonly timeline: readonly TimelineSpan[];
   readonly log: readonly LogLine[];
-  /** Lines ever written, kept or not. */
+  /** Number of lines ever written, including dropped ones. */
   readonly log_total: number;
-  /** Lines of each level ever written. */
+  /** Number of lines ever written, by level, including dropped ones. */
   readonly log_counts: Readonly<Record<Level, number>>;
   readonly texts: Readonly<Record<string, TextState>>;
-  /** The latest commands, oldest first. */
+  /** Latest commands, oldest first. */
   readonly commands: readonly OperationCommand[];
   readonly result?: unknown;
   readonly error?: OperationError;
-  /** Why it is paused or was cancelled. */
+  /** Reason why the operation is paused or was cancelled. */
   readonly reason?: string;
-  /** With status `stalled`: the status it returns to when the producer speaks again. */
+  /** Status to return to when the producer reports again; only while the status is `stalled`. */
   readonly before_stall?: OperationStatus;
   readonly created_at: number;
-  /** When this attempt began. */
+  /** Start of the current attempt. */
   readonly started_at?: number;
   readonly ended_at?: number;
   readonly updated_at: number;
-  /** The offset in the channel of the last event folded in. */
+  /** Offset in the channel of the last event that was folded in. */
   readonly offset: number;
 }
 
-/** How much of each list a state keeps: the latest ones, so that a snapshot stays small. */
+/**
+ * Bounds of the lists and texts in a state, so that snapshots stay small. Lists are bounded in items; the
+ * latest are kept.
+ */
 export const operationBounds = {
   steps: 200,
   agents: 100,
@@ -139,11 +145,11 @@ export const operationBounds = {
   log: 200,
   commands: 20,
   texts: 32,
-  /** Characters of one text stream. */
+  /** Maximum length of one text stream, in characters. */
   textLength: 256 * 1024,
 } as const;
 
-/** What lists of operations show: a few fields of the state. */
+/** The summary of an operation that lists show: a few fields of its state. */
 export interface OperationSummary {
   readonly operation_id: string;
   readonly kind: string;

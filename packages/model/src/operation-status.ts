@@ -1,4 +1,4 @@
-/** Where an operation is in its life; `done`, `failed`, `cancelled` and `lost` are final until a retry. */
+/** Statuses of an operation; `done`, `failed`, `cancelled` and `lost` are final until a retry. */
 export type OperationStatus =
   | "waiting"
   | "running"

@@ -40,7 +40,10 @@ const inStatus: Record<OperationStatus, OperationState> = {
   lost: fold(events.started, events.lost),
 };
 
-/** Where each event leads from waiting, running, paused and stalled; `.` stays, `-` does not count. */
+/**
+ * Status after each event in waiting, running, paused and stalled: `.` means unchanged, `-` means the event is
+ * ignored.
+ */
 const cells: Record<OperationEventName, string> = {
   created: "- - - -",
   waiting: ". waiting waiting waiting",
@@ -65,21 +68,24 @@ const cells: Record<OperationEventName, string> = {
 const live = ["waiting", "running", "paused", "stalled"] as const;
 const over = ["done", "failed", "cancelled", "lost"] as const;
 
-describe("the status of an operation", () => {
+describe("transitions of an operation's status", () => {
   it.each(
     eventNames.flatMap((event) =>
       cells[event].split(" ").map((cell, i) => [live[i] ?? "waiting", event, cell] as const),
     ),
-  )("%s, when %s happens: %s", (status, event, cell) => {
-    const before = inStatus[status];
-    expect(before.status).toBe(status);
-    const after = foldOn(before, [events[event]]);
-    if (cell === "-") expect(after).toEqual({ ...before, offset: after.offset });
-    else expect(after.status).toBe(cell === "." ? status : cell);
-  });
+  )(
+    "an operation that is %s gets the event %s and becomes %s (. unchanged, - ignored)",
+    (status, event, cell) => {
+      const before = inStatus[status];
+      expect(before.status).toBe(status);
+      const after = foldOn(before, [events[event]]);
+      if (cell === "-") expect(after).toEqual({ ...before, offset: after.offset });
+      else expect(after.status).toBe(cell === "." ? status : cell);
+    },
+  );
 
   it.each(over.flatMap((status) => eventNames.map((event) => [status, event] as const)))(
-    "%s is final: %s does not change it",
+    "the status %s is final and the event %s does not change it",
     (status, event) => {
       const before = inStatus[status];
       expect(before.status).toBe(status);
@@ -92,7 +98,7 @@ describe("the status of an operation", () => {
   );
 
   it.each([...live, ...over])(
-    "%s ends with a started of a higher attempt, which begins anew",
+    "an operation that is %s starts again with a started event of a higher attempt",
     (status) => {
       const worked = fold(events.text, events.step, events.agent, events.progress);
       const before = foldOn(
@@ -116,7 +122,7 @@ describe("the status of an operation", () => {
     },
   );
 
-  it("returns from a stall to what it was before, through JSON as well", () => {
+  it("a revived operation returns to its status before the stall, also from a JSON snapshot", () => {
     for (const status of ["waiting", "running", "paused"] as const) {
       const stalled = foldOn(inStatus[status], [events.stalled]);
       expect(stalled.status).toBe("stalled");
@@ -132,19 +138,19 @@ describe("the status of an operation", () => {
     }
   });
 
-  it("says why it is paused until it goes on", () => {
+  it("a paused operation keeps its reason until it resumes", () => {
     expect(inStatus.paused.reason).toBe("asked");
     expect(foldOn(inStatus.paused, [events.resumed])).not.toHaveProperty("reason");
   });
 
-  it("stands in line only until its work begins", () => {
+  it("an operation has a queue position only until its work begins", () => {
     const waiting = fold(events.waiting);
     expect(waiting.waiting).toEqual({ position: 2, total: 5 });
     expect(foldOn(waiting, [events.started])).not.toHaveProperty("waiting");
     expect(foldOn(waiting, [events.cancelled])).not.toHaveProperty("waiting");
   });
 
-  it("is final exactly where the table has one and the same row", () => {
+  it("a status is final exactly if its row of the table is the common row of final statuses", () => {
     const final = (Object.keys(operationTransitions) as OperationStatus[]).filter(isFinal);
     expect(final).toEqual(over);
   });

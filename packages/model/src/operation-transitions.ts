@@ -2,11 +2,11 @@ import type { OperationEventName } from "./operation-event.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
 /**
- * What an event does to the status it meets.
+ * Effect of an event on the status in which it arrives.
  *
- * A status: the operation goes there. `stay`: the event counts, the status does not change. `ignore`: the
- * event does not count. `return`: back to the status before the stall. `begin`: a higher attempt starts
- * anew whatever the status; else the work begins if it waits, and nothing happens if it is over.
+ * A status: the operation enters it. `stay`: the event is applied, the status does not change. `ignore`: the
+ * event is ignored. `return`: the operation returns to the status before the stall. `begin`: a higher attempt
+ * starts again in any status; else waiting work begins, and an ended operation ignores the event.
  */
 export type Move = OperationStatus | "stay" | "ignore" | "return" | "begin";
 
@@ -32,10 +32,10 @@ const over = {
 } as const satisfies Record<OperationEventName, Move>;
 
 /**
- * Every status against every event.
+ * Table of every status and event.
  *
- * Work that reports progress while it waits has begun. A stalled operation goes where its producer says,
- * should the producer speak before the gateway has published `revived`.
+ * Work that reports progress while it waits has begun. A producer that reports before the gateway has published
+ * `revived` moves a stalled operation to the reported status.
  */
 export const operationTransitions = {
   waiting: {
@@ -124,7 +124,7 @@ export const operationTransitions = {
   lost: over,
 } as const satisfies Record<OperationStatus, Record<OperationEventName, Move>>;
 
-/** Whether a status is final: only a higher attempt leaves it. */
+/** True if a status is final: only a higher attempt leaves it. */
 export function isFinal(
   status: OperationStatus,
 ): status is "done" | "failed" | "cancelled" | "lost" {

@@ -5,7 +5,7 @@ import { operationBounds } from "./operation-state.ts";
 import { eventBounds, parseOperationEvent } from "./parse-operation-event.ts";
 import { anyEvent, anyGarbage, eventNames } from "./testing/any-operation-entry.ts";
 
-/** The data of every event with every field. */
+/** Data of every event, with every field. */
 const complete: Record<OperationEventName, Record<string, unknown>> = {
   created: {
     operation_id: "9",
@@ -71,7 +71,7 @@ const fields = eventNames.flatMap((event) =>
   Object.keys(complete[event]).map((field) => [event, field] as const),
 );
 
-/** No field but those that take any JSON takes any of these. */
+/** Values that no field accepts, except fields for any JSON. */
 const neverRight: readonly unknown[] = [
   null,
   -1,
@@ -84,30 +84,33 @@ const neverRight: readonly unknown[] = [
   "x".repeat(300_000),
 ];
 
-describe("an event of an operation", () => {
-  it.each(eventNames)("%s with every field is read with every field", (event) => {
+describe("parseOperationEvent", () => {
+  it.each(eventNames)("parseOperationEvent reads %s with every field", (event) => {
     expect(parseOperationEvent(event, complete[event])).toEqual({
       ok: true,
       value: { event, data: complete[event] },
     });
   });
 
-  it.each(eventNames)("%s without a field it needs is bad_message and says so", (event) => {
-    for (const field of required[event] ?? []) {
-      const { [field]: _, ...data } = complete[event];
-      expect(parseOperationEvent(event, data)).toMatchObject({
-        ok: false,
-        failure: { code: "bad_message", message: `data.${field} is missing` },
-      });
-    }
-    const minimal = Object.fromEntries(
-      Object.entries(complete[event]).filter(([field]) => required[event]?.includes(field)),
-    );
-    expect(parseOperationEvent(event, minimal).ok).toBe(true);
-  });
+  it.each(eventNames)(
+    "parseOperationEvent refuses %s without a required field as bad_message and names the field",
+    (event) => {
+      for (const field of required[event] ?? []) {
+        const { [field]: _, ...data } = complete[event];
+        expect(parseOperationEvent(event, data)).toMatchObject({
+          ok: false,
+          failure: { code: "bad_message", message: `data.${field} is missing` },
+        });
+      }
+      const minimal = Object.fromEntries(
+        Object.entries(complete[event]).filter(([field]) => required[event]?.includes(field)),
+      );
+      expect(parseOperationEvent(event, minimal).ok).toBe(true);
+    },
+  );
 
   it.each(fields.filter(([, field]) => !anyValue.has(field)))(
-    "%s whose %s is wrong is bad_message and names it",
+    "parseOperationEvent refuses %s whose %s is wrong as bad_message and names the field",
     (event, field) => {
       for (const value of neverRight) {
         const outcome = parseOperationEvent(event, { ...complete[event], [field]: value });
@@ -119,7 +122,7 @@ describe("an event of an operation", () => {
   );
 
   it.each(fields.filter(([, field]) => anyValue.has(field)))(
-    "%s whose %s is too large or too deep is bad_message and names it",
+    "parseOperationEvent refuses %s whose %s is too large or too deep as bad_message and names the field",
     (event, field) => {
       const circular: unknown[] = [];
       circular.push(circular);
@@ -153,7 +156,11 @@ describe("an event of an operation", () => {
       "data.message must be a string of 0 to 4000",
     ],
     ["steps", { steps: [{ id: "a" }, { id: "b", weight: -1 }] }, "data.steps[1].weight must be"],
-    ["steps", { steps: [{ id: "a" }, { id: "a" }] }, "data.steps[1].id is there twice"],
+    [
+      "steps",
+      { steps: [{ id: "a" }, { id: "a" }] },
+      "data.steps[1].id is used twice; give every step an id of its own",
+    ],
     ["steps", { steps: [{ id: "a" }, {}] }, "data.steps[1].id is missing"],
     ["steps", { steps: [7] }, "data.steps[0] must be an object"],
     ["agent", { id: "x", tasks: ["ok", 7] }, "data.tasks[1] must be a string"],
@@ -162,12 +169,12 @@ describe("an event of an operation", () => {
     ["created", { operation_id: "a:b", kind: "k" }, "data.operation_id must be 1 to 64 letters"],
     ["created", { operation_id: "a", kind: "k", user_id: "a\r\nb" }, "data.user_id must be"],
     ["created", { operation_id: "a", kind: "k", session_id: "*" }, "data.session_id must be"],
-  ])("%s with %j is refused: %s", (event, data, message) => {
+  ])("parseOperationEvent refuses %s with %j: %s", (event, data, message) => {
     const outcome = parseOperationEvent(event, data);
     expect(outcome).toMatchObject({ failure: { message: expect.stringContaining(message) } });
   });
 
-  it("may have as many steps as a state keeps and no more", () => {
+  it("a steps event may have as many steps as a state keeps and no more", () => {
     const steps = (count: number) => ({
       steps: Array.from({ length: count }, (_, i) => ({ id: `s${i}` })),
     });
@@ -175,7 +182,7 @@ describe("an event of an operation", () => {
     expect(parseOperationEvent("steps", steps(operationBounds.steps + 1)).ok).toBe(false);
   });
 
-  it("of an unknown name is bad_message", () => {
+  it("parseOperationEvent refuses an unknown event name as bad_message", () => {
     for (const event of ["", "Step", "toString", "__proto__", "constructor", 7, null, undefined]) {
       expect(parseOperationEvent(event, {})).toMatchObject({
         ok: false,
@@ -184,7 +191,7 @@ describe("an event of an operation", () => {
     }
   });
 
-  it("has an object as data, or none", () => {
+  it("the data of an event must be an object or absent", () => {
     expect(parseOperationEvent("started", undefined)).toEqual({
       ok: true,
       value: { event: "started", data: {} },
@@ -196,7 +203,7 @@ describe("an event of an operation", () => {
     }
   });
 
-  it("is read without the fields nobody knows", () => {
+  it("parseOperationEvent leaves out unknown fields", () => {
     const data: unknown = JSON.parse('{"id":"a","__proto__":{"x":1},"more":1,"constructor":{}}');
     expect(parseOperationEvent("step", data)).toEqual({
       ok: true,
@@ -204,7 +211,7 @@ describe("an event of an operation", () => {
     });
   });
 
-  it("that was read once is read the same again", () => {
+  it("parseOperationEvent returns the same event when its result is parsed again", () => {
     fc.assert(
       fc.property(fc.oneof(anyEvent, anyGarbage), ({ event, data }) => {
         const outcome = parseOperationEvent(event, data);
@@ -215,7 +222,7 @@ describe("an event of an operation", () => {
     );
   });
 
-  it("well-formed, is always taken", () => {
+  it("parseOperationEvent accepts every well-formed event", () => {
     fc.assert(
       fc.property(anyEvent, ({ event, data }) => {
         expect(parseOperationEvent(event, data).ok).toBe(true);
@@ -223,7 +230,7 @@ describe("an event of an operation", () => {
     );
   });
 
-  it("is the gateway's or the producer's", () => {
+  it("isGatewayEvent tells the gateway's events from the producer's", () => {
     const ofGateway = eventNames.filter((event) => {
       const outcome = parseOperationEvent(event, complete[event]);
       return outcome.ok && isGatewayEvent(outcome.value);

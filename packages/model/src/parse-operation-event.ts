@@ -24,7 +24,7 @@ import type {
 } from "./operation-event.ts";
 import { operationBounds } from "./operation-state.ts";
 
-/** Bounds on what one event of an operation may hold; lengths are in characters. */
+/** Bounds on one event of an operation. Lengths are in characters. */
 export const eventBounds = {
   id: 64,
   title: 200,
@@ -33,22 +33,25 @@ export const eventBounds = {
   unit: 32,
   weight: 1_000_000,
   attempt: 1_000_000,
-  /** Tasks one event may name; the state keeps the latest of them. */
+  /**
+   * Maximum number of tasks in one event. The state keeps the last ones, at most
+   * `operationBounds.tasksPerAgent`.
+   */
   tasks: 200,
-  /** One piece of text. */
+  /** Maximum length of one piece of text. */
   append: 256 * 1024,
-  /** JSON text of a log line's data. */
+  /** Maximum length of a log line's data as JSON text. */
   logData: 8 * 1024,
-  /** JSON text of input, result and args. */
+  /** Maximum length of input, result and args, each as JSON text. */
   payload: 256 * 1024,
 } as const;
 
 /**
- * Reads one event of an operation from values that came from outside.
+ * Parses one event of an operation from untrusted values.
  *
- * What it returns has the declared shape and keeps the bounds of {@link eventBounds}; fields it does not
- * know are left out. An unknown name or a wrong field is `bad_message` and names the field. Absent data
- * counts as `{}`. Never throws.
+ * The result has the declared shape and keeps the bounds of {@link eventBounds}; unknown fields are left out.
+ * An unknown name or a wrong field is refused with `bad_message` and the name of the field. Absent data counts
+ * as `{}`. Never throws.
  */
 export function parseOperationEvent(event: unknown, data: unknown): Parsed<OperationEvent> {
   if (typeof event !== "string" || !Object.hasOwn(readers, event)) {
@@ -60,7 +63,7 @@ export function parseOperationEvent(event: unknown, data: unknown): Parsed<Opera
   const fields = new Fields(data ?? {}, "data.");
   const read = readers[name](fields);
   return fields.refusal === undefined
-    ? // The table pairs each name with the reader of its own data.
+    ? // The table pairs each event name with the reader of its own data.
       parsed({ event: name, data: read } as OperationEvent)
     : { ok: false, failure: fields.refusal };
 }
@@ -82,13 +85,14 @@ const readStepPlan: Reader<StepPlan> = objectOf((fields) =>
   }),
 );
 
-/** Reads the plan of an operation: at most 200 steps, no id twice. */
+/** Parses the plan of an operation: at most 200 steps with distinct ids. */
 export const readStepPlans: Reader<readonly StepPlan[]> = (value) => {
   const steps = listOf(readStepPlan, 0, operationBounds.steps)(value);
   if (!steps.ok) return steps;
   const seen = new Set<string>();
   for (const [i, { id }] of steps.value.entries()) {
-    if (seen.has(id)) return refused("bad_message", `[${i}].id is there twice`);
+    if (seen.has(id))
+      return refused("bad_message", `[${i}].id is used twice; give every step an id of its own`);
     seen.add(id);
   }
   return steps;
@@ -198,7 +202,7 @@ function readSilence(fields: Fields): { readonly silent_ms: number } {
   return { silent_ms: fields.required("silent_ms", readMilliseconds) };
 }
 
-/** An id that becomes a segment of a channel's name. */
+/** Returns a reader of ids that become a segment of a channel name. */
 function segmentOf(maxLength: number): Reader<string> {
   return (value) =>
     isChannelSegment(value) && value.length <= maxLength

@@ -1,6 +1,6 @@
 import type { Counter, StepState } from "./operation-state.ts";
 
-/** What a report may say about how far something is. */
+/** The progress fields of a report: a percentage, a count, or both. */
 export interface ReportedProgress {
   readonly percent?: number;
   readonly done?: number;
@@ -8,7 +8,7 @@ export interface ReportedProgress {
   readonly unit?: string;
 }
 
-/** The counter after a report; the fields it does not name stay. */
+/** Returns the counter after a report. Fields that the report does not name stay. */
 export function countOn(
   before: Counter | undefined,
   report: ReportedProgress,
@@ -23,7 +23,7 @@ export function countOn(
   };
 }
 
-/** The percentage a report gives: the one it names, else the counter's; undefined when it gives none. */
+/** Returns the percentage of a report: the one it names, else the counter's; undefined if it gives neither. */
 export function reportedPercent(
   report: ReportedProgress,
   counter: Counter | undefined,
@@ -35,8 +35,8 @@ export function reportedPercent(
 }
 
 /**
- * The weighted mean of the steps; ended well or skipped counts as complete. Undefined when no step has
- * any weight, since the steps then say nothing about the whole.
+ * Returns the weighted mean of the steps' percentages. A skipped step counts as complete. Undefined if no step
+ * has any weight, because the steps then say nothing about the whole.
  */
 export function meanPercent(steps: readonly StepState[]): number | undefined {
   let complete = 0;
@@ -48,7 +48,10 @@ export function meanPercent(steps: readonly StepState[]): number | undefined {
   return weights > 0 ? Math.min(100, toHundredths(complete / weights)) : undefined;
 }
 
-/** Rounds down, so that 100 means complete, but for what is lost to floating point. */
+/**
+ * Rounds down to hundredths, so that only complete work is 100. The small addend compensates floating-point
+ * errors.
+ */
 function toHundredths(percent: number): number {
   return Math.floor(percent * 100 + 1e-6) / 100;
 }

@@ -2,10 +2,10 @@ import type { LogLine, OperationState, TimelineSpan } from "./operation-state.ts
 import type { OperationStatus } from "./operation-status.ts";
 
 /**
- * The document of the plain feed `/ws/progress/{session_id}`: the whole picture of one run.
+ * The document of the plain feed `/ws/progress/{session_id}`: the whole state of one run.
  *
- * Every document is complete, so a reader that missed some has lost nothing but intermediate pictures;
- * `sequence` rises with each event of the run and tells a newer document from an older one.
+ * Every document is complete, so a reader that missed some has lost only intermediate states. `sequence` rises
+ * with each event of the run, so the higher one is the newer document.
  */
 export interface ProgressUpdate {
   readonly type: "progress_update";
@@ -19,15 +19,15 @@ export interface ProgressUpdate {
   readonly message: string | null;
   readonly current_step: string | null;
   readonly current_agent: string | null;
-  /** Per agent the tasks it is at now. */
+  /** Current tasks of each agent, by agent id. */
   readonly current_tasks: Readonly<Record<string, readonly string[]>>;
   readonly steps: OperationState["steps"];
-  /** The latest lines of the run's log, each with its unique `seq`. */
+  /** Latest lines of the run's log, each with its unique `seq`. */
   readonly events: readonly LogLine[];
   readonly execution_order: readonly string[];
   readonly timeline: readonly TimelineSpan[];
   readonly error: OperationState["error"] | null;
   readonly sequence: number;
-  /** ISO 8601. */
+  /** Time of the last change, as ISO 8601. */
   readonly timestamp: string;
 }

@@ -36,9 +36,9 @@ const anyData = fc.oneof(
   fc.jsonValue(),
 );
 
-describe("a projection", () => {
+describe("projections", () => {
   it.each(names)(
-    "%s folds on from a snapshot that went through JSON as from the state itself",
+    "the projection %s folds on from a JSON snapshot as from the state itself",
     (name) => {
       const { reduce } = projection(name);
       const events = fc.array(
@@ -68,48 +68,51 @@ describe("a projection", () => {
     },
   );
 
-  it.each(names)("%s never throws and changes no prototype, whatever the entries", (name) => {
-    const { reduce } = projection(name);
-    fc.assert(
-      fc.property(
-        fc.array(
-          fc.oneof(
-            anyGarbage,
-            anyData.map((data) => ({ event: "e", data })),
+  it.each(names)(
+    "the projection %s never throws and changes no prototype, whatever the entries",
+    (name) => {
+      const { reduce } = projection(name);
+      fc.assert(
+        fc.property(
+          fc.array(
+            fc.oneof(
+              anyGarbage,
+              anyData.map((data) => ({ event: "e", data })),
+            ),
           ),
+          (some) => {
+            let state: unknown;
+            for (const entry of logOf(some)) state = reduce(state, entry);
+            expect(Object.keys({})).toEqual([]);
+            expect(({} as Record<string, unknown>).text).toBeUndefined();
+          },
         ),
-        (some) => {
-          let state: unknown;
-          for (const entry of logOf(some)) state = reduce(state, entry);
-          expect(Object.keys({})).toEqual([]);
-          expect(({} as Record<string, unknown>).text).toBeUndefined();
-        },
-      ),
-    );
-  });
+      );
+    },
+  );
 
-  it("is found by the name that a snapshot carries", () => {
+  it("projectionNamed finds each projection by the name that its snapshots carry", () => {
     for (const name of names) expect(projection(name).name).toBe(name);
     for (const name of ["", "keyed", "keyed:", "Latest", "toString", "__proto__"]) {
       expect(projectionNamed(name)).toBeUndefined();
     }
   });
 
-  it("is named from how a rule says it", () => {
+  it("projectionName builds the name from the projection of a rule", () => {
     expect(projectionName({ name: "latest" })).toBe("latest");
     expect(projectionName({ name: "keyed", by: "operation_id" })).toBe("keyed:operation_id");
   });
 });
 
-describe("latest", () => {
-  it("is the last publication", () => {
+describe("latestProjection", () => {
+  it("the latest projection keeps the last publication", () => {
     expect(foldData("latest", [{ a: 1 }, null])).toEqual({ event: "e", data: null, ts: 1 });
     expect(foldData("latest", [])).toBeUndefined();
   });
 });
 
-describe("text", () => {
-  it("accumulates the pieces of a message until it is complete", () => {
+describe("textProjection", () => {
+  it("the text projection accumulates the pieces of a message until it is complete", () => {
     const chunks = [
       { content: "Hel", isComplete: false, messageId: "m1" },
       { content: "lo", isComplete: true, messageId: "m1" },
@@ -117,7 +120,7 @@ describe("text", () => {
     expect(foldData("text", chunks)).toEqual({ message_id: "m1", text: "Hello", done: true });
   });
 
-  it("begins anew with another message, and after a complete one", () => {
+  it("the text projection starts again with another message, and after a complete one", () => {
     expect(
       foldData("text", [
         { append: "a", messageId: "m1" },
@@ -134,7 +137,7 @@ describe("text", () => {
     });
   });
 
-  it("is replaced by a whole text and completed by done alone", () => {
+  it("the text projection is replaced by a whole text and completed by done alone", () => {
     expect(
       foldData("text", [{ append: "a" }, { text: "whole" }, { append: "!" }, { done: true }]),
     ).toEqual({
@@ -143,7 +146,7 @@ describe("text", () => {
     });
   });
 
-  it("keeps its end when it grows past the bound, and says so", () => {
+  it("the text projection keeps the end of a text past the bound, and marks it as truncated", () => {
     const pieces = Array.from({ length: 300 }, () => ({ append: "x".repeat(1_024) }));
     const state = foldData("text", [...pieces, { append: "end" }]) as { text: string };
     expect(state).toMatchObject({ truncated: true, done: false });
@@ -151,7 +154,7 @@ describe("text", () => {
     expect(state.text.endsWith("xend")).toBe(true);
   });
 
-  it("is not changed by what is no text", () => {
+  it("the text projection ignores data without text", () => {
     const text = projection("text");
     const state = text.reduce(undefined, { event: "e", data: { append: "a" }, ts: 1, offset: 1 });
     for (const data of [null, 7, [], {}, { append: 7 }, { typing: true }]) {
@@ -160,8 +163,8 @@ describe("text", () => {
   });
 });
 
-describe("keyed", () => {
-  it("keeps the latest data of each key", () => {
+describe("keyedProjection", () => {
+  it("the keyed projection keeps the latest data of each key", () => {
     const state = foldData("keyed:id", [
       { id: "a", v: 1 },
       { id: "b", v: 1 },
@@ -171,7 +174,7 @@ describe("keyed", () => {
     expect(state).toEqual({ a: { id: "a", v: 2 }, b: { id: "b", v: 1 }, "7": { id: 7, v: 1 } });
   });
 
-  it("keeps 100 keys, those updated last", () => {
+  it("the keyed projection keeps the 100 keys that were updated last", () => {
     const data = Array.from({ length: maxKeys }, (_, i) => ({ id: `k${i}` }));
     const state = foldData("keyed:id", [...data, { id: "k0" }, { id: "new" }]) as object;
     expect(Object.keys(state)).toHaveLength(maxKeys);
@@ -180,21 +183,21 @@ describe("keyed", () => {
     expect(state).not.toHaveProperty("k1");
   });
 
-  it("never drops the key just updated, also when keys are whole numbers", () => {
+  it("the keyed projection never drops the key just updated, also among integer keys", () => {
     const data = Array.from({ length: maxKeys + 1 }, (_, i) => ({ id: 1_000 - i }));
     const state = foldData("keyed:id", data) as object;
     expect(Object.keys(state)).toHaveLength(maxKeys);
     expect(state).toHaveProperty("900");
   });
 
-  it("takes a key named __proto__ for one like any other", () => {
+  it("the keyed projection handles a key named __proto__ like any other", () => {
     const state = foldData("keyed:id", [{ id: "__proto__", x: 1 }, { id: "a" }]) as object;
     expect(Object.keys(state)).toEqual(["__proto__", "a"]);
     expect(Object.getPrototypeOf(state)).toBe(Object.prototype);
     expect("x" in state).toBe(false);
   });
 
-  it("is not changed by data without a usable key", () => {
+  it("the keyed projection ignores data without a usable key", () => {
     const keyed = projection("keyed:id");
     const state = keyed.reduce(undefined, { event: "e", data: { id: "a" }, ts: 1, offset: 1 });
     for (const id of ["", null, {}, [], true, 1.5, "x".repeat(256), undefined]) {

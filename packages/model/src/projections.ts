@@ -7,7 +7,7 @@ import type { Projection } from "./projection.ts";
 import { reduceOperation } from "./reduce-operation.ts";
 import { textProjection } from "./text-projection.ts";
 
-/** The state of an operation's channel. */
+/** Folds the log of an operation's channel into the operation's state. */
 export const operationProjection: Projection<OperationState> = {
   name: "operation",
   initial: undefined,
@@ -17,8 +17,9 @@ export const operationProjection: Projection<OperationState> = {
 const keyedPrefix = "keyed:";
 
 /**
- * The projection of a name, as a rule's policy and a snapshot carry it: `latest`, `text`, `operation`, `chat`, `dashboard`, or
- * `keyed:` and the field. Undefined for any other name, which a newer service may know.
+ * Returns the projection with a name, as a rule's policy and a snapshot carry it: `latest`, `text`,
+ * `operation`, `chat`, `dashboard`, or `keyed:` and the field. Undefined for any other name, which a newer
+ * service may know.
  */
 export function projectionNamed(name: string): Projection<unknown> | undefined {
   switch (name) {
@@ -39,7 +40,7 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
   }
 }
 
-/** The name of a projection from how a rule says it: a name, and the field of a keyed one. */
+/** Returns the name of a projection from its form in a rule: a name, and the field of a keyed projection. */
 export function projectionName(spec: {
   readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "keyed";
   readonly by?: string;
@@ -47,7 +48,10 @@ export function projectionName(spec: {
   return spec.name === "keyed" ? `${keyedPrefix}${spec.by ?? "id"}` : spec.name;
 }
 
-/** States go back only to the projection they came from, so its reducer may take them as its own. */
+/**
+ * Erases the type of a projection's state. That is safe because a state returns only to the projection that
+ * made it.
+ */
 function erased<State>(projection: Projection<State>): Projection<unknown> {
   return projection as Projection<unknown>;
 }

@@ -1,6 +1,9 @@
 import { Fields, isRecord, type StandardSchema } from "@milepost/protocol";
 
-/** A schema, as a rule or a contract takes one, of the objects whose fields `read` takes. It gives out what it was given. */
+/**
+ * Returns a schema, for a rule or a contract, of the objects whose fields `read` reads. Its output is its
+ * unchanged input.
+ */
 export function schemaOfFields<T extends object>(
   read: (fields: Fields) => T,
 ): StandardSchema<unknown, T> {

@@ -33,8 +33,8 @@ function states(log: ReturnType<typeof logOf>): OperationState[] {
 
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-describe("the state of an operation", () => {
-  it("begins with created and with nothing else", () => {
+describe("reduceOperation", () => {
+  it("the state of an operation begins with created and with no other event", () => {
     for (const event of [happened("started", {}), happened("log", { message: "hi" })]) {
       expect(reduceOperation(undefined, { ...event, ts: 1, offset: 1 })).toBeUndefined();
     }
@@ -61,7 +61,7 @@ describe("the state of an operation", () => {
     });
   });
 
-  it("is the same whether folded from the start or from a snapshot that went through JSON", () => {
+  it("the state of an operation is the same folded from the start or from a JSON snapshot", () => {
     fc.assert(
       fc.property(anyLog, fc.nat(40), (log, at) => {
         const whole = states(log);
@@ -69,14 +69,14 @@ describe("the state of an operation", () => {
         let state: OperationState = throughJson(whole[k] as OperationState);
         for (const entry of log.slice(k + 1)) state = reduceOperation(state, entry);
         expect(throughJson(state)).toEqual(throughJson(whole.at(-1)));
-        // The order of keys, too: a snapshot made here and one made there are the same text.
+        // The order of keys must match too, so that snapshots of different nodes are the same text.
         expect(JSON.stringify(state)).toBe(JSON.stringify(whole.at(-1)));
       }),
       { numRuns: 300 },
     );
   });
 
-  it("[P-OP-2] has a percent from 0 to 100 that never falls without a reset or a higher attempt", () => {
+  it("[P-OP-2] the percent of an operation is from 0 to 100 and falls only by a reset or a higher attempt", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const whole = states(log);
@@ -94,7 +94,7 @@ describe("the state of an operation", () => {
     );
   });
 
-  it("is consistent in itself after every event", () => {
+  it("the state of an operation is consistent after every event", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         for (const state of states(log)) expectConsistent(state);
@@ -103,7 +103,7 @@ describe("the state of an operation", () => {
     );
   });
 
-  it("keeps its bounds and goes on after more of everything than it may hold", () => {
+  it("the state of an operation keeps its bounds when every list overflows", () => {
     const flood: AnyEvent[] = [];
     for (let i = 0; i < 700; i++) {
       flood.push(
@@ -131,7 +131,7 @@ describe("the state of an operation", () => {
     expect(state.execution_order).toHaveLength(operationBounds.executionOrder);
   });
 
-  it("is given back as it is for an entry that it already holds", () => {
+  it("reduceOperation returns the same state for an entry that it already holds", () => {
     const state = fold(happened("started", {}), happened("log", { message: "one" }));
     for (let offset = 0; offset <= state.offset; offset++) {
       const again = { event: "log", data: { message: "again" }, ts: 9_999, offset };
@@ -139,7 +139,7 @@ describe("the state of an operation", () => {
     }
   });
 
-  it("is the same when every entry comes twice and late ones come again", () => {
+  it("the state of an operation is the same when entries are repeated or arrive again late", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         const once = states(log).at(-1);
@@ -151,7 +151,7 @@ describe("the state of an operation", () => {
     );
   });
 
-  it("only moves on in the log with what it cannot read", () => {
+  it("an entry that reduceOperation cannot read only advances the offset", () => {
     const state = fold(happened("started", {}), happened("step", { id: "a", percent: 40 }));
     fc.assert(
       fc.property(anyGarbage, ({ event, data }) => {
@@ -167,7 +167,7 @@ describe("the state of an operation", () => {
     expect(reduceOperation(state, unknown)).toEqual({ ...state, offset: 99 });
   });
 
-  it("is not touched by an entry without a place or a time", () => {
+  it("an entry without a valid offset or time does not change the state of an operation", () => {
     const state = fold();
     for (const place of [
       { offset: Number.NaN, ts: 1 },
@@ -181,7 +181,7 @@ describe("the state of an operation", () => {
     }
   });
 
-  it("shares every part with the state before that the event did not change", () => {
+  it("reduceOperation shares every part that the event did not change with the state before", () => {
     const before = fold(
       created,
       happened("started", {}),
@@ -227,7 +227,7 @@ describe("the state of an operation", () => {
     expect(answered.commands).toBe(before.commands);
   });
 
-  it("changes no prototype, whatever things are called", () => {
+  it("reduceOperation changes no prototype, whatever the names", () => {
     const names = ["__proto__", "constructor", "toString"];
     const state = fold(
       ...names.flatMap((name) => [

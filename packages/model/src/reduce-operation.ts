@@ -4,11 +4,11 @@ import { parseOperationEvent } from "./parse-operation-event.ts";
 import type { ProjectionEntry } from "./projection.ts";
 
 /**
- * The state of an operation after one more entry of its channel.
+ * Returns the state of an operation after one more entry of its channel.
  *
- * Begins with `created`; before that there is no state. An entry at or before the state's offset changes
- * nothing and gives the same state back. One that is not an event of an operation, is malformed, or comes
- * at the wrong time only moves the offset on. Never throws. Unchanged parts keep their identity.
+ * The state begins with `created`; before that it is undefined. An entry at or before the state's offset
+ * changes nothing and returns the same state. An entry that is no operation event, is malformed, or comes at
+ * the wrong time only advances the offset. Never throws. Unchanged parts keep their identity.
  */
 export function reduceOperation(state: OperationState, entry: ProjectionEntry): OperationState;
 export function reduceOperation(

@@ -9,8 +9,8 @@ const plan = happened("steps", {
   ],
 });
 
-describe("the percent of an operation", () => {
-  it("[P-OP-2] with steps is their weighted mean", () => {
+describe("percent of an operation", () => {
+  it("[P-OP-2] the percent of an operation with steps is their weighted mean", () => {
     const state = fold(
       plan,
       happened("step", { id: "scan", percent: 50 }),
@@ -20,14 +20,14 @@ describe("the percent of an operation", () => {
     expect(foldOn(state, [happened("step", { id: "scan", status: "done" })]).percent).toBe(32.5);
   });
 
-  it("[P-OP-2] counts a skipped step as complete and a failed one as far as it came", () => {
+  it("[P-OP-2] the percent counts a skipped step as complete and a failed step at its own percentage", () => {
     const state = fold(plan, happened("step", { id: "embed", status: "skipped" }));
     expect(state.percent).toBe(75);
     const failed = foldOn(state, [happened("step", { id: "scan", status: "failed", percent: 20 })]);
     expect(failed.percent).toBe(80);
   });
 
-  it("[P-OP-2] is exactly 100 when all steps are, whatever their weights", () => {
+  it("[P-OP-2] the percent is exactly 100 when all steps are done, whatever their weights", () => {
     for (const weights of [
       [0.1, 0.2, 0.3],
       [1e-9, 1e6],
@@ -39,20 +39,20 @@ describe("the percent of an operation", () => {
     }
   });
 
-  it("[P-OP-2] is below 100 as long as anything is left", () => {
+  it("[P-OP-2] the percent is below 100 while any step is unfinished", () => {
     const steps = [{ id: "a", weight: 1_000_000 }, { id: "b" }];
     const state = fold(happened("steps", { steps }), happened("step", { id: "a", status: "done" }));
     expect(state.percent).toBe(99.99);
   });
 
-  it("[P-OP-2] comes from progress where no step has a weight", () => {
+  it("[P-OP-2] the percent comes from progress reports if no step has a weight", () => {
     const weightless = happened("steps", { steps: [{ id: "a", weight: 0 }] });
     expect(fold(weightless, happened("progress", { percent: 40 })).percent).toBe(40);
     expect(fold(plan, happened("progress", { percent: 40 })).percent).toBe(0);
     expect(fold(happened("progress", { percent: 40 })).percent).toBe(40);
   });
 
-  it("[P-OP-2] comes from so many of so many, which are remembered", () => {
+  it("[P-OP-2] the percent comes from the counter of done and total, which the state keeps", () => {
     const state = fold(happened("progress", { done: 1, total: 3, unit: "files" }));
     expect(state).toMatchObject({ percent: 33.33, counter: { done: 1, total: 3, unit: "files" } });
     const further = foldOn(state, [happened("progress", { done: 2 })]);
@@ -68,7 +68,7 @@ describe("the percent of an operation", () => {
     expect(fold(happened("progress", { done: 0, total: 0 })).percent).toBe(0);
   });
 
-  it("[P-OP-2] falls only with reset, and counts anew from there", () => {
+  it("[P-OP-2] the percent falls only with reset, which also clears the counter", () => {
     const state = fold(happened("progress", { percent: 60, done: 6, total: 10 }));
     expect(foldOn(state, [happened("progress", { percent: 20 })]).percent).toBe(60);
     const reset = foldOn(state, [happened("progress", { percent: 20, reset: true })]);
@@ -77,7 +77,7 @@ describe("the percent of an operation", () => {
     expect(foldOn(state, [happened("progress", { reset: true })]).percent).toBe(0);
   });
 
-  it("[P-OP-2] does not fall when the plan grows, but with a reset after it", () => {
+  it("[P-OP-2] the percent does not fall when the plan grows, except by a reset after it", () => {
     const state = fold(plan, happened("step", { id: "scan", status: "done" }));
     expect(state.percent).toBe(25);
     const grown = foldOn(state, [
@@ -89,7 +89,7 @@ describe("the percent of an operation", () => {
     expect(foldOn(grown, [happened("progress", { reset: true })]).percent).toBe(10);
   });
 
-  it("[P-OP-2] is 100 when it is done, and stays where it was when it fails", () => {
+  it("[P-OP-2] the percent becomes 100 when the operation is done, and stays when it fails", () => {
     const state = fold(happened("progress", { percent: 30 }));
     const error = { code: "x", message: "y", retryable: false };
     expect(foldOn(state, [happened("done", {})]).percent).toBe(100);
@@ -97,8 +97,8 @@ describe("the percent of an operation", () => {
   });
 });
 
-describe("a step", () => {
-  it("begins with its first report, is the current one, and ends", () => {
+describe("steps of an operation", () => {
+  it("a step begins with its first report, becomes the current step, and ends", () => {
     const begun = fold(
       plan,
       happened("step", { id: "scan", message: "looking", done: 1, total: 4 }),
@@ -126,7 +126,7 @@ describe("a step", () => {
     ]);
   });
 
-  it("that ends hands over to one that still runs", () => {
+  it("a running step becomes the current one when the current step ends", () => {
     const state = fold(
       happened("step", { id: "a" }),
       happened("step", { id: "b" }),
@@ -136,7 +136,7 @@ describe("a step", () => {
     expect(state.execution_order).toEqual(["a", "b"]);
   });
 
-  it("that has ended is not reopened by a late report, only by the word running", () => {
+  it("an ended step is reopened only by an explicit running, not by a late report", () => {
     const ended = fold(happened("step", { id: "a", status: "done" }));
     const late = foldOn(ended, [happened("step", { id: "a", percent: 40, message: "late" })]);
     expect(late.steps[0]).toMatchObject({ status: "done", percent: 100, message: "late" });
@@ -148,14 +148,14 @@ describe("a step", () => {
     expect(again.execution_order).toEqual(["a"]);
   });
 
-  it("that is skipped never began", () => {
+  it("a skipped step has no start, no timeline span and no place in the execution order", () => {
     const state = fold(plan, happened("step", { id: "scan", status: "skipped" }));
     expect(state.steps[0]).not.toHaveProperty("started_at");
     expect(state.timeline).toEqual([]);
     expect(state.execution_order).toEqual([]);
   });
 
-  it("goes on in a new plan that has it, and is over in one that has not", () => {
+  it("a new plan keeps the progress of its known steps and closes the steps it drops", () => {
     const state = fold(
       plan,
       happened("step", { id: "scan", percent: 50 }),
@@ -180,13 +180,13 @@ describe("a step", () => {
     ],
     [happened("cancelled", {}), { status: "skipped", percent: 50 }],
     [happened("lost", { silent_ms: 1 }), { status: "failed", percent: 50 }],
-  ])("that runs ends with the operation: %j", (end, expected) => {
+  ])("a running step ends with the operation: %j", (end, expected) => {
     const state = fold(plan, happened("step", { id: "scan", percent: 50 }), end);
     expect(state.steps[0]).toMatchObject({ ...expected, ended_at: state.ended_at });
     expect(state.steps[1]).toMatchObject({ status: "pending" });
   });
 
-  it("waits again in a new attempt, without what it had come to", () => {
+  it("a new attempt resets every step to pending without its progress", () => {
     const state = fold(
       plan,
       happened("step", { id: "scan", percent: 50, message: "m", done: 1 }),

@@ -4,12 +4,15 @@ import { countOn, meanPercent, reportedPercent } from "./percent.ts";
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
 
-/** A step as planned, before it begins. */
+/** Returns a planned step before it begins. */
 export function plannedStep({ id, title, weight }: StepPlan): StepState {
   return { id, title: title ?? id, weight: weight ?? 1, status: "pending", percent: 0 };
 }
 
-/** A new plan: steps it keeps go on as they are, those it drops are over, the rest waits. */
+/**
+ * Applies a new plan: known steps keep their state, dropped steps leave with their spans closed, new steps are
+ * pending.
+ */
 export function replan(
   state: OperationState,
   { steps: plan }: OperationEvents["steps"],
@@ -27,7 +30,7 @@ export function replan(
   return withSteps({ ...state, timeline }, steps, state.current_step);
 }
 
-/** One step begins, advances or ends. */
+/** Applies a report about a step: it begins, advances or ends. */
 export function reportStep(
   state: OperationState,
   report: OperationEvents["step"],
@@ -51,12 +54,12 @@ export function reportStep(
   return { ...next, timeline, execution_order };
 }
 
-/** The steps of a new attempt: all of them wait again. */
+/** Returns the steps of a new attempt: all of them are pending. */
 export function resetSteps(steps: readonly StepState[]): readonly StepState[] {
   return steps.map(plannedStep);
 }
 
-/** The steps of an operation that is over: what still ran has ended the way the operation did. */
+/** Returns the steps of an ended operation: running steps end with `status`, the others stay. */
 export function endSteps(
   steps: readonly StepState[],
   status: "done" | "failed" | "skipped",
@@ -70,7 +73,10 @@ export function endSteps(
   );
 }
 
-/** A late report from parallel work must not reopen a step that has ended: that takes the word `running`. */
+/**
+ * Returns the status after a report. A late report from parallel work must not reopen a step that has ended;
+ * only an explicit `running` does.
+ */
 function reportedStatus(before: StepState, report: OperationEvents["step"]): StepState["status"] {
   return report.status ?? (before.status === "pending" ? "running" : before.status);
 }

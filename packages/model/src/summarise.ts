@@ -1,6 +1,6 @@
 import type { OperationState, OperationSummary } from "./operation-state.ts";
 
-/** The few fields of an operation that lists of operations show. */
+/** Returns the summary of an operation that lists show. */
 export function summarise(state: OperationState): OperationSummary {
   const { id, kind, title, session_id, user_id, status, attempt, percent } = state;
   const { message, current_step, waiting, error, log_counts } = state;
@@ -27,7 +27,10 @@ export function summarise(state: OperationState): OperationSummary {
   };
 }
 
-/** Whether a summary must be published after a change: the status, attempt, step or whole percent differs. */
+/**
+ * True if a change must be published as a summary: the status, attempt, step, queue position or whole percent
+ * differs.
+ */
 export function summaryChanged(before: OperationState | undefined, after: OperationState): boolean {
   return (
     before === undefined ||

@@ -1,13 +1,13 @@
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState } from "./operation-state.ts";
 
-/** The stages of a synchronisation that end with something launched, in order. */
+/** Stages of a synchronisation that ends with a launch, in order. */
 export const syncStages = ["validating", "syncing", "launching", "complete"] as const;
 
 /** One stage of a synchronisation. */
 export type SyncStage = (typeof syncStages)[number];
 
-/** The plan of an operation that synchronises; `complete` is where it arrives and weighs nothing. */
+/** Plan of a synchronising operation. The last stage, `complete`, marks the end and has no weight. */
 export const syncSteps: readonly StepPlan[] = [
   { id: "validating", title: "Validating", weight: 1 },
   { id: "syncing", title: "Syncing", weight: 6 },
@@ -15,17 +15,20 @@ export const syncSteps: readonly StepPlan[] = [
   { id: "complete", title: "Complete", weight: 0 },
 ];
 
-/** A synchronisation as a progress bar shows it. */
+/** Progress of a synchronisation, as a progress bar shows it. */
 export interface SyncProgress {
-  /** The stage it is at, or was at when it ended early. */
+  /** Current stage, or the stage at which it ended early. */
   readonly stage: SyncStage;
-  /** 0–100, whole. */
+  /** Whole number from 0 to 100. */
   readonly percent: number;
   readonly message: string;
   readonly failed: boolean;
 }
 
-/** How far a synchronisation with {@link syncSteps} is; other steps of the operation are not stages. */
+/**
+ * Returns the progress of a synchronisation with {@link syncSteps}. Other steps of the operation are not
+ * stages.
+ */
 export function toSyncProgress(state: OperationState): SyncProgress {
   const stage = stageOf(state);
   const failed =

@@ -3,23 +3,23 @@ import { appendBounded } from "./bounded-text.ts";
 import { operationBounds } from "./operation-state.ts";
 import type { Projection } from "./projection.ts";
 
-/** One text as far as it has come. */
+/** One text with the pieces that have arrived so far. */
 export interface AccumulatedText {
-  /** Which message it is, where the publisher says. */
+  /** Id of the message, if the publisher names it. */
   readonly message_id?: string;
-  /** At most 256 Ki characters: the latest ones. */
+  /** Text of at most 256 Ki characters: the latest ones. */
   readonly text: string;
   readonly done: boolean;
-  /** Whether the beginning was cut to stay within the bound. */
+  /** True if the beginning was cut to stay within the bound. */
   readonly truncated?: boolean;
 }
 
 /**
- * Accumulates a stream of text from data with `append` or `content` (a piece), `text` (all of it, instead
- * of what there was), `done` or `isComplete`, and `messageId` or `message_id`.
+ * Accumulates a stream of text from data with `append` or `content` (a piece), `text` (the whole text, which
+ * replaces the known one), `done` or `isComplete`, and `messageId` or `message_id`.
  *
- * One text at a time: a piece of another message, or one after the text was complete, begins a new text.
- * Publications without any of these fields change nothing.
+ * The state holds one text at a time. A piece of another message, or a piece after the text was complete,
+ * begins a new text. Publications without a text or an end change nothing.
  */
 export const textProjection: Projection<AccumulatedText> = {
   name: "text",

@@ -4,8 +4,8 @@ import { operationBounds } from "./operation-state.ts";
 import { happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";
 
-describe("a text stream", () => {
-  it("grows by what is appended until it is done, and begins again with reset", () => {
+describe("text streams of an operation", () => {
+  it("a text stream grows by appended pieces until it is done, and starts again with reset", () => {
     const state = fold(
       happened("text", { stream: "out", append: "Hel" }),
       happened("text", { stream: "out", append: "lo", done: true }),
@@ -16,7 +16,7 @@ describe("a text stream", () => {
     expect(again.texts.out).toEqual({ text: "New", done: false, offset: 5 });
   });
 
-  it("keeps its end when it grows past the bound, and says so", () => {
+  it("a text stream keeps its end when it grows past the bound, and is marked as truncated", () => {
     const piece = "0123456789abcdef".repeat(1_024);
     const pieces = Array.from({ length: 20 }, () =>
       happened("text", { stream: "out", append: piece }),
@@ -29,7 +29,7 @@ describe("a text stream", () => {
     expect(state.texts.out?.truncated).toBe(true);
   });
 
-  it("beyond 32 the one written longest ago goes, also when streams are called by numbers", () => {
+  it("the text stream written longest ago is dropped beyond 32, also if the names are numbers", () => {
     const names = Array.from({ length: operationBounds.texts }, (_, i) => String(100 - i));
     const state = fold(
       ...names.map((stream) => happened("text", { stream, append: "x" })),
@@ -43,11 +43,11 @@ describe("a text stream", () => {
   });
 });
 
-// With the flag u, a pair is one character and does not match.
+// With the flag u a surrogate pair is one character, so the pattern matches only lone surrogates.
 const loneSurrogate = /[\ud800-\udfff]/u;
 
-describe("bounded text", () => {
-  it("is never cut within a surrogate pair", () => {
+describe("appendBounded and endOf", () => {
+  it("a bounded text is never cut within a surrogate pair", () => {
     for (let length = 1; length < 40; length++) {
       const { text } = appendBounded("😀".repeat(15), "a".repeat(length), 32);
       expect(text.length).toBeLessThanOrEqual(32);
@@ -56,7 +56,7 @@ describe("bounded text", () => {
     }
   });
 
-  it("is cut seldom: a cut makes room for more than one small piece", () => {
+  it("a bounded text is cut rarely, because each cut makes room for many small pieces", () => {
     let text = "";
     let cuts = 0;
     for (let i = 0; i < 10_000; i++) {

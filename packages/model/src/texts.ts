@@ -4,7 +4,10 @@ import { type OperationState, operationBounds, type TextState } from "./operatio
 
 type Texts = OperationState["texts"];
 
-/** The streams after a piece of one; the same when the stream was complete. The stalest go beyond the bound. */
+/**
+ * Applies a piece to its text stream. Returns the same streams if the stream was complete. Beyond the bound the
+ * streams written longest ago are dropped.
+ */
 export function reportText(texts: Texts, report: OperationEvents["text"], offset: number): Texts {
   const { stream, append = "", reset = false } = report;
   const before = !reset && Object.hasOwn(texts, stream) ? texts[stream] : undefined;
@@ -16,7 +19,7 @@ export function reportText(texts: Texts, report: OperationEvents["text"], offset
     ...(cut || before?.truncated ? { truncated: true } : {}),
     offset,
   };
-  // A computed key defines an own field, also when it is named __proto__.
+  // A computed key defines an own field, even if it is named __proto__.
   return bounded({ ...texts, [stream]: after });
 }
 

@@ -3,7 +3,7 @@ import { type OperationState, operationBounds, type TimelineSpan } from "./opera
 type What = TimelineSpan["what"];
 type Timeline = OperationState["timeline"];
 
-/** Opens a span, unless one of the same thing is open; beyond the bound the oldest go. */
+/** Opens a span, unless one of the same thing is open. Beyond the bound the oldest spans are dropped. */
 export function openSpan(
   timeline: Timeline,
   what: What,
@@ -15,19 +15,19 @@ export function openSpan(
   return [...timeline, { what, id, from, attempt }].slice(-operationBounds.timeline);
 }
 
-/** Closes the span of a thing, if one is open. */
+/** Closes the open span of a thing, if there is one. */
 export function closeSpan(timeline: Timeline, what: What, id: string, to: number): Timeline {
   if (!timeline.some((span) => isOpen(span, what, id))) return timeline;
   return timeline.map((span) => (isOpen(span, what, id) ? { ...span, to } : span));
 }
 
-/** Closes everything that is open. */
+/** Closes every open span. */
 export function closeAllSpans(timeline: Timeline, to: number): Timeline {
   if (timeline.every((span) => span.to !== undefined)) return timeline;
   return timeline.map((span) => (span.to === undefined ? { ...span, to } : span));
 }
 
-/** Adds what begins to the order of first beginnings, if it is not there yet. */
+/** Appends an id to the order of first beginnings, unless it is already there. */
 export function beganInOrder(order: readonly string[], id: string): readonly string[] {
   return order.includes(id) ? order : [...order, id].slice(-operationBounds.executionOrder);
 }

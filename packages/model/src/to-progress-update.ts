@@ -1,7 +1,7 @@
 import type { OperationState } from "./operation-state.ts";
 import type { ProgressUpdate } from "./progress-update.ts";
 
-/** The whole picture of an operation, as the progress feed of `sessionId` shows it. */
+/** Returns the document that the progress feed of `sessionId` shows for an operation. */
 export function toProgressUpdate(state: OperationState, sessionId: string): ProgressUpdate {
   return {
     type: "progress_update",
@@ -15,7 +15,7 @@ export function toProgressUpdate(state: OperationState, sessionId: string): Prog
     message: state.message ?? null,
     current_step: state.current_step ?? null,
     current_agent: state.current_agent ?? null,
-    // Entries define own fields, so that an agent named __proto__ is one like any other.
+    // Entries define own fields, so an agent named __proto__ is handled like any other.
     current_tasks: Object.fromEntries(state.agents.map(({ id, tasks }) => [id, tasks])),
     steps: state.steps,
     events: state.log,

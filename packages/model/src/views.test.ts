@@ -24,8 +24,8 @@ const run = fold(
   happened("log", { message: "careful", level: "warning" }),
 );
 
-describe("the summary of an operation", () => {
-  it("has the few fields that a list shows", () => {
+describe("summarise", () => {
+  it("the summary of an operation has the fields that a list shows", () => {
     expect(summarise(run)).toEqual({
       operation_id: "9",
       kind: "index",
@@ -48,7 +48,7 @@ describe("the summary of an operation", () => {
     expect(summarise(failed)).not.toHaveProperty("current_step");
   });
 
-  it("is published when the status, the step or the whole percent changes, and else not", () => {
+  it("a summary is published exactly when the status, attempt, step, queue position or whole percent changes", () => {
     expect(summaryChanged(undefined, run)).toBe(true);
     const changes = (...events: AnyEvent[]) => summaryChanged(run, foldOn(run, events));
     expect(changes(happened("paused", {}))).toBe(true);
@@ -64,8 +64,8 @@ describe("the summary of an operation", () => {
   });
 });
 
-describe("the document of the progress feed", () => {
-  it("[P-FEED-3] is complete, and is JSON", () => {
+describe("toProgressUpdate", () => {
+  it("[P-FEED-3] a document of the progress feed is complete and is JSON", () => {
     const update = toProgressUpdate(run, "s");
     expect(update).toMatchObject({
       type: "progress_update",
@@ -93,7 +93,7 @@ describe("the document of the progress feed", () => {
     expect(Object.values(update)).not.toContain(undefined);
   });
 
-  it("[P-FEED-3] of a later state has the higher sequence, and says null for what there is not", () => {
+  it("[P-FEED-3] a later document of the progress feed has a higher sequence, and absent fields are null", () => {
     const bare = toProgressUpdate(fold(), "s");
     expect(bare).toMatchObject({
       message: null,
@@ -105,13 +105,13 @@ describe("the document of the progress feed", () => {
   });
 });
 
-describe("the progress of a synchronisation", () => {
+describe("toSyncProgress", () => {
   const planned = fold(
     happened("created", { operation_id: "9", kind: "sync", steps: syncSteps }),
     happened("started", {}),
   );
 
-  it("goes through its stages", () => {
+  it("a synchronisation moves through its stages in order", () => {
     const seen = [];
     let state = planned;
     seen.push(toSyncProgress(state));
@@ -130,7 +130,7 @@ describe("the progress of a synchronisation", () => {
     ]);
   });
 
-  it("stops at the stage that failed and says why", () => {
+  it("a failed synchronisation keeps the stage that failed and shows the error", () => {
     const state = foldOn(planned, [
       happened("step", { id: "validating", status: "done" }),
       happened("step", { id: "syncing", percent: 50, message: "Copying" }),
@@ -145,8 +145,8 @@ describe("the progress of a synchronisation", () => {
   });
 });
 
-describe("the progress of a generation", () => {
-  it("shows the step, how many are over, and the end of what is written", () => {
+describe("toGenerationProgress", () => {
+  it("the progress of a generation shows its step, the number of finished steps, and the end of its text", () => {
     const state = fold(
       happened("steps", {
         steps: [{ id: "plan" }, { id: "write", title: "Write" }, { id: "test" }],
@@ -169,8 +169,8 @@ describe("the progress of a generation", () => {
   });
 });
 
-describe("the position in a line", () => {
-  it("is there while it waits and null when not", () => {
+describe("toQueuePosition", () => {
+  it("an operation has a queue position while it waits, and null otherwise", () => {
     const state = fold(happened("waiting", { position: 2, total: 9 }));
     expect(toQueuePosition(state)).toEqual({ position: 2, total: 9, estimated_wait_ms: null });
     const told = foldOn(state, [

@@ -1,4 +1,4 @@
-/** The object without the named fields; the object itself when it has none of them. */
+/** Returns the object without the named fields, or the object itself if it has none of them. */
 export function without<T extends object, K extends keyof T>(
   object: T,
   ...names: readonly K[]

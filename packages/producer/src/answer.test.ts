@@ -5,7 +5,10 @@ import { type AnswerOptions, streamAnswer } from "./answer.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 import { seededRandom } from "./testing/seeded-random.ts";
 
-/** A gateway that takes publishes as its test says: stores once per key, answers or fails. */
+/**
+ * Creates an answer and its scripted gateway. The gateway stores each key once; the test decides which calls it
+ * answers and which it fails.
+ */
 function setUp(options: Partial<AnswerOptions> = {}) {
   const clock = new ManualClock();
   const stored = new Map<string, ChatMessageChunk>();
@@ -48,8 +51,8 @@ function setUp(options: Partial<AnswerOptions> = {}) {
   };
 }
 
-describe("an answer that is streamed", () => {
-  it("goes out as a piece for each while, joined, and is complete with its end", async () => {
+describe("streaming an answer", () => {
+  it("a streamed answer joins the text of each interval into one piece and is complete once it ends", async () => {
     const { clock, answer, stored, state } = setUp();
     for (const word of ["To ", "the ", "sea"]) answer.write(word);
     await clock.advance(40);
@@ -70,7 +73,7 @@ describe("an answer that is streamed", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("repeats a piece whose answer was lost with its key, keeps the order, and sends what waits in one piece", async () => {
+  it("a streamed answer repeats a piece with its key after a lost reply, keeps the order, and joins the text that waits", async () => {
     const { clock, answer, stored, state, decide, calls } = setUp();
     decide((call) => (call <= 3 ? "lose" : "answer"));
     answer.write("one ");
@@ -85,7 +88,7 @@ describe("an answer that is streamed", () => {
     expect(state()?.messages[0]).toMatchObject({ content: whole, isComplete: true });
   });
 
-  it("sends one piece at a time, and none larger than a chat takes, cut between signs", async () => {
+  it("a streamed answer sends one piece at a time, none above the chat's limit, and never splits a character", async () => {
     const { clock, answer, stored, decide } = setUp();
     let open = () => {};
     decide(
@@ -109,7 +112,7 @@ describe("an answer that is streamed", () => {
     expect(pieces.every(({ content }) => !/[\ud800-\udbff]$/.test(content))).toBe(true);
   });
 
-  it("is given up when the gateway refuses it, is away for too long, or too much waits; the work hears nothing", async () => {
+  it("a streamed answer is given up after a refusal, a long outage or too much waiting text, and the work sees no error", async () => {
     const refused = setUp();
     refused.decide(() => new MilepostError("ended", "the chat is over"));
     refused.answer.write("x");

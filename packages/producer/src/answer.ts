@@ -5,7 +5,7 @@ import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { asMilepostError } from "./problem.ts";
 import { type Random, systemRandom } from "./random.ts";
 
-/** Publishes to a channel; repeating a key creates nothing. A gateway has it, in process or over HTTP. */
+/** Function that publishes to a channel, over HTTP or in process. Repeating a key creates nothing. */
 export type Publish = (
   channel: string,
   event: string,
@@ -13,42 +13,50 @@ export type Publish = (
   options: { readonly key: string },
 ) => Promise<unknown>;
 
-/** How to stream an answer. */
+/** Options of {@link streamAnswer}. */
 export interface AnswerOptions {
   readonly publish: Publish;
   readonly chat: string;
-  /** Made up when absent. */
+  /** Id of the chat message. Default: a random id. */
   readonly messageId?: string;
-  /** `assistant` when absent. */
+  /** Role of the message's author. Default: `assistant`. */
   readonly role?: string;
-  /** What is written within so many milliseconds goes out as one piece; 40. */
+  /** Time in which written text is collected into one piece, in milliseconds. Default: 40. */
   readonly pieceMs?: number;
-  /** How long to try, in milliseconds, after the gateway last took a piece; 60 s. */
+  /**
+   * Longest time for which one piece is retried before the answer is given up, in milliseconds. Default:
+   * 60,000.
+   */
   readonly giveUpMs?: number;
-  /** Told when it is given up; the work is not. */
+  /** Called with the error when the answer is given up. The work itself is not affected. */
   readonly onProblem?: (error: MilepostError) => void;
   readonly clock?: Clock;
   readonly random?: Random;
 }
 
-/** An answer while it is written. Nothing of it throws or waits: the work goes on whether or not anybody hears. */
+/**
+ * Handle of an answer that is being written. Its methods never throw, and writing never waits for the gateway.
+ */
 export interface Answer {
   readonly messageId: string;
-  /** Adds text. */
+  /** Appends text. Does nothing after `end()` or once the answer is given up. */
   write(text: string): void;
-  /** Completes the message; resolves when that is in the log, with false when it was given up. */
+  /**
+   * Completes the message. Resolves to true once the gateway has stored all of it, and to false when the answer
+   * was given up.
+   */
   end(): Promise<boolean>;
 }
 
-/** Characters that may wait for the gateway; beyond, the answer is given up. */
+/** Largest number of characters that may wait for the gateway. Beyond it the answer is given up. */
 const maxWaiting = 1_024 * 1_024;
 const retry = { baseMs: 100, capMs: 5_000 };
 
 /**
- * Streams an answer into a chat as `chat_message_chunk` events, in order, each once: pieces are numbered and
- * their numbers are the keys, so that repeating one whose answer was lost creates nothing.
+ * Streams an answer into a chat as `chat_message_chunk` events, in order and each once. Pieces are numbered,
+ * and the number is part of the publish key, so repeating a piece whose reply was lost creates nothing.
  *
- * While the gateway is slow or away what is written waits, and goes out in few large pieces.
+ * While the gateway is slow or unreachable, written text waits and then goes out in few large pieces.
  */
 export function streamAnswer(options: AnswerOptions): Answer {
   return new AnswerStream(options);
@@ -120,7 +128,10 @@ class AnswerStream implements Answer {
     });
   }
 
-  /** Whether the gateway took it in time. */
+  /**
+   * Publishes one piece with retries. Resolves to true once the gateway has taken it, and to false when the
+   * answer is given up.
+   */
   async #try(publish: () => Promise<unknown>, since: number, failures: number): Promise<boolean> {
     try {
       await publish();
@@ -141,7 +152,10 @@ class AnswerStream implements Answer {
     }
   }
 
-  /** At most as much as one piece may have, and no half of a sign. */
+  /**
+   * Removes and returns the text of the next piece: at most `chatBounds.content` characters, and never half a
+   * surrogate pair.
+   */
   #take(): string {
     let { length } = this.#waiting;
     if (length > chatBounds.content) {
@@ -165,7 +179,7 @@ class AnswerStream implements Answer {
     try {
       this.#options.onProblem?.(error);
     } catch {
-      // Whoever listens must not be able to stop the work.
+      // An error in the caller's listener must not stop the work.
     }
   }
 }

@@ -1,16 +1,17 @@
 import type { Random } from "./random.ts";
 
-/** How long to wait between tries. */
+/** Bounds of a backoff: the bound after the first failure and its cap, both in milliseconds. */
 export interface BackoffBounds {
   readonly baseMs: number;
   readonly capMs: number;
 }
 
 /**
- * The wait before try number `failures + 1`: a random share of a bound that doubles with every failure
- * (full jitter), so that producers which failed together do not come back together.
+ * Returns the wait before try number `failures + 1`, in milliseconds: `atLeastMs` plus a random share of a
+ * bound. The bound starts at `baseMs`, doubles with every failure and stops at `capMs`. The full jitter keeps
+ * producers that failed together from retrying together.
  *
- * `atLeastMs` is what the service asked for; the random part is added to it.
+ * `atLeastMs` is the wait that the service asked for.
  */
 export function backoffMs(
   failures: number,

@@ -1,11 +1,11 @@
-/** A place in a chain. */
+/** Node of a {@link Chain}. */
 export interface Link<T> {
   readonly value: T;
   previous: Link<T> | undefined;
   next: Link<T> | undefined;
 }
 
-/** A doubly linked list: whatever its length, adding and removing anywhere cost the same. */
+/** Doubly linked list. Adding and removing anywhere take constant time. */
 export class Chain<T> {
   #first: Link<T> | undefined;
   #last: Link<T> | undefined;
@@ -31,7 +31,7 @@ export class Chain<T> {
     return this.#insert(value, next ? next.previous : this.#last, next);
   }
 
-  /** Takes a link of this chain out of it. */
+  /** Removes a link that belongs to this chain. */
   remove(link: Link<T>): void {
     if (link.previous) link.previous.next = link.next;
     else this.#first = link.next;

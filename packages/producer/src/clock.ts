@@ -1,4 +1,4 @@
-/** Cancels what it was given for; calling it again does nothing. */
+/** Cancels the scheduled callback or hold that it was returned for. Calling it again does nothing. */
 export type Cancel = () => void;
 
 /**
@@ -8,15 +8,15 @@ export type Cancel = () => void;
  * runs. Shaped like the gateway's own clock, so one clock can drive both.
  */
 export interface Clock {
-  /** Milliseconds that never go backwards. */
+  /** Returns the current time in milliseconds, from a source that never goes backwards. */
   monotonic(): number;
-  /** Runs `callback` once, `delayMs` from now at the earliest. */
+  /** Runs `callback` once, after at least `delayMs` milliseconds. */
   after(delayMs: number, callback: () => void): Cancel;
   /** Runs `callback` at the end of this tick. */
   soon(callback: () => void): Cancel;
 }
 
-/** The clock of the process. */
+/** Clock of this process: `performance.now`, `setTimeout` and `setImmediate`. */
 export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after(delayMs, callback) {

@@ -5,27 +5,32 @@ import { withDeadline } from "./deadline.ts";
 import { asMilepostError, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
 
-/** What the loop needs. */
+/** Dependencies of a {@link CommandLoop}. */
 export interface CommandLoopOptions {
   readonly gateway: ProducerGateway;
   readonly clock: Clock;
   readonly random: Random;
   readonly producerId: string;
   readonly onProblem: ProblemListener;
-  /** Hands a command to its operation; false when it was known already. */
+  /**
+   * Hands a command to its operation. Returns false when the operation is unknown or already had the command.
+   */
   readonly deliver: (command: PendingCommand) => boolean;
 }
 
 const waitMs = 25_000;
-/** What an answer may take beyond the wait that was asked for. */
+/** Time that a response may take beyond the requested wait, in milliseconds. */
 const graceMs = 10_000;
-/** The pause after an answer that brought nothing new, so that it cannot turn into a busy loop. */
+/**
+ * Pause after a quick response without new commands, in milliseconds. It keeps the loop from becoming a busy
+ * loop.
+ */
 const idlePauseMs = 250;
 const retry = { baseMs: 250, capMs: 15_000 };
 
 /**
- * Waits for the commands to all operations of one producer, with one call at a time, as long as somebody
- * holds it.
+ * Polls the gateway for the commands to all operations of one producer, with one call at a time, for as long as
+ * at least one holder needs it.
  */
 export class CommandLoop {
   readonly #options: CommandLoopOptions;
@@ -39,7 +44,7 @@ export class CommandLoop {
     this.#options = options;
   }
 
-  /** Keeps the loop going until the returned function is called. */
+  /** Keeps the loop running until the returned function is called. */
   hold(): Cancel {
     this.#holders++;
     if (this.#holders === 1) this.#next(0);
@@ -52,7 +57,7 @@ export class CommandLoop {
     };
   }
 
-  /** Ends it for good. */
+  /** Stops the loop permanently. */
   close(): void {
     this.#isEnded = true;
     this.#pauseAll();
@@ -102,7 +107,7 @@ export class CommandLoop {
         this.#options.onProblem({
           operationId: undefined,
           code: error.code,
-          message: `waiting for commands: ${error.message}`,
+          message: `could not poll for commands: ${error.message}`,
           effect: this.#isEnded ? "stopped" : "retrying",
         });
       }

@@ -4,8 +4,8 @@ import { deferred, fixture, untilAborted } from "./testing/fixture.ts";
 
 const work = { kind: "index", operationId: "op" };
 
-describe("commands to running work", () => {
-  test("[P-CMD-1] cancel aborts the signal; the command is acknowledged, and done once the work has ended", async () => {
+describe("commands to a running operation", () => {
+  test("[P-CMD-1] a cancel command aborts the signal; it is acknowledged at once and done once the work has ended", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, async (op) => {
       await op.step("read", () => untilAborted(op.signal));
@@ -23,7 +23,7 @@ describe("commands to running work", () => {
     expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "done"]);
   });
 
-  test("a cancel that comes too late is refused, and the result stands", async () => {
+  test("a cancel command is refused when the work finishes all the same, and the result stands", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     producer.start(work, async () => {
@@ -41,7 +41,7 @@ describe("commands to running work", () => {
     });
   });
 
-  test("pause takes effect at the next pause point, resume lets it go on", async () => {
+  test("a pause command takes effect at the next pause point, and a resume command lets the work continue", async () => {
     const { producer, gateway, clock } = fixture();
     let rounds = 0;
     const run = producer.start(work, async (op) => {
@@ -66,7 +66,7 @@ describe("commands to running work", () => {
     ]);
   });
 
-  test("cancel reaches work that is paused", async () => {
+  test("a cancel command ends work that is paused", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, async (op) => {
       for (;;) {
@@ -84,7 +84,7 @@ describe("commands to running work", () => {
     expect(gateway.state("op").status).toBe("cancelled");
   });
 
-  test("a pause that finds no pause point is refused: in time, or when the work ends", async () => {
+  test("a pause command is refused when no pause point is reached in time or before the work ends", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     producer.start(work, () => held.promise);
@@ -104,7 +104,7 @@ describe("commands to running work", () => {
     });
   });
 
-  test("[P-CMD-6] a command that is delivered again and again is done once, without a busy loop", async () => {
+  test("[P-CMD-6] a command that is delivered repeatedly is executed once, without a busy loop", async () => {
     const { producer, gateway, clock } = fixture();
     let aborts = 0;
     const held = deferred();
@@ -127,7 +127,7 @@ describe("commands to running work", () => {
     expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "refused"]);
   });
 
-  test("the waiting for commands survives every fault and ends with the last operation", async () => {
+  test("polling for commands survives every fault and stops with the last operation", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, (op) => untilAborted(op.signal));
     await clock.advance(100);
@@ -145,7 +145,7 @@ describe("commands to running work", () => {
     expect(gateway.calls.length).toBe(calls);
   });
 
-  test("retry of work that nobody can take up again is refused", async () => {
+  test("a retry command is refused for an operation that cannot be run again", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     producer.start({ kind: "other", operationId: "alive" }, () => held.promise);

@@ -20,12 +20,12 @@ declare const gateway: ProducerGateway;
 const producer = createProducer<typeof contract>({ gateway });
 const input = { folder: "docs" };
 
-describe("a producer of a contract", () => {
-  it("[W10] is typed by the contract's value as by its type", () => {
+describe("a producer with a contract", () => {
+  it("[W10] a producer has the same type from the contract's value and from its type", () => {
     expectTypeOf(createProducer({ gateway, contract })).toEqualTypeOf(producer);
   });
 
-  it("[W10] runs the kinds that the contract names", () => {
+  it("[W10] a producer runs only the kinds that the contract names", () => {
     const run = producer.run({ kind: "index", input, user: "7" }, () => ({ files: 3 }));
     expectTypeOf(run).resolves.toExtend<{ files: number }>();
     void producer.run({ kind: "sweep" }, () => "anything");
@@ -33,7 +33,7 @@ describe("a producer of a contract", () => {
     void producer.run({ kind: "indx", input }, () => ({ files: 3 }));
   });
 
-  it("[W10] wants the input that the contract says", () => {
+  it("[W10] a producer requires the input that the contract defines for the kind", () => {
     // @ts-expect-error: no input
     void producer.run({ kind: "index" }, () => ({ files: 3 }));
     // @ts-expect-error: another input
@@ -42,7 +42,7 @@ describe("a producer of a contract", () => {
     void producer.start({ kind: "index", input: "docs" }, () => ({ files: 3 }));
   });
 
-  it("[W10] wants the result that the contract says", () => {
+  it("[W10] a producer requires the result that the contract defines for the kind", () => {
     // @ts-expect-error: another result
     void producer.run({ kind: "index", input }, () => ({ files: "3" }));
     // @ts-expect-error: no result
@@ -51,7 +51,7 @@ describe("a producer of a contract", () => {
     void producer.start({ kind: "index", input }, () => ({ lines: 3 }));
   });
 
-  it("[W10] knows the steps and text streams of each kind", () => {
+  it("[W10] a producer accepts only the steps and text streams that the contract names for the kind", () => {
     void producer.run({ kind: "index", input, steps: [{ id: "read" }] }, async (op) => {
       op.step("read");
       await op.step("write", (step) => step.progress({ percent: 50 }));
@@ -71,7 +71,7 @@ describe("a producer of a contract", () => {
     void producer.run({ kind: "sweep", steps: [{ id: "read" }] }, () => 1);
   });
 
-  it("[W10] has workers of the kinds that the contract names", () => {
+  it("[W10] a producer has workers only for the kinds that the contract names", () => {
     const worker = producer.worker({
       kind: "index",
       run: async (op, job: { path: string }) => {
@@ -101,7 +101,7 @@ describe("a producer of a contract", () => {
     });
   });
 
-  it("[W10] without one runs any work", () => {
+  it("[W10] a producer without a contract runs work of any kind", () => {
     const open = createProducer({ gateway });
     expectTypeOf(open.run({ kind: "any", input: 5 }, () => 7)).resolves.toEqualTypeOf<number>();
     void open.run({ kind: "any" }, (op) => expectTypeOf(op).toEqualTypeOf<Operation>());

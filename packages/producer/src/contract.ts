@@ -11,13 +11,13 @@ import type { Operation } from "./operation.ts";
 import type { WorkSpec } from "./tracked-operation.ts";
 import type { WorkerOptions } from "./worker.ts";
 
-/** The handle of an operation of this kind. */
+/** Handle of an operation of kind `Kind`, with the steps and text streams that the contract names. */
 export type OperationOf<C extends Contract, Kind extends string> = Operation<
   StepName<C, Kind>,
   TextName<C, Kind>
 >;
 
-/** What work of this kind is announced as. */
+/** Description with which work of kind `Kind` is created. Its input and steps are those of the contract. */
 export type WorkOf<C extends Contract, Kind extends string> = Omit<
   WorkSpec,
   "kind" | "input" | "steps"
@@ -26,23 +26,23 @@ export type WorkOf<C extends Contract, Kind extends string> = Omit<
   readonly steps?: readonly StepPlan<StepName<C, Kind>>[];
 } & InputField<OperationInput<C, Kind>>;
 
-/** The input must be given where the contract wants one. */
+/** The `input` field: required where the contract defines an input for the kind, else optional. */
 type InputField<Input> = [undefined] extends [Input]
   ? { readonly input?: Input }
   : unknown extends Input
     ? { readonly input?: Input }
     : { readonly input: Input };
 
-/** What to run once. */
+/** Options of {@link Producer.run} and {@link Producer.start}. */
 export type RunOptions<C extends Contract = AnyContract, Kind extends string = string> = WorkOf<
   C,
   Kind
 > & {
-  /** Aborting it cancels the work. */
+  /** Signal of the caller. Aborting it cancels the work. */
   readonly signal?: AbortSignal;
 };
 
-/** What a worker of this kind does. */
+/** Options of a worker for kind `Kind`, with the types of the contract. */
 export type WorkerOf<C extends Contract, Kind extends string, Input, Result> = Omit<
   WorkerOptions<Input, Result>,
   "kind" | "run" | "steps" | "shownInput"
@@ -52,14 +52,14 @@ export type WorkerOf<C extends Contract, Kind extends string, Input, Result> = O
   readonly steps?: readonly StepPlan<StepName<C, Kind>>[];
 } & ShownInput<Input, OperationInput<C, Kind>>;
 
-/** What watchers see of the input must be made where the contract wants an input. */
+/** The `shownInput` function: required where the contract defines an input for the kind, else optional. */
 type ShownInput<Input, Shown> = [undefined] extends [Shown]
   ? { readonly shownInput?: (input: Input) => Shown }
   : unknown extends Shown
     ? { readonly shownInput?: (input: Input) => Shown }
     : { readonly shownInput: (input: Input) => Shown };
 
-/** A job that results in what the contract says of its kind. */
+/** Function that does the work of kind `Kind` and returns the result that the contract defines. */
 export type JobOf<
   C extends Contract,
   Kind extends OperationKind<C>,

@@ -2,10 +2,11 @@ import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "./clock.ts";
 
 /**
- * Calls `invoke` and gives it up after `ms`, also when it ignores its signal.
+ * Calls `invoke` and gives up waiting after `ms` milliseconds, even when `invoke` ignores its signal.
  *
- * Rejects with `timed_out` then, with `outer`'s reason (`cancelled` unless it is an error of ours) when
- * that aborts first, and with whatever `invoke` throws, at once or later.
+ * Rejects with `timed_out` when the time is up, and with `outer`'s reason when `outer` aborts first
+ * (`cancelled` unless the reason is a `MilepostError`). Any error of `invoke`, thrown or rejected, is passed
+ * on.
  */
 export function withDeadline<T>(
   clock: Clock,
@@ -23,7 +24,7 @@ export function withDeadline<T>(
     const onOuterAbort = () => {
       const reason: unknown = outer?.reason;
       const given = reason instanceof MilepostError ? reason : undefined;
-      giveUp(given ?? new MilepostError("cancelled", "the call was given up"));
+      giveUp(given ?? new MilepostError("cancelled", "the caller cancelled the call"));
     };
     const cancelTimer = clock.after(ms, () =>
       giveUp(new MilepostError("timed_out", `the gateway did not answer within ${ms} ms`)),

@@ -1,8 +1,8 @@
 /**
- * How long each of a line will wait, in milliseconds, the next one first.
+ * Returns the estimated waits of a queue's items in milliseconds, the next item first.
  *
- * `elapsedMs` holds how long each running one has been at it; with fewer than `concurrency` running
- * the rest of the places are free. Every run is taken to last `meanMs`.
+ * `elapsedMs` holds how long each running item has been running. Fewer entries than `concurrency` mean free
+ * places. Every run is assumed to last `meanMs`.
  */
 export function estimateWaits(
   count: number,
@@ -25,7 +25,7 @@ export function estimateWaits(
   });
 }
 
-/** The mean of the latest durations. */
+/** Mean of the latest durations, in milliseconds. */
 export class MeanDuration {
   readonly #latest: number[] = [];
   readonly #keep: number;
@@ -39,7 +39,7 @@ export class MeanDuration {
     if (this.#latest.length > this.#keep) this.#latest.shift();
   }
 
-  /** Undefined before the first. */
+  /** The mean in milliseconds; undefined before the first duration. */
   get ms(): number | undefined {
     if (this.#latest.length === 0) return undefined;
     return this.#latest.reduce((sum, each) => sum + each, 0) / this.#latest.length;

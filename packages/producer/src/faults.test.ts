@@ -14,7 +14,7 @@ const faults: Fault[] = [
   "throw",
 ];
 
-test("under any faults that end, every lifecycle event and every line is in the log once, in order", async () => {
+test("each lifecycle event and log line is stored once and in order under any sequence of faults that ends", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom(...faults), { maxLength: 25 }),

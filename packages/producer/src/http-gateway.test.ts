@@ -16,7 +16,7 @@ interface Request {
   readonly body: string;
 }
 
-/** A real HTTP server that answers from a list and remembers what it was asked. */
+/** Starts a real HTTP server that returns the given answers in order and records the requests. */
 async function serve(...answers: (Answer | "never")[]) {
   const requests: Request[] = [];
   let arrived = () => {};
@@ -49,7 +49,7 @@ async function serve(...answers: (Answer | "never")[]) {
 
 const lease = { token: "l", fence: 1, ttl_ms: 30_000 };
 
-test("speaks the documented paths, with the key in the header alone", async () => {
+test("the HTTP gateway calls the documented paths and sends the key only in the Authorization header", async () => {
   await using server = await serve(
     { status: 201, body: { operation: {}, channel: "operation:a", lease, duplicate: false } },
     { status: 200, body: { results: [{ position: "p", duplicate: false }] } },
@@ -78,7 +78,7 @@ test("speaks the documented paths, with the key in the header alone", async () =
   }
 });
 
-test("turns a problem document into its error, with the wait that was asked for", async () => {
+test("the HTTP gateway turns a problem document into a MilepostError with the retry wait that the service asked for", async () => {
   await using server = await serve(
     { status: 409, body: { type: "x", code: "stale_lease", detail: "taken over" } },
     { status: 429, body: { code: "rate_limited", title: "Slow" }, headers: { "retry-after": "3" } },
@@ -99,7 +99,7 @@ test("turns a problem document into its error, with the wait that was asked for"
   await expect(report()).rejects.toMatchObject({ retryable: false, message: "no" });
 });
 
-test("what is not a gateway's answer is retryable: a proxy answers while the gateway is away", async () => {
+test("the HTTP gateway treats a response that no gateway sent, such as a proxy's, as a retryable error", async () => {
   await using server = await serve(
     { status: 502, body: "<html>bad gateway</html>" },
     { status: 404, body: "not here" },
@@ -115,7 +115,7 @@ test("what is not a gateway's answer is retryable: a proxy answers while the gat
   }
 });
 
-test("a gateway that is not there is retryable, and the error does not hold the key", async () => {
+test("the HTTP gateway reports an unreachable gateway as retryable, without the key in the error", async () => {
   const server = await serve();
   await server[Symbol.asyncDispose]();
   const gateway = httpGateway({ url: server.url, apiKey: "canary-key" });
@@ -125,7 +125,7 @@ test("a gateway that is not there is retryable, and the error does not hold the 
   expect(JSON.stringify(error) + String(error)).not.toContain("canary-key");
 });
 
-test("a call that is not answered is given up in time, and one whose caller gives up at once", async () => {
+test("an unanswered HTTP call fails at its timeout, and at once when the caller aborts it", async () => {
   await using server = await serve("never", "never");
   const clock = new ManualClock();
   const gateway = httpGateway({ url: server.url, apiKey: "k", clock, timeoutMs: 10_000 });

@@ -12,30 +12,32 @@ import { type Clock, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { asMilepostError } from "./problem.ts";
 
-/** How to reach a gateway over HTTP. */
+/** Options of {@link httpGateway}. */
 export interface HttpGatewayOptions {
-  /** Where the gateway is: `https://push.example.com`; a path before `/v1` is kept. */
+  /** Address of the gateway, for example `https://push.example.com`. A path is kept in front of `/v1`. */
   readonly url: string | URL;
-  /** A key that may report; it goes into the `Authorization` header and nowhere else. */
+  /** API key that may report. It is sent only in the `Authorization` header. */
   readonly apiKey: string;
   readonly fetch?: typeof globalThis.fetch;
-  /** How long a call may take, on top of the wait that it asks for; 10 s. */
+  /**
+   * Time limit of a call in milliseconds, on top of the wait that the call itself asks for. Default: 10,000.
+   */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
 }
 
-/** What a backend can ask of a gateway over HTTP. */
+/** Calls that a backend can make to a gateway over HTTP. */
 export interface HttpGateway extends ProducerGateway {
-  /** Publishes to a channel, with a key that may publish there. */
+  /** Publishes to a channel. The API key must allow publishing there. */
   readonly publish: Publish;
 }
 
 /**
- * The gateway over HTTP.
+ * Creates a {@link HttpGateway}. Throws when `url` is not a valid URL.
  *
- * Rejects with `MilepostError`: the code of the problem document, `timed_out`, `cancelled` when the caller's
- * signal aborts, `store_unavailable` (retryable) when the gateway cannot be reached, and `internal` (retryable)
- * when what answers is not a gateway, as a proxy does while it is away. Throws on a `url` that is none.
+ * Its calls reject with a `MilepostError`: the code of the problem document, `timed_out`, `cancelled` when the
+ * caller's signal aborts, `store_unavailable` (retryable) when the gateway cannot be reached, and `internal`
+ * (retryable) when the response is not a gateway's, as from a proxy during an outage.
  */
 export function httpGateway(options: HttpGatewayOptions): HttpGateway {
   const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
@@ -154,7 +156,10 @@ function retryAfterMs(response: Response): number | undefined {
 }
 
 function notAGateway(what: string): MilepostError {
-  return new MilepostError("internal", `the answer (${what}) is not that of a Milepost gateway`);
+  return new MilepostError(
+    "internal",
+    `the response (${what}) does not come from a Milepost gateway; check the url and any proxy`,
+  );
 }
 
 function isLease(value: unknown): value is OperationLease {

@@ -1,14 +1,14 @@
 import type { OperationEvents } from "@milepost/model";
 import type { Report } from "./report.ts";
 
-/** The longest piece of text that is joined from smaller ones, in characters. */
+/** Longest piece of text that smaller pieces are joined into, in characters. */
 export const maxTextPiece = 64 * 1024;
 
 /**
- * One report that means what `earlier` and then `later` mean, both of the same slot, or undefined where none
- * does.
+ * Returns one report with the meaning of `earlier` followed by `later`, both of the same slot, or undefined
+ * when no single report has that meaning.
  *
- * Fields that `later` does not name stay as they were, which is how the reducer reads two reports.
+ * Fields that `later` does not name keep their earlier value, which is how the reducer reads two reports.
  */
 export function mergeReports(earlier: Report, later: Report): Report | undefined {
   if (earlier.event === "waiting" && later.event === "waiting") return later;
@@ -35,7 +35,7 @@ interface Counted {
   readonly total?: number;
 }
 
-/** A percent said outright must not outlive a count that says more: such two stay two. */
+/** Returns false when an explicit percent would outlive a later count. Such two reports are not merged. */
 function countsAlike(earlier: Counted, later: Counted): boolean {
   if (later.percent !== undefined || earlier.percent === undefined) return true;
   return later.done === undefined && later.total === undefined;

@@ -2,76 +2,83 @@ import type { OperationEvents, StepPlan } from "@milepost/model";
 import { maxTextPiece } from "./merge.ts";
 import type { Report } from "./report.ts";
 
-/** What can be said of a step besides its id. */
+/** Fields of a step report other than its id. */
 export type StepUpdate = Omit<OperationEvents["step"], "id">;
 
-/** What can be said of the whole. */
+/** Fields of a progress report about the whole operation. */
 export type ProgressUpdate = OperationEvents["progress"];
 
-/** A step while its function runs. */
+/** Handle of a step while its function runs. */
 export interface Step {
   readonly id: string;
-  /** How far the step has come. */
+  /** Reports the progress of the step. */
   progress(update: Omit<StepUpdate, "status">): void;
-  /** Lines of the log that belong to the step. */
+  /** Adds a line at `info` to the operation's log, marked with the step's id. */
   info(message: string, data?: unknown): void;
   warn(message: string, data?: unknown): void;
   error(message: string, data?: unknown): void;
 }
 
-/** A text stream that people read while it is written. */
+/** Text stream of an operation that people can read while it is written. */
 export interface TextStream {
   append(text: string): TextStream;
-  /** Empties it. */
+  /** Empties the stream. */
   reset(): TextStream;
-  /** Nothing more will come. */
+  /** Marks the stream as complete. */
   done(): void;
 }
 
 /**
- * What running work tells, and hears.
+ * Handle of a running operation: reports its progress and receives its commands.
  *
- * Every method that tells returns at once, whatever state the gateway is in, and never throws: reports
- * go into a bounded outbox, see {@link ProducerOptions.maxBufferBytes}. Of updates of the same step, agent
- * or of the whole that come quicker than they are sent, people see the latest.
+ * Every reporting method returns at once, whatever the state of the gateway, and never throws. Reports go into
+ * a bounded outbox, see {@link ProducerOptions.maxBufferBytes}. When updates of the same step, agent or the
+ * whole come faster than they are sent, people see the latest.
  *
- * `StepId` and `TextName` are what a contract says its steps and text streams may be called.
+ * `StepId` and `TextName` are the names of steps and text streams that the contract allows.
  */
 export interface Operation<StepId extends string = string, TextName extends string = string> {
   readonly id: string;
-  /** Counts from 1; higher after a retry. */
+  /** Number of the current attempt: 1 at first, higher after a retry. */
   readonly attempt: number;
   /**
-   * Aborts when the work is to end: its reason is a `MilepostError` with code `cancelled` (a person or
-   * the caller's signal), `stale_lease` (another producer took the operation over) or `shutting_down`.
+   * Signal that aborts when the work must end. Its reason is a `MilepostError` with code `cancelled` (by a
+   * command or the caller's signal), `stale_lease` (another producer took the operation over) or
+   * `shutting_down`.
    */
   readonly signal: AbortSignal;
-  /** Resolves at once; while paused, when resumed. Rejects with the signal's reason once that is aborted. */
+  /**
+   * Resolves at once, or on resume while the operation is paused. Rejects with the signal's reason once the
+   * signal is aborted.
+   */
   pausePoint(): Promise<void>;
 
-  /** The plan: which steps there will be, and their weights. */
+  /** Reports the plan: the steps that will follow, and their weights. */
   steps(plan: readonly StepPlan<StepId>[]): void;
-  /** A step begins, advances or ends. */
+  /** Reports that a step begins, advances or ends. */
   step(id: StepId, update?: StepUpdate): void;
-  /** Runs `work` as a step: `running` first, then `done`, or `failed` when it throws. */
+  /**
+   * Runs `work` as a step. Reports `running` first, then `done`, or `failed` when `work` throws (not after an
+   * abort).
+   */
   step<T>(id: StepId, work: (step: Step) => T | Promise<T>): Promise<T>;
-  /** Progress of the whole where there are no steps to derive it from. */
+  /** Reports the progress of the whole operation, for work without steps to derive it from. */
   progress(update: ProgressUpdate): void;
-  /** What an agent is at. */
+  /** Reports the activity of an agent. */
   agent(id: string, update?: Omit<OperationEvents["agent"], "id">): void;
-  /** The stream of this name. */
+  /** Returns the text stream with this name. */
   text(stream: TextName): TextStream;
-  /** A line of the log, with all it may carry. */
+  /** Adds a line to the operation's log, with every field that a line may have. */
   log(line: OperationEvents["log"]): void;
   info(message: string, data?: unknown): void;
   success(message: string, data?: unknown): void;
   warn(message: string, data?: unknown): void;
   error(message: string, data?: unknown): void;
-  /** It stands in a line of the caller's own. */
+  /** Reports the operation's place in a queue that the caller keeps. */
   waiting(place: OperationEvents["waiting"]): void;
 }
 
-/** What the handle is a face of. */
+/** Functions of a {@link TrackedOperation} that its handle calls. */
 interface Face {
   readonly id: string;
   readonly signal: AbortSignal;
@@ -80,7 +87,7 @@ interface Face {
   pausePoint(): Promise<void>;
 }
 
-/** The handle that a job is given. Its methods need no `this`, so they may be passed on. */
+/** Creates the handle that a job receives. Its methods do not use `this`, so they may be passed on. */
 export function operationHandle(face: Face): Operation {
   const { report, signal } = face;
   const line =
@@ -112,7 +119,7 @@ export function operationHandle(face: Face): Operation {
       update(id, { status: "done" });
       return value;
     } catch (thrown) {
-      // A step that was called off has not failed; the end of the operation says what happened.
+      // An aborted step has not failed; the end of the operation says what happened.
       if (!signal.aborted) update(id, { status: "failed" });
       throw thrown;
     }

@@ -21,13 +21,13 @@ function taken(box: Outbox): Report[] {
 }
 
 describe("the outbox", () => {
-  test("keeps the latest of a million updates of a step", () => {
+  test("the outbox keeps only the latest of a million updates of one step", () => {
     const box = outbox();
     for (let done = 1; done <= 1_000_000; done++) box.add(step("read", { done, total: 1_000_000 }));
     expect(taken(box)).toEqual([step("read", { done: 1_000_000, total: 1_000_000 })]);
   });
 
-  test("keeps the order in which steps began, and the latest of each where it was told last", () => {
+  test("the outbox keeps the order in which steps began, and each step's latest update where it was last reported", () => {
     const box = outbox();
     for (let i = 1; i <= 3; i++) {
       box.add(step("a", { done: i }));
@@ -42,7 +42,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("keeps the end of a step apart from its beginning, and a new beginning apart from both", () => {
+  test("the outbox keeps the end of a step apart from its beginning, and a new beginning apart from both", () => {
     const box = outbox();
     box.add(step("a"));
     box.add(step("a", { status: "done" }));
@@ -55,7 +55,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("merges nothing across a lifecycle report", () => {
+  test("the outbox merges nothing across a lifecycle report", () => {
     const box = outbox();
     box.add({ event: "progress", data: { percent: 80 } });
     box.add({ event: "started", data: { attempt: 2 } });
@@ -68,14 +68,14 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("does not let an outright percent outlive a later count", () => {
+  test("the outbox does not let an explicit percent outlive a later count", () => {
     const box = outbox();
     box.add({ event: "progress", data: { percent: 20 } });
     box.add({ event: "progress", data: { done: 5, total: 10 } });
     expect(taken(box)).toHaveLength(2);
   });
 
-  test("joins pieces of a text stream, apart from other streams, and never over its end", () => {
+  test("the outbox joins the pieces of one text stream, but never those of two streams or across a stream's end", () => {
     const box = outbox();
     for (const append of ["a", "b", "c"]) {
       box.add({ event: "text", data: { stream: "x", append } });
@@ -90,7 +90,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("never merges into what was taken, and gives it out again with the same keys until settled", () => {
+  test("the outbox never merges into reports already taken, and returns them with the same keys until they are settled", () => {
     const box = outbox();
     box.add(step("a", { done: 1 }));
     const first = box.take(10, 10_000);
@@ -105,7 +105,7 @@ describe("the outbox", () => {
     expect(box.bytes).toBe(0);
   });
 
-  test("takes at least one however large, else stays within both limits", () => {
+  test("the outbox returns at least one report however large it is, and otherwise stays within both limits", () => {
     const box = outbox();
     for (let i = 0; i < 5; i++) box.add(line("x".repeat(1000)));
     expect(box.take(10, 100)).toHaveLength(1);
@@ -114,8 +114,8 @@ describe("the outbox", () => {
   });
 });
 
-describe("the bound of the outbox", () => {
-  test("drops the oldest lines at info and says how many, where they stood", () => {
+describe("the bounds of the outbox", () => {
+  test("the full outbox drops the oldest info lines and states their number in the place of the first", () => {
     const box = outbox({ maxBytes: 1_000_000, maxReports: 10 });
     box.add({ event: "started", data: {} });
     box.add(line("careful", "warning"));
@@ -139,7 +139,7 @@ describe("the bound of the outbox", () => {
     expect(reports.at(-1)).toEqual(line("line 999"));
   });
 
-  test("holds the bytes under the bound whatever comes, and drops no lifecycle report", () => {
+  test("the outbox stays below its byte limit whatever is reported, and drops no lifecycle report", () => {
     const box = outbox({ maxBytes: 20_000, maxReports: 1000 });
     for (let i = 0; i < 200; i++) {
       box.add(line("x".repeat(500), i % 2 === 0 ? "info" : "warning"));
@@ -151,13 +151,13 @@ describe("the bound of the outbox", () => {
     expect(taken(box).filter(({ event }) => event === "paused")).toHaveLength(10);
   });
 
-  test("keeps lifecycle reports even when they alone are over it", () => {
+  test("the outbox keeps lifecycle reports even when they alone exceed its limits", () => {
     const box = outbox({ maxBytes: 10, maxReports: 1 });
     for (let i = 0; i < 5; i++) box.add({ event: "paused", data: {} });
     expect(taken(box)).toHaveLength(5);
   });
 
-  test("starts a new notice once the first was taken", () => {
+  test("the outbox starts a new notice of dropped reports once the first was taken", () => {
     const box = outbox({ maxBytes: 1_000_000, maxReports: 3 });
     for (let i = 0; i < 5; i++) box.add(line(`${i}`));
     const first = box.take(10, 10_000).length;

@@ -2,13 +2,13 @@ import { Chain, type Link } from "./chain.ts";
 import { mergeReports } from "./merge.ts";
 import { closesSlot, type Report, reportBytes, slotOf, type Weight, weightOf } from "./report.ts";
 
-/** How much may wait for one operation. */
+/** Limits of the reports that may wait for one operation, in bytes and in number. */
 export interface OutboxBounds {
   readonly maxBytes: number;
   readonly maxReports: number;
 }
 
-/** A report on its way: with the key that makes repeating it harmless. */
+/** Report on its way to the gateway, with the key that makes repeating it harmless. */
 export interface Sent {
   readonly key: string;
   readonly report: Report;
@@ -19,27 +19,30 @@ interface Waiting {
   bytes: number;
   readonly weight: Weight | "notice";
   readonly slot: string | undefined;
-  /** It begins its step or agent, so its place among the others says in which order they began. */
+  /**
+   * True for the report that begins its step or agent. Its place shows the order in which steps and agents
+   * began.
+   */
   readonly opens: boolean;
 }
 
 type Place = Link<Waiting>;
 
-/** Who goes first when the bound is reached. */
+/** Weights in the order in which reports are dropped when a bound is reached. */
 const dropOrder = ["info", "state", "text", "warning"] as const satisfies readonly Weight[];
 type Droppable = (typeof dropOrder)[number];
 type Dropped = Record<Droppable, number>;
 
 /**
- * The bounded queue of what is to be reported on one operation, in order.
+ * Bounded queue of the reports on one operation, in order.
  *
  * - Reports of state (steps, progress, agents, place in line) are merged with the waiting one of the
- *   same slot. The report that begins a step or agent keeps its place; the latest stands where it was
- *   made last. Nothing is merged across a lifecycle report.
+ *   same slot. The report that begins a step or agent keeps its place. The latest report stands where it was
+ *   last made. Nothing is merged across a lifecycle report.
  * - Pieces of a text stream are joined up to 64 Ki characters.
- * - Past the bound the oldest lines at info go first, then state, text, and lines at warning. One
- *   warning in the log says how many. Lifecycle reports are never dropped.
- * - What has been taken keeps its key and content until it is settled.
+ * - Beyond a bound the oldest lines at info are dropped first, then state, text, and lines at warning. One
+ *   warning in the log states their number. Lifecycle reports are never dropped.
+ * - Reports that were taken keep their key and content until they are settled.
  */
 export class Outbox {
   readonly #bounds: OutboxBounds;
@@ -49,16 +52,16 @@ export class Outbox {
   #sentBytes = 0;
   #waiting = new Chain<Waiting>();
   #waitingBytes = 0;
-  /** What may be dropped, oldest first. */
+  /** Reports that may be dropped, by weight and oldest first. */
   readonly #droppable: Readonly<Record<Droppable, Set<Place>>> = {
     info: new Set(),
     state: new Set(),
     text: new Set(),
     warning: new Set(),
   };
-  /** The waiting report of a slot that a newer one may be merged with. */
+  /** Waiting report of each slot that a newer report may be merged with. */
   readonly #latest = new Map<string, Place>();
-  /** Slots whose step or agent has begun and not ended. */
+  /** Slots of the steps and agents that have begun and not ended. */
   readonly #open = new Set<string>();
   #notice: { readonly place: Place; readonly dropped: Dropped } | undefined;
 
@@ -67,17 +70,17 @@ export class Outbox {
     this.#keyPrefix = keyPrefix;
   }
 
-  /** Reports that are not settled. */
+  /** Number of reports that are not settled. */
   get size(): number {
     return this.#sent.length + this.#waiting.size;
   }
 
-  /** About how many bytes they hold. */
+  /** Approximate size of the unsettled reports, in bytes. */
   get bytes(): number {
     return this.#sentBytes + this.#waitingBytes;
   }
 
-  /** Takes a report in; never fails. */
+  /** Adds a report. Never fails. */
   add(report: Report): void {
     const weight = weightOf(report);
     const slot = slotOf(report);
@@ -159,7 +162,10 @@ export class Outbox {
     }
   }
 
-  /** Puts the notice where the first victim stands, so that the log shows the hole in its place. */
+  /**
+   * Inserts or updates the notice of dropped reports. It stands where the first dropped report stood, so the
+   * log shows the hole.
+   */
   #tellDropped(victim: Place, weight: Droppable): void {
     const dropped = this.#notice?.dropped ?? { info: 0, state: 0, text: 0, warning: 0 };
     dropped[weight]++;
@@ -175,8 +181,8 @@ export class Outbox {
   }
 
   /**
-   * What to send now: what was taken before and is not settled, else the next reports up to both limits, at
-   * least one when there is any.
+   * Returns the reports to send now: those taken before and not settled, else the next reports up to both
+   * limits. Returns at least one report when there is any.
    */
   take(maxReports: number, maxBytes: number): readonly Sent[] {
     if (this.#sent.length > 0) return this.#sent.slice(0, maxReports);
@@ -192,18 +198,18 @@ export class Outbox {
     return this.#sent.slice();
   }
 
-  /** The first `count` of what was taken are done with: stored, or given up. */
+  /** Removes the first `count` taken reports, which were stored or given up. */
   settle(count: number): void {
     for (const { report } of this.#sent.splice(0, count)) this.#sentBytes -= reportBytes(report);
   }
 
-  /** Puts a report before everything that waits, also before what was taken and is not settled. */
+  /** Inserts a report before all others, also before those that were taken and are not settled. */
   putFirst(report: Report): void {
     this.#sent.unshift({ key: this.#nextKey(), report });
     this.#sentBytes += reportBytes(report);
   }
 
-  /** Forgets everything. */
+  /** Removes all reports. */
   clear(): void {
     this.#sent = [];
     this.#sentBytes = 0;

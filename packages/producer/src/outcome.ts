@@ -1,13 +1,16 @@
 import type { OperationError } from "@milepost/model";
 import { MilepostError } from "@milepost/protocol";
 
-/** How work ended. */
+/** Outcome of work: `done` with its result, `failed` with the thrown error, or `cancelled`. */
 export type Outcome<Result> =
   | { readonly status: "done"; readonly result: Result }
   | { readonly status: "failed"; readonly error: unknown }
   | { readonly status: "cancelled"; readonly error: MilepostError };
 
-/** What people are told of an error that ended the work. */
+/**
+ * Returns the error in the form shown to people: its own `code`, or `job_failed`, cut to 64 characters, and its
+ * message.
+ */
 export function describeError(thrown: unknown, retryable: boolean): OperationError {
   const fields = typeof thrown === "object" && thrown !== null ? thrown : {};
   const named = "code" in fields && typeof fields.code === "string" ? fields.code : "";
@@ -20,20 +23,23 @@ export function describeError(thrown: unknown, retryable: boolean): OperationErr
   };
 }
 
-/** What an error says itself about whether trying again makes sense. */
+/** Returns the error's own `retryable` field, or undefined when it has none. */
 export function saysRetryable(thrown: unknown): boolean | undefined {
   if (typeof thrown !== "object" || thrown === null || !("retryable" in thrown)) return undefined;
   return typeof thrown.retryable === "boolean" ? thrown.retryable : undefined;
 }
 
-/** The reason as an error of ours, whatever the caller's signal was aborted with. */
+/**
+ * Returns the abort reason of the caller's signal as a `MilepostError`, with code `cancelled` unless it is one
+ * already.
+ */
 export function asCancellation(reason: unknown): MilepostError {
   if (reason instanceof MilepostError) return reason;
   const message = messageOf(reason ?? "cancelled");
   return new MilepostError("cancelled", message, { cause: reason });
 }
 
-/** What a thrown value says of itself; there are objects that have no text. */
+/** Returns the message of a thrown value. Some objects cannot be turned into text. */
 function messageOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
   try {

@@ -1,21 +1,24 @@
-/** A place where work can be held; open until a pause is asked for. */
+/** Gate that holds work at its pause points while a pause is requested. Open at first. */
 export class PauseGate {
   #closed = false;
   readonly #held = new Set<() => void>();
   #onReached: (() => void) | undefined;
 
-  /** Whether a pause was asked for and not ended, reached or not. */
+  /** True from the request of a pause until it ends, whether or not a pause point was reached. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Holds the work at its next pause point; `onReached` is called once, when the first one is reached. */
+  /**
+   * Closes the gate, so that the work is held at its next pause point. Calls `onReached` once, when the first
+   * pause point is reached.
+   */
   close(onReached: () => void): void {
     this.#closed = true;
     this.#onReached = onReached;
   }
 
-  /** Lets everything that is held go on. */
+  /** Opens the gate and releases all held work. */
   open(): void {
     this.#closed = false;
     this.#onReached = undefined;
@@ -23,7 +26,10 @@ export class PauseGate {
     this.#held.clear();
   }
 
-  /** Resolves at once unless closed, then when it opens; rejects with the signal's reason when aborted. */
+  /**
+   * Resolves at once while the gate is open, else when it opens. Rejects with the signal's reason once the
+   * signal is aborted.
+   */
   async pass(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (!this.#closed) return;
@@ -39,7 +45,7 @@ export class PauseGate {
       this.#held.add(release);
       signal.addEventListener("abort", release, { once: true });
     });
-    // Closed again in the meantime: this caller is held again.
+    // The gate may have closed again in the meantime; then this caller is held again.
     return this.pass(signal);
   }
 }

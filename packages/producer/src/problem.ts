@@ -1,23 +1,24 @@
 import { type ErrorCode, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
 
-/** Something about the reporting that went wrong; the work itself is never told. */
+/** Problem with the reporting. The work itself never sees it. */
 export interface Problem {
   readonly operationId: string | undefined;
   readonly code: ErrorCode;
   readonly message: string;
   /**
-   * What follows: `retrying` (nothing is lost so far; told once per outage), `dropped` (this one event is
-   * not reported), `stopped` (nothing more is reported on this operation).
+   * Consequence of the problem: `retrying` (nothing is lost so far; reported once per outage), `dropped` (this
+   * one event is not reported) or `stopped` (nothing more is reported on this operation; without an
+   * `operationId`, the producer receives no more commands).
    */
   readonly effect: "retrying" | "dropped" | "stopped";
-  /** The event that was dropped. */
+  /** Name of the dropped event. */
   readonly event?: string;
 }
 
-/** Hears of problems; what it throws is swallowed. */
+/** Callback for reporting problems. Errors that it throws are ignored. */
 export type ProblemListener = (problem: Problem) => void;
 
-/** Tells the process's own warning channel (`process.on("warning")`, stderr by default). */
+/** Emits a process warning (`process.on("warning")`, stderr by default). */
 export const warnOfProblem: ProblemListener = ({ operationId, code, message, effect }) => {
   const about = operationId === undefined ? "" : ` on operation ${operationId}`;
   process.emitWarning(`reporting${about}: ${message} (${effect})`, {
@@ -26,22 +27,22 @@ export const warnOfProblem: ProblemListener = ({ operationId, code, message, eff
   });
 };
 
-/** A listener that never throws into its caller. */
+/** Wraps a listener so that it never throws into its caller. */
 export function harmless(listener: ProblemListener): ProblemListener {
   return (problem) => {
     try {
       listener(problem);
     } catch {
-      // Whoever listens must not be able to stop the reporting, let alone the work.
+      // An error in the listener must stop neither the reporting nor the work.
     }
   };
 }
 
 /**
- * Any thrown value, or a failure as it stands in a result, as Milepost's error.
+ * Returns any thrown value, or the failure object of a result, as a `MilepostError`.
  *
- * What does not come from the service at all (a network that fails, a bug in a gateway) counts as
- * retryable; a code of a newer service keeps only whether it is.
+ * An error that does not come from the service (a failed network, a bug in a gateway) becomes `internal`, which
+ * is retryable. An unknown code of a newer service keeps only whether it is retryable.
  */
 export function asMilepostError(thrown: unknown): MilepostError {
   if (thrown instanceof MilepostError) return thrown;

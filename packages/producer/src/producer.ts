@@ -18,83 +18,91 @@ import type { ReporterOptions } from "./reporter.ts";
 import { TrackedOperation, type WorkHooks, type WorkSpec } from "./tracked-operation.ts";
 import { QueueWorker, type Worker, type WorkerOptions } from "./worker.ts";
 
-/** What a producer is made of; only `gateway` is needed. */
+/** Options of {@link createProducer}. Only `gateway` is required. */
 export interface ProducerOptions {
-  /** Over HTTP ({@link httpGateway}) or in process. */
+  /** Gateway to report to: over HTTP ({@link httpGateway}) or in process. */
   readonly gateway: ProducerGateway;
-  /** Names this process to the gateway, which routes commands by it; made up when absent. */
+  /** Id of this process. The gateway routes commands by it. Default: a random id. */
   readonly producerId?: string;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Bytes of reports that may wait for the gateway, per operation; 1 MiB. */
+  /** Largest size of the reports that may wait for the gateway, in bytes per operation. Default: 1 MiB. */
   readonly maxBufferBytes?: number;
-  /** Reports that may wait for the gateway, per operation; 5,000. */
+  /** Largest number of reports that may wait for the gateway, per operation. Default: 5,000. */
   readonly maxBufferReports?: number;
-  /** Reports that are not urgent are sent at most this often; 50 ms. */
+  /** Shortest interval between two sends of reports that are not urgent, in milliseconds. Default: 50. */
   readonly flushIntervalMs?: number;
-  /** How long the last reports may take once the work has ended; 5 s. */
+  /** Time limit for delivering the last reports once the work has ended, in milliseconds. Default: 5,000. */
   readonly closingFlushMs?: number;
-  /** Hears what goes wrong with the reporting; a process warning when absent. */
+  /** Called for every problem with the reporting. Default: a process warning. */
   readonly onProblem?: ProblemListener;
 }
 
-/** Work that is under way. */
+/** Handle of work that was started with {@link Producer.start}. */
 export interface Run<Result> {
   readonly operationId: string;
-  /** How it ended, as soon as it has; never rejects. */
+  /** Resolves to the outcome as soon as the work has ended; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
   /**
-   * Whether everything up to the end reached the gateway. Known at the latest when the closing flush
-   * is over; never rejects.
+   * Resolves to true when every report up to the end reached the gateway, else to false. Settles when the
+   * closing flush ends at the latest; never rejects.
    */
   readonly delivered: Promise<boolean>;
 }
 
-/** Reports on work, and hears commands to it; what work may be is what its contract says. */
+/** Reports on work and receives its commands. A contract can define the kinds of work. */
 export interface Producer<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly id: string;
   /**
-   * Runs `job` and reports on it: what it returns is `done`, what it throws `failed`, and `cancelled` when it
-   * throws after its signal was aborted.
+   * Runs `job` and reports on it. The operation ends as `done` when the job returns, as `failed` when it
+   * throws, and as `cancelled` when it throws after its signal was aborted.
    *
-   * Settles as the job does, at once and whether or not anybody could be told. Whoever then ends the process
-   * must `close()` the producer first, or the last reports may be lost.
+   * Settles exactly as the job does, without waiting for delivery. Call `close()` on the producer before the
+   * process ends, or the last reports may be lost.
    */
   run<Kind extends OperationKind<C>, Result extends OperationResult<C, Kind>>(
     options: RunOptions<C, Kind>,
     job: JobOf<C, Kind, Result>,
   ): Promise<Result>;
-  /** The same, with a handle that tells whether the reports were delivered. */
+  /**
+   * Runs `job` like {@link Producer.run} and returns a handle that also shows whether the reports were
+   * delivered.
+   */
   start<Kind extends OperationKind<C>, Result extends OperationResult<C, Kind>>(
     options: RunOptions<C, Kind>,
     job: JobOf<C, Kind, Result>,
   ): Run<Result>;
-  /** A waiting line in this process. */
+  /** Creates a worker: a queue of work in this process. */
   worker<
     Input,
     Result extends OperationResult<C, Kind>,
     Kind extends OperationKind<C> = OperationKind<C>,
   >(options: WorkerOf<C, Kind, Input, Result>): Worker<Input, Result>;
   /**
-   * Takes no new work, calls off what waits, aborts what runs (`shutting_down`), and gives the work and
-   * its last reports the time of a closing flush each. Never rejects; a second call waits for the same end.
+   * Closes the producer: accepts no new work, cancels waiting work and aborts running work, both with
+   * `shutting_down`. The work may take up to `closingFlushMs` to end, and its last reports as long again. Never
+   * rejects; a second call waits for the same end.
    */
   close(): Promise<void>;
 }
 
-/** Ended operations that are kept, so that a command to them is still answered and they can be retried. */
+/**
+ * Number of ended operations that are kept, so that commands to them are still answered and they can be
+ * retried.
+ */
 const endedKept = 200;
 
 /**
- * Makes a producer. Nothing is sent before there is work.
+ * Creates a producer. It sends nothing before there is work.
  *
- * Its types are those of a contract: `createProducer<typeof contract>({gateway})`, or `createProducer({gateway,
- * contract})`. It checks nothing itself; the gateway does, and a result it refuses fails the operation.
+ * The types come from a contract: `createProducer<typeof contract>({gateway})`, or `createProducer({gateway,
+ * contract})`. The producer checks nothing itself. The gateway does, and a result that it refuses fails the
+ * operation.
  */
 export function createProducer<C extends AnyFormOfContract = AnyContract>(
   options: ProducerOptions & { readonly contract?: C & DefinedContract },
 ): Producer<ContractOf<C>> {
-  // Inside, kinds are names and inputs unknown; their types are the caller's contract.
+  // Inside, kinds are plain names and inputs are unknown; the types are those of the caller's contract.
   return new ProducerOf(options) as unknown as Producer<ContractOf<C>>;
 }
 
@@ -104,7 +112,7 @@ class ProducerOf implements Producer {
   readonly #reporting: ReporterOptions;
   readonly #commands: CommandLoop;
   readonly #operations = new Map<string, TrackedOperation>();
-  /** What holds the command loop for each operation that has not ended. */
+  /** Functions that release the command loop, one for each operation that has not ended. */
   readonly #holds = new Map<TrackedOperation, Cancel>();
   readonly #ended = new Set<TrackedOperation>();
   readonly #workers: { callOffWaiting(error: MilepostError): void }[] = [];
@@ -185,7 +193,7 @@ class ProducerOf implements Producer {
   worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result> {
     const worker = new QueueWorker(this, options);
     this.#workers.push(worker);
-    // Also when nothing runs: what has ended may be asked to run again.
+    // The loop also runs while no work does, because an ended operation may receive a retry command.
     this.#commands.hold();
     return worker;
   }
@@ -239,7 +247,7 @@ class ProducerOf implements Producer {
     await Promise.all([...this.#ended].map((operation) => operation.delivered));
   }
 
-  /** Resolves when no work is under way, or its time is over. */
+  /** Resolves when no work is left, or after the time of one closing flush. */
   #idle(): Promise<void> {
     if (this.#holds.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import type { OperationEventName, OperationEvents } from "@milepost/model";
 
-/** What a producer may report; the other events are the gateway's own. */
+/** Names of the events that a producer may report. The gateway alone creates the others. */
 export type ReportName = Exclude<OperationEventName, "created" | "stalled" | "revived" | "lost">;
 
 /** One report: an event name and its data. */
@@ -8,20 +8,20 @@ export type Report = {
   [Name in ReportName]: { readonly event: Name; readonly data: OperationEvents[Name] };
 }[ReportName];
 
-/** How much a report matters when not everything can be kept. */
+/** Importance of a report when not all reports can be kept. */
 export type Weight =
-  /** Never merged, never dropped, and nothing is merged across it. */
+  /** Never merged and never dropped; nothing is merged across it. */
   | "lifecycle"
-  /** Only the latest of its slot matters. */
+  /** State of a slot, of which only the latest matters. */
   | "state"
-  /** A piece of a stream: pieces are joined. */
+  /** Piece of a text stream; pieces are joined. */
   | "text"
-  /** A line at `info` or `success`: the first to go. */
+  /** Log line at `info` or `success`; dropped first. */
   | "info"
-  /** A line at `warning` or `error`: the last to go. */
+  /** Log line at `warning` or `error`; dropped last. */
   | "warning";
 
-/** The weight of a report. */
+/** Returns the weight of a report. */
 export function weightOf(report: Report): Weight {
   switch (report.event) {
     case "waiting":
@@ -45,7 +45,9 @@ export function weightOf(report: Report): Weight {
   }
 }
 
-/** What reports must have in common to be merged; undefined where nothing ever is. */
+/**
+ * Returns the slot of a report: reports of one slot may be merged. Undefined for reports that are never merged.
+ */
 export function slotOf(report: Report): string | undefined {
   switch (report.event) {
     case "waiting":
@@ -61,18 +63,18 @@ export function slotOf(report: Report): string | undefined {
   }
 }
 
-/** Whether the report ends what its slot stands for: a step or an agent's activity. */
+/** Returns true when the report ends what its slot stands for: a step or an agent's activity. */
 export function closesSlot(report: Report): boolean {
   if (report.event === "step") return (report.data.status ?? "running") !== "running";
   return report.event === "agent" && report.data.active === false;
 }
 
-/** About how many bytes the report is on the wire; never less than a floor. */
+/** Returns the approximate size of the report on the wire, in bytes; always more than 48. */
 export function reportBytes(report: Report): number {
   return 48 + bytesOf(report.data);
 }
 
-/** Escapes are not counted, and a character outside ASCII counts as three bytes, as most are. */
+/** Returns the approximate size of a value as JSON, in bytes. Escapes are not counted. */
 function bytesOf(value: unknown): number {
   if (typeof value === "string") return textBytes(value) + 2;
   if (typeof value !== "object" || value === null) return 8;
@@ -86,7 +88,10 @@ function bytesOf(value: unknown): number {
   return bytes;
 }
 
-/** A call into the runtime's own counting costs more than it saves for the short texts that most are. */
+/**
+ * Returns the approximate size of a text in bytes. Short texts, which are most, are counted here because a call
+ * to `Buffer.byteLength` costs more than it saves; a character outside ASCII then counts as three bytes.
+ */
 function textBytes(text: string): number {
   if (text.length > 256) return Buffer.byteLength(text);
   let bytes = text.length;

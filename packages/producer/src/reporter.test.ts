@@ -5,8 +5,8 @@ import { deferred, fixture } from "./testing/fixture.ts";
 const op = "op";
 const work = { kind: "index", operationId: "op" };
 
-describe("delivery", () => {
-  test("a loop that reports a million times makes a handful of events, and the last is right", async () => {
+describe("delivery of reports", () => {
+  test("a loop that reports a million times produces a handful of events, the last of them correct", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, async (handle) => {
       for (let round = 0; round < 10; round++) {
@@ -22,7 +22,7 @@ describe("delivery", () => {
     expect(steps.at(-1)).toMatchObject({ done: 200_000 });
   });
 
-  test("reports that are not urgent go out at most once per interval; lifecycle goes at once", async () => {
+  test("reports that are not urgent are sent at most once per interval, and lifecycle reports at once", async () => {
     const { producer, gateway, clock } = fixture({ flushIntervalMs: 50 });
     const held = deferred();
     producer.start(work, async (handle) => {
@@ -40,7 +40,7 @@ describe("delivery", () => {
     expect(gateway.names(op).at(-1)).toBe("done");
   });
 
-  test("a lost reply and a late request are repeated with the same keys, so each event is there once", async () => {
+  test("a call with a lost reply or a late request is repeated with the same keys, so each event is stored once", async () => {
     const { producer, gateway, clock } = fixture({ closingFlushMs: 60_000 });
     const script = ["none", "lost_reply", "late", "lost_request", "lost_reply", "none"] as const;
     let call = 0;
@@ -59,7 +59,7 @@ describe("delivery", () => {
     expect(new Set(keys).size).toBe(4);
   });
 
-  test("keeps the order when one event in the middle fails in a retryable way", async () => {
+  test("the reporter keeps the order when one event in the middle fails in a retryable way", async () => {
     const { producer, gateway, clock } = fixture();
     let refusals = 0;
     gateway.refuse = (_, data) =>
@@ -75,7 +75,7 @@ describe("delivery", () => {
     expect(refusals).toBe(4);
   });
 
-  test("drops only the event that the gateway refuses, and tells of it", async () => {
+  test("the reporter drops only the event that the gateway refuses, and reports the problem", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuse = (_, data) =>
       (data as { message?: string }).message === "two" ? "bad_message" : undefined;
@@ -88,7 +88,7 @@ describe("delivery", () => {
     expect(problems).toMatchObject([{ code: "bad_message", effect: "dropped", event: "log" }]);
   });
 
-  test("[W10] an operation whose result breaks the contract ends as failed, and says why", async () => {
+  test("[W10] an operation whose result breaks the contract ends as failed, with the reason", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuse = (event) => (event === "done" ? "invalid_data" : undefined);
     const run = producer.start(work, () => "not what the contract says");
@@ -102,7 +102,7 @@ describe("delivery", () => {
     expect(problems).toMatchObject([{ code: "invalid_data", effect: "dropped", event: "done" }]);
   });
 
-  test("finds the one event for which whole reports are refused", async () => {
+  test("the reporter finds and drops the one event for which the gateway refuses whole batches", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuseReport = ({ events }) =>
       events.some(({ data }) => (data as { message?: string }).message === "41")
@@ -119,7 +119,7 @@ describe("delivery", () => {
     expect(problems).toMatchObject([{ code: "too_large", effect: "dropped" }]);
   });
 
-  test("waits as long as the gateway asks, and tells of an outage once", async () => {
+  test("the reporter backs off during an outage and reports the outage once", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const held = deferred();
     gateway.fault = () => "lost_request";
@@ -137,7 +137,7 @@ describe("delivery", () => {
     await expect(run.delivered).resolves.toBe(true);
   });
 
-  test("what could not be delivered for long is bounded, and the log says what is missing", async () => {
+  test("reports that wait through a long outage stay within the bound, and the log states how many are missing", async () => {
     const { producer, gateway, clock } = fixture({ maxBufferBytes: 20_000 });
     gateway.fault = () => "lost_request";
     const held = deferred();
@@ -163,7 +163,7 @@ describe("delivery", () => {
     expect(lines.at(-1)?.message).toBe("important");
   });
 
-  test("leaves no timer behind", async () => {
+  test("a closed producer leaves no timer behind", async () => {
     const { producer, clock } = fixture();
     await producer.run(work, (handle) => handle.info("x"));
     await clock.advance(100);
@@ -173,8 +173,8 @@ describe("delivery", () => {
   });
 });
 
-describe("the lease", () => {
-  test("is renewed by an empty report each third of its time, and by nothing while there are reports", async () => {
+describe("the lease of an operation", () => {
+  test("an empty report renews the lease each third of its time, and only while nothing else is reported", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start(work, () => held.promise);
@@ -191,7 +191,7 @@ describe("the lease", () => {
     ).toHaveLength(3);
   });
 
-  test("[P-OP-3] another producer's take-over stops the reporting and aborts the work with that reason", async () => {
+  test("[P-OP-3] a take-over by another producer stops the reporting and aborts the work with stale_lease", async () => {
     const { producer, gateway, clock, problems } = fixture();
     let reason: unknown;
     const run = producer.start(work, async (handle) => {
@@ -214,7 +214,7 @@ describe("the lease", () => {
     expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
   });
 
-  test("[P-OP-4] work that was given up as lost says that it goes on, as the next attempt", async () => {
+  test("[P-OP-4] work that the gateway gave up as lost reports that it continues, as the next attempt", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start(work, async (handle) => {
@@ -233,7 +233,7 @@ describe("the lease", () => {
     await run.finished;
   });
 
-  test("a gateway that forgot the operation is told of it again, also when the reply gets lost", async () => {
+  test("the reporter creates the operation again when the gateway has forgotten it, also when the reply is lost", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start({ ...work, title: "Again" }, async (handle) => {

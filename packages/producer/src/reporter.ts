@@ -14,19 +14,19 @@ import type { Random } from "./random.ts";
 import { type Report, weightOf } from "./report.ts";
 import { sanitizeReport } from "./sanitize-report.ts";
 
-/** How a reporter paces itself. */
+/** Intervals and timeouts of a reporter, in milliseconds. */
 export interface ReporterTiming {
-  /** Reports that are not urgent are sent at most this often. */
+  /** Shortest interval between two sends of reports that are not urgent. */
   readonly flushIntervalMs: number;
-  /** An unanswered call is given up and repeated after this. */
+  /** Time after which an unanswered call is given up and repeated. */
   readonly callTimeoutMs: number;
   readonly retryBaseMs: number;
   readonly retryCapMs: number;
-  /** How long the last reports may take once the work has ended. */
+  /** Time limit for delivering the last reports once the work has ended. */
   readonly closingFlushMs: number;
 }
 
-/** What a reporter needs. */
+/** Dependencies and settings of a reporter. */
 export interface ReporterOptions {
   readonly gateway: ProducerGateway;
   readonly clock: Clock;
@@ -38,10 +38,10 @@ export interface ReporterOptions {
 
 const maxBatchReports = 200;
 const maxBatchBytes = 128 * 1024;
-/** The cap of the backoff while the closing flush runs: it has little time. */
+/** Cap of the backoff during the closing flush, in milliseconds. It is low because little time is left. */
 const closingCapMs = 500;
 
-/** Failures of a whole call that one report of the batch may be the cause of. */
+/** Error codes of a whole call that a single report of the batch may have caused. */
 const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
   "bad_json",
   "bad_message",
@@ -52,22 +52,22 @@ const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 type Phase =
-  /** The work goes on; the lease is renewed. */
+  /** The work is running or waiting; the lease is renewed. */
   | "open"
-  /** The work has ended; what is left is being delivered. */
+  /** The work has ended; the remaining reports are being delivered. */
   | "closing"
-  /** Everything is delivered. */
+  /** Every report was delivered. */
   | "closed"
-  /** Nothing more is reported. */
+  /** Reporting has stopped; nothing more is sent. */
   | "stopped";
 
 /**
- * Delivers the reports on one operation to the gateway, in order and each effectively once, without
- * the work ever waiting for it or hearing of a failure.
+ * Delivers the reports on one operation to the gateway, in order and effectively once. The work never waits for
+ * delivery and never sees its failures.
  *
- * One call is under way at a time. What failed in a retryable way, or was not answered in time, is
- * repeated with the same keys. A gateway that has forgotten the operation is told of it again; one
- * that gave it up as lost is told that it goes on, by `started` with a higher attempt.
+ * One call is in flight at a time. A call that fails in a retryable way, or is not answered in time, is
+ * repeated with the same keys. When the gateway has forgotten the operation, the reporter creates it again.
+ * When the gateway gave the operation up as lost, the reporter reports `started` with a higher attempt.
  */
 export class Reporter {
   readonly operationId: string;
@@ -77,15 +77,20 @@ export class Reporter {
   readonly #outbox: Outbox;
   #phase: Phase = "open";
   #lease: OperationLease | undefined;
-  /** How to get a lease when there is none. */
+  /** Call that acquires a lease when there is none. */
   #acquireBy: "create" | "takeOver" = "create";
   #attempt = 0;
-  /** The gateway has stored `started` of the current attempt. */
+  /** True once the gateway has stored `started` of the current attempt. */
   #startedIsStored = false;
   #endIsStored = false;
-  /** The gateway no longer knew the operation: the one made anew has not heard that it runs. */
+  /**
+   * True while the gateway has forgotten an operation that was reported as started; `started` is repeated once
+   * it is created again.
+   */
   #wasForgotten = false;
-  /** The gateway could not be reached for longer than the lease, so it may have given the operation up. */
+  /**
+   * True after the gateway was unreachable for longer than the lease, so it may have given the operation up.
+   */
   #wasSilent = false;
   #call: AbortController | undefined;
   #failures = 0;
@@ -113,12 +118,12 @@ export class Reporter {
     this.#plan();
   }
 
-  /** The attempt that was last reported as started; 0 before the first. */
+  /** Number of the attempt that was last reported as started; 0 before the first. */
   get attempt(): number {
     return this.#attempt;
   }
 
-  /** Takes a report in. Never throws, never waits. */
+  /** Queues a report for delivery. Never throws and never waits. */
   report(report: Report): void {
     if (this.#phase === "stopped") return;
     const isLate = this.#phase === "closed";
@@ -127,7 +132,12 @@ export class Reporter {
       this.#take(report);
     } catch (thrown) {
       const { message } = asMilepostError(thrown);
-      this.#tell("bad_message", `it could not be read: ${message}`, "dropped", report.event);
+      this.#tell(
+        "bad_message",
+        `the report could not be read: ${message}`,
+        "dropped",
+        report.event,
+      );
     }
     if (isLate) void this.close();
   }
@@ -149,8 +159,8 @@ export class Reporter {
   }
 
   /**
-   * The work has ended: delivers what is left, for a bounded time. Resolves to whether all of it was
-   * delivered; never rejects.
+   * Delivers the remaining reports of ended work, for a bounded time. Resolves to true when all of them were
+   * delivered, else to false; never rejects.
    */
   close(): Promise<boolean> {
     if (this.#phase !== "open") return Promise.resolve(this.#phase === "closed");
@@ -160,7 +170,7 @@ export class Reporter {
       const cancelEnd = clock.after(timing.closingFlushMs, () => {
         this.#stop("timed_out", "the last reports could not be delivered in time");
       });
-      // A call that hangs, or a wait planned for a long outage, would outlast the time that is left.
+      // A hanging call, or a retry planned during a long outage, would outlast the time that is left.
       const hanging = this.#call;
       const cancelHanging = clock.after(this.#callTimeoutMs(), () => {
         hanging?.abort(new MilepostError("timed_out", "the gateway did not answer in time"));
@@ -176,7 +186,10 @@ export class Reporter {
     });
   }
 
-  /** The ended work begins anew: takes the operation over, so that an old lease does not matter. */
+  /**
+   * Starts reporting again on an ended operation. The next call takes the operation over, so an old lease does
+   * not matter.
+   */
   reopen(): void {
     if (this.#phase === "open") return;
     if (this.#phase === "stopped") this.#outbox.clear();
@@ -187,7 +200,7 @@ export class Reporter {
     this.#failures = 0;
   }
 
-  /** Ends all reporting at once. */
+  /** Stops all reporting at once. Reports that were not delivered are dropped. */
   stop(reason: string): void {
     this.#stop("cancelled", reason);
   }
@@ -231,7 +244,7 @@ export class Reporter {
     void this.#turn();
   };
 
-  /** One call, and what follows from its outcome. Never rejects. */
+  /** Makes one call and plans the next from its outcome. Never rejects. */
   async #turn(): Promise<void> {
     const call = new AbortController();
     this.#call = call;
@@ -293,9 +306,11 @@ export class Reporter {
     for (const [index, sent] of batch.entries()) {
       const result = results[index];
       if (result === undefined) {
-        // The gateway stopped before this one without saying why.
+        // The gateway stopped before this event without giving a reason.
         if (index === 0)
-          this.#onFailure(new MilepostError("internal", "the gateway gave no result"));
+          this.#onFailure(
+            new MilepostError("internal", "the gateway returned no result for the first event"),
+          );
         return;
       }
       if ("error" in result) {
@@ -321,10 +336,18 @@ export class Reporter {
 
   #drop({ report }: Sent, error: MilepostError): void {
     this.#outbox.settle(1);
-    this.#tell(error.code, `the gateway refused it: ${error.message}`, "dropped", report.event);
+    this.#tell(
+      error.code,
+      `the gateway refused the event: ${error.message}`,
+      "dropped",
+      report.event,
+    );
   }
 
-  /** Watchers must learn of the end though its result breaks the contract: it ends as failed, and says why. */
+  /**
+   * Reports the operation as failed when the gateway refused its result, so that watchers learn of the end and
+   * the reason.
+   */
   #failFor({ code, message }: MilepostError): void {
     this.#outbox.putFirst({
       event: "failed",
@@ -332,7 +355,10 @@ export class Reporter {
     });
   }
 
-  /** The gateway gave the operation up while nobody could reach it, but the work is alive: says so. */
+  /**
+   * Reports the next attempt when the gateway gave up an operation whose work is still alive. Returns true when
+   * it did.
+   */
   #revives({ report }: Sent, error: MilepostError): boolean {
     if (error.code !== "not_possible_now" || report.event === "started") return false;
     if (!this.#wasSilent || !this.#startedIsStored || this.#endIsStored) return false;
@@ -343,7 +369,7 @@ export class Reporter {
     return true;
   }
 
-  /** Halves the batch until the report that is at fault stands alone. */
+  /** Drops a refused report that was sent alone, or halves the batch until the faulty report stands alone. */
   #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
     const [only] = batch;
     if (batch.length === 1 && only) {

@@ -4,8 +4,8 @@ import { deferred, fixture, untilAborted } from "./testing/fixture.ts";
 
 const work = { kind: "index", operationId: "op", session: "s1" };
 
-describe("a run", () => {
-  test("tells its plan, its start, what it does and its result, in order", async () => {
+describe("a run of a job", () => {
+  test("a run reports its plan, its start, its progress and its result, in order", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(
       {
@@ -51,7 +51,7 @@ describe("a run", () => {
     expect(state.steps[0]).toMatchObject({ status: "done", counter: { done: 3, total: 4 } });
   });
 
-  test("resolves with the job's result, and rejects with what it throws", async () => {
+  test("a run resolves with the job's result and rejects with the error that the job throws", async () => {
     const { producer, gateway, clock } = fixture();
     await expect(producer.run(work, () => 7)).resolves.toBe(7);
     const fault = Object.assign(new Error("disk full"), { code: "ENOSPC" });
@@ -68,7 +68,7 @@ describe("a run", () => {
     });
   });
 
-  test("is cancelled when its caller's signal aborts and it throws", async () => {
+  test("a run ends as cancelled when the caller's signal aborts and the job throws", async () => {
     const { producer, gateway, clock } = fixture();
     const controller = new AbortController();
     const run = producer.run({ ...work, signal: controller.signal }, async (op) => {
@@ -83,7 +83,7 @@ describe("a run", () => {
     expect(gateway.names("op")).not.toContain("failed");
   });
 
-  test("does not begin the job when the signal was aborted before", async () => {
+  test("a run does not begin its job when the caller's signal is already aborted", async () => {
     const { producer, gateway, clock } = fixture();
     let began = false;
     const run = producer.run({ ...work, signal: AbortSignal.abort() }, () => {
@@ -95,7 +95,7 @@ describe("a run", () => {
     expect(gateway.state("op").status).toBe("cancelled");
   });
 
-  test("takes a result that JSON cannot hold, and says so", async () => {
+  test("a run whose result JSON cannot hold still ends as done, and the dropped result is reported as a problem", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const loop: { self?: unknown } = {};
     loop.self = loop;
@@ -105,7 +105,7 @@ describe("a run", () => {
     expect(problems).toMatchObject([{ effect: "dropped", event: "done" }]);
   });
 
-  test("copies what it is told, so that the job may reuse its objects", async () => {
+  test("a run copies what the job reports, so that the job may reuse its objects", async () => {
     const { producer, gateway, clock } = fixture();
     const data = { at: 1 };
     const update = { done: 1, total: 5 };
@@ -128,7 +128,7 @@ describe("a run", () => {
 describe("publishing never blocks or fails the work (W8)", () => {
   const faults = ["lost_request", "unavailable", "hang", "throw", "late"] as const;
   for (const fault of faults) {
-    test(`a gateway whose calls end in "${fault}" does not hold up the job, nor its result`, async () => {
+    test(`a gateway whose calls end in "${fault}" delays neither the job nor its result`, async () => {
       const { producer, gateway, clock, problems } = fixture();
       gateway.fault = () => fault;
       let steps = 0;
@@ -140,7 +140,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
         }
         return "fine";
       });
-      // No time passes: the job waits for nothing.
+      // No time passes on the clock, so the job cannot have waited for anything.
       await clock.settle();
       await expect(run.finished).resolves.toEqual({ status: "done", result: "fine" });
       expect(steps).toBe(100);
@@ -150,7 +150,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
     });
   }
 
-  test("nothing that a job can report makes it throw", async () => {
+  test("no value that a job reports makes the job throw", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const hostile: unknown[] = [
       undefined,
@@ -182,7 +182,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
     expect(problems.length).toBeGreaterThan(10);
   });
 
-  test("a listener for problems that throws harms nothing", async () => {
+  test("a problem listener that throws does not disturb the reporting", async () => {
     const { producer, gateway, clock } = fixture({
       onProblem: () => {
         throw new Error("the listener's own");
@@ -196,7 +196,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
     await expect(run.delivered).resolves.toBe(true);
   });
 
-  test("a key that is refused stops the reporting, tells once, and lets the job finish", async () => {
+  test("a refused API key stops the reporting with one problem and lets the job finish", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuseReport = () => new MilepostError("unauthenticated", "no such key");
     const held = deferred();

@@ -12,7 +12,7 @@ const odd = fc.oneof(
   fc.constant({ toJSON: () => "x" }),
 );
 
-test("whatever it lets through, the gateway takes, and as it is", () => {
+test("the gateway's parser accepts every sanitized report unchanged", () => {
   const names = ["id", "message", "done", "total", "status", "percent", "title", "unit", "level"];
   const data = fc.dictionary(fc.constantFrom(...names), odd);
   const event = fc.constantFrom("step", "progress", "log", "agent", "waiting");
@@ -30,7 +30,7 @@ test("whatever it lets through, the gateway takes, and as it is", () => {
   );
 });
 
-test("keeps percentages within bounds, cuts long messages and leaves out numbers that are none", () => {
+test("sanitizing clamps percentages, cuts long messages and drops numbers that are not finite", () => {
   expect(
     sanitizeReport({ event: "progress", data: { percent: 100.0001, done: Number.NaN } }).report,
   ).toEqual({
@@ -41,7 +41,7 @@ test("keeps percentages within bounds, cuts long messages and leaves out numbers
   expect(report?.event === "log" && report.data.message).toHaveLength(4_000);
 });
 
-test("keeps a line whose data cannot be told, without it, and says so", () => {
+test("sanitizing keeps a log line without its data when the data cannot be sent, and says so", () => {
   const line = (data: unknown) => sanitizeReport({ event: "log", data: { message: "m", data } });
   for (const data of [10n, () => 1, { deep: 10n }, "x".repeat(9_000)]) {
     expect(line(data).report?.data).toEqual({ message: "m" });

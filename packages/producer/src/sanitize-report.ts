@@ -1,19 +1,19 @@
 import { eventBounds, parseOperationEvent } from "@milepost/model";
 import type { Report } from "./report.ts";
 
-/** A report fit to be sent, if there is one, and what had to be left out. */
+/** Report that is fit to be sent, if any, with a complaint about what was left out. */
 export interface SanitizedReport {
   readonly report: Report | undefined;
   readonly complaint: string | undefined;
 }
 
 /**
- * Makes a report fit to be sent: values that are not JSON are left out or replaced by what JSON makes of them,
- * numbers that are none are left out, percentages are kept within 0–100, and messages that are too long are
- * cut. What the gateway would refuse all the same is refused here, before it is merged with others.
+ * Returns a report that is fit to be sent. Values that are not JSON are left out or replaced by their JSON
+ * form, numbers that are not finite are left out, percentages are clamped to 0–100, and long messages are cut.
+ * A report that the gateway would still refuse is refused here, before it is merged with others.
  *
- * What comes back shares nothing with what was given, so the caller may reuse its objects. May throw on
- * values that lie about their type.
+ * The result shares nothing with the input, so the caller may reuse its objects. May throw on values that lie
+ * about their type.
  */
 export function sanitizeReport(report: Report): SanitizedReport {
   if (report.event === "step" && isPlainStep(report.data)) {
@@ -28,7 +28,8 @@ export function sanitizeReport(report: Report): SanitizedReport {
 const stepFields: ReadonlySet<string> = new Set(["id", "message", "done", "total", "status"]);
 
 /**
- * Whether nothing is to be done about an update of a step; a quick check for what jobs report a million times.
+ * Returns true when a step update needs no sanitizing. A quick check for updates that jobs report a million
+ * times.
  */
 function isPlainStep(data: object): boolean {
   for (const name in data) {

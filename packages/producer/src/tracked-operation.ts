@@ -7,40 +7,46 @@ import { PauseGate } from "./pause-gate.ts";
 import type { Report } from "./report.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
 
-/** What work is announced as. */
+/** Description with which work is announced to the gateway. */
 export interface WorkSpec {
-  /** What sort of work it is: `index`, `export`. */
+  /** Sort of work, for example `index` or `export`. */
   readonly kind: string;
-  /** What people read; the kind when absent. */
+  /** Title that people read. Default: the kind. */
   readonly title?: string;
-  /** The session and the user that may watch and command it. */
+  /** Id of the session that may watch and command the operation. */
   readonly session?: string;
   readonly user?: string;
   readonly steps?: readonly StepPlan[];
-  /** What it was asked to do, shown to those who watch. */
+  /** Input of the work, shown to those who watch it. */
   readonly input?: unknown;
-  /** Made up when absent. */
+  /** Id of the operation. Default: a random id. */
   readonly operationId?: string;
-  /** How long the producer may be silent before the operation counts as stalled; the gateway's default. */
+  /**
+   * Longest silence of the producer before the operation counts as stalled, in milliseconds. Default: the
+   * gateway's.
+   */
   readonly leaseMs?: number;
 }
 
-/** What else the place that started the work has to do. */
+/** Hooks of the code that started the work: a producer or a worker. */
 export interface WorkHooks {
-  /** Whether a person may run it again after this error. */
+  /** Returns true when a person may run the work again after this error. */
   retryable(error: unknown): boolean;
-  /** It is called off while it waits: takes it out of the line. */
+  /** Removes the work from its queue. Called when waiting work is cancelled. */
   leaveLine?(): void;
-  /** Takes it up again; absent where that cannot be done. */
+  /** Runs the work again. Absent when that is not possible. */
   runAgain?(): void;
 }
 
-/** How long a pause may wait for a pause point; the gateway itself gives a command up after 60 s. */
+/**
+ * Time for which a pause waits for a pause point, in milliseconds. The gateway itself gives a command up after
+ * 60 s by default.
+ */
 const pauseWaitMs = 50_000;
-/** Commands that are remembered so that their redelivery does nothing. */
+/** Number of commands that are remembered, so that their redelivery has no effect. */
 const maxKnownCommands = 200;
 
-/** One operation of this producer: from its announcement through all attempts to its last report. */
+/** Operation of this producer, from its announcement through all attempts to its last report. */
 export class TrackedOperation {
   readonly id: string;
   readonly reporter: Reporter;
@@ -53,7 +59,9 @@ export class TrackedOperation {
   #cancels: PendingCommand[] = [];
   #pause: { readonly command: PendingCommand; readonly cancel: Cancel } | undefined;
   #isPaused = false;
-  /** The current attempt was reported as started and nothing was reported since that undoes it. */
+  /**
+   * True when the current attempt was reported as started and neither `waiting` nor an end was reported since.
+   */
   #isStarted = false;
   #delivered: Promise<boolean> = Promise.resolve(false);
 
@@ -70,18 +78,21 @@ export class TrackedOperation {
     return this.#phase;
   }
 
-  /** Resolves to whether everything up to the end was delivered, once that is known. */
+  /**
+   * Resolves to true when everything up to the end was delivered. Resolves to false otherwise, and before the
+   * end.
+   */
   get delivered(): Promise<boolean> {
     return this.#delivered;
   }
 
-  /** Tells its place in the line. */
+  /** Reports the operation's place in its queue. */
   waiting(place: OperationEvents["waiting"]): void {
     this.#isStarted = false;
     this.reporter.report({ event: "waiting", data: place });
   }
 
-  /** Runs the work and tells how it ended. Never rejects. */
+  /** Runs the work and reports how it ended. Never rejects. */
   async run<Result>(job: (operation: Operation) => Promise<Result>): Promise<Outcome<Result>> {
     this.#phase = "running";
     if (!this.#isStarted) this.#start(Math.max(1, this.reporter.attempt));
@@ -106,19 +117,19 @@ export class TrackedOperation {
     return outcome;
   }
 
-  /** Ends it before it ran. */
+  /** Ends the operation before it ran and returns its outcome, `cancelled`. */
   callOff(error: MilepostError): Outcome<never> {
     const outcome = { status: "cancelled", error } as const;
     this.#end(outcome);
     return outcome;
   }
 
-  /** Aborts the signal of the running work. */
+  /** Aborts the signal of the work if it is running. */
   abort(error: MilepostError): void {
     if (this.#phase === "running") this.#controller.abort(error);
   }
 
-  /** Does what a person asked for; false when the command was known already. */
+  /** Executes a command of a person or service. Returns false when the command was already known. */
   command(command: PendingCommand): boolean {
     if (this.#knownCommands.has(command.command_id)) return false;
     this.#remember(command.command_id);
@@ -127,7 +138,7 @@ export class TrackedOperation {
       return true;
     }
     if (this.#phase === "ended") {
-      this.#answer(command, "refused", "it has ended");
+      this.#answer(command, "refused", "the operation has ended");
       return true;
     }
     this.#answer(command, "acknowledged");
@@ -144,7 +155,7 @@ export class TrackedOperation {
 
   #cancel(command: PendingCommand): void {
     this.#cancels.push(command);
-    const error = new MilepostError("cancelled", reasonOf(command) ?? "a person cancelled it");
+    const error = new MilepostError("cancelled", reasonOf(command) ?? "cancelled on request");
     if (this.#phase === "running") this.#controller.abort(error);
     else {
       this.#hooks.leaveLine?.();
@@ -156,8 +167,8 @@ export class TrackedOperation {
     if (this.#gate.isClosed || this.#phase !== "running") {
       if (this.#isPaused) this.#answer(command, "done");
       else if (this.#gate.isClosed)
-        this.#answer(command, "refused", "a pause is under way already");
-      else this.#answer(command, "refused", "it is not running");
+        this.#answer(command, "refused", "another pause is already waiting for a pause point");
+      else this.#answer(command, "refused", "the operation is not running");
       return;
     }
     const cancel = this.#options.clock.after(pauseWaitMs, () => {
@@ -175,10 +186,10 @@ export class TrackedOperation {
 
   #resume(command: PendingCommand): void {
     if (!this.#gate.isClosed) {
-      this.#answer(command, "refused", "it is not paused");
+      this.#answer(command, "refused", "the operation is not paused");
       return;
     }
-    this.#settlePause("refused", "it was resumed first");
+    this.#settlePause("refused", "the operation was resumed before it reached a pause point");
     if (this.#isPaused) this.reporter.report({ event: "resumed", data: {} });
     this.#isPaused = false;
     this.#answer(command, "done");
@@ -195,7 +206,7 @@ export class TrackedOperation {
   #retry(command: PendingCommand): void {
     const { runAgain } = this.#hooks;
     if (this.#phase !== "ended" || !runAgain) {
-      const reason = runAgain ? "it is still under way" : "this work cannot be run again";
+      const reason = runAgain ? "the operation has not ended yet" : "this work cannot be run again";
       this.#answer(command, "refused", reason);
       return;
     }
@@ -212,13 +223,13 @@ export class TrackedOperation {
     this.#phase = "ended";
     this.#isStarted = false;
     this.#isPaused = false;
-    this.#settlePause("refused", "it ended before it reached a pause point");
+    this.#settlePause("refused", "the operation ended before it reached a pause point");
     this.#gate.open();
     this.reporter.report(this.#endOf(outcome));
     const wasCancelled = outcome.status === "cancelled";
     for (const command of this.#cancels) {
       if (wasCancelled) this.#answer(command, "done");
-      else this.#answer(command, "refused", "it ended first");
+      else this.#answer(command, "refused", "the operation ended before it could be cancelled");
     }
     this.#cancels = [];
     this.#delivered = this.reporter.close();
@@ -227,7 +238,7 @@ export class TrackedOperation {
   #endOf(outcome: Outcome<unknown>): Report {
     if (outcome.status === "done") return { event: "done", data: { result: outcome.result } };
     const { error } = outcome;
-    // Nobody called it off: it was in the way of an end of the process, and that is a failure to watchers.
+    // A shutdown is a failure to watchers: nobody cancelled the work.
     if (outcome.status === "cancelled" && outcome.error.code !== "shutting_down") {
       return { event: "cancelled", data: { reason: outcome.error.message } };
     }
@@ -235,7 +246,7 @@ export class TrackedOperation {
     return { event: "failed", data: { error: describeError(error, retryable) } };
   }
 
-  /** Code of the application decides; should it throw, the failure is told all the same. */
+  /** Asks the application's hook. If the hook throws, the failure is still reported, as not retryable. */
   #isRetryable(error: unknown): boolean {
     try {
       return this.#hooks.retryable(error);

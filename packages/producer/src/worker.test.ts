@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { estimateWaits, MeanDuration } from "./estimated-waits.ts";
 import { type Deferred, deferred, fixture, untilAborted } from "./testing/fixture.ts";
 
-/** A worker whose jobs end when the test says so. */
+/** Creates a worker whose jobs end when the test says so. */
 function heldWorker(concurrency = 1) {
   const set = fixture();
   const jobs = new Map<string, Deferred<string>>();
@@ -27,8 +27,8 @@ function places(events: OperationEvents["waiting"][]): string[] {
   return events.map(({ position, total }) => `${position}/${total}`);
 }
 
-describe("a worker's waiting line", () => {
-  test("runs as many at once as it may, and tells the others their place as it changes", async () => {
+describe("a worker's queue", () => {
+  test("a worker runs as many jobs as its concurrency and reports the place of the others whenever it changes", async () => {
     const { submit, finish, gateway, clock, worker } = heldWorker();
     const [a, b, c] = [submit("a"), submit("b"), submit("c")];
     await clock.advance(200);
@@ -57,7 +57,7 @@ describe("a worker's waiting line", () => {
   test.each([
     ["its own code about retrying throws", new Error("disk full"), "disk full"],
     ["what it throws cannot be made a text", Object.create(null), "unknown"],
-  ])("goes on when a run fails and %s", async (_, thrown: unknown, message) => {
+  ])("a worker continues when a run fails and %s", async (_, thrown: unknown, message) => {
     const { producer, gateway, clock } = fixture();
     const worker = producer.worker<string, string>({
       kind: "index",
@@ -78,7 +78,7 @@ describe("a worker's waiting line", () => {
     expect(gateway.state("a").error?.message).toContain(message);
   });
 
-  test("work that waits can be cancelled, and those behind it move up", async () => {
+  test("waiting work can be cancelled, and the work behind it moves up", async () => {
     const { submit, finish, gateway, clock, jobs } = heldWorker();
     submit("a");
     const b = submit("b");
@@ -98,7 +98,7 @@ describe("a worker's waiting line", () => {
     expect(gateway.state("c").status).toBe("running");
   });
 
-  test("[P-OP-4] retry runs failed work again as the next attempt, through the line", async () => {
+  test("[P-OP-4] a retry command runs failed work again as the next attempt, through the queue", async () => {
     const { submit, finish, gateway, clock, jobs } = heldWorker();
     submit("a");
     submit("b");
@@ -106,7 +106,7 @@ describe("a worker's waiting line", () => {
     jobs.get("a")?.reject(new Error("disk"));
     await clock.advance(200);
     expect(gateway.state("a")).toMatchObject({ status: "failed", error: { retryable: true } });
-    // Long after: the old lease counts no longer.
+    // Much later, the old lease is no longer valid.
     gateway.stealLease("a");
     gateway.command("a", "retry");
     await clock.advance(200);
@@ -142,7 +142,7 @@ describe("a worker's waiting line", () => {
     expect(gateway.state("a")).toMatchObject({ status: "done", attempt: 4 });
   });
 
-  test("close calls off what waits, aborts what runs, tells both, and refuses new work", async () => {
+  test("closing the producer cancels waiting work, aborts running work, reports both and refuses new work", async () => {
     const { submit, producer, gateway, clock, worker } = heldWorker();
     const [a, b] = [submit("a"), submit("b")];
     await clock.advance(200);
@@ -161,7 +161,7 @@ describe("a worker's waiting line", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("close does not wait for ever for work that hears nothing", async () => {
+  test("closing the producer does not wait forever for work that ignores its signal", async () => {
     const { producer, clock, gateway } = fixture();
     producer.start({ kind: "deaf", operationId: "deaf" }, () => new Promise(() => {}));
     gateway.fault = () => "hang";
@@ -172,15 +172,15 @@ describe("a worker's waiting line", () => {
   });
 });
 
-describe("the estimate", () => {
-  test("adds a mean for everyone ahead, less what the running ones have behind them", () => {
+describe("the estimated wait", () => {
+  test("the estimated wait is one mean per item ahead, less the time that running items have already run", () => {
     expect(estimateWaits(3, 1, [4_000], 10_000)).toEqual([6_000, 16_000, 26_000]);
     expect(estimateWaits(3, 2, [4_000, 1_000], 10_000)).toEqual([6_000, 9_000, 16_000]);
     expect(estimateWaits(2, 1, [99_000], 10_000)).toEqual([0, 10_000]);
     expect(estimateWaits(2, 2, [], 10_000)).toEqual([0, 0]);
   });
 
-  test("the mean is that of the latest durations", () => {
+  test("the mean duration counts only the latest durations", () => {
     const mean = new MeanDuration(2);
     expect(mean.ms).toBeUndefined();
     for (const ms of [1_000, 10, 20]) mean.add(ms);

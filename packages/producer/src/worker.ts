@@ -6,25 +6,25 @@ import type { Operation } from "./operation.ts";
 import { type Outcome, saysRetryable } from "./outcome.ts";
 import type { TrackedOperation, WorkHooks, WorkSpec } from "./tracked-operation.ts";
 
-/** What a worker does, and how much of it at once. */
+/** Options of a worker: the work that it does, and how much of it at once. */
 export interface WorkerOptions<Input, Result> {
   readonly kind: string;
   readonly run: (operation: Operation, input: Input) => Promise<Result>;
-  /** How many run at the same time; 1 when absent. */
+  /** Number of jobs that run at the same time. Default: 1. */
   readonly concurrency?: number;
   readonly title?: string | ((input: Input) => string);
   readonly steps?: readonly StepPlan[];
   /**
-   * Whether a person may run it again after this error. When absent: what the error's own `retryable` says, else
-   * yes. A function that throws says no.
+   * True when a person may run the work again after this error. Default: the error's own `retryable`, else
+   * true. A function that throws counts as false.
    */
   readonly retryable?: boolean | ((error: unknown) => boolean);
-  /** What watchers see of the input; nothing when absent. */
+  /** Returns the part of the input that watchers see. Default: nothing. */
   readonly shownInput?: (input: Input) => unknown;
   readonly leaseMs?: number;
 }
 
-/** Work to be done. */
+/** Work that is submitted to a worker. */
 export interface Submission<Input> {
   readonly input: Input;
   readonly session?: string;
@@ -33,36 +33,36 @@ export interface Submission<Input> {
   readonly operationId?: string;
 }
 
-/** Work that was taken in. */
+/** Handle of submitted work. */
 export interface Submitted<Result> {
   readonly operationId: string;
-  /** How its first attempt ended; never rejects. */
+  /** Resolves to the outcome of the first attempt; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
 }
 
 /**
- * A waiting line in this process.
+ * Queue of work in this process.
  *
- * What cannot begin at once waits; everyone in line is told their place, the length of the line and, once
- * the first run has ended, an estimate from the mean duration, whenever place or length changes. Work
- * that waits can be cancelled. Work that failed or was cancelled can be run again: it joins the line's
- * end as the next attempt.
+ * Work that cannot begin at once waits. Waiting work reports its place and the length of the queue whenever
+ * either changes, and an estimated wait once a first run has succeeded. The estimate comes from the mean
+ * duration. Waiting work can be cancelled. Work that failed or was cancelled can be run again: it joins the end
+ * of the queue as the next attempt.
  *
  * A worker waits for commands until its producer is closed, and that keeps the process alive.
  */
 export interface Worker<Input, Result> {
-  /** Throws `shutting_down` once the producer is closed. */
+  /** Adds work to the queue. Throws `shutting_down` once the producer is closed. */
   submit(submission: Submission<Input>): Submitted<Result>;
   readonly running: number;
   readonly waiting: number;
 }
 
-/** What a worker needs of its producer. */
+/** Part of the producer that a worker uses. */
 export interface WorkerHost {
   readonly clock: Clock;
   readonly isClosed: boolean;
   track(spec: WorkSpec, hooks: WorkHooks): TrackedOperation;
-  /** To be called whenever tracked work has ended. */
+  /** Records that tracked work has ended. The worker calls it whenever that happens. */
   ended(operation: TrackedOperation): void;
 }
 
@@ -76,7 +76,7 @@ interface Item<Input, Result> {
 
 const durationsKept = 20;
 
-/** The line itself; producers hand it out as {@link Worker}. */
+/** Implementation of {@link Worker}: the queue and its running jobs. */
 export class QueueWorker<Input, Result> implements Worker<Input, Result> {
   readonly #host: WorkerHost;
   readonly #options: WorkerOptions<Input, Result>;
@@ -106,7 +106,7 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
     const { promise, resolve } = pending<Outcome<Result>>();
     const operation = this.#host.track(this.#spec(submission), {
       retryable: (error) => this.#isRetryable(error),
-      leaveLine: () => this.#leave(item, "a person cancelled it"),
+      leaveLine: () => this.#leave(item, "cancelled on request"),
       runAgain: () => this.#join(item),
     });
     const item: Item<Input, Result> = {
@@ -120,7 +120,7 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
     return { operationId: operation.id, finished: promise };
   }
 
-  /** Calls off everything that waits. */
+  /** Cancels all waiting work with this error. */
   callOffWaiting(error: MilepostError): void {
     for (const item of this.#queue.splice(0)) {
       item.finish(item.operation.callOff(error));
@@ -161,7 +161,7 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
     if (index < 0) return;
     this.#queue.splice(index, 1);
     const error = new MilepostError("cancelled", reason);
-    // Not in this stack: the operation itself is about to report how it ended.
+    // Deferred to a microtask, because the operation reports its own end later in this call stack.
     queueMicrotask(() => {
       item.finish({ status: "cancelled", error });
       this.#host.ended(item.operation);

@@ -41,9 +41,9 @@ const hostile = {
   "10 kB": "a:".repeat(5_000).concat("a"),
 };
 
-describe("a channel name", () => {
+describe("channel names", () => {
   it.each(Object.entries(hostile))(
-    "[P-NAME-1] with %s is refused with invalid_channel",
+    "[P-NAME-1] parseChannelName refuses a channel name with %s as invalid_channel",
     (_, text) => {
       expect(isChannelName(text)).toBe(false);
       expect(isChannelSegment(text)).toBe(false);
@@ -53,13 +53,13 @@ describe("a channel name", () => {
   );
 
   it.each(["a", "user:7", "user:7:operation:9", "A-Z.a~z_0:..:~", "__proto__", "a".repeat(255)])(
-    "[P-NAME-1] %j is taken as it is",
+    "[P-NAME-1] parseChannelName accepts the channel name %j unchanged",
     (text) => {
       expect(parseChannelName(text)).toEqual({ ok: true, value: text });
     },
   );
 
-  it("[P-NAME-1] that is refused is not repeated raw in the message", () => {
+  it("[P-NAME-1] the message about a refused channel name does not repeat the raw text", () => {
     for (const text of Object.values(hostile)) {
       const outcome = parseChannelName(text);
       if (outcome.ok) throw new Error("it was taken");
@@ -68,7 +68,7 @@ describe("a channel name", () => {
     }
   });
 
-  it("[P-NAME-1] is never anything but a string", () => {
+  it("[P-NAME-1] parseChannelName refuses every value that is not a string", () => {
     for (const value of [undefined, null, 7, true, {}, [], ["a"], { toString: () => "a" }]) {
       expect(parseChannelName(value)).toMatchObject({
         ok: false,
@@ -77,13 +77,13 @@ describe("a channel name", () => {
     }
   });
 
-  it("[P-WILD-1] says of everything below a prefix that it is only for reading", () => {
+  it("[P-WILD-1] parseChannelName says that a name ending in :* is only for reading", () => {
     expect(parseChannelName("collection:42:*")).toMatchObject({
       failure: { message: expect.stringContaining("only for reading; name one channel") },
     });
   });
 
-  it("[P-NAME-1] is exactly what the grammar says, whatever the text", () => {
+  it("[P-NAME-1] isChannelName agrees with the grammar for any text", () => {
     const unit = fc.constantFrom("a", "Z", "0", "_", ".", "~", "-", ":", "*", "\n", "é", " ");
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 12 }), (text) => {
@@ -97,9 +97,9 @@ describe("a channel name", () => {
   });
 });
 
-describe("a name that can be read", () => {
+describe("names to subscribe to", () => {
   it.each(["a", "user:7", "a:*", "collection:42:*", `${"a".repeat(253)}:*`])(
-    "[P-WILD-1] %j is taken as it is",
+    "[P-WILD-1] parseReadableName accepts %j unchanged",
     (text) => {
       expect(parseReadableName(text)).toEqual({ ok: true, value: text });
       expect(isWildcard(text)).toBe(text.endsWith("*"));
@@ -117,7 +117,7 @@ describe("a name that can be read", () => {
     "a:*\n",
     " a:*",
     `${"a".repeat(254)}:*`,
-  ])("[P-WILD-1] %j is refused with invalid_channel", (text) => {
+  ])("[P-WILD-1] parseReadableName refuses %j as invalid_channel", (text) => {
     expect(parseReadableName(text)).toMatchObject({
       ok: false,
       failure: { code: "invalid_channel" },
@@ -125,8 +125,8 @@ describe("a name that can be read", () => {
   });
 });
 
-describe("a channel segment", () => {
-  it("has no separator", () => {
+describe("channel segments", () => {
+  it("a channel segment must not contain a colon", () => {
     expect(isChannelSegment("a")).toBe(true);
     expect(isChannelSegment("a:b")).toBe(false);
   });

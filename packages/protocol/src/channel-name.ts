@@ -1,27 +1,32 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
 
-/** The most bytes a channel name may have; its characters are ASCII, so bytes are characters. */
+/** Maximum length of a channel name, in bytes. Names are ASCII, so this is also the maximum in characters. */
 export const maxChannelBytes = 255;
 
 const name = /^[A-Za-z0-9_.~-]+(?::[A-Za-z0-9_.~-]+)*$/;
 const segment = /^[A-Za-z0-9_.~-]+$/;
 
-/** Whether `text` is the name of one channel: segments of `[A-Za-z0-9_.~-]+` joined by `:`. */
+/**
+ * True if `text` is the name of one channel: at most {@link maxChannelBytes} bytes, as segments of
+ * `[A-Za-z0-9_.~-]+` joined by `:`.
+ */
 export function isChannelName(text: unknown): text is string {
   return typeof text === "string" && text.length <= maxChannelBytes && name.test(text);
 }
 
-/** Whether `text` may stand as one segment of a channel name, for instance as an id. */
+/** True if `text` is valid as one segment of a channel name, for instance as an id. */
 export function isChannelSegment(text: unknown): text is string {
   return typeof text === "string" && text.length <= maxChannelBytes && segment.test(text);
 }
 
-/** Whether a name that can be read addresses everything below a prefix, as `collection:42:*` does. */
+/** True if a readable name is a wildcard, which addresses everything below a prefix: `collection:42:*`. */
 export function isWildcard(name: string): boolean {
   return name.endsWith(":*");
 }
 
-/** Whether `text` is a name that one can subscribe to. */
+/**
+ * True if `text` is a name to subscribe to: the name of one channel, or a wildcard such as `collection:42:*`.
+ */
 export function isReadableName(text: unknown): text is string {
   if (isChannelName(text)) return true;
   const short = typeof text === "string" && text.length <= maxChannelBytes;
@@ -29,14 +34,14 @@ export function isReadableName(text: unknown): text is string {
 }
 
 /**
- * Reads a name that one can subscribe to: that of one channel, or of everything below a prefix. Whether a rule
- * offers the latter is another question.
+ * Parses a name to subscribe to: the name of one channel, or a wildcard for everything below a prefix. Does not
+ * check that a rule offers the wildcard. Refuses other values with `invalid_channel`.
  */
 export function parseReadableName(text: unknown): Parsed<string> {
   return isReadableName(text) ? parsed(text) : parseChannelName(text);
 }
 
-/** Reads the name of one channel; what it refuses is `invalid_channel` and says why. */
+/** Parses the name of one channel. Refuses other values with `invalid_channel` and the reason. */
 export function parseChannelName(text: unknown): Parsed<string> {
   if (isChannelName(text)) return parsed(text);
   if (typeof text !== "string") return refused("invalid_channel", "channel must be a string");

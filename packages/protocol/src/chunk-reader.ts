@@ -11,15 +11,16 @@ interface Waiting<Result> {
   reject(error: unknown): void;
 }
 
-/** How an iteration ends: with a value, or once with an error. */
+/** The end of an iteration: a result, or an error that is thrown once. */
 type Ending<Result> = { readonly value: Result } | { readonly error: unknown };
 
 /**
- * The receiving end of a stream of chunks, as an iterator.
+ * The receiving end of a stream of chunks, as an async iterator.
  *
- * What waits here is bounded by what it has granted: a window, and what the last part was larger than the rest of
- * it. More is granted as the reader takes items, never before it asked for the first. The sender may send as
- * long as it has any credit, so that no part is too large to be sent.
+ * The bytes buffered here are bounded by the credit that was granted: one window of {@link chunkWindowBytes},
+ * plus the part of the last chunk that went past it. The reader grants no credit before the first call of
+ * `next`, and grants more as items are taken. The sender may send a chunk while it has any credit left, so no
+ * chunk is too large to send.
  */
 export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Result | undefined> {
   readonly #grant: (bytes: number) => void;
@@ -31,21 +32,31 @@ export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Resul
   #complete = false;
   #ending: Ending<Result | undefined> | undefined;
 
-  /** `grant` tells the sender that it may send so many bytes more, beyond the `credit` that it has. */
+  /**
+   * Creates a reader. `grant` allows the sender that many more bytes; `credit` is what the sender may already
+   * send, in bytes.
+   */
   constructor(grant: (bytes: number) => void, credit = 0) {
     this.#grant = grant;
     this.#credit = credit;
   }
 
-  /** Takes a part; a failure says that the sender broke the rules. */
+  /**
+   * Accepts one part of the stream. Returns a `bad_message` failure if the sender broke the rules of chunks or
+   * credit.
+   */
   take({ index, data, last }: ChunkPart): Failure | undefined {
-    if (this.#complete) return failure("bad_message", "a chunk came after the last one");
+    if (this.#complete)
+      return failure(
+        "bad_message",
+        "a chunk arrived after the last one; send nothing after last: true",
+      );
     if (this.#ending !== undefined) return undefined;
     if (index !== this.#expected) {
       return failure("bad_message", `index must be ${this.#expected}; it is ${index}`);
     }
     if (data !== undefined && this.#credit <= 0) {
-      return failure("bad_message", "the chunk is more than was granted; wait for credit");
+      return failure("bad_message", "the chunk exceeds the granted credit; wait for more credit");
     }
     this.#expected++;
     this.#complete = last === true;
@@ -59,13 +70,13 @@ export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Resul
     return undefined;
   }
 
-  /** Ends it with a value, or with an error, after what waits. */
+  /** Ends the iteration with a result or an error, after the buffered items have been read. */
   end(ending: Ending<Result>): void {
     this.#ending ??= ending;
     this.#hand();
   }
 
-  /** Ends it with an error at once; what waits is dropped. */
+  /** Ends the iteration with an error at once, and drops the buffered items. */
   fail(error: unknown): void {
     if (this.#ending !== undefined) return;
     this.#drop();
@@ -111,7 +122,7 @@ export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Resul
       waiting.resolve({ done: true, value: ending?.value });
       return;
     }
-    // An error is told once; then the iteration is simply over.
+    // An error is thrown once; every later `next` reports that the iteration is done.
     this.#ending = { value: undefined };
     waiting.reject(ending.error);
   }

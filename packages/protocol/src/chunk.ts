@@ -1,34 +1,37 @@
 import type { MessageId } from "./message-id.ts";
 
-/** One part of a stream that belongs to the request `stream`; both sides send it. */
+/** One part of a stream that belongs to the request with the id `stream`. Both sides send it. */
 export interface ChunkPart {
   readonly type: "chunk";
   readonly stream: MessageId;
-  /** Counts from 0, without a gap. */
+  /** Index of this part; counts from 0 without gaps. */
   readonly index: number;
-  /** Any JSON value; absent on a last part that only says that it is the last. */
+  /** Any JSON value. Absent if the message only marks the end of the stream. */
   readonly data?: unknown;
-  /** Nothing follows. */
+  /** True on the last part of the stream. */
   readonly last?: boolean;
 }
 
-/** Allows the other side to send more: both sides send it. */
+/** Grants the other side credit to send more of a stream. Both sides send it. */
 export interface ChunkCredit {
   readonly type: "chunk";
   readonly stream: MessageId;
-  /** In bytes, see {@link chunkCost}. */
+  /** Credit in bytes, counted as {@link chunkCost} does. */
   readonly credit: number;
 }
 
-/** What travels of a stream. */
+/** A message of a stream: a part, or credit for more parts. */
 export type ChunkMessage = ChunkPart | ChunkCredit;
 
-/** What every part costs besides its data, so that many small ones are no way around the bound. */
+/** Credit that every part costs in addition to its data, in bytes. It bounds the number of small parts too. */
 export const chunkOverheadBytes = 64;
-/** How far a sender may be ahead of its reader, unless that says otherwise. */
+/** Default credit window of a stream, in bytes: how far a sender may be ahead of the consumer. */
 export const chunkWindowBytes = 262_144;
 
-/** What a part with this data costs of the credit: the bytes of its JSON text, and 64. */
+/**
+ * Returns the credit that a part with this data costs, in bytes: the UTF-8 length of its JSON text plus {@link
+ * chunkOverheadBytes}.
+ */
 export function chunkCost(json: string): number {
   return chunkOverheadBytes + new TextEncoder().encode(json).length;
 }

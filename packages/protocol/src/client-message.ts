@@ -2,10 +2,16 @@ import type { ChunkMessage } from "./chunk.ts";
 import type { MessageId } from "./message-id.ts";
 import type { Position } from "./position.ts";
 
-/** Where a subscription starts: after a position, at the oldest kept entry, at the head, or with the last `n`. */
+/**
+ * The start of a subscription: after a position, at the oldest kept entry, at the head, or with the last `n`
+ * entries.
+ */
 export type Since = Position | "start" | "now" | { readonly last: number };
 
-/** Says who it is: the first message when no credential came with the connect, or later to refresh. */
+/**
+ * Authenticates the connection: as its first message if it was opened without a credential, or later to refresh
+ * the token.
+ */
 export interface AuthMessage {
   readonly type: "auth";
   readonly id?: MessageId;
@@ -13,42 +19,45 @@ export interface AuthMessage {
   readonly session?: string;
 }
 
-/** Asks for a channel, from `since` on when given. */
+/** Subscribes to a channel, from `since` if given. */
 export interface SubscribeMessage {
   readonly type: "subscribe";
   readonly id: MessageId;
   readonly channel: string;
   readonly since?: Since;
-  /** Only events of these names; all when absent. */
+  /** Names of the events to deliver; all events if absent. */
   readonly events?: readonly string[];
-  /** At most one delivery per so many milliseconds, 100 to 60,000, merged as for a slow reader. */
+  /**
+   * Minimum interval between deliveries, in milliseconds, from 100 to 60,000. Entries in between are merged as
+   * for a slow subscriber.
+   */
   readonly summary_ms?: number;
-  /** The durable subscriber's name: 1–64 characters of a channel segment. */
+  /** Name of the durable subscriber: 1–64 characters that are valid in a channel segment. */
   readonly as?: string;
   readonly presence?: boolean;
 }
 
-/** Gives a channel up. */
+/** Unsubscribes from a channel. */
 export interface UnsubscribeMessage {
   readonly type: "unsubscribe";
   readonly id: MessageId;
   readonly channel: string;
 }
 
-/** Publishes to a channel; without `id` nobody answers. */
+/** Publishes an event to a channel. Without `id` the server sends no reply. */
 export interface PublishMessage {
   readonly type: "publish";
   readonly id?: MessageId;
   readonly channel: string;
   readonly event: string;
   readonly data: unknown;
-  /** Retrying with the same key creates nothing new. */
+  /** Idempotency key: publishing again with the same key adds no second entry. */
   readonly key?: string;
   readonly priority?: Priority;
   readonly ttl_ms?: number;
 }
 
-/** How urgent a publication is. */
+/** Priority of a publication. */
 export type Priority = "high" | "normal" | "low";
 
 /** Calls a method. */
@@ -58,21 +67,23 @@ export interface RequestMessage {
   readonly method: string;
   readonly params?: unknown;
   readonly timeout_ms?: number;
-  /** For a method that takes one: asking again with the same key is asking once. */
+  /** Idempotency key, for methods that accept one: requests with the same key are executed once. */
   readonly key?: string;
-  /** Chunks of this stream follow, as far as they are granted. */
+  /** True if the request has an input stream: its chunks follow as the server grants credit. */
   readonly stream?: boolean;
-  /** How far chunks of the answer may come before more is granted, in bytes; absent is no bound. */
+  /** Credit in bytes for chunks of the reply before the client grants more; unbounded if absent. */
   readonly credit?: number;
 }
 
-/** Gives the request `id` up; its reply is the error `cancelled`. */
+/** Cancels the request with this `id`. The request is then answered with the error `cancelled`. */
 export interface CancelMessage {
   readonly type: "cancel";
   readonly id: MessageId;
 }
 
-/** Everything of the channel up to `position` was handled; without `id` only a mistake is answered. */
+/**
+ * Acknowledges every entry of the channel up to `position`. Without `id` the server replies only to an error.
+ */
 export interface AckMessage {
   readonly type: "ack";
   readonly id?: MessageId;
@@ -80,7 +91,10 @@ export interface AckMessage {
   readonly position: Position;
 }
 
-/** The one entry at `position` could not be handled; without `id` only a mistake is answered. */
+/**
+ * Rejects the one entry at `position`, which could not be handled. Without `id` the server replies only to an
+ * error.
+ */
 export interface NackMessage {
   readonly type: "nack";
   readonly id?: MessageId;
@@ -89,19 +103,19 @@ export interface NackMessage {
   readonly reason: string;
 }
 
-/** Asks for a sign of life; `id` comes back in the pong. */
+/** Asks for a pong, as a sign of life; the pong carries the same `id`. */
 export interface PingMessage {
   readonly type: "ping";
   readonly id?: MessageId;
 }
 
-/** Answers a ping. */
+/** Answers a ping and carries its `id`. */
 export interface PongMessage {
   readonly type: "pong";
   readonly id?: MessageId;
 }
 
-/** Everything a client may send. */
+/** Any message that a client may send. */
 export type ClientMessage =
   | AuthMessage
   | SubscribeMessage

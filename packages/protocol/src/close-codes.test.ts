@@ -8,7 +8,7 @@ const codes = Object.entries(closeCodes).map(([code, { name, verdict }]) => ({
   verdict,
 }));
 
-describe("the verdict of a close", () => {
+describe("verdicts of close codes", () => {
   it.each([
     [1000, "stop"],
     [1001, "resume"],
@@ -31,18 +31,21 @@ describe("the verdict of a close", () => {
     [4409, "stop"],
     [4413, "stop"],
     [4429, "stop"],
-  ] satisfies [number, CloseVerdict][])("[P-CLOSE-1] of %i is %s", (code, verdict) => {
-    expect(closeVerdict(code)).toBe(verdict);
-  });
+  ] satisfies [number, CloseVerdict][])(
+    "[P-CLOSE-1] the verdict of close code %i is %s",
+    (code, verdict) => {
+      expect(closeVerdict(code)).toBe(verdict);
+    },
+  );
 
-  it("[P-CLOSE-1] is settled here for every code of the table", () => {
+  it("[P-CLOSE-1] closeVerdict and closeNames agree with every row of the table of close codes", () => {
     for (const { code, verdict } of codes) expect(closeVerdict(code), String(code)).toBe(verdict);
     expect(Object.values(closeNames)).toEqual(codes.map(({ name }) => name));
     expect(codes).toHaveLength(21);
   });
 
   it.each(codes.filter(({ code }) => code >= 4000))(
-    "[P-CLOSE-1] of $code $name is that of its range",
+    "[P-CLOSE-1] the verdict of close code $code $name is that of its range",
     ({ code, verdict }) => {
       const range = code < 4100 ? "resume" : code < 4200 ? "reauthenticate" : "stop";
       expect(verdict).toBe(range);
@@ -58,20 +61,20 @@ describe("the verdict of a close", () => {
     [4400, "stop"],
     [4499, "stop"],
   ] satisfies [number, CloseVerdict][])(
-    "[P-CLOSE-1] of the unknown %i follows its range: %s",
+    "[P-CLOSE-1] the unlisted close code %i follows the verdict of its range: %s",
     (code, verdict) => {
       expect(closeVerdict(code)).toBe(verdict);
     },
   );
 
   it.each([1005, 1007, 1014, 1015, 3000, 3999, 4200, 4399, 4500, 4999, 0, -1, NaN, 1e9])(
-    "[P-CLOSE-1] of %d, which is in no range, is to come back",
+    "[P-CLOSE-1] close code %d outside every range means resume",
     (code) => {
       expect(closeVerdict(code)).toBe("resume");
     },
   );
 
-  it("names every code once and says what it means in a sentence", () => {
+  it("the table of close codes names every code once and describes it in one sentence", () => {
     expect(new Set(codes.map(({ name }) => name)).size).toBe(codes.length);
     for (const { description } of Object.values(closeCodes))
       expect(description).toMatch(/^[A-Z].*\.$/);

@@ -1,7 +1,7 @@
-/** What a client does after a close: come back with what it holds, get a new token first, or stay away. */
+/** The client's reaction to a close: reconnect and resume, get a new token first, or stay disconnected. */
 export type CloseVerdict = "resume" | "reauthenticate" | "stop";
 
-/** The stable name of each close code. */
+/** Stable names of the close codes. */
 export const closeNames = {
   1000: "normal",
   1001: "going_away",
@@ -26,20 +26,20 @@ export const closeNames = {
   4429: "rate_limited",
 } as const satisfies Record<number, string>;
 
-/** A code of the table. */
+/** A close code of the table. */
 export type CloseCode = keyof typeof closeNames;
 
-/** The stable name of a close code. */
+/** Stable name of a close code. */
 export type CloseName = (typeof closeNames)[CloseCode];
 
-/** Of the codes that WebSockets themselves have, those after which coming back does not help. */
+/** Standard WebSocket close codes after which reconnecting does not help. */
 const stops: readonly number[] = [1000, 1008, 1009];
 
 /**
- * What to do after a close with `code`.
+ * Returns what the client does after a close with `code`.
  *
- * Unknown codes follow their range; outside Milepost's ranges a close means resume, since proxies
- * close with codes of their own.
+ * Unlisted codes follow their range. Codes outside Milepost's ranges mean resume, because proxies close with
+ * codes of their own.
  */
 export function closeVerdict(code: number): CloseVerdict {
   if (code >= 4100 && code <= 4199) return "reauthenticate";

@@ -1,10 +1,10 @@
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schema.ts";
 
 /**
- * What an application's channels, operations and methods carry, as types only.
+ * Types of an application's channels, operations and methods, without run-time checks.
  *
- * A part that is left out is open: anything of it is allowed, and its data is unknown. `channels` maps
- * patterns (`chat:{chat}`), or types of names (`chat:${string}`), to their events and the data of each:
+ * A part that is left out is open: it allows any name, and its data is unknown. `channels` maps patterns
+ * (`chat:{chat}`), or types of names (`chat:${string}`), to their events and the data of each:
  *
  * ```ts
  * interface Shop {
@@ -14,58 +14,65 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schem
  * }
  * ```
  *
- * `defineContract` makes one that is checked at run time as well.
+ * `defineContract` makes a contract that is also checked at run time.
  */
 export interface Contract {
   readonly channels: object;
-  /** Kinds of operation to `{input, result, steps, texts}`, each of which may be left out. */
+  /** Kinds of operations, each mapped to `{input, result, steps, texts}`; each of these may be left out. */
   readonly operations?: object;
-  /** Method names to `{params, result}`, beyond those built in. */
+  /** Method names, each mapped to `{params, result}`, in addition to the built-in methods. */
   readonly methods?: object;
 }
 
-/** The contract of whoever was given none: any channel, any event, any data. */
+/** Default contract of code that names none: any channel, any event, any data. */
 export interface AnyContract {
   readonly channels: Record<string, Record<string, unknown>>;
 }
 
-/** One kind of channel: its events, and what a rule says of it. */
+/** One kind of channel in a contract: its events, and the settings of its rule. */
 export interface ContractChannel {
   /**
-   * Event names to the schema of their data; `*` is every other event. A log keeps what was sent: schemas check
-   * data and do not convert it, so readers get what a schema takes, not what it makes of it.
+   * Event names, each mapped to the schema of its data; `*` stands for every other event. Schemas check data
+   * and do not convert it, because the log keeps what was sent. Subscribers therefore receive the input type of
+   * a schema.
    */
   readonly events: Readonly<Record<string, StandardSchema>>;
-  /** Fields of a rule (`retention`, `subscribe`, `publish`, …); the gateway knows which there are. */
+  /** Fields of a rule (`retention`, `subscribe`, `publish`, …); the gateway refuses unknown ones. */
   readonly [setting: string]: unknown;
 }
 
-/** One kind of operation; its log too keeps what was sent. */
+/**
+ * One kind of operation in a contract. Its log keeps what was sent, so its schemas check data and do not
+ * convert it.
+ */
 export interface ContractOperation {
   readonly input?: StandardSchema;
   readonly result?: StandardSchema;
-  /** The ids its steps may have; a promise of the types, since new steps may come up at any time. */
+  /** Ids of the operation's steps. Only the types use them, because new steps may appear at run time. */
   readonly steps?: readonly string[];
-  /** The names its text streams may have; a promise of the types too. */
+  /** Names of the operation's text streams. Only the types use them. */
   readonly texts?: readonly string[];
 }
 
-/** One method. Its handler gets what the schema makes of the parameters, its caller what it makes of the result. */
+/**
+ * One method in a contract. Its handler receives the parsed output of the schema of `params`, its caller that
+ * of `result`.
+ */
 export interface ContractMethod {
   readonly params?: StandardSchema;
   readonly result?: StandardSchema;
 }
 
-/** The channels of a contract by pattern: `chat:{chat}`, `collection:{collection}:*`. */
+/** Channels of a contract by pattern: `chat:{chat}`, `collection:{collection}:*`. */
 export type ContractChannels = Readonly<Record<string, ContractChannel>>;
 
-/** The operations of a contract by kind; `*` is every other kind. */
+/** Operations of a contract by kind; `*` stands for every other kind. */
 export type ContractOperations = Readonly<Record<string, ContractOperation>>;
 
-/** The methods of a contract by name. */
+/** Methods of a contract by name. */
 export type ContractMethods = Readonly<Record<string, ContractMethod>>;
 
-/** A contract that is also there at run time; a part that it leaves out is undefined. */
+/** A contract that exists at run time, as `defineContract` makes it. A part that is left out is undefined. */
 export interface DefinedContract<
   Channels extends ContractChannels | undefined = ContractChannels | undefined,
   Operations extends ContractOperations | undefined = ContractOperations | undefined,
@@ -77,10 +84,10 @@ export interface DefinedContract<
   readonly methods: Methods;
 }
 
-/** Either form of a contract. */
+/** A contract in either form: types only, or defined at run time. */
 export type AnyFormOfContract = Contract | DefinedContract;
 
-/** The types of a contract, whichever form it has. */
+/** Types of a contract in either form. */
 export type ContractOf<C extends AnyFormOfContract> = C extends {
   readonly "~milepost": "contract";
   readonly channels: infer Channels;
@@ -96,13 +103,13 @@ export type ContractOf<C extends AnyFormOfContract> = C extends {
     ? C
     : never;
 
-/** Without the parts that a contract leaves out. */
+/** `Parts` without the parts that a contract leaves out; `channels` always stays. */
 type Open<Parts extends { readonly channels: object }> = {
   [Part in keyof Parts as Parts[Part] extends object ? Part : never]: Parts[Part];
 } & Pick<Parts, "channels">;
 
 /**
- * The names that a pattern stands for. A type cannot say "without a colon", so `chat:{chat}` also takes
+ * Channel names that match a pattern. A type cannot say "without a colon", so `chat:{chat}` also accepts
  * `chat:1:2`; the gateway does not.
  */
 export type NameOfPattern<Pattern> = Pattern extends `${infer Before}{${string}}${infer After}`

@@ -21,8 +21,8 @@ const entries = fc.uniqueArray(fc.tuple(channel, position), {
   selector: ([name]) => name,
 });
 
-describe("a cursor", () => {
-  it("[P-POS-2] comes back with the position of every channel", () => {
+describe("cursors", () => {
+  it("[P-POS-2] parseCursor restores the position of every channel from the text of formatCursor", () => {
     fc.assert(
       fc.property(entries, (pairs) => {
         const outcome = parseCursor(formatCursor(pairs));
@@ -31,7 +31,7 @@ describe("a cursor", () => {
     );
   });
 
-  it("[P-POS-2] needs no escaping in JSON or in the value of a header", () => {
+  it("[P-POS-2] the text of a cursor needs no escaping in JSON or in a header value", () => {
     fc.assert(
       fc.property(entries, (pairs) => {
         const text = formatCursor(pairs);
@@ -57,15 +57,21 @@ describe("a cursor", () => {
       Array.from({ length: maxCursorChannels + 1 }, (_, i) => `c${i}@e.1.t`).join(","),
     ],
     ["a megabyte of commas", ",".repeat(1_000_000)],
-  ])("[P-POS-2] with %s is refused with invalid_position", (_, text) => {
+  ])("[P-POS-2] parseCursor refuses a cursor with %s as invalid_position", (_, text) => {
     expect(parseCursor(text)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
   });
 
-  it.each([undefined, null, 1, {}, []])("[P-POS-2] %j is none", (value) => {
-    expect(parseCursor(value)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
-  });
+  it.each([undefined, null, 1, {}, []])(
+    "[P-POS-2] parseCursor refuses the value %j as invalid_position",
+    (value) => {
+      expect(parseCursor(value)).toMatchObject({
+        ok: false,
+        failure: { code: "invalid_position" },
+      });
+    },
+  );
 
-  it("that names __proto__ as a channel is one like any other", () => {
+  it("parseCursor handles a channel named __proto__ like any other", () => {
     const outcome = parseCursor("__proto__@e.1.t");
     expect(outcome.ok && outcome.value.get("__proto__")?.offset).toBe(1);
   });

@@ -2,18 +2,18 @@ import { parseReadableName } from "./channel-name.ts";
 import { type Parsed, parsed, refused } from "./failure.ts";
 import { formatPosition, type Position, parsePosition } from "./position.ts";
 
-/** The most channels one cursor may carry. */
+/** Maximum number of channels in one cursor. */
 export const maxCursorChannels = 100;
 
 /**
- * Where a reader is in every channel it reads: what `event_id` and `Last-Event-ID` carry.
+ * The position of a reader in each channel that it reads, as `event_id` and `Last-Event-ID` carry it.
  *
- * It is complete, so any node can resume from it alone. On the wire `channel@position`, joined by
- * commas; neither sign occurs in a name or a position.
+ * A cursor is complete: any node can resume from it alone. Its text is `channel@position`, joined by commas;
+ * neither sign occurs in a name or a position.
  */
 export type Cursor = ReadonlyMap<string, Position>;
 
-/** The cursor as one opaque string. */
+/** Formats a cursor as one opaque string. */
 export function formatCursor(cursor: Iterable<readonly [string, Position]>): string {
   let text = "";
   for (const [channel, position] of cursor) {
@@ -22,10 +22,10 @@ export function formatCursor(cursor: Iterable<readonly [string, Position]>): str
   return text;
 }
 
-/** Reads what {@link formatCursor} wrote; anything else is `invalid_position`. */
+/** Parses the text that {@link formatCursor} made. Refuses anything else with `invalid_position`. */
 export function parseCursor(text: unknown): Parsed<Cursor> {
   const bad = () =>
-    refused("invalid_position", "last_event_id must be an event_id that the service gave out");
+    refused("invalid_position", "last_event_id must be an event_id that the service sent");
   if (typeof text !== "string" || text === "") return bad();
   const parts = text.split(",", maxCursorChannels + 1);
   if (parts.length > maxCursorChannels) return bad();

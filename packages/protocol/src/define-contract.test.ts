@@ -4,8 +4,8 @@ import { unchecked } from "./standard-schema.ts";
 
 const any = unchecked();
 
-describe("defining a contract", () => {
-  it("[W10] keeps what it is given", () => {
+describe("defineContract", () => {
+  it("[W10] defineContract returns the channels, operations and methods of the definition", () => {
     const contract = defineContract({
       channels: { "chat:{chat}": { events: { message: any, "*": any } } },
       operations: { index: { input: any, steps: ["read"] }, "*": {} },
@@ -16,12 +16,12 @@ describe("defining a contract", () => {
     expect(contract.methods["cart.total"].params).toBe(any);
   });
 
-  it("[W10] takes schemas that are functions", () => {
+  it("[W10] defineContract accepts schemas that are functions", () => {
     const schema = Object.assign(() => true, any);
     expect(() => defineContract({ methods: { now: { result: schema } } })).not.toThrow();
   });
 
-  // From JavaScript, or with a cast: what the types would have refused.
+  // JavaScript and casts can pass definitions that the types refuse.
   it.each<[string, unknown, RegExp]>([
     ["no events", { channels: { "a:{b}": {} } }, /channels\["a:\{b\}"\]: needs events/],
     [
@@ -32,7 +32,7 @@ describe("defining a contract", () => {
     [
       "an event of the protocol itself",
       { channels: { a: { events: { reply: any } } } },
-      /"reply" is a name of the protocol/,
+      /"reply" is reserved for the protocol/,
     ],
     [
       "an event without a schema",
@@ -49,16 +49,22 @@ describe("defining a contract", () => {
       { methods: { now: { params: { "~standard": { version: 2, validate: () => ({}) } } } } },
       /methods\["now"\]\.params: is no Standard Schema/,
     ],
-  ])("[W10] refuses %s and says where", (_, definition, message) => {
-    expect(() => defineContract(definition as object)).toThrow(message);
-  });
+  ])(
+    "[W10] defineContract refuses %s and names its place in the contract",
+    (_, definition, message) => {
+      expect(() => defineContract(definition as object)).toThrow(message);
+    },
+  );
 
   it.each([
     ["chat:{chat}", "chat:{room}"],
     ["chat:{chat}:{message}", "chat:{chat}:*"],
-  ])("[W10] refuses %s beside %s, which no type can tell apart", (one, other) => {
-    const events = { message: any };
-    const define = () => defineContract({ channels: { [one]: { events }, [other]: { events } } });
-    expect(define).toThrow(`types cannot tell it from ${JSON.stringify(one)}`);
-  });
+  ])(
+    "[W10] defineContract refuses %s beside %s, because types cannot tell them apart",
+    (one, other) => {
+      const events = { message: any };
+      const define = () => defineContract({ channels: { [one]: { events }, [other]: { events } } });
+      expect(define).toThrow(`types cannot tell it from ${JSON.stringify(one)}`);
+    },
+  );
 });

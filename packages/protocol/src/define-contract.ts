@@ -9,8 +9,8 @@ import { MilepostError } from "./failure.ts";
 import { isRecord } from "./json.ts";
 
 /**
- * Defines what an application's channels, operations and methods carry, once for the gateway, the clients,
- * the hooks and the producers.
+ * Defines the data of an application's channels, operations and methods, once for the gateway, the clients, the
+ * hooks and the producers.
  *
  * ```ts
  * export const contract = defineContract({
@@ -20,9 +20,10 @@ import { isRecord } from "./json.ts";
  * });
  * ```
  *
- * A part that is left out is open. Given to a gateway the contract is checked at its edge; whoever needs the types
- * alone imports `type { contract }` and pays nothing. Throws `bad_message` that names what cannot be: an event
- * name that is none, something that is no schema, two patterns that no type can tell apart.
+ * A part that is left out is open. A gateway with the contract checks incoming data against it. Code that needs
+ * only the types imports `type { contract }`, which adds nothing to its bundle. Throws `bad_message` that names
+ * the wrong place: an invalid event name, a value that is no schema, or two patterns that types cannot tell
+ * apart.
  */
 export function defineContract<
   const Channels extends ContractChannels | undefined = undefined,
@@ -55,7 +56,8 @@ function checkChannels(channels: ContractChannels): void {
     const at = `channels[${JSON.stringify(pattern)}]`;
     const shape = pattern.replace(/\{[^:]*\}/g, "*");
     const other = patterns.get(shape);
-    if (other !== undefined) refuse(at, `types cannot tell it from ${JSON.stringify(other)}`);
+    if (other !== undefined)
+      refuse(at, `types cannot tell it from ${JSON.stringify(other)}; make the patterns differ`);
     patterns.set(shape, pattern);
     if (!isRecord(channel) || !isRecord(channel.events)) {
       refuse(at, "needs events: {name: schema}");
@@ -75,13 +77,15 @@ function checkSchemas(holder: object, names: readonly string[], at: string): voi
     if (schema !== undefined && !isSchema(schema)) {
       refuse(
         `${at}.${name}`,
-        "is no Standard Schema; use one of zod, valibot, arktype …, or unchecked<T>()",
+        "is no Standard Schema; use zod, valibot, arktype or another such library, or unchecked<T>()",
       );
     }
   }
 }
 
-/** Schemas of some libraries are functions. */
+/**
+ * True for a Standard Schema of version 1. Schemas of some libraries are functions, so functions are allowed.
+ */
 function isSchema(value: unknown): boolean {
   if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
   const standard: unknown = Reflect.get(value, "~standard");

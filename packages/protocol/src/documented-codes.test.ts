@@ -12,12 +12,12 @@ interface DocsGenerator {
 const root = new URL("../../../", import.meta.url);
 const generator: DocsGenerator = await import(new URL("scripts/generate-docs.mjs", root).href);
 
-describe("the documents", () => {
-  it("[P-SRV-2] list exactly the errors of the code; `npm run docs` writes them anew", () => {
+describe("generated tables of the documents", () => {
+  it("[P-SRV-2] docs/errors.md lists exactly the error codes of the code (rewrite it with `npm run docs`)", () => {
     expect(documentText("docs/errors.md")).toBe(generator.errorsDocument(errorCodes));
   });
 
-  it("[P-CLOSE-1] list exactly the close codes of the code; `npm run docs` writes them anew", () => {
+  it("[P-CLOSE-1] closing.md lists exactly the close codes of the code (rewrite it with `npm run docs`)", () => {
     const text = documentText("docs/protocol/closing.md");
     const table = generator.closeCodesTable(closeCodes);
     expect(table).toContain("| 4002 | `slow_consumer` | resume |");

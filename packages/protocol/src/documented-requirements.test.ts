@@ -21,14 +21,14 @@ function named(list: string): string[] {
   return [...list.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path);
 }
 
-describe("docs/requirements.md", () => {
+describe("docs/requirements.md and the documents that name files", () => {
   test.each([
     "docs/requirements.md",
     "docs/architecture.md",
     "docs/journal.md",
     "CONTRIBUTING.md",
     "README.md",
-  ])("names files that exist, and so does %s", (document) => {
+  ])("%s names only files that exist", (document) => {
     const paths = [
       ...readFileSync(`${root}/${document}`, "utf8").matchAll(
         /`((?:packages|examples|e2e|bench|checker|docs|faults|scripts|sim)\/[^`*\s]+)`/g,
@@ -56,7 +56,7 @@ describe("docs/requirements.md", () => {
     expect(odd).toEqual([]);
   });
 
-  test("names each requirement once", () => {
+  test("docs/requirements.md lists each requirement once", () => {
     const ids = rows.map(({ id }) => id);
     expect(ids).toEqual([...new Set(ids)]);
   });

@@ -8,16 +8,16 @@ const rules = [...protocol.matchAll(/^- \[(P-[A-Z]+-\d+)\]/gm)].map((match) => m
 const provenIn = namedInTests(id, ["packages", "examples", "bench", "e2e"]);
 
 describe("the rules of docs/protocol", () => {
-  it("have an id each", () => {
+  it("every rule of docs/protocol has an id of its own", () => {
     expect(rules.length).toBeGreaterThan(50);
     expect(rules.filter((rule, i) => rules.indexOf(rule) !== i)).toEqual([]);
   });
 
-  it("are each named by the title of a test that proves it", () => {
+  it("every rule of docs/protocol is named in a test title", () => {
     expect(rules.filter((rule) => !provenIn.has(rule))).toEqual([]);
   });
 
-  it("include every rule that a test or another rule names", () => {
+  it("docs/protocol contains every rule that a test or another rule names", () => {
     const named = [...protocol.matchAll(id)].map((match) => match[1] ?? "");
     const unknown = [...provenIn.keys(), ...named].filter((rule) => !rules.includes(rule));
     expect(unknown.map((rule) => [rule, provenIn.get(rule) ?? "docs/protocol"])).toEqual([]);

@@ -2,20 +2,23 @@ import { describe, expect, it } from "vitest";
 import { errorCodes } from "./error-codes.ts";
 import { isErrorCode, retryableCodes } from "./retryable-codes.ts";
 
-describe("the table of errors", () => {
-  it("[P-SRV-2] may be retried as the table without texts says", () => {
+describe("the table of error codes", () => {
+  it("[P-SRV-2] retryableCodes marks the same codes retryable as the full table of errors", () => {
     const flags = Object.entries(errorCodes).map(([code, { retryable }]) => [code, retryable]);
     expect(Object.entries(retryableCodes)).toEqual(flags);
   });
 
-  it.each(Object.entries(errorCodes))("[P-SRV-2] says of %s what it is", (code, entry) => {
-    expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
-    expect(entry.description).toMatch(/^[A-Z].*\.$/);
-    expect(entry.status).toBeGreaterThanOrEqual(400);
-    expect(entry.status).toBeLessThan(600);
-  });
+  it.each(Object.entries(errorCodes))(
+    "[P-SRV-2] the error code %s has a well-formed name, an HTTP error status and a description of one sentence",
+    (code, entry) => {
+      expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
+      expect(entry.description).toMatch(/^[A-Z].*\.$/);
+      expect(entry.status).toBeGreaterThanOrEqual(400);
+      expect(entry.status).toBeLessThan(600);
+    },
+  );
 
-  it("[P-SRV-2] calls retryable what the service or the moment is to blame for", () => {
+  it("[P-SRV-2] exactly the errors caused by the service or the moment are retryable", () => {
     const retryable = Object.entries(errorCodes).flatMap(([code, entry]) =>
       entry.retryable ? [code] : [],
     );
@@ -32,7 +35,7 @@ describe("the table of errors", () => {
     ]);
   });
 
-  it("knows its own codes and no others", () => {
+  it("isErrorCode accepts every code of the table and nothing else", () => {
     expect(Object.keys(errorCodes).every(isErrorCode)).toBe(true);
     for (const other of ["", "nope", "toString", "__proto__", "constructor", 7, null, undefined]) {
       expect(isErrorCode(other)).toBe(false);

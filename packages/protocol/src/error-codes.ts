@@ -1,9 +1,9 @@
 /**
- * Every error Milepost can answer with, in one table.
+ * Every error that Milepost answers with, in one table.
  *
- * The table is the source of `docs/errors.md`, of the HTTP status of a problem document and of the
- * client's decision whether to try again; what the client needs of it is in `retryable-codes.ts`. Codes are stable:
- * they are never renamed or reused.
+ * `docs/errors.md`, the HTTP status of a problem document and the client's decision to retry all follow from
+ * this table. The client uses only its part in `retryable-codes.ts`. Codes are stable: they are never renamed
+ * or reused.
  */
 export const errorCodes = {
   bad_json: { status: 400, retryable: false, description: "The text is not valid JSON." },
@@ -17,18 +17,18 @@ export const errorCodes = {
   invalid_channel: {
     status: 400,
     retryable: false,
-    description: "The channel name breaks the grammar.",
+    description: "The channel name does not match the grammar.",
   },
   invalid_event: {
     status: 400,
     retryable: false,
     description:
-      "The event name breaks the grammar, is reserved, or is not one that the channel has.",
+      "The event name does not match the grammar, is reserved, or is not one of the channel's events.",
   },
   invalid_data: {
     status: 422,
     retryable: false,
-    description: "The data breaks the schema that holds for it; the message names the path.",
+    description: "The data does not match its schema; the message names the path.",
   },
   invalid_position: {
     status: 400,
@@ -38,7 +38,7 @@ export const errorCodes = {
   too_large: {
     status: 413,
     retryable: false,
-    description: "The message or body is over the limit.",
+    description: "The message or body exceeds the size limit.",
   },
   too_deep: { status: 400, retryable: false, description: "The payload is nested too deeply." },
   unauthenticated: {
@@ -57,7 +57,11 @@ export const errorCodes = {
     description: "The token was revoked; get a new one.",
   },
   forbidden: { status: 403, retryable: false, description: "The credential does not allow this." },
-  not_found: { status: 404, retryable: false, description: "It does not exist, or no longer." },
+  not_found: {
+    status: 404,
+    retryable: false,
+    description: "The requested thing does not exist, or no longer exists.",
+  },
   already_subscribed: {
     status: 409,
     retryable: false,
@@ -68,11 +72,11 @@ export const errorCodes = {
     retryable: false,
     description: "This connection is not subscribed to the channel.",
   },
-  already_exists: { status: 409, retryable: false, description: "The id is taken." },
+  already_exists: { status: 409, retryable: false, description: "The id is already in use." },
   not_possible_now: {
     status: 409,
     retryable: false,
-    description: "The state it is in does not allow this command.",
+    description: "The current state does not allow this command.",
   },
   ended: {
     status: 409,
@@ -82,48 +86,49 @@ export const errorCodes = {
   stale_lease: {
     status: 409,
     retryable: false,
-    description: "Another producer has taken the operation over; this lease counts no longer.",
+    description: "Another producer has taken over the operation; this lease is no longer valid.",
   },
   too_many_subscriptions: {
     status: 429,
     retryable: false,
-    description: "The connection has as many subscriptions as it may have.",
+    description: "The connection has reached its limit of subscriptions.",
   },
   too_many_connections: {
     status: 503,
     retryable: true,
-    description: "The node has as many connections as it may have.",
+    description: "The node has reached its limit of connections.",
   },
   rate_limited: { status: 429, retryable: true, description: "Too many messages; slow down." },
-  timed_out: { status: 504, retryable: true, description: "No answer came in time." },
-  cancelled: { status: 499, retryable: false, description: "The caller gave the request up." },
-  shutting_down: { status: 503, retryable: true, description: "The node is going away." },
+  timed_out: { status: 504, retryable: true, description: "No answer arrived in time." },
+  cancelled: { status: 499, retryable: false, description: "The caller cancelled the request." },
+  shutting_down: { status: 503, retryable: true, description: "The node is shutting down." },
   unavailable: {
     status: 503,
     retryable: true,
-    description: "What would answer does not work at present.",
+    description: "The service or backend that would answer does not work at present.",
   },
   backend_failed: {
     status: 502,
     retryable: false,
-    description: "The backend of the method refused, or answered what is no result.",
+    description:
+      "The backend of the method refused the request, or its answer is not a valid result.",
   },
   store_unavailable: {
     status: 503,
     retryable: true,
-    description: "The store does not answer at present.",
+    description: "The store does not respond at present.",
   },
   not_supported: {
     status: 501,
     retryable: false,
-    description: "This deployment does not offer what was asked for.",
+    description: "This deployment does not offer the requested feature.",
   },
   internal: {
     status: 500,
     retryable: true,
-    description: "A fault of the service; it is in its log.",
+    description: "The service had an internal error; its log has the details.",
   },
 } as const satisfies Record<string, { status: number; retryable: boolean; description: string }>;
 
-/** The stable name of an error. */
+/** Stable name of an error. */
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { maxEventNameLength, parseEventName, reservedEventNames } from "./event-name.ts";
 
-describe("an event name", () => {
+describe("event names", () => {
   it.each([
     "step",
     "chat_message_chunk",
@@ -10,7 +10,7 @@ describe("an event name", () => {
     "~",
     "Reply",
     "x".repeat(maxEventNameLength),
-  ])("[P-NAME-2] %j is taken as it is", (name) => {
+  ])("[P-NAME-2] parseEventName accepts %j unchanged", (name) => {
     expect(parseEventName(name)).toEqual({ ok: true, value: name });
   });
 
@@ -28,18 +28,24 @@ describe("an event name", () => {
     "событие",
     "a\u2028b",
     "\ud800",
-  ])("[P-NAME-2] %j is refused with invalid_event", (name) => {
+  ])("[P-NAME-2] parseEventName refuses %j as invalid_event", (name) => {
     expect(parseEventName(name)).toMatchObject({ ok: false, failure: { code: "invalid_event" } });
   });
 
   it.each(reservedEventNames)(
-    "[P-NAME-2] the reserved %j is refused with invalid_event",
+    "[P-NAME-2] parseEventName refuses the reserved name %j as invalid_event",
     (name) => {
       expect(parseEventName(name)).toMatchObject({ ok: false, failure: { code: "invalid_event" } });
     },
   );
 
-  it.each([undefined, null, 1, {}, ["step"]])("[P-NAME-2] %j is no name", (value) => {
-    expect(parseEventName(value)).toMatchObject({ ok: false, failure: { code: "invalid_event" } });
-  });
+  it.each([undefined, null, 1, {}, ["step"]])(
+    "[P-NAME-2] parseEventName refuses %j, which is not a string, as invalid_event",
+    (value) => {
+      expect(parseEventName(value)).toMatchObject({
+        ok: false,
+        failure: { code: "invalid_event" },
+      });
+    },
+  );
 });

@@ -1,9 +1,12 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
 
-/** The most characters an event name may have. */
+/** Maximum length of an event name, in characters. */
 export const maxEventNameLength = 128;
 
-/** Names that the protocol itself uses as `type`, so that no publication can pass for one. */
+/**
+ * Event names that the protocol itself uses as `type`. They are reserved, so no publication can look like a
+ * protocol message.
+ */
 export const reservedEventNames = [
   "welcome",
   "reply",
@@ -33,7 +36,10 @@ export const reservedEventNames = [
 const grammar = /^[A-Za-z0-9_.:~-]+$/;
 const reserved = new Set<string>(reservedEventNames);
 
-/** Reads an event name: 1–128 of `[A-Za-z0-9_.:~-]`, none of the reserved names. */
+/**
+ * Parses an event name: 1–128 characters of `[A-Za-z0-9_.:~-]`, and none of the reserved names. Refuses other
+ * values with `invalid_event`.
+ */
 export function parseEventName(text: unknown): Parsed<string> {
   if (typeof text !== "string" || text.length > maxEventNameLength || !grammar.test(text)) {
     return refused(
@@ -42,7 +48,10 @@ export function parseEventName(text: unknown): Parsed<string> {
     );
   }
   if (reserved.has(text)) {
-    return refused("invalid_event", `event "${text}" is a name of the protocol; choose another`);
+    return refused(
+      "invalid_event",
+      `event "${text}" is reserved for the protocol; choose another name`,
+    );
   }
   return parsed(text);
 }

@@ -4,24 +4,30 @@ import { failure, knownFailure, MilepostError } from "./failure.ts";
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 
-describe("a failure", () => {
-  it.each(codes)("[P-SRV-2] with code %s is retryable as the table says", (code) => {
-    expect(failure(code, "why")).toEqual({
-      code,
-      message: "why",
-      retryable: errorCodes[code].retryable,
-    });
-  });
+describe("failures and MilepostError", () => {
+  it.each(codes)(
+    "[P-SRV-2] a failure with code %s is retryable as the table of errors says",
+    (code) => {
+      expect(failure(code, "why")).toEqual({
+        code,
+        message: "why",
+        retryable: errorCodes[code].retryable,
+      });
+    },
+  );
 
-  it.each(codes)("with code %s survives being thrown", (code) => {
-    const before = failure(code, "why", 250);
-    const error = MilepostError.from(before);
-    expect(error).toBeInstanceOf(Error);
-    expect(error.name).toBe("MilepostError");
-    expect(error.toFailure()).toEqual(before);
-  });
+  it.each(codes)(
+    "a failure with code %s is the same after it was thrown as a MilepostError",
+    (code) => {
+      const before = failure(code, "why", 250);
+      const error = MilepostError.from(before);
+      expect(error).toBeInstanceOf(Error);
+      expect(error.name).toBe("MilepostError");
+      expect(error.toFailure()).toEqual(before);
+    },
+  );
 
-  it("carries its cause", () => {
+  it("a MilepostError carries its cause", () => {
     const cause = new Error("below");
     expect(new MilepostError("internal", "above", { cause }).cause).toBe(cause);
   });
@@ -30,7 +36,7 @@ describe("a failure", () => {
     [true, "internal"],
     [false, "not_supported"],
   ])(
-    "of a newer service with retryable %s becomes %s and keeps its code in the message",
+    "an unknown error code with retryable %s becomes %s, and the message keeps the unknown code",
     (retryable, code) => {
       const foreign = { code: "__proto__", message: "why", retryable, retry_after_ms: 5 };
       const known = { code, message: "__proto__: why", retryable, retry_after_ms: 5 };

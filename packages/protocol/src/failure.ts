@@ -1,23 +1,23 @@
 import type { ErrorCode } from "./error-codes.ts";
 import { isErrorCode, retryableCodes } from "./retryable-codes.ts";
 
-/** What went wrong, as it stands in a reply or a problem document. */
+/** A failure as a reply or a problem document carries it. */
 export interface Failure {
   readonly code: ErrorCode;
-  /** For a person: what was wrong with what, and what to do about it. */
+  /** Text for a person: the wrong value, the reason, and what to do about it. */
   readonly message: string;
-  /** Whether the same request may succeed later. */
+  /** True if the same request may succeed later. */
   readonly retryable: boolean;
-  /** Milliseconds to wait before the next try, when the service knows. */
+  /** Time to wait before the next try, in milliseconds; absent if the service does not know it. */
   readonly retry_after_ms?: number;
 }
 
-/** The outcome of a parser: a value, or the failure to answer with. Parsers never throw. */
+/** The outcome of a parser: a value, or the failure to answer with. Parsers return failures and never throw. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
-/** Makes a failure; whether it is retryable follows from the table of codes. */
+/** Creates a failure. The table of codes decides if it is retryable. */
 export function failure(code: ErrorCode, message: string, retryAfterMs?: number): Failure {
   const retryable = retryableCodes[code];
   return retryAfterMs === undefined
@@ -25,7 +25,7 @@ export function failure(code: ErrorCode, message: string, retryAfterMs?: number)
     : { code, message, retryable, retry_after_ms: retryAfterMs };
 }
 
-/** A failure as it came from elsewhere: its code may be of a newer service. */
+/** A failure received from another service. Its code may be one that this version does not know. */
 export interface ForeignFailure {
   readonly code: string;
   readonly message: string;
@@ -34,10 +34,10 @@ export interface ForeignFailure {
 }
 
 /**
- * The failure with a code that this version knows.
+ * Converts a received failure into one with a code that this version knows.
  *
- * An unknown one becomes `internal` when a retry may help and `not_supported` when not, with the code in
- * the message.
+ * An unknown code becomes `internal` if a retry may help and `not_supported` if not. The message then starts
+ * with the unknown code.
  */
 export function knownFailure(foreign: ForeignFailure): Failure {
   const { code, message, retryable, retry_after_ms } = foreign;
@@ -45,17 +45,17 @@ export function knownFailure(foreign: ForeignFailure): Failure {
   return failure(retryable ? "internal" : "not_supported", `${code}: ${message}`, retry_after_ms);
 }
 
-/** A parser's success. */
+/** Returns the success of a parser. */
 export function parsed<T>(value: T): Parsed<T> {
   return { ok: true, value };
 }
 
-/** A parser's refusal. */
+/** Returns the refusal of a parser. */
 export function refused(code: ErrorCode, message: string): Parsed<never> {
   return { ok: false, failure: failure(code, message) };
 }
 
-/** The error that Milepost's packages throw where a failure cannot be returned. */
+/** The error that Milepost's packages throw where they cannot return a failure. */
 export class MilepostError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
@@ -73,7 +73,7 @@ export class MilepostError extends Error {
     this.retryAfterMs = options?.retryAfterMs;
   }
 
-  /** The error that stands for a failure received from elsewhere. */
+  /** Creates the error for a failure received from another service. */
   static from(foreign: ForeignFailure): MilepostError {
     const { code, message, retry_after_ms } = knownFailure(foreign);
     return new MilepostError(
@@ -83,7 +83,7 @@ export class MilepostError extends Error {
     );
   }
 
-  /** The failure to answer with. */
+  /** Returns the failure to answer with. */
   toFailure(): Failure {
     return failure(this.code, this.message, this.retryAfterMs);
   }

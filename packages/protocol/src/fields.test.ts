@@ -6,8 +6,8 @@ const point = objectOf((fields) => ({
   y: fields.required("y", numberIn(0, 9)),
 }));
 
-describe("the fields of an object", () => {
-  it("that are wrong deep inside are named by their whole path", () => {
+describe("Fields", () => {
+  it("the message about a wrong field deep inside an object names its whole path", () => {
     const fields = new Fields(
       {
         shape: {
@@ -30,20 +30,20 @@ describe("the fields of an object", () => {
     });
   });
 
-  it("that are missing inside a list are named by their whole path", () => {
+  it("the message about a missing field inside a list names its whole path", () => {
     const fields = new Fields({ points: [{ x: 1 }] });
     fields.required("points", listOf(point, 0, 5));
     expect(fields.refusal?.message).toBe("points[0].y is missing");
   });
 
-  it("of several wrong ones tell of the first", () => {
+  it("the refusal is about the first wrong field when several are wrong", () => {
     const fields = new Fields({ a: 1, b: 2 });
     fields.required("a", textOf(1));
     fields.required("b", textOf(1));
     expect(fields.refusal?.message).toMatch(/^a must/);
   });
 
-  it("are absent when undefined, and wrong when null", () => {
+  it("an optional field is absent when it is undefined, and wrong when it is null", () => {
     const fields = new Fields({ a: undefined, b: null });
     expect(fields.optional("a", textOf(1))).toBeUndefined();
     expect(fields.refusal).toBeUndefined();
@@ -52,7 +52,7 @@ describe("the fields of an object", () => {
   });
 });
 
-describe("a reader", () => {
+describe("readers of values", () => {
   it.each([
     ["text", textOf(3), ["a", "abc"], ["", "abcd", 1, null, ["a"]]],
     ["text that may be empty", textOf(3, 0), ["", "abc"], ["abcd", undefined]],
@@ -66,16 +66,19 @@ describe("a reader", () => {
       [[], [1, 2, 3], ["1"], { length: 1 }, "1"],
     ],
     ["an object", point, [{ x: 1, y: 2 }], [{}, [], null, { x: 1 }]],
-  ])("of %s takes that and nothing else", (_, reader, right, wrong) => {
-    for (const value of right) expect(reader(value)).toEqual({ ok: true, value });
-    for (const value of wrong) {
-      expect(reader(value)).toMatchObject({ ok: false, failure: { code: "bad_message" } });
-    }
-  });
+  ])(
+    "the reader of %s accepts matching values and refuses all others with bad_message",
+    (_, reader, right, wrong) => {
+      for (const value of right) expect(reader(value)).toEqual({ ok: true, value });
+      for (const value of wrong) {
+        expect(reader(value)).toMatchObject({ ok: false, failure: { code: "bad_message" } });
+      }
+    },
+  );
 });
 
-describe("a compact object", () => {
-  it("lacks what is undefined and keeps what is null or false", () => {
+describe("compact", () => {
+  it("compact removes undefined fields and keeps those that are null, false or 0", () => {
     expect(Object.keys(compact({ a: undefined, b: null, c: false, d: 0 }))).toEqual([
       "b",
       "c",

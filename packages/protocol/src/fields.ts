@@ -1,40 +1,44 @@
 import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
 import { isRecord } from "./json.ts";
 
-/** Reads one value; a refusal with `bad_message` says what it must be, without naming the field. */
+/**
+ * Parses one value. A refusal with `bad_message` says what the value must be, without the name of its field.
+ */
 export type Reader<T> = (value: unknown) => Parsed<T>;
 
 /**
- * The fields of one object from outside, read one by one.
+ * Reads the fields of one object from outside, one by one.
  *
- * Only own fields count. The first refusal is kept in `refusal`, and its message names the field; what is
- * read after it has the right type and is seen by nobody, since the object as a whole is refused.
+ * Only own fields count. `refusal` keeps the first refusal, and its message names the field. A refused field is
+ * returned with the right type but without a usable value; the object as a whole must then be refused.
  */
 export class Fields {
   readonly record: Record<string, unknown>;
   refusal: Failure | undefined;
   readonly #path: string;
 
-  /** `path` goes before the names of fields in messages, for instance `steps[2].`. */
+  /** Reads `record`. Messages put `path` before the names of fields, for instance `steps[2].`. */
   constructor(record: Record<string, unknown>, path = "") {
     this.record = record;
     this.#path = path;
   }
 
-  /** The field, which must be there. */
+  /** Returns the value of a required field. Refuses the object if the field is missing. */
   required<T>(name: string, reader: Reader<T>): T {
     if (Object.hasOwn(this.record, name)) return this.#take(name, reader);
     this.refuse(failure("bad_message", `${this.#path}${name} is missing`));
     return undefined as T;
   }
 
-  /** The field, or undefined when it is absent or undefined; null is a value. */
+  /**
+   * Returns the value of an optional field, or undefined if it is absent or undefined. Null counts as a value.
+   */
   optional<T>(name: string, reader: Reader<T>): T | undefined {
     const absent = !Object.hasOwn(this.record, name) || this.record[name] === undefined;
     return absent ? undefined : this.#take(name, reader);
   }
 
-  /** Refuses the object as a whole, if nothing has yet. */
+  /** Refuses the object as a whole, unless it is already refused. */
   refuse(refusal: Failure): void {
     this.refusal ??= refusal;
   }
@@ -50,23 +54,23 @@ export class Fields {
   }
 }
 
-/** A message about a field, or about something further inside it, with the field's name before it. */
+/** Puts a field's name before a message about the field or about a value inside it. */
 function within(name: string, message: string): string {
   const inside = message.startsWith("[") || message.startsWith(".");
   return `${name}${inside ? "" : " "}${message}`;
 }
 
-/** Any value at all, as it is. */
+/** Accepts any value unchanged. */
 export const readAnything: Reader<unknown> = parsed;
 
-/** True or false. */
+/** Accepts true and false. */
 export function readBoolean(value: unknown): Parsed<boolean> {
   return typeof value === "boolean"
     ? parsed(value)
     : refused("bad_message", "must be true or false");
 }
 
-/** Text of `minLength` (default 1) to `maxLength` characters. */
+/** Accepts a string of `minLength` (default 1) to `maxLength` characters. */
 export function textOf(maxLength: number, minLength = 1): Reader<string> {
   return (value) =>
     typeof value === "string" && value.length >= minLength && value.length <= maxLength
@@ -74,7 +78,7 @@ export function textOf(maxLength: number, minLength = 1): Reader<string> {
       : refused("bad_message", `must be a string of ${minLength} to ${maxLength} characters`);
 }
 
-/** A whole number from `min` to `max`. */
+/** Accepts an integer from `min` to `max`. */
 export function integerIn(min: number, max: number): Reader<number> {
   return (value) =>
     typeof value === "number" && Number.isInteger(value) && value >= min && value <= max
@@ -82,7 +86,7 @@ export function integerIn(min: number, max: number): Reader<number> {
       : refused("bad_message", `must be an integer from ${min} to ${max}`);
 }
 
-/** A finite number from `min` to `max`. */
+/** Accepts a finite number from `min` to `max`. */
 export function numberIn(min: number, max: number): Reader<number> {
   return (value) =>
     typeof value === "number" && value >= min && value <= max
@@ -90,7 +94,7 @@ export function numberIn(min: number, max: number): Reader<number> {
       : refused("bad_message", `must be a number from ${min} to ${max}`);
 }
 
-/** One of the given texts. */
+/** Accepts one of the given strings. */
 export function oneOf<const T extends string>(choices: readonly T[]): Reader<T> {
   return (value) =>
     choices.includes(value as T)
@@ -101,7 +105,7 @@ export function oneOf<const T extends string>(choices: readonly T[]): Reader<T> 
         );
 }
 
-/** A list of `min` to `max` items, each read by `reader`; a refusal names the item by its index. */
+/** Accepts a list of `min` to `max` items, each read by `reader`. A refusal names the item by its index. */
 export function listOf<T>(reader: Reader<T>, min: number, max: number): Reader<readonly T[]> {
   return (value) => {
     if (!Array.isArray(value) || value.length < min || value.length > max) {
@@ -120,7 +124,7 @@ export function listOf<T>(reader: Reader<T>, min: number, max: number): Reader<r
   };
 }
 
-/** An object whose fields `read` takes; a refusal names the field within it. */
+/** Accepts an object whose fields `read` reads. A refusal names the field. */
 export function objectOf<T>(read: (fields: Fields) => T): Reader<T> {
   return (value) => {
     if (!isRecord(value)) return refused("bad_message", "must be an object");
@@ -130,7 +134,7 @@ export function objectOf<T>(read: (fields: Fields) => T): Reader<T> {
   };
 }
 
-/** The object without the fields that are undefined; changes and returns `fields` itself. */
+/** Deletes the undefined fields of `fields`, and returns `fields` itself. */
 export function compact<T extends object>(fields: T): Compact<T> {
   for (const key of Object.keys(fields) as (keyof T)[]) {
     if (fields[key] === undefined) delete fields[key];
@@ -142,7 +146,7 @@ type Optional<T> = {
   [K in keyof T]: undefined extends T[K] ? (unknown extends T[K] ? never : K) : never;
 }[keyof T];
 
-/** `T` with the fields that may be undefined made optional. */
+/** `T` with the fields that may be undefined made optional instead. */
 export type Compact<T> = Omit<T, Optional<T>> & {
   [K in Optional<T>]?: Exclude<T[K], undefined>;
 };

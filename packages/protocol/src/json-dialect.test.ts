@@ -10,8 +10,8 @@ import {
 import { formatPosition } from "./position.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
-describe("a publication in milepost.v1.json", () => {
-  it("[P-DIA-4] arrives with exactly what was published, any JSON value and any text", () => {
+describe("publications in milepost.v1.json", () => {
+  it("[P-DIA-4] milepost.v1.json carries exactly the published JSON value and text", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
         const { channel, source, position, event, json, ts } = publication;
@@ -29,8 +29,8 @@ describe("a publication in milepost.v1.json", () => {
   });
 });
 
-describe("a publication to a durable subscriber", () => {
-  it("[P-ACK-4] says from the second time on how often it was delivered", () => {
+describe("publications to a durable subscriber", () => {
+  it("[P-ACK-4] an entry carries its number of delivery attempts from the second attempt on", () => {
     const publication = {
       channel: "job:a",
       position: { epoch: "e", offset: 1, tag: "t" },
@@ -46,8 +46,8 @@ describe("a publication to a durable subscriber", () => {
   });
 });
 
-describe("a frame", () => {
-  it("of one message is the message, of more an array of them", () => {
+describe("frames of milepost.v1.json", () => {
+  it("a frame with one message is the message, a frame with several is an array of them", () => {
     fc.assert(
       fc.property(fc.array(anyPublication, { minLength: 1, maxLength: 5 }), (publications) => {
         const messages = publications.map(encodeEvent);
@@ -58,7 +58,7 @@ describe("a frame", () => {
     );
   });
 
-  it("may hold 1,000 messages and no more", () => {
+  it("a frame may hold 1,000 messages and no more", () => {
     const of = (count: number) => JSON.stringify(Array.from({ length: count }, () => ({})));
     expect(splitFrame(of(maxMessagesPerFrame)).ok).toBe(true);
     expect(splitFrame(of(maxMessagesPerFrame + 1))).toMatchObject({
@@ -72,21 +72,18 @@ describe("a frame", () => {
     ["7", [7]],
     ["null", [null]],
     ["[1,[2]]", [1, [2]]],
-  ])(
-    "%s is taken apart; whether its parts are messages is for the reader to say",
-    (text, parts) => {
-      expect(splitFrame(text)).toEqual({ ok: true, value: parts });
-    },
-  );
+  ])("splitFrame splits %s into parts without checking that they are messages", (text, parts) => {
+    expect(splitFrame(text)).toEqual({ ok: true, value: parts });
+  });
 
-  it("[P-MSG-1] that is not JSON is bad_json, one nested too deep too_deep", () => {
+  it("[P-MSG-1] splitFrame refuses invalid JSON as bad_json, and too deep nesting as too_deep", () => {
     expect(splitFrame("[")).toMatchObject({ ok: false, failure: { code: "bad_json" } });
     expect(splitFrame("[".repeat(65))).toMatchObject({ ok: false, failure: { code: "too_deep" } });
   });
 });
 
-describe("any other message", () => {
-  it("is the JSON of itself, whatever text it carries", () => {
+describe("other messages of the server", () => {
+  it("encodeServerMessage writes a message with any text as its own JSON", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (reason) => {
         const message = { type: "end", channel: "a", position: "e.1.t", reason } as const;

@@ -4,7 +4,10 @@ import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 import type { ServerMessage } from "./server-message.ts";
 
-/** A publication as `milepost.v1.json` carries it; its data is spliced in unparsed. The end of a log is an `end` message. */
+/**
+ * Encodes a publication in `milepost.v1.json`, with its data spliced in unparsed. The entry that ends a log
+ * becomes an `end` message.
+ */
 export function encodeEvent(publication: Publication): string {
   const { channel, source, position, since, event, json, ts, attempt } = publication;
   if (event === endEvent) {
@@ -15,36 +18,42 @@ export function encodeEvent(publication: Publication): string {
   return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${attemptField(attempt)}}`;
 }
 
-/** The field that says how often a durable subscriber was given an entry; the first time says nothing. */
+/**
+ * Returns the JSON field `attempt`, which counts the deliveries of an entry to a durable subscriber. Empty on
+ * the first delivery.
+ */
 export function attemptField(attempt = 1): string {
   return attempt > 1 ? `,"attempt":${attempt}` : "";
 }
 
-/** One frame of many encoded messages: the message itself when there is one, else an array of them. */
+/** Joins encoded messages into one frame: the message itself if there is only one, else an array of them. */
 export function joinFrame(messages: readonly string[]): string {
   const [only] = messages;
   return messages.length === 1 && only !== undefined ? only : `[${messages.join(",")}]`;
 }
 
-/** The most messages a client may put into one frame. */
+/** Maximum number of messages that a client may put into one frame. */
 export const maxMessagesPerFrame = 1_000;
 
-/** Takes a frame of `milepost.v1.json` apart into the values of its messages, each yet to be read. */
+/** Splits a frame of `milepost.v1.json` into the values of its messages, which are still to be parsed. */
 export function splitFrame(text: string): Parsed<readonly unknown[]> {
   const json = parseJson(text);
   return json.ok ? messagesOf(json.value) : json;
 }
 
-/** The messages of a frame's value: its own items when it is an array, else the value itself. */
+/** Returns the messages of a frame's value: its items if it is an array, else the value itself. */
 export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
   if (!Array.isArray(value)) return parsed([value]);
   if (value.length > maxMessagesPerFrame) {
-    return refused("too_large", `a frame may hold ${maxMessagesPerFrame} messages at most`);
+    return refused(
+      "too_large",
+      `a frame may hold at most ${maxMessagesPerFrame} messages; send more frames`,
+    );
   }
   return parsed(value as readonly unknown[]);
 }
 
-/** Encodes any message of the server but a publication, in either JSON dialect. */
+/** Encodes any message of the server except a publication, for either JSON dialect. */
 export function encodeServerMessage(message: ServerMessage): string {
   return JSON.stringify(message);
 }

@@ -6,8 +6,8 @@ function nested(depth: number, open: string, close: string, inside = ""): string
   return open.repeat(depth) + inside + close.repeat(depth);
 }
 
-describe("JSON from outside", () => {
-  it("comes out as JSON.parse gives it, up to the depth", () => {
+describe("parseJson", () => {
+  it("parseJson returns the same value as JSON.parse within the allowed depth", () => {
     const value = fc.jsonValue({ maxDepth: 6 });
     fc.assert(
       fc.property(value, (data) => {
@@ -30,7 +30,7 @@ describe("JSON from outside", () => {
     '"\\',
     "\u0000",
     "{}{}",
-  ])("[P-MSG-1] that is none (%j) is bad_json", (text) => {
+  ])("[P-MSG-1] parseJson refuses invalid JSON (%j) as bad_json", (text) => {
     expect(parseJson(text)).toMatchObject({ ok: false, failure: { code: "bad_json" } });
   });
 
@@ -38,19 +38,22 @@ describe("JSON from outside", () => {
     ["arrays", "[", "]", ""],
     ["objects", '{"a":', "}", "1"],
     ["both", '[{"a":', "}]", "1"],
-  ])("[P-DIA-4] may be nested 64 deep and no deeper: %s", (_, open, close, inside) => {
-    const perUnit = open.startsWith("[{") ? 2 : 1;
-    const deepest = nested(maxJsonDepth / perUnit, open, close, inside);
-    expect(parseJson(deepest).ok).toBe(true);
-    expect(parseJson(`[${deepest}]`)).toMatchObject({ ok: false, failure: { code: "too_deep" } });
-  });
+  ])(
+    "[P-DIA-4] parseJson accepts nesting 64 deep and refuses deeper nesting: %s",
+    (_, open, close, inside) => {
+      const perUnit = open.startsWith("[{") ? 2 : 1;
+      const deepest = nested(maxJsonDepth / perUnit, open, close, inside);
+      expect(parseJson(deepest).ok).toBe(true);
+      expect(parseJson(`[${deepest}]`)).toMatchObject({ ok: false, failure: { code: "too_deep" } });
+    },
+  );
 
-  it("[P-DIA-4] a megabyte of brackets is refused before anything is built", () => {
+  it("[P-DIA-4] parseJson refuses a megabyte of brackets as too_deep", () => {
     const outcome = parseJson("[".repeat(1_000_000));
     expect(outcome).toMatchObject({ ok: false, failure: { code: "too_deep" } });
   });
 
-  it("[P-DIA-4] brackets in strings count as text, behind escapes too", () => {
+  it("[P-DIA-4] parseJson ignores brackets in strings when it measures depth, also after escapes", () => {
     for (const text of [
       JSON.stringify("[".repeat(100)),
       JSON.stringify(`"${"[".repeat(100)}`),
@@ -61,13 +64,13 @@ describe("JSON from outside", () => {
     }
   });
 
-  it("[P-DIA-4] brackets after a string that ends in an escaped backslash count", () => {
+  it("[P-DIA-4] parseJson counts brackets after a string that ends in an escaped backslash", () => {
     expect(parseJson(`["\\\\",${nested(maxJsonDepth, "[", "]")}]`)).toMatchObject({
       failure: { code: "too_deep" },
     });
   });
 
-  it("a field named __proto__ is a field, and no prototype changes", () => {
+  it("parseJson keeps a field named __proto__ as a field and changes no prototype", () => {
     const outcome = parseJson(
       '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}',
     );
@@ -76,11 +79,11 @@ describe("JSON from outside", () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  it("of a field given twice the last counts", () => {
+  it("parseJson keeps the last value of a field that occurs twice", () => {
     expect(parseJson('{"a":1,"a":2}')).toEqual({ ok: true, value: { a: 2 } });
   });
 
-  it("[P-DIA-2] reads the same wherever its bytes are cut", () => {
+  it("[P-DIA-2] parseJson returns the same value wherever the bytes of the text were cut", () => {
     const value = { text: "aé€😀\u2028\u0000", __proto__x: ["ß", "𝄞", "日本"], n: -1.5e3 };
     const bytes = new TextEncoder().encode(JSON.stringify(value));
     for (let cut = 0; cut <= bytes.length; cut++) {
@@ -93,7 +96,7 @@ describe("JSON from outside", () => {
     }
   });
 
-  it("never throws, whatever the text", () => {
+  it("parseJson never throws for any text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(typeof parseJson(text).ok).toBe("boolean");
@@ -102,8 +105,8 @@ describe("JSON from outside", () => {
   });
 });
 
-describe("a record", () => {
-  it("is an object with fields", () => {
+describe("isRecord", () => {
+  it("isRecord accepts objects with fields and refuses null, arrays, functions and primitives", () => {
     expect([{}, Object.create(null), { a: 1 }].every(isRecord)).toBe(true);
     expect([null, undefined, [], "a", 1, () => 1].some(isRecord)).toBe(false);
   });

@@ -1,17 +1,18 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
 
-/** Whether `value` is an object with fields: no array, not null. */
+/** True if `value` is an object with fields: not an array, not null. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** How deep objects and arrays may be nested in what comes from outside. */
+/** Maximum depth of nested objects and arrays in data from outside. */
 export const maxJsonDepth = 64;
 
 /**
- * Reads JSON text from outside: `bad_json` when it is none, `too_deep` past {@link maxJsonDepth}.
+ * Parses JSON text from outside. Refuses invalid JSON with `bad_json`, and nesting past {@link maxJsonDepth}
+ * with `too_deep`.
  *
- * The depth is measured on the text before anything is built.
+ * The depth is measured on the text before any value is built.
  */
 export function parseJson(text: string): Parsed<unknown> {
   if (isNestedDeeper(text, maxJsonDepth)) {
@@ -24,7 +25,10 @@ export function parseJson(text: string): Parsed<unknown> {
   }
 }
 
-/** Whether objects and arrays in a JSON text are nested more than `limit` deep; brackets inside strings do not count. */
+/**
+ * True if objects and arrays in a JSON text are nested more than `limit` deep. Brackets inside strings do not
+ * count.
+ */
 export function isNestedDeeper(text: string, limit: number): boolean {
   if (text.length <= limit) return false;
   let depth = 0;

@@ -2,12 +2,13 @@ import { MilepostError, type Parsed, parsed } from "./failure.ts";
 import { maxJsonDepth } from "./json.ts";
 
 /**
- * Reads one msgpack value that JSON could carry as well.
+ * Decodes one msgpack value that JSON could carry as well.
  *
- * `bad_message` for what is no msgpack or more than one value, and for what JSON has not: extensions, binary, NaN and
- * infinities, integers past 2^53, keys that are no strings, text that is not UTF-8. `too_deep` past `maxDepth`. What it
- * makes is what `JSON.parse` would: of equal keys the last counts, and `__proto__` is a key like any other. Takes no more
- * memory than the bytes account for.
+ * Refuses with `bad_message` bytes that are not msgpack or hold more than one value, and values that JSON does
+ * not have: extensions, binary, NaN and infinities, integers past 2^53, keys that are not strings, text that is
+ * not UTF-8. Refuses nesting past `maxDepth` with `too_deep`. The result is what `JSON.parse` would return: of
+ * equal keys the last counts, and `__proto__` is a key like any other. Uses no more memory than the number of
+ * bytes justifies.
  */
 export function decodeMsgpack(bytes: Uint8Array, maxDepth = maxJsonDepth): Parsed<unknown> {
   const reader = new MsgpackReader(bytes, maxDepth);
@@ -91,19 +92,19 @@ class MsgpackReader {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        throw bad("binary data has no place in JSON; send it as text, for example base64");
+        throw bad("binary data cannot be carried in JSON; send it as text, for example base64");
       case 0xc1:
         throw bad("the frame is not valid msgpack");
       default:
-        throw bad("msgpack extensions are not spoken here");
+        throw bad("msgpack extensions are not supported; send plain values");
     }
   }
 
-  /** Where the next `count` bytes begin; they are taken. */
+  /** Consumes the next `count` bytes and returns the index at which they begin. */
   #take(count: number): number {
     const from = this.#at;
     this.#at += count;
-    if (this.#at > this.#bytes.length) throw bad("the msgpack value is cut off");
+    if (this.#at > this.#bytes.length) throw bad("the msgpack value is incomplete");
     return from;
   }
 
@@ -115,7 +116,7 @@ class MsgpackReader {
 
   #array(count: number, depth: number): unknown[] {
     const inside = this.#deeper(depth);
-    // Grows with what is there, and not with what the header says there is.
+    // The list grows with the items that are read, because the count in the header cannot be trusted.
     const items: unknown[] = [];
     for (let i = 0; i < count; i++) items.push(this.#value(inside));
     return items;
@@ -128,7 +129,7 @@ class MsgpackReader {
       const name = this.#value(inside);
       if (typeof name !== "string") throw bad("the keys of a map must be strings");
       const value = this.#value(inside);
-      // Assigned, it would become the prototype.
+      // A plain assignment to `__proto__` would set the prototype.
       if (name === "__proto__") define(record, name, value);
       else record[name] = value;
     }
@@ -154,7 +155,7 @@ class MsgpackReader {
     }
   }
 
-  /** A text of ASCII alone; undefined when it is not. */
+  /** Decodes text that is pure ASCII; undefined if it is not. */
   #shortText(from: number, length: number): string | undefined {
     let text = "";
     for (let i = from; i < from + length; i++) {
@@ -173,13 +174,13 @@ function define(record: Record<string, unknown>, name: string, value: unknown): 
 
 function finite(value: number): number {
   if (Number.isFinite(value)) return value;
-  throw bad("NaN and infinities have no place in JSON");
+  throw bad("NaN and infinities cannot be carried in JSON; send null or text");
 }
 
 function safe(value: bigint): number {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
-  throw bad("integers past 2^53 cannot be told apart in JSON; send them as text");
+  throw bad("integers past 2^53 lose precision in JSON; send them as text");
 }
 
 function bad(message: string): MilepostError {

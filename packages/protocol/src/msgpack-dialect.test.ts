@@ -7,8 +7,8 @@ import { encodeMsgpack } from "./msgpack-encode.ts";
 import { endEvent } from "./publication.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
-describe("a publication in milepost.v1.msgpack", () => {
-  it("[P-DIA-5] is what milepost.v1.json says, any data and any span", () => {
+describe("publications in milepost.v1.msgpack", () => {
+  it("[P-DIA-5] milepost.v1.msgpack carries a publication with the same fields as milepost.v1.json", () => {
     fc.assert(
       fc.property(
         anyPublication.filter(({ json }) => !/\\ud[89a-f]/.test(json)),
@@ -28,7 +28,7 @@ describe("a publication in milepost.v1.msgpack", () => {
     );
   });
 
-  it("[P-END-2] is the message end, where it ends the log", () => {
+  it("[P-END-2] the entry that ends a log becomes an end message in msgpack", () => {
     const end = {
       channel: "a:1",
       position: { epoch: "e", offset: 2, tag: "t" },
@@ -42,8 +42,8 @@ describe("a publication in milepost.v1.msgpack", () => {
   });
 });
 
-describe("a frame of msgpack", () => {
-  it("[P-DIA-5] is a message or an array of up to 1,000", () => {
+describe("frames of milepost.v1.msgpack", () => {
+  it("[P-DIA-5] a msgpack frame is one message or an array of up to 1,000", () => {
     const of = (count: number) => encodeMsgpack(Array.from({ length: count }, () => ({})));
     expect(splitMsgpackFrame(encodeMsgpack({ type: "ping" }))).toEqual({
       ok: true,

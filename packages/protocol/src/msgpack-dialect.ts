@@ -5,7 +5,10 @@ import { encodeMsgpack } from "./msgpack-encode.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 
-/** A publication as `milepost.v1.msgpack` carries it: the same fields as in JSON, for the end of a log too. */
+/**
+ * Encodes a publication in `milepost.v1.msgpack`, with the same fields as in JSON. The entry that ends a log
+ * becomes an `end` message.
+ */
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
   const { channel, source, position, since, event, json, ts, attempt } = publication;
   const at = formatPosition(position);
@@ -26,7 +29,7 @@ export function encodeMsgpackEvent(publication: Publication): Uint8Array {
   });
 }
 
-/** Takes a frame of `milepost.v1.msgpack` apart into the values of its messages, each yet to be read. */
+/** Splits a frame of `milepost.v1.msgpack` into the values of its messages, which are still to be parsed. */
 export function splitMsgpackFrame(bytes: Uint8Array): Parsed<readonly unknown[]> {
   const frame = decodeMsgpack(bytes);
   return frame.ok ? messagesOf(frame.value) : frame;

@@ -1,9 +1,9 @@
 /**
- * Writes a value as msgpack, as far as JSON can carry it: what `JSON.stringify` would leave out is left out,
- * what it would make null becomes nil, and `toJSON` is asked.
+ * Encodes a value as msgpack, as far as JSON can carry it. Values that `JSON.stringify` leaves out are left
+ * out, values that it turns into null become nil, and `toJSON` is called.
  *
- * Whole numbers take the shortest integer of up to 32 bits, all others are 64-bit floats. Throws a TypeError for a
- * BigInt, and a RangeError for a cycle.
+ * Whole numbers take the shortest integer of up to 32 bits; all other numbers are 64-bit floats. Throws a
+ * TypeError for a BigInt, and a RangeError for a cycle.
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   at = 0;
@@ -13,7 +13,7 @@ export function encodeMsgpack(value: unknown): Uint8Array {
   return bytes;
 }
 
-/** Encoded values as one array of them. */
+/** Joins encoded values into one array; a single value stays as it is. */
 export function joinMsgpack(values: readonly Uint8Array[]): Uint8Array {
   const [only] = values;
   if (only !== undefined && values.length === 1) return only;
@@ -29,13 +29,17 @@ export function joinMsgpack(values: readonly Uint8Array[]): Uint8Array {
   return scratch.slice(0, at);
 }
 
-/** A buffer this large is kept from one value to the next. */
+/**
+ * Size of the buffer that is kept between values, in bytes. A larger buffer is released after a value is
+ * encoded.
+ */
 const keptBytes = 64 * 1_024;
-/** Below so many characters a loop is faster than the platform's encoder. */
+/** Length in UTF-16 units below which a loop is faster than the platform's encoder. */
 const shortText = 48;
 
 const utf8 = new TextEncoder();
-// One value is written at a time and nothing is called meanwhile but toJSON, which cannot write one.
+// One shared buffer suffices, because values are encoded one at a time. The only foreign code called meanwhile
+// is `toJSON`, which must not encode a value itself.
 let scratch = new Uint8Array(keptBytes);
 let view = new DataView(scratch.buffer);
 let at = 0;
@@ -52,7 +56,7 @@ function reserve(size: number): void {
   scratch.set(before.subarray(0, at));
 }
 
-/** What stands for the value in JSON; undefined for what is left out. */
+/** Returns the value that JSON would carry instead; undefined for a value that JSON leaves out. */
 function carried(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return typeof value === "function" || typeof value === "symbol" ? undefined : value;
@@ -74,7 +78,7 @@ function writeValue(value: unknown): void {
       scratch[at++] = value ? 0xc3 : 0xc2;
       return;
     case "bigint":
-      throw new TypeError("a BigInt cannot be written");
+      throw new TypeError("a BigInt cannot be encoded as msgpack; convert it to a string");
     case "object":
       if (value === null) break;
       if (Array.isArray(value)) {
@@ -102,7 +106,10 @@ function writeFields(record: Record<string, unknown>): void {
   }
 }
 
-/** The header of an array or a map: `fix` holds up to 15, `long` has 16 bits, the one after it 32. */
+/**
+ * Writes the header of an array or a map. The code `fix` holds counts up to 15, `long` has 16 bits, and the
+ * code after `long` has 32.
+ */
 function writeHeader(fix: number, long: number, count: number): void {
   reserve(5);
   if (count < 16) scratch[at++] = fix | count;
@@ -141,7 +148,8 @@ function writeText(text: string): void {
   const units = text.length;
   reserve(units * 3 + 5);
   if (units < shortText && writeShortText(text)) return;
-  // The header's length is known only afterwards: room is left for the one the text needs at most.
+  // The length of the header depends on the encoded text, so room is left for the longest header that the text
+  // may need.
   const header = units * 3 < 2 ** 8 ? 2 : units * 3 < 2 ** 16 ? 3 : 5;
   const { written } = utf8.encodeInto(text, scratch.subarray(at + header));
   if (header === 2) write8(0xd9, written);
@@ -150,7 +158,7 @@ function writeText(text: string): void {
   at += written;
 }
 
-/** Writes a text of ASCII alone; false when it is not, and nothing counts as written. */
+/** Writes text that is pure ASCII. Returns false if it is not, and then writes nothing. */
 function writeShortText(text: string): boolean {
   const { length } = text;
   let to = at;

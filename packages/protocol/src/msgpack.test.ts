@@ -5,14 +5,14 @@ import { decodeMsgpack } from "./msgpack-decode.ts";
 import { encodeMsgpack, joinMsgpack } from "./msgpack-encode.ts";
 import { anyJson } from "./testing/any-publication.ts";
 
-/** Somebody else's msgpack, which says what is right. */
+/** An independent msgpack implementation as the reference. */
 const theirs = { encode: (value: unknown) => new Encoder().encode(value), decoder: new Decoder() };
 
-/** As JSON has it: what of a value survives being text. */
+/** Returns the value after a round trip through JSON text. */
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
-// Half a surrogate pair, which JSON escapes, has no UTF-8.
+// JSON escapes half a surrogate pair, but UTF-8 cannot encode it.
 const wellFormed = (value: unknown) => !/\\ud[89a-f]/.test(JSON.stringify(value));
-/** What the other one reads: it takes no key __proto__. */
+/** JSON values that the reference implementation can decode: it refuses the key `__proto__`. */
 const common = anyJson.filter(
   (value) => wellFormed(value) && !JSON.stringify(value).includes("__proto__"),
 );
@@ -26,8 +26,8 @@ function bytesOf(...numbers: number[]): Uint8Array {
   return Uint8Array.from(numbers);
 }
 
-describe("msgpack as it is written", () => {
-  it("[P-DIA-5] is read by others as the JSON value it was", () => {
+describe("encodeMsgpack", () => {
+  it("[P-DIA-5] another implementation decodes the msgpack of a JSON value to the same value", () => {
     fc.assert(
       fc.property(common, (value) => {
         expect(theirs.decoder.decode(encodeMsgpack(value))).toEqual(value);
@@ -60,14 +60,14 @@ describe("msgpack as it is written", () => {
     -0.1,
     5e-324,
     1.7e308,
-  ])("carries the number %d", (number) => {
+  ])("encodeMsgpack and decodeMsgpack keep the number %d", (number) => {
     const bytes = encodeMsgpack(number);
     expect(theirs.decoder.decode(bytes)).toBe(number);
     expect(decodeMsgpack(bytes)).toEqual({ ok: true, value: number });
   });
 
   it.each([0, 1, 31, 32, 47, 48, 85, 86, 255, 256, 21_845, 21_846, 65_535, 65_536, 300_000])(
-    "carries a text of %d characters, of one to four bytes each",
+    "encodeMsgpack and decodeMsgpack keep a text of %d characters of one to four bytes each",
     (length) => {
       for (const unit of ["a", "ä", "€", "𝄞"]) {
         const text = unit.repeat(length).slice(0, unit.length * length);
@@ -77,14 +77,17 @@ describe("msgpack as it is written", () => {
     },
   );
 
-  it.each([0, 15, 16, 65_535, 65_536])("carries %d items and fields", (count) => {
-    const items = Array.from({ length: count }, (_, i) => i);
-    const fields = Object.fromEntries(items.map((i) => [`f${i}`, i]));
-    expect(theirs.decoder.decode(encodeMsgpack(items))).toEqual(items);
-    expect(theirs.decoder.decode(encodeMsgpack(fields))).toEqual(fields);
-  });
+  it.each([0, 15, 16, 65_535, 65_536])(
+    "encodeMsgpack writes lists and maps of %d entries that another implementation decodes",
+    (count) => {
+      const items = Array.from({ length: count }, (_, i) => i);
+      const fields = Object.fromEntries(items.map((i) => [`f${i}`, i]));
+      expect(theirs.decoder.decode(encodeMsgpack(items))).toEqual(items);
+      expect(theirs.decoder.decode(encodeMsgpack(fields))).toEqual(fields);
+    },
+  );
 
-  it("leaves out what JSON leaves out, and asks toJSON", () => {
+  it("encodeMsgpack leaves out what JSON leaves out, and calls toJSON", () => {
     const value = {
       left: undefined,
       out: () => {},
@@ -95,14 +98,14 @@ describe("msgpack as it is written", () => {
     expect(() => encodeMsgpack({ big: 1n })).toThrow(TypeError);
   });
 
-  it("is whole again after a value that could not be written", () => {
+  it("encodeMsgpack works again after a value that it could not encode", () => {
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
     expect(() => encodeMsgpack(cycle)).toThrow(RangeError);
     expect(theirs.decoder.decode(encodeMsgpack({ a: 1 }))).toEqual({ a: 1 });
   });
 
-  it("joined is an array of the values; one alone is itself", () => {
+  it("joinMsgpack writes an array of the values, or one value alone as itself", () => {
     fc.assert(
       fc.property(fc.array(common, { minLength: 1 }), (values) => {
         const joined = theirs.decoder.decode(joinMsgpack(values.map(encodeMsgpack)));
@@ -112,8 +115,8 @@ describe("msgpack as it is written", () => {
   });
 });
 
-describe("msgpack from outside", () => {
-  it("[P-DIA-5] is read as the JSON value that others wrote", () => {
+describe("decodeMsgpack", () => {
+  it("[P-DIA-5] decodeMsgpack reads the JSON values that another implementation wrote", () => {
     fc.assert(
       fc.property(common, (value) => {
         expect(decodeMsgpack(theirs.encode(value))).toEqual({ ok: true, value });
@@ -146,11 +149,11 @@ describe("msgpack from outside", () => {
     ["an array that claims 4,294,967,295 items", bytesOf(0xdd, 0xff, 0xff, 0xff, 0xff, 0x01)],
     ["a map that claims 4,294,967,295 fields", bytesOf(0xdf, 0xff, 0xff, 0xff, 0xff, 0xa1, 0x61)],
     ["a text that claims 4 GiB", bytesOf(0xdb, 0xff, 0xff, 0xff, 0xff, 0x61)],
-  ])("[P-DIA-6] %s is bad_message", (_, bytes) => {
+  ])("[P-DIA-6] decodeMsgpack refuses %s with bad_message", (_, bytes) => {
     expect(refusal(bytes)).toBe("bad_message");
   });
 
-  it("[P-DIA-6] nested 64 deep is read, deeper is too_deep, and a million deep harms nothing", () => {
+  it("[P-DIA-6] decodeMsgpack reads nesting 64 deep and refuses deeper nesting, even a million levels, as too_deep", () => {
     const nested = (depth: number) => bytesOf(...Array(depth).fill(0x91), 0x01);
     expect(decodeMsgpack(nested(64)).ok).toBe(true);
     expect(refusal(nested(65))).toBe("too_deep");
@@ -158,7 +161,7 @@ describe("msgpack from outside", () => {
     expect(refusal(new Uint8Array(1_000_000).fill(0x81))).toBe("too_deep");
   });
 
-  it("[P-DIA-5] takes __proto__ for a key like any other, as JSON does", () => {
+  it("[P-DIA-5] decodeMsgpack treats __proto__ as a key like any other, as JSON does", () => {
     const bytes = bytesOf(
       0x81,
       0xa9,
@@ -176,13 +179,13 @@ describe("msgpack from outside", () => {
     expect(encodeMsgpack(value)).toEqual(bytes);
   });
 
-  it("keeps the last of equal keys, and text as it is, a byte order mark too", () => {
+  it("decodeMsgpack keeps the last of equal keys, and keeps a byte order mark in text", () => {
     const twice = bytesOf(0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2);
     expect(decodeMsgpack(twice)).toEqual({ ok: true, value: { a: 2 } });
     expect(decodeMsgpack(encodeMsgpack("\ufeffa"))).toEqual({ ok: true, value: "\ufeffa" });
   });
 
-  it("of any bytes never throws, and what is read is JSON", () => {
+  it("decodeMsgpack never throws for any bytes, and returns only JSON values", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         const outcome = decodeMsgpack(bytes);
@@ -192,7 +195,7 @@ describe("msgpack from outside", () => {
     );
   });
 
-  it("reads a value wherever in a buffer it stands", () => {
+  it("decodeMsgpack reads a value from any place in a larger buffer", () => {
     const whole = bytesOf(0xff, ...encodeMsgpack({ a: [1.5, "ä".repeat(40)] }), 0xff);
     const part = whole.subarray(1, -1);
     expect(decodeMsgpack(part)).toEqual({ ok: true, value: { a: [1.5, "ä".repeat(40)] } });

@@ -5,7 +5,7 @@ import { anyJson } from "./testing/any-publication.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** The outcomes of a stream that comes in the given chunks. */
+/** Returns the outcomes of a stream that arrives in the given chunks. */
 function split(chunks: readonly Uint8Array[], maxLineBytes = 1_000) {
   const splitter = new NdjsonSplitter(maxLineBytes);
   return [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];
@@ -15,8 +15,8 @@ const value = (of: unknown) => ({ ok: true, value: of });
 const refusal = (code: string) =>
   expect.objectContaining({ failure: expect.objectContaining({ code }) });
 
-describe("a stream of NDJSON", () => {
-  it("gives a value for each line, in order", () => {
+describe("NdjsonSplitter", () => {
+  it("NdjsonSplitter returns one value for each line, in order", () => {
     expect(split([bytesOf('{"a":1}\n[2]\n"3"\n')])).toEqual([
       value({ a: 1 }),
       value([2]),
@@ -24,13 +24,13 @@ describe("a stream of NDJSON", () => {
     ]);
   });
 
-  it("may end without a line feed, and have CRLF and blank lines", () => {
+  it("NdjsonSplitter accepts CRLF, blank lines and a last line without a line feed", () => {
     expect(split([bytesOf("\r\n1\r\n\n  \n2")])).toEqual([value(1), value(2)]);
     expect(split([])).toEqual([]);
     expect(split([bytesOf("\n\n")])).toEqual([]);
   });
 
-  it("reads the same when it is cut at every one of its bytes", () => {
+  it("NdjsonSplitter returns the same values for a stream cut at any one byte", () => {
     const lines = [{ text: "aé€😀\u2028" }, ["日本"], "𝄞", { __proto__x: -1.5 }];
     const bytes = bytesOf(`${lines.map((line) => JSON.stringify(line)).join("\r\n")}\n`);
     for (let cut = 0; cut <= bytes.length; cut++) {
@@ -39,7 +39,7 @@ describe("a stream of NDJSON", () => {
     expect(split([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(lines.map(value));
   });
 
-  it("reads the same wherever and however often it is cut", () => {
+  it("NdjsonSplitter returns the same values wherever and however often the stream is cut", () => {
     const cuts = fc.array(fc.nat(400), { maxLength: 6 });
     fc.assert(
       fc.property(fc.array(anyJson, { maxLength: 5 }), cuts, (values, places) => {
@@ -54,7 +54,7 @@ describe("a stream of NDJSON", () => {
     );
   });
 
-  it("a bad line gets its own failure and does not keep the others out", () => {
+  it("NdjsonSplitter returns a failure for a bad line and still reads the lines after it", () => {
     const bad = bytesOf(`1\n{\n2\n${"[".repeat(65)}\n3\n`);
     expect(split([bad])).toEqual([
       value(1),
@@ -65,7 +65,7 @@ describe("a stream of NDJSON", () => {
     ]);
   });
 
-  it("a line that is not UTF-8 is bad_json, also when it is the last", () => {
+  it("NdjsonSplitter refuses a line that is not UTF-8 as bad_json, also the last line", () => {
     const bytes = [0x22, 0xff, 0x22, 0x0a, 0x31, 0x0a, 0x22, 0xc3];
     expect(split([Uint8Array.from(bytes)])).toEqual([
       refusal("bad_json"),
@@ -74,7 +74,7 @@ describe("a stream of NDJSON", () => {
     ]);
   });
 
-  it("a line over the bound is too_large, one at it is read", () => {
+  it("NdjsonSplitter refuses a line over the size limit as too_large and reads a line at the limit", () => {
     const exact = `"${"x".repeat(18)}"`;
     const over = `"${"x".repeat(19)}"`;
     const bytes = bytesOf(`${exact}\n${over}\n1\n${over}`);
@@ -88,7 +88,7 @@ describe("a stream of NDJSON", () => {
     ).toEqual(expected);
   });
 
-  it("does not depend on chunks staying as they were", () => {
+  it("NdjsonSplitter is not affected when the caller reuses a chunk", () => {
     const splitter = new NdjsonSplitter(100);
     const chunk = bytesOf('"abc');
     splitter.push(chunk);

@@ -1,22 +1,22 @@
 import { type Parsed, refused } from "./failure.ts";
 import { parseJson } from "./json.ts";
 
-/** The media type of many JSON values, one a line. */
+/** Media type of NDJSON: many JSON values, one per line. */
 export const ndjsonType = "application/x-ndjson";
 
 const lineFeed = 0x0a;
 
 /**
- * Takes a stream of NDJSON apart, wherever its chunks are cut.
+ * Splits a stream of NDJSON into values, wherever its chunks are cut.
  *
- * Each line that is not blank gives one outcome, in order: its value, `bad_json` (also for what is not UTF-8),
- * `too_deep`, or `too_large` for one over `maxLineBytes`. A refused line does not keep the next from being
- * read, and no more than `maxLineBytes` are ever held. Lines end with LF or CRLF; the last may go without.
+ * Each line that is not blank gives one outcome, in order: its value, `bad_json` (also for text that is not
+ * UTF-8), `too_deep`, or `too_large` for a line over `maxLineBytes`. A refused line does not stop the next from
+ * being read. At most `maxLineBytes` are held. Lines end with LF or CRLF; the last line may end without either.
  */
 export class NdjsonSplitter {
   readonly #maxLineBytes: number;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  /** The line so far, when it spans chunks. */
+  /** Parts of an unfinished line that spans chunks. */
   #parts: Uint8Array[] = [];
   #length = 0;
 
@@ -24,7 +24,7 @@ export class NdjsonSplitter {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** The outcomes of the lines that this chunk completes. The chunk may be reused afterwards. */
+  /** Returns the outcomes of the lines that this chunk completes. The caller may reuse the chunk afterwards. */
   push(chunk: Uint8Array): readonly Parsed<unknown>[] {
     const outcomes: Parsed<unknown>[] = [];
     let from = 0;
@@ -35,12 +35,13 @@ export class NdjsonSplitter {
       this.#takeLine(outcomes);
       from = end + 1;
     }
-    // Copied, since the line goes on in another chunk and this one is not ours.
+    // The unfinished line is copied, because the chunk belongs to the caller and may change before the next one
+    // arrives.
     this.#hold(chunk.slice(from));
     return outcomes;
   }
 
-  /** The outcome of the last line, when it did not end with a line feed. */
+  /** Returns the outcome of the last line, if it did not end with a line feed. */
   end(): readonly Parsed<unknown>[] {
     const outcomes: Parsed<unknown>[] = [];
     this.#takeLine(outcomes);

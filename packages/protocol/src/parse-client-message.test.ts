@@ -7,7 +7,7 @@ import { anyJson } from "./testing/any-publication.ts";
 
 const position = { epoch: "e", offset: 3, tag: "t" };
 
-/** A message of every type with every field, and what it is read as. */
+/** Messages of every type with every field. */
 const complete = {
   auth: { type: "auth", id: 1, token: "a.b.c", session: "s" },
   subscribe: {
@@ -51,7 +51,7 @@ const complete = {
 type TypeName = keyof typeof complete;
 const types = Object.keys(complete) as TypeName[];
 
-/** Values of every kind of JSON. */
+/** One value of every kind of JSON. */
 const kinds: Record<string, unknown> = {
   null: null,
   true: true,
@@ -69,7 +69,7 @@ const kinds: Record<string, unknown> = {
   "an object": { a: 1 },
 };
 
-/** The kinds that each field takes; all others are wrong. */
+/** Kinds of value that each field accepts; all others are wrong. */
 const taken: Record<string, readonly string[]> = {
   id: ["a number", "a negative number", "a string", "a string with a line break"],
   token: ["a string", "a string with a line break"],
@@ -139,15 +139,15 @@ afterEach(() => {
   expect(prototypeState()).toBe(prototypes);
 });
 
-describe("a message of a client", () => {
-  it.each(types)("%s with every field is read with every field", (type) => {
+describe("parseClientMessage", () => {
+  it.each(types)("parseClientMessage reads %s with every field", (type) => {
     const message: Record<string, unknown> = complete[type];
     const expected: Record<string, unknown> = { ...message };
     for (const field of ["since", "position"]) if (field in expected) expected[field] = position;
     expect(parseClientMessage(message)).toEqual({ ok: true, value: expected });
   });
 
-  it.each(types)("%s with what it needs and no more is read as such", (type) => {
+  it.each(types)("parseClientMessage reads %s with only its required fields", (type) => {
     const message = Object.fromEntries(
       Object.entries(complete[type]).filter(
         ([field]) => field === "type" || required[type].includes(field),
@@ -158,7 +158,7 @@ describe("a message of a client", () => {
   });
 
   it.each(types.flatMap((type) => required[type].map((field) => [type, field] as const)))(
-    "[P-MSG-1] %s without %s is bad_message and says so",
+    "[P-MSG-1] %s without %s is refused as bad_message with the name of the missing field",
     (type, field) => {
       const { [field]: _, ...message } = complete[type] as Record<string, unknown>;
       expect(parseClientMessage(message)).toEqual({
@@ -170,7 +170,7 @@ describe("a message of a client", () => {
   );
 
   it.each(wrong)(
-    "[P-MSG-1] %s whose %s is %s is refused and the field named",
+    "[P-MSG-1] %s whose %s is %s is refused with the name of the field",
     (type, field, kind) => {
       const message = { ...complete[type], [field]: kinds[kind] };
       const outcome = parseClientMessage(message);
@@ -184,21 +184,21 @@ describe("a message of a client", () => {
     },
   );
 
-  it("[P-MSG-1] whose since is wrong says what it may be", () => {
+  it("[P-MSG-1] a subscribe with a wrong since is refused, and the message says what since may be", () => {
     for (const since of [7, true, null, [], {}, { last: 0 }, { last: 1.5 }, { last: 10_001 }]) {
       const outcome = parseClientMessage({ ...complete.subscribe, since });
       expect(outcome).toMatchObject({ failure: { message: expect.stringMatching(/^since must/) } });
     }
   });
 
-  it.each(types)("[P-MSG-2] %s with unknown fields is read without them", (type) => {
+  it.each(types)("[P-MSG-2] unknown fields of %s are ignored", (type) => {
     const extra = JSON.parse('{"__proto__":{"a":1},"constructor":1,"more":[{}],"toString":null}');
     const message = { ...complete[type], ...extra };
     expect(parseClientMessage(message)).toEqual(parseClientMessage(complete[type]));
   });
 
   it.each([null, undefined, 7, "ping", true, [], [{ type: "ping" }]])(
-    "[P-MSG-1] that is %j is bad_message",
+    "[P-MSG-1] the value %j is not a message and is refused as bad_message",
     (value) => {
       expect(parseClientMessage(value)).toMatchObject({
         ok: false,
@@ -215,21 +215,24 @@ describe("a message of a client", () => {
     ["no type", {}, "bad_message"],
     ["a number as type", { type: 7 }, "bad_message"],
     ["a list as type", { type: ["ping"] }, "bad_message"],
-  ])("[P-MSG-1] with %s is refused and its id given back", (_, message, code) => {
-    expect(parseClientMessage({ ...message, id: "x" })).toMatchObject({
-      ok: false,
-      id: "x",
-      failure: { code },
-    });
-  });
+  ])(
+    "[P-MSG-1] a message with %s is refused, and the refusal carries its id",
+    (_, message, code) => {
+      expect(parseClientMessage({ ...message, id: "x" })).toMatchObject({
+        ok: false,
+        id: "x",
+        failure: { code },
+      });
+    },
+  );
 
-  it("[P-MSG-1] with a huge or hostile type is answered with a short, harmless message", () => {
+  it("[P-MSG-1] a message with a huge or hostile type is refused with a short, harmless text", () => {
     const outcome = parseClientMessage({ type: `\u001b[2J\r\n${"x".repeat(100_000)}` });
     expect(outcome).toMatchObject({ failure: { code: "unknown_type" } });
     expect(!outcome.ok && outcome.failure.message).toMatch(/^[\x20-\x7e…]{1,150}$/);
   });
 
-  it("does not take what is inherited for a field", () => {
+  it("parseClientMessage ignores inherited fields", () => {
     const message: unknown = Object.create({ type: "ping", id: 1 });
     expect(parseClientMessage(message)).toMatchObject({ ok: false, id: null });
     const subscribe: unknown = Object.assign(Object.create({ channel: "a" }), {
@@ -241,13 +244,13 @@ describe("a message of a client", () => {
     });
   });
 
-  it("names the first wrong field when several are", () => {
+  it("parseClientMessage names the first wrong field when several are wrong", () => {
     expect(parseClientMessage({ type: "publish", channel: "a:", event: "" })).toMatchObject({
       failure: { code: "invalid_channel" },
     });
   });
 
-  it("filters by each event once, by at most 64", () => {
+  it("the events filter of a subscribe drops duplicates and allows at most 64 names", () => {
     const read = (events: unknown) => parseClientMessage({ ...complete.subscribe, events });
     expect(read(["a", "b", "a"])).toMatchObject({ value: { events: ["a", "b"] } });
     expect(read(Array.from({ length: messageBounds.eventNames }, (_, i) => `e${i}`)).ok).toBe(true);
@@ -258,9 +261,9 @@ describe("a message of a client", () => {
     expect(read([""]).ok).toBe(false);
   });
 
-  it("never throws and never returns anything but one of the types or a refusal", () => {
+  it("parseClientMessage never throws and returns only a known message type or a refusal", () => {
     const field = fc.constantFrom(...new Set(types.flatMap((type) => Object.keys(complete[type]))));
-    // No message that came over a wire has a field that is undefined.
+    // A message from the wire never has an undefined field, so the test generates none.
     const there = fc.anything().filter((value) => value !== undefined);
     const near = fc
       .tuple(fc.constantFrom(...types), fc.dictionary(field, there, { maxKeys: 5 }))
@@ -278,7 +281,7 @@ describe("a message of a client", () => {
         );
         expect(Object.keys(outcome.value)).toEqual(expect.arrayContaining([...required[type]]));
         expect(Object.values(outcome.value)).not.toContain(undefined);
-        // What was read once is read the same again: nothing in it is half-checked.
+        // Parsing the result again must return the same message; otherwise a part of it was not fully checked.
         const again = { ...outcome.value, ...rewritten(outcome.value) };
         expect(parseClientMessage(again)).toEqual(outcome);
       }),
@@ -286,7 +289,7 @@ describe("a message of a client", () => {
     );
   });
 
-  it("a field named __proto__ in its data arrives as data and changes no prototype", () => {
+  it("a field named __proto__ in the data of a publish stays data and changes no prototype", () => {
     const json = parseJson(
       '{"type":"publish","channel":"a","event":"b","data":{"__proto__":{"x":1}}}',
     );
@@ -296,7 +299,7 @@ describe("a message of a client", () => {
   });
 });
 
-/** Positions back as the strings that they are on the wire. */
+/** Turns the positions of a message back into their strings on the wire. */
 function rewritten(message: object): Record<string, unknown> {
   const text = (value: unknown) =>
     typeof value === "object" &&
@@ -313,18 +316,21 @@ function rewritten(message: object): Record<string, unknown> {
   );
 }
 
-describe("where a subscription starts", () => {
+describe("readSince", () => {
   it.each([
     ["start", "start"],
     ["now", "now"],
     ["e.3.t", position],
     [{ last: 1 }, { last: 1 }],
     [{ last: 10_000, more: true }, { last: 10_000 }],
-  ])("may be %j", (value, since) => {
+  ])("a subscription may start at %j", (value, since) => {
     expect(readSince(value)).toEqual({ ok: true, value: since });
   });
 
-  it.each(["", "START", "e.3", "latest"])("[P-POS-1] as text may not be %j", (value) => {
-    expect(readSince(value)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
-  });
+  it.each(["", "START", "e.3", "latest"])(
+    "[P-POS-1] a subscription may not start at the text %j",
+    (value) => {
+      expect(readSince(value)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
+    },
+  );
 });

@@ -7,7 +7,7 @@ import { isRecord } from "./json.ts";
 import type { MessageId } from "./message-id.ts";
 import { type Position, parsePosition } from "./position.ts";
 
-/** Bounds on what a client message may hold. */
+/** Bounds on the fields of a client message. Lengths are in characters. */
 export const messageBounds = {
   idLength: 64,
   tokenLength: 16_384,
@@ -24,21 +24,21 @@ export const messageBounds = {
   ttlMs: 30 * 24 * 3_600_000,
 } as const;
 
-/** A refused message, with its id where one could be read, so that the reply can name it. */
+/** A refused message, with its id if one could be read, so that the reply can name it. */
 export interface RefusedMessage {
   readonly ok: false;
   readonly id: MessageId | null;
   readonly failure: Failure;
 }
 
-/** What a value from the wire turned out to be. */
+/** The outcome of parsing a value from the wire as a client message. */
 export type ParsedMessage = { readonly ok: true; readonly value: ClientMessage } | RefusedMessage;
 
 /**
- * Reads one message of a client from a value that came out of JSON or msgpack.
+ * Parses one message of a client from a value that was decoded from JSON or msgpack.
  *
- * Fields it does not know are ignored; a field it knows with a wrong type is refused. Never throws,
- * and what it returns holds no object of the input but `data` and `params`.
+ * Ignores unknown fields, and refuses a known field of a wrong type. Never throws. The result shares no object
+ * with the input except `data` and `params`.
  */
 export function parseClientMessage(value: unknown): ParsedMessage {
   if (!isRecord(value)) {
@@ -48,7 +48,7 @@ export function parseClientMessage(value: unknown): ParsedMessage {
   const message = read(fields);
   const refusal = fields.refusal;
   if (refusal !== undefined) return { ok: false, id: readableId(value), failure: refusal };
-  // read() returns nothing only after it has noted a refusal.
+  // read() returns undefined only after it has recorded a refusal.
   return { ok: true, value: message as ClientMessage };
 }
 
@@ -129,7 +129,7 @@ function read(fields: Fields): ClientMessage | undefined {
     default:
       fields.refuse(
         typeof type === "string"
-          ? failure("unknown_type", `no message has the type ${quote(type)}`)
+          ? failure("unknown_type", `unknown message type ${quote(type)}`)
           : failure("bad_message", "type must be a string"),
       );
       return undefined;
@@ -190,7 +190,7 @@ function readEventNames(value: unknown): Parsed<readonly string[]> {
     : refused("bad_message", `must be a list of 1 to ${eventNames} event names`);
 }
 
-/** Reads where a subscription starts, as it stands on the wire: a position, "start", "now" or `{last: n}`. */
+/** Parses the start of a subscription as it stands on the wire: a position, "start", "now" or `{last: n}`. */
 export function readSince(value: unknown): Parsed<Since> {
   if (value === "start" || value === "now") return parsed(value);
   if (typeof value === "string") {
@@ -202,13 +202,13 @@ export function readSince(value: unknown): Parsed<Since> {
     if (last.ok) return parsed({ last: last.value });
     return refused(
       "bad_message",
-      `must have last: an integer from 1 to ${messageBounds.lastEntries}`,
+      `must have last: an integer from 1 to ${messageBounds.lastEntries}, as in {"last": 10}`,
     );
   }
   return refused("bad_message", 'must be a position, "start", "now" or {"last": n}');
 }
 
-/** A piece of the client's text, short and in quotes, for a message back to it. */
+/** Quotes and shortens a piece of the client's text for a message back to it. */
 function quote(value: string): string {
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

@@ -9,7 +9,7 @@ import { anyJson, anyPublication } from "./testing/any-publication.ts";
 const error = failure("rate_limited", "slow down", 9);
 const snapshot = { projection: "latest", state: null };
 
-/** A message of every type with every field. */
+/** Messages of every type with every field. */
 const complete = {
   welcome: {
     type: "welcome",
@@ -96,14 +96,17 @@ const fields = Object.entries(complete).flatMap(([type, message]) =>
     .map((field) => [type, field, message as Record<string, unknown>] as const),
 );
 
-describe("a message of the server", () => {
-  it.each(Object.values(complete))("of type $type with every field is taken", (message) => {
-    const outcome = parseServerMessage(message);
-    expect(outcome).toMatchObject({ ok: true, value: { type: message.type } });
-  });
+describe("parseServerMessage", () => {
+  it.each(Object.values(complete))(
+    "parseServerMessage accepts a $type message with every field",
+    (message) => {
+      const outcome = parseServerMessage(message);
+      expect(outcome).toMatchObject({ ok: true, value: { type: message.type } });
+    },
+  );
 
   it.each(fields.filter(([, field]) => field !== "data"))(
-    "%s whose %s is of a wrong type is refused and the field named",
+    "%s whose %s has a wrong type is refused with the name of the field",
     (type, field, message) => {
       const list = Array.isArray(message[field]) ? [7] : [];
       for (const value of [{}, list, () => 0, Symbol.iterator, Number.NaN]) {
@@ -116,13 +119,16 @@ describe("a message of the server", () => {
     },
   );
 
-  it.each(fields)("%s without %s is taken only if it may be absent", (type, field, message) => {
-    const { [field]: _, ...rest } = message;
-    const mayLack = optional.has(field) || optional.has(`${type}.${field}`);
-    expect(parseServerMessage(rest).ok).toBe(mayLack);
-  });
+  it.each(fields)(
+    "%s without %s is accepted only if that field is optional",
+    (type, field, message) => {
+      const { [field]: _, ...rest } = message;
+      const mayLack = optional.has(field) || optional.has(`${type}.${field}`);
+      expect(parseServerMessage(rest).ok).toBe(mayLack);
+    },
+  );
 
-  it("[P-SRV-1] of a type it does not know is unknown, not an error", () => {
+  it("[P-SRV-1] a server message of an unknown type is parsed as unknown, not refused", () => {
     for (const type of ["brand_new", "chunks", "", "toString", "__proto__", "constructor"]) {
       expect(parseServerMessage({ type, any: 1 })).toEqual({
         ok: true,
@@ -131,7 +137,7 @@ describe("a message of the server", () => {
     }
   });
 
-  it("[P-PRES-6] of presence without since is the whole list", () => {
+  it("[P-PRES-6] a presence message without since is parsed as the whole list", () => {
     const list = { type: "presence", channel: "a", epoch: "e", version: 2, count: 1, typing: [] };
     const members = [{ id: "user:7", since: 1 }];
     expect(parseServerMessage(list).ok).toBe(true);
@@ -144,13 +150,13 @@ describe("a message of the server", () => {
     expect(parseSubscribed({ ...subscribed, presence: { ...list, epoch: 1 } }).ok).toBe(false);
   });
 
-  it("[P-SRV-1] may have fields it does not know", () => {
+  it("[P-SRV-1] a server message may have unknown fields", () => {
     for (const message of Object.values(complete)) {
       expect(parseServerMessage({ ...message, more: { a: 1 } }).ok).toBe(true);
     }
   });
 
-  it("[P-SRV-2] with an error of a newer service keeps what a retry needs to know", () => {
+  it("[P-SRV-2] an error code of a newer service becomes a known code and keeps its retry information", () => {
     const error = { code: "brand_new", message: "why", retryable: true, retry_after_ms: 3 };
     expect(parseServerMessage({ type: "reply", id: null, error })).toEqual({
       ok: true,
@@ -162,7 +168,7 @@ describe("a message of the server", () => {
     });
   });
 
-  it("a reply has an error or a result, and a result an id", () => {
+  it("a reply needs an error or a result, and a result needs an id", () => {
     expect(parseServerMessage({ type: "reply", id: 1, result: null }).ok).toBe(true);
     expect(parseServerMessage({ type: "reply", id: "a", result: { any: [] } }).ok).toBe(true);
     expect(parseServerMessage({ type: "reply", id: 1 }).ok).toBe(false);
@@ -171,7 +177,7 @@ describe("a message of the server", () => {
     expect(parseServerMessage({ type: "reply", id: 1, error: null }).ok).toBe(false);
   });
 
-  it("a publication as the service encodes it is taken as it is", () => {
+  it("parseServerMessage returns an encoded publication unchanged", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
         const message: unknown = JSON.parse(encodeEvent(publication));
@@ -180,7 +186,7 @@ describe("a message of the server", () => {
     );
   });
 
-  it("never throws, whatever came", () => {
+  it("parseServerMessage never throws for any value", () => {
     const near = fc
       .tuple(
         fc.constantFrom(...Object.values(complete)),
@@ -200,8 +206,8 @@ describe("a message of the server", () => {
   });
 });
 
-describe("the result of a subscribe", () => {
-  it("is taken with what it must have", () => {
+describe("parseSubscribed", () => {
+  it("parseSubscribed accepts a result with only its required fields", () => {
     const result = { channel: "a", position: "e.1.t", recovered: true };
     expect(parseSubscribed(result)).toEqual({ ok: true, value: result });
   });
@@ -213,7 +219,7 @@ describe("the result of a subscribe", () => {
     {},
     { channel: "a", position: "e.1.t" },
     { channel: "a", position: 1, recovered: true },
-  ])("that is %j is refused", (value) => {
+  ])("parseSubscribed refuses the result %j", (value) => {
     expect(parseSubscribed(value)).toMatchObject({ ok: false, failure: { code: "bad_message" } });
   });
 });

@@ -2,17 +2,17 @@ import { type ForeignFailure, knownFailure, type Parsed, parsed, refused } from 
 import { isRecord } from "./json.ts";
 import type { ReplyMessage, ServerMessage, Subscribed } from "./server-message.ts";
 
-/** A message of a type that this version does not know; to be ignored. */
+/** A server message of a type that this version does not know. Clients ignore it. */
 export interface UnknownMessage {
   readonly type: "unknown";
 }
 
 /**
- * Reads one message of the server from a value that came out of JSON.
+ * Parses one message of the server from a value that was decoded from JSON.
  *
- * Checks every field the declared type has, so that nothing a broken proxy or another service sends can do
- * harm; fields it does not know stay on the value. A type it does not know is `{type: "unknown"}`. A wrong
- * field is `bad_message` and names it. Error codes are made {@link knownFailure known}. Never throws.
+ * Checks every field that the declared type has, so that data from a broken proxy or another service does no
+ * harm. Unknown fields stay on the value. An unknown type becomes `{type: "unknown"}`. A wrong field is refused
+ * with `bad_message` and its name. Unknown error codes are made {@link knownFailure known}. Never throws.
  */
 export function parseServerMessage(value: unknown): Parsed<ServerMessage | UnknownMessage> {
   if (!isRecord(value) || typeof value.type !== "string") {
@@ -23,11 +23,11 @@ export function parseServerMessage(value: unknown): Parsed<ServerMessage | Unkno
   const wrong = wrongField(value, shapeOf(type as KnownType, value));
   if (wrong !== undefined) return refused("bad_message", `${type}: ${wrong} is missing or wrong`);
   if (type === "reply") return readReply(value);
-  // Every field of the type was checked above.
+  // The check above covered every field of the type.
   return parsed(value as unknown as ServerMessage);
 }
 
-/** Reads the result of a `subscribe`, as it stands in its reply. */
+/** Parses the result of a `subscribe`, as its reply carries it. */
 export function parseSubscribed(value: unknown): Parsed<Subscribed> {
   const wrong = isRecord(value) ? wrongField(value, subscribed) : "it";
   return wrong === undefined
@@ -41,7 +41,7 @@ function readReply(reply: Record<string, unknown>): Parsed<ReplyMessage> {
       ? parsed(reply as unknown as ReplyMessage)
       : refused("bad_message", "reply: result is missing or wrong");
   }
-  // The shape was checked: error is a record with these fields.
+  // The shape of the reply was checked: error is a record with these fields.
   const error = reply.error as unknown as ForeignFailure;
   return parsed({
     type: "reply",
@@ -159,13 +159,13 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
   pong: { id: maybe(id) },
 };
 
-/** A change of presence says from where; the whole list does not. */
+/** Returns the shape to check. A presence change has `since`; the whole list of presence does not. */
 function shapeOf(type: KnownType, value: Record<string, unknown>): Shape {
   if (type !== "presence") return shapes[type];
   return { ...shapes.presence, ...(Object.hasOwn(value, "since") ? presenceChange : presenceList) };
 }
 
-/** The first field that is missing or wrong; only own fields count. */
+/** Returns the name of the first field that is missing or wrong. Only own fields count. */
 function wrongField(record: Record<string, unknown>, shape: Shape): string | undefined {
   for (const name of Object.keys(shape)) {
     const there = Object.hasOwn(record, name);

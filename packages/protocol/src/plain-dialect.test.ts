@@ -4,8 +4,8 @@ import { formatCursor } from "./cursor.ts";
 import { encodePlainPublication } from "./plain-dialect.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
-describe("a publication in the plain dialect", () => {
-  it("[P-DIA-3] [P-DIA-4] arrives with exactly what was published and the reader's cursor", () => {
+describe("publications in the plain dialect", () => {
+  it("[P-DIA-3] [P-DIA-4] the plain dialect carries exactly what was published, and the subscriber's cursor", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
         const { channel, source, position, event, json, ts } = publication;

@@ -3,18 +3,21 @@ import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 
 /**
- * A publication of the plain dialect, cut where the reader's cursor belongs.
+ * A publication in the plain dialect, split where the subscriber's cursor belongs.
  *
  * One object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel", "source"?, "data"}`.
- * Everything but the cursor is the same for every reader. A durable subscriber needs the entry's own position
- * to acknowledge it: `position` and, from the second time on, `attempt` follow the data.
+ * Everything except the cursor is the same for every subscriber. A durable subscriber acknowledges by the
+ * entry's own position, so for it `position` follows the data and, from the second delivery on, `attempt`.
  */
 export interface PlainPublication {
   readonly head: string;
   readonly tail: string;
 }
 
-/** Encodes a publication but for its cursor, which is spliced between the two parts. The end of a log is an `end` message. */
+/**
+ * Encodes a publication without its cursor, which belongs between the two parts. The entry that ends a log
+ * becomes an `end` message.
+ */
 export function encodePlainPublication(publication: Publication): PlainPublication {
   const { channel, source, position, event, json, ts, attempt } = publication;
   const origin = source === undefined ? "" : `,"source":"${source}"`;

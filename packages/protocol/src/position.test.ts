@@ -5,15 +5,15 @@ import { formatPosition, origin, originTag, type Position, parsePosition } from 
 const idUnits = [..."ABCXYZabcxyz0189_-"];
 const id = fc.string({ unit: fc.constantFrom(...idUnits), minLength: 1, maxLength: 24 });
 
-/** Any position that the service may give out. */
+/** Any position that the service may issue. */
 const anyPosition: fc.Arbitrary<Position> = fc.record({
   epoch: id,
   offset: fc.integer({ min: 0, max: 999_999_999_999_999 }),
   tag: id,
 });
 
-describe("a position", () => {
-  it("[P-POS-1] comes back from its string as it was", () => {
+describe("positions", () => {
+  it("[P-POS-1] parsePosition restores a position from the string of formatPosition", () => {
     fc.assert(
       fc.property(anyPosition, (position) => {
         expect(parsePosition(formatPosition(position))).toEqual({ ok: true, value: position });
@@ -21,7 +21,7 @@ describe("a position", () => {
     );
   });
 
-  it("[P-POS-1] has one string only", () => {
+  it("[P-POS-1] a position has exactly one string form", () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const outcome = parsePosition(text);
@@ -54,12 +54,12 @@ describe("a position", () => {
     `${"a".repeat(25)}.1.b`,
     `a.1.${"b".repeat(25)}`,
     "a.1.b".repeat(2_000),
-  ])("[P-POS-1] %j is refused with invalid_position", (text) => {
+  ])("[P-POS-1] parsePosition refuses the string %j as invalid_position", (text) => {
     expect(parsePosition(text)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
   });
 
   it.each([undefined, null, 1, {}, ["a.1.b"], { toString: () => "a.1.b" }])(
-    "[P-POS-1] %j is refused with invalid_position",
+    "[P-POS-1] parsePosition refuses the value %j, which is not a string, as invalid_position",
     (value) => {
       expect(parsePosition(value)).toMatchObject({
         ok: false,
@@ -68,7 +68,7 @@ describe("a position", () => {
     },
   );
 
-  it("before the first entry has offset 0 and the tag of nothing", () => {
+  it("the position before the first entry has offset 0 and the origin tag", () => {
     expect(parsePosition(formatPosition(origin("e")))).toEqual({
       ok: true,
       value: { epoch: "e", offset: 0, tag: originTag },

@@ -1,49 +1,53 @@
-/** How many members a list of presence names at most; the count is exact all the same. */
+/** Maximum number of members that a presence list names. The count stays exact. */
 export const maxListedMembers = 1_000;
 
-/** How many of those who type are named at most. */
+/** Maximum number of typing members that a presence list names. */
 export const maxListedTyping = 50;
 
-/** Someone in a channel: a user, or a session where the credential names no user. */
+/** A member who is present in a channel: a user, or a session if the credential names no user. */
 export interface PresentMember {
-  /** `user:{user_id}` or `session:{session_id}`. */
+  /** Id of the member: `user:{user_id}` or `session:{session_id}`. */
   readonly id: string;
   readonly user_id?: string;
   readonly session_id?: string;
-  /** When the first connection came, in milliseconds since 1970. */
+  /** Time at which the member's first connection joined, in milliseconds since 1970. */
   readonly since: number;
 }
 
-/** Who is in a channel, as a whole, at a version. */
+/** The whole presence of a channel at one version. */
 export interface PresenceList {
-  /** Another epoch is another count of versions. */
+  /** Epoch of the version counter; versions of different epochs cannot be compared. */
   readonly epoch: string;
   readonly version: number;
-  /** The first {@link maxListedMembers}, the longest present first; absent where only the count is told. */
+  /**
+   * The first {@link maxListedMembers} members, the longest present first. Absent if the channel offers only
+   * the count.
+   */
   readonly members?: readonly PresentMember[];
-  /** How many are present, listed or not. */
+  /** Number of members present, listed or not. */
   readonly count: number;
-  /** The ids of those who type, at most {@link maxListedTyping}. */
+  /** Ids of the members who are typing, at most {@link maxListedTyping}. */
   readonly typing: readonly string[];
 }
 
 /**
- * What changed between two versions. It fits every list at a version from `since` to `version`: it names
- * how each listed member that changed meanwhile ended, in `joined` (in place of who has the same id) or in `left`.
+ * The changes of presence between two versions. They apply to every list at a version from `since` to
+ * `version`: each listed member that changed is named once by its final state, in `joined` (replacing a member
+ * with the same id) or in `left`.
  */
 export interface PresenceChange {
   readonly epoch: string;
   readonly since: number;
   readonly version: number;
   readonly joined: readonly PresentMember[];
-  /** Ids; one may have come and gone between two messages. */
+  /** Ids of the members who left. A member may have joined and left between two messages. */
   readonly left: readonly string[];
   readonly count: number;
-  /** All who type now; absent when that did not change. */
+  /** Ids of all members who are typing now; absent if that did not change. */
   readonly typing?: readonly string[];
 }
 
-/** Who is in a channel has changed; without `since` it is the whole list anew. */
+/** A change of a channel's presence. Without `since` it is the whole list. */
 export type PresenceMessage = { readonly type: "presence"; readonly channel: string } & (
   | PresenceChange
   | PresenceList

@@ -2,32 +2,38 @@ import type { Priority } from "./client-message.ts";
 import type { Position } from "./position.ts";
 
 /**
- * The event of the entry that ends a channel's log, with `{"reason": text}` as its data. The name is reserved, so
- * nobody can publish it.
+ * Event name of the entry that ends a channel's log, with `{"reason": text}` as its data. The name is reserved,
+ * so nobody can publish it.
  */
 export const endEvent = "end";
 
-/** One entry of a channel's log, as it travels through the gateway. */
+/** One entry of a channel's log, as it passes through the gateway. */
 export interface Publication {
   readonly channel: string;
-  /** In the log of everything below a prefix: the channel it was published to. */
+  /** Channel that the entry was published to; only in the log of everything below a prefix. */
   readonly source?: string;
   readonly position: Position;
   /**
-   * The tag of the entry before it, where the engine tells it: a log that lost its tail and went on is
-   * known by it, though its offsets continue.
+   * Tag of the entry before this one, if the engine provides it. It reveals a log that lost its tail and
+   * continued, although its offsets are contiguous.
    */
   readonly previousTag?: string;
-  /** What was sent before it, where it stands for several entries; only on its way to a slow reader. */
+  /**
+   * Position of the last entry sent before this one, if it stands for several merged entries. Only on delivery
+   * to a slow subscriber.
+   */
   readonly since?: Position;
-  /** How often it was delivered, this time included; only on its way to a durable subscriber. */
+  /** Number of deliveries of this entry, including this one. Only on delivery to a durable subscriber. */
   readonly attempt?: number;
-  /** In place of the channel's, where the publisher said so. */
+  /** Priority that the publisher chose instead of the channel's. */
   readonly priority?: Priority;
-  /** The event name, as the publisher chose it. */
+  /** Name of the event, as the publisher chose it. */
   readonly event: string;
-  /** The data as JSON text: made once when it enters, spliced into every frame, never parsed on the way out. */
+  /**
+   * Data as JSON text: encoded once when the entry arrives, spliced into every frame, never parsed on the way
+   * out.
+   */
   readonly json: string;
-  /** When it was appended, in milliseconds since 1970. It informs; it never orders. */
+  /** Time of the append, in milliseconds since 1970. It is for information and never orders entries. */
   readonly ts: number;
 }

@@ -1,6 +1,9 @@
 import type { ErrorCode } from "./error-codes.ts";
 
-/** Whether a request that failed with a code may succeed later: that column of the table, without its texts. */
+/**
+ * Error codes mapped to true if a request that failed with the code may succeed later: the `retryable` column
+ * of the table of errors, without its texts.
+ */
 export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   bad_json: false,
   bad_message: false,
@@ -36,7 +39,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   internal: true,
 };
 
-/** Whether `text` is the code of a known error. */
+/** True if `text` is the code of a known error. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(retryableCodes, text);
 }

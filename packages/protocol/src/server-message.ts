@@ -4,30 +4,30 @@ import type { Failure } from "./failure.ts";
 import type { MessageId } from "./message-id.ts";
 import type { PresenceList, PresenceMessage } from "./presence.ts";
 
-/** Limits the client does well to know. */
+/** Limits of a connection that a client should respect. */
 export interface ConnectionLimits {
   readonly max_message_bytes: number;
   readonly max_subscriptions: number;
 }
 
-/** The first message of every accepted connection. */
+/** First message on every accepted connection. */
 export interface WelcomeMessage {
   readonly type: "welcome";
   readonly connection_id: string;
   readonly session_id: string | null;
   readonly user_id: string | null;
-  /** The node's name. */
+  /** Name of the node. */
   readonly node: string;
-  /** The protocol's version. */
+  /** Version of the protocol. */
   readonly version: "1";
   readonly ping_interval_ms: number;
   readonly limits: ConnectionLimits;
-  /** When the credential ends, in milliseconds since 1970; null when it does not. */
+  /** Time at which the credential expires, in milliseconds since 1970; null if it does not expire. */
   readonly expires_at: number | null;
   readonly degraded?: boolean;
 }
 
-/** The answer to the message `id`; null answers a message that had none one could read. */
+/** The answer to the message with this `id`; null if that message had no readable id. */
 export type ReplyMessage =
   | {
       readonly type: "reply";
@@ -44,7 +44,7 @@ export type ReplyMessage =
       readonly timestamp?: string;
     };
 
-/** Why a resume could not be contiguous. */
+/** The reason why a resume was not contiguous. */
 export type GapReason =
   | "trimmed"
   | "epoch_changed"
@@ -52,52 +52,52 @@ export type GapReason =
   | "limit"
   | "store_unavailable";
 
-/** A channel's state at a position, folded by the projection its rule names. */
+/** The state of a channel at a position, folded by the projection that its rule names. */
 export interface Snapshot {
   readonly projection: string;
-  /** JSON; null while the log was folded into nothing yet. */
+  /** State as JSON; null while no entry has been folded into a state. */
   readonly state: unknown;
 }
 
-/** How a subscription starts: what follows is contiguous from `position` on. */
+/** The start of a subscription: the stream is contiguous from `position` on. */
 export interface Subscribed {
   readonly channel: string;
-  /** The stream continues right after this position. */
+  /** Position after which the stream continues. */
   readonly position: string;
-  /** Whether everything since the asked position follows. False on a fresh subscription. */
+  /** True if everything after the requested position follows. False on a fresh subscription. */
   readonly recovered: boolean;
-  /** Why not, when a position was asked for and could not be continued. */
+  /** Reason why the stream could not continue from the requested position; absent otherwise. */
   readonly reason?: GapReason;
-  /** The state at `position`, where the channel has a projection and the stream does not start further back. */
+  /** State at `position`, if the channel has a projection and the stream does not start at an earlier entry. */
   readonly snapshot?: Snapshot;
-  /** Who is there, where that was asked for. */
+  /** Presence of the channel, if the subscription asked for it. */
   readonly presence?: PresenceList;
 }
 
-/** A subscription that the connect itself asked for has started. */
+/** The start of a subscription that the connect request itself asked for. */
 export type SubscribedMessage = {
   readonly type: "subscribed";
   readonly event_id?: string;
 } & Subscribed;
 
-/** One publication, as the SDK's dialects carry it. */
+/** A publication, as the SDK's dialects carry it. */
 export interface EventMessage {
   readonly type: "event";
   readonly channel: string;
-  /** With the channel of everything below a prefix: the one it was published to. */
+  /** Channel that the entry was published to, if `channel` addresses everything below a prefix. */
   readonly source?: string;
   readonly position: string;
-  /** The position a merged event covers from. */
+  /** Position of the last event sent before this one, if it merges several entries. */
   readonly since?: string;
   readonly event: string;
   readonly data: unknown;
-  /** When it was appended, in milliseconds since 1970. */
+  /** Time of the append, in milliseconds since 1970. */
   readonly ts: number;
-  /** To a durable subscriber: how often it was delivered, this time included; absent the first time. */
+  /** Number of deliveries to a durable subscriber, including this one; absent on the first. */
   readonly attempt?: number;
 }
 
-/** Entries after `from` up to and including `to` will not come. */
+/** Announces that the entries after `from`, up to and including `to`, will not arrive. */
 export interface GapMessage {
   readonly type: "gap";
   readonly channel: string;
@@ -107,7 +107,7 @@ export interface GapMessage {
   readonly event_id?: string;
 }
 
-/** Forget what was held of the channel: here is its state, the stream continues after `position`. */
+/** Replaces the state that the client holds of the channel. The stream continues after `position`. */
 export interface ResetMessage {
   readonly type: "reset";
   readonly channel: string;
@@ -117,7 +117,7 @@ export interface ResetMessage {
   readonly event_id?: string;
 }
 
-/** What a notice is about. */
+/** Subject of a notice. */
 export type NoticeCode =
   | "server_shutting_down"
   | "degraded"
@@ -125,55 +125,61 @@ export type NoticeCode =
   | "token_expiring"
   | "move";
 
-/** Something the client should know, with what that code needs. */
+/** A notice about the node or the credential, with the fields that its code needs. */
 export interface NoticeMessage {
   readonly type: "notice";
   readonly code: NoticeCode;
-  /** Come back after a random delay in this span. */
+  /** Range for the random delay before the client reconnects, in milliseconds. */
   readonly reconnect?: { readonly min_ms: number; readonly max_ms: number };
-  /** With `token_expiring`: when, in milliseconds since 1970. */
+  /** With `token_expiring`: time at which the token expires, in milliseconds since 1970. */
   readonly expires_at?: number;
 }
 
-/** The stream is complete: nothing will follow. Not the same as disconnected. */
+/** The end of a channel's stream: no entry follows. It does not end the connection. */
 export interface EndMessage {
   readonly type: "end";
   readonly channel: string;
-  /** The last of the channel. */
+  /** Position of the last entry of the channel. */
   readonly position: string;
-  /** What the publisher said. */
+  /** Reason that the publisher gave. */
   readonly reason: string;
   readonly event_id?: string;
-  /** When it ended, as ISO 8601; in the plain dialect. */
+  /** Time at which the stream ended, as ISO 8601; only in the plain dialect. */
   readonly timestamp?: string;
 }
 
-/** The subscription is over, though the stream is not. */
+/** The end of a subscription whose stream goes on. */
 export interface UnsubscribedMessage {
   readonly type: "unsubscribed";
   readonly channel: string;
-  /** Up to where its entries came. */
+  /** Position up to which entries were delivered. */
   readonly position: string;
-  /** The code of the error that a new `subscribe` would get; `taken_over`: another connection holds the durable subscriber. */
+  /**
+   * Code of the error that a new `subscribe` would receive, or `taken_over`: another connection holds the
+   * durable subscriber.
+   */
   readonly reason: ErrorCode | "taken_over";
   readonly event_id?: string;
 }
 
-/** Asks for a sign of life. */
+/** Asks the client for a pong, as a sign of life. */
 export interface ServerPingMessage {
   readonly type: "ping";
 }
 
-/** Answers a ping, with its id. */
+/** Answers a ping and carries its id. */
 export interface ServerPongMessage {
   readonly type: "pong";
   readonly id?: MessageId;
   readonly event_id?: string;
-  /** When it was sent, as ISO 8601; in the plain dialect, as in a `reply`. */
+  /** Time at which the message was sent, as ISO 8601; in the plain dialect, as in a `reply`. */
   readonly timestamp?: string;
 }
 
-/** Everything the server sends but publications of the plain dialect, whose `type` is their event name. */
+/**
+ * Any message that the server sends, except publications in the plain dialect, whose `type` is their event
+ * name.
+ */
 export type ServerMessage =
   | WelcomeMessage
   | ReplyMessage

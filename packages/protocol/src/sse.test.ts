@@ -18,8 +18,8 @@ const nasty = fc.oneof(
     .map((parts) => parts.join("")),
 );
 
-describe("an encoded event", () => {
-  it("[P-SSE-8] is read as the very document that was written, whatever its strings hold", () => {
+describe("encodeSseEvent", () => {
+  it("[P-SSE-8] SseReader restores the document that encodeSseEvent wrote, whatever its strings contain", () => {
     fc.assert(
       fc.property(nasty, fc.jsonValue(), fc.integer({ min: 1, max: 9 }), (text, json, piece) => {
         const data = JSON.stringify({ text, json });
@@ -28,7 +28,7 @@ describe("an encoded event", () => {
     );
   });
 
-  it("[P-SSE-8] stays one event with the fields it was given, even where a text holds line ends", () => {
+  it("[P-SSE-8] an event stays one event with its own fields, even if a text contains line ends", () => {
     fc.assert(
       fc.property(nasty, nasty, nasty, (data, id, event) => {
         const [first, ...others] = read(encodeSseEvent({ id, event, data }));
@@ -40,7 +40,7 @@ describe("an encoded event", () => {
     );
   });
 
-  it("is read alike in pieces of any size, and alike with any line end", () => {
+  it("SseReader returns the same events for pieces of any size and for any line end", () => {
     fc.assert(
       fc.property(
         fc.array(nasty, { minLength: 1 }),
@@ -56,13 +56,13 @@ describe("an encoded event", () => {
   });
 });
 
-describe("a reader", () => {
-  it("tells nothing of comments, retries and events that were not finished", () => {
+describe("SseReader", () => {
+  it("SseReader reports no event for comments, retries and unfinished events", () => {
     expect(read(`${sseComment}${encodeSseRetry(12.6)}data: cut off`)).toEqual([]);
     expect(encodeSseRetry(12.6)).toBe("retry: 13\n\n");
   });
 
-  it("reads fields without a space or a value, and ignores those it does not know", () => {
+  it("SseReader reads fields without a space or a value, and ignores unknown fields", () => {
     expect(read("data:a\ndata\nother: x\nevent:e\n\n")).toEqual([{ data: "a\n", event: "e" }]);
   });
 });

@@ -1,8 +1,8 @@
 /** One event of a `text/event-stream`. */
 export interface SseEvent {
-  /** What a browser sends back as `Last-Event-ID`; absent leaves the last one as it was. */
+  /** Id that a browser sends back as `Last-Event-ID`; if absent, the previous id stays in force. */
   readonly id?: string;
-  /** Whose listeners are told; absent is `message`. */
+  /** Name of the event whose listeners are called; `message` if absent. */
   readonly event?: string;
   readonly data: string;
 }
@@ -12,9 +12,9 @@ const lineEnd = /\r\n|\r|\n/;
 /**
  * Encodes one event.
  *
- * No text can forge a field or a second event: data is cut into lines, of which each is prefixed, and an id
- * or name that could not stand in one line is left out. Line ends of data arrive as `\n`, since the format
- * has no other; JSON escapes them and arrives as it was.
+ * No text can forge a field or a second event: every line of the data has its own prefix, and an id or name
+ * that does not fit in one line is left out. Line ends in the data arrive as `\n`, because the format has no
+ * other. JSON escapes line ends, so JSON data arrives unchanged.
  */
 export function encodeSseEvent({ id, event, data }: SseEvent): string {
   let text = "";
@@ -25,23 +25,23 @@ export function encodeSseEvent({ id, event, data }: SseEvent): string {
   return `${text}\n`;
 }
 
-/** Tells the browser how long to wait before it comes back, in whole milliseconds. */
+/** Encodes the delay before the browser reconnects. The delay is rounded to whole milliseconds. */
 export function encodeSseRetry(delayMs: number): string {
   return `retry: ${Math.round(delayMs)}\n\n`;
 }
 
-/** A comment: it says nothing and keeps what stands between from hanging up. */
+/** An empty comment. It keeps proxies from closing an idle stream. */
 export const sseComment = ":\n\n";
 
 function isOneLine(text: string): boolean {
   return !text.includes("\n") && !text.includes("\r") && !text.includes("\0");
 }
 
-/** Reads a `text/event-stream` that comes in pieces, the way the HTML standard has it. */
+/** Parses a `text/event-stream` that arrives in pieces, as the HTML standard describes. */
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void;
   #rest = "";
-  /** Whether the last piece ended with a CR, whose LF may come with the next. */
+  /** True if the last piece ended with a CR, whose LF may come with the next piece. */
   #afterReturn = false;
   #data: string | undefined;
   #event: string | undefined;
@@ -51,7 +51,7 @@ export class SseReader {
     this.#onEvent = onEvent;
   }
 
-  /** Takes a piece of decoded text, and tells the events that it completes. */
+  /** Accepts a piece of decoded text, and reports the events that it completes. */
   take(piece: string): void {
     let text = piece;
     if (text === "") return;

@@ -7,13 +7,13 @@ function schemaOf<T>(
   return { "~standard": { version: 1, vendor: "test", validate } };
 }
 
-describe("reading with a schema", () => {
-  it("[W10] gives what the schema gives out, not what came in", () => {
+describe("readWith", () => {
+  it("[W10] readWith returns the output of the schema, not the input", () => {
     const trimmed = schemaOf((value) => ({ value: String(value).trim() }));
     expect(readWith(trimmed, " a ", "data")).toEqual({ ok: true, value: "a" });
   });
 
-  it("[W10] refuses with the path of each issue", () => {
+  it("[W10] readWith refuses a value with the path of each issue", () => {
     const issues = [
       { message: "must be a string", path: ["items", 2, { key: "name" }] },
       { message: "another" },
@@ -33,20 +33,20 @@ describe("reading with a schema", () => {
     });
   });
 
-  it("[W10] waits only for a schema that makes one wait", async () => {
+  it("[W10] readWith returns a promise only if the schema is asynchronous", async () => {
     const late = schemaOf(async () => ({ issues: [{ message: "taken" }] }));
     const outcome = readWith(late, "x", "params");
     expect(outcome).toBeInstanceOf(Promise);
     expect(await outcome).toMatchObject({ failure: { message: "params: taken" } });
   });
 
-  it("[W10] tells a bounded part of what a schema says", () => {
+  it("[W10] readWith shortens long messages of a schema to 500 characters", () => {
     const long = schemaOf(() => ({ issues: [{ message: "x".repeat(10_000) }] }));
     const outcome = readWith(long, {}, "data");
     expect(outcome).toMatchObject({ failure: { message: expect.stringMatching(/^.{500}$/) } });
   });
 
-  it("[W10] lets anything pass where a type is not checked", () => {
+  it("[W10] unchecked accepts any value", () => {
     expect(readWith(unchecked<string>(), 5, "data")).toEqual({ ok: true, value: 5 });
   });
 });

@@ -1,8 +1,8 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
 
 /**
- * A schema of any library that follows the Standard Schema specification, version 1: zod, valibot, arktype
- * and others. Only what is needed of it is declared here.
+ * A schema of any library that follows the Standard Schema specification, version 1: zod, valibot, arktype and
+ * others. Only the parts that Milepost uses are declared here.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
@@ -13,21 +13,21 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema says of a value: the value to go on with, or what is wrong with it. */
+/** The verdict of a schema on a value: the value to use, or the issues found. */
 export type SchemaOutcome<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** One thing that is wrong with a value. */
+/** One issue that a schema found in a value. */
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What may be given to a schema. */
+/** Input type of a schema. */
 export type SchemaInput<Schema> = TypesOf<Schema>["input"];
 
-/** What comes out of a schema: defaults filled in, unknown fields as the library treats them. */
+/** Output type of a schema: with defaults filled in, and unknown fields treated as the library does. */
 export type SchemaOutput<Schema> = TypesOf<Schema>["output"];
 
 type TypesOf<Schema> = Schema extends {
@@ -38,7 +38,7 @@ type TypesOf<Schema> = Schema extends {
     : { input: unknown; output: unknown }
   : { input: unknown; output: unknown };
 
-/** A schema that takes anything for a `T`: a type without a check. */
+/** Returns a schema that accepts any value as a `T`: a type without a check. */
 export function unchecked<T = unknown>(): StandardSchema<T> {
   return {
     "~standard": {
@@ -50,10 +50,10 @@ export function unchecked<T = unknown>(): StandardSchema<T> {
 }
 
 /**
- * The value as the schema gives it out, or `invalid_data` that names the places that are wrong.
+ * Checks a value with a schema. Returns the schema's output, or `invalid_data` with the paths that are wrong.
  *
- * `root` stands for the value itself. The answer is a promise only where the schema's is. A schema that throws,
- * or rejects, throws here too.
+ * Messages call the value itself `root`. Returns a promise only if the schema does. Throws, or rejects, if the
+ * schema does.
  */
 export function readWith<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -66,7 +66,10 @@ export function readWith<Output>(
     : asParsed(outcome, root);
 }
 
-/** Of how many issues is told, and how much: schemas may quote what they were given. */
+/**
+ * Maximum number of issues that a message names. Messages are also limited in length, because schemas may quote
+ * their input.
+ */
 const maxIssues = 5;
 const maxTold = 500;
 
@@ -76,7 +79,9 @@ function asParsed<Output>(outcome: SchemaOutcome<Output>, root: string): Parsed<
   return refused("invalid_data", (told.join("; ") || `${root} is not valid`).slice(0, maxTold));
 }
 
-/** What is wrong and where, for one line: `items[2].name: must be text`; `root` stands for the value itself. */
+/**
+ * Formats an issue as one line with its path: `items[2].name: must be text`. The value itself is called `root`.
+ */
 export function describeIssue({ message, path = [] }: SchemaIssue, root: string): string {
   let place = "";
   for (const part of path) {

@@ -24,9 +24,12 @@ describe("[P-DIA-7] the choice of a subprotocol", () => {
       "abc.def.ghi",
     ],
     ["an empty token", ["milepost.token."], "plain", "milepost.token.", ""],
-  ])("with %s", (_, offered, dialect, select, found) => {
-    expect(chooseSubprotocol(offered)).toEqual({ dialect, select, token: found });
-  });
+  ])(
+    "chooseSubprotocol picks the right dialect, answer and token for an offer of %s",
+    (_, offered, dialect, select, found) => {
+      expect(chooseSubprotocol(offered)).toEqual({ dialect, select, token: found });
+    },
+  );
 
   it.each([
     [["milepost.v2.json"]],
@@ -35,7 +38,10 @@ describe("[P-DIA-7] the choice of a subprotocol", () => {
     [["MILEPOST.V1.JSON"]],
     [[""]],
     [["__proto__"]],
-  ])("with %j, which nobody here speaks, is none", (offered) => {
-    expect(chooseSubprotocol(offered)).toMatchObject({ dialect: undefined, select: undefined });
-  });
+  ])(
+    "chooseSubprotocol picks no dialect for the offer %j, which names only unknown protocols",
+    (offered) => {
+      expect(chooseSubprotocol(offered)).toMatchObject({ dialect: undefined, select: undefined });
+    },
+  );
 });

@@ -1,38 +1,38 @@
-/** The protocol's version, as a welcome names it. */
+/** Version of the protocol, as a welcome message names it. */
 export const protocolVersion = "1";
 
-/** How messages are encoded through a door. */
+/** Name of a dialect: the encoding of messages on one connection. */
 export type DialectName = "plain" | SdkDialectName;
 
-/** The dialects of the SDK: each the name of its WebSocket subprotocol. */
+/** Names of the SDK's dialects. Each is also the name of its WebSocket subprotocol. */
 export type SdkDialectName = "milepost.v1.json" | "milepost.v1.msgpack";
 
-/** The dialects whose messages are text, which every door can carry. */
+/** Names of the dialects whose messages are text, which every door can carry. */
 export type TextDialectName = Exclude<DialectName, "milepost.v1.msgpack">;
 
-/** The WebSocket subprotocol of the SDK's JSON dialect. */
+/** Name of the WebSocket subprotocol for the SDK's JSON dialect. */
 export const jsonSubprotocol = "milepost.v1.json";
 
-/** The WebSocket subprotocol of the same messages as msgpack. */
+/** Name of the WebSocket subprotocol for the SDK's msgpack dialect, which has the same messages. */
 export const msgpackSubprotocol = "milepost.v1.msgpack";
 
-/** A client that cannot set headers offers its token as the subprotocol with this prefix. */
+/** Prefix of the subprotocol in which a client offers its token if it cannot set headers. */
 export const tokenSubprotocolPrefix = "milepost.token.";
 
-/** What a client's list of offered subprotocols comes to. */
+/** The choice that a client's list of offered subprotocols leads to. */
 export interface OfferedSubprotocols {
-  /** The dialect to speak; undefined when the client offered only versions nobody here speaks. */
+  /** Dialect to use; undefined if the client offered only unknown protocols. */
   readonly dialect: DialectName | undefined;
-  /** The subprotocol to answer with; undefined answers without one. */
+  /** Subprotocol to answer with; undefined to answer without one. */
   readonly select: string | undefined;
   readonly token: string | undefined;
 }
 
 /**
- * Chooses among the subprotocols a client offers: of the dialects the one it names first.
+ * Chooses among the subprotocols that a client offers. The first offered dialect wins.
  *
- * None offered, or only a token: plain. A browser fails a connect whose offers are all left
- * unanswered, so with a token alone the token's subprotocol itself is the answer.
+ * The dialect is plain if nothing or only a token is offered. A browser fails a connect if the server answers
+ * none of its offers, so with a token alone the answer is the token's subprotocol itself.
  */
 export function chooseSubprotocol(offered: Iterable<string>): OfferedSubprotocols {
   let token: string | undefined;

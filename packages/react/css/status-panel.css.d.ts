@@ -1,2 +1,2 @@
-// Lets TypeScript accept the import that brings the styles in.
+// Lets TypeScript accept an import of the style sheet.
 export {};

@@ -3,7 +3,7 @@ import type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 import { latest } from "./latest.ts";
 import type { Source } from "./use-selected.ts";
 
-/** A channel folded for a component; subscribed while somebody listens. */
+/** View of a channel for a component. The channel is subscribed while the store has listeners. */
 export class ChannelStore<Events, State> implements Source<ChannelView<Events, State>> {
   readonly initial: ChannelView<Events, State>;
   #view: ChannelView<Events, State>;
@@ -31,7 +31,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     this.#view = this.initial;
     this.#options = options;
     this.#client = client;
-    // The contract of a hook is what its type arguments say.
+    // The caller's type arguments stand for the contract of the channel.
     this.#channel =
       name === undefined ? undefined : (client.channel(name) as unknown as Channel<Events>);
   }
@@ -44,7 +44,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     this.#listeners.add(listener);
     if (this.#listeners.size === 1) {
       this.#start();
-      // A client that was closed has failed its subscriptions; they begin anew with it.
+      // A closed client fails its subscriptions, so they start again when it connects again.
       this.#unfollow = this.#client.onState((state) => {
         const again = state.state === "connecting" && state.attempt === 1;
         if (again && this.#subscription?.state === "failed") this.#start();
@@ -57,7 +57,8 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
 
   #start(): void {
     const { events, summaryMs } = this.#options.current;
-    // Taken up again (StrictMode, a hidden tree), it goes on where it stopped.
+    // When React mounts the hook again (StrictMode, a hidden tree), the subscription continues where it
+    // stopped.
     const since = this.#subscription?.position ?? this.#options.current.since;
     this.#subscription = this.#channel?.subscribe(
       {

@@ -8,30 +8,30 @@ import type {
 } from "@milepost/client";
 import type { MilepostError, Snapshot } from "@milepost/protocol";
 
-/** What to read of a channel, and how to fold it. */
+/** Options of {@link useChannel}: what to read of a channel, and how to fold it. */
 export interface UseChannelOptions<Events, State> {
   readonly since?: SinceOption;
   readonly events?: readonly (keyof Events & string)[];
-  /** At most one delivery in so many milliseconds, see `SubscribeOptions`. */
+  /** Interval in milliseconds within which at most one delivery arrives, see `SubscribeOptions`. */
   readonly summaryMs?: number;
-  /** The most events kept in `events`, the oldest go; default 200. */
+  /** Largest number of events kept in `events`; the oldest are dropped. Default: 200. */
   readonly limit?: number;
-  /** Folds what arrives into `state`; pure. Snapshots, resets and gaps arrive here too. */
+  /** Folds what arrives into `state`; must be pure. Snapshots, resets and gaps arrive here too. */
   readonly reduce?: (state: State | undefined, item: ChannelItem<Events>) => State;
 }
 
-/** A channel as a component sees it. */
+/** State of a channel as a component sees it. */
 export interface ChannelView<Events, State> {
   readonly status: SubscriptionState;
-  /** The latest events, oldest first; emptied by a reset. */
+  /** Latest events, oldest first. A reset empties the list. */
   readonly events: readonly ChannelEvent<Events>[];
-  /** What `reduce` made of it. */
+  /** State that `reduce` made of what arrived; undefined without `reduce`. */
   readonly state: State | undefined;
-  /** The service's own state of the channel at the start or the last reset. */
+  /** State of the channel that the service itself sent at the start or with the last reset. */
   readonly snapshot: Snapshot | undefined;
-  /** The last hole: entries that will not come. */
+  /** Last gap: entries that cannot be delivered. */
   readonly gap: ChannelGap | undefined;
-  /** The stream is complete, and why; `status` is `ended`. */
+  /** End of the stream with its reason; `status` is then `ended`. */
   readonly end: ChannelEnd | undefined;
   readonly error: MilepostError | undefined;
 }

@@ -7,10 +7,10 @@ import type { CommandControls } from "./use-commands.ts";
 const names: readonly OperationCommandName[] = ["pause", "resume", "retry", "cancel"];
 
 /**
- * A button for each command that makes sense now, with what becomes of it.
+ * Buttons for the commands that are possible now, with their outcomes.
  *
- * A button whose command is under way stays where it is and keeps the focus; when a focused button goes
- * away because the command is no longer possible, the focus stays in the group.
+ * A button whose command is pending stays in place and keeps the focus. When a focused button disappears
+ * because its command is no longer possible, the focus stays in the group.
  */
 export function CommandButtons({
   state,

@@ -5,7 +5,7 @@ import { useClient } from "./provider.tsx";
 import { useConnection } from "./use-connection.ts";
 import { useNow } from "./use-now.ts";
 
-/** How the connection is, as a light with words, and a way not to wait for the next try. */
+/** State of the connection, as a light with words, and a button to reconnect at once. */
 export function ConnectionLight({ texts }: { readonly texts: PanelTexts }): ReactNode {
   const client = useClient();
   const { state, quality } = useConnection(({ state, metrics }) => ({

@@ -20,19 +20,19 @@ const contract = defineContract({
 const { useChannel, useClient, useOperation, usePresence, useTyping } =
   createHooks<typeof contract>();
 
-describe("hooks of a contract", () => {
-  it("[W10] are typed by the contract's value as by its type", () => {
+describe("hooks with a contract", () => {
+  it("[W10] createHooks returns the same types for the contract's value and for its type", () => {
     expectTypeOf(createHooks(contract).useClient).toEqualTypeOf(useClient);
   });
 
-  it("[W10] give a client of the contract", () => {
+  it("[W10] useClient returns a client with the types of the contract", () => {
     const client = useClient();
     expectTypeOf(client).toEqualTypeOf(createClient<typeof contract>({ url: "/ws" }));
     // @ts-expect-error: wrong parameters
     void client.request("cart.total", { cart: 7 });
   });
 
-  it("[W10] read channels that there are, and events that these have", () => {
+  it("[W10] useChannel accepts only channels of the contract, and only their events", () => {
     const { events } = useChannel("room:42", { events: ["message"], limit: 10 });
     const [first] = events;
     if (first?.event === "message") expectTypeOf(first.data).toEqualTypeOf<{ text: string }>();
@@ -45,7 +45,7 @@ describe("hooks of a contract", () => {
     useChannel(undefined);
   });
 
-  it("[W10] fold typed events into a state", () => {
+  it("[W10] useChannel folds typed events into a state", () => {
     const { state } = useChannel("room:42", {
       reduce: (texts: readonly string[] = [], item) =>
         item.type === "event" && item.event === "message" ? [...texts, item.data.text] : texts,
@@ -58,7 +58,7 @@ describe("hooks of a contract", () => {
     });
   });
 
-  it("[W10] type operations by their kind", () => {
+  it("[W10] useOperation types operations by their kind", () => {
     const { view } = useOperation("o");
     if (view.kind === "ready" && view.state.kind === "export") {
       expectTypeOf(view.state.result).toEqualTypeOf<{ rows: number } | undefined>();
@@ -77,7 +77,7 @@ describe("hooks of a contract", () => {
     useOperation("o", (one) => one.kind === "ready" && one.state.kind === "indx");
   });
 
-  it("[W10] are present and type in channels that there are", () => {
+  it("[W10] usePresence and useTyping accept only channels of the contract", () => {
     expectTypeOf(usePresence("room:42", (view) => view.count)).toEqualTypeOf<number>();
     useTyping("room:42");
     // @ts-expect-error: no such channel
@@ -86,7 +86,7 @@ describe("hooks of a contract", () => {
     useTyping("gossip");
   });
 
-  it("[W10] without a contract read anything", () => {
+  it("[W10] hooks without a contract accept any channel", () => {
     expectTypeOf(createHooks().useChannel("any:thing").events).toEqualTypeOf(
       useAnyChannel("any:thing").events,
     );

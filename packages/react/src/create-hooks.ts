@@ -21,15 +21,18 @@ import { type UsedOperation, useOperation } from "./use-operation.ts";
 import { usePresence } from "./use-presence.ts";
 import { type UsedTyping, useTyping } from "./use-typing.ts";
 
-/** The hooks that depend on a contract, with its types. */
+/** Hooks that depend on a contract, with its types. */
 export interface Hooks<C extends Contract> {
   readonly useClient: () => Client<C>;
-  /** As `useChannel`: the events are those of the channel. */
+  /** Like {@link useChannel}, with the events of the channel. */
   useChannel<Name extends ChannelName<C>, State = undefined>(
     name: Name | undefined,
     options?: UseChannelOptions<EventsOf<C, Name>, State>,
   ): ChannelView<EventsOf<C, Name>, State>;
-  /** As `useOperation`: the state's `kind` tells its input and result; a handle made with a kind is of that kind. */
+  /**
+   * Like {@link useOperation}. The state's `kind` determines the types of its input and result. A handle that
+   * was made with a kind has the types of that kind.
+   */
   useOperation<Kind extends OperationKind<C> = OperationKind<C>>(
     operation: string | OperationHandle<OperationStateOf<C, Kind>>,
   ): UsedOperation<OperationView<OperationStateOf<C, Kind>>>;
@@ -47,17 +50,18 @@ export interface Hooks<C extends Contract> {
 const hooks = { useClient, useChannel, useOperation, usePresence, useTyping };
 
 /**
- * The hooks with the types of a contract, made once beside it:
+ * Returns the hooks with the types of a contract. Call it once, beside the contract:
  *
  * ```ts
  * export const { useClient, useChannel, useOperation } = createHooks<typeof contract>();
  * ```
  *
- * They are the same functions, below the same provider; the contract's value may be given instead of its type.
+ * The hooks are the same functions and use the same provider. The contract's value may be passed instead of its
+ * type.
  */
 export function createHooks<C extends AnyFormOfContract = AnyContract>(
   _contract?: C & DefinedContract,
 ): Hooks<ContractOf<C>> {
-  // A hook does not look at types: what a channel carries is the contract's word.
+  // Hooks do not check types at run time; the contract alone defines what a channel carries.
   return hooks as unknown as Hooks<ContractOf<C>>;
 }

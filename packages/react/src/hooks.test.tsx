@@ -17,7 +17,7 @@ afterEach(cleanup);
 const running = fold(created, { event: "started", data: {} });
 
 describe("the provider", () => {
-  it("with an address connects once under StrictMode and closes when it is unmounted", async () => {
+  it("the provider with a url connects once under StrictMode and closes its client on unmount", async () => {
     const { gateway, options, clock } = testParts();
     const { unmount } = render(
       <StrictMode>
@@ -36,7 +36,7 @@ describe("the provider", () => {
     expect(clock.timers).toBe(0);
   });
 
-  it("uses the token of the latest render for the next connect", async () => {
+  it("the provider uses the token of the latest render for the next connect", async () => {
     const { gateway, options, clock } = testParts();
     const tree = (token: string) => <MilepostProvider {...options} token={token} />;
     const { rerender } = render(tree("one"));
@@ -49,7 +49,7 @@ describe("the provider", () => {
     expect(gateway.last.protocols).toContain("milepost.token.two");
   });
 
-  it("uses a token that only a later render has, and tells the onError of the latest render", async () => {
+  it("the provider uses a token that only a later render has, and calls the onError of the latest render", async () => {
     const { gateway, options, clock } = testParts();
     const heard: string[] = [];
     const tree = (render: string, token?: () => string) => (
@@ -71,7 +71,7 @@ describe("the provider", () => {
     expect(heard).toEqual(["second"]);
   });
 
-  it("makes another client for another address, and leaves no connection of the first", async () => {
+  it("the provider creates another client for another url and leaves no connection of the first", async () => {
     const { gateway, options } = testParts();
     const tree = (url: string) => <MilepostProvider {...options} url={url} />;
     const { rerender } = render(tree("ws://one.test/ws"));
@@ -83,7 +83,7 @@ describe("the provider", () => {
     expect(gateway.openSockets).toBe(1);
   });
 
-  it("leaves a client that was given to it alone", async () => {
+  it("the provider does not close a client that it received", async () => {
     const { client, wrapper, gateway, accept } = setUp();
     client.connect();
     await settle();
@@ -94,11 +94,11 @@ describe("the provider", () => {
     expect(gateway.openSockets).toBe(1);
   });
 
-  it("must be there", () => {
+  it("useClient throws without a provider", () => {
     expect(() => renderHook(() => useClient())).toThrow(/MilepostProvider/);
   });
 
-  it("renders on a server without connecting", async () => {
+  it("the provider renders on a server without connecting", async () => {
     const { gateway, options } = testParts();
     const html = renderToString(
       <MilepostProvider {...options}>
@@ -116,7 +116,7 @@ function State() {
 }
 
 describe("useOperation", () => {
-  it("has one subscription on the wire under StrictMode, and none when it is unmounted", async () => {
+  it("useOperation has one subscription on the wire under StrictMode, and none after unmounting", async () => {
     const { wrapper, gateway, accept, answer } = setUp();
     const { result, unmount } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);
@@ -131,7 +131,7 @@ describe("useOperation", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("renders anew only when the selected part changed", async () => {
+  it("useOperation renders again only when the selected part changes", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const seen: unknown[] = [];
     renderHook(
@@ -157,7 +157,7 @@ describe("useOperation", () => {
     expect(seen.slice(before)).toEqual([25, 25]);
   });
 
-  it("shows each phase of a command, of others too, and why it was refused", async () => {
+  it("useOperation shows each phase of a command and why it was refused", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);
@@ -188,7 +188,7 @@ describe("useOperation", () => {
     });
   });
 
-  it("a command that never reached the service is available again, with the reason", async () => {
+  it("useOperation makes a command available again, with the reason, when the service refused the request", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);
@@ -204,8 +204,8 @@ describe("useOperation", () => {
   });
 });
 
-describe("commands of another operation", () => {
-  it("do not show what became of those of the one before, nor what is still to become of them", async () => {
+describe("commands after a change of the operation", () => {
+  it("useOperation shows neither past nor later outcomes of the commands of the previous operation", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result, rerender } = renderHook(({ id }) => useOperation(id), {
       wrapper,
@@ -229,7 +229,7 @@ describe("commands of another operation", () => {
 });
 
 describe("useChannel", () => {
-  it("[P-OUT-8] asks for summaries where it is told to, and for all when it no longer is", async () => {
+  it("[P-OUT-8] useChannel asks for summaries while summaryMs is set, and for every entry once it is not", async () => {
     const { wrapper, gateway, accept, answer } = setUp();
     const { rerender } = renderHook(
       ({ summaryMs }) => useChannel("chat:1", summaryMs === 0 ? {} : { summaryMs }),
@@ -245,7 +245,7 @@ describe("useChannel", () => {
     expect(gateway.last.take("subscribe")).not.toHaveProperty("summary_ms");
   });
 
-  it("keeps the latest events within its limit, and folds them", async () => {
+  it("useChannel keeps the latest events within its limit and folds them all", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result, unmount } = renderHook(
       () =>
@@ -270,7 +270,7 @@ describe("useChannel", () => {
     unmount();
   });
 
-  it("changes the channel with its name, and does nothing without one", async () => {
+  it("useChannel changes the subscription with the channel's name, and subscribes to nothing without a name", async () => {
     const { wrapper, gateway, client, accept } = setUp();
     client.connect();
     await settle();
@@ -290,7 +290,7 @@ describe("useChannel", () => {
     expect(gateway.last.take("unsubscribe").channel).toBe("chat:1");
   });
 
-  it("folds without keeping events when its limit is 0", async () => {
+  it("useChannel folds events without keeping them when its limit is 0", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(
       () =>
@@ -304,7 +304,7 @@ describe("useChannel", () => {
     expect(result.current).toMatchObject({ events: [], state: 1 });
   });
 
-  it("goes on where it was when a closed client connects again", async () => {
+  it("useChannel continues where it stopped when a closed client connects again", async () => {
     const { wrapper, client, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useChannel("chat:1"), { wrapper });
     await act(settle);
@@ -324,7 +324,7 @@ describe("useChannel", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("[P-END-2] shows that the stream has ended, and why; the connection stays", async () => {
+  it("[P-END-2] useChannel shows that the stream has ended, and why, while the connection stays open", async () => {
     const { client, wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useChannel("chat:1"), { wrapper });
     await act(settle);
@@ -347,7 +347,7 @@ describe("useChannel", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("tells of a refusal and of a gap", async () => {
+  it("useChannel shows a refusal and a gap", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const a = renderHook(() => useChannel("chat:1"), { wrapper });
     const b = renderHook(() => useChannel("chat:2"), { wrapper });
@@ -366,7 +366,7 @@ describe("useChat", () => {
   const piece = (offset: number, messageId: string, content: string) =>
     event("chat:42", offset, "chat_message_chunk", { messageId, content, isComplete: false });
 
-  it("[P-CHAT-3] shows the joined messages, live, and renders anew only for what was selected", async () => {
+  it("[P-CHAT-3] useChat shows the joined messages live and renders again only when the selected part changes", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     let renders = 0;
     const whole = renderHook(() => useChat("42"), { wrapper });
@@ -403,7 +403,7 @@ describe("useChat", () => {
 });
 
 describe("useOperations", () => {
-  it("lists the session's operations, live", async () => {
+  it("useOperations lists the session's operations live", async () => {
     const { wrapper, client, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperations(), { wrapper });
     client.connect();
@@ -419,7 +419,7 @@ describe("useOperations", () => {
 });
 
 describe("useNotifications", () => {
-  it("shows none when its limit is 0", async () => {
+  it("useNotifications shows none when its limit is 0", async () => {
     const { wrapper, client, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useNotifications({ limit: 0 }), { wrapper });
     client.connect();
@@ -431,7 +431,7 @@ describe("useNotifications", () => {
     expect(result.current.notifications).toEqual([]);
   });
 
-  it("shows each for its time, keeps others until dismissed, and no more than its limit", async () => {
+  it("useNotifications shows a notification for its ttl_ms or until dismissed, and never more than its limit", async () => {
     const { wrapper, client, gateway, clock, accept, answer, after } = setUp();
     const { result } = renderHook(() => useNotifications({ limit: 2 }), { wrapper });
     client.connect();
@@ -465,8 +465,8 @@ describe("useNotifications", () => {
   });
 });
 
-describe("in a browser", () => {
-  it("a network that is back, or a page that is seen again, is tried at once; a closed client listens no more", async () => {
+describe("a client in a browser", () => {
+  it("a client in a browser reconnects at once when the network or the page returns, but not after it was closed", async () => {
     const { gateway, client, accept } = setUp();
     client.connect();
     await settle();
@@ -490,7 +490,7 @@ describe("in a browser", () => {
     expect(client.state.state).toBe("closed");
   });
 
-  it("a network that is gone makes the client look whether its connection still stands", async () => {
+  it("a client in a browser checks its connection when the network goes offline", async () => {
     const { gateway, client, clock, accept } = setUp();
     client.connect();
     await settle();
@@ -506,7 +506,7 @@ describe("in a browser", () => {
 });
 
 describe("useConnection", () => {
-  it("renders anew for numbers only where numbers are selected", async () => {
+  it("useConnection renders again on changed metrics only where metrics are selected", async () => {
     const { wrapper, client, gateway, clock, accept, after } = setUp();
     let [states, numbers] = [0, 0];
     renderHook(

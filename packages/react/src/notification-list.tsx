@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import type { PanelTexts } from "./panel-texts.ts";
 import { useNotifications } from "./use-notifications.ts";
 
-/** The notifications of the user and the session; each goes by itself after its time, or when dismissed. */
+/** List of notifications for the user and the session. Each disappears after its time or when dismissed. */
 export function NotificationList({ texts }: { readonly texts: PanelTexts }): ReactNode {
   const { notifications, dismiss } = useNotifications({ limit: 3 });
   return (

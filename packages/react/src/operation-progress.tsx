@@ -3,7 +3,7 @@ import type { OperationState, StepState } from "@milepost/model";
 import { type ReactNode, useId } from "react";
 import type { PanelTexts } from "./panel-texts.ts";
 
-/** How far the work has come: the place in line, the bar, and the steps. */
+/** Progress of an operation: its place in line, the bar and the steps. */
 export function OperationProgress({
   state,
   texts,
@@ -92,7 +92,7 @@ function Steps({
   );
 }
 
-/** Not colour alone: each status has a sign of its own. */
+/** Sign of each status, so that colour is not the only difference. */
 const marks = {
   pending: "○",
   running: "▶",

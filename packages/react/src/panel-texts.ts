@@ -1,12 +1,12 @@
 import type { ConnectionState } from "@milepost/client";
 import type { OperationCommandName, OperationState, OperationStatus } from "@milepost/model";
 
-/** Every word of the panel, to be replaced one by one. */
+/** Texts of the panel. Each can be replaced on its own. */
 export interface PanelTexts {
   readonly connection: (state: ConnectionState, secondsToRetry: number) => string;
   readonly status: Readonly<Record<OperationStatus, string>>;
   readonly step: Readonly<Record<OperationState["steps"][number]["status"], string>>;
-  /** The button of each command: at rest, and while its outcome is open. */
+  /** Button texts of each command: `label` at rest, and `pending` while the outcome is open. */
   readonly command: Readonly<
     Record<OperationCommandName, { readonly label: string; readonly pending: string }>
   >;
@@ -35,7 +35,7 @@ export interface PanelTexts {
 const plural = (count: number, one: string, many = `${one}s`) =>
   `${count} ${count === 1 ? one : many}`;
 
-/** The words in English. */
+/** English texts of the panel. */
 export const englishTexts: PanelTexts = {
   connection(state, secondsToRetry) {
     switch (state.state) {
@@ -79,7 +79,7 @@ export const englishTexts: PanelTexts = {
     const place = position <= 1 ? "Next in line" : `Position ${position} of ${total} in line`;
     return waitMs === undefined ? place : `${place}, about ${englishDuration(waitMs)}`;
   },
-  silence: (seconds) => `No sign of life for at least ${plural(seconds, "second")}`,
+  silence: (seconds) => `No update for at least ${plural(seconds, "second")}`,
   counter: (done, total, unit) =>
     `${done}${total === undefined ? "" : ` of ${total}`}${unit === undefined ? "" : ` ${unit}`}`,
   progress: (percent, step) =>
@@ -88,13 +88,13 @@ export const englishTexts: PanelTexts = {
   warnings: (count) => plural(count, "warning"),
   errors: (count) => plural(count, "error"),
   attempt: (attempt) => `Attempt ${attempt}`,
-  stale: "Not live at the moment: this is the last that was known.",
+  stale: "Not live at the moment: this is the last known state.",
   degraded: "The service is limited at the moment; updates may be late.",
   loading: "Loading…",
   offline: "Waiting for the connection…",
-  missing: "Nothing is known of this operation.",
+  missing: "This operation was not found.",
   forbidden: "There is no such operation, or you may not see it.",
-  failedToLoad: (reason) => `It cannot be shown: ${reason}`,
+  failedToLoad: (reason) => `This operation cannot be shown: ${reason}`,
   retryNow: "Try now",
   steps: "Steps",
   notifications: "Notifications",

@@ -9,19 +9,23 @@ import {
 } from "@milepost/client";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 
-// One context for all contracts: the type of the contract is the caller's word in `useClient<C>()`.
+// One context serves all contracts; the caller of `useClient<C>()` names the contract.
 const ClientContext = createContext<Client | undefined>(undefined);
 
-/** Either a client of your own, which you close, or what one is made of, which the provider closes. */
+/**
+ * Props of {@link MilepostProvider}: either a client of your own, which you close, or the options of a client,
+ * which the provider creates and closes.
+ */
 export type MilepostProviderProps<C extends Contract = AnyContract> =
   | { readonly client: Client<C>; readonly children?: ReactNode }
   | (ClientOptions & { readonly client?: undefined; readonly children?: ReactNode });
 
 /**
- * Gives the hooks below it their client.
+ * Gives a client to the hooks below it.
  *
- * With `url` it makes a client, connects it when mounted and closes it when unmounted; another `url` makes
- * another. A changed `token` is used from the next connect on, a changed `onError` at once. Nothing connects while rendering on a server.
+ * With `url` it creates a client, connects it on mount and closes it on unmount. A different `url` creates
+ * another client. A changed `token` is used from the next connect on, a changed `onError` at once if the first
+ * render had one too. Nothing connects while rendering on a server.
  */
 export function MilepostProvider<C extends Contract = AnyContract>(
   props: MilepostProviderProps<C>,
@@ -50,7 +54,7 @@ function OwnClient({
   const [client] = useState(() =>
     createClient({
       ...options,
-      // Asked for also when there is none yet: a later render may bring one.
+      // The client asks for a token even when there is none yet, because a later render may bring one.
       token: () => readToken(latest.current.token),
       ...(options.onError !== undefined && {
         onError: (error: unknown) => latest.current.onError?.(error),
@@ -70,7 +74,7 @@ function readToken(source: TokenSource | undefined): string | Promise<string> {
   return typeof source === "function" ? source() : (source ?? "");
 }
 
-/** The client of the nearest {@link MilepostProvider}; throws outside of one. */
+/** Returns the client of the nearest {@link MilepostProvider}. Throws outside of one. */
 export function useClient<C extends Contract = AnyContract>(): Client<C> {
   const client = useContext(ClientContext);
   if (client === undefined) {

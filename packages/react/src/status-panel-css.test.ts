@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 const css = readFileSync(new URL("../css/status-panel.css", import.meta.url), "utf8");
 
-/** The colours of every block that sets a theme: the light one, the system's dark one, and the two chosen ones. */
+/** Colours of every block that sets a theme: light, the system's dark, and the two that a page can choose. */
 const themes = [...css.matchAll(/\{[^{}]*--mp-surface[^{}]*\}/g)].map(([block]) =>
   Object.fromEntries(
     [...block.matchAll(/--mp-([a-z]+): (#[0-9a-f]{6});/g)].map(([, name, colour]) => [
@@ -27,7 +27,7 @@ function contrast(a: string, b: string): number {
 }
 
 describe("the panel's style sheet", () => {
-  it("has a light and a dark theme, by the system's wish and by the page's", () => {
+  it("the panel's style sheet has a light and a dark theme, each set by the system or by the page", () => {
     expect(themes).toHaveLength(4);
     expect(themes[2]).toEqual(themes[0]);
     expect(themes[3]).toEqual(themes[1]);
@@ -36,7 +36,7 @@ describe("the panel's style sheet", () => {
   });
 
   it.each(["text", "muted", "accent", "good", "warning", "bad"])(
-    "shows words in the colour %s with a contrast of at least 4.5 (WCAG AA)",
+    "the panel's style sheet shows text in the colour %s with a contrast of at least 4.5 (WCAG AA)",
     (name) => {
       for (const theme of themes) {
         expect(contrast(theme[name] ?? "", theme.surface ?? "")).toBeGreaterThanOrEqual(4.5);
@@ -44,13 +44,13 @@ describe("the panel's style sheet", () => {
     },
   );
 
-  it("draws the edges of controls with a contrast of at least 3", () => {
+  it("the panel's style sheet draws the edges of controls with a contrast of at least 3", () => {
     for (const theme of themes) {
       expect(contrast(theme.border ?? "", theme.surface ?? "")).toBeGreaterThanOrEqual(3);
     }
   });
 
-  it("uses only classes of its own prefix, and moves only for those who have nothing against it", () => {
+  it("the panel's style sheet uses only its own class prefix and animates nothing when reduced motion is preferred", () => {
     const classes = [...css.matchAll(/\.([a-zA-Z][\w-]*)/g)].map(([, name]) => name ?? "");
     expect(classes.filter((name) => !name.startsWith("mp-"))).toEqual([]);
     const calm = css.replace(/@media \(prefers-reduced-motion: no-preference\) \{[\s\S]*?\n\}/, "");

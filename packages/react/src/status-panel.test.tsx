@@ -23,7 +23,7 @@ async function show(state: OperationState | null) {
 }
 
 describe("the status panel", () => {
-  it("is named by the operation and shows its steps with their status in words", async () => {
+  it("the status panel is named by the operation and shows its steps with their status in words", async () => {
     const { panel } = await show(
       fold(created, started, { event: "step", data: { id: "scan", status: "done" } }),
     );
@@ -32,7 +32,7 @@ describe("the status panel", () => {
     expect(steps.map(({ textContent }) => textContent)).toEqual(["✓Scandone", "○Embedto do"]);
   });
 
-  it("has a progress bar with its value in numbers and words, and marks the current step", async () => {
+  it("the status panel has a progress bar with its value in numbers and words, and marks the current step", async () => {
     const { panel } = await show(
       fold(created, started, {
         event: "step",
@@ -45,7 +45,7 @@ describe("the status panel", () => {
     expect(panel.querySelector('[aria-current="step"]')?.textContent).toContain("12 of 40 files");
   });
 
-  it("says in words how the connection is, and shows old data as old while it is gone", async () => {
+  it("the status panel shows the connection's state in words, and marks old data while it is lost", async () => {
     const { panel, gateway, after, clock } = await show(fold(created, started));
     expect(within(panel).getByText("Connected")).toBeDefined();
     await after(() => gateway.last.drop());
@@ -58,7 +58,7 @@ describe("the status panel", () => {
     await act(() => clock.advance(0));
   });
 
-  it("counts down to the next try", async () => {
+  it("the status panel counts down to the next reconnect", async () => {
     const { panel, gateway, after, clock } = await show(fold(created, started));
     for (let i = 0; i < 4; i++) {
       await after(() => gateway.last.drop());
@@ -69,14 +69,14 @@ describe("the status panel", () => {
     expect(within(panel).getByText("Reconnecting in 2 s")).toBeDefined();
   });
 
-  it("shows the place in line with the wait, and no made-up percentage", async () => {
+  it("the status panel shows the place in line with the estimated wait, and no percentage before the work began", async () => {
     const waiting = { position: 3, total: 12, estimated_wait_ms: 110_000 };
     await show(fold(created, { event: "waiting", data: waiting }));
     expect(screen.getByText("Position 3 of 12 in line, about 2 minutes")).toBeDefined();
     expect(screen.getByRole("progressbar").hasAttribute("aria-valuenow")).toBe(false);
   });
 
-  it("counts warnings and errors in words", async () => {
+  it("the status panel counts warnings and errors in words", async () => {
     await show(
       fold(
         created,
@@ -90,7 +90,7 @@ describe("the status panel", () => {
     expect(screen.getByText("1 error")).toBeDefined();
   });
 
-  it("says since when there is no sign of life", async () => {
+  it("the status panel of a stalled operation counts the seconds since its last update", async () => {
     const { clock } = await show(
       fold(created, started, { event: "stalled", data: { silent_ms: 30_000 } }),
     );
@@ -99,7 +99,7 @@ describe("the status panel", () => {
     expect(screen.getByText("No sign of life for at least 7 seconds")).toBeDefined();
   });
 
-  it("says why it failed and offers no retry that makes no sense", async () => {
+  it("the status panel says why an operation failed, and offers a retry only when it is retryable", async () => {
     const failed = (retryable: boolean) =>
       fold(created, started, {
         event: "failed",
@@ -113,13 +113,13 @@ describe("the status panel", () => {
     expect(screen.getByRole("button", { name: "Retry" })).toBeDefined();
   });
 
-  it("offers nothing more when it is done", async () => {
+  it("the status panel offers no commands once the operation is done", async () => {
     const { panel } = await show(fold(created, started, { event: "done", data: {} }));
     expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("100");
     expect(within(panel).queryAllByRole("button")).toEqual([]);
   });
 
-  it("is honest while there is nothing: connecting, loading, missing, forbidden", async () => {
+  it("the status panel without a state says why: connecting, loading, missing or forbidden", async () => {
     const world = setUp();
     render(<StatusPanel operationId="9" />, { wrapper: world.wrapper });
     await act(settle);
@@ -139,7 +139,7 @@ describe("the status panel", () => {
     expect(screen.getByText(/you may not see it/)).toBeDefined();
   });
 
-  it("announces another status or step, and never a mere percent", async () => {
+  it("the status panel announces a changed status or step to screen readers, but not each percent", async () => {
     const { say, panel } = await show(fold(created, started));
     const region = within(panel).getByRole("status");
     expect(region.textContent).toBe("Index the folder: Running");
@@ -162,7 +162,7 @@ describe("the status panel", () => {
     expect(changes.length).toBeLessThan(6);
   });
 
-  it("gives a command by keyboard or pointer once, shows its phases and keeps the focus", async () => {
+  it("the status panel sends a command once, shows its phases and keeps the focus", async () => {
     const { gateway, after, say, panel } = await show(fold(created, started));
     const button = within(panel).getByRole("button", { name: "Cancel" });
     button.focus();
@@ -183,7 +183,7 @@ describe("the status panel", () => {
     expect(panel.contains(document.activeElement)).toBe(true);
   });
 
-  it("says why a command was refused", async () => {
+  it("the status panel says why a command was refused", async () => {
     const { gateway, after, panel } = await show(fold(created, started));
     await after(() => fireEvent.click(within(panel).getByRole("button", { name: "Pause" })));
     const refuse = () =>
@@ -198,7 +198,7 @@ describe("the status panel", () => {
     );
   });
 
-  it("shows notifications until their time is over or they are dismissed", async () => {
+  it("the status panel shows a notification until its time is up or it is dismissed", async () => {
     const { answer, after, gateway, clock } = await show(fold(created, started));
     await answer("user:u1", { position: at(0), recovered: false });
     const notice = (n: number, more: object) =>
@@ -217,7 +217,7 @@ describe("the status panel", () => {
     expect(within(list).queryAllByRole("listitem")).toEqual([]);
   });
 
-  it("is one subscription per channel under StrictMode, and gone when it is unmounted", async () => {
+  it("the status panel has one subscription per channel under StrictMode, and none after unmounting", async () => {
     const { gateway, client } = await show(fold(created, started));
     const rest = gateway.last.sent.flatMap((one) =>
       one.type === "subscribe" ? [one.channel] : [],
@@ -232,13 +232,13 @@ describe("the status panel", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("says that the service is limited while it is", async () => {
+  it("the status panel says that the service is limited while the connection is degraded", async () => {
     const { gateway, after, panel } = await show(fold(created, started));
     await after(() => gateway.last.say({ type: "notice", code: "degraded" }));
     expect(within(panel).getByText(/limited at the moment/)).toBeDefined();
   });
 
-  it("renders on a server as not connected", () => {
+  it("the status panel renders on a server as not connected", () => {
     const { client } = setUp();
     const html = renderToString(
       <MilepostProvider client={client}>

@@ -11,24 +11,24 @@ import { useConnection } from "./use-connection.ts";
 import { useNow } from "./use-now.ts";
 import { useOperation } from "./use-operation.ts";
 
-/** What the panel shows, and which parts of it. */
+/** Props of {@link StatusPanel}: the operation, the parts to show and their texts. */
 export type StatusPanelProps = (
   | { readonly operationId: string; readonly operation?: undefined }
   | { readonly operation: OperationHandle; readonly operationId?: undefined }
 ) & {
-  /** Shows the notifications of the user and the session; default true. */
+  /** Shows the notifications of the user and the session. Default: true. */
   readonly notifications?: boolean;
-  /** Words to use instead of the English ones. */
+  /** Texts to use instead of the English ones. */
   readonly texts?: Partial<PanelTexts>;
   readonly className?: string;
 };
 
 /**
- * One operation for the people who wait for it: progress, steps, what went wrong, the commands, and
- * whether any of that is live.
+ * Panel that shows one operation to the people who wait for it: progress, steps, errors, commands, and whether
+ * the view is live.
  *
- * Looks come from `@milepost/react/status-panel.css`; every class begins with `mp-`. Screen readers are told of
- * another status or step, not of each percent.
+ * Styles come from `@milepost/react/status-panel.css`; every class begins with `mp-`. Screen readers hear of a
+ * changed status or step, not of each percent.
  */
 export function StatusPanel(props: StatusPanelProps): ReactNode {
   const { notifications = true, className, texts: given } = props;
@@ -105,7 +105,7 @@ function DegradedNote({ texts }: { readonly texts: PanelTexts }): ReactNode {
   return degraded && <p className="mp-note">{texts.degraded}</p>;
 }
 
-/** Why it ended as it did, or rests. */
+/** Error of a failed operation, or the reason of a cancelled or paused one. */
 function Ending({ state }: { readonly state: OperationState }): ReactNode {
   if (state.status === "failed" && state.error !== undefined) {
     return <p className="mp-error">{state.error.message}</p>;
@@ -114,7 +114,7 @@ function Ending({ state }: { readonly state: OperationState }): ReactNode {
   return rests && state.reason !== undefined && <p className="mp-note">{state.reason}</p>;
 }
 
-/** What there is to say while there is no state. */
+/** Text that stands in for the operation's state while there is none. */
 function Absence({
   view,
   texts,
@@ -141,7 +141,10 @@ function absence(view: OperationView, isConnected: boolean, texts: PanelTexts): 
   }
 }
 
-/** Changes with the status, the step and an error only, so that a screen reader is not made to chatter. */
+/**
+ * Text for screen readers. It changes only with the status, the step and an error, so that they do not read out
+ * every percent.
+ */
 function Announcement({
   view,
   texts,

@@ -6,10 +6,10 @@ import { useClient } from "./provider.tsx";
 import { useSelected } from "./use-selected.ts";
 
 /**
- * Subscribes to a channel while the component is mounted; without a name it does nothing.
+ * Subscribes to a channel while the component is mounted. Does nothing without a name.
  *
- * `since`, `events` and `summaryMs` are compared by value, so literals may be written in place. `reduce` is the one of
- * the latest render.
+ * `since`, `events` and `summaryMs` are compared by value, so literals may be written in place. `reduce` is
+ * always that of the latest render.
  */
 export function useChannel<Events = Record<string, unknown>, State = undefined>(
   name: string | undefined,

@@ -12,9 +12,9 @@ const starting: ChatView = {
   error: undefined,
 };
 
-/** A chat as a component sees it. */
+/** Chat as a component sees it. */
 export interface UsedChat<Part> {
-  /** The whole view, or the part that was selected. */
+  /** The whole view, or the selected part of it. */
   readonly view: Part;
   readonly send: Chat["send"];
 }
@@ -22,8 +22,8 @@ export interface UsedChat<Part> {
 /**
  * Watches the chat of channel `chat:{id}` while the component is mounted.
  *
- * With `select` the component renders anew only when the selected part changed: a component that shows one message
- * is not bothered by the others.
+ * With `select` the component renders again only when the selected part changes. A component that shows one
+ * message does not render for the others.
  */
 export function useChat(id: string): UsedChat<ChatView>;
 export function useChat<Part>(id: string, select: (view: ChatView) => Part): UsedChat<Part>;

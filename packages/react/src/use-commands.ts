@@ -10,25 +10,31 @@ import {
 import { useCallback, useMemo, useState } from "react";
 import { useSelected } from "./use-selected.ts";
 
-/** One command as a button shows it. */
+/** State of one command, as a button shows it. */
 export interface CommandControl {
-  /** Whether the operation's status allows it and nobody has given it already. */
+  /** True while the operation's status allows the command and none of its kind is pending, whoever gave it. */
   readonly available: boolean;
-  /** `sending` until the service has it, then its phases; undefined before the first. */
+  /**
+   * Phase of the last such command: `sending` until the service has it, then its own phases. Undefined before
+   * the first.
+   */
   readonly phase: CommandPhase | "sending" | undefined;
-  /** Whether its outcome is still open. */
+  /** True while the outcome of the command is open. */
   readonly pending: boolean;
-  /** Why the last one came to nothing. */
+  /** Reason why the last command that this component gave failed; undefined when it did not. */
   readonly error: string | undefined;
-  /** Gives the command. Never rejects: undefined when it came to nothing, and `error` says why. */
+  /**
+   * Sends the command. Never rejects: resolves to undefined when the command failed, and `error` holds the
+   * reason.
+   */
   run(options?: CommandOptions): Promise<OperationCommand | undefined>;
 }
 
-/** The four commands. */
+/** Controls of the four commands, by name. */
 export type CommandControls = Readonly<Record<OperationCommandName, CommandControl>>;
 
 interface Attempt {
-  /** Whose command it is: the component may show another operation by now. */
+  /** Operation that the command was sent to. The component may show another operation by now. */
   readonly handle: OperationHandle;
   readonly sending: boolean;
   readonly error?: string;
@@ -45,7 +51,7 @@ interface CommandFacts {
 const loading: OperationView = { kind: "loading" };
 const names = ["cancel", "pause", "resume", "retry"] as const;
 
-/** The commands of an operation, with what became of them; those somebody else gave show too. */
+/** Returns the commands of an operation with their outcomes, including commands that others sent. */
 export function useCommands(handle: OperationHandle): CommandControls {
   const facts = useSelected(handle, readFacts, loading);
   const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { useClient } from "./provider.tsx";
 import { type Source, useSelected } from "./use-selected.ts";
 
-/** The connection as a component sees it. */
+/** Connection as a component sees it. */
 export interface ConnectionView {
   readonly state: ConnectionState;
   readonly metrics: ConnectionMetrics;
@@ -26,9 +26,9 @@ const beforeConnect: ConnectionView = {
 };
 
 /**
- * The connection's state and numbers, or the part of them that `select` picks.
+ * Returns the connection's state and metrics, or the part of them that `select` picks.
  *
- * The numbers change about once a second; a component that shows only the state picks it:
+ * The metrics change about once a second. A component that shows only the state selects it:
  * `useConnection((connection) => connection.state)`.
  */
 export function useConnection(): ConnectionView;

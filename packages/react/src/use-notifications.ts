@@ -6,15 +6,15 @@ import { latest } from "./latest.ts";
 import { useClient } from "./provider.tsx";
 import { type Source, useSelected } from "./use-selected.ts";
 
-/** How many to show. */
+/** Options of {@link useNotifications}. */
 export interface UseNotificationsOptions {
-  /** The most shown at once, the oldest go; default 5. */
+  /** Largest number of notifications shown at once; the oldest are dropped. Default: 5. */
   readonly limit?: number;
 }
 
-/** What is shown, and how to be rid of it. */
+/** Notifications to show, and functions to remove them. */
 export interface ShownNotifications {
-  /** Oldest first. */
+  /** Notifications to show, oldest first. */
   readonly notifications: readonly Notification[];
   dismiss(id: string): void;
   clear(): void;
@@ -22,7 +22,7 @@ export interface ShownNotifications {
 
 const none: readonly Notification[] = [];
 
-/** The notifications to show: each disappears after its `ttl_ms`, or when it is dismissed. */
+/** Returns the notifications to show. Each disappears after its `ttl_ms`, or when it is dismissed. */
 export function useNotifications({ limit = 5 }: UseNotificationsOptions = {}): ShownNotifications {
   const client = useClient();
   const shown = useMemo(() => new ShownStore(client, limit), [client, limit]);
@@ -74,7 +74,7 @@ class ShownStore implements Source<readonly Notification[]> {
     const others = this.#shown.filter((one) => one.id !== notification.id);
     this.#set(latest([...others, notification], this.#limit));
     if (notification.ttl_ms === undefined) return;
-    // A repeated id is a new notice with a time of its own, so only this very one disappears.
+    // A repeated id is a new notification with a time of its own, so only this very object is removed.
     this.#client.clock.after(notification.ttl_ms, () => {
       if (this.#shown.includes(notification)) {
         this.#set(this.#shown.filter((one) => one !== notification));

@@ -2,7 +2,10 @@
 import { useEffect, useState } from "react";
 import { useClient } from "./provider.tsx";
 
-/** The client's time, moving on once a second while `active`; a component that shows no time never wakes. */
+/**
+ * Returns the client's time in epoch milliseconds. It advances once a second while `active`; otherwise the
+ * component does not render for it.
+ */
 export function useNow(active: boolean): number {
   const { clock } = useClient();
   const [now, setNow] = useState(() => clock.now());

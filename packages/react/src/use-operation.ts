@@ -7,16 +7,16 @@ import { useSelected } from "./use-selected.ts";
 
 const loading: OperationView = { kind: "loading" };
 
-/** An operation and its commands as a component sees them. */
+/** Operation and its commands as a component sees them. */
 export interface UsedOperation<Part> extends CommandControls {
-  /** The whole view, or the part that was selected. */
+  /** The whole view, or the selected part of it. */
   readonly view: Part;
 }
 
 /**
  * Watches an operation, by its id or handle, while the component is mounted.
  *
- * With `select` the component renders anew only when the selected part, or what its command buttons show, changed.
+ * With `select` the component renders again only when the selected part or the state of its commands changes.
  */
 export function useOperation(operation: string | OperationHandle): UsedOperation<OperationView>;
 export function useOperation<Part>(

@@ -30,7 +30,7 @@ const change = (version: number, rest: object) => ({
 const live = { position: at(0), recovered: false, presence: list };
 
 describe("usePresence", () => {
-  it("has one subscription on the wire under StrictMode and for two components, and none when they are gone", async () => {
+  it("usePresence has one subscription on the wire under StrictMode and for two components, and none after both unmount", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const first = renderHook(() => usePresence(channel), { wrapper });
     const second = renderHook(() => usePresence(channel, ({ count }) => count), { wrapper });
@@ -53,7 +53,7 @@ describe("usePresence", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("renders anew only when the selected part changed", async () => {
+  it("usePresence renders again only when the selected part changes", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const seen: number[] = [];
     renderHook(() => seen.push(usePresence(channel, ({ count }) => count)), { wrapper });
@@ -69,7 +69,7 @@ describe("usePresence", () => {
     expect(seen.slice(before)).toEqual([3, 3]);
   });
 
-  it("follows another channel when it is told to, and none without a name", async () => {
+  it("usePresence follows another channel when the name changes, and none without a name", async () => {
     const { wrapper, gateway, accept, answer } = setUp();
     const { result, rerender } = renderHook(({ name }) => usePresence(name), {
       wrapper,
@@ -87,7 +87,7 @@ describe("usePresence", () => {
     expect(gateway.last.take("subscribe")).toMatchObject({ channel: "chat:2", presence: true });
   });
 
-  it("shows what it knew while the connection is lost, and why it cannot be had", async () => {
+  it("usePresence keeps the last known members while the connection is lost, and shows why presence was refused", async () => {
     const { wrapper, gateway, clock, accept, answer, after } = setUp();
     const { result } = renderHook(() => usePresence(channel), { wrapper });
     await act(settle);
@@ -113,7 +113,7 @@ function Composer() {
 }
 
 describe("useTyping", () => {
-  it("shows who else types, and says once that one does", async () => {
+  it("useTyping shows who else types, and reports once that the user types", async () => {
     const { wrapper, gateway, clock, accept, answer, after } = setUp();
     const { unmount } = render(<Composer />, { wrapper });
     await act(settle);
@@ -139,7 +139,7 @@ describe("useTyping", () => {
     expect(gateway.last.sent.at(-1)).toMatchObject({ type: "unsubscribe", channel });
   });
 
-  it("renders anew only when who types changed", async () => {
+  it("useTyping renders again only when the set of those who type changes", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     let renders = 0;
     renderHook(

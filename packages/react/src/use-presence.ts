@@ -16,8 +16,11 @@ const nobody: PresenceView = {
 const nowhere: Source<PresenceView> = { subscribe: () => () => {}, getSnapshot: () => nobody };
 
 /**
- * Who is in a channel, live while the component is mounted, which makes the user present there too; or the part of it that
- * `select` picks: `usePresence("chat:42", ({ count }) => count)`. Without a name it does nothing.
+ * Returns who is present in a channel, or the part that `select` picks: `usePresence("chat:42", ({ count }) =>
+ * count)`.
+ *
+ * The view is live while the component is mounted, and the user is present there too. Does nothing without a
+ * name.
  */
 export function usePresence(channel: string | undefined): PresenceView;
 export function usePresence<Part>(
@@ -33,7 +36,7 @@ export function usePresence<Part>(
   return useSelected(source, select, nobody);
 }
 
-/** The presence of a channel; undefined without a name. */
+/** Returns the presence of a channel, or undefined without a name. */
 export function presenceOf(client: Client, channel: string | undefined) {
   return channel === undefined ? undefined : channelPresence(client, channel);
 }

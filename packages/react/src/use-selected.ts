@@ -1,17 +1,20 @@
 "use client";
 import { useCallback, useRef, useSyncExternalStore } from "react";
 
-/** Something with a value that changes: subscribers are told, the value keeps its identity in between. */
+/**
+ * Source of a changing value. Subscribers are called on each change; between changes the value keeps its
+ * identity.
+ */
 export interface Source<Value> {
   subscribe(listener: () => void): () => void;
   getSnapshot(): Value;
 }
 
 /**
- * The base of all hooks: a part of a source's value, rendered anew only when that part changed.
+ * Returns a part of a source's value and renders again only when that part changes. All hooks are built on it.
  *
- * Parts are compared field by field, one level deep, so a selector may build an object. While rendering on
- * a server and while hydrating the part is that of `serverValue`.
+ * Parts are compared field by field, one level deep, so a selector may build an object. While rendering on a
+ * server and while hydrating, the part is that of `serverValue`.
  */
 export function useSelected<Value, Part>(
   source: Source<Value>,
@@ -34,7 +37,7 @@ export function useSelected<Value, Part>(
   );
 }
 
-/** Whether two values are the same, or two objects or lists with the same fields. */
+/** Returns true when two values are the same, or are two objects or lists with the same fields. */
 export function isShallowEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;

@@ -3,15 +3,18 @@ import { useCallback, useEffect, useMemo, useRef } from "react";
 import { useClient } from "./provider.tsx";
 import { presenceOf, usePresence } from "./use-presence.ts";
 
-/** Who types in a channel, and how to say that one does. */
+/** Ids of those who type in a channel, and a function to report one's own typing. */
 export interface UsedTyping {
-  /** The ids of the others who type, as in the members of the channel: `user:{user_id}`. */
+  /** Ids of the others who type, as in the members of the channel: `user:{user_id}`. */
   readonly typing: readonly string[];
-  /** Call it with `true` at each key; it ends by itself 5 seconds after the last, with `false`, and when the component goes. */
+  /**
+   * Reports whether the user types. Call it with `true` on each key press. The typing ends 5 seconds after the
+   * last call, with `false`, or when the component unmounts.
+   */
   setTyping(typing: boolean): void;
 }
 
-/** Who types in a channel besides oneself; the component renders anew only when that changed. */
+/** Returns who else types in a channel. The component renders again only when that changes. */
 export function useTyping(channel: string | undefined): UsedTyping {
   const client = useClient();
   const presence = useMemo(() => presenceOf(client, channel), [client, channel]);
@@ -24,7 +27,7 @@ export function useTyping(channel: string | undefined): UsedTyping {
     },
     [presence],
   );
-  // Another component of the page may be where one types.
+  // Only the typing that this component reported is ended: the user may be typing in another one.
   useEffect(() => () => (said.current ? setTyping(false) : undefined), [setTyping]);
   return useMemo(() => ({ typing, setTyping }), [typing, setTyping]);
 }

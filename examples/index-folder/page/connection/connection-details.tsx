@@ -9,7 +9,7 @@ interface Props {
 
 const qualityWords = { good: "good", fair: "fair", poor: "poor", none: "–" } as const;
 
-/** What the connection has been through, for those who want to know. */
+/** Details of the connection, such as its quality, round trip and number of reconnects. */
 export function ConnectionDetails({ connection, metrics }: Props) {
   const rows: readonly (readonly [name: string, value: string])[] = [
     ["Quality", qualityWords[metrics.quality]],

@@ -17,7 +17,10 @@ interface Props {
   readonly now: number;
 }
 
-/** The light and the words that tell how the page is connected; its shape differs by state too. */
+/**
+ * Indicator of the connection's state: a light and words. The shape of the light differs by state too, not only
+ * its colour.
+ */
 export function ConnectionLight({ connection, now }: Props) {
   const { label, tone } = connectionWords(connection, now);
   return (

@@ -1,18 +1,18 @@
 import type { ConnectionState } from "@milepost/client";
 import type { Tone } from "../run/status-words.ts";
 
-/** What the indicator says and how it is coloured. */
+/** Label and colour of the connection indicator. */
 export interface ConnectionWords {
   readonly label: string;
   readonly tone: Tone;
 }
 
-/** Whole seconds until the next try; 0 when it is due. */
+/** Returns the whole seconds until the next attempt to connect; 0 when it is due. */
 export function secondsUntil(retryAt: number, now: number): number {
   return Math.max(0, Math.ceil((retryAt - now) / 1000));
 }
 
-/** Says how the connection stands; `now` makes the countdown. */
+/** Returns the label and colour for a connection state; `now` is needed for the countdown. */
 export function connectionWords(connection: ConnectionState, now: number): ConnectionWords {
   switch (connection.state) {
     case "idle":
@@ -34,7 +34,10 @@ export function connectionWords(connection: ConnectionState, now: number): Conne
   }
 }
 
-/** Whether there was a connection and there is none now: what is shown may be out of date. */
+/**
+ * Returns true after the connection was lost and before it is restored; what the page shows may then be out of
+ * date.
+ */
 export function isInterrupted(connection: ConnectionState): boolean {
   return (
     connection.state === "reconnecting" ||
@@ -43,7 +46,10 @@ export function isInterrupted(connection: ConnectionState): boolean {
   );
 }
 
-/** What is read out when it changes: lost and regained, not every try. */
+/**
+ * Returns the text that screen readers announce when it changes: connection lost and restored, but not every
+ * attempt.
+ */
 export function connectionAnnouncement(connection: ConnectionState): string {
   if (connection.state === "connected") return "Connected.";
   return isInterrupted(connection) ? "Connection interrupted." : "";

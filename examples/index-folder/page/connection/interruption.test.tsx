@@ -12,8 +12,8 @@ function bar(connection: ConnectionState, now: number, onRetry = () => {}) {
   return <Interruption connection={connection} now={now} asOf={5_000} onRetry={onRetry} />;
 }
 
-describe("an interruption", () => {
-  it("counts down to the next try and offers to try at once", () => {
+describe("the interruption bar", () => {
+  it("the interruption bar counts down to the next attempt and offers to retry now", () => {
     const onRetry = vi.fn();
     const { rerender } = render(bar(waiting, 6_600, onRetry));
     expect(screen.getByRole("region").textContent).toContain("Next try in 4 s.");
@@ -23,25 +23,25 @@ describe("an interruption", () => {
     expect(onRetry).toHaveBeenCalledOnce();
   });
 
-  it("is not there before the first connection, nor while connected", () => {
+  it("the interruption bar is absent before the first connection", () => {
     const { container, rerender } = render(bar({ state: "connecting", attempt: 1 }, 0));
     expect(container.textContent).toBe("");
     rerender(bar({ state: "idle" }, 0));
     expect(container.textContent).toBe("");
   });
 
-  it("stays while the next try is under way", () => {
+  it("the interruption bar stays while the next attempt is under way", () => {
     expect(isInterrupted({ state: "connecting", attempt: 2 })).toBe(true);
     render(bar({ state: "connecting", attempt: 2 }, 0));
     expect(screen.getByRole("region").textContent).toContain("Trying now…");
   });
 
-  it("says what the service said when it will not come back by itself", () => {
+  it("the interruption bar shows the service's reason when the client will not reconnect by itself", () => {
     render(bar({ state: "closed", code: 4403, reason: "forbidden", verdict: "stop" }, 0));
     expect(screen.getByRole("region").textContent).toContain("forbidden");
   });
 
-  it("shows in the light's words as well", () => {
+  it("the connection light shows the countdown of an interruption as well", () => {
     expect(connectionWords(waiting, 9_200)).toEqual({ label: "Retry in 1 s", tone: "halt" });
     expect(connectionWords(waiting, 11_000).label).toBe("Reconnecting…");
   });

@@ -5,7 +5,7 @@ import { isInterrupted, secondsUntil } from "./connection-words.ts";
 interface Props {
   readonly connection: ConnectionState;
   readonly now: number;
-  /** When the last message came. */
+  /** Time of the last message, in milliseconds since 1970. */
   readonly asOf: number | undefined;
   onRetry(): void;
 }
@@ -18,8 +18,8 @@ function nextTry(connection: ConnectionState, now: number): string {
 }
 
 /**
- * Says that what is shown may be out of date, since when, and when the next try is. It lies over the foot of
- * the page, so that nothing moves when it comes and goes.
+ * Bar that says that the page may be out of date, since when, and when the next attempt to connect is. It lies
+ * over the foot of the page, so that nothing moves when it appears or disappears.
  */
 export function Interruption({ connection, now, asOf, onRetry }: Props) {
   if (!isInterrupted(connection)) return null;
@@ -34,7 +34,7 @@ export function Interruption({ connection, now, asOf, onRetry }: Props) {
         <strong>{closed ? "Disconnected." : "Connection interrupted."}</strong>{" "}
         {asOf === undefined
           ? "What you see may be out of date."
-          : `You see the state of ${timeOfDay(asOf)}; the work may have gone on since.`}{" "}
+          : `You see the state of ${timeOfDay(asOf)}; the work may have continued since then.`}{" "}
         {nextTry(connection, now)}
       </p>
       <button type="button" className="button button--small" onClick={onRetry}>

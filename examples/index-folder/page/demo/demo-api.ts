@@ -1,17 +1,20 @@
 import { DemoError, demoRequest, post } from "./demo-request.ts";
 import { visitToken } from "./visit.ts";
 
-/** What the demo indexes by itself, and where it may look. */
+/**
+ * Settings of the demo that a page needs: the folder it indexes by default, and the root of all folders it may
+ * index.
+ */
 export interface DemoInfo {
-  /** Folders outside of it are refused. */
+  /** Root folder. The service refuses folders outside it. */
   readonly root: string;
   readonly defaultPath: string;
 }
 
-/** How fast the demo works: at full speed, or slowed down so that one can watch. */
+/** Pace of the demo's work: full speed, or slowed down so that a person can watch it. */
 export type JobPace = "full" | "watchable" | "slow";
 
-/** Asks as this browser's visitor; begins a visit first where there is none, or no longer one. */
+/** Calls the service as this browser's visitor; when there is no valid visit, it begins one and calls again. */
 async function asVisitor<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   try {
     return await ask();
@@ -22,12 +25,12 @@ async function asVisitor<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-/** What one may index. */
+/** Asks the service which folders may be indexed. */
 export function demoInfo(signal?: AbortSignal): Promise<DemoInfo> {
   return demoRequest<DemoInfo>("/demo/info", signal ? { signal } : {});
 }
 
-/** Starts a run; answers its operation's id. */
+/** Starts a run; resolves with the id of its operation. */
 export async function startJob(path: string, pace: JobPace): Promise<string> {
   const { operation_id } = await asVisitor(() =>
     post<{ operation_id: string }>("/demo/jobs", { path, pace }),
@@ -35,22 +38,22 @@ export async function startJob(path: string, pace: JobPace): Promise<string> {
   return operation_id;
 }
 
-/** A place where the words searched for stand. */
+/** Line of a file in which words of the query stand. */
 export interface SearchHit {
   readonly path: string;
   readonly line: number;
   readonly snippet: string;
-  /** Where in the snippet the words stand: pairs of start and end, in UTF-16 units. */
+  /** Ranges of the snippet that match: pairs of start and end, in UTF-16 units. */
   readonly highlights: readonly (readonly [start: number, end: number])[];
 }
 
-/** What a search found: the best hits, one per file, and in how many files there are any. */
+/** Result of a search: the best hits, one per file, and the number of files with hits. */
 export interface SearchAnswer {
   readonly hits: readonly SearchHit[];
   readonly total: number;
 }
 
-/** Searches the index that a run made. */
+/** Searches the index that a run has built. */
 export function searchIndex(
   operationId: string,
   query: string,

@@ -1,4 +1,7 @@
-/** A refusal of the service: its stable code and what it says to a person. */
+/**
+ * Error of a call to the service, with the stable code of the refusal and a message for a person; `unreachable`
+ * when there was no answer.
+ */
 export class DemoError extends Error {
   readonly code: string;
   readonly status: number;
@@ -17,7 +20,7 @@ interface Problem {
   readonly title?: string;
 }
 
-/** Calls the service; throws {@link DemoError} with what its problem document says. */
+/** Calls the service; throws {@link DemoError} with the code and message of the problem document. */
 export async function demoRequest<Answer>(path: string, init: RequestInit = {}): Promise<Answer> {
   let response: Response;
   try {
@@ -36,7 +39,7 @@ export async function demoRequest<Answer>(path: string, init: RequestInit = {}):
   );
 }
 
-/** Posts JSON. */
+/** Posts JSON to the service. */
 export function post<Answer>(path: string, body: unknown): Promise<Answer> {
   return demoRequest<Answer>(path, {
     method: "POST",

@@ -1,6 +1,6 @@
 import type { JobPace } from "./demo-api.ts";
 
-/** What a run was asked to do. */
+/** Input of a run: the folder and the pace. */
 export interface Job {
   readonly path: string;
   readonly pace: JobPace;
@@ -8,7 +8,7 @@ export interface Job {
 
 const paces: readonly string[] = ["full", "watchable", "slow"] satisfies readonly JobPace[];
 
-/** Reads the job from an operation's input; undefined when it is none of this demo's. */
+/** Reads the job from an operation's input; undefined when the input is not one of this demo. */
 export function jobOf(input: unknown): Job | undefined {
   if (typeof input !== "object" || input === null) return undefined;
   const { path, pace } = input as { path?: unknown; pace?: unknown };

@@ -1,6 +1,6 @@
 import { post } from "./demo-request.ts";
 
-/** What a visit is answered with; a cookie that scripts cannot read tells who it is next time. */
+/** Answer of the service to a visit. A cookie that scripts cannot read identifies the visitor next time. */
 interface Visit {
   readonly token: string;
 }
@@ -8,8 +8,8 @@ interface Visit {
 let asking: Promise<Visit> | undefined;
 
 /**
- * Begins or continues this browser's visit and answers a fresh credential for it. Calls at the same time are
- * one, else a first load could begin two visits.
+ * Begins or continues this browser's visit; resolves with a fresh token for it. Simultaneous calls share one
+ * request, because a first page load could otherwise begin two visits.
  */
 export async function visitToken(): Promise<string> {
   asking ??= post<Visit>("/demo/visit", {}).finally(() => {

@@ -4,7 +4,10 @@ import { colourTokens, contrast } from "./contrast.ts";
 
 const tokens = colourTokens(readFileSync(new URL("tokens.css", import.meta.url), "utf8"));
 
-/** Text needs 4.5, the shapes of controls and marks need 3 (WCAG 2.2, AA). */
+/**
+ * Pairs of colours with the contrast that they need. WCAG 2.2, AA asks for 4.5 for text and 3 for the shapes of
+ * controls and marks; the main text has 7.
+ */
 const pairs: readonly (readonly [foreground: string, background: string, ratio: number])[] = [
   ...["ground", "surface", "sunken"].flatMap((ground) => [
     ["ink", ground, 7] as const,
@@ -25,15 +28,15 @@ const pairs: readonly (readonly [foreground: string, background: string, ratio: 
   ]),
 ];
 
-describe("the colours", () => {
-  it("are measured right: black on white is 21, a known grey is 4.54", () => {
+describe("the colours of the design", () => {
+  it("contrast is measured right: black on white is 21, and a known grey is 4.54", () => {
     expect(contrast("#000000", "#ffffff")).toBeCloseTo(21, 5);
     expect(contrast("#767676", "#ffffff")).toBeCloseTo(4.54, 2);
   });
 
   for (const theme of ["light", "dark"] as const) {
     it.each(pairs)(
-      `keep their contrast in the ${theme} theme: %s on %s is at least %d`,
+      `the ${theme} theme keeps its contrast: %s on %s is at least %d`,
       (foreground, background, ratio) => {
         const front = tokens.get(foreground)?.[theme];
         const back = tokens.get(background)?.[theme];

@@ -1,10 +1,10 @@
-/** A colour's light and dark values, as `tokens.css` states them. */
+/** Light and dark value of a colour, as `tokens.css` defines them. */
 export interface ColourToken {
   readonly light: string;
   readonly dark: string;
 }
 
-/** The colour tokens of a stylesheet, by name without the dashes. */
+/** Returns the colour tokens of a stylesheet, by name without the dashes. */
 export function colourTokens(css: string): ReadonlyMap<string, ColourToken> {
   const tokens = new Map<string, ColourToken>();
   const pattern = /--([a-z-]+):\s*light-dark\((#[0-9a-f]{6}),\s*(#[0-9a-f]{6})\)/g;
@@ -22,7 +22,7 @@ function luminance(hex: string): number {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** The contrast ratio of two `#rrggbb` colours by WCAG 2, 1–21. */
+/** Returns the contrast ratio of two `#rrggbb` colours by WCAG 2, from 1 to 21. */
 export function contrast(one: string, other: string): number {
   const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (high + 0.05) / (low + 0.05);

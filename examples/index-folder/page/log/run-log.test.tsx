@@ -21,14 +21,14 @@ const shown = () =>
     .getAllByRole("listitem")
     .map((item) => item.getAttribute("data-seq"));
 
-describe("the log", () => {
-  it("shows the lines in order, and says that older ones were let go", () => {
+describe("the log of a run", () => {
+  it("the log shows its lines in order and says that older lines are no longer kept", () => {
     render(<RunLog state={state} missed={undefined} />);
     expect(shown()).toEqual(["3", "5", "9"]);
     expect(screen.getByRole("region").textContent).toContain("The latest 3 of 250 lines.");
   });
 
-  it("shows one level at a time, with the number of lines ever written beside it", () => {
+  it("the log shows one level at a time, with the number of all lines ever written next to it", () => {
     render(<RunLog state={state} missed={undefined} />);
     const warnings = screen.getByRole("button", { name: "Warnings 9" });
     fireEvent.click(warnings);
@@ -38,7 +38,7 @@ describe("the log", () => {
     expect(shown()).toEqual(["3", "5", "9"]);
   });
 
-  it("says what was missed", () => {
+  it("the log says which entries were missed", () => {
     render(<RunLog state={state} missed="Some steps were not watched." />);
     expect(screen.getByRole("region").textContent).toContain("Some steps were not watched.");
   });

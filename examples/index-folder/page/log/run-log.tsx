@@ -40,13 +40,14 @@ const Line = memo(function Line({ line, start }: LineProps) {
 
 interface Props {
   readonly state: OperationState;
-  /** What was missed, in a sentence. */
+  /** Sentence that says what was missed; undefined when nothing was. */
   readonly missed: string | undefined;
 }
 
 /**
- * The lines the worker wrote, newest last. It follows the newest until one scrolls up, and says so. It is
- * no live region: steps and the end are announced elsewhere, a line per file would drown them.
+ * Log lines of the worker, newest last. The list follows the newest line until the reader scrolls up; then a
+ * button leads back. It is not a live region, because a line per file would drown the announcements of steps
+ * and of the end.
  */
 export function RunLog({ state, missed }: Props) {
   const [only, setOnly] = useState<Level | undefined>();

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { MilepostMark } from "./milepost-mark.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
-/** The head of the page: what this is, and how the connection stands. */
+/** Head of the page: the product's name and the state of the connection. */
 export function Masthead({ connection }: { readonly connection: ReactNode }) {
   return (
     <header className="masthead">

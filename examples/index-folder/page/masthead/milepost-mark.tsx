@@ -1,4 +1,4 @@
-/** The product's mark: a milestone at the roadside. Decorative; the name stands beside it. */
+/** Mark of the product: a milestone at the roadside. It is decorative; the name stands next to it. */
 export function MilepostMark() {
   return (
     <svg className="mark" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true">

@@ -8,7 +8,9 @@ function darkNow(): boolean {
   return chosen ? chosen === "dark" : darkSystem.matches;
 }
 
-/** Switches between the light and the dark theme; the system's holds until somebody chooses. */
+/**
+ * Button that switches between the light and the dark theme. The system's theme applies until the user chooses.
+ */
 export function ThemeToggle() {
   const [dark, setDark] = useState(darkNow);
 
@@ -25,7 +27,7 @@ export function ThemeToggle() {
     try {
       localStorage.setItem(storageKey, theme);
     } catch {
-      // Storage is switched off: the choice holds until the page is closed.
+      // Storage is switched off, so the choice lasts only until the page is closed.
     }
   };
 

@@ -39,7 +39,10 @@ function Toast({ notification: { level, title, message }, onDismiss }: ToastProp
   );
 }
 
-/** The notices of the service, in a corner; each leaves by itself when its time is over. */
+/**
+ * Notifications of the service, in a corner. Each one disappears when its time has passed or the user dismisses
+ * it.
+ */
 export function Toasts() {
   const { notifications, dismiss } = useNotifications();
   return (

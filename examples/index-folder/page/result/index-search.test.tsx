@@ -47,7 +47,7 @@ function hit(path: string) {
 }
 
 describe("the search of an index", () => {
-  it("asks once typing rests, and marks what was found", async () => {
+  it("the search sends a query once typing pauses, and marks the words it found", async () => {
     render(<IndexSearch operationId="op-1" />);
     for (const text of ["r", "ro", "road"]) type(text);
     await rest();
@@ -57,7 +57,7 @@ describe("the search of an index", () => {
     expect(screen.getByRole("listitem").querySelector("mark")?.textContent).toBe("road");
   });
 
-  it("never shows the late answer to an earlier question", async () => {
+  it("the search never shows a late answer to an earlier query", async () => {
     render(<IndexSearch operationId="op-1" />);
     type("one");
     await rest();
@@ -69,7 +69,7 @@ describe("the search of an index", () => {
     expect(screen.getByRole("listitem").textContent).toContain("two.md");
   });
 
-  it("says that nothing was found, and what went wrong", async () => {
+  it("the search says that nothing was found, and shows the message of an error", async () => {
     render(<IndexSearch operationId="op-1" />);
     type("zebra");
     await rest();

@@ -8,10 +8,10 @@ type Search =
   | { readonly kind: "found"; readonly query: string; readonly answer: SearchAnswer }
   | { readonly kind: "failed"; readonly message: string };
 
-/** How long typing must rest before the service is asked. */
+/** Pause in typing after which the query is sent, in milliseconds. */
 const restMs = 180;
 
-/** Searches as one types. The last answer stays until the next one is there. */
+/** Searches while the user types. The last answer stays until the next one arrives. */
 function useSearch(operationId: string, query: string): Search {
   const [search, setSearch] = useState<Search>({ kind: "none" });
   useEffect(() => {
@@ -45,19 +45,19 @@ function useSearch(operationId: string, query: string): Search {
 function searchWords(search: Search): string {
   switch (search.kind) {
     case "none":
-      return "Try a word that stands in your files.";
+      return "Try a word from your files.";
     case "failed":
       return search.message;
     case "found": {
       const { total, hits } = search.answer;
       if (total === 0) return `Nothing found for “${search.query}”.`;
       const all = `Found in ${counted(total, "file")}`;
-      return hits.length < total ? `${all}, the best ${hits.length} shown.` : `${all}.`;
+      return hits.length < total ? `${all}; the best ${hits.length} are shown.` : `${all}.`;
     }
   }
 }
 
-/** The search box of a finished index, and what it finds. */
+/** Search box of a finished index, with its results. */
 export function IndexSearch({ operationId }: { readonly operationId: string }) {
   const [text, setText] = useState("");
   const id = useId();

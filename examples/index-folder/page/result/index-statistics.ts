@@ -1,13 +1,13 @@
 import { bytes, count } from "../words/count.ts";
 import { duration } from "../words/duration.ts";
 
-/** A figure of the result, ready to show. */
+/** Figure of the result, ready to show. */
 export interface Statistic {
   readonly name: string;
   readonly value: string;
 }
 
-/** The figures one wants to see first; anything else numeric follows under its own name. */
+/** Known figures in the order of their importance. Other numbers follow under their own names. */
 const known: Readonly<Record<string, { name: string; say(value: number): string }>> = {
   files: { name: "Files", say: count },
   skipped: { name: "Skipped", say: count },
@@ -24,7 +24,7 @@ function readable(key: string): string {
   return `${words[0]?.toUpperCase() ?? ""}${words.slice(1)}`;
 }
 
-/** Reads the figures of a run's result; empty when it has none. */
+/** Returns the figures of a run's result; empty when it has none. */
 export function indexStatistics(result: unknown): readonly Statistic[] {
   if (typeof result !== "object" || result === null) return [];
   const figures = Object.entries(result).filter(

@@ -3,7 +3,7 @@ import type { OperationState } from "@milepost/model";
 import { IndexSearch } from "./index-search.tsx";
 import { indexStatistics } from "./index-statistics.ts";
 
-/** What the run came to: its figures, and the index to search. */
+/** Result of a run: its figures and the search of its index. */
 export function ResultPanel({ state }: { readonly state: OperationState }) {
   const statistics = indexStatistics(state.result);
   return (

@@ -7,8 +7,8 @@ function shown(snippet: string, highlights: readonly (readonly [number, number])
     .join("");
 }
 
-describe("a snippet", () => {
-  it("marks the words in place, in whatever order they are named", () => {
+describe("the parts of a snippet", () => {
+  it("snippetParts marks the words in place, in whatever order the highlights are listed", () => {
     expect(
       shown("the road ahead", [
         [9, 14],
@@ -17,12 +17,12 @@ describe("a snippet", () => {
     ).toBe("the [road] [ahead]");
   });
 
-  it("is whole without highlights", () => {
+  it("snippetParts returns the whole snippet as one part when there are no highlights", () => {
     expect(shown("the road", [])).toBe("the road");
     expect(snippetParts("", [[0, 3]])).toEqual([]);
   });
 
-  it("keeps every character once when highlights overlap or reach too far", () => {
+  it("snippetParts keeps every character exactly once when highlights overlap or reach too far", () => {
     expect(
       shown("abcdef", [
         [1, 4],

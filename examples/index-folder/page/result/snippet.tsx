@@ -2,14 +2,17 @@ import type { ReactNode } from "react";
 
 type Highlight = readonly [start: number, end: number];
 
-/** A piece of a snippet, marked or not. */
+/** Part of a snippet, marked or not. */
 export interface SnippetPart {
   readonly at: number;
   readonly text: string;
   readonly marked: boolean;
 }
 
-/** Cuts a snippet at its highlights. Those out of bounds, empty or overlapping are cut down to what remains. */
+/**
+ * Cuts a snippet at its highlights. Highlights that overlap or reach too far are shortened, and empty ones are
+ * dropped.
+ */
 export function snippetParts(
   snippet: string,
   highlights: readonly Highlight[],
@@ -34,7 +37,7 @@ interface Props {
   readonly highlights: readonly Highlight[];
 }
 
-/** A line of text with the words searched for marked. */
+/** Line of text in which the words of the query are marked. */
 export function Snippet({ snippet, highlights }: Props): ReactNode {
   return snippetParts(snippet, highlights).map(({ at, text, marked }) =>
     marked ? <mark key={at}>{text}</mark> : <span key={at}>{text}</span>,

@@ -13,19 +13,19 @@ const paused = {
 } as const;
 
 describe("the time of a run", () => {
-  it("counts from the start of work, and a wait is not work", () => {
+  it("elapsedTime counts from the start of work and leaves out the wait before it", () => {
     expect(elapsedTime(paused, 11_000)).toBe(10_000);
   });
 
-  it("leaves the pauses out of the work, the open one too", () => {
+  it("activeTime leaves out all pauses, including one that has not ended", () => {
     expect(activeTime(paused, 11_000)).toBe(6_000);
   });
 
-  it("stands still once the run has ended", () => {
+  it("elapsedTime no longer grows after the run has ended", () => {
     expect(elapsedTime({ ...paused, ended_at: 12_000 }, 99_000)).toBe(11_000);
   });
 
-  it("starts anew with a retry", () => {
+  it("elapsedTime and activeTime count from the start of the current attempt after a retry", () => {
     const retried = {
       attempt: 2,
       started_at: 1_000,
@@ -35,13 +35,13 @@ describe("the time of a run", () => {
     expect(activeTime(retried, 63_000)).toBe(3_000);
   });
 
-  it("is unknown before anything started", () => {
+  it("elapsedTime is undefined before anything has started", () => {
     expect(elapsedTime({ attempt: 1, timeline: [] }, 5)).toBeUndefined();
   });
 });
 
 describe("the remaining time", () => {
-  it("is unknown at first, then follows the rate", () => {
+  it("remainingTime is undefined at first and then follows the rate", () => {
     expect(remainingTime(0.5, 9_000, undefined)).toBeUndefined();
     expect(remainingTime(20, 900, undefined)).toBeUndefined();
     expect(remainingTime(20, 10_000, undefined)).toBe(40_000);

@@ -2,20 +2,20 @@ import type { OperationState } from "@milepost/model";
 
 type Timed = Pick<OperationState, "timeline" | "attempt" | "started_at" | "ended_at">;
 
-/** When the present attempt began: its first span that is not a wait, else `started_at`. */
+/** Returns when the current attempt began: at its first span that is not a wait, else at `started_at`. */
 export function attemptStart({ timeline, attempt, started_at }: Timed): number | undefined {
   const first = timeline.find((span) => span.attempt === attempt && span.what !== "wait");
   if (!first) return started_at;
   return attempt === 1 && started_at !== undefined ? Math.min(first.from, started_at) : first.from;
 }
 
-/** How long the present attempt has been going on at `now`, pauses included, in milliseconds. */
+/** Returns how long the current attempt has lasted at `now`, including pauses, in milliseconds. */
 export function elapsedTime(state: Timed, now: number): number | undefined {
   const start = attemptStart(state);
   return start === undefined ? undefined : Math.max(0, (state.ended_at ?? now) - start);
 }
 
-/** How much of that was work: without the pauses. */
+/** Returns how long the current attempt has worked at `now`, without pauses, in milliseconds. */
 export function activeTime(state: Timed, now: number): number | undefined {
   const elapsed = elapsedTime(state, now);
   if (elapsed === undefined) return undefined;
@@ -27,8 +27,8 @@ export function activeTime(state: Timed, now: number): number | undefined {
 }
 
 /**
- * How long it will still take, in milliseconds: at the recent rate where there is one, else at the rate of
- * the whole attempt. Undefined while too little is known.
+ * Estimates the remaining time of an attempt, in milliseconds: at the mean of the recent rate and the rate of
+ * the whole attempt, or at the latter alone when there is no recent rate. Undefined while too little is known.
  */
 export function remainingTime(
   percent: number,
@@ -38,7 +38,8 @@ export function remainingTime(
   if (percent >= 100) return 0;
   if (activeMs === undefined || activeMs < 1_500 || percent < 1) return undefined;
   const overall = percent / (activeMs / 1000);
-  // The two are averaged: steps differ in how honest their weights are, and neither rate knows it.
+  // The two rates are averaged because steps differ in how realistic their weights are, and neither rate shows
+  // it.
   const rate = percentPerSecond ? (overall + percentPerSecond) / 2 : overall;
   return ((100 - percent) / rate) * 1000;
 }

@@ -7,8 +7,8 @@ afterEach(cleanup);
 
 const said = () => screen.getByRole("status").textContent;
 
-describe("the announcer", () => {
-  it("says nothing of what one finds on arrival, and nothing of percentages", () => {
+describe("the announcer for screen readers", () => {
+  it("the announcer stays silent about the state it finds on arrival and about percentages", () => {
     const { rerender } = render(<Announcer state={runningState()} connection="Connected." />);
     expect(said()).toBe("");
     for (const percent of [41, 50, 62]) {
@@ -17,7 +17,7 @@ describe("the announcer", () => {
     }
   });
 
-  it("says a new step, a pause and the end", () => {
+  it("the announcer announces a new step, a pause and the end", () => {
     const { rerender } = render(<Announcer state={runningState()} connection="Connected." />);
     rerender(<Announcer state={runningState({ current_step: "scan" })} connection="Connected." />);
     expect(said()).toBe("Running: Scan.");
@@ -35,7 +35,7 @@ describe("the announcer", () => {
     expect(said()).toBe("Failed: the disk is gone");
   });
 
-  it("says why a command was refused", () => {
+  it("the announcer says why a command was refused", () => {
     const { rerender } = render(<Announcer state={runningState()} connection="Connected." />);
     const commands = [
       {
@@ -51,7 +51,7 @@ describe("the announcer", () => {
     expect(said()).toBe("Running: Read. Pause was refused: it is writing");
   });
 
-  it("says that the connection is lost and that it is back", () => {
+  it("the announcer says that the connection is lost and that it is restored", () => {
     const { rerender } = render(<Announcer state={runningState()} connection="Connected." />);
     rerender(<Announcer state={runningState()} connection="Connection interrupted." />);
     expect(said()).toBe("Connection interrupted.");
@@ -59,7 +59,7 @@ describe("the announcer", () => {
     expect(said()).toBe("Connected.");
   });
 
-  it("is silent when one looks at another run", () => {
+  it("the announcer stays silent when the user selects another run", () => {
     const { rerender } = render(<Announcer state={runningState()} connection="Connected." />);
     rerender(
       <Announcer state={runningState({ id: "run-2", status: "paused" })} connection="Connected." />,

@@ -4,7 +4,7 @@ import { commandNews } from "./command-words.ts";
 import { statusWords } from "./status-words.ts";
 import { waitingWords } from "./waiting-line.tsx";
 
-/** What is worth saying about a run at a moment: the status, the step, the last command. Never a percentage. */
+/** Returns the text to announce for a run: its status, step and latest command, but never a percentage. */
 export function announcement(state: OperationState): string {
   const status = statusWords[state.status];
   const step = state.steps.find(({ id }) => id === state.current_step);
@@ -19,15 +19,15 @@ export function announcement(state: OperationState): string {
     case "failed":
       return `Failed: ${state.error?.message ?? state.reason ?? "no reason given"}`;
     case "done":
-      return "Done. The index is ready to search.";
+      return "Done. You can search the index now.";
     default:
       return [`${status.label}.`, status.meaning, news].filter(Boolean).join(" ");
   }
 }
 
 /**
- * A polite live region that follows the run one looks at. What it is given on arrival is not read out, and
- * a sentence is read once, however often its cause is updated.
+ * Polite live region that follows the selected run. Its first state is not announced, and a text is announced
+ * once, however often its cause is updated.
  */
 export function Announcer({
   state,

@@ -1,6 +1,6 @@
 import type { OperationCommand, OperationCommandName } from "@milepost/model";
 
-/** What each command's button says, and what it says while the command is under way. */
+/** Labels of each command's button: when it can be used, and while the command is pending. */
 export const commandLabels = {
   cancel: { idle: "Cancel", pending: "Cancelling…" },
   pause: { idle: "Pause", pending: "Pausing…" },
@@ -8,15 +8,15 @@ export const commandLabels = {
   retry: { idle: "Retry", pending: "Retrying…" },
 } as const satisfies Record<OperationCommandName, { idle: string; pending: string }>;
 
-/** A sentence about a command; `bad` when it came to nothing. */
+/** Message about a command; `bad` is true when the command was refused or timed out. */
 export interface CommandNews {
   readonly text: string;
   readonly bad: boolean;
 }
 
 /**
- * What became of the latest command, as far as a person must know: where it stands while under way,
- * and why it was refused. A command that was done shows in the run itself.
+ * Returns the message about the latest command that a person must know: its state while it is pending, or why
+ * it was refused or timed out. A completed command has no message, because the run itself shows its effect.
  */
 export function commandNews(commands: readonly OperationCommand[]): CommandNews | undefined {
   const latest = commands.at(-1);
@@ -26,7 +26,7 @@ export function commandNews(commands: readonly OperationCommand[]): CommandNews 
     case "requested":
       return { text: `${name}: sent, not confirmed by the worker yet.`, bad: false };
     case "acknowledged":
-      return { text: `${name}: the worker is at it.`, bad: false };
+      return { text: `${name}: the worker is working on it.`, bad: false };
     case "refused":
       return {
         text: `${name} was refused${latest.reason ? `: ${latest.reason}` : "."}`,

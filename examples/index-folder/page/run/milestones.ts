@@ -1,23 +1,23 @@
 import type { StepState } from "@milepost/model";
 
-/** A milestone: where on the road, in percent, a step begins and ends. */
+/** Milestone of a step: where on the road, in percent, the step begins and ends. */
 export interface Milestone {
   readonly id: string;
-  /** Counts from 1; the list of steps carries the same numbers. */
+  /** Number of the milestone, from 1; the list of steps shows the same numbers. */
   readonly number: number;
   readonly start: number;
   readonly end: number;
-  /** The step's share of the whole, 0–100. */
+  /** Share of the step in the whole run, 0–100. */
   readonly share: number;
   readonly status: StepState["status"];
-  /** 0, or 1 for a stone that must stand a row higher because its neighbour is too close. */
+  /** Row of the milestone: 0, or 1 when it must stand a row higher because its neighbour is too close. */
   readonly tier: 0 | 1;
 }
 
-/** Stones closer than this many percent would overlap on a phone. */
+/** Distance in percent below which two milestones would overlap on a phone. */
 const tooClose = 9;
 
-/** Places the steps on the road by their weights. Weights that sum to nothing count as equal. */
+/** Places the steps on the road by their weights. If all weights are zero, the steps share the road equally. */
 export function milestones(steps: readonly StepState[]): readonly Milestone[] {
   const sum = steps.reduce((total, { weight }) => total + weight, 0);
   const placed: Milestone[] = [];

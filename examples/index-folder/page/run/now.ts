@@ -1,6 +1,8 @@
 import { useEffect, useState } from "react";
 
-/** The time, in milliseconds since 1970, renewed every `everyMs` while `ticking`. */
+/**
+ * Returns the time in milliseconds since 1970, updated every `everyMs` milliseconds while `ticking` is true.
+ */
 export function useNow(ticking: boolean, everyMs = 1000): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

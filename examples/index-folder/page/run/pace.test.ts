@@ -5,21 +5,21 @@ function paceOf(...readings: readonly (readonly [at: number, value: number])[]):
   return readings.reduce<Pace>((pace, [at, value]) => withSample(pace, { at, value }), []);
 }
 
-describe("the pace", () => {
-  it("is unknown until the window is long enough", () => {
+describe("the pace of a run", () => {
+  it("the rate is unknown until the window is long enough", () => {
     expect(perSecond(paceOf([0, 0], [500, 40]))).toBeUndefined();
     expect(perSecond(paceOf([0, 0], [1_000, 40]))).toBe(40);
   });
 
-  it("follows the recent readings and forgets the old ones", () => {
+  it("the rate follows the recent samples and forgets the old ones", () => {
     expect(perSecond(paceOf([0, 0], [4_000, 4_000], [8_000, 8_000], [14_000, 8_060]))).toBe(10);
   });
 
-  it("begins anew when the value fell, as after a retry", () => {
+  it("samples start again when the value falls, as after a retry", () => {
     expect(perSecond(paceOf([0, 0], [2_000, 900], [3_000, 5], [4_000, 15]))).toBe(10);
   });
 
-  it("stays bounded however often it is told", () => {
+  it("the list of samples stays bounded, however many are added", () => {
     let pace: Pace = [];
     for (let at = 0; at < 20_000; at += 1) pace = withSample(pace, { at, value: at });
     expect(pace.length).toBeLessThanOrEqual(64);

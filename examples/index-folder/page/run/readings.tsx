@@ -14,7 +14,7 @@ interface Props {
 
 function counterOf(state: OperationState) {
   if (isFinal(state.status)) {
-    // Over the whole run one wants to know what most of the work was about.
+    // For the whole run, the counter of the heaviest step says best what most of the work was about.
     const [heaviest] = state.steps
       .filter(({ counter }) => counter)
       .toSorted((one, other) => other.weight - one.weight);
@@ -30,7 +30,7 @@ function remainingWords(state: OperationState, pace: RunPace, now: number): stri
   if (state.status === "paused") return "held";
   if (state.status !== "running") return "–";
   const remaining = remainingTime(state.percent, activeTime(state, now), pace.percentPerSecond);
-  return remaining === undefined ? "working it out" : roughly(remaining);
+  return remaining === undefined ? "calculating" : roughly(remaining);
 }
 
 function meanRate(
@@ -42,14 +42,14 @@ function meanRate(
   return counter && active ? counter.done / (active / 1000) : undefined;
 }
 
-/** Room for the number that is counted up to. */
+/** Returns a width that has room for `total`, the number that is counted up to. */
 function widthOf(total: number | undefined): CSSProperties {
   const digits = String(total ?? 0).length;
   const separators = Math.floor((digits - 1) / 3);
   return { minWidth: `${digits + separators * 0.4}ch` };
 }
 
-/** What the instrument reads: how much, how fast, since when, until when. */
+/** Readings of a run: count, rate, elapsed time and remaining time. */
 export function Readings({ state, pace, now }: Props) {
   const counter = counterOf(state);
   const elapsed = elapsedTime(state, now);

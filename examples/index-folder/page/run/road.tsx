@@ -9,9 +9,9 @@ interface Props {
   readonly steps: readonly StepState[];
   readonly percent: number;
   readonly tone: Tone;
-  /** What assistive technology reads besides the percentage: the status and the step in words. */
+  /** Status and step in words. Assistive technology reads them besides the percentage. */
   readonly words: string;
-  /** Whether nothing moves: the line ahead is drawn as halted. */
+  /** True while nothing moves; the road ahead is then drawn as halted. */
   readonly halted: boolean;
 }
 
@@ -20,8 +20,8 @@ function at(percent: number): CSSProperties {
 }
 
 /**
- * The way of a run as a road on a scale of 0 to 100: travelled part, needle, and a milestone where each
- * step ends. The distance between two milestones is the weight of the step between them.
+ * Road of a run on a scale of 0 to 100, with the travelled part, a needle, and a milestone where each step
+ * ends. The distance between two milestones is the weight of the step between them.
  */
 export function Road({ steps, percent, tone, words, halted }: Props) {
   const whole = wholePercent(percent);

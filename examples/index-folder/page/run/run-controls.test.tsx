@@ -38,7 +38,7 @@ function controls(status: OperationStatus, commands = controlsIn(status), reacha
 const names = () => screen.getAllByRole("button").map(({ textContent }) => textContent);
 
 describe("the buttons of a run", () => {
-  it("keep the focus while pause becomes pausing, resume, resuming and pause again", () => {
+  it("the first button keeps the focus while pause becomes pausing, resume, resuming and pause again", () => {
     const { rerender } = render(controls("running"));
     const button = screen.getByRole("button", { name: "Pause" });
     button.focus();
@@ -55,7 +55,7 @@ describe("the buttons of a run", () => {
     }
   });
 
-  it("keep the focus when a cancel ends in a retry", () => {
+  it("the second button keeps the focus when a cancelled run offers a retry", () => {
     const { rerender } = render(controls("running"));
     const button = screen.getByRole("button", { name: "Cancel" });
     button.focus();
@@ -73,12 +73,15 @@ describe("the buttons of a run", () => {
     ["cancelled", ["Pause", "Retry"]],
     ["lost", ["Pause", "Retry"]],
     ["done", ["Pause", "Run again"]],
-  ] as const)("offer what makes sense while %s", (status, expected) => {
-    render(controls(status));
-    expect(names()).toEqual(expected);
-  });
+  ] as const)(
+    "the buttons offer the commands that make sense while a run is %s",
+    (status, expected) => {
+      render(controls(status));
+      expect(names()).toEqual(expected);
+    },
+  );
 
-  it("do nothing while another command is under way or the connection is interrupted", () => {
+  it("the buttons do nothing while another command is pending or the connection is interrupted", () => {
     const busy = controlsIn("running", { cancel: { pending: true, available: false } });
     const { rerender } = render(controls("running", busy));
     fireEvent.click(screen.getByRole("button", { name: "Pause" }));
@@ -92,7 +95,7 @@ describe("the buttons of a run", () => {
     expect(pause.getAttribute("aria-disabled")).toBe("true");
   });
 
-  it("take a double click as one command, not as the button's next meaning too", () => {
+  it("a double click on a button sends one command, not also the command that the button shows next", () => {
     const failed = controlsIn("failed");
     render(controls("failed", failed));
     const retry = screen.getByRole("button", { name: "Retry" });

@@ -13,7 +13,10 @@ interface Props {
 }
 
 interface SlotProps {
-  /** The commands that share this button; the one under way, else the one that makes sense now. */
+  /**
+   * Command that the button shows, out of those that share it: the pending one, else the one that makes sense
+   * now.
+   */
   readonly shown: OperationCommandName;
   readonly commands: CommandControls;
   readonly able: boolean;
@@ -22,7 +25,7 @@ interface SlotProps {
 function Slot({ shown, commands, able }: SlotProps) {
   const { pending, run } = commands[shown];
   const onClick = (event: MouseEvent) => {
-    // The second click of a double click would meet the button's next meaning.
+    // The second click of a double click would run the command that the button shows next.
     if (able && event.detail < 2) void run();
   };
   return (
@@ -39,8 +42,8 @@ function Slot({ shown, commands, able }: SlotProps) {
 }
 
 /**
- * The buttons that steer a run. There are always two, and each stays the same element while its command
- * changes, so that focus is never lost; one that does nothing now is marked so and stays reachable.
+ * Buttons that control a run. There are always two, and each stays the same element while its command changes,
+ * so that focus is never lost. A button that cannot be used now is marked as disabled and stays focusable.
  */
 export function RunControls({ status, commands, reachable, onRunAgain }: Props) {
   const busy = Object.values(commands).some(({ pending }) => pending);

@@ -16,10 +16,13 @@ import { WaitingLine } from "./waiting-line.tsx";
 interface Props {
   readonly state: OperationState;
   readonly now: number;
-  /** False while the connection is interrupted: what is shown may be out of date. */
+  /**
+   * False while the connection is interrupted or updates no longer arrive; what is shown may then be out of
+   * date.
+   */
   readonly reachable: boolean;
   readonly commands: CommandControls;
-  /** What the page itself could not do. */
+  /** Message about something that the page itself could not do. */
   readonly problem: string | undefined;
   readonly titleRef: Ref<HTMLHeadingElement>;
   onRunAgain(): void;
@@ -30,7 +33,7 @@ function sentence(reason: string): string {
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 
-/** What is going on, in one sentence: what the worker says, or why nothing goes on. */
+/** Returns one sentence about the run: what the worker says, or why nothing happens. */
 function nowDoing(state: OperationState): string {
   const meaning = statusWords[state.status].meaning;
   switch (state.status) {
@@ -39,12 +42,12 @@ function nowDoing(state: OperationState): string {
       return step?.message ?? state.message ?? "Starting…";
     }
     case "failed":
-      return state.error?.message ?? state.reason ?? "It failed without saying why.";
+      return state.error?.message ?? state.reason ?? "It failed without giving a reason.";
     case "cancelled":
     case "paused":
       return state.reason ? `${sentence(state.reason)} ${meaning}` : meaning;
     case "done":
-      return "Everything is indexed. Search it below.";
+      return "Everything is indexed. You can search it below.";
     case "waiting":
     case "stalled":
     case "lost":
@@ -52,13 +55,13 @@ function nowDoing(state: OperationState): string {
   }
 }
 
-/** Why a command never came as far as the log. */
+/** Returns the message about a command that could not be sent, so that the log knows nothing about it. */
 function notSent(commands: CommandControls): CommandNews | undefined {
   const failed = Object.values(commands).find(({ error }) => error !== undefined);
   return failed?.error === undefined ? undefined : { text: failed.error, bad: true };
 }
 
-/** The run one looks at: how far it is, what it does, and the means to steer it. */
+/** Selected run: its progress, its current work, and the buttons that control it. */
 export function RunPanel(props: Props) {
   const { state, now, reachable, commands, problem } = props;
   const pace = useRunPace(state);
@@ -113,7 +116,7 @@ export function RunPanel(props: Props) {
       <p className="run__doing" title={doing} data-tone={tone} data-says={says}>
         {doing}
       </p>
-      {/* Always there, so that what comes and goes in it moves nothing. */}
+      {/* This line is always present, so that a message that appears or disappears moves nothing. */}
       <p className="run__news" data-loud={news?.bad ?? false}>
         {news?.text}
       </p>

@@ -15,26 +15,26 @@ interface Props {
   readonly id: string;
   /** False while the connection is interrupted. */
   readonly reachable: boolean;
-  /** How the connection stands, for the announcements. */
+  /** State of the connection, as text for the announcements. */
   readonly connection: string;
-  /** Whether the user has just asked for this run and looks for it. */
+  /** True when the user has just started this run, so that it takes the focus. */
   readonly takesFocus: boolean;
-  /** Rejects with what a person is told when it cannot be started. */
+  /** Starts a run with the same input. Rejects with a message for the user when it cannot be started. */
   onRunAgain(input: unknown): Promise<void>;
 }
 
 const headings = {
-  loading: "Asking for this run…",
-  missing: "There is no such run",
-  forbidden: "This run is not yours to see",
+  loading: "Loading this run…",
+  missing: "This run does not exist",
+  forbidden: "You may not see this run",
   error: "This run cannot be shown",
 } as const;
 
 function Absent({ view }: { readonly view: Exclude<OperationView, { kind: "ready" }> }) {
   const words: Record<typeof view.kind, ReactNode> = {
     loading: "It appears as soon as the service answers.",
-    missing: "The service forgets its runs when it is restarted. Start a new one.",
-    forbidden: "It belongs to another visit, or the service was restarted since. Start a new one.",
+    missing: "The service forgets its runs when it restarts. Start a new one.",
+    forbidden: "It belongs to another visit, or the service has restarted since. Start a new one.",
     error: view.kind === "error" ? view.error.message : "",
   };
   return (
@@ -45,11 +45,11 @@ function Absent({ view }: { readonly view: Exclude<OperationView, { kind: "ready
   );
 }
 
-/** Everything about one run, live. */
+/** Live view of one run, with its log, timeline and result. */
 export function RunView({ id, reachable, connection, takesFocus, onRunAgain }: Props) {
   const { view, ...commands } = useOperation(id);
   const state = view.kind === "ready" ? view.state : undefined;
-  // What is not heard of any more has no clock: its times stand still until it is.
+  // Times stand still while no updates arrive, because nobody knows whether the run still works.
   const fresh = state !== undefined && view.kind === "ready" && reachable && !view.stale;
   const now = useNow(fresh && !isFinal(state.status));
   const [problem, setProblem] = useState<string | undefined>();
@@ -60,7 +60,7 @@ export function RunView({ id, reachable, connection, takesFocus, onRunAgain }: P
   useEffect(() => {
     if (!arrived || !takesFocus) return;
     title.current?.focus({ preventScroll: true });
-    // On a phone the form fills the screen: bring the whole run into sight, not its title alone.
+    // On a phone the form fills the screen, so the page scrolls to the whole run and not only to its title.
     title.current?.closest("section")?.scrollIntoView({ block: "nearest" });
   }, [arrived, takesFocus]);
 

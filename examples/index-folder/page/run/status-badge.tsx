@@ -13,7 +13,7 @@ const shapes = {
   lost: <path d="M2.5 2.5l7 7M9.5 2.5l-7 7" />,
 } as const satisfies Record<OperationStatus, React.ReactNode>;
 
-/** A status as shape, colour and word; never by colour alone. */
+/** Badge that shows a status by shape, colour and word, never by colour alone. */
 export function StatusBadge({ status }: { readonly status: OperationStatus }) {
   const { label, tone } = statusWords[status];
   return (

@@ -1,35 +1,35 @@
 import type { OperationStatus } from "@milepost/model";
 
-/** The colour family of a state of things. */
+/** Colour family of a state. */
 export type Tone = "go" | "halt" | "stop" | "wait";
 
 interface StatusWords {
   readonly label: string;
   readonly tone: Tone;
-  /** What it means for the person who waits. */
+  /** Meaning of the status for the person who waits; empty when the label says enough. */
   readonly meaning: string;
 }
 
-/** How each status is called, coloured and explained. */
+/** Label, colour and explanation of each status. */
 export const statusWords = {
   waiting: { label: "Waiting in line", tone: "wait", meaning: "It starts when a worker is free." },
   running: { label: "Running", tone: "go", meaning: "" },
   paused: {
     label: "Paused",
     tone: "halt",
-    meaning: "It keeps its place and goes on when resumed.",
+    meaning: "It keeps its progress and continues when you resume it.",
   },
   stalled: {
     label: "Stalled",
     tone: "halt",
-    meaning: "The worker has gone silent. It may come back by itself.",
+    meaning: "The worker has stopped reporting. It may recover by itself.",
   },
   done: { label: "Done", tone: "go", meaning: "" },
   failed: { label: "Failed", tone: "stop", meaning: "" },
-  cancelled: { label: "Cancelled", tone: "halt", meaning: "It was stopped before its end." },
+  cancelled: { label: "Cancelled", tone: "halt", meaning: "It was stopped before it finished." },
   lost: {
     label: "Lost",
     tone: "stop",
-    meaning: "The worker did not come back. A retry starts it anew.",
+    meaning: "The worker did not recover. A retry starts from the beginning.",
   },
 } as const satisfies Record<OperationStatus, StatusWords>;

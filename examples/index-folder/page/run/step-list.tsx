@@ -17,7 +17,7 @@ function stepWords(step: StepState): string {
     case "failed":
       return `failed at ${wholePercent(step.percent)} %`;
     case "skipped":
-      // Work that was called off leaves its step behind like this, too.
+      // The current step of a cancelled run also ends as skipped, but with a percentage.
       return step.percent > 0 ? `stopped at ${wholePercent(step.percent)} %` : "skipped";
   }
 }
@@ -30,7 +30,7 @@ function stepCount({ counter }: StepState): string {
   return `${all} ${unit}`.trim();
 }
 
-/** The steps of a run under the road: number, name, how far, how much, and the share of the whole. */
+/** List of a run's steps under the road: number, title, state, count, and share of the whole. */
 export function StepList({ steps }: { readonly steps: readonly StepState[] }) {
   const places = milestones(steps);
   return (

@@ -3,7 +3,10 @@ import { useEffect } from "react";
 import { wholePercent } from "../words/count.ts";
 import { statusWords } from "./status-words.ts";
 
-/** The tab's title: percentage and status of the run, so that one may look elsewhere meanwhile. */
+/**
+ * Returns the tab's title: the status of the run, with the percentage while it is running, paused or stalled.
+ * The user can then follow it from another tab.
+ */
 export function pageTitle(state: OperationState | undefined): string {
   if (!state) return "Milepost";
   const { label } = statusWords[state.status];

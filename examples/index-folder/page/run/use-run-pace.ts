@@ -2,14 +2,14 @@ import type { OperationState } from "@milepost/model";
 import { useEffect, useState } from "react";
 import { type Pace, perSecond, withSample } from "./pace.ts";
 
-/** How fast a run goes lately; undefined while too little is known. */
+/** Recent rates of a run; each is undefined while too little is known. */
 export interface RunPace {
   readonly countPerSecond: number | undefined;
   readonly percentPerSecond: number | undefined;
 }
 
 interface Samples {
-  /** What the samples are of; other work starts them anew. */
+  /** Run, attempt and step that the counter's samples belong to; another step starts new samples. */
   readonly of: string;
   readonly counts: Pace;
   readonly percents: Pace;
@@ -17,7 +17,7 @@ interface Samples {
 
 const none: Samples = { of: "", counts: [], percents: [] };
 
-/** Follows the run's counter and percentage and tells their recent rates, by the log's own times. */
+/** Returns the recent rates of the run's counter and percentage, measured by the times in the log. */
 export function useRunPace(state: OperationState): RunPace {
   const [samples, setSamples] = useState(none);
   const { percent, updated_at: at, status } = state;

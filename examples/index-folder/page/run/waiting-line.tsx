@@ -3,7 +3,7 @@ import type { WaitingState } from "@milepost/model";
 import { ordinal } from "../words/count.ts";
 import { roughly } from "../words/duration.ts";
 
-/** Where one stands in line, in words. */
+/** Returns the position in the waiting line in words, with the estimated wait when it is known. */
 export function waitingWords({ position, estimated_wait_ms }: WaitingState): string {
   const place = position === 1 ? "Next in line" : `${ordinal(position)} in line`;
   return estimated_wait_ms === undefined ? place : `${place}, ${roughly(estimated_wait_ms)}`;
@@ -11,7 +11,7 @@ export function waitingWords({ position, estimated_wait_ms }: WaitingState): str
 
 const drawn = 12;
 
-/** The line itself: one stone per run that waits, one's own marked. */
+/** Waiting line, drawn with one stone per waiting run; the visitor's own stone is marked. */
 export function WaitingLine({ waiting }: { readonly waiting: WaitingState }) {
   const total = Math.max(waiting.total, waiting.position);
   const places = Array.from({ length: Math.min(total, drawn) }, (_, index) => index + 1);

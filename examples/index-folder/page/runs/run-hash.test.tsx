@@ -24,13 +24,13 @@ function goTo(hash: string): void {
 }
 
 describe("the run in the address", () => {
-  it("is read at once, so that a reload and a second tab show the same run", () => {
+  it("the run in the address is read at once, so that a reload and a second tab show the same run", () => {
     window.location.hash = "run=op-7";
     render(<Probe />);
     expect(screen.getByRole("button").textContent).toBe("op-7");
   });
 
-  it("follows the address, back and forth", () => {
+  it("the selected run follows the address when it changes and when it is cleared", () => {
     render(<Probe />);
     goTo("#run=op-1");
     expect(screen.getByRole("button").textContent).toBe("op-1");
@@ -38,7 +38,7 @@ describe("the run in the address", () => {
     expect(screen.getByRole("button").textContent).toBe("none");
   });
 
-  it("survives any id on the way there and back", () => {
+  it("any operation id survives the way into the address and back", () => {
     render(<Probe />);
     act(() => screen.getByRole("button").click());
     goTo(window.location.hash);
@@ -46,7 +46,7 @@ describe("the run in the address", () => {
   });
 
   it.each(["#run=", "#run=%E0%A4%A", "#elsewhere"])(
-    "is none where it cannot be read: %s",
+    "an address that names no readable run selects none: %s",
     (hash) => {
       render(<Probe />);
       goTo(hash);

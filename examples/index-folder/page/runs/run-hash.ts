@@ -17,7 +17,10 @@ function subscribe(listener: () => void): () => void {
   return () => window.removeEventListener("hashchange", listener);
 }
 
-/** The run one looks at, kept in the address so that a reload and a second tab show the same. */
+/**
+ * Returns the selected run and a function that selects another. The address holds the selection, so that a
+ * reload and a second tab show the same run.
+ */
 export function useRunHash(): readonly [string | undefined, (id: string) => void] {
   const id = useSyncExternalStore(subscribe, read);
   const select = useCallback((next: string) => {

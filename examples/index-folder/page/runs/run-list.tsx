@@ -41,7 +41,9 @@ interface Props {
   readonly selected: string | undefined;
 }
 
-/** Every run of this visit, newest first; a link each, so that it opens in a tab of its own too. */
+/**
+ * List of all runs of this visit, newest first. Each is a link, so that it can be opened in a tab of its own.
+ */
 export function RunList({ view, selected }: Props) {
   return (
     <nav className="panel runs" aria-label="Runs of this session">
@@ -57,10 +59,10 @@ export function RunList({ view, selected }: Props) {
       ) : (
         <p className="runs__empty soft small">
           {view.kind === "loading"
-            ? "Asking for them…"
+            ? "Loading your runs…"
             : view.kind === "error"
-              ? `They cannot be shown: ${view.error.message}`
-              : "None yet. Runs you start are kept here while the service runs."}
+              ? `The runs cannot be shown: ${view.error.message}`
+              : "None yet. The runs you start stay here while the service runs."}
         </p>
       )}
     </nav>

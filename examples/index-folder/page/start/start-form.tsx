@@ -4,17 +4,17 @@ import { type DemoInfo, demoInfo, type JobPace, startJob } from "../demo/demo-ap
 
 const paces = [
   { id: "full", label: "Full speed", hint: "as fast as the disk allows" },
-  { id: "watchable", label: "Watchable", hint: "held back to 50 files a second" },
-  { id: "slow", label: "Slow", hint: "10 files a second: time to pause and reload" },
+  { id: "watchable", label: "Watchable", hint: "limited to 50 files a second" },
+  { id: "slow", label: "Slow", hint: "10 files a second, which leaves time to pause and reload" },
 ] as const satisfies readonly { id: JobPace; label: string; hint: string }[];
 
 interface Props {
-  /** True while the service answers; a form that could not load asks again then. */
+  /** True while the client is connected. When it changes, a form that could not load asks the service again. */
   readonly connected: boolean;
   onStarted(operationId: string): void;
 }
 
-/** Which folder to index and how fast. */
+/** Form that asks which folder to index and how fast, and starts the run. */
 export function StartForm({ connected, onStarted }: Props) {
   const [info, setInfo] = useState<DemoInfo | undefined>();
   const [path, setPath] = useState<string | undefined>();
@@ -78,7 +78,7 @@ export function StartForm({ connected, onStarted }: Props) {
               In <code>{info.root}</code>; a dot is all of it. Files are read, never changed.
             </>
           ) : (
-            "On the machine the service runs on. Files are read, never changed."
+            "A folder on the machine that runs the service. Files are read, never changed."
           )}
         </p>
         <p id={`${id}refusal`} className="start__refusal small" role="alert">

@@ -1,4 +1,4 @@
-/** What one sees before the first run: what will happen here. */
+/** Panel shown before the first run; it explains what will happen here. */
 export function Welcome({ loading }: { readonly loading: boolean }) {
   return (
     <section className="panel welcome" aria-label="Run" aria-busy={loading}>

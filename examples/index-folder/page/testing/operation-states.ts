@@ -1,6 +1,6 @@
 import type { OperationState } from "@milepost/model";
 
-/** A run in its second step, for tests that care about some of its fields. */
+/** Returns the state of a run in its second step; tests override the fields they need. */
 export function runningState(change: Partial<OperationState> = {}): OperationState {
   return {
     id: "run-1",

@@ -14,8 +14,8 @@ function layout(timeline: readonly TimelineSpan[], now: number, ended_at?: numbe
   );
 }
 
-describe("the timeline's layout", () => {
-  it("places spans as shares of the attempt's axis and lets the open one reach to now", () => {
+describe("the layout of the timeline", () => {
+  it("the timeline places spans as shares of the attempt's axis and extends the open span to now", () => {
     const [attempt] = layout(
       [
         { what: "step", id: "scan", from: 1_000, to: 3_000, attempt: 1 },
@@ -38,7 +38,7 @@ describe("the timeline's layout", () => {
     ]);
   });
 
-  it("lets pauses and waits cross all rows", () => {
+  it("pauses and waits on the timeline cross all rows", () => {
     const [attempt] = layout(
       [
         { what: "wait", id: "wait", from: 0, to: 2_000, attempt: 1 },
@@ -57,7 +57,7 @@ describe("the timeline's layout", () => {
     ]);
   });
 
-  it("gives every attempt its own axis, and a step run twice a row in each", () => {
+  it("the timeline gives every attempt its own axis, and a repeated step a row in each attempt", () => {
     const attempts = layout(
       [
         { what: "step", id: "scan", from: 0, to: 4_000, attempt: 1 },
@@ -75,19 +75,19 @@ describe("the timeline's layout", () => {
     expect(attempts[1]?.lanes.every(({ spans }) => spans.length === 1)).toBe(true);
   });
 
-  it("ends open spans at the end of a run that has ended", () => {
+  it("the timeline ends open spans where the run has ended", () => {
     const [attempt] = layout([{ what: "step", id: "scan", from: 0, attempt: 1 }], 99_000, 5_000);
     expect(attempt?.lanes[0]?.spans[0]).toMatchObject({ to: 5_000, open: false });
   });
 
-  it("never draws backwards when the clock of the browser is behind", () => {
+  it("the timeline never draws backwards when the browser's clock is behind", () => {
     const [attempt] = layout([{ what: "step", id: "scan", from: 9_000, attempt: 1 }], 2_000);
     expect(attempt).toMatchObject({ from: 9_000, to: 10_000 });
     expect(attempt?.lanes[0]?.spans[0]).toMatchObject({ start: 0, length: 0 });
   });
 
   it.each([[1], [17], [700], [6_000], [61_000], [3_600_000], [200_000_000]])(
-    "marks round moments, at most seven, on an axis of %d ms",
+    "the timeline marks at most seven round moments on an axis of %d ms",
     (ms) => {
       const [attempt] = layout([{ what: "step", id: "scan", from: 0, to: ms, attempt: 1 }], ms);
       const marks = attempt?.ticks ?? [];
@@ -97,7 +97,7 @@ describe("the timeline's layout", () => {
     },
   );
 
-  it("is empty before anything happened", () => {
+  it("the timeline is empty before anything has happened", () => {
     expect(layout([], 5)).toEqual([]);
   });
 });

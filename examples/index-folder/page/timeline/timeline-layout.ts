@@ -1,35 +1,35 @@
 import type { OperationState, TimelineSpan } from "@milepost/model";
 
-/** A span placed on an attempt's axis; `start` and `length` are shares of it, 0–1. */
+/** Span placed on an attempt's axis; `start` and `length` are shares of the axis, 0–1. */
 export interface PlacedSpan {
   readonly start: number;
   readonly length: number;
   readonly from: number;
   readonly to: number;
-  /** Whether it still lasts. */
+  /** True while the span has not ended. */
   readonly open: boolean;
 }
 
-/** A row: one step or agent and its spans, none while it is still to come. */
+/** Row of the timeline: one step or agent and its spans; it has none before it starts. */
 export interface Lane {
   readonly id: string;
   readonly title: string;
   readonly spans: readonly PlacedSpan[];
 }
 
-/** A time in which nothing ran; it crosses all rows. */
+/** Time in which nothing ran; it crosses all rows. */
 export interface Band extends PlacedSpan {
   readonly what: "pause" | "wait";
 }
 
-/** A mark on the axis. */
+/** Mark on the axis; `at` is its place as a share of the axis, 0–1. */
 export interface Tick {
   readonly at: number;
   /** Milliseconds since the attempt's start. */
   readonly ms: number;
 }
 
-/** One attempt of a run on its own axis. */
+/** One attempt of a run, on an axis of its own; `from` and `to` are milliseconds since 1970. */
 export interface AttemptLayout {
   readonly attempt: number;
   readonly from: number;
@@ -47,7 +47,7 @@ const tickSteps = [
   1800, 3600, 7200, 14_400, 43_200, 86_400,
 ].map((seconds) => seconds * 1000);
 
-/** Marks at round moments, about five of them. */
+/** Returns marks at round moments, at most seven of them. */
 function ticks(spanMs: number): Tick[] {
   const step = tickSteps.find((each) => spanMs / each <= 6) ?? spanMs;
   const marks: Tick[] = [];
@@ -56,8 +56,8 @@ function ticks(spanMs: number): Tick[] {
 }
 
 /**
- * Lays the timeline out, one axis per attempt, oldest first. Open spans reach to `now`, or to the end of the
- * run when it has ended.
+ * Lays out the timeline with one axis per attempt, oldest first. Open spans extend to `now`, or to the end of a
+ * run that has ended.
  */
 export function layoutTimeline(state: Drawn, now: number): readonly AttemptLayout[] {
   const attempts = new Map<number, TimelineSpan[]>();
@@ -74,7 +74,7 @@ export function layoutTimeline(state: Drawn, now: number): readonly AttemptLayou
   return [...attempts]
     .sort(([one], [other]) => one - other)
     .map(([attempt, spans], index) => {
-      // The last attempt shows the whole plan from the start, so that no row pushes the page down later.
+      // The last attempt shows all planned steps from the start, so that no later row moves the page.
       const planned = index === attempts.size - 1 ? state.steps.map(({ id }) => id) : [];
       return layoutAttempt(attempt, spans, planned, titles, end, state.ended_at === undefined);
     });
@@ -91,7 +91,7 @@ function layoutAttempt(
   const from = Math.min(...spans.map((span) => span.from));
   const last = Math.max(...spans.map((span) => Math.max(span.from, span.to ?? end)));
   const open = runIsOpen && spans.some((span) => span.to === undefined);
-  // What goes on gets a second to begin with, so that its axis does not race at the start.
+  // The axis of a running attempt covers at least one second, so that it does not race at the start.
   const length = Math.max(open ? 1000 : 1, last - from);
   const place = (span: TimelineSpan): PlacedSpan => {
     const to = Math.max(span.from, span.to ?? end);

@@ -20,12 +20,12 @@ function rows(attempts: readonly AttemptLayout[]): readonly Row[] {
   );
 }
 
-/** The same timeline as a table, for those who read it rather than see it. */
+/** Timeline as a table, for people who cannot see the chart. */
 export function TimelineTable({ attempts }: { readonly attempts: readonly AttemptLayout[] }) {
   return (
     <details className="timetable">
       <summary>As a table</summary>
-      {/* Scrolls sideways on narrow screens, so it must be reachable by keyboard. */}
+      {/* The section scrolls sideways on narrow screens, so it must be reachable by keyboard. */}
       <section
         className="timetable__scroll"
         aria-label="Timeline as a table"

@@ -74,7 +74,7 @@ interface Props {
   readonly now: number;
 }
 
-/** What ran when: rows of steps on a time axis per attempt, pauses and waits across them. */
+/** Chart of what ran when: rows of steps on a time axis per attempt, crossed by pauses and waits. */
 export function Timeline({ state, now }: Props) {
   const attempts = layoutTimeline(state, now);
   return (

@@ -1,16 +1,16 @@
 const numbers = new Intl.NumberFormat("en");
 
-/** A number with separators: `12,480`. */
+/** Formats a number with separators: `12,480`. */
 export function count(value: number): string {
   return numbers.format(Math.round(value));
 }
 
-/** So many of something: `1 file`, `12,480 files`. */
+/** Formats a count with its noun: `1 file`, `12,480 files`. */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${Math.round(value) === 1 ? one : many}`;
 }
 
-/** A place in a line: `1st`, `2nd`, `11th`, `23rd`. */
+/** Formats a place in a line: `1st`, `2nd`, `11th`, `23rd`. */
 export function ordinal(value: number): string {
   const lastTwo = value % 100;
   if (lastTwo >= 11 && lastTwo <= 13) return `${value}th`;
@@ -18,7 +18,7 @@ export function ordinal(value: number): string {
   return `${value}${endings[value % 10] ?? "th"}`;
 }
 
-/** A size in bytes as one says it: `812 B`, `4.3 MB`. */
+/** Formats a size in bytes for people: `812 B`, `4.3 MB`. */
 export function bytes(value: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let size = value;
@@ -30,7 +30,10 @@ export function bytes(value: number): string {
   return `${unit === 0 || size >= 99.95 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`;
 }
 
-/** A share without false precision; 100 only when it is all: `0`, `37`, `99`. */
+/**
+ * Rounds a percentage down to a whole number from 0 to 100, so that 100 appears only for all of it: `0`, `37`,
+ * `99`.
+ */
 export function wholePercent(percent: number): number {
   return Math.floor(Math.min(100, Math.max(0, percent)));
 }

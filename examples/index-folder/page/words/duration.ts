@@ -1,4 +1,4 @@
-/** A span as a clock shows it: `0:07`, `12:30`, `1:02:03`. Negative spans read as zero. */
+/** Formats milliseconds like a clock: `0:07`, `12:30`, `1:02:03`. Negative spans become zero. */
 export function clock(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const s = String(seconds % 60).padStart(2, "0");
@@ -7,7 +7,7 @@ export function clock(ms: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
 }
 
-/** A span as one says it: `40 ms`, `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
+/** Formats milliseconds in words: `40 ms`, `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
 export function duration(ms: number): string {
   if (ms < 1) return "under 1 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -20,7 +20,9 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** An estimate, no more exact than it can be: `a few seconds`, `about 20 s`, `about 3 min`. */
+/**
+ * Formats an estimate in milliseconds without false precision: `a few seconds`, `about 20 s`, `about 3 min`.
+ */
 export function roughly(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 4) return "a few seconds";
@@ -31,7 +33,7 @@ export function roughly(ms: number): string {
   return `about ${Math.round(seconds / 3600)} h`;
 }
 
-/** A time of day with seconds: `14:03:59`. */
+/** Formats a time of day with seconds: `14:03:59`. */
 export function timeOfDay(at: number): string {
   return new Date(at).toLocaleTimeString("en-GB");
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { bytes, count, counted, ordinal, wholePercent } from "./count.ts";
 import { clock, duration, roughly } from "./duration.ts";
 
-describe("durations", () => {
-  it("read like a clock, with hours only when there are any", () => {
+describe("the formats of durations", () => {
+  it("clock formats a duration like a clock and shows hours only when there are any", () => {
     expect([-5, 0, 7_900, 750_000, 3_723_000].map(clock)).toEqual([
       "0:00",
       "0:00",
@@ -13,7 +13,7 @@ describe("durations", () => {
     ]);
   });
 
-  it("are said with at most two units", () => {
+  it("duration uses at most two units", () => {
     expect([0, 40, 4_200, 5_000, 9_949, 9_950, 60_000, 125_000, 3_780_000].map(duration)).toEqual([
       "under 1 ms",
       "40 ms",
@@ -27,7 +27,7 @@ describe("durations", () => {
     ]);
   });
 
-  it("are estimated no more exactly than an estimate is", () => {
+  it("roughly rounds an estimate as coarsely as it deserves", () => {
     expect([900, 18_000, 61_000, 200_000, 3_600_000, 9_000_000].map(roughly)).toEqual([
       "a few seconds",
       "about 20 s",
@@ -39,8 +39,8 @@ describe("durations", () => {
   });
 });
 
-describe("counts", () => {
-  it("carry separators and the right number of the noun", () => {
+describe("the formats of counts", () => {
+  it("counts have separators and the right form of the noun", () => {
     expect(count(12480)).toBe("12,480");
     expect([counted(1, "file"), counted(0, "file"), counted(2, "entry", "entries")]).toEqual([
       "1 file",
@@ -49,13 +49,13 @@ describe("counts", () => {
     ]);
   });
 
-  it("know the endings of places, the teens too", () => {
+  it("ordinal gives the right ending for every number, including the teens", () => {
     expect([1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal)).toEqual(
       "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th".split(" "),
     );
   });
 
-  it("give sizes in the unit one would choose", () => {
+  it("bytes uses the unit that a person would choose", () => {
     expect([0, 999, 1_000, 4_312_000, 999_960, 123_400_000].map(bytes)).toEqual([
       "0 B",
       "999 B",
@@ -66,7 +66,7 @@ describe("counts", () => {
     ]);
   });
 
-  it("never round a share up to all of it", () => {
+  it("wholePercent never rounds a share up to 100", () => {
     expect([-1, 0.4, 99.97, 100, 120].map(wholePercent)).toEqual([0, 0, 99, 100, 100]);
   });
 });

@@ -14,17 +14,15 @@ interface Flags {
   readonly node?: string;
 }
 
-/** `milepost connections`: who is connected, at which node. */
+/** Creates the command `milepost connections`, which lists connections with their users and nodes. */
 export function connectionsCommand(terminal: Terminal): Command {
   return new Command("connections")
-    .description(
-      "Lists connections of all nodes: of a user, a session or a node, or one by its id.",
-    )
-    .option("--user <id>", "those of this user")
-    .option("--session <id>", "those of this session")
-    .option("--connection <id>", "the one of this id")
-    .option("--node <name>", "those at this node")
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .description("Lists the connections of one user, session or node, or one connection by its id.")
+    .option("--user <id>", "connections of this user")
+    .option("--session <id>", "connections of this session")
+    .option("--connection <id>", "the connection with this id")
+    .option("--node <name>", "connections to this node")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(async ({ url, json: asJson, user, session, connection, node }: Flags) => {
       const whose = { user, session, connection, node };

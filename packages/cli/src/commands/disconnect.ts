@@ -14,16 +14,20 @@ interface Flags {
   readonly reason?: string;
 }
 
-/** `milepost disconnect`: closes connections for good. */
+/**
+ * Creates the command `milepost disconnect`, which closes connections so that their clients do not reconnect.
+ */
 export function disconnectCommand(terminal: Terminal): Command {
   return new Command("disconnect")
-    .description("Disconnects for good: a user, a session, a connection, or all of a node.")
-    .option("--user <id>", "those of this user")
-    .option("--session <id>", "those of this session")
-    .option("--connection <id>", "the one of this id")
-    .option("--node <name>", "those at this node")
-    .option("--reason <text>", "what they are told")
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .description(
+      "Disconnects a user, a session, one connection or all connections of a node. Their clients do not reconnect.",
+    )
+    .option("--user <id>", "connections of this user")
+    .option("--session <id>", "connections of this session")
+    .option("--connection <id>", "the connection with this id")
+    .option("--node <name>", "connections to this node")
+    .option("--reason <text>", "reason that the clients receive")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(async ({ url, json: asJson, ...body }: Flags) => {
       const { user, session, connection, node } = body;

@@ -14,7 +14,10 @@ const rules = [
   },
 ] as const;
 
-/** Has entries refused until there is a letter of each. */
+/**
+ * Publishes the entries, rejects each as a durable subscriber, and waits until each is a dead letter. Returns
+ * the subscriber's socket.
+ */
 async function refuse(server: CliGateway, entries: readonly unknown[]): Promise<WebSocket> {
   const token = await server.gateway.mintToken({
     user: "ada",
@@ -42,7 +45,7 @@ async function refuse(server: CliGateway, entries: readonly unknown[]): Promise<
 }
 
 describe("milepost dlq", () => {
-  it("lists dead letters as a table or JSON, and shows one", async () => {
+  it("milepost dlq lists dead letters as a table or JSON, and shows one", async () => {
     await using server = await startGateway(rules);
     expect(await runCommand(["dlq"], server.env)).toMatchObject({
       out: ["LETTER  AT  CHANNEL  SUBSCRIBER  TRIES  REASON"],
@@ -64,7 +67,7 @@ describe("milepost dlq", () => {
     socket.terminate();
   });
 
-  it("replays and drops one, or those the options name, but not all by mistake", async () => {
+  it("milepost dlq replays and drops one dead letter or those that the options select, but never all without an option", async () => {
     await using server = await startGateway(rules);
     const socket = await refuse(server, [1, 2, 3]);
     const arrived = once(socket, "message");

@@ -24,20 +24,22 @@ interface ListFlags extends SharedFlags, Filter {
 
 const root = "/v1/dead-letters";
 
-/** `milepost dlq`: lists dead letters, shows one, replays and drops them. */
+/** Creates the command `milepost dlq`, which lists, shows, replays and drops dead letters. */
 export function dlqCommand(terminal: Terminal): Command {
   const shared = (command: Command) =>
-    command.option("--url <url>", "the gateway (MILEPOST_URL)").option("--json", "print JSON");
+    command
+      .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
+      .option("--json", "print JSON");
   const filtered = (command: Command) =>
     shared(command)
-      .option("--channel <name>", "of this channel")
-      .option("--subscriber <name>", "of the durable subscriber of this name")
-      .option("--reason <reason>", "with this reason, or this first word of one");
+      .option("--channel <name>", "dead letters of this channel")
+      .option("--subscriber <name>", "dead letters of the durable subscriber with this name")
+      .option("--reason <reason>", "dead letters with this reason, whole or up to its first colon");
 
   const list = filtered(new Command("list"))
     .description("Lists dead letters, oldest first.")
-    .option("--limit <n>", "at most so many", integerFrom(1, 1_000))
-    .option("--after <id>", "only those after this one")
+    .option("--limit <n>", "list at most n dead letters", integerFrom(1, 1_000))
+    .option("--after <id>", "list only dead letters after this one")
     .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
       const page = await new Api(terminal, url).get<DeadLetterPage>(root, { ...filter });
       if (asJson) {
@@ -46,11 +48,12 @@ export function dlqCommand(terminal: Terminal): Command {
       }
       for (const line of table(columns, page.letters.map(rowOf))) terminal.out(line);
       if (page.next !== undefined) terminal.out(`more: --after ${page.next}`);
-      if (page.dropped > 0) terminal.out(`${page.dropped} older letters had to go`);
+      if (page.dropped > 0)
+        terminal.out(`${page.dropped} older dead letters were dropped to stay within the bounds`);
     });
 
   const show = shared(new Command("show"))
-    .description("Shows a dead letter.")
+    .description("Shows one dead letter.")
     .argument("<letter>", "its id")
     .action(async (id: string, { url, json: asJson }: SharedFlags) => {
       const letter = await new Api(terminal, url).get<DeadLetterView>(pathOf(id));
@@ -58,13 +61,17 @@ export function dlqCommand(terminal: Terminal): Command {
     });
 
   const replay = filtered(new Command("replay"))
-    .description("Delivers or publishes again: one letter, or all that the options name.")
+    .description(
+      "Replays one dead letter, or all that the options select: delivers or publishes it again.",
+    )
     .argument("[letter]", "its id")
     .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
       const api = new Api(terminal, url);
       if (id !== undefined) {
         const replayed = await api.post<Replayed>(`${pathOf(id)}/replay`);
-        terminal.out(asJson ? JSON.stringify(replayed) : `${replayed.id} to its ${replayed.to}`);
+        terminal.out(
+          asJson ? JSON.stringify(replayed) : `${replayed.id} replayed to its ${replayed.to}`,
+        );
         return;
       }
       const done = await inPages(filter, (query) => api.post(`${root}/replay?${query}`));
@@ -72,7 +79,7 @@ export function dlqCommand(terminal: Terminal): Command {
     });
 
   const drop = filtered(new Command("drop"))
-    .description("Forgets one letter, or all that the options name.")
+    .description("Drops one dead letter, or all that the options select.")
     .argument("[letter]", "its id")
     .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
       const api = new Api(terminal, url);
@@ -92,12 +99,12 @@ export function dlqCommand(terminal: Terminal): Command {
       for (const { id, error } of failed) terminal.err(printable(`${id}: ${error.message}`));
     }
     if (failed.length > 0) {
-      throw new CommandFailure(`${failed.length} letters could not be ${what}`);
+      throw new CommandFailure(`${failed.length} dead letters could not be ${what}`);
     }
   }
 
   return new Command("dlq")
-    .description("Dead letters: list, show, replay, drop.")
+    .description("Lists, shows, replays and drops dead letters.")
     .addCommand(list, { isDefault: true })
     .addCommand(show)
     .addCommand(replay)
@@ -110,7 +117,9 @@ function rowOf({ id, at, channel, subscriber = "-", attempts, reason }: DeadLett
   return [id, new Date(at).toISOString(), channel, subscriber, `${attempts}`, reason];
 }
 
-/** All pages of what a filter names, one after the other. */
+/**
+ * Applies `page` to all dead letters that a filter selects, one page after the other, and adds up the results.
+ */
 async function inPages(
   { channel, subscriber, reason }: Filter,
   page: (query: string) => Promise<ManyLetters>,
@@ -120,7 +129,7 @@ async function inPages(
   );
   if (named.length === 0) {
     throw new CommandFailure(
-      "name a letter, or letters by --channel, --subscriber or --reason",
+      "name a dead letter, or select dead letters with --channel, --subscriber or --reason",
       exitCodes.usage,
     );
   }

@@ -7,7 +7,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
 describe("milepost doctor", () => {
-  it("finds a gateway well, and shows no secret", async () => {
+  it("milepost doctor finds nothing wrong with a healthy gateway and shows no secret", async () => {
     await using server = await startGateway();
     const { code, out } = await runCommand(["doctor"], server.env);
     expect(code).toBe(0);
@@ -26,7 +26,7 @@ describe("milepost doctor", () => {
     });
   });
 
-  it("says what does not answer: exit 1", async () => {
+  it("milepost doctor names the checks that get no answer and exits with 1", async () => {
     const env = {
       MILEPOST_URL: "http://127.0.0.1:1",
       MILEPOST_TOKEN_SECRET: "a secret of more than thirty-two bytes",
@@ -39,7 +39,7 @@ describe("milepost doctor", () => {
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "asks Redis what it is set to, and warns of what weakens a promise",
+    "milepost doctor reads the settings of Redis and warns of those that weaken a guarantee",
     async () => {
       await using server = await startGateway();
       await using redis = await startRedis();
@@ -58,7 +58,7 @@ describe("milepost doctor", () => {
     ["gateway", "credential", "websocket"],
     ["api", "websocket", "credential"],
   ] as const) {
-    it(`finds a gateway of the role ${role} well without what that role does not serve`, async () => {
+    it(`milepost doctor accepts a gateway of role ${role} and skips what that role does not serve`, async () => {
       await using server = await startGateway([], { role });
       const told = await runCommand(["doctor"], server.env);
       expect(told.code).toBe(0);
@@ -67,7 +67,7 @@ describe("milepost doctor", () => {
     });
   }
 
-  it("misses no credential for a role that takes none", async () => {
+  it("milepost doctor accepts a missing credential when the configured role takes none", async () => {
     await using server = await startGateway([], { role: "gateway" });
     const { MILEPOST_API_KEY: _, ...env } = server.env;
     expect((await runCommand(["doctor"], env)).code).toBe(1);
@@ -76,7 +76,7 @@ describe("milepost doctor", () => {
     expect(out.join("\n")).toMatch(/- credential +not in this role/);
   });
 
-  it("asks where the configuration says that the gateway listens, unless told where", async () => {
+  it("milepost doctor checks the gateway at its configured address unless --url names another", async () => {
     await using server = await startGateway();
     const { MILEPOST_URL: url = "", ...env } = server.env;
     const own = { ...env, MILEPOST_HOST: "0.0.0.0", MILEPOST_PORT: new URL(url).port };
@@ -87,12 +87,12 @@ describe("milepost doctor", () => {
     expect(elsewhere.out).toContain("Gateway http://127.0.0.1:1");
   });
 
-  it("keeps long names apart from their values", async () => {
+  it("milepost doctor separates long setting names from their values", async () => {
     const { out } = await runCommand(["doctor"], { MILEPOST_TOKEN_SECRET: "s".repeat(48) });
     expect(out.join("\n")).toMatch(/sseMaxLifetimeMs +300000/);
   });
 
-  it("lists the mistakes of the configuration: exit 3", async () => {
+  it("milepost doctor lists the mistakes of the configuration and exits with 3", async () => {
     const { code, out } = await runCommand(["doctor"], { MILEPOST_PORT: "x" });
     expect(code).toBe(3);
     expect(out.join("\n")).toMatch(/✗ MILEPOST_PORT.*✗ tokenSecret is missing/s);
@@ -114,7 +114,7 @@ describe("milepost doctor <channel>", () => {
     return ["--config", file];
   }
 
-  it("says which rule holds, why none before it does, and what follows, without a gateway or a secret", async () => {
+  it("milepost doctor <channel> shows the rule that applies, the earlier ones that do not match, and what follows", async () => {
     const { code, out } = await runCommand(["doctor", "collection:42:doc:7"], {});
     expect(code).toBe(0);
     expect(out).toEqual([
@@ -140,7 +140,7 @@ describe("milepost doctor <channel>", () => {
     ]);
   });
 
-  it("shows all that a rule of the configuration says, by the file's own words", async () => {
+  it("milepost doctor <channel> shows everything that a configured rule defines, with its index in the file", async () => {
     const config = withRules([
       { ...access, pattern: "doc:{doc}:*", rollUp: true },
       {
@@ -185,7 +185,7 @@ describe("milepost doctor <channel>", () => {
     });
   });
 
-  it("explains everything below a prefix, and why it cannot be read: exit 1", async () => {
+  it("milepost doctor <channel> explains a name that ends in :*, and exits with 1 when it cannot be read", async () => {
     const whole = await runCommand(["doctor", "collection:42:*"], {});
     expect(whole.code).toBe(0);
     const text = whole.out.join("\n");
@@ -197,7 +197,7 @@ describe("milepost doctor <channel>", () => {
     expect(part.err.join("\n")).toContain("collection:42:*");
   });
 
-  it("[P-RULE-6] warns of rules that can never hold, with the one that is in their way", async () => {
+  it("[P-RULE-6] milepost doctor warns of each rule that never applies and names the rule that hides it", async () => {
     const config = withRules([
       { ...access, pattern: "chat:*" },
       { ...access, pattern: "chat:{room}" },
@@ -212,7 +212,7 @@ describe("milepost doctor <channel>", () => {
     expect(out.filter((line) => line.startsWith("!"))).toEqual(expected);
   });
 
-  it("of what is no name says so: exit 2; of rules with mistakes lists them all: exit 3", async () => {
+  it("milepost doctor <channel> exits with 2 for an invalid name, and with 3 and a list of mistakes for invalid rules", async () => {
     const odd = await runCommand(["doctor", "a b"], {});
     expect([odd.code, odd.out]).toEqual([2, []]);
     expect(odd.err.join("\n")).toContain("channel must be segments");

@@ -23,7 +23,7 @@ interface DoctorFlags {
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
-  /** There is nothing to find: the role of the gateway has no such door. */
+  /** True when the gateway's role does not serve what this check tests. */
   readonly skipped?: true;
   readonly says: string;
 }
@@ -36,19 +36,22 @@ interface StoreReport {
 const noStore: StoreReport = { findings: [], warnings: [] };
 const timeoutMs = 5_000;
 
-/** `milepost doctor`: shows the configuration and whether a gateway can be reached, or what holds for a channel. */
+/**
+ * Creates the command `milepost doctor`, which shows the configuration and checks the gateway, or explains the
+ * rule of a channel.
+ */
 export function doctorCommand(terminal: Terminal): Command {
   return new Command("doctor")
     .description(
-      "Shows the configuration, without secrets, and checks that the gateway answers; of a channel, which rule holds and what follows.",
+      "Shows the configuration, without secrets, and checks that the gateway answers. With a channel, shows which rule applies to it and what follows.",
     )
     .argument("[channel]", "explain the rule of this channel, for example collection:42:doc:7")
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
-    .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
+    .option("--config <file>", "JSON file with settings (MILEPOST_CONFIG)")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nOf a channel only the configuration is read: no gateway need run, and no secret be set. Exit codes: 0 explained, 1 it cannot be read, 2 it is no name, 3 the configuration has mistakes.",
+      "\nWith a channel, only the configuration is read: no gateway has to run, and no secret has to be set. Exit codes: 0 the rule was explained, 1 the channel cannot be read, 2 its name is invalid, 3 the configuration has mistakes.",
     )
     .action(async (channel: string | undefined, flags: DoctorFlags) => {
       if (channel !== undefined) {
@@ -100,13 +103,13 @@ export function doctorCommand(terminal: Terminal): Command {
       if (mistakes.length > 0) {
         throw new CommandFailure("the configuration has mistakes", exitCodes.config);
       }
-      if (findings.some(({ ok }) => !ok)) throw new CommandFailure("the gateway is not well");
+      if (findings.some(({ ok }) => !ok)) throw new CommandFailure("at least one check failed");
     });
 }
 
 function explain(channel: string, flags: DoctorFlags, terminal: Terminal): void {
   const { config } = flags;
-  // The rules are looked at, not served: they need no secret.
+  // The rules are only read, not served, so no secret is needed.
   const sources = { flags: { dev: true }, env: terminal.env };
   const { rules } = loadConfig({ ...sources, ...(config !== undefined && { file: config }) });
   const report = reportOf(rules, channel);
@@ -137,7 +140,9 @@ function readConfig(terminal: Terminal, file: string | undefined): Config | Conf
   }
 }
 
-/** What the Redis of the configuration says, and what of it weakens a promise. */
+/**
+ * Returns what the configured Redis reports about itself, with warnings about settings that weaken a guarantee.
+ */
 async function checkStore(config: Config): Promise<StoreReport> {
   try {
     const lines = (await inspectStore(config)) ?? [];
@@ -161,15 +166,18 @@ async function checkHttp(check: string, url: URL): Promise<Finding> {
   }
 }
 
-/** A proxy that does not pass upgrades on is the usual fault where everything else works. */
+/**
+ * Checks that a WebSocket upgrade succeeds. When everything else works, the usual fault is a proxy that does
+ * not pass upgrades on.
+ */
 async function checkWebSocket(url: URL): Promise<Finding> {
   const check = "websocket";
   const upgrade = await tryUpgrade(url, timeoutMs);
-  if (upgrade.passes) return { check, ok: true, says: "the upgrade passes" };
+  if (upgrade.passes) return { check, ok: true, says: "the upgrade succeeds" };
   const { status, says } = upgrade;
   return isOtherRole(status, says)
     ? notInRole(check)
-    : { check, ok: false, says: `no upgrade (${says})` };
+    : { check, ok: false, says: `the upgrade fails (${says})` };
 }
 
 async function checkCredential(terminal: Terminal, url: URL): Promise<Finding> {
@@ -186,7 +194,7 @@ async function checkCredential(terminal: Terminal, url: URL): Promise<Finding> {
   }
 }
 
-/** What fails is no fault where the configured role does not serve it. */
+/** Turns a failed check into a skipped one when the configured role does not serve what it tests. */
 async function inRole(serves: boolean, finding: Promise<Finding>): Promise<Finding> {
   const { check, ok } = await finding;
   return ok || serves ? finding : notInRole(check);
@@ -197,10 +205,13 @@ function isOtherRole(status: number | undefined, says: string): boolean {
 }
 
 function notInRole(check: string): Finding {
-  return { check, ok: true, skipped: true, says: "not in this role" };
+  return { check, ok: true, skipped: true, says: "not served in this role" };
 }
 
-/** Where the gateway of a configuration is reached from its own machine; undefined where it takes any free port. */
+/**
+ * Returns the URL at which a machine reaches its own gateway, or undefined when the gateway listens on any free
+ * port.
+ */
 function addressOf({ host, port }: Config): string | undefined {
   if (port === 0) return undefined;
   const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;

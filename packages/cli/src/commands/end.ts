@@ -15,15 +15,15 @@ interface Ended {
   readonly duplicate: boolean;
 }
 
-/** `milepost end`: completes the stream of a channel. */
+/** Creates the command `milepost end`, which ends the stream of a channel. */
 export function endCommand(terminal: Terminal): Command {
   return new Command("end")
     .description(
-      "Ends a channel's stream with the API key of MILEPOST_API_KEY: its readers are told, and nothing can be published to it any more.",
+      "Ends a channel's stream with the API key of MILEPOST_API_KEY. Its subscribers receive the end, and nothing more can be published to it.",
     )
-    .argument("<channel>", "which, for example chat:42")
-    .option("--reason <text>", "what the readers are told; complete when absent")
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .argument("<channel>", "name of the channel, for example chat:42")
+    .option("--reason <text>", "reason that the subscribers receive (default: complete)")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(async (channel: string, { reason, url, json }: EndFlags) => {
       const path = `/v1/channels/${encodeURIComponent(channel)}/end`;
@@ -33,7 +33,7 @@ export function endCommand(terminal: Terminal): Command {
       terminal.out(
         json
           ? JSON.stringify(ended)
-          : `${ended.position} ${ended.reason}${ended.duplicate ? " (it had ended before)" : ""}`,
+          : `${ended.position} ${ended.reason}${ended.duplicate ? " (the channel had already ended)" : ""}`,
       );
     });
 }

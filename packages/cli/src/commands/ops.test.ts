@@ -3,7 +3,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
 describe("milepost ops", () => {
-  it("lists operations as a table or JSON, and none as none", async () => {
+  it("milepost ops lists operations as a table or JSON, and an empty list when there are none", async () => {
     await using server = await startGateway();
     expect(await runCommand(["ops", "list", "--json"], server.env)).toMatchObject({ out: ["[]"] });
     await server.gateway.operations.create({
@@ -22,7 +22,7 @@ describe("milepost ops", () => {
     expect(filtered.out).toEqual(["[]"]);
   });
 
-  it("shows one, or that there is none", async () => {
+  it("milepost ops get shows one operation, or reports not_found", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "index", operation_id: "9" });
     const { out } = await runCommand(["ops", "get", "9"], server.env);
@@ -33,7 +33,7 @@ describe("milepost ops", () => {
     });
   });
 
-  it("gives it a command", async () => {
+  it("milepost ops command sends a command to an operation", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "index", operation_id: "9" });
     const args = ["ops", "command", "9", "cancel", "--args", '{"why":"enough"}'];
@@ -51,7 +51,7 @@ describe("milepost ops", () => {
   });
 });
 
-it("a credential that no header can carry is said to be that: exit 3", async () => {
+it("a credential with characters that no header can carry is reported as such and exits with 3", async () => {
   expect(await runCommand(["ops"], { MILEPOST_API_KEY: "key-of-“me”" })).toMatchObject({
     code: 3,
     err: [expect.stringMatching(/^milepost: the credential has characters that no header/)],

@@ -33,20 +33,22 @@ const statuses = ["waiting", "running", "paused", "stalled", "done", "failed", "
 const columns = ["OPERATION", "STATUS", "DONE", "WHAT"];
 const commands = ["cancel", "pause", "resume", "retry"];
 
-/** `milepost ops`: lists operations, shows one, gives it a command. */
+/** Creates the command `milepost ops`, which lists operations, shows one and sends commands to one. */
 export function opsCommand(terminal: Terminal): Command {
   const api = ({ url }: SharedFlags) => new Api(terminal, url);
   const shared = (command: Command) =>
-    command.option("--url <url>", "the gateway (MILEPOST_URL)").option("--json", "print JSON");
+    command
+      .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
+      .option("--json", "print JSON");
 
   const list = shared(new Command("list"))
     .description("Lists operations, newest first.")
-    .option("--session <id>", "of this session")
-    .option("--user <id>", "of this user")
-    .option("--producer <id>", "of this producer")
-    .option("--kind <kind>", "of this kind")
-    .addOption(new Option("--status <status>", "in this status").choices(statuses))
-    .option("--limit <n>", "at most so many", integerFrom(1, 1_000))
+    .option("--session <id>", "operations of this session")
+    .option("--user <id>", "operations of this user")
+    .option("--producer <id>", "operations of this producer")
+    .option("--kind <kind>", "operations of this kind")
+    .addOption(new Option("--status <status>", "operations in this status").choices(statuses))
+    .option("--limit <n>", "list at most n operations", integerFrom(1, 1_000))
     .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
       const { operations } = await new Api(terminal, url).get<OperationList>("/v1/operations", {
         ...filter,
@@ -64,11 +66,11 @@ export function opsCommand(terminal: Terminal): Command {
     });
 
   const command = shared(new Command("command"))
-    .description("Asks the producer of an operation to do something.")
+    .description("Sends a command to the producer of an operation.")
     .argument("<operation>", "its id")
     .addArgument(new Argument("<command>", "what").choices(commands))
-    .option("--args <json>", "what the producer should know", json)
-    .option("--key <key>", "the same key is the same command")
+    .option("--args <json>", "arguments for the producer, as JSON", json)
+    .option("--key <key>", "dedupe key: repeating the key creates no second command")
     .action(async (id: string, name: string, flags: CommandFlags) => {
       const { args, key } = flags;
       const requested = await api(flags).post<RequestedCommand>(`${pathOf(id)}/commands`, {

@@ -3,7 +3,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
 describe("milepost publish", () => {
-  it("publishes and prints the position", async () => {
+  it("milepost publish publishes an event and prints its position", async () => {
     await using server = await startGateway();
     const plain = await runCommand(
       ["publish", "chat:42", "message", '{"text":"hello"}'],
@@ -17,7 +17,7 @@ describe("milepost publish", () => {
     expect(JSON.parse(again.out[0] ?? "")).toMatchObject({ duplicate: true });
   });
 
-  it("reads its data from standard input", async () => {
+  it('milepost publish reads the data from standard input when it is "-"', async () => {
     await using server = await startGateway();
     const piped = await runCommand(
       ["publish", "chat:42", "message", "-"],
@@ -32,7 +32,7 @@ describe("milepost publish", () => {
     );
   });
 
-  it("[P-OUT-2] carries a priority; one that there is not is a mistake in usage: exit 2", async () => {
+  it("[P-OUT-2] milepost publish sends a priority, and exits with 2 for an unknown one", async () => {
     await using server = await startGateway();
     const args = ["publish", "chat:42", "message", "1", "--priority"];
     expect(await runCommand([...args, "high"], server.env)).toMatchObject({ code: 0 });
@@ -42,7 +42,7 @@ describe("milepost publish", () => {
     });
   });
 
-  it("tells the gateway's refusal with its code: exit 1", async () => {
+  it("milepost publish prints the code of the gateway's refusal and exits with 1", async () => {
     await using server = await startGateway();
     expect(await runCommand(["publish", "chat:*", "message"], server.env)).toMatchObject({
       code: 1,

@@ -19,21 +19,21 @@ interface Published {
   ];
 }
 
-/** `milepost publish`: publishes one event. */
+/** Creates the command `milepost publish`, which publishes one event. */
 export function publishCommand(terminal: Terminal): Command {
   return new Command("publish")
     .description("Publishes an event with the API key of MILEPOST_API_KEY.")
-    .argument("<channel>", "where, for example chat:42")
+    .argument("<channel>", "name of the channel, for example chat:42")
     .argument("<event>", "its name")
-    .argument("[data]", 'JSON, null when absent; "-" reads it from standard input')
-    .option("--key <key>", "dedupe key: repeating it creates nothing")
+    .argument("[data]", 'data as JSON (default: null); "-" reads it from standard input')
+    .option("--key <key>", "dedupe key: repeating the key creates no second entry")
     .addOption(
       new Option(
         "--priority <priority>",
-        "in place of the channel's, for readers that are slow",
+        "priority for slow subscribers, instead of the channel's own",
       ).choices(priorities),
     )
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(
       async (channel: string, event: string, text: string | undefined, flags: PublishFlags) => {
@@ -49,7 +49,7 @@ export function publishCommand(terminal: Terminal): Command {
         terminal.out(
           flags.json
             ? JSON.stringify(published)
-            : `${published.position}${published.duplicate ? " (published before with this key)" : ""}`,
+            : `${published.position}${published.duplicate ? " (already published with this key)" : ""}`,
         );
       },
     );

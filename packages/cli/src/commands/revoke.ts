@@ -15,16 +15,22 @@ interface Flags {
 
 const yearHours = 24 * 365;
 
-/** `milepost revoke`: ends what tokens allow. */
+/** Creates the command `milepost revoke`, which revokes what issued tokens allow. */
 export function revokeCommand(terminal: Terminal): Command {
   return new Command("revoke")
-    .description("Ends what tokens issued until now allow: of a user, of a session, or one token.")
-    .option("--user <id>", "those of this user")
-    .option("--session <id>", "those of this session")
-    .option("--token <jti>", "the one with this jti")
-    .option("--grant <pattern...>", "only these patterns of what they grant")
-    .option("--ttl <hours>", "how long the longest token lives; 24", integerFrom(1, yearHours))
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
+    .description(
+      "Revokes what tokens issued until now allow: all tokens of a user or a session, or one token.",
+    )
+    .option("--user <id>", "tokens of this user")
+    .option("--session <id>", "tokens of this session")
+    .option("--token <jti>", "the token with this jti")
+    .option("--grant <pattern...>", "revoke only these granted patterns")
+    .option(
+      "--ttl <hours>",
+      "lifetime of your longest-lived token, in hours (default: 24)",
+      integerFrom(1, yearHours),
+    )
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .action(async ({ url, grant, ttl, user, session, token }: Flags) => {
       const whose = { user, session, token };
       mustNameOne(whose);

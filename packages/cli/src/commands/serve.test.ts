@@ -9,7 +9,7 @@ import { run } from "../program.ts";
 import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
 
 describe("milepost serve", () => {
-  it("--dev prints how to use it, and what it prints works", async () => {
+  it("milepost serve --dev prints commands to try the gateway with, and they work", async () => {
     const terminal = new TestTerminal();
     const ended = run(["serve", "--dev", "--port", "0", "--log-level", "silent"], terminal);
     const exported = async (name: string) =>
@@ -24,13 +24,13 @@ describe("milepost serve", () => {
     ).toMatchObject({ code: 0 });
     const tail = await runCommand(["tail", "chat:42", "--last", "1", "--count", "1"], env);
     expect(tail.out.join("\n")).toContain('{"text":"hello"}');
-    // The secrets are for whoever started it, not for whoever reads its output.
+    // The secrets go to the person at the terminal, not into the output that a program may read.
     expect(terminal.outLines).toEqual([]);
     terminal.emitter.emit("SIGTERM");
     expect(await ended).toBe(0);
   });
 
-  it("says in one line that its port is taken: exit 1", async () => {
+  it("milepost serve says in one line that its port is in use and exits with 1", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
@@ -51,7 +51,7 @@ describe("milepost serve", () => {
     taken.close();
   });
 
-  it("says which rule is wrong, in one line: exit 3", async () => {
+  it("milepost serve says in one line which rule is wrong and exits with 3", async () => {
     const folder = await mkdtemp(join(tmpdir(), "milepost-serve-"));
     const file = join(folder, "settings.json");
     const retention = { maxEntries: 1, maxAgeMs: 1_000 };

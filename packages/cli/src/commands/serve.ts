@@ -29,42 +29,51 @@ interface ServeFlags {
   readonly dev?: true;
 }
 
-/** `milepost serve`: runs a gateway until it is told to stop. */
+/** Creates the command `milepost serve`, which runs a gateway until a signal stops it. */
 export function serveCommand(terminal: Terminal): Command {
   return new Command("serve")
     .description("Runs the gateway.")
-    .option("--port <port>", "where to listen (MILEPOST_PORT; 8787)", integerFrom(0, 65_535))
-    .option("--host <address>", "on which address (MILEPOST_HOST; 127.0.0.1, 0.0.0.0 for all)")
-    .option("--redis <url>", "the Redis that several gateways share (MILEPOST_REDIS_URL; none)")
+    .option(
+      "--port <port>",
+      "port to listen on, 0 for any free one (MILEPOST_PORT; default 8787)",
+      integerFrom(0, 65_535),
+    )
+    .option(
+      "--host <address>",
+      "address to listen on, 0.0.0.0 for all (MILEPOST_HOST; default 127.0.0.1)",
+    )
+    .option(
+      "--redis <url>",
+      "URL of the Redis that several gateways share (MILEPOST_REDIS_URL; default none)",
+    )
     .option(
       "--workers <count>",
-      "so many processes on the one port, over Redis (MILEPOST_WORKERS; 1)",
+      "number of processes that share the port; more than 1 needs Redis (MILEPOST_WORKERS; default 1)",
       integerFrom(1, 256),
     )
     .addOption(
-      new Option("--role <role>", "which doors to serve (MILEPOST_ROLE; all)").choices(roles),
+      new Option(
+        "--role <role>",
+        "doors to serve: gateway for clients, api for backends, all for both (MILEPOST_ROLE; default all)",
+      ).choices(roles),
     )
-    .option("--config <file>", "a JSON file of settings (MILEPOST_CONFIG)")
+    .option("--config <file>", "JSON file with settings (MILEPOST_CONFIG)")
     .option(
       "--drain <duration>",
-      "how long a stop waits for clients (MILEPOST_DRAIN_MS; 5s)",
+      "time that a stop gives clients to leave (MILEPOST_DRAIN_MS; default 5s)",
       durationMs,
     )
     .addOption(
-      new Option("--log-level <level>", "how much to log (MILEPOST_LOG_LEVEL; info)").choices([
-        "trace",
-        "debug",
-        "info",
-        "warn",
-        "error",
-        "silent",
-      ]),
+      new Option(
+        "--log-level <level>",
+        "lowest level to log (MILEPOST_LOG_LEVEL; default info)",
+      ).choices(["trace", "debug", "info", "warn", "error", "silent"]),
     )
     .option(
       "--compression",
       "compress WebSocket messages for clients that offer it (MILEPOST_COMPRESSION)",
     )
-    .option("--dev", "for development: makes up the secrets and prints how to use them")
+    .option("--dev", "development mode: generates the secrets and prints how to use them")
     .action(async ({ config: file, drain, ...flags }: ServeFlags) => {
       const read = () =>
         loadConfig({
@@ -86,11 +95,11 @@ export function serveCommand(terminal: Terminal): Command {
     });
 }
 
-/** Runs the workers; each is this command again. */
+/** Runs the worker processes. Each worker runs this same command. */
 async function supervise(config: Config, read: () => Config, terminal: Terminal): Promise<void> {
   const { workers: count, drainMs, dev, tokenSecret, apiKeys, host } = config;
   const [key] = apiKeys;
-  // What was made up for development must be the same in all of them.
+  // All workers must share the secrets that were generated for development.
   const secrets = {
     MILEPOST_TOKEN_SECRET: tokenSecret,
     ...(key === undefined ? {} : { MILEPOST_API_KEY: key.key }),
@@ -105,7 +114,7 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
   });
   if ("code" in started) {
     if (started.code === 0) return;
-    // The worker has said why.
+    // The worker has already printed the reason.
     throw new CommandFailure("", started.code);
   }
   const url = `http://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;
@@ -119,7 +128,7 @@ async function start(config: Config, terminal: Terminal): Promise<Serving> {
     return await serve(config, { process: terminal.process, isWorker: cluster.isWorker });
   } catch (error) {
     if (error instanceof ConfigError || !(error instanceof Error)) throw error;
-    // The core's word on rules: nothing else of it is asked before it listens.
+    // Before the gateway listens, the core's only errors are about rules, which are configuration.
     if (error instanceof MilepostError) {
       throw new CommandFailure(error.message, exitCodes.config, { cause: error });
     }
@@ -128,11 +137,11 @@ async function start(config: Config, terminal: Terminal): Promise<Serving> {
 }
 
 function developmentHints(config: Config, url: string): string[] {
-  const made = config.madeUp.length > 0 ? " The secrets are new with each start." : "";
+  const made = config.madeUp.length > 0 ? " Each start generates new secrets." : "";
   const [key] = config.apiKeys;
   return [
     "",
-    `Milepost for development on ${url}.${made} In another terminal:`,
+    `Milepost runs for development on ${url}.${made} In another terminal:`,
     "",
     `  export MILEPOST_URL=${url}`,
     ...(key === undefined ? [] : [`  export MILEPOST_API_KEY=${key.key}`]),

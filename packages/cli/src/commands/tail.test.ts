@@ -6,7 +6,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
 
 describe("milepost tail", () => {
-  it("prints what is published, with a token it makes for the channel, until it is interrupted", async () => {
+  it("milepost tail prints what is published, with a token that it makes for the channel, until it is interrupted", async () => {
     await using server = await startGateway();
     await server.gateway.publish("chat:42", "message", { n: 1 });
     const terminal = new TestTerminal(server.env);
@@ -19,7 +19,7 @@ describe("milepost tail", () => {
     expect(terminal.errLines).toEqual([]);
   });
 
-  it("[P-WILD-2] follows everything below a prefix, and says of each entry where it was published", async () => {
+  it("[P-WILD-2] milepost tail follows everything below a prefix and prints the channel of each entry", async () => {
     await using server = await startGateway();
     for (const n of [1, 2]) await server.gateway.publish(`collection:42:doc:${n}`, "indexed", n);
     const args = ["tail", "collection:42:*", "--since", "start", "--count", "2"];
@@ -36,7 +36,7 @@ describe("milepost tail", () => {
     ]);
   });
 
-  it("prints JSON and stops after as many as asked", async () => {
+  it("milepost tail prints JSON and stops after --count entries", async () => {
     await using server = await startGateway();
     for (let n = 1; n <= 5; n++) await server.gateway.publish("chat:42", "message", { n });
     const args = ["tail", "chat:42", "--last", "3", "--count", "2", "--json"];
@@ -46,7 +46,7 @@ describe("milepost tail", () => {
     expect(items.filter(({ type }) => type === "event").map(({ data }) => data.n)).toEqual([3, 4]);
   });
 
-  it("sees what its token may, and says what it may not: exit 1", async () => {
+  it("milepost tail reads what its token allows and exits with 1 for what it does not allow", async () => {
     await using server = await startGateway();
     const token = await server.gateway.mintToken({ user: "7" });
     const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: token };
@@ -59,7 +59,7 @@ describe("milepost tail", () => {
     });
   });
 
-  it("does not come back to a gateway that refuses its token: exit 1", async () => {
+  it("milepost tail does not reconnect to a gateway that refuses its token, and exits with 1", async () => {
     await using server = await startGateway();
     const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: "nonsense" };
     const outcome = await runCommand(["tail", "user:7"], env);
@@ -67,7 +67,7 @@ describe("milepost tail", () => {
     expect(outcome.err.join("\n")).toMatch(/4401 the token is not valid/);
   });
 
-  it("says what the server says where there is no WebSocket", async () => {
+  it("milepost tail prints the server's own words when it refuses a WebSocket", async () => {
     await using server = await startGateway([], { role: "api" });
     const terminal = new TestTerminal(server.env);
     const ended = run(["tail", "chat:42"], terminal);
@@ -77,7 +77,7 @@ describe("milepost tail", () => {
     expect(await ended).toBe(0);
   });
 
-  it("says that nobody can be reached, and why", async () => {
+  it("milepost tail says that the gateway cannot be reached, and why", async () => {
     const secret = { MILEPOST_TOKEN_SECRET: "a secret of more than thirty-two bytes" };
     const terminal = new TestTerminal({ MILEPOST_URL: "http://127.0.0.1:1", ...secret });
     const ended = run(["tail", "chat:42"], terminal);
@@ -87,7 +87,7 @@ describe("milepost tail", () => {
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "[P-NOTICE-1] says when the gateway is without its store, and when it has it again",
+    "[P-NOTICE-1] milepost tail says when the gateway loses its store and when it has it again",
     async () => {
       await using redis = await startRedis();
       const flags = { dev: true, port: 0, redis: redis.url, logLevel: "silent" } as const;

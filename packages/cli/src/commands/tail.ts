@@ -21,21 +21,25 @@ interface TailFlags {
 const mintedTtlMs = 15 * 60_000;
 const upgradeTimeoutMs = 5_000;
 
-/** `milepost tail`: prints what happens in a channel, over reconnects, each entry once. */
+/**
+ * Creates the command `milepost tail`, which prints the entries of a channel, each once, also over reconnects.
+ */
 export function tailCommand(terminal: Terminal): Command {
   return new Command("tail")
     .description("Prints what is published to a channel until it is interrupted.")
-    .argument("<channel>", "which, for example operation:9")
+    .argument("<channel>", "name of the channel, for example operation:9")
     .addOption(
-      new Option("--since <place>", 'begin at a position, at "start" or "now"').conflicts("last"),
+      new Option("--since <place>", 'where to begin: a position, "start" or "now"').conflicts(
+        "last",
+      ),
     )
     .option("--last <n>", "begin with the last n entries", integerFrom(1, 10_000))
     .option("--count <n>", "stop after n entries", integerFrom(1, Number.MAX_SAFE_INTEGER))
-    .option("--url <url>", "the gateway (MILEPOST_URL)")
-    .option("--json", "print one JSON object a line")
+    .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
+    .option("--json", "print one JSON object per line")
     .addHelpText(
       "after",
-      "\nWith MILEPOST_TOKEN it sees what that token may; with MILEPOST_TOKEN_SECRET it makes one for the channel.",
+      "\nMILEPOST_TOKEN is the user token to read with. Without it, a token for the channel is made with MILEPOST_TOKEN_SECRET.",
     )
     .action(async (channel: string, flags: TailFlags) => {
       const since = flags.last === undefined ? flags.since : { last: flags.last };
@@ -68,7 +72,10 @@ export function tailCommand(terminal: Terminal): Command {
     });
 }
 
-/** Tells how the connection fares; aborts, with what to tell, when the gateway does not want it back. */
+/**
+ * Prints the changes of the connection. Returns a controller that aborts, with the failure to print, when the
+ * gateway closes the connection for good.
+ */
 function watchConnection(
   client: Pick<Client, "onState">,
   url: URL,
@@ -79,7 +86,7 @@ function watchConnection(
   let hasAsked = false;
   client.onState((state) => {
     if (state.state === "reconnecting") {
-      terminal.err(`milepost: no connection (${state.reason}); tries again`);
+      terminal.err(`milepost: no connection (${state.reason}); reconnecting`);
       if (!hasAsked) void tellWhy(url, terminal);
       hasAsked = true;
     } else if (state.state === "connected") {
@@ -88,8 +95,8 @@ function watchConnection(
       isDegraded = state.degraded;
       terminal.err(
         isDegraded
-          ? "milepost: degraded: the gateway is without its store; little or nothing comes until it is back"
-          : "milepost: restored: the gateway has its store again",
+          ? "milepost: degraded: the gateway cannot reach its store; few or no entries arrive until it can"
+          : "milepost: restored: the gateway can reach its store again",
       );
     } else if (state.state === "closed" && state.verdict !== "resume") {
       const why = `the gateway closed the connection: ${state.code} ${state.reason}`;
@@ -99,7 +106,7 @@ function watchConnection(
   return closed;
 }
 
-/** Clients only learn that there is no WebSocket; whoever refuses it says why. */
+/** Prints the server's reason when it refuses a WebSocket. A WebSocket client never sees that reason. */
 async function tellWhy(url: URL, terminal: Terminal): Promise<void> {
   const upgrade = await tryUpgrade(url, upgradeTimeoutMs);
   if (upgrade.passes) return;
@@ -129,6 +136,6 @@ function describe(item: ChannelItem): string {
     case "reset":
       return `-- reset (${item.reason}), state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
     case "gap":
-      return `-- gap (${item.reason}): entries after ${item.from} up to ${item.to} will not come`;
+      return `-- gap (${item.reason}): entries after ${item.from} up to ${item.to} cannot be delivered`;
   }
 }

@@ -6,7 +6,7 @@ const secret = "a secret of more than thirty-two bytes";
 const env = { MILEPOST_TOKEN_SECRET: secret };
 const tokens = createTokens(secret, Date);
 
-it("prints a token that says who, what and how long", async () => {
+it("milepost token prints a token with the given user, session, grants and lifetime", async () => {
   const before = Date.now();
   const args = ["--user", "7", "--session", "s1", "--ttl", "15m", "--subscribe", "chat:*"];
   const { code, out } = await runCommand(["token", ...args, "--subscribe", "a"], env);
@@ -22,14 +22,14 @@ it("prints a token that says who, what and how long", async () => {
   expect((principal.expiresAt ?? 0) - before).toBeLessThanOrEqual(15 * 60_000 + 1_000);
 });
 
-it("prints what the token holds as JSON", async () => {
+it("milepost token --json prints the token with its contents", async () => {
   const { out } = await runCommand(["token", "--user", "7", "--json"], env);
   const printed = JSON.parse(out[0] ?? "");
   expect(printed).toMatchObject({ user: "7", subscribe: [], expires_at: expect.any(Number) });
   expect(await tokens.verify(printed.token)).toMatchObject({ user: "7" });
 });
 
-it("refuses a user whose name cannot be part of a channel's, in one line: exit 2", async () => {
+it("milepost token refuses a user that cannot be part of a channel name in one line and exits with 2", async () => {
   expect(await runCommand(["token", "--user", "auth0|7"], env)).toMatchObject({
     code: 2,
     out: [],

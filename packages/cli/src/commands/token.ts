@@ -13,21 +13,29 @@ interface TokenFlags {
   readonly json?: true;
 }
 
-/** `milepost token`: makes a user token from the configured secret. */
+/** Creates the command `milepost token`, which makes a user token with the configured secret. */
 export function tokenCommand(terminal: Terminal): Command {
   return new Command("token")
     .description("Makes a user token and prints it.")
-    .option("--user <id>", "the user (sub)")
-    .option("--session <id>", "the session (sid)")
+    .option("--user <id>", "id of the user (sub)")
+    .option("--session <id>", "id of the session (sid)")
     .addOption(
-      new Option("--ttl <duration>", "how long it holds: 90s, 15m, 12h, 7d")
+      new Option("--ttl <duration>", "lifetime of the token, such as 90s, 15m, 12h or 7d")
         .argParser(durationMs)
         .default(3_600_000, "1h"),
     )
-    .option("--subscribe <pattern>", "a further pattern it may subscribe to (repeatable)", repeated)
-    .option("--publish <pattern>", "a further pattern it may publish to (repeatable)", repeated)
-    .option("--config <file>", "the configuration with the token secret")
-    .option("--json", "print JSON with what it holds")
+    .option(
+      "--subscribe <pattern>",
+      "pattern of channels that the token may also subscribe to (repeatable)",
+      repeated,
+    )
+    .option(
+      "--publish <pattern>",
+      "pattern of channels that the token may also publish to (repeatable)",
+      repeated,
+    )
+    .option("--config <file>", "JSON file with settings, for the token secret (MILEPOST_CONFIG)")
+    .option("--json", "print JSON with the token and its contents")
     .action(async (flags: TokenFlags) => {
       const { tokenSecret } = loadConfig({
         env: terminal.env,

@@ -3,14 +3,14 @@ import type { ProcessPort } from "@milepost/server";
 import { run } from "../program.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** What a command wrote, and its exit code. */
+/** Output lines and exit code of a command. */
 export interface Outcome {
   readonly code: number;
   readonly out: readonly string[];
   readonly err: readonly string[];
 }
 
-/** A terminal in memory. */
+/** Terminal in memory. */
 export class TestTerminal implements Terminal {
   readonly env: Record<string, string | undefined>;
   readonly outLines: string[] = [];
@@ -45,7 +45,7 @@ export class TestTerminal implements Terminal {
     return this.#stdin;
   }
 
-  /** Resolves with the first line, written already or yet to be, that matches. */
+  /** Resolves to the first matching line, whether it was written already or is written later. */
   line(pattern: RegExp): Promise<string> {
     const written = [...this.outLines, ...this.errLines].find((line) => pattern.test(line));
     if (written !== undefined) return Promise.resolve(written);

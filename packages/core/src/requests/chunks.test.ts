@@ -422,9 +422,9 @@ describe("a request with chunks", () => {
       ["index must be 1; it is 0", [part(0, "a"), part(0, "a")]],
       ["index must be 1; it is 3", [part(0, "a"), part(3, "a")]],
       ["after the last", [part(0, "a", true), part(1, "a")]],
-      ["more than was granted", [part(0, "a"), part(1, "x".repeat(300_000)), part(2, "a")]],
+      ["exceeds the granted credit", [part(0, "a"), part(1, "x".repeat(300_000)), part(2, "a")]],
       [
-        "more than was granted",
+        "exceeds the granted credit",
         // Small chunks cost as well: about 4,000 of them fill a window.
         [
           JSON.stringify(Array.from({ length: 1_000 }, (_, i) => part(i, 1))),

@@ -4,7 +4,7 @@ import type { ProjectionEntry } from "../projection.ts";
 
 const id = fc.constantFrom("a", "b", "c");
 
-/** Mostly short; some so long that bounds are met, and cuts fall into the middle of a sign of two units. */
+/** Mostly short texts. Some are long enough to reach the bounds, so that cuts fall inside surrogate pairs. */
 const text = fc.oneof(
   { weight: 8, arbitrary: fc.string({ maxLength: 5 }) },
   { weight: 2, arbitrary: fc.constantFrom("😀", "a😀", "") },
@@ -46,7 +46,7 @@ const anyEvent = fc.oneof(
   },
 );
 
-/** The log of a chat, from its beginning. */
+/** A chat's log from its beginning. */
 export const anyChatLog: fc.Arbitrary<readonly ProjectionEntry[]> = fc
   .array(anyEvent, { maxLength: 30, size: "max" })
   .map((events) => events.map((event, i) => ({ ...event, ts: 1_000 + i, offset: i + 1 })));

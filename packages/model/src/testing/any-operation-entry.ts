@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { OperationEventName, OperationEvents } from "../operation-event.ts";
 import type { ProjectionEntry } from "../projection.ts";
 
-/** What a test log is made of: entries without their place. */
+/** An entry of a test log without its time and offset. */
 export type AnyEvent = Pick<ProjectionEntry, "event" | "data">;
 
 const id = fc.constantFrom("a", "b", "c", "7", "__proto__", "constructor");
@@ -88,12 +88,12 @@ const dataOf: Record<OperationEventName, fc.Arbitrary<object>> = {
 /** Every event name of an operation. */
 export const eventNames = Object.keys(dataOf) as OperationEventName[];
 
-/** A well-formed event with the given name. */
+/** A well-formed event of the given name. */
 export function anyEventOf<Name extends OperationEventName>(name: Name): fc.Arbitrary<AnyEvent> {
   return dataOf[name].map((data) => ({ event: name, data }));
 }
 
-// Endings come seldom, so that most logs have a middle.
+// Final events are rare, so that most logs have a middle.
 const seldom: readonly OperationEventName[] = ["created", "done", "failed", "cancelled", "lost"];
 
 /** Any well-formed event. */
@@ -104,7 +104,7 @@ export const anyEvent: fc.Arbitrary<AnyEvent> = fc.oneof(
   })),
 );
 
-/** Something that stands where an event should: an unknown name, or data of the wrong kind. */
+/** An invalid event: an unknown name, or data of the wrong kind. */
 export const anyGarbage: fc.Arbitrary<AnyEvent> = fc.record({
   event: fc.oneof(fc.constantFrom(...eventNames, "__proto__", "toString"), fc.string()),
   data: fc.oneof(
@@ -116,7 +116,10 @@ export const anyGarbage: fc.Arbitrary<AnyEvent> = fc.record({
   ),
 });
 
-/** The events as a log, one every 10 ms from time 1,000 and offset 1 on. */
+/**
+ * Returns the events as a log with offsets from `firstOffset` (default 1). An entry's time is 1,000 ms plus 10
+ * ms times its offset.
+ */
 export function logOf(events: readonly AnyEvent[], firstOffset = 1): ProjectionEntry[] {
   return events.map(({ event, data }, i) => ({
     event,
@@ -126,7 +129,7 @@ export function logOf(events: readonly AnyEvent[], firstOffset = 1): ProjectionE
   }));
 }
 
-/** One event, checked by the compiler. */
+/** Returns one event with data that the compiler checks. */
 export function happened<Name extends OperationEventName>(
   event: Name,
   data: OperationEvents[Name],

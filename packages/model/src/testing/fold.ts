@@ -2,7 +2,10 @@ import type { OperationState } from "../operation-state.ts";
 import { reduceOperation } from "../reduce-operation.ts";
 import { type AnyEvent, happened, logOf } from "./any-operation-entry.ts";
 
-/** The state after `created` (without steps, unless the first event is a `created`) and the given events. */
+/**
+ * Returns the state after `created` (without steps, unless the first event is a `created`) and the given
+ * events.
+ */
 export function fold(...events: readonly AnyEvent[]): OperationState {
   const all =
     events[0]?.event === "created"
@@ -11,7 +14,7 @@ export function fold(...events: readonly AnyEvent[]): OperationState {
   return foldOn(undefined, all);
 }
 
-/** The state after some more events. */
+/** Returns the state after more events. */
 export function foldOn(
   before: OperationState | undefined,
   events: readonly AnyEvent[],

@@ -4,7 +4,7 @@ import { ManualClock } from "./manual-clock.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 import { seededRandom } from "./seeded-random.ts";
 
-/** A producer on a scripted gateway and a manual clock. */
+/** Producer that runs on a scripted gateway and a manual clock. */
 export interface Fixture {
   readonly clock: ManualClock;
   readonly gateway: ScriptedGateway;
@@ -43,7 +43,7 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** Work that goes on until its signal aborts. */
+/** Returns work that runs until its signal aborts, and then rejects with the signal's reason. */
 export function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const fail = () => reject(signal.reason);

@@ -5,7 +5,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until it is advanced. */
+/** Clock that stands still until a test advances it. */
 export class ManualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<Timer>();
@@ -24,17 +24,20 @@ export class ManualClock implements Clock {
     return this.after(0, callback);
   }
 
-  /** Timers that wait. */
+  /** Number of timers that have not run. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Runs what is due now, and what follows from it. */
+  /** Runs everything that is due now, and what follows from it. */
   settle(): Promise<void> {
     return this.advance(0);
   }
 
-  /** Lets `ms` pass: every timer that comes due runs at its own time, and its promises before the next. */
+  /**
+   * Advances the clock by `ms` milliseconds. Each due timer runs at its own time, after the promises of the one
+   * before.
+   */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -55,7 +58,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Everything that follows from promises settled so far has happened. */
+/** Resolves once the reactions to all promises settled so far have run. */
 export function promisesSettled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

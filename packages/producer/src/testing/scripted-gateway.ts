@@ -16,23 +16,23 @@ import {
 import { failure, MilepostError } from "@milepost/protocol";
 import type { Clock } from "../clock.ts";
 
-/** What happens to one call. */
+/** Fault that is injected into one call. */
 export type Fault =
   | "none"
-  /** Never arrives; the caller hears of a broken connection. */
+  /** The request never arrives; the caller sees a broken connection. */
   | "lost_request"
-  /** Takes effect; the caller hears of a broken connection. */
+  /** The call takes effect; the caller sees a broken connection. */
   | "lost_reply"
-  /** Is answered with a retryable failure. */
+  /** The call is answered with a retryable failure. */
   | "unavailable"
-  /** Is never answered and never arrives. */
+  /** The request never arrives and is never answered. */
   | "hang"
-  /** Is never answered, and takes effect long after the caller gave it up. */
+  /** The call is never answered, and takes effect long after the caller gave it up. */
   | "late"
-  /** Fails before a promise is there. */
+  /** The call throws before it returns a promise. */
   | "throw";
 
-/** The calls of a gateway. */
+/** Names of the calls that a gateway offers. */
 export type CallName = "create" | "report" | "takeOver" | "pendingCommands";
 
 interface Stored {
@@ -52,22 +52,22 @@ interface Kept {
 const lateMs = 25_000;
 
 /**
- * A gateway in memory that behaves as documented (leases, keys, commands, what is not possible when),
- * and to whose calls a script may let anything happen.
+ * Gateway in memory that behaves as documented (leases, keys, commands, refusals of what is not possible now).
+ * A test can inject a fault into each of its calls.
  */
 export class ScriptedGateway implements ProducerGateway {
   readonly #clock: Clock;
   readonly #operations = new Map<string, Kept>();
   readonly #waiters = new Set<() => void>();
   #commands = 0;
-  /** Decides what happens to a call; nothing does when absent. */
+  /** Returns the fault of a call. Default: none. */
   fault: (call: CallName) => Fault = () => "none";
-  /** Answers single events with a failure. */
+  /** Returns the failure code of an event to refuse, or undefined to accept it. */
   refuse: (
     event: string,
     data: unknown,
   ) => "store_unavailable" | "bad_message" | "invalid_data" | undefined = () => undefined;
-  /** Refuses whole reports before any event of them is looked at. */
+  /** Returns the error with which a whole batch is refused, before any of its events is read. */
   refuseReport: (input: ReportEvents) => MilepostError | undefined = () => undefined;
   ttlMs = 30_000;
   readonly calls: { readonly name: CallName; readonly events: readonly string[] }[] = [];
@@ -150,7 +150,7 @@ export class ScriptedGateway implements ProducerGateway {
     return this.#pending(source);
   }
 
-  /** A person asks for something. */
+  /** Requests a command, as a person would, and returns its id. */
   command(operationId: string, command: OperationCommandName, args?: unknown): string {
     this.#commands++;
     const id = `command-${this.#commands}`;
@@ -160,17 +160,17 @@ export class ScriptedGateway implements ProducerGateway {
     return id;
   }
 
-  /** Another producer takes it over. */
+  /** Takes the operation over, as another producer would. */
   stealLease(operationId: string): void {
     this.#kept(operationId).fence++;
   }
 
-  /** Publishes an event of the gateway's own. */
+  /** Publishes an event that only the gateway itself creates. */
   publish(operationId: string, event: "stalled" | "lost"): void {
     this.#append(this.#kept(operationId), event, { silent_ms: 1 }, undefined);
   }
 
-  /** Forgets everything, as a gateway in memory does when it starts anew. */
+  /** Forgets everything, as a gateway in memory does when it restarts. */
   forget(): void {
     this.#operations.clear();
   }
@@ -183,12 +183,12 @@ export class ScriptedGateway implements ProducerGateway {
     return this.#operations.get(operationId)?.log ?? [];
   }
 
-  /** The names of an operation's events, in order. */
+  /** Returns the names of an operation's events, in order. */
   names(operationId: string): string[] {
     return this.log(operationId).map(({ event }) => event);
   }
 
-  /** What was stored under one event name, in order. */
+  /** Returns the data stored under one event name, in order. */
   data<T = Record<string, unknown>>(operationId: string, event: string): T[] {
     return this.log(operationId)
       .filter((stored) => stored.event === event)
@@ -268,7 +268,7 @@ export class ScriptedGateway implements ProducerGateway {
           try {
             effect();
           } catch {
-            // What arrives too late may well be refused; nobody waits for the answer.
+            // A request that arrives too late may be refused; nobody waits for the answer.
           }
         });
         return new Promise(() => {});

@@ -1,6 +1,6 @@
 import type { Random } from "../random.ts";
 
-/** Randomness that a seed repeats. */
+/** Creates a source of randomness that the same seed repeats. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   let ids = 0;

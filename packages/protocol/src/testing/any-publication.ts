@@ -4,7 +4,7 @@ import type { Publication } from "../publication.ts";
 const id = fc.string({ unit: fc.constantFrom(..."abAB01_-"), minLength: 1, maxLength: 8 });
 const name = fc.string({ unit: fc.constantFrom(..."abzAZ09_.~-"), minLength: 1, maxLength: 8 });
 
-/** Text of any code units: separators that JavaScript once choked on, quotes, lone surrogates. */
+/** Any text, including awkward code units: Unicode line separators, quotes, lone surrogates. */
 export const anyText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom(
@@ -33,7 +33,7 @@ export const anyJson: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   ),
 })).value;
 
-/** Any publication that may stand in a log. */
+/** Any publication that a log may contain. */
 export const anyPublication: fc.Arbitrary<Publication> = fc.record(
   {
     channel: fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(":")),

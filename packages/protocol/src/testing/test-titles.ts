@@ -9,7 +9,7 @@ export function pathOf(path: string): string {
   return `${root}${path}`;
 }
 
-/** The text of a document of this project. */
+/** Returns the text of a document of this project. */
 export function documentText(path: string): string {
   return readFileSync(pathOf(path), "utf8");
 }
@@ -28,7 +28,7 @@ export function protocolPages(): readonly string[] {
   return ["docs/protocol.md", ...pages.toSorted().map((name) => `docs/protocol/${name}`)];
 }
 
-/** Which test files of these folders name each id in brackets, comments not counted. */
+/** Returns the test files of these folders that name each id in brackets. Comments do not count. */
 export function namedInTests(id: RegExp, folders: readonly string[]): Map<string, string[]> {
   const named = new Map<string, string[]>();
   for (const file of folders.flatMap((folder) => testFiles(`${root}${folder}`))) {

@@ -5,21 +5,21 @@ import { act } from "@testing-library/react";
 import { type ReactNode, StrictMode } from "react";
 import { MilepostProvider } from "../provider.tsx";
 
-/** A client at the end of a scripted gateway, and a wrapper that gives it to components. */
+/** Client of a scripted gateway, with a wrapper that gives it to components. */
 export interface World {
   readonly client: Client;
   readonly gateway: ScriptedGateway;
   readonly clock: ManualClock;
   readonly errors: unknown[];
   readonly wrapper: (props: { readonly children: ReactNode }) => ReactNode;
-  /** Lets the service do something and React show it. */
+  /** Runs an action of the service and waits until React shows its effect. */
   after(does: () => unknown): Promise<void>;
   accept(): Promise<void>;
   /** Answers the subscribe to a channel. */
   answer(channel: string, result: object): Promise<void>;
 }
 
-/** What a client is made of in tests. */
+/** Creates the scripted gateway, the clock and the client options of a test. */
 export function testParts() {
   const clock = new ManualClock();
   const gateway = new ScriptedGateway();
@@ -67,7 +67,7 @@ export function setUp(): World {
 
 export const at = (offset: number) => `e1.${offset}.t${offset}`;
 
-/** An operation's state after these events, from offset 1 on. */
+/** Returns an operation's state after these events, from offset 1 on. */
 export function fold(...events: OperationEvent[]): OperationState {
   let state: OperationState | undefined;
   events.forEach(({ event, data }, i) => {
@@ -90,7 +90,7 @@ export const created: OperationEvent = {
   },
 };
 
-/** What answers a subscribe with an operation's state. */
+/** Returns the reply to a subscribe that carries an operation's state. */
 export function operationAnswer(state: OperationState | null): object {
   return {
     position: at(state?.offset ?? 0),
@@ -99,7 +99,7 @@ export function operationAnswer(state: OperationState | null): object {
   };
 }
 
-/** An event of a channel. */
+/** Returns an event message of a channel. */
 export function event(channel: string, offset: number, name: string, data: unknown): object {
   return { type: "event", channel, position: at(offset), event: name, data, ts: 1_700_000_000_000 };
 }
