@@ -31,7 +31,7 @@ test.each([
   [["--rounds", "0"], "--rounds must be a whole number from 1 to 100"],
   [["--rate", "fast"], "--rate must be a whole number"],
   [["--subscribers", "20000"], "from 1 to 19000"],
-  [["fanout", "--targets", "milepost-own"], "milepost-own is for the workload memory only"],
+  [["fanout", "--targets", "milepost-own"], "target milepost-own runs in the workload memory only"],
   [["--unknown"], "Unknown option"],
 ])("readOptions refuses %j and says what to do", (args, message) => {
   expect(() => readOptions(args)).toThrow(message);

@@ -46,7 +46,7 @@ function delivery(n: number, position: string, hash = `h${n}`): Fact {
   return { type: "delivery", subscriber: "s", position, event: "x", hash };
 }
 
-/** Published, stored, acknowledged: entries 1 to `count` at `e.n.tn`. */
+/** Returns the facts of entries 1 to `count`, each published, stored at `e.n.tn` and acknowledged. */
 function log(count: number): Fact[] {
   return Array.from({ length: count }, (_, i) => i + 1).flatMap((n) => [
     publish(n),
@@ -64,7 +64,7 @@ function ending(head: string): Fact[] {
 }
 
 function violations(facts: readonly Fact[], times?: readonly number[]): string[] {
-  // What everybody is given has the time to arrive before the end.
+  // Every entry gets time to arrive before the end.
   const usual = (fact: Fact, i: number) =>
     i * 10 + (fact.type === "dump" || fact.type === "end" ? 1_000 : 0);
   const records = facts.map(
@@ -75,14 +75,14 @@ function violations(facts: readonly Fact[], times?: readonly number[]): string[]
 
 const joined = [subscribe("start"), subscribed("e.0.0")];
 
-describe("a journal that holds", () => {
-  test("entries delivered once each and in order raise nothing", () => {
+describe("a journal that keeps every guarantee", () => {
+  test("the checker reports nothing when each entry is delivered once and in order", () => {
     const deliveries = [1, 2, 3].map((n) => delivery(n, `e.${n}.t${n}`));
     const facts = [...opening, ...joined, ...log(3), ...deliveries, ...ending("e.3.t3")];
     expect(violations(facts)).toEqual([]);
   });
 
-  test("what was stored just before everybody must be at the head may be under way, what was stored before may not", () => {
+  test("an entry stored just before the catch-up check may still be under way; an older one may not", () => {
     const facts = [...opening, ...joined, ...log(1), ...ending("e.1.t1")];
     const at = (storedAt: number) =>
       violations(
@@ -96,7 +96,7 @@ describe("a journal that holds", () => {
     expect(at(9_000)).toContain("G4");
   });
 
-  test("a gap over what retention has taken raises nothing", () => {
+  test("the checker accepts a gap over entries that retention has trimmed", () => {
     const facts: Fact[] = [
       ...opening,
       ...joined,
@@ -108,7 +108,7 @@ describe("a journal that holds", () => {
     expect(violations(facts)).toEqual([]);
   });
 
-  test("the same offset with another tag is right where the tail was lost", () => {
+  test("the checker accepts the same offset with another tag after the tail of the log was lost", () => {
     const facts: Fact[] = [
       ...opening,
       ...joined,
@@ -197,7 +197,7 @@ describe("a journal that breaks a guarantee", () => {
         { type: "work", operation: "o", phase: "crashed" },
       ],
     ],
-  ])("%s", (_, id, facts) => {
+  ])("the checker reports %s", (_, id, facts) => {
     if (id === "G9") {
       const all: Fact[] = [
         ...opening,
@@ -211,7 +211,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(upTo(...facts)).toContain(id);
   });
 
-  test("publishes of one line that stand in another order", () => {
+  test("the checker reports G1 when publishes of one line are stored in another order", () => {
     const facts = [
       publish(1),
       publish(2),
@@ -223,7 +223,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations([...opening, ...facts])).toContain("G1");
   });
 
-  test("what was refused and asked for again has no order with what was asked for in between", () => {
+  test("a refused and retried publish has no fixed order against publishes made in between", () => {
     const again: Fact = { ...publish(1), attempt: 2 } as Fact;
     const refused: Fact = {
       type: "published",
@@ -245,12 +245,12 @@ describe("a journal that breaks a guarantee", () => {
       ...ending("e.2.t2"),
     ];
     expect(violations(full)).toEqual([]);
-    // Asked for again before the other was, it must stand before it.
+    // A retry that precedes the other publish must also be stored before it.
     const before = [...opening, publish(1), refused, again, ...between, ...later];
     expect(violations([...before, ...ending("e.2.t2")])).toContain("G1");
   });
 
-  test("what was under way while the store refused may have been refused unheard; what was not may not", () => {
+  test("the checker accepts swapped publishes only when the store refused while the first was under way", () => {
     const fault = { type: "fault", fault: "store_refuses" } as const;
     const refuses: Fact[] = [
       { ...fault, phase: "start" },
@@ -265,7 +265,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations([...later, ...refuses, ...ending("e.2.t2")])).toContain("G1");
   });
 
-  test("a guarantee that breaks is told with the record that shows it, not at the end", () => {
+  test("the checker reports a violation at the record that shows it, not at the end of the journal", () => {
     const facts = [...opening, ...joined, ...log(3), delivery(1, "e.1.t1"), delivery(3, "e.3.t3")];
     const checker = new Checker();
     for (const [i, fact] of facts.entries()) {
@@ -275,7 +275,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(checker.violations).toMatchObject([{ id: "G4", line: facts.length }]);
   });
 
-  test("a socket that outlives its credential by more than 5 s, a wall clock that jumped included", () => {
+  test("the checker reports G10 when a socket outlives its credential by more than 5 s, even after a wall clock jump", () => {
     const opened: Fact = { type: "opened", connection: "c", node: "n", expires_at: 1_060_000 };
     const closed: Fact = { type: "closed", connection: "c", code: 4101, by: "node", peak_bytes: 0 };
     const jump: Fact = { type: "wall", offset_ms: 1_050_000 };
@@ -287,7 +287,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations(jumped, [0, 0, 0, 0, 0, 20_000, 26_000])).toContain("G10");
   });
 
-  test("a journal that is cut off is not believed", () => {
+  test("the checker rejects a journal that is cut off", () => {
     expect(violations([...opening, ...log(1)])).toContain("journal");
   });
 });
@@ -323,10 +323,10 @@ function shown(sequence: number, status: string, of = operation): Fact {
   return { type: "document", reader: "f", operation: of, sequence, status };
 }
 
-describe("work", () => {
+describe("checks of work and its leases", () => {
   const nextLease: Fact = { type: "lease", channel: "operation:o", fence: 2 };
 
-  test("what was asked for in time may be stored after the lease was taken over, and be repeated late", () => {
+  test("an entry requested in time may be stored after the lease was taken over, and be repeated late", () => {
     const inTime = [report(1, 1), nextLease, happens(1, "log")];
     const repeated = [report(1, 1), nextLease, report(2, 1, "r1"), happens(1, "log")];
     expect(violations([...opening, ...work, ...inTime, ...ending("e.0.0")])).toEqual([]);
@@ -354,11 +354,11 @@ describe("work", () => {
       ],
     ],
     ["a fence that does not rise", [nextLease, nextLease]],
-  ])("%s breaks G9", (_, facts) => {
+  ])("the checker reports G9 for %s", (_, facts) => {
     expect(violations([...opening, ...work, ...facts])).toContain("G9");
   });
 
-  test("a phase of a command that has gone further is acknowledged and not stored; nothing else is", () => {
+  test("only an outdated phase of a command may be acknowledged without being stored", () => {
     const acked = (n: number): Fact => ({
       type: "published",
       publisher: "w",
@@ -374,7 +374,7 @@ describe("work", () => {
     expect(violations([...first, report(2, 1), acked(2)])).toContain("G2");
   });
 
-  test("work that was taken over and fell silent again is shown as such", () => {
+  test("the checker reports G9 when work is taken over, falls silent again and is still shown as running", () => {
     const crashed: Fact = { type: "work", operation, phase: "crashed" };
     const taken: Fact = { type: "work", operation, phase: "taken" };
     const running: Fact = { type: "operation", operation, status: "running" };
@@ -387,7 +387,7 @@ describe("work", () => {
   });
 });
 
-describe("a command", () => {
+describe("checks of a command", () => {
   const asked = { type: "command", operation, user: "ada", key: "k", command: "cancel" } as const;
   const made: Fact = { ...asked, command_id: "c1" };
   const at = (facts: readonly Fact[], last: number) => {
@@ -404,12 +404,12 @@ describe("a command", () => {
     commands: [{ id: "c1", phase }],
   });
 
-  test("of one key is one command", () => {
+  test("the checker reports G3 when one key makes two commands", () => {
     expect(at([made, made, stands("done")], 100)).not.toContain("G3");
     expect(at([made, { ...asked, command_id: "c2" }], 100)).toContain("G3");
   });
 
-  test("that was answered is in the state, and does not wait for ever", () => {
+  test("an answered command must be in the operation's state and must not wait forever", () => {
     const forgotten: Fact = { type: "operation", operation, status: "running", commands: [] };
     expect(at([made, forgotten], 100)).toContain("G2");
     expect(at([made, stands("requested")], 19_000)).not.toContain("G9");
@@ -420,12 +420,12 @@ describe("a command", () => {
   });
 });
 
-describe("a feed", () => {
+describe("checks of a feed", () => {
   const opened: Fact = { type: "feed", reader: "f", phase: "opened", session: "s-ada" };
   const begun = [...opening, ...work, opened, happens(1, "created"), happens(2, "started")];
   const ends = [happens(3, "done"), ...ending("e.0.0")];
 
-  test("that shows newer and newer states, and the last, holds", () => {
+  test("the checker accepts a feed that shows newer and newer states and then the last", () => {
     const facts = [...begun, shown(1, "waiting"), shown(2, "running"), happens(3, "done")];
     const all = [...facts, shown(3, "done"), ...ending("e.0.0")];
     expect(violations(all)).toEqual([]);
@@ -436,11 +436,11 @@ describe("a feed", () => {
     ["a state that never was", "G4", [shown(7, "running")]],
     ["another status than the log has there", "G4", [shown(2, "waiting")]],
     ["work of another session", "G10", [shown(2, "running", "other")]],
-  ])("%s breaks %s", (_, id, facts) => {
+  ])("a feed that shows %s breaks %s", (_, id, facts) => {
     expect(violations([...begun, ...facts])).toContain(id);
   });
 
-  test("that is left behind breaks G4", () => {
+  test("the checker reports G4 when a feed is left behind the log", () => {
     const facts = [...begun, shown(2, "running"), ...ends];
     const times = facts.map((_, i) => (i >= facts.length - 2 ? 10_000 : i));
     expect(violations(facts, times)).toContain("G4");
@@ -448,7 +448,7 @@ describe("a feed", () => {
   });
 });
 
-test("a start of a channel that the credential did not allow breaks G10", () => {
+test("the checker reports G10 when a subscription starts that the credential did not allow", () => {
   const asks: Fact = { type: "subscribe", subscriber: "s", channel, allowed: false };
   expect(violations([...opening, asks, subscribed("e.0.0")])).toContain("G10");
   const left: Fact = { type: "left", subscriber: "s" };

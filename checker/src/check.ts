@@ -10,14 +10,14 @@ import { StreamChecks } from "./streams.ts";
 import type { Violation } from "./violation.ts";
 import { WorkChecks } from "./works.ts";
 
-/** Reads a whole journal and tells every guarantee it breaks; none for a good one. */
+/** Reads a whole journal and returns every violation of a guarantee; the result is empty for a good journal. */
 export function check(records: Iterable<JournalRecord>): Violation[] {
   const checker = new Checker();
   for (const record of records) checker.take(record);
   return checker.finish();
 }
 
-/** Reads a journal while it is written: each record is judged by what came before it, as soon as it is there. */
+/** Checker that reads a journal while it is written and judges each record against the records before it. */
 export class Checker {
   readonly #violations: Violation[] = [];
   readonly #logs = new Map<string, ChannelHistory>();
@@ -38,7 +38,7 @@ export class Checker {
   #healed: { readonly until: number } | undefined;
   #ended = false;
 
-  /** What was found so far. */
+  /** Violations found so far. */
   get violations(): readonly Violation[] {
     return this.#violations;
   }
@@ -46,12 +46,12 @@ export class Checker {
   /** Judges the next record. */
   take(record: JournalRecord): void {
     this.#line++;
-    if (record.t < this.#t) this.#accuse("journal", `time went back from ${this.#t}`);
+    if (record.t < this.#t) this.#accuse("journal", `the time went back from ${this.#t} ms`);
     this.#t = record.t;
     if (this.#begin === undefined && record.type !== "begin") {
-      this.#accuse("journal", "it does not begin with a begin record");
+      this.#accuse("journal", "the journal does not begin with a begin record");
     }
-    if (this.#ended) this.#accuse("journal", "it goes on after its end");
+    if (this.#ended) this.#accuse("journal", "the journal goes on after its end record");
     this.#connections.pass(record.t, this.#accuse);
     try {
       this.#dispatch(record);
@@ -60,9 +60,9 @@ export class Checker {
     }
   }
 
-  /** Nothing follows; tells all that was found. */
+  /** Ends the journal and returns all violations. */
   finish(): Violation[] {
-    if (!this.#ended) this.#accuse("journal", "it is cut off: there is no end record");
+    if (!this.#ended) this.#accuse("journal", "the journal is cut off: it has no end record");
     return this.#violations;
   }
 
@@ -179,7 +179,7 @@ export class Checker {
         this.#durable.end(record, accuse);
         return;
       case "end":
-        if (!this.#converged) accuse("journal", "it has no dump of the logs");
+        if (!this.#converged) accuse("journal", "the journal has no dump of the logs");
         this.#ended = true;
         return;
     }
@@ -187,12 +187,12 @@ export class Checker {
 
   #converged = false;
 
-  /** The first dump is the moment at which everybody must have caught up. */
+  /** Checks at the first dump that all subscribers and feeds have caught up. */
   #dump(): void {
     if (this.#converged) return;
     this.#converged = true;
     if (this.#healed === undefined || this.#t < this.#healed.until) {
-      this.#accuse("journal", "the logs were dumped before the time to catch up was over");
+      this.#accuse("journal", "the logs were dumped before the time to catch up had passed");
     }
     this.#streams.converged(this.#t, this.#accuse);
     this.#feeds.converged(this.#t, this.#accuse);
@@ -200,7 +200,8 @@ export class Checker {
 
   #history(channel: string): ChannelHistory | undefined {
     const history = this.#logs.get(channel);
-    if (history === undefined) this.#accuse("journal", `no record describes ${channel}`);
+    if (history === undefined)
+      this.#accuse("journal", `no record describes the channel ${channel}`);
     return history;
   }
 }

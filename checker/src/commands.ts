@@ -7,13 +7,18 @@ interface Requested {
   readonly at: number;
 }
 
-/** How long a command may wait for its producer before it must be shown as timed out, and the slack of a look at it. */
+/**
+ * Time that a command may wait for its producer before it must be shown as timed out, in milliseconds, and the
+ * tolerance for it.
+ */
 const answerMs = 15_000;
 const slackMs = 5_000;
 
-/** A command that was answered is in the log, once for a key, and does not wait for ever. */
+/**
+ * Checks that an answered command is in the operation's state, is made once per key, and does not wait forever.
+ */
 export class CommandChecks {
-  /** By operation, user and key: the command it made. */
+  /** Commands by operation, user and key. */
   readonly #byKey = new Map<string, Requested>();
   readonly #requested: Requested[] = [];
 
@@ -23,7 +28,7 @@ export class CommandChecks {
     const name = `${operation} ${user} ${key}`;
     const known = this.#byKey.get(name);
     if (known !== undefined) {
-      if (known.id !== id) accuse("G3", `key ${key} made command ${id} besides ${known.id}`);
+      if (known.id !== id) accuse("G3", `key ${key} made command ${id} as well as ${known.id}`);
       return;
     }
     const requested = { id, operation, at: t };
@@ -31,7 +36,10 @@ export class CommandChecks {
     this.#requested.push(requested);
   }
 
-  /** How the operation stands at the end; `isWatched` while no node that heard of it is gone. */
+  /**
+   * Checks the commands of an operation in its final state; `isWatched` is true while no node that knows of it
+   * has ended.
+   */
   operation(
     { operation, commands = [] }: OperationRecord,
     isWatched: boolean,
@@ -40,9 +48,9 @@ export class CommandChecks {
   ): void {
     for (const { id, at } of this.#requested.filter((one) => one.operation === operation)) {
       const found = commands.find((command) => command.id === id);
-      if (found === undefined) accuse("G2", `${operation} has forgotten command ${id}`);
+      if (found === undefined) accuse("G2", `${operation} has lost command ${id}`);
       else if (found.phase === "requested" && isWatched && t - at > answerMs + slackMs) {
-        accuse("G9", `command ${id} to ${operation} waits since ${Math.round(t - at)} ms`);
+        accuse("G9", `command ${id} to ${operation} has waited for ${Math.round(t - at)} ms`);
       }
     }
   }

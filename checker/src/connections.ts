@@ -10,17 +10,24 @@ import type { Accuse } from "./violation.ts";
 interface OpenConnection {
   readonly name: string;
   expiresAt: number | undefined;
-  /** Since when, in the journal's time, the credential is over. */
+  /**
+   * Time at which the credential expired, on the journal's clock in milliseconds; undefined while it is valid.
+   */
   overSince: number | undefined;
 }
 
-/** A deadline may run this much late: timers are kept to 50 ms. */
+/** Tolerance for late deadlines, in milliseconds: timers are kept to 50 ms. */
 const slackMs = 100;
 const graceMs = 5_000;
-/** What the transport may hold when the last write comes, and one batch, come on top of what may wait. */
+/**
+ * Bytes allowed beyond the send queue's limit: what the transport may hold at the last write, and one batch.
+ */
 const batchBytes = 512 * 1_024;
 
-/** Sockets end with their credential and hold a bounded amount; nothing is left when all is over. */
+/**
+ * Checks that sockets end with their credential and hold a bounded number of bytes, and that nothing remains
+ * that should have been released.
+ */
 export class ConnectionChecks {
   readonly #open = new Map<string, OpenConnection>();
   readonly #maxOutbox: () => number;
@@ -34,13 +41,16 @@ export class ConnectionChecks {
     this.pass(t, accuse);
     this.#wallOffset = offset_ms;
     for (const connection of this.#open.values()) {
-      // A clock that was set back makes a credential good again.
+      // A clock that was set back makes an expired credential valid again.
       if (!this.#isOver(connection, t)) connection.overSince = undefined;
     }
     this.pass(t, accuse);
   }
 
-  /** Time has come to `t`: whose credential is over too long must be closed by now. */
+  /**
+   * Advances the time to `t` and accuses every connection that is still open too long after its credential
+   * expired.
+   */
   pass(t: number, accuse: Accuse): void {
     for (const connection of this.#open.values()) {
       if (connection.overSince === undefined) {
@@ -50,7 +60,10 @@ export class ConnectionChecks {
       }
       const { name, overSince } = connection;
       if (t - overSince <= graceMs + slackMs) continue;
-      accuse("G10", `${name} is served ${Math.round(t - overSince)} ms after its credential`);
+      accuse(
+        "G10",
+        `${name} is still served ${Math.round(t - overSince)} ms after its credential expired`,
+      );
       this.#open.delete(name);
     }
     this.#passedAt = t;
@@ -76,7 +89,7 @@ export class ConnectionChecks {
   closed({ connection, peak_bytes }: ClosedRecord, accuse: Accuse): void {
     this.#open.delete(connection);
     if (peak_bytes > this.#maxOutbox() + batchBytes) {
-      accuse("G7", `${connection} held ${peak_bytes} bytes for a slow reader`);
+      accuse("G7", `${connection} held ${peak_bytes} bytes for a slow subscriber`);
     }
   }
 
@@ -84,7 +97,7 @@ export class ConnectionChecks {
     if (connections + subscriptions + timers === 0) return;
     accuse(
       "G8",
-      `${owner} is left with ${connections} connections, ${subscriptions} subscriptions and ${timers} timers too many`,
+      `${owner} still has ${connections} connections, ${subscriptions} subscriptions and ${timers} timers that it should have released`,
     );
   }
 

@@ -9,10 +9,10 @@ import type {
 } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
-/** How long past its time a redelivery may be while somebody holds the subscriber. */
+/** Time by which a redelivery may be late while a client holds the durable subscriber, in milliseconds. */
 const graceMs = 60_000;
 
-/** Whether something is so: `maybe` where an answer was lost. */
+/** Certainty of a recorded change: `maybe` when the answer to it was lost. */
 type Surely = "yes" | "maybe";
 
 interface Subscriber {
@@ -22,14 +22,20 @@ interface Subscriber {
   readonly settled: Map<string, Surely>;
   readonly refused: Map<string, Surely>;
   readonly letters: Set<string>;
-  /** Letters that stand for many: after the first up to the second. */
+  /**
+   * Ranges of dead letters that each stand for many entries: after the first place, up to and including the
+   * second.
+   */
   readonly spans: (readonly [Place, Place])[];
 }
 
-/** G11: what a durable subscriber did not acknowledge comes again, or is in the dead letters. */
+/**
+ * Checks G11: an entry that a durable subscriber did not acknowledge is delivered again, or is in the
+ * dead-letter queue.
+ */
 export class DurableChecks {
   readonly #subscribers = new Map<string, Subscriber>();
-  /** The entries of each channel, in the order in which they were stored. */
+  /** Positions of each channel's entries, in the order in which they were stored. */
   readonly #entries = new Map<string, string[]>();
 
   entry({ channel, position }: EntryRecord): void {
@@ -54,18 +60,21 @@ export class DurableChecks {
     const { subscriber, position, attempt, replayed = false } = record;
     const own = this.#subscriber(subscriber);
     if (this.#entries.get(own.channel)?.includes(position) !== true) {
-      accuse("G11", `${subscriber} was given ${position}, which was never stored`);
+      accuse("G11", `${subscriber} received ${position}, which was never stored`);
     }
     if (replayed) return;
     if (own.settled.get(position) === "yes") {
-      accuse("G11", `${subscriber} was given ${position} again after its ack was saved`);
+      accuse("G11", `${subscriber} received ${position} again after its ack was saved`);
     }
     if (attempt > own.maxAttempts) {
-      accuse("G11", `${subscriber} was given ${position} ${attempt} times`);
+      accuse(
+        "G11",
+        `${subscriber} received ${position} ${attempt} times, more than its attempts allow`,
+      );
     }
   }
 
-  /** An ack or a nack was answered, or the connection went before it was. */
+  /** Records an ack or a nack that was answered, or whose connection ended before the answer. */
   acked({ subscriber, position, kind, outcome }: AckedRecord): void {
     if (outcome === "refused") return;
     const own = this.#subscriber(subscriber);
@@ -76,7 +85,7 @@ export class DurableChecks {
     }
     const refused = own.refused.get(position);
     raise(own.settled, position, surely);
-    // One that has a retry of its own settles nothing else.
+    // Acknowledging an entry that is scheduled for its own retry settles no earlier entries.
     if (refused === "yes") return;
     const { epoch, offset } = placeOf(position);
     for (const other of this.#entries.get(own.channel) ?? []) {
@@ -94,17 +103,23 @@ export class DurableChecks {
     else own.spans.push([placeOf(since), placeOf(position)]);
   }
 
-  /** What the service says at the end: everything else must be acknowledged or in a letter. */
+  /**
+   * Checks the final state that the service reports: every entry not pending must be acknowledged or in the
+   * dead-letter queue.
+   */
   end({ subscriber, sent, pending, is_held }: DurableEndRecord, accuse: Accuse): void {
     const own = this.#subscriber(subscriber);
     const head = placeOf(sent);
     const unsettled = new Map(pending.map((entry) => [entry.position, entry]));
     for (const { position, attempts, due_in_ms } of pending) {
       if (attempts > own.maxAttempts) {
-        accuse("G11", `${position} is past the budget of ${subscriber} and in no letter`);
+        accuse(
+          "G11",
+          `${position} has used up the attempts of ${subscriber} and is not in the dead-letter queue`,
+        );
       }
       if (is_held && due_in_ms < -graceMs) {
-        accuse("G11", `${position} was due to ${subscriber} long ago and did not come`);
+        accuse("G11", `${position} was due to ${subscriber} long ago and was not delivered`);
       }
     }
     for (const position of this.#entries.get(own.channel) ?? []) {
@@ -116,14 +131,15 @@ export class DurableChecks {
       if (own.spans.some(([from, to]) => isWithin(place, from, to))) continue;
       accuse(
         "G11",
-        `${subscriber} lost ${position}: neither acknowledged, nor given up, nor pending`,
+        `${subscriber} lost ${position}: it is neither acknowledged, nor a dead letter, nor pending`,
       );
     }
   }
 
   #subscriber(name: string): Subscriber {
     const own = this.#subscribers.get(name);
-    if (own === undefined) throw new Error(`no record says where ${name} starts`);
+    if (own === undefined)
+      throw new Error(`no record says where the durable subscriber ${name} starts`);
     return own;
   }
 }

@@ -2,14 +2,16 @@ import type { ChannelHistory } from "./logs.ts";
 import type { DocumentRecord, FeedRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
-/** One attachment to a session's feed. */
+/** Open connection to a session's feed. */
 interface OpenFeed {
   readonly session: string;
-  /** By operation: the sequence of the last document, which is the offset it stands for. */
+  /**
+   * Sequence of the last document by operation; it equals the offset of the entry that the document reflects.
+   */
   readonly shown: Map<string, number>;
 }
 
-/** What the status is after an event; those that are not here leave it. */
+/** Status of an operation after an event; an event that is not listed leaves the status unchanged. */
 const statusAfter: Readonly<Record<string, string>> = {
   created: "waiting",
   waiting: "waiting",
@@ -25,10 +27,13 @@ const statusAfter: Readonly<Record<string, string>> = {
 
 const endings: ReadonlySet<string> = new Set(["done", "failed", "cancelled", "lost"]);
 
-/** A change that is younger may still be on its way. */
+/** Age in milliseconds up to which a change may still be on its way to a feed. */
 const showMs = 5_000;
 
-/** A session's feed shows that session's operations alone, never an older state after a newer, and at last the last. */
+/**
+ * Checks that a session's feed shows only that session's operations, never an older state after a newer one,
+ * and finally the last one.
+ */
 export class FeedChecks {
   readonly #logs: ReadonlyMap<string, ChannelHistory>;
   readonly #sessions = new Map<string, string>();
@@ -38,7 +43,7 @@ export class FeedChecks {
     this.#logs = logs;
   }
 
-  /** An operation is of a session. */
+  /** Records that an operation belongs to a session. */
   owned(operation: string, session: string): void {
     this.#sessions.set(operation, session);
   }
@@ -55,38 +60,44 @@ export class FeedChecks {
   ): void {
     const feed = this.#open.get(reader);
     if (feed === undefined) {
-      accuse("journal", `${reader} is shown ${operation} and has no feed`);
+      accuse("journal", `${reader} received a document of ${operation} without an open feed`);
       return;
     }
     const session = this.#sessions.get(operation);
     if (session !== feed.session) {
-      accuse("G10", `${reader} of ${feed.session} is shown ${operation} of ${session}`);
+      accuse(
+        "G10",
+        `${reader} of session ${feed.session} received ${operation}, which belongs to session ${session}`,
+      );
     }
     const before = feed.shown.get(operation) ?? 0;
     if (sequence < before) {
-      accuse("G1", `${reader} is shown ${operation} at ${sequence} after ${before}`);
+      accuse("G1", `${reader} received ${operation} at ${sequence} after ${before}`);
     }
     feed.shown.set(operation, sequence);
     const entries = this.#entries(operation);
     if (!entries.some(({ place }) => place.offset === sequence)) {
-      accuse("G4", `${reader} is shown ${operation} at ${sequence}, which never was`);
+      accuse("G4", `${reader} received ${operation} at ${sequence}, which is not in its log`);
     }
     const expected = statusAt(entries, sequence);
     if (expected !== undefined && expected !== status) {
       accuse(
         "G4",
-        `${reader} is shown ${operation} as ${status} at ${sequence}: ${expected} by ${t}`,
+        `${reader} received ${operation} as ${status} at ${sequence}; the log says ${expected} at ${t} ms`,
       );
     }
   }
 
-  /** Everybody must have been shown the last of what they were shown at all. */
+  /** Checks that every open feed has shown the last state of each operation that it has shown at all. */
   converged(t: number, accuse: Accuse): void {
     for (const [reader, { shown }] of this.#open) {
       for (const [operation, sequence] of shown) {
         const last = this.#entries(operation).findLast((entry) => entry.t <= t - showMs);
         if (last === undefined || last.place.offset <= sequence) continue;
-        accuse("G4", `${reader} is left with ${operation} at ${sequence} of ${last.place.offset}`);
+        accuse(
+          "G4",
+          `${reader} was left with ${operation} at ${sequence}; the log is at ${last.place.offset}`,
+        );
       }
     }
   }
@@ -96,7 +107,7 @@ export class FeedChecks {
   }
 }
 
-/** Undefined where the events alone do not say. */
+/** Returns the operation's status at an offset; undefined when the events alone do not tell it. */
 function statusAt(
   entries: readonly { readonly event: string; readonly place: { readonly offset: number } }[],
   offset: number,
@@ -104,7 +115,7 @@ function statusAt(
   let status: string | undefined;
   for (const { event, place } of entries) {
     if (place.offset > offset) break;
-    // What has ended goes on with a new attempt alone.
+    // An operation that has ended continues only with a new attempt.
     if (status !== undefined && endings.has(status) && event !== "started") continue;
     if (event === "revived") status = undefined;
     else status = statusAfter[event] ?? status;

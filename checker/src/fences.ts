@@ -2,20 +2,20 @@ import type { EntryRecord, LeaseRecord, PublishedRecord, PublishRecord } from ".
 import type { Accuse } from "./violation.ts";
 
 /**
- * Who was followed by another holder of the lease changes nothing any more.
+ * Checks that a producer changes nothing more once another one has taken over its lease.
  *
- * Judged is what was asked for after the next fence had been given out; what was under way then may count.
+ * Only requests made after the next fence was issued are judged; a request under way at that time may count.
  */
 export class FenceChecks {
   readonly #fences = new Map<string, number>();
-  /** Asks that came too late, by publisher and number. */
+  /** Requests that came too late, as `publisher#n`. */
   readonly #stale = new Set<string>();
-  /** By channel and key: whether it was ever asked for in time. */
+  /** True for each channel and key that was requested in time at least once. */
   readonly #inTime = new Map<string, boolean>();
 
   lease({ channel, fence }: LeaseRecord, accuse: Accuse): void {
     const last = this.#fences.get(channel) ?? 0;
-    if (fence <= last) accuse("G9", `fence ${fence} of ${channel} was given out after ${last}`);
+    if (fence <= last) accuse("G9", `fence ${fence} of ${channel} was issued after fence ${last}`);
     this.#fences.set(channel, Math.max(last, fence));
   }
 
@@ -29,11 +29,11 @@ export class FenceChecks {
 
   published({ publisher, n, outcome, position }: PublishedRecord, accuse: Accuse): void {
     if (outcome !== "stored" || !this.#stale.has(`${publisher}#${n}`)) return;
-    accuse("G9", `${publisher} has an old fence and was acknowledged at ${position}`);
+    accuse("G9", `${publisher} has an outdated fence and was acknowledged at ${position}`);
   }
 
   entry({ channel, key = "", position }: EntryRecord, accuse: Accuse): void {
     if (this.#inTime.get(`${channel} ${key}`) !== false) return;
-    accuse("G9", `${position} of ${channel} was stored for an old fence`);
+    accuse("G9", `${position} of ${channel} was stored with an outdated fence`);
   }
 }

@@ -2,7 +2,7 @@ import { type Place, placeOf } from "./position.ts";
 import type { ChannelRecord, DumpRecord, EntryRecord, FaultRecord, LifeRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
-/** An entry as the store took it. */
+/** Entry as the store recorded it. */
 export interface StoredEntry {
   readonly place: Place;
   readonly key: string | undefined;
@@ -10,30 +10,33 @@ export interface StoredEntry {
   readonly event: string;
   readonly hash: string;
   readonly t: number;
-  /** When the log lost it, by a fault; undefined while it is there or was trimmed. */
+  /**
+   * Time at which a fault removed the entry from the log; undefined while the log has it, and when retention
+   * trimmed it.
+   */
   lostAt: number | undefined;
 }
 
-/** One life of a channel's log. */
+/** Lifetime of a channel's log under one epoch. */
 export interface Life {
   readonly epoch: string;
   readonly beganAt: number;
-  /** By offset; entries that were lost give way to those that took their place. */
+  /** Entries by offset; an entry that was lost is replaced by the one stored at its offset later. */
   readonly entries: Map<number, StoredEntry>;
-  /** Everything that ever was, lost tails included. */
+  /** All entries ever stored, lost tails included. */
   readonly all: StoredEntry[];
-  /** When its tail was lost, and from where on. */
+  /** Losses of the log's tail: the time, and the last offset that remained. */
   readonly tailLosses: { readonly t: number; readonly offset: number }[];
   head: number;
   usedAt: number;
   endedAt: number | undefined;
-  /** Whether a recorded fault ended it. */
+  /** True when a recorded fault ended this life. */
   purged: boolean;
 }
 
 const emptyAgeMs = 300_000;
 
-/** One channel through all its lives, as the store saw it. */
+/** History of one channel through all its lives, as the store saw it. */
 export class ChannelHistory {
   readonly channel: ChannelRecord;
   readonly lives: Life[] = [];
@@ -53,7 +56,7 @@ export class ChannelHistory {
     return undefined;
   }
 
-  /** The entry at a place, lost or not. */
+  /** Returns the entry at a place, lost or not. */
   entry({ epoch, offset, tag }: Place): StoredEntry | undefined {
     const life = this.life(epoch);
     const there = life?.entries.get(offset);
@@ -63,7 +66,7 @@ export class ChannelHistory {
 
   begin({ epoch }: LifeRecord, t: number, accuse: Accuse): void {
     if (this.life(epoch) !== undefined) {
-      accuse("G1", `the log of ${this.channel.channel} took up an old epoch ${epoch} again`);
+      accuse("G1", `the log of ${this.channel.channel} reused the old epoch ${epoch}`);
     }
     const before = this.current;
     if (before !== undefined && before.endedAt === undefined) before.endedAt = t;
@@ -84,7 +87,7 @@ export class ChannelHistory {
     const place = placeOf(record.position);
     const life = this.current;
     if (life === undefined || life.epoch !== place.epoch) {
-      accuse("G1", `${record.position} was stored in a log that is over`);
+      accuse("G1", `${record.position} was stored in a log that has ended`);
       return;
     }
     if (place.offset !== life.head + 1) {
@@ -117,7 +120,7 @@ export class ChannelHistory {
     }
   }
 
-  /** What is left at the end must be what was stored and neither trimmed nor lost. */
+  /** Checks that the log at the end holds the entries that were stored and neither trimmed nor lost. */
   dump({ head, entries }: DumpRecord, accuse: Accuse): void {
     const place = placeOf(head);
     const life = this.current;
@@ -131,21 +134,24 @@ export class ChannelHistory {
       const stored = life.entries.get(at.offset);
       if (at.offset !== next++) accuse("G1", `the log has a hole before ${position}`);
       if (stored === undefined || stored.place.tag !== at.tag || stored.hash !== hash) {
-        accuse("G1", `the log ends with another entry at ${position} than was stored there`);
+        accuse("G1", `the log holds another entry at ${position} than was stored there`);
       }
     }
   }
 
-  /** Whether the entry at an offset may be gone by retention at a time. */
+  /** Returns true when retention may have removed the entry at an offset by time `t`. */
   mayBeTrimmed(life: Life, offset: number, t: number): boolean {
-    // A tail that was lost later does not bring back what it pushed out.
+    // Losing a tail later does not restore the entries that the tail had pushed out.
     const most = Math.max(life.head, ...life.all.map(({ place }) => place.offset), 0);
     if (offset <= most - this.channel.max_entries) return true;
     const entry = life.entries.get(offset) ?? life.all.find(({ place }) => place.offset === offset);
     return entry !== undefined && entry.t + this.channel.max_age_ms <= t;
   }
 
-  /** Why a log of another epoch may stand there now; false when nothing explains it. */
+  /**
+   * Returns true when a purge or the retention age explains that a log of another epoch replaced this one by
+   * time `t`.
+   */
   mayHaveEnded(life: Life, t: number): boolean {
     if (life.endedAt === undefined || life.endedAt > t) return false;
     if (life.purged) return true;

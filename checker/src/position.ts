@@ -1,11 +1,11 @@
-/** A position as it is written: `epoch.offset.tag`. */
+/** Position in its written form: `epoch.offset.tag`. */
 export interface Place {
   readonly epoch: string;
   readonly offset: number;
   readonly tag: string;
 }
 
-/** Reads a position; the journal is at fault when it is none. */
+/** Parses a position; throws when the text is not a position, because the journal is then invalid. */
 export function placeOf(text: string): Place {
   const [epoch, offset, tag, ...rest] = text.split(".");
   const number = Number(offset);
@@ -15,7 +15,7 @@ export function placeOf(text: string): Place {
     rest.length > 0 ||
     !Number.isSafeInteger(number)
   ) {
-    throw new Error(`"${text}" is no position`);
+    throw new Error(`"${text}" is not a position; expected epoch.offset.tag`);
   }
   return { epoch, offset: number, tag };
 }

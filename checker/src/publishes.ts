@@ -3,32 +3,38 @@ import { placeOf } from "./position.ts";
 import type { EntryRecord, FaultRecord, PublishedRecord, PublishRecord } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
-/** One publish, whatever its attempts. */
+/** Publish with all its attempts. */
 interface Asked {
   readonly record: PublishRecord;
-  /** Asks are counted through the journal: this one and its last attempt so far. */
+  /**
+   * Number of the first request for this publish; requests are counted through the whole journal. `lastAsk` is
+   * its latest attempt so far.
+   */
   readonly firstAsk: number;
   lastAsk: number;
-  /** The store refused while this attempt was under way: what it was told may have been lost on its way. */
+  /**
+   * True when the store refused requests while this attempt was under way, so that the refusal may have been
+   * lost on its way.
+   */
   wasRefused: boolean;
   entry: StoredEntry | undefined;
 }
 
-/** Invented entries, doubled keys, acknowledged entries that are not there, and order. */
+/** Checks for invented entries, repeated keys, acknowledged entries that were not stored, and wrong order. */
 export class PublishChecks {
   readonly #logs: ReadonlyMap<string, ChannelHistory>;
   readonly #dedupeMs: () => number;
   readonly #asked = new Map<string, Asked>();
-  /** By channel, key, event and hash: what may be stored. */
+  /** Entries that may be stored, by channel, key, event and hash. */
   readonly #wanted = new Set<string>();
   readonly #keys = new Map<string, { t: number; position: string; lives: number }>();
-  /** By line, channel and epoch: what was acknowledged. */
+  /** Acknowledged publishes, by publisher, line, channel and epoch. */
   readonly #order = new Map<string, Asked[]>();
-  /** Entries that were stored before, and lost: what stands behind them came after the first time. */
+  /** Positions of entries that were stored again after their first copy was lost; their order is not judged. */
   readonly #again = new Set<string>();
   #asks = 0;
   readonly #waiting = new Set<Asked>();
-  /** How many refusals of the store are on. */
+  /** Number of store refusals that are in effect. */
   #refusals = 0;
 
   constructor(logs: ReadonlyMap<string, ChannelHistory>, dedupeMs: () => number) {
@@ -61,7 +67,7 @@ export class PublishChecks {
     const history = this.#logs.get(record.channel);
     const ours = history?.channel.written_by === "publishers";
     if (ours && !this.#wanted.has(wantedAs(record))) {
-      accuse("G1", `nobody published what was stored at ${record.position}`);
+      accuse("G1", `the entry at ${record.position} was never published`);
     }
     const { key } = record;
     if (key === undefined) return;
@@ -81,7 +87,7 @@ export class PublishChecks {
   published(record: PublishedRecord, accuse: Accuse): void {
     const asked = this.#asked.get(`${record.publisher}#${record.n}`);
     if (asked === undefined) {
-      accuse("journal", `${record.publisher} was answered what it never asked`);
+      accuse("journal", `${record.publisher} received an answer to a publish it never sent`);
       return;
     }
     this.#waiting.delete(asked);
@@ -94,18 +100,18 @@ export class PublishChecks {
       return;
     }
     const ours = this.#logs.get(channel)?.channel.written_by === "publishers";
-    // A phase of a command that has gone further is ignored, and acknowledged with where the log is.
+    // The gateway ignores an outdated phase of a command and acknowledges it with the head of the log.
     const isIgnored = !ours && asked.record.event === "command" && record.duplicate === true;
     if (isIgnored && entry.key !== key) return;
     if (entry.key !== key || (ours && entry.hash !== hash)) {
-      accuse("G2", `${key} was acknowledged at ${record.position}, where something else is`);
+      accuse("G2", `${key} was acknowledged at ${record.position}, which holds another entry`);
     }
     if (!this.#again.has(`${channel} ${record.position}`)) this.#keepOrder(asked, entry, accuse);
   }
 
   /**
-   * Of two publishes down one line the one that was asked for before the other stands before it. One that was
-   * refused and asked for again has no order with what was asked for in between.
+   * Checks that two publishes of one line are stored in the order in which they were requested. A publish that
+   * was refused and retried has no order against those requested in between.
    */
   #keepOrder(asked: Asked, entry: StoredEntry, accuse: Accuse): void {
     const { publisher, channel, n, line } = asked.record;
@@ -115,19 +121,19 @@ export class PublishChecks {
     if (asked.entry !== undefined) return;
     asked.entry = entry;
     for (const other of answered) {
-      // What was lost says nothing of what took its place.
+      // An entry that was lost says nothing about the entry that replaced it.
       if (other.entry === undefined || other.entry.lostAt !== undefined) continue;
       if (entry.lostAt !== undefined) break;
       const isAfter = other.lastAsk < asked.firstAsk;
       if (!isAfter && asked.lastAsk > other.firstAsk) continue;
       const [offset, before] = [entry.place.offset, other.entry.place.offset];
       if (isAfter === before < offset) continue;
-      // Refused without hearing of it, and sent again by its client over the next connection.
+      // The client did not receive the refusal and sent the publish again over its next connection.
       if ((isAfter ? other : asked).wasRefused) continue;
       const order = isAfter ? `${other.record.n} and ${n}` : `${n} and ${other.record.n}`;
       accuse(
         "G1",
-        `${publisher} published ${order} to ${channel} in order, and they stand as ${isAfter ? `${before} and ${offset}` : `${offset} and ${before}`}`,
+        `${publisher} published ${order} to ${channel} in this order, but they were stored at ${isAfter ? `${before} and ${offset}` : `${offset} and ${before}`}`,
       );
       break;
     }

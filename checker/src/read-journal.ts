@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { JournalRecord } from "./records.ts";
 
-/** Reads a journal of one JSON object a line; throws, with the line, what is none. */
+/** Reads a journal with one JSON object per line; throws with the line number when a line is not a record. */
 export async function readJournal(path: string): Promise<JournalRecord[]> {
   const records: JournalRecord[] = [];
   let line = 0;
@@ -19,9 +19,9 @@ function readRecord(text: string, line: number): JournalRecord {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Error(`line ${line} is no JSON`);
+    throw new Error(`line ${line} is not valid JSON`);
   }
-  if (!isRecord(value)) throw new Error(`line ${line} is no record: it needs a type and a t`);
+  if (!isRecord(value)) throw new Error(`line ${line} is not a record: it needs a type and a t`);
   return value;
 }
 

@@ -1,15 +1,15 @@
-/** How much of a channel is kept, and who writes to it. */
+/** Channel of the run: its retention, projection and writer. */
 export interface ChannelRecord {
   readonly type: "channel";
   readonly channel: string;
   readonly max_entries: number;
   readonly max_age_ms: number;
   readonly projection: string | null;
-  /** Who its entries come from: recorded publishes alone, or the gateway too. */
+  /** Source of the channel's entries: recorded publishes only, or also the gateway. */
   readonly written_by: "publishers" | "gateway";
 }
 
-/** The first record: what this is a journal of. */
+/** First record of a journal: its version, seed and limits. */
 export interface BeginRecord {
   readonly type: "begin";
   readonly version: 1;
@@ -22,8 +22,8 @@ export interface BeginRecord {
 }
 
 /**
- * Somebody asks for an entry. Attempts of one publish share `publisher` and `n`. What goes down one `line`
- * must be stored in the order it was asked for; between lines there is none.
+ * Request to store an entry. Attempts of one publish share `publisher` and `n`. Publishes of one `line` must be
+ * stored in the order in which they were requested; different lines have no order between them.
  */
 export interface PublishRecord {
   readonly type: "publish";
@@ -35,11 +35,11 @@ export interface PublishRecord {
   readonly key: string;
   readonly event: string;
   readonly hash: string;
-  /** The fence of the lease that it is reported with. */
+  /** Fence of the lease that the publisher reports with. */
   readonly fence?: number;
 }
 
-/** What the publisher was told. */
+/** Outcome of a publish, as its publisher learned it. */
 export interface PublishedRecord {
   readonly type: "published";
   readonly publisher: string;
@@ -51,7 +51,7 @@ export interface PublishedRecord {
   readonly code?: string;
 }
 
-/** The store took an entry, in the order of its log. */
+/** Entry that the store accepted, recorded in the order of its log. */
 export interface EntryRecord {
   readonly type: "entry";
   readonly channel: string;
@@ -62,37 +62,40 @@ export interface EntryRecord {
   readonly hash: string;
 }
 
-/** A log was first seen with this epoch. */
+/** First sight of a log with this epoch. */
 export interface LifeRecord {
   readonly type: "life";
   readonly channel: string;
   readonly epoch: string;
 }
 
-/** A subscriber asks for a channel; `since` is what it holds, or a word. */
+/** Request of a subscriber for a channel; `since` is the position it holds, or a word such as `start`. */
 export interface SubscribeRecord {
   readonly type: "subscribe";
   readonly subscriber: string;
   readonly channel: string;
   readonly since?: string;
   readonly events?: readonly string[];
-  /** False when its credential does not allow the channel. */
+  /** False when the subscriber's credential does not allow the channel. */
   readonly allowed?: boolean;
 }
 
-/** The subscription has started. */
+/** Start of a subscription. */
 export interface SubscribedRecord {
   readonly type: "subscribed";
   readonly subscriber: string;
   readonly position: string;
-  /** Absent where the subscriber is not told: an SDK goes on from what it holds, or tells of a gap. */
+  /**
+   * True when the subscriber resumed without loss. Absent when it does not learn this: an SDK continues from
+   * its position, or reports a gap.
+   */
   readonly recovered?: boolean;
   readonly reason?: string;
-  /** Hash of the state that came with it. */
+  /** Hash of the state in the answer. */
   readonly state?: string;
 }
 
-/** An entry was handed to a subscriber. */
+/** Delivery of an entry to a subscriber. */
 export interface DeliveryRecord {
   readonly type: "delivery";
   readonly subscriber: string;
@@ -101,7 +104,7 @@ export interface DeliveryRecord {
   readonly hash: string;
 }
 
-/** A subscriber was told of entries that will not come. */
+/** Notice to a subscriber that some entries will not arrive. */
 export interface GapRecord {
   readonly type: "gap";
   readonly subscriber: string;
@@ -110,7 +113,7 @@ export interface GapRecord {
   readonly reason: string;
 }
 
-/** A subscriber was given state instead of entries. */
+/** State that a subscriber received instead of entries. */
 export interface ResetRecord {
   readonly type: "reset";
   readonly subscriber: string;
@@ -119,63 +122,65 @@ export interface ResetRecord {
   readonly state: string;
 }
 
-/** A subscriber gave up, or was given up; it claims nothing any more. */
+/** End of a subscription, by the subscriber or by the service; nothing is expected for it any more. */
 export interface LeftRecord {
   readonly type: "left";
   readonly subscriber: string;
 }
 
-/** A node accepted a socket. */
+/** Acceptance of a socket by a node. */
 export interface OpenedRecord {
   readonly type: "opened";
   readonly connection: string;
   readonly node: string;
-  /** By the wall clock; absent when the credential does not end. */
+  /**
+   * Expiry of the credential by the wall clock, in milliseconds; absent when the credential does not expire.
+   */
   readonly expires_at?: number;
 }
 
-/** The credential of an open socket was prolonged. */
+/** Renewal of the credential of an open socket. */
 export interface RenewedRecord {
   readonly type: "renewed";
   readonly connection: string;
   readonly expires_at: number;
 }
 
-/** A socket is no longer served: the node closed it, or it broke. */
+/** End of a socket: the node or the client closed it, or the network broke it. */
 export interface ClosedRecord {
   readonly type: "closed";
   readonly connection: string;
   readonly code: number;
   readonly by: "node" | "network" | "client";
-  /** The most bytes that ever waited in the node's transport. */
+  /** Largest number of bytes that ever waited in the node's transport. */
   readonly peak_bytes: number;
 }
 
-/** How far the wall clock is ahead of the journal's own time. */
+/** Offset of the wall clock from the journal's own time, in milliseconds. */
 export interface WallRecord {
   readonly type: "wall";
   readonly offset_ms: number;
 }
 
-/** Something was broken on purpose. */
+/** Fault that was injected on purpose. */
 export interface FaultRecord {
   readonly type: "fault";
   readonly fault: string;
   readonly phase: "start" | "stop" | "once";
   readonly channel?: string;
   readonly node?: string;
-  /** With `tail_lost`: the last offset that is still there. */
+  /** Last offset that remains; only with `tail_lost`. */
   readonly offset?: number;
 }
 
-/** All faults are over, and nothing new is asked for. */
+/** Moment from which all faults are over and nothing new is requested. */
 export interface HealedRecord {
   readonly type: "healed";
-  /** How soon everybody must be at the head. */
+  /** Time until every subscriber must be at the head, in milliseconds. */
   readonly within_ms: number;
 }
 
-/** A log as it stands at the end. */
+/** Content of a log at the end. */
 export interface DumpRecord {
   readonly type: "dump";
   readonly channel: string;
@@ -183,7 +188,7 @@ export interface DumpRecord {
   readonly entries: readonly { readonly position: string; readonly hash: string }[];
 }
 
-/** What is still held after everything was shut down. */
+/** Resources that an owner still holds although it should have released them. */
 export interface BaselineRecord {
   readonly type: "baseline";
   readonly owner: string;
@@ -192,36 +197,36 @@ export interface BaselineRecord {
   readonly timers: number;
 }
 
-/** A piece of work and its fate; `taken`: another producer reports on it from now on. */
+/** Piece of work and its phase; with `taken` another producer reports on it from then on. */
 export interface WorkRecord {
   readonly type: "work";
   readonly operation: string;
   readonly phase: "begun" | "taken" | "ended" | "done" | "crashed";
   readonly lease_ms?: number;
-  /** Whose it is; with `begun`. */
+  /** Session that the work belongs to; only with `begun`. */
   readonly session?: string;
 }
 
-/** The store gave out a lease, in the order in which it did. */
+/** Lease that the store issued; the records are in the order in which the leases were issued. */
 export interface LeaseRecord {
   readonly type: "lease";
   readonly channel: string;
   readonly fence: number;
 }
 
-/** A user asked something of a piece of work. */
+/** Command that a user sent to a piece of work. */
 export interface CommandRecord {
   readonly type: "command";
   readonly operation: string;
   readonly user: string;
   readonly key: string;
   readonly command: string;
-  /** The command it made; absent when it was refused, or nobody knows. */
+  /** Id of the command that was made; absent when the command was refused or its outcome is unknown. */
   readonly command_id?: string;
   readonly code?: string;
 }
 
-/** A reader of a session's feed is attached, or not any more. */
+/** Start or end of a reader's connection to a session's feed. */
 export interface FeedRecord {
   readonly type: "feed";
   readonly reader: string;
@@ -229,7 +234,7 @@ export interface FeedRecord {
   readonly session?: string;
 }
 
-/** A document came over a feed. */
+/** Document that arrived over a feed. */
 export interface DocumentRecord {
   readonly type: "document";
   readonly reader: string;
@@ -238,7 +243,7 @@ export interface DocumentRecord {
   readonly status: string;
 }
 
-/** How an operation stands at the end. */
+/** Final state of an operation. */
 export interface OperationRecord {
   readonly type: "operation";
   readonly operation: string;
@@ -246,7 +251,7 @@ export interface OperationRecord {
   readonly commands?: readonly { readonly id: string; readonly phase: string }[];
 }
 
-/** A durable subscriber begins, right after `position`. */
+/** Start of a durable subscriber, right after `position`. */
 export interface DurableRecord {
   readonly type: "durable";
   readonly subscriber: string;
@@ -255,7 +260,10 @@ export interface DurableRecord {
   readonly max_attempts: number;
 }
 
-/** An entry arrived at who holds a durable subscriber; `replayed` out of a dead letter. */
+/**
+ * Delivery of an entry to the holder of a durable subscriber; `replayed` when it came out of the dead-letter
+ * queue.
+ */
 export interface HandedRecord {
   readonly type: "handed";
   readonly subscriber: string;
@@ -264,7 +272,7 @@ export interface HandedRecord {
   readonly replayed?: true;
 }
 
-/** An ack or nack was answered: saved or refused; `unknown` where the connection went first. */
+/** Outcome of an ack or nack: saved or refused; `unknown` when the connection ended before the answer. */
 export interface AckedRecord {
   readonly type: "acked";
   readonly subscriber: string;
@@ -273,7 +281,9 @@ export interface AckedRecord {
   readonly outcome: "saved" | "refused" | "unknown";
 }
 
-/** A dead letter, as it is found at the end; with `since` it stands for everything after that. */
+/**
+ * Dead letter found at the end; with `since` it stands for all entries after that position, up to `position`.
+ */
 export interface LetterRecord {
   readonly type: "letter";
   readonly subscriber: string;
@@ -281,7 +291,7 @@ export interface LetterRecord {
   readonly since?: string;
 }
 
-/** Where a durable subscriber is at the end, as the service says. */
+/** Final state of a durable subscriber, as the service reports it. */
 export interface DurableEndRecord {
   readonly type: "durable_end";
   readonly subscriber: string;
@@ -291,16 +301,16 @@ export interface DurableEndRecord {
     readonly attempts: number;
     readonly due_in_ms: number;
   }[];
-  /** Whether somebody holds it, so that what is due must come. */
+  /** True when a client holds the subscriber, so that entries that are due must be delivered. */
   readonly is_held: boolean;
 }
 
-/** The last record; without it the journal is cut off. */
+/** Last record of a journal; a journal without it is cut off. */
 export interface EndRecord {
   readonly type: "end";
 }
 
-/** What can be recorded. */
+/** Any fact that a journal can record. */
 export type Fact =
   | BeginRecord
   | ChannelRecord
@@ -335,5 +345,5 @@ export type Fact =
   | DurableEndRecord
   | EndRecord;
 
-/** A fact and when it was, in milliseconds that never go backwards. */
+/** Fact with its time, in milliseconds that never go backwards. */
 export type JournalRecord = Fact & { readonly t: number };

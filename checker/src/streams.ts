@@ -10,33 +10,41 @@ import type {
 } from "./records.ts";
 import type { Accuse } from "./violation.ts";
 
-/** One subscriber and what it holds. */
+/** Subscriber and the position it holds. */
 interface Stream {
   readonly name: string;
   readonly history: ChannelHistory;
   events: ReadonlySet<string> | undefined;
-  /** Up to where it claims to have everything, but for what it was told it lacks. */
+  /** Position up to which the subscriber has every entry, apart from gaps that were reported to it. */
   at: Place | undefined;
   askedAt: number;
   asked: string | undefined;
-  /** Asked, and not answered. */
+  /** True from a subscribe until its answer. */
   starting: boolean;
-  /** Its credential allowed the channel when it asked. */
+  /** True when the subscriber's credential allowed the channel at the subscribe. */
   readonly allowed: boolean;
-  /** The answer went on further than what was asked for: a gap must say so before anything else. */
+  /**
+   * Gap that must arrive before anything else, because the answer began further on than the subscriber asked.
+   */
   awaited: { readonly to: string; readonly reason: string } | undefined;
-  /** Nothing came since the answer. */
+  /** True while nothing has arrived since the answer. */
   fresh: boolean;
   left: boolean;
 }
 
 const comingMs = 10_000;
-/** What was stored just before the moment of truth may be under way: the gateway itself goes on writing. */
+/**
+ * Age in milliseconds up to which an entry may be under way at the catch-up check: the gateway itself continues
+ * to write.
+ */
 const arrivalMs = 500;
-/** A position check. */
+/** Time within which a position check notices a new empty log, in milliseconds. */
 const noticeMs = 26_000;
 
-/** Every subscriber's stream: contiguous or excused, nothing invented, and at the head when all is healed. */
+/**
+ * Checks each subscriber's stream: it is contiguous or has a valid gap, invents nothing, and reaches the head
+ * after the faults.
+ */
 export class StreamChecks {
   readonly #logs: ReadonlyMap<string, ChannelHistory>;
   readonly #maxReplay: () => number;
@@ -67,7 +75,7 @@ export class StreamChecks {
     const holds = known?.at;
     const isPosition = since?.includes(".") === true;
     if (isPosition && holds !== undefined && !known?.left && !same(placeOf(since), holds)) {
-      accuse("G4", `${name} holds ${text(holds)} and its cursor says ${since}`);
+      accuse("G4", `${name} is at ${text(holds)}, but its cursor says ${since}`);
     }
     const events = record.events === undefined ? undefined : new Set(record.events);
     this.#streams.set(name, {
@@ -93,38 +101,49 @@ export class StreamChecks {
     const held = stream.at;
     stream.starting = false;
     stream.fresh = true;
-    if (!stream.allowed) accuse("G10", `${stream.name} was started without being allowed to`);
+    if (!stream.allowed)
+      accuse("G10", `${stream.name} was started on a channel that its credential does not allow`);
     if (!this.#exists(stream, place)) {
-      accuse("G4", `${stream.name} was started at ${position}, which never was`);
+      accuse("G4", `${stream.name} was started at ${position}, which is not in the log`);
     }
     if (state !== undefined) this.#checkState(stream, place, state, accuse);
     if (held === undefined || stream.asked === undefined || !stream.asked.includes(".")) {
       if (recovered === true)
-        accuse("G4", `${stream.name} had nothing, and was told recovered at ${position}`);
+        accuse(
+          "G4",
+          `${stream.name} had no position, but the answer at ${position} says recovered`,
+        );
       stream.at = place;
-      // The gap before the oldest entry kept, where there is one, ends where the stream begins.
+      // A gap before the oldest entry kept, if there is one, ends where the stream begins.
       return;
     }
     if (recovered === undefined && state === undefined) {
-      if (!same(place, held)) accuse("G4", `${stream.name} held ${text(held)} and got ${position}`);
+      if (!same(place, held))
+        accuse("G4", `${stream.name} was at ${text(held)}, but was started at ${position}`);
       return;
     }
     if (recovered === true) {
       if (!same(place, held)) {
-        accuse("G4", `${stream.name} held ${text(held)} and was told recovered at ${position}`);
+        accuse(
+          "G4",
+          `${stream.name} was at ${text(held)}, but the answer says recovered at ${position}`,
+        );
       }
       this.#checkRecovered(stream, held, t, accuse);
       stream.at = place;
       return;
     }
     if (reason === undefined) {
-      accuse("G4", `${stream.name} asked from ${text(held)}, got ${position} and no reason`);
+      accuse(
+        "G4",
+        `${stream.name} asked from ${text(held)} and was started at ${position} without a reason`,
+      );
       stream.at = place;
       return;
     }
     if (state === undefined) {
       if (stream.history.channel.projection !== null) {
-        accuse("G4", `${stream.name} was not recovered and got no state`);
+        accuse("G4", `${stream.name} was not recovered and received no state`);
       }
       stream.awaited = { to: position, reason };
       return;
@@ -140,13 +159,14 @@ export class StreamChecks {
     const place = placeOf(position);
     const entry = stream.history.entry(place);
     if (entry === undefined) {
-      accuse("G1", `${stream.name} was given ${position}, which was never stored`);
+      accuse("G1", `${stream.name} received ${position}, which was never stored`);
     } else if (entry.hash !== hash || entry.event !== event) {
-      accuse("G1", `${stream.name} was given something else at ${position} than was stored`);
+      accuse("G1", `${stream.name} received another entry at ${position} than was stored`);
     }
-    if (stream.starting) accuse("G4", `${stream.name} was given ${position} before any answer`);
+    if (stream.starting)
+      accuse("G4", `${stream.name} received ${position} before its subscribe was answered`);
     if (stream.awaited !== undefined) {
-      accuse("G4", `${stream.name} was given ${position} before the gap to ${stream.awaited.to}`);
+      accuse("G4", `${stream.name} received ${position} before the gap to ${stream.awaited.to}`);
       stream.awaited = undefined;
     }
     const { at } = stream;
@@ -154,19 +174,25 @@ export class StreamChecks {
     stream.fresh = false;
     if (at === undefined) return;
     if (place.epoch !== at.epoch) {
-      accuse("G4", `${stream.name} went from ${text(at)} to ${position} without a word`);
+      accuse(
+        "G4",
+        `${stream.name} went from ${text(at)} to ${position}, in another epoch, without a gap or reset`,
+      );
       return;
     }
     if (place.offset <= at.offset) {
-      accuse("G3", `${stream.name} was given ${position} when it had ${text(at)}`);
+      accuse("G3", `${stream.name} received ${position} when it was already at ${text(at)}`);
       return;
     }
     if (stream.events !== undefined && !stream.events.has(event)) {
-      accuse("G4", `${stream.name} did not ask for ${event}`);
+      accuse("G4", `${stream.name} received ${event}, which it did not ask for`);
     }
     const missed = this.#missed(stream, at, place.offset, t);
     if (missed !== undefined) {
-      accuse("G4", `${stream.name} had ${text(at)}, then ${position}; ${missed} never came`);
+      accuse(
+        "G4",
+        `${stream.name} was at ${text(at)}, then received ${position}; ${missed} was not delivered`,
+      );
     }
   }
 
@@ -178,15 +204,15 @@ export class StreamChecks {
     const { at, awaited } = stream;
     stream.awaited = undefined;
     if (awaited !== undefined && (awaited.to !== to || awaited.reason !== reason)) {
-      accuse("G4", `${stream.name} expected a gap to ${awaited.to} and got one to ${to}`);
+      accuse("G4", `${stream.name} expected a gap to ${awaited.to}, but received one to ${to}`);
     }
-    // Right after the answer to a fresh subscribe a gap tells what came before where it begins.
+    // Right after the answer to a fresh subscribe, a gap reports what came before the beginning.
     const before = stream.fresh && at !== undefined && same(end, at);
     if (!before && at !== undefined && !same(begin, at) && stream.events === undefined) {
-      accuse("G4", `${stream.name} had ${text(at)} and was told of a gap from ${from}`);
+      accuse("G4", `${stream.name} was at ${text(at)}, but received a gap from ${from}`);
     }
     if (!this.#exists(stream, end)) {
-      accuse("G4", `${stream.name} was told of a gap to ${to}, which never was`);
+      accuse("G4", `${stream.name} received a gap to ${to}, which is not in the log`);
     }
     this.#justify(stream, begin, end, reason, t, accuse);
     stream.at = end;
@@ -198,7 +224,7 @@ export class StreamChecks {
     if (stream === undefined) return;
     const place = placeOf(record.position);
     if (!this.#exists(stream, place)) {
-      accuse("G4", `${stream.name} was reset to ${record.position}, which never was`);
+      accuse("G4", `${stream.name} was reset to ${record.position}, which is not in the log`);
     }
     this.#checkState(stream, place, record.state, accuse);
     if (stream.at !== undefined) this.#justify(stream, stream.at, place, record.reason, t, accuse);
@@ -213,13 +239,13 @@ export class StreamChecks {
     if (stream !== undefined) stream.left = true;
   }
 
-  /** Everybody who is still there must be where the log ends. */
+  /** Checks that every subscriber that has not left is at the end of its log. */
   converged(t: number, accuse: Accuse): void {
     for (const stream of this.#streams.values()) {
       if (stream.left) continue;
       const { name, history, at } = stream;
       const life = history.current;
-      // Whoever comes back just now, and lacks nothing, is as good as there.
+      // A subscriber that is just reconnecting may not have an answer yet.
       const isComing = stream.starting && t - stream.askedAt < comingMs;
       if (at === undefined && isComing) continue;
       if ((stream.starting && !isComing) || stream.awaited !== undefined || at === undefined) {
@@ -228,33 +254,36 @@ export class StreamChecks {
       }
       if (life === undefined) continue;
       if (at.epoch !== life.epoch) {
-        // A log that began anew just now and is empty is noticed with the next position checks.
+        // An empty log that started just now is noticed only at the next position check.
         if (life.all.length === 0 && t - life.beganAt < noticeMs) continue;
-        accuse("G4", `${name} is left at ${text(at)}; the log is ${life.epoch} now`);
+        accuse("G4", `${name} stayed at ${text(at)}, but the log's epoch is now ${life.epoch}`);
         continue;
       }
       const until = firstUnderWay(life, t - arrivalMs);
       const missed = this.#missed(stream, at, until, Number.POSITIVE_INFINITY);
       if (missed !== undefined) {
-        accuse("G4", `${name} is left at ${text(at)}; ${missed} never came`);
+        accuse("G4", `${name} stayed at ${text(at)}; ${missed} was not delivered`);
       } else if (at.offset > life.head) {
-        accuse("G4", `${name} is at ${text(at)}, past the end of the log at ${life.head}`);
+        accuse("G4", `${name} is at ${text(at)}, past the end of the log at offset ${life.head}`);
       }
     }
   }
 
   #stream(name: string, accuse: Accuse): Stream | undefined {
     const stream = this.#streams.get(name);
-    if (stream === undefined) accuse("journal", `${name} never subscribed`);
-    else if (stream.left) accuse("G4", `${name} has left and is still told something`);
+    if (stream === undefined) accuse("journal", `${name} never subscribed, but received something`);
+    else if (stream.left) accuse("G4", `${name} has left, but still receives something`);
     else return stream;
     return undefined;
   }
 
-  /** The first entry between two places that the subscriber should have been given. */
+  /**
+   * Returns the first entry between two places that the subscriber should have received; undefined when there
+   * is none.
+   */
   #missed({ history, events }: Stream, at: Place, until: number, t: number): string | undefined {
     const life = history.life(at.epoch);
-    if (life === undefined) return `the life of ${at.epoch}`;
+    if (life === undefined) return `the log of epoch ${at.epoch}`;
     for (let offset = at.offset + 1; offset < until; offset++) {
       const entry = life.entries.get(offset) ?? lastAt(life, offset);
       if (entry === undefined || entry.t > t) return `offset ${offset}`;
@@ -265,30 +294,33 @@ export class StreamChecks {
     return undefined;
   }
 
-  /** A place that the log had: an entry, or the beginning of a life. */
+  /** Returns true when the log had this place: an entry, or the beginning of a life. */
   #exists({ history }: Stream, place: Place): boolean {
     if (place.offset === 0) return history.life(place.epoch) !== undefined;
     return history.entry(place) !== undefined;
   }
 
-  /** Recovered means: what the subscriber holds was in the log at some time since it asked. */
+  /**
+   * Checks an answer of `recovered`: the held position must have been in the log at some time since the
+   * subscribe.
+   */
   #checkRecovered(stream: Stream, held: Place, t: number, accuse: Accuse): void {
     const { history, name, askedAt } = stream;
     const life = history.life(held.epoch);
     if (life === undefined || (life.endedAt !== undefined && life.endedAt < askedAt)) {
-      accuse("G4", `${name} was told recovered at ${text(held)} of a log that is over`);
+      accuse("G4", `${name} was answered recovered at ${text(held)}, but that log has ended`);
       return;
     }
     if (held.offset === 0) return;
     const entry = history.entry(held);
     if (entry === undefined || (entry.lostAt !== undefined && entry.lostAt < askedAt)) {
-      accuse("G4", `${name} was told recovered at ${text(held)}, which the log has lost`);
+      accuse("G4", `${name} was answered recovered at ${text(held)}, which the log has lost`);
     } else if (entry.t > t) {
-      accuse("G4", `${name} was told recovered at ${text(held)} before it was stored`);
+      accuse("G4", `${name} was answered recovered at ${text(held)} before that entry was stored`);
     }
   }
 
-  /** A gap or reset must have its reason in what happened to the log. */
+  /** Checks that the history of the log explains the reason of a gap or reset. */
   #justify(
     { name, history, events }: Stream,
     from: Place,
@@ -298,39 +330,40 @@ export class StreamChecks {
     accuse: Accuse,
   ): void {
     const life = history.life(from.epoch);
-    const says = `${name} was told ${reason} between ${text(from)} and ${text(to)}`;
+    const says = `${name} received the reason ${reason} between ${text(from)} and ${text(to)}`;
     if (life === undefined) {
-      accuse("G4", `${says}, and never was where it begins`);
+      accuse("G4", `${says}, but no record has the epoch of the start`);
       return;
     }
     switch (reason) {
       case "trimmed": {
         const first = from.offset + 1;
-        if (from.epoch !== to.epoch) accuse("G4", `${says}, which is another log`);
-        else if (!history.mayBeTrimmed(life, first, t)) accuse("G4", `${says}, and it is kept`);
+        if (from.epoch !== to.epoch) accuse("G4", `${says}, but the end is in another log`);
+        else if (!history.mayBeTrimmed(life, first, t))
+          accuse("G4", `${says}, but the log still has these entries`);
         return;
       }
       case "epoch_changed":
-        if (from.epoch === to.epoch) accuse("G4", `${says}, which is the same log`);
-        else if (!history.mayHaveEnded(life, t)) accuse("G4", `${says}, and nothing ended it`);
+        if (from.epoch === to.epoch) accuse("G4", `${says}, but both are in the same log`);
+        else if (!history.mayHaveEnded(life, t)) accuse("G4", `${says}, but nothing ended the log`);
         return;
       case "tag_mismatch": {
-        // Who filters may be further than the last entry it was given.
+        // A subscriber that filters by event may be further on than the last entry it received.
         const lost = life.tailLosses.some(
           (loss) => (events !== undefined || loss.offset < from.offset) && loss.t <= t,
         );
-        if (!lost) accuse("G4", `${says}, and no tail was lost`);
+        if (!lost) accuse("G4", `${says}, but the log lost no tail`);
         return;
       }
       case "limit":
         if (to.offset - from.offset > 0 && mostStored(life) - from.offset > this.#maxReplay()) {
           return;
         }
-        accuse("G4", `${says}, which is not that far`);
+        accuse("G4", `${says}, but the distance is within the limit`);
         return;
       case "store_unavailable":
         if (this.#storeFaults === 0 && t - this.#storeFaultAt > 30_000) {
-          accuse("G4", `${says}, and the store was well`);
+          accuse("G4", `${says}, but the store was available`);
         }
         return;
       default:
@@ -338,17 +371,17 @@ export class StreamChecks {
     }
   }
 
-  /** The state of `latest` is the entry at its position. */
+  /** Checks that a state of the projection `latest` is the entry at its position. */
   #checkState({ name, history }: Stream, place: Place, state: string, accuse: Accuse): void {
     if (history.channel.projection !== "latest" || place.offset === 0) return;
     const entry = history.entry(place);
     if (entry !== undefined && entry.hash !== state) {
-      accuse("G4", `${name} was given a state at ${text(place)} that is not the one there`);
+      accuse("G4", `${name} received a state at ${text(place)} that differs from the entry there`);
     }
   }
 }
 
-/** The first offset that was stored so late that it may yet be on its way. */
+/** Returns the first offset that was stored so late that it may still be under way. */
 function firstUnderWay(life: Life, since: number): number {
   let offset = life.head + 1;
   while ((life.entries.get(offset - 1)?.t ?? since) > since) offset--;

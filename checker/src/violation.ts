@@ -1,13 +1,13 @@
-/** A guarantee that a journal breaks. */
+/** Violation of a guarantee, found in a journal. */
 export interface Violation {
-  /** The id in docs/delivery.md, or `journal` when the journal itself is not to be believed. */
+  /** Id of the guarantee in docs/delivery.md, or `journal` when the journal itself is invalid. */
   readonly id: string;
   readonly says: string;
-  /** When, in the journal's time. */
+  /** Time of the violation on the journal's clock, in milliseconds. */
   readonly t: number;
-  /** Which record showed it, counted from 1. */
+  /** Number of the record that showed the violation, counted from 1. */
   readonly line: number;
 }
 
-/** Takes what is found. */
+/** Callback that receives each violation as it is found. */
 export type Accuse = (id: string, says: string) => void;

@@ -10,19 +10,19 @@ interface Work {
 
 const underWay: ReadonlySet<string> = new Set(["waiting", "running", "paused"]);
 
-/** How much later than its lease a silence may be seen. */
+/** Time by which the end of a lease may be noticed late, in milliseconds. */
 const slackMs = 5_000;
 
 /**
- * Work whose producer is gone is shown as such, and work that was done as done.
+ * Checks that work whose producer is gone is shown as such, and that finished work is shown as done.
  *
- * A silent producer is noticed by the nodes that heard of the work: once one of them is gone, nothing is
- * claimed of the work it watched.
+ * The nodes that know of the work notice a silent producer. Once a node has ended, nothing is claimed about the
+ * work known until then.
  */
 export class WorkChecks {
   readonly #works = new Map<string, Work>();
 
-  /** A node's process has ended. */
+  /** Records the end of a node's process. */
   nodeGone(): void {
     for (const work of this.#works.values()) work.watched = false;
   }
@@ -37,7 +37,7 @@ export class WorkChecks {
     }
   }
 
-  /** Whether every node that heard of the work lives. */
+  /** Returns true while no node that may know of the work has ended. */
   isWatched(operation: string): boolean {
     return this.#works.get(operation)?.watched === true;
   }
@@ -46,14 +46,14 @@ export class WorkChecks {
     const work = this.#works.get(operation);
     if (work === undefined) return;
     if (work.phase === "done" && status !== "done") {
-      accuse("G9", `${operation} was done and is shown as ${status}`);
+      accuse("G9", `${operation} was done but is shown as ${status}`);
     }
     const silentMs = t - work.at;
     if (!work.watched || work.phase !== "crashed" || silentMs <= work.leaseMs + slackMs) return;
     if (!underWay.has(status)) return;
     accuse(
       "G9",
-      `the producer of ${operation} is silent for ${Math.round(silentMs)} ms and it is ${status}`,
+      `the producer of ${operation} has been silent for ${Math.round(silentMs)} ms, but it is shown as ${status}`,
     );
   }
 }

@@ -18,12 +18,12 @@ function clientOf(proxy: CuttableProxy, gateway: Gateway, user: string) {
     token: () =>
       gateway.mintToken({ user, channels: { subscribe: ["room:*"], publish: ["room:*"] } }),
     webSocket: WebSocket,
-    // Quick, so that ten cuts take a second; the jitter stays.
+    // The backoff is short so that ten cuts take a second; it keeps its jitter.
     backoff: { minMs: 5, maxMs: 40 },
   });
 }
 
-test("[G3] [G4] through ten cuts the SDK gives each entry once and in order, and nothing is lost", async () => {
+test("[G3] [G4] the SDK delivers each entry once and in order through ten cuts", async () => {
   const { gateway, proxy } = await behindProxy();
   await using _gateway = gateway;
   await using _proxy = proxy;
@@ -55,7 +55,7 @@ test("[G3] [G4] through ten cuts the SDK gives each entry once and in order, and
   expect(client.metrics().reconnects).toBeGreaterThan(0);
 });
 
-test("[G3] publishes through a line that is cut arrive once each and in order", async () => {
+test("[G3] publishes over a connection that is cut are stored once each and in order", async () => {
   const { gateway, proxy } = await behindProxy();
   await using _gateway = gateway;
   await using _proxy = proxy;

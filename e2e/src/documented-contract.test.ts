@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const page = readFileSync(new URL("../../docs/contract.md", import.meta.url), "utf8");
 const folder = fileURLToPath(new URL("./documented-contract/", import.meta.url));
 
-/** The programs of the page by their path; each begins with its name. */
+/** Programs of the page by their path; each program begins with a comment that names its file. */
 const programs = new Map(
   [...page.matchAll(/```tsx?\n(\/\/ (\S+)\n[\s\S]*?)```/g)].map(([, text = "", name = ""]) => [
     folder + name,
@@ -28,7 +28,7 @@ const options: ts.CompilerOptions = {
   noEmit: true,
 };
 
-/** What the compiler says of the programs, one of them replaced. */
+/** Returns the compiler's messages for the programs, with some of them replaced. */
 function complaints(replaced: Readonly<Record<string, string>> = {}): string[] {
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;
@@ -48,7 +48,7 @@ function complaints(replaced: Readonly<Record<string, string>> = {}): string[] {
   });
 }
 
-test("[W10] the programs of docs/contract.md compile, and what must not compile does not", () => {
+test("[W10] the programs of docs/contract.md compile, and their expected errors occur", () => {
   expect([...programs.keys()].map((path) => path.slice(folder.length))).toEqual([
     "contract.ts",
     "gateway.ts",
@@ -60,7 +60,7 @@ test("[W10] the programs of docs/contract.md compile, and what must not compile 
   expect(complaints()).toEqual([]);
 });
 
-test("[W10] a changed contract breaks each program that it no longer fits", () => {
+test("[W10] a changed contract breaks each program that no longer fits it", () => {
   const text = programs.get(`${folder}contract.ts`) ?? "";
   const changed = text
     .replace("text: z.string()", "words: z.string()")
@@ -70,7 +70,7 @@ test("[W10] a changed contract breaks each program that it no longer fits", () =
   expect(new Set(broken)).toEqual(new Set(["gateway.ts", "page.ts", "room.tsx", "work.ts"]));
 });
 
-test("[W10] what the compiler says of a wrong name lists the right ones", () => {
+test("[W10] the compiler's message for a wrong name lists the valid names", () => {
   const events = `'"message" | "opened"'`;
   const wrong: readonly (readonly [string, string, string])[] = [
     ["page.ts", 'client.channel("rom:42")', "`room:"],

@@ -8,7 +8,7 @@ import { startUpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
 const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What the page's scripts leave for the test to look at. */
+/** Records that the page's scripts leave for the test to read. */
 interface Left {
   seen: unknown[];
   named: unknown[];
@@ -16,12 +16,12 @@ interface Left {
 }
 
 declare global {
-  // The page's own variable, seen from the functions that run there.
+  // The functions that run in the page share this variable with it.
   var left: Left;
   var sdk: typeof import("@milepost/client");
 }
 
-describe.skipIf(chromiumPath === undefined)("a real browser", () => {
+describe.skipIf(chromiumPath === undefined)("a client in a real browser", () => {
   let gateway: Gateway;
   let site: ModulePage;
   let browser: Browser;
@@ -40,7 +40,7 @@ describe.skipIf(chromiumPath === undefined)("a real browser", () => {
     await site?.[Symbol.asyncDispose]();
   });
 
-  test("[P-SSE-3] [P-SSE-4] [P-SSE-7] an EventSource alone resumes after its line was cut, nothing missed or repeated", async () => {
+  test("[P-SSE-3] [P-SSE-4] [P-SSE-7] a plain EventSource resumes after a cut, with no entry missed or repeated", async () => {
     await using proxy = await startCuttableProxy(() => site.port);
     const page = await browser.context.newPage();
     await page.goto(proxy.url);
@@ -85,7 +85,7 @@ describe.skipIf(chromiumPath === undefined)("a real browser", () => {
     await page.close();
   });
 
-  test("[P-SSE-1] an EventSource whose token is not valid stays away", async () => {
+  test("[P-SSE-1] an EventSource with an invalid token does not reconnect", async () => {
     const page = await browser.context.newPage();
     await page.goto(`http://127.0.0.1:${site.port}`);
     const state = await page.evaluate(
@@ -99,7 +99,7 @@ describe.skipIf(chromiumPath === undefined)("a real browser", () => {
     await page.close();
   });
 
-  test("[C13] the SDK falls back where WebSockets are refused, and climbs back once they are let through", async () => {
+  test("[C13] the SDK falls back when WebSockets are refused, and returns to them once they are allowed", async () => {
     await using blocker = await startUpgradeBlocker(site.port);
     const page = await browser.context.newPage();
     await page.goto(blocker.url);
@@ -130,7 +130,7 @@ describe.skipIf(chromiumPath === undefined)("a real browser", () => {
     await page.waitForFunction(() => globalThis.left.log.includes("sse"));
     let published = 0;
     const publish = () => gateway.publish("room:c", "tick", ++published);
-    // Once one arrives it is subscribed; those before it may have been before that.
+    // The subscription is active once an entry arrives; entries published earlier may have preceded it.
     while ((await page.evaluate(() => globalThis.left.seen.length)) === 0) await publish();
     blocker.letThrough();
     while (!(await page.evaluate(() => globalThis.left.log.includes("websocket")))) {

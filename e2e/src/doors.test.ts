@@ -27,7 +27,7 @@ function reaches(
 }
 
 describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
-  test("says how its messages travel, and they do", async () => {
+  test("the SDK reports the transport that its messages use", async () => {
     await using at = await doorsWorld();
     const sockets: WebSocket[] = [];
     const Chosen = ("webSocket" in options ? options.webSocket : WebSocket) as new (
@@ -58,7 +58,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
     });
   });
 
-  test("several channels, each from where it wants, and given up again", async () => {
+  test("the SDK reads several channels, each from its own starting point, and leaves one again", async () => {
     await using at = await doorsWorld();
     const client = at.client(options);
     for (const n of upTo(3)) await at.gateway.publish("room:a", "tick", n);
@@ -79,7 +79,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
     expect([all.told, last.told, named.told, misled]).toEqual([[], [], [], []]);
   });
 
-  test("an operation is watched, and a command reaches its producer", async () => {
+  test("the SDK watches an operation, and its command reaches the producer", async () => {
     await using at = await doorsWorld();
     const client = at.client(options);
     const { operation, lease } = await at.gateway.operations.create({
@@ -115,7 +115,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
     await showing("cancelled");
   });
 
-  test("a bad credential closes for good, one that ends is replaced and nothing missed", async () => {
+  test("a bad credential closes the client for good, an expiring one is replaced without loss", async () => {
     await using at = await doorsWorld();
     const stranger = at.client({ ...options, token: "nonsense" });
     stranger.connect();
@@ -141,7 +141,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
     expect(tokens).toBeGreaterThan(1);
   });
 
-  test("a node that goes away lets go of its clients, who wait for another", async () => {
+  test("clients of a node that closes start to reconnect", async () => {
     await using at = await doorsWorld();
     const client = at.client(options);
     const { ready } = watch(client.channel("room:a"), 1);
@@ -151,7 +151,7 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
   });
 });
 
-test("[C13] where WebSockets are refused the SDK falls back, and climbs back once they are let through", async () => {
+test("[C13] the SDK falls back when WebSockets are refused, and returns to them once they are allowed", async () => {
   await using at = await doorsWorld();
   const { port } = at.gateway.address() ?? { port: 0 };
   await using blocker = await startUpgradeBlocker(port);
@@ -165,7 +165,7 @@ test("[C13] where WebSockets are refused the SDK falls back, and climbs back onc
   await ready;
   expect(client.state).toMatchObject({ state: "connected", transport: "sse" });
   expect(blocker.refused).toBe(2);
-  // One attempt in the background fails first, and nobody notices.
+  // One upgrade attempt in the background fails first, without any visible effect.
   while (blocker.refused < 3) await tick();
   const climbed = reaches(
     client,
@@ -194,7 +194,7 @@ test("[C13] where WebSockets are refused the SDK falls back, and climbs back onc
   expect(client.metrics().transport).toBe("websocket");
 }, 60_000);
 
-test("[C13] where streams do not get through either it polls", async () => {
+test("[C13] the SDK polls when neither WebSockets nor event streams are allowed", async () => {
   await using at = await doorsWorld();
   const { port } = at.gateway.address() ?? { port: 0 };
   await using blocker = await startUpgradeBlocker(port);

@@ -32,7 +32,7 @@ async function world(transport: TransportName) {
 
 describe("a durable subscriber of the SDK over a real connection", () => {
   test.each(["websocket", "sse"] as const)(
-    "[P-ACK-4] [P-ACK-10] [G11] over %s handles every entry through six cuts, and what it refuses again",
+    "[P-ACK-4] [P-ACK-10] [G11] a handler over %s gets every entry through six cuts, and a refused entry again",
     async (transport) => {
       const { gateway, proxy, client } = await world(transport);
       await using _gateway = gateway;
@@ -55,11 +55,11 @@ describe("a durable subscriber of the SDK over a real connection", () => {
       });
       for (let n = 1; n <= total; n++) await gateway.publish("job:a", "n", n);
       await all;
-      // The last handler has returned, and its entry is acknowledged, in the turn after.
+      // The SDK acknowledges the entry of the last handler in the turn after the handler returns.
       await new Promise<void>((resolve) => setImmediate(resolve));
       expect(refused.size).toBe(4);
       await subscriber.close();
-      // Everything is acknowledged: the next holder is given what is new, and nothing else.
+      // Every entry is acknowledged, so the next holder receives only new entries.
       const next = durable(client.channel("job:a"), "worker");
       const first = next.next();
       await gateway.publish("job:a", "n", "new");
@@ -69,7 +69,7 @@ describe("a durable subscriber of the SDK over a real connection", () => {
     60_000,
   );
 
-  test("[P-ACK-10] over polls is refused with a clear error", async () => {
+  test("[P-ACK-10] a durable subscriber over long-poll is refused with not_supported", async () => {
     const { gateway, proxy, client } = await world("poll" as TransportName);
     await using _gateway = gateway;
     await using _proxy = proxy;

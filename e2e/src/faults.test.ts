@@ -1,7 +1,7 @@
 import { faults, runRound } from "@milepost/faults";
 import { expect, test } from "vitest";
 
-/** The short version of `npm run faults`: what differs most, once each. */
+/** Faults of the short version of `npm run faults`: those that differ most, once each. */
 const chosen = [
   "kill-node",
   "redis-killed",
@@ -14,7 +14,7 @@ const chosen = [
 test
   .skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)
   .for(faults.filter(({ name }) => chosen.includes(name)))(
-  "[G1] [G2] [G3] [G4] [G8] three gateways over a real Redis keep every promise: $name",
+  "[G1] [G2] [G3] [G4] [G8] three gateways over a real Redis keep every guarantee: $name",
   async (fault) => {
     const { violations, toHeadMs, stored } = await runRound(fault, 1);
     expect(violations).toEqual([]);

@@ -9,8 +9,8 @@ import { type JobPage, openJobPage } from "./fixtures/job-page.ts";
 import { contiguous } from "./fixtures/seen-positions.ts";
 
 /**
- * The demo's folder: enough files that a run at a pace can be watched, cut, reloaded and steered, small
- * enough that a run at full speed is over at once.
+ * Creates the demo's folder. Its files are enough that a paced run can be watched, cut, reloaded and steered,
+ * and few enough that a run at full speed ends at once.
  */
 async function makeFolder(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "milepost-e2e-"));
@@ -23,7 +23,7 @@ async function makeFolder(): Promise<string> {
   return root;
 }
 
-/** What the page holds of the run's events is exactly what the log holds: each once, in order, none missing. */
+/** Checks that the page received each of the run's events once, in order, with none missing. */
 async function expectEachEventOnce(job: JobPage, operation: string): Promise<void> {
   const { offsets, snapshots } = job.seen.of(`operation:${operation}`);
   expect(contiguous(offsets, snapshots)).toEqual({ holes: [], repeats: [] });
@@ -51,7 +51,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await rm(root, { recursive: true, force: true });
   });
 
-  test("a job is started, watched to its end and its result searched", async () => {
+  test("a person starts a job, watches it to its end and searches its result", async () => {
     const job = await openJobPage(browser.context, demo.url);
     const operation = await job.start({ path: "corpus", pace: "Full speed" });
     await job.status("done");
@@ -65,7 +65,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await job.page.close();
   });
 
-  test("a reload in the middle goes on where the work is", async () => {
+  test("a page that is reloaded in the middle of a run shows the same run and its progress", async () => {
     const job = await openJobPage(browser.context, demo.url);
     const operation = await job.start({ path: "corpus", pace: "Watchable" });
     await job.percentAtLeast(10);
@@ -79,7 +79,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await job.page.close();
   });
 
-  test("a connection cut in the middle resumes, each event seen once and in order [G4]", async () => {
+  test("a connection cut in the middle resumes, and each event is seen once and in order [G4]", async () => {
     const job = await openJobPage(browser.context, proxy.url);
     const operation = await job.start({ path: "corpus", pace: "Watchable" });
     await job.percentAtLeast(5);
@@ -92,7 +92,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await job.status("done");
     const after = job.seen.of(`operation:${operation}`);
     expect(after.sockets).toBeGreaterThan(before.sockets);
-    // Nothing was given as state in place of events: the resume was contiguous.
+    // No snapshot replaced any events, so the resume was contiguous.
     expect(after.snapshots.length).toBe(before.snapshots.length);
     await expectEachEventOnce(job, operation);
     expect(job.faults).toEqual([]);
@@ -118,7 +118,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await second.page.close();
   });
 
-  test("cancel stops the work, and retry runs it again to the end", async () => {
+  test("cancel stops the work, and retry runs it to the end", async () => {
     const job = await openJobPage(browser.context, demo.url);
     const operation = await job.start({ path: "corpus", pace: "Watchable" });
     await job.percentAtLeast(5);
@@ -133,7 +133,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await job.page.close();
   });
 
-  test("the second job waits, sees its position, and can be cancelled while it waits", async () => {
+  test("the second job waits, shows its place in the queue, and can be cancelled while it waits", async () => {
     const first = await openJobPage(browser.context, demo.url);
     const running = await first.start({ path: "corpus", pace: "Slow" });
     await first.percentAtLeast(1);
@@ -154,7 +154,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await first.page.close();
   });
 
-  test("a folder outside the allowed root is refused clearly, and the page goes on", async () => {
+  test("a folder outside the allowed root is refused with a clear message, and the page stays usable", async () => {
     const job = await openJobPage(browser.context, demo.url);
     await job.page.getByLabel("Folder path").fill("../../etc");
     await job.page.getByRole("button", { name: "Start indexing" }).click();
@@ -165,7 +165,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await job.page.close();
   });
 
-  test("the whole run can be steered by keyboard alone", async () => {
+  test("a person can steer the whole run by keyboard alone", async () => {
     const job = await openJobPage(browser.context, demo.url);
     const { page } = job;
     const tabTo = async (name: string) => {
@@ -185,7 +185,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await tabTo("Pause");
     await page.keyboard.press("Space");
     await job.status("paused");
-    // The button is another word now and still has the focus.
+    // The button now has another label and still has the focus.
     await page.keyboard.press("Space");
     await job.status("running");
     await tabTo("Cancel");
@@ -194,7 +194,7 @@ describe.skipIf(chromiumPath === undefined)("a real job in a real browser", () =
     await page.close();
   });
 
-  test("the page without a build follows the same run through a bare WebSocket", async () => {
+  test("the page without a build step follows the same run through a bare WebSocket", async () => {
     const job = await openJobPage(browser.context, demo.url);
     const operation = await job.start({ path: "corpus", pace: "Watchable" });
     await job.percentAtLeast(5);

@@ -21,7 +21,7 @@ describe("nodes that share a Redis", () => {
     ["a redis-server", () => startRedis()],
     ["a cluster of three masters", () => startRedisCluster()],
   ] as const)(
-    "[G1] [G3] [G8] what is published on one node arrives on another, in order and once: over %s",
+    "[G1] [G3] [G8] entries published on one node arrive on another in order and once: over %s",
     async ([, start]) => {
       await using redis = await start();
       await using a = await serveGateway("--redis", redis.url);
@@ -48,7 +48,7 @@ describe("nodes that share a Redis", () => {
     },
   );
 
-  test("health says how Redis is", async () => {
+  test("the health answer reports the state of the Redis connections", async () => {
     await using redis = await startRedis();
     await using gateway = await serveGateway("--redis", redis.url);
     const answer = await fetch(`${gateway.url}/ws/health`);
@@ -59,9 +59,9 @@ describe("nodes that share a Redis", () => {
   });
 });
 
-describe("a Redis that is lost", () => {
+describe("a gateway whose Redis fails", () => {
   test.for(["SIGKILL", "SIGSTOP"] as const)(
-    "[G6] [P-NOTICE-1] %s: clients stay, are told within 5 s, and told when it is back",
+    "[G6] [P-NOTICE-1] after %s of Redis clients stay connected, and learn of it within 5 s and of its return",
     async (signal) => {
       const redis = await startRedis();
       await using gateway = await serveGateway("--redis", redis.url);
@@ -89,7 +89,7 @@ describe("a Redis that is lost", () => {
   );
 });
 
-test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel that goes on locally does so while Redis is away, and with its log afterwards", async () => {
+test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel with local outage mode works locally while Redis is down, and with its log later", async () => {
   await using redis = await startRedis();
   const folder = await mkdtemp(join(tmpdir(), "milepost-rules-"));
   await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
@@ -118,8 +118,8 @@ test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel that goes on locally does so while 
   await vi.waitFor(() => expect(seen).toEqual([1, "epoch_changed", 2, "epoch_changed", 3]), 10_000);
 });
 
-describe("a start that cannot reach Redis says so in one line", () => {
-  test("where nothing listens", async () => {
+describe("start of a gateway that cannot reach Redis", () => {
+  test("a gateway exits with a one-line error when nothing listens at the Redis address", async () => {
     const port = await freePort();
     const failed = await failure("--redis", `redis://127.0.0.1:${port}`);
     expect(failed).toMatch(
@@ -127,7 +127,7 @@ describe("a start that cannot reach Redis says so in one line", () => {
     );
   });
 
-  test("where the password is wrong, and the password is not shown", async () => {
+  test("a gateway exits with a one-line error that does not show the password when the Redis password is wrong", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
     const failed = await failure("--redis", redis.url.replace("//", "//:sesame@"));
     expect(failed).toMatch(/^serve ended with 1:\nmilepost: Redis at [^\n]+\n$/);
@@ -135,20 +135,22 @@ describe("a start that cannot reach Redis says so in one line", () => {
     expect(failed).not.toContain("sesame");
   });
 
-  test("where the URL is none", async () => {
+  test("a gateway exits with 3 when --redis is not a URL of redis://", async () => {
     const failed = await failure("--redis", "http://127.0.0.1:6379");
     expect(failed).toMatch(/^serve ended with 3:\n/);
     expect(failed).toContain("--redis: redis must be a URL of redis://");
   });
 });
 
-test("without Redis nothing of it is loaded", async () => {
+test("a gateway without --redis loads no file of the Redis client or engine", async () => {
   await using redis = await startRedis();
   expect(await loadedOfRedis("--redis", redis.url)).not.toEqual([]);
   expect(await loadedOfRedis()).toEqual([]);
 });
 
-/** When a client that stays connected is told that its node is degraded, or is not any more. */
+/**
+ * Resolves with the time at which a client that stays connected reports its node as degraded, or as restored.
+ */
 function told(client: ReturnType<typeof clientAt>, degraded: boolean): Promise<number> {
   return new Promise((resolve) => {
     const stop = client.onState((state) => {
@@ -169,7 +171,7 @@ async function failure(...flags: readonly string[]): Promise<string> {
   throw new Error("the gateway started");
 }
 
-/** The files of Redis' client and engine that a gateway with these flags has loaded. */
+/** Returns the URLs of the Redis client's and engine's files that a gateway with these flags loaded. */
 async function loadedOfRedis(...flags: readonly string[]): Promise<readonly string[]> {
   const folder = await mkdtemp(join(tmpdir(), "milepost-coverage-"));
   try {

@@ -19,9 +19,9 @@ interface World extends AsyncDisposable {
 interface Visitor {
   readonly client: Client;
   readonly presence: ChannelPresence;
-  /** Resolves once the view is as `is` says. */
+  /** Resolves once `is` accepts the view. */
   sees(is: (view: PresenceView) => boolean): Promise<PresenceView>;
-  /** Breaks its connection, and lets it come back. */
+  /** Cuts the client's connection; the client then reconnects. */
   cut(): void;
 }
 
@@ -76,7 +76,7 @@ const has = (user: string) => (view: PresenceView) =>
   view.members.some(({ user_id }) => user_id === user);
 
 test.each(["websocket", "sse"] as const)(
-  "[P-PRES-2] [P-PRES-8] over %s one sees who comes, types and goes, and is seen",
+  "[P-PRES-2] [P-PRES-8] over %s a member sees others come, type and leave, and is seen by them",
   async (transport) => {
     await using w = await world();
     const ada = await w.enter("ada", transport);
@@ -92,7 +92,7 @@ test.each(["websocket", "sse"] as const)(
   },
 );
 
-test("[P-PRES-4] a line that breaks and comes back is no leaving", async () => {
+test("[P-PRES-4] a connection that breaks and returns is not reported as a leave", async () => {
   await using w = await world();
   const ada = await w.enter("ada");
   const bob = await w.enter("bob");
@@ -116,7 +116,7 @@ test("[P-PRES-4] a line that breaks and comes back is no leaving", async () => {
   expect(heard).toEqual(["user:eve"]);
 });
 
-test("[P-PRES-11] over polls one sees the others, unseen", async () => {
+test("[P-PRES-11] a client over long-poll sees the members and is not counted as one", async () => {
   await using w = await world();
   const ada = await w.enter("ada");
   const bob = await w.enter("bob", "poll");

@@ -12,7 +12,7 @@ function makeGateway(): Gateway {
   });
 }
 
-/** Waits until the operation is as `holds` says. */
+/** Waits until `holds` accepts the operation's state, and returns that state. */
 async function until(
   gateway: Gateway,
   id: string,
@@ -32,7 +32,7 @@ function cutOff(relay: CuttableProxy): void {
 
 const port = (gateway: Gateway) => gateway.address()?.port ?? 0;
 
-test("[P-OP-1][P-CMD-1] work in one process is watched and commanded through the gateway of another, over HTTP", async () => {
+test("[P-OP-1][P-CMD-1] a process reports its work over HTTP, and the gateway of another process watches and commands it", async () => {
   await using gateway = makeGateway();
   await gateway.listen({ port: 0 });
   await using producer = createProducer({
@@ -71,7 +71,7 @@ test("[P-OP-1][P-CMD-1] work in one process is watched and commanded through the
   ]);
 });
 
-test("a line that is cut again and again loses, doubles and reorders nothing", async () => {
+test("reports over a connection that is cut again and again are neither lost, doubled nor reordered", async () => {
   await using gateway = makeGateway();
   await gateway.listen({ port: 0 });
   await using relay = await startCuttableProxy(() => port(gateway));
@@ -85,7 +85,7 @@ test("a line that is cut again and again loses, doubles and reorders nothing", a
   const run = producer.start({ kind: "export" }, async (op) => {
     for (let i = 0; i < lines; i++) {
       op.info(`line ${i}`);
-      // In the middle of whatever is under way, a little later each time.
+      // Each cut falls into the work in progress, at a slightly different point each time.
       for (let turn = 0; turn < i % 13; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -102,7 +102,7 @@ test("a line that is cut again and again loses, doubles and reorders nothing", a
   expect(problems.every(({ effect }) => effect === "retrying")).toBe(true);
 });
 
-test("a gateway that was started anew, empty, learns of the work that goes on", async () => {
+test("a gateway that restarts empty learns about running work from its producer", async () => {
   const first = makeGateway();
   await first.listen({ port: 0 });
   let target = port(first);
@@ -133,7 +133,7 @@ test("a gateway that was started anew, empty, learns of the work that goes on", 
   expect(operation).toMatchObject({ status: "done", title: "Long", result: "fine", attempt: 1 });
 });
 
-test("[P-OP-3] who takes an operation over ends the reporting of the one before", async () => {
+test("[P-OP-3] taking over an operation ends the reports of its previous producer", async () => {
   await using gateway = makeGateway();
   await gateway.listen({ port: 0 });
   const problems: Problem[] = [];

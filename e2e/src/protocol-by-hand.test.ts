@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBareSocket } from "./fixtures/bare-socket.ts";
 import { type Served, secrets, serveGateway } from "./fixtures/served.ts";
 
-/** A token made as any backend could make one: HS256 by hand. */
+/** Returns a token made as any backend could make one: HS256 without a library of Milepost. */
 function token(claims: Record<string, unknown>): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1_000);
@@ -49,7 +49,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     return { id: body.operation.id as string, channel: body.channel as string, report };
   }
 
-  test("[P-CON-4] [P-SUB-2] watches an operation from a path, and its fold equals GET", async () => {
+  test("[P-CON-4] [P-SUB-2] a client watches an operation from a path, and its folded state equals GET", async () => {
     const operation = await newOperation({ session_id: "s1" });
     await using socket = await openBareSocket(`${ws}/ws/operation/${operation.id}`, {
       token: token({ sub: "u1", sid: "s1" }),
@@ -72,7 +72,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     expect(body.operation).toMatchObject({ status: "done", percent: 100, result: 7 });
   });
 
-  test("[P-SUB-3] [P-SUB-11] [P-POS-2] resumes several channels from the last event_id alone", async () => {
+  test("[P-SUB-3] [P-SUB-11] [P-POS-2] a client resumes several channels from the last event_id alone", async () => {
     const sub = token({ sub: "u2", sid: "s2", channels: { subscribe: ["room:*"], publish: [] } });
     const publish = (channel: string, n: number) =>
       call("POST", "/v1/publish", { channel, event: "tick", data: n });
@@ -96,7 +96,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     expect(again.messages.filter(({ type }) => type === "tick")).toHaveLength(2);
   });
 
-  test("[P-CMD-1] [P-CMD-6] a command goes from a user to a producer that waits, and back", async () => {
+  test("[P-CMD-1] [P-CMD-6] a user's command reaches a producer that waits for it, and the user sees its outcome", async () => {
     const operation = await newOperation({ user_id: "u3" });
     await operation.report({ event: "started", data: {} });
     const waiting = call("GET", `/v1/operations/${operation.id}/commands?wait=20`);
@@ -127,7 +127,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     });
   });
 
-  test("[P-FEED-1] [P-FEED-2] [P-FEED-3] a session's feed is documents, and nobody else's", async () => {
+  test("[P-FEED-1] [P-FEED-2] [P-FEED-3] a session's feed carries documents of its own operations and refuses other sessions", async () => {
     const mine = await newOperation({ session_id: "s4" });
     const other = await newOperation({ session_id: "s5" });
     await using feed = await openBareSocket(`${ws}/ws/progress/s4`, {
@@ -157,7 +157,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     expect(refused.messages).toEqual([]);
   });
 
-  test("[P-CON-2] foreign, expired and missing credentials close with their code and deliver nothing", async () => {
+  test("[P-CON-2] wrongly signed, expired and malformed credentials close with their code and deliver nothing", async () => {
     const foreign = `${token({ sub: "u" }).slice(0, -4)}AAAA`;
     const cases = [
       [foreign, 4401],
@@ -171,7 +171,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     }
   });
 
-  test("[P-MSG-1] [P-NAME-1] bad messages get a reply with a stable code and the socket lives", async () => {
+  test("[P-MSG-1] [P-NAME-1] a bad message gets a reply with a stable code, and the socket stays open", async () => {
     await using socket = await openBareSocket(`${ws}/ws`, { token: token({ sub: "u6" }) });
     const cases: readonly (readonly [unknown, string])[] = [
       ["{", "bad_json"],
@@ -197,7 +197,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     });
   });
 
-  test("[P-MSG-3] a frame of 2 MiB ends its own connection with 1009 and no other", async () => {
+  test("[P-MSG-3] a frame of 2 MiB closes its own connection with 1009 and no other", async () => {
     await using healthy = await openBareSocket(`${ws}/ws`, { token: token({ sub: "u7" }) });
     const socket = await openBareSocket(`${ws}/ws`, { token: token({ sub: "u8" }) });
     await socket.next(({ type }) => type === "welcome");
@@ -210,7 +210,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     });
   });
 
-  test("[P-OP-7] an operation of somebody else is not there", async () => {
+  test("[P-OP-7] an operation of another user is answered with not_found, and its channel with forbidden", async () => {
     const operation = await newOperation({ user_id: "owner" });
     const stranger = token({ sub: "stranger" });
     const get = await call("GET", `/v1/operations/${operation.id}`, undefined, stranger);
@@ -232,8 +232,8 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
   });
 });
 
-describe("the end of a process", () => {
-  test("[P-CLOSE-2] SIGTERM announces, drains, closes with 4000 and exits with 0", async () => {
+describe("the end of a gateway's process", () => {
+  test("[P-CLOSE-2] SIGTERM makes a gateway announce its shutdown, drain, close with 4000 and exit with 0", async () => {
     await using served = await serveGateway();
     const ws = served.url.replace("http", "ws");
     await using socket = await openBareSocket(`${ws}/ws`, { token: token({ sub: "u" }) });
@@ -249,7 +249,7 @@ describe("the end of a process", () => {
     expect(await ended).toBe(0);
   });
 
-  test("[P-SUB-4] after kill -9 a reader is told that the log was made anew, never silence", async () => {
+  test("[P-SUB-4] after kill -9 a resuming client receives epoch_changed and a gap instead of silence", async () => {
     const first = await serveGateway();
     const sub = token({ sub: "u", channels: { subscribe: ["room:*"], publish: ["room:*"] } });
     const socket = await openBareSocket(`${first.url.replace("http", "ws")}/ws?channels=room:a`, {

@@ -6,13 +6,13 @@ import type { Person, Way } from "./fixtures/way.ts";
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
-/** Large enough to be worth compressing. */
+/** Returns a text large enough to be worth compressing. */
 const words = (n: number) => `${n}: ${"ähnliche Wörter, immer wieder; ".repeat(60)}`;
 
-/** What is done, and what must come of it whichever way somebody came. */
+/** Actions of a client, and the result they must have in every way to the service. */
 interface Scenario {
   readonly title: string;
-  /** Needs a watch that says where it begins. */
+  /** True when the scenario needs a watch that can choose where it begins. */
   readonly chooses?: true;
   readonly expected: unknown;
   run(world: DoorsWorld, person: Person): Promise<unknown>;

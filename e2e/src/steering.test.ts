@@ -7,13 +7,13 @@ import { type Served, secrets, serveGateway } from "./fixtures/served.ts";
 
 const channels = { subscribe: ["room:*"], publish: [] };
 
-/** A client of a user at one gateway. */
+/** Returns a client of a user at one gateway. */
 function clientAt({ url }: Served, user: string): Client {
   const token = () => createTokens(secrets.tokenSecret, Date).mint({ user, channels });
   return createClient({ url: `${url.replace("http", "ws")}/ws`, token, webSocket: WebSocket });
 }
 
-/** Resolves when the client comes to a state. */
+/** Resolves once the client reaches a state. */
 function comesTo<Name extends ConnectionState["state"]>(client: Client, name: Name) {
   return new Promise<Extract<ConnectionState, { state: Name }>>((resolve) => {
     const stop = client.onState((state) => {
@@ -34,7 +34,7 @@ async function post({ url }: Served, path: string, body: object): Promise<unknow
   return response.status === 204 ? undefined : response.json();
 }
 
-test("[C8] [P-CONN-2] [P-CONN-3] [P-CONN-5] one node notifies, moves, disconnects and revokes who is at another", async () => {
+test("[C8] [P-CONN-2] [P-CONN-3] [P-CONN-5] one node notifies, moves, disconnects and revokes clients of another node", async () => {
   await using redis = await startRedis();
   await using here = await serveGateway("--redis", redis.url);
   await using there = await serveGateway("--redis", redis.url);

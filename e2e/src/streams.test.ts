@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { startCuttableProxy } from "./fixtures/cuttable-proxy.ts";
 
-/** What the methods below saw. */
+/** Returns methods for the tests, with counts of what they did. */
 function watched() {
   const seen = { pulled: 0, closed: 0, read: 0, peak: 0 };
   const methods: Methods = {
@@ -66,8 +66,8 @@ function clientOf(gateway: Gateway, port: number, way: object): Client {
   });
 }
 
-describe.each(Object.entries(ways))("over %s", (_, way) => {
-  test("[P-CHUNK-1] [P-CHUNK-4] what is sent in chunks comes back the same, and in order", async () => {
+describe.each(Object.entries(ways))("streams over %s", (_, way) => {
+  test("[P-CHUNK-1] [P-CHUNK-4] chunks that a client sends come back unchanged and in order", async () => {
     const { gateway, port } = await served(watched().methods);
     await using _gateway = gateway;
     await using client = clientOf(gateway, port, way);
@@ -88,7 +88,7 @@ describe.each(Object.entries(ways))("over %s", (_, way) => {
     expect(await upload(client, "size", undefined, bytes)).toBe(bytes.length);
   });
 
-  test("[P-CHUNK-2] [P-CHUNK-6] a reader that stops reading stops the method, and leaving the loop closes it", async () => {
+  test("[P-CHUNK-2] [P-CHUNK-6] a reader that stops reading pauses the method, and leaving the loop closes it", async () => {
     const { seen, methods } = watched();
     const { gateway, port } = await served(methods);
     await using _gateway = gateway;
@@ -98,7 +98,7 @@ describe.each(Object.entries(ways))("over %s", (_, way) => {
       expect(item).toHaveLength(10_000);
       count++;
       if (count < 100) continue;
-      // Others are served meanwhile; so many round trips leave the method all the time it could want.
+      // Other requests are served meanwhile; twenty round trips give the method enough time to run ahead.
       for (let i = 0; i < 20; i++) await client.request("operations.list");
       break;
     }
@@ -108,7 +108,7 @@ describe.each(Object.entries(ways))("over %s", (_, way) => {
   });
 });
 
-test("[P-CHUNK-7] over polls it is refused, in so many words", async () => {
+test("[P-CHUNK-7] streams and uploads over long-poll are rejected with not_supported", async () => {
   const { gateway, port } = await served(watched().methods);
   await using _gateway = gateway;
   await using client = clientOf(gateway, port, { transports: ["poll"] });
@@ -118,7 +118,7 @@ test("[P-CHUNK-7] over polls it is refused, in so many words", async () => {
   });
 });
 
-test("[P-CHUNK-8] a stream whose line is cut ends with an error that may be retried, and a second one works", async () => {
+test("[P-CHUNK-8] a stream whose connection is cut ends with a retryable error, and a second stream works", async () => {
   const { seen, methods } = watched();
   const { gateway, port } = await served(methods);
   await using _gateway = gateway;

@@ -16,7 +16,7 @@ function clientAt(url: string, user: string) {
   return createClient({ url: `${url.replace("http", "ws")}/ws`, token, webSocket: WebSocket });
 }
 
-/** Readers that take down what they are given, and whether anything was missing or doubled. */
+/** Returns readers that record the entries they receive, and every gap and reset. */
 function readersAt(url: string, count: number) {
   return Array.from({ length: count }, (_, i) => {
     const client = clientAt(url, `reader-${i}`);
@@ -31,21 +31,21 @@ function readersAt(url: string, count: number) {
   });
 }
 
-/** Starts workers, and waits for all of them. */
+/** Starts workers and waits until all of them listen. */
 async function serveWorkers(...flags: readonly string[]): Promise<Served> {
   const served = await serveGateway(...flags);
   await vi.waitFor(() => expect(served.output()).toContain("the workers listen"), patience);
   return served;
 }
 
-/** How many nodes the service says it has. */
+/** Returns the number of nodes that the service lists. */
 async function countNodes(url: string): Promise<number> {
   const headers = { authorization: `Bearer ${secrets.apiKey}` };
   const answer = await fetch(`${url}/v1/nodes`, { headers });
   return ((await answer.json()) as { nodes: readonly unknown[] }).nodes.length;
 }
 
-/** The pids of the workers, by the children of the supervisor. */
+/** Returns the pids of the workers, which are the children of the supervisor. */
 async function workersOf({ pid }: Served): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   return text.trim().split(" ").filter(Boolean).map(Number);
@@ -60,7 +60,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A configuration file that is changed in one go, as whoever reads it at any time must see it. */
+/** Creates a configuration file that is replaced atomically, so that a process never reads half of it. */
 async function configFile(settings: object) {
   const folder = await mkdtemp(join(tmpdir(), "milepost-workers-"));
   const path = join(folder, "settings.json");
@@ -77,7 +77,7 @@ async function configFile(settings: object) {
   };
 }
 
-/** The lines of the log with this message. */
+/** Returns the log lines whose message begins with `message`. */
 function logged(served: Served, message: string): readonly Record<string, unknown>[] {
   return served
     .output()
@@ -87,7 +87,7 @@ function logged(served: Served, message: string): readonly Record<string, unknow
     .filter(({ msg }) => typeof msg === "string" && msg.startsWith(message));
 }
 
-/** Waits until so many such lines are there. */
+/** Waits until `count` log lines begin with the message, and returns them. */
 async function untilLogged(served: Served, message: string, count = 1) {
   await vi.waitFor(
     () => expect(logged(served, message).length, served.output()).toBeGreaterThanOrEqual(count),
@@ -97,7 +97,7 @@ async function untilLogged(served: Served, message: string, count = 1) {
 }
 
 describe("milepost serve --workers", () => {
-  test("[G8] SIGHUP replaces all workers under 20 readers, who miss nothing and get nothing twice", async () => {
+  test("[G8] SIGHUP replaces all workers while 20 readers miss nothing and receive nothing twice", async () => {
     await using redis = await startRedis();
     await using served = await serveGateway(
       "--redis",
@@ -135,7 +135,7 @@ describe("milepost serve --workers", () => {
     expect(await served.end("SIGTERM")).toBe(0);
   });
 
-  test("[G8] a worker that is killed is started anew, and nobody misses anything", async () => {
+  test("[G8] a killed worker is replaced, and no reader misses an entry", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
     const readers = readersAt(served.url, 6);
@@ -159,7 +159,7 @@ describe("milepost serve --workers", () => {
     await Promise.all(readers.map(({ client }) => client.close()));
   });
 
-  test("workers end when their supervisor is killed", async () => {
+  test("workers exit when their supervisor is killed", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
     const pids = await workersOf(served);
@@ -168,9 +168,9 @@ describe("milepost serve --workers", () => {
     await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), patience);
   });
 
-  test("SIGTERM while workers are starting ends them all: exit 0", async () => {
+  test("SIGTERM while workers are starting ends all of them, and the command exits with 0", async () => {
     await using redis = await startRedis();
-    // It says where it listens when the first does; the others have just been forked.
+    // The command prints its address when the first worker listens; the others have only just been forked.
     await using served = await serveGateway("--redis", redis.url, "--workers", "3");
     const pids = await workersOf(served);
     expect(await served.end("SIGTERM")).toBe(0);
@@ -178,7 +178,7 @@ describe("milepost serve --workers", () => {
     expect(served.output()).not.toContain("the workers listen");
   });
 
-  test("SIGTERM while a successor is starting ends it as well: exit 0", async () => {
+  test("SIGTERM while a successor is starting ends it as well, and the command exits with 0", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
     process.kill(served.pid, "SIGHUP");
@@ -188,7 +188,7 @@ describe("milepost serve --workers", () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  test("a worker that dies while its successor starts is not made up for twice", async () => {
+  test("a worker that dies while its successor starts is replaced only once", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers("--redis", redis.url, "--workers", "2");
     const [oldest = 0] = await workersOf(served);
@@ -196,13 +196,13 @@ describe("milepost serve --workers", () => {
     await vi.waitFor(async () => expect(await workersOf(served)).toHaveLength(3), patience);
     process.kill(oldest, "SIGKILL");
     await untilLogged(served, "all workers are replaced");
-    // A second roll takes longer than the delay after which one too many would have come.
+    // A second rolling restart takes longer than the delay after which a superfluous worker would start.
     process.kill(served.pid, "SIGHUP");
     await untilLogged(served, "all workers are replaced", 2);
     expect(await workersOf(served)).toHaveLength(2);
   });
 
-  test("a second SIGHUP during a roll counts: all workers end with the configuration as it is then", async () => {
+  test("a second SIGHUP during a rolling restart leaves all workers with the latest configuration", async () => {
     await using redis = await startRedis();
     await using config = await configFile({ drainMs: 1_001 });
     await using served = await serveWorkers(
@@ -221,7 +221,7 @@ describe("milepost serve --workers", () => {
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
-  test("a mistake that comes into the configuration during a roll stops it, and the next SIGHUP replaces all", async () => {
+  test("a mistake in the configuration stops a rolling restart, and the next SIGHUP replaces all workers", async () => {
     await using redis = await startRedis();
     await using config = await configFile({ drainMs: 1_001 });
     await using served = await serveWorkers(
@@ -244,7 +244,7 @@ describe("milepost serve --workers", () => {
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
-  test("SIGHUP with another number of workers says that this needs a restart", async () => {
+  test("SIGHUP with another number of workers logs that the change needs a restart", async () => {
     await using redis = await startRedis();
     await using config = await configFile({ workers: 2 });
     await using served = await serveWorkers("--redis", redis.url, "--config", config.path);
@@ -256,7 +256,7 @@ describe("milepost serve --workers", () => {
     expect(await workersOf(served)).toHaveLength(2);
   });
 
-  test("workers have left the port while they drain, and each line says whose it is", async () => {
+  test("draining workers have left the port, and each of their log lines has its worker's pid", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers(
       ...["--redis", redis.url, "--workers", "2", "--drain", "30s"],
@@ -265,7 +265,7 @@ describe("milepost serve --workers", () => {
     const [reader] = readersAt(served.url, 1);
     await reader?.ready;
     expect((await fetch(`${served.url}/readyz`)).status).toBe(200);
-    // It does not go when it is told to: the drain lasts until then.
+    // This socket ignores the shutdown notice, so the drain lasts until the test closes it.
     const token = await createTokens(secrets.tokenSecret, Date).mint({ user: "7", channels });
     const headers = { authorization: `Bearer ${token}` };
     const socket = new WebSocket(`${served.url.replace("http", "ws")}/ws`, { headers });
@@ -286,7 +286,7 @@ describe("milepost serve --workers", () => {
     expect(await ended).toBe(0);
   });
 
-  test("what no worker can do is said once, and without Redis there are none", async () => {
+  test("an error that every worker would meet is printed once, and workers without Redis are refused", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
     const wrong = await failure("--redis", redis.url, "--workers", "3");
     expect(wrong).toMatch(/^serve ended with 1:\n/);
@@ -298,7 +298,7 @@ describe("milepost serve --workers", () => {
 });
 
 describe("milepost serve without workers", () => {
-  test("SIGHUP says that new settings need a restart, and it goes on", async () => {
+  test("SIGHUP logs that new settings need a restart, and the gateway continues to serve", async () => {
     await using served = await serveGateway();
     process.kill(served.pid, "SIGHUP");
     const [warning] = await untilLogged(served, "SIGHUP");
@@ -309,7 +309,7 @@ describe("milepost serve without workers", () => {
 });
 
 describe("milepost serve --role", () => {
-  test("one for readers and one for backends do together what one does alone", async () => {
+  test("a node for readers and a node for backends together do the work of a single node", async () => {
     await using redis = await startRedis();
     await using forReaders = await serveGateway("--redis", redis.url, "--role", "gateway");
     await using forBackends = await serveGateway("--redis", redis.url, "--role", "api");

@@ -3,10 +3,16 @@ import { openFiles } from "./processes/open-files.ts";
 import type { Redis } from "./processes/redis.ts";
 import type { World } from "./world.ts";
 
-/** A dead node's lease (10 s), the sweep lease (8 s), a beat (2 s), idle HTTP connections; and a busy machine. */
+/**
+ * Time limit for the cleanup, in milliseconds: a dead node's lease (10 s), the sweep lease (8 s), a heartbeat
+ * (2 s), idle HTTP connections, and a reserve for a busy machine.
+ */
 const deadlineMs = 40_000;
 
-/** What is left of everybody in a world that all have left, once there is nothing more or its time is over. */
+/**
+ * Returns what remains after all clients have left the world, as soon as nothing remains or the time limit has
+ * passed.
+ */
 export async function leftovers(world: World): Promise<readonly string[]> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
@@ -21,19 +27,20 @@ async function openedByNodes({ nodes }: World): Promise<string[]> {
   for (const [i, { gateway }] of nodes.entries()) {
     const files = await openFiles(gateway.pid);
     if (files <= gateway.filesAtStart) continue;
-    left.push(`gateway ${i} has ${files} files open, ${gateway.filesAtStart} when it began`);
+    left.push(`gateway ${i} has ${files} open files, but had ${gateway.filesAtStart} at its start`);
   }
   return left;
 }
 
-/** The nodes and connections that the registry still lists. */
+/** Returns what is wrong in the registry: a wrong number of nodes, or connections that remain. */
 async function registered({ nodes, store }: World): Promise<string[]> {
   const left: string[] = [];
   const [known] = await keysLike(store, "*:{nodes}:nodes");
   const listed = known === undefined ? 0 : Number(await store.command("HLEN", known));
-  if (listed !== nodes.length) left.push(`the registry has ${listed} nodes, not ${nodes.length}`);
+  if (listed !== nodes.length)
+    left.push(`the registry lists ${listed} nodes instead of ${nodes.length}`);
   const lists = await keysLike(store, "*}:connections");
-  if (lists.length > 0) left.push(`the registry has connections in ${lists.join(", ")}`);
+  if (lists.length > 0) left.push(`the registry still lists connections in ${lists.join(", ")}`);
   return left;
 }
 

@@ -1,4 +1,4 @@
-/** A channel of the suite, and how it is kept. */
+/** Channel of the suite, with its projection. */
 export interface SuiteChannel {
   readonly name: string;
   readonly projection: "latest" | null;
@@ -7,7 +7,7 @@ export interface SuiteChannel {
 const maxEntries = 100_000;
 const maxAgeMs = 3_600_000;
 
-/** What is published to and read. */
+/** Channels that the suite publishes to and reads. */
 export const channels: readonly SuiteChannel[] = [
   { name: "log:a", projection: null },
   { name: "log:b", projection: null },
@@ -16,7 +16,7 @@ export const channels: readonly SuiteChannel[] = [
 
 export const retention = { maxEntries, maxAgeMs } as const;
 
-/** The rules that the gateways are started with. */
+/** Rules that the gateways are started with. */
 export const rules = [
   { pattern: "log:{log}", subscribe: "granted", publish: "granted", retention },
   {
@@ -28,5 +28,5 @@ export const rules = [
   },
 ] as const;
 
-/** The grant of its users. */
+/** Channels that the suite's users may subscribe to and publish on. */
 export const grant = { subscribe: ["log:*", "latest:*"], publish: ["log:*", "latest:*"] } as const;

@@ -3,25 +3,28 @@ import type { Silence } from "./network/relay.ts";
 import type { Random } from "./random.ts";
 import type { Node, World } from "./world.ts";
 
-/** Something that breaks, and is whole again when it resolves. */
+/** Fault to inject; it is over once `run` resolves. */
 export interface Fault {
   readonly name: string;
   readonly says: string;
-  /** Only with a replica and Sentinels. */
+  /** True when the fault needs a replica and Sentinels. */
   readonly needsSentinels?: true;
-  /** What it may take out of the logs; nothing when absent. */
+  /** Part of the logs that the fault may lose; absent when it may lose nothing. */
   readonly takes?: "everything" | "tail";
-  /** Calls `lost` once what takes the tail has happened and before anything can be stored again. */
+  /**
+   * Injects the fault. A fault that loses a tail calls `lost` once the tail is lost and before anything can be
+   * stored again.
+   */
   run(world: World, random: Random, lost: () => void): Promise<void>;
 }
 
 const silences: readonly Silence[] = ["both", "up", "down"];
 
-/** All faults, each by itself. */
+/** All faults; each round injects one of them. */
 export const faults: readonly Fault[] = [
   {
     name: "kill-node",
-    says: "a gateway is killed and started anew",
+    says: "a gateway is killed and started again",
     async run(world, random) {
       const node = random.pick(world.nodes);
       await node.gateway.kill();
@@ -31,7 +34,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "roll",
-    says: "every gateway is stopped by SIGTERM and started anew, one after the other",
+    says: "every gateway is stopped by SIGTERM and started again, one after the other",
     async run(world) {
       for (const node of world.nodes) {
         await node.gateway.stop();
@@ -41,7 +44,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "redis-killed",
-    says: "Redis is killed and comes back with what it had on disk",
+    says: "Redis is killed and restarted with the data on its disk",
     async run({ redis }, random) {
       await redis.kill();
       await pause(random.between(100, 3_000));
@@ -50,7 +53,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "redis-paused",
-    says: "Redis stands still for 1 to 12 seconds, one time in five for up to 60",
+    says: "Redis is paused for 1 to 12 seconds, one time in five for up to 60",
     async run({ redis }, random) {
       redis.pause();
       await pause(random.between(1_000, random.between(1, 5) === 5 ? 60_000 : 12_000));
@@ -59,7 +62,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "redis-empty",
-    says: "Redis is killed and comes back with nothing",
+    says: "Redis is killed and restarted empty",
     takes: "everything",
     async run({ redis }, random) {
       await redis.kill();
@@ -78,7 +81,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "scripts-flushed",
-    says: "Redis forgets the scripts, three times",
+    says: "the script cache of Redis is flushed, three times",
     async run({ redis }, random) {
       for (let i = 0; i < 3; i++) {
         await redis.command("SCRIPT", "FLUSH");
@@ -88,26 +91,27 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "failover",
-    says: "the master is killed after its replica lost touch, and the Sentinels promote that",
+    says: "the master is killed after its replica lost contact, and the Sentinels promote the replica",
     needsSentinels: true,
     takes: "tail",
     async run({ redis, replica, sentinels }, random, lost) {
       if (replica === undefined || sentinels === undefined) throw new Error("no Sentinels");
-      // To nowhere: what is written from here on never reaches the replica.
+      // The replica now replicates from a port where nothing listens, so later writes never reach it.
       await replica.command("REPLICAOF", "127.0.0.1", "1");
       await pause(random.between(300, 1_500));
       await redis.kill();
       lost();
       const deadline = performance.now() + 30_000;
       while ((await sentinels.masterPort()) !== replica.port) {
-        if (performance.now() > deadline) throw new Error("the Sentinels promoted nobody in 30 s");
+        if (performance.now() > deadline)
+          throw new Error("the Sentinels promoted no replica within 30 s");
         await pause(100);
       }
     },
   },
   {
     name: "subscribers-cut",
-    says: "every connection that listens to Redis is cut, and no other",
+    says: "the connections that subscribe to Redis pub/sub are cut, and no others",
     async run({ redis }, random) {
       for (let i = random.between(1, 3); i > 0; i--) {
         await redis.command("CLIENT", "KILL", "TYPE", "pubsub");
@@ -128,7 +132,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "node-unheard",
-    says: "nothing passes between a gateway and Redis, in one direction or both, without a word",
+    says: "no data passes between a gateway and Redis, in one direction or both, while connections stay open",
     async run(world, random) {
       const way = wayOf(random.pick(world.nodes));
       way.hush(random.pick(silences));
@@ -148,7 +152,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "clients-unheard",
-    says: "nothing passes between clients and gateways, in one direction or both",
+    says: "no data passes between clients and gateways, in one direction or both, while connections stay open",
     async run({ balancer }, random) {
       balancer.hush(random.pick(silences));
       await pause(random.between(1_000, 6_000));
@@ -158,6 +162,7 @@ export const faults: readonly Fault[] = [
 ];
 
 function wayOf({ way }: Node) {
-  if (way === undefined) throw new Error("this world has no relay to Redis");
+  if (way === undefined)
+    throw new Error("this world has no relay to Redis; the fault cannot run with Sentinels");
   return way;
 }

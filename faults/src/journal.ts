@@ -1,11 +1,11 @@
 import type { Fact, JournalRecord } from "@milepost/checker";
 import type { Recorder } from "@milepost/checker/recording";
 
-/** What was seen from outside of the service, in order. */
+/** Journal of what was observed from outside the service, in order. */
 export class Journal implements Recorder {
   readonly records: JournalRecord[] = [];
 
-  /** Milliseconds that never go backwards. */
+  /** Current time in milliseconds; it never goes backwards. */
   get now(): number {
     return Math.round(performance.now() * 1_000) / 1_000;
   }

@@ -20,7 +20,7 @@ if (options === undefined) {
 }
 process.exit((await (options.mutants ? findMutants(options) : run(options))) ? 0 : 1);
 
-/** Runs the faults; whether all rounds hold. */
+/** Runs the faults and resolves with true when no round failed. */
 async function run({ faults, rounds, seed }: Options): Promise<boolean> {
   const verdicts: Verdict[] = [];
   for (const fault of faults) {
@@ -35,12 +35,13 @@ async function run({ faults, rounds, seed }: Options): Promise<boolean> {
   return !verdicts.some(isBad);
 }
 
-/** Whether every fault put into the product is found within so many rounds. */
+/** Resolves with true when every mutant is found within the given number of rounds. */
 async function findMutants({ rounds, seed }: Options): Promise<boolean> {
   let areFound = true;
   for (const { name, says, shownBy } of mutants) {
     const fault = faults.find((one) => one.name === shownBy);
-    if (fault === undefined) throw new Error(`${name} names no fault`);
+    if (fault === undefined)
+      throw new Error(`the mutant ${name} names an unknown fault in shownBy`);
     let found: Verdict | undefined;
     for (let i = 0; i < rounds && found === undefined; i++) {
       const verdict = await runRound(fault, seed + i, name);
@@ -48,7 +49,8 @@ async function findMutants({ rounds, seed }: Options): Promise<boolean> {
     }
     areFound &&= found !== undefined;
     const [first] = found?.violations ?? [];
-    const how = first === undefined ? "readers never at the head" : `${first.id}: ${first.says}`;
+    const how =
+      first === undefined ? "some readers never reached the head" : `${first.id}: ${first.says}`;
     print(`${name} (${says}): ${found === undefined ? "NOT FOUND" : `found, ${how}`}`);
   }
   return areFound;
@@ -64,7 +66,7 @@ function isBad({ violations, toHeadMs }: Verdict): boolean {
   return violations.length > 0 || toHeadMs === undefined;
 }
 
-/** Keeps the journal of a round that does not hold, and says where. */
+/** Prints a failed round's first violations, writes its journal to a temporary file and prints the path. */
 async function keep({ fault, seed, violations, records }: Verdict): Promise<void> {
   for (const { id, says, line, t } of violations.slice(0, 5)) {
     print(`  ${id} line ${line}, ${t} ms: ${says}`);

@@ -1,11 +1,11 @@
 import { type Fault, faults } from "./fault.ts";
 
-/** What to run. */
+/** Options of the command line. */
 export interface Options {
   readonly faults: readonly Fault[];
   readonly rounds: number;
   readonly seed: number;
-  /** Whether to see that the faults put into the product are found. */
+  /** True when the run checks that every mutant is found. */
   readonly mutants: boolean;
 }
 
@@ -15,7 +15,7 @@ export const usage = `usage: npm run faults -- [--rounds N] [--only name,name] [
 ${faults.map(({ name, says }) => `  ${name.padEnd(18)}${says}`).join("\n")}
 `;
 
-/** Reads the command line; undefined when it is wrong. */
+/** Parses the command line; returns undefined when it is invalid. */
 export function readOptions(args: readonly string[]): Options | undefined {
   let rounds = 10;
   let seed = 1;

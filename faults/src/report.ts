@@ -1,6 +1,9 @@
 import type { Verdict } from "./round.ts";
 
-/** One row for each fault: how often, what was found, and how long until everybody was at the head. */
+/**
+ * Returns a table with one row per fault: its rounds, stored entries, gaps, resets, times to the head, and
+ * violations.
+ */
 export function tableOf(verdicts: readonly Verdict[]): string {
   const names = [...new Set(verdicts.map(({ fault }) => fault))];
   const rows = names.map((name) => {

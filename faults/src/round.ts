@@ -19,18 +19,21 @@ const publisherCount = 3;
 const publishEveryMs = 15;
 const calmMs = 1_000;
 const reloadEveryMs = 700;
-/** By then everybody is at the head. */
+/** Time after the fault within which every reader must be at the head, in milliseconds. */
 const headWithinMs = 30_000;
-/** The channel that a durable subscriber works on. */
+/** Channel that the durable subscriber works on. */
 const workedOn = "log:a";
 const beginnings: readonly Beginning[] = ["start", "now", "state"];
 
-/** What one round came to. */
+/** Result of one round. */
 export interface Verdict {
   readonly fault: string;
   readonly seed: number;
   readonly violations: readonly Violation[];
-  /** From the end of the fault until the last reader was at the head, in milliseconds; undefined when it never was. */
+  /**
+   * Time from the end of the fault until the last reader was at the head, in milliseconds; undefined when some
+   * reader never was.
+   */
   readonly toHeadMs: number | undefined;
   readonly stored: number;
   readonly gaps: number;
@@ -38,7 +41,7 @@ export interface Verdict {
   readonly records: readonly JournalRecord[];
 }
 
-/** Breaks one thing in a world of its own while people publish and read, and judges what they were told. */
+/** Injects one fault into a new world while clients publish and read, and judges what they received. */
 export async function runRound(fault: Fault, seed: number, mutant?: string): Promise<Verdict> {
   const random = new Random(seed);
   const hasSentinels = fault.needsSentinels === true;
@@ -130,7 +133,10 @@ async function reloadAgainAndAgain(readers: readonly Reader[], signal: AbortSign
   }
 }
 
-/** When every reader was at the head of every log; undefined when some is not by the deadline. */
+/**
+ * Resolves with the journal's time at which every reader is at the head of every log, or undefined once the
+ * deadline has passed.
+ */
 async function allAtHead(
   readers: readonly Reader[],
   logs: readonly Log[],
@@ -146,7 +152,10 @@ async function allAtHead(
   return journal.now;
 }
 
-/** What the worker was not given by the deadline of all that its channel has. */
+/**
+ * Resolves with a message for each entry that the worker has not received by the deadline, or why it stopped;
+ * empty when it has all.
+ */
 async function allHandled(
   worker: Worker,
   logs: readonly Log[],
@@ -156,16 +165,16 @@ async function allHandled(
   const entries = logs.find(({ channel }) => channel === worker.channel)?.entries ?? [];
   for (;;) {
     const lacks = entries.filter(({ position }) => !worker.handled.has(position));
-    if (worker.failure !== undefined) return [`the worker ended: ${worker.failure}`];
+    if (worker.failure !== undefined) return [`the worker stopped: ${worker.failure}`];
     if (lacks.length === 0) return [];
     if (journal.now > deadline) {
-      return lacks.map(({ position }) => `the worker was never given ${position}`);
+      return lacks.map(({ position }) => `the worker never received ${position}`);
     }
     await pause(20);
   }
 }
 
-/** What was given up, although its worker acknowledges everything. */
+/** Returns a message for each dead letter; there should be none, because the worker acknowledges everything. */
 async function lettersOf(world: World): Promise<readonly string[]> {
   const response = await fetch(`${world.url}/v1/dead-letters`, {
     headers: { authorization: `Bearer ${secrets.apiKey}` },
@@ -173,10 +182,10 @@ async function lettersOf(world: World): Promise<readonly string[]> {
   const { letters } = (await response.json()) as {
     readonly letters: readonly { readonly reason: string }[];
   };
-  return letters.map((letter) => `given up: ${JSON.stringify(letter)}`);
+  return letters.map((letter) => `dead letter: ${JSON.stringify(letter)}`);
 }
 
-/** A whole log, as the service gives it out. */
+/** Reads a whole log from the service's history. */
 async function logOf(world: World, channel: string): Promise<Log> {
   const entries: { position: string; event: string; hash: string }[] = [];
   let since = "start";

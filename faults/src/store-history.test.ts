@@ -44,7 +44,7 @@ function log(head: string, entries: readonly [n: number, position: string][]): L
   };
 }
 
-/** What the checker says of what was seen, completed. */
+/** Returns the checker's violations for an observed journal, completed with the store's history. */
 function violations(facts: readonly Fact[], end: Log, loss?: Loss) {
   const seen: Fact[] = [...begin(), ...facts, { type: "healed", within_ms: 0 }];
   const records = [...seen, { type: "dump" as const, ...end }, { type: "end" as const }].map(
@@ -53,28 +53,28 @@ function violations(facts: readonly Fact[], end: Log, loss?: Loss) {
   return check(withStoreHistory(records, [end], loss)).map(({ id, says }) => `${id} ${says}`);
 }
 
-describe("what the store did, told from what was seen of it", () => {
-  it("a run without loss holds, also where a delivery comes before the answer", () => {
+describe("the store's history, reconstructed from what was observed", () => {
+  it("a run without loss has no violation, even when a delivery precedes the publisher's answer", () => {
     const facts = [asked(1), given(1, "E.1.a"), stored(1, "E.1.a")];
     expect(violations(facts, log("E.1.a", [[1, "E.1.a"]]))).toEqual([]);
   });
 
-  it("an entry that its reader never got is found", () => {
+  it("an entry that its reader never received is found", () => {
     const facts = [asked(1), stored(1, "E.1.a"), asked(2), stored(2, "E.2.b"), given(2, "E.2.b")];
     const end = log("E.2.b", [
       [1, "E.1.a"],
       [2, "E.2.b"],
     ]);
-    expect(violations(facts, end)).toEqual([expect.stringContaining("1.a never came")]);
+    expect(violations(facts, end)).toEqual([expect.stringContaining("1.a was not delivered")]);
   });
 
-  it("an acknowledged entry that the log has not is found where nothing may be lost", () => {
+  it("an acknowledged entry that is missing from the log is found when the fault may lose nothing", () => {
     const facts = [asked(1), stored(1, "E.1.a"), given(1, "E.1.a")];
     const found = violations(facts, log("E.0.0", []));
     expect(found).toContainEqual(expect.stringContaining("G2"));
   });
 
-  it("a lost tail is one where it may be lost, and its readers must be told", () => {
+  it("a lost tail is accepted when the fault may lose it, but its readers must receive a gap", () => {
     const mark: Fact = { type: "fault", fault: tailLostFault, phase: "once" };
     const facts = [asked(1), given(1, "E.1.a"), stored(1, "E.1.a"), mark];
     const end = log("E.0.0", []);
@@ -89,18 +89,18 @@ describe("what the store did, told from what was seen of it", () => {
     expect(violations(facts, end, "tail")).toEqual([expect.stringContaining("past the end")]);
   });
 
-  it("a log that began anew excuses a reset by its epoch, where everything may be lost", () => {
+  it("a gap with epoch_changed is accepted after a new log only when the fault may lose everything", () => {
     const facts = [asked(1), given(1, "E.1.a"), stored(1, "E.1.a")];
     const reason = "epoch_changed";
     const told: Fact = { type: "gap", subscriber: "ana", from: "E.1.a", to: "F.0.0", reason };
     const end = log("F.0.0", []);
     expect(violations([...facts, told], end, "everything")).toEqual([]);
     expect(violations([...facts, told], end)).toContainEqual(
-      expect.stringContaining("nothing ended it"),
+      expect.stringContaining("nothing ended the log"),
     );
   });
 
-  it("an entry nobody saw is one whose publisher never knew; without such a one it is invented", () => {
+  it("an unobserved entry is ascribed to a publish of unknown outcome; without such a publish it is a violation", () => {
     const facts: Fact[] = [
       asked(1),
       {
@@ -126,7 +126,7 @@ describe("what the store did, told from what was seen of it", () => {
     const known = facts.filter(({ type }) => type !== "published" && type !== "publish");
     const without: Fact[] = [...known, asked(2), stored(2, "E.2.b"), reset];
     expect(violations(without, end, "everything")).toContainEqual(
-      expect.stringContaining("nobody published"),
+      expect.stringContaining("was never published"),
     );
   });
 });

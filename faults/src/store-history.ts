@@ -1,6 +1,6 @@
 import type { Fact, JournalRecord } from "@milepost/checker";
 
-/** A log as it stands at the end. */
+/** Log as it stands at the end. */
 export interface Log {
   readonly channel: string;
   readonly head: string;
@@ -11,7 +11,7 @@ export interface Log {
   }[];
 }
 
-/** What a fault may have taken out of the logs. */
+/** Part of the logs that a fault may have lost. */
 export type Loss = "everything" | "tail" | undefined;
 
 interface Place {
@@ -20,9 +20,9 @@ interface Place {
   readonly tag: string;
 }
 
-/** Something seen that says that an entry, or a log, was there. */
+/** Observation that shows that an entry, or a log, existed. */
 interface Evidence extends Place {
-  /** The record that shows it; what the log holds at the end, one past the last. */
+  /** Index of the record that shows it; the number of records for what the log holds at the end. */
   readonly index: number;
   readonly event?: string;
   readonly hash?: string;
@@ -33,18 +33,19 @@ interface Insertion {
   readonly fact: Fact;
 }
 
-/** The name of the record that says when a tail was lost, of whatever channels. */
+/** Name of the record that marks the time at which a tail was lost, in any channel. */
 export const tailLostFault = "lost_a_tail";
 
-/** Whose keys they are: all publishers of the suite use one credential. */
+/** Owner of all keys: every publisher of the suite uses one credential. */
 const owner = "publishers";
 
 /**
- * Completes a journal of what was seen from outside with what the store must have done, entry by entry.
+ * Completes a journal of what was observed from outside with what the store must have done, entry by entry.
  *
- * An entry was stored at the latest when somebody was told of it or of one behind it. One that nobody saw, between
- * others, is one whose publisher never learned what became of it. What the final log contradicts was lost: that is
- * written down as a loss where the fault may lose, and contradicts the journal where it may not.
+ * An entry was stored no later than the first record that shows it or a later entry. An unobserved entry
+ * between others is ascribed to a publish whose outcome its publisher never learned. What the final log
+ * contradicts was lost: this is recorded as a loss when the fault may lose it, and otherwise makes the journal
+ * contradict itself.
  */
 export function withStoreHistory(
   records: readonly JournalRecord[],
@@ -107,7 +108,7 @@ function fault(name: string, channel: string) {
   return { type: "fault", fault: name, phase: "once", channel } as const;
 }
 
-/** What the log still holds, and what it does not hold any more or holds another of. */
+/** Splits the evidence into what the log still holds and what it lost or replaced. */
 function split(seen: readonly Evidence[], { head, entries }: Log): [Evidence[], Evidence[]] {
   const tags = new Map(
     entries.map(({ position }) => [placeOf(position).offset, placeOf(position).tag]),
@@ -122,7 +123,9 @@ function split(seen: readonly Evidence[], { head, entries }: Log): [Evidence[], 
   return [kept, lost];
 }
 
-/** The entries after an offset, each put before the first record that shows it or one behind it. */
+/**
+ * Returns the entries after an offset, each inserted before the first record that shows it or a later entry.
+ */
 function entriesOf(
   seen: readonly Evidence[],
   after: number,
@@ -164,11 +167,11 @@ interface Asked {
   readonly key: string;
   readonly event: string;
   readonly hash: string;
-  /** Somebody saw its entry. */
+  /** True once the entry was observed. */
   isSeen: boolean;
 }
 
-/** What was published to a channel. */
+/** Publishes to a channel, to find those whose entries were never observed. */
 class Unseen {
   readonly #asked = new Map<string, Asked>();
 
@@ -183,14 +186,17 @@ class Unseen {
     }
   }
 
-  /** What was published with this data, if anything was. */
+  /**
+   * Returns the publish with this data and marks its entry as observed; undefined when nothing was published
+   * with it.
+   */
   seen(hash: string): Asked | undefined {
     const asked = this.#asked.get(hash);
     if (asked !== undefined) asked.isSeen = true;
     return asked;
   }
 
-  /** The last publish before a record whose entry nobody saw. */
+  /** Takes the last publish before a record whose entry was never observed; undefined when there is none. */
   take(before: number): Asked | undefined {
     const candidates = [...this.#asked.values()].filter(
       ({ index, isSeen }) => !isSeen && index < before,
@@ -201,7 +207,7 @@ class Unseen {
   }
 }
 
-/** Everything that says something of a channel's log, in the order of the journal. */
+/** Returns every observation about a channel's log, in the order of the journal. */
 function evidenceOf(log: Log, records: readonly JournalRecord[]): Evidence[] {
   const { channel } = log;
   const readers = new Set<string>();

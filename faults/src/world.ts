@@ -10,17 +10,17 @@ import { masterName, Sentinels } from "./processes/sentinels.ts";
 
 const nodeCount = 3;
 
-/** A node: its process, and its way to Redis where that is one server. */
+/** Gateway node: its process, and its relay to Redis in a world without Sentinels. */
 export interface Node {
   gateway: Gateway;
   readonly way: Relay | undefined;
 }
 
-/** How a world is made. */
+/** Options of a world. */
 export interface WorldOptions {
-  /** A replica and three Sentinels beside the master. */
+  /** True when the master has a replica and three Sentinels. */
   readonly hasSentinels: boolean;
-  /** A fault of the product to put into the gateways. */
+  /** Name of a mutant to put into the gateways. */
   readonly mutant?: string;
 }
 
@@ -34,7 +34,7 @@ interface Parts {
   readonly mutant: string | undefined;
 }
 
-/** Three gateways over one Redis behind a balancer, all of them real. */
+/** World of three real gateways over one real Redis, behind a balancer. */
 export class World {
   readonly redis: Redis;
   readonly replica: Redis | undefined;
@@ -77,7 +77,9 @@ export class World {
     return world;
   }
 
-  /** The Redis that is the master at the end of a round. */
+  /**
+   * Redis that holds the data at the end of a round: the replica after a failover, otherwise the first master.
+   */
   get store(): Redis {
     return this.redis.hasEnded && this.replica !== undefined ? this.replica : this.redis;
   }
@@ -90,7 +92,7 @@ export class World {
     return Gateway.start(this.#redisUrl(way), join(this.#folder, "settings.json"), this.#mutant);
   }
 
-  /** Everything is broken no longer. */
+  /** Ends every fault, and restarts gateways that have ended. */
   async heal(): Promise<void> {
     this.balancer.heal();
     this.redis.resume();

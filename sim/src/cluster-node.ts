@@ -17,7 +17,7 @@ import { SeededRandom } from "./seeded-random.ts";
 import type { Store } from "./store.ts";
 import { ProcessClock, type VirtualTime } from "./virtual-time.ts";
 
-/** What every node of a cluster is made of. */
+/** Parts from which every node of a cluster is made. */
 export interface NodeParts {
   readonly seed: number;
   readonly time: VirtualTime;
@@ -26,11 +26,11 @@ export interface NodeParts {
   readonly rules: readonly Rule[];
   readonly limits: Partial<CoreLimits>;
   readonly mutant: Mutant | undefined;
-  /** A fault that no caller heard of and that is not one of those made on purpose. */
+  /** Called with an error that the node logged; a correct run logs none. */
   onFault(error: unknown): void;
 }
 
-/** One process of a node, from its start to its end. */
+/** Process of a node, from its start to its end. */
 interface Incarnation {
   readonly core: Core;
   readonly clock: ProcessClock;
@@ -38,7 +38,7 @@ interface Incarnation {
   disconnect(): void;
 }
 
-/** One machine of the cluster: its process comes and goes. */
+/** Machine of the cluster, whose gateway process can end and start again. */
 export class ClusterNode {
   readonly name: string;
   readonly #parts: NodeParts;
@@ -60,12 +60,12 @@ export class ClusterNode {
     return this.#process !== undefined;
   }
 
-  /** The running gateway; undefined while there is none. */
+  /** The running gateway; undefined while no process runs. */
   get core(): Core | undefined {
     return this.#process?.core;
   }
 
-  /** Connections that the gateway holds and that are over. */
+  /** Number of connections that the gateway still holds although they have ended. */
   get excess(): number {
     return Math.max(0, (this.core?.stats().connections ?? 0) - this.links.size);
   }
@@ -104,13 +104,16 @@ export class ClusterNode {
     this.#isDraining = false;
   }
 
-  /** It runs, and finds out which connections go nowhere, those of clients that have forgotten them too. */
+  /**
+   * Ends the silence of all connections, so that both ends learn that they broke, and starts the process if it
+   * is not running.
+   */
   heal(): void {
     for (const link of this.links) link.endSilence();
     this.start();
   }
 
-  /** The process ends here and now; `isTold` when the machine lives on and closes its sockets. */
+  /** Ends the process abruptly; `isTold` when the machine stays up and closes its sockets. */
   crash(isTold: boolean): void {
     const process = this.#process;
     if (process === undefined) return;
@@ -121,13 +124,13 @@ export class ClusterNode {
     this.links.clear();
   }
 
-  /** The machine is taken away: its process comes back no more. */
+  /** Ends the process for good; it cannot start again. */
   retire(): void {
     this.#isRetired = true;
     this.crash(true);
   }
 
-  /** Goes away in an orderly way; the process is gone once that is done. */
+  /** Shuts the gateway down in an orderly way, records what it left open, and ends its process. */
   async drain(drainMs: number): Promise<void> {
     const process = this.#process;
     if (process === undefined || this.#isDraining) return;
@@ -145,7 +148,10 @@ export class ClusterNode {
     this.crash(true);
   }
 
-  /** Takes an upgrade in: what it answers comes over the link; undefined when nobody listens. */
+  /**
+   * Accepts an upgrade and returns its link, over which the node answers; undefined when no process runs or no
+   * subprotocol matches.
+   */
   accept(url: URL, protocols: readonly string[], client: ClientEnd): Link | undefined {
     const process = this.#process;
     if (process === undefined) return undefined;
@@ -199,7 +205,7 @@ export class ClusterNode {
     return link;
   }
 
-  /** Notes when a credential is prolonged. */
+  /** Wraps a connection's events to record renewals of its credential. */
   #noting(connection: string, link: Link, events: TransportEvents): TransportEvents {
     return {
       onText: (text) => {
@@ -214,7 +220,7 @@ export class ClusterNode {
     };
   }
 
-  /** An auth counts once the node has said so. */
+  /** Records a renewal once the node has answered the auth message with a result. */
   #noteRenewal(connection: string, link: Link, text: string): void {
     const { id, type, token } = JSON.parse(text) as { id?: number; type?: string; token?: string };
     if (type !== "auth" || token === undefined || id === undefined) return;

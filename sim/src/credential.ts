@@ -2,7 +2,10 @@ import type { UserPrincipal } from "@milepost/core";
 import { MilepostError } from "@milepost/protocol";
 import { channels } from "./plan.ts";
 
-/** A token that says who it is for, when it ends by the wall clock, and what it does not allow. */
+/**
+ * Returns a token with its user, its expiry by the wall clock in milliseconds, and the channels it does not
+ * allow.
+ */
 export function makeToken(
   user: string,
   expiresAt: number | undefined,
@@ -12,7 +15,7 @@ export function makeToken(
   return [user, end, [...denied].join("+")].join(".");
 }
 
-/** Who a token is; throws when it is over. */
+/** Returns the principal of a token; throws `token_expired` when it has expired. */
 export function readToken(token: string, now: number): UserPrincipal {
   const [user, end, denied = ""] = token.split(".");
   const expiresAt = end === undefined || end === "never" ? undefined : Number(end);

@@ -19,10 +19,10 @@ const rules = [
   },
 ] as const;
 
-/** A fault of the product, built around the ports of its engine. */
+/** Defect of the product, built around the ports of its engine. */
 export type SpoilEngine = (engine: Engine) => Engine;
 
-/** The mutants of acknowledged delivery: each loses entries in a way of its own. */
+/** Mutants of acknowledged delivery; each loses entries in its own way. */
 export const durableMutants: Readonly<Record<string, SpoilEngine>> = {
   "ack before delivery": spoilSave((change) => ({
     ...change,
@@ -62,8 +62,8 @@ function spoilSave(spoil: (change: DurableChange) => DurableChange): SpoilEngine
 }
 
 /**
- * Runs one durable subscriber through publishes, acks, nacks, cuts, takeovers and a store that comes and goes, as the seed
- * has it, and judges the journal.
+ * Runs one durable subscriber through publishes, acks, nacks, cuts, takeovers and store outages, which the seed
+ * chooses. Returns the violations of G11.
  */
 export async function runDurable(seed: number, spoil?: SpoilEngine): Promise<Violation[]> {
   const random = new SeededRandom(seed);
@@ -119,14 +119,14 @@ export async function runDurable(seed: number, spoil?: SpoilEngine): Promise<Vio
   );
 }
 
-/** Who holds the durable subscriber, at the socket. */
+/** Holder of the durable subscriber, at its socket. */
 class Subscriber {
   readonly #t: TestCore;
   readonly #add: (fact: Fact) => void;
   #socket: TestSocket | undefined;
   #lastId = 0;
   #isBegun = false;
-  /** What was given and not answered, on this connection. */
+  /** Positions that were delivered on this connection. */
   #given: string[] = [];
   #asked = new Map<unknown, { readonly kind: "ack" | "nack"; readonly position: string }>();
 
@@ -135,7 +135,7 @@ class Subscriber {
     this.#add = add;
   }
 
-  /** Connects anew, the old connection cut before or taken over. */
+  /** Opens a new connection; the old one is cut before with `cuts`, and otherwise taken over. */
   async connect(cuts = true): Promise<void> {
     const before = this.#socket;
     if (cuts) before?.drop();
@@ -206,7 +206,7 @@ class Subscriber {
     });
   }
 
-  /** What was asked and not answered may have been done. */
+  /** Records the unanswered acks and nacks as unknown, because they may have been applied. */
   #loseAsked(): void {
     for (const asked of this.#asked.values()) {
       this.#add({ type: "acked", subscriber: "worker", outcome: "unknown", ...asked });

@@ -1,7 +1,7 @@
 import { Checker, type Fact, type JournalRecord, type Violation } from "@milepost/checker";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** What happened, in order; each record is checked as it is written. */
+/** Journal of a simulation, in order; each record is checked as it is written. */
 export class Journal {
   readonly records: JournalRecord[] = [];
   readonly #time: VirtualTime;
@@ -19,12 +19,12 @@ export class Journal {
     this.#checker.take(record);
   }
 
-  /** What the checker found so far. */
+  /** Violations found so far. */
   get violations(): readonly Violation[] {
     return this.#checker.violations;
   }
 
-  /** Ends it: what is still under way concerns nobody. */
+  /** Ends the journal and ignores later records. */
   seal(): void {
     this.add({ type: "end" });
     this.#sealed = true;

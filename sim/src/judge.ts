@@ -3,14 +3,14 @@ import type { Mutant } from "./mutants/mutant.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { simulate } from "./simulate.ts";
 
-/** What one run came to, judged. */
+/** Result of one run. */
 export interface Verdict {
   readonly plan: Plan;
   readonly records: readonly JournalRecord[];
   readonly violations: readonly Violation[];
 }
 
-/** Runs a plan under the checker's eyes; exceptions outside of a contract are violations too. */
+/** Runs a plan while the checker judges it; exceptions outside of a contract count as violations. */
 export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
   const { records, violations, defects } = await simulate(plan, mutant);
   const found = defects.map(
@@ -24,7 +24,7 @@ export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
   return { plan, records, violations: [...violations, ...found] };
 }
 
-/** The verdict on a seed. */
+/** Runs and judges the plan of a seed. */
 export function judgeSeed(seed: number, mutant?: Mutant): Promise<Verdict> {
   return judge(makePlan(seed), mutant);
 }

@@ -3,24 +3,24 @@ import { unframed } from "@milepost/core/testing/test-encoder";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** What the client's end of a link is told. */
+/** Callbacks of the client's end of a link. */
 export interface ClientEnd {
   onOpen(): void;
   onText(text: string): void;
   onClose(code: number, reason: string): void;
 }
 
-/** How a link ended for the node, and how much it had to hold. */
+/** End of a link as the node saw it, with the most bytes that its transport held. */
 export interface LinkEnd {
   readonly code: number;
   readonly by: "node" | "network" | "client";
   readonly peakBytes: number;
 }
 
-/** A way to spoil what the two ends tell each other, for mutants. */
+/** Hook that alters the messages between the two ends, for mutants. */
 export interface Tamper {
   outbound(texts: readonly string[]): readonly string[];
-  /** Undefined swallows it. */
+  /** Returns the message to deliver; undefined drops it. */
   inbound(text: string): string | undefined;
 }
 
@@ -31,13 +31,13 @@ type Parcel =
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
 
 const maxWayMs = 25;
-/** A peer that reads nothing still has a kernel that takes this much. */
+/** Bytes that the kernel of a peer accepts while the peer reads nothing. */
 const kernelBytes = 16 * 1_024;
 
 /**
- * One connection between a client and a node: two ways that keep their order, each with its own delays.
+ * Connection between a client and a node: two directions that keep their order, each with its own delays.
  *
- * It can break (both ends learn it), go silent (nobody learns anything), and its reader can stop reading.
+ * It can break (both ends learn it) or go silent (neither end learns it), and its client can stop reading.
  */
 export class Link implements Transport {
   readonly encoder: Encoder;
@@ -47,22 +47,22 @@ export class Link implements Transport {
   readonly #client: ClientEnd;
   readonly #onEnd: (end: LinkEnd) => void;
   tamper: Tamper | undefined;
-  /** Sees what the node sends, while somebody waits for an answer in it. */
+  /** Called with the messages that the node sends, while a caller waits for an answer among them. */
   observe: ((texts: readonly string[]) => void) | undefined;
   #events: TransportEvents | undefined;
   #downAt = 0;
   #upAt = 0;
-  /** Parcels that the peer has not read; what is in them fills the node's buffer. */
+  /** Parcels that the client has not read; their bytes fill the node's buffer. */
   #unread: Parcel[] = [];
   #unreadBytes = 0;
   #peakBytes = 0;
   #writtenBytes = 0;
   #isStalled = false;
   #isSilent = false;
-  /** The node's end is closed for good. */
+  /** True once the node's end is closed for good. */
   #nodeGone = false;
   #clientGone = false;
-  /** The node has sent its close. */
+  /** True once the node has sent its close. */
   #closing = false;
   #ended = false;
 
@@ -90,7 +90,7 @@ export class Link implements Transport {
     return this.#nodeGone || this.#clientGone;
   }
 
-  /** The upgrade is done; `events` is what the node made of it. */
+  /** Completes the upgrade, which opens the client's end. */
   open(): void {
     this.#send({ kind: "open" });
   }
@@ -99,7 +99,7 @@ export class Link implements Transport {
     this.#events = events;
   }
 
-  // The node's end.
+  // Methods of the node's end.
 
   write(bytes: Uint8Array): void {
     if (this.#nodeGone) return;
@@ -128,7 +128,7 @@ export class Link implements Transport {
     this.#send({ kind: "ping" });
   }
 
-  // The client's end.
+  // Methods of the client's end.
 
   sendText(text: string): void {
     if (this.#clientGone) return;
@@ -141,39 +141,39 @@ export class Link implements Transport {
   closeFromClient(): void {
     if (this.#clientGone) return;
     this.#up(() => this.#endNode(1000, "client"));
-    // The other end answers the close, or nobody does and the platform gives up.
+    // The other end answers the close; if it does not, the platform gives up.
     const wayMs = this.#isSilent || this.#nodeGone ? 1_000 : 2 * maxWayMs;
     this.#time.after(wayMs, () => this.#closeClient(1000, ""));
   }
 
-  /** The client's process is gone: its kernel says so, unless the machine went with it. */
+  /** Ends the client's process; the node learns of it unless the link is silent. */
   abandonByClient(): void {
     this.#clientGone = true;
     this.#up(() => this.#endNode(1006, "client"));
   }
 
-  // Faults.
+  // Faults of the connection.
 
-  /** The connection breaks. */
+  /** Breaks the connection; both ends learn it. */
   drop(): void {
     this.#up(() => this.#endNode(1006, "network"));
     this.#down(() => this.#closeClient(1006, ""));
   }
 
-  /** From now on nothing arrives at either end, and neither is told. */
+  /** Stops all messages in both directions without notice to either end. */
   silence(): void {
     this.#isSilent = true;
   }
 
-  /** A silent connection is found out: both ends are told. */
+  /** Breaks a silent connection, so that both ends learn that it ended. */
   endSilence(): void {
     if (!this.#isSilent) return;
-    // What was under way is lost: the two ends learn of the break and of nothing else.
+    // Messages that were under way are lost; the two ends learn only that the connection broke.
     this.#time.after(this.#way(), () => this.#endNode(1006, "network"));
     this.#time.after(this.#way(), () => this.#closeClient(1006, ""));
   }
 
-  /** The client reads nothing. */
+  /** Stops the client's reading. */
   stall(): void {
     this.#isStalled = true;
   }
@@ -188,14 +188,14 @@ export class Link implements Transport {
     this.#unreadBytes = 0;
     for (const parcel of unread) this.#carry(parcel);
     if (!had || this.#nodeGone) return;
-    // What the node writes at once now had waited there.
+    // Bytes that the node writes in this call were waiting there before.
     const before = this.#writtenBytes;
     this.#events?.onDrain();
     const waited = this.#writtenBytes - before;
     this.#peakBytes = Math.max(this.#peakBytes, held + waited);
   }
 
-  /** The node's process is gone: `isTold` when its machine still says so to the client. */
+  /** Ends the node's process; with `isTold` its machine still closes the connection to the client. */
   nodeCrashed(isTold: boolean): void {
     this.#nodeGone = true;
     this.#end(1006, "network");
@@ -234,7 +234,7 @@ export class Link implements Transport {
     });
   }
 
-  /** Towards the client. What had been sent arrives even when the node is gone by then. */
+  /** Schedules an arrival at the client; what was sent arrives even when the node has ended by then. */
   #down(arrive: () => void): void {
     this.#downAt = Math.max(this.#downAt, this.#time.monotonic() + this.#way());
     this.#time.at(this.#downAt, () => {
@@ -242,7 +242,7 @@ export class Link implements Transport {
     });
   }
 
-  /** Towards the node. */
+  /** Schedules an arrival at the node. */
   #up(arrive: () => void): void {
     this.#upAt = Math.max(this.#upAt, this.#time.monotonic() + this.#way());
     this.#time.at(this.#upAt, () => {

@@ -13,7 +13,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Runs the seeds; whether all of them held. */
+/** Runs the seeds and resolves with true when no seed broke a guarantee. */
 async function run({ first, seeds, workers, mutant, verbose }: Options): Promise<boolean> {
   const began = performance.now();
   const found = await sweep(first, seeds, workers, mutant?.name);
@@ -24,7 +24,7 @@ async function run({ first, seeds, workers, mutant, verbose }: Options): Promise
   );
   const [worst] = found.bad;
   if (worst === undefined) {
-    print("every journal holds");
+    print("no seed breaks a guarantee");
     return true;
   }
   print(`seeds that break a guarantee: ${found.bad.join(", ")}`);
@@ -32,11 +32,13 @@ async function run({ first, seeds, workers, mutant, verbose }: Options): Promise
   return false;
 }
 
-/** Replays a seed, makes its plan smaller, and tells both. */
+/** Replays a seed, shrinks its plan, and prints both results. */
 async function explain(seed: number, mutant: Mutant | undefined, verbose: boolean): Promise<void> {
   const verdict = await judgeSeed(seed, mutant);
   if (verdict.violations.length === 0) {
-    print(`seed ${seed} holds when it runs alone: the simulation is not deterministic`);
+    print(
+      `seed ${seed} breaks no guarantee when it runs alone: the simulation is not deterministic`,
+    );
     return;
   }
   print(`\nseed ${seed}:`);
@@ -63,7 +65,7 @@ function tell({ violations }: Verdict, verbose: boolean): void {
   }
 }
 
-/** Whether the checker finds every mutant. */
+/** Resolves with true when the checker finds every mutant. */
 async function runMutants({ first, seeds }: Options): Promise<boolean> {
   let all = true;
   for (const mutant of mutants) {

@@ -4,12 +4,12 @@ import type { ClientEnd, Link } from "./link.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** One client's way to the cluster, behind a load balancer that takes any node that is up. */
+/** Client's access to the cluster, behind a load balancer that picks any node that is up. */
 export class NetworkPort {
   readonly #nodes: readonly ClusterNode[];
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
-  /** The newest connection. */
+  /** The newest connection; undefined before the first one. */
   link: Link | undefined;
   isDead = false;
 
@@ -19,7 +19,7 @@ export class NetworkPort {
     this.#random = random;
   }
 
-  /** Connects; `onLink` has the link as soon as the node took it. */
+  /** Connects; `onLink` receives the link once a node has accepted it. */
   dial(
     url: string,
     protocols: readonly string[],
@@ -40,14 +40,14 @@ export class NetworkPort {
     });
   }
 
-  /** The `WebSocket` that the SDK is given. */
+  /** Returns the `WebSocket` class that the SDK uses. */
   webSocket(): WebSocketConstructor {
     const port = this;
     return class SimulatedWebSocket implements WebSocketLike {
       readonly #listeners = new Map<string, ((event: never) => void)[]>();
       #link: Link | undefined;
       #closed = false;
-      /** Closed before there was a link. */
+      /** True when the socket was closed before it had a link. */
       #unwanted = false;
 
       constructor(url: string, protocols: string[] = []) {

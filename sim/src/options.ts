@@ -2,27 +2,27 @@ import { parseArgs } from "node:util";
 import type { Mutant } from "./mutants/mutant.ts";
 import { mutants } from "./mutants/mutants.ts";
 
-/** What to run. */
+/** Options of the command line. */
 export interface Options {
   readonly seeds: number;
   readonly first: number;
   readonly verbose: boolean;
   readonly workers: number;
   readonly mutant: Mutant | undefined;
-  /** Runs every mutant instead, each until the checker has found it. */
+  /** True when the run tries every mutant instead, each until the checker has found it. */
   readonly everyMutant: boolean;
 }
 
 export const usage = `npm run sim -- [--seeds N] [--seed S] [--workers N] [--mutant NAME | --mutants] [--verbose]
 
-  --seeds N      how many seeds; 1,000
-  --seed S       the first of them; 1
-  --workers N    processes; one per core
-  --mutant NAME  with a fault of the product put in
-  --mutants      every mutant, until the checker has found it or N seeds are over
-  --verbose      every violation, and the whole plan`;
+  --seeds N      number of seeds (default: 1,000)
+  --seed S       first seed (default: 1)
+  --workers N    number of processes (default: one per core)
+  --mutant NAME  run with this defect put into the product
+  --mutants      run every mutant until the checker finds it, at most N seeds each
+  --verbose      print every violation and the whole plan`;
 
-/** Reads the command line; throws what is wrong with it. */
+/** Parses the command line; throws an error that says what is wrong with it. */
 export function readOptions(args: readonly string[], cores: number): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -45,7 +45,7 @@ export function readOptions(args: readonly string[], cores: number): Options {
   };
 }
 
-/** The mutant of a name; throws with all names when there is none. */
+/** Returns the mutant of a name; throws an error with all names when there is none. */
 export function mutantNamed(name: string): Mutant {
   const found = mutants.find((mutant) => mutant.name === name);
   if (found !== undefined) return found;
@@ -55,5 +55,5 @@ export function mutantNamed(name: string): Mutant {
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new Error(`--${name} must be a whole number from 1 on, not ${text}`);
+  throw new Error(`--${name} must be a whole number of at least 1, not ${text}`);
 }

@@ -2,19 +2,19 @@ import type { Beginning } from "@milepost/checker/recording";
 import type { OperationCommandName } from "@milepost/model";
 import { SeededRandom } from "./seeded-random.ts";
 
-/** Somebody in a plan. */
+/** Reader in a plan. */
 export interface PlannedReader {
   readonly name: string;
   readonly kind: "sdk" | "cursor" | "messages";
 }
 
-/** Somebody who watches the progress of a reader's session. */
+/** Watcher of a reader's session feed. */
 export interface PlannedFeed {
   readonly name: string;
   readonly user: string;
 }
 
-/** Something that somebody around the cluster does, or suffers. */
+/** Action or fault of an actor around the cluster. */
 export type CastAction =
   | {
       readonly do: "subscribe";
@@ -60,7 +60,7 @@ export type CastAction =
   | { readonly do: "restart_reader" | "drop" | "silence"; readonly reader: string }
   | { readonly do: "stall"; readonly reader: string; readonly ms: number };
 
-/** Something that happens to the nodes, the store or the clock. */
+/** Action or fault of the nodes, the store or the clock. */
 type ClusterAction =
   | {
       readonly do: "crash";
@@ -78,13 +78,13 @@ type ClusterAction =
   | { readonly do: "lose_tail"; readonly channel: string; readonly count: number }
   | { readonly do: "jump"; readonly ms: number };
 
-/** Something that happens at one time. */
+/** Action or fault that happens at one time. */
 export type Action = CastAction | ClusterAction;
 
-/** An action and when. */
+/** Action with its time, in milliseconds from the start. */
 export type Step = Action & { readonly at: number };
 
-/** A whole run, before it runs. */
+/** Plan of a whole run. */
 export interface Plan {
   readonly seed: number;
   readonly nodes: readonly string[];
@@ -96,12 +96,12 @@ export interface Plan {
   readonly steps: readonly Step[];
 }
 
-/** The channels of every plan; what is kept of each is in the rules. */
+/** Channels of every plan; the rules set their retention. */
 export const channels = ["log:a", "log:b", "log:few", "log:short", "state:a", "state:b"] as const;
 
 const meanSteps = 45;
 
-/** The plan of a seed; the same for ever. */
+/** Returns the plan of a seed; the same seed always gives the same plan. */
 export function makePlan(seed: number): Plan {
   const random = SeededRandom.named(seed, "plan");
   const nodes = Array.from({ length: random.int(1, 3) }, (_, i) => `node-${i + 1}`);
@@ -132,7 +132,10 @@ export function makePlan(seed: number): Plan {
 
 const commands = ["cancel", "pause", "resume", "retry"] as const;
 
-/** In some plans work is commanded, taken over and watched over feeds, and credentials come to allow less. */
+/**
+ * Adds operations to half of the plans: work that is commanded, taken over and watched over feeds, and
+ * credentials that later allow less.
+ */
 function planOperations(
   seed: number,
   readers: readonly PlannedReader[],
@@ -151,7 +154,7 @@ function planOperations(
     const at = random.int(500, untilMs - 5_000);
     const plan = { steps: random.int(1, 4), stepMs: random.int(200, 4_000) };
     steps.push({ at, do: "work", operation, user, ...plan });
-    // While it is under way, or shortly after.
+    // The time is during the work or shortly after.
     const spanMs = plan.steps * 3 * plan.stepMs;
     const later = () => Math.min(untilMs, random.int(at + 200, at + spanMs));
     for (let n = random.int(0, 3); n > 0; n--) {
@@ -175,14 +178,14 @@ function planOperations(
     const at = random.int(1_000, untilMs);
     const channel = random.pick(channels);
     steps.push({ at, do: "deny", reader, channel });
-    // Whoever comes back is authorised again.
+    // A reconnect makes the node check the new credential.
     steps.push({ at: at + 100, do: "drop", reader });
     if (random.chance(0.5)) steps.push({ at: at + 15_000, do: "allow", reader, channel });
   }
   return feeds;
 }
 
-/** More is published than may wait for somebody who reads nothing. */
+/** Adds a publish of more bytes than a send queue may hold for a reader that has stopped reading. */
 function flood(random: SeededRandom, reader: string, untilMs: number, steps: Step[]): void {
   const at = random.int(3_000, untilMs - 10_000);
   const channel = "log:a";

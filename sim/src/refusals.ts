@@ -2,11 +2,11 @@ import type { StoreHealth, StoreWatch } from "@milepost/engine";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** How long a node may take to notice that the store refuses it, and that it does not any more. */
+/** Longest time in milliseconds until a node notices that the store refuses it, and that it no longer does. */
 const noticesWithinMs = 3_000;
 const recoversWithinMs = 200;
 
-/** The nodes that the store refuses, and what each of them knows of it. */
+/** Nodes that the store refuses, and what each of them knows of it. */
 export class Refusals {
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
@@ -37,7 +37,10 @@ export class Refusals {
     this.#tellWithin(recoversWithinMs);
   }
 
-  /** What one process of a node is told; `onBack` is called when it is refused no longer. */
+  /**
+   * Returns the store's health as one process of a node sees it; `onBack` is called when the node sees the
+   * store available again.
+   */
   watch(node: string, onBack: () => void): { readonly store: StoreWatch; end(): void } {
     const watch = new NodeWatch(node, onBack);
     this.#watches.add(watch);

@@ -1,6 +1,6 @@
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/** Randomness that a seed repeats; fits the ports of core, client and producer. */
+/** Random source that a seed repeats; it fits the ports of core, client and producer. */
 export class SeededRandom {
   #state: number;
 
@@ -8,7 +8,10 @@ export class SeededRandom {
     this.#state = seed >>> 0;
   }
 
-  /** One whose draws depend on the seed and the name alone, so that leaving out one actor changes no other. */
+  /**
+   * Returns a source that depends only on the seed and the name, so that leaving out one actor changes no
+   * other.
+   */
   static named(seed: number, name: string): SeededRandom {
     let hash = (seed ^ 0x811c9dc5) >>> 0;
     for (let i = 0; i < name.length; i++) {
@@ -30,7 +33,7 @@ export class SeededRandom {
     return id;
   }
 
-  /** An integer from `min` up to and including `max`. */
+  /** Returns an integer from `min` up to and including `max`. */
   int(min: number, max: number): number {
     return min + Math.floor(this.fraction() * (max - min + 1));
   }

@@ -2,10 +2,10 @@ import { judge, type Verdict } from "./judge.ts";
 import type { Mutant } from "./mutants/mutant.ts";
 import type { Plan } from "./plan.ts";
 
-/** How many runs a shrinking may take. */
+/** Largest number of runs for one shrinking. */
 const maxRuns = 600;
 
-/** The smallest plan found that still breaks a guarantee of the same id. */
+/** Resolves with the verdict on the smallest plan found that still breaks a guarantee of the same id. */
 export async function shrink(found: Verdict, mutant?: Mutant): Promise<Verdict> {
   const id = found.violations[0]?.id;
   let best = found;
@@ -31,7 +31,7 @@ export async function shrink(found: Verdict, mutant?: Mutant): Promise<Verdict> 
   return best;
 }
 
-/** Leaves out ever smaller parts of a list as long as `attempt` takes what is left. */
+/** Leaves out ever smaller parts of a list, and keeps each omission that `attempt` accepts. */
 async function without<T>(
   items: readonly T[],
   attempt: (rest: readonly T[]) => Promise<boolean>,

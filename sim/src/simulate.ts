@@ -33,24 +33,27 @@ const rules: readonly Rule[] = [
 const limits = { maxReplayEntries: 80, maxOutboxBytes: 300_000 };
 const dedupeMs = 600_000;
 
-/** A position check of 25 s, and the time to come back and read. */
+/**
+ * Time for all subscribers to catch up, in milliseconds: a position check of 25 s, and the time to reconnect
+ * and read.
+ */
 const convergeMs = 30_000;
 
-/** What a run came to. */
+/** Result of a run. */
 export interface Outcome {
   readonly records: readonly JournalRecord[];
-  /** What the checker found; the run ends with the step that shows the first. */
+  /** Violations found by the checker; the run ends with the step that shows the first one. */
   readonly violations: readonly Violation[];
-  /** Exceptions outside of any contract: each is a defect whatever the checker says. */
+  /** Exceptions outside of any contract; each is a defect, whatever the checker finds. */
   readonly defects: readonly unknown[];
 }
 
-/** Runs a plan from its first step to the shutdown of everything. */
+/** Runs a plan from its first step to the shutdown of everything, or to its first violation. */
 export async function simulate(plan: Plan, mutant?: Mutant): Promise<Outcome> {
   return new Simulation(plan, mutant).run();
 }
 
-/** The nodes that a fault is on. */
+/** Set of the nodes that a fault affects. */
 interface Afflicted {
   add(node: string): unknown;
   delete(node: string): unknown;
@@ -116,7 +119,7 @@ class Simulation {
     return this.#journal.violations.length > 0;
   }
 
-  /** Lets time pass, step by step, until a step breaks a guarantee. */
+  /** Advances the time step by step until a step breaks a guarantee. */
   #pass(ms: number): Promise<void> {
     return this.#time.run(this.#time.monotonic() + ms, () => this.#isBroken);
   }
@@ -314,7 +317,10 @@ class Simulation {
     }
   }
 
-  /** Whether nodes hold connections that are over. One look may meet a close on its way; of several the least counts. */
+  /**
+   * Records how many ended connections the nodes still hold. One look may meet a close in progress, so the
+   * least of three looks counts.
+   */
   async #look(): Promise<void> {
     const looks: number[][] = [];
     for (let i = 0; i < 3; i++) {
@@ -328,7 +334,7 @@ class Simulation {
     }
   }
 
-  /** Ends everybody in an orderly way, and counts what is left. */
+  /** Closes all actors and nodes in order, and records what is left. */
   async #closeAll(): Promise<void> {
     await this.#cast.close((done) => this.#until(done));
     for (const node of this.#nodes) {
@@ -337,7 +343,7 @@ class Simulation {
     }
   }
 
-  /** Lets time pass until something is done; half a minute at most. */
+  /** Advances the time until a promise settles, by at most 30 s. */
   async #until(done: Promise<unknown> | undefined): Promise<void> {
     let isDone = false;
     const end = () => {
@@ -346,7 +352,7 @@ class Simulation {
     done?.then(end, end);
     for (let i = 0; i < 300 && !isDone && !this.#isBroken; i++) await this.#pass(100);
     if (!isDone && !this.#isBroken && done !== undefined)
-      this.#defects.push(new Error("an orderly end never came"));
+      this.#defects.push(new Error("the orderly shutdown did not finish within 30 s"));
   }
 }
 

@@ -3,15 +3,15 @@ import type { Publication } from "@milepost/protocol";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** What the line from the store to the nodes is like. */
+/** Conditions of the bus from the store to the nodes. */
 export interface BusWeather {
-  /** The part of publications that is lost. */
+  /** Fraction of publications that are lost. */
   loss: number;
-  /** The longest way, in milliseconds. */
+  /** Longest delay of a publication, in milliseconds. */
   delayMs: number;
 }
 
-/** The bus of one node: keeps the order, delays, and loses what the weather takes. */
+/** Bus of one node: it keeps the order, delays publications, and loses the fraction that the weather sets. */
 export class NodeBus implements Bus {
   readonly node: string;
   readonly #time: VirtualTime;
@@ -22,7 +22,7 @@ export class NodeBus implements Bus {
   #listener: BusListener | undefined;
   #onDisrupted: (() => void) | undefined;
   #lastAt = 0;
-  /** The node is gone, or cut off from the store. */
+  /** True once the node has ended or is cut off from the store. */
   isCut = false;
 
   constructor(
@@ -44,7 +44,7 @@ export class NodeBus implements Bus {
     this.#onDisrupted = onDisrupted;
   }
 
-  /** Something may have been lost, and the node knows. */
+  /** Reports to the node that publications may have been lost. */
   disrupt(): void {
     if (!this.isCut) this.#onDisrupted?.();
   }
@@ -58,7 +58,7 @@ export class NodeBus implements Bus {
     this.#channels.delete(channel);
   }
 
-  /** Sends a publication on its way to the node. */
+  /** Sends a publication to the node, with a delay. */
   carry(publication: Publication): void {
     if (this.isCut || !this.#channels.has(publication.channel)) return;
     const { loss, delayMs } = this.#weather;

@@ -23,17 +23,18 @@ interface Kept {
   readonly policy: LogPolicy;
 }
 
-/** For a purge that no rule is asked for. */
+/** Policy of a purge that no rule governs. */
 const anyPolicy: LogPolicy = { maxEntries: 1, maxAgeMs: 1, dedupeMs: 1 };
 
-/** A way to spoil what a node gets of the store, for mutants. */
+/** Hook that alters the log which a node receives from the store, for mutants. */
 export type SpoilLog = (log: ChannelLog) => ChannelLog;
 
 /**
- * The one store that all nodes of a cluster share: the memory engine behind a network.
+ * Store that all nodes of a cluster share: the memory engine behind a network.
  *
- * Calls of a node take time and keep their order. Faults: it does not answer (to one node or to all), it
- * stores and the answer is lost, a log is purged, a log loses its tail and goes on.
+ * Calls of a node take time and keep their order. Four faults are possible. The store refuses or holds the
+ * calls of a node. It stores an entry but its answer is lost. A log is purged. A log loses its tail and
+ * continues.
  */
 export class Store {
   readonly #time: VirtualTime;
@@ -44,21 +45,21 @@ export class Store {
   readonly #buses = new Set<NodeBus>();
   readonly #attached = new Set<string>();
   readonly #epochs = new Map<string, string>();
-  /** Everything stored in the life of a channel's log that is. */
+  /** Entries stored in the current life of each channel's log. */
   readonly #kept = new Map<string, Kept[]>();
-  /** What the engine's randomness is to answer while a log is rebuilt. */
+  /** Ids that the engine's random source returns while a log is rebuilt. */
   #scripted: string[] = [];
   #rebuilding = false;
-  /** The channels whose logs are recorded; the gateway has others of its own. */
+  /** Channels whose logs are recorded; the gateway has others of its own. */
   readonly recorded = new Set<string>();
   readonly weather: BusWeather = { loss: 0, delayMs: 3 };
-  /** Nodes that get `store_unavailable` for everything. */
+  /** Nodes whose every call fails with `store_unavailable`. */
   readonly refused: Refusals;
-  /** Nodes whose calls wait until this ends. */
+  /** Nodes whose calls wait until the node is removed from this set and {@link Store.release} is called. */
   readonly held = new Set<string>();
-  /** The part of appends that are stored while the answer is lost. */
+  /** Fraction of appends that are stored although the answer is lost. */
   answerLoss = 0;
-  /** The longest way of a call, in milliseconds. */
+  /** Longest delay of a call in each direction, in milliseconds. */
   callMs = 2;
   #waiting: { readonly node: string; readonly go: () => void }[] = [];
 
@@ -82,12 +83,12 @@ export class Store {
     this.#engine.bus.listen((publication) => this.#carry(publication));
   }
 
-  /** The log as it is, past the network: for the end of a simulation. */
+  /** The log itself, without the network; for the end of a simulation. */
   get log(): ChannelLog {
     return this.#engine.log;
   }
 
-  /** The engine that a node is made with, and how to cut it off for good. */
+  /** Returns the engine factory of a node, and a function that cuts the node off for good. */
   connect(
     node: string,
     spoil: SpoilLog = (log) => log,
@@ -232,7 +233,10 @@ export class Store {
     return appended;
   }
 
-  /** The entry that stands at an offset now: what a mutant needs to pretend. */
+  /**
+   * Returns the position of the entry now at an offset, which a mutant needs to forge one; undefined when there
+   * is none.
+   */
   placeAt(channel: string, offset: number): Position | undefined {
     return this.#kept.get(channel)?.find(({ position }) => position.offset === offset)?.position;
   }
@@ -242,13 +246,13 @@ export class Store {
     await this.#engine.log.purge(channel, policy);
   }
 
-  /** The log of a channel forgets its last `count` entries, and goes on in the same life. */
+  /** Removes the last `count` entries of a channel's log, which continues in the same epoch. */
   async loseTail(channel: string, count: number): Promise<void> {
     const kept = this.#kept.get(channel);
     const first = kept?.[0];
     if (kept === undefined || first === undefined || count < 1) return;
     const remaining = kept.slice(0, Math.max(0, kept.length - count));
-    // Purged meanwhile: there is no tail to lose.
+    // The log was purged meanwhile, so it has no tail to lose.
     const { head } = await this.#engine.log.read(channel, 0, 1, first.policy);
     if (head.epoch !== first.position.epoch) {
       this.#sawEpoch(channel, head.epoch);
@@ -263,7 +267,7 @@ export class Store {
       await this.#engine.log.read(channel, 0, 1, first.policy);
       for (const { entry, position, policy } of remaining) {
         this.#scripted = [position.tag];
-        // Copies that were made stay in the roll-up: it is a log of its own.
+        // Copies already made stay in the roll-up, because it is a log of its own.
         const { rollUp: _, ...own } = policy;
         await this.#engine.log.append(channel, entry, own);
       }
@@ -274,7 +278,7 @@ export class Store {
     this.#kept.set(channel, remaining);
   }
 
-  /** Lets the calls of nodes that are not held go on. */
+  /** Releases the waiting calls of nodes that are no longer held. */
   release(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -306,7 +310,7 @@ export class Store {
   }
 }
 
-/** The line between one node and the store: both ways keep their order. */
+/** Connection between one node and the store; both directions keep their order. */
 class StoreLine {
   readonly #node: string;
   readonly #store: Store;
@@ -323,7 +327,7 @@ class StoreLine {
     this.#random = random;
   }
 
-  /** Has the store do something; never answers once the node is gone. */
+  /** Runs a call on the store and returns its answer; the call never settles once the node has ended. */
   call<T>(work: () => Promise<T>, losesAnswer: () => boolean = () => false): Promise<T> {
     return new Promise((resolve, reject) => {
       const now = this.#time.monotonic();

@@ -6,15 +6,15 @@ interface Event {
   run: (() => void) | undefined;
 }
 
-/** So many events of one moment are no progress but a loop. */
+/** Number of events in one moment above which the simulation counts as a loop without progress. */
 const maxAtOnce = 200_000;
 
 /**
- * The one time of a simulation: a queue of events, run in the order of their time and, within one
- * moment, of their scheduling.
+ * Time of a simulation: a queue of events, run in the order of their time and, within one moment, of their
+ * scheduling.
  *
- * Between two events the event loop comes round once, so every promise reaction that can run has run. Nothing
- * else is under way in the process, hence the same events always run in the same order.
+ * Between two events the event loop turns once, so that every promise reaction that can run has run. Nothing
+ * else runs in the process, so the same events always run in the same order.
  */
 export class VirtualTime {
   readonly #heap: Event[] = [];
@@ -38,7 +38,7 @@ export class VirtualTime {
     return this.#monotonic;
   }
 
-  /** Sets the wall clock off; what measures does not notice. */
+  /** Moves the wall clock by `ms`; the monotonic clock does not change. */
   jump(ms: number): void {
     this.#wallOffset += ms;
   }
@@ -55,7 +55,10 @@ export class VirtualTime {
     };
   }
 
-  /** Runs everything that is due up to `until`, or until `isOver` after a step. Rejects with what an event throws. */
+  /**
+   * Runs everything due up to `until`, or stops once `isOver` returns true after a step. Rejects with the error
+   * that an event throws.
+   */
   run(until: number, isOver: () => boolean = () => false): Promise<void> {
     return new Promise((resolve, reject) => {
       let atOnce = 0;
@@ -77,7 +80,7 @@ export class VirtualTime {
         this.#pop();
         atOnce = next.at > this.#monotonic ? 0 : atOnce + 1;
         if (atOnce > maxAtOnce) {
-          reject(new Error(`time stands still at ${this.#monotonic} ms`));
+          reject(new Error(`the simulated time does not advance beyond ${this.#monotonic} ms`));
           return;
         }
         this.#monotonic = next.at;
@@ -134,7 +137,7 @@ function isBefore(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-/** The clock of one process: when the process dies its timers die with it. */
+/** Clock of one process; its timers end with the process. */
 export class ProcessClock implements Clock {
   readonly #time: VirtualTime;
   readonly #pending = new Set<Cancel>();
@@ -144,7 +147,7 @@ export class ProcessClock implements Clock {
     this.#time = time;
   }
 
-  /** How many callbacks wait. */
+  /** Number of callbacks that wait. */
   get pending(): number {
     return this.#pending.size;
   }
@@ -175,14 +178,14 @@ export class ProcessClock implements Clock {
     return this.after(0, callback);
   }
 
-  /** Resolves after `ms`; never once the process is dead. */
+  /** Resolves after `ms` milliseconds; never once the process has ended. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.after(ms, resolve);
     });
   }
 
-  /** Nothing of this process runs any more. */
+  /** Ends the process: none of its timers runs any more. */
   kill(): void {
     this.#dead = true;
     for (const cancel of [...this.#pending]) cancel();

@@ -1,16 +1,16 @@
 import { judgeSeed } from "./judge.ts";
 import { mutantNamed } from "./options.ts";
 
-/** What a worker is asked. */
+/** Task of a worker. */
 export interface Share {
   readonly seeds: readonly number[];
   readonly mutant: string | undefined;
 }
 
-/** What it answers, share by share. */
+/** Result of one task. */
 export interface ShareResult {
   readonly records: number;
-  /** Seeds whose journals break a guarantee. */
+  /** Seeds whose runs broke a guarantee. */
   readonly bad: readonly number[];
 }
 

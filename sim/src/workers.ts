@@ -4,14 +4,17 @@ import type { Share, ShareResult } from "./worker.ts";
 
 const shareSize = 25;
 
-/** What all workers found together. */
+/** Combined result of all workers. */
 export interface Sweep {
   readonly seeds: number;
   readonly records: number;
   readonly bad: readonly number[];
 }
 
-/** Runs seeds in several processes, each as fast as it can; stops handing out once `enough` are bad. */
+/**
+ * Runs seeds in several processes, each as fast as it can; hands out no more seeds once `enough` seeds have
+ * broken a guarantee.
+ */
 export async function sweep(
   first: number,
   count: number,
@@ -48,7 +51,10 @@ export async function sweep(
       child.on("error", reject);
       child.on("exit", (code) => {
         if (share === undefined) resolve();
-        else reject(new Error(`a worker ended with ${code} in the seeds from ${share.seeds[0]}`));
+        else
+          reject(
+            new Error(`a worker exited with ${code} while it ran the seeds from ${share.seeds[0]}`),
+          );
       });
       give();
     });

@@ -43,5 +43,5 @@ test("frameOfClient masks the frame and keeps its payload", () => {
   expect([...frame.subarray(0, 2)]).toEqual([0x81, 0x82]);
   const unmasked = frame.subarray(6).map((byte, index) => byte ^ (frame[2 + index] ?? 0));
   expect(Buffer.from(unmasked).toString()).toBe("40");
-  expect(() => frameOfClient(1, Buffer.alloc(126))).toThrow("short frames");
+  expect(() => frameOfClient(1, Buffer.alloc(126))).toThrow("frames of at most 125 bytes");
 });

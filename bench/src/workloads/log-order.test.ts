@@ -11,12 +11,14 @@ test("inOrder sorts entries by their numeric offsets, not by the text of their p
 });
 
 test("inOrder refuses a malformed position and positions of different epochs", () => {
-  expect(() => inOrder([{ seq: 0, position: "17" }])).toThrow("has the position 17");
+  expect(() => inOrder([{ seq: 0, position: "17" }])).toThrow(
+    "publication 0 has the malformed position 17",
+  );
   const lives = [
     { seq: 0, position: "e.1.a" },
     { seq: 1, position: "f.2.a" },
   ];
-  expect(() => inOrder(lives)).toThrow("the log was begun anew");
+  expect(() => inOrder(lives)).toThrow("the log started a new epoch");
 });
 
 test.each([

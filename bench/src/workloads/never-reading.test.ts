@@ -46,8 +46,8 @@ test("the never-reading report lists losses, a risen p99, memory that keeps risi
   ];
   expect(rowOf("deaf", rounds).faults).toEqual([
     "beside deaf: 2 lost, skipped or repeated",
-    "beside deaf: the p99 of the others changed by more than 20 %",
-    "beside deaf: memory goes on rising",
-    "beside deaf: the generator was at its limit, latencies are its own",
+    "beside deaf: the p99 of the measured readers rose by more than 20 %",
+    "beside deaf: the server's memory keeps rising",
+    "beside deaf: the generator was at its limit, so the latencies are its own; lower the rate",
   ]);
 });

@@ -73,6 +73,6 @@ test("the paced report lists losses, ended connections, processes at their limit
     "ws: 4 connections ended: reset",
     expect.stringContaining("the generator was at its limit"),
     expect.stringContaining("the server was at its limit"),
-    expect.stringContaining("only 50 % of the pace were kept"),
+    expect.stringContaining("only 50 % of the pace was kept"),
   ]);
 });

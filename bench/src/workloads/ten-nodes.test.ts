@@ -60,6 +60,6 @@ test("the ten-nodes report lists lost and wrong deliveries, ended connections an
     "all ten: 3 not delivered, 4 skipped, repeated or late",
     "after the kill: 1 not delivered, 0 skipped, repeated or late",
     "2 connections ended: the server ended it",
-    "only 50 % of the pace were kept, latencies are of a queue; has the machine enough cores, and to itself?",
+    "only 50 % of the pace was kept, so the latencies include queueing; does the machine have enough cores and no other work?",
   ]);
 });

@@ -1,27 +1,27 @@
 import { hashOf } from "./hash.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** Where a first subscription begins. */
+/** Place in the log where a first subscription begins. */
 export type Beginning = "state" | "start" | "now" | { readonly last: number };
 
-/** The words a journal has for it. */
+/** Returns the journal's text for a beginning; undefined for `state`. */
 export function sinceText(since: Beginning): string | undefined {
   if (since === "state") return undefined;
   return typeof since === "string" ? since : `last ${since.last}`;
 }
 
-/** What an answer to a subscribe says besides the position. */
+/** Answer to a subscribe, apart from its position. */
 export interface Answer {
   readonly recovered?: boolean | undefined;
   readonly reason?: string | undefined;
-  /** Hash of the state that came with it. */
+  /** Hash of the state in the answer. */
   readonly state?: string | undefined;
 }
 
 /**
- * One subscription as the journal knows it: what somebody wants of a channel, and the last position it was given.
+ * Subscription as the journal knows it: the channel, where it begins, and the last position it received.
  *
- * It lives on over reconnects and restarts; a subscribe after an unsubscribe is another one.
+ * A claim outlives reconnects and restarts; a subscribe after an unsubscribe is a new claim.
  */
 export class Claim {
   readonly channel: string;
@@ -45,12 +45,15 @@ export class Claim {
     this.events = events;
   }
 
-  /** Where to begin: after what it has, or where it was to begin the first time. */
+  /**
+   * Place to begin: the last position received, or the first beginning; undefined when that is the current
+   * state.
+   */
   get begin(): string | { readonly last: number } | undefined {
     return this.position ?? (this.since === "state" ? undefined : this.since);
   }
 
-  /** Asks for the channel after `at`; without it, where it was to begin. */
+  /** Records a subscribe that starts after `at`, or without `at` from the first beginning. */
   asks(at: string | undefined, allowed = true): void {
     const { subscriber, channel, events } = this;
     const since = at ?? sinceText(this.since);
@@ -64,7 +67,9 @@ export class Claim {
     });
   }
 
-  /** It was answered; the position moves there unless a gap that names it is still to come. */
+  /**
+   * Records the answer to a subscribe; the position moves there unless a gap that ends there is still to come.
+   */
   starts(position: string, { recovered, reason, state }: Answer, moves = true): void {
     if (moves) this.position = position;
     this.#journal.add({
@@ -94,13 +99,13 @@ export class Claim {
     this.position = position;
   }
 
-  /** It claims nothing any more. */
+  /** Records that the subscriber has left. */
   leaves(): void {
     this.#journal.add({ type: "left", subscriber: this.subscriber });
   }
 }
 
-/** The hash of a state's data, as it stands in a snapshot of `latest`. */
+/** Returns the hash of the state's data in a snapshot of `latest`. */
 export function stateHash(snapshot: unknown): string {
   const { state } = (snapshot ?? {}) as { state?: { data?: unknown } | null };
   return hashOf(JSON.stringify(state?.data ?? null));

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** From here on a hash of the platform is cheaper. */
+/** Length in characters above which the platform's hash is cheaper. */
 const longText = 300;
 
-/** A short hash of data, to tell whether it is the same; of its JSON text. */
+/** Returns a short hash of a JSON text, to compare data for equality. */
 export function hashOf(json: string): string {
   if (json.length > longText) return createHash("sha1").update(json).digest("base64url");
   let a = 0x811c9dc5;

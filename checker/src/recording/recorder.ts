@@ -1,6 +1,6 @@
 import type { Fact } from "../records.ts";
 
-/** Takes down what happened. */
+/** Recorder of a journal's facts. */
 export interface Recorder {
   add(fact: Fact): void;
 }

@@ -1,7 +1,7 @@
 import { hashOf } from "./hash.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** What an entry is to hold. */
+/** Content of a publish. */
 export interface Submitted {
   readonly publisher: string;
   readonly n: number;
@@ -11,12 +11,12 @@ export interface Submitted {
   readonly key: string;
 }
 
-/** One publish through all its attempts, as the journal knows it. */
+/** One publish with all its attempts, as the journal knows it. */
 export class Submission {
   readonly what: Submitted;
   readonly #journal: Recorder;
   readonly #hash: string;
-  /** How often it was asked for. */
+  /** Number of times the publish was requested. */
   attempts = 0;
 
   constructor(journal: Recorder, what: Submitted) {
@@ -25,7 +25,7 @@ export class Submission {
     this.#hash = hashOf(JSON.stringify(what.data ?? null));
   }
 
-  /** It is asked for, down a line that keeps its order. */
+  /** Records an attempt over a line that keeps its order; `fence` is the fence of the lease it reports with. */
   asks(line: string, fence?: number): void {
     const { publisher, n, channel, event, key } = this.what;
     const attempt = ++this.attempts;
@@ -48,7 +48,7 @@ export class Submission {
     this.#journal.add({ type: "published", ...this.#attempt, outcome, position, duplicate });
   }
 
-  /** It was not, for good, or nobody knows. */
+  /** Records that the publish failed for good, or that its outcome is unknown. */
   isNot(outcome: "failed" | "unknown", code: string): void {
     this.#journal.add({ type: "published", ...this.#attempt, outcome, code });
   }

@@ -54,7 +54,7 @@ test("allowedFolder refuses a path outside the root, whether or not it exists", 
 test("allowedFolder says what does not exist and what is not a folder", async () => {
   await expect(allowedFolder(root, "nothing")).rejects.toMatchObject({
     code: "not_found",
-    message: "there is no folder nothing",
+    message: 'there is no folder "nothing"',
   });
   await expect(allowedFolder(root, "file.txt")).rejects.toMatchObject({ code: "bad_message" });
   for (const path of [null, 7, ["docs"], "do\0cs", "x".repeat(5_000)]) {

@@ -1,25 +1,25 @@
-/** A part of a built file, and what stands there instead. */
+/** Replacement of a part of a built file. */
 interface Change {
-  /** How the file's path ends. */
+  /** End of the file's path. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
-/** A fault of the product, put into its built code while it is loaded. */
+/** Defect of the product that is put into its built code while the code is loaded. */
 export interface Mutant {
   readonly name: string;
   readonly says: string;
-  /** The fault of the suite that shows it. */
+  /** Name of the suite's fault that reveals the defect. */
   readonly shownBy: string;
   readonly changes: readonly Change[];
 }
 
-/** The suite must find each of them. */
+/** All mutants; the suite must find each of them. */
 export const mutants: readonly Mutant[] = [
   {
     name: "keys-forgotten",
-    says: "a publish that is sent again is stored again",
+    says: "a publish that is retried is stored again",
     shownBy: "redis-paused",
     changes: [
       {
@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "holes-accepted",
-    says: "what follows a hole is handed out as if nothing was missing",
+    says: "entries after a hole are delivered as if nothing were missing",
     shownBy: "node-cut-off",
     changes: [
       {
@@ -43,7 +43,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "lost-resubscribe",
-    says: "after a reconnect nothing is subscribed to, and nobody compares with the log",
+    says: "after a reconnect no channel is subscribed to in Redis, and position checks are ten times rarer",
     shownBy: "subscribers-cut",
     changes: [
       {
@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "epoch-ignored",
-    says: "a position of a log that is gone is continued in the one that took its place",
+    says: "a position in a log that has ended is resumed in the log that replaced it",
     shownBy: "redis-empty",
     changes: [
       {
@@ -72,7 +72,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "unswept",
-    says: "nobody takes out of the registry what a dead node left",
+    says: "nothing removes a dead node's entries from the registry",
     shownBy: "kill-node",
     changes: [
       {

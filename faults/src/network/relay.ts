@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** Which way nothing passes: to the target, from it, or both. */
+/** Direction in which no data passes: to the target, from it, or both. */
 export type Silence = "up" | "down" | "both";
 
 interface Line {
@@ -9,9 +9,9 @@ interface Line {
 }
 
 /**
- * A TCP relay on loopback that breaks as networks do.
+ * TCP relay on loopback that breaks as networks do.
  *
- * It takes the targets in turn and goes on to the next when one refuses, as a load balancer does.
+ * Connections go to the targets in turn, and on to the next target when one refuses, as with a load balancer.
  */
 export class Relay {
   readonly #server: Server;
@@ -26,7 +26,7 @@ export class Relay {
     this.#server = createServer((near) => this.#accept(near));
   }
 
-  /** Starts a relay to ports of this machine, which are asked for at each connection. */
+  /** Starts a relay to ports of this machine; `targets` is called for each connection. */
   static async start(targets: () => readonly number[]): Promise<Relay> {
     const relay = new Relay(targets);
     await new Promise<void>((resolve) => relay.#server.listen(0, "127.0.0.1", resolve));
@@ -46,12 +46,14 @@ export class Relay {
     }
   }
 
-  /** Resets what connects, until it is healed. */
+  /** Resets every new connection until {@link Relay.heal}. */
   block(): void {
     this.#blocked = true;
   }
 
-  /** Passes nothing on, without a word, until it is healed; what was sent meanwhile arrives then. */
+  /**
+   * Passes no data on until {@link Relay.heal}, while connections stay open; data sent meanwhile arrives then.
+   */
   hush(silence: Silence): void {
     this.#silence = silence;
     for (const line of this.#lines) this.#apply(line);

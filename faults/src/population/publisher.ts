@@ -7,7 +7,10 @@ const attemptMs = 5_000;
 const retryMs = 200;
 const maxAttempts = 100;
 
-/** A backend that publishes by HTTP, one after the other, each again with its key until it knows. */
+/**
+ * Backend that publishes over HTTP, one entry after the other, and retries each with its key until it knows the
+ * outcome, at most 100 times.
+ */
 export class Publisher {
   readonly #name: string;
   readonly #url: string;
@@ -26,7 +29,7 @@ export class Publisher {
     this.#done = this.#run();
   }
 
-  /** Asks for nothing new; resolves when it knows of everything it asked for. */
+  /** Stops publishing new entries and resolves once the last publish is settled. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#done;
@@ -77,7 +80,7 @@ export class Publisher {
       const code = body.error?.code ?? body.code ?? `http_${response.status}`;
       return { published: undefined, retryable: response.status >= 500, code };
     } catch (error) {
-      // Whether it was stored nobody knows.
+      // The publish may or may not have been stored.
       const code = error instanceof Error ? error.name : "unknown";
       return { published: undefined, retryable: true, code };
     }

@@ -8,13 +8,13 @@ interface Wanted {
   subscription: Subscription | undefined;
 }
 
-/** How a reader comes to the service. */
+/** URL and token with which a client reaches the service. */
 export interface Access {
   readonly url: string;
   readonly token: () => Promise<string>;
 }
 
-/** An application on the SDK that remembers the last position it was given of each channel. */
+/** Application on the SDK that remembers the last position it received of each channel. */
 export class Reader {
   readonly #access: Access;
   readonly #wanted: readonly Wanted[];
@@ -31,12 +31,12 @@ export class Reader {
     for (const wanted of this.#wanted) this.#take(wanted);
   }
 
-  /** Where it is in a channel. */
+  /** Returns the reader's position in a channel; undefined before its first one. */
   position(channel: string): string | undefined {
     return this.#wanted.find(({ claim }) => claim.channel === channel)?.claim.position;
   }
 
-  /** The page is loaded again: another client goes on from the positions that were kept. */
+  /** Reloads the page: a new client resumes from the remembered positions. */
   async reload(): Promise<void> {
     const before = this.#client;
     this.#client = this.#connect();
@@ -69,7 +69,7 @@ export class Reader {
     wanted.subscription = client.channel(channel).subscribe(
       {
         onState: () => {
-          // The state of the start, if there is one, is told right behind this.
+          // The SDK reports the state of the start, if there is one, right after this call.
           const at = wanted.subscription?.position;
           if (!isCurrent() || started || at === undefined || expectsState(claim)) return;
           if (position !== undefined && at !== position) return;
@@ -96,7 +96,7 @@ export class Reader {
   }
 }
 
-/** Channels with a state tell it at once when they start there. */
+/** Returns true when the claim's first subscription starts with the channel's state. */
 function expectsState({ channel, since, position }: Claim): boolean {
   const hasState = channels.some(({ name, projection }) => name === channel && projection !== null);
   return position === undefined && since === "state" && hasState;

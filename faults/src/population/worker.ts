@@ -3,12 +3,15 @@ import { durable } from "@milepost/client/durable";
 import { WebSocket } from "ws";
 import type { Access } from "./reader.ts";
 
-/** A program that must handle every entry of a channel at least once: a durable subscriber that acknowledges each. */
+/**
+ * Program that must handle every entry of a channel at least once: a durable subscriber that acknowledges each
+ * entry.
+ */
 export class Worker {
   readonly channel: string;
-  /** The positions it was given. */
+  /** Positions of the entries that the worker received. */
   readonly handled = new Set<string>();
-  /** Why it could not go on; undefined while it does. */
+  /** Error that stopped the worker; undefined while it works. */
   failure: string | undefined;
   readonly #client: Client;
 

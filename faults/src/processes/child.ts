@@ -6,16 +6,16 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** What to run. */
+/** Program to run. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What it prints once it is ready. */
+  /** Output that shows that the program is ready. */
   readonly ready: RegExp;
 }
 
-/** A program of this suite; it ends with the suite at the latest. */
+/** Child process of this suite; it is killed at the latest when the suite exits. */
 export class Child {
   readonly #process: ChildProcess;
   #printed = "";
@@ -24,7 +24,7 @@ export class Child {
     this.#process = process;
   }
 
-  /** Starts a program and resolves when it says that it is ready. */
+  /** Starts a program and resolves once its output matches `ready`. */
   static async start({ file, args, env = {}, ready }: Command): Promise<Child> {
     const child = spawn(file, args, {
       env: { ...process.env, ...env },
@@ -42,13 +42,13 @@ export class Child {
       child.stderr.on("data", collect);
       child.once("error", reject);
       child.once("exit", (code) => {
-        reject(new Error(`${file} ended with ${code} at its start:\n${started.#printed}`));
+        reject(new Error(`${file} exited with ${code} during its start:\n${started.#printed}`));
       });
     });
     return started;
   }
 
-  /** Everything it has printed. */
+  /** Everything the program has printed so far. */
   get printed(): string {
     return this.#printed;
   }
@@ -65,7 +65,10 @@ export class Child {
     this.#process.kill(signal);
   }
 
-  /** Sends the signal and waits for the end; its exit code, null where the signal ended it. */
+  /**
+   * Sends the signal and waits for the end; resolves with the exit code, or null when the signal ended the
+   * process.
+   */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     if (this.hasEnded) return this.#process.exitCode;
     const ended = once(this.#process, "exit");

@@ -5,13 +5,13 @@ import { openFiles } from "./open-files.ts";
 const mutation = fileURLToPath(new URL("../mutants/register.js", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 
-/** The secrets of all gateways of the suite. */
+/** Secrets that all gateways of the suite share. */
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
-/** One `milepost serve` in a process of its own. */
+/** Process of one `milepost serve`. */
 export class Gateway {
   readonly port: number;
-  /** How many files it had open before anybody came. */
+  /** Number of files, sockets included, that the gateway had open before its first client. */
   readonly filesAtStart: number;
   readonly #child: Child;
 
@@ -21,7 +21,7 @@ export class Gateway {
     this.#child = child;
   }
 
-  /** Starts a gateway on a Redis, with a fault of the product in it where one is named. */
+  /** Starts a gateway on a Redis; a named mutant is put into its code. */
   static async start(redisUrl: string, config: string, mutant?: string): Promise<Gateway> {
     const hooks = mutant === undefined ? [] : ["--import", mutation];
     const child = await Child.start({

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 
-/** How many files a gateway has open, sockets among them. */
+/** Returns the number of files that a gateway has open, sockets included. */
 export async function openFiles(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
 }

@@ -7,7 +7,7 @@ import { redisCommand } from "./redis-command.ts";
 
 const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
 
-/** A redis-server that keeps what it holds in a directory of its own, on one port through all its lives. */
+/** Process of redis-server that keeps its data in its own directory, and its port over all restarts. */
 export class Redis {
   readonly port: number;
   readonly #folder: string;
@@ -47,7 +47,7 @@ export class Redis {
     await this.#child?.end("SIGKILL");
   }
 
-  /** Forgets what is on disk; while it does not run. */
+  /** Deletes the data on disk; call it only while Redis is not running. */
   async empty(): Promise<void> {
     await rm(join(this.#folder, "appendonlydir"), { recursive: true, force: true });
   }
@@ -65,7 +65,7 @@ export class Redis {
     return redisCommand(this.port, words);
   }
 
-  /** Whether it has everything its master has, where it is a replica. */
+  /** Returns true while the replica's link to its master is up. */
   async isInStep(): Promise<boolean> {
     return String(await this.command("INFO", "replication")).includes("master_link_status:up");
   }

@@ -47,14 +47,14 @@ export class Sentinels {
     return new Sentinels(ports, folder, children);
   }
 
-  /** The port of the master, as the first Sentinel says. */
+  /** Returns the master's port, as the first Sentinel reports it. */
   async masterPort(): Promise<number> {
     const name = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName];
     const [, port] = (await redisCommand(this.ports[0] ?? 0, name)) as readonly string[];
     return Number(port);
   }
 
-  /** Whether every Sentinel knows the others and a replica, so that it could fail over. */
+  /** Returns true when every Sentinel knows the two others and a replica, so that a failover can succeed. */
   async areReady(): Promise<boolean> {
     for (const port of this.ports) {
       const words = await redisCommand(port, ["SENTINEL", "MASTER", masterName]);

@@ -116,7 +116,7 @@ export class Api {
       if (cause instanceof CommandFailure) throw cause;
       if (cause instanceof Error && cause.name === "TimeoutError") {
         throw new CommandFailure(
-          `no answer from ${this.#url.origin} in ${this.#timeoutMs / 1_000} s${method === "GET" ? "" : "; it may have been done all the same"}`,
+          `no answer from ${this.#url.origin} in ${this.#timeoutMs / 1_000} s${method === "GET" ? "" : "; the request may have taken effect all the same"}`,
           exitCodes.failure,
           { cause },
         );

@@ -26,7 +26,7 @@ describe("the command line", () => {
     [["ops", "command", "9", "explode"], /Allowed choices are cancel, pause/],
     [["ops", "list", "--limit", "0"], /from 1 to 1000/],
     [["tail", "a", "--last", "1", "--since", "now"], /cannot be used with/],
-    [["tail", "a", "--url", "nowhere"], /is no URL/],
+    [["tail", "a", "--url", "nowhere"], /"nowhere" is not the URL of a gateway/],
   ])("milepost %j is a usage error: it says what is wrong and exits with 2", async (args, says) => {
     const outcome = await runCommand(args, { MILEPOST_TOKEN: "t", MILEPOST_API_KEY: "k" });
     expect(outcome.code).toBe(2);

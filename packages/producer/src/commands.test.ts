@@ -37,7 +37,7 @@ describe("commands to a running operation", () => {
     await clock.advance(100);
     expect(gateway.state("op")).toMatchObject({
       status: "done",
-      commands: [{ phase: "refused", reason: "it ended first" }],
+      commands: [{ phase: "refused", reason: "the operation ended before it could be cancelled" }],
     });
   });
 
@@ -99,7 +99,7 @@ describe("commands to a running operation", () => {
       status: "done",
       commands: [
         { phase: "refused", reason: "the work reached no pause point in time" },
-        { phase: "refused", reason: "it ended before it reached a pause point" },
+        { phase: "refused", reason: "the operation ended before it reached a pause point" },
       ],
     });
   });

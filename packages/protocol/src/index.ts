@@ -3,6 +3,7 @@ export * from "./chunk.ts";
 export * from "./chunk-reader.ts";
 export * from "./client-message.ts";
 export * from "./close-codes.ts";
+export * from "./close-of-error.ts";
 export * from "./close-verdict.ts";
 export type * from "./contract.ts";
 export * from "./cursor.ts";

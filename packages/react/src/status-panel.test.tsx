@@ -50,7 +50,7 @@ describe("the status panel", () => {
     expect(within(panel).getByText("Connected")).toBeDefined();
     await after(() => gateway.last.drop());
     expect(panel.hasAttribute("data-stale")).toBe(true);
-    expect(within(panel).getByText(/the last that was known/)).toBeDefined();
+    expect(within(panel).getByText(/this is the last known state/)).toBeDefined();
     expect(within(panel).getByText(/Reconnecting/)).toBeDefined();
     fireEvent.click(within(panel).getByRole("button", { name: "Try now" }));
     await act(settle);
@@ -94,9 +94,9 @@ describe("the status panel", () => {
     const { clock } = await show(
       fold(created, started, { event: "stalled", data: { silent_ms: 30_000 } }),
     );
-    expect(screen.getByText("No sign of life for at least 0 seconds")).toBeDefined();
+    expect(screen.getByText("No update for at least 0 seconds")).toBeDefined();
     await act(() => clock.advance(7_000));
-    expect(screen.getByText("No sign of life for at least 7 seconds")).toBeDefined();
+    expect(screen.getByText("No update for at least 7 seconds")).toBeDefined();
   });
 
   it("the status panel says why an operation failed, and offers a retry only when it is retryable", async () => {
@@ -127,7 +127,7 @@ describe("the status panel", () => {
     await world.accept();
     expect(screen.getByText("Loading…")).toBeDefined();
     await world.answer("operation:9", operationAnswer(null));
-    expect(screen.getByText("Nothing is known of this operation.")).toBeDefined();
+    expect(screen.getByText("This operation was not found.")).toBeDefined();
     cleanup();
     const other = setUp();
     render(<StatusPanel operationId="9" notifications={false} />, { wrapper: other.wrapper });

@@ -6,7 +6,7 @@ import { eventNames, payload, type World } from "./world.ts";
 
 const patienceMs = 5_000;
 
-/** A service that publishes through any node that is up, and repeats with the same key. */
+/** Service that publishes through any node that is up, and retries with the same key. */
 export class Backend {
   readonly name: string;
   readonly #principal: ServicePrincipal;
@@ -28,7 +28,7 @@ export class Backend {
     return this.#clock.pending;
   }
 
-  /** One after the other, each until it is stored; or all at once. */
+  /** Publishes entries one after the other, each until it is stored; with `atOnce` all at the same time. */
   publish(channel: string, count: number, bytes: number, atOnce: boolean): void {
     const line = atOnce ? `batch-${this.#published}` : "one by one";
     const core = atOnce ? this.#anyCore() : undefined;
@@ -52,7 +52,10 @@ export class Backend {
     return this.#random.pick(this.#world.nodes.filter(({ isUp }) => isUp))?.core;
   }
 
-  /** At first through `first`, where one is given: what goes through one node keeps its order. */
+  /**
+   * Publishes one entry. The first attempt goes through `first`, if given: entries that go through one node
+   * keep their order.
+   */
   async #publish(
     n: number,
     line: string,
@@ -83,7 +86,7 @@ export class Backend {
     }
   }
 
-  /** Undefined when the node does not answer, since it is gone or its store hangs. */
+  /** Resolves with undefined when the node does not answer in time, because it has ended or its store hangs. */
   #inTime<T>(asked: Promise<T> | undefined): Promise<T | undefined> {
     if (asked === undefined) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {

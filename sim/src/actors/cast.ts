@@ -12,22 +12,25 @@ import { SdkReader } from "./sdk-reader.ts";
 import { Works } from "./works.ts";
 import type { Attached, Reading, World } from "./world.ts";
 
-/** What the people and processes around a cluster need. */
+/** Parts that a cast needs from the simulation. */
 export interface CastParts {
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly nodes: readonly ClusterNode[];
   onDefect(error: unknown): void;
-  /** Work is about to begin on an operation: its channel comes to be. */
+  /** Called before work begins on an operation, so that its channel can be recorded. */
   onWork(operation: string): void;
 }
 
-/** Everybody around the cluster: readers, watchers of feeds, backends, producers and those who command them. */
+/**
+ * All actors around the cluster: readers, watchers of feeds, backends, producers and the users who command
+ * them.
+ */
 export class Cast {
   readonly #parts: CastParts;
   readonly #world: World;
   readonly #readers = new Map<string, Reading>();
-  /** The readers, and those who watch feeds. */
+  /** Readers and watchers of feeds, by name. */
   readonly #attached = new Map<string, Attached>();
   readonly #denied = new Map<string, Set<string>>();
   readonly #backends: readonly Backend[];
@@ -122,14 +125,14 @@ export class Cast {
     }
   }
 
-  /** All lines are well again, and nothing new is begun. */
+  /** Ends all faults of connections, and starts nothing new. */
   heal(): void {
     this.#isHealed = true;
     this.#works.faultiness = 0;
     for (const one of this.#attached.values()) one.heal();
   }
 
-  /** Ends everybody in an orderly way, one after the other; `until` lets the time pass that it takes. */
+  /** Closes all actors in order, one after the other; `until` advances the time until a promise settles. */
   async close(until: (done: Promise<unknown>) => Promise<void>): Promise<void> {
     this.#commander.close();
     for (const rival of this.#rivals) rival.close();

@@ -4,7 +4,9 @@ import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
 import type { World } from "./world.ts";
 
-/** A person who asks something of work that is under way, and asks again with the same key when nobody answers. */
+/**
+ * User who sends commands to work in progress, and repeats a command with the same key when it is not answered.
+ */
 export class Commander {
   readonly #world: World;
   readonly #random: SeededRandom;
@@ -28,7 +30,7 @@ export class Commander {
         const made = await core?.operations.command(principal, operation, { command, key });
         if (made !== undefined) {
           journal.add({ ...asked, command_id: made.command_id });
-          // Asked once more it must be the same command.
+          // A repeated request with the same key must return the same command.
           if (!this.#random.chance(0.3)) return;
         }
       } catch (error) {

@@ -4,10 +4,13 @@ import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
 import type { Attached, World } from "./world.ts";
 
-/** Whoever hears nothing of its node for so long gives the connection up: a feed is pinged by its node alone. */
+/** Time after which a feed's connection is replaced, in milliseconds, with a random addition. */
 const patienceMs = 45_000;
 
-/** A page that shows the progress of one session: it reads documents, says nothing, and comes back when it is cut off. */
+/**
+ * Page that shows the progress of one session: it reads documents, sends nothing, and reconnects when it is cut
+ * off.
+ */
 export class FeedReader implements Attached {
   readonly name: string;
   readonly #user: string;
@@ -17,7 +20,7 @@ export class FeedReader implements Attached {
   #port: NetworkPort;
   #link: Link | undefined;
   #attachments = 0;
-  /** The attachment that counts, by its name in the journal. */
+  /** Journal name of the current connection; messages of older connections are ignored. */
   #current: string | undefined;
   #closed = false;
 

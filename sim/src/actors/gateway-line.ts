@@ -6,25 +6,28 @@ import type { SeededRandom } from "../seeded-random.ts";
 import type { ProcessClock } from "../virtual-time.ts";
 import type { World } from "./world.ts";
 
-/** A producing process, as its line to the gateway sees it. */
+/** Producing process, as its connection to the gateway sees it. */
 export interface LineOwner {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly random: SeededRandom;
-  /** The part of calls that fail before, or after, they are done. */
+  /** Fraction of calls that fail, half of them before and half after they are done. */
   readonly faultiness: () => number;
-  /** The process is gone: nothing is answered any more. */
+  /** True once the process has ended; its calls are never answered then. */
   readonly isDead: () => boolean;
 }
 
-/** One service, whatever process speaks for it. */
+/** Principal shared by all producing processes: they are one service. */
 const principal: ServicePrincipal = { kind: "service", name: "works" };
 
-/** The line of a producing process to whatever node answers: it takes time, breaks, and notes what is reported. */
+/**
+ * Connection of a producing process to whichever node answers: it has delays and failures, and records what is
+ * reported.
+ */
 export class GatewayLine implements ProducerGateway {
   readonly #world: World;
   readonly #owner: LineOwner;
-  /** Of the leases that were given to this process, by token. */
+  /** Fences of the leases that this process received, by token. */
   readonly #fences = new Map<string, number>();
   #reported = 0;
 
@@ -77,7 +80,7 @@ export class GatewayLine implements ProducerGateway {
     return results;
   };
 
-  /** Any node, some time each way, and sometimes it breaks before or after. */
+  /** Calls any node that is up, with a delay each way; the call sometimes fails before or after it is done. */
   async #call<T>(work: (operations: Operations) => Promise<T>): Promise<T> {
     const { clock, random, faultiness, isDead } = this.#owner;
     await clock.pause(random.between(1, 20));
@@ -92,5 +95,5 @@ export class GatewayLine implements ProducerGateway {
 }
 
 function broken(): MilepostError {
-  return new MilepostError("timed_out", "the simulated line to the gateway broke");
+  return new MilepostError("timed_out", "the simulated connection to the gateway broke");
 }

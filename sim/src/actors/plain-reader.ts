@@ -19,18 +19,18 @@ interface Message {
 
 interface Wanted {
   readonly claim: Claim;
-  /** On this connection: asked, and whether answered. */
+  /** State of the subscription on this connection: not requested, requested, or answered. */
   state: "idle" | "asked" | "live";
 }
 
 const pingMs = 15_000;
 const deafMs = 35_000;
-/** Whoever is asked answers within this, or the connection is given up. */
+/** Time within which a publish must be answered before it counts as failed, in milliseconds. */
 const answerMs = 20_000;
 
 /**
- * A client of nothing but the protocol's page. On `cursor` it comes back with the last event_id alone; on
- * `messages` it subscribes to each channel from the position it has.
+ * Client that knows only the protocol's pages. With `cursor` it resumes from the last event_id alone; with
+ * `messages` it subscribes to each channel from the position it holds.
  */
 export class PlainReader implements Reading {
   readonly name: string;
@@ -41,11 +41,11 @@ export class PlainReader implements Reading {
   readonly #calls = new Map<number, (message: Message) => void>();
   #clock: ProcessClock;
   #port: NetworkPort;
-  /** The connection that counts; what an older one brings is not looked at. */
+  /** Number of the current connection; messages of older connections are ignored. */
   #generation = 0;
   #link: Link | undefined;
   #isOpen = false;
-  /** What the credential of this connection does not allow. */
+  /** Channels that the credential of this connection does not allow. */
   #denied: ReadonlySet<string> = new Set();
   #eventId: string | undefined;
   #heardAt = 0;
@@ -181,7 +181,8 @@ export class PlainReader implements Reading {
     const unfiltered = all.filter(({ claim }) => claim.events === undefined);
     if (this.#resumesBy !== "cursor" || unfiltered.length === 0) return url;
     const cursor = this.#cursor();
-    // Who has stored nothing begins by message, where it may say where.
+    // A channel without a stored position subscribes by message, because only a message can choose the
+    // beginning.
     const byConnect = unfiltered.filter(
       ({ claim }) => cursor?.has(claim.channel) === true || claim.since === "state",
     );
@@ -198,7 +199,10 @@ export class PlainReader implements Reading {
     return url;
   }
 
-  /** What the last event_id says, of the channels still wanted; the own notes where it is silent. */
+  /**
+   * Returns the last event_id's positions for the channels still wanted, with the client's own position where
+   * it has none.
+   */
   #cursor(): Map<string, Position> | undefined {
     const parsed = parseCursor(this.#eventId);
     const cursor = new Map<string, Position>();
@@ -213,7 +217,7 @@ export class PlainReader implements Reading {
     return cursor;
   }
 
-  /** Finds out that nobody is there. */
+  /** Sends pings, and reconnects when the node has sent nothing for too long. */
   #watch(generation: number): void {
     this.#clock.after(pingMs, () => {
       if (generation !== this.#generation) return;
@@ -281,7 +285,8 @@ export class PlainReader implements Reading {
       answer?.(message);
       return;
     }
-    // A subscription of the connect failed, and nothing says which: whoever has no answer asks again.
+    // A subscription of the connect request failed, and the reply does not name it, so every unanswered channel
+    // asks again.
     const generation = this.#generation;
     this.#clock.after(3_000, () => {
       if (generation !== this.#generation) return;
@@ -309,7 +314,7 @@ export class PlainReader implements Reading {
           return;
         }
         const { code, retryable } = reply.error as { code: string; retryable: boolean };
-        // An answer to the connect's own subscription is on its way.
+        // The answer to the subscription of the connect request is still on its way.
         if (code === "already_subscribed") return;
         if (!retryable) {
           this.#letGo(wanted);
@@ -327,7 +332,7 @@ export class PlainReader implements Reading {
     const { claim } = wanted;
     const { position, recovered, reason, snapshot } = message;
     wanted.state = "live";
-    // Until the gap that names it has come, one is where one was.
+    // The position stays where it was until the gap that ends at the new position has arrived.
     const waits = claim.position !== undefined && recovered !== true && snapshot === undefined;
     const answer = {
       recovered: recovered === true,

@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 
 const leaseMs = 10_000;
 
-/** A process that takes work over from one that may still be at it, and finishes it or falls silent. */
+/** Process that takes work over from a process that may still run, and then finishes it or falls silent. */
 export class Rival {
   readonly name: string;
   readonly #world: World;
@@ -30,7 +30,7 @@ export class Rival {
     });
   }
 
-  /** `onTaken` is told as soon as the work is this process's. */
+  /** Takes the work over; calls `onTaken` as soon as this process holds its lease. */
   async takeOver(operation: string, finishes: boolean, onTaken: () => void): Promise<void> {
     const lease = await this.#patiently(() => this.#line.takeOver(operation, leaseMs));
     if (lease === undefined) return;
@@ -54,7 +54,10 @@ export class Rival {
     this.#clock.kill();
   }
 
-  /** Whether it was stored; what the state refuses, or an older lease, is not repeated. */
+  /**
+   * Reports an event and resolves with true when it was stored. A report that the state or a newer lease
+   * refuses is not repeated.
+   */
   async #report(operation: string, lease: string, event: ReportedEvent): Promise<boolean> {
     const events = [{ ...event, key: `${this.name}-${++this.#reports}` }];
     const results = await this.#patiently(async () => {
@@ -65,7 +68,7 @@ export class Rival {
     return results !== undefined && !("error" in results);
   }
 
-  /** Again and again while it may yet succeed; undefined when it did not. */
+  /** Repeats a call while a retry may succeed; resolves with undefined when the call failed. */
   async #patiently<T>(call: () => Promise<T>): Promise<T | undefined> {
     for (let attempt = 1; attempt <= 8; attempt++) {
       try {

@@ -10,7 +10,7 @@ interface Wanted {
   subscription: Subscription | undefined;
 }
 
-/** An application on the SDK: it stores its position with every entry, and comes back with it. */
+/** Application on the SDK that stores its position with every entry, and resumes from it after a restart. */
 export class SdkReader implements Reading {
   readonly name: string;
   readonly #world: World;
@@ -101,7 +101,7 @@ export class SdkReader implements Reading {
     const client = createClient({
       url: "ws://sim/ws",
       token: () => this.#world.token(this.name),
-      // The simulated network has no HTTP.
+      // The simulated network has no HTTP, so only WebSocket works.
       transports: ["websocket"],
       webSocket: port.webSocket(),
       clock,
@@ -128,7 +128,7 @@ export class SdkReader implements Reading {
     wanted.subscription = client.channel(channel).subscribe(
       {
         onState: () => {
-          // The state of the start, if there is one, is told right behind this.
+          // The SDK reports the state of the start, if there is one, right after this call.
           const at = wanted.subscription?.position;
           if (started || at === undefined || expectsState(claim)) return;
           if (position !== undefined && at !== position) return;
@@ -159,7 +159,7 @@ export class SdkReader implements Reading {
     );
   }
 
-  /** The service ended it; the application lets it go. */
+  /** Leaves a subscription that the service ended. */
   #gone(wanted: Wanted): void {
     const { claim } = wanted;
     if (this.#wanted.get(claim.channel) !== wanted) return;
@@ -193,7 +193,7 @@ export class SdkReader implements Reading {
   }
 }
 
-/** Channels with a state tell it at once when they start there. */
+/** Returns true when the claim's first subscription starts with the channel's state. */
 function expectsState({ channel, since, position }: Claim): boolean {
   return position === undefined && since === "state" && !channel.startsWith("log:");
 }

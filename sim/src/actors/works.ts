@@ -6,12 +6,15 @@ import type { World } from "./world.ts";
 
 const leaseMs = 10_000;
 
-/** A process that does work and reports on it with the producer's SDK, over a line to the gateway that fails both ways. */
+/**
+ * Process that does work and reports it with the producer's SDK, over a connection to the gateway that fails in
+ * both directions.
+ */
 export class Works {
   readonly name: string;
   readonly #world: World;
   readonly #random: SeededRandom;
-  /** The part of calls that fail before, or after, they are done. */
+  /** Fraction of calls that fail, half of them before and half after they are done. */
   faultiness = 0;
   #clock: ProcessClock;
   #producer: Producer;
@@ -30,7 +33,7 @@ export class Works {
     return this.#clock.pending;
   }
 
-  /** Begins a piece of work of some steps for a user. */
+  /** Starts a piece of work with the given number of steps for a user. */
   work(operationId: string, user: string, steps: number, stepMs: number): void {
     const { journal } = this.#world;
     const clock = this.#clock;
@@ -58,19 +61,19 @@ export class Works {
     );
     void run.finished.then(async ({ status }) => {
       const delivered = await run.delivered;
-      // Another process may speak for it by now: what becomes of it is that one's to say.
+      // Another process may report on the work by now; its end is then recorded by that process.
       if (dead.value || !this.#underWay.delete(operationId)) return;
       if (!delivered) return;
       journal.add({ type: "work", operation, phase: status === "done" ? "done" : "ended" });
     });
   }
 
-  /** Another process speaks for the work from now on; this one does not know. */
+  /** Records that another process took the work over; this process does not learn of it. */
   wasTaken(operationId: string): void {
     this.#underWay.delete(operationId);
   }
 
-  /** The process ends without a word, and begins anew with nothing. */
+  /** Ends the process abruptly and starts a new one that knows nothing of its work. */
   crash(): void {
     this.#isDead.value = true;
     this.#isDead = { value: false };

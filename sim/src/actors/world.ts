@@ -3,48 +3,48 @@ import type { ClusterNode } from "../cluster-node.ts";
 import type { Journal } from "../journal.ts";
 import type { VirtualTime } from "../virtual-time.ts";
 
-/** What every actor lives in. */
+/** Environment of every actor. */
 export interface World {
   readonly seed: number;
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly nodes: readonly ClusterNode[];
-  /** Channels that new credentials of a user do not allow. */
+  /** Channels that new credentials of a user do not allow, by user. */
   readonly denied: ReadonlyMap<string, ReadonlySet<string>>;
-  /** A new credential of a user. */
+  /** Returns a new credential of a user. */
   token(user: string): string;
-  /** Something a simulation must not see: an exception of the product outside of its contract. */
+  /** Records an exception of the product outside of its contract; a correct run has none. */
   onDefect(error: unknown): void;
 }
 
-/** Somebody who reads channels. */
+/** Actor that reads channels. */
 export interface Reading extends Attached {
   subscribe(channel: string, since: Beginning, events?: readonly string[]): void;
   unsubscribe(channel: string): void;
   publish(channel: string, count: number, bytes: number): void;
 }
 
-/** Somebody with a connection that can be cut off. */
+/** Actor whose connection can fail. */
 export interface Attached {
   readonly name: string;
-  /** The process ends and comes back with what it had stored. */
+  /** Ends the process and starts it again with what it had stored. */
   restart(): void;
   drop(): void;
   silence(): void;
   stall(): void;
   resume(): void;
-  /** The network is well again. */
+  /** Ends every fault of the actor's connection. */
   heal(): void;
-  /** Ends it in an orderly way. */
+  /** Closes the actor in an orderly way. */
   close(): Promise<void>;
-  /** Timers that are left. */
+  /** Number of timers that are still pending. */
   readonly timers: number;
 }
 
-/** Data of a publication: a number that makes it its own, and some weight. */
+/** Returns the data of a publication: a number that makes it unique, and text of the given size. */
 export function payload(n: number, bytes: number): unknown {
   return bytes === 0 ? { n } : { n, text: "x".repeat(bytes) };
 }
 
-/** The events that publications carry. */
+/** Event names that publications carry. */
 export const eventNames = ["a", "b", "c"] as const;

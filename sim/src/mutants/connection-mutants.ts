@@ -2,7 +2,7 @@ import { channels } from "../plan.ts";
 import type { Mutant } from "./mutant.ts";
 import { spoilFrames } from "./spoil-frames.ts";
 
-/** A token lives half a minute longer than it should. */
+/** Treats a credential as valid for half a minute longer than it is. */
 const lateExpiry: Mutant = {
   name: "late expiry",
   breaks: "G10",
@@ -12,7 +12,7 @@ const lateExpiry: Mutant = {
   }),
 };
 
-/** What a credential does not allow any more is served all the same. */
+/** Allows a credential every channel, including those it does not allow. */
 const grantsIgnored: Mutant = {
   name: "grants ignored",
   breaks: "G10",
@@ -22,7 +22,7 @@ const grantsIgnored: Mutant = {
   }),
 };
 
-/** A feed is attached to whatever session its path names. */
+/** Shows another operation's id in some of a feed's documents. */
 const otherSession: Mutant = {
   name: "feed of others",
   breaks: "G10",
@@ -37,7 +37,7 @@ const otherSession: Mutant = {
     }),
 };
 
-/** The last that a feed should show of an operation is not shown. */
+/** Drops the documents that show an operation as done. */
 const feedLeftBehind: Mutant = {
   name: "feed left behind",
   breaks: "G4",
@@ -48,14 +48,14 @@ const feedLeftBehind: Mutant = {
     }),
 };
 
-/** A slow reader is never closed. */
+/** Never closes a slow subscriber. */
 const unboundedOutbox: Mutant = {
   name: "unbounded outbox",
   breaks: "G7",
   limits: { maxOutboxBytes: Number.MAX_SAFE_INTEGER },
 };
 
-/** A node does not hear that a connection has ended. */
+/** Hides from a node that a connection has ended. */
 const closeUnheard: Mutant = {
   name: "close unheard",
   breaks: "G8",

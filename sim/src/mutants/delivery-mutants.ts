@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 import { answerIn, isPublication, spoilFrames, type WireMessage } from "./spoil-frames.ts";
 
-/** Now and then an entry is not sent. */
+/** Drops some entries. */
 const drop: Mutant = {
   name: "drop",
   breaks: "G4",
@@ -12,7 +12,7 @@ const drop: Mutant = {
     }),
 };
 
-/** Now and then an entry is sent twice. */
+/** Sends some entries twice. */
 const duplicate: Mutant = {
   name: "duplicate",
   breaks: "G3",
@@ -25,7 +25,7 @@ const duplicate: Mutant = {
     }),
 };
 
-/** Now and then two entries of one channel change places. */
+/** Swaps some pairs of entries of one channel. */
 const reorder: Mutant = {
   name: "reorder",
   breaks: "G1",
@@ -44,7 +44,7 @@ const reorder: Mutant = {
     }),
 };
 
-/** What a resume replays begins one entry too late. */
+/** Drops the first entry after a resume. */
 const replayOffByOne: Mutant = {
   name: "replay off by one",
   breaks: "G4",
@@ -61,7 +61,7 @@ const replayOffByOne: Mutant = {
   },
 };
 
-/** What is published while a subscription starts, and shortly after, is not kept for it. */
+/** Drops entries published while a subscription starts, and for 2 s after its answer. */
 const noLiveBuffer: Mutant = {
   name: "no live buffer",
   breaks: "G5",
@@ -79,7 +79,7 @@ const noLiveBuffer: Mutant = {
   },
 };
 
-/** Gaps are not told. */
+/** Drops gap messages. */
 const silentGap: Mutant = {
   name: "silent gap",
   breaks: "G4",
@@ -89,7 +89,7 @@ const silentGap: Mutant = {
     }),
 };
 
-/** Now and then the data is not what was published. */
+/** Replaces the data of some entries. */
 const otherData: Mutant = {
   name: "other data",
   breaks: "G1",

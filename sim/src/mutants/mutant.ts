@@ -5,7 +5,7 @@ import type { SeededRandom } from "../seeded-random.ts";
 import type { Store } from "../store.ts";
 import type { VirtualTime } from "../virtual-time.ts";
 
-/** What a mutant of the door may use. */
+/** Parts that a mutant of the messages may use. */
 export interface DoorParts {
   readonly dialect: Encoder["dialect"];
   readonly random: SeededRandom;
@@ -13,26 +13,26 @@ export interface DoorParts {
   readonly store: Store;
 }
 
-/** What a mutant of the store's client may use. */
+/** Parts that a mutant of the log may use. */
 export interface LogParts {
   readonly random: SeededRandom;
   readonly time: VirtualTime;
 }
 
 /**
- * A fault of the product that the checker must find, built from the outside: around the engine's ports, the
- * door or the token check, so that the product holds no switch for it.
+ * Defect of the product that the checker must find. It is built from the outside, around the engine's ports,
+ * the transport or the token check, so that the product has no switch for it.
  */
 export interface Mutant {
   readonly name: string;
-  /** The guarantee it breaks. */
+  /** Id of the guarantee that the mutant breaks. */
   readonly breaks: string;
   readonly log?: (log: ChannelLog, parts: LogParts) => ChannelLog;
   readonly tamper?: (parts: DoorParts) => Tamper;
   readonly leases?: (leases: Leases) => Leases;
-  /** What a node believes of a credential that it has checked. */
+  /** Replaces the principal of a credential that a node has verified. */
   readonly credential?: (principal: UserPrincipal) => UserPrincipal;
   readonly limits?: Partial<CoreLimits>;
-  /** What a node hears of a connection. */
+  /** Wraps the events that a node receives from a connection. */
   readonly attach?: (events: TransportEvents) => TransportEvents;
 }

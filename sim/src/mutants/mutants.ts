@@ -4,7 +4,7 @@ import type { Mutant } from "./mutant.ts";
 import { resumeMutants } from "./resume-mutants.ts";
 import { storeMutants } from "./store-mutants.ts";
 
-/** Every fault that the checker must find. */
+/** All mutants; the checker must find each of them. */
 export const mutants: readonly Mutant[] = [
   ...deliveryMutants,
   ...resumeMutants,

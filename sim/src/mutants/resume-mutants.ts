@@ -2,13 +2,13 @@ import { parsePosition } from "@milepost/protocol";
 import type { DoorParts, Mutant } from "./mutant.ts";
 import { answerIn, spoilFrames, type WireMessage } from "./spoil-frames.ts";
 
-/** Pretends that the service trusts a position whose epoch, or tag, it should have checked. */
+/** Returns a mutant whose service resumes from a position without checking its epoch or its tag. */
 function trusting(name: string, what: "epoch" | "tag"): Mutant {
   return {
     name,
     breaks: "G4",
     tamper: (parts) => {
-      /** What the client really holds, by channel, where it was replaced. */
+      /** Positions that clients really asked from, by channel, where they were replaced. */
       const held = new Map<unknown, string>();
       return spoilFrames(parts, {
         inbound: (message) => {
@@ -29,7 +29,7 @@ function trusting(name: string, what: "epoch" | "tag"): Mutant {
   };
 }
 
-/** Answers with the position that the client asked from. */
+/** Puts the position that the client asked from back into the answer. */
 function restored(message: WireMessage, held: Map<unknown, string>): WireMessage {
   const answer = answerIn(message);
   const position = answer === undefined ? undefined : held.get(answer.channel);
@@ -40,7 +40,7 @@ function restored(message: WireMessage, held: Map<unknown, string>): WireMessage
   return { ...message, result: { ...answer, position } };
 }
 
-/** A connection that comes back is told that it is subscribed, and is not. */
+/** Answers some resuming subscribes as recovered without subscribing. */
 const lostResubscribe: Mutant = {
   name: "lost resubscribe",
   breaks: "G4",
@@ -55,7 +55,7 @@ const lostResubscribe: Mutant = {
         const result = { channel, position: since, recovered: true };
         forged.push({ type: "reply", id, result });
         forging.add(id);
-        // The reply goes out with the answer to a ping.
+        // The forged reply replaces the answer to this ping.
         return { type: "ping", id };
       },
       outbound: (messages) =>

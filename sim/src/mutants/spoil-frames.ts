@@ -1,18 +1,18 @@
 import type { Tamper } from "../link.ts";
 import type { DoorParts } from "./mutant.ts";
 
-/** A message of either dialect, read. */
+/** Parsed message of any dialect. */
 export interface WireMessage {
   readonly type: string;
   readonly [field: string]: unknown;
 }
 
-/** Where a subscription starts. */
+/** Answer to a subscribe, with the position where it starts. */
 export interface Answer {
   readonly [field: string]: unknown;
 }
 
-/** Messages of a node that are none of the protocol's own are publications of the plain dialect. */
+/** Message types of the protocol itself; any other type from a node is a publication of the plain dialect. */
 const ownTypes = new Set([
   "welcome",
   "reply",
@@ -31,13 +31,13 @@ export function isPublication({ type }: WireMessage): boolean {
   return !ownTypes.has(type);
 }
 
-/** A tamper that works on single messages, whatever frames they come in. */
+/** Returns a tamper that works on single messages, regardless of the frames they arrive in. */
 export function spoilFrames(
   { dialect }: DoorParts,
   spoil: {
-    /** What is sent instead of these messages. */
+    /** Returns the messages to send instead. */
     outbound?(messages: readonly WireMessage[]): readonly WireMessage[];
-    /** What is heard instead; undefined swallows it. */
+    /** Returns the message to deliver to the node instead; undefined drops it. */
     inbound?(message: WireMessage): WireMessage | undefined;
   },
 ): Tamper {
@@ -60,7 +60,7 @@ export function spoilFrames(
   };
 }
 
-/** The answer to a subscribe in a message, if it is one. */
+/** Returns the answer to a subscribe that a message carries; undefined when it carries none. */
 export function answerIn(message: WireMessage): Answer | undefined {
   if (message.type === "subscribed") return message;
   const result = message.result as Answer | null | undefined;

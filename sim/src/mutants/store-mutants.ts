@@ -1,7 +1,7 @@
 import { MilepostError } from "@milepost/protocol";
 import type { Mutant } from "./mutant.ts";
 
-/** A publish is answered as stored before it is, and sometimes it never is. */
+/** Answers some publishes as stored before they are; half of those are never stored. */
 const ackBeforeStore: Mutant = {
   name: "ack before store",
   breaks: "G2",
@@ -21,7 +21,7 @@ const ackBeforeStore: Mutant = {
   }),
 };
 
-/** Keys are not looked at. */
+/** Ignores the keys of publishes. */
 const keysForgotten: Mutant = {
   name: "keys forgotten",
   breaks: "G3",
@@ -31,7 +31,7 @@ const keysForgotten: Mutant = {
   }),
 };
 
-/** Now and then a publish waits, and those behind it do not. */
+/** Delays some publishes, so that later ones overtake them. */
 const overtaking: Mutant = {
   name: "overtaking",
   breaks: "G1",
@@ -44,7 +44,7 @@ const overtaking: Mutant = {
   }),
 };
 
-/** The state that a subscription starts from is an older one. */
+/** Starts every subscription from the first state that was read of the channel. */
 const staleState: Mutant = {
   name: "stale state",
   breaks: "G4",
@@ -62,7 +62,9 @@ const staleState: Mutant = {
   },
 };
 
-/** What one reader was answered is given to others too who ask the same within 10 s: of a moment before they had asked. */
+/**
+ * Gives one reader's answer to others that ask the same within 10 s, although it is older than their requests.
+ */
 const answerTooOld: Mutant = {
   name: "answer too old",
   breaks: "G4",
@@ -71,7 +73,7 @@ const answerTooOld: Mutant = {
     const again = <T>(what: string, ask: () => Promise<T>): Promise<T> => {
       const known = answers.get(what) as Promise<T> | undefined;
       if (known !== undefined) return known;
-      // What an operation does next is decided by reads as well: that is another fault.
+      // Reads also decide what an operation does next; a wrong answer there would be another defect.
       if (what.startsWith("operation:")) return ask();
       const answer = ask();
       answers.set(what, answer);
@@ -87,7 +89,7 @@ const answerTooOld: Mutant = {
   },
 };
 
-/** The store's client takes every lease for the current one. */
+/** Accepts every lease as the current one. */
 const oldFence: Mutant = {
   name: "old fence accepted",
   breaks: "G9",
@@ -98,7 +100,7 @@ const oldFence: Mutant = {
   }),
 };
 
-/** That a producer fell silent is never told. */
+/** Never reports that a producer fell silent. */
 const silenceUnseen: Mutant = {
   name: "silence unseen",
   breaks: "G9",

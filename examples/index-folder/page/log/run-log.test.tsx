@@ -39,7 +39,7 @@ describe("the log of a run", () => {
   });
 
   it("the log says which entries were missed", () => {
-    render(<RunLog state={state} missed="Some steps were not watched." />);
-    expect(screen.getByRole("region").textContent).toContain("Some steps were not watched.");
+    render(<RunLog state={state} missed="Some updates were missed." />);
+    expect(screen.getByRole("region").textContent).toContain("Some updates were missed.");
   });
 });

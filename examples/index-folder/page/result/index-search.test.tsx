@@ -53,7 +53,7 @@ describe("the search of an index", () => {
     await rest();
     expect(asked.map(({ query }) => query)).toEqual(["road"]);
     await asked[0]?.answer({ hits: [hit("a.md")], total: 4 });
-    expect(screen.getByRole("status").textContent).toBe("Found in 4 files, the best 1 shown.");
+    expect(screen.getByRole("status").textContent).toBe("Found in 4 files; the best 1 are shown.");
     expect(screen.getByRole("listitem").querySelector("mark")?.textContent).toBe("road");
   });
 
@@ -77,7 +77,10 @@ describe("the search of an index", () => {
     expect(screen.getByRole("status").textContent).toBe("Nothing found for “zebra”.");
     type("zebras");
     await rest();
-    await asked[1]?.answer({ code: "not_found", detail: "there is no such index" }, 404);
-    expect(screen.getByRole("status").textContent).toBe("there is no such index");
+    await asked[1]?.answer(
+      { code: "not_found", detail: "there is no such index in this visit" },
+      404,
+    );
+    expect(screen.getByRole("status").textContent).toBe("there is no such index in this visit");
   });
 });

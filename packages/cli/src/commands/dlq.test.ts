@@ -48,7 +48,7 @@ describe("milepost dlq", () => {
   it("milepost dlq lists dead letters as a table or JSON, and shows one", async () => {
     await using server = await startGateway(rules);
     expect(await runCommand(["dlq"], server.env)).toMatchObject({
-      out: ["LETTER  AT  CHANNEL  SUBSCRIBER  TRIES  REASON"],
+      out: ["ID  AT  CHANNEL  SUBSCRIBER  TRIES  REASON"],
     });
     const socket = await refuse(server, [1, 2]);
     const { out } = await runCommand(["dlq", "list", "--limit", "1"], server.env);
@@ -83,7 +83,7 @@ describe("milepost dlq", () => {
     const { out } = await runCommand(["dlq", "list", "--json"], server.env);
     const [{ id }] = JSON.parse(out[0] ?? "").letters;
     expect(await runCommand(["dlq", "replay", id], server.env)).toMatchObject({
-      out: [`${id} to its subscriber`],
+      out: [`${id} replayed to its subscriber`],
     });
     expect(await runCommand(["dlq", "drop", id], server.env)).toMatchObject({
       out: [`${id} dropped`],

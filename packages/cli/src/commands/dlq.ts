@@ -54,7 +54,7 @@ export function dlqCommand(terminal: Terminal): Command {
 
   const show = shared(new Command("show"))
     .description("Shows one dead letter.")
-    .argument("<letter>", "its id")
+    .argument("<id>", "id of the dead letter")
     .action(async (id: string, { url, json: asJson }: SharedFlags) => {
       const letter = await new Api(terminal, url).get<DeadLetterView>(pathOf(id));
       terminal.out(asJson ? JSON.stringify(letter) : JSON.stringify(letter, null, 2));
@@ -64,7 +64,7 @@ export function dlqCommand(terminal: Terminal): Command {
     .description(
       "Replays one dead letter, or all that the options select: delivers or publishes it again.",
     )
-    .argument("[letter]", "its id")
+    .argument("[id]", "id of the dead letter")
     .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
       const api = new Api(terminal, url);
       if (id !== undefined) {
@@ -80,7 +80,7 @@ export function dlqCommand(terminal: Terminal): Command {
 
   const drop = filtered(new Command("drop"))
     .description("Drops one dead letter, or all that the options select.")
-    .argument("[letter]", "its id")
+    .argument("[id]", "id of the dead letter")
     .action(async (id: string | undefined, { url, json: asJson, ...filter }: ListFlags) => {
       const api = new Api(terminal, url);
       if (id !== undefined) {
@@ -111,7 +111,7 @@ export function dlqCommand(terminal: Terminal): Command {
     .addCommand(drop);
 }
 
-const columns = ["LETTER", "AT", "CHANNEL", "SUBSCRIBER", "TRIES", "REASON"];
+const columns = ["ID", "AT", "CHANNEL", "SUBSCRIBER", "TRIES", "REASON"];
 
 function rowOf({ id, at, channel, subscriber = "-", attempts, reason }: DeadLetterView) {
   return [id, new Date(at).toISOString(), channel, subscriber, `${attempts}`, reason];

@@ -62,7 +62,7 @@ describe("milepost doctor", () => {
       await using server = await startGateway([], { role });
       const told = await runCommand(["doctor"], server.env);
       expect(told.code).toBe(0);
-      expect(told.out.join("\n")).toMatch(new RegExp(`- ${skipped} +not in this role`));
+      expect(told.out.join("\n")).toMatch(new RegExp(`- ${skipped} +not served in this role`));
       expect(told.out.join("\n")).toMatch(new RegExp(`✓ ${asked}`));
     });
   }
@@ -73,7 +73,7 @@ describe("milepost doctor", () => {
     expect((await runCommand(["doctor"], env)).code).toBe(1);
     const { code, out } = await runCommand(["doctor"], { ...env, MILEPOST_ROLE: "gateway" });
     expect(code).toBe(0);
-    expect(out.join("\n")).toMatch(/- credential +not in this role/);
+    expect(out.join("\n")).toMatch(/- credential +not served in this role/);
   });
 
   it("milepost doctor checks the gateway at its configured address unless --url names another", async () => {
@@ -124,10 +124,10 @@ describe("milepost doctor <channel>", () => {
       "  subscribe  users whose token grants it, and services",
       "  publish    users whose token grants it, and services",
       "  kept       the newest 1,000 entries, each for 1 hour",
-      "  state      none: who subscribes begins at the head",
-      "  merge      nothing: a slow reader gets every entry",
+      "  state      none: a subscription begins at the head",
+      "  merge      nothing: a slow subscriber receives every entry",
       "  priority   normal",
-      "  rate       as fast as it comes",
+      "  rate       no limit",
       "  schema     any data",
       "  read as    itself, and as part of collection:42:*",
       "Rules before it that do not match:",
@@ -165,7 +165,7 @@ describe("milepost doctor <channel>", () => {
       "publish    nobody but the gateway itself",
       "kept       the newest 5,000 entries, each for 90 seconds",
       "state      the latest data by id",
-      "merge      for slow readers: typed: text, moved: state by id, all others: ephemeral",
+      "merge      for slow subscribers: typed: text, moved: state by id, all others: ephemeral",
       "priority   high",
       "rate       2.5 publishes a second on each node, 2 at once",
       "schema     said and all other events are checked",
@@ -190,7 +190,7 @@ describe("milepost doctor <channel>", () => {
     expect(whole.code).toBe(0);
     const text = whole.out.join("\n");
     expect(text).toContain("read as    everything below the prefix, in one order");
-    expect(text).toContain("publish    nobody: it is only for reading");
+    expect(text).toContain("publish    nobody: a name that ends in :* is only for reading");
     const part = await runCommand(["doctor", "collection:42:doc:*"], {});
     expect(part.code).toBe(1);
     expect(part.out.join("\n")).toContain("nobody: the channels below this prefix");
@@ -204,8 +204,8 @@ describe("milepost doctor <channel>", () => {
       { ...access, pattern: "operation:{id}" },
     ]);
     const expected = [
-      "! chat:{room} (rules.1 of the configuration) never holds: chat:* (rules.0 of the configuration) matches all its names",
-      "! operation:{id} (rules.2 of the configuration) never holds: operation:{operation} (the gateway's own) matches all its names",
+      "! chat:{room} (rules.1 of the configuration) never applies: chat:* (rules.0 of the configuration) comes first and matches all its names",
+      "! operation:{id} (rules.2 of the configuration) never applies: operation:{operation} (the gateway's own) comes first and matches all its names",
     ];
     const { code, out } = await runCommand(["doctor", "chat:1", ...config], {});
     expect(code).toBe(0);

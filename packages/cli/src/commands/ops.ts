@@ -59,7 +59,7 @@ export function opsCommand(terminal: Terminal): Command {
 
   const get = shared(new Command("get"))
     .description("Shows the state of an operation.")
-    .argument("<operation>", "its id")
+    .argument("<operation>", "id of the operation")
     .action(async (id: string, flags: SharedFlags) => {
       const found = await api(flags).get<OperationAtPosition>(pathOf(id));
       terminal.out(flags.json ? JSON.stringify(found) : JSON.stringify(found.operation, null, 2));
@@ -67,8 +67,8 @@ export function opsCommand(terminal: Terminal): Command {
 
   const command = shared(new Command("command"))
     .description("Sends a command to the producer of an operation.")
-    .argument("<operation>", "its id")
-    .addArgument(new Argument("<command>", "what").choices(commands))
+    .argument("<operation>", "id of the operation")
+    .addArgument(new Argument("<command>", "name of the command").choices(commands))
     .option("--args <json>", "arguments for the producer, as JSON", json)
     .option("--key <key>", "dedupe key: repeating the key creates no second command")
     .action(async (id: string, name: string, flags: CommandFlags) => {

@@ -24,7 +24,7 @@ export function publishCommand(terminal: Terminal): Command {
   return new Command("publish")
     .description("Publishes an event with the API key of MILEPOST_API_KEY.")
     .argument("<channel>", "name of the channel, for example chat:42")
-    .argument("<event>", "its name")
+    .argument("<event>", "name of the event, for example chat_message")
     .argument("[data]", 'data as JSON (default: null); "-" reads it from standard input')
     .option("--key <key>", "dedupe key: repeating the key creates no second entry")
     .addOption(

@@ -1,4 +1,4 @@
-import { type ErrorCode, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import { errorOfClose, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
 
 /** Returns the error that a reply carries; an unknown code of a newer service becomes `internal`. */
 export function serviceError(failure: unknown): MilepostError {
@@ -12,27 +12,9 @@ export function serviceError(failure: unknown): MilepostError {
   );
 }
 
-const closeErrors: Readonly<Record<number, ErrorCode>> = {
-  1000: "cancelled",
-  1008: "forbidden",
-  1009: "too_large",
-  4101: "token_expired",
-  4102: "token_revoked",
-  4400: "bad_message",
-  4401: "unauthenticated",
-  4403: "forbidden",
-  4408: "unauthenticated",
-  4409: "too_many_connections",
-  4413: "too_large",
-  4429: "rate_limited",
-};
-
 /** Returns the error for everything pending when the client is closed. */
 export function closeError(code: number, reason: string): MilepostError {
-  return new MilepostError(
-    closeErrors[code] ?? "internal",
-    `the connection is closed (${code}): ${reason}`,
-  );
+  return new MilepostError(errorOfClose(code), `the connection is closed (${code}): ${reason}`);
 }
 
 /** Returns the error for calls under way when the connection broke. */

@@ -1,4 +1,4 @@
-import { isRecord } from "@milepost/protocol";
+import { closeCodeOf, isErrorCode, isRecord } from "@milepost/protocol";
 
 /** Part of `fetch` that the client uses; the platform's own fits. */
 export type Fetch = (
@@ -76,19 +76,6 @@ async function refusalOf(response: Response): Promise<Refused> {
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
   // A response without a code comes from something in between, not from the service, so a retry may succeed.
   if (typeof code !== "string") return new Refused(1006, says);
-  switch (response.status) {
-    case 400:
-      return new Refused(4400, says);
-    case 401:
-      return new Refused(
-        code === "token_expired" ? 4101 : code === "token_revoked" ? 4102 : 4401,
-        says,
-      );
-    case 403:
-      return new Refused(4403, says);
-    case 413:
-      return new Refused(1009, says);
-    default:
-      return new Refused(1006, says);
-  }
+  const stops = [400, 401, 403, 413].includes(response.status);
+  return new Refused(stops ? closeCodeOf(isErrorCode(code) ? code : "bad_message") : 1006, says);
 }

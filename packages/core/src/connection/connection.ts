@@ -3,6 +3,8 @@ import {
   type AuthMessage,
   type ClientMessage,
   type CloseCode,
+  closeCodeOfCredential,
+  type Failure,
   failure,
   type MessageId,
   MilepostError,
@@ -433,10 +435,7 @@ export class Connection
       if (!this.#life.isAwaitingAuth) return;
       const reason = this.#context.errorLog.failureOf(error);
       if (id !== undefined) this.send({ type: "reply", id, error: reason });
-      if (reason.code === "token_expired") this.close(4101, "the token has expired");
-      else if (reason.code === "token_revoked") this.close(4102, revokedReason);
-      else if (reason.retryable) this.close(1011, "the token could not be checked");
-      else this.close(4401, "the token is not valid");
+      this.close(closeCodeOfCredential(reason.code), credentialReason(reason));
     }
   }
 
@@ -522,4 +521,11 @@ export class Connection
     this.#onCapacity = undefined;
     resolve();
   }
+}
+
+/** Returns the reason to close with when a credential was not accepted. */
+function credentialReason({ code, retryable }: Failure): string {
+  if (code === "token_expired") return "the token has expired";
+  if (code === "token_revoked") return revokedReason;
+  return retryable ? "the token could not be checked" : "the token is not valid";
 }
