@@ -20,7 +20,7 @@ interface Scenario {
 
 const scenarios: readonly Scenario[] = [
   {
-    title: "[G3] [G4] through ten cuts each entry comes once and in order, and nothing is lost",
+    title: "[G3] [G4] each entry arrives once and in order through ten connection cuts",
     expected: { seen: upTo(300), told: [] },
     async run({ gateway, proxy }, person) {
       const { seen, told, done, ready } = person.watch("room:a", 300);
@@ -35,7 +35,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "data of every shape and size arrives as it was sent",
+    title: "data of every shape and size arrives as it was published",
     expected: {
       seen: [words(1), { a: [1.5, null, true, { "": "€𝄞\u0000" }] }, [], words(2), 7],
       told: [],
@@ -74,7 +74,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "[P-SUB-4] a hole is told: as a gap, or as the state instead",
+    title: "[P-SUB-4] a hole in the log arrives as a gap, or as a reset with the state",
     expected: { short: [[16, 17, 18, 19, 20], ["gap trimmed"]], latest: [[], ["reset"]] },
     async run({ gateway, proxy }, person) {
       const short = person.watch("short:a", 20);
@@ -92,7 +92,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "everything below a prefix comes as one, in one order, through a cut",
+    title: "a roll-up delivers the channels below its prefix in one order through a cut",
     expected: { seen: upTo(60), told: [] },
     async run({ gateway, proxy }, person) {
       const { seen, told, done, ready } = person.watch("whole:42:*", 60);
@@ -107,7 +107,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "the end of a channel is told after all of it",
+    title: "the end of a channel arrives after all its entries",
     expected: { seen: [1, 2], told: ["end"] },
     async run({ gateway }, person) {
       const { seen, told, done, ready } = person.watch("room:a", "never");
@@ -120,7 +120,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "[P-MSG-1] what is refused is refused with its code, and harms nothing",
+    title: "[P-MSG-1] a refused message gets its error code and leaves the connection usable",
     expected: {
       refused: ["unknown_method", "forbidden", "invalid_event", "not_found"],
       foreign: ["forbidden"],
@@ -144,7 +144,7 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "[P-SUB-5] [P-SUB-7] a watch begins where it wants, and gets the names it wants",
+    title: "[P-SUB-5] [P-SUB-7] a subscription starts where it asks to and receives only the events it names",
     chooses: true,
     expected: { all: [1, 2, 3, 4], last: [3, 4], named: ["b"], told: [] },
     async run({ gateway }, person) {

@@ -23,3 +23,4 @@ export * from "./ports/store-health.ts";
 export * from "./projection.ts";
 export * from "./roll-up.ts";
 export * from "./serial-queues.ts";
+export * from "./store-availability.ts";

@@ -1,3 +1,4 @@
+import { StoreAvailability } from "@milepost/engine";
 import { Channels } from "../channels/channels.ts";
 import { Admission } from "../cluster/admission.ts";
 import { ConnectionAdmin } from "../cluster/connection-admin.ts";
@@ -45,12 +46,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     contractedMethods(options.methods ?? {}, options.contract?.methods),
   );
   const store = options.engine({ clock, random });
-  const errorLog = new ErrorLog(log, store.store);
+  const availability = StoreAvailability.of(store.store, clock);
+  const errorLog = new ErrorLog(log, availability);
   const onError = errorLog.report;
   const wheel = new TimerWheel(clock, onError);
   const connections = new ConnectionRegistry();
   const outage = new Outage({
-    store: store.store,
+    availability,
     clock,
     wheel,
     announce: (code) => {
@@ -99,7 +101,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     onError,
   });
-  store.store?.onChange(({ connected }) => {
+  availability.onChange(({ connected }) => {
     if (connected) registration.doubt();
   });
   const channels = new Channels({

@@ -1,4 +1,5 @@
-import { TestStoreWatch } from "@milepost/engine/testing";
+import { StoreAvailability } from "@milepost/engine";
+import { ManualClock, TestStoreWatch } from "@milepost/engine/testing";
 import { MilepostError } from "@milepost/protocol";
 import { expect, test } from "vitest";
 import { ErrorLog } from "./error-log.ts";
@@ -6,15 +7,16 @@ import { ErrorLog } from "./error-log.ts";
 test("failed background work is logged, but store_unavailable is not while the store is known to be away", () => {
   const told: unknown[] = [];
   const tell = ({ err }: Record<string, unknown>) => void told.push(err);
-  const deadlines = new TestStoreWatch();
-  const errorLog = new ErrorLog({ info: tell, warn: tell, error: tell }, deadlines);
+  const watch = new TestStoreWatch();
+  const store = new StoreAvailability(watch, new ManualClock());
+  const errorLog = new ErrorLog({ info: tell, warn: tell, error: tell }, store);
   const away = new MilepostError("store_unavailable", "there is no connection");
   const other = new MilepostError("rate_limited", "too often");
   const ours = new TypeError("a fault of the program");
   errorLog.report(away);
-  deadlines.set(true, false);
+  watch.set(true, false);
   for (const error of [away, other, ours]) errorLog.report(error);
-  deadlines.set(true);
+  watch.set(true);
   errorLog.report(away);
   expect(told).toEqual([away, other, ours, away]);
 });

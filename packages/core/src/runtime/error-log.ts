@@ -1,13 +1,13 @@
-import type { StoreWatch } from "@milepost/engine";
+import type { StoreAvailability } from "@milepost/engine";
 import { type Failure, failure, MilepostError } from "@milepost/protocol";
 import type { CoreLog } from "./options.ts";
 
 /** Logs errors that no caller sees, and turns any error into a failure that a peer may see. */
 export class ErrorLog {
   readonly #log: CoreLog | undefined;
-  readonly #store: StoreWatch | undefined;
+  readonly #store: Pick<StoreAvailability, "state"> | undefined;
 
-  constructor(log: CoreLog | undefined, store?: StoreWatch) {
+  constructor(log: CoreLog | undefined, store?: Pick<StoreAvailability, "state">) {
     this.#log = log;
     this.#store = store;
   }
@@ -35,9 +35,6 @@ export class ErrorLog {
 
   #isOutage(error: unknown): boolean {
     if (!(error instanceof MilepostError) || error.code !== "store_unavailable") return false;
-    const { connected, busConnected } = this.#store?.health ?? isWell;
-    return !(connected && busConnected);
+    return this.#store !== undefined && this.#store.state !== "available";
   }
 }
-
-const isWell = { connected: true, busConnected: true };

@@ -1,120 +1,79 @@
-import type { Clock, StoreHealth, StoreWatch } from "@milepost/engine";
+import type { Clock, StoreAvailability, StoreState } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** Outages shorter than this are ignored, in milliseconds: the client merely reconnected. */
-const noticeAfterMs = 500;
-/**
- * Lease of a node, in milliseconds. A node that could not renew it stops writing before others take the node
- * for dead.
- */
+/** Time without a renewed lease, in milliseconds, after which a node stops writing, before others take it for dead. */
 const leaseMs = 9_000;
 
-/** Parts that an outage needs of its node. */
+/** Parts of the node that an outage uses. */
 export interface OutageParts {
-  /** Health of the engine's store; absent where the store is part of the process. */
-  readonly store: StoreWatch | undefined;
-  /** Announces to all connections that the store is lost, or back. */
-  readonly announce: (code: "degraded" | "restored") => void;
+  readonly availability: StoreAvailability;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  /** Announces to all connections that the store is lost, or back. */
+  readonly announce: (code: "degraded" | "restored") => void;
 }
 
 /**
- * Outage of this node's store. Connections are notified when it begins and when it ends.
+ * Outage of this node: it is on while the node is without its store, and the node's connections know it.
  *
- * The engine reports the health of its store. When the engine detects a loss within 4 s, its clients are
- * notified within 5 s. A node whose lease expired, because the store did not renew it, is without its store
- * too, whatever the engine reports.
+ * The engine reports the health of its store. If it does so within 4 s, clients are notified within 5 s. A node whose
+ * lease has run out, because the store did not renew it, is without its store too, whatever the engine says.
  */
 export class Outage extends Deadline {
   readonly #parts: OutageParts;
-  readonly #unwatch: () => void;
-  readonly #lease = new LeaseExpiry(() => this.#check());
-  #beganAt: number | undefined;
-  #isAnnounced = false;
-  #listener: (() => void) | undefined;
+  readonly #unfollow: () => void;
+  #isOn = false;
+  #onEnd: (() => void) | undefined;
 
   constructor(parts: OutageParts) {
     super();
     this.#parts = parts;
-    this.#unwatch = parts.store?.onChange(() => this.#check()) ?? (() => {});
-    this.#check();
+    this.#unfollow = parts.availability.onState((state) => this.#onState(state));
+    this.#onState(parts.availability.state);
   }
 
-  /** Sets the listener that is called when an outage ends, before any connection is notified. */
+  /** Sets the listener that is called, before any announcement, when the outage ends. */
   onEnd(listener: () => void): void {
-    this.#listener = listener;
+    this.#onEnd = listener;
   }
 
-  /**
-   * Renews the node's lease. `at` is the monotonic time, in milliseconds, at which the renewal was sent: the
-   * store took it no earlier.
-   */
+  /** Renews the node's lease: the store accepted it no earlier than `at`, in milliseconds of the monotonic clock. */
   renew(at: number): void {
-    const { wheel, clock } = this.#parts;
-    this.#lease.isOver = false;
-    wheel.set(this.#lease, Math.max(0, at + leaseMs - clock.monotonic()));
-    this.#check();
+    const { availability, wheel, clock } = this.#parts;
+    wheel.set(this, Math.max(0, at + leaseMs - clock.monotonic()));
+    availability.setLeaseLost(false);
   }
 
   /** True while the node is without its store and its connections have been notified. */
   get isOn(): boolean {
-    return this.#isAnnounced;
+    return this.#isOn;
   }
 
-  /**
-   * Duration of the outage so far, in milliseconds, also before it is announced; undefined while there is none.
-   */
+  /** Time since the store was lost, in milliseconds; undefined while it is available. */
   get lastsMs(): number | undefined {
-    const { clock } = this.#parts;
-    return this.#beganAt === undefined ? undefined : clock.monotonic() - this.#beganAt;
+    return this.#parts.availability.lostMs;
   }
 
+  /** Loses the lease: its time has run out. */
   override onDue(): void {
-    this.#isAnnounced = true;
-    this.#parts.announce("degraded");
+    this.#parts.availability.setLeaseLost(true);
   }
 
   close(): void {
-    this.#unwatch();
+    this.#unfollow();
+    this.#parts.availability.close();
     this.#parts.wheel.clear(this);
-    this.#parts.wheel.clear(this.#lease);
   }
 
-  #check(): void {
-    const { store, wheel, clock, announce } = this.#parts;
-    const isAway = this.#lease.isOver || (store !== undefined && !isWell(store.health));
-    if (isAway === (this.#beganAt !== undefined)) return;
-    if (isAway) {
-      this.#beganAt = clock.monotonic();
-      wheel.set(this, noticeAfterMs);
-      return;
+  #onState(state: StoreState): void {
+    const { announce } = this.#parts;
+    if (state === "away") {
+      this.#isOn = true;
+      announce("degraded");
+    } else if (state === "available" && this.#isOn) {
+      this.#isOn = false;
+      this.#onEnd?.();
+      announce("restored");
     }
-    this.#beganAt = undefined;
-    wheel.clear(this);
-    if (!this.#isAnnounced) return;
-    this.#isAnnounced = false;
-    this.#listener?.();
-    announce("restored");
   }
-}
-
-/** Deadline of the node's lease. */
-class LeaseExpiry extends Deadline {
-  readonly #onOver: () => void;
-  isOver = false;
-
-  constructor(onOver: () => void) {
-    super();
-    this.#onOver = onOver;
-  }
-
-  override onDue(): void {
-    this.isOver = true;
-    this.#onOver();
-  }
-}
-
-function isWell({ connected, busConnected }: StoreHealth): boolean {
-  return connected && busConnected;
 }

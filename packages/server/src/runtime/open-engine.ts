@@ -1,5 +1,5 @@
 import type { CoreLog } from "@milepost/core";
-import type { EngineFactory } from "@milepost/engine";
+import { type EngineFactory, StoreAvailability } from "@milepost/engine";
 import { StoreLog } from "./store-log.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -48,7 +48,8 @@ export async function openEngine(
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
   const link = await connectRedis({ url: redis, onError: storeLog.linkError });
-  storeLog.follow(link.watch);
+  const store = new StoreAvailability(link.watch, systemClock);
+  storeLog.follow(store);
   const connect = redisEngine(link, { prefix: redisPrefix, onError: storeLog.workError });
   return {
     factory: (context) => {
@@ -57,10 +58,11 @@ export async function openEngine(
         storeLog.close();
         return engine.close();
       };
-      return { ...engine, close };
+      return { ...engine, store, close };
     },
     close: () => {
       storeLog.close();
+      store.close();
       return link.close();
     },
   };

@@ -1,5 +1,5 @@
 import type { CoreLog } from "@milepost/core";
-import type { StoreHealth, StoreWatch } from "@milepost/engine";
+import { StoreAvailability, type StoreHealth, type StoreWatch } from "@milepost/engine";
 import { ManualClock } from "@milepost/engine/testing";
 import { MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
@@ -29,7 +29,7 @@ function followed() {
   const clock = new ManualClock();
   const watch = new Watch();
   const storeLog = new StoreLog(log, clock);
-  storeLog.follow(watch);
+  storeLog.follow(new StoreAvailability(watch, clock));
   return { lines, clock, watch, storeLog };
 }
 

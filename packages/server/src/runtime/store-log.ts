@@ -1,11 +1,9 @@
 import type { CoreLog } from "@milepost/core";
-import type { Cancel, Clock, StoreHealth, StoreWatch } from "@milepost/engine";
+import type { Cancel, Clock, StoreAvailability, StoreState } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { reasonOf } from "./reason.ts";
 import { RecurringErrors } from "./recurring-errors.ts";
 
-/** From then on the node's clients are told that it is degraded; what is shorter is a connection made anew. */
-const noticeAfterMs = 500;
 const remindEveryMs = 30_000;
 
 interface Loss {
@@ -25,7 +23,7 @@ export class StoreLog {
   readonly #log: CoreLog;
   readonly #clock: Clock;
   readonly #errors: RecurringErrors;
-  #watch: StoreWatch | undefined;
+  #availability: StoreAvailability | undefined;
   #unwatch: () => void = () => {};
   #cancel: Cancel = () => {};
   #loss: Loss | undefined;
@@ -39,10 +37,10 @@ export class StoreLog {
   }
 
   /** Tells of this store until it is closed. */
-  follow(watch: StoreWatch): void {
-    this.#watch = watch;
-    this.#unwatch = watch.onChange((health) => this.#check(health));
-    this.#check(watch.health);
+  follow(availability: StoreAvailability): void {
+    this.#availability = availability;
+    this.#unwatch = availability.onState((state) => this.#onState(state));
+    this.#onState(availability.state);
   }
 
   /** A connection broke, or could not be made. */
@@ -70,22 +68,22 @@ export class StoreLog {
     this.#cancel();
   }
 
-  #check({ connected, busConnected }: StoreHealth): void {
-    const isAway = !(connected && busConnected);
-    if (isAway === (this.#loss !== undefined)) return;
-    this.#cancel();
-    if (!isAway) {
-      this.#logBack();
+  #onState(state: StoreState): void {
+    if (state === "away") {
+      this.#logAway();
       return;
     }
-    this.#loss = {
-      at: this.#clock.monotonic(),
-      reason: undefined,
-      lastReason: undefined,
-      failedAttempts: 0,
-      isLogged: false,
-    };
-    this.#cancel = this.#clock.after(noticeAfterMs, () => this.#logAway());
+    this.#cancel();
+    if (state === "available") this.#logBack();
+    else {
+      this.#loss = {
+        at: this.#clock.monotonic(),
+        reason: undefined,
+        lastReason: undefined,
+        failedAttempts: 0,
+        isLogged: false,
+      };
+    }
   }
 
   #logAway(): void {
@@ -122,7 +120,7 @@ export class StoreLog {
   }
 
   get #store() {
-    return { store: this.#watch?.kind };
+    return { store: this.#availability?.kind };
   }
 
   #msSince(at: number): number {

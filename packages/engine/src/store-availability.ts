@@ -1,0 +1,100 @@
+import type { Cancel, Clock } from "./ports/clock.ts";
+import type { StoreHealth, StoreWatch } from "./ports/store-health.ts";
+
+/** Time a store must be unreachable before it counts as away, in milliseconds; if shorter, its client merely reconnected. */
+const awayAfterMs = 500;
+
+const healthy: StoreHealth = { connected: true, busConnected: true };
+
+/** State of a store: `unreachable` becomes `away` after 500 ms. */
+export type StoreState = "available" | "unreachable" | "away";
+
+/**
+ * Availability of a store for one node: the one place that decides when the store counts as away.
+ *
+ * It combines what the engine says of its store with the node's lease, which the store must renew. Listeners are called
+ * after every change of state, in the order in which they were added.
+ */
+export class StoreAvailability implements StoreWatch {
+  readonly #watch: StoreWatch | undefined;
+  readonly #clock: Pick<Clock, "monotonic" | "after">;
+  readonly #listeners = new Set<(state: StoreState) => void>();
+  readonly #unwatch: () => void;
+  #state: StoreState = "available";
+  #lostAt = 0;
+  #isLeaseLost = false;
+  #cancel: Cancel | undefined;
+
+  /** Follows the store that `watch` reports on; without one only the lease counts. */
+  constructor(watch: StoreWatch | undefined, clock: Pick<Clock, "monotonic" | "after">) {
+    this.#watch = watch;
+    this.#clock = clock;
+    this.#unwatch = watch?.onChange(() => this.#check()) ?? (() => {});
+    this.#check();
+  }
+
+  /** Returns `watch` itself when it is an availability already, so that all its users share one state. */
+  static of(
+    watch: StoreWatch | undefined,
+    clock: Pick<Clock, "monotonic" | "after">,
+  ): StoreAvailability {
+    return watch instanceof StoreAvailability ? watch : new StoreAvailability(watch, clock);
+  }
+
+  get kind(): string {
+    return this.#watch?.kind ?? "memory";
+  }
+
+  get health(): StoreHealth {
+    return this.#watch?.health ?? healthy;
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  /** Time since the store was lost, in milliseconds; undefined while it is available. */
+  get lostMs(): number | undefined {
+    return this.#state === "available" ? undefined : this.#clock.monotonic() - this.#lostAt;
+  }
+
+  /** Records whether the node's lease has run out, because the store did not renew it. */
+  setLeaseLost(isLost: boolean): void {
+    this.#isLeaseLost = isLost;
+    this.#check();
+  }
+
+  /** Calls `listener` after every change of health, until the returned function is called. */
+  onChange(listener: (health: StoreHealth) => void): () => void {
+    return this.#watch?.onChange(listener) ?? (() => {});
+  }
+
+  /** Calls `listener` after every change of state, until the returned function is called. */
+  onState(listener: (state: StoreState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#unwatch();
+    this.#cancel?.();
+    this.#listeners.clear();
+  }
+
+  #check(): void {
+    const { connected, busConnected } = this.health;
+    const isLost = this.#isLeaseLost || !(connected && busConnected);
+    if (isLost === (this.#state !== "available")) return;
+    this.#cancel?.();
+    if (isLost) {
+      this.#lostAt = this.#clock.monotonic();
+      this.#cancel = this.#clock.after(awayAfterMs, () => this.#become("away"));
+    }
+    this.#become(isLost ? "unreachable" : "available");
+  }
+
+  #become(state: StoreState): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+}
