@@ -144,7 +144,8 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    title: "[P-SUB-5] [P-SUB-7] a subscription starts where it asks to and receives only the events it names",
+    title:
+      "[P-SUB-5] [P-SUB-7] a subscription starts where it asks to and receives only the events it names",
     chooses: true,
     expected: { all: [1, 2, 3, 4], last: [3, 4], named: ["b"], told: [] },
     async run({ gateway }, person) {

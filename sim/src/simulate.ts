@@ -30,7 +30,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const limits = { maxReplayEntries: 80, maxOutboxBytes: 300_000 };
+const limits = { maxReplayEntries: 80, maxSendQueueBytes: 300_000 };
 const dedupeMs = 600_000;
 
 /**
@@ -132,7 +132,7 @@ class Simulation {
       seed,
       limits: {
         max_replay_entries: limits.maxReplayEntries,
-        max_outbox_bytes: limits.maxOutboxBytes,
+        max_outbox_bytes: limits.maxSendQueueBytes,
         dedupe_ms: dedupeMs,
       },
     });

@@ -26,6 +26,11 @@ export {
 export { mistakesIn, type RuleMistake, type RuleOrigin } from "./rules/placed-rules.ts";
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
-export { defaultLimits } from "./runtime/limits.ts";
+export {
+  type CoreLimits,
+  defaultLimits,
+  type LimitName,
+  type LimitOptions,
+} from "./runtime/limits.ts";
 export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";

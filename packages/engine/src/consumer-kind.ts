@@ -6,3 +6,8 @@ export type ConsumerKind = (typeof consumerKinds)[number];
 
 /** How many there are of each kind. */
 export type ConsumerCounts = Readonly<Record<ConsumerKind, number>>;
+
+/** Returns a count of zero for each kind, to be counted up. */
+export function noConsumers(): Record<ConsumerKind, number> {
+  return Object.fromEntries(consumerKinds.map((kind) => [kind, 0])) as Record<ConsumerKind, number>;
+}

@@ -1,4 +1,4 @@
-import type { CoreLimits, CoreLog, Methods, Rule } from "@milepost/core";
+import type { CoreLog, LimitOptions, Methods, Rule } from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
 import type { AuthOptions } from "./auth/authenticator.ts";
@@ -28,7 +28,7 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /** Which doors it serves; all when absent. */
   readonly role?: Role;
-  readonly limits?: Partial<CoreLimits>;
+  readonly limits?: LimitOptions;
   /** Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it; false when absent. */
   readonly compression?: boolean;
   /** How long one `/v1/sse` stream lasts at most, in milliseconds; 5 minutes when absent. */

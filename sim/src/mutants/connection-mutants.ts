@@ -52,7 +52,7 @@ const feedLeftBehind: Mutant = {
 const unboundedOutbox: Mutant = {
   name: "unbounded outbox",
   breaks: "G7",
-  limits: { maxOutboxBytes: Number.MAX_SAFE_INTEGER },
+  limits: { maxSendQueueBytes: Number.MAX_SAFE_INTEGER },
 };
 
 /** Hides from a node that a connection has ended. */

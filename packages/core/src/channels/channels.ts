@@ -29,7 +29,7 @@ import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
-import type { CoreLimits } from "../runtime/options.ts";
+import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type {
   ChannelService,

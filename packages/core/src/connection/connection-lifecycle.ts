@@ -58,7 +58,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     super();
     const { ticker, limits, clock, connections } = context;
     this.transport = transport;
-    this.sendQueue = new SendQueue(transport, ticker, limits.maxOutboxBytes, this);
+    this.sendQueue = new SendQueue(transport, ticker, limits.maxSendQueueBytes, this);
     this.#owner = owner;
     this.#context = context;
     this.#state = isVerified ? unlimited : awaitingAuth;

@@ -40,7 +40,7 @@ export class Subscriptions implements SubscriptionList {
   summaryBudget(): SummaryBudget {
     const { wheel, limits } = this.#context;
     // Summaries may hold a quarter: a slow connection needs the rest for entries that wait for its transport.
-    this.#summaries ??= { wheel, maxBytes: limits.maxOutboxBytes / 4, bytes: 0 };
+    this.#summaries ??= { wheel, maxBytes: limits.maxSendQueueBytes / 4, bytes: 0 };
     return this.#summaries;
   }
 

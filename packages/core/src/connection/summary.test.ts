@@ -262,7 +262,7 @@ test("[P-OUT-10] a slow reader with a summary receives entries merged by both", 
 });
 
 test("[P-OUT-10] a summary is delivered early once it holds more than a quarter of the send queue's limit", async () => {
-  await using t = testCore({ rules, limits: { maxOutboxBytes: 400_000 } });
+  await using t = testCore({ rules, limits: { maxSendQueueBytes: 400_000 } });
   const socket = await summarised(t, "log:a", { summary_ms: 60_000 });
   await publish(t, "log:a", "l", 0);
   socket.take();

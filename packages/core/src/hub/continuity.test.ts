@@ -166,7 +166,7 @@ test("[G4] [P-SUB-9] every reader's stream is contiguous or marks its gaps, and 
       await using t = testCore({
         rules,
         engine: faulty.factory,
-        limits: { maxReplayEntries: 25, idleTimeoutMs: 100_000_000, maxOutboxBytes: 300_000 },
+        limits: { maxReplayEntries: 25, idleTimeoutMs: 100_000_000, maxSendQueueBytes: 300_000 },
       });
       faulty.loses = () => chance(0.1);
       const stored = new Stored();

@@ -167,7 +167,7 @@ test("[P-SUB-6] unsubscribing drops the held entries of the channel", async () =
 
 test("[P-OUT-7] [G7] mergeable entries never overflow; others close the connection at the limit, and it resumes where it was", async () => {
   await using t = testCore({ rules });
-  const limit = t.core.limits.maxOutboxBytes;
+  const limit = t.core.limits.maxSendQueueBytes;
   const merging = await reading(t, ["state:a"]);
   await fill(t, merging, "state:a");
   const data = "x".repeat(10_000);

@@ -16,8 +16,7 @@ import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
 import { RuleBook } from "../rules/rule-book.ts";
 import { ErrorLog } from "../runtime/error-log.ts";
-import { defaultLimits } from "../runtime/limits.ts";
-import type { CoreLimits } from "../runtime/options.ts";
+import { resolveLimits } from "../runtime/limits.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { Outage } from "../store/outage.ts";
@@ -40,7 +39,7 @@ export interface AssembledNode {
 /** Makes the parts of one node from its options; throws `bad_message` that names a rule or method that is invalid. */
 export function assembleNode(options: CoreOptions): AssembledNode {
   const { clock, random, node, log } = options;
-  const limits: CoreLimits = { ...defaultLimits, ...options.limits };
+  const limits = resolveLimits(options.limits);
   const rules = new RuleBook(options.rules ?? [], options.contract?.channels);
   const methods = new MethodRegistry(
     contractedMethods(options.methods ?? {}, options.contract?.methods),

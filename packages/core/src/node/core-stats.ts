@@ -1,3 +1,4 @@
+import { noConsumers } from "@milepost/engine";
 import type { CoreStats } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
 
@@ -10,7 +11,7 @@ export function coreStats(
   const outageMs = outage.lastsMs;
   let dead = 0;
   let subscriptions = 0;
-  const consumers = { browser_sdk: 0, server_sdk: 0, websocket: 0, sse: 0, poll: 0 };
+  const consumers = noConsumers();
   for (const connection of connections.all) {
     consumers[connection.consumer]++;
     if (connection.isSilent) dead++;

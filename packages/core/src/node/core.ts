@@ -10,7 +10,8 @@ import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
-import type { CoreLimits, CoreLog, TokenVerifier } from "../runtime/options.ts";
+import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
+import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
 
@@ -27,7 +28,7 @@ export interface CoreOptions {
   readonly methods?: Methods;
   /** Contract of the channels, operations and methods; whatever breaks it is refused. */
   readonly contract?: DefinedContract;
-  readonly limits?: Partial<CoreLimits>;
+  readonly limits?: LimitOptions;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;
 }

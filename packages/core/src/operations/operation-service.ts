@@ -30,7 +30,7 @@ import { owns } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
-import type { CoreLimits } from "../runtime/options.ts";
+import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
 import {

@@ -9,7 +9,7 @@ import {
 } from "@milepost/protocol";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
-import type { CoreLimits } from "../runtime/options.ts";
+import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type ChunkConnection, ChunkWriter } from "./chunk-writer.ts";
 import type { MethodDefinition } from "./method.ts";

@@ -232,7 +232,7 @@ describe("a configuration", () => {
     expect(found({ x: { url, secretFile: "/s" } }, { "/s": "canary" })).toMatch(/32 bytes/);
     expect(found({ x: { url, secretFile: "/s" } }, { "/s": "canary" })).not.toContain("canary");
     expect(found({ "history.x": { url, secret }, "a b": { url, secret } })).toMatch(
-      /names of the service[\s\S]*must be names/,
+      /which are reserved[\s\S]*must be names/,
     );
     expect(found({ x: { url: "http://u:p@h/", secret: "canary", timeoutMs: 0 } })).toMatch(
       /without credentials[\s\S]*32 bytes[\s\S]*timeoutMs/,

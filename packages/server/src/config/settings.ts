@@ -1,4 +1,4 @@
-import { type CoreLimits, defaultLimits, type Rule } from "@milepost/core";
+import { defaultLimits, type LimitName, type LimitOptions, type Rule } from "@milepost/core";
 import { z } from "zod";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
@@ -40,7 +40,7 @@ export interface Settings {
   readonly methods: Readonly<Record<string, BackendSetting>>;
   /** Signs requests to the backends that have no secret of their own. */
   readonly methodSecret: string;
-  readonly limits: Partial<CoreLimits>;
+  readonly limits: LimitOptions;
   /** Whether WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
   readonly logLevel: LogLevel;
@@ -76,24 +76,16 @@ const apiKey = z.strictObject({
 
 const countable = z.int().min(1);
 
+/** Schema of the limits: a positive integer for every limit of a node, and for the one former name. */
+const limitShape = Object.fromEntries(
+  [...Object.keys(defaultLimits), "maxOutboxBytes"].map((name) => [
+    name,
+    countable.exactOptional(),
+  ]),
+) as Record<LimitName | "maxOutboxBytes", z.ZodExactOptional<typeof countable>>;
+
 const limits = z
-  .strictObject({
-    maxConnections: countable.exactOptional(),
-    maxMessageBytes: countable.exactOptional(),
-    maxSubscriptions: countable.exactOptional(),
-    maxReplayEntries: countable.exactOptional(),
-    maxOutboxBytes: countable.exactOptional(),
-    authTimeoutMs: countable.exactOptional(),
-    pingIntervalMs: countable.exactOptional(),
-    idleTimeoutMs: countable.exactOptional(),
-    requestTimeoutMs: countable.exactOptional(),
-    commandAckMs: countable.exactOptional(),
-    commandDoneMs: countable.exactOptional(),
-    presenceWindowMs: countable.exactOptional(),
-    presenceGraceMs: countable.exactOptional(),
-    presenceTtlMs: countable.exactOptional(),
-    typingMs: countable.exactOptional(),
-  })
+  .strictObject(limitShape)
   .refine(
     ({ pingIntervalMs, idleTimeoutMs }) =>
       (idleTimeoutMs ?? defaultLimits.idleTimeoutMs) >
@@ -101,7 +93,7 @@ const limits = z
     {
       error: "must have an idleTimeoutMs above pingIntervalMs, or clients that are well are closed",
     },
-  ) satisfies z.ZodType<Partial<CoreLimits>>;
+  ) satisfies z.ZodType<LimitOptions>;
 
 /** Every setting, in one table: the source of the names, the checks and the documents. */
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {

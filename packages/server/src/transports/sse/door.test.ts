@@ -331,7 +331,7 @@ describe("a stream is refused", () => {
 describe("[P-SSE-9] a stream that nobody reads", () => {
   it("is ended within its bound, and what it missed comes when it resumes", async () => {
     const kibibyte = 1024;
-    await using server = await startGateway({ limits: { maxOutboxBytes: 64 * kibibyte } });
+    await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
     const slow = await open(server, "channels=chat:42", { paused: true });
     while (server.gateway.stats().subscriptions === 0) {
       await new Promise((resolve) => setImmediate(resolve));

@@ -5,8 +5,8 @@ import { startGateway } from "../../testing/test-gateway.ts";
 const kibibyte = 1024;
 
 it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others get everything", async () => {
-  const maxOutboxBytes = 256 * kibibyte;
-  await using server = await startGateway({ limits: { maxOutboxBytes } });
+  const maxSendQueueBytes = 256 * kibibyte;
+  await using server = await startGateway({ limits: { maxSendQueueBytes } });
   const healthy = await server.socket("/ws/chat/42");
   await healthy.nextOf("subscribed");
   const slow = await RawWebSocket.open(server.port, "/ws/chat/42", await server.token());
@@ -33,7 +33,7 @@ it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others ge
 }, 20_000);
 
 it("[P-CLOSE-4] a socket that was closed for reading slowly resumes where it was", async () => {
-  await using server = await startGateway({ limits: { maxOutboxBytes: 64 * kibibyte } });
+  await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
   const token = await server.token();
   const slow = await RawWebSocket.open(server.port, "/ws/chat/42", token);
   await slow.next();
