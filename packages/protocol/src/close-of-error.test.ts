@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { closeCodeOf, closeCodeOfCredential, errorOfClose } from "./close-of-error.ts";
+import { closeCodeOf, closeCodeOfCredential } from "./close-of-error.ts";
 import { closeVerdict } from "./close-verdict.ts";
 import { type ErrorCode, errorCodes } from "./error-codes.ts";
+import { errorOfClose } from "./error-of-close.ts";
 
 const errors = Object.keys(errorCodes) as ErrorCode[];
 

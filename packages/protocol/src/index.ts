@@ -9,6 +9,7 @@ export type * from "./contract.ts";
 export * from "./cursor.ts";
 export { defineContract } from "./define-contract.ts";
 export * from "./error-codes.ts";
+export * from "./error-of-close.ts";
 export * from "./event-name.ts";
 export * from "./failure.ts";
 export * from "./fields.ts";
