@@ -1,32 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { programEnvironment } from "./scripts/programs.mjs";
+import { sourcesByName } from "./scripts/workspaces.mjs";
 
-const root = fileURLToPath(new URL(".", import.meta.url));
+/** Aliases from every module that a workspace exports to its source, so that these tests need no build. */
+const alias = [...sourcesByName()].map(([name, source]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: source,
+}));
 
-interface Manifest {
-  name: string;
-  exports?: Record<string, string | { default: string }>;
-}
-
-/** Every export of every package, pointed at the source that it is built from. */
-function sourceAliases() {
-  const packages = readdirSync(`${root}packages`).map((folder) => `packages/${folder}`);
-  return [...packages, "checker"].flatMap((folder) => {
-    const { name, exports = {} } = JSON.parse(
-      readFileSync(`${root}${folder}/package.json`, "utf8"),
-    ) as Manifest;
-    return Object.entries(exports).flatMap(([subpath, target]) => {
-      if (typeof target === "string") return [];
-      const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
-      const specifier = `${name}${subpath.slice(1)}`;
-      return [{ find: new RegExp(`^${specifier}$`), replacement: `${root}${folder}/${source}` }];
-    });
-  });
-}
-
-const resolve = { alias: sourceAliases() };
+const resolve = { alias };
 
 export default defineConfig({
   test: {
