@@ -33,7 +33,9 @@ export async function startRedis(
   const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
   const command = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
-  const kept = ["--save", "", "--appendonly", "no", ...options];
+  // By default a master waits 5 s for more replicas before it sends the first one its data.
+  const replicas = ["--repl-diskless-sync-delay", "0"];
+  const kept = ["--save", "", "--appendonly", "no", ...replicas, ...options];
   const args =
     sentinelFile === undefined ? [...place, ...kept] : [sentinelFile, ...place, "--sentinel"];
   const child = spawn(command, args, {
