@@ -1,5 +1,6 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { programEnvironment } from "./scripts/programs.mjs";
+import { documentTests, slowTests } from "./scripts/test-files.mjs";
 import { sourcesByName } from "./scripts/workspaces.mjs";
 
 /** Aliases from every module that a workspace exports to its source, so that these tests need no build. */
@@ -25,6 +26,22 @@ export default defineConfig({
             "bench/src/**/*.test.ts",
             "{checker,faults,sim}/src/**/*.test.ts",
           ],
+          exclude: [...configDefaults.exclude, ...documentTests, ...slowTests],
+        },
+      },
+      {
+        resolve,
+        test: { name: "documents", environment: "node", include: documentTests },
+      },
+      {
+        resolve,
+        test: {
+          name: "slow",
+          environment: "node",
+          include: slowTests,
+          // They wait more than they compute, so two run at once even where there are two cores.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -57,7 +74,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
