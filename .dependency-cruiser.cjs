@@ -20,12 +20,19 @@ module.exports = {
         dependencyTypes: ["local"],
       },
     },
+    {
+      name: "testing-stays-out",
+      comment: "What ships does not import from a package's testing folder.",
+      severity: "error",
+      from: { path: "/src/", pathNot: "/testing/|\\.test(-d)?\\.tsx?$" },
+      to: { path: "/src/testing/" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "(^|/)(node_modules|dist|\\.tsbuild)/" },
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: "tsconfig.base.json" },
+    tsConfig: { fileName: "tsconfig.test.json" },
     enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "types"] },
   },
 };

@@ -1,32 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { programEnvironment } from "./scripts/programs.mjs";
+import { documentTests, slowTests } from "./scripts/test-files.mjs";
+import { sourcesByName } from "./scripts/workspaces.mjs";
 
-const root = fileURLToPath(new URL(".", import.meta.url));
+/** Aliases from every module that a workspace exports to its source, so that these tests need no build. */
+const alias = [...sourcesByName()].map(([name, source]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: source,
+}));
 
-interface Manifest {
-  name: string;
-  exports?: Record<string, string | { default: string }>;
-}
-
-/** Maps every export of every package to the source from which it is built. */
-function sourceAliases() {
-  const packages = readdirSync(`${root}packages`).map((folder) => `packages/${folder}`);
-  return [...packages, "checker"].flatMap((folder) => {
-    const { name, exports = {} } = JSON.parse(
-      readFileSync(`${root}${folder}/package.json`, "utf8"),
-    ) as Manifest;
-    return Object.entries(exports).flatMap(([subpath, target]) => {
-      if (typeof target === "string") return [];
-      const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
-      const specifier = `${name}${subpath.slice(1)}`;
-      return [{ find: new RegExp(`^${specifier}$`), replacement: `${root}${folder}/${source}` }];
-    });
-  });
-}
-
-const resolve = { alias: sourceAliases() };
+const resolve = { alias };
 
 export default defineConfig({
   test: {
@@ -43,6 +26,22 @@ export default defineConfig({
             "bench/src/**/*.test.ts",
             "{checker,faults,sim}/src/**/*.test.ts",
           ],
+          exclude: [...configDefaults.exclude, ...documentTests, ...slowTests],
+        },
+      },
+      {
+        resolve,
+        test: { name: "documents", environment: "node", include: documentTests },
+      },
+      {
+        resolve,
+        test: {
+          name: "slow",
+          environment: "node",
+          include: slowTests,
+          // They wait more than they compute, so two run at once even where there are two cores.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -76,7 +75,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

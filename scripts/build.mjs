@@ -1,10 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { root, workspaces } from "./workspaces.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
 
 /**
@@ -22,8 +21,7 @@ function run(cwd, script, ...args) {
 
 run(root, require.resolve("typescript/bin/tsc"), "-b", "tsconfig.build.json");
 
-for (const example of readdirSync(join(root, "examples"))) {
-  const folder = join(root, "examples", example);
+for (const { folder } of workspaces()) {
   if (!existsSync(join(folder, "vite.config.ts"))) continue;
   const vite = createRequire(join(folder, "package.json")).resolve("vite/package.json");
   run(folder, join(dirname(vite), "bin/vite.js"), "build", "--logLevel", "warn");

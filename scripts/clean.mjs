@@ -1,15 +1,10 @@
-import { readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+// Removes everything that builds, type checks and tests write. Unlike `tsc -b --clean`, it also removes the outputs of
+// sources that no longer exist, and what Vite built.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { root, workspaces } from "./workspaces.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const nested = ["packages", "examples"].flatMap((parent) =>
-  readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
-);
-
-const single = ["bench", "checker", "e2e", "sim"].map((name) => join(root, name));
-
-for (const folder of [root, ...single, ...nested]) {
+for (const folder of [root, ...workspaces().map((workspace) => workspace.folder)]) {
   for (const output of ["dist", ".tsbuild", ".test-results"]) {
     rmSync(join(folder, output), { recursive: true, force: true });
   }

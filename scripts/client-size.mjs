@@ -1,15 +1,12 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
+import { root, sourcesByName } from "./workspaces.mjs";
 
 /**
  * Measures the size of the client for a browser: bundled with what a page imports of it, minified and gzipped.
  * Code that is loaded only on demand does not count. Fails above the limits. They are the sizes reached so far:
  * lower them when the size falls. `--parts` prints what each module adds before it is minified.
  */
-const root = fileURLToPath(new URL("..", import.meta.url));
-
 const pages = [
   {
     name: "core",
@@ -28,18 +25,8 @@ const pages = [
   },
 ];
 
-/**
- * Modules of the packages are bundled from the sources that they are built of.
- *
- * @param {string} specifier
- */
-function sourceOf(specifier) {
-  const [, folder, subpath = ""] = /^@milepost\/([^/]+)(\/.*)?$/.exec(specifier) ?? [];
-  if (folder === undefined) return undefined;
-  const manifest = JSON.parse(readFileSync(`${root}packages/${folder}/package.json`, "utf8"));
-  const source = manifest.exports[`.${subpath}`].default.replace("./dist/", "src/");
-  return `${root}packages/${folder}/${source.replace(/\.js$/, ".ts")}`;
-}
+/** Packages are bundled from their sources, so no build is needed. */
+const sources = sourcesByName();
 
 /** @param {string} code */
 async function measure(code) {
@@ -51,7 +38,7 @@ async function measure(code) {
     plugins: [
       {
         name: "page",
-        resolveId: (id) => (id === page ? page : sourceOf(id)),
+        resolveId: (id) => (id === page ? page : sources.get(id)),
         load: (id) => (id === page ? code : undefined),
       },
     ],
@@ -65,7 +52,7 @@ async function measure(code) {
   }
   const parts = [...loaded].flatMap(({ modules }) =>
     Object.entries(modules).map(([id, { renderedLength }]) => ({
-      name: id.replace(`${root}packages/`, ""),
+      name: id.replace(`${root}/packages/`, ""),
       length: renderedLength,
     })),
   );

@@ -1,17 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { workspaces } from "./workspaces.mjs";
 
-const packages = join(dirname(fileURLToPath(import.meta.url)), "../packages");
-
-for (const folder of readdirSync(packages)) {
-  const pkgDir = join(packages, folder);
-  if (!existsSync(join(pkgDir, "package.json"))) continue;
-  const manifest = JSON.parse(readFileSync(join(pkgDir, "package.json"), "utf8"));
+for (const { folder, manifest } of workspaces()) {
   if (manifest.private) continue;
-  const { messages } = await publint({ pkgDir, strict: true, pack: "npm" });
+  const { messages } = await publint({ pkgDir: folder, strict: true, pack: "npm" });
   for (const message of messages) {
     console.error(`${manifest.name}: ${formatMessage(message, manifest)}`);
     process.exitCode = 1;

@@ -5,57 +5,6 @@ import { documentPaths, documentText, pathOf } from "./testing/test-titles.ts";
 
 const maxLineLength = 150;
 
-/** Documents that still have longer lines. Empty this list as they are rewritten; add none. */
-const documentsWithLongLines: readonly string[] = [
-  "CONTRIBUTING.md",
-  "README.md",
-  "bench/README.md",
-  "docs/adr/0001-a-cursor-holds-every-channel.md",
-  "docs/adr/0003-frames-written-beside-ws.md",
-  "docs/adr/0004-producers-pull-commands.md",
-  "docs/adr/0005-the-feed-carries-whole-documents.md",
-  "docs/adr/0006-what-is-not-there-says-so.md",
-  "docs/adr/0007-operations-have-one-channel.md",
-  "docs/adr/0008-addresses-and-credentials-of-the-first-start.md",
-  "docs/adr/0009-offers-of-other-protocols-are-declined.md",
-  "docs/adr/0010-a-publication-names-the-tag-before-it.md",
-  "docs/adr/0011-reports-of-an-operation-merge-as-reports.md",
-  "docs/adr/0012-events-of-a-stream-are-unnamed.md",
-  "docs/adr/0013-a-roll-up-is-part-of-the-policy.md",
-  "docs/adr/0014-the-end-is-an-entry-of-the-log.md",
-  "docs/adr/0015-a-small-breaker-and-plain-http-to-backends.md",
-  "docs/adr/0016-a-chat-has-a-state-of-its-own.md",
-  "docs/adr/0017-a-contract-lies-beside-the-rules.md",
-  "docs/adr/0018-a-refused-publish-leaves-the-order.md",
-  "docs/adr/0019-a-summary-is-a-slow-reader-by-choice.md",
-  "docs/adr/0020-acknowledged-delivery-is-pulled.md",
-  "docs/adr/0021-chunks-belong-to-requests-and-cost-credit.md",
-  "docs/adr/0022-presence-is-held-by-nodes.md",
-  "docs/adr/0023-json-schema-by-ajv.md",
-  "docs/adr/0024-every-channel-is-compared-at-every-sweep.md",
-  "docs/adr/0025-our-own-msgpack.md",
-  "docs/adr/0026-compressed-once.md",
-  "docs/adr/0027-the-client-in-parts.md",
-  "docs/adr/0028-how-a-log-lies-in-redis.md",
-  "docs/adr/0029-a-cluster-is-a-link-to-each-master.md",
-  "docs/adr/0030-workers-take-turns-and-leave-the-port-first.md",
-  "docs/adr/0031-the-link-is-the-breaker.md",
-  "docs/adr/0032-a-nodes-own-list-is-what-counts.md",
-  "docs/adr/0033-recent-entries-are-proved-by-the-newest.md",
-  "docs/adr/0034-what-the-store-did-is-told-from-outside.md",
-  "docs/adr/0035-one-node-reads-a-stream-at-a-time.md",
-  "docs/adr/0036-without-its-store-a-channel-goes-on-in-another-epoch.md",
-  "docs/architecture.md",
-  "docs/contract.md",
-  "docs/delivery.md",
-  "docs/journal.md",
-  "docs/operations.md",
-  "docs/requirements.md",
-  "packages/model/README.md",
-  "packages/producer/README.md",
-  "packages/redis/README.md",
-];
-
 const documents = documentPaths().filter((path) => !path.endsWith("CHANGELOG.md"));
 
 /** The lines of a document with the fenced blocks and generated tables emptied, so that line numbers stay. */
@@ -133,7 +82,7 @@ describe("the documents of this repository", () => {
     expect(broken).toEqual([]);
   });
 
-  test.each(documents.filter((path) => !documentsWithLongLines.includes(path)))(
+  test.each(documents)(
     `%s has no line of prose over ${maxLineLength} characters`,
     (document) => {
       const long = proseOf(document).flatMap((line, i) =>

@@ -121,6 +121,9 @@ export class ManualClock implements Clock {
   }
 }
 
+// The package compiles without node types, so that its sources cannot use a real timer. Only this file needs one.
+declare function setImmediate(callback: () => void): void;
+
 /** Every promise reaction that can run has run when the event loop comes round. */
 function allMicrotasks(): Promise<void> {
   return new Promise((resolve) => {

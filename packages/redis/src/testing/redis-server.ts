@@ -33,9 +33,9 @@ export async function startRedis(
   const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
   const command = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
-  // By default a master lets a new replica wait 5 s for others that might want the same copy.
-  const copying = ["--repl-diskless-sync-delay", "0"];
-  const kept = ["--save", "", "--appendonly", "no", ...copying, ...options];
+  // By default a master waits 5 s for more replicas before it sends the first one its data.
+  const replicas = ["--repl-diskless-sync-delay", "0"];
+  const kept = ["--save", "", "--appendonly", "no", ...replicas, ...options];
   const args =
     sentinelFile === undefined ? [...place, ...kept] : [sentinelFile, ...place, "--sentinel"];
   const child = spawn(command, args, {

@@ -15,8 +15,11 @@ export function maskedFrame(firstByte: number, text: string): Buffer {
   return Buffer.concat([Buffer.from(header), masked]);
 }
 
-/** A WebSocket by hand on a raw socket: for what no proper client would send, or read. */
-export class RawWebSocket {
+/**
+ * A WebSocket by hand on a raw socket: for what no proper client would send, or read. It never answers a close, and a
+ * gateway waits 2 s for that when it shuts down: dispose of it first.
+ */
+export class RawWebSocket implements Disposable {
   readonly socket: Socket;
   /** The code of the close frame; undefined when the socket ended without one. */
   readonly closeCode: Promise<number | undefined>;
@@ -43,6 +46,10 @@ export class RawWebSocket {
     const socket = connect(port, "127.0.0.1");
     socket.write(upgradeRequest(path, { Authorization: `Bearer ${token}` }));
     return new RawWebSocket(socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy();
   }
 
   /** The next text frame, parsed. */

@@ -8,7 +8,7 @@ describe("a connection", () => {
       limits: { pingIntervalMs: 50, idleTimeoutMs: 400 },
     });
     const answering = await server.socket();
-    const mute = await RawWebSocket.open(server.port, "/ws", await server.token());
+    using mute = await RawWebSocket.open(server.port, "/ws", await server.token());
     expect(await mute.next()).toMatchObject({ type: "welcome", ping_interval_ms: 50 });
     expect(await mute.closeCode).toBe(4003);
     expect(answering.ws.readyState).toBe(answering.ws.OPEN);

@@ -9,7 +9,7 @@ it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others ge
   await using server = await startGateway({ limits: { maxSendQueueBytes } });
   const healthy = await server.socket("/ws/chat/42");
   await healthy.nextOf("subscribed");
-  const slow = await RawWebSocket.open(server.port, "/ws/chat/42", await server.token());
+  using slow = await RawWebSocket.open(server.port, "/ws/chat/42", await server.token());
   expect(await slow.next()).toMatchObject({ type: "welcome" });
   expect(await slow.next()).toMatchObject({ type: "subscribed" });
   slow.socket.pause();
@@ -35,7 +35,7 @@ it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others ge
 it("[P-CLOSE-4] a socket that was closed for reading slowly resumes where it was", async () => {
   await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
   const token = await server.token();
-  const slow = await RawWebSocket.open(server.port, "/ws/chat/42", token);
+  using slow = await RawWebSocket.open(server.port, "/ws/chat/42", token);
   await slow.next();
   await slow.next();
   slow.socket.pause();
