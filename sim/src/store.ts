@@ -121,7 +121,6 @@ export class Store {
           this.#sawEpoch(channel, slice.head.epoch);
           return slice;
         }),
-      entryAt: (...args) => line.call(() => log.entryAt(...args)),
       find: (...args) => line.call(() => log.find(...args)),
       snapshot: (channel, policy) =>
         line.call(async () => {

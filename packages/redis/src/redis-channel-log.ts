@@ -92,15 +92,6 @@ export class RedisChannelLog implements ChannelLog {
     return slice;
   }
 
-  async entryAt(
-    channel: string,
-    offset: number,
-    policy: LogPolicy,
-  ): Promise<Publication | undefined> {
-    const entry = (await this.#read(channel, "", offset - 1, 1, policy))?.entries[0];
-    return entry?.position.offset === offset ? entry : undefined;
-  }
-
   async find(
     channel: string,
     publisher: string,

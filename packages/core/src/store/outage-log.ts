@@ -53,10 +53,6 @@ export class OutageLog implements ChannelLog {
     return this.#logOf(policy).snapshot(channel, policy);
   }
 
-  entryAt(channel: string, offset: number, policy: LogPolicy): Promise<Publication | undefined> {
-    return this.#logOf(policy).entryAt(channel, offset, policy);
-  }
-
   find(
     channel: string,
     publisher: string,

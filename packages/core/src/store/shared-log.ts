@@ -36,10 +36,6 @@ export class SharedLog implements ChannelLog {
     return shared(this.#snapshots, channel, () => this.#log.snapshot(channel, policy));
   }
 
-  entryAt(...args: Parameters<ChannelLog["entryAt"]>): ReturnType<ChannelLog["entryAt"]> {
-    return this.#log.entryAt(...args);
-  }
-
   find(...args: Parameters<ChannelLog["find"]>): ReturnType<ChannelLog["find"]> {
     return this.#log.find(...args);
   }

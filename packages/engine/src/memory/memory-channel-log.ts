@@ -46,14 +46,6 @@ export class MemoryChannelLog implements ChannelLog {
     return this.#log(channel, policy).read(afterOffset, limit, policy, this.#clock.monotonic());
   }
 
-  async entryAt(
-    channel: string,
-    offset: number,
-    policy: LogPolicy,
-  ): Promise<Publication | undefined> {
-    return this.#living(channel)?.entryAt(offset, policy, this.#clock.monotonic());
-  }
-
   async find(channel: string, publisher: string, key: string): Promise<Publication | undefined> {
     return this.#living(channel)?.find(publisher, key, this.#clock.monotonic());
   }

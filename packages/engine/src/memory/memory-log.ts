@@ -102,11 +102,6 @@ export class MemoryLog {
     return { entries, head: this.#head, floor: this.#floor, ...this.#ending() };
   }
 
-  entryAt(offset: number, policy: LogPolicy, monotonic: number): Publication | undefined {
-    this.#trim(policy, monotonic);
-    return this.#entryAt(offset);
-  }
-
   find(publisher: string, key: string, monotonic: number): Publication | undefined {
     const known = this.#keys?.get(publisher, key, monotonic);
     if (known === undefined) return undefined;

@@ -96,8 +96,6 @@ export interface ChannelLog {
    * moment. When `afterOffset` is below the floor it starts at the oldest kept entry.
    */
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice>;
-  /** The entry at one offset, if it is still kept: to check a tag. */
-  entryAt(channel: string, offset: number, policy: LogPolicy): Promise<Publication | undefined>;
   /**
    * The entry that the publisher's key made, while the key is remembered; its data is "null" when it was
    * trimmed since.

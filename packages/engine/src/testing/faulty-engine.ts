@@ -206,8 +206,6 @@ export class FaultyEngine {
         }),
       read: (channel, after, limit, policy) =>
         this.#read(() => log.read(channel, after, limit, policy)),
-      entryAt: (channel, offset, policy) =>
-        this.#answer(() => log.entryAt(channel, offset, policy)),
       find: (channel, publisher, key, policy) =>
         this.#answer(() => log.find(channel, publisher, key, policy)),
       snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),

@@ -91,17 +91,6 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 99, 3, policy)).entries).toEqual([]);
     });
 
-    test("an entry is found by its offset while it is kept", async () => {
-      await using harness = await make();
-      const { log } = harness.engine;
-      const few = { ...policy, maxEntries: 3 };
-      await append(log, 5, few);
-      expect(await log.entryAt(channel, 2, few)).toBeUndefined();
-      expect(await log.entryAt(channel, 3, few)).toMatchObject({ json: "3" });
-      expect(await log.entryAt(channel, 6, few)).toBeUndefined();
-      expect(await log.entryAt("contract:nothing", 1, few)).toBeUndefined();
-    });
-
     test("a read shows one moment: what it ends with is its head, while appends go on", async () => {
       await using harness = await make();
       const { log } = harness.engine;
