@@ -109,91 +109,57 @@ export class Store {
     const { log, operations, leases, durable, deadLetters } = this.#engine;
     const { registry, signals, revocations } = this.#engine;
     const presence = this.#presences.connect();
-    const overLine: ChannelLog = spoil({
-      append: (channel, entry, policy) =>
-        line.call(
-          () => this.append(channel, entry, policy),
-          () => this.answerLoss > 0 && this.#random.chance(this.answerLoss),
-        ),
-      read: (channel, after, limit, policy) =>
-        line.call(async () => {
-          const slice = await log.read(channel, after, limit, policy);
-          this.#sawEpoch(channel, slice.head.epoch);
-          return slice;
-        }),
-      find: (...args) => line.call(() => log.find(...args)),
-      snapshot: (channel, policy) =>
-        line.call(async () => {
-          const snapshot = await log.snapshot(channel, policy);
-          this.#sawEpoch(channel, snapshot.position.epoch);
-          return snapshot;
-        }),
-      purge: (channel, policy) => line.call(() => this.purge(channel, policy)),
-      close: async () => {},
-    });
+    const logOverLine: ChannelLog = spoil(
+      overLine(log, line, {
+        append: (channel, entry, policy) =>
+          line.call(
+            () => this.append(channel, entry, policy),
+            () => this.answerLoss > 0 && this.#random.chance(this.answerLoss),
+          ),
+        read: (channel, after, limit, policy) =>
+          line.call(async () => {
+            const slice = await log.read(channel, after, limit, policy);
+            this.#sawEpoch(channel, slice.head.epoch);
+            return slice;
+          }),
+        snapshot: (channel, policy) =>
+          line.call(async () => {
+            const snapshot = await log.snapshot(channel, policy);
+            this.#sawEpoch(channel, snapshot.position.epoch);
+            return snapshot;
+          }),
+        purge: (channel, policy) => line.call(() => this.purge(channel, policy)),
+        close: async () => {},
+      }),
+    );
     const factory: EngineFactory = () => ({
       name: "simulated",
-      log: overLine,
+      log: logOverLine,
       bus,
-      operations: {
-        put: (...args) => line.call(() => operations.put(...args)),
-        get: (...args) => line.call(() => operations.get(...args)),
-        list: (...args) => line.call(() => operations.list(...args)),
-        remove: (...args) => line.call(() => operations.remove(...args)),
-        due: (...args) => line.call(() => operations.due(...args)),
-      },
-      leases: spoilLeases({
-        acquire: (...args) => line.call(() => this.#lease(leases, ...args)),
-        renew: (...args) => line.call(() => leases.renew(...args)),
-        get: (...args) => line.call(() => leases.get(...args)),
-        release: (...args) => line.call(() => leases.release(...args)),
-      }),
-      presence: {
+      operations: overLine(operations, line),
+      leases: spoilLeases(
+        overLine(leases, line, {
+          acquire: (...args) => line.call(() => this.#lease(leases, ...args)),
+        }),
+      ),
+      presence: overLine(presence, line, {
         listen: (listener) =>
-          presence.listen((news) => {
+          presence.listen((broadcast) => {
             if (!line.isCut && !this.refused.has(node))
-              this.#time.after(this.callMs, () => listener(news));
+              this.#time.after(this.callMs, () => listener(broadcast));
           }),
-        subscribe: (...args) => line.call(() => presence.subscribe(...args)),
-        unsubscribe: (...args) => line.call(() => presence.unsubscribe(...args)),
-        update: (...args) => line.call(() => presence.update(...args)),
-        read: (...args) => line.call(() => presence.read(...args)),
-      },
-      durable: {
-        claim: (...args) => line.call(() => durable.claim(...args)),
-        save: (...args) => line.call(() => durable.save(...args)),
-        restore: (...args) => line.call(() => durable.restore(...args)),
-        look: (...args) => line.call(() => durable.look(...args)),
-        replay: (...args) => line.call(() => durable.replay(...args)),
-        get: (...args) => line.call(() => durable.get(...args)),
-      },
-      deadLetters: {
-        put: (...args) => line.call(() => deadLetters.put(...args)),
-        get: (...args) => line.call(() => deadLetters.get(...args)),
-        list: (...args) => line.call(() => deadLetters.list(...args)),
-        remove: (...args) => line.call(() => deadLetters.remove(...args)),
-        count: () => line.call(() => deadLetters.count()),
-      },
-      registry: {
-        refresh: (...args) => line.call(() => registry.refresh(...args)),
-        nodes: () => line.call(() => registry.nodes()),
-        change: (...args) => line.call(() => registry.change(...args)),
-        list: (...args) => line.call(() => registry.list(...args)),
-        leave: (...args) => line.call(() => registry.leave(...args)),
-        sweep: () => line.call(() => registry.sweep()),
-      },
-      signals: {
+      }),
+      durable: overLine(durable, line),
+      deadLetters: overLine(deadLetters, line),
+      registry: overLine(registry, line),
+      signals: overLine(signals, line, {
         listen: (name, listener) =>
           signals.listen(name, (signal) => {
             if (!line.isCut && !this.refused.has(node))
               this.#time.after(this.callMs, () => listener(signal));
           }),
-        send: (...args) => line.call(() => signals.send(...args)),
-      },
-      revocations: {
-        add: (...args) => line.call(() => revocations.add(...args)),
-        read: (...args) => line.call(() => revocations.read(...args)),
-      },
+      }),
+      revocations: overLine(revocations, line),
       isShared: true,
       store: watch.store,
       close: async () => disconnect(),
@@ -361,4 +327,17 @@ class StoreLine {
 
 function unavailable(): MilepostError {
   return new MilepostError("store_unavailable", "the simulated store does not answer");
+}
+
+/** Returns a port as a node uses it: every method is a call over the node's line, except those of `own`. */
+function overLine<Port extends object>(port: Port, line: StoreLine, own: Partial<Port> = {}): Port {
+  return new Proxy(port, {
+    get(_, name) {
+      const mine = Reflect.get(own, name);
+      if (mine !== undefined) return mine;
+      const method = Reflect.get(port, name);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]) => line.call(() => Reflect.apply(method, port, args));
+    },
+  });
 }

@@ -31,6 +31,7 @@ import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { LogReader } from "../store/shared-reads.ts";
 import type {
   ChannelService,
   ChannelSnapshot,
@@ -53,7 +54,9 @@ const priorities: readonly Priority[] = ["high", "normal", "low"];
 
 /** Parts of the node that {@link Channels} uses. */
 export interface ChannelsParts {
-  readonly log: ChannelLog;
+  /** Takes appends and purges. */
+  readonly log: Pick<ChannelLog, "append" | "purge">;
+  readonly reads: LogReader;
   readonly rules: RuleBook;
   readonly hub: Hub;
   readonly clock: Clock;
@@ -66,7 +69,8 @@ export interface ChannelsParts {
 
 /** Channels as principals use them. Every method checks names, data and permissions. */
 export class Channels implements ChannelService {
-  readonly #log: ChannelLog;
+  readonly #log: ChannelsParts["log"];
+  readonly #reads: LogReader;
   readonly #rules: RuleBook;
   readonly #hub: Hub;
   readonly #random: Random;
@@ -80,9 +84,10 @@ export class Channels implements ChannelService {
   /** Publishes that wait for a schema or for the store, and later publishes to the same channel, by channel. */
   readonly #waiting = new SerialQueues();
 
-  constructor({ log, rules, hub, clock, random, limits, wheel, onPurged }: ChannelsParts) {
+  constructor({ log, reads, rules, hub, clock, random, limits, wheel, onPurged }: ChannelsParts) {
     this.#onPurged = onPurged;
     this.#log = log;
+    this.#reads = reads;
     this.#rules = rules;
     this.#hub = hub;
     this.#random = random;
@@ -236,7 +241,7 @@ export class Channels implements ChannelService {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "subscribe");
-    const { position, snapshot, end } = await this.#log.snapshot(channel, resolved.policy);
+    const { position, snapshot, end } = await this.#reads.snapshot(channel, resolved.policy);
     return {
       channel,
       position: formatPosition(position),
@@ -327,24 +332,25 @@ export class Channels implements ChannelService {
     since: Since,
     limit: number,
   ): Promise<{ slice: LogSlice; skip: number; reason?: HistoryPage["reason"] }> {
-    if (since === "start") return { slice: await this.#log.read(name, 0, limit, policy), skip: 0 };
+    if (since === "start")
+      return { slice: await this.#reads.read(name, 0, limit, policy), skip: 0 };
     if (since === "now" || "last" in since) {
-      const { position } = await this.#log.snapshot(name, policy);
+      const { position } = await this.#reads.snapshot(name, policy);
       const after = since === "now" ? position.offset : Math.max(0, position.offset - since.last);
-      return { slice: await this.#log.read(name, after, limit, policy), skip: 0 };
+      return { slice: await this.#reads.read(name, after, limit, policy), skip: 0 };
     }
     const before = Math.max(0, since.offset - 1);
-    const slice = await this.#log.read(name, before, limit + 1, policy);
+    const slice = await this.#reads.read(name, before, limit + 1, policy);
     const reason = breakOf(since, slice, Number.POSITIVE_INFINITY);
     if (reason === undefined) {
       return { slice, skip: slice.entries[0]?.position.offset === since.offset ? 1 : 0 };
     }
-    return { slice: await this.#log.read(name, 0, limit, policy), skip: 0, reason };
+    return { slice: await this.#reads.read(name, 0, limit, policy), skip: 0, reason };
   }
 
   async #ownsOperation(principal: Principal, operationId: string): Promise<boolean> {
     const { name, policy } = this.#rules.of(`operation:${operationId}`);
-    const { snapshot } = await this.#log.snapshot(name, policy);
+    const { snapshot } = await this.#reads.snapshot(name, policy);
     const state = snapshot?.state as OperationState | null | undefined;
     return state !== null && state !== undefined && owns(principal, state);
   }

@@ -1,11 +1,11 @@
-import type { ChannelLog } from "@milepost/engine";
 import type { Ticker } from "../send-queue/ticker.ts";
+import type { LogReader } from "../store/shared-reads.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
 import type { RecentBudget } from "./recent-budget.ts";
 
 /** Parts and limits of the node that the channels of its hub need. */
 export interface HubContext {
-  readonly log: ChannelLog;
+  readonly log: LogReader;
   readonly ticker: Ticker;
   /** Most entries that may lie between a resumed position and the head. */
   readonly maxReplayEntries: number;

@@ -1,4 +1,4 @@
-import { type ChannelLog, isLocal, type LogSlice, type LogSnapshot } from "@milepost/engine";
+import { isLocal, type LogSlice, type LogSnapshot } from "@milepost/engine";
 import {
   type GapReason,
   origin,
@@ -7,6 +7,7 @@ import {
   type Since,
 } from "@milepost/protocol";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
+import type { LogReader } from "../store/shared-reads.ts";
 
 /** Folded state of a channel, with its position. */
 export type ChannelState = Required<Omit<LogSnapshot, "end">>;
@@ -53,7 +54,7 @@ export interface RecoveryBounds {
  * after it is still kept.
  */
 export async function recover(
-  log: ChannelLog,
+  log: LogReader,
   { name, policy }: ResolvedChannel,
   position: Position,
   bounds: RecoveryBounds,
@@ -124,7 +125,7 @@ export interface Start {
 
 /** Finds where a subscription starts, and reads the first page of its entries. */
 export async function findStart(
-  log: ChannelLog,
+  log: LogReader,
   channel: ResolvedChannel,
   since: Since | undefined,
   bounds: RecoveryBounds,
@@ -189,7 +190,7 @@ export async function findStart(
  * no longer kept, the position right before the oldest entry that is.
  */
 async function readAfter(
-  log: ChannelLog,
+  log: LogReader,
   name: string,
   offset: number,
   page: number,

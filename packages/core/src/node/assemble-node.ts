@@ -20,7 +20,7 @@ import { resolveLimits } from "../runtime/limits.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { Outage } from "../store/outage.ts";
-import { SharedLog } from "../store/shared-log.ts";
+import { SharedReads } from "../store/shared-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
 import type { CoreOptions } from "./core.ts";
 import type { NodeContext } from "./node-context.ts";
@@ -59,10 +59,10 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     },
   });
   const engine = throughOutages(store, outage, { clock, random, wheel, onError });
-  const sharedLog = new SharedLog(engine.log);
+  const reads = new SharedReads(engine.log);
   const ticker = new Ticker(clock, onError);
   const hub = new Hub(engine.bus, wheel, {
-    log: sharedLog,
+    log: reads,
     ticker,
     maxReplayEntries: limits.maxReplayEntries,
     pause: (ms) => wheel.pause(ms),
@@ -104,7 +104,8 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     if (connected) registration.doubt();
   });
   const channels = new Channels({
-    log: sharedLog,
+    log: engine.log,
+    reads,
     rules,
     hub,
     clock,

@@ -1,30 +1,22 @@
-import type {
-  Appended,
-  ChannelLog,
-  LogPolicy,
-  LogSlice,
-  LogSnapshot,
-  NewEntry,
-} from "@milepost/engine";
+import type { ChannelLog, LogPolicy, LogSlice, LogSnapshot } from "@milepost/engine";
 import { SharedCall } from "../runtime/shared-call.ts";
 
+/** Reading half of a log. */
+export type LogReader = Pick<ChannelLog, "read" | "snapshot">;
+
 /**
- * Logs as one node reads them: of equal reads and snapshots that are requested at once, one goes to the store.
+ * Logs as the channels of one node read them: of equal reads and snapshots that are requested at once, one goes to the
+ * store.
  *
- * One answer can stand for all of them because it is sent only after each was requested, see {@link
- * SharedCall}. All other calls go straight through.
+ * One answer can stand for all of them because it is sent only after each was requested, see {@link SharedCall}.
  */
-export class SharedLog implements ChannelLog {
-  readonly #log: ChannelLog;
+export class SharedReads implements LogReader {
+  readonly #log: LogReader;
   readonly #reads = new Map<string, SharedCall<LogSlice>>();
   readonly #snapshots = new Map<string, SharedCall<LogSnapshot>>();
 
-  constructor(log: ChannelLog) {
+  constructor(log: LogReader) {
     this.#log = log;
-  }
-
-  append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    return this.#log.append(channel, entry, policy);
   }
 
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice> {
@@ -34,18 +26,6 @@ export class SharedLog implements ChannelLog {
 
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
     return shared(this.#snapshots, channel, () => this.#log.snapshot(channel, policy));
-  }
-
-  find(...args: Parameters<ChannelLog["find"]>): ReturnType<ChannelLog["find"]> {
-    return this.#log.find(...args);
-  }
-
-  purge(channel: string, policy: LogPolicy): Promise<void> {
-    return this.#log.purge(channel, policy);
-  }
-
-  close(): Promise<void> {
-    return this.#log.close();
   }
 }
 
