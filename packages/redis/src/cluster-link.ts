@@ -2,6 +2,7 @@ import { SerialQueues } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";
+import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { LinkListener, RedisLink } from "./redis-link.ts";
@@ -28,6 +29,7 @@ export class ClusterLink implements RedisLink {
   readonly watch = new LinkHealth();
   readonly #address: RedisAddress;
   readonly #onError: (error: unknown) => void;
+  readonly #deadlines: LinkDeadlines;
   readonly #links = new Map<string, ServerLink>();
   /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
   readonly #wanted = new Map<string, string>();
@@ -43,17 +45,23 @@ export class ClusterLink implements RedisLink {
   #downSince: number | undefined = performance.now();
   #closed = false;
 
-  private constructor(address: RedisAddress, onError: (error: unknown) => void) {
+  private constructor(
+    address: RedisAddress,
+    onError: (error: unknown) => void,
+    deadlines: LinkDeadlines,
+  ) {
     this.#address = address;
     this.#onError = onError;
+    this.#deadlines = deadlines;
   }
 
   /** Connects to all masters; rejects with the reason when one cannot be reached. */
   static async open(
     address: RedisAddress,
     onError: (error: unknown) => void,
+    deadlines = defaultDeadlines,
   ): Promise<ClusterLink> {
-    const link = new ClusterLink(address, onError);
+    const link = new ClusterLink(address, onError, deadlines);
     try {
       await link.#read();
       for (const opened of await link.#connect()) {
@@ -200,7 +208,7 @@ export class ClusterLink implements RedisLink {
     const known = [...this.#map.masters.values(), ...this.#address.endpoints];
     // The new owner of a slot knows of it before the others do; some clusters do not name it.
     if (first !== undefined && first.host !== "") known.unshift(first);
-    this.#map = await readClusterMap(this.#address, known);
+    this.#map = await readClusterMap(this.#address, known, this.#deadlines.mapMs);
   }
 
   /** Opens the links that are not there yet, beside each other. */
@@ -214,6 +222,7 @@ export class ClusterLink implements RedisLink {
       address: this.#address,
       locate: async () => endpoint,
       isSharded: true,
+      deadlines: this.#deadlines,
       onError: this.#onLinkError,
       onMoved: (busChannel) => {
         if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
