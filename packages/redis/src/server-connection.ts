@@ -7,7 +7,8 @@ import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
 
 const connectTimeoutMs = 5_000;
-const maxQueued = 200_000;
+/** Bound of the commands that wait to be written or answered, over one connection. */
+export const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
 
 /** How a connection differs from one to a lone server. */
