@@ -1,15 +1,14 @@
 import { SerialQueues } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
 import { type ClusterMap, readClusterMap } from "./cluster-map.ts";
 import { hashSlot } from "./hash-slot.ts";
+import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { LinkListener, RedisLink } from "./redis-link.ts";
 import type { Script } from "./script.ts";
 import { ServerLink } from "./server-link.ts";
+import { maxRedirects, movedTo, noOwner, SlotQueues } from "./slot-queues.ts";
 
-/** A call that is sent on so often finds no owner of its slot. */
-const maxMoves = 5;
 const refreshAgainMs = 1_000;
 /** Bounds how long a slot that moved unheard goes unnoticed where nothing is published to it. */
 const refreshAnywayMs = 10_000;
@@ -17,24 +16,29 @@ const refreshAnywayMs = 10_000;
 /**
  * Keeps one link to each master of a cluster.
  *
- * A call goes to the master of its hash tag, so calls of one channel keep their order; one that the master sends on was
- * not run, and goes to the new owner with those behind it. While a slot is on its way from one master to another, Redis
- * refuses what touches keys on both sides, and so does the link, as `store_unavailable`: nothing was run. Publications
- * travel by sharded pub/sub. It is up while every master is; where a master is lost or slots move, the map is read again,
- * what moved is subscribed to at its new owner, and something may have been lost.
+ * A call goes to the master of its hash tag. Calls of one channel keep their order when its slot moves: a call that the
+ * old master redirects was not run, and goes to the new owner before all later ones. Those wait until the old master owes
+ * no answer for the slot. While a slot is moving from one master to another, Redis refuses a call that touches keys on
+ * both sides, and so does the link, as `store_unavailable`: nothing was run. Publications travel by sharded pub/sub.
+ *
+ * The link is up while every master is. Where a master is lost or slots move, it reads the map again and subscribes to the
+ * moved channels at their new owner; something may have been lost.
  */
 export class ClusterLink implements RedisLink {
   readonly publishCommand = "SPUBLISH";
   readonly watch = new LinkHealth();
   readonly #address: RedisAddress;
   readonly #onError: (error: unknown) => void;
+  readonly #deadlines: LinkDeadlines;
   readonly #links = new Map<string, ServerLink>();
   /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
   readonly #wanted = new Map<string, string>();
   /** Subscribing and unsubscribing, in order for each bus channel. */
   readonly #queues = new SerialQueues();
-  /** The slots of calls that wait for the map. */
-  readonly #moving = new Set<number>();
+  readonly #calls = new SlotQueues<ServerLink>({
+    masterOf: (slot) => this.#masterOf(slot),
+    follow: (slot, from, to) => this.#followMove(slot, from, to),
+  });
   #map: ClusterMap = { masters: new Map(), owners: [] };
   #refreshing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -43,17 +47,23 @@ export class ClusterLink implements RedisLink {
   #downSince: number | undefined = performance.now();
   #closed = false;
 
-  private constructor(address: RedisAddress, onError: (error: unknown) => void) {
+  private constructor(
+    address: RedisAddress,
+    onError: (error: unknown) => void,
+    deadlines: LinkDeadlines,
+  ) {
     this.#address = address;
     this.#onError = onError;
+    this.#deadlines = deadlines;
   }
 
   /** Connects to all masters; rejects with the reason when one cannot be reached. */
   static async open(
     address: RedisAddress,
     onError: (error: unknown) => void,
+    deadlines = defaultDeadlines,
   ): Promise<ClusterLink> {
-    const link = new ClusterLink(address, onError);
+    const link = new ClusterLink(address, onError, deadlines);
     try {
       await link.#read();
       for (const opened of await link.#connect()) {
@@ -77,11 +87,11 @@ export class ClusterLink implements RedisLink {
   }
 
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#at(keys[0] ?? "", (link) => link.run(script, keys, args));
+    return this.#calls.run(hashSlot(keys[0] ?? ""), (link) => link.run(script, keys, args));
   }
 
   async remove(keys: readonly string[]): Promise<void> {
-    await this.#at(keys[0] ?? "", (link) => link.remove(keys));
+    await this.#calls.run(hashSlot(keys[0] ?? ""), (link) => link.remove(keys));
   }
 
   async subscribe(busChannels: readonly string[]): Promise<void> {
@@ -117,35 +127,17 @@ export class ClusterLink implements RedisLink {
     await Promise.all([...this.#links.values()].map((link) => link.close()));
   }
 
-  /** Does something at the master of a key, and again at another where the slot has moved. */
-  async #at<T>(key: string, act: (link: ServerLink, name: string) => Promise<T>): Promise<T> {
-    const slot = hashSlot(key);
-    for (let moves = 0; ; moves++) {
-      // What is called while others of its slot wait for the map goes behind them.
-      if (this.#moving.has(slot)) await this.#refreshing?.catch(() => {});
-      const name = this.#map.owners[slot] ?? "";
-      const link = this.#links.get(name);
-      if (link === undefined) throw noOwner();
-      try {
-        return await act(link, name);
-      } catch (error) {
-        const owner = movedTo(error);
-        if (owner === undefined || moves >= maxMoves) throw error;
-        this.#moving.add(slot);
-        try {
-          await this.#refreshMap(owner);
-        } catch (cause) {
-          throw noOwner(cause);
-        }
-      }
-    }
+  /** Resolves when the map has been read since that master redirected a call of the slot. */
+  async #followMove(slot: number, from: ServerLink, to: Endpoint): Promise<void> {
+    const owner = this.#masterOf(slot);
+    const wasRead = owner !== undefined && owner !== from && this.#refreshing === undefined;
+    if (!wasRead) await this.#refreshMap(to);
   }
 
   /** Reads the map again and follows it; one at a time, for all who wait. */
   #refreshMap(first?: Endpoint): Promise<void> {
     this.#refreshing ??= this.#follow(first).finally(() => {
       this.#refreshing = undefined;
-      this.#moving.clear();
     });
     return this.#refreshing;
   }
@@ -185,11 +177,30 @@ export class ClusterLink implements RedisLink {
     Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkError);
   }
 
+  /** Subscribes to a channel at its master, and again at another where the slot has moved. */
   async #add(busChannel: string): Promise<void> {
-    await this.#at(busChannel, async (link, name) => {
-      await link.subscribe([busChannel]);
-      this.#wanted.set(busChannel, name);
-    });
+    for (let redirects = 0; ; redirects++) {
+      // The new owner may be known while its link is not open yet.
+      if (!this.#links.has(this.#owner(busChannel))) await this.#refreshing?.catch(() => {});
+      const name = this.#owner(busChannel);
+      const link = this.#links.get(name);
+      if (link === undefined) throw noOwner();
+      try {
+        await link.subscribe([busChannel]);
+        this.#wanted.set(busChannel, name);
+        return;
+      } catch (error) {
+        const to = movedTo(error);
+        if (to === undefined || redirects >= maxRedirects) throw error;
+        await this.#followMove(hashSlot(busChannel), link, to).catch((cause: unknown) => {
+          throw noOwner(cause);
+        });
+      }
+    }
+  }
+
+  #masterOf(slot: number): ServerLink | undefined {
+    return this.#links.get(this.#map.owners[slot] ?? "");
   }
 
   #owner(key: string): string {
@@ -200,7 +211,7 @@ export class ClusterLink implements RedisLink {
     const known = [...this.#map.masters.values(), ...this.#address.endpoints];
     // The new owner of a slot knows of it before the others do; some clusters do not name it.
     if (first !== undefined && first.host !== "") known.unshift(first);
-    this.#map = await readClusterMap(this.#address, known);
+    this.#map = await readClusterMap(this.#address, known, this.#deadlines.mapMs);
   }
 
   /** Opens the links that are not there yet, beside each other. */
@@ -214,6 +225,7 @@ export class ClusterLink implements RedisLink {
       address: this.#address,
       locate: async () => endpoint,
       isSharded: true,
+      deadlines: this.#deadlines,
       onError: this.#onLinkError,
       onMoved: (busChannel) => {
         if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
@@ -263,17 +275,4 @@ export class ClusterLink implements RedisLink {
     if (connected && busConnected) this.#downSince = undefined;
     else this.#downSince ??= performance.now();
   }
-}
-
-/** Where Redis says that the slot is now; then it has not run what it was sent. */
-function movedTo(error: unknown): Endpoint | undefined {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const [, host, port] =
-    /^MOVED \d+ (.*):(\d+)$/.exec(cause instanceof Error ? cause.message : "") ?? [];
-  return host === undefined ? undefined : { host, port: Number(port) };
-}
-
-function noOwner(cause?: unknown): MilepostError {
-  const message = "no master of the cluster serves this channel now";
-  return new MilepostError("store_unavailable", message, { cause });
 }

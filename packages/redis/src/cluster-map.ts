@@ -1,8 +1,7 @@
 import { createClient } from "@redis/client";
 import { slotCount } from "./hash-slot.ts";
+import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
-
-const deadlineMs = 3_000;
 
 /** Which master serves which slot. */
 export interface ClusterMap {
@@ -18,10 +17,14 @@ type SlotRange = readonly [
   master: readonly [host: string | null, port: number],
 ];
 
-/** Asks one node after the other for the cluster's map; rejects with the last reason when none of them knows. */
+/**
+ * Asks one node after the other for the cluster's map; rejects with the last reason when none of them knows. A node
+ * that does not accept the connection or does not answer within `deadlineMs`, 3 s by default, is left for the next.
+ */
 export async function readClusterMap(
   { username, password, tls }: RedisAddress,
   endpoints: readonly Endpoint[],
+  deadlineMs = defaultDeadlines.mapMs,
 ): Promise<ClusterMap> {
   let reason: unknown = new Error("the address names no node of the cluster");
   for (const { host, port } of endpoints) {

@@ -1,15 +1,23 @@
 import { createClient } from "@redis/client";
 import { hashSlot } from "./hash-slot.ts";
+import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener } from "./redis-link.ts";
 import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
 
 const connectTimeoutMs = 5_000;
-/** A server that accepts connections and answers nothing for so long hangs. */
-const openTimeoutMs = 5_000;
-const maxQueued = 200_000;
+/** Bound of the commands that wait to be written or answered, over one connection. */
+export const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
+
+/** How a connection differs from one to a lone server. */
+export interface ConnectionOptions {
+  /** Whether the server is a master of a cluster, where pub/sub goes by slots. */
+  readonly isSharded?: boolean;
+  /** Bound of the opening, 5 s by default. */
+  readonly openMs?: number;
+}
 
 /** What a connection tells whoever keeps it. */
 export interface ConnectionEvents {
@@ -85,23 +93,21 @@ export class ServerConnection {
 
   /**
    * Connects, makes sure that the server takes writes, loads the scripts, and does whatever it must before it counts as
-   * open; rejects with the reason, within 5 s when the server hangs.
+   * open; rejects with the reason, within `openMs` when the server hangs.
    */
   static async open(
     address: RedisAddress,
     endpoint: Endpoint,
     events: ConnectionEvents,
     prepare: (connection: ServerConnection) => Promise<void>,
-    isSharded = false,
+    { isSharded = false, openMs = defaultDeadlines.openMs }: ConnectionOptions = {},
   ): Promise<ServerConnection> {
     const commands = clientOf(address, endpoint);
     const listening = clientOf(address, endpoint);
     const connection = new ServerConnection(commands, listening, events, isSharded);
     const deadline = setTimeout(() => {
-      connection.end(
-        new Error(`it accepts connections and answers nothing for ${openTimeoutMs} ms`),
-      );
-    }, openTimeoutMs);
+      connection.end(new Error(`it accepts connections and answers nothing for ${openMs} ms`));
+    }, openMs);
     try {
       await Promise.all([connection.#connect(commands), connection.#connect(listening)]);
       await connection.#mustBeMaster();

@@ -2,19 +2,28 @@ import { once } from "node:events";
 import { createClient } from "@redis/client";
 import { test as anyTest, expect, vi } from "vitest";
 import { connectRedis, type RedisLink } from "./index.ts";
+import { defaultDeadlines } from "./link-deadlines.ts";
 import { parseRedisAddress } from "./redis-address.ts";
 import { scripts } from "./script.ts";
-import { ServerLink } from "./server-link.ts";
+import { ServerLink, type ServerLinkOptions } from "./server-link.ts";
 import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
+/** Deadlines that notice a server that hangs after a second. */
+const deadlines = { ...defaultDeadlines, canaryIntervalMs: 50, canaryMs: 1_000, openMs: 1_000 };
+
 /** What a link has heard. */
-async function linked(server: RedisServer) {
+async function linked(server: RedisServer, options: Partial<ServerLinkOptions> = {}) {
   const heard: string[] = [];
   const faults: unknown[] = [];
   let disruptions = 0;
-  const link = await connectRedis({ url: server.url, onError: (error) => faults.push(error) });
+  const link = await ServerLink.open({
+    address: parseRedisAddress(server.url),
+    locate: async () => ({ host: "127.0.0.1", port: server.port }),
+    onError: (error) => faults.push(error),
+    ...options,
+  });
   link.listen({
     onMessage: (message, busChannel) => heard.push(`${busChannel} ${message}`),
     onDisrupted: () => disruptions++,
@@ -89,7 +98,7 @@ test("[TRAP-8] a subscriber that is cut alone is noticed, and subscribes again",
 
 test("a server that hangs is given up after some seconds, and what it owes is rejected", async () => {
   await using server = await startRedis();
-  await using own = await linked(server);
+  await using own = await linked(server, { deadlines });
   server.process.kill("SIGSTOP");
   const owed = acquire(own.link, "a");
   await expect(owed).rejects.toMatchObject({ code: "store_unavailable" });
@@ -106,6 +115,7 @@ test("[TRAP-9] a master that hangs is left for the one that took over, however l
   const link = await ServerLink.open({
     address: parseRedisAddress(first.url),
     locate: async () => ({ host: "127.0.0.1", port: master.port }),
+    deadlines,
     onError: (reason) => {
       reasons.push(reason);
       // Nobody has noticed yet when the link tries for the first time.
@@ -164,7 +174,7 @@ test("[TRAP-9] a master that is demoted is left for the new one, subscriptions a
   let master = first;
   const address = parseRedisAddress(first.url);
   const locate = async () => ({ host: "127.0.0.1", port: master.port });
-  const link = await ServerLink.open({ address, locate, onError: () => {} });
+  const link = await ServerLink.open({ address, locate, deadlines, onError: () => {} });
   const heard: string[] = [];
   let disruptions = 0;
   link.listen({ onMessage: (message) => heard.push(message), onDisrupted: () => disruptions++ });

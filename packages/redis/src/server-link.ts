@@ -1,14 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { MilepostError } from "@milepost/protocol";
 import { ErrorReply } from "@redis/client";
+import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
 import type { Script } from "./script.ts";
 import { ServerConnection } from "./server-connection.ts";
 
-const canaryIntervalMs = 1_000;
-const canaryDeadlineMs = 3_000;
 const firstDelayMs = 50;
 const maxDelayMs = 2_000;
 
@@ -23,19 +22,22 @@ export interface ServerLinkOptions {
   readonly onMoved?: (busChannel: string) => void;
   /** Told why a connection ended or could not be made. */
   readonly onError: (error: unknown) => void;
+  /** Without it those of `defaultDeadlines`. */
+  readonly deadlines?: LinkDeadlines;
 }
 
 /**
  * Keeps one connection to one Redis server, or to the master of a Sentinel set.
  *
- * Every second a canary goes through Redis to this node's own subscriptions; when it does not come back within three
- * the connection counts as broken, so that neither a paused server nor one that forgot its subscribers goes unnoticed.
+ * Every second a canary goes through Redis to the own subscriptions of this node. The connection counts as broken when
+ * none has returned for three seconds: neither a paused server nor one that forgot its subscribers goes unnoticed.
  * Reconnects after a random delay of up to 50 ms, doubling to 2 s, and is up again only when every subscription is.
  */
 export class ServerLink implements RedisLink {
   readonly publishCommand = "PUBLISH";
   readonly watch = new LinkHealth();
   readonly #options: ServerLinkOptions;
+  readonly #deadlines: LinkDeadlines;
   readonly #canary = `milepost:canary:${randomBytes(9).toString("base64url")}`;
   readonly #wanted = new Set<string>();
   #listener: LinkListener | undefined;
@@ -50,6 +52,7 @@ export class ServerLink implements RedisLink {
 
   private constructor(options: ServerLinkOptions) {
     this.#options = options;
+    this.#deadlines = options.deadlines ?? defaultDeadlines;
   }
 
   /** Connects for the first time; rejects with the reason when that fails. */
@@ -115,7 +118,7 @@ export class ServerLink implements RedisLink {
         onEnd: (reason) => this.#onEnd(connection, reason),
       },
       (opening) => this.#prepare(opening),
-      isSharded,
+      { isSharded, openMs: this.#deadlines.openMs },
     );
     if (this.#closed) {
       connection.end(undefined);
@@ -126,7 +129,7 @@ export class ServerLink implements RedisLink {
     this.watch.set(true, true);
     this.#attempts = 0;
     this.#canaryBack = performance.now();
-    this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
+    this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
   }
 
   /** Subscribes to everything that is wanted, and to nothing that is not any more. */
@@ -170,13 +173,13 @@ export class ServerLink implements RedisLink {
   readonly #sendCanary = (): void => {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (performance.now() - this.#canaryBack > canaryDeadlineMs) {
+    if (performance.now() - this.#canaryBack > this.#deadlines.canaryMs) {
       connection.end(
         new Error("what is published does not come back: Redis hangs or has lost its subscribers"),
       );
       return;
     }
-    this.#timer = setTimeout(this.#sendCanary, canaryIntervalMs);
+    this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
     connection.sendCanary(this.#canary).catch((error: unknown) => connection.end(error));
   };
 
