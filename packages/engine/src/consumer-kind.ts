@@ -1,10 +1,10 @@
-/** What reads, by what it says it is or else by the door it came through. */
+/** Kinds of consumers: the client's SDK when it names one, otherwise the transport it came through. */
 export const consumerKinds = ["browser_sdk", "server_sdk", "websocket", "sse", "poll"] as const;
 
 /** One of {@link consumerKinds}. */
 export type ConsumerKind = (typeof consumerKinds)[number];
 
-/** How many there are of each kind. */
+/** Number of consumers of each kind. */
 export type ConsumerCounts = Readonly<Record<ConsumerKind, number>>;
 
 /** Returns a count of zero for each kind, to be counted up. */

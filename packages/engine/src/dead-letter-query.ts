@@ -1,6 +1,9 @@
 import type { DeadLetter, DeadLetterQuery } from "./ports/dead-letter-store.ts";
 
-/** Whether a letter is what a query asks for, its place aside; for engines. */
+/**
+ * Returns true when a dead letter meets all conditions of a query except `after` and `limit`. Engines use it to
+ * filter.
+ */
 export function matchesDeadLetter(
   deadLetter: DeadLetter,
   { channel, subscriber, reason }: DeadLetterQuery,

@@ -1,9 +1,9 @@
 import type { Position } from "@milepost/protocol";
 
-/** How the epochs begin that a node makes while it is without its store; no store's own epoch does. */
+/** Prefix of the epochs that a node makes during an outage of its store. No epoch of a store begins with it. */
 export const localEpochPrefix = "local-";
 
-/** Whether a position is of a log that one node kept while it was without its store. */
+/** Returns true when a position belongs to a log that one node kept locally during an outage of its store. */
 export function isLocal({ epoch }: Position): boolean {
   return epoch.startsWith(localEpochPrefix);
 }

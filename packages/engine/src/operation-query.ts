@@ -1,6 +1,6 @@
 import type { IndexedOperation, OperationQuery } from "./ports/operation-index.ts";
 
-/** Whether all conditions of a query hold for an operation; for every engine. */
+/** Returns true when an operation meets all conditions of a query except `limit`. Engines use it to filter. */
 export function matchesQuery(
   { summary, producer, waitingCommands }: IndexedOperation,
   query: OperationQuery,

@@ -1,7 +1,7 @@
 import type { ProjectionEntry } from "@milepost/model";
 import type { Publication } from "@milepost/protocol";
 
-/** What a publication is to a projection: its data parsed. */
+/** Returns a publication as a projection reads it, with its data parsed. */
 export function projectionEntry(publication: Publication): ProjectionEntry {
   return {
     event: publication.event,

@@ -1,5 +1,5 @@
 /**
- * The name of the log of everything below a channel's first `segments` segments: `collection:42:*` for
+ * Returns the name of the log of everything below a channel's first `segments` segments: `collection:42:*` for
  * `collection:42:doc:7` and two.
  */
 export function rollUpName(channel: string, segments: number): string {

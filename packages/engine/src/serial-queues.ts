@@ -1,8 +1,8 @@
-/** Runs tasks of one name one after the other, and those of different names side by side. */
+/** Queues by name: tasks of one name run one after the other, tasks of different names run in parallel. */
 export class SerialQueues {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Runs the task once every earlier one of the name has ended, however it ended. */
+  /** Runs the task once every earlier task of that name has settled, whether fulfilled or rejected. */
   run<T>(name: string, task: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name);
     const result = before === undefined ? task() : before.then(task);
@@ -14,12 +14,12 @@ export class SerialQueues {
     return result;
   }
 
-  /** Whether something of the name has not ended. */
+  /** Returns true while a task of that name has not settled. */
   isBusy(name: string): boolean {
     return this.#last.has(name);
   }
 
-  /** Settles when everything that was started has ended. */
+  /** Resolves once every started task has settled. */
   async idle(): Promise<void> {
     while (this.#last.size > 0) await Promise.all(this.#last.values());
   }

@@ -1,11 +1,12 @@
--- Appends one entry: dedupe, next offset, store, trim, publish; and its copy to the log of everything below a prefix.
+-- Appends one entry: dedupe, next offset, store, trim, publish; and appends its copy to the roll-up's log.
 --
--- KEYS  1 meta  2 stream  3 state; then the dedupe key, where the entry has one; then meta, stream and state of the roll-up
--- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH  6 how long a key is remembered; empty without one
---       then for each log: epoch if it is begun by this, most entries, longest age, tag, "1" with a projection, bus channel
---       then the channel, where there is a roll-up
--- gives {0, header, entries past the checkpoint}, {1, the packed entry that the key or the end first made}, or {2} when the
--- log has ended
+-- KEYS  1 meta  2 stream  3 state; then the dedupe key, if the entry has one; then meta, stream and state of the roll-up
+-- ARGV  1 now  2 event  3 priority or -  4 data  5 PUBLISH or SPUBLISH  6 dedupe window in milliseconds; empty without a key
+--       then for each log: epoch if the append begins the log, maximum entries, maximum age in milliseconds, tag,
+--       "1" with a projection, bus channel
+--       then the channel, if there is a roll-up
+-- Returns {0, header, number of entries after the checkpoint}; {1, packed entry that the key or the end first made};
+-- or {2} when the log has ended.
 local now = tonumber(ARGV[1])
 local dedupe = tonumber(ARGV[6])
 local key = dedupe and KEYS[4]

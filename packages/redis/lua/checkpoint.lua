@@ -1,8 +1,9 @@
--- Keeps the folded state of a log, so that what is below it may be trimmed; an older one changes nothing.
+-- Stores the folded state of a log, so that the entries it covers may be trimmed. An older state changes nothing.
 --
 -- KEYS  1 meta  2 stream  3 state
--- ARGV  1 now  2 epoch  3 offset  4 tag of the entry there  5 the projection's name, a line break, and the state as JSON
--- gives 1 when it was taken, else 0
+-- ARGV  1 now  2 epoch  3 offset  4 tag of the entry at that offset
+--       5 the projection's name, a line break, and the state as JSON
+-- Returns 1 when the state was stored, otherwise 0.
 local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local log = load(meta, tonumber(ARGV[1]))
 local offset = tonumber(ARGV[3])

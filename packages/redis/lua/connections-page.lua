@@ -1,8 +1,8 @@
--- Some connections of a node, in no order.
+-- Returns some connections of a node, in no particular order.
 --
 -- KEYS  1 the node's connections
--- ARGV  1 at most so many
--- gives {JSON...}
+-- ARGV  1 maximum number of connections
+-- Returns {JSON...}.
 local most, cursor, found = tonumber(ARGV[1]), '0', {}
 repeat
   local page = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 500)

@@ -1,8 +1,9 @@
--- Takes a subscriber over, or makes it.
+-- Claims a durable subscriber, or creates it.
 --
--- KEYS  as above
--- ARGV  as above; 3 where it begins  4 most subscribers of a channel  5 how long it is kept
--- gives {1 when it is new, its fields...}, or nothing where there are too many
+-- KEYS  as in durable.lua
+-- ARGV  as in durable.lua; 3 start position of a new subscriber  4 maximum subscribers per channel
+--       5 time it is kept, in milliseconds
+-- Returns {1 when it is new, {its fields...}}, or nil when the channel has too many.
 local is_new = not is_known()
 if is_new then
   redis.call('DEL', subscriber)

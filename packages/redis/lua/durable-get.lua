@@ -1,7 +1,7 @@
--- The state as it is.
+-- Returns the state of a durable subscriber.
 --
--- KEYS  as above
--- ARGV  as above
--- gives {fields...}, or nothing
+-- KEYS  as in durable.lua
+-- ARGV  as in durable.lua
+-- Returns {fields...}, or nil when there is no such subscriber.
 if not is_known() then return false end
 return redis.call('HGETALL', subscriber)

@@ -1,8 +1,8 @@
--- Asks for a dead letter again.
+-- Adds the replay of a dead letter to a subscriber.
 --
--- KEYS  as above
--- ARGV  as above; 3 its field  4 the replay as JSON  5 most replays
--- gives added, unknown or full
+-- KEYS  as in durable.lua
+-- ARGV  as in durable.lua; 3 field of the replay  4 replay as JSON  5 maximum number of replays
+-- Returns "added", "unknown" or "full".
 if not is_known() then return 'unknown' end
 if redis.call('HEXISTS', subscriber, ARGV[3]) == 1 then return 'added' end
 local replays = 0

@@ -1,9 +1,9 @@
--- Makes a subscriber again of which the store has lost the latest claim.
+-- Restores a subscriber whose latest claim the store has lost.
 --
--- KEYS  as above
--- ARGV  as above; 3 the fence of that claim  4 how long it is kept  5 acked  6 sent  7 most subscribers of a channel  then fields
---       and values, pairwise
--- gives 1 when it is there under that fence, 0 where somebody has claimed it since, or there are too many
+-- KEYS  as in durable.lua
+-- ARGV  as in durable.lua; 3 fence of the lost claim  4 time it is kept, in milliseconds  5 acked  6 sent
+--       7 maximum subscribers per channel  then fields and values, in pairs
+-- Returns 1 when the subscriber has that fence afterwards; 0 when there is a later claim, or the channel has too many.
 local mine = standing(ARGV[3])
 if mine ~= 'lost' then return mine == 'held' and 1 or 0 end
 if not has_room(tonumber(ARGV[7])) then return 0 end

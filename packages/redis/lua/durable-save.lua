@@ -1,9 +1,10 @@
--- Applies a change of whoever holds the subscriber.
+-- Applies a change made by the holder of the latest claim.
 --
--- KEYS  as above
--- ARGV  as above; 3 fence  4 how long it is kept  5 acked  6 sent  7 so many fields to remove, which follow  then fields and values to
---       set, pairwise; those of replays only where they are there
--- gives saved, or taken or lost when the fence is not the latest
+-- KEYS  as in durable.lua
+-- ARGV  as in durable.lua; 3 fence  4 time it is kept, in milliseconds  5 acked  6 sent
+--       7 number of fields to remove, then those fields
+--       then fields and values to set, in pairs; a replay is set only if it still exists
+-- Returns "saved"; or "taken" or "lost" when the fence is not the latest.
 local mine = standing(ARGV[3])
 if mine ~= 'held' then return mine end
 redis.call('HSET', subscriber, 'acked', ARGV[5], 'sent', ARGV[6])

@@ -1,7 +1,7 @@
--- One durable subscriber, shared by the scripts that come after it. Both keys are of one hash tag:
+-- One durable subscriber, shared by the scripts that follow it. Both keys have one hash tag:
 --
--- KEYS  1 subscriber  hash: fence, acked, sent, until; p and an offset -> pending entry; r and a letter's id -> replay
---       2 names       sorted set of the channel: name -> until when it is kept
+-- KEYS  1 subscriber  hash: fence, acked, sent, until; p and an offset -> pending entry; r and a dead letter's id -> replay
+--       2 names       sorted set of the channel: name -> time until which the subscriber is kept
 -- ARGV  1 now  2 its name
 local subscriber, names, now, name = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2]
 local grace = 60000
@@ -14,14 +14,14 @@ local function is_known()
   return tonumber(redis.call('HGET', subscriber, 'until') or '0') > now
 end
 
--- Whose it is for who claimed it with that fence: held, taken by a later claim, or lost where the store has none as late.
+-- Compares a fence with the latest claim: "held" when equal, "taken" when a later claim exists, otherwise "lost".
 local function standing(fence)
   local latest = is_known() and tonumber(redis.call('HGET', subscriber, 'fence')) or 0
   if latest == tonumber(fence) then return 'held' end
   return latest > tonumber(fence) and 'taken' or 'lost'
 end
 
--- Above any claim before, also of one that was forgotten or lost with the tail of the store.
+-- Takes a fence above every earlier claim, including claims that were forgotten or lost with the tail of the store.
 local function claim()
   local latest = tonumber(redis.call('HGET', subscriber, 'fence') or '0')
   redis.call('HSET', subscriber, 'fence', whole(math.max(latest + 1, now)))

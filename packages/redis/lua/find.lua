@@ -1,8 +1,8 @@
--- The entry that a dedupe key made.
+-- Returns the entry that a dedupe key made.
 --
 -- KEYS  1 meta  2 stream  3 state  4 the dedupe key
--- ARGV  1 now  2 most entries  3 longest age
--- gives the packed entry, its data "null" when it was trimmed; nothing where the key is not remembered
+-- ARGV  1 now  2 maximum entries  3 maximum age in milliseconds
+-- Returns the packed entry, with the data "null" when it was trimmed; nil when the key is not remembered.
 local now = tonumber(ARGV[1])
 local log = load(KEYS[1], now)
 local known = log and redis.call('GET', KEYS[4])

@@ -1,9 +1,10 @@
--- One lease: whoever asks, in one step.
+-- Does one action on a lease in one atomic step.
 --
--- KEYS  1 the lease: a hash of token, fence, ttl, ends; without a token it was given up
--- ARGV  1 now  2 acquire, force, renew, get or release  3 token  4 ttl in milliseconds; empty means as before
---       5 how long it is remembered past its end
--- gives {token, fence, ttl, ends}, 1 for a release, or nothing
+-- KEYS  1 the lease: a hash of token, fence, ttl, ends; without a token it was released
+-- ARGV  1 now  2 acquire, force, renew, get or release  3 token
+--       4 ttl in milliseconds; empty renews for the earlier ttl
+--       5 time the lease is remembered after its end, in milliseconds
+-- Returns {token, fence, ttl, ends}, 1 for a release, or nil when the action is refused or there is no lease.
 local key, now, action = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 local field = redis.call('HMGET', key, 'token', 'fence', 'ttl', 'ends')
 local token, fence = field[1] or nil, tonumber(field[2] or '0')

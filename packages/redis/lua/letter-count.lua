@@ -1,7 +1,7 @@
--- How many letters there are, and how many had to go.
+-- Counts the dead letters kept, and those dropped for the bounds.
 --
--- KEYS  as above
+-- KEYS  as in letters.lua
 -- ARGV  1 now
--- gives {kept, dropped}
+-- Returns {kept, dropped}.
 local kept = redis.call('ZCOUNT', ages, '(' .. ARGV[1], '+inf')
 return { kept, tonumber(redis.call('HGET', counts, 'dropped') or '0') }

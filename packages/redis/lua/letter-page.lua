@@ -1,8 +1,8 @@
--- The letters after a number, in order.
+-- Returns the dead letters after a number, in order.
 --
--- KEYS  as above
--- ARGV  1 now  2 number  3 at most so many
--- gives {id, letter as JSON or nothing where it has ended, ...}
+-- KEYS  as in letters.lua
+-- ARGV  1 now  2 number  3 maximum number of dead letters
+-- Returns {id, dead letter as JSON or "" when it has expired, ...}.
 local found = {}
 local ids = redis.call('ZRANGEBYSCORE', order, '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])
 for _, id in ipairs(ids) do

@@ -1,9 +1,9 @@
--- Keeps a letter, in the place of an earlier one of its source; then the oldest go until the bounds hold.
+-- Stores a dead letter, replacing an earlier one of its source; then drops the oldest until the bounds hold.
 --
--- KEYS  as above
--- ARGV  1 now  2 when it ends  3 the end of its id  4 source  5 length of its data  6 letter as JSON
---       7 most letters  8 most characters of data
--- gives its id
+-- KEYS  as in letters.lua
+-- ARGV  1 now  2 time it expires  3 suffix of its id  4 source  5 length of its data  6 dead letter as JSON
+--       7 maximum number of dead letters  8 maximum characters of data
+-- Returns its id.
 local now, source, length = tonumber(ARGV[1]), ARGV[4], tonumber(ARGV[5])
 local id = redis.call('HGET', sources, source)
 if id then

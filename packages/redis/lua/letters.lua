@@ -1,10 +1,10 @@
--- The dead letters, shared by the scripts that come after it. All keys are of one hash tag:
+-- The dead letters, shared by the scripts that follow it. All keys have one hash tag:
 --
--- KEYS  1 records  hash: id -> letter as JSON
+-- KEYS  1 records  hash: id -> dead letter as JSON
 --       2 order    sorted set: id -> its number
---       3 ages     sorted set: id -> when it ends
+--       3 ages     sorted set: id -> time it expires
 --       4 sources  hash: source -> id
---       5 facts    hash: id -> length of its data, a blank, its source
+--       5 facts    hash: id -> length of its data, a space, its source
 --       6 counts   hash: number, length, dropped
 local records, order, ages, sources, facts, counts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 

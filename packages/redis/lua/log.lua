@@ -1,14 +1,14 @@
--- The log of one channel, shared by the scripts that come after it.
+-- The log of one channel, shared by the scripts that follow it.
 --
--- meta    hash: epoch, offset and tag of the head, ts of the newest entry, ends (when it disappears if nobody uses it),
---         keys (until when it remembers a dedupe key), floor (the offset right before the oldest kept entry),
---         trimmed (what is below is not in the stream), checkpoint (the offset of the folded state), ttl (until when
---         the keys live in Redis), end (the packed entry that ended the log)
+-- meta    hash: epoch, offset and tag of the head, ts of the newest entry, ends (time the log expires if unused),
+--         keys (time until which it remembers a dedupe key), floor (the offset right before the oldest kept entry),
+--         trimmed (entries below it are not in the stream), checkpoint (the offset of the stored state),
+--         ttl (time until which the keys live in Redis), end (the packed entry that ended the log)
 -- stream  the entry of offset n has the id n-0 and one field: a header line of epoch, offset, tag, tag of the entry
---         before it, ts, priority (- without one) and event, and the data as JSON
+--         before it, ts, priority (- without one), event and, in a roll-up, the source; then the data as JSON
 -- state   the projection's name, a line break, and the state at `checkpoint` as JSON
 --
--- All times are milliseconds since 1970 and come from the caller: TTLs only clear away what has ended by them.
+-- All times are milliseconds since 1970 and come from the caller. TTLs of Redis only remove what has already expired by them.
 
 local empty_age = 300000
 
@@ -16,7 +16,7 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- The log, or nil where there is none that still counts.
+-- Returns the log, or nil when there is none or it has expired.
 local function load(meta, now)
   local field = redis.call('HMGET', meta, 'epoch', 'offset', 'tag', 'ts', 'ends', 'keys', 'floor', 'trimmed', 'checkpoint', 'ttl', 'end')
   if not field[1] then return nil end
@@ -29,9 +29,10 @@ local function load(meta, now)
   return log
 end
 
--- A log anew, of another epoch.
+-- Begins the log again with a new epoch.
 local function begin(meta, stream, state, epoch)
-  -- Only where there is something: after a write that needs no memory Redis would let an append pass for which there is none.
+-- DEL runs only where there is something to delete: after a write that needs no memory, Redis would accept an append even
+  -- though memory has run out.
   if redis.call('EXISTS', meta, stream, state) > 0 then redis.call('DEL', meta, stream, state) end
   return { epoch = epoch, offset = 0, tag = '0', ts = 0, ends = 0, keys = 0, floor = 0, trimmed = 0, checkpoint = 0, ttl = 0, ending = false }
 end
@@ -48,7 +49,7 @@ local function ts_of(packed)
   return tonumber(string.match(packed, '^%S+ %S+ %S+ %S+ (%S+)'))
 end
 
--- Entries after an offset, packed, oldest first.
+-- Returns up to `count` packed entries after an offset, oldest first.
 local function entries_after(stream, offset, count)
   local packed = {}
   if count <= 0 then return packed end
@@ -64,7 +65,7 @@ local function entry_at(stream, offset)
   return found and found[2][2]
 end
 
--- Moves the floor up over what is too many; over what is too old when `by_age`.
+-- Raises the floor above the entries beyond the maximum number and, when `by_age`, above those that are too old.
 local function raise_floor(stream, log, now, max_entries, max_age, by_age)
   log.floor = math.max(log.floor, log.offset - max_entries)
   if not by_age then return end
@@ -80,7 +81,8 @@ local function raise_floor(stream, log, now, max_entries, max_age, by_age)
   end
 end
 
--- Drops what lies below the floor and is folded, but for the entry of the floor itself, whose tag is asked for.
+-- Drops entries below the floor, with a projection only those that the stored state covers, once there are `slack` of them.
+-- The entry of the floor itself stays, because its tag is needed.
 local function trim(stream, log, projected, slack)
   local keep = log.floor
   if projected then keep = math.min(keep, log.checkpoint) end
@@ -89,7 +91,7 @@ local function trim(stream, log, projected, slack)
   log.trimmed = keep
 end
 
--- Writes the log back; used now, so it lives on from now.
+-- Writes the log back and renews its expiry, counted from now.
 local function save(meta, stream, state, log, now, max_age)
   local age = max_age
   if log.offset == 0 then age = math.min(empty_age, max_age) end
@@ -108,7 +110,7 @@ local function save(meta, stream, state, log, now, max_age)
   end
 end
 
--- Where the log stands: epoch, offset and tag of the head, offset and tag of the floor.
+-- Returns epoch, offset and tag of the head, and offset and tag of the floor.
 local function place(stream, log)
   local tag = '0'
   if log.floor == log.offset then

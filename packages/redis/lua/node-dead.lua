@@ -1,4 +1,4 @@
--- The ids of some nodes that do not live any more.
+-- Returns the ids of up to 100 dead nodes.
 --
 -- KEYS  1 nodes  2 ends
 -- ARGV  1 now

@@ -1,8 +1,8 @@
--- Enters a node or prolongs its life.
+-- Registers a node or renews it.
 --
 -- KEYS  1 nodes  2 ends
--- ARGV  1 now  2 id  3 until when it lives  4 what it says of itself as JSON
--- gives {1 if it was not there, each living node as JSON...}
+-- ARGV  1 now  2 id  3 time until which it is live  4 node as JSON
+-- Returns {1 if it was not registered, else 0, each live node as JSON...}.
 local isNew = redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
 local found = living(KEYS[1], KEYS[2], ARGV[1])

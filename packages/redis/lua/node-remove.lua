@@ -1,4 +1,4 @@
--- Takes a node out.
+-- Removes a node.
 --
 -- KEYS  1 nodes  2 ends
 -- ARGV  1 id

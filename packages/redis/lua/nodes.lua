@@ -1,7 +1,7 @@
--- The nodes, shared by the scripts that come after it.
+-- The nodes, shared by the scripts that follow it.
 --
--- nodes  hash: id -> what the node says of itself, as JSON
--- ends   sorted set: id -> when it does not live any more unless it says so again
+-- nodes  hash: id -> node as JSON
+-- ends   sorted set: id -> time the node counts as dead unless it refreshes
 
 local function living(nodes, ends, now)
   local found = {}

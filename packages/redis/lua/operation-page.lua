@@ -1,8 +1,8 @@
--- A page of a list of operations, newest first.
+-- Returns a page of a list of operations, newest first.
 --
 -- KEYS  1 records  2 ages  3 due  4 the list
--- ARGV  1 now  2 after so many  3 at most so many
--- gives {operations as JSON}, fewer than asked for only at the end
+-- ARGV  1 now  2 number of operations to skip  3 maximum number of operations
+-- Returns {operation as JSON, or "" for one that has expired, ...}; fewer than asked for only at the end of the list.
 local records, ages = KEYS[1], KEYS[2]
 forget(records, ages, KEYS[3], ARGV[1])
 local first = tonumber(ARGV[2])

@@ -1,10 +1,10 @@
 -- Adds or replaces an operation.
 --
--- KEYS  1 records  2 ages  3 due  4... the lists it stands in
--- ARGV  1 now  2 id  3 when it is forgotten  4 when it was created  5 when something of it is overdue, or empty
+-- KEYS  1 records  2 ages  3 due  4... the lists it belongs to
+-- ARGV  1 now  2 id  3 time it expires  4 time it was created  5 time something of it is overdue, or empty
 --       6 the operation as JSON
 local records, ages, due, id = KEYS[1], KEYS[2], KEYS[3], ARGV[2]
--- First of all: refused where memory has run out, before anything is changed.
+-- This write comes first: where memory has run out, Redis refuses it before anything has changed.
 redis.call('ZADD', ages, ARGV[3], id)
 forget(records, ages, due, ARGV[1])
 drop(records, ages, due, id)

@@ -1,9 +1,9 @@
--- The index of operations, shared by the scripts that come after it. All its keys are of one hash tag.
+-- The index of operations, shared by the scripts that follow it. All its keys have one hash tag.
 --
--- records  hash: id of an operation -> a line of the keys of the lists it stands in, and the operation as JSON
--- ages     sorted set: id -> when it is forgotten
--- due      sorted set: id -> when something of it is overdue
--- lists    sorted sets: id -> when the operation was created; one of all, one for each owner
+-- records  hash: id of an operation -> a line of the keys of the lists it belongs to, and the operation as JSON
+-- ages     sorted set: id -> time it expires
+-- due      sorted set: id -> time something of it is overdue
+-- lists    sorted sets: id -> time the operation was created; one list of all, one for each owner
 
 local function drop(records, ages, due, id)
   local record = redis.call('HGET', records, id)
@@ -16,7 +16,7 @@ local function drop(records, ages, due, id)
   redis.call('ZREM', due, id)
 end
 
--- Forgets some of what is too old; every call does its part.
+-- Removes up to 100 expired operations. Puts and list reads call it, so all of them are removed in time.
 local function forget(records, ages, due, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', ages, '-inf', now, 'LIMIT', 0, 100)) do
     drop(records, ages, due, id)

@@ -1,8 +1,9 @@
--- Notes which connections users and sessions of one bucket have.
+-- Adds and removes connections in the lists of users and sessions of one bucket.
 --
--- KEYS  the owner of each change: sorted set, "<connection> <node>" -> since when
--- ARGV  1 how long a list is kept in milliseconds, then for each key: since, or - for one that went; and the member
--- It runs where memory has run out, as in small.lua.
+-- KEYS  the owner's list of each change: sorted set, "<connection> <node>" -> time it was opened
+-- ARGV  1 time a list is kept, in milliseconds
+--       then for each key: time it was opened, or - for a closed connection; and the member
+-- Runs even where memory has run out, for the reason in small.lua.
 redis.call('ZREM', KEYS[1], '')
 for i, key in ipairs(KEYS) do
   local since, member = ARGV[2 * i], ARGV[2 * i + 1]

@@ -1,8 +1,8 @@
--- Who is in a channel.
+-- Returns the members present in a channel.
 --
--- KEYS  as above
--- ARGV  as above
--- gives the list as JSON, or nothing where nobody is
+-- KEYS  as in presence.lua
+-- ARGV  as in presence.lua
+-- Returns the list as JSON, or nil when nobody is present.
 if redis.call('EXISTS', room) == 0 then return false end
 local epoch, version = step(0, remove_ended)
 local count = redis.call('ZCARD', members)

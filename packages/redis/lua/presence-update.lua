@@ -1,10 +1,11 @@
--- What a node says about who is in a channel.
+-- Applies a node's update to the presence of a channel.
 --
--- KEYS  as above
--- ARGV  as above; 6 holder  7 how long its holds last  8 epoch if this begins the room  9 how long who lingers does  10 how long typing lasts
---       then four numbers, of: members that enter, ids that leave, ids that linger, ids that type or stop; then these in this order:
+-- KEYS  as in presence.lua
+-- ARGV  as in presence.lua; 6 holder  7 lifetime of its holds  8 epoch if this update begins the channel's presence
+--       9 lingering time  10 typing time; 7, 9 and 10 in milliseconds
+--       then four counts: members that enter, ids that leave, ids that linger, ids that type or stop; then in this order:
 --       id and JSON of each member, ids, ids, id and 1 or 0
--- gives {epoch, version, held, ends in or nothing, ids of strangers...}
+-- Returns {epoch, version, number held, milliseconds until something ends or nil, {ids of `typing` that are not present}}.
 local holder, ends = ARGV[6], now + tonumber(ARGV[7])
 local entering, leaving, lingers, typers = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
 local strangers = {}
@@ -16,7 +17,7 @@ local function next_argument()
 end
 
 local function change()
-  -- First of all, or a node that was late would lose what it still has.
+-- This comes before the removal of ended holds, or a late node would lose members that it still holds.
   if redis.call('ZSCORE', holders, holder) then redis.call('ZADD', holders, whole(ends), holder) end
   remove_ended()
   for _ = 1, entering do

@@ -1,21 +1,21 @@
--- Who is in one channel, shared by the scripts that come after it. All keys are of one hash tag:
+-- Presence of one channel, shared by the scripts that follow it. All keys have one hash tag:
 --
--- KEYS  1 room       hash: epoch, version, and the number of the last that came
+-- KEYS  1 room       hash: epoch, version, and the last number given
 --       2 members    sorted set: id -> its number, the longest present first
 --       3 about      hash: id -> member as JSON
---       4 holders    sorted set: holder -> when its holds end
+--       4 holders    sorted set: holder -> time its holds end
 --       5 holds      sorted set of one score: holder, zero byte, id
---       6 held       hash: id -> how many hold it
---       7 lingering  sorted set: id -> when it goes
---       8 typing     sorted set: id -> when it stops
---       9 typists    sorted set: id -> its number, in the order they began
--- ARGV  1 now  2 publish command  3 bus channel  4 most members listed  5 most typing listed
+--       6 held       hash: id -> number of its holders
+--       7 lingering  sorted set: id -> time it is removed
+--       8 typing     sorted set: id -> time its typing ends
+--       9 typists    sorted set: id -> its number, in the order they began to type
+-- ARGV  1 now  2 publish command  3 bus channel  4 maximum members listed  5 maximum typing listed
 local room, members, about, holders, holds, held, lingering, typing, typists =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local now, most, most_typing = tonumber(ARGV[1]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local grace = 60000
 
--- What this step changed, where all members are listed.
+-- Ids that entered, entered again after they left, and left in this step.
 local came, came_again, went = {}, {}, {}
 
 local function whole(number)
@@ -64,7 +64,7 @@ local function count_holds(holder)
   return redis.call('ZLEXCOUNT', holds, '[' .. holder .. '\0', '(' .. holder .. '\1')
 end
 
--- Nobody else holding it, it goes, or lingers until then.
+-- Removes one holder's hold on a member. Without other holders, the member is removed, or lingers until `lingers_until`.
 local function release(holder, id, lingers_until)
   if redis.call('ZREM', holds, hold_of(holder, id)) == 0 then return end
   if count_holds(holder) == 0 then redis.call('ZREM', holders, holder) end
@@ -93,7 +93,7 @@ local function remove_ended()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', typing, '-inf', whole(now))) do stop_typing(id) end
 end
 
--- In how many milliseconds something ends by itself; nil when nothing does.
+-- Returns the milliseconds until something ends by itself; nil when nothing does.
 local function ends_in()
   local first
   for _, key in ipairs({ lingering, typing }) do
@@ -111,7 +111,7 @@ local function same(a, b)
   return true
 end
 
--- What of the listed members is another than before: those that came, in their order, and those that went.
+-- Returns the listed members that joined, in order, and those that left. `before` is false when all members fit on the list.
 local function listed_change(before)
   local joined, left = {}, {}
   if not before then
@@ -136,7 +136,7 @@ local function listed_change(before)
   return joined, left
 end
 
--- Clears away what nobody is in; else what is left unattended clears itself away.
+-- Deletes the presence of a channel without members. Otherwise all keys expire if no node updates them any more.
 local function settle()
   if redis.call('ZCARD', members) == 0 then
     redis.call('DEL', unpack(KEYS))
@@ -149,7 +149,7 @@ local function settle()
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, whole(last - now + grace)) end
 end
 
--- Does a step of a room that is there, and tells the nodes what it changed; gives its epoch and version.
+-- Runs one step on existing presence and publishes its changes to the nodes. Returns epoch and version.
 local function step(most_come, change)
   local epoch = redis.call('HGET', room, 'epoch')
   local count_before = redis.call('ZCARD', members)

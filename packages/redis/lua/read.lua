@@ -1,9 +1,10 @@
--- Reads a part of a log and where the log stands, at one moment.
+-- Reads a part of a log together with its head and floor, at one moment.
 --
 -- KEYS  1 meta  2 stream  3 state
--- ARGV  1 now  2 epoch of a log begun by this; empty begins none and keeps none alive  3 most entries  4 longest age
---       5 after this offset  6 at most so many  7 "1" with a projection
--- gives {epoch, offset, tag, floor offset, floor tag, {packed entries}, the packed end if it has ended}, or nothing where there is no log
+-- ARGV  1 now  2 epoch if the read begins the log; empty neither begins a log nor renews its expiry  3 maximum entries kept
+--       4 maximum age in milliseconds  5 offset to read after  6 maximum entries read  7 "1" with a projection
+-- Returns {epoch, offset, tag, floor offset, floor tag, {packed entries}, the packed end if the log has ended},
+-- or nil when there is no log.
 local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local now, max_age = tonumber(ARGV[1]), tonumber(ARGV[4])
 local log = load(meta, now)

@@ -1,7 +1,7 @@
--- Adds a revocation; forgets some that are over.
+-- Adds a revocation, and removes some that have expired.
 --
 -- KEYS  1 meta  2 entries  3 ends
--- ARGV  1 now  2 when it is forgotten  3 the epoch, if it is begun by this  4 the revocation as JSON
+-- ARGV  1 now  2 time it is forgotten  3 epoch if this begins the store  4 the revocation as JSON
 for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[1], 'LIMIT', 0, page)) do
   redis.call('ZREM', KEYS[2], entry)
   redis.call('ZREM', KEYS[3], entry)

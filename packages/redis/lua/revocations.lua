@@ -1,6 +1,6 @@
--- What was revoked, shared by the scripts that come after it.
+-- The revocations, shared by the scripts that follow it.
 --
--- meta     hash: epoch, made (how many there ever were)
+-- meta     hash: epoch, made (number of revocations ever added)
 -- entries  sorted set: "<number> <end> <JSON>" -> number
--- ends     sorted set: the same -> when it is forgotten
+-- ends     sorted set: the same member -> time it is forgotten
 local page = 1000

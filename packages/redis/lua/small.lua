@@ -1,3 +1,3 @@
--- For scripts that write little and must run even where memory has run out: Redis refuses writes that may need memory only as
--- long as the script has written nothing. Takes nothing away: no hash has a field without a name.
+-- Prelude of scripts that write little and must run even where memory has run out. Redis refuses writes that may need memory
+-- only while the script has not written anything. This write removes nothing: no hash has a field with an empty name.
 redis.call('HDEL', KEYS[1], '')

@@ -1,10 +1,10 @@
--- Reads the head, and what a node needs to fold the log up to it, at one moment.
+-- Reads the head of a log and what a node needs to fold the log up to it, at one moment.
 --
 -- KEYS  1 meta  2 stream  3 state
--- ARGV  1 now  2 epoch of a log begun by this  3 most entries  4 longest age  5 "1" with a projection
---       6 epoch, 7 offset and 8 tag of what the node has folded already; empty where it has not
--- gives {epoch, offset, tag, the offset to fold on from, the stored state when it is not the node's own, {packed entries},
---        the packed end if it has ended}
+-- ARGV  1 now  2 epoch if the read begins the log  3 maximum entries  4 maximum age in milliseconds  5 "1" with a projection
+--       6 epoch, 7 offset and 8 tag up to which the node has folded already; empty when it has not
+-- Returns {epoch, offset, tag, the offset to fold from, the stored state or nil when the node's own is still valid,
+--          {packed entries}, the packed end if the log has ended}.
 local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local now, max_age = tonumber(ARGV[1]), tonumber(ARGV[4])
 local projected = ARGV[5] == '1'

@@ -1,17 +1,17 @@
 import type { BusMessageListener, RedisLink } from "./redis-link.ts";
 
-/** What pub/sub carries: entries of logs, news of presence, signals between nodes. */
+/** Kinds of pub/sub messages: entries of logs, changes of presence, signals between nodes. */
 export type BusKind = "bus" | "presence" | "signals";
 
-/** Who takes one kind. */
+/** Receiver of one kind of message. */
 export interface BusRoute {
   readonly onMessage: BusMessageListener;
   readonly onDisrupted?: () => void;
 }
 
 /**
- * Hands what pub/sub brings to the port that it is for, by the name of its bus channel: `prefix:{tag}:kind:rest`.
- * All are told of a disruption.
+ * Routes pub/sub messages to the port they are for, by the name of the bus channel: `prefix:{tag}:kind:rest`. A
+ * disruption is reported to all ports.
  */
 export class BusRouter {
   readonly #routes = new Map<string, BusRoute>();
@@ -29,7 +29,7 @@ export class BusRouter {
     });
   }
 
-  /** Sets who takes a kind. */
+  /** Sets the receiver of a kind of message. */
   route(kind: BusKind, to: BusRoute): void {
     this.#routes.set(kind, to);
   }

@@ -41,12 +41,12 @@ test.each([
   ["{foo}.bar", 12_182],
   ["123456789", 12_739],
   ["{}x", hashSlot("{}x")],
-])("the slot of %s is what Redis says", async (key, slot) => {
+])("the hash slot of %s is the one that Redis computes", async (key, slot) => {
   expect(hashSlot(key)).toBe(slot);
 });
 
-describe("a cluster", { timeout: 25_000 }, () => {
-  test("[G1] [G3] [G4] a slot that moves under a publisher and a subscriber: each entry once, in order, and heard", async () => {
+describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
+  test("[G1] [G3] [G4] while a slot moves, each entry is stored once and in order, and the subscriber follows the slot", async () => {
     const engine = await openEngine(cluster.url);
     const subscriber = await openEngine(cluster.url);
     const channel = channelOf(0);
@@ -71,7 +71,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
           offsets.push(publication.position.offset);
           return;
         } catch (error) {
-          // While a slot is under way Redis refuses some calls without running them.
+          // Redis refuses some calls of a moving slot without running them, so they can be repeated.
           if (!(error instanceof MilepostError) || !error.retryable) throw error;
         }
       }
@@ -94,7 +94,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
     expect(entries.map(({ json }) => Number(json))).toEqual(offsets);
   });
 
-  test("[G6] a new owner that accepts connections and answers nothing keeps no other master", async () => {
+  test("[G6] a new slot owner that accepts connections but never answers does not block the other masters", async () => {
     await using _announced = {
       [Symbol.asyncDispose]: () => announce(cluster, 1, proxies[1]?.port ?? 0),
     };
@@ -266,7 +266,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
     }, patience);
   });
 
-  test("[G1] [G4] a replica takes over from a master that is killed, and is followed", async () => {
+  test("[G1] [G4] when a master is killed, the link follows the replica that takes over", async () => {
     await using own = await startRedisCluster({ replica: true });
     const link = await connectRedis({ url: own.url });
     const engine = redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
@@ -294,7 +294,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
     await vi.waitFor(() => expect(heard.at(-1)).toBe(2), patience);
   });
 
-  test("[G6] is away while one of its masters is, and says so", async () => {
+  test("[G6] the cluster link reports the store as lost when one of its masters is down", async () => {
     await using own = await startRedisCluster();
     const link = await connectRedis({ url: own.url });
     await using _link = { [Symbol.asyncDispose]: () => link.close() };
@@ -303,7 +303,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
     await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
   });
 
-  test("a subscribe that one master cannot take leaves nothing at the others, which serve their own", async () => {
+  test("a subscribe that fails at a lost master does not disturb the other masters and leaves them no subscription", async () => {
     await using own = await startRedisCluster();
     for (const i of [0, 1, 2]) {
       await own.command(i, "CONFIG", "SET", "cluster-require-full-coverage", "no");
@@ -324,7 +324,7 @@ describe("a cluster", { timeout: 25_000 }, () => {
     expect(await own.command(0, "PUBSUB", "SHARDCHANNELS")).toEqual([]);
   });
 
-  test("one that is closed while it follows a new master leaves no connection behind", async () => {
+  test("a cluster link closed while it follows a new master leaves no connection open", async () => {
     await using own = await startRedisCluster({ replica: true });
     const link = await connectRedis({ url: own.url });
     await own.command(3, "CLUSTER", "FAILOVER");
@@ -332,14 +332,14 @@ describe("a cluster", { timeout: 25_000 }, () => {
       expect(String(await own.command(0, "ROLE"))).toMatch(/^slave/);
     }, patience);
     const pending = link.remove([`{${channelOf(0)}}`]).catch(() => {});
-    // It has been told of the move, and opens the link to the new master.
+    // A second client means that the link learned of the move and is connecting to the new master.
     await vi.waitFor(async () => expect(await clientsAt(own, 3)).toBeGreaterThan(1), patience);
     await link.close();
     await pending;
     await vi.waitFor(async () => expect(await clientsAt(own, 3)).toBe(1), patience);
   });
 
-  test("a server that is in no cluster is told apart in one line", async () => {
+  test("connecting by redis+cluster to a server that is in no cluster rejects with one line", async () => {
     await using server = await startRedis();
     const url = `redis+cluster://127.0.0.1:${server.port}`;
     await expect(connectRedis({ url })).rejects.toThrow(/^the Redis cluster at .*cluster[^\n]*$/);
@@ -455,7 +455,7 @@ function slotOf(channel: string): string {
   return String(hashSlot(`{${channel}}`));
 }
 
-/** How many have a connection to a server that is no other node: its own admin among them. */
+/** Returns the number of client connections to a server, including the test's own admin client. */
 async function clientsAt(cluster: RedisCluster, server: number): Promise<number> {
   const clients = String(await cluster.command(server, "CLIENT", "LIST", "TYPE", "normal"));
   const subscribers = String(await cluster.command(server, "CLIENT", "LIST", "TYPE", "pubsub"));
@@ -470,7 +470,7 @@ function channelOf(master: number): string {
   }
 }
 
-/** Which of the three masters a slot begins at. */
+/** Returns the index of the master that serves a slot at first, of the three. */
 function ownerOf(slot: number): number {
   return [0, 1, 2].findIndex((i) => slot < Math.floor(((i + 1) * 16_384) / 3));
 }

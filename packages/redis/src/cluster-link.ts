@@ -10,7 +10,10 @@ import { ServerLink } from "./server-link.ts";
 import { maxRedirects, movedTo, noOwner, SlotQueues } from "./slot-queues.ts";
 
 const refreshAgainMs = 1_000;
-/** Bounds how long a slot that moved unheard goes unnoticed where nothing is published to it. */
+/**
+ * Interval at which the cluster map is read without a cause, in milliseconds. It bounds how long a moved slot
+ * goes unnoticed while nothing is published to it.
+ */
 const refreshAnywayMs = 10_000;
 
 /**
@@ -31,9 +34,9 @@ export class ClusterLink implements RedisLink {
   readonly #onError: (error: unknown) => void;
   readonly #deadlines: LinkDeadlines;
   readonly #links = new Map<string, ServerLink>();
-  /** Each bus channel, and the master it is subscribed to at; empty when that one let go of it. */
+  /** Master at which each bus channel is subscribed to; empty once that master dropped the subscription. */
   readonly #wanted = new Map<string, string>();
-  /** Subscribing and unsubscribing, in order for each bus channel. */
+  /** One queue per bus channel, which keeps its subscribes and unsubscribes in order. */
   readonly #queues = new SerialQueues();
   readonly #calls = new SlotQueues<ServerLink>({
     masterOf: (slot) => this.#masterOf(slot),
@@ -134,7 +137,7 @@ export class ClusterLink implements RedisLink {
     if (!wasRead) await this.#refreshMap(to);
   }
 
-  /** Reads the map again and follows it; one at a time, for all who wait. */
+  /** Reads the map again and follows it. Concurrent callers share one refresh. */
   #refreshMap(first?: Endpoint): Promise<void> {
     this.#refreshing ??= this.#follow(first).finally(() => {
       this.#refreshing = undefined;
@@ -142,7 +145,10 @@ export class ClusterLink implements RedisLink {
     return this.#refreshing;
   }
 
-  /** Rejects only where the map cannot be read: one master that cannot be reached must not keep the others. */
+  /**
+   * Reads the map and adapts links and subscriptions to it. Rejects only when the map cannot be read: one
+   * unreachable master must not affect the others.
+   */
   async #follow(first?: Endpoint): Promise<void> {
     await this.#read(first);
     for (const opened of await this.#connect()) {
@@ -157,7 +163,7 @@ export class ClusterLink implements RedisLink {
     this.#resubscribe();
   }
 
-  /** Subscribes to what has moved at its new owner. */
+  /** Moves the subscriptions of moved slots to the new owners. */
   #resubscribe(): void {
     const hasMoved = ([busChannel, from]: [string, string]) => from !== this.#owner(busChannel);
     const moved = [...this.#wanted].filter(hasMoved).map(([busChannel]) => busChannel);
@@ -166,7 +172,7 @@ export class ClusterLink implements RedisLink {
       this.#queues.run(busChannel, async () => {
         const from = this.#wanted.get(busChannel);
         if (from === undefined || from === this.#owner(busChannel)) return;
-        // Its old master has let go of it, or is gone.
+        // The old master has dropped the subscription already or is gone, so a failure does not matter.
         await this.#links
           .get(from)
           ?.unsubscribe([busChannel])
@@ -209,12 +215,12 @@ export class ClusterLink implements RedisLink {
 
   async #read(first?: Endpoint): Promise<void> {
     const known = [...this.#map.masters.values(), ...this.#address.endpoints];
-    // The new owner of a slot knows of it before the others do; some clusters do not name it.
+    // The new owner of a slot knows of the move before the other nodes do. Some clusters do not name its host.
     if (first !== undefined && first.host !== "") known.unshift(first);
     this.#map = await readClusterMap(this.#address, known, this.#deadlines.mapMs);
   }
 
-  /** Opens the links that are not there yet, beside each other. */
+  /** Opens the missing links in parallel. */
   #connect(): Promise<PromiseSettledResult<void>[]> {
     const missing = [...this.#map.masters].filter(([name]) => !this.#links.has(name));
     return Promise.allSettled(missing.map(([name, endpoint]) => this.#open(name, endpoint)));
@@ -245,13 +251,13 @@ export class ClusterLink implements RedisLink {
     link.watch.onChange(() => this.#settle());
   }
 
-  /** A master that is lost may have been replaced. */
+  /** Reports an error of a link and has the map read again, because a lost master may have been replaced. */
   readonly #onLinkError = (error: unknown): void => {
     this.#onError(error);
     this.#refreshIn(refreshAgainMs);
   };
 
-  /** Has the map read within that time, and now and then after. */
+  /** Schedules a read of the map within `delayMs` milliseconds, and regular reads after it. */
   #refreshIn(delayMs: number): void {
     const at = performance.now() + delayMs;
     if (this.#closed || at >= this.#refreshAt) return;

@@ -3,11 +3,11 @@ import { slotCount } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 
-/** Which master serves which slot. */
+/** Masters of a cluster, and the slots that each serves. */
 export interface ClusterMap {
-  /** The masters that serve slots, by `host:port`. */
+  /** Masters that serve slots, by `host:port`. */
   readonly masters: ReadonlyMap<string, Endpoint>;
-  /** By slot: the name of its master; empty where nobody serves it. */
+  /** Name of the master of each slot; empty when no master serves it. */
   readonly owners: readonly string[];
 }
 
@@ -61,7 +61,8 @@ function mapOf(ranges: readonly SlotRange[], asked: string): ClusterMap {
   const masters = new Map<string, Endpoint>();
   const owners = new Array<string>(slotCount).fill("");
   for (const [first, last, [host, port]] of ranges) {
-    // A node that does not know its own address, or is told not to say it, names none.
+    // A node that does not know its own address, or must not announce it, sends no host. The host that was
+    // asked is used then.
     const endpoint = { host: host || asked, port };
     const name = `${endpoint.host}:${endpoint.port}`;
     masters.set(name, endpoint);

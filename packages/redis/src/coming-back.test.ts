@@ -5,11 +5,14 @@ import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const patience = { timeout: 15_000 };
-/** What the registry is told of who comes and goes, some batches of all of them, and what both nodes say at their beats. */
+/**
+ * Maximum number of Redis calls beside the recovery itself: batches of registry changes, and heartbeats of both
+ * nodes.
+ */
 const asides = 24;
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
 
-test("[G8] hundreds that come back at once, from wherever each was, to any node, cost Redis a few calls and get all they missed", async () => {
+test("[G8] hundreds of clients that reconnect at once to any node recover all they missed with few Redis calls", async () => {
   await using server = await startRedis();
   const rules = [
     { pattern: "log:*", subscribe: "authenticated", publish: "granted", retention },
@@ -25,7 +28,7 @@ test("[G8] hundreds that come back at once, from wherever each was, to any node,
   const total = 100;
   const positions: string[] = [];
   for (let n = 1; n <= total; n++) positions.push(await one.publish("log:a", n));
-  // The first node to be asked has nobody who reads, and nothing of the channel.
+  // The node that is asked first has no subscriber, and nothing of the channel in memory.
   for (const [node, most] of [
     [two, total + 5],
     [two, 3],
@@ -47,7 +50,8 @@ test("[G8] hundreds that come back at once, from wherever each was, to any node,
       }
     }, patience);
     const cost = (await calls()) - before;
-    // With nothing at hand each place is read once, else one look is enough, and one for who came meanwhile.
+    // Without entries in memory, each position costs one read. Otherwise one check serves all, and one more
+    // those that came later.
     expect(cost).toBeLessThanOrEqual(most + asides);
     for (const { socket } of sockets) socket.drop();
   }

@@ -4,22 +4,26 @@ import type { RedisLink } from "./redis-link.ts";
 import { locateMaster } from "./sentinels.ts";
 import { ServerLink } from "./server-link.ts";
 
-/** Where Redis is. */
+/** Options of {@link connectRedis}. */
 export interface RedisOptions {
   /**
-   * `redis://[user:password@]host[:port][/database]`, or `redis+sentinel://[user:password@]host,host,…/master`,
-   * or `redis+cluster://[user:password@]host,host,…`; `rediss` for TLS.
+   * Address of Redis: `redis://[user:password@]host[:port][/database]`, or
+   * `redis+sentinel://[user:password@]host,host,…/master`, or `redis+cluster://[user:password@]host,host,…`;
+   * `rediss` for TLS.
    */
   readonly url: string;
-  /** Told when a connection breaks or cannot be made again; without it nobody is. */
+  /**
+   * Called with the reason when a connection breaks or cannot be made again. By default such errors are
+   * ignored.
+   */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * Connects to Redis.
+ * Connects to Redis, and reconnects by itself from then on.
  *
- * Rejects with one line that says what is wrong (the address, not reachable, the password) and never names the
- * password. Connected once, it reconnects by itself.
+ * Rejects with one line that says what is wrong (a wrong address, an unreachable server, a wrong password) and
+ * never contains the password.
  */
 export async function connectRedis({ url, onError = () => {} }: RedisOptions): Promise<RedisLink> {
   const address = parseRedisAddress(url);
@@ -31,7 +35,7 @@ export async function connectRedis({ url, onError = () => {} }: RedisOptions): P
   }
 }
 
-/** One line that says what is wrong with an address. */
+/** Returns an error whose one line names the address and what is wrong with it. */
 export function whereAndWhy(address: RedisAddress, error: unknown): Error {
   return new Error(`${shownAddress(address)}: ${reasonOf(error)}`, { cause: error });
 }
@@ -39,14 +43,17 @@ export function whereAndWhy(address: RedisAddress, error: unknown): Error {
 export function locatorOf(address: RedisAddress) {
   const [endpoint] = address.endpoints;
   if (address.kind === "sentinel") return () => locateMaster(address);
-  if (address.kind === "cluster") throw new Error("a cluster has no one place to be found at");
+  if (address.kind === "cluster")
+    throw new Error(
+      "a cluster has several masters; this needs the address of one server or of a Sentinel set",
+    );
   if (endpoint === undefined) throw new Error("the address of Redis names no host");
   return async () => endpoint;
 }
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // A host with several addresses fails with one error for each, and no message.
+  // A host with several addresses fails with one error for each, and with an empty message.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
   return error.message;
 }

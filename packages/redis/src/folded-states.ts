@@ -3,14 +3,17 @@ import type { Position } from "@milepost/protocol";
 
 const kept = 500;
 
-/** A channel's state as this node has folded it. */
+/** State of a channel as this node has folded it, and the position it belongs to. */
 export interface FoldedState {
   readonly position: Position;
   readonly projection: Projection<unknown>;
   readonly state: unknown;
 }
 
-/** The states this node folded last, so that reading one again folds only what is new. Bounded; the longest unused goes first. */
+/**
+ * States that this node folded last, so that a further snapshot folds only newer entries. Keeps 500 channels;
+ * the state that was stored longest ago is dropped first.
+ */
 export class FoldedStates {
   readonly #states = new Map<string, FoldedState>();
 

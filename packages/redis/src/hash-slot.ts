@@ -6,7 +6,10 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 export const slotCount = 16_384;
 
-/** The slot of a cluster that a key or a sharded channel belongs to: CRC16 (XMODEM) of its hash tag, or of all of it. */
+/**
+ * Returns the cluster slot of a key or a sharded pub/sub channel: CRC16 (XMODEM) of its hash tag, or of the
+ * whole key when it has none.
+ */
 export function hashSlot(key: string): number {
   const open = key.indexOf("{");
   const close = open < 0 ? -1 : key.indexOf("}", open + 1);

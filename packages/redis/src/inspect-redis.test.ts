@@ -4,7 +4,7 @@ import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
-test("a Redis says what it is set to that weakens a promise", async () => {
+test("inspectRedis warns of settings that weaken a guarantee", async () => {
   await using redis = await startRedis(["--maxmemory-policy", "allkeys-lru"]);
   expect(await inspectRedis(redis.url)).toEqual([
     {
@@ -15,12 +15,12 @@ test("a Redis says what it is set to that weakens a promise", async () => {
   ]);
 });
 
-test("one that keeps what it is given has no warnings", async () => {
+test("inspectRedis has no warnings for a server with appendonly on and noeviction", async () => {
   await using redis = await startRedis(["--appendonly", "yes"]);
   expect(await inspectRedis(redis.url)).toMatchObject([{ warnings: [] }]);
 });
 
-test("what is wrong with the address is one line without the password", async () => {
+test("inspectRedis rejects a wrong password with one line that does not contain it", async () => {
   await using redis = await startRedis(["--requirepass", "right"]);
   const inspected = inspectRedis(redis.url.replace("//", "//:sesame@"));
   await expect(inspected).rejects.toThrow(/^Redis at 127\.0\.0\.1:\d+: [^\n]*password[^\n]*$/);

@@ -3,17 +3,17 @@ import { locatorOf, whereAndWhy } from "./connect-redis.ts";
 import { type Endpoint, parseRedisAddress, type RedisAddress } from "./redis-address.ts";
 import { clientOf } from "./server-connection.ts";
 
-/** What one Redis server says of itself. */
+/** Version and risky settings of one Redis server. */
 export interface InspectedRedis {
-  /** `host:port`. */
+  /** Address of the server as `host:port`. */
   readonly server: string;
   readonly version: string;
-  /** What it is set to that weakens a promise, and what to set instead. */
+  /** Settings that weaken a guarantee, each with the setting to use instead. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Asks the server that an address leads to, or each master of a cluster, what it is set to. Rejects with one line that says
+ * Inspects the server that an address leads to, or each master of a cluster. Rejects with one line that says
  * what is wrong with the address, like `connectRedis`.
  */
 export async function inspectRedis(url: string): Promise<readonly InspectedRedis[]> {
@@ -52,7 +52,7 @@ function* warningsOf(info: ReadonlyMap<string, string>): Generator<string> {
     yield "is older than 6.2; use 7";
   }
   if (info.get("aof_enabled") === "0") {
-    yield "has appendonly off: when it ends, what was acknowledged since its last snapshot is lost; set appendonly yes";
+    yield "has appendonly off: if Redis stops, publications acknowledged since its last snapshot are lost; set appendonly yes";
   }
   const policy = info.get("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") {

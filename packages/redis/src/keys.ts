@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import type { LogPolicy } from "@milepost/engine";
 
-/** The names of everything Milepost keeps in Redis: all begin with one prefix, and what one script touches shares a hash tag. */
+/**
+ * Names of all keys and pub/sub channels of Milepost in Redis. All begin with one prefix. The keys of one
+ * script call share a hash tag.
+ */
 export class Keys {
   readonly #prefix: string;
 
@@ -9,80 +12,88 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  /** Meta, stream and state of a channel's log. */
+  /** Returns the keys of a channel's log: meta, stream and state. */
   log(channel: string, policy: LogPolicy): readonly [meta: string, stream: string, state: string] {
     const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;
     return [`${tagged}:log`, `${tagged}:entries`, `${tagged}:state`];
   }
 
-  /** What remembers a publisher's key; hashed, since both come from outside. */
+  /**
+   * Returns the key that remembers a publisher's dedupe key. Publisher and key are hashed, since both come from
+   * outside.
+   */
   dedupe(channel: string, policy: LogPolicy, publisher: string, key: string): string {
     const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;
     return `${tagged}:key:${digest(`${publisher.length}:${publisher}${key}`)}`;
   }
 
-  /** The pub/sub channel that carries a channel's entries. */
+  /** Returns the pub/sub channel that carries a channel's entries. */
   bus(channel: string, policy: LogPolicy): string {
     return `${this.#prefix}:{${hashTag(channel, policy)}}:bus:${channel}`;
   }
 
-  /** The channel whose entries a pub/sub channel carries. */
+  /** Returns the channel whose entries a pub/sub channel carries. */
   channelOfBus(bus: string): string {
     return bus.slice(bus.indexOf("}:bus:") + 6);
   }
 
-  /** What a room of presence is kept in. */
+  /** Returns the keys of a channel's presence, in the order of presence.lua. */
   presence(channel: string): readonly string[] {
     const tagged = `${this.#prefix}:{${channel}}:presence`;
     const parts = ["members", "about", "holders", "holds", "held", "lingering", "typing"];
     return [tagged, ...[...parts, "typists"].map((part) => `${tagged}:${part}`)];
   }
 
-  /** The pub/sub channel that carries the news of a channel's presence. */
+  /** Returns the pub/sub channel that carries the changes of a channel's presence. */
   presenceBus(channel: string): string {
     return `${this.#prefix}:{${channel}}:presence:${channel}`;
   }
 
-  /** The channel whose presence a pub/sub channel tells of. */
+  /** Returns the channel whose presence changes a pub/sub channel carries. */
   channelOfPresence(bus: string): string {
     return bus.slice(bus.indexOf("}:presence:") + 11);
   }
 
-  /** A durable subscriber of a channel, and the names of all of them. */
+  /**
+   * Returns the key of a durable subscriber, and the key with the names of all durable subscribers of its
+   * channel.
+   */
   durable(channel: string, name: string): readonly [subscriber: string, names: string] {
     const tagged = `${this.#prefix}:{${channel}}:durable`;
     return [`${tagged}:of:${digest(name)}`, `${tagged}:names`];
   }
 
-  /** What the dead letters are kept in. */
+  /** Returns the keys of the dead letters, in the order of letters.lua. */
   deadLetters(): readonly string[] {
     const parts = ["records", "order", "ages", "sources", "facts", "counts"];
     return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
   }
 
-  /** The pub/sub channel of what is said to all nodes, or to one. */
+  /** Returns the pub/sub channel of signals to all nodes, or to one node. */
   signals(node?: string): string {
     const to = node === undefined ? "all" : `node:${digest(node)}`;
     return `${this.#prefix}:{signals}:signals:${to}`;
   }
 
-  /** Meta, entries and ends of what was revoked. */
+  /** Returns the keys of the revocations: meta, entries and ends. */
   revocations(): readonly [meta: string, entries: string, ends: string] {
     const tagged = `${this.#prefix}:{revocations}`;
     return [`${tagged}:meta`, `${tagged}:entries`, `${tagged}:ends`];
   }
 
-  /** What the nodes say of themselves, and until when each lives. */
+  /** Returns the keys of the nodes: what each registered, and the time until which each is live. */
   nodes(): readonly [nodes: string, ends: string] {
     return [`${this.#prefix}:{nodes}:nodes`, `${this.#prefix}:{nodes}:ends`];
   }
 
-  /** The connections of a node. */
+  /** Returns the key of a node's connections. */
   connections(node: string): string {
     return `${this.#prefix}:{node:${digest(node)}}:connections`;
   }
 
-  /** The connections of a user or session; those of one bucket share a slot. */
+  /**
+   * Returns the key of the connections of a user or session, and its bucket. Keys of one bucket share a slot.
+   */
   owner(kind: "user" | "session", id: string): { readonly bucket: string; readonly key: string } {
     const hash = digest(id);
     const bucket = hash.slice(0, 1);
@@ -93,20 +104,22 @@ export class Keys {
     return `${this.#prefix}:lease:${digest(name)}`;
   }
 
-  /** Records, ages and due times of the operation index. */
+  /** Returns the keys of the operation index: records, ages and due times. */
   operations(): readonly [records: string, ages: string, due: string] {
     const tagged = `${this.#prefix}:{operations}`;
     return [`${tagged}:records`, `${tagged}:ages`, `${tagged}:due`];
   }
 
-  /** A list of operations: all of them, or those of an owner. */
+  /** Returns the key of a list of operations: all of them, or those of one owner. */
   operationList(kind?: "session" | "user" | "producer", id = ""): string {
     const name = kind === undefined ? "all" : `${kind}:${digest(id)}`;
     return `${this.#prefix}:{operations}:list:${name}`;
   }
 }
 
-/** What a channel shares a slot by: itself, or the prefix that it is rolled up into. */
+/**
+ * Returns the hash tag of a channel: the prefix of its roll-up, if it has one or is one, otherwise the channel.
+ */
 function hashTag(channel: string, { rollUp }: LogPolicy): string {
   if (rollUp !== undefined) return channel.split(":", rollUp.segments).join(":");
   return channel.endsWith(":*") ? channel.slice(0, -2) : channel;

@@ -1,6 +1,6 @@
 import type { StoreHealth, StoreWatch } from "@milepost/engine";
 
-/** What a link knows of its connection, told to whoever wants to know. */
+/** Health of a link's connection, for listeners that watch the store. */
 export class LinkHealth implements StoreWatch {
   readonly kind = "redis";
   readonly #listeners = new Set<(health: StoreHealth) => void>();
@@ -15,7 +15,7 @@ export class LinkHealth implements StoreWatch {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tells the listeners when it is another than before. */
+  /** Sets the health, and notifies the listeners if it changed. */
   set(connected: boolean, busConnected: boolean): void {
     const before = this.#health;
     if (connected === before.connected && busConnected === before.busConnected) return;

@@ -17,7 +17,7 @@ const rules: readonly Rule[] = [
   { pattern: "state:*", ...granted, retention, projection: { name: "latest" } },
 ];
 
-/** A Redis that keeps what it is told to save, and comes back with that and no more. */
+/** Starts a Redis that can be killed, and that restarts with what it was told to save and no more. */
 async function mortalRedis() {
   const folder = await mkdtemp(join(tmpdir(), "milepost-dump-"));
   let server = await startRedis(["--dir", folder]);
@@ -49,7 +49,7 @@ function find(socket: TestSocket, type: string): Received | undefined {
   return socket.received().find((message) => message.type === type);
 }
 
-/** Resolves with what a subscribe was answered. */
+/** Resolves with the result of a subscribe; rejects with its error. */
 async function answered(socket: TestSocket): Promise<Received> {
   await vi.waitFor(() => expect(find(socket, "reply")).toBeDefined(), patience);
   const { result, error } = find(socket, "reply") as Received;
@@ -57,7 +57,7 @@ async function answered(socket: TestSocket): Promise<Received> {
   return result as Received;
 }
 
-/** Subscribes until the store answers: right after a restart a node may not be back yet. */
+/** Subscribes again until the store answers: right after a restart a node may not have reconnected yet. */
 async function resumed(node: RedisNode, channel: string, since: string): Promise<TestSocket> {
   return vi.waitFor(async () => {
     const socket = node.read(channel, since);
@@ -75,7 +75,7 @@ async function publishMany(node: RedisNode, channel: string, from: number, to: n
 }
 
 for (const how of ["is flushed", "comes back empty"] as const) {
-  test(`[G4] [G8] a Redis that ${how} is a log made anew for those who are live, and who come back to any node`, async () => {
+  test(`[G4] [G8] after Redis ${how}, live and reconnecting subscribers at any node get epoch_changed`, async () => {
     await using redis = await mortalRedis();
     await using one = await startNode(redis.url, rules);
     await using two = await startNode(redis.url, rules);
@@ -89,7 +89,8 @@ for (const how of ["is flushed", "comes back empty"] as const) {
     await vi.waitFor(() => expect(numbers(live.state.received()).length).toBe(5), patience);
     if (how === "is flushed") await redis.command("FLUSHALL");
     else await redis.killAndRestart();
-    // Both nodes have all of it still, and neither may say that the log has.
+    // Both nodes still have all entries in memory, but the log has lost them, so neither may recover from
+    // memory.
     for (const node of [one, two]) {
       const back = await resumed(node, "log:a", log[3] ?? "");
       expect(await answered(back)).toMatchObject({ recovered: false, reason: "epoch_changed" });
@@ -116,7 +117,7 @@ for (const how of ["is flushed", "comes back empty"] as const) {
   }, 40_000);
 }
 
-test("[G4] [G8] a Redis that comes back with an older state has lost its tail, also once it has grown past that with other entries", async () => {
+test("[G4] [G8] after Redis comes back with an older state, subscribers detect the lost tail, even once new entries replaced it", async () => {
   await using redis = await mortalRedis();
   await using one = await startNode(redis.url, rules);
   await using two = await startNode(redis.url, rules);

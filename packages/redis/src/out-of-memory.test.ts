@@ -24,7 +24,7 @@ const operation = {
   waitingCommands: 0,
 } as const;
 
-test("[G2] where memory has run out appends are refused, and everybody goes on reading", async () => {
+test("[G2] when Redis has no memory left, appends are rejected, while reads, leases and the registry still work", async () => {
   await using redis = await startRedis();
   const engine = redisEngine(await connectRedis({ url: redis.url }))({
     clock: new ManualClock(),

@@ -1,8 +1,9 @@
 import type { Priority, Publication } from "@milepost/protocol";
 
 /**
- * Reads an entry as the scripts write it, in the stream and on the bus: a header line of epoch, offset, tag, tag of the
- * entry before it, time, priority, event and, in a roll-up, the source; and the data as JSON text.
+ * Parses an entry as the scripts write it to the stream and the bus. A header line holds epoch, offset, tag,
+ * tag of the entry before it, time, priority, event and, in a roll-up, the source. The data follows as JSON
+ * text.
  */
 export function unpackEntry(channel: string, packed: string): Publication {
   const end = packed.indexOf("\n");

@@ -10,7 +10,7 @@ function reasonFor(url: string): string {
 }
 
 describe("the address of Redis", () => {
-  it("is read with its credential, decoded", () => {
+  it("parseRedisAddress decodes the user and the password", () => {
     expect(parseRedisAddress("rediss://u%40x:p%2F%3A%25@[::1]:7000/2")).toEqual({
       kind: "single",
       endpoints: [{ host: "::1", port: 7_000 }],
@@ -31,7 +31,7 @@ describe("the address of Redis", () => {
   });
 
   it.each(["redis://127.0.0.1:99999", "redis://127.0.0.1:0", "redis+cluster://a,b:70000"])(
-    "%s has a wrong port, and is told so",
+    "%s is rejected with a message that names the valid ports",
     (url) => expect(reasonFor(url)).toMatch(/^the port of Redis must be from 1 to 65535, and is /),
   );
 
@@ -43,13 +43,19 @@ describe("the address of Redis", () => {
     "redis://:sesame%zzopen@h:6379",
     "redis+cluster://:sesame@open@h,i",
     "redis+sentinel://user:sesame/open@h/main",
-  ])("%s has a password that must be encoded, and is told so without it", (url) => {
-    const reason = reasonFor(url);
-    expect(reason).toMatch(/percent-encode/);
-    expect(reason).not.toMatch(/sesame|open|12345/);
-  });
+  ])(
+    "%s is rejected with a hint to encode the password, which the message does not contain",
+    (url) => {
+      const reason = reasonFor(url);
+      expect(reason).toMatch(/percent-encode/);
+      expect(reason).not.toMatch(/sesame|open|12345/);
+    },
+  );
 
-  it.each(["http://h", "redis://", "h:6379"])("%s is none, and is told which there are", (url) => {
-    expect(reasonFor(url)).toMatch(/redis:\/\/host.*redis\+sentinel:.*redis\+cluster:.*rediss/);
-  });
+  it.each(["http://h", "redis://", "h:6379"])(
+    "%s is rejected with a message that lists the valid forms of an address",
+    (url) => {
+      expect(reasonFor(url)).toMatch(/redis:\/\/host.*redis\+sentinel:.*redis\+cluster:.*rediss/);
+    },
+  );
 });

@@ -1,15 +1,15 @@
-/** A host and a port. */
+/** Host and port of a server. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
 
-/** Where Redis is, and how one comes in. */
+/** Address of Redis and the credential for it. */
 export interface RedisAddress {
   readonly kind: "single" | "sentinel" | "cluster";
-  /** The server, the Sentinels, or some nodes of the cluster. */
+  /** Endpoint of the server, of the Sentinels, or of some nodes of the cluster. */
   readonly endpoints: readonly Endpoint[];
-  /** What the Sentinels call the master. */
+  /** Name of the master, as the Sentinels know it. */
   readonly master?: string;
   readonly username?: string;
   readonly password?: string;
@@ -21,10 +21,10 @@ const form = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?#]
 const defaultPorts = { single: 6_379, cluster: 6_379, sentinel: 26_379 } as const;
 
 /**
- * Reads where Redis is: `redis://[user:password@]host[:port][/database]`, `redis+sentinel://…host,host,…/master`,
- * `redis+cluster://…host,host,…`; `rediss` for TLS.
+ * Parses an address of Redis: `redis://[user:password@]host[:port][/database]`,
+ * `redis+sentinel://…host,host,…/master`, `redis+cluster://…host,host,…`; `rediss` for TLS.
  *
- * Throws an error that says what is wrong and how it should be; it never repeats the password.
+ * Throws an error that says what is wrong and what to write instead. The error never contains the password.
  */
 export function parseRedisAddress(url: string): RedisAddress {
   const [, scheme, suffix, credential, hosts, path = ""] = form.exec(url) ?? [];
@@ -33,26 +33,30 @@ export function parseRedisAddress(url: string): RedisAddress {
       "the address of Redis must be like redis://host:6379, redis+sentinel://host1,host2/master or redis+cluster://host1,host2; rediss in place of redis for TLS",
     );
   }
-  // What follows is part of a password, maybe, and is not to be shown or taken for a host.
+  // The part after the @ may belong to a password, so it must neither be shown nor taken for a host.
   if (hosts.includes("@") || path.includes("@"))
     throw new Error(`the address of Redis cannot be read: ${encodeHint}`);
   const kind: RedisAddress["kind"] =
     suffix === "sentinel" || suffix === "cluster" ? suffix : "single";
   const endpoints = hosts.split(",").map((host) => endpointOf(host, defaultPorts[kind]));
   if (kind === "single" && endpoints.length > 1) {
-    throw new Error("redis:// names one server; several are redis+sentinel:// or redis+cluster://");
+    throw new Error(
+      "redis:// takes one server; use redis+sentinel:// or redis+cluster:// for several",
+    );
   }
   const address = { kind, endpoints, tls: scheme === "rediss", ...credentialOf(credential) };
   if (kind === "sentinel") {
     if (path === "")
-      throw new Error("redis+sentinel:// needs the master's name at its end, /mymaster");
+      throw new Error(
+        "redis+sentinel:// needs the master's name after its hosts, such as /mymaster",
+      );
     return { ...address, master: decodeURIComponent(path) };
   }
   if (path === "") return address;
   const database = Number(path);
   if (kind === "cluster" || !Number.isInteger(database) || database < 0) {
     throw new Error(
-      "what follows the host of redis:// is the number of a database; a cluster has none",
+      "the path of redis:// must be the number of a database, such as /1; redis+cluster:// takes none",
     );
   }
   return { ...address, database };
@@ -61,7 +65,7 @@ export function parseRedisAddress(url: string): RedisAddress {
 const encodeHint =
   "percent-encode / @ : and % in the user and the password, as %2F %40 %3A and %25";
 
-/** The address without its credential, for messages. */
+/** Returns the address without its credential, for messages. */
 export function shownAddress({ kind, endpoints, master }: RedisAddress): string {
   const hosts = endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
   if (kind === "single") return `Redis at ${hosts}`;
@@ -78,7 +82,9 @@ function endpointOf(text: string, defaultPort: number): Endpoint {
     throw new Error(`the port of Redis must be from 1 to 65535, and is ${port}`);
   }
   if (host === undefined) {
-    throw new Error("the address of Redis has a host that is none; write host:port");
+    throw new Error(
+      "the address of Redis has an invalid host; write host:port, or [host]:port for IPv6",
+    );
   }
   return { host, port };
 }

@@ -4,7 +4,7 @@ import type { Keys } from "./keys.ts";
 import { unpackEntry } from "./packed-entry.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
-/** Carries appended entries between nodes by pub/sub. */
+/** Bus that carries appended entries between nodes by pub/sub. */
 export class RedisBus implements Bus {
   readonly #subscriptions: Subscriptions;
   readonly #keys: Keys;

@@ -19,15 +19,15 @@ import { scripts } from "./script.ts";
 
 const epochLength = 10;
 const tagLength = 8;
-/** So many entries past the folded state make a new one worth storing. */
+/** Number of entries after the stored state from which storing a new state is worthwhile. */
 const checkpointAfter = 64;
 
 /**
- * The logs of all channels in Redis: one script for each method, so each is one step and one round trip.
+ * Logs of all channels in Redis. Each method is one script, and so one atomic step and one round trip.
  *
- * States are folded by the nodes, since their reducers are: a script hands out the stored state and what came after
- * it, at one moment. Now and then the node that appends stores the state it has folded; only what is in it may be
- * trimmed.
+ * The nodes fold the states, since only they have the reducers. A script returns the stored state and the
+ * entries after it, read atomically. From time to time, the node that appends stores the state it has folded.
+ * Only entries that the stored state covers may be trimmed.
  */
 export class RedisChannelLog implements ChannelLog {
   readonly #link: RedisLink;
@@ -88,7 +88,8 @@ export class RedisChannelLog implements ChannelLog {
   ): Promise<LogSlice> {
     const epoch = this.#random.id(epochLength);
     const slice = await this.#read(channel, epoch, afterOffset, limit, policy);
-    if (slice === undefined) throw new Error("a read that begins a log has found none");
+    if (slice === undefined)
+      throw new Error("the read script found no log, although it begins one");
     return slice;
   }
 
@@ -174,7 +175,9 @@ export class RedisChannelLog implements ChannelLog {
     };
   }
 
-  /** Stores the state, in the background and once at a time: should it fail, a later append asks again. */
+  /**
+   * Stores the state in the background, once at a time per channel. After a failure a later append tries again.
+   */
   #store(channel: string, policy: LogPolicy): void {
     if (this.#storing.has(channel)) return;
     this.#storing.add(channel);
@@ -227,7 +230,10 @@ function endOf(channel: string, packed: string | null): { readonly end?: Publica
   return packed === null ? {} : { end: unpackEntry(channel, packed) };
 }
 
-/** The state that was stored, if the rule's projection is still the one that folded it. */
+/**
+ * Returns the stored state, or the initial state when it was folded by another projection than the rule's
+ * present one.
+ */
 function storedState(stored: string, projection: Projection<unknown>): unknown {
   const end = stored.indexOf("\n");
   if (end < 0 || stored.slice(0, end) !== projection.name) return projection.initial;

@@ -15,7 +15,7 @@ import { scripts } from "./script.ts";
 const suffixLength = 8;
 const page = 50;
 
-/** The dead letters of all nodes; everything lies in one hash slot, so that each change is one step. */
+/** Dead letters of all nodes. Everything is in one hash slot, so that each change is one atomic step. */
 export class RedisDeadLetterStore implements DeadLetterStore {
   readonly #link: RedisLink;
   readonly #keys: readonly string[];

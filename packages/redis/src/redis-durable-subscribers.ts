@@ -15,7 +15,7 @@ import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { type Script, scripts } from "./script.ts";
 
-/** The durable subscribers of all nodes, those of a channel in one hash slot. */
+/** Durable subscribers of all nodes. Those of one channel share a hash slot. */
 export class RedisDurableSubscribers implements DurableSubscribers {
   readonly #link: RedisLink;
   readonly #keys: Keys;
@@ -96,7 +96,7 @@ export class RedisDurableSubscribers implements DurableSubscribers {
   }
 
   #run(script: Script, key: SubscriberKey, args: readonly string[]): Promise<unknown> {
-    // A name has no colon, an owner may have any sign.
+    // The name is unambiguous: a subscriber's name has no colon, while its owner may have any character.
     const name = `${key.name}:${key.owner}`;
     const keys = this.#keys.durable(key.channel, name);
     return this.#link.run(script, keys, [this.#clock.now(), name, ...args]);
@@ -128,7 +128,7 @@ function stateOf(fields: ReadonlyMap<string, string>): DurableState {
     acked: JSON.parse(fields.get("acked") ?? "") as Position,
     sent: JSON.parse(fields.get("sent") ?? "") as Position,
     pending: pending.sort((a, b) => a.position.offset - b.position.offset),
-    // The letters' numbers rise.
+    // The id of a dead letter begins with a rising number, so this is the order in which they were put.
     replays: replays.sort((a, b) => Number.parseInt(a.letter, 10) - Number.parseInt(b.letter, 10)),
   };
 }

@@ -46,7 +46,7 @@ function makeAt(url: string): MakeEngine {
   };
 }
 
-describe.skipIf(isMissing).for(topologies)("on %s, a real one,", ([, { url }]) => {
+describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, { url }]) => {
   const make = makeAt(url);
   channelLogContract("redis", make);
   busContract("redis", make);

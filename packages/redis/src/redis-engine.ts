@@ -15,15 +15,18 @@ import { RedisRevocations } from "./redis-revocations.ts";
 import { RedisSignals } from "./redis-signals.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-/** What the engine may be told. */
+/** Options of {@link redisEngine}. */
 export interface RedisEngineOptions {
-  /** What all keys begin with; `milepost` unless told. */
+  /** Prefix of all keys; default `milepost`. */
   readonly prefix?: string;
-  /** Where faults that nobody waits for are told; without it nobody is. */
+  /** Called with errors of background work that no caller waits for. By default such errors are ignored. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** The engine of one node onto what all nodes share in Redis. Closing it closes the link. */
+/**
+ * Returns the factory of one node's engine, which shares its state with all nodes in Redis. Closing the engine
+ * closes the link.
+ */
 export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
   const { prefix = "milepost", onError = () => {} } = options;
   const keys = new Keys(prefix);

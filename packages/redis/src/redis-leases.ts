@@ -7,7 +7,7 @@ import { scripts } from "./script.ts";
 const tokenLength = 32;
 const rememberedMs = 24 * 3_600_000;
 
-/** Claims that all nodes see; each is decided in one step of Redis. */
+/** Leases that all nodes share. Redis decides each call in one atomic step. */
 export class RedisLeases implements Leases {
   readonly #link: RedisLink;
   readonly #keys: Keys;

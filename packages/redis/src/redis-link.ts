@@ -1,40 +1,42 @@
 import type { StoreWatch } from "@milepost/engine";
 import type { Script } from "./script.ts";
 
-/** Takes what a pub/sub channel carries. */
+/** Receives the messages of subscribed pub/sub channels. */
 export type BusMessageListener = (message: string, busChannel: string) => void;
 
-/** What a link tells its engine. */
+/** Events that a link reports to its engine. */
 export interface LinkListener {
   readonly onMessage: BusMessageListener;
-  /** Pub/sub was cut for a while and is whole again: something may have been lost. */
+  /** Called when pub/sub works again after an interruption, in which messages may have been lost. */
   readonly onDisrupted: () => void;
 }
 
 /**
- * The way to Redis, whatever stands behind it: one server, a Sentinel set or a cluster.
+ * Link to Redis, whether it is one server, a Sentinel set or a cluster.
  *
- * Calls are sent in the order they are made, and rejected with `store_unavailable` when they fail or there is no
- * connection; of one that failed nobody knows whether Redis has run it. What was subscribed to stays so over
- * reconnects.
+ * Calls are sent in the order they are made. They reject with `store_unavailable` when they fail or there is no
+ * connection. Of a call that failed it is unknown whether Redis has run it. Subscriptions survive reconnects.
  */
 export interface RedisLink {
-  /** Sets the one listener; before anything is subscribed to. */
+  /** Sets the only listener; must be called before anything is subscribed to. */
   listen(listener: LinkListener): void;
-  /** Runs a script; `keys` are all of one hash tag. */
+  /** Runs a script; all `keys` must have one hash tag. */
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>;
-  /** Deletes keys of one hash tag. */
+  /** Deletes keys, which must have one hash tag. */
   remove(keys: readonly string[]): Promise<void>;
-  /** Resolves when Redis has them all; rejected, none of them is subscribed to. */
+  /** Resolves once Redis has all subscriptions. If it rejects, the link is subscribed to none of them. */
   subscribe(busChannels: readonly string[]): Promise<void>;
   unsubscribe(busChannels: readonly string[]): Promise<void>;
-  /** What publishes so that `subscribe` hears it. */
+  /** Command whose messages reach the channels of `subscribe`. */
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
-  /** Redis' time in milliseconds since 1970, as last read, moved on since. */
+  /** Returns Redis' time in milliseconds since 1970, extrapolated from the last reading. */
   now(): number;
-  /** Whether calls are answered and what is published comes back. */
+  /** Health of the link: whether calls are answered and published messages come back. */
   readonly watch: StoreWatch;
-  /** Since when there is no connection that works, in milliseconds of `performance.now()`; undefined while there is one. */
+  /**
+   * Time since which there is no working connection, in milliseconds of `performance.now()`; undefined while
+   * there is one.
+   */
   readonly downSince: number | undefined;
   close(): Promise<void>;
 }

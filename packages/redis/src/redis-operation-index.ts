@@ -11,7 +11,9 @@ import { scripts } from "./script.ts";
 
 const page = 100;
 
-/** Finds the operations of all nodes; everything lies in one hash slot, so that each change is one step. */
+/**
+ * Index of the operations of all nodes. Everything is in one hash slot, so that each change is one atomic step.
+ */
 export class RedisOperationIndex implements OperationIndex {
   readonly #link: RedisLink;
   readonly #keys: Keys;
@@ -65,7 +67,7 @@ export class RedisOperationIndex implements OperationIndex {
       const args = [this.#clock.now(), String(after), String(page)];
       const records = (await this.#link.run(scripts.operationPage, keys, args)) as string[];
       for (const record of records) {
-        // One that was forgotten in this very step has left an empty place.
+        // The page has an empty string in the place of an operation that has expired.
         if (record === "") continue;
         const operation = JSON.parse(record) as IndexedOperation;
         if (matchesQuery(operation, query)) found.push(operation);
@@ -79,7 +81,10 @@ export class RedisOperationIndex implements OperationIndex {
     await this.#link.run(scripts.operationRemove, this.#keys.operations(), [operationId]);
   }
 
-  /** The shortest list that holds all that may match. */
+  /**
+   * Returns the key of a list that contains every possible match: an owner's if the query names one, otherwise
+   * that of all.
+   */
   #listOf({ session, user, producer }: OperationQuery): string {
     if (session !== undefined) return this.#keys.operationList("session", session);
     if (user !== undefined) return this.#keys.operationList("user", user);

@@ -17,7 +17,7 @@ import type { Subscriptions } from "./subscriptions.ts";
 const epochLength = 8;
 const nobody: PresenceList = { epoch: "", version: 0, members: [], count: 0, typing: [] };
 
-/** Who is in each channel, over all nodes: what is of one channel lies in one hash slot. */
+/** Presence in all channels, over all nodes. The keys of one channel share a hash slot. */
 export class RedisPresence implements Presence {
   readonly #link: RedisLink;
   readonly #keys: Keys;

@@ -11,9 +11,12 @@ import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { scripts } from "./script.ts";
 
-/** What one call of a script may change. */
+/** Maximum number of changes per script call. */
 const changesPerCall = 500;
-/** What a node that never comes back leaves unswept is gone after so long; its nodes enter it anew within half of that. */
+/**
+ * Time that the list of a node which is neither live nor swept is kept, in milliseconds. Live nodes enter each
+ * connection again within half of that.
+ */
 const keptMs = 3_600_000;
 const sweptPage = 1_000;
 
@@ -24,11 +27,13 @@ interface OwnerChange {
 }
 
 /**
- * Which node holds which connection.
+ * Registry of nodes and their connections.
  *
- * The nodes lie in one slot, the connections of a node in another, and users and sessions in 64 by their names, so that
- * what thousands that reconnect change is few calls. A node's own list is what counts: what an owner's list says beyond it is
- * never shown, and is gone after an hour or when the node is swept. That is why the lists need no step in common.
+ * The nodes are in one hash slot, the connections of each node in another, and the lists of users and sessions
+ * in 64 by the hash of their names. Thousands of reconnects therefore need few calls. A node's own list is
+ * authoritative: an entry of an owner's list that is not in the node's list is never returned. Such an entry
+ * expires with the owner's list, two hours after a connection was last entered there. The lists therefore need
+ * no common atomic step.
  */
 export class RedisRegistry implements Registry {
   readonly #link: RedisLink;
@@ -101,7 +106,7 @@ export class RedisRegistry implements Registry {
       await this.change(node, { enter: [], leave: page });
     }
     await this.#link.remove([this.#keys.connections(node)]);
-    // Last, so that a sweep which is cut short is taken up again.
+    // The node is removed last, so that an interrupted sweep is repeated.
     await this.#link.run(scripts.nodeRemove, this.#keys.nodes(), [node]);
   }
 

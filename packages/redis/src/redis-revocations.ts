@@ -6,7 +6,7 @@ import { scripts } from "./script.ts";
 
 const epochLength = 12;
 
-/** What was revoked, for all nodes, in one slot. A cursor is `epoch:number`. */
+/** Revocations for all nodes, in one hash slot. A cursor is `epoch:number`. */
 export class RedisRevocations implements Revocations {
   readonly #link: RedisLink;
   readonly #keys: Keys;

@@ -4,7 +4,7 @@ import type { Keys } from "./keys.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { scripts } from "./script.ts";
 
-/** Carries signals between nodes by pub/sub: one bus channel for all, and one for each node. */
+/** Signals between nodes by pub/sub: one bus channel for all nodes, and one for each node. */
 export class RedisSignals implements Signals {
   readonly #link: RedisLink;
   readonly #keys: Keys;

@@ -7,7 +7,7 @@ import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
-/** What clients send to a server, without what scripts do there. */
+/** Records the commands that clients send to a server, without those that scripts run. */
 async function monitored(port: number) {
   const socket = connect(port, "127.0.0.1");
   let heard = "";
@@ -18,7 +18,7 @@ async function monitored(port: number) {
   socket.write("MONITOR\r\n");
   await once(socket, "data");
   return {
-    /** The commands sent so far; `until` is in the last of them. */
+    /** Resolves with the commands sent so far, once `until` has been sent. */
     async commands(until: string): Promise<readonly string[]> {
       while (!heard.includes(until)) await once(socket, "data");
       const sent = heard.split("\r\n").filter((line) => line.includes(" [0 127."));
@@ -28,7 +28,7 @@ async function monitored(port: number) {
   };
 }
 
-test("a publish is one command, with a key, a roll-up and a projection too", async () => {
+test("an append is one command, even with a key, a roll-up and a projection", async () => {
   await using server = await startRedis();
   const link = await connectRedis({ url: server.url });
   const context = { clock: new ManualClock(), random: new SeededRandom() };

@@ -12,10 +12,10 @@ interface Call {
 export type SendCommand = (command: readonly string[]) => Promise<unknown>;
 
 /**
- * Calls scripts by their digest, in the order of the calls, also when Redis has forgotten the scripts.
+ * Calls scripts by their digest and keeps the order of the calls, even when Redis has forgotten the scripts.
  *
- * Who is told NOSCRIPT waits until all that was sent has its answer, loads the scripts and sends again what was
- * refused, in the old order, before anything that was called meanwhile.
+ * After a NOSCRIPT reply, new calls are held back until all calls that were sent are answered. The missing
+ * scripts are then loaded. The refused calls are sent again in their order, before the held ones.
  */
 export class ScriptCalls {
   readonly #send: SendCommand;
@@ -64,7 +64,7 @@ export class ScriptCalls {
   async #recover(): Promise<void> {
     const refused = this.#refused;
     this.#refused = [];
-    // Answers of different cluster nodes come in any order, but those of one channel in theirs.
+    // Replies of one server come in the order of the calls, so the refused calls are still in order.
     try {
       for (const script of new Set(refused.map((call) => call.script))) await this.#load(script);
     } catch (error) {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 export interface Script {
   readonly name: string;
   readonly text: string;
-  /** What EVALSHA knows it by. */
+  /** SHA-1 digest by which EVALSHA calls the script. */
   readonly sha: string;
 }
 

@@ -4,8 +4,8 @@ import type { Endpoint, RedisAddress } from "./redis-address.ts";
 const answerMs = 2_000;
 
 /**
- * Asks the Sentinels, one after the other, where the master is; the first that knows is believed. Whether it is one
- * must be asked of the server itself: a Sentinel may not have noticed yet.
+ * Asks the Sentinels one after the other where the master is, and returns the first answer. The caller must ask
+ * the server itself whether it is a master: a Sentinel may not have noticed a failover yet.
  */
 export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
   const reasons: string[] = [];
@@ -41,7 +41,7 @@ export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
       if (client.isOpen) client.destroy();
     }
   }
-  throw new Error(`no Sentinel told where the master is: ${reasons.join("; ")}`);
+  throw new Error(`no Sentinel could name the master: ${reasons.join("; ")}`);
 }
 
 function shuffled<Item>(items: readonly Item[]): Item[] {

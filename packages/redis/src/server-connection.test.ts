@@ -7,7 +7,7 @@ import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
-test("an opening of which one socket is refused leaves no other that connects later", async () => {
+test("when one socket of an opening connection is refused, the other is closed even if it connects later", async () => {
   await using server = await startRedis();
   const late = new net.Socket();
   let connect = () => {};

@@ -19,12 +19,12 @@ export interface ConnectionOptions {
   readonly openMs?: number;
 }
 
-/** What a connection tells whoever keeps it. */
+/** Events that a connection reports to its owner. */
 export interface ConnectionEvents {
   readonly onMessage: BusMessageListener;
-  /** The server has let go of a channel, since it no longer has its slot; only of a cluster. */
+  /** Called when a server of a cluster drops a subscription, because it no longer serves the channel's slot. */
   readonly onMoved: (busChannel: string) => void;
-  /** It broke or was closed, after it had been opened; called once, and nothing comes after it. */
+  /** Called once, when a connection that was open breaks or is closed. No event follows it. */
   readonly onEnd: (reason: unknown) => void;
 }
 
@@ -43,7 +43,8 @@ export function clientOf(address: RedisAddress, { host, port }: Endpoint) {
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
     RESP: 2,
-    // Its default deadline makes every command cost several times as much; the keeper's canary ends what hangs.
+    // The client's default timeout makes every command several times as expensive. The owner's canary ends
+    // hanging connections.
     commandOptions: { timeout: undefined as unknown as number },
     commandsQueueMaxLength: maxQueued,
     disableOfflineQueue: true,
@@ -55,8 +56,8 @@ export function clientOf(address: RedisAddress, { host, port }: Endpoint) {
 type Client = ReturnType<typeof clientOf>;
 
 /**
- * One life of a connection to one Redis server: a socket for commands and one that listens. It does not reconnect:
- * when either breaks, both end.
+ * Single connection to one Redis server, with one socket for commands and one for subscriptions. It does not
+ * reconnect: when either socket breaks, both end.
  */
 export class ServerConnection {
   readonly #commands: Client;
@@ -118,14 +119,17 @@ export class ServerConnection {
       throw connection.#reason;
     } catch (error) {
       connection.end(error);
-      // What fails because it was ended says less than why it was.
+      // An error that follows from the end of the connection says less than the reason of that end.
       throw connection.#reason;
     } finally {
       clearTimeout(deadline);
     }
   }
 
-  /** A client that is destroyed while its socket connects does not notice, and would keep it. */
+  /**
+   * Connects a client. One that is destroyed while its socket connects does not notice, so it is destroyed
+   * afterwards.
+   */
   async #connect(client: Client): Promise<void> {
     await client.connect();
     if (this.#ended) client.destroy();
@@ -139,12 +143,12 @@ export class ServerConnection {
     await this.#commands.unlink([...keys]);
   }
 
-  /** Sends a canary to the node's own subscription; rejects where the server is no master any more. */
+  /** Publishes a canary to the node's own subscription. Rejects when the server is no longer a master. */
   async sendCanary(busChannel: string): Promise<void> {
     await Promise.all([this.#mustBeMaster(), this.#commands.publish(busChannel, "")]);
   }
 
-  /** Subscribes to a channel that has no slot. */
+  /** Subscribes to a channel by unsharded pub/sub, which has no slots. */
   async listenTo(busChannel: string): Promise<void> {
     await this.#listening.subscribe(busChannel, this.#events.onMessage);
   }
@@ -152,7 +156,7 @@ export class ServerConnection {
   async subscribe(busChannels: readonly string[]): Promise<void> {
     const subscribed: Promise<void>[] = [];
     if (this.#isSharded) {
-      // One command may name channels of one slot alone.
+      // One command may only name channels of one slot.
       for (const some of bySlot(busChannels)) {
         subscribed.push(this.#listening.sSubscribe(some, this.#events.onMessage));
       }
@@ -173,7 +177,7 @@ export class ServerConnection {
     } else await this.#listening.unsubscribe([...busChannels]);
   }
 
-  /** Redis' time in milliseconds since 1970. */
+  /** Resolves with Redis' time in milliseconds since 1970. */
   async now(): Promise<number> {
     const [seconds, microseconds] = (await this.#commands.sendCommand([
       "TIME",
@@ -181,13 +185,17 @@ export class ServerConnection {
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
   }
 
-  /** A master that was demoted still publishes to its own subscribers: only its role gives it away. */
+  /**
+   * Rejects unless the server is a master. A demoted master still publishes to its own subscribers, so its role
+   * must be asked for.
+   */
   async #mustBeMaster(): Promise<void> {
     const [role] = (await this.#commands.sendCommand(["ROLE"])) as unknown as string[];
-    if (role !== "master") throw new Error(`it is a ${role}, which takes no writes`);
+    if (role !== "master")
+      throw new Error(`the server is a ${role}, which takes no writes; connect to the master`);
   }
 
-  /** Ends both sockets; what has no answer yet is rejected. */
+  /** Ends both sockets and rejects calls that have no answer yet. */
   end(reason: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -196,7 +204,7 @@ export class ServerConnection {
       try {
         client.destroy();
       } catch {
-        // It never was open, or is closed already.
+        // The client was never open, or is closed already.
       }
     }
     if (this.#opened) this.#events.onEnd(reason);

@@ -13,7 +13,7 @@ const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 /** Deadlines that notice a server that hangs after a second. */
 const deadlines = { ...defaultDeadlines, canaryIntervalMs: 50, canaryMs: 1_000, openMs: 1_000 };
 
-/** What a link has heard. */
+/** Opens a link and records its messages, errors and disruptions. */
 async function linked(server: RedisServer, options: Partial<ServerLinkOptions> = {}) {
   const heard: string[] = [];
   const faults: unknown[] = [];
@@ -37,7 +37,7 @@ async function linked(server: RedisServer, options: Partial<ServerLinkOptions> =
   };
 }
 
-/** A plain connection beside the link. */
+/** Opens a plain client beside the link. */
 async function admin(server: RedisServer) {
   const client = createClient({ url: server.url, RESP: 2 });
   await client.connect();
@@ -48,7 +48,7 @@ function acquire(link: RedisLink, name: string): Promise<unknown> {
   return link.run(scripts.lease, [`lease:${name}`], ["1000", "acquire", "token", "1000", "1000"]);
 }
 
-test("scripts that Redis has forgotten are loaded again, and calls keep their order", async () => {
+test("scripts that Redis has forgotten are loaded again, and the calls keep their order", async () => {
   await using server = await startRedis();
   await using own = await linked(server);
   await using client = await admin(server);
@@ -65,7 +65,7 @@ test("scripts that Redis has forgotten are loaded again, and calls keep their or
   expect(fences).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
 });
 
-test("[TRAP-8] a server that comes back has every subscription again before the link is up", async () => {
+test("[TRAP-8] after a server restart the link is up only once every subscription is restored", async () => {
   const first = await startRedis();
   await using own = await linked(first);
   const { link, heard } = own;
@@ -85,7 +85,7 @@ test("[TRAP-8] a server that comes back has every subscription again before the 
   expect(await acquire(link, "a")).toBeTruthy();
 });
 
-test("[TRAP-8] a subscriber that is cut alone is noticed, and subscribes again", async () => {
+test("[TRAP-8] a broken subscription socket is noticed, and the link subscribes again", async () => {
   await using server = await startRedis();
   await using own = await linked(server);
   await using client = await admin(server);
@@ -96,7 +96,7 @@ test("[TRAP-8] a subscriber that is cut alone is noticed, and subscribes again",
   await vi.waitFor(() => expect(own.heard).toEqual(["bus:a x"]));
 });
 
-test("a server that hangs is given up after some seconds, and what it owes is rejected", async () => {
+test("the link gives up a server that hangs, and rejects the pending call", async () => {
   await using server = await startRedis();
   await using own = await linked(server, { deadlines });
   server.process.kill("SIGSTOP");
@@ -107,7 +107,7 @@ test("a server that hangs is given up after some seconds, and what it owes is re
   await vi.waitFor(() => expect(own.link.downSince).toBeUndefined(), 15_000);
 }, 30_000);
 
-test("[TRAP-9] a master that hangs is left for the one that took over, however long it accepts connections", async () => {
+test("[TRAP-9] the link leaves a master that accepts connections but never answers for the one that took over", async () => {
   await using first = await startRedis();
   await using second = await startRedis();
   let master = first;
@@ -118,7 +118,8 @@ test("[TRAP-9] a master that hangs is left for the one that took over, however l
     deadlines,
     onError: (reason) => {
       reasons.push(reason);
-      // Nobody has noticed yet when the link tries for the first time.
+      // The first reconnect must still find the old master, so the new one is named only after that reconnect
+      // failed.
       if (reasons.length === 2) master = second;
     },
   });
@@ -131,7 +132,7 @@ test("[TRAP-9] a master that hangs is left for the one that took over, however l
   first.process.kill("SIGCONT");
 }, 40_000);
 
-test("what is unsubscribed while a reconnect subscribes to it is not subscribed to afterwards", async () => {
+test("a channel unsubscribed during a reconnect is not subscribed to afterwards", async () => {
   await using server = await startRedis();
   await using own = await linked(server);
   await using client = await admin(server);
@@ -140,7 +141,7 @@ test("what is unsubscribed while a reconnect subscribes to it is not subscribed 
   await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]);
   await vi.waitFor(() => expect(own.link.downSince).toBeDefined());
   const subscribers = async (name = "") => Object.values(await client.pubSubNumSub([name]))[0];
-  // The first of what is wanted is subscribed to again, the rest is on its way.
+  // Now the first channel is subscribed to again, and the others are under way.
   while ((await subscribers(names[0])) === 0);
   await own.link.unsubscribe(["bus:7"]);
   await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
@@ -148,7 +149,7 @@ test("what is unsubscribed while a reconnect subscribes to it is not subscribed 
   expect(await subscribers("bus:8")).toBe(1);
 });
 
-test("who cannot be reached or does not let in says so in one line, without the password", async () => {
+test("connectRedis rejects an unreachable server or a wrong password with one line without the password", async () => {
   await using server = await startRedis(["--requirepass", "right"]);
   const wrong = server.url.replace("redis://", "redis://:wrong-word@");
   const refusal = await connectRedis({ url: wrong }).catch((error: Error) => error.message);
@@ -162,13 +163,13 @@ test("who cannot be reached or does not let in says so in one line, without the 
   await right.close();
 });
 
-test("a replica is refused: it takes no writes", async () => {
+test("connectRedis rejects a replica, which takes no writes", async () => {
   await using master = await startRedis();
   await using replica = await startRedis(["--replicaof", `127.0.0.1 ${master.port}`]);
-  await expect(connectRedis({ url: replica.url })).rejects.toThrow(/it is a slave/);
+  await expect(connectRedis({ url: replica.url })).rejects.toThrow(/is a slave/);
 });
 
-test("[TRAP-9] a master that is demoted is left for the new one, subscriptions and all", async () => {
+test("[TRAP-9] the link leaves a demoted master for the new one, with all its subscriptions", async () => {
   await using first = await startRedis();
   await using second = await startRedis();
   let master = first;

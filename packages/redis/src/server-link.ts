@@ -11,16 +11,16 @@ import { ServerConnection } from "./server-connection.ts";
 const firstDelayMs = 50;
 const maxDelayMs = 2_000;
 
-/** How a link finds its server and tells of its troubles. */
+/** Options of a {@link ServerLink}. */
 export interface ServerLinkOptions {
   readonly address: RedisAddress;
-  /** Where the server is now; asked again before every connect. */
+  /** Resolves with the endpoint of the server; called before every connect. */
   readonly locate: () => Promise<Endpoint>;
-  /** Whether it is a master of a cluster, where pub/sub goes by slots. */
+  /** True when the server is a master of a cluster, where pub/sub is sharded by slot. Default: false. */
   readonly isSharded?: boolean;
-  /** Told which channel the server has let go of, since it no longer has its slot. */
+  /** Called with a channel that the server dropped, because it no longer serves the channel's slot. */
   readonly onMoved?: (busChannel: string) => void;
-  /** Told why a connection ended or could not be made. */
+  /** Called with the reason when a connection ends or a reconnect fails. */
   readonly onError: (error: unknown) => void;
   /** Without it those of `defaultDeadlines`. */
   readonly deadlines?: LinkDeadlines;
@@ -55,7 +55,7 @@ export class ServerLink implements RedisLink {
     this.#deadlines = options.deadlines ?? defaultDeadlines;
   }
 
-  /** Connects for the first time; rejects with the reason when that fails. */
+  /** Opens the first connection; rejects with the reason when that fails. */
   static async open(options: ServerLinkOptions): Promise<ServerLink> {
     const link = new ServerLink(options);
     await link.#connect();
@@ -86,7 +86,7 @@ export class ServerLink implements RedisLink {
     const connection = this.#connection;
     if (connection === undefined) throw noConnection();
     await connection.subscribe(busChannels).catch(refused);
-    // What the connection had broken meanwhile is not on the list the next one starts with.
+    // If the connection broke meanwhile, the next one does not restore these subscriptions.
     if (connection !== this.#connection) throw noConnection();
     for (const busChannel of busChannels) this.#wanted.add(busChannel);
   }
@@ -132,7 +132,10 @@ export class ServerLink implements RedisLink {
     this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
   }
 
-  /** Subscribes to everything that is wanted, and to nothing that is not any more. */
+  /**
+   * Subscribes to the canary and all wanted channels, drops those unsubscribed meanwhile, and reads Redis'
+   * time.
+   */
   async #prepare(connection: ServerConnection): Promise<void> {
     const wanted = [...this.#wanted];
     await Promise.all([connection.listenTo(this.#canary), connection.subscribe(wanted)]);
@@ -175,7 +178,7 @@ export class ServerLink implements RedisLink {
     if (connection === undefined) return;
     if (performance.now() - this.#canaryBack > this.#deadlines.canaryMs) {
       connection.end(
-        new Error("what is published does not come back: Redis hangs or has lost its subscribers"),
+        new Error("published messages do not come back: Redis hangs or has lost its subscribers"),
       );
       return;
     }
@@ -197,7 +200,7 @@ function refused(error: unknown): never {
   const reply = error instanceof ErrorReply ? error.message : undefined;
   let says = "Redis did not answer";
   if (reply?.startsWith("OOM")) says = "Redis has no memory left";
-  // What it says may name keys: it is for the log.
-  else if (reply !== undefined) says = "Redis refused it";
+  // The reply may contain key names, so only the log gets it, as the cause.
+  else if (reply !== undefined) says = "Redis refused the command";
   throw new MilepostError("store_unavailable", says, { cause: error });
 }

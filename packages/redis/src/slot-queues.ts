@@ -144,7 +144,9 @@ export class SlotQueues<Master> {
   }
 }
 
-/** Where Redis says that the slot is now; then it has not run what it was sent. */
+/**
+ * Returns the endpoint that Redis redirects to, if the error is a redirect. Redis has then not run the command.
+ */
 export function movedTo(error: unknown): Endpoint | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
   const [, host, port] =
@@ -153,7 +155,7 @@ export function movedTo(error: unknown): Endpoint | undefined {
 }
 
 export function noOwner(cause?: unknown): MilepostError {
-  const message = "no master of the cluster serves this channel now";
+  const message = "no master of the Redis cluster serves this hash slot now";
   return new MilepostError("store_unavailable", message, { cause });
 }
 

@@ -2,17 +2,20 @@ import { locatorOf } from "./connect-redis.ts";
 import { type Endpoint, parseRedisAddress, type RedisAddress } from "./redis-address.ts";
 import { clientOf } from "./server-connection.ts";
 
-/** What hangs for as long is broken. */
+/** Time within which Redis must answer, in milliseconds. Beyond it the connection counts as broken. */
 const answerMs = 6_000;
 
-/** What a command was answered. */
+/** Reply of Redis to a command. */
 export type Answer = string | number | null | readonly Answer[];
 
-/** Connects a source to the Redis that has its stream: one server, the master of a Sentinel set, or a node of a cluster. */
+/**
+ * Opens connections from a source to the Redis that has its stream: one server, the master of a Sentinel set,
+ * or a node of a cluster.
+ */
 export class StreamConnections {
   readonly #address: RedisAddress;
   readonly #locate: () => Promise<Endpoint>;
-  /** Where a cluster said that the stream is. */
+  /** Endpoint of the stream, as the cluster reported it last. */
   #moved: Endpoint | undefined;
   #asked = 0;
 
@@ -22,7 +25,7 @@ export class StreamConnections {
       this.#address.kind === "cluster" ? async () => this.#nextNode() : locatorOf(this.#address);
   }
 
-  /** Where the stream is, or any node, to be told. */
+  /** Returns the endpoint of the stream if it is known, otherwise any node, which redirects to it. */
   #nextNode(): Endpoint {
     const { endpoints } = this.#address;
     const next = this.#moved ?? endpoints[this.#asked++ % endpoints.length];
@@ -38,7 +41,7 @@ export class StreamConnections {
     const deadline = setTimeout(() => connection.end(new Error("Redis hangs")), answerMs);
     try {
       await client.connect();
-      // A client that was destroyed while its socket connected did not notice.
+      // A client destroyed while its socket connects does not notice, so it is destroyed again.
       if (connection.isEnded) client.destroy();
       return connection;
     } catch (error) {
@@ -50,7 +53,10 @@ export class StreamConnections {
   }
 }
 
-/** One life of a source's connection: commands are answered in order, and all fail once one has not been answered in time. */
+/**
+ * Single connection of a source. Commands are answered in order. If one is not answered in time, the connection
+ * ends and all pending commands fail.
+ */
 export class StreamConnection {
   readonly #client: ReturnType<typeof clientOf>;
   readonly #onMoved: (to: Endpoint | undefined) => void;
@@ -59,7 +65,7 @@ export class StreamConnection {
   constructor(client: ReturnType<typeof clientOf>, onMoved: (to: Endpoint | undefined) => void) {
     this.#client = client;
     this.#onMoved = onMoved;
-    // What breaks it is told to whoever waits for an answer.
+    // The pending commands reject with the error, so it need not be reported here.
     client.on("error", (error: unknown) => this.end(error));
   }
 
@@ -88,12 +94,12 @@ export class StreamConnection {
     try {
       this.#client.destroy();
     } catch {
-      // It never was open, or is closed already.
+      // The client was never open, or is closed already.
     }
   }
 }
 
-/** Whether Redis answered with an error that begins with a word. */
+/** Returns true when Redis answered with an error that begins with a word. */
 export function isReply(error: unknown, word: string): boolean {
   return error instanceof Error && error.message.startsWith(word);
 }

@@ -15,7 +15,7 @@ const rules: readonly Rule[] = [
 ];
 const stream = "publications";
 
-/** A producer that knows nothing of Milepost. */
+/** Connects a producer that knows nothing of Milepost. */
 async function producer(server: RedisServer) {
   const client = createClient({ url: server.url, RESP: 2, socket: { reconnectStrategy: false } });
   client.on("error", () => {});
@@ -23,7 +23,7 @@ async function producer(server: RedisServer) {
   let n = 0;
   return {
     client,
-    /** Adds publications numbered on, to the channels by turns. */
+    /** Adds publications with consecutive numbers, to the channels in turn. */
     async add(count: number, channels = ["job:a"]): Promise<void> {
       for (let i = 0; i < count; i++) {
         const channel = channels[n % channels.length] ?? "";
@@ -40,7 +40,7 @@ async function producer(server: RedisServer) {
   };
 }
 
-/** A source whose entries a node takes; ended with the test. */
+/** Starts a source whose entries the node takes. Disposing it closes it. */
 function reading(
   node: Pick<RedisNode, "core">,
   options: Partial<StreamSourceOptions> & { readonly url: string },
@@ -61,11 +61,11 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-test("[P-SRC-1] what is added to a stream is published in its order, acknowledged, and nothing of it twice", async () => {
+test("[P-SRC-1] entries added to a stream are published in order and acknowledged, and none is published twice", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
-  // The group begins with what the stream has already.
+  // The group begins with the entries that the stream already has.
   await adds.add(150);
   const source = reading(node, { url: server.url, batch: 40 });
   await adds.add(50);
@@ -73,14 +73,14 @@ test("[P-SRC-1] what is added to a stream is published in its order, acknowledge
   await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
   await source.close();
   await adds.add(10);
-  // The next that reads goes on where this one was; it left nothing behind.
+  // The closed source left no consumer behind, and the next one goes on where it stopped.
   expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
   await using _next = reading(node, { url: server.url, remove: true });
   await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(210)), patience);
   await vi.waitFor(async () => expect(await adds.client.xLen(stream)).toBe(200), patience);
 }, 30_000);
 
-test("[P-SRC-2] poison goes to the dead letters with the reason, and what follows it is published", async () => {
+test("[P-SRC-2] an invalid entry becomes a dead letter with its reason, and later entries are published", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -99,7 +99,7 @@ test("[P-SRC-2] poison goes to the dead letters with the reason, and what follow
   ]);
 }, 30_000);
 
-test("[P-SRC-3] [G3] a node that dies between storing and acknowledging loses nothing and doubles nothing, in whatever channel, and another goes on in order", async () => {
+test("[P-SRC-3] [G3] when a node dies between storing and acknowledging, another goes on in order and no entry is lost or doubled", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -115,7 +115,7 @@ test("[P-SRC-3] [G3] a node that dies between storing and acknowledging loses no
   dying.start(async (name, entry) => {
     const taken = await node.core.sources.take(name, entry);
     if (++stored === 47) {
-      // It is in the log, and the stream will never hear of it from this node.
+      // The entry is in the log now, but this node can no longer acknowledge it.
       way.cut();
       died();
     }
@@ -133,7 +133,7 @@ test("[P-SRC-3] [G3] a node that dies between storing and acknowledging loses no
   await dying.close();
 }, 30_000);
 
-test("[P-SRC-3] of several nodes one reads at a time, and the order is the stream's over orderly changes too", async () => {
+test("[P-SRC-3] only one node reads at a time, and the stream's order holds when the reading source closes", async () => {
   await using server = await startRedis();
   await using one = await startNode(server.url, rules);
   await using two = await startNode(server.url, rules);
@@ -144,7 +144,7 @@ test("[P-SRC-3] of several nodes one reads at a time, and the order is the strea
     const source = redisStreamSource({ url: server.url, stream, batch: 7 });
     source.start((name, entry) => {
       by.push(node.core.node);
-      // In the middle of it all the one that reads goes, in order.
+      // The reading source closes in the middle of the work.
       if (by.length === 100) closed.push(source.close());
       return node.core.sources.take(name, entry);
     });
@@ -154,7 +154,7 @@ test("[P-SRC-3] of several nodes one reads at a time, and the order is the strea
   await adds.add(240);
   await vi.waitFor(async () => expect(await published(one)).toEqual(upTo(240)), patience);
   expect(by.length).toBe(240);
-  // One of them had the first hundred, and finished what it had in hand; the other had the rest.
+  // One node took the first hundred entries and those it had in hand; the other node took the rest.
   const last = by.lastIndexOf(by[0] ?? "");
   expect(last).toBeGreaterThanOrEqual(99);
   expect(last).toBeLessThan(107);
@@ -163,7 +163,7 @@ test("[P-SRC-3] of several nodes one reads at a time, and the order is the strea
   expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
 }, 40_000);
 
-test("[P-SRC-3] [G1] a node that was cut off, and wakes up when another has taken its turn, goes no further than the entry it had in hand", async () => {
+test("[P-SRC-3] [G1] a node that was cut off and lost its turn publishes nothing after the entry it had in hand", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -192,7 +192,7 @@ test("[P-SRC-3] [G1] a node that was cut off, and wakes up when another has take
   expect(await published(node)).toEqual(upTo(10));
 }, 30_000);
 
-test("[P-SRC-3] unordered, all nodes share the work, and what one that died had in hand is claimed", async () => {
+test("[P-SRC-3] with ordered: false all nodes share the stream and claim the pending entries of a dead node", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -216,7 +216,7 @@ test("[P-SRC-3] unordered, all nodes share the work, and what one that died had 
   await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
 }, 30_000);
 
-test("[P-SRC-3] while an entry cannot be stored nothing overtakes it in its channel, other channels go on, and a close leaves it pending", async () => {
+test("[P-SRC-3] an entry that cannot be stored holds up only its own channel, and stays pending after a close", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -250,11 +250,11 @@ test("[P-SRC-3] while an entry cannot be stored nothing overtakes it in its chan
   expect(await adds.pending()).toBe(0);
 }, 30_000);
 
-test("[P-SRC-3] a Redis that forgets the group, or is started anew, is read on from its start", async () => {
+test("[P-SRC-3] after Redis lost the group or restarted empty, the stream is read from its start", async () => {
   await using server = await startRedis();
   const { port } = server;
   await using other = await startRedis();
-  // Channels are elsewhere, so that it is the stream alone that is lost.
+  // The channels are on another Redis, so that only the stream is lost.
   await using node = await startNode(other.url, rules);
   const faults: unknown[] = [];
   {
@@ -277,7 +277,7 @@ test("[P-SRC-3] a Redis that forgets the group, or is started anew, is read on f
   expect(faults.length).toBeGreaterThan(0);
 }, 40_000);
 
-test("in a cluster the node that has the stream is found, and told of by any other", async () => {
+test("on a cluster the source follows the redirect to the node that has the stream", async () => {
   await using elsewhere = await startRedis();
   await using node = await startNode(elsewhere.url, rules);
   const clustered = async () =>
@@ -286,7 +286,7 @@ test("in a cluster the node that has the stream is found, and told of by any oth
   await using two = await clustered();
   await using first = await producer(one);
   await using second = await producer(two);
-  // The stream is in the second's half.
+  // The stream's slot is in the second server's half.
   await first.client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);
   await second.client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
   const busPort = /@(\d+)/.exec(String(await second.client.sendCommand(["CLUSTER", "NODES"])))?.[1];
@@ -313,7 +313,7 @@ test("in a cluster the node that has the stream is found, and told of by any oth
   expect(faults.map(String)).toEqual([expect.stringContaining("MOVED")]);
 }, 40_000);
 
-test("what was deleted before it was handed over is passed over, and a key that is no stream is told", async () => {
+test("an entry deleted before it was handed over is skipped, and a key that is no stream is reported as an error", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);

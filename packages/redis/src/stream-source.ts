@@ -15,53 +15,69 @@ const turnEveryMs = 1_000;
 const firstRetryMs = 200;
 const maxRetryMs = 10_000;
 
-/** A Redis Stream that programs in any language add publications to. */
+/**
+ * Options of {@link redisStreamSource}, which reads publications that programs in any language add to a Redis
+ * Stream.
+ */
 export interface StreamSourceOptions {
-  /** Where the stream is, as for the engine. */
+  /** Address of the Redis that has the stream, in the form that `connectRedis` takes. */
   readonly url: string;
-  /** The key of the stream; it names the source. */
+  /** Key of the stream, and the name of the source. */
   readonly stream: string;
-  /** What keys beside the stream begin with; `milepost` unless told. */
+  /** Prefix of the keys that are kept beside the stream; default `milepost`. */
   readonly prefix?: string;
-  /** The consumer group, made where it is not there; `milepost` unless told. All nodes share it. */
+  /** Consumer group, shared by all nodes and created when it does not exist; default `milepost`. */
   readonly group?: string;
-  /** This node's name in the group; unique. Made up unless told. */
+  /** Name of this node in the group; must be unique. By default a random name. */
   readonly consumer?: string;
-  /** Where a group begins that is made anew: with what the stream has (`start`, unless told) or with what comes (`new`). */
+  /**
+   * Start of a new group: with the entries that the stream already has (`start`, the default), or only with
+   * later ones (`new`).
+   */
   readonly from?: "start" | "new";
   /**
-   * Whether publications keep the stream's order, channel by channel: true unless told. Then one node reads at a time and the others
-   * stand by; else all read, and only each node's share is in order.
+   * True keeps the stream's order in each channel: one node reads at a time, and the others stand by. With
+   * false all nodes read, and only each node's own share is in order. Default: true.
    */
   readonly ordered?: boolean;
-  /** Entries in hand at a time; 100 unless told. */
+  /** Maximum number of entries read at a time; default 100. */
   readonly batch?: number;
-  /** How long after the node that reads was last heard of another takes its turn, where one reads at a time, in milliseconds; 10,000 unless told. */
+  /**
+   * Time after which another node takes the turn of a reader that is no longer heard from, in milliseconds;
+   * default 10,000. Used when `ordered` is true.
+   */
   readonly turnMs?: number;
-  /** How long an entry may be with a consumer before another takes it over, in milliseconds, where all read; 30,000 unless told. */
+  /**
+   * Time an entry may be pending at a consumer before another takes it over, in milliseconds; default 30,000.
+   * Used when `ordered` is false.
+   */
   readonly claimIdleMs?: number;
-  /** Whether entries are deleted from the stream once they are settled; false unless told. */
+  /** True deletes entries from the stream once they are settled; default false. */
   readonly remove?: boolean;
-  /** Told what failed and is tried again. */
+  /** Called with errors that are retried. By default they are ignored. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** An entry as Redis has it. */
+/** Entry of a stream, as Redis returns it. */
 interface StreamEntry {
   readonly id: string;
-  /** Absent when it was deleted since it was handed out. */
+  /** Fields of the entry; absent when it was deleted after it was handed out. */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-/** Reading was told to stop, or is another node's turn; what is in hand stays pending. */
+/**
+ * Error thrown when reading must stop, because the source closes or no longer has its turn. Entries in hand
+ * stay pending.
+ */
 class Interrupted extends Error {}
 
 /**
- * Hands the entries of a Redis Stream over, each acknowledged only when it is settled: stored, or a dead letter.
+ * Creates a source that hands over the entries of a Redis Stream. An entry is acknowledged only once it is
+ * settled: stored, or kept as a dead letter.
  *
- * So an entry is never lost between the two, and one that comes again is known by its id. What a consumer that died had in hand is
- * taken over. An entry that cannot be settled now is tried again, and holds up what follows it in its channel; no more is
- * read meanwhile.
+ * No entry is lost between the stream and the log, and an entry that is delivered again is recognised by its
+ * id. Entries that a dead consumer had in hand are taken over. An entry that cannot be settled now is retried.
+ * It holds up later entries of its channel, and no further entries are read meanwhile.
  */
 export function redisStreamSource(options: StreamSourceOptions): Source {
   return new RedisStreamSource(options);
@@ -80,7 +96,8 @@ class RedisStreamSource implements Source {
   readonly #onError: (error: unknown) => void;
   readonly #turn: StreamTurn | undefined;
   readonly #closing = new AbortController();
-  #take: TakeEntry = () => Promise.reject(new Error("the source was not started"));
+  #take: TakeEntry = () =>
+    Promise.reject(new Error("the source was not started; call start() first"));
   #running: Promise<void> | undefined;
 
   constructor(options: StreamSourceOptions) {
@@ -103,12 +120,12 @@ class RedisStreamSource implements Source {
     this.#claimIdleMs = claimIdleMs;
     this.#removes = remove;
     this.#onError = onError;
-    // A name given twice must not make two nodes believe that it is their turn.
+    // Two nodes with the same consumer name must not both believe that they have the turn.
     const holder = `${this.#consumer}/${randomBytes(9).toString("base64url")}`;
     this.#turn = ordered
       ? new StreamTurn({ prefix, stream, group, holder, ttlMs: turnMs })
       : undefined;
-    // The renewal of the turn waits behind a read that waits.
+    // A renewal of the turn must wait for a blocking read, so reads block for a quarter of the turn at most.
     this.#blockMs = String(ordered ? Math.min(maxBlockMs, Math.floor(turnMs / 4)) : maxBlockMs);
   }
 
@@ -139,7 +156,7 @@ class RedisStreamSource implements Source {
         await this.#leave(connection);
       } catch (error) {
         if (!(error instanceof Interrupted)) this.#onError(error);
-        // Where it is only another's turn there is no fault to wait out.
+        // A redirect is no fault to wait out: the next connection goes to the node that has the stream.
         if (!isReply(error, "MOVED")) await this.#pause(backoffMs(failures));
       } finally {
         this.#turn?.lose();
@@ -171,7 +188,10 @@ class RedisStreamSource implements Source {
     return false;
   }
 
-  /** What was handed out and never acknowledged comes before what is new: when it is our turn everybody's, else our own. */
+  /**
+   * Settles entries that were handed out but never acknowledged, before new ones are read. With the turn these
+   * are the entries of all consumers, without turns this node's own.
+   */
   async #finishPending(connection: StreamConnection): Promise<void> {
     if (this.#turn !== undefined) {
       await this.#claim(connection, 0);
@@ -186,7 +206,7 @@ class RedisStreamSource implements Source {
     }
   }
 
-  /** Takes over what has been with any consumer for so long. */
+  /** Takes over and settles entries that have been pending at any consumer for `idleMs` milliseconds. */
   async #claim(connection: StreamConnection, idleMs: number): Promise<void> {
     for (let cursor = "0-0"; !this.#isClosing; ) {
       const [next, claimed] = (await this.#inGroup(connection, [
@@ -222,14 +242,14 @@ class RedisStreamSource implements Source {
     return entriesOf(answer?.[0][1] ?? null);
   }
 
-  /** Sends a command of the group, which Redis may have forgotten. */
+  /** Sends a command that needs the group, and creates the group again if Redis has forgotten it. */
   async #inGroup(connection: StreamConnection, command: string[]): Promise<Answer> {
     try {
       return await connection.send(...command);
     } catch (error) {
       if (!isReply(error, "NOGROUP") && !isReply(error, "UNBLOCKED")) throw error;
       this.#onError(error);
-      // Whatever was added since is as yet unread.
+      // The new group has read nothing yet, so it begins at the start of the stream.
       await this.#makeGroup(connection, "0");
       return connection.send(...command);
     }
@@ -243,7 +263,7 @@ class RedisStreamSource implements Source {
     }
   }
 
-  /** Settles entries: in order within a channel, the channels beside each other. */
+  /** Settles entries: in order within a channel, the channels in parallel. */
   async #settle(connection: StreamConnection, entries: readonly StreamEntry[]): Promise<void> {
     const lines = new Map<string | undefined, StreamEntry[]>();
     for (const entry of entries) {
@@ -252,7 +272,7 @@ class RedisStreamSource implements Source {
       else line.push(entry);
     }
     const settling = [...lines.values()].map((line) => this.#settleQueue(connection, line));
-    // Each comes to its end, and acknowledges what it has settled, before the connection is given up.
+    // Every channel must end and acknowledge its settled entries before the connection is given up.
     const failed = (await Promise.allSettled(settling)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
   }
@@ -262,7 +282,7 @@ class RedisStreamSource implements Source {
     try {
       for (const entry of line) {
         for (let attempt = 1; !(await this.#isTaken(entry, attempt)); attempt++) {
-          // It may take long; what is settled already need not come again if this node dies.
+          // Retries may take long. Settled entries acknowledged now are not delivered again if this node dies.
           await this.#acknowledge(connection, settled.splice(0));
         }
         settled.push(entry.id);
@@ -295,7 +315,10 @@ class RedisStreamSource implements Source {
     await Promise.all([acknowledged, removed]);
   }
 
-  /** Leaves the group in order: the next begins at once, and no consumer is left behind that has nothing. */
+  /**
+   * Leaves the group. Gives up the turn, so that the next node begins at once, and deletes the consumer if
+   * nothing is pending.
+   */
   async #leave(connection: StreamConnection): Promise<void> {
     await this.#turn?.giveUp(connection);
     const pending = ["XPENDING", this.#stream, this.#group, "-", "+", "1", this.#consumer] as const;
@@ -308,7 +331,7 @@ class RedisStreamSource implements Source {
     if (this.#turn?.isHeld === false) throw new Interrupted();
   }
 
-  /** Waits, but not past the closing. */
+  /** Waits for `ms` milliseconds, or until the source closes. */
   async #pause(ms: number): Promise<void> {
     await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
@@ -324,7 +347,7 @@ function entriesOf(answer: Answer): readonly StreamEntry[] {
   });
 }
 
-/** Names and values by turns, as a record; of names that come twice the last counts. */
+/** Returns alternating names and values as a record. Of a repeated name the last value counts. */
 function fieldsOf(flat: readonly string[]): Readonly<Record<string, string>> {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? "", flat[i + 1] ?? ""]);

@@ -1,8 +1,8 @@
 import type { StreamConnection } from "./stream-connection.ts";
 
-/** So often it is renewed within the time it holds. */
+/** Number of renewals within the lifetime of the turn. */
 const renewals = 4;
-/** So much of its time earlier than Redis its holder takes it for over. */
+/** Fraction of the lifetime by which the holder considers its turn over earlier than Redis does. */
 const margin = 0.2;
 
 const renewal =
@@ -10,19 +10,19 @@ const renewal =
 const release =
   "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end return redis.call('DEL', KEYS[1])";
 
-/** Whose turn at what. */
+/** Options of a {@link StreamTurn}. */
 export interface StreamTurnOptions {
   readonly prefix: string;
   readonly stream: string;
   readonly group: string;
-  /** Unique in the deployment. */
+  /** Name of the holder; unique in the deployment. */
   readonly holder: string;
   readonly ttlMs: number;
 }
 
 /**
- * The right to read a stream for its group: one node has it at a time, so that what is published keeps the stream's
- * order. It lapses some time after its holder was last heard of; the holder takes it for lapsed earlier.
+ * Turn to read a stream for its group. One node has it at a time, so that publications keep the stream's order.
+ * The turn ends `ttlMs` milliseconds after its last renewal. Its holder considers it over earlier than that.
  */
 export class StreamTurn {
   readonly #key: string;
@@ -32,7 +32,7 @@ export class StreamTurn {
   #until = 0;
 
   constructor({ prefix, stream, group, holder, ttlMs }: StreamTurnOptions) {
-    // On a cluster it lies with the stream.
+    // On a cluster the key must be in the same slot as the stream.
     const tag = /\{([^}]+)\}/.exec(stream)?.[1] ?? stream;
     this.#key = `${prefix}:source:{${tag}}:${stream}:${group}`;
     this.#holder = holder;
@@ -43,7 +43,10 @@ export class StreamTurn {
     return performance.now() < this.#until;
   }
 
-  /** Whether it was free, or is ours already; from then on it is renewed, as long as the connection lasts. */
+  /**
+   * Takes the turn if it is free or already ours; resolves with false when another node has it. From then on
+   * the turn is renewed while the connection lasts.
+   */
   async take(connection: StreamConnection): Promise<boolean> {
     const asked = performance.now();
     const ttl = String(this.#ttlMs);
@@ -52,20 +55,23 @@ export class StreamTurn {
     if (taken !== null) this.#until = asked + this.#ttlMs * (1 - margin);
     clearInterval(this.#renewal);
     this.#renewal = setInterval(() => {
-      // A connection that fails ends, and with it the reading.
+      // A failed command ends the connection, which also ends the reading.
       this.#renew(connection).catch(() => clearInterval(this.#renewal));
     }, this.#ttlMs / renewals);
     return true;
   }
 
-  /** Takes it for over here; who takes it next finds it free unless Redis does not hear of it. */
+  /**
+   * Gives up the turn here and in Redis, where the next node finds it free. If Redis does not get the command,
+   * the turn expires.
+   */
   async giveUp(connection: StreamConnection): Promise<void> {
     clearInterval(this.#renewal);
     this.#until = 0;
     await connection.send("EVAL", release, "1", this.#key, this.#holder);
   }
 
-  /** The connection is gone: it must be taken again. */
+  /** Drops the turn because the connection is gone; it must be taken again. */
   lose(): void {
     clearInterval(this.#renewal);
     this.#until = 0;

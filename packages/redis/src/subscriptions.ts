@@ -6,7 +6,7 @@ interface WantedSubscription {
   readonly reject: (error: unknown) => void;
 }
 
-/** Subscribes to bus channels; what a tick asks for is one command. */
+/** Subscribes to bus channels; the requests of one tick share one command. */
 export class Subscriptions {
   readonly #link: RedisLink;
   #wanted: WantedSubscription[] | undefined;
@@ -15,7 +15,7 @@ export class Subscriptions {
     this.#link = link;
   }
 
-  /** Resolves once Redis has it. */
+  /** Resolves once Redis has the subscription. */
   add(busChannel: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const wish: WantedSubscription = { busChannel, resolve, reject };
@@ -41,7 +41,7 @@ export class Subscriptions {
     } catch (error) {
       const [only, ...others] = wishes;
       if (others.length === 0) only?.reject(error);
-      // One master of several may be away: whoever can have what it asks for has it.
+      // One of several masters may be down, so each subscription is tried alone.
       else
         for (const { busChannel, resolve, reject } of wishes) {
           this.#link.subscribe([busChannel]).then(resolve, reject);

@@ -62,7 +62,7 @@ test("reads of other offsets, limits and channels are not shared", async () => {
 
 test("[G4] a read that fails rejects for all that share it, and a later caller gets a read of its own", async () => {
   const faulty = new FaultyEngine();
-  const { log, reads } = logsOf(faulty);
+  const { reads } = logsOf(faulty);
   faulty.isDown = true;
   const failing = [reads.snapshot("log:a", policy), reads.snapshot("log:a", policy)];
   for (const outcome of await Promise.allSettled(failing)) {

@@ -1,6 +1,6 @@
 import type { Position, Publication } from "@milepost/protocol";
 
-/** What is remembered of an entry under its key: all but its data. */
+/** Facts remembered of an entry under its dedupe key: everything but its data. */
 export interface KnownEntry {
   readonly position: Position;
   readonly event: string;
@@ -9,10 +9,10 @@ export interface KnownEntry {
 }
 
 /**
- * The dedupe keys of one log.
+ * Dedupe keys of one log.
  *
- * Keys are remembered for the same span in a channel, so the oldest is always the first to go and no key
- * needs a timer of its own.
+ * All keys of a channel are remembered for the same time. The oldest key therefore always expires first, and no
+ * key needs a timer of its own.
  */
 export class KeyMemory {
   readonly #known = new Map<string, KnownEntry>();
@@ -25,12 +25,13 @@ export class KeyMemory {
   add(publisher: string, key: string, publication: Publication, until: number): void {
     const name = nameOf(publisher, key);
     const { position, event, ts } = publication;
-    // An expired key that comes again must stand at the end of the line.
+    // `expire` relies on the order of the map, so a key that is used again after it expired must move to the
+    // end.
     this.#known.delete(name);
     this.#known.set(name, { position, event, ts, until });
   }
 
-  /** Forgets what is over; answers how many keys are left. */
+  /** Removes expired keys and returns the number of keys left. */
   expire(monotonic: number): number {
     for (const [name, known] of this.#known) {
       if (known.until > monotonic) break;

@@ -1,7 +1,7 @@
 import type { Publication } from "@milepost/protocol";
 import type { Bus, BusListener } from "../ports/bus.ts";
 
-/** Carries publications within one process: handing over is a call. */
+/** Bus within one process: publishing calls the listener directly. */
 export class MemoryBus implements Bus {
   readonly #channels = new Set<string>();
   #listener: BusListener | undefined;
@@ -18,7 +18,9 @@ export class MemoryBus implements Bus {
     this.#channels.delete(channel);
   }
 
-  /** Called by the log, within the append. */
+  /**
+   * Delivers a publication to the listener if its channel is subscribed. The log calls this within the append.
+   */
   publish(publication: Publication): void {
     if (this.#channels.has(publication.channel)) this.#listener?.(publication);
   }

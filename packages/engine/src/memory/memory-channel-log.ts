@@ -16,7 +16,7 @@ import { MemoryLog } from "./memory-log.ts";
 
 const sweepIntervalMs = 15_000;
 
-/** The logs of all channels of one process, kept in memory. */
+/** Logs of all channels of one process, kept in memory. */
 export class MemoryChannelLog implements ChannelLog {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -65,7 +65,7 @@ export class MemoryChannelLog implements ChannelLog {
     this.#logs.clear();
   }
 
-  /** The whole of an append without a pause, so that nothing can come between its parts. */
+  /** Does the whole append synchronously, so that nothing can happen between its parts. */
   #append(channel: string, entry: NewEntry, policy: LogPolicy): Appended {
     const log = this.#log(channel, policy);
     const monotonic = this.#clock.monotonic();
@@ -85,7 +85,7 @@ export class MemoryChannelLog implements ChannelLog {
       now,
       channel,
     );
-    // Both are in their logs before anybody hears of either.
+    // Both entries must be in their logs before a listener hears of either.
     this.#bus.publish(appended.publication);
     this.#bus.publish(copy.publication);
     return appended;
@@ -110,7 +110,7 @@ export class MemoryChannelLog implements ChannelLog {
     return log;
   }
 
-  /** The log unless its time is over: how often the sweep comes must not show. */
+  /** Returns the log unless it has expired. Callers must not notice how often the sweep runs. */
   #living(channel: string): MemoryLog | undefined {
     const log = this.#logs.get(channel);
     if (log === undefined || !log.expire(this.#clock.monotonic())) return log;

@@ -17,7 +17,7 @@ interface Kept {
 
 const suffixLength = 8;
 
-/** The dead letters of one process, oldest first. */
+/** Dead letters of one process in memory, oldest first. */
 export class MemoryDeadLetterStore implements DeadLetterStore {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -40,7 +40,8 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     if (before !== undefined) this.#length -= lengthOf(before.deadLetter);
     this.#length += lengthOf(kept);
     const until = this.#clock.monotonic() + bounds.maxAgeMs;
-    // One that takes the place of another keeps it.
+    // Setting an existing id keeps its place in the map, so a replaced dead letter keeps its place in the
+    // order.
     this.#deadLetters.set(id, { deadLetter: kept, number, until });
     this.#bySource.set(deadLetter.source, id);
     this.#trim(bounds);

@@ -16,17 +16,17 @@ interface Kept {
   fence: number;
   acked: Position;
   sent: Position;
-  /** By offset, ascending: entries are first delivered in order. */
+  /** Unsettled entries by offset, ascending because entries are first delivered in order. */
   readonly pending: Map<number, PendingEntry>;
   readonly replays: Map<string, PendingReplay>;
   until: number;
 }
 
-/** The durable subscribers of one process. */
+/** Durable subscribers of one process, kept in memory. */
 export class MemoryDurableSubscribers implements DurableSubscribers {
   readonly #clock: Clock;
   readonly #channels = new Map<string, Map<string, Kept>>();
-  /** Of the latest claim, on any. */
+  /** Fence of the latest claim on any subscriber. */
   #fence = 0;
 
   constructor(clock: Clock) {
@@ -125,7 +125,7 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     kept.until = this.#clock.monotonic() + keepMs;
   }
 
-  /** Drops what nobody claimed for so long; only when one is made, which is seldom. */
+  /** Drops expired subscribers. Runs only when a subscriber is created, which is rare. */
   #forget(): void {
     const now = this.#clock.monotonic();
     for (const [channel, ofChannel] of this.#channels) {
@@ -135,7 +135,7 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
   }
 }
 
-/** Why a claim is not the latest. */
+/** Returns why a claim is not the latest: `taken` when a later claim exists, otherwise `lost`. */
 function lossOf(kept: Kept | undefined, fence: number): "taken" | "lost" {
   return kept !== undefined && kept.fence > fence ? "taken" : "lost";
 }
@@ -144,7 +144,10 @@ function stateOf({ acked, sent, pending, replays }: Kept): DurableState {
   return { acked, sent, pending: [...pending.values()], replays: [...replays.values()] };
 }
 
-/** A name has no colon, an owner may have any sign. */
+/**
+ * Returns the map key of a subscriber. It is unambiguous: a name has no colon, while an owner may have any
+ * character.
+ */
 function nameOf({ owner, name }: SubscriberKey): string {
   return `${name}:${owner}`;
 }

@@ -37,7 +37,7 @@ revocationsContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 
-test("all logs together use one timer, and none when there is no log", async () => {
+test("all logs of the memory engine share one timer, and no timer runs while there is no log", async () => {
   const clock = new ManualClock();
   const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
   expect(clock.pendingTimers).toBe(0);
@@ -50,7 +50,7 @@ test("all logs together use one timer, and none when there is no log", async () 
   await close();
 });
 
-test("a name that was only asked for is forgotten after five minutes", async () => {
+test("a channel that was only read is forgotten after five minutes", async () => {
   const clock = new ManualClock();
   const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
   for (let i = 0; i < 100; i++) await log.read(`guess:${i}`, 0, 1, policy);
@@ -59,7 +59,7 @@ test("a name that was only asked for is forgotten after five minutes", async () 
   await close();
 });
 
-test("appending to a full log stays as cheap as to an empty one", async () => {
+test("appending to a full log costs no more than appending to an empty one", async () => {
   const clock = new ManualClock();
   const { log, close } = memoryEngine()({ clock, random: new SeededRandom() });
   const large = { ...policy, maxEntries: 20_000 };

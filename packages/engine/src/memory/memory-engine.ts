@@ -10,7 +10,10 @@ import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
 import { MemorySignals } from "./memory-signals.ts";
 
-/** Everything in the memory of one process: needs nothing, and forgets all when the process ends. */
+/**
+ * Returns the factory of an engine that keeps everything in the memory of one process. It needs no store, and
+ * loses all when the process ends.
+ */
 export function memoryEngine(): EngineFactory {
   return ({ clock, random }) => {
     const bus = new MemoryBus();

@@ -7,17 +7,20 @@ const rememberedMs = 24 * 3_600_000;
 
 interface Held {
   readonly lease: Lease;
-  /** When it ends on the clock that never goes backwards. */
+  /** Time at which the lease ends, in milliseconds of the monotonic clock. */
   readonly endsAt: number;
-  /** Given up: its fence lives on so that the next holder's is higher. */
+  /** True once the holder released the lease. The record stays so that the next holder's fence is higher. */
   readonly released: boolean;
 }
 
-/** Claims of one process, kept in memory; each is renewed or taken over long after it ended, but for a day at most. */
+/**
+ * Leases of one process, kept in memory. A lease can be renewed or taken over after it ended; its record stays
+ * for at least a day after the end.
+ */
 export class MemoryLeases implements Leases {
   readonly #clock: Clock;
   readonly #random: Random;
-  /** In the order of the last acquire or renewal, so that the longest untouched come first. */
+  /** Leases in the order of their last acquire or renewal, the least recently touched first. */
   readonly #held = new Map<string, Held>();
 
   constructor(clock: Clock, random: Random) {

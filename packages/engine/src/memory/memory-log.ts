@@ -15,7 +15,10 @@ const epochLength = 10;
 const tagLength = 8;
 const emptyAgeMs = 300_000;
 
-/** One life of one channel's log, in memory. Every method is synchronous, so each is atomic. */
+/**
+ * One channel's log in memory, from its beginning to its deletion. Every method is synchronous and therefore
+ * atomic.
+ */
 export class MemoryLog {
   readonly channel: string;
   readonly #random: Random;
@@ -23,7 +26,9 @@ export class MemoryLog {
   #state: unknown;
   #head: Position;
   #floor: Position;
-  /** Kept entries from index `#first` on; what lies before is emptied and cut off now and then. */
+  /**
+   * Kept entries begin at index `#first`. Dropped entries before it are undefined until the array is cut off.
+   */
   #entries: (Publication | undefined)[] = [];
   #appendedAt: number[] = [];
   #first = 0;
@@ -50,7 +55,10 @@ export class MemoryLog {
     this.#usedAt = monotonic;
   }
 
-  /** `source` is the channel of which a roll-up gets a copy. */
+  /**
+   * Appends an entry, or returns the one that its key or the end of the log already made. In a roll-up,
+   * `source` is the channel that the copy comes from.
+   */
   append(
     entry: NewEntry,
     policy: LogPolicy,
@@ -118,7 +126,10 @@ export class MemoryLog {
     return { ...at, snapshot: { projection: name, state: this.#state ?? null } };
   }
 
-  /** Drops what is too old; whether nothing is left that anyone could miss. */
+  /**
+   * Drops entries and keys that are too old. Returns true when the log may be deleted: it remembers no key and
+   * was not used for its maximum age.
+   */
   expire(monotonic: number): boolean {
     this.#dropOld(monotonic - this.#maxAgeMs);
     if (this.#keys?.expire(monotonic) === 0) this.#keys = undefined;
@@ -154,7 +165,7 @@ export class MemoryLog {
     if (dropped !== undefined) this.#floor = dropped.position;
     this.#entries[this.#first] = undefined;
     this.#first += 1;
-    // Cutting off only when half is empty makes a trimmed append cost the same as any other.
+    // Cutting off only once half of the array is empty keeps the cost of a trimmed append constant.
     if (this.#first >= 64 && this.#first * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first);
       this.#appendedAt = this.#appendedAt.slice(this.#first);

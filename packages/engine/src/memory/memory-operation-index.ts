@@ -8,12 +8,15 @@ interface Remembered {
   readonly dueAt: number | undefined;
 }
 
-/** Finds the operations of one process; the owners' lists make a look-up cost what it finds, not what there is. */
+/**
+ * Operation index of one process, kept in memory. The lists per owner make the cost of a query depend on what
+ * the owner has, not on the number of all operations.
+ */
 export class MemoryOperationIndex implements OperationIndex {
   readonly #clock: Clock;
-  /** In the order of the last put, so that the longest untouched come first. */
+  /** Operations in the order of their last put, the least recently touched first. */
   readonly #operations = new Map<string, Remembered>();
-  /** The ids below each owner: `session:…`, `user:…`, `producer:…`. */
+  /** Operation ids by owner; keys are `session:…`, `user:…` and `producer:…`. */
   readonly #owned = new Map<string, Set<string>>();
 
   constructor(clock: Clock) {

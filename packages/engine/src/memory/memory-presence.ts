@@ -13,7 +13,9 @@ const epochLength = 8;
 const nothing: PresenceUpdate = { ttlMs: 0 };
 const nobody: PresenceList = { epoch: "", version: 0, members: [], count: 0, typing: [] };
 
-/** Who is in each channel, in the memory of one process; each node has a {@link connect connection} of its own. */
+/**
+ * Presence of all channels in the memory of one process. Each node has a {@link connect connection} of its own.
+ */
 export class MemoryPresences {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -25,14 +27,14 @@ export class MemoryPresences {
     this.#random = random;
   }
 
-  /** What one node sees of it. */
+  /** Returns the presence port of one node. */
   connect(): Presence {
     const node = new MemoryPresence(this);
     this.#nodes.add(node);
     return node;
   }
 
-  /** One step of a channel, told to all nodes within it. */
+  /** Applies one atomic step to a channel, and notifies all nodes within that step. */
   update(channel: string, holder: string, update: PresenceUpdate): PresenceStanding {
     let room = this.#rooms.get(channel);
     if (room === undefined) {
@@ -64,7 +66,7 @@ export class MemoryPresences {
   }
 }
 
-/** One node's view of who is in each channel. */
+/** Presence port of one node. */
 class MemoryPresence implements Presence {
   readonly #all: MemoryPresences;
   readonly #channels = new Set<string>();
@@ -94,7 +96,10 @@ class MemoryPresence implements Presence {
     return this.#all.read(channel);
   }
 
-  /** Called within the step that changed something. */
+  /**
+   * Passes a change to the node's listener if the node subscribed to the channel. Called within the step that
+   * made the change.
+   */
   tell(news: Parameters<PresenceListener>[0]): void {
     if (this.#channels.has(news.channel)) this.#listener?.(news);
   }

@@ -14,7 +14,9 @@ interface KnownNode {
   readonly connections: Map<string, RegisteredConnection>;
 }
 
-/** Which node of one process holds which connection; finding those of a user looks through all. */
+/**
+ * Registry of the nodes of one process and their connections. Finding a user's connections scans all of them.
+ */
 export class MemoryRegistry implements Registry {
   readonly #clock: Clock;
   readonly #nodes = new Map<string, KnownNode>();

@@ -9,7 +9,7 @@ interface Kept {
   readonly revocation: Revocation;
 }
 
-/** What was revoked, in the memory of one process. */
+/** Revocations kept in the memory of one process. */
 export class MemoryRevocations implements Revocations {
   readonly #clock: Clock;
   #kept: readonly Kept[] = [];
@@ -27,7 +27,7 @@ export class MemoryRevocations implements Revocations {
 
   async read(cursor = "0"): Promise<RevocationPage> {
     const now = this.#clock.monotonic();
-    // More than there ever were: of another store.
+    // A cursor beyond the last number comes from another store, so reading starts over.
     const after = Number(cursor) > this.#made ? 0 : Number(cursor);
     const page = this.#kept
       .filter(({ number, endsAt }) => number > after && endsAt > now)

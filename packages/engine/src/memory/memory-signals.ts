@@ -1,6 +1,6 @@
 import type { SignalListener, Signals } from "../ports/signals.ts";
 
-/** Carries signals within one process, between as many nodes as it has. */
+/** Signals between the nodes within one process. */
 export class MemorySignals implements Signals {
   readonly #listeners: { readonly node: string; readonly listener: SignalListener }[] = [];
 

@@ -9,7 +9,9 @@ import type { PresenceBroadcast, PresenceStanding, PresenceUpdate } from "../por
 interface Present {
   readonly member: PresentMember;
   readonly holders: Set<string>;
-  /** Held by nobody, it goes then. */
+  /**
+   * Monotonic time in milliseconds at which a member without holders is removed; undefined unless it lingers.
+   */
   lingersUntil: number | undefined;
 }
 
@@ -18,30 +20,30 @@ interface Holder {
   readonly ids: Set<string>;
 }
 
-/** The time of one step. */
+/** Time at which one step happens, on both clocks. */
 export interface Moment {
-  /** On the clock that never goes backwards. */
+  /** Monotonic time in milliseconds; never goes backwards. */
   readonly monotonic: number;
-  /** Since 1970. */
+  /** Wall-clock time in milliseconds since 1970. */
   readonly now: number;
 }
 
-/** What a step came to. */
+/** Result of a step. */
 export interface RoomStep {
   readonly standing: PresenceStanding;
-  /** What is to be told; undefined when nothing changed. */
+  /** Change that the nodes must be notified of; undefined when nothing changed. */
   readonly broadcast: Omit<PresenceBroadcast, "channel"> | undefined;
 }
 
-/** Who is in one channel. */
+/** Presence of one channel. */
 export class PresenceRoom {
   readonly #epoch: string;
   #version = 0;
-  /** Longest present first. */
+  /** Present members by id, the longest present first. */
   readonly #present = new Map<string, Present>();
   readonly #holders = new Map<string, Holder>();
   readonly #lingering = new Set<string>();
-  /** When each stops typing, in the order they began. */
+  /** Monotonic time at which each typing id stops, in the order in which they began. */
   readonly #typing = new Map<string, number>();
 
   constructor(epoch: string) {
@@ -66,7 +68,7 @@ export class PresenceRoom {
     const before = this.#listed();
     const countBefore = this.#present.size;
     const typingBefore = this.#listedTyping();
-    // First of all, or a node that was late would lose what it still has.
+    // This must come before the removal of ended holds, or a late node would lose members that it still holds.
     const own = this.#holders.get(holder);
     if (own !== undefined) own.endsAt = at.monotonic + update.ttlMs;
     this.#removeEnded(at.monotonic);
@@ -98,7 +100,10 @@ export class PresenceRoom {
     else holds.ids.add(id);
   }
 
-  /** Nobody else holding it, it goes, or lingers until then. */
+  /**
+   * Removes one holder's hold on a member. Without other holders, the member is removed, or lingers until
+   * `lingersUntil`.
+   */
   #release(holder: string, id: string, lingersUntil: number | undefined): void {
     const holds = this.#holders.get(holder);
     const present = this.#present.get(id);
@@ -151,7 +156,7 @@ export class PresenceRoom {
     const after = this.#listed();
     const wasListed = new Set(before);
     const isListed = new Set(after);
-    // One that left and came again in this step is another than before, with the same id.
+    // A member that left and entered again within this step is a new one with the same id.
     const joined = after.filter((present) => !wasListed.has(present));
     const came = new Set(joined.map(({ member }) => member.id));
     const left = before.filter((one) => !isListed.has(one) && !came.has(one.member.id));

@@ -5,13 +5,16 @@ import type { LogPolicy } from "./channel-log.ts";
 export type BusListener = (publication: Publication) => void;
 
 /**
- * Carries appended publications to every node that has subscribers.
+ * Bus that carries appended publications to every node with subscribers.
  *
- * It may lose (a position check notices), never reorders within a channel, and never calls the listener
- * inside `subscribe`.
+ * A bus may lose publications, which a position check detects. It never reorders them within a channel, and
+ * never calls the listener inside `subscribe`.
  */
 export interface Bus {
-  /** Sets the one listener of this node; `onDisrupted` is called when something may have been lost, where the bus knows. */
+  /**
+   * Sets the only listener of this node. `onDisrupted` is called when publications may have been lost, as far
+   * as the bus can tell.
+   */
   listen(listener: BusListener, onDisrupted?: () => void): void;
   /** Resolves once everything appended from now on will reach the listener. Called once per channel and node. */
   subscribe(channel: string, policy: LogPolicy): Promise<void>;

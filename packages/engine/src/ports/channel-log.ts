@@ -1,104 +1,118 @@
 import type { Position, Priority, Publication, Snapshot } from "@milepost/protocol";
 
-/** A publication on its way into the log. */
+/** Publication before the log stores it. */
 export interface NewEntry {
-  /** Its name; the protocol's `endEvent` makes it the last entry. */
+  /** Name of the event. The protocol's `endEvent` makes the entry the last of its log. */
   readonly event: string;
-  /** The data as JSON text, already checked. */
+  /** Data as JSON text, already validated. */
   readonly json: string;
-  /** Kept with the publication. */
+  /** Priority, stored with the publication. */
   readonly priority?: Priority;
-  /** Dedupe key. */
+  /** Dedupe key; unique per channel and publisher. */
   readonly key?: string;
-  /** Whose key it is: the same key of another publisher is another key. */
+  /** Publisher that the key belongs to. The same key of another publisher is a different key. */
   readonly publisher: string;
 }
 
-/** Another log that gets a copy of what is appended: that of everything below a prefix. */
+/** Log that receives a copy of each entry appended below a prefix. */
 export interface RollUp {
-  /** How many segments of the channel's name are the prefix; `rollUpName` makes the log's name of them. */
+  /**
+   * Number of leading segments of the channel's name that form the prefix; `rollUpName` derives the log's name
+   * from them.
+   */
   readonly segments: number;
-  /** How that log is kept; it has neither a projection nor a roll-up of its own. */
+  /** Policy of the roll-up's log, which has neither a projection nor a roll-up of its own. */
   readonly policy: LogPolicy;
 }
 
-/** How a channel keeps its log; from its rule. */
+/** Retention, dedupe window, projection and roll-up of a channel's log; derived from the channel's rule. */
 export interface LogPolicy {
-  /** The most entries kept. */
+  /** Maximum number of entries kept. */
   readonly maxEntries: number;
   /**
-   * How long an entry is kept, in milliseconds. The log itself disappears when it was neither appended to
-   * nor read for as long and remembers no key; one that never had an entry, after five minutes at most.
+   * Maximum age of an entry, in milliseconds. The log itself disappears once it was neither appended to nor
+   * read for that long and remembers no key. A log that never had an entry disappears after five minutes at
+   * most.
    */
   readonly maxAgeMs: number;
-  /** How long a key is remembered, in milliseconds. */
+  /** Time a dedupe key is remembered, in milliseconds. */
   readonly dedupeMs: number;
-  /** The name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
+  /** Name of the reducer that folds the log into its state, as `projectionNamed` of the model knows it. */
   readonly projection?: string;
   readonly rollUp?: RollUp;
-  /** A node that is without its store goes on with a log of its own; the store itself need not care. */
+  /** Makes a node use a local log of its own during an outage of the store. Engines need not read it. */
   readonly goesOnLocally?: true;
 }
 
-/** What an append came to. */
+/** Result of an append. */
 export interface Appended {
   readonly publication: Publication;
-  /** The key was known: `publication` is the one it first made (its data may have been trimmed to "null"), nothing was created. */
+  /**
+   * True when nothing was created, because the key was known or the log had already ended. `publication` is
+   * then the entry that the key or the end first made. The data of a key's entry is "null" when it was trimmed
+   * since.
+   */
   readonly duplicate: boolean;
 }
 
 /** A contiguous part of a log. */
 export interface LogSlice {
-  /** In order, without a hole. */
+  /** Entries in offset order, without a gap. */
   readonly entries: readonly Publication[];
-  /** The last position of the log when it was read. */
+  /** Last position of the log when it was read. */
   readonly head: Position;
-  /** The place right before the oldest entry still kept; `head` when none is. */
+  /** Position right before the oldest kept entry; equals `head` when no entry is kept. */
   readonly floor: Position;
-  /** The entry that ended the log, at `head`; told as long as the log is there, also once the entry is trimmed. */
+  /**
+   * Entry that ended the log, at `head`. Present as long as the log exists, even after the entry is trimmed.
+   */
   readonly end?: Publication;
 }
 
-/** A channel's folded state. */
+/** Folded state of a channel and the position it belongs to. */
 export interface LogSnapshot {
   readonly position: Position;
-  /** Absent when the channel has no projection; its state is null, never undefined, while there is none. */
+  /**
+   * Folded state; absent when the channel has no projection. Its `state` is null, never undefined, while there
+   * is none yet.
+   */
   readonly snapshot?: Snapshot;
-  /** The entry that ended the log, at `position`. */
+  /** Entry that ended the log, at `position`; absent when the log has not ended. */
   readonly end?: Publication;
 }
 
 /**
- * The logs of all channels.
+ * Logs of all channels.
  *
- * A log begins on first use, with a new random epoch; when it disappears and begins again its epoch is
- * another. Every method rejects with `store_unavailable` when the store cannot answer, and then for
+ * A log begins on first use, with a new random epoch. A log that disappeared begins again with another epoch.
+ * Every method rejects with `store_unavailable` when the store cannot answer. After such a rejection of
  * `append` it is unknown whether the entry was stored: retry with the same key.
  */
 export interface ChannelLog {
   /**
-   * Appends atomically: dedupe by key, next offset, random tag, store, fold into the projection, trim,
-   * hand to the bus. Entries reach the bus in offset order, each with the tag of the one before it, so that a
-   * log that lost its tail is not taken for one that goes on.
+   * Appends atomically: dedupe by key, next offset, random tag, store, fold into the projection, trim, publish
+   * on the bus. Entries reach the bus in offset order. Each carries the tag of the entry before it, so that
+   * subscribers detect a log that lost its tail.
    *
-   * With `policy.rollUp` the same step appends a copy to that log too: with its own position, the same event,
-   * data, priority and time, no key, and `source`, the channel appended to. A duplicate makes no copy. So a store
-   * that is divided by the hash of its keys must let a channel and its roll-up share one: that of the prefix,
-   * which every method can tell from the policy or, for the roll-up itself, from its name.
+   * With `policy.rollUp` the same step also appends a copy to the roll-up's log. The copy has its own position,
+   * the same event, data, priority and time, no key, and `source`, the channel appended to. A duplicate makes
+   * no copy. A store that is sharded by the hash of its keys must therefore give a channel and its roll-up the
+   * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
+   * from its name.
    *
-   * An entry `endEvent` ends the log, in the same atomic step: it is not folded, nor copied to a roll-up, and
-   * whatever is appended later rejects with `ended`. But a known key still answers what it first made, and
-   * a second end answers the first as a duplicate.
+   * An entry `endEvent` ends the log in the same atomic step. It is neither folded nor copied to a roll-up.
+   * Later appends reject with `ended`, with two exceptions: a known key returns the entry it first made, and a
+   * second end returns the first end as a duplicate.
    */
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
   /**
-   * The entries with an offset greater than `afterOffset`, at most `limit`, oldest first, read at one
-   * moment. When `afterOffset` is below the floor it starts at the oldest kept entry.
+   * Returns up to `limit` entries with an offset greater than `afterOffset`, oldest first, read atomically.
+   * When `afterOffset` is below the floor, the result starts at the oldest kept entry.
    */
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice>;
   /**
-   * The entry that the publisher's key made, while the key is remembered; its data is "null" when it was
-   * trimmed since.
+   * Returns the entry that the publisher's key made, while the key is remembered. Its data is "null" when it
+   * was trimmed since.
    */
   find(
     channel: string,
@@ -106,9 +120,9 @@ export interface ChannelLog {
     key: string,
     policy: LogPolicy,
   ): Promise<Publication | undefined>;
-  /** Head and state, read at one moment. */
+  /** Returns head and state, read atomically. */
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot>;
-  /** Forgets the log; the next one has another epoch. Copies in a roll-up stay. */
+  /** Deletes the log. The next one has another epoch. Copies in a roll-up stay. */
   purge(channel: string, policy: LogPolicy): Promise<void>;
   /** Frees timers and connections. */
   close(): Promise<void>;

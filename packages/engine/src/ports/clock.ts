@@ -1,4 +1,4 @@
-/** Cancels what it was given for; calling it again does nothing. */
+/** Cancels the callback that was scheduled; calling it again does nothing. */
 export type Cancel = () => void;
 
 /**
@@ -7,9 +7,14 @@ export type Cancel = () => void;
  * Guarantees: callbacks never run inside the call that schedules them; a cancelled callback never runs.
  */
 export interface Clock {
-  /** Milliseconds since 1970; may jump. For showing and for expiry dates only. */
+  /**
+   * Returns wall-clock time in milliseconds since 1970. It may jump: use it only for display and expiry dates.
+   */
   now(): number;
-  /** Milliseconds that never go backwards. For every measurement and deadline. */
+  /**
+   * Returns monotonic time in milliseconds, which never goes backwards. Use it for every measurement and
+   * deadline.
+   */
   monotonic(): number;
   /** Runs `callback` once, `delayMs` from now at the earliest. */
   after(delayMs: number, callback: () => void): Cancel;

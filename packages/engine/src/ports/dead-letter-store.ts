@@ -1,77 +1,88 @@
-/** What could not be delivered or published. */
+/** Entry that could not be delivered or published. */
 export interface DeadEntry {
-  /** Where it stands in its channel; absent when it was never stored. */
+  /** Position of the entry in its channel; absent when the entry was never stored. */
   readonly position?: string;
-  /** It stands for all entries after this position. */
+  /**
+   * Position before the first lost entry, when the dead letter stands for all entries after it up to
+   * `position`.
+   */
   readonly since?: string;
-  /** Where it was published to, if what was read is everything below a prefix. */
+  /** Channel the entry was published to, when the subscription reads a roll-up of everything below a prefix. */
   readonly source?: string;
-  /** Absent, with `json`, where the log had lost the entry before it was given up. */
+  /** Event name; absent together with `json` when the log lost the entry before it was given up. */
   readonly event?: string;
   /** The data as JSON text. */
   readonly json?: string;
-  /** The key it was to be published with. */
+  /** Dedupe key that the entry was to be published with. */
   readonly key?: string;
-  /** When it was appended, in milliseconds since 1970. */
+  /** Time of the append, in milliseconds since 1970. */
   readonly ts?: number;
 }
 
-/** A letter before it has an id. */
+/** Dead letter before the store gives it an id. */
 export interface NewDeadLetter {
-  /** What it tells of: a letter with the source of an earlier one takes its place and its id. */
+  /**
+   * Identity of what failed. A dead letter with the same source as an earlier one replaces it and keeps its id.
+   */
   readonly source: string;
-  /** When it was given up, in milliseconds since 1970. */
+  /** Time at which the entry was given up, in milliseconds since 1970. */
   readonly at: number;
   readonly channel: string;
-  /** A word, or a word, a colon and more. */
+  /** One word, optionally followed by a colon and details. */
   readonly reason: string;
-  /** Who did not take it; absent when it could not be published. */
+  /** Durable subscriber that did not accept the entry; absent when the entry could not be published. */
   readonly subscriber?: { readonly owner: string; readonly name: string };
-  /** Whose its key is; only of what could not be published. */
+  /** Publisher that the key belongs to; set only for entries that could not be published. */
   readonly publisher?: string;
-  /** How often it was tried. */
+  /** Number of attempts made. */
   readonly attempts: number;
   readonly entry: DeadEntry;
 }
 
-/** An entry that was given up. */
+/** Entry that was given up, as the store keeps it. */
 export interface DeadLetter extends NewDeadLetter {
   readonly id: string;
 }
 
-/** Which letters to list; all given conditions hold. */
+/** Filter for a list of dead letters; all given conditions must hold. */
 export interface DeadLetterQuery {
   readonly channel?: string;
-  /** The name of the subscriber. */
+  /** Name of the durable subscriber. */
   readonly subscriber?: string;
-  /** The reason, or its first word. */
+  /** Whole reason, or its first word. */
   readonly reason?: string;
-  /** Only those after this id, which need not be there any more. */
+  /** Id after which the list continues; its dead letter need not exist any more. */
   readonly after?: string;
   readonly limit: number;
 }
 
-/** How much is kept; beyond, the oldest go. */
+/** Bounds of the store. Beyond them the oldest dead letters are dropped. */
 export interface DeadLetterBounds {
   readonly maxLetters: number;
-  /** Characters of data of all letters together. */
+  /** Maximum number of characters of data of all dead letters together. */
   readonly maxLength: number;
   readonly maxAgeMs: number;
 }
 
 /**
- * What was given up, kept to be read, replayed and dropped.
+ * Dead-letter queue: entries that were given up, kept to be read, replayed and removed.
  *
- * Each method is atomic. All reject with `store_unavailable` when the store cannot answer; repeating any is harmless.
+ * Each method is atomic. All reject with `store_unavailable` when the store cannot answer; repeating any is
+ * harmless.
  */
 export interface DeadLetterStore {
-  /** Keeps a letter, in the place of an earlier one of the same source. Afterwards the bounds hold; what has to go is counted. */
+  /**
+   * Stores a dead letter, replacing an earlier one of the same source. Afterwards the bounds hold; those
+   * dropped for them are counted.
+   */
   put(deadLetter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter>;
   get(id: string): Promise<DeadLetter | undefined>;
-  /** In the order in which their sources were first put. */
+  /** Lists dead letters in the order in which their sources were first put. */
   list(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
-  /** Whether it was there. */
+  /** Removes a dead letter. Resolves with false when it did not exist. */
   remove(id: string): Promise<boolean>;
-  /** How many are kept, and how many had to go for the bounds since the store began. */
+  /**
+   * Resolves with the number of dead letters kept, and the number dropped for the bounds since the store began.
+   */
   count(): Promise<{ readonly kept: number; readonly dropped: number }>;
 }

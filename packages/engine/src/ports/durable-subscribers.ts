@@ -1,106 +1,109 @@
 import type { Position } from "@milepost/protocol";
 
-/** Names one durable subscriber: of a channel, of who owns it, by the name it chose. */
+/** Identity of a durable subscriber: its channel, its owner and the name it chose. */
 export interface SubscriberKey {
   readonly channel: string;
-  /** Whose it is, as `publisherOf` says it; the same name of another owner is another subscriber. */
+  /** Owner, as `publisherOf` names it. The same name of another owner is another subscriber. */
   readonly owner: string;
   readonly name: string;
 }
 
-/** How often something was delivered that nobody has acknowledged yet, and what comes next. */
+/** Delivery of something that is not acknowledged yet: attempts so far and time of the next step. */
 export interface Delivery {
-  /** Deliveries so far. */
+  /** Number of deliveries so far. */
   readonly attempts: number;
-  /** When it is delivered again or given up, in milliseconds since 1970. */
+  /** Time of the next delivery, or of giving up, in milliseconds since 1970. */
   readonly dueAt: number;
-  /** Whether a delivery waits for its acknowledgement; otherwise it waits for its next delivery. */
+  /** True while a delivery awaits its acknowledgement; false while the next delivery is awaited. */
   readonly isOut: boolean;
-  /** Why it was refused last. What was refused once has its own retry: no later ack settles it. */
+  /**
+   * Reason of the last refusal. A refused entry has a retry of its own: acknowledging a later entry does not
+   * settle it.
+   */
   readonly refusal?: string;
 }
 
 /** An entry that was delivered and is not settled. */
 export interface PendingEntry extends Delivery {
   readonly position: Position;
-  /** The tag of the position right before it. */
+  /** Tag of the position right before this entry. */
   readonly previousTag: string;
 }
 
-/** A dead letter on its way to its subscriber again. */
+/** Dead letter that is to be delivered to its subscriber again. */
 export interface PendingReplay extends Delivery {
-  /** The id of the letter. */
+  /** Id of the dead letter. */
   readonly letter: string;
-  /** The place of its entry. */
+  /** Position of the dead letter's entry. */
   readonly position: Position;
 }
 
-/** Where a durable subscriber is. */
+/** Progress of a durable subscriber. */
 export interface DurableState {
-  /** Everything up to here is settled: acknowledged, or in the dead letters. */
+  /** Position up to which everything is settled: acknowledged, or moved to the dead-letter queue. */
   readonly acked: Position;
-  /** Everything up to here was delivered at least once. */
+  /** Position up to which everything was delivered at least once. */
   readonly sent: Position;
-  /** What lies between the two and is not settled, by offset. */
+  /** Entries between `acked` and `sent` that are not settled, in offset order. */
   readonly pending: readonly PendingEntry[];
   readonly replays: readonly PendingReplay[];
 }
 
-/** What its holder did to a state since it last said so. */
+/** Changes that the holder made to a state since its last save. */
 export interface DurableChange {
   readonly acked: Position;
   readonly sent: Position;
-  /** Added or replaced, by offset. */
+  /** Entries to add or replace, by offset. */
   readonly pending: readonly PendingEntry[];
-  /** The offsets of entries that are settled. */
+  /** Offsets of entries that are settled. */
   readonly settled: readonly number[];
-  /** Replaced, by letter, where it is still there. */
+  /** Replays to replace, by dead letter; those that no longer exist are skipped. */
   readonly replays: readonly PendingReplay[];
-  /** The letters whose replay is over. */
+  /** Ids of the dead letters whose replay is finished. */
   readonly replayed: readonly string[];
 }
 
 /** A claim on a durable subscriber. */
 export interface DurableClaim {
-  /** Proves it: it rises with every claim, and only the latest counts. */
+  /** Fence that proves the claim. It rises with every claim, and only the latest is valid. */
   readonly fence: number;
-  /** Whether this claim made the subscriber. */
+  /** True when this claim created the subscriber. */
   readonly isNew: boolean;
   readonly state: DurableState;
 }
 
 /**
- * What became of a save: `taken` when a later claim is known, `lost` when none as late as the caller's is, since the store
- * forgot it; then nothing was applied.
+ * Result of a save. `taken`: a later claim exists. `lost`: the store forgot the caller's claim and has no later
+ * one. In both cases nothing was applied.
  */
 export type Saved = "saved" | "taken" | "lost";
 
-/** How many there may be, and how long one is kept that nobody claims. */
+/** Limits on durable subscribers and their replays, and the time an unused subscriber is kept. */
 export interface DurableBounds {
   readonly maxPerChannel: number;
   readonly maxReplays: number;
-  /** After the last claim, save or look, in milliseconds. */
+  /** Time a subscriber is kept after its last claim, save, restore or look, in milliseconds. */
   readonly keepMs: number;
 }
 
 /**
- * The state of durable subscribers, each held by one connection at a time.
+ * State of durable subscribers, each held by one connection at a time.
  *
  * Each method is atomic and concerns one channel. All reject with `store_unavailable` when the store cannot
- * answer; then it is unknown whether the call took effect, and repeating it is harmless, but for a `claim`, which
- * takes a higher fence.
+ * answer. It is then unknown whether the call took effect. Repeating it is harmless, except that a repeated
+ * `claim` takes a higher fence.
  */
 export interface DurableSubscribers {
   /**
-   * Takes the subscriber over from whoever holds it, or makes it with everything up to `start` settled. Undefined
-   * when the channel has as many as it may have.
+   * Takes the subscriber over from its holder, or creates it with everything up to `start` settled. Undefined
+   * when the channel already has `maxPerChannel` subscribers.
    */
   claim(
     key: SubscriberKey,
     start: Position,
     bounds: DurableBounds,
   ): Promise<DurableClaim | undefined>;
-  /** Applies a change of who holds the latest claim. */
+  /** Applies a change if `fence` is that of the latest claim. */
   save(
     key: SubscriberKey,
     fence: number,
@@ -108,8 +111,9 @@ export interface DurableSubscribers {
     bounds: DurableBounds,
   ): Promise<Saved>;
   /**
-   * Makes the subscriber again, as who held the latest claim has it, where the store lost that claim, which then is the
-   * latest again; false where somebody has claimed it since, or the channel has as many as it may have.
+   * Creates the subscriber again from its holder's state, when the store lost the holder's claim. That claim is
+   * then the latest again. Resolves with true, changing nothing, when the claim was not lost. Resolves with
+   * false when there is a later claim, or the channel already has `maxPerChannel` subscribers.
    */
   restore(
     key: SubscriberKey,
@@ -117,21 +121,21 @@ export interface DurableSubscribers {
     state: DurableState,
     bounds: DurableBounds,
   ): Promise<boolean>;
-  /** The replays that were asked for, where the fence is the latest. */
+  /** Returns the requested replays if `fence` is that of the latest claim; otherwise why it is not. */
   look(
     key: SubscriberKey,
     fence: number,
     bounds: DurableBounds,
   ): Promise<readonly PendingReplay[] | Exclude<Saved, "saved">>;
   /**
-   * Adds a replay, unless one of the letter is there already. `unknown` when there is no such subscriber, `full` when it
-   * has as many as it may have.
+   * Adds a replay, unless the subscriber already has one of that dead letter. `unknown`: there is no such
+   * subscriber. `full`: it already has `maxReplays` replays.
    */
   replay(
     key: SubscriberKey,
     replay: PendingReplay,
     bounds: DurableBounds,
   ): Promise<"added" | "unknown" | "full">;
-  /** The state as it is, whoever holds it; undefined when there is no such subscriber. */
+  /** Returns the current state, whoever holds the subscriber; undefined when there is no such subscriber. */
   get(key: SubscriberKey): Promise<DurableState | undefined>;
 }

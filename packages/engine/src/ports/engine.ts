@@ -25,18 +25,18 @@ export interface Engine {
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;
-  /** Several nodes may work on it, so that each must notice what another that died has left. */
+  /** True when several nodes may use the engine, so that each must look after what a dead node left behind. */
   readonly isShared?: boolean;
-  /** How the store is doing; absent where it is part of the process, which cannot lose it. */
+  /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;
   close(): Promise<void>;
 }
 
-/** What an engine is made with. */
+/** Dependencies that an engine is created with. */
 export interface EngineContext {
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Makes an engine once the node's clock and randomness are known. */
+/** Creates an engine once the node's clock and randomness are known. */
 export type EngineFactory = (context: EngineContext) => Engine;

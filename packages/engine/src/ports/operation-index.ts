@@ -1,39 +1,42 @@
 import type { OperationStatus, OperationSummary } from "@milepost/model";
 
-/** Which operations to list; all given conditions hold. */
+/** Filter for a list of operations; all given conditions must hold. */
 export interface OperationQuery {
   readonly session?: string;
   readonly user?: string;
   readonly producer?: string;
   readonly kind?: string;
   readonly status?: OperationStatus;
-  /** Only those with a command that nobody acknowledged yet. */
+  /** Selects only operations with a command that nobody has acknowledged yet. */
   readonly waiting?: true;
-  /** 1–1,000; newest first. */
+  /** Maximum number of operations, 1–1,000; the newest are returned first. */
   readonly limit: number;
 }
 
-/** What the index holds of an operation beyond its summary. */
+/** Operation as the index keeps it: its summary and a few facts beyond it. */
 export interface IndexedOperation {
   readonly summary: OperationSummary;
   readonly producer?: string;
-  /** The name of the service key that created it. */
+  /** Name of the service key that created the operation. */
   readonly service: string;
-  /** Commands that nobody acknowledged yet. */
+  /** Number of commands that nobody has acknowledged yet. */
   readonly waitingCommands: number;
 }
 
-/** Finds operations; their state itself is the projection of their channel. */
+/** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */
 export interface OperationIndex {
   /**
-   * Adds or replaces; forgotten `maxAgeMs` after the last put. Something of it is overdue `dueInMs` from now, nothing ever
-   * when that is absent.
+   * Adds or replaces an operation, which is forgotten `maxAgeMs` after its last put. Something of it becomes
+   * overdue `dueInMs` from now, or never when that is absent.
    */
   put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void>;
-  /** The ids of up to `limit` operations of which something has been overdue for `lateMs`, the longest first. */
+  /**
+   * Returns the ids of up to `limit` operations of which something has been overdue for at least `lateMs`, the
+   * longest overdue first.
+   */
   due(lateMs: number, limit: number): Promise<readonly string[]>;
   get(operationId: string): Promise<IndexedOperation | undefined>;
-  /** Newest first by when they were created. */
+  /** Lists operations, the most recently created first. */
   list(query: OperationQuery): Promise<readonly IndexedOperation[]>;
   remove(operationId: string): Promise<void>;
 }

@@ -1,65 +1,88 @@
 import type { PresenceChange, PresenceList, PresentMember } from "@milepost/protocol";
 
-/** A member before the store says since when. */
+/** Member as its node reports it, before the store adds the time it entered. */
 export type NewMember = Omit<PresentMember, "since">;
 
 /**
- * What a node says about who is in a channel by its connections: its holds. Each id stands in one of `enter`,
- * `leave` and `linger` at most; saying the same again changes nothing.
+ * Changes to the members that one holder (a node) holds in a channel by its connections.
+ *
+ * Each id is in at most one of `enter`, `leave` and `linger`. Repeating an update changes nothing.
  */
 export interface PresenceUpdate {
-  /** All that this holder holds in the channel ends so long after its last update. */
+  /** Lifetime of all this holder's holds in the channel, in milliseconds after its last update. */
   readonly ttlMs: number;
-  /** Held from now on. */
+  /** Members that this holder holds from now on. */
   readonly enter?: readonly NewMember[];
-  /** Held no longer; gone at once unless another holds it. */
+  /** Ids that this holder no longer holds. A member without another holder is removed at once. */
   readonly leave?: readonly string[];
-  /** Held no longer; gone after `lingerMs` unless another holds it or somebody comes to hold it. */
+  /**
+   * Ids that this holder no longer holds. A member without another holder is removed after `lingerMs`, unless a
+   * holder enters it again before that.
+   */
   readonly linger?: readonly string[];
   readonly lingerMs?: number;
-  /** Who begins to type, or goes on, or stops. */
+  /** Ids that start or continue typing (`typing: true`), or stop. */
   readonly typing?: readonly { readonly id: string; readonly typing: boolean }[];
-  /** Typing ends so long after it was last said. */
+  /** Time after which typing ends unless it is reported again, in milliseconds. */
   readonly typingMs?: number;
 }
 
-/** How things stand after an update. */
+/** State of a channel's presence after an update. */
 export interface PresenceStanding {
   readonly epoch: string;
   readonly version: number;
-  /** How many members this holder holds in the channel: fewer than it thinks means that the store has lost some. */
+  /**
+   * Number of members this holder holds in the channel. Fewer than it expects means that the store has lost
+   * some.
+   */
   readonly held: number;
   /** Ids of `typing` that are not present. */
   readonly strangers: readonly string[];
-  /** In how many milliseconds something ends by itself (a lingering member, typing), so that an update then tells it. */
+  /**
+   * Milliseconds until something ends by itself (a lingering member, typing). An update after that time
+   * notifies the nodes.
+   */
   readonly endsInMs?: number;
 }
 
-/** A change of a channel, one version after the one before, told to the nodes that watch it. */
+/**
+ * Change of a channel's presence, one version after the previous one, sent to the nodes that subscribed to the
+ * channel.
+ */
 export interface PresenceBroadcast extends Omit<PresenceChange, "since"> {
   readonly channel: string;
   readonly endsInMs?: number;
 }
 
-/** Receives the news of the channels the node subscribed to, in the order of versions per channel. */
+/** Receives the changes of subscribed channels, in version order per channel. */
 export type PresenceListener = (news: PresenceBroadcast) => void;
 
 /**
- * Who is in each channel, over all nodes. What is of one channel lies together, so that each method is one atomic step.
+ * Members present in each channel, over all nodes. The data of one channel is kept together, so each method is
+ * one atomic step.
  *
- * A member is present as long as some holder (a node) holds it, or it lingers. What has ended (the holds of a holder that
- * said nothing for its time, lingering, typing) is removed first by `update` and `read`, in that same step, which tells it to
- * the nodes: so it is never listed, and known everywhere once anybody asked. A channel where nobody is left is forgotten;
- * the next to come begins a new epoch.
+ * A member is present while a holder (a node) holds it, or while it lingers. `update` and `read` first remove
+ * what has ended: the holds of a holder that sent no update for its time, lingering members, typing. The same
+ * step notifies the nodes. Ended members are therefore never listed, and all nodes learn of them once any node
+ * updates or reads. A channel without members is forgotten; the next member to enter begins a new epoch.
  */
 export interface Presence {
-  /** Sets the one listener of this node. */
+  /** Sets the only listener of this node. */
   listen(listener: PresenceListener): void;
-  /** Resolves once all news from now on will reach the listener; news may be lost, and versions show it. */
+  /**
+   * Resolves once all changes from now on will reach the listener. Changes may be lost; a gap in the versions
+   * shows it.
+   */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
-  /** Does all of an update or nothing. The version rises by one when what is told of the channel changed, else not at all. */
+  /**
+   * Applies a whole update or nothing. The version rises by one when a listed member, the count or the listed
+   * typing changed, otherwise it stays.
+   */
   update(channel: string, holder: string, update: PresenceUpdate): Promise<PresenceStanding>;
-  /** The list, with the `maxListedMembers` longest present; epoch "" and version 0 where nobody is. */
+  /**
+   * Returns the list with the `maxListedMembers` members longest present; epoch "" and version 0 when nobody is
+   * present.
+   */
   read(channel: string): Promise<PresenceList>;
 }

@@ -1,7 +1,9 @@
 /** Randomness, injected so that a simulation can replay it. */
 export interface Random {
-  /** A fraction from 0 up to but not including 1; for jitter. */
+  /** Returns a fraction from 0 up to but not including 1; used for jitter. */
   fraction(): number;
-  /** `length` characters of `[A-Za-z0-9_-]`, unguessable in production; for ids, tags and epochs. */
+  /**
+   * Returns `length` characters of `[A-Za-z0-9_-]`, unguessable in production; used for ids, tags and epochs.
+   */
   id(length: number): string;
 }

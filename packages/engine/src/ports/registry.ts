@@ -1,39 +1,42 @@
 import type { ConsumerKind } from "../consumer-kind.ts";
 
-/** A connection as all nodes may know it. */
+/** Connection as it is registered for all nodes. */
 export interface RegisteredConnection {
   readonly id: string;
   readonly user?: string;
   readonly session?: string;
   readonly consumer: ConsumerKind;
-  /** When it was opened, in milliseconds since 1970. */
+  /** Time at which the connection was opened, in milliseconds since 1970. */
   readonly since: number;
 }
 
-/** A connection, and the node it is at. */
+/** Connection together with the node that holds it. */
 export interface LocatedConnection extends RegisteredConnection {
-  /** The id of the node. */
+  /** Id of the node. */
   readonly node: string;
 }
 
-/** A node as it says of itself. */
+/** Node as it registers itself. */
 export interface RegisteredNode {
-  /** Of one life of the node: after a restart it has another. */
+  /**
+   * Id of one registration of the node. The node takes another id after a restart, and when the registry lost
+   * its entry.
+   */
   readonly id: string;
   readonly name: string;
-  /** When it began, in milliseconds since 1970. */
+  /** Time at which the node started, in milliseconds since 1970. */
   readonly since: number;
-  /** How many connections it had when it last said so. */
+  /** Number of connections the node had at its last refresh. */
   readonly connections: number;
 }
 
-/** What came and went at a node since it last said so. */
+/** Connections that were opened and closed at a node since its last change. */
 export interface RegistryChange {
   readonly enter: readonly RegisteredConnection[];
   readonly leave: readonly RegisteredConnection[];
 }
 
-/** Whose connections, or which one. */
+/** Selects the connections of a node, a user or a session, or one connection by its id. */
 export type RegistryQuery =
   | { readonly node: string }
   | { readonly user: string }
@@ -41,29 +44,34 @@ export type RegistryQuery =
   | { readonly connection: string };
 
 /**
- * Which node holds which connection, user and session.
+ * Registry of the nodes and of the connections, users and sessions that each holds.
  *
- * A node's connections count as long as the node refreshes itself. What a node that stopped left behind is never listed,
- * and lies there until it is swept. A change is one step for the node's own list, and another for the lists of its users
- * and sessions, which may be lost: then a connection is missing in those until it is entered again.
+ * A node's connections are listed while the node refreshes itself. Entries of a node that stopped are never
+ * listed; they stay in the store until they are swept. A change updates the node's own list in one step and the
+ * lists of its users and sessions in another, which may be lost. A connection is then missing in those lists
+ * until it is entered again.
  */
 export interface Registry {
   /**
-   * Enters the node, or says that it lives on: for `ttlMs` more. Resolves with all that live, this one too, by name, and
-   * whether the registry did not have it: then it has nothing of its connections either.
+   * Registers the node or renews it, for `ttlMs` milliseconds. Resolves with all live nodes sorted by name,
+   * including this one. `isNew` is true when the registry did not have the node; it then has none of its
+   * connections either.
    */
   refresh(
     node: RegisteredNode,
     ttlMs: number,
   ): Promise<{ readonly nodes: readonly RegisteredNode[]; readonly isNew: boolean }>;
-  /** All nodes that live, by name. */
+  /** Returns all live nodes, sorted by name. */
   nodes(): Promise<readonly RegisteredNode[]>;
-  /** Notes many changes at once; to enter what is entered, or take out what is not there, changes nothing. */
+  /** Applies many changes at once. Entering a known connection or removing an unknown one changes nothing. */
   change(node: string, change: RegistryChange): Promise<void>;
-  /** Up to `limit` (1–1,000) connections of nodes that live, the longest open first where they are of a user or session. */
+  /**
+   * Lists up to `limit` (1–1,000) connections of live nodes. Those of a user or session come longest open
+   * first.
+   */
   list(query: RegistryQuery, limit: number): Promise<readonly LocatedConnection[]>;
-  /** Takes a node out with all it had. */
+  /** Removes a node with all its connections. */
   leave(node: string): Promise<void>;
-  /** The same with every node that does not live any more; resolves with how many they were. */
+  /** Removes every dead node with all its connections, and resolves with their number. */
   sweep(): Promise<number>;
 }

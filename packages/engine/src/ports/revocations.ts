@@ -1,30 +1,36 @@
-/** Whose authority has ended, as far as tokens say it that were issued up to a moment. */
+/** Revocation of the authority of a user, a session or a token, for tokens issued up to a moment. */
 export interface Revocation {
   readonly of: "user" | "session" | "token";
-  /** The name of the user or session, or the token's `jti`. */
+  /** Name of the user or session, or the token's `jti`. */
   readonly id: string;
-  /** Tokens issued up to then are meant, in milliseconds since 1970; one of its `jti` whenever it was issued. */
+  /**
+   * Time up to which issued tokens are revoked, in milliseconds since 1970. A token named by its `jti` is
+   * revoked whenever it was issued.
+   */
   readonly at: number;
-  /** What is taken of the tokens' grants; absent, it is everything. */
+  /** Grants that are taken from the tokens; absent, everything is. */
   readonly grants?: readonly string[];
-  /** Until when it is remembered, in milliseconds since 1970. */
+  /** Time until which the revocation is remembered, in milliseconds since 1970. */
   readonly until: number;
 }
 
-/** A page of revocations, in the order in which they were made. */
+/** Page of revocations, in the order in which they were added. */
 export interface RevocationPage {
   readonly revocations: readonly Revocation[];
-  /** Read on after it; the same as before when there is nothing new. */
+  /** Cursor for the next read. It is the same as before when there is nothing new. */
   readonly cursor: string;
 }
 
-/** What was revoked, for all nodes; each reads what is new and keeps it. */
+/** Revocations for all nodes. Each node reads new ones and keeps them. */
 export interface Revocations {
-  /** Resolves when every read that begins after it shows it; remembered `ttlMs`. */
+  /**
+   * Adds a revocation, remembered for `ttlMs` milliseconds. Resolves once every read that begins later shows
+   * it.
+   */
   add(revocation: Revocation, ttlMs: number): Promise<void>;
   /**
-   * Up to 1,000 that are remembered, after a cursor or from the first. A cursor of a store that has forgotten what it knew
-   * reads from the first.
+   * Returns up to 1,000 remembered revocations after a cursor, or from the first. A cursor from before the
+   * store lost its data reads from the first.
    */
   read(cursor?: string): Promise<RevocationPage>;
 }

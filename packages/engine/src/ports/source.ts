@@ -1,28 +1,31 @@
-/** A publication as a queue outside has it: what a producer wrote there, not yet checked. */
+/** Publication as it stands in an external queue: written by a producer there, not yet validated. */
 export interface SourceEntry {
-  /** Names it within its source, for ever: its dedupe key unless it brings one. */
+  /**
+   * Id that names the entry within its source for ever. It is the entry's dedupe key unless `fields` has a
+   * `key`.
+   */
   readonly id: string;
-  /** `channel`, `event`, `data` as JSON text, `key` and `priority`, as in a publish by HTTP. */
+  /** Fields as in a publish by HTTP: `channel`, `event`, `data` as JSON text, `key` and `priority`. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Which time it is tried, from 1 on. */
+  /** Number of this attempt, from 1. */
   readonly attempt: number;
 }
 
-/** What became of an entry: stored, known already by its key, or given up and kept as a dead letter. */
+/** Outcome of an entry: stored, already known by its key, or given up and kept as a dead letter. */
 export type Taken = "stored" | "duplicate" | "dead_letter";
 
 /**
- * Takes an entry of a source: afterwards the source may forget it.
+ * Takes an entry of a source, which may forget the entry once this resolves.
  *
- * Rejects with an error that is retryable when nothing is known of it: the same entry must come again, before what
- * follows it in its channel.
+ * Rejects with a retryable error when the outcome is unknown. The source must then offer the same entry again,
+ * before later entries of its channel.
  */
 export type TakeEntry = (source: string, entry: SourceEntry) => Promise<Taken>;
 
-/** A queue outside that publications come from. */
+/** External queue that publications come from. */
 export interface Source {
-  /** Begins to hand over entries; called once. */
+  /** Starts to hand over entries; called once. */
   start(take: TakeEntry): void;
-  /** Reads no more, and resolves when what was handed over is settled or left to others. */
+  /** Stops reading. Resolves once the entries handed over are settled or left to other nodes. */
   close(): Promise<void>;
 }

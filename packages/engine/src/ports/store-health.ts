@@ -1,16 +1,16 @@
-/** Whether the shared store can be reached now. */
+/** Connectivity of the shared store at this moment. */
 export interface StoreHealth {
-  /** Calls are answered. */
+  /** True while calls are answered. */
   readonly connected: boolean;
-  /** What is published comes back over the bus, proven by a message sent through it. */
+  /** True while published messages come back over the bus, proven by a message sent through it. */
   readonly busConnected: boolean;
 }
 
-/** Tells how a store outside of the process is doing. */
+/** Health of a store outside of the process. */
 export interface StoreWatch {
-  /** What it is, for instance `redis`. */
+  /** Kind of the store, for instance `redis`. */
   readonly kind: string;
   readonly health: StoreHealth;
-  /** Calls the listener after every change, until the returned function is called. */
+  /** Calls the listener after every change of health, until the returned function is called. */
   onChange(listener: (health: StoreHealth) => void): () => void;
 }

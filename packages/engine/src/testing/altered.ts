@@ -1,4 +1,4 @@
-/** An object like another, with some of its methods in other words. */
+/** Returns a proxy of an object with some of its methods replaced. */
 export function altered<T extends object>(target: T, methods: Partial<T>): T {
   return new Proxy(target, {
     get(_, name) {

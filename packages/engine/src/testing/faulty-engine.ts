@@ -13,19 +13,22 @@ import {
 } from "../index.ts";
 import { TestStoreWatch } from "./test-store-watch.ts";
 
-/** The memory engine with the faults of a real store: a bus that loses or lags, reads that hang or fail. */
+/**
+ * Memory engine with the faults of a real store: a bus that loses or delays entries, reads that hang, calls
+ * that fail.
+ */
 export class FaultyEngine {
-  /** Which publications the bus loses. */
+  /** Selects the publications that the bus loses. */
   loses: (publication: Publication) => boolean = () => false;
-  /** Whether every call of the log fails with `store_unavailable`. */
+  /** Makes every call of the log fail with `store_unavailable`, except `close`. */
   isDown = false;
-  /** What the engine says of its store. */
+  /** Health of the store, as the engine reports it. */
   readonly watch = new TestStoreWatch();
-  /** Which appends fail with `store_unavailable`, having stored nothing. */
+  /** Selects the appends that fail with `store_unavailable` and store nothing. */
   refuses: (entry: NewEntry) => boolean = () => false;
-  /** Which appends are stored, and fail with `store_unavailable` all the same. */
+  /** Selects the appends that are stored and still fail with `store_unavailable`. */
   losesAnswer: (entry: NewEntry) => boolean = () => false;
-  /** How many reads and snapshots the log answered. */
+  /** Number of calls of the log's `read` and `snapshot`. */
   reads = 0;
   #listener: BusListener | undefined;
   #onDisrupted: (() => void) | undefined;
@@ -36,11 +39,11 @@ export class FaultyEngine {
 
   #engine: Engine | undefined;
   #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
-  /** What the engine's randomness answers while a log is rebuilt. */
+  /** Ids that the engine's randomness returns while a log is rebuilt. */
   #scripted: string[] = [];
   #rebuilding = false;
 
-  /** The factory to make a core with. */
+  /** Factory to create a core with. */
   readonly factory = ({ clock, random }: EngineContext): Engine => {
     const scripted = {
       fraction: () => random.fraction(),
@@ -58,32 +61,36 @@ export class FaultyEngine {
     };
   };
 
-  /** The dead letters of the engine that was made, past its faults. */
+  /** Dead letters of the engine that was created, without its faults. */
   get deadLetters(): DeadLetterStore {
     return this.#made.deadLetters;
   }
 
-  /** The log of the engine that was made, past its faults: as another node has it. */
+  /** Log of the engine that was created, without its faults: as another node sees it. */
   get log(): ChannelLog {
     return this.#made.log;
   }
 
   get #made(): Engine {
-    if (this.#engine === undefined) throw new Error("no engine was made yet");
+    if (this.#engine === undefined)
+      throw new Error("no engine was created yet; create a core with the factory first");
     return this.#engine;
   }
 
-  /** The store has lost every durable subscriber. */
+  /** Makes the store lose every durable subscriber. */
   forgetDurableSubscribers: () => void = () => {};
 
-  /** The store is lost: every call fails, the bus brings nothing, and the engine says so. */
+  /**
+   * Starts an outage: every call of the log fails, the bus delivers nothing, and the engine reports its store
+   * as lost.
+   */
   goAway(): void {
     this.isDown = true;
     this.#isCut = true;
     this.watch.set(false);
   }
 
-  /** The store is back; what the bus should have brought meanwhile it does not bring any more. */
+  /** Ends the outage. The bus does not deliver what it missed meanwhile. */
   comeBack(): void {
     this.isDown = false;
     this.#isCut = false;
@@ -91,19 +98,22 @@ export class FaultyEngine {
     this.#onDisrupted?.();
   }
 
-  /** The bus keeps what it gets until {@link deliver}. */
+  /** Makes the bus hold publications back until {@link deliver}. */
   lag(): void {
     this.#lagging ??= [];
   }
 
-  /** The bus brings what it kept, and lags no more. */
+  /** Delivers the publications that were held back, and ends the delay. */
   deliver(): void {
     const lagging = this.#lagging ?? [];
     this.#lagging = undefined;
     for (const publication of lagging) this.#listener?.(publication);
   }
 
-  /** Reads from now on have their answer, but give it only at {@link release}. */
+  /**
+   * Makes reads and snapshots hold their answers back until {@link release}. An answer shows the log as it was
+   * when asked.
+   */
   hold(): void {
     this.#held ??= [];
   }
@@ -114,7 +124,7 @@ export class FaultyEngine {
     for (const release of held) release();
   }
 
-  /** The bus takes subscriptions only at {@link attach}; until then it brings nothing of them. */
+  /** Makes the bus defer new subscriptions until {@link attach}. Until then it delivers nothing for them. */
   detach(): void {
     this.#detached ??= [];
   }
@@ -125,20 +135,21 @@ export class FaultyEngine {
     for (const attach of detached) attach();
   }
 
-  /** The bus says that something may have been lost. */
+  /** Makes the bus report that something may have been lost. */
   disrupt(): void {
     this.#onDisrupted?.();
   }
 
   /**
-   * The log forgets its last `count` entries and goes on in the same epoch, as a store that failed over does; resolves with
-   * the positions that are lost.
+   * Makes the log lose its last `count` entries and go on in the same epoch, as after a failover of the store.
+   * Resolves with the positions that were lost.
    */
   async loseTail(channel: string, count: number): Promise<readonly string[]> {
     const log = this.#engine?.log;
     const own = this.#appended.filter(({ publication }) => publication.channel === channel);
     const [first] = own;
-    if (log === undefined || first === undefined) throw new Error(`${channel} has no tail`);
+    if (log === undefined || first === undefined)
+      throw new Error(`${channel} has no entry to lose; append to it first`);
     this.#rebuilding = true;
     await log.purge(channel, first.policy);
     this.#scripted = [first.publication.position.epoch];
@@ -153,7 +164,7 @@ export class FaultyEngine {
     return lost.map(({ publication }) => formatPosition(publication.position));
   }
 
-  /** How many entries were stored in a channel's log since it was begun. */
+  /** Returns the number of entries appended to a channel's log and not lost since it began. */
   stored(channel: string): number {
     return this.#appended.filter(({ publication }) => publication.channel === channel).length;
   }
@@ -232,7 +243,7 @@ export class FaultyEngine {
   }
 }
 
-/** Copies that were made stay in the roll-up: it is a log of its own. */
+/** Drops the roll-up from a policy. The roll-up is a log of its own, and keeps the copies it already has. */
 function unrolled({ rollUp: _, ...policy }: LogPolicy): LogPolicy {
   return policy;
 }

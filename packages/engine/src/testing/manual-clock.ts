@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "../ports/clock.ts";
 
-/** So many turns without time passing are no progress but a loop. */
+/** Maximum number of rounds without time passing; more are taken for an endless loop. */
 const maxRounds = 10_000;
 
 interface Timer {
@@ -10,10 +10,10 @@ interface Timer {
 }
 
 /**
- * A clock that moves only when it is told to.
+ * Clock that moves only when a test advances it.
  *
- * `advance` runs what becomes due in the order of time, with everything that follows from each callback;
- * `settle` runs what is due now. Neither waits for real time.
+ * `advance` runs what becomes due in time order, including everything that follows from each callback. `settle`
+ * runs what is due now. Neither waits for real time.
  */
 export class ManualClock implements Clock {
   #monotonic = 0;
@@ -22,12 +22,12 @@ export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #soon = new Set<() => void>();
 
-  /** Begins at `startsAt` milliseconds since 1970. */
+  /** Starts at `startsAt` milliseconds since 1970. */
   constructor(startsAt = Date.UTC(2026, 0, 1)) {
     this.#wall = startsAt;
   }
 
-  /** How many timers wait. */
+  /** Number of pending timers. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
@@ -56,7 +56,7 @@ export class ManualClock implements Clock {
     return () => this.#soon.delete(own);
   }
 
-  /** Sets the wall clock off by `ms`; what measures does not notice. */
+  /** Shifts the wall clock by `ms` milliseconds; monotonic time does not change. */
   jump(ms: number): void {
     this.#wall += ms;
   }
@@ -66,14 +66,17 @@ export class ManualClock implements Clock {
     for (let round = 0; ; round++) {
       await allMicrotasks();
       if (this.#soon.size === 0) return;
-      if (round > maxRounds) throw new Error("something asks for another turn again and again");
+      if (round > maxRounds)
+        throw new Error(
+          "callbacks keep scheduling more work without time passing; look for an endless loop of soon()",
+        );
       const due = this.#soon;
       this.#soon = new Set();
       for (const callback of due) callback();
     }
   }
 
-  /** Lets `ms` pass. */
+  /** Advances time by `ms` milliseconds. */
   async advance(ms: number): Promise<void> {
     const until = this.#monotonic + ms;
     await this.settle();
@@ -87,7 +90,7 @@ export class ManualClock implements Clock {
     await this.settle();
   }
 
-  /** Lets time pass, as far as it takes, until the promise is settled; an hour at most. */
+  /** Advances time until the promise is settled, by an hour at most. */
   async until<T>(promise: Promise<T>): Promise<T> {
     let done = false;
     const end = () => {
@@ -124,7 +127,7 @@ export class ManualClock implements Clock {
 // The package compiles without node types, so that its sources cannot use a real timer. Only this file needs one.
 declare function setImmediate(callback: () => void): void;
 
-/** Every promise reaction that can run has run when the event loop comes round. */
+/** Resolves when all promise reactions that can run have run: a turn of the event loop runs them first. */
 function allMicrotasks(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -2,7 +2,7 @@ import type { Random } from "../ports/random.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/** Randomness that a seed repeats; never for production, where ids must be unguessable. */
+/** Randomness repeatable by its seed; never for production, where ids must be unguessable. */
 export class SeededRandom implements Random {
   #state: number;
 

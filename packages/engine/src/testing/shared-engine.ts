@@ -12,20 +12,23 @@ import {
   type Random,
 } from "../index.ts";
 
-/** One memory engine for several nodes of a test. */
+/** Memory engine shared by several nodes of a test. */
 export class SharedEngine {
   readonly #engine: Engine;
   #presences: MemoryPresences;
   readonly #fresh: () => MemoryPresences;
   readonly #nodes: ((presences: MemoryPresences) => void)[] = [];
   readonly #listeners: BusListener[] = [];
-  /** Which news of presence get lost on their way to a node. */
+  /** Selects the presence changes that are lost on their way to a node. */
   losesNews: (news: PresenceBroadcast) => boolean = () => false;
-  /** Whether who is present cannot be told or asked. */
+  /** Makes every update and read of presence fail with `store_unavailable`. */
   presenceIsDown = false;
-  /** Whether the nodes that are made from now on care for what others left. */
+  /**
+   * Makes nodes created from now on treat the engine as shared, so that they look after what dead nodes left
+   * behind.
+   */
   isShared = false;
-  /** Which signals between nodes get lost. */
+  /** Selects the signals between nodes that are lost. */
   losesSignal: (signal: unknown) => boolean = () => false;
   #held: (() => void)[] | undefined;
 
@@ -36,7 +39,7 @@ export class SharedEngine {
     this.#engine.bus.listen((publication) => this.#carry(publication));
   }
 
-  /** The factory to make each node with. */
+  /** Factory to create each node with. */
   readonly factory: EngineFactory = () => {
     const { bus } = this.#engine;
     const channels = new Set<string>();
@@ -68,7 +71,10 @@ export class SharedEngine {
     };
   };
 
-  /** A factory for one node, whose way to the store can be cut for good, as when the node dies. */
+  /**
+   * Returns a factory for one node and a function that cuts the node off from the store for good, as when the
+   * node dies.
+   */
   mortal(): { readonly factory: EngineFactory; die(): void } {
     let isDead = false;
     const factory: EngineFactory = (context) => {
@@ -91,7 +97,10 @@ export class SharedEngine {
     };
   }
 
-  /** Lists of who is present are answered only when the returned function is called, as they were when asked for. */
+  /**
+   * Holds presence lists back until the returned function is called. A list shows the members present when it
+   * was asked for.
+   */
   holdLists(): () => void {
     const held: (() => void)[] = [];
     this.#held = held;
@@ -101,7 +110,7 @@ export class SharedEngine {
     };
   }
 
-  /** Who is present is forgotten, as by a store that was started anew; the nodes are not told. */
+  /** Makes the store forget who is present, as after a restart of the store. The nodes are not notified. */
   forgetPresence(): void {
     this.#presences = this.#fresh();
     for (const move of this.#nodes) move(this.#presences);
@@ -155,7 +164,7 @@ export class SharedEngine {
   }
 }
 
-/** A port that refuses every call once it is dead. */
+/** Returns a proxy of a port that rejects every call once `isDead` returns true. */
 function severable<T extends object>(port: T, isDead: () => boolean): T {
   return new Proxy(port, {
     get(target, name): unknown {

@@ -1,6 +1,6 @@
 import type { StoreHealth, StoreWatch } from "../index.ts";
 
-/** The health of a store, as a test has it. */
+/** Store health that a test controls. */
 export class TestStoreWatch implements StoreWatch {
   readonly kind = "test";
   readonly #listeners = new Set<(health: StoreHealth) => void>();

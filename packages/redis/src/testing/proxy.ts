@@ -15,7 +15,7 @@ export interface Proxy extends AsyncDisposable {
   nextConnection(): Promise<unknown>;
   /** Breaks the connections that are open now; new ones are accepted. */
   drop(): void;
-  /** Every connection breaks, and there are no more. */
+  /** Breaks every connection and accepts no new ones. */
   cut(): void;
 }
 

@@ -4,15 +4,15 @@ import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
 const masters = 3;
 const slots = 16_384;
 
-/** A real cluster of three masters on free ports, perhaps with a replica of the first. */
+/** Real cluster of three masters on free ports, optionally with a replica of the first. */
 export interface RedisCluster extends AsyncDisposable {
   readonly url: string;
   readonly servers: readonly RedisServer[];
-  /** Sends one command to one of them. */
+  /** Sends one command to one server. */
   command(server: number, ...words: readonly string[]): Promise<unknown>;
 }
 
-/** Starts a cluster and resolves when all of its nodes agree that it is well. */
+/** Starts a cluster and resolves once all of its nodes report that it is healthy. */
 export async function startRedisCluster({ replica = false } = {}): Promise<RedisCluster> {
   const servers: RedisServer[] = [];
   const clients: ReturnType<typeof createClient>[] = [];
@@ -59,7 +59,7 @@ export async function startRedisCluster({ replica = false } = {}): Promise<Redis
         const info = String(await cluster.command(masters, "INFO", "replication"));
         return info.includes("master_link_status:up");
       });
-      // A master that no other node knows a replica of is not voted out.
+      // A master is voted out only when the other nodes know a replica of it.
       await until(async () => {
         for (let i = 0; i < masters; i++) {
           const replicas = await cluster.command(i, "CLUSTER", "REPLICAS", first);
@@ -84,7 +84,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** Whether every node knows all and serves all slots. */
+/** Returns true when every node knows all masters and reports that the cluster is healthy. */
 async function isWell(cluster: RedisCluster): Promise<boolean> {
   for (let i = 0; i < cluster.servers.length; i++) {
     const info = String(await cluster.command(i, "CLUSTER", "INFO"));

@@ -4,7 +4,7 @@ import { TestSocket, testEncoder } from "@milepost/core/testing";
 import type { Clock, Random } from "@milepost/engine";
 import { connectRedis, redisEngine } from "../index.ts";
 
-/** Real time. */
+/** Clock that runs in real time. */
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -18,22 +18,22 @@ export const realClock: Clock = {
   },
 };
 
-/** Real randomness. */
+/** Randomness that cannot be repeated. */
 export const realRandom: Random = {
   fraction: () => Math.random(),
   id: (length) => randomBytes(length).toString("base64url").slice(0, length),
 };
 
-/** A gateway's core on a real Redis, in real time. Disposing it shuts it down. */
+/** Gateway core on a real Redis, in real time. Disposing it shuts it down. */
 export interface RedisNode extends AsyncDisposable {
   readonly core: Core;
   /** Publishes as a backend; resolves with the position. */
   publish(channel: string, data: unknown): Promise<string>;
-  /** A reader of one channel, by the SDK's messages. */
+  /** Subscribes a client to one channel, by the SDK's messages, and returns its socket. */
   read(channel: string, since?: string): TestSocket;
 }
 
-/** Starts a node. */
+/** Starts a node on the Redis at `url`. */
 export async function startNode(url: string, rules: readonly Rule[]): Promise<RedisNode> {
   const encoder = testEncoder("milepost.v1.json");
   const core = createCore({
@@ -42,7 +42,7 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
     random: realRandom,
     node: realRandom.id(6),
     rules,
-    verifyToken: () => Promise.reject(new Error("nobody comes with a token")),
+    verifyToken: () => Promise.reject(new Error("these tests use no tokens")),
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
   const service = { kind: "service", name: "backend" } as const;

@@ -8,7 +8,7 @@ export interface RedisSentinels extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts the set; its Sentinels call the master `main`. */
+/** Starts the set. Its Sentinels know the master as `main`. */
 export async function startRedisSentinels(): Promise<RedisSentinels> {
   const folder = await mkdtemp(join(tmpdir(), "milepost-sentinels-"));
   const servers: RedisServer[] = [];

@@ -12,7 +12,7 @@ export interface RedisServer extends AsyncDisposable {
   readonly process: ChildProcess;
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -23,7 +23,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts redis-server, which keeps nothing on disk, or a Sentinel of that file, and resolves when it accepts connections. */
+/**
+ * Starts redis-server without persistence, or a Sentinel with the given file. Resolves once it accepts
+ * connections.
+ */
 export async function startRedis(
   options: readonly string[] = [],
   port?: number,

@@ -10,10 +10,10 @@ function entry(n: number, key?: string) {
   return key === undefined ? fields : { ...fields, key };
 }
 
-/** What every bus must do; run it against each engine. */
+/** Contract tests of the bus; every engine runs them. */
 export function busContract(name: string, make: MakeEngine): void {
   describe(`${name} bus`, () => {
-    test("[G1] what is appended after a subscribe arrives, in order, as it stands in the log", async () => {
+    test("[G1] entries appended after a subscribe arrive in order, exactly as they stand in the log", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
@@ -26,7 +26,7 @@ export function busContract(name: string, make: MakeEngine): void {
       expect(heard).toEqual((await log.read("bus:a", 0, 100, policy)).entries);
     });
 
-    test("[G4] each names the tag of the entry before it, so that a lost tail shows", async () => {
+    test("[G4] each entry on the bus carries the tag of the entry before it, so that a lost tail can be detected", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
@@ -38,7 +38,7 @@ export function busContract(name: string, make: MakeEngine): void {
       expect(heard.map(({ previousTag }) => previousTag)).toEqual([originTag, ...tags.slice(0, 2)]);
     });
 
-    test("[P-WILD-2] the copies of a roll-up arrive where one subscribed to it, whole and in order", async () => {
+    test("[P-WILD-2] a subscriber of a roll-up receives its copies complete and in order", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];
@@ -54,7 +54,7 @@ export function busContract(name: string, make: MakeEngine): void {
       expect(copies.map(({ source }) => source)).toEqual([0, 1, 0, 1, 0, 1].map((i) => sources[i]));
     });
 
-    test("a subscribe does not call the listener, and brings nothing that was there before", async () => {
+    test("subscribing neither calls the listener nor delivers earlier entries", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       await log.append("bus:a", entry(1), policy);
@@ -71,7 +71,7 @@ export function busContract(name: string, make: MakeEngine): void {
       await vi.waitFor(() => expect(heard.map(({ json }) => json)).toEqual(["2"]));
     });
 
-    test("only what one subscribed to arrives, and nothing after an unsubscribe", async () => {
+    test("the bus delivers only subscribed channels, and nothing after an unsubscribe", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: string[] = [];
@@ -87,7 +87,7 @@ export function busContract(name: string, make: MakeEngine): void {
       await vi.waitFor(() => expect(heard).toEqual(["bus:a 2", "bus:b 4"]));
     });
 
-    test("[G3] a duplicate does not arrive again", async () => {
+    test("[G3] the bus does not deliver a duplicate again", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: string[] = [];

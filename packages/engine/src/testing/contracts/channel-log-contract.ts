@@ -21,10 +21,10 @@ function offsets(entries: readonly { readonly position: { readonly offset: numbe
   return entries.map(({ position }) => position.offset);
 }
 
-/** What every channel log must do; run it against each engine. */
+/** Contract tests of the channel log; every engine runs them. */
 export function channelLogContract(name: string, make: MakeEngine): void {
   describe(`${name} channel log: order`, () => {
-    test("[G1] entries count from 1, without a hole, in the order of the calls", async () => {
+    test("[G1] offsets count from 1 without a gap, in the order of the appends", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const appended = await Promise.all(
@@ -40,7 +40,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(head).toEqual(entries.at(-1)?.position);
     });
 
-    test("every entry has a tag of its own, and every log an epoch of its own", async () => {
+    test("every entry has a tag of its own and every log an epoch of its own", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 20);
@@ -52,7 +52,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(other.head.epoch).not.toBe(entries[0]?.position.epoch);
     });
 
-    test("an entry comes back as it went in, its JSON text untouched", async () => {
+    test("an entry is read back as it was appended, with its JSON text unchanged", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const json = '{"b":1.50,"a":"\\u00e9 é \\u2028","big":12345678901234567890,"__proto__":1}';
@@ -68,7 +68,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   });
 
   describe(`${name} channel log: reading`, () => {
-    test("a log that has no entry yet stands at offset 0 of the epoch that its first entry gets", async () => {
+    test("a log without entries stands at offset 0 of the epoch that its first entry will have", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const before = await log.read(channel, 0, 10, policy);
@@ -79,7 +79,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(publication.position).toMatchObject({ epoch: before.head.epoch, offset: 1 });
     });
 
-    test("a read gives what is after the offset, oldest first, up to the limit, and the head beyond it", async () => {
+    test("a read returns the entries after the offset, oldest first, up to the limit, and the head of the log", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 10);
@@ -91,7 +91,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 99, 3, policy)).entries).toEqual([]);
     });
 
-    test("a read shows one moment: what it ends with is its head, while appends go on", async () => {
+    test("a read is atomic: its entries reach exactly from floor to head while appends go on", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const appends = Array.from({ length: 100 }, (_, n) => log.append(channel, entry(n), policy));
@@ -106,7 +106,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   });
 
   describe(`${name} channel log: dedupe`, () => {
-    test("[G3] [P-PUB-2] the same key of the same publisher creates nothing and answers the first entry", async () => {
+    test("[G3] [P-PUB-2] appending with a known key of the same publisher creates nothing and returns the first entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const first = await log.append(channel, entry("first", { key: "k" }), policy);
@@ -116,7 +116,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 0, 10, policy)).entries).toHaveLength(1);
     });
 
-    test("[G3] the same key at the same moment is one entry", async () => {
+    test("[G3] concurrent appends with the same key create one entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const all = await Promise.all(
@@ -126,7 +126,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(new Set(all.map(({ publication }) => publication.position.tag)).size).toBe(1);
     });
 
-    test("a key is its publisher's, and its channel's", async () => {
+    test("the same key of another publisher or channel is a different key", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const used = [
@@ -137,7 +137,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       for (const { duplicate } of await Promise.all(used)) expect(duplicate).toBe(false);
     });
 
-    test("[P-PUB-2] a key is forgotten when its window is over", async () => {
+    test("[P-PUB-2] a key is forgotten when its dedupe window ends", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append(channel, entry(1, { key: "k" }), policy);
@@ -147,7 +147,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.append(channel, entry(3, { key: "k" }), policy)).duplicate).toBe(false);
     });
 
-    test("[G3] a key outlives its entry: the position is answered, the data is null", async () => {
+    test("[G3] a key outlives its trimmed entry: an append returns its position, with the data null", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const few = { ...policy, maxEntries: 2 };
@@ -165,7 +165,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       });
     });
 
-    test("[G3] a key outlives the age of its entry", async () => {
+    test("[G3] a key is remembered longer than the maximum age of its entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const short = { ...policy, maxAgeMs: 60_000 };
@@ -176,7 +176,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(again.duplicate).toBe(true);
     });
 
-    test("what a key made can be found without making anything", async () => {
+    test("find returns the entry that a key made, and creates nothing", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
@@ -188,7 +188,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   });
 
   describe(`${name} channel log: retention`, () => {
-    test("only the newest entries are kept, and the floor is the entry right before them", async () => {
+    test("only the newest entries are kept, and the floor is the position right before them", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const few = { ...policy, maxEntries: 3 };
@@ -201,7 +201,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(head.offset).toBe(200);
     });
 
-    test("an entry is kept as long as its age allows", async () => {
+    test("an entry is kept until its maximum age", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 2);
@@ -215,7 +215,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(floor.offset).toBe(2);
     });
 
-    test("a log that nobody touches disappears with its last entry, and the next one has another epoch", async () => {
+    test("an unused log disappears with its last entry, and the next one has another epoch", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1), policy);
@@ -226,7 +226,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(head.epoch).not.toBe(publication.position.epoch);
     });
 
-    test("a log that is read keeps its place when all its entries are gone", async () => {
+    test("a log that is still read keeps its position after all its entries expired", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1), policy);
@@ -240,7 +240,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(floor).toEqual(publication.position);
     });
 
-    test("a purge forgets entries, state and keys; the next log has another epoch", async () => {
+    test("a purge deletes entries, state and keys, and the next log has another epoch", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1, { key: "k" }), latest);
@@ -261,7 +261,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       ...rest,
     });
 
-    test("[P-END-1] an end is the last entry: later ones are refused, a second one answers the first", async () => {
+    test("[P-END-1] an end is the last entry: later appends are rejected, and a second end returns the first", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 2);
@@ -275,7 +275,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(head).toEqual(first.publication.position);
     });
 
-    test("[P-END-1] whatever races with an end is before it or refused, and all of two ends are one", async () => {
+    test("[P-END-1] appends that race with an end are stored before it or rejected, and two ends store one entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const outcomes = await Promise.allSettled(
@@ -296,7 +296,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
-    test("[P-END-1] a known key answers its first entry also after the end", async () => {
+    test("[P-END-1] after the end, an append with a known key still returns the key's first entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
@@ -305,7 +305,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(again).toEqual({ publication, duplicate: true });
     });
 
-    test("[P-END-3] an end leaves the state as it was, and is told with every look", async () => {
+    test("[P-END-3] an end leaves the state unchanged, and every read and snapshot returns the end", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append(channel, entry({ n: 1 }), latest);
@@ -321,7 +321,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 99, 1, latest)).end).toEqual(publication);
     });
 
-    test("[P-END-3] an end outlives the age of its entry, as long as the log is there", async () => {
+    test("[P-END-3] an end is returned after its entry expired, as long as the log exists", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, end("over"), policy);
@@ -336,7 +336,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       await expect(log.append(channel, entry(1), policy)).rejects.toMatchObject({ code: "ended" });
     });
 
-    test("[P-END-6] a purge makes a log that has not ended", async () => {
+    test("[P-END-6] the log that begins after a purge has not ended", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append(channel, end("over"), policy);
@@ -347,7 +347,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   });
 
   describe(`${name} channel log: state`, () => {
-    test("a channel without a projection has a head and no state", async () => {
+    test("the snapshot of a channel without a projection has a position and no state", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 2);
@@ -356,7 +356,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(snapshot.snapshot).toBeUndefined();
     });
 
-    test("the state is the fold of the whole log, also of what was trimmed since", async () => {
+    test("the state is the fold of the whole log, including trimmed entries", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const keyed = { ...policy, maxEntries: 2, projection: "keyed:id" };
@@ -372,7 +372,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(Object.keys(snapshot?.state as object).sort()).toEqual(["a", "b", "c"]);
     });
 
-    test("head and state are of one moment, while appends go on", async () => {
+    test("a snapshot is atomic: its state belongs to its position while appends go on", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const moments = [];
@@ -388,7 +388,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
-    test("a duplicate is not folded twice", async () => {
+    test("a duplicate is not folded a second time", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append(channel, entry({ n: 1 }, { key: "k" }), latest);
@@ -402,7 +402,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   describe(`${name} channel log: roll-ups`, () => {
     const rolledUp: LogPolicy = { ...latest, rollUp: { segments: 2, policy } };
 
-    test("[P-WILD-2] what is appended below a prefix is copied to the prefix's log, each with its source", async () => {
+    test("[P-WILD-2] an entry appended below a prefix is copied to the prefix's log, with its source", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(
@@ -423,7 +423,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(own.entries).toEqual([publication]);
     });
 
-    test("[P-WILD-2] [G1] the copies have one order, that of each source kept, without a hole", async () => {
+    test("[P-WILD-2] [G1] the copies have one order without a gap, which keeps the order of each source", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const sources = ["contract:up:a", "contract:up:b", "contract:up:c:d"];
@@ -442,7 +442,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
-    test("[P-WILD-3] [G3] a duplicate makes no copy, and keys are the source's", async () => {
+    test("[P-WILD-3] [G3] a duplicate makes no copy, and a key belongs to its source alone", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append("contract:up:a", entry(1, { key: "k" }), rolledUp);
@@ -454,7 +454,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(await log.find("contract:up:*", "somebody", "k", policy)).toBeUndefined();
     });
 
-    test("[P-END-1] the end of a source is not copied: the roll-up and other sources go on", async () => {
+    test("[P-END-1] the end of a source is not copied, and the roll-up and other sources go on", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append("contract:up:a", entry(1), rolledUp);
@@ -469,7 +469,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(rollUp.end).toBeUndefined();
     });
 
-    test("[P-WILD-5] a roll-up is kept by its own policy, and has no state", async () => {
+    test("[P-WILD-5] a roll-up is retained by its own policy and has no state", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const few: LogPolicy = { ...policy, maxEntries: 2 };
@@ -483,7 +483,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.snapshot("contract:0:x", mixed)).snapshot).toBeDefined();
     });
 
-    test("a purge of a source leaves its copies, one of a roll-up the sources", async () => {
+    test("a purge of a source keeps its copies, and a purge of a roll-up keeps the sources", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append("contract:up:a", entry(1), rolledUp);

@@ -16,13 +16,13 @@ function deadLetter(source: string, rest: Partial<NewDeadLetter> = {}): NewDeadL
   };
 }
 
-/** What every store of dead letters must do; run it against each engine. */
+/** Contract tests of the dead-letter store; every engine runs them. */
 export function deadLettersContract(name: string, make: MakeEngine): void {
   const sources = async (deadLetters: DeadLetterStore, query: object = {}) =>
     (await deadLetters.list({ limit: 100, ...query })).map(({ source }) => source);
 
   describe(`${name} dead letters`, () => {
-    test("are kept as they were put, and found by their id", async () => {
+    test("a dead letter is kept as it was put, and found by its id", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const subscriber = { owner: "user:ada", name: "worker" };
@@ -35,7 +35,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(await deadLetters.get("nothing")).toBeUndefined();
     });
 
-    test("[G11] one source has one letter, which keeps its id and its place", async () => {
+    test("[G11] a source has one dead letter, which keeps its id and its place in the list when it is replaced", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const first = await deadLetters.put(deadLetter("a"), bounds);
@@ -51,7 +51,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       ]);
     });
 
-    test("are listed by channel, subscriber and reason or its first word", async () => {
+    test("dead letters are listed by channel, by subscriber, and by reason or its first word", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       await deadLetters.put(
@@ -68,7 +68,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(await sources(deadLetters, { reason: "refused", channel: "job:a" })).toEqual([]);
     });
 
-    test("are listed page by page, also where the last of a page is gone", async () => {
+    test("dead letters are listed page by page, even when the last one of a page was removed", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       for (let n = 0; n < 25; n++) await deadLetters.put(deadLetter(`s${n}`), bounds);
@@ -83,7 +83,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => `s${n}`));
     });
 
-    test("go when they are removed; then their source may come again", async () => {
+    test("a removed dead letter is gone, and its source can be put again", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const { id } = await deadLetters.put(deadLetter("a"), bounds);
@@ -95,7 +95,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(await deadLetters.count()).toEqual({ kept: 1, dropped: 0 });
     });
 
-    test("[P-DLQ-6] the oldest go when there are too many, too large or too old, and that is counted", async () => {
+    test("[P-DLQ-6] the oldest dead letters are dropped and counted when there are too many, too large or too old", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const few = { ...bounds, maxLetters: 3 };

@@ -24,10 +24,10 @@ function change(rest: Partial<DurableChange>): DurableChange {
   return { acked: at(0), sent: at(0), ...nothing, ...rest };
 }
 
-/** What every store of durable subscribers must do; run it against each engine. */
+/** Contract tests of the durable subscribers; every engine runs them. */
 export function durableSubscribersContract(name: string, make: MakeEngine): void {
   describe(`${name} durable subscribers`, () => {
-    test("begins where the first claim says, and stays where it is for the next", async () => {
+    test("a durable subscriber begins where its first claim says, and later claims keep its position", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const first = await durable.claim(key, at(7), bounds);
@@ -39,7 +39,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.get(key)).toEqual(state);
     });
 
-    test("[G11] only the latest claim counts, and what another saves changes nothing", async () => {
+    test("[G11] only the holder of the latest claim can save; a save under an earlier claim changes nothing", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const first = await durable.claim(key, at(0), bounds);
@@ -53,7 +53,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.get(key)).toMatchObject({ sent: at(1), pending: [pending(1)] });
     });
 
-    test("keeps what is pending by offset; saving the same again changes nothing", async () => {
+    test("pending entries are kept by offset, and repeating a save changes nothing", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
@@ -77,7 +77,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       }
     });
 
-    test("takes a replay once, whoever holds the subscriber, and as many as it may", async () => {
+    test("a replay is added once, also while another holds the subscriber, and only up to maxReplays", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       expect(await durable.replay(key, replay("1-a"), bounds)).toBe("unknown");
@@ -91,12 +91,12 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.replay(key, replay("2-b"), bounds)).toBe("added");
       expect(await durable.replay(key, replay("3-c"), bounds)).toBe("full");
       await durable.save(key, fence, change({ replayed: ["1-a"] }), bounds);
-      // One that is over does not come back by a late save.
+      // A late save must not bring a finished replay back.
       await durable.save(key, fence, change({ replays: [out] }), bounds);
       expect((await durable.claim(key, at(0), bounds))?.state.replays).toEqual([replay("2-b")]);
     });
 
-    test("those of another channel, owner or name are others, and a channel has so many", async () => {
+    test("a subscriber of another channel, owner or name is a different one, and a channel has at most maxPerChannel", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const others = [
@@ -112,7 +112,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.claim(key, at(5), bounds)).toMatchObject({ state: { sent: at(1) } });
     });
 
-    test("is forgotten once nobody claimed, saved or looked for so long", async () => {
+    test("a durable subscriber is forgotten when it was not claimed, saved or looked at for keepMs", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(1), bounds)) ?? {};
@@ -129,12 +129,12 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.claim(key, at(9), bounds)).toMatchObject({ isNew: true });
     });
 
-    test("[G11] one that the store lost is made again as its holder has it, unless somebody has claimed it since", async () => {
+    test("[G11] a subscriber that the store lost is restored from its holder's state, unless there is a later claim", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
       const state = { acked: at(1), sent: at(3), pending: [pending(2)], replays: [replay("1-a")] };
-      // Nothing is lost yet, so nothing is changed.
+      // The claim is not lost yet, so the restore changes nothing.
       expect(await durable.restore(key, fence, state, bounds)).toBe(true);
       expect(await durable.get(key)).toMatchObject({ sent: at(0) });
       await harness.advance(70_000);
@@ -147,7 +147,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const { fence: others = 0 } = (await durable.claim(key, at(5), bounds)) ?? {};
       expect(await durable.restore(key, fence, state, bounds)).toBe(false);
       expect(await durable.look(key, others, bounds)).toEqual([]);
-      // A store that went back to an older claim has lost the later ones.
+      // A store that fell back to an older claim has lost the later ones.
       expect(await durable.look(key, others + 9, bounds)).toBe("lost");
       expect(await durable.restore(key, others + 9, state, bounds)).toBe(true);
       expect(await durable.look(key, others, bounds)).toBe("taken");

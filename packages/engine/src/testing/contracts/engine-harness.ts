@@ -1,11 +1,11 @@
 import type { Engine } from "../../index.ts";
 
-/** A fresh engine and its time, for one test. Disposing it frees the engine. */
+/** Fresh engine for one test, and control over its clock. Disposing it closes the engine. */
 export interface EngineHarness extends AsyncDisposable {
   readonly engine: Engine;
-  /** Lets the engine's clock move on, with what becomes due meanwhile. */
+  /** Advances the engine's clock and runs what becomes due. */
   advance(ms: number): Promise<void>;
 }
 
-/** Makes a harness whose engine holds nothing yet. */
+/** Creates a harness whose engine is empty. */
 export type MakeEngine = () => Promise<EngineHarness>;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { MakeEngine } from "./engine-harness.ts";
 
-/** What all leases must do; run it against each engine. */
+/** Contract tests of the leases; every engine runs them. */
 export function leasesContract(name: string, make: MakeEngine): void {
   describe(`${name} leases`, () => {
-    test("one holder at a time, whoever asks at once", async () => {
+    test("concurrent acquires of one lease give it to one holder", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const claims = Array.from({ length: 10 }, () => leases.acquire("a", 1_000));
@@ -14,7 +14,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.acquire("b", 1_000)).toMatchObject({ name: "b", ttlMs: 1_000 });
     });
 
-    test("[G9] who takes over by force has a higher fence, and the one before is refused", async () => {
+    test("[G9] a takeover by force gets a higher fence, and the earlier holder is refused", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const first = await leases.acquire("a", 1_000);
@@ -26,7 +26,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.renew("a", second?.token ?? "")).toBeDefined();
     });
 
-    test("a renewal prolongs by what it was acquired for, or by what it asks", async () => {
+    test("a renewal lasts as long as the lease was acquired for, or as long as it asks", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);
@@ -41,7 +41,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.acquire("a", 1_000)).toBeUndefined();
     });
 
-    test("one that has ended may be taken, and until then renewed by its holder", async () => {
+    test("an expired lease can be acquired by another, and can be renewed by its holder until then", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);
@@ -54,7 +54,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.renew("a", lease?.token ?? "")).toBeUndefined();
     });
 
-    test("[G9] a fence rises over a release too", async () => {
+    test("[G9] the fence rises across a release too", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);
@@ -64,7 +64,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect((await leases.acquire("a", 1_000))?.fence).toBeGreaterThan(lease?.fence ?? Number.NaN);
     });
 
-    test("what nobody ever held is not there", async () => {
+    test("a lease that was never acquired cannot be read, renewed or released", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       expect(await leases.get("a")).toBeUndefined();

@@ -31,13 +31,13 @@ function operation(
   };
 }
 
-/** What every index of operations must do; run it against each engine. */
+/** Contract tests of the operation index; every engine runs them. */
 export function operationIndexContract(name: string, make: MakeEngine): void {
   const list = async (index: OperationIndex, query: Partial<OperationQuery> = {}) =>
     (await index.list({ limit: 100, ...query })).map(({ summary }) => summary.operation_id);
 
   describe(`${name} operation index`, () => {
-    test("lists newest first, up to the limit", async () => {
+    test("operations are listed newest first, up to the limit", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       for (const [id, at] of [
@@ -51,7 +51,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { limit: 2 })).toEqual(["c", "b"]);
     });
 
-    test("finds by owner, kind, status and waiting commands; all conditions hold together", async () => {
+    test("operations are found by owner, kind, status and waiting commands, and all conditions must hold", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("a", 1, { session_id: "s", user_id: "u" }), hourMs);
@@ -70,7 +70,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "nobody" })).toEqual([]);
     });
 
-    test("a put replaces what was known, under the old conditions too", async () => {
+    test("a put replaces the operation, which is no longer found by its earlier owner", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
@@ -86,7 +86,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "t" })).toEqual(["a"]);
     });
 
-    test("what is removed is gone everywhere", async () => {
+    test("a removed operation is found neither by its id nor by its owner", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("a", 1, { session_id: "s" }), hourMs);
@@ -96,7 +96,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "s" })).toEqual([]);
     });
 
-    test("[G9] what is overdue is found, the longest first, until a put or its removal says otherwise", async () => {
+    test("[G9] overdue operations are listed, the longest overdue first, until they are put again or removed", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("late", 1), hourMs, 2_000);
@@ -117,7 +117,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await operations.due(0, 10)).toEqual(["late"]);
     });
 
-    test("an operation is forgotten its age after the last put", async () => {
+    test("an operation is forgotten maxAgeMs after its last put", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("a", 1, { session_id: "s" }), hourMs);

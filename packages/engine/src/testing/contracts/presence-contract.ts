@@ -16,10 +16,10 @@ async function ids(harness: EngineHarness): Promise<readonly string[]> {
   return members.map(({ id }) => id);
 }
 
-/** What every presence must do; run it against each engine. */
+/** Contract tests of presence; every engine runs them. */
 export function presenceContract(name: string, make: MakeEngine): void {
   describe(`${name} presence`, () => {
-    test("who enters is listed until it leaves, longest present first", async () => {
+    test("a member that entered is listed until it leaves, the longest present first", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada] });
       await harness.advance(1_000);
@@ -32,7 +32,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([bob.id]);
     });
 
-    test("a member is there from the first holder to the last, whoever says it at once", async () => {
+    test("a member is present from its first holder to its last, even when holders enter and leave concurrently", async () => {
       await using harness = await make();
       const holders = Array.from({ length: 10 }, (_, n) => `n${n}`);
       const entered = await Promise.all(
@@ -50,7 +50,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([]);
     });
 
-    test("saying the same again changes nothing", async () => {
+    test("repeating an update changes nothing", async () => {
       await using harness = await make();
       const { version } = await say(harness, "n1", { enter: [ada, bob] });
       expect((await say(harness, "n1", { enter: [ada, bob] })).version).toBe(version);
@@ -59,7 +59,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(left).toMatchObject({ version: version + 1, held: 1 });
     });
 
-    test("who lingers is there for its time, and longer if somebody comes to hold it", async () => {
+    test("a lingering member stays for its time, and longer when a holder enters it again", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada, bob] });
       const gone = await say(harness, "n1", { linger: [ada.id, bob.id], lingerMs: 5_000 });
@@ -75,7 +75,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([bob.id]);
     });
 
-    test("nobody lingers whom another holds, and who leaves as the last is gone at once", async () => {
+    test("a member does not linger while another holder holds it, and is removed at once when its last holder leaves", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada] });
       await say(harness, "n2", { enter: [ada] });
@@ -86,7 +86,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([]);
     });
 
-    test("[G8] what a dead holder held is gone after its time, what others hold stays", async () => {
+    test("[G8] the holds of a dead holder end after their time, and those of other holders stay", async () => {
       await using harness = await make();
       await say(harness, "dead", { enter: [ada, bob] });
       await say(harness, "n1", { enter: [bob] });
@@ -99,7 +99,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await presence.read("room:a")).toMatchObject({ version: 2, count: 1 });
     });
 
-    test("a holder that was late but missed by nobody keeps what it holds; one that was missed is told", async () => {
+    test("a late holder learns from its held count that its members were removed, and can enter them again", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada] });
       await say(harness, "n2", { enter: [bob] });
@@ -112,7 +112,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([bob.id, ada.id]);
     });
 
-    test("typing is told until it ends, is stopped or the member leaves; only of who is present", async () => {
+    test("typing is listed until it expires, is stopped or its member leaves, and only for present members", async () => {
       await using harness = await make();
       const typing = async () => (await harness.engine.presence.read("room:a")).typing;
       const type = (id: string, isTyping = true) =>
@@ -137,7 +137,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       });
     });
 
-    test("the news of a subscribed channel follow each other without a hole, and fold to the list", async () => {
+    test("the changes of a subscribed channel have consecutive versions and fold to the list", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
       const heard: PresenceBroadcast[] = [];
@@ -168,7 +168,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(heard).toHaveLength(4);
     });
 
-    test("more than can be listed are counted, and the next in line is listed when there is room", async () => {
+    test("members beyond the listed maximum are counted, and the next one is listed when there is room", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
       const all = Array.from({ length: maxListedMembers + 2 }, (_, n) => ({ id: `user:${n}` }));
@@ -189,7 +189,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       ]);
     });
 
-    test("who left and came again within one step is new", async () => {
+    test("a member that expired and entered again within one step is reported as joined", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
       await say(harness, "dead", { enter: [ada] });
@@ -208,7 +208,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       ]);
     });
 
-    test("a channel that everybody left is forgotten: the next epoch is another", async () => {
+    test("a channel that all members left is forgotten, and the next one has another epoch", async () => {
       await using harness = await make();
       const { epoch } = await say(harness, "n1", { enter: [ada] });
       await say(harness, "n1", { leave: [ada.id] });

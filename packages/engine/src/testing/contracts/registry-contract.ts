@@ -18,13 +18,13 @@ function connection(
   return { id, since, consumer: "websocket", ...whose };
 }
 
-/** What every registry must do; run it against each engine. */
+/** Contract tests of the registry; every engine runs them. */
 export function registryContract(name: string, make: MakeEngine): void {
   const ids = async (registry: Registry, query: RegistryQuery, limit = 100) =>
     (await registry.list(query, limit)).map(({ id, node: at }) => `${id}@${at}`).toSorted();
 
   describe(`${name} registry`, () => {
-    test("[C8] knows the nodes that live, with their counts, for as long as they say so", async () => {
+    test("[C8] the registry lists live nodes with their connection counts until they stop refreshing", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       expect(await registry.nodes()).toEqual([]);
@@ -40,7 +40,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await registry.nodes()).toEqual([]);
     });
 
-    test("[C8] finds connections by node, user, session and id, the longest open first", async () => {
+    test("[C8] connections are found by node, user, session and id, the longest open first", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("n"), ttlMs);
@@ -60,7 +60,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { user: "s" })).toEqual([]);
     });
 
-    test("what is entered twice is there once; what left is gone everywhere", async () => {
+    test("a connection entered twice is listed once, and a connection that left is found nowhere", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("n"), ttlMs);
@@ -75,7 +75,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { connection: "1" })).toEqual([]);
     });
 
-    test("a connection that moved to another node is at that one, whoever says so first", async () => {
+    test("a connection that moved is listed at its new node, even when the old node reports its leave later", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("n"), ttlMs);
@@ -87,7 +87,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { connection: "1" })).toEqual(["1@m"]);
     });
 
-    test("thousands come and go at once", async () => {
+    test("thousands of connections can be entered and removed in one change", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("n"), ttlMs);
@@ -102,7 +102,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { session: "s7" })).toEqual([]);
     });
 
-    test("[G8] what a dead node left is not listed once its time is over, and gone after a sweep", async () => {
+    test("[G8] the connections of a dead node are not listed after its time, and are gone after a sweep", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("dead"), ttlMs);
@@ -115,7 +115,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { node: "dead" })).toEqual([]);
       expect(await registry.sweep()).toBe(1);
       expect(await registry.sweep()).toBe(0);
-      // One that was only paused comes back with nothing, and says anew what it has.
+      // A node that was only paused is new to the registry, and must enter its connections again.
       expect(await registry.refresh(node("dead"), ttlMs)).toMatchObject({ isNew: true });
       expect(await ids(registry, { node: "dead" })).toEqual([]);
       expect(await ids(registry, { session: "s" })).toEqual([]);

@@ -8,10 +8,10 @@ function revocation(id: string): Revocation {
   return { of: "user", id, at: 1, until: 2, grants: ["chat:*"] };
 }
 
-/** What a store of revocations must do; run it against each engine. */
+/** Contract tests of the revocations; every engine runs them. */
 export function revocationsContract(name: string, make: MakeEngine): void {
   describe(`${name} revocations`, () => {
-    test("[G10] are read in the order they were made, each once, on after the cursor", async () => {
+    test("[G10] revocations are read in the order they were added, each once, after the cursor", async () => {
       await using harness = await make();
       const { revocations } = harness.engine;
       const empty = await revocations.read();
@@ -26,7 +26,7 @@ export function revocationsContract(name: string, make: MakeEngine): void {
       expect((await revocations.read()).revocations.map(({ id }) => id).at(-1)).toBe("a");
     });
 
-    test("a page has 1,000, and the rest follows", async () => {
+    test("a page has up to 1,000 revocations, and the next page has the rest", async () => {
       await using harness = await make();
       const { revocations } = harness.engine;
       for (let n = 0; n < 1_005; n++) await revocations.add(revocation(`u${n}`), hourMs);
@@ -36,7 +36,7 @@ export function revocationsContract(name: string, make: MakeEngine): void {
       expect(second.revocations[0]).toEqual(revocation("u1000"));
     });
 
-    test("[G10] are remembered for their time, and then forgotten", async () => {
+    test("[G10] revocations are remembered for their time and then forgotten", async () => {
       await using harness = await make();
       const { revocations } = harness.engine;
       await revocations.add(revocation("short"), hourMs);
@@ -47,7 +47,7 @@ export function revocationsContract(name: string, make: MakeEngine): void {
       expect(kept).toEqual([revocation("long"), revocation("new")]);
     });
 
-    test("a cursor of a store that has forgotten what it knew reads from the first", async () => {
+    test("a cursor from before the store lost its data reads from the first revocation", async () => {
       await using known = await make();
       for (const id of ["a", "b", "c"]) {
         await known.engine.revocations.add(revocation(id), hourMs);

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
 import type { MakeEngine } from "./engine-harness.ts";
 
-/** What signals between nodes must do; run it against each engine. */
+/** Contract tests of the signals between nodes; every engine runs them. */
 export function signalsContract(name: string, make: MakeEngine): void {
   describe(`${name} signals`, () => {
-    test("[C8] come to all nodes, or to the one that is named, in order", async () => {
+    test("[C8] signals arrive in order at all nodes, or at the named node only", async () => {
       await using harness = await make();
       const { signals } = harness.engine;
       const heard: unknown[] = [];
@@ -17,7 +17,7 @@ export function signalsContract(name: string, make: MakeEngine): void {
       expect(heard).toEqual([{ n: 1 }, { n: 3, text: "ä\n{}" }, { n: 4 }]);
     });
 
-    test("a name may have any signs", async () => {
+    test("a node's name may contain any characters", async () => {
       await using harness = await make();
       const { signals } = harness.engine;
       const heard: unknown[] = [];
