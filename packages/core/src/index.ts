@@ -27,5 +27,6 @@ export { mistakesIn, type RuleMistake, type RuleOrigin } from "./rules/placed-ru
 export type { Grants, Principal, ServicePrincipal, UserPrincipal } from "./rules/principal.ts";
 export type * from "./rules/rule.ts";
 export { defaultLimits } from "./runtime/limits.ts";
+export * from "./runtime/meter.ts";
 export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";

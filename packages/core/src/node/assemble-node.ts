@@ -5,6 +5,7 @@ import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
+import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { OperationService } from "../operations/operation-service.ts";
@@ -14,8 +15,11 @@ import { MethodRegistry } from "../requests/method-registry.ts";
 import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
 import { RuleBook } from "../rules/rule-book.ts";
+import { createInstruments } from "../runtime/create-instruments.ts";
 import { ErrorLog } from "../runtime/error-log.ts";
+import { coreInstruments } from "../runtime/instruments.ts";
 import { defaultLimits } from "../runtime/limits.ts";
+import { noMeter } from "../runtime/meter.ts";
 import type { CoreLimits } from "../runtime/options.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
@@ -47,6 +51,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const store = options.engine({ clock, random });
   const errorLog = new ErrorLog(log, store.store);
   const onError = errorLog.report;
+  const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, onError);
   const wheel = new TimerWheel(clock, onError);
   const connections = new ConnectionRegistry();
   const outage = new Outage({
@@ -54,10 +59,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     clock,
     wheel,
     announce: (code) => {
+      if (code === "degraded") instruments.storeOutages.add(1);
       for (const connection of connections.all) connection.announceStore(code);
     },
   });
-  const engine = throughOutages(store, outage, { clock, random, wheel, onError });
+  const reached = throughOutages(store, outage, { clock, random, wheel, onError });
+  const deadLetters = countedDeadLetters(reached.deadLetters, instruments.deadLettersWritten);
+  const engine = { ...reached, deadLetters };
   const sharedLog = new SharedLog(engine.log);
   const ticker = new Ticker(clock, onError);
   const hub = new Hub(engine.bus, wheel, {
@@ -66,6 +74,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     maxReplayEntries: limits.maxReplayEntries,
     pause: (ms) => wheel.pause(ms),
     isCut: () => outage.isOn,
+    instruments,
     onError,
   });
   const operations = new OperationService({
@@ -78,6 +87,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     errorLog,
+    instruments,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -110,6 +120,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     wheel,
+    instruments,
     onPurged: (channel) => operations.forgetChannel(channel),
   });
   const revocations = new RevocationCache(engine.revocations, clock);
@@ -122,6 +133,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     log,
     errorLog,
+    instruments,
     wheel,
     ticker,
     hub,
@@ -137,6 +149,9 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     revocations,
     verifyToken: admission.verifyToken,
   };
+  instruments.connections.readFrom(() => connections.size);
+  instruments.channels.readFrom(() => hub.channelCount);
+  instruments.spooledPublishes.readFrom(() => channels.spooled);
   const connectionAdmin = new ConnectionAdmin(context);
   const renew = async () => {
     const at = clock.monotonic();

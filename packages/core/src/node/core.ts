@@ -10,6 +10,7 @@ import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
+import type { Meter } from "../runtime/meter.ts";
 import type { CoreLimits, CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
@@ -30,6 +31,8 @@ export interface CoreOptions {
   readonly limits?: Partial<CoreLimits>;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;
+  /** Recorder of the node's metrics; `noMeter` when absent. */
+  readonly meter?: Meter;
 }
 
 /** Counts for health and metrics. */
