@@ -134,6 +134,7 @@ export function gatewayOf(
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,
     log,
+    ...(options.meter === undefined ? {} : { meter: options.meter }),
   });
   const sources = options.sources ?? [];
   for (const source of sources) source.start((name, entry) => core.sources.take(name, entry));
