@@ -24,8 +24,8 @@ export type Verdict =
   | { readonly principal: UserPrincipal | undefined }
   | { readonly close: CloseCode; readonly reason: string };
 
-/** Differences between the WebSocket doors. */
-export interface Welcome<Plan extends Handshake> {
+/** Steps of an upgrade that differ between the WebSocket doors. */
+export interface AcceptorSteps<Plan extends Handshake> {
   /** Reads an upgrade request; a refusal is answered by HTTP without an upgrade. */
   readonly plan: (
     request: UpgradeRequest,
@@ -57,7 +57,7 @@ const closeGraceMs = 1_000;
 /** Makes an acceptor: it verifies origin and credential, upgrades, and tracks the open WebSockets. */
 export function createWebSocketAcceptor<Plan extends Handshake>(
   { core, origins, tokenInQuery, compression, log }: DoorParts,
-  { plan: planUpgrade, attach }: Welcome<Plan>,
+  { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
 ): WebSocketAcceptor {
   const acceptorOptions = {
     noServer: true,
