@@ -48,10 +48,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const methods = new MethodRegistry(
     contractedMethods(options.methods ?? {}, options.contract?.methods),
   );
+  // A meter that throws must not leave an engine open.
+  const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, (error) =>
+    errorLog.report(error),
+  );
   const store = options.engine({ clock, random });
   const errorLog = new ErrorLog(log, store.store);
   const onError = errorLog.report;
-  const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, onError);
   const wheel = new TimerWheel(clock, onError);
   const connections = new ConnectionRegistry();
   const outage = new Outage({

@@ -37,6 +37,7 @@ describe("the instruments of a table", () => {
     instruments.labelled.a.left.add(3);
     instruments.labelled.b.right.add(4);
     instruments.delay.observe(0.5);
+    expect(meter.read("milepost_depth")).toBe(0);
     let depth = 5;
     instruments.depth.readFrom(() => depth);
     depth = 6;

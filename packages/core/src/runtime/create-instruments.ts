@@ -15,9 +15,9 @@ export type InstrumentRow = {
   | { readonly kind: "histogram"; readonly buckets?: readonly number[] }
 );
 
-/** Gauge that has yet to get its source. */
+/** Gauge that gets its source once the part that has the value exists; until then it is 0. */
 export interface GaugeSource {
-  /** Creates the gauge. `read` returns its current value; it must not throw. */
+  /** Sets the source. `read` returns the current value; it must not throw. */
   readFrom(read: () => number): void;
 }
 
@@ -64,8 +64,15 @@ function createInstrument(
   const { name, help } = row;
   const onFault = once(onError);
   switch (row.kind) {
-    case "gauge":
-      return { readFrom: (read) => meter.gauge(name, help, read) } satisfies GaugeSource;
+    case "gauge": {
+      let current = () => 0;
+      meter.gauge(name, help, () => current());
+      return {
+        readFrom(read) {
+          current = read;
+        },
+      } satisfies GaugeSource;
+    }
     case "histogram":
       return new GuardedHistogram(meter.histogram(name, help, row.buckets), onFault);
     case "counter": {

@@ -1,3 +1,4 @@
+import { type EngineFactory, memoryEngine } from "@milepost/engine";
 import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import { type CoreOptions, type Meter, noMeter } from "../index.ts";
@@ -241,9 +242,15 @@ describe("a node whose meter fails", () => {
     expect(logged).toHaveLength(3);
   });
 
-  test("does not start when an instrument cannot be created", () => {
+  test("does not start when an instrument cannot be created, and opens no engine", () => {
     const { meter } = metered();
-    expect(() => testCore({ rules, meter })).toThrow("exists already");
+    let opened = 0;
+    const engine: EngineFactory = (context) => {
+      opened++;
+      return memoryEngine()(context);
+    };
+    expect(() => testCore({ rules, meter, engine })).toThrow("exists already");
+    expect(opened).toBe(0);
   });
 });
 
