@@ -32,5 +32,6 @@ export {
   type LimitName,
   type LimitOptions,
 } from "./runtime/limits.ts";
+export * from "./runtime/meter.ts";
 export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";

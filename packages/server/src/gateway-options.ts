@@ -1,4 +1,4 @@
-import type { CoreLog, LimitOptions, Methods, Rule } from "@milepost/core";
+import type { CoreLog, LimitOptions, Meter, Methods, Rule } from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
 import type { AuthOptions } from "./auth/authenticator.ts";
@@ -37,5 +37,7 @@ export interface GatewayOptions {
   readonly node?: string;
   /** Warnings and errors to standard output when absent. */
   readonly log?: CoreLog;
+  /** Recorder of metrics, one per gateway; nothing is recorded when absent. */
+  readonly meter?: Meter;
   readonly timeouts?: Partial<ServerTimeouts>;
 }

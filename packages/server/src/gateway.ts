@@ -1,6 +1,4 @@
-import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
 import {
   type CoreStats,
   createCore,
@@ -12,12 +10,11 @@ import {
 import { memoryEngine } from "@milepost/engine";
 import type { ChannelName, EventsOf } from "@milepost/model";
 import type { AnyContract, AnyFormOfContract, Contract, ContractOf } from "@milepost/protocol";
-import { failure } from "@milepost/protocol";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
 import { Backends } from "./backends/backends.ts";
-import { otherRole } from "./config/role.ts";
+import { servesReaders } from "./config/role.ts";
 import type { OptionsOf } from "./contract.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -30,8 +27,9 @@ import { type GatewayOperations, operationsOf } from "./operations.ts";
 import { createLog } from "./runtime/log.ts";
 import { systemClock } from "./runtime/system-clock.ts";
 import { systemRandom } from "./runtime/system-random.ts";
-import { createWebSocketDoor } from "./transports/websocket/door.ts";
-import { refuseUpgrade } from "./transports/websocket/refusal.ts";
+import type { DoorFactory } from "./transports/door.ts";
+import { DoorSet } from "./transports/door-set.ts";
+import { doors as doorFactories } from "./transports/doors.ts";
 
 /** Counts for health and metrics. */
 export interface GatewayStats extends CoreStats {
@@ -95,11 +93,6 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 
 const sseMaxLifetimeMs = 300_000;
 const sourceCloseMs = 3_000;
-/** The door of WebSockets where it is closed. */
-function refuseWebSocket(_request: IncomingMessage, socket: Duplex): void {
-  socket.on("error", () => {});
-  refuseUpgrade(socket, failure("not_found", otherRole));
-}
 
 /** The name of the host program in commands and dedupe. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
@@ -117,7 +110,11 @@ export function createGateway<C extends AnyFormOfContract = AnyContract>(
   return gatewayOf(options as unknown as GatewayOptions) as unknown as Gateway<ContractOf<C>>;
 }
 
-function gatewayOf(options: GatewayOptions): Gateway {
+/** Makes a gateway with the doors that `factories` make. */
+export function gatewayOf(
+  options: GatewayOptions,
+  factories: readonly DoorFactory[] = doorFactories,
+): Gateway {
   const log = options.log ?? createLog({ level: "warn" });
   const auth = createAuthenticator(options.auth, systemClock);
   const origins = originPolicy(options.allowedOrigins ?? []);
@@ -137,6 +134,7 @@ function gatewayOf(options: GatewayOptions): Gateway {
     limits: options.limits ?? {},
     verifyToken: auth.verifyToken,
     log,
+    ...(options.meter === undefined ? {} : { meter: options.meter }),
   });
   const sources = options.sources ?? [];
   for (const source of sources) source.start((name, entry) => core.sources.take(name, entry));
@@ -144,20 +142,21 @@ function gatewayOf(options: GatewayOptions): Gateway {
   const role = options.role ?? "all";
   const now = () => systemClock.now();
   const tokenInQuery = options.auth.tokenInQuery ?? true;
-  const websockets = createWebSocketDoor({
+  const doorParts = {
     core,
+    clock: systemClock,
+    random: systemRandom,
+    log,
     origins,
     tokenInQuery,
     compression: options.compression ?? false,
-    log,
-  });
-  const streams = {
-    clock: systemClock,
-    random: systemRandom,
-    maxLifetimeMs: options.sseMaxLifetimeMs ?? sseMaxLifetimeMs,
-    tokenInQuery,
+    sseMaxLifetimeMs: options.sseMaxLifetimeMs ?? sseMaxLifetimeMs,
   };
-  const doors: HttpHandlers = {
+  const doors = new DoorSet(
+    factories.map((door) => door(doorParts)),
+    servesReaders(role),
+  );
+  const handlers: HttpHandlers = {
     request: createHttpListener(
       createHttpApp({
         core,
@@ -167,11 +166,12 @@ function gatewayOf(options: GatewayOptions): Gateway {
         backends,
         now,
         closing: closing.signal,
-        streams,
         role,
+        doors,
+        tokenInQuery,
       }),
     ),
-    upgrade: role === "api" ? refuseWebSocket : websockets.upgrade,
+    upgrades: doors,
   };
   const attached = new Set<Detach>();
   let server: GatewayServer | undefined;
@@ -180,27 +180,27 @@ function gatewayOf(options: GatewayOptions): Gateway {
   async function end(drainMs: number, leavesPort: boolean): Promise<void> {
     closing.abort();
     if (leavesPort) server?.leavePort();
-    websockets.refuse();
+    doors.refuse();
     const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
     // Without a core nothing can be settled any more; what a store that hangs still owes is not waited for.
     await within(sourceCloseMs, settled);
     backends.close();
     for (const detach of attached) detach();
-    await Promise.all([websockets.end(), server?.close()]);
+    await Promise.all([doors.close(), server?.close()]);
   }
 
   const gateway: Gateway = {
     operations: operationsOf(core.operations, embedded),
     node: core.node,
     attach(host) {
-      const detach = mount(host, doors);
+      const detach = mount(host, handlers);
       attached.add(detach);
       return detach;
     },
     async listen({ port = 8787, host = "127.0.0.1" } = {}) {
       if (server !== undefined) throw new TypeError("this gateway listens already");
-      server = new GatewayServer(doors, options.timeouts ?? {});
+      server = new GatewayServer(handlers, options.timeouts ?? {});
       try {
         return await server.listen(port, host);
       } catch (error) {

@@ -29,6 +29,7 @@ import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { LogReader } from "../store/shared-reads.ts";
@@ -63,6 +64,7 @@ export interface ChannelsParts {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly wheel: TimerWheel;
+  readonly instruments: Pick<CoreInstruments, "publicationsAccepted" | "publicationsRefused">;
   /** Called with the name of a channel whose log was deleted. */
   readonly onPurged: (channel: string) => Promise<void>;
 }
@@ -79,12 +81,25 @@ export class Channels implements ChannelService {
   readonly #rates: PublishRates;
   readonly #clock: Clock;
   readonly #spool: Spool;
+  readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
   #closed = false;
   /** Publishes that wait for a schema or for the store, and later publishes to the same channel, by channel. */
   readonly #waiting = new SerialQueues();
 
-  constructor({ log, reads, rules, hub, clock, random, limits, wheel, onPurged }: ChannelsParts) {
+  constructor({
+    log,
+    reads,
+    rules,
+    hub,
+    clock,
+    random,
+    limits,
+    wheel,
+    instruments,
+    onPurged,
+  }: ChannelsParts) {
+    this.#instruments = instruments;
     this.#onPurged = onPurged;
     this.#log = log;
     this.#reads = reads;
@@ -152,38 +167,49 @@ export class Channels implements ChannelService {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    this.#refuseWhenClosed();
-    const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
-    const name = orThrow(parseEventName(event));
-    const permitted = this.permits(principal, resolved, "publish");
-    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
-    const { key, priority } = options;
-    if (key !== undefined && (typeof key !== "string" || key === "" || key.length > maxKeyLength)) {
-      throw new MilepostError(
-        "bad_message",
-        `key must be a string of 1 to ${maxKeyLength} characters`,
-      );
+    // No function around this one counts: an await of its own would delay every publish.
+    try {
+      this.#refuseWhenClosed();
+      const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
+      const name = orThrow(parseEventName(event));
+      const permitted = this.permits(principal, resolved, "publish");
+      if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+      const { key, priority } = options;
+      if (
+        key !== undefined &&
+        (typeof key !== "string" || key === "" || key.length > maxKeyLength)
+      ) {
+        throw new MilepostError(
+          "bad_message",
+          `key must be a string of 1 to ${maxKeyLength} characters`,
+        );
+      }
+      if (priority !== undefined && !priorities.includes(priority)) {
+        throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
+      }
+      const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
+      if (resolved.rule.rate !== undefined) this.#rates.take(channel, resolved.rule.rate);
+      const publisher = publisherOf(principal);
+      const entry = {
+        event: name,
+        json,
+        publisher,
+        ...(key === undefined ? {} : { key }),
+        ...(priority === undefined ? {} : { priority }),
+      };
+      if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
+      const schema = schemaOf(resolved.rule, name);
+      const checked = schema && checkEventData(schema, name, json, this.#wheel);
+      const { publication, duplicate } = await this.#append(resolved, entry, checked);
+      if (!duplicate) this.#instruments.publicationsAccepted.add(1);
+      const { position } = publication;
+      const published = { channel, position: formatPosition(position), duplicate };
+      return isLocal(position) ? { ...published, local: true } : published;
+    } catch (error) {
+      const code = error instanceof MilepostError ? error.code : "internal";
+      this.#instruments.publicationsRefused[code].add(1);
+      throw error;
     }
-    if (priority !== undefined && !priorities.includes(priority)) {
-      throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);
-    }
-    const json = orThrow(readJsonText(data, this.#limits.maxMessageBytes));
-    if (resolved.rule.rate !== undefined) this.#rates.take(channel, resolved.rule.rate);
-    const publisher = publisherOf(principal);
-    const entry = {
-      event: name,
-      json,
-      publisher,
-      ...(key === undefined ? {} : { key }),
-      ...(priority === undefined ? {} : { priority }),
-    };
-    if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
-    const schema = schemaOf(resolved.rule, name);
-    const checked = schema && checkEventData(schema, name, json, this.#wheel);
-    const { publication, duplicate } = await this.#append(resolved, entry, checked);
-    const { position } = publication;
-    const published = { channel, position: formatPosition(position), duplicate };
-    return isLocal(position) ? { ...published, local: true } : published;
   }
 
   /**

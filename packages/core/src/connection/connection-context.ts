@@ -7,6 +7,7 @@ import type { MethodRegistry } from "../requests/method-registry.ts";
 import type { MethodServices } from "../requests/method-services.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
@@ -20,6 +21,7 @@ export interface LifecycleContext {
   readonly wheel: TimerWheel;
   readonly ticker: Ticker;
   readonly limits: CoreLimits;
+  readonly instruments: CoreInstruments;
   readonly connections: ConnectionRegistry;
   /** Registration of this node's connections with the cluster. */
   readonly registration: {

@@ -1,4 +1,5 @@
 import type { CloseCode, ServerMessage } from "@milepost/protocol";
+import { closeClassOf } from "../runtime/instruments.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import { SendQueue, type SendQueueOwner } from "../send-queue/send-queue.ts";
 import type { Transport } from "../send-queue/transport.ts";
@@ -56,7 +57,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     isVerified: boolean,
   ) {
     super();
-    const { ticker, limits, clock, connections } = context;
+    const { ticker, limits, clock, connections, instruments } = context;
     this.transport = transport;
     this.sendQueue = new SendQueue(transport, ticker, limits.maxSendQueueBytes, this);
     this.#owner = owner;
@@ -67,6 +68,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#aliveAt = now;
     this.#pingedAt = now;
     connections.add(owner);
+    instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
   }
 
   get isAwaitingAuth(): boolean {
@@ -139,7 +141,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   close(code: CloseCode, reason: string): void {
     const wasRegistered = this.isRegistered;
     if (this.#next("close") !== "closing") return;
-    this.#state = { name: "closing", closedAt: this.#context.clock.monotonic() };
+    this.#state = { name: "closing", closedAt: this.#context.clock.monotonic(), code };
     if (wasRegistered) this.#context.registration.leave(this.#owner);
     this.#owner.onEnd();
     this.sendQueue.flush();
@@ -167,19 +169,24 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
 
   /** Frees everything: the transport is closed. */
   onClose(): void {
-    const wasClosing = this.#state.name === "closing";
+    const code = this.#state.name === "closing" ? this.#state.code : undefined;
     const wasRegistered = this.isRegistered;
     if (this.#next("gone") !== "closed") return;
     this.#state = closed;
     if (wasRegistered) this.#context.registration.leave(this.#owner);
-    if (!wasClosing) this.#owner.onEnd();
+    if (code === undefined) this.#owner.onEnd();
     this.sendQueue.close();
     this.#context.wheel.clear(this);
-    this.#context.connections.delete(this.#owner);
+    const { connections, instruments } = this.#context;
+    connections.delete(this.#owner);
+    instruments.connectionsClosed[this.#owner.consumer][closeClassOf(code)].add(1);
   }
 
   /** Closes a peer that reads too slowly: its send queue is full. */
   onOverflow(): void {
+    // The close flushes the queue, which reports its overflow again.
+    if (this.isEnding) return;
+    this.#context.instruments.sendQueueOverflows.add(1);
     this.close(4002, "slow consumer");
   }
 

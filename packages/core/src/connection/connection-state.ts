@@ -1,3 +1,5 @@
+import type { CloseCode } from "@milepost/protocol";
+
 /** State of a connection, with the fields that only this state has. */
 export type ConnectionState =
   /** No credential was verified: the client may authenticate, and nothing else. */
@@ -14,6 +16,8 @@ export type ConnectionState =
       readonly name: "closing";
       /** Time of the close on the monotonic clock, in milliseconds. */
       readonly closedAt: number;
+      /** Code that it was closed with. */
+      readonly code: CloseCode;
     }
   | { readonly name: "closed" };
 

@@ -198,6 +198,10 @@ export class Connection
     return { ...this.#subscriptions.cursor(), ...message, timestamp };
   }
 
+  onMerged(count: number): void {
+    this.#context.instruments.mergedEntries.add(count);
+  }
+
   announceMove(reconnect: ReconnectSpan): void {
     this.send({ type: "notice", code: "move", reconnect });
   }

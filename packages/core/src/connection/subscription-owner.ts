@@ -9,6 +9,8 @@ export interface SubscriptionOwner extends SharedSubscriber {
   /** True when a batch of a channel has the same bytes for this connection as for all others of its encoder. */
   readonly readsAlike: boolean;
   send(message: ServerMessage): void;
+  /** Counts entries that merging removed while they waited for a subscription. */
+  onMerged(count: number): void;
   /** Answers a message with an error. */
   refuse(id: MessageId | null, error: unknown): void;
   /** Answers a message that asks for something this version does not offer. */

@@ -161,6 +161,10 @@ export class Subscription implements Subscriber, SummarySubscriber {
     return this.#connection.encoder.encodeBatch(publications, cursorOf);
   }
 
+  onMerged(count: number): void {
+    this.#connection.onMerged(count);
+  }
+
   onGap(from: Position, to: Position, reason: GapReason): void {
     this.#settleEntries();
     this.#position = to;

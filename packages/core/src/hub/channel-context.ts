@@ -1,3 +1,4 @@
+import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
 import type { LogReader } from "../store/shared-reads.ts";
 import type { EncodedPages } from "./encoded-pages.ts";
@@ -13,6 +14,7 @@ export interface HubContext {
   readonly pause: (ms: number) => Promise<void>;
   /** True while the node is without its store, so that there is no log to compare with. */
   readonly isCut: () => boolean;
+  readonly instruments: Pick<CoreInstruments, "deliveries" | "resets" | "gaps" | "resumes">;
   readonly onError: (error: unknown) => void;
 }
 

@@ -114,6 +114,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#batch = undefined;
     let before = this.#flushed;
     this.#flushed = this.#last;
+    this.#context.instruments.deliveries.add(batch.length * this.#groups.size);
     for (const part of batchesOf(batch)) {
       const last = part.at(-1)?.position;
       // Every level subscriber received something before, if only the position at which it started.
@@ -331,19 +332,22 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
 
   #resetTo(state: ChannelState, reason: GapReason): void {
     const reset = new Reset(this.resolved.name, state, reason);
-    this.#jumpTo(state.position, (member) => member.subscriber.onReset(reset));
+    const told = this.#jumpTo(state.position, (member) => member.subscriber.onReset(reset));
+    this.#context.instruments.resets[reason].add(told);
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    this.#jumpTo(to, (member, from) => member.subscriber.onGap(from, to, reason));
+    const told = this.#jumpTo(to, (member, from) => member.subscriber.onGap(from, to, reason));
+    this.#context.instruments.gaps[reason].add(told);
   }
 
   /**
-   * Moves the channel to `to` without entries, and calls `tell` for every subscriber that is level with it.
+   * Moves the channel to `to` without entries, and calls `tell` for every subscriber that is level with it. Returns the
+   * number of those.
    * Subscribers ahead of the channel may not need the gap or reset, so each reads the log again from its own
    * position.
    */
-  #jumpTo(to: Position, tell: (member: HubSubscriber, from: Position) => void): void {
+  #jumpTo(to: Position, tell: (member: HubSubscriber, from: Position) => void): number {
     this.flush();
     const from = this.#flushed ?? to;
     const ahead = [...this.#groups.ahead];
@@ -356,6 +360,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#recent?.clear();
     for (const member of level) tell(member, from);
     for (const member of ahead) this.#rejoin(member);
+    return level.length;
   }
 
   /**

@@ -2,6 +2,7 @@ import { memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
 import { RuleBook } from "../rules/rule-book.ts";
+import { noInstruments } from "../runtime/instruments.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { Hub, positionCheckMs } from "./hub.ts";
@@ -37,6 +38,7 @@ function hubOf(clock: ManualClock) {
     isCut: () => false,
     maxReplayEntries: 1_000,
     pause,
+    instruments: noInstruments,
     onError,
   });
   return { hub, log };

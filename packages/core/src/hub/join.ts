@@ -63,6 +63,7 @@ export async function join(
     wheel.clear(deadline);
     channel.seed(start);
     member.own = start.position;
+    countStart(start, since, context);
     subscriber.onStart(start);
     await handOver(member, start.entries, context.pages);
     member.endIfThere(start.end);
@@ -81,14 +82,28 @@ export async function join(
   }
 }
 
+/** Counts the verdict of a resume, and the gap that a start begins with. */
+function countStart(
+  { recovered, reason, gapFrom }: Start,
+  since: Since | undefined,
+  { instruments }: ChannelContext,
+): void {
+  const verdict = recovered ? "recovered" : reason;
+  if (isResume(since) && verdict !== undefined) instruments.resumes[verdict].add(1);
+  if (gapFrom !== undefined && reason !== undefined) instruments.gaps[reason].add(1);
+}
+
+function isResume(since: Since | undefined): since is Position {
+  return typeof since === "object" && "epoch" in since;
+}
+
 /** Finds where a subscriber starts, from the entries of this node or from a page of the log. */
 async function startOf(
   channel: JoinedChannel,
   since: Since | undefined,
   context: ChannelContext,
 ): Promise<Start> {
-  const isResume = typeof since === "object" && "epoch" in since;
-  const start = isResume ? await channel.resume(since) : undefined;
+  const start = isResume(since) ? await channel.resume(since) : undefined;
   if (start !== undefined) return start;
   const bounds = { page, behind: context.maxReplayEntries };
   return findStart(context.log, channel.resolved, since, bounds);
@@ -143,12 +158,14 @@ async function catchUp(
     if (recovery.kind === "reset") {
       member.own = recovery.state.position;
       const { state, reason } = recovery;
+      context.instruments.resets[reason].add(1);
       member.subscriber.onReset(new Reset(channel.resolved.name, state, reason));
       member.endIfThere(recovery.end);
       continue;
     }
     if (recovery.kind === "gap") {
       member.own = recovery.to;
+      context.instruments.gaps[recovery.reason].add(1);
       member.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
       // The log has no more entries, yet it differs from the channel: one of the two is behind, or wrong.

@@ -6,6 +6,7 @@ import { ConnectionRegistration } from "../cluster/connection-registration.ts";
 import { MaintenanceLoop } from "../cluster/maintenance-loop.ts";
 import { RevocationCache } from "../cluster/revocation-cache.ts";
 import { ConnectionRegistry } from "../connection/connection-registry.ts";
+import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { OperationService } from "../operations/operation-service.ts";
@@ -15,8 +16,11 @@ import { MethodRegistry } from "../requests/method-registry.ts";
 import { contractedMethods } from "../rules/contract/method-contract.ts";
 import { OperationContract } from "../rules/contract/operation-contract.ts";
 import { RuleBook } from "../rules/rule-book.ts";
+import { createInstruments } from "../runtime/create-instruments.ts";
 import { ErrorLog } from "../runtime/error-log.ts";
+import { coreInstruments } from "../runtime/instruments.ts";
 import { resolveLimits } from "../runtime/limits.ts";
+import { noMeter } from "../runtime/meter.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
 import { Outage } from "../store/outage.ts";
@@ -44,6 +48,10 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   const methods = new MethodRegistry(
     contractedMethods(options.methods ?? {}, options.contract?.methods),
   );
+  // A meter that throws must not leave an engine open.
+  const instruments = createInstruments(options.meter ?? noMeter, coreInstruments, (error) =>
+    errorLog.report(error),
+  );
   const store = options.engine({ clock, random });
   const availability = StoreAvailability.of(store.store, clock);
   const errorLog = new ErrorLog(log, availability);
@@ -55,10 +63,13 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     clock,
     wheel,
     announce: (code) => {
+      if (code === "degraded") instruments.storeOutages.add(1);
       for (const connection of connections.all) connection.announceStore(code);
     },
   });
-  const engine = throughOutages(store, outage, { clock, random, wheel, onError });
+  const reached = throughOutages(store, outage, { clock, random, wheel, onError });
+  const deadLetters = countedDeadLetters(reached.deadLetters, instruments.deadLettersWritten);
+  const engine = { ...reached, deadLetters };
   const reads = new SharedReads(engine.log);
   const ticker = new Ticker(clock, onError);
   const hub = new Hub(engine.bus, wheel, {
@@ -67,6 +78,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     maxReplayEntries: limits.maxReplayEntries,
     pause: (ms) => wheel.pause(ms),
     isCut: () => outage.isOn,
+    instruments,
     onError,
   });
   const operations = new OperationService({
@@ -79,6 +91,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     errorLog,
+    instruments,
   });
   const presences = new Presences({
     port: engine.presence,
@@ -112,6 +125,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     wheel,
+    instruments,
     onPurged: (channel) => operations.forgetChannel(channel),
   });
   const revocations = new RevocationCache(engine.revocations, clock);
@@ -124,6 +138,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     limits,
     log,
     errorLog,
+    instruments,
     wheel,
     ticker,
     hub,
@@ -139,6 +154,9 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     revocations,
     verifyToken: admission.verifyToken,
   };
+  instruments.connections.readFrom(() => connections.size);
+  instruments.channels.readFrom(() => hub.channelCount);
+  instruments.spooledPublishes.readFrom(() => channels.spooled);
   const connectionAdmin = new ConnectionAdmin(context);
   const renew = async () => {
     const at = clock.monotonic();

@@ -11,6 +11,7 @@ import type { Methods } from "../requests/method.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
 import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
+import type { Meter } from "../runtime/meter.ts";
 import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
@@ -31,6 +32,8 @@ export interface CoreOptions {
   readonly limits?: LimitOptions;
   readonly verifyToken: TokenVerifier;
   readonly log?: CoreLog;
+  /** Recorder of the node's metrics; `noMeter` when absent. */
+  readonly meter?: Meter;
 }
 
 /** Counts for health and metrics. */

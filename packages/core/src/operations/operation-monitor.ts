@@ -4,6 +4,7 @@ import { MilepostError } from "@milepost/protocol";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 import type { ServicePrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { type CommandTimeouts, OperationDeadlines } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
@@ -31,6 +32,7 @@ export interface MonitorContext {
   readonly timeouts: CommandTimeouts;
   readonly deadLetters: DeadLetterStore;
   readonly errorLog: ErrorLog;
+  readonly instruments: Pick<CoreInstruments, "operationsStalled" | "operationsLost">;
 }
 
 /**
@@ -179,7 +181,7 @@ export class OperationMonitor {
   }
 
   async #publishOverdue(deadlines: OperationDeadlines, operation: OperationAt): Promise<void> {
-    const { log, notifier, clock } = this.#context;
+    const { log, notifier, clock, instruments } = this.#context;
     let current = operation;
     for (;;) {
       const event = deadlines.overdue(current.state, clock.monotonic());
@@ -187,6 +189,8 @@ export class OperationMonitor {
       // With this key, two nodes that decide from the same state append one entry.
       const author = { publisher, key: keyOf(event, current.state) };
       const after = await log.append(deadlines.operationId, current, event, author);
+      if (!after.duplicate && event.event === "stalled") instruments.operationsStalled.add(1);
+      if (!after.duplicate && event.event === "lost") instruments.operationsLost.add(1);
       await notifier.changed(current.state, after.state);
       // An event that does not change the state would be published again and again.
       if (after.state === current.state) break;

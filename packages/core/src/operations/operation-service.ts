@@ -30,6 +30,7 @@ import { owns } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
+import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
@@ -63,6 +64,10 @@ export interface OperationContext {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly errorLog: ErrorLog;
+  readonly instruments: Pick<
+    CoreInstruments,
+    "operationsCreated" | "operationsStalled" | "operationsLost"
+  >;
 }
 
 /**
@@ -83,7 +88,7 @@ export class OperationService implements Operations {
   #closed = false;
 
   constructor(context: OperationContext) {
-    const { engine, rules, errorLog, hub, wheel, clock, random, limits } = context;
+    const { engine, rules, errorLog, hub, wheel, clock, random, limits, instruments } = context;
     const index = engine.operations;
     this.#context = context;
     this.#log = new OperationLog(engine.log, rules);
@@ -103,6 +108,7 @@ export class OperationService implements Operations {
       timeouts: limits,
       deadLetters: engine.deadLetters,
       errorLog,
+      instruments,
     });
   }
 
@@ -233,6 +239,7 @@ export class OperationService implements Operations {
       { event: "created", data: created },
       author,
     );
+    if (!duplicate) this.#context.instruments.operationsCreated.add(1);
     await this.#settle(undefined, state, service, lease);
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
   }

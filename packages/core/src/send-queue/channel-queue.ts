@@ -13,6 +13,8 @@ const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record
 export interface HeldSubscriber {
   /** Encodes consecutive entries, framed for this subscriber. */
   encode(publications: readonly Publication[]): Uint8Array;
+  /** Called when a merge has removed `count` of its held entries. */
+  onMerged(count: number): void;
 }
 
 /** Entries of one channel that wait for one subscriber, in order. */
@@ -55,6 +57,8 @@ export class ChannelQueue {
     this.#fresh = [];
     this.#entries = mergeWaiting(all, this.sent, this.#rule.merge);
     this.#measure();
+    const merged = all.length - this.#entries.length;
+    if (merged > 0) this.subscriber.onMerged(merged);
   }
 
   /** Merges the waiting entries, and removes and returns the first batch of them: one frame's worth. */

@@ -10,3 +10,13 @@ export type Role = (typeof roles)[number];
 /** Why a door is closed: the detail of a `not_found` that only says that the role is another. */
 export const otherRole =
   "processes of this role do not serve this; ask one with the role all, gateway (readers) or api (backends)";
+
+/** True if processes of the role serve readers: through the doors, and what clients send beside them. */
+export function servesReaders(role: Role): boolean {
+  return role !== "api";
+}
+
+/** True if processes of the role serve the HTTP API of backends. */
+export function servesBackends(role: Role): boolean {
+  return role !== "gateway";
+}

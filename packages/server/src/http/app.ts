@@ -2,9 +2,8 @@ import { failure, MilepostError } from "@milepost/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
 import { describeRoute, openAPIRouteHandler } from "hono-openapi";
-import { otherRole } from "../config/role.ts";
-import { pollEndpoints } from "../transports/long-poll/routes.ts";
-import { sseEndpoint } from "../transports/sse/routes.ts";
+import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
+import type { DoorSet } from "../transports/door-set.ts";
 import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
 import { authorizationOf } from "./authorization.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
@@ -21,9 +20,18 @@ import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
 
+/** Parts of the HTTP API. */
+export interface HttpAppOptions extends HttpDoorOptions {
+  /** Doors whose routes it serves. */
+  readonly doors: Pick<DoorSet, "routes" | "claims">;
+  /** False if tokens in the URL are refused. */
+  readonly tokenInQuery: boolean;
+}
+
 /** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
-export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
-  const { core, auth, role, origins, log, closing, streams } = options;
+export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
+  const { core, auth, role, origins, log, closing, doors, tokenInQuery } = options;
+  const tokenPaths = new Set(doors.routes.map(({ path }) => path));
   const app = new Hono<HttpEnv>();
 
   app.onError((error, context) => {
@@ -34,7 +42,7 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     return answerFailure(context, known ?? internalFailure);
   });
   app.notFound((context) =>
-    answerFailure(context, failure("not_found", missing(context.req.path))),
+    answerFailure(context, failure("not_found", missing(doors.claims(context.req.path)))),
   );
 
   app.use(async (context, next) => {
@@ -53,7 +61,9 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
       context.env.outgoing.setHeader("Vary", "Origin");
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
-    const principal = await auth.authenticate(authorizationOf(context, streams));
+    const principal = await auth.authenticate(
+      authorizationOf(context, { tokenPaths, tokenInQuery }),
+    );
     context.set("principal", await core.admission.admit(principal));
     await next();
     return undefined;
@@ -69,14 +79,10 @@ export function createHttpApp(options: HttpDoorOptions): Hono<HttpEnv> {
     ...deadLetterEndpoints(options),
     ...connectionEndpoints(options),
   ];
-  const ofReaders: readonly Endpoint[] = [
-    sseEndpoint(options),
-    ...pollEndpoints(options),
-    messagesEndpoint(options),
-  ];
+  const ofReaders: readonly Endpoint[] = [...doors.routes, messagesEndpoint(options)];
   const endpoints: readonly Endpoint[] = [
-    ...(role === "gateway" ? ofBackends.map(elsewhere) : ofBackends),
-    ...(role === "api" ? ofReaders.map(elsewhere) : ofReaders),
+    ...(servesBackends(role) ? ofBackends : ofBackends.map(elsewhere)),
+    ...(servesReaders(role) ? ofReaders : ofReaders.map(elsewhere)),
     ...healthEndpoints(options),
   ];
   for (const { method, path, spec, handle } of endpoints) {
@@ -97,8 +103,8 @@ function elsewhere(endpoint: Endpoint): Endpoint {
   };
 }
 
-function missing(path: string): string {
-  return path === "/ws" || path.startsWith("/ws/")
+function missing(isUpgradePath: boolean): string {
+  return isUpgradePath
     ? "a WebSocket is here, or nothing; connect with ws:// or wss://, through proxies that pass Upgrade on"
     : "no such path";
 }

@@ -1,20 +1,27 @@
 import { MilepostError } from "@milepost/protocol";
+import { matchedRoutes } from "hono/route";
 import type { HttpContext } from "./endpoint.ts";
 
-/** The paths that a browser opens without being able to send a header. */
-const takesToken: ReadonlySet<string> = new Set(["/v1/sse", "/v1/poll"]);
+/** Requests that may carry their token as `?token=`. */
+export interface TokenInQuery {
+  /** Route paths that a browser opens without being able to send a header. */
+  readonly tokenPaths: ReadonlySet<string>;
+  /** False if the deployment refuses tokens in the URL. */
+  readonly tokenInQuery: boolean;
+}
 
 /**
  * The `Authorization` of a request; without the header the token of the query stands in for it, on the
  * paths and in the deployments that take one. `unauthenticated` where that is switched off.
  */
 export function authorizationOf(
-  { req }: HttpContext,
-  { tokenInQuery }: { readonly tokenInQuery: boolean },
+  context: HttpContext,
+  { tokenPaths, tokenInQuery }: TokenInQuery,
 ): string | undefined {
-  const header = req.header("authorization");
-  const token = takesToken.has(req.path) ? req.query("token") : undefined;
+  const header = context.req.header("authorization");
+  const token = context.req.query("token");
   if (header !== undefined || token === undefined) return header;
+  if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return undefined;
   if (tokenInQuery) return `Bearer ${token}`;
   throw new MilepostError("unauthenticated", "tokens in the URL are switched off");
 }

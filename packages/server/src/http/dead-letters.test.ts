@@ -91,6 +91,23 @@ describe("/v1/dead-letters", () => {
     expect((await socket.nextOf("event")).data).toEqual({ n: 4 });
   });
 
+  it("[P-DLQ-4] refuses an empty filter by its name, also beside another filter, and changes no dead letter", async () => {
+    await using server = await startGateway({ rules });
+    await refusing(server, 2);
+    for (const [method, path] of [
+      ["GET", "/v1/dead-letters"],
+      ["DELETE", "/v1/dead-letters"],
+      ["POST", "/v1/dead-letters/replay"],
+    ] as const) {
+      const refused = await server.call(method, `${path}?channel=&subscriber=worker`);
+      expect([refused.status, refused.body.code]).toEqual([400, "bad_message"]);
+      expect(refused.body.detail).toMatch(/^channel must/);
+    }
+    const all = await server.call("DELETE", "/v1/dead-letters?channel=");
+    expect(all.body.detail).toMatch(/^name the letters/);
+    expect((await letters(server, "", 2)).letters).toHaveLength(2);
+  });
+
   it("[P-DLQ-7] is for API keys alone", async () => {
     await using server = await startGateway({ rules });
     const credential = await server.token();

@@ -5,7 +5,6 @@ import type { DescribeRouteOptions } from "hono-openapi";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
-import type { SseStreamParts } from "../transports/sse/stream.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 
 /** What the HTTP door is made of. */
@@ -21,11 +20,6 @@ export interface HttpDoorOptions {
   readonly now: () => number;
   /** Aborts when the gateway goes away; every wait ends then. */
   readonly closing: AbortSignal;
-  /** For the doors that stand in for a WebSocket. */
-  readonly streams: SseStreamParts & {
-    /** Whether `?token=` counts there. */
-    readonly tokenInQuery: boolean;
-  };
 }
 
 /** What the handlers find in a request's context. */

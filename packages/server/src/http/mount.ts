@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { failure } from "@milepost/protocol";
+import type { DoorUpgrades } from "../transports/door.ts";
 import { refuseUpgrade } from "../transports/websocket/refusal.ts";
 import { isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
 import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
@@ -9,7 +10,7 @@ import type { HttpServer } from "./http-server.ts";
 /** Handles what reaches the gateway's own paths. */
 export interface HttpHandlers {
   request(request: IncomingMessage, response: ServerResponse): void;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  readonly upgrades: DoorUpgrades;
 }
 
 /** Gives the paths back. */
@@ -32,7 +33,7 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
     if (!attached) return Reflect.apply(emit, this, [event, ...args]) as boolean;
     if (event === "request" || event === "checkContinue") {
       const [request, response] = args as [IncomingMessage, ServerResponse];
-      if (isClaimed(request.url)) {
+      if (isClaimed(request.url, doors.upgrades)) {
         if (event === "checkContinue") response.writeContinue();
         doors.request(request, response);
         return true;
@@ -40,11 +41,11 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
     } else if (event === "upgrade") {
       const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
       if (offersWebSocket(request)) {
-        if (isClaimedUpgrade(request.url)) {
-          doors.upgrade(request, socket, head);
+        if (isClaimedUpgrade(request.url, doors.upgrades)) {
+          doors.upgrades.accept(request, socket, head);
           return true;
         }
-      } else if (isClaimed(request.url)) {
+      } else if (isClaimed(request.url, doors.upgrades)) {
         declineUpgrade(server, request, socket, head);
         return true;
       }

@@ -9,6 +9,7 @@ import { systemClock } from "../runtime/system-clock.ts";
 import { systemRandom } from "../runtime/system-random.ts";
 import { deferred } from "../testing/deferred.ts";
 import { apiKey, tokenSecret } from "../testing/test-gateway.ts";
+import { DoorSet } from "../transports/door-set.ts";
 import { createHttpApp } from "./app.ts";
 import { createHttpListener } from "./listener.ts";
 import { originPolicy } from "./origin-policy.ts";
@@ -54,12 +55,8 @@ it("a wait for commands ends when the one who waits has gone", async () => {
       backends: { counts: { closed: 0, open: 0, half_open: 0 } },
       now: () => systemClock.now(),
       closing: new AbortController().signal,
-      streams: {
-        clock: systemClock,
-        random: systemRandom,
-        maxLifetimeMs: 300_000,
-        tokenInQuery: true,
-      },
+      doors: new DoorSet([], true),
+      tokenInQuery: true,
     }),
   );
   const server = createServer(listener).listen(0, "127.0.0.1");

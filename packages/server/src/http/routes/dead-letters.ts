@@ -146,6 +146,6 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
 /** What is done with many must say with which: a filter left out by mistake would name all. */
 function narrowed(filter: z.infer<typeof filterQuery>): z.infer<typeof filterQuery> {
   const { channel, subscriber, reason } = filter;
-  if (channel ?? subscriber ?? reason) return filter;
+  if (channel || subscriber || reason) return filter;
   throw new MilepostError("bad_message", "name the letters by channel, subscriber or reason");
 }

@@ -1,230 +1,39 @@
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import type { ConnectOptions, Core, CoreLog, UserPrincipal } from "@milepost/core";
-import {
-  type CloseCode,
-  closeCodes,
-  type Failure,
-  failure,
-  MilepostError,
-} from "@milepost/protocol";
-import { WebSocketServer } from "ws";
-import type { OriginPolicy } from "../../http/origin-policy.ts";
-import { GatewaySocket, WebSocketConnection } from "./connection.ts";
-import { deflateAnswer, offersDeflate } from "./deflate.ts";
-import { deflatingEncoders } from "./deflating-encoders.ts";
-import { DeflatingSocket } from "./deflating-socket.ts";
-import { encoders } from "./encoders.ts";
-import { refuseUpgrade } from "./refusal.ts";
-import { type ConnectCredential, planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
+import type { ConnectOptions, UserPrincipal } from "@milepost/core";
+import type { Door, DoorParts } from "../door.ts";
+import { createWebSocketAcceptor } from "./acceptor.ts";
+import { planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
 
-/** What the WebSocket door is made of. */
-export interface WebSocketDoorOptions {
-  readonly core: Core;
-  readonly origins: OriginPolicy;
-  readonly tokenInQuery: boolean;
-  /** Whether messages are compressed for clients that offer it. */
-  readonly compression: boolean;
-  readonly log: CoreLog;
-}
-
-/** The door at `/ws` and below. */
-export interface WebSocketDoor {
-  /** Takes an upgrade request over; answers it in every case. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Refuses every upgrade from now on. Open sockets are the core's to close. */
-  refuse(): void;
-  /** Resolves when every socket is gone; those that do not answer their close in a second are cut off. */
-  end(): Promise<void>;
-}
-
-// Bounds on unfinished frames. A message of the largest size in segments of the smallest usual network
-// fits into the chunks.
-const maxBufferedChunks = 4_096;
-const maxFragments = 256;
-/** How long a peer may take to answer a close before it is cut off. */
-const closeTimeoutMs = 5_000;
-/** The same when the whole process waits for it. */
-const closeGraceMs = 1_000;
-
-/** Makes the WebSocket door. */
-export function createWebSocketDoor(options: WebSocketDoorOptions): WebSocketDoor {
-  const { core, origins, tokenInQuery, compression, log } = options;
-  const acceptorOptions = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    // Own pongs, see WebSocketConnection.pinged: ws would make a closure per connection for its own.
-    autoPong: false,
-    maxPayload: core.limits.maxMessageBytes,
-    maxBufferedChunks,
-    maxFragments,
-    closeTimeout: closeTimeoutMs,
-    WebSocket: GatewaySocket,
-    handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-      selected.get(request) ?? false,
-  };
-  const acceptor = new WebSocketServer(acceptorOptions);
-  const deflatingAcceptor = new WebSocketServer({ ...acceptorOptions, WebSocket: DeflatingSocket });
-  deflatingAcceptor.on("headers", (headers) => {
-    headers.push(`Sec-WebSocket-Extensions: ${deflateAnswer}`);
-  });
-  // What was chosen while the request was read, for the moment of the handshake.
-  const selected = new WeakMap<IncomingMessage, string>();
-  const connections = new Set<WebSocketConnection>();
-  /** Whose credential is being verified. */
-  const verifying = new Set<Duplex>();
-  let closing = false;
-  let onLastClosed: (() => void) | undefined;
-
-  function onClosed(connection: WebSocketConnection): void {
-    connections.delete(connection);
-    if (connections.size === 0) onLastClosed?.();
-  }
-
-  for (const server of [acceptor, deflatingAcceptor]) {
-    server.on("wsClientError", (error, socket) => {
-      refuseUpgrade(socket, failure("bad_message", `not a WebSocket handshake: ${error.message}`));
-    });
-  }
-
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Before anything is awaited: a peer that hangs up meanwhile must not end the process.
-    socket.on("error", destroy);
-    const refusal = refusalBeforePlan(request);
-    if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal);
-      return;
-    }
-    const plan = planUpgrade(
-      {
-        url: request.url ?? "",
-        authorization: request.headers.authorization,
-        subprotocols: request.headers["sec-websocket-protocol"],
-      },
-      { tokenInQuery },
-    );
-    if (!plan.ok) {
-      refuseUpgrade(socket, plan.failure);
-      return;
-    }
-    if (plan.value.subprotocol !== undefined) selected.set(request, plan.value.subprotocol);
-    accept(plan.value, request, socket, head).catch((error: unknown) => {
-      log.error({ err: error }, "an upgrade failed");
-      socket.destroy();
-    });
-  }
-
-  function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
-    if (closing) return goingAway;
-    if (!origins.allows(headers.origin, headers.host)) {
-      log.warn({ origin: headers.origin?.slice(0, maxLoggedOrigin) }, "an origin is not allowed");
-      return failure("forbidden", "this origin is not in allowedOrigins");
-    }
-    return undefined;
-  }
-
-  async function accept(
-    plan: UpgradePlan,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void> {
-    verifying.add(socket);
-    const verdict = await verify(plan.credential);
-    verifying.delete(socket);
-    if (closing) {
-      refuseUpgrade(socket, goingAway);
-      return;
-    }
-    const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
-    const chosen = deflates ? deflatingAcceptor : acceptor;
-    chosen.handleUpgrade(request, socket, head, (ws) => {
-      socket.removeListener("error", destroy);
-      const terms = {
-        encoder: (deflates ? deflatingEncoders : encoders)[plan.dialect],
-        consumer: plan.consumer,
-        maxMessageBytes: core.limits.maxMessageBytes,
-      };
-      const connection = new WebSocketConnection(ws as GatewaySocket, socket, terms, onClosed);
-      connections.add(connection);
-      attach(plan, verdict, connection);
-    });
-  }
-
-  function attach(plan: UpgradePlan, verdict: Verdict, connection: WebSocketConnection): void {
-    const principal = "principal" in verdict ? verdict.principal : undefined;
-    // A feed refuses a bad credential in its own words; a fault of ours is the same everywhere.
-    const isFeedRefusal = plan.door === "feed" && "close" in verdict && verdict.close >= 4000;
-    if ("close" in verdict && !isFeedRefusal) {
-      connection.close(verdict.close, verdict.reason);
-    } else if (plan.door === "feed") {
-      connection.attach(core.connectFeed(connection, plan.session, principal));
-    } else {
+/** Makes the WebSocket door, at `/ws` and `/ws/{resource}/{id}`. It claims and refuses every other path below `/ws` too. */
+export function webSocketDoor(parts: DoorParts): Door {
+  const { core } = parts;
+  const acceptor = createWebSocketAcceptor<UpgradePlan>(parts, {
+    plan: planUpgrade,
+    attach(connection, plan, verdict) {
+      if ("close" in verdict) {
+        connection.close(verdict.close, verdict.reason);
+        return;
+      }
+      const { principal } = verdict;
       if (principal === undefined) connection.restrain();
       connection.attach(core.connect(connection, connectOptions(plan, principal)));
-    }
-  }
-
-  /** Never rejects: what fails becomes the code to close with. */
-  async function verify(credential: ConnectCredential): Promise<Verdict> {
-    if (credential.kind === "none") return { principal: undefined };
-    if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
-    try {
-      return { principal: await core.admission.verifyToken(credential.token) };
-    } catch (error) {
-      if (!(error instanceof MilepostError)) {
-        log.error({ err: error }, "a token could not be verified");
-        return { close: 1011, reason: closeCodes[1011].name };
-      }
-      if (error.code === "token_expired") return { close: 4101, reason: closeCodes[4101].name };
-      if (error.code === "token_revoked") return { close: 4102, reason: closeCodes[4102].name };
-      if (error.code === "unauthenticated") return { close: 4401, reason: error.message };
-      return { close: 1013, reason: error.code };
-    }
-  }
-
+    },
+  });
   return {
-    upgrade,
-    refuse() {
-      closing = true;
+    name: "websocket",
+    upgrades: {
+      claims: (path) => path === "/ws" || path.startsWith("/ws/"),
+      accept: acceptor.accept,
     },
-    async end() {
-      closing = true;
-      // A verifier that never answers must not hold the end up.
-      for (const socket of verifying) refuseUpgrade(socket, goingAway);
-      if (connections.size === 0) return;
-      const lastClosed = new Promise<void>((resolve) => {
-        onLastClosed = resolve;
-      });
-      const cutOff = setTimeout(() => {
-        for (const connection of connections) connection.terminate();
-      }, closeGraceMs);
-      await lastClosed;
-      clearTimeout(cutOff);
-    },
+    refuse: acceptor.refuse,
+    close: acceptor.close,
   };
 }
 
-const maxLoggedOrigin = 255;
-const goingAway = failure("shutting_down", "this node goes away; connect to another");
-
-type Verdict =
-  | { readonly principal: UserPrincipal | undefined }
-  | { readonly close: CloseCode; readonly reason: string };
-
-function connectOptions(
-  plan: Extract<UpgradePlan, { door: "gateway" }>,
-  principal: UserPrincipal | undefined,
-): ConnectOptions {
+function connectOptions(plan: UpgradePlan, principal: UserPrincipal | undefined): ConnectOptions {
   return {
     ...(principal !== undefined && { principal }),
     ...(plan.connectionId !== undefined && { connectionId: plan.connectionId }),
     ...(plan.resume !== undefined && { resume: plan.resume }),
     channels: plan.channels,
   };
-}
-
-function destroy(this: Duplex): void {
-  this.destroy();
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { planUpgrade, type UpgradeRequest } from "./upgrade-plan.ts";
+import type { UpgradeRequest } from "./handshake.ts";
+import { planUpgrade } from "./upgrade-plan.ts";
 
 function plan(
   url: string,
@@ -13,7 +14,6 @@ function plan(
 }
 
 const gateway = {
-  door: "gateway",
   dialect: "plain",
   consumer: "websocket",
   subprotocol: undefined,
@@ -32,13 +32,6 @@ describe("the path of an upgrade", () => {
     expect(plan("/ws/chat/42")).toEqual({
       ok: true,
       value: { ...gateway, channels: ["chat:42"] },
-    });
-  });
-
-  it("/ws/progress/{session_id} is the feed of that session", () => {
-    expect(plan("/ws/progress/s-1")).toMatchObject({
-      ok: true,
-      value: { door: "feed", session: "s-1" },
     });
   });
 

@@ -1,9 +1,9 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { z } from "zod";
 import { describe } from "../../http/description.ts";
-import type { Endpoint, HttpDoorOptions } from "../../http/endpoint.ts";
 import { accepted } from "../../http/reading.ts";
 import { userOf } from "../../http/user.ts";
+import type { Door, DoorParts, DoorRoute } from "../door.ts";
 import { SseStream } from "./stream.ts";
 import { readStreamQuery } from "./stream-query.ts";
 
@@ -17,8 +17,14 @@ const streamQuery = z.object({
   token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
 });
 
+/** Makes the door of server-sent events. */
+export function sseDoor(parts: DoorParts): Door {
+  return { name: "sse", routes: [sseRoute(parts)] };
+}
+
 /** `GET /v1/sse`: a connection whose messages come as server-sent events. */
-export function sseEndpoint({ core, streams }: HttpDoorOptions): Endpoint {
+function sseRoute({ core, clock, random, sseMaxLifetimeMs }: DoorParts): DoorRoute {
+  const streams = { clock, random, maxLifetimeMs: sseMaxLifetimeMs };
   return {
     method: "GET",
     path: "/v1/sse",

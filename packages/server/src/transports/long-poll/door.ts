@@ -13,10 +13,11 @@ import { answerJsonText, answerNothing } from "../../http/answer.ts";
 import { readBody } from "../../http/body.ts";
 import { readChannelList } from "../../http/channel-list.ts";
 import { describe } from "../../http/description.ts";
-import type { Endpoint, HttpContext, HttpDoorOptions } from "../../http/endpoint.ts";
+import type { HttpContext } from "../../http/endpoint.ts";
 import { accepted, readAs } from "../../http/reading.ts";
 import { userOf } from "../../http/user.ts";
 import { consumerOf } from "../consumer.ts";
+import type { Door, DoorParts, DoorRoute } from "../door.ts";
 import type { PollItem, PollKind } from "./encoders.ts";
 import { Poll, type PollOutcome } from "./poll.ts";
 
@@ -49,8 +50,13 @@ const messagesSchema = z
   .array(z.looseObject({ type: z.string() }))
   .meta({ id: "Messages", description: "Messages of the protocol." });
 
+/** Makes the door of long polls. */
+export function longPollDoor(parts: DoorParts): Door {
+  return { name: "long-poll", routes: pollRoutes(parts) };
+}
+
 /** `/v1/poll`: one batch of what a connection would bring. */
-export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endpoint[] {
+function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
   async function outcomeOf(
     context: HttpContext,
     dialect: TextDialectName,
@@ -62,7 +68,6 @@ export function pollEndpoints({ core, streams }: HttpDoorOptions): readonly Endp
     },
     connect: (poll: Poll) => TransportEvents,
   ): Promise<PollOutcome> {
-    const { clock } = streams;
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
     const { channels, since } = terms;
     const consumer = consumerOf(terms.sdk, "poll");

@@ -1,0 +1,143 @@
+import type { Counter, Histogram, Meter } from "./meter.ts";
+
+/** A label and its values. */
+type Label = readonly [name: string, values: readonly string[]];
+
+/** Declaration of one metric. The unit is that of its values, or of what it counts. */
+export type InstrumentRow = {
+  readonly name: `milepost_${string}`;
+  readonly help: string;
+  readonly unit: string;
+} & (
+  | { readonly kind: "counter"; readonly labels?: readonly Label[] }
+  /** Gauge that is read whenever the meter collects, so that it costs nothing in between. */
+  | { readonly kind: "gauge" }
+  | { readonly kind: "histogram"; readonly buckets?: readonly number[] }
+);
+
+/** Gauge that gets its source once the part that has the value exists; until then it is 0. */
+export interface GaugeSource {
+  /** Sets the source. `read` returns the current value; it must not throw. */
+  readFrom(read: () => number): void;
+}
+
+/** Counter of a row; with labels, the counters by the value of the first label, then of the second, and so on. */
+type CountersOf<Labels> = Labels extends readonly [
+  readonly [string, readonly (infer Value extends string)[]],
+  ...infer Rest,
+]
+  ? { readonly [V in Value]: CountersOf<Rest> }
+  : Counter;
+
+type InstrumentOf<Row extends InstrumentRow> = Row extends { readonly kind: "gauge" }
+  ? GaugeSource
+  : Row extends { readonly kind: "histogram" }
+    ? Histogram
+    : CountersOf<Row extends { readonly labels: infer Labels } ? Labels : readonly []>;
+
+/** Instruments of a table, by the names of its rows. */
+export type InstrumentsOf<Table extends Readonly<Record<string, InstrumentRow>>> = {
+  readonly [Name in keyof Table]: InstrumentOf<Table[Name]>;
+};
+
+/**
+ * Creates the instruments of a table, with a counter for every combination of label values: no call on the way of a
+ * message looks one up by its labels. What an instrument throws is caught, and passed to `onError` once per metric.
+ */
+export function createInstruments<const Table extends Readonly<Record<string, InstrumentRow>>>(
+  meter: Meter,
+  table: Table,
+  onError: (error: unknown) => void,
+): InstrumentsOf<Table> {
+  const made = Object.entries(table).map(([name, row]) => [
+    name,
+    createInstrument(meter, row, onError),
+  ]);
+  return Object.fromEntries(made) as InstrumentsOf<Table>;
+}
+
+function createInstrument(
+  meter: Meter,
+  row: InstrumentRow,
+  onError: (error: unknown) => void,
+): unknown {
+  const { name, help } = row;
+  const onFault = once(onError);
+  switch (row.kind) {
+    case "gauge": {
+      let current = () => 0;
+      meter.gauge(name, help, () => current());
+      return {
+        readFrom(read) {
+          current = read;
+        },
+      } satisfies GaugeSource;
+    }
+    case "histogram":
+      return new GuardedHistogram(meter.histogram(name, help, row.buckets), onFault);
+    case "counter": {
+      const { labels = [] } = row;
+      if (labels.length === 0) return new GuardedCounter(meter.counter(name, help), onFault);
+      const family = meter.counter(name, help, Object.fromEntries(labels));
+      return childrenOf(labels, {}, (values) => new GuardedCounter(family.with(values), onFault));
+    }
+  }
+}
+
+/** Makes a child for each combination of label values, nested in the order of the labels. */
+function childrenOf(
+  [label, ...rest]: readonly Label[],
+  chosen: Readonly<Record<string, string>>,
+  child: (values: Readonly<Record<string, string>>) => Counter,
+): unknown {
+  if (label === undefined) return child(chosen);
+  const [name, values] = label;
+  return Object.fromEntries(
+    values.map((value) => [value, childrenOf(rest, { ...chosen, [name]: value }, child)]),
+  );
+}
+
+class GuardedCounter implements Counter {
+  readonly #counter: Counter;
+  readonly #onFault: (error: unknown) => void;
+
+  constructor(counter: Counter, onFault: (error: unknown) => void) {
+    this.#counter = counter;
+    this.#onFault = onFault;
+  }
+
+  add(count: number): void {
+    try {
+      this.#counter.add(count);
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+}
+
+class GuardedHistogram implements Histogram {
+  readonly #histogram: Histogram;
+  readonly #onFault: (error: unknown) => void;
+
+  constructor(histogram: Histogram, onFault: (error: unknown) => void) {
+    this.#histogram = histogram;
+    this.#onFault = onFault;
+  }
+
+  observe(value: number): void {
+    try {
+      this.#histogram.observe(value);
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+}
+
+function once(report: (error: unknown) => void): (error: unknown) => void {
+  let isReported = false;
+  return (error) => {
+    if (isReported) return;
+    isReported = true;
+    report(error);
+  };
+}

@@ -1,0 +1,148 @@
+import { consumerKinds } from "@milepost/engine";
+import { type CloseCode, type ErrorCode, errorCodes, type GapReason } from "@milepost/protocol";
+import { createInstruments, type InstrumentRow, type InstrumentsOf } from "./create-instruments.ts";
+import { noMeter } from "./meter.ts";
+
+const gapReasons = [
+  "trimmed",
+  "epoch_changed",
+  "tag_mismatch",
+  "limit",
+  "store_unavailable",
+] as const satisfies readonly GapReason[];
+
+/**
+ * All metrics of a node. Another one is a row here, and a line where its event happens: the part that counts holds the
+ * instrument, or the context that has it. On the way of a message, count once per batch and never per subscriber.
+ */
+export const coreInstruments = {
+  connections: {
+    kind: "gauge",
+    name: "milepost_connections",
+    help: "Connections attached to this node.",
+    unit: "connections",
+  },
+  channels: {
+    kind: "gauge",
+    name: "milepost_channels",
+    help: "Channels with subscribers on this node.",
+    unit: "channels",
+  },
+  spooledPublishes: {
+    kind: "gauge",
+    name: "milepost_spooled_publishes",
+    help: "Publishes that wait for the store.",
+    unit: "publishes",
+  },
+  connectionsOpened: {
+    kind: "counter",
+    name: "milepost_connections_opened_total",
+    help: "Connections that were attached, before their credential was verified.",
+    unit: "connections",
+    labels: [["consumer", consumerKinds]],
+  },
+  connectionsClosed: {
+    kind: "counter",
+    name: "milepost_connections_closed_total",
+    help: "Connections that ended, by the class of the gateway's close code; none where the peer or the network ended it.",
+    unit: "connections",
+    labels: [
+      ["consumer", consumerKinds],
+      ["code", ["1xxx", "4xxx", "none"]],
+    ],
+  },
+  publicationsAccepted: {
+    kind: "counter",
+    name: "milepost_publications_accepted_total",
+    help: "Publications that were stored; a repeated key counts once.",
+    unit: "publications",
+  },
+  publicationsRefused: {
+    kind: "counter",
+    name: "milepost_publications_refused_total",
+    help: "Publishes that were answered with an error, by its code.",
+    unit: "publishes",
+    labels: [["code", Object.keys(errorCodes) as readonly ErrorCode[]]],
+  },
+  deliveries: {
+    kind: "counter",
+    name: "milepost_deliveries_total",
+    help: "Live entries handed to subscribers: for each batch, its entries times the subscribers of the channel.",
+    unit: "entries",
+  },
+  resets: {
+    kind: "counter",
+    name: "milepost_resets_total",
+    help: "Resets that subscribers were sent, by reason.",
+    unit: "resets",
+    labels: [["reason", gapReasons]],
+  },
+  gaps: {
+    kind: "counter",
+    name: "milepost_gaps_total",
+    help: "Gaps that subscribers were sent, by reason.",
+    unit: "gaps",
+    labels: [["reason", gapReasons]],
+  },
+  resumes: {
+    kind: "counter",
+    name: "milepost_resumes_total",
+    help: "Subscriptions that resumed at a position: recovered, or the reason why not.",
+    unit: "subscriptions",
+    labels: [["verdict", ["recovered", ...gapReasons]]],
+  },
+  sendQueueOverflows: {
+    kind: "counter",
+    name: "milepost_send_queue_overflows_total",
+    help: "Connections whose peer read too slowly, so that their send queue overflowed.",
+    unit: "connections",
+  },
+  mergedEntries: {
+    kind: "counter",
+    name: "milepost_merged_entries_total",
+    help: "Entries that merging removed while they waited for a subscriber.",
+    unit: "entries",
+  },
+  storeOutages: {
+    kind: "counter",
+    name: "milepost_store_outages_total",
+    help: "Outages of the store of which connections were notified.",
+    unit: "outages",
+  },
+  operationsCreated: {
+    kind: "counter",
+    name: "milepost_operations_created_total",
+    help: "Operations created; a repeated create counts once.",
+    unit: "operations",
+  },
+  operationsStalled: {
+    kind: "counter",
+    name: "milepost_operations_stalled_total",
+    help: "Operations that this node marked stalled, because their producer's lease expired.",
+    unit: "operations",
+  },
+  operationsLost: {
+    kind: "counter",
+    name: "milepost_operations_lost_total",
+    help: "Operations that this node marked lost, because their producer stayed silent.",
+    unit: "operations",
+  },
+  deadLettersWritten: {
+    kind: "counter",
+    name: "milepost_dead_letters_written_total",
+    help: "Dead letters written, also those that replaced an earlier one of the same source.",
+    unit: "dead letters",
+  },
+} as const satisfies Readonly<Record<string, InstrumentRow>>;
+
+/** Instruments of a node. */
+export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
+
+/** Instruments that record nothing. */
+export const noInstruments: CoreInstruments = createInstruments(noMeter, coreInstruments, () => {});
+
+/** Class of a close code in `connectionsClosed`. */
+export function closeClassOf(code: CloseCode | undefined): "1xxx" | "4xxx" | "none" {
+  if (code === undefined) return "none";
+  return code < 4_000 ? "1xxx" : "4xxx";
+}

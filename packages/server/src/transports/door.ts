@@ -1,0 +1,52 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Core, CoreLog } from "@milepost/core";
+import type { Clock, Random } from "@milepost/engine";
+import type { Endpoint } from "../http/endpoint.ts";
+import type { OriginPolicy } from "../http/origin-policy.ts";
+
+/** Parts and settings of the gateway that its doors use. */
+export interface DoorParts {
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: CoreLog;
+  readonly origins: OriginPolicy;
+  /** True if a client may pass its token as `?token=`. */
+  readonly tokenInQuery: boolean;
+  /** True if WebSocket messages are compressed for clients that offer it. */
+  readonly compression: boolean;
+  /** Longest life of one SSE stream, in milliseconds. */
+  readonly sseMaxLifetimeMs: number;
+}
+
+/** Makes a door of one gateway. */
+export type DoorFactory = (parts: DoorParts) => Door;
+
+/**
+ * HTTP endpoint of a door. It is below `/v1/`, so a request is authenticated before the endpoint handles it. The
+ * request may carry its token as `?token=` where the deployment allows that.
+ */
+export interface DoorRoute extends Endpoint {
+  readonly path: `/v1/${string}`;
+}
+
+/** Upgrade requests of a door. */
+export interface DoorUpgrades {
+  /** True if the door answers upgrade requests for `path`. The path is without its query and as the client sent it. */
+  claims(path: string): boolean;
+  /** Takes an upgrade request over, and answers it in every case. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** A way into the gateway for readers: HTTP endpoints, upgrade requests, or both. */
+export interface Door {
+  /** Name for logs and tests; no two doors have the same. */
+  readonly name: string;
+  readonly routes?: readonly DoorRoute[];
+  readonly upgrades?: DoorUpgrades;
+  /** Refuses new connections from now on. The core closes the open ones. */
+  refuse?(): void;
+  /** Resolves once no connection of the door is left. Called after the core has closed them. */
+  close?(): Promise<void>;
+}

@@ -1,0 +1,26 @@
+import type { Door, DoorParts } from "../door.ts";
+import { createWebSocketAcceptor } from "../websocket/acceptor.ts";
+import { type FeedPlan, isFeedPath, planFeedUpgrade } from "./upgrade-plan.ts";
+
+/** Makes the door of the session feed, at `/ws/progress/{session_id}`. */
+export function sessionFeedDoor(parts: DoorParts): Door {
+  const { core } = parts;
+  const acceptor = createWebSocketAcceptor<FeedPlan>(parts, {
+    plan: planFeedUpgrade,
+    attach(connection, { session }, verdict) {
+      // The feed closes with its own code for a bad credential; codes below 4000 are faults of the gateway.
+      if ("close" in verdict && verdict.close < 4000) {
+        connection.close(verdict.close, verdict.reason);
+        return;
+      }
+      const principal = "principal" in verdict ? verdict.principal : undefined;
+      connection.attach(core.connectFeed(connection, session, principal));
+    },
+  });
+  return {
+    name: "session-feed",
+    upgrades: { claims: isFeedPath, accept: acceptor.accept },
+    refuse: acceptor.refuse,
+    close: acceptor.close,
+  };
+}

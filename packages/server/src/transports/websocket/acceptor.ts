@@ -1,0 +1,209 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { UserPrincipal } from "@milepost/core";
+import {
+  type CloseCode,
+  closeCodes,
+  type Failure,
+  failure,
+  MilepostError,
+  type Parsed,
+} from "@milepost/protocol";
+import { WebSocketServer } from "ws";
+import type { DoorParts } from "../door.ts";
+import { GatewaySocket, WebSocketConnection } from "./connection.ts";
+import { deflateAnswer, offersDeflate } from "./deflate.ts";
+import { deflatingEncoders } from "./deflating-encoders.ts";
+import { DeflatingSocket } from "./deflating-socket.ts";
+import { encoders } from "./encoders.ts";
+import type { ConnectCredential, Handshake, UpgradeRequest } from "./handshake.ts";
+import { refuseUpgrade } from "./refusal.ts";
+
+/** Outcome of the verification of a credential: its principal, or the code to close the connection with. */
+export type Verdict =
+  | { readonly principal: UserPrincipal | undefined }
+  | { readonly close: CloseCode; readonly reason: string };
+
+/** Steps of an upgrade that differ between the WebSocket doors. */
+export interface AcceptorSteps<Plan extends Handshake> {
+  /** Reads an upgrade request; a refusal is answered by HTTP without an upgrade. */
+  readonly plan: (
+    request: UpgradeRequest,
+    options: { readonly tokenInQuery: boolean },
+  ) => Parsed<Plan>;
+  /** Attaches a new WebSocket to the core, or closes it. */
+  readonly attach: (connection: WebSocketConnection, plan: Plan, verdict: Verdict) => void;
+}
+
+/** Acceptor of the upgrade requests of one door. */
+export interface WebSocketAcceptor {
+  /** Takes an upgrade request over; answers it in every case. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Refuses every upgrade from now on. Open sockets are the core's to close. */
+  refuse(): void;
+  /** Resolves when every socket is gone; those that do not answer their close in a second are cut off. */
+  close(): Promise<void>;
+}
+
+// Bounds on unfinished frames. A message of the largest size in segments of the smallest usual network
+// fits into the chunks.
+const maxBufferedChunks = 4_096;
+const maxFragments = 256;
+/** How long a peer may take to answer a close before it is cut off. */
+const closeTimeoutMs = 5_000;
+/** The same when the whole process waits for it. */
+const closeGraceMs = 1_000;
+
+/** Makes an acceptor: it verifies origin and credential, upgrades, and tracks the open WebSockets. */
+export function createWebSocketAcceptor<Plan extends Handshake>(
+  { core, origins, tokenInQuery, compression, log }: DoorParts,
+  { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
+): WebSocketAcceptor {
+  const acceptorOptions = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    // Own pongs, see WebSocketConnection.pinged: ws would make a closure per connection for its own.
+    autoPong: false,
+    maxPayload: core.limits.maxMessageBytes,
+    maxBufferedChunks,
+    maxFragments,
+    closeTimeout: closeTimeoutMs,
+    WebSocket: GatewaySocket,
+    handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
+      selected.get(request) ?? false,
+  };
+  const acceptor = new WebSocketServer(acceptorOptions);
+  const deflatingAcceptor = new WebSocketServer({ ...acceptorOptions, WebSocket: DeflatingSocket });
+  deflatingAcceptor.on("headers", (headers) => {
+    headers.push(`Sec-WebSocket-Extensions: ${deflateAnswer}`);
+  });
+  // What was chosen while the request was read, for the moment of the handshake.
+  const selected = new WeakMap<IncomingMessage, string>();
+  const connections = new Set<WebSocketConnection>();
+  /** Whose credential is being verified. */
+  const verifying = new Set<Duplex>();
+  let closing = false;
+  let onLastClosed: (() => void) | undefined;
+
+  function onClosed(connection: WebSocketConnection): void {
+    connections.delete(connection);
+    if (connections.size === 0) onLastClosed?.();
+  }
+
+  for (const server of [acceptor, deflatingAcceptor]) {
+    server.on("wsClientError", (error, socket) => {
+      refuseUpgrade(socket, failure("bad_message", `not a WebSocket handshake: ${error.message}`));
+    });
+  }
+
+  function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Before anything is awaited: a peer that hangs up meanwhile must not end the process.
+    socket.on("error", destroy);
+    const refusal = refusalBeforePlan(request);
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    const plan = planUpgrade(
+      {
+        url: request.url ?? "",
+        authorization: request.headers.authorization,
+        subprotocols: request.headers["sec-websocket-protocol"],
+      },
+      { tokenInQuery },
+    );
+    if (!plan.ok) {
+      refuseUpgrade(socket, plan.failure);
+      return;
+    }
+    if (plan.value.subprotocol !== undefined) selected.set(request, plan.value.subprotocol);
+    connect(plan.value, request, socket, head).catch((error: unknown) => {
+      log.error({ err: error }, "an upgrade failed");
+      socket.destroy();
+    });
+  }
+
+  function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
+    if (closing) return goingAway;
+    if (!origins.allows(headers.origin, headers.host)) {
+      log.warn({ origin: headers.origin?.slice(0, maxLoggedOrigin) }, "an origin is not allowed");
+      return failure("forbidden", "this origin is not in allowedOrigins");
+    }
+    return undefined;
+  }
+
+  async function connect(
+    plan: Plan,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    verifying.add(socket);
+    const verdict = await verify(plan.credential);
+    verifying.delete(socket);
+    if (closing) {
+      refuseUpgrade(socket, goingAway);
+      return;
+    }
+    const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
+    const chosen = deflates ? deflatingAcceptor : acceptor;
+    chosen.handleUpgrade(request, socket, head, (ws) => {
+      socket.removeListener("error", destroy);
+      const terms = {
+        encoder: (deflates ? deflatingEncoders : encoders)[plan.dialect],
+        consumer: plan.consumer,
+        maxMessageBytes: core.limits.maxMessageBytes,
+      };
+      const connection = new WebSocketConnection(ws as GatewaySocket, socket, terms, onClosed);
+      connections.add(connection);
+      attach(connection, plan, verdict);
+    });
+  }
+
+  /** Never rejects: what fails becomes the code to close with. */
+  async function verify(credential: ConnectCredential): Promise<Verdict> {
+    if (credential.kind === "none") return { principal: undefined };
+    if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
+    try {
+      return { principal: await core.admission.verifyToken(credential.token) };
+    } catch (error) {
+      if (!(error instanceof MilepostError)) {
+        log.error({ err: error }, "a token could not be verified");
+        return { close: 1011, reason: closeCodes[1011].name };
+      }
+      if (error.code === "token_expired") return { close: 4101, reason: closeCodes[4101].name };
+      if (error.code === "token_revoked") return { close: 4102, reason: closeCodes[4102].name };
+      if (error.code === "unauthenticated") return { close: 4401, reason: error.message };
+      return { close: 1013, reason: error.code };
+    }
+  }
+
+  return {
+    accept,
+    refuse() {
+      closing = true;
+    },
+    async close() {
+      closing = true;
+      // A verifier that never answers must not hold the end up.
+      for (const socket of verifying) refuseUpgrade(socket, goingAway);
+      if (connections.size === 0) return;
+      const lastClosed = new Promise<void>((resolve) => {
+        onLastClosed = resolve;
+      });
+      const cutOff = setTimeout(() => {
+        for (const connection of connections) connection.terminate();
+      }, closeGraceMs);
+      await lastClosed;
+      clearTimeout(cutOff);
+    },
+  };
+}
+
+const maxLoggedOrigin = 255;
+const goingAway = failure("shutting_down", "this node goes away; connect to another");
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}

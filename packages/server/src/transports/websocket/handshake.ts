@@ -1,0 +1,126 @@
+import type { ConsumerKind } from "@milepost/engine";
+import {
+  chooseSubprotocol,
+  type DialectName,
+  type Parsed,
+  parsed,
+  refused,
+} from "@milepost/protocol";
+import { readBearer } from "../../auth/bearer.ts";
+import { pathOf } from "../../http/claimed-paths.ts";
+import { consumerOf } from "../consumer.ts";
+
+/** What of an upgrade request decides about it. */
+export interface UpgradeRequest {
+  /** Path and query, as they stand in the request line. */
+  readonly url: string;
+  readonly authorization: string | undefined;
+  /** The `Sec-WebSocket-Protocol` header. */
+  readonly subprotocols: string | undefined;
+}
+
+/** The credential a connect brought along. */
+export type ConnectCredential =
+  | { readonly kind: "none" }
+  | { readonly kind: "token"; readonly token: string }
+  /** It brought one in a way this deployment does not take. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Content of an upgrade request that is the same for every WebSocket door. */
+export interface Handshake {
+  readonly dialect: DialectName;
+  /** The subprotocol to answer with. */
+  readonly subprotocol: string | undefined;
+  readonly credential: ConnectCredential;
+  readonly consumer: ConsumerKind;
+}
+
+/** Reads the query and the subprotocols of an upgrade request. */
+export function readHandshake(
+  request: UpgradeRequest,
+  search: string,
+  options: { readonly tokenInQuery: boolean },
+): Parsed<{ readonly handshake: Handshake; readonly query: URLSearchParams }> {
+  const query = readQuery(search);
+  if (!query.ok) return query;
+  const offered = readSubprotocols(request.subprotocols);
+  if (!offered.ok) return offered;
+  const { dialect, select, token } = chooseSubprotocol(offered.value);
+  if (dialect === undefined) {
+    return refused(
+      "bad_message",
+      'none of the offered subprotocols is spoken here; offer "milepost.v1.json" or "milepost.v1.msgpack", or none for the plain dialect',
+    );
+  }
+  const handshake = {
+    dialect,
+    subprotocol: select,
+    consumer: consumerOf(query.value.get("sdk"), "websocket"),
+    credential: chooseCredential(
+      request.authorization,
+      token,
+      query.value.get("token"),
+      options.tokenInQuery,
+    ),
+  };
+  return parsed({ handshake, query: query.value });
+}
+
+/** Splits the `url` of a request into path and query. */
+export function splitUrl(url: string): { readonly path: string; readonly search: string } {
+  const path = pathOf(url);
+  return { path, search: url.slice(path.length + 1) };
+}
+
+/** Decoded segments of a path below `/ws`; undefined for a segment that cannot be decoded. */
+export function segmentsOf(path: string): readonly (string | undefined)[] {
+  return path.split("/").slice(2).map(percentDecoded);
+}
+
+/** Refusal of a path with a segment that cannot be part of a channel name. */
+export function invalidSegment(): Parsed<never> {
+  return refused(
+    "invalid_channel",
+    "each part of the path must be 1 to 255 letters, digits, '_', '.', '~' or '-'",
+  );
+}
+
+function readQuery(search: string): Parsed<URLSearchParams> {
+  return percentDecoded(search) === undefined
+    ? refused("bad_message", "the query is not valid percent-encoded UTF-8")
+    : parsed(new URLSearchParams(search));
+}
+
+const subprotocolName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+function readSubprotocols(header: string | undefined): Parsed<readonly string[]> {
+  if (header === undefined) return parsed([]);
+  const names = header.split(",").map((name) => name.trim());
+  const valid = names.every((name) => subprotocolName.test(name));
+  return valid && new Set(names).size === names.length
+    ? parsed(names)
+    : refused("bad_message", "Sec-WebSocket-Protocol must be a list of different names");
+}
+
+function chooseCredential(
+  authorization: string | undefined,
+  subprotocolToken: string | undefined,
+  queryToken: string | null,
+  tokenInQuery: boolean,
+): ConnectCredential {
+  const bearer = readBearer(authorization);
+  if (bearer.kind === "bearer") return { kind: "token", token: bearer.credential };
+  if (subprotocolToken !== undefined) return { kind: "token", token: subprotocolToken };
+  if (queryToken === null) return { kind: "none" };
+  return tokenInQuery
+    ? { kind: "token", token: queryToken }
+    : { kind: "refused", reason: "tokens in the URL are switched off" };
+}
+
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
