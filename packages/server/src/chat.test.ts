@@ -8,8 +8,8 @@ async function readerOf(server: TestGateway, channel: string) {
   return { socket, started: await socket.nextOf("subscribed") };
 }
 
-describe("a chat through a gateway, read by a bare socket", () => {
-  it("[P-CHAT-2] [P-CHAT-3] a late reader has the joined message, and the next piece continues it", async () => {
+describe("a chat through a gateway, read by a plain WebSocket", () => {
+  it("[P-CHAT-2] [P-CHAT-3] a late subscriber gets the joined message as a snapshot, and the next chunk continues it", async () => {
     await using server = await startGateway();
     const early = await readerOf(server, "chat:42");
     for (const content of ["To ", "the "]) {
@@ -38,7 +38,7 @@ describe("a chat through a gateway, read by a bare socket", () => {
     }
   });
 
-  it("[P-CHAT-1] refuses data that do not fit, from a socket and by HTTP, and names the field", async () => {
+  it("[P-CHAT-1] the gateway refuses invalid chat data over WebSocket and HTTP and names the field", async () => {
     await using server = await startGateway();
     const { socket } = await readerOf(server, "chat:42");
     const wrong: readonly (readonly [string, object, string])[] = [
@@ -69,8 +69,8 @@ describe("a chat through a gateway, read by a bare socket", () => {
   });
 });
 
-describe("a dashboard through a gateway, read by a bare socket", () => {
-  it("[P-DASH-2] [P-DASH-3] shows the tasks as they are, then each event with event_id and timestamp, pong and replies too", async () => {
+describe("a dashboard through a gateway, read by a plain WebSocket", () => {
+  it("[P-DASH-2] [P-DASH-3] a dashboard starts with its tasks; events, pongs and replies carry event_id and timestamp", async () => {
     await using server = await startGateway();
     const publish = (event: string, data: object) =>
       server.gateway.publish("dashboard:1", event, data);
@@ -95,7 +95,7 @@ describe("a dashboard through a gateway, read by a bare socket", () => {
     });
   });
 
-  it("[P-DASH-1] refuses data that do not fit, and names the field", async () => {
+  it("[P-DASH-1] the gateway refuses invalid dashboard data and names the field", async () => {
     await using server = await startGateway();
     const wrong: readonly (readonly [string, object, string])[] = [
       ["task_status", { task_id: "t1", status: "asleep" }, "status"],

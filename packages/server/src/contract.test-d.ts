@@ -22,8 +22,8 @@ const contract = defineContract({
 
 const auth = { tokenSecret: "a secret" };
 
-describe("a gateway of a contract", () => {
-  it("[W10] publishes what the contract says", () => {
+describe("types of a gateway with a contract", () => {
+  it("[W10] publish accepts only the channels, events and data of the contract", () => {
     const gateway = createGateway({ auth, contract });
     void gateway.publish("room:1", "message", { text: "hi" });
     void gateway.publish("room:1", "message", { text: "hi", mood: "merry" });
@@ -35,7 +35,7 @@ describe("a gateway of a contract", () => {
     void gateway.publish("room:1", "message", { text: 5 });
   });
 
-  it("[W10] answers the contract's methods, with what its schemas make of parameters and result", () => {
+  it("[W10] a handler gets the parsed parameters of its contract method and must return a result of the contract's type", () => {
     createGateway({
       auth,
       contract,
@@ -72,7 +72,7 @@ describe("a gateway of a contract", () => {
     });
   });
 
-  it("[W10] takes what a rule may say of a channel, and nothing else", () => {
+  it("[W10] createGateway accepts only valid rule settings on a channel of the contract", () => {
     const access = defineContract({
       channels: { news: { events: { headline: z.string() }, subscribe: "everyone" } },
     });
@@ -85,7 +85,7 @@ describe("a gateway of a contract", () => {
     createGateway({ auth, contract: retention });
   });
 
-  it("[W10] may have types alone", () => {
+  it("[W10] a contract can consist of types alone, without schemas", () => {
     interface Shop {
       channels: { "room:{room}": { message: { text: string } } };
       methods: { "cart.total": { params: { cart: string }; result: { cents: number } } };
@@ -101,7 +101,7 @@ describe("a gateway of a contract", () => {
     void gateway.publish("room:1", "message", { text: 5 });
   });
 
-  it("[W10] without one publishes anything and takes any method", () => {
+  it("[W10] a gateway without a contract publishes to any channel and takes any method", () => {
     const gateway = createGateway({ auth, methods: { any: { handler: () => 1 } } });
     expectTypeOf(gateway).toEqualTypeOf<Gateway>();
     void gateway.publish("any:channel", "any", 5);

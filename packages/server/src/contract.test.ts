@@ -38,8 +38,8 @@ const methods: NonNullable<OptionsOf<typeof contract>["methods"]> = {
 const message = { text: "hi", author: { name: "Ada" } };
 const bad = { text: "hi", author: { name: 5 } };
 
-describe("a gateway with a contract of Zod", () => {
-  it("[W10] refuses at every door what breaks it, and lets pass what does not", async () => {
+describe("a gateway with a Zod contract", () => {
+  it("[W10] the gateway refuses publications that break the contract at every door and accepts those that match", async () => {
     await using server = await startGateway({ contract, methods });
     const { gateway } = server;
     const socket = await server.socket("/ws/room/1", {
@@ -67,7 +67,7 @@ describe("a gateway with a contract of Zod", () => {
     expect(await socket.nextOf("message")).toMatchObject({ data: message });
   });
 
-  it("[W10] keeps what was sent: a schema checks, and converts nothing", async () => {
+  it("[W10] the gateway stores data as sent: a schema validates but does not convert", async () => {
     await using server = await startGateway({ contract, methods });
     const more = { ...message, extra: 1 };
     await server.gateway.publish("room:1", "message", more);
@@ -75,7 +75,7 @@ describe("a gateway with a contract of Zod", () => {
     expect(body.entries).toMatchObject([{ data: more }]);
   });
 
-  it("[W10] gives a method what the schema makes of its parameters, and refuses others", async () => {
+  it("[W10] a method receives parameters as its schema parsed them, and the gateway refuses invalid ones", async () => {
     await using server = await startGateway({ contract, methods });
     const socket = await server.socket();
     const ask = async (params: unknown) => {
@@ -87,7 +87,7 @@ describe("a gateway with a contract of Zod", () => {
     expect(error.message).toMatch(/cart: .*string/);
   });
 
-  it("[W10] refuses an operation of another kind, input or result", async () => {
+  it("[W10] the gateway refuses an operation whose kind, input or result breaks the contract", async () => {
     await using server = await startGateway({ contract, methods });
     const create = (body: unknown) => server.call("POST", "/v1/operations", { body });
     expect(await create({ kind: "indx" })).toMatchObject({
@@ -111,7 +111,7 @@ describe("a gateway with a contract of Zod", () => {
     expect((await report({ files: 2 })).body.results).toMatchObject([{ duplicate: false }]);
   });
 
-  it("[W10] does not start with methods that nobody answers", async () => {
+  it("[W10] a gateway does not start when a method of its contract has no handler", async () => {
     await expect(startGateway({ contract })).rejects.toThrow("cart.total");
   });
 });

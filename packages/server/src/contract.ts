@@ -9,7 +9,7 @@ import type {
 } from "@milepost/protocol";
 import type { GatewayOptions } from "./gateway-options.ts";
 
-/** A contract as a gateway takes it: what a channel says besides its events is what a rule may say. */
+/** Contract in the form that a gateway accepts. Besides its events, a channel may have the fields of a rule. */
 export type GatewayContract = DefinedContract<
   | Readonly<
       Record<
@@ -22,7 +22,7 @@ export type GatewayContract = DefinedContract<
   | undefined
 >;
 
-/** What a gateway of a contract is made of. */
+/** Options of a gateway with the contract `C`. */
 export type OptionsOf<C extends AnyFormOfContract = AnyContract> = Omit<
   GatewayOptions,
   "contract" | "methods"
@@ -31,14 +31,14 @@ export type OptionsOf<C extends AnyFormOfContract = AnyContract> = Omit<
   readonly methods?: MethodsOf<ContractOf<C>>;
 };
 
-/** The handlers of a contract's methods; any methods where the contract names none. */
+/** Handlers of the contract's methods; handlers of any methods if the contract names none. */
 export type MethodsOf<C extends Contract> = C extends {
   readonly methods: infer Named extends object;
 }
   ? { readonly [Name in keyof Named]?: ContractedMethod<Named[Name]> }
   : Methods;
 
-/** A method whose parameters and result are the contract's. */
+/** Handler of a method, with the parameter and result types of the contract. */
 export interface ContractedMethod<Method>
   extends Omit<MethodDefinition, "params" | "result" | "handler"> {
   handler(
@@ -47,7 +47,10 @@ export interface ContractedMethod<Method>
   ): MethodAnswer<Handled<Method, "result">>;
 }
 
-/** What a handler gets and gives: schemas may make something else of what callers give and get. */
+/**
+ * Type of the parameters or the result as a handler sees them. A schema may convert, so callers may see another
+ * type.
+ */
 type Handled<Method, Part extends "params" | "result"> = Method extends {
   readonly handler: { readonly [P in Part]: infer Value };
 }

@@ -6,36 +6,39 @@ import type { BackendsOptions } from "./backends/backends.ts";
 import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
 
-/** What a gateway is made of. */
+/** Options of {@link createGateway}. */
 export interface GatewayOptions {
   readonly auth: AuthOptions;
-  /** What channels, operations and methods carry, see `defineContract`; what breaks it is refused. */
+  /** Contract of channels, operations and methods, see `defineContract`. What breaks it is refused. */
   readonly contract?: DefinedContract;
-  /** Where channels live; in the memory of this process when absent. */
+  /** Engine that stores the channels; default the memory of this process. */
   readonly engine?: EngineFactory;
-  /** Come before the default rules. */
+  /** Rules that take precedence over the default rules. */
   readonly rules?: readonly Rule[];
-  /** What clients may request besides the methods that every gateway has. */
+  /** Methods that clients may request, in addition to the methods of every gateway. */
   readonly methods?: Methods;
-  /** Methods that backends answer by HTTP. */
+  /** Backends that answer methods over HTTP, keyed by the method or method pattern. */
   readonly backends?: BackendsOptions;
-  /** Queues that publications come from; the gateway reads them from when it is made until it is closed, and closes them. */
+  /**
+   * Queues whose entries the gateway publishes. The gateway starts them when it is created and closes them when
+   * it closes.
+   */
   readonly sources?: readonly Source[];
   /**
-   * Pages that may use the gateway from a browser, each exactly as browsers send it
-   * (`https://app.example.com`); `"*"` is all. The gateway's own host is always allowed.
+   * Origins of web pages that may use the gateway, each exactly as browsers send it
+   * (`https://app.example.com`); `"*"` allows all. The gateway's own host is always allowed.
    */
   readonly allowedOrigins?: readonly string[];
-  /** Which doors it serves; all when absent. */
+  /** Role of the gateway, which selects the doors it serves; default `all`. */
   readonly role?: Role;
   readonly limits?: LimitOptions;
-  /** Whether WebSocket messages of 1 KiB and more are compressed for clients that offer it; false when absent. */
+  /** True to compress WebSocket messages of 1 KiB and more for clients that offer it; default false. */
   readonly compression?: boolean;
-  /** How long one `/v1/sse` stream lasts at most, in milliseconds; 5 minutes when absent. */
+  /** Maximum lifetime of one `/v1/sse` stream, in milliseconds; default 300,000 (5 minutes). */
   readonly sseMaxLifetimeMs?: number;
-  /** The node's name in welcomes; made up when absent. */
+  /** Name of the node in welcome messages; default a random name. */
   readonly node?: string;
-  /** Warnings and errors to standard output when absent. */
+  /** Log to write to; default a log of warnings and errors on standard output. */
   readonly log?: CoreLog;
   /** Recorder of metrics, one per gateway; nothing is recorded when absent. */
   readonly meter?: Meter;

@@ -31,57 +31,65 @@ import type { DoorFactory } from "./transports/door.ts";
 import { DoorSet } from "./transports/door-set.ts";
 import { doors as doorFactories } from "./transports/doors.ts";
 
-/** Counts for health and metrics. */
+/** Counters for health and metrics. */
 export interface GatewayStats extends CoreStats {
   readonly backends: readonly BackendStats[];
 }
 
-/** Where to listen. */
+/** Address to listen on. */
 export interface ListenOptions {
-  /** 8787 when absent; 0 takes a free one. */
+  /** Port to listen on; default 8787. 0 picks a free port. */
   readonly port?: number;
-  /** `127.0.0.1` when absent: nothing is reachable from outside before somebody says so. */
+  /**
+   * Host to listen on; default `127.0.0.1`, so that the gateway is unreachable from outside unless configured
+   * otherwise.
+   */
   readonly host?: string;
 }
 
-/** A gateway in this process; what it publishes is what its contract says. */
+/** Gateway in this process. With a contract, its publications have the contract's types. */
 export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly operations: GatewayOperations;
-  /** The node's name, as in welcomes and lists of connections. */
+  /** Name of the node, as in welcome messages and lists of connections. */
   readonly node: string;
   /**
-   * Makes the gateway part of a server of yours. It claims requests to `/v1/…`, `/ws/…`, `/healthz`,
-   * `/readyz` and `/openapi.json` and upgrades of `/ws` and below; everything else stays with your listeners.
+   * Attaches the gateway to a server of the host program. It claims requests to `/v1`, `/v1/…`, `/ws`, `/ws/…`,
+   * `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All others stay with the
+   * server's own listeners.
    */
   attach(server: HttpServer): Detach;
-  /** Listens with a server of its own; rejects with a readable error when the port is taken. */
+  /** Listens with a server of the gateway's own; rejects with a readable error when the port is taken. */
   listen(options?: ListenOptions): Promise<AddressInfo>;
-  /** Where its own server listens; undefined before {@link Gateway.listen}. */
+  /** Returns the address of the gateway's own server; undefined before {@link Gateway.listen}. */
   address(): AddressInfo | undefined;
-  /** Publishes as a service; resolves once it is in the log. Repeating a key creates nothing. */
+  /** Publishes as a service; resolves once the entry is in the log. A repeated key creates no second entry. */
   publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
     event: Event,
     data: EventsOf<C, Name>[Event],
     options?: PublishOptions,
   ): Promise<Published>;
-  /** Completes a channel's stream as a service: nothing can be published to it any more. */
+  /** Ends a channel as a service; nothing can be published to it afterwards. */
   end(channel: string, reason?: string): Promise<Ended>;
-  /** Makes a user token, which holds an hour unless told otherwise. */
+  /** Issues a user token; it is valid for one hour unless `ttlMs` says otherwise. */
   mintToken(content: TokenContent): Promise<string>;
   stats(): GatewayStats;
   /**
-   * Announces the end, takes nothing new, waits `drainMs` (0 when absent) for clients to leave, closes the
-   * rest and frees everything. Calling it again waits for the same end.
+   * Closes the gateway: announces the shutdown, accepts no new connections, waits up to `drainMs` milliseconds
+   * (default 0) for clients to disconnect, closes the remaining connections and frees everything. A repeated
+   * call waits for the same shutdown.
    */
   close(options?: {
     readonly drainMs?: number;
-    /** Whether the port is given up at once, where other processes serve it too; else it answers that the node goes away. */
+    /**
+     * True to stop listening at once, for a port that other processes serve too. Otherwise the gateway listens
+     * during the drain and answers that it is shutting down; default false.
+     */
     readonly leavesPort?: boolean;
   }): Promise<void>;
 }
 
-/** Resolves with the promise, or after so many milliseconds. */
+/** Resolves or rejects with the promise, or resolves after `ms` milliseconds. */
 async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   let cancel: () => void = () => {};
   const late = new Promise<void>((resolve) => {
@@ -94,19 +102,21 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 const sseMaxLifetimeMs = 300_000;
 const sourceCloseMs = 3_000;
 
-/** The name of the host program in commands and dedupe. */
+/** Principal of the host program, whose name appears in commands and deduplication. */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
 /**
- * Makes a gateway; it serves nothing until it is attached or listens. A TypeError says what the options lack,
- * `bad_message` which rule, method or part of the contract cannot be.
+ * Creates a gateway. It serves nothing until {@link Gateway.attach} or {@link Gateway.listen} is called.
  *
- * With a contract its types are the contract's, and what breaks it is refused at every door.
+ * Throws a TypeError that says what the options lack, or `bad_message` that names the invalid rule, method or
+ * part of the contract. With a contract, the gateway's types are the contract's, and what breaks it is refused
+ * at every door.
  */
 export function createGateway<C extends AnyFormOfContract = AnyContract>(
   options: OptionsOf<C>,
 ): Gateway<ContractOf<C>> {
-  // Inside, channels and methods are names and unknown data; their types are the caller's contract.
+  // The implementation treats channels and methods as plain names and unknown data; only callers see the
+  // contract's types.
   return gatewayOf(options as unknown as GatewayOptions) as unknown as Gateway<ContractOf<C>>;
 }
 
@@ -183,7 +193,8 @@ export function gatewayOf(
     doors.refuse();
     const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
-    // Without a core nothing can be settled any more; what a store that hangs still owes is not waited for.
+    // Once the core has shut down, no entry can be settled. The close of a source on a hanging store must not
+    // block the shutdown.
     await within(sourceCloseMs, settled);
     backends.close();
     for (const detach of attached) detach();
@@ -199,7 +210,8 @@ export function gatewayOf(
       return detach;
     },
     async listen({ port = 8787, host = "127.0.0.1" } = {}) {
-      if (server !== undefined) throw new TypeError("this gateway listens already");
+      if (server !== undefined)
+        throw new TypeError("this gateway is already listening; call listen only once");
       server = new GatewayServer(handlers, options.timeouts ?? {});
       try {
         return await server.listen(port, host);

@@ -15,7 +15,7 @@ const orders = {
   }),
 };
 
-it("[P-RPC-1] a method of the host program answers through every door", async () => {
+it("[P-RPC-1] a method of the host program answers over WebSocket and over HTTP messages", async () => {
   await using server = await startGateway({ methods: orders });
   const request = {
     type: "request",
@@ -34,7 +34,7 @@ it("[P-RPC-1] a method of the host program answers through every door", async ()
   expect(polling.body).toEqual([reply]);
 });
 
-it("[P-RPC-2] schemas of Zod say what is wrong, and where", async () => {
+it("[P-RPC-2] a request with invalid parameters is refused with the place and reason of each fault from the Zod schema", async () => {
   await using server = await startGateway({ methods: orders });
   const socket = await server.socket();
   const params = { id: "x", parts: ["a", 1] };
@@ -44,14 +44,14 @@ it("[P-RPC-2] schemas of Zod say what is wrong, and where", async () => {
   expect(error.message).toMatch(/id: .*number.*; parts\[1\]: .*string/);
 });
 
-it("[P-RPC-1] a gateway with a method that cannot be does not start", async () => {
+it("[P-RPC-1] a gateway with an invalid method name does not start", async () => {
   const methods = { "operations.mine": { handler: () => 1 } };
   await expect(startGateway({ methods })).rejects.toThrow("operations.mine");
 });
 
 const secret = "milepost-test-secret-of-32-bytes!";
 
-it("[P-RPC-6] a method of a backend answers like one of the program", async () => {
+it("[P-RPC-6] a method that a backend answers behaves like a method of the host program", async () => {
   await using backend = await startBackend((request) => {
     const { params, user_id } = JSON.parse(request.body);
     answerWith(200, { id: params.id, user: user_id })(request);
@@ -73,7 +73,7 @@ it("[P-RPC-6] a method of a backend answers like one of the program", async () =
   expect(backend.requests).toHaveLength(1);
 });
 
-it("[P-RPC-3] a cancel, a deadline and a lost connection hang up on the backend", async () => {
+it("[P-RPC-3] a cancel, a deadline and a lost connection each close the request to the backend", async () => {
   await using backend = await startBackend(() => {});
   await using server = await startGateway({ backends: { slow: { url: backend.url, secret } } });
   const socket = await server.socket();
@@ -97,7 +97,7 @@ it("[P-RPC-3] a cancel, a deadline and a lost connection hang up on the backend"
   ]);
 });
 
-it("[P-RPC-8] the health of a node counts its backends by state and names none", async () => {
+it("[P-RPC-8] the health endpoint counts the backends by state and does not name them", async () => {
   await using backend = await startBackend(answerWith(500, ""));
   await using server = await startGateway({
     backends: {
@@ -114,7 +114,7 @@ it("[P-RPC-8] the health of a node counts its backends by state and names none",
   expect(body.backends).toEqual({ closed: 1, open: 1, half_open: 0 });
 });
 
-it("a method that is in both, or a backend that cannot be, keeps the gateway from starting", async () => {
+it("a gateway does not start with a method that is both local and of a backend, or with an invalid backend", async () => {
   const url = "http://127.0.0.1:9/";
   await expect(
     startGateway({ methods: orders, backends: { "orders.get": { url, secret } } }),

@@ -8,14 +8,17 @@ import type {
   RequestedCommand,
 } from "@milepost/model";
 
-/** Operations for code in the gateway's own process; a producer can be made on it. */
+/** Operations interface for code in the gateway's own process. A producer can be created on it. */
 export interface GatewayOperations extends ProducerGateway {
   get(operationId: string): Promise<OperationAtPosition>;
   list(filter?: OperationFilter): Promise<OperationList>;
   command(operationId: string, input: RequestCommand): Promise<RequestedCommand>;
 }
 
-/** The operations as one service may use them. A signal that has aborted keeps a call from beginning. */
+/**
+ * Returns the operations with `principal` as the caller of each call. A call whose signal is already aborted
+ * does not start.
+ */
 export function operationsOf(
   operations: Operations,
   principal: ServicePrincipal,

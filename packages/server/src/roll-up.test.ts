@@ -18,8 +18,8 @@ async function start() {
 
 const sourced = (doc: number) => ({ channel: all, source: `collection:42:doc:${doc}`, data: doc });
 
-describe("everything below a prefix, at each door", () => {
-  it("[P-WILD-2] arrives with its source on both dialects of a WebSocket, and resumes by cursor", async () => {
+describe("a roll-up of a prefix, at each door", () => {
+  it("[P-WILD-2] a roll-up delivers entries with their source in both WebSocket dialects and resumes by cursor", async () => {
     await using t = await start();
     const { server, token } = t;
     const plain = await server.socket(`/ws?channels=${all}`, { token });
@@ -38,7 +38,7 @@ describe("everything below a prefix, at each door", () => {
     expect(await again.nextOf("indexed")).toMatchObject(sourced(2));
   });
 
-  it("[P-WILD-2] [P-SSE-4] arrives on a stream, and a Last-Event-ID goes on", async () => {
+  it("[P-WILD-2] [P-SSE-4] a roll-up delivers entries over SSE and continues after Last-Event-ID", async () => {
     await using t = await start();
     const { server, token } = t;
     const url = `${server.url}/v1/sse?channels=${all}`;
@@ -57,7 +57,7 @@ describe("everything below a prefix, at each door", () => {
     expect(await again.nextOf("indexed")).toMatchObject(sourced(2));
   });
 
-  it("[P-WILD-2] [P-POLL-3] comes in batches of a poll", async () => {
+  it("[P-WILD-2] [P-POLL-3] a roll-up delivers entries in long-poll batches", async () => {
     await using t = await start();
     const { server, token: credential } = t;
     const { cursor } = (await server.call("GET", `/v1/poll?channels=${all}`, { credential })).body;
@@ -68,7 +68,7 @@ describe("everything below a prefix, at each door", () => {
     expect(next.body.events).toMatchObject([sourced(1)]);
   });
 
-  it("[P-WILD-2] has a history and a head by HTTP and by request, and can be purged", async () => {
+  it("[P-WILD-2] a roll-up has a history and a head over HTTP, a history by request, and can be purged", async () => {
     await using t = await start();
     const { server, token } = t;
     for (const doc of [1, 2]) await t.publish(doc);
@@ -85,7 +85,7 @@ describe("everything below a prefix, at each door", () => {
     expect(after.body.entries).toEqual([]);
   });
 
-  it("[P-WILD-1] [P-WILD-4] is refused where it is not offered, or not granted, or published to", async () => {
+  it("[P-WILD-1] [P-WILD-4] the gateway refuses a wildcard that no rule offers, that is not granted or that is published to", async () => {
     await using t = await start();
     const { server, token: credential } = t;
     const read = (channel: string) =>

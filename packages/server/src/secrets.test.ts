@@ -3,7 +3,7 @@ import { loadConfig, redacted } from "./config/load-config.ts";
 import { createLog } from "./runtime/log.ts";
 import { startGateway, type TestGateway } from "./testing/test-gateway.ts";
 
-/** Uses every door with the credential, good or not, in every way there is to bring it along. */
+/** Sends the credential to every door in every way there is, also in an altered form that is not valid. */
 async function knock(server: TestGateway, credential: string): Promise<void> {
   const sockets = [
     server.socket("/ws", { token: credential }),
@@ -46,7 +46,7 @@ async function knock(server: TestGateway, credential: string): Promise<void> {
   }
 }
 
-it("no token, key or secret is ever in the log, whatever is done with it", async () => {
+it("no token, API key or secret ever appears in the log, however it is sent to the gateway", async () => {
   const lines: string[] = [];
   const key = "canary-api-key-0123456789";
   const secret = "canary-token-secret-0123456789-0123456789";
@@ -81,7 +81,7 @@ it("no token, key or secret is ever in the log, whatever is done with it", async
     await knock(faulty, token);
     const written = lines.join("");
     expect(failing).toBe(true);
-    // The log was on: it tells of the faults and of the origin that was refused.
+    // The log was active: it contains the failure of the verifier and the refused origin.
     expect(written).toContain("the verifier is down");
     expect(written).toContain("https://evil.example");
     for (const part of [token, ended, key, secret, ...token.split(".").slice(1)]) {
@@ -90,7 +90,7 @@ it("no token, key or secret is ever in the log, whatever is done with it", async
   }
 });
 
-it("what comes from outside stays within one line of the log", async () => {
+it("external text with line breaks and control characters stays within one log line", async () => {
   const lines: string[] = [];
   const log = createLog({ readable: false, destination: { write: (line) => lines.push(line) } });
   log.info({ field: 'a\r\nb\u001b[31m"}', err: new Error("c\nd") }, "e\nf");

@@ -2,7 +2,7 @@ import type { Source, TakeEntry } from "@milepost/engine";
 import { expect, it } from "vitest";
 import { createGateway } from "./gateway.ts";
 
-it("[P-SRC-1] a gateway publishes what its sources hand over, and lets them finish before it is closed", async () => {
+it("[P-SRC-1] a gateway publishes the entries of its sources and lets a source finish before it closes", async () => {
   let take: TakeEntry = () => Promise.reject(new Error("not started"));
   const settled: string[] = [];
   const source: Source = {
@@ -11,7 +11,7 @@ it("[P-SRC-1] a gateway publishes what its sources hand over, and lets them fini
     },
     async close() {
       settled.push("closing");
-      // What was in hand when the gateway was told to stop.
+      // The source hands over an entry that it still held when the gateway began to close.
       const fields = { channel: "broadcast", event: "n", data: "2" };
       settled.push(await take("work", { id: "2-0", fields, attempt: 1 }));
     },

@@ -6,12 +6,12 @@ const keys = createApiKeys([
   { name: "admin", key: "key-of-the-admin" },
 ]);
 
-it("an API key stands for its name", () => {
+it("an API key identifies the service it was configured for", () => {
   expect(keys.identify("key-of-the-worker")).toEqual({ kind: "service", name: "worker" });
   expect(keys.identify("key-of-the-admin")).toEqual({ kind: "service", name: "admin" });
 });
 
-it("anything else stands for nobody", () => {
+it("identify returns undefined for every text that is not a configured key", () => {
   for (const presented of [
     "",
     "worker",
@@ -23,11 +23,11 @@ it("anything else stands for nobody", () => {
   }
 });
 
-it("keys are not kept as text", () => {
+it("the API key store does not keep keys as plain text", () => {
   expect(JSON.stringify(keys) + String(Object.values(keys))).not.toContain("key-of-the");
 });
 
-it("a key that no header can carry is refused where it is given", () => {
+it("createApiKeys refuses a key that an Authorization header cannot carry", () => {
   for (const key of ["", "with spaces", "ä".repeat(16)]) {
     expect(() => createApiKeys([{ name: "worker", key }])).toThrow(/"worker" must be letters/);
   }

@@ -2,22 +2,22 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { ServicePrincipal } from "@milepost/core";
 import { bearerRule, isBearerCredential } from "./bearer.ts";
 
-/** A key of a backend, and the name it is known by in logs and commands. */
+/** API key of a backend, with the name that logs and commands use for it. */
 export interface ApiKey {
   readonly name: string;
   readonly key: string;
 }
 
-/** Finds out whose key was presented. */
+/** Identifies the service that a presented API key belongs to. */
 export interface ApiKeys {
   identify(presented: string): ServicePrincipal | undefined;
 }
 
 /**
- * Keeps API keys as SHA-256 hashes alone.
+ * Creates the API key check, which stores only the SHA-256 hashes of the keys.
  *
- * Every key is compared in constant time, and all of them are, so that neither the time nor the order
- * tells anything about a key. A key that no header can carry is a TypeError.
+ * A presented key is compared with every known key, each time in constant time. So neither the time nor the
+ * order reveals anything about a key. Throws a TypeError for a key that an `Authorization` header cannot carry.
  */
 export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
   const known = keys.map(({ name, key }) => {

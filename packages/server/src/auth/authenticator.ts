@@ -5,31 +5,32 @@ import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
 import { createTokens, isPrincipalName, nameRule, type TokenContent } from "./tokens.ts";
 
-/** How the gateway knows who is asking. */
+/** Settings of authentication: the credentials that the gateway accepts. */
 export interface AuthOptions {
-  /** The secret of user tokens (HS256), at least 32 bytes. */
+  /** Secret that signs user tokens (HS256); at least 32 bytes. */
   readonly tokenSecret?: string | Uint8Array;
   /**
-   * Verifies user tokens instead; then `tokenSecret` is not needed. The user and session it gives name
-   * channels: ids with other characters (`auth0|7`, e-mail addresses) are refused, so map them.
+   * Custom verifier of user tokens; with it, `tokenSecret` is not needed. The `user` and `session` it returns
+   * become parts of channel names. Ids with other characters (`auth0|7`, e-mail addresses) are refused, so map
+   * them first.
    */
   readonly verifyToken?: TokenVerifier;
-  /** Keys of backends; each may do what the rules allow a service. */
+  /** API keys of backends. A backend may do what the rules allow a service. */
   readonly apiKeys?: readonly ApiKey[];
-  /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts; true when absent. */
+  /** True if `?token=` in the URL of a WebSocket, SSE or long-poll request is accepted; default true. */
   readonly tokenInQuery?: boolean;
 }
 
 /** Turns credentials into principals. */
 export interface Authenticator {
   readonly verifyToken: TokenVerifier;
-  /** Makes a user token; `not_supported` when tokens come from elsewhere. */
+  /** Issues a user token; rejects with `not_supported` when there is no `tokenSecret`. */
   mintToken(content: TokenContent): Promise<string>;
-  /** Who an `Authorization` header stands for; `unauthenticated` or `token_expired` otherwise. */
+  /** Returns the principal of an `Authorization` header; rejects with `unauthenticated` or `token_expired`. */
   authenticate(authorization: string | undefined): Promise<Principal>;
 }
 
-/** Makes the authenticator; a TypeError says what the options lack. */
+/** Creates the authenticator; throws a TypeError that names what the options lack. */
 export function createAuthenticator(
   options: AuthOptions,
   clock: Pick<Clock, "now">,
@@ -52,7 +53,7 @@ export function createAuthenticator(
       if (tokens !== undefined) return tokens.mint(content);
       throw new MilepostError(
         "not_supported",
-        "this gateway has no tokenSecret, so it cannot make tokens; get them where verifyToken's come from",
+        "this gateway has no tokenSecret, so it cannot issue tokens; get tokens from the issuer that verifyToken accepts",
       );
     },
     async authenticate(authorization) {

@@ -1,22 +1,22 @@
-/** What an `Authorization` header holds. */
+/** Content of an `Authorization` header. */
 export type Bearer =
   | { readonly kind: "none" }
   | { readonly kind: "bearer"; readonly credential: string }
-  /** Another scheme, or nothing after it. */
+  /** A scheme other than Bearer, or a missing or malformed credential. */
   | { readonly kind: "other" };
 
 const grammar = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i;
 
-/** Whether text can be sent as a bearer credential at all. */
+/** True if the text can be sent as a bearer credential. */
 export function isBearerCredential(text: string): boolean {
   return readBearer(`Bearer ${text}`).kind === "bearer" && text.trim() === text;
 }
 
-/** What {@link isBearerCredential} wants, for messages. */
+/** Requirement that {@link isBearerCredential} checks, worded for error messages. */
 export const bearerRule =
   "must be letters, digits and any of ._~+/=- (a header carries nothing else)";
 
-/** Reads an `Authorization` header. */
+/** Parses an `Authorization` header. */
 export function readBearer(header: string | undefined): Bearer {
   if (header === undefined || header === "") return { kind: "none" };
   const credential = grammar.exec(header)?.[1];

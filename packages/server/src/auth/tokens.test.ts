@@ -13,7 +13,7 @@ function base64url(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-/** A token whose header and claims are exactly these, under the secret. */
+/** Returns a token with exactly this header and these claims, signed with the secret. */
 function forged(header: unknown, claims: unknown, hash = "sha256", key = secret): string {
   const signed = `${base64url(header)}.${base64url(claims)}`;
   return `${signed}.${createHmac(hash, key).update(signed).digest("base64url")}`;
@@ -23,8 +23,8 @@ function unauthenticated(token: string) {
   return expect(tokens.verify(token)).rejects.toMatchObject({ code: "unauthenticated" });
 }
 
-describe("a token", () => {
-  it("that was minted says who it is, what it grants and when it ends", async () => {
+describe("user tokens", () => {
+  it("verify returns who a minted token is for, its grants, its issue time, its expiry and its id", async () => {
     const token = await tokens.mint({
       user: "7",
       session: "s1",
@@ -42,19 +42,19 @@ describe("a token", () => {
     });
   });
 
-  it("holds an hour when nobody says how long", async () => {
+  it("a token minted without ttlMs expires after one hour", async () => {
     const principal = await tokens.verify(await tokens.mint({ user: "7" }));
     expect(principal.expiresAt).toBe(start + 3_600_000);
   });
 
-  it("that any library signed with HS256 counts", async () => {
+  it("verify accepts a token that another library signed with HS256", async () => {
     const token = await new SignJWT({ sub: "7", exp })
       .setProtectedHeader({ alg: "HS256" })
       .sign(new TextEncoder().encode(secret));
     expect(await tokens.verify(token)).toMatchObject({ user: "7" });
   });
 
-  it("that has ended is token_expired, at the very second", async () => {
+  it("verify refuses an expired token with token_expired from the exact moment of its expiry", async () => {
     const token = await tokens.mint({ user: "7", ttlMs: 60_000 });
     const at = (ms: number) => createTokens(secret, { now: () => start + ms }).verify(token);
     await expect(at(59_999)).resolves.toMatchObject({ user: "7" });
@@ -62,13 +62,13 @@ describe("a token", () => {
     await expect(at(3_600_000)).rejects.toMatchObject({ code: "token_expired" });
   });
 
-  it("without an end is refused", async () => {
+  it("verify refuses a token without a numeric exp claim", async () => {
     await unauthenticated(forged({ alg: "HS256" }, { sub: "7" }));
     await unauthenticated(forged({ alg: "HS256" }, { sub: "7", exp: null }));
     await unauthenticated(forged({ alg: "HS256" }, { sub: "7", exp: "9999999999" }));
   });
 
-  it("whose header names another algorithm is refused, signed or not", async () => {
+  it("verify refuses a token whose header names another algorithm, signed or not", async () => {
     const claims = { sub: "7", exp };
     await unauthenticated(`${base64url({ alg: "none" })}.${base64url(claims)}.`);
     await unauthenticated(`${base64url({ alg: "None" })}.${base64url(claims)}.`);
@@ -78,7 +78,7 @@ describe("a token", () => {
     await unauthenticated(forged({}, claims));
   });
 
-  it("that brings its own key is refused", async () => {
+  it("verify refuses a token that brings its own key in its header", async () => {
     const claims = { sub: "7", exp };
     const jwk = { kty: "oct", k: Buffer.from("mine").toString("base64url") };
     await unauthenticated(forged({ alg: "HS256", jwk }, claims, "sha256", "mine"));
@@ -90,7 +90,7 @@ describe("a token", () => {
     await unauthenticated(own);
   });
 
-  it("that was changed, cut or made up is refused", async () => {
+  it("verify refuses a token that was changed, truncated, forged or signed with another secret", async () => {
     const token = await tokens.mint({ user: "7" });
     const [header, claims, signature] = token.split(".");
     const other = base64url({ sub: "8", exp });
@@ -125,23 +125,23 @@ describe("a token", () => {
     { channels: { subscribe: "chat:*" } },
     { channels: { publish: [1] } },
     { channels: { subscribe: Array.from({ length: 101 }, () => "a") } },
-  ])("with the claim %j is refused", async (claims) => {
+  ])("verify refuses a token with the invalid claim %j", async (claims) => {
     await unauthenticated(forged({ alg: "HS256" }, { exp, ...claims }));
   });
 
-  it("is not repeated in the error that refuses it", async () => {
+  it("the error for a refused token contains nothing of the token", async () => {
     const token = forged({ alg: "HS512" }, { sub: "canary", exp });
     const error = await tokens.verify(token).catch((thrown: unknown) => thrown);
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/canary|eyJ/);
   });
 });
 
-it("a token for somebody whose name cannot be part of a channel's is not made", async () => {
+it("mint refuses a user or session id that cannot be a channel segment", async () => {
   for (const content of [{ user: "auth0|7" }, { session: "a b" }]) {
     await expect(tokens.mint(content)).rejects.toMatchObject({ code: "bad_message" });
   }
 });
 
-it("a secret that can be guessed is refused, with the fix", () => {
+it("createTokens refuses a secret under 32 bytes and says how to make one", () => {
   expect(() => createTokens("short", clock)).toThrow(/at least 32 bytes.*openssl rand/);
 });

@@ -4,22 +4,22 @@ import type { Clock } from "@milepost/engine";
 import { isChannelSegment, isRecord, MilepostError, messageBounds } from "@milepost/protocol";
 import { errors, type JWTPayload, jwtVerify, SignJWT } from "jose";
 
-/** The fewest bytes a secret may have: as many as the hash. */
+/** Minimum length of a token secret, in bytes; equal to the length of the hash. */
 export const minTokenSecretBytes = 32;
 
-/** What a token is to say. */
+/** Content of a user token to be issued. */
 export interface TokenContent {
-  /** `sub`. */
+  /** User id, the claim `sub`. */
   readonly user?: string;
-  /** `sid`. */
+  /** Session id, the claim `sid`. */
   readonly session?: string;
-  /** How long it holds; an hour when absent. */
+  /** Lifetime of the token, in milliseconds; default one hour. */
   readonly ttlMs?: number;
-  /** Patterns beyond what the rules give its user and session. */
+  /** Channel patterns granted in addition to what the rules allow this user and session. */
   readonly channels?: Partial<Grants>;
 }
 
-/** Makes and verifies user tokens. */
+/** Issues and verifies user tokens. */
 export interface Tokens {
   readonly verify: TokenVerifier;
   mint(content: TokenContent): Promise<string>;
@@ -32,9 +32,10 @@ const maxPatterns = 100;
 const maxNameLength = 200;
 
 /**
- * User tokens as JWTs under one secret: HS256 and nothing else, whatever the token's header says.
+ * Creates the issuer and verifier of user tokens: JWTs under one secret, only HS256, whatever the token's
+ * header names.
  *
- * A token must have `exp`. Errors never repeat anything of the token.
+ * A token must have `exp`. Error messages never contain any part of the token.
  */
 export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "now">): Tokens {
   const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
@@ -66,7 +67,7 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
         if (cause instanceof MilepostError) throw cause;
         if (cause instanceof errors.JWTExpired) throw expired();
         if (cause instanceof errors.JWTClaimValidationFailed) {
-          throw refused(`the token's claim ${cause.claim} is missing or does not hold`);
+          throw refused(`the token's claim ${cause.claim} is missing or invalid`);
         }
         throw refused("the token is not valid");
       }
@@ -91,7 +92,8 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
 
 function principalOf(payload: JWTPayload, now: number): UserPrincipal {
   const expiresAt = (payload.exp ?? 0) * 1000;
-  // The tolerance is for clocks that run behind, not for tokens that have ended.
+  // jose applies the clock tolerance to `exp` too, but the tolerance is meant only for `nbf` and clocks that
+  // run behind.
   if (expiresAt <= now) throw expired();
   return {
     kind: "user",
@@ -115,13 +117,13 @@ function requireName(value: string | undefined, field: string): void {
   throw new MilepostError("bad_message", `${field} ${nameRule}`);
 }
 
-/** Whether a user or session may be called so: its channels carry the name. */
+/** True if the value can be a user or session id. The id is a segment of channel names. */
 export function isPrincipalName(value: unknown): value is string {
   return isChannelSegment(value) && value.length <= maxNameLength;
 }
 
-/** What {@link isPrincipalName} wants, for messages. */
-export const nameRule = `must be 1 to ${maxNameLength} letters, digits, '_', '.', '~' or '-': it names channels`;
+/** Requirement that {@link isPrincipalName} checks, worded for error messages. */
+export const nameRule = `must be 1 to ${maxNameLength} letters, digits, '_', '.', '~' or '-', because it is part of channel names`;
 
 function readGrants(value: unknown): Grants {
   if (value === undefined) return noGrants;

@@ -8,7 +8,7 @@ import { verifySignature } from "./signature.ts";
 
 const secret = "milepost-test-secret-of-32-bytes!";
 
-/** A backend's caller on a manual clock, with what it told its log. */
+/** Returns a backend's caller on a manual clock, with the log lines it wrote. */
 function callerOf({ url }: Pick<TestBackend, "url">, options: Partial<BackendOptions> = {}) {
   const clock = new ManualClock();
   const told: unknown[] = [];
@@ -47,7 +47,7 @@ function callerOf({ url }: Pick<TestBackend, "url">, options: Partial<BackendOpt
 }
 
 describe("a request to a backend", () => {
-  it("[P-RPC-6] says who asks for what until when, signed, and its answer is the result", async () => {
+  it("[P-RPC-6] a backend receives a signed request with user, method, parameters and deadline; its answer is the result", async () => {
     await using server = await startBackend(answerWith(200, { total: 3 }));
     using caller = callerOf(server);
     expect(await caller.call({ id: "é" }, { deadline: 1_767_225_610_000 })).toEqual({ total: 3 });
@@ -69,7 +69,7 @@ describe("a request to a backend", () => {
     expect(headers["idempotency-key"]).toBeUndefined();
   });
 
-  it("[P-RPC-6] carries a key of its own for each user and method", async () => {
+  it("[P-RPC-6] the Idempotency-Key header differs per user, session without a user, method and key", async () => {
     await using server = await startBackend(answerWith(200, null));
     using caller = callerOf(server);
     const principal = { kind: "user", grants: { subscribe: [], publish: [] } } as const;
@@ -89,22 +89,22 @@ describe("a request to a backend", () => {
     for (const rest of calls) await caller.call({}, rest);
     const keys = server.requests.map(({ headers }) => headers["idempotency-key"]);
     expect(new Set(keys.slice(0, 6)).size).toBe(6);
-    // Another visit of the same user is the same user.
+    // Another session of the same user gets the same idempotency key.
     expect(keys[6]).toBe(keys[0]);
     expect(JSON.parse(server.requests[0]?.body ?? "")).toMatchObject({ key: "k1" });
   });
 
-  it("keeps its connection for the next", async () => {
+  it("requests to a backend reuse one kept-alive connection", async () => {
     await using server = await startBackend(answerWith(200, 1));
     using caller = callerOf(server);
     for (let i = 0; i < 5; i++) await caller.call({});
     expect(server.connections).toBe(1);
   });
 
-  it("is sent again where a kept connection was closed meanwhile, if it has a key, else unavailable", async () => {
+  it("a request on a kept connection that was closed is sent again if it has a key; otherwise it fails as unavailable", async () => {
     const seen = new Set<unknown>();
     await using server = await startBackend((request) => {
-      // The second request on a connection finds it closed.
+      // The server resets a connection at the second request on it.
       const { socket } = request.response;
       if (seen.has(socket)) socket?.resetAndDestroy();
       else answerWith(200, '"fine"')(request);
@@ -119,8 +119,8 @@ describe("a request to a backend", () => {
   });
 });
 
-describe("the answer of a backend", () => {
-  it("[P-RPC-7] is the result when it is 2xx and JSON, and null when it is empty", async () => {
+describe("a backend's answer", () => {
+  it("[P-RPC-7] a 2xx JSON answer is the result, and an empty one is null", async () => {
     const answers = [answerWith(200, [1]), answerWith(201, "0"), answerWith(204, "")];
     await using server = await startBackend((request) => answers.shift()?.(request));
     using caller = callerOf(server);
@@ -131,7 +131,7 @@ describe("the answer of a backend", () => {
     ]);
   });
 
-  it("[P-RPC-7] is the error that it names, or backend_failed, or unavailable where it may be better later", async () => {
+  it("[P-RPC-7] an error answer maps to its own code, rate_limited, backend_failed, or unavailable for 5xx", async () => {
     const problem = { code: "not_possible_now", detail: "sold out", title: "no" };
     const cases = [
       [answerWith(409, problem), "not_possible_now", "sold out", undefined],
@@ -157,7 +157,7 @@ describe("the answer of a backend", () => {
     }
   });
 
-  it("[P-RPC-7] is never fetched from where a redirect points", async () => {
+  it("[P-RPC-7] the gateway does not follow a backend's redirect", async () => {
     await using elsewhere = await startBackend(answerWith(200, "stolen"));
     await using server = await startBackend(answerWith(307, "", { Location: elsewhere.url }));
     using caller = callerOf(server);
@@ -168,7 +168,7 @@ describe("the answer of a backend", () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it("[P-RPC-7] is read up to its bound, and one without an end is hung up on", async () => {
+  it("[P-RPC-7] the gateway reads an answer up to maxAnswerBytes and then closes the connection", async () => {
     let written = 0;
     await using server = await startBackend(({ response }) => {
       const part = Buffer.alloc(65_536, "1");
@@ -182,11 +182,11 @@ describe("the answer of a backend", () => {
     expect(await caller.failing()).toMatchObject({ code: "backend_failed" });
     await (await server.arrived(1)).closed;
     expect(written).toBeLessThan(64 * 1_048_576);
-    // It is there, and whoever asked for too much harms nobody else.
+    // The backend is up, and one caller's oversized answer must not affect other callers.
     expect(caller.backend.stats.state).toBe("closed");
   });
 
-  it("[P-RPC-7] unavailable is also what cannot be reached, or breaks off", async () => {
+  it("[P-RPC-7] a backend that cannot be reached or breaks off its answer is unavailable", async () => {
     await using broken = await startBackend(({ response }) => response.socket?.resetAndDestroy());
     await using half = await startBackend(({ response }) => {
       response.writeHead(200, { "Content-Length": "100" });
@@ -206,8 +206,8 @@ describe("the answer of a backend", () => {
   });
 });
 
-describe("a backend that fails", () => {
-  it("[P-RPC-8] is left alone: unavailable at once, with the time to wait, until a probe finds it well", async () => {
+describe("a failing backend", () => {
+  it("[P-RPC-8] a failing backend gets no requests; callers get unavailable with a retry time until a probe succeeds", async () => {
     let well = false;
     await using server = await startBackend((request) =>
       answerWith(well ? 200 : 500, well ? '"fine"' : "")(request),
@@ -231,7 +231,7 @@ describe("a backend that fails", () => {
     expect(caller.backend.stats.state).toBe("closed");
   });
 
-  it("[P-RPC-8] counts as slow by its own time, not by that of callers in a hurry", async () => {
+  it("[P-RPC-8] a slow backend is judged by its own timeout, not by shorter deadlines of callers", async () => {
     await using server = await startBackend(() => {});
     using caller = callerOf(server, { timeoutMs: 5_000, breaker: { failuresInRow: 2 } });
     const lateAfter = async (ms: number, nth: number) => {
@@ -251,7 +251,7 @@ describe("a backend that fails", () => {
     expect(caller.backend.stats.state).toBe("open");
   });
 
-  it("[P-RPC-8] gets so many at once and no more: what comes beyond is unavailable", async () => {
+  it("[P-RPC-8] a request beyond maxConcurrent fails at once as unavailable", async () => {
     await using server = await startBackend(() => {});
     using caller = callerOf(server, { maxConcurrent: 2 });
     const controller = new AbortController();
@@ -265,7 +265,7 @@ describe("a backend that fails", () => {
     expect(caller.backend.stats).toMatchObject({ state: "closed", inFlight: 0 });
   });
 
-  it("is told to the log without its secret, its address or what was asked", async () => {
+  it("the log of a failing backend contains neither its secret, its address, the request nor the answer", async () => {
     await using server = await startBackend(answerWith(500, "the-answer"));
     using caller = callerOf(server);
     for (let i = 0; i < 6; i++)
@@ -278,7 +278,7 @@ describe("a backend that fails", () => {
     }
   });
 
-  it("cannot be configured with an address or a secret that is none", () => {
+  it("a backend refuses a URL that is not http: or https: or holds credentials, and a secret that is too short", () => {
     for (const [options, why] of [
       [{ url: "ftp://x/" }, "http: or https:"],
       [{ url: "orders" }, "http: or https:"],

@@ -12,30 +12,33 @@ import { Exchange, type Posted, type Posting, TooLargeAnswer } from "./exchange.
 import { resultOf } from "./reading.ts";
 import { minBackendSecretBytes, signatureHeader, signatureOf } from "./signature.ts";
 
-/** A backend that answers methods by HTTP. */
+/** Settings of one backend that answers methods over HTTP. */
 export interface BackendOptions {
-  /** Where requests are posted; `http:` or `https:`, no credentials in it. */
+  /** Address that receives the requests as POST; `http:` or `https:`, without credentials. */
   readonly url: string;
-  /** Signs them; at least 32 bytes. */
+  /** Secret that signs the requests; at least 32 bytes. */
   readonly secret: string;
-  /** How long one may take, in milliseconds; default 10,000. */
+  /** Timeout of one request, in milliseconds; default 10,000. */
   readonly timeoutMs?: number;
-  /** How many may be under way from this node; what comes beyond is `unavailable` at once. Default 64. */
+  /**
+   * Maximum number of requests in flight from this node; further ones fail at once as `unavailable`. Default
+   * 64.
+   */
   readonly maxConcurrent?: number;
-  /** The largest answer, in bytes; default 1 MiB. */
+  /** Maximum size of an answer, in bytes; default 1 MiB. */
   readonly maxAnswerBytes?: number;
   readonly breaker?: BreakerOptions;
 }
 
-/** How a backend does. */
+/** Current state of one backend, for health and statistics. */
 export interface BackendStats {
-  /** The methods it answers, as they were configured. */
+  /** Method name or pattern that the backend answers, as configured. */
   readonly methods: string;
   readonly state: BreakerState;
   readonly inFlight: number;
 }
 
-/** What a backend needs of its surroundings. */
+/** Services that a backend needs: clock, randomness and log. */
 export interface BackendParts {
   readonly clock: Clock;
   readonly random: Random;
@@ -47,7 +50,7 @@ const defaultMaxConcurrent = 64;
 const defaultMaxAnswerBytes = 1_048_576;
 const busyRetryMs = 1_000;
 
-/** Sends the requests of some methods to one address, unless that is known to fail. */
+/** Forwards the requests of some methods to one address, guarded by a circuit breaker. */
 export class Backend {
   readonly definition: MethodDefinition;
   readonly #methods: string;
@@ -59,7 +62,7 @@ export class Backend {
   readonly #exchange: Exchange;
   #inFlight = 0;
 
-  /** Throws `bad_message` that names the methods where the options cannot be. */
+  /** Throws `bad_message`, naming the methods, when the options are invalid. */
   constructor(methods: string, options: BackendOptions, parts: BackendParts) {
     const { secret, breaker = {}, timeoutMs = defaultTimeoutMs } = options;
     const { maxConcurrent = defaultMaxConcurrent } = options;
@@ -91,25 +94,30 @@ export class Backend {
     return resultOf(posting, call.method);
   }
 
-  /** Any answer that is not an error of the backend's own making shows that it is well. */
+  /** Posts a request through the circuit breaker. Every answer with a status below 500 counts as a success. */
   async #guarded(params: unknown, call: MethodCall): Promise<Posting> {
     if (this.#inFlight >= this.#maxConcurrent) {
-      throw new MilepostError("unavailable", `too many requests of ${call.method} are under way`, {
-        retryAfterMs: busyRetryMs,
-      });
+      throw new MilepostError(
+        "unavailable",
+        `too many requests for ${call.method} are in flight on this node; try again later`,
+        {
+          retryAfterMs: busyRetryMs,
+        },
+      );
     }
     const posted = this.#posted(params, call);
     const retryAfterMs = Math.ceil(this.#breaker.retryAfterMs);
     const permit = this.#breaker.take();
     if (permit === undefined) {
-      const message = `the backend of ${call.method} fails at present`;
+      const message = `the backend of ${call.method} is failing; try again later`;
       throw new MilepostError("unavailable", message, { retryAfterMs });
     }
     const startedAt = this.#parts.clock.monotonic();
     this.#inFlight++;
     try {
       const posting = await this.#exchange.post(posted);
-      if (posting.status >= 500) this.#failed(permit, call, `it answered ${posting.status}`);
+      if (posting.status >= 500)
+        this.#failed(permit, call, `the backend answered with status ${posting.status}`);
       else this.#settled(permit, "succeeded");
       return posting;
     } catch (error) {
@@ -148,12 +156,15 @@ export class Backend {
     const { method, signal } = call;
     if (error instanceof TooLargeAnswer) {
       this.#settled(permit, "succeeded");
-      return new MilepostError("backend_failed", `the answer to ${method} is too large`);
+      return new MilepostError(
+        "backend_failed",
+        `the backend's answer to ${method} is larger than maxAnswerBytes`,
+      );
     }
     if (signal.aborted) {
-      // A caller in a hurry must not be able to make a backend look slow to everyone.
+      // A caller with a short deadline must not make a backend look slow to everyone.
       const tookMs = this.#parts.clock.monotonic() - startedAt;
-      if (tookMs >= this.#timeoutMs * 0.9) this.#failed(permit, call, "it took too long");
+      if (tookMs >= this.#timeoutMs * 0.9) this.#failed(permit, call, "the request timed out");
       else this.#settled(permit, "released");
       return signal.reason;
     }
@@ -165,7 +176,10 @@ export class Backend {
   }
 
   #failed(permit: Permit, { method, requestId }: MethodCall, reason: string): void {
-    this.#parts.log.warn({ method, request_id: requestId, reason }, "a backend failed");
+    this.#parts.log.warn(
+      { method, request_id: requestId, reason },
+      "a request to a backend failed",
+    );
     this.#settled(permit, "failed");
   }
 
@@ -175,12 +189,19 @@ export class Backend {
     const { state, retryAfterMs } = this.#breaker;
     if (state === before) return;
     const fields = { methods: this.#methods, state, retry_after_ms: Math.ceil(retryAfterMs) };
-    if (state === "open") this.#parts.log.warn(fields, "a backend is left alone for a while");
-    else this.#parts.log.info(fields, "a backend is back");
+    if (state === "open")
+      this.#parts.log.warn(
+        fields,
+        "a backend keeps failing: its circuit breaker opened, and its requests fail at once",
+      );
+    else this.#parts.log.info(fields, "a backend answers again: its circuit breaker closed");
   }
 }
 
-/** What two users call by the same key must not be the same to a backend that looks at nothing else. */
+/**
+ * Derives the `Idempotency-Key` header. The key of one user must not collide with that of another, because a
+ * backend may look at nothing else.
+ */
 function idempotencyKey({ key, method, principal: { user, session } }: MethodCall): string {
   const whose = user === undefined ? ["session", session] : ["user", user];
   return createHash("sha256")
@@ -200,5 +221,5 @@ function readUrl(methods: string, text: string): URL {
 }
 
 function refuse(methods: string, why: string): never {
-  throw new MilepostError("bad_message", `backend of ${JSON.stringify(methods)}: ${why}`);
+  throw new MilepostError("bad_message", `backend for ${JSON.stringify(methods)}: ${why}`);
 }

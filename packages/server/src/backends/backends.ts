@@ -3,10 +3,10 @@ import { MilepostError } from "@milepost/protocol";
 import { Backend, type BackendOptions, type BackendParts, type BackendStats } from "./backend.ts";
 import type { BreakerState } from "./circuit-breaker.ts";
 
-/** Backends by the methods they answer: `orders.get`, `orders.*`. */
+/** Backends, keyed by the method or method pattern they answer: `orders.get`, `orders.*`. */
 export type BackendsOptions = Readonly<Record<string, BackendOptions>>;
 
-/** All backends of a gateway. */
+/** Set of all backends of a gateway. */
 export class Backends {
   readonly #byMethods: ReadonlyMap<string, Backend>;
 
@@ -19,7 +19,10 @@ export class Backends {
     );
   }
 
-  /** The methods of the host program together with those that are forwarded; one may not be both. */
+  /**
+   * Merges the host program's own methods with the forwarded ones; throws `bad_message` for a name that is in
+   * both.
+   */
   besides(own: Methods): Methods {
     const methods: Record<string, Methods[string]> = { ...own };
     for (const [name, { definition }] of this.#byMethods) {
@@ -36,7 +39,7 @@ export class Backends {
     return [...this.#byMethods.values()].map(({ stats }) => stats);
   }
 
-  /** How many are in which state. */
+  /** Number of backends in each breaker state. */
   get counts(): Readonly<Record<BreakerState, number>> {
     const counts = { closed: 0, open: 0, half_open: 0 };
     for (const { state } of this.stats) counts[state]++;

@@ -19,7 +19,7 @@ function fail(breaker: CircuitBreaker, times: number): void {
 }
 
 describe("a circuit breaker", () => {
-  test("opens after so many failures in a row, and says for how long", () => {
+  test("a circuit breaker opens after the configured number of failures in a row and reports its delay", () => {
     const { breaker } = breakerOf();
     fail(breaker, 4);
     breaker.succeeded(taken(breaker));
@@ -32,7 +32,7 @@ describe("a circuit breaker", () => {
     expect(breaker.retryAfterMs).toBeLessThanOrEqual(1_000);
   });
 
-  test("opens when too large a share of a window fails, though never many in a row", async () => {
+  test("a circuit breaker opens when the share of failures in a window is too large, without many in a row", async () => {
     const { breaker, clock } = breakerOf();
     const alternate = (times: number) => {
       for (let i = 0; i < times; i++) {
@@ -41,7 +41,7 @@ describe("a circuit breaker", () => {
       }
     };
     alternate(9);
-    // What is long past does not count.
+    // Failures older than the window do not count.
     await clock.advance(10_001);
     alternate(9);
     expect(breaker.state).toBe("closed");
@@ -49,7 +49,7 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
-  test("lets one probe through after its delay: a good one closes it", async () => {
+  test("a circuit breaker lets one probe through after its delay and closes when the probe succeeds", async () => {
     const { breaker, clock } = breakerOf();
     fail(breaker, 5);
     await clock.advance(breaker.retryAfterMs);
@@ -59,12 +59,12 @@ describe("a circuit breaker", () => {
     expect(breaker.retryAfterMs).toBeGreaterThan(0);
     breaker.succeeded(probe);
     expect(breaker.state).toBe("closed");
-    // It begins anew.
+    // The failure count starts from zero again.
     fail(breaker, 4);
     expect(breaker.state).toBe("closed");
   });
 
-  test("opens for longer with each probe that fails, up to a bound", async () => {
+  test("a circuit breaker doubles its delay with each failed probe, up to maxOpenMs", async () => {
     const { breaker, clock } = breakerOf();
     fail(breaker, 5);
     for (const longestMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
@@ -76,7 +76,7 @@ describe("a circuit breaker", () => {
     }
   });
 
-  test("a probe that is given up makes the next call the probe", async () => {
+  test("a circuit breaker makes the next call the probe when a probe is released", async () => {
     const { breaker, clock } = breakerOf();
     fail(breaker, 5);
     await clock.advance(breaker.retryAfterMs);
@@ -86,7 +86,7 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
-  test("calls that began before say nothing of what is now", async () => {
+  test("a circuit breaker ignores results of calls that began in an earlier state", async () => {
     const { breaker, clock } = breakerOf();
     const early = [taken(breaker), taken(breaker), taken(breaker)] as const;
     fail(breaker, 5);
@@ -102,7 +102,7 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
-  test("whatever happens: open lets nothing through, half open one, and it always comes back", () => {
+  test("a circuit breaker passes nothing when open, one probe when half open, and can always close again, after any calls", () => {
     const step = fc.oneof(
       fc.constant({ kind: "take" as const }),
       fc.record({

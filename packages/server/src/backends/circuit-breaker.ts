@@ -1,42 +1,47 @@
 import type { Clock, Random } from "@milepost/engine";
 import { FailureWindow } from "./failure-window.ts";
 
-/** When a breaker opens, and for how long. */
+/** Thresholds and delays of a circuit breaker. */
 export interface BreakerOptions {
-  /** So many failures in a row open it; default 5. */
+  /** Number of failures in a row that opens the breaker; default 5. */
   readonly failuresInRow?: number;
-  /** So large a share of the calls of a window opens it; default 0.5. */
+  /** Share of failed calls in a window that opens the breaker, from 0 to 1; default 0.5. */
   readonly failureShare?: number;
-  /** A share counts only of so many calls; default 20. */
+  /** Minimum number of calls in a window before `failureShare` applies; default 20. */
   readonly minCalls?: number;
-  /** The length of a window, in milliseconds; default 10,000. */
+  /** Length of the window, in milliseconds; default 10,000. */
   readonly windowMs?: number;
-  /** How long it stays open the first time, in milliseconds; default 1,000. Doubles with each probe that fails. */
+  /** Delay of the first opening, in milliseconds; default 1,000. It doubles with each probe that fails. */
   readonly openMs?: number;
-  /** How long at most; default 30,000. */
+  /** Maximum delay of an opening, in milliseconds; default 30,000. */
   readonly maxOpenMs?: number;
 }
 
-/** What a breaker is. */
+/** State of a circuit breaker. */
 export type BreakerState = "closed" | "open" | "half_open";
 
-/** The right to one call; to be handed back by exactly one of `succeeded`, `failed` and `released`. */
+/**
+ * Permission for one call. The caller returns it through exactly one of `succeeded`, `failed` and `released`.
+ */
 export interface Permit {
-  /** Which stretch of the breaker's life it belongs to; a result that comes later says nothing about the present. */
+  /**
+   * Number of the breaker's state period in which the permit was issued. A result from an earlier period is
+   * ignored.
+   */
   readonly stretch: number;
 }
 
 /**
- * Keeps calls away from something remote that fails.
+ * Circuit breaker: stops calls to a remote service while it fails.
  *
- * | state | a call | it succeeds | it fails | it is given up |
+ * | state | a call | it succeeds | it fails | it is released |
  * |---|---|---|---|---|
- * | closed | goes | | too many: open | |
- * | open | refused; after its delay: half open, goes as the probe | | | |
+ * | closed | passes | | too many: open | |
+ * | open | refused; after the delay: half open, passes as the probe | | | |
  * | half open | refused while the probe is out | closed | open, for twice as long | the next call is the probe |
  *
- * Delays are between half and all of their length, at random, so that many nodes do not probe at once.
- * It holds no timer: what is due is seen at the next call.
+ * A delay is random, between half and all of its nominal length, so that many nodes do not probe at once. The
+ * breaker holds no timer: it checks the delay at the next call.
  */
 export class CircuitBreaker {
   readonly #options: Required<BreakerOptions>;
@@ -46,7 +51,7 @@ export class CircuitBreaker {
   #state: BreakerState = "closed";
   #stretch = 0;
   #failuresInRow = 0;
-  /** How often it opened since it was last closed. */
+  /** Number of openings since the breaker was last closed. */
   #openings = 0;
   #opensUntil = 0;
   #probing = false;
@@ -68,14 +73,14 @@ export class CircuitBreaker {
     return this.#state;
   }
 
-  /** Milliseconds after which a call may go; 0 when it may now. */
+  /** Time until a call may pass, in milliseconds; 0 when one may pass now. */
   get retryAfterMs(): number {
     if (this.#state === "closed") return 0;
     if (this.#state === "open") return Math.max(0, this.#opensUntil - this.#clock.monotonic());
     return this.#probing ? this.#options.openMs : 0;
   }
 
-  /** The right to a call now, or undefined where it is refused. */
+  /** Returns the permit for a call now, or undefined when the call is refused. */
   take(): Permit | undefined {
     if (this.retryAfterMs > 0) return undefined;
     if (this.#state === "open") this.#enter("half_open");
@@ -106,7 +111,7 @@ export class CircuitBreaker {
     if (tooMany || this.#failuresInRow >= failuresInRow) this.#open();
   }
 
-  /** The call ended in a way that says nothing about the other end. */
+  /** Returns the permit of a call whose end says nothing about the remote service. */
   released({ stretch }: Permit): void {
     if (stretch === this.#stretch) this.#probing = false;
   }

@@ -1,26 +1,29 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 
-/** One POST. */
+/** One POST request to a backend. */
 export interface Posted {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Whether it may be sent a second time, where the first met a connection that was closed already. */
+  /** True if the request may be sent a second time when a reused connection turns out to be closed. */
   readonly repeatable: boolean;
 }
 
-/** What came back, read to its end. */
+/** Answer to a POST, read to its end. */
 export interface Posting {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
 
-/** The answer was larger than it may be. */
+/** Error of an answer larger than `maxBytes`. */
 export class TooLargeAnswer extends Error {}
 
-/** Posts to one address over connections that are kept; follows nothing, and reads no more than it may. */
+/**
+ * Posts requests to one address over kept-alive connections. It follows no redirects and reads at most
+ * `maxBytes`.
+ */
 export class Exchange {
   readonly #url: URL;
   readonly #maxBytes: number;
@@ -29,12 +32,15 @@ export class Exchange {
   constructor(url: URL, { maxBytes, maxSockets }: { maxBytes: number; maxSockets: number }) {
     this.#url = url;
     this.#maxBytes = maxBytes;
-    // The one used last is the one least likely to have been closed meanwhile.
+    // The most recently used connection is the least likely to have been closed by the server.
     const options = { keepAlive: true, maxSockets, scheduling: "lifo" } as const;
     this.#agent = url.protocol === "https:" ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
-  /** Rejects with what the network says, with {@link TooLargeAnswer}, or as the signal aborts. */
+  /**
+   * Resolves with the complete answer. Rejects with the network error, with {@link TooLargeAnswer}, or when the
+   * signal aborts.
+   */
   post(posted: Posted): Promise<Posting> {
     return this.#try(posted, posted.repeatable);
   }

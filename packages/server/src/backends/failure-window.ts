@@ -1,6 +1,6 @@
 import type { Clock } from "@milepost/engine";
 
-/** How many calls there were, and how many of them failed. */
+/** Number of calls in the window, and how many of them failed. */
 export interface CallCounts {
   readonly calls: number;
   readonly failures: number;
@@ -12,7 +12,10 @@ interface Half {
   failures: number;
 }
 
-/** Counts calls of the last window: of its present half and the one before. Costs the same however many there are. */
+/**
+ * Counts calls in a sliding window, as the current half-window plus the previous one. Memory and time are
+ * constant.
+ */
 export class FailureWindow {
   readonly #halfMs: number;
   readonly #clock: Pick<Clock, "monotonic">;

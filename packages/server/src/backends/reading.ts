@@ -4,18 +4,18 @@ import type { Posting } from "./exchange.ts";
 const maxDetailLength = 500;
 const maxRetryAfterMs = 600_000;
 
-/** The result in an answer; throws the error that it stands for otherwise. */
+/** Returns the result in a backend's answer; throws the error that the answer represents otherwise. */
 export function resultOf({ status, headers, text }: Posting, method: string): unknown {
   if (status >= 200 && status < 300) return readResult(text, method);
   if (status >= 500 || status === 0) {
-    throw new MilepostError("unavailable", `the backend of ${method} fails at present`, {
+    throw new MilepostError("unavailable", `the backend of ${method} is failing; try again later`, {
       ...retryAfter(headers["retry-after"]),
     });
   }
   if (status >= 400) throw refusal(status, text, headers["retry-after"], method);
   throw new MilepostError(
     "backend_failed",
-    `the backend of ${method} answered ${status}, which is no result; redirects are not followed`,
+    `the backend of ${method} answered with status ${status}; only 2xx carries a result, and redirects are not followed`,
   );
 }
 
@@ -23,11 +23,14 @@ function readResult(text: string, method: string): unknown {
   if (text === "") return null;
   const json = parseJson(text);
   if (json.ok) return json.value;
-  const message = `the backend of ${method} answered what is no result: ${json.failure.message}`;
+  const message = `the backend of ${method} sent an answer that is not a JSON result: ${json.failure.message}`;
   throw new MilepostError("backend_failed", message);
 }
 
-/** A problem document with a code of Milepost is that error; any other refusal is the backend's own. */
+/**
+ * Maps a 4xx answer to an error. A problem document with a Milepost code becomes that error, 429 becomes
+ * `rate_limited`, and anything else `backend_failed`.
+ */
 function refusal(
   status: number,
   text: string,
@@ -41,7 +44,7 @@ function refusal(
   const message =
     typeof said === "string"
       ? said.slice(0, maxDetailLength)
-      : `the backend of ${method} answered ${status}`;
+      : `the backend of ${method} answered with status ${status}`;
   const known = isErrorCode(code) ? code : status === 429 ? "rate_limited" : "backend_failed";
   return new MilepostError(known, message, retryAfter(retryAfterText));
 }

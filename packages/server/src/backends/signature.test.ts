@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { signatureOf, verifySignature } from "./signature.ts";
 
-/** The example of the documents, made with `sha256sum` and `openssl dgst -sha256 -hmac`. */
+/** Documented examples, made with `sha256sum` and `openssl dgst -sha256 -hmac`. */
 const vectors = [
   {
     secret: "milepost-test-secret-of-32-bytes!",
@@ -17,8 +17,8 @@ const body =
   '{"id":"r1","method":"orders.get","params":{"id":42},"user_id":"7","session_id":"s1","deadline_ms":1767225610000}';
 const timestamp = 1_767_225_600;
 
-describe("the signature of a request to a backend", () => {
-  it("[P-RPC-6] is that of the documented examples", () => {
+describe("signatures of requests to a backend", () => {
+  it("[P-RPC-6] signatureOf gives the values of the documented examples, and verifySignature accepts them", () => {
     for (const { secret, value } of vectors) {
       expect(signatureOf(secret, { timestamp, method, body })).toBe(value);
       const request = { header: value, method, body, secrets: [secret], now: timestamp };
@@ -27,7 +27,7 @@ describe("the signature of a request to a backend", () => {
     }
   });
 
-  it("[P-RPC-6] is accepted under the new and the old secret while they change", () => {
+  it("[P-RPC-6] verifySignature accepts the old and the new secret during a change of secrets", () => {
     const secrets = vectors.map(({ secret }) => secret);
     for (const { value } of vectors) {
       expect(verifySignature({ header: value, method, body, secrets, now: timestamp })).toBe(true);
@@ -37,7 +37,7 @@ describe("the signature of a request to a backend", () => {
     ).toBe(false);
   });
 
-  it("[P-RPC-6] is refused when anything was changed, or it is too old or too new", () => {
+  it("[P-RPC-6] verifySignature refuses a changed request and one whose time is outside the tolerance", () => {
     const [{ secret, value: header }] = vectors;
     const good = { header, method, body, secrets: [secret], now: timestamp };
     const wrong = [

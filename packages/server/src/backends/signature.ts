@@ -1,46 +1,50 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** The header that carries a {@link signatureOf}. */
+/** Name of the header that carries the signature, see {@link signatureOf}. */
 export const signatureHeader = "Milepost-Signature";
-/** The shortest secret, in bytes. */
+/** Minimum length of a backend's secret, in bytes. */
 export const minBackendSecretBytes = 32;
 
 const defaultToleranceS = 300;
 const maxHeaderLength = 1_024;
 
-/** What is signed: the moment, the method and the exact bytes of the body. */
+/** Signed parts of a request: the time, the method and the exact bytes of the body. */
 export interface Signed {
-  /** Seconds since 1970. */
+  /** Time of the request, in seconds since 1970. */
   readonly timestamp: number;
   readonly method: string;
   readonly body: string | Uint8Array;
 }
 
 /**
- * The value of the header: `t=<seconds>,v1=<hex>`, where the hex is the HMAC-SHA256, under the secret, of
- * `<seconds>.<method>.<hex SHA-256 of the body>`.
+ * Returns the value of the signature header: `t=<seconds>,v1=<hex>`. The hex is the HMAC-SHA256, under the
+ * secret, of `<seconds>.<method>.<hex SHA-256 of the body>`.
  */
 export function signatureOf(secret: string, signed: Signed): string {
   return `t=${signed.timestamp},v1=${hmacOf(secret, signed).toString("hex")}`;
 }
 
-/** What a backend knows of a request that says it is from the gateway. */
+/** Received request whose signature a backend wants to verify. */
 export interface ReceivedRequest {
-  /** The header as it came. */
+  /** Value of the `Milepost-Signature` header as received. */
   readonly header: string | undefined;
-  /** The `method` of the body, or the one the path stands for. */
+  /** Value of `method` in the body, or the method that the request's path stands for. */
   readonly method: string;
-  /** The body as it came, before anything reads it. */
+  /** Body as received, before any parsing. */
   readonly body: string | Uint8Array;
-  /** One, or during a change the new and the old. */
+  /** One secret, or the new and the old one during a change. */
   readonly secrets: readonly string[];
-  /** Seconds since 1970; the machine's own when absent. */
+  /** Current time, in seconds since 1970; default the machine's clock. */
   readonly now?: number;
-  /** How far the clocks may be apart, and how old a request may be, in seconds; default 300. */
+  /** Maximum difference between `now` and the time of the request, in seconds; default 300. */
   readonly toleranceS?: number;
 }
 
-/** Whether a request is the gateway's and of now. Compares in constant time; never throws. */
+/**
+ * Returns true if the gateway signed this request with one of the secrets and its time is within the tolerance.
+ *
+ * Compares in constant time and never throws.
+ */
 export function verifySignature(request: ReceivedRequest): boolean {
   const { header = "", method, body, secrets } = request;
   const { now = Date.now() / 1_000, toleranceS = defaultToleranceS } = request;
@@ -51,7 +55,7 @@ export function verifySignature(request: ReceivedRequest): boolean {
   if (!(Math.abs(now - timestamp) <= toleranceS)) return false;
   const given = Buffer.from(hex, "hex");
   let valid = false;
-  // All are tried, so that the time it takes tells nothing.
+  // Every secret is tried, so that the time taken reveals nothing.
   for (const secret of secrets) {
     if (timingSafeEqual(given, hmacOf(secret, { timestamp, method, body }))) valid = true;
   }

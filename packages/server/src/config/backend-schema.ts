@@ -4,13 +4,13 @@ import { z } from "zod";
 import type { BackendOptions } from "../backends/backend.ts";
 import { minBackendSecretBytes } from "../backends/signature.ts";
 
-/** A backend as it stands in the configuration file: its secret there, in a file, or the one of all. */
+/** Backend in the configuration file. Its secret is inline, in a file, or the shared `methodSecret`. */
 export interface BackendSetting extends Omit<BackendOptions, "secret"> {
   readonly secret?: string;
   readonly secretFile?: string;
 }
 
-/** A secret that signs requests to a backend. */
+/** Schema of a secret that signs requests to a backend. */
 export const backendSecret = z
   .string()
   .refine((secret) => Buffer.byteLength(secret) >= minBackendSecretBytes, {
@@ -46,7 +46,7 @@ const backendSchema: z.ZodType<BackendSetting> = z.strictObject({
     .exactOptional(),
 });
 
-/** Backends by the methods they answer. */
+/** Schema of the backends, keyed by the method or method pattern they answer. */
 export const backendsSchema: z.ZodType<Readonly<Record<string, BackendSetting>>> = z
   .record(z.string(), backendSchema)
   .superRefine((backends, context) => {

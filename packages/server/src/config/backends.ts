@@ -4,8 +4,8 @@ import { backendSecret } from "./backend-schema.ts";
 import { messageOf, type ReadFile } from "./environment.ts";
 
 /**
- * Backends with the secret of each: its own, the content of its own file, or that of all. What is missing or
- * cannot be read is added to the mistakes.
+ * Returns the backends, each with its secret: its own, the content of its own file, or the shared one. A
+ * missing or unreadable secret is added to `mistakes`.
  */
 export function backendsWithSecrets(
   settings: Readonly<Record<string, BackendSetting>>,

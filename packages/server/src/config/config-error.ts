@@ -1,4 +1,7 @@
-/** Every mistake in a configuration, each with its fix; nothing starts until they are gone. */
+/**
+ * Error with every mistake in a configuration, each with its fix. The gateway does not start while there is
+ * one.
+ */
 export class ConfigError extends Error {
   readonly mistakes: readonly string[];
 

@@ -1,25 +1,25 @@
 import { type SettingName, settingNames, settings } from "./settings.ts";
 import { closest } from "./suggestion.ts";
 
-/** A value that was given, and where. */
+/** Configured value, with the place it comes from. */
 export interface Given {
   readonly value: unknown;
-  /** For messages: `MILEPOST_PORT`. */
+  /** Name of the place for error messages, for example `MILEPOST_PORT`. */
   readonly source: string;
 }
 
-/** What a source of settings holds. */
+/** Settings read from one source, with the mistakes found in it. */
 export interface SourceSettings {
   readonly given: ReadonlyMap<SettingName, Given>;
   readonly mistakes: readonly string[];
 }
 
-/** Reads a file as text; throws when it cannot. */
+/** Reads a file as text; throws when the file cannot be read. */
 export type ReadFile = (path: string) => string;
 
 const prefix = "MILEPOST_";
 
-/** Variables of the commands and of the tests, which are no settings. */
+/** Variables that belong to commands and tests and are not settings. */
 const otherVariables = [
   "MILEPOST_CONFIG",
   "MILEPOST_URL",
@@ -28,10 +28,10 @@ const otherVariables = [
   "MILEPOST_REDIS_SERVER",
 ];
 
-/** What Kubernetes sets for a service that is called milepost. */
+/** Variables that Kubernetes sets for a service named milepost. */
 const serviceLink = /^MILEPOST_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/;
 
-/** Reads the settings in the environment: `MILEPOST_*`, and for secrets `MILEPOST_*_FILE`. */
+/** Reads the settings from the environment: `MILEPOST_*`, and `MILEPOST_*_FILE` for secrets. */
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   readFile: ReadFile,
@@ -68,13 +68,13 @@ export function readEnvironment(
     if (!variable.startsWith(prefix) || known.has(variable) || serviceLink.test(variable)) continue;
     const meant = closest(variable, [...known]);
     mistakes.push(
-      `${variable} is no setting${meant === undefined ? "; unset it" : `; did you mean ${meant}?`}`,
+      `${variable} is not a setting${meant === undefined ? "; unset it" : `; did you mean ${meant}?`}`,
     );
   }
   return { given, mistakes };
 }
 
-/** An error's message, for a line of text. */
+/** Returns the message of an error, for one line of text. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

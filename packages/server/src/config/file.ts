@@ -4,7 +4,7 @@ import { jsonFaultIn } from "./json-fault.ts";
 import { type SettingName, settingNames } from "./settings.ts";
 import { closest } from "./suggestion.ts";
 
-/** Reads the settings in a JSON file. */
+/** Reads the settings from a JSON file. */
 export function readConfigFile(path: string, readFile: ReadFile): SourceSettings {
   const nothing = (mistake: string) => ({ given: new Map(), mistakes: [mistake] });
   let text: string;
@@ -18,7 +18,7 @@ export function readConfigFile(path: string, readFile: ReadFile): SourceSettings
     content = JSON.parse(text);
   } catch {
     const { line, column } = jsonFaultIn(text) ?? { line: 1, column: 1 };
-    return nothing(`${path}: is not valid JSON, from line ${line}, column ${column}`);
+    return nothing(`${path}: is not valid JSON at line ${line}, column ${column}`);
   }
   if (!isRecord(content)) return nothing(`${path}: must be a JSON object of settings`);
 
@@ -32,7 +32,7 @@ export function readConfigFile(path: string, readFile: ReadFile): SourceSettings
     }
     const meant = closest(name, settingNames);
     mistakes.push(
-      `${path}: ${JSON.stringify(name)} is no setting${meant === undefined ? `; there are ${settingNames.join(", ")}` : `; did you mean ${meant}?`}`,
+      `${path}: ${JSON.stringify(name)} is not a setting${meant === undefined ? `; there are ${settingNames.join(", ")}` : `; did you mean ${meant}?`}`,
     );
   }
   return { given, mistakes };

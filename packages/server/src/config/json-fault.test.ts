@@ -14,7 +14,7 @@ it.each([
   ["[01]", 1, 3],
   ["{} x", 1, 4],
   ["\ufeff{}", 1, 1],
-])("%j is no JSON from its line %i, column %i", (text, line, column) => {
+])("jsonFaultIn finds that %j stops being JSON at line %i, column %i", (text, line, column) => {
   expect(() => JSON.parse(text)).toThrow();
   expect(jsonFaultIn(text)).toEqual({ line, column });
 });
@@ -24,7 +24,7 @@ it.each([
   '\r\n[1, -0.5e+3, "\\u00e9\\n", true, false, null, {"a": [[]], "b": {"c": ""}}]\t',
   '"text"',
   "0",
-])("%j is JSON", (text) => {
+])("jsonFaultIn finds no fault in the valid JSON %j", (text) => {
   JSON.parse(text);
   expect(jsonFaultIn(text)).toBeUndefined();
 });

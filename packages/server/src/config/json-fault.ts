@@ -11,9 +11,10 @@ const string = token('"(?:[^"\\\\\\u0000-\\u001f]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA
 const word = token("-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null");
 
 /**
- * The line and column where a text stops being JSON, counted from 1; undefined when it is JSON.
+ * Returns the line and column where a text stops being JSON, counted from 1; undefined when it is valid JSON.
  *
- * Parsers say where only sometimes, and quote the text, which may hold a secret.
+ * The messages of JSON parsers are no substitute: not all give a position, and they quote the text, which may
+ * hold a secret.
  */
 export function jsonFaultIn(
   text: string,

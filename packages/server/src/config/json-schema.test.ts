@@ -19,7 +19,7 @@ const tree = {
   },
 };
 
-describe("a JSON Schema", () => {
+describe("compiled JSON Schemas", () => {
   it.each([
     [{ properties: { a: { type: "string" } } }, [5, {}, { a: "x" }], [{ a: 1 }]],
     [{ minLength: 3 }, [5, "abc"], ["ab"]],
@@ -54,12 +54,15 @@ describe("a JSON Schema", () => {
     [tree, [{ n: 1, kids: [{ n: 2 }] }], [{ n: 1, kids: [{}] }]],
     [true, [1, {}], []],
     [false, [], [1, {}]],
-  ])("[P-RULE-3] %j takes what the standard says, and nothing else", (schema, right, wrong) => {
-    for (const value of right) expect(verdict(schema, value)).toBe(true);
-    for (const value of wrong) expect(verdict(schema, value)).toBeTypeOf("string");
-  });
+  ])(
+    "[P-RULE-3] the schema %j accepts and refuses values as the standard says",
+    (schema, right, wrong) => {
+      for (const value of right) expect(verdict(schema, value)).toBe(true);
+      for (const value of wrong) expect(verdict(schema, value)).toBeTypeOf("string");
+    },
+  );
 
-  it("[P-RULE-3] names the place, and what was expected there", () => {
+  it("[P-RULE-3] a failed validation names the place and what was expected there", () => {
     const item = { type: "object", properties: { "a/b~c": { enum: ["x", "y"] } } };
     const schema = {
       properties: { items: { type: "array", items: { ...item, additionalProperties: false } } },
@@ -78,7 +81,7 @@ describe("a JSON Schema", () => {
     ).toBeLessThan(501);
   });
 
-  it("[P-RULE-3] fills nothing in and changes nothing", () => {
+  it("[P-RULE-3] validation fills in no defaults, converts no types and leaves the value unchanged", () => {
     const schema = { properties: { n: { type: "number", default: 7 }, s: { type: "string" } } };
     const value = { s: "x" };
     expect(verdict(schema, value)).toBe(true);
@@ -86,7 +89,7 @@ describe("a JSON Schema", () => {
     expect(verdict(schema, { n: "7" })).toBeTypeOf("string");
   });
 
-  it("of draft-07 is read as such, of another draft is refused", () => {
+  it("a schema that names draft-07 is compiled as draft-07, and one that names draft-04 is refused", () => {
     const $schema = "http://json-schema.org/draft-07/schema#";
     const tuple = { items: [{ type: "string" }], additionalItems: false };
     expect(verdict({ $schema, ...tuple }, ["a", 1])).toBeTypeOf("string");
@@ -103,11 +106,11 @@ describe("a JSON Schema", () => {
     [{ $async: true }, /\$async/],
     [7, /must be a JSON Schema/],
     [null, /must be a JSON Schema/],
-  ])("%j is none, and says why", (schema, why) => {
+  ])("compileJsonSchema refuses the invalid schema %j and says why", (schema, why) => {
     expect(() => compileJsonSchema(schema)).toThrow(why);
   });
 
-  it("is shown as it was written", () => {
+  it("a compiled schema serialises to its original JSON", () => {
     expect(JSON.stringify(compileJsonSchema({ type: "string" }))).toBe('{"type":"string"}');
   });
 });

@@ -3,12 +3,12 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv"
 import { Ajv2020 } from "ajv/dist/2020.js";
 
 const options: Options = {
-  // A misspelt keyword checks nothing: better not to start.
+  // A misspelt keyword would check nothing, so an unknown keyword is an error at startup.
   strict: true,
   strictTypes: false,
   strictTuples: false,
   strictRequired: false,
-  // By the standard a format informs; none is checked here.
+  // By the standard, `format` is an annotation; formats are not checked.
   validateFormats: false,
   ownProperties: true,
   logger: false,
@@ -17,10 +17,10 @@ const options: Options = {
 const maxQuoted = 200;
 
 /**
- * The Standard Schema that does what a JSON Schema says, draft 2020-12 or, where its `$schema` names it, draft-07.
+ * Compiles a JSON Schema into a Standard Schema: draft 2020-12, or draft-07 where its `$schema` names that.
  *
- * It changes nothing of what it checks and ends at the first thing that is wrong. Throws an Error that says what the
- * schema itself has wrong: unknown keywords too, and references beyond it.
+ * Validation changes no value and stops at the first failure. Throws an Error that says what is wrong with the
+ * schema itself, which includes unknown keywords and references outside the schema.
  */
 export function compileJsonSchema(schema: unknown): StandardSchema {
   if (typeof schema !== "boolean" && !isRecord(schema)) throw new Error("must be a JSON Schema");
@@ -33,7 +33,7 @@ export function compileJsonSchema(schema: unknown): StandardSchema {
         ? { value }
         : { issues: (validate.errors ?? []).map((error) => issueOf(error, value)) },
   } as const;
-  // Shown as it was written, wherever a configuration is shown.
+  // A configuration that is shown as JSON shows the schema as it was written.
   return { "~standard": { ...standard }, toJSON: () => schema } as StandardSchema;
 }
 
@@ -57,7 +57,7 @@ function issueOf({ instancePath, message = "is not valid", params }: ErrorObject
   return { message: message + detail, path: pathOf(instancePath, root) };
 }
 
-/** The place a JSON Pointer names; items of arrays by their number. */
+/** Converts a JSON Pointer to a path; array items are numbers. */
 function pathOf(pointer: string, root: unknown): readonly PropertyKey[] {
   let value = root;
   return pointer

@@ -27,8 +27,8 @@ function mistakes(sources: Parameters<typeof load>[0]): readonly string[] {
   return [];
 }
 
-describe("a configuration", () => {
-  it("takes flags before the environment before the file before the defaults", () => {
+describe("the configuration", () => {
+  it("loadConfig prefers flags over the environment, the environment over the file, and the file over defaults", () => {
     const config = load({
       flags: { port: 1 },
       env: { MILEPOST_PORT: "2", MILEPOST_HOST: "::1", MILEPOST_TOKEN_SECRET: secret },
@@ -44,7 +44,7 @@ describe("a configuration", () => {
     });
   });
 
-  it("reads the file that MILEPOST_CONFIG names", () => {
+  it("loadConfig reads the file that MILEPOST_CONFIG names", () => {
     const config = load({
       env: { MILEPOST_CONFIG: "c.json" },
       files: {
@@ -54,7 +54,7 @@ describe("a configuration", () => {
     expect(config.apiKeys).toEqual([{ name: "w", key: apiKey }]);
   });
 
-  it("reads secrets from files, without the line's end", () => {
+  it("loadConfig reads secrets from files and strips the final line break", () => {
     const config = load({
       env: { MILEPOST_TOKEN_SECRET_FILE: "/run/secret", MILEPOST_API_KEY_FILE: "/run/key" },
       files: { "/run/secret": `${secret}\n`, "/run/key": `${apiKey}\r\n` },
@@ -63,7 +63,7 @@ describe("a configuration", () => {
     expect(config.apiKeys).toEqual([{ name: "default", key: apiKey }]);
   });
 
-  it("lists every mistake at once, each with where it is and what would be right", () => {
+  it("loadConfig reports every mistake at once, each with its place and an example of a valid value", () => {
     const found = mistakes({
       flags: { drainMs: -1 },
       env: {
@@ -103,7 +103,7 @@ describe("a configuration", () => {
     }
   });
 
-  it("refuses an idle timeout that is over before the first ping", () => {
+  it("loadConfig refuses an idle timeout that is shorter than the ping interval", () => {
     const found = mistakes({
       env: { MILEPOST_TOKEN_SECRET: secret },
       file: "c.json",
@@ -112,7 +112,7 @@ describe("a configuration", () => {
     expect(found).toEqual([expect.stringMatching(/idleTimeoutMs above pingIntervalMs/)]);
   });
 
-  it("refuses a key that no header can carry", () => {
+  it("loadConfig refuses an API key that an Authorization header cannot carry", () => {
     for (const key of ["a key of sixteen or more", "s3cret!with#others", `${apiKey}\n`]) {
       expect(mistakes({ env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: key } })).toEqual([
         expect.stringMatching(/^MILEPOST_API_KEY: .*letters, digits and any of/),
@@ -120,7 +120,7 @@ describe("a configuration", () => {
     }
   });
 
-  it("never shows a secret in a mistake", () => {
+  it("loadConfig never shows a secret in a mistake", () => {
     const found = mistakes({
       env: { MILEPOST_TOKEN_SECRET: "canary", MILEPOST_API_KEY: "canary" },
       file: "c.json",
@@ -130,11 +130,11 @@ describe("a configuration", () => {
     expect(found.join()).not.toContain("canary");
   });
 
-  it("without a token secret does not start, and says how", () => {
+  it("loadConfig refuses a configuration without a token secret and says how to set one", () => {
     expect(mistakes({})).toEqual([expect.stringMatching(/tokenSecret is missing.*openssl.*--dev/)]);
   });
 
-  it("in development has new secrets with each start, and says that they are", () => {
+  it("loadConfig makes up new secrets at each development start and lists them in madeUp", () => {
     const one = load({ flags: { dev: true } });
     const other = load({ flags: { dev: true } });
     expect(one.madeUp).toEqual(["tokenSecret", "apiKeys"]);
@@ -148,7 +148,7 @@ describe("a configuration", () => {
     });
   });
 
-  it("that sets a secret and its file is a mistake", () => {
+  it("loadConfig refuses a secret that is set both directly and by a file", () => {
     expect(
       mistakes({
         env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_TOKEN_SECRET_FILE: "/run/secret" },
@@ -157,7 +157,7 @@ describe("a configuration", () => {
     ).toEqual([expect.stringContaining("both set")]);
   });
 
-  it("whose file is missing, no JSON or no object is a mistake", () => {
+  it("loadConfig refuses a file that is missing, not JSON or not a JSON object", () => {
     const env = { MILEPOST_TOKEN_SECRET: secret };
     expect(mistakes({ env, file: "gone.json" })).toEqual([
       expect.stringContaining("cannot be read"),
@@ -170,7 +170,7 @@ describe("a configuration", () => {
     ]);
   });
 
-  it("lives with what Kubernetes sets for a service called milepost, and explains what it cannot", () => {
+  it("loadConfig ignores the variables of a Kubernetes service named milepost and explains one that collides", () => {
     const links = {
       MILEPOST_SERVICE_HOST: "10.0.0.1",
       MILEPOST_SERVICE_PORT: "8787",
@@ -185,7 +185,7 @@ describe("a configuration", () => {
     ]);
   });
 
-  it("[P-RPC-6] signs to a backend with its own secret, that in its file, or the one of all", () => {
+  it("[P-RPC-6] loadConfig gives each backend its own secret, the one in its file, or the shared one", () => {
     const own = "the secret of one backend alone, long";
     const file = JSON.stringify({
       methods: {
@@ -218,7 +218,7 @@ describe("a configuration", () => {
     });
   });
 
-  it("[P-RPC-6] names every backend that cannot be", () => {
+  it("[P-RPC-6] loadConfig reports every invalid backend", () => {
     const url = "http://orders.internal/";
     const found = (methods: object, files: Record<string, string> = {}) =>
       mistakes({
@@ -239,7 +239,7 @@ describe("a configuration", () => {
     );
   });
 
-  it("[P-SRC-4] takes sources that have a Redis, and names every one that cannot be", () => {
+  it("[P-SRC-4] loadConfig accepts sources that have a Redis and reports every invalid source", () => {
     const found = (sources: unknown, env = {}) =>
       mistakes({
         env: { MILEPOST_TOKEN_SECRET: secret, ...env },
@@ -268,7 +268,7 @@ describe("a configuration", () => {
     expect(redacted(config)).toMatchObject({ sources: "[set: work]" });
   });
 
-  it("is shown without its secrets", () => {
+  it("redacted shows a configuration without its secrets", () => {
     const config = load({
       env: { MILEPOST_TOKEN_SECRET: secret, MILEPOST_API_KEY: apiKey },
     });

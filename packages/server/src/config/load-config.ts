@@ -10,32 +10,32 @@ import { readConfigFile } from "./file.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
 import { sourceMistakes } from "./source-schema.ts";
 
-/** Where settings come from, the strongest first. */
+/** Sources of settings, in order of precedence. */
 export interface ConfigSources {
-  /** What the command line said. */
+  /** Settings from the command line; they take precedence over all others. */
   readonly flags?: Partial<Settings>;
-  /** `MILEPOST_*`; the process's own when absent. */
+  /** Environment with `MILEPOST_*` variables; default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** A JSON file of settings; else what `MILEPOST_CONFIG` names. */
+  /** Path of a JSON file of settings; default the value of `MILEPOST_CONFIG`. */
   readonly file?: string;
-  /** Reads a file; from the disk when absent. */
+  /** Reads a file as text; default from the disk. */
   readonly readFile?: ReadFile;
 }
 
-/** A complete configuration. */
+/** Complete, validated configuration. */
 export interface Config extends Settings {
-  /** Secrets that were made up because this is a development start. */
+  /** Secrets that were generated because this is a development start. */
   readonly madeUp: readonly SettingName[];
-  /** The backends of `methods`, each with its secret. */
+  /** Backends of `methods`, each with its secret. */
   readonly backends: BackendsOptions;
 }
 
 /**
- * Puts a configuration together: flags, then environment, then file, then defaults.
+ * Loads the configuration: flags take precedence over the environment, then the file, then the defaults.
  *
- * Throws {@link ConfigError} with every mistake at once. Lacking a token secret is one, but in `dev`:
- * there a new secret and API key are made for each start, and pages of every origin are allowed unless
- * some are named.
+ * Throws {@link ConfigError} with every mistake at once. A missing token secret is a mistake, except with
+ * `dev`: then a missing secret or API key is generated at each start, and pages of every origin are allowed
+ * unless `allowedOrigins` names some.
  */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const {
@@ -52,14 +52,14 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const mistakes = inOrder.flatMap((source) => source.mistakes);
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of settingNames) {
-    // A wrong value that something stronger hides is a mistake as well: it would come up later.
+    // An invalid value that another source overrides is reported too; otherwise it would surface later.
     const candidates = inOrder
       .flatMap(({ given }) => given.get(name) ?? [])
       .map((candidate) => check(name, candidate));
     for (const candidate of candidates) mistakes.push(...candidate.mistakes);
     values[name] = candidates[0]?.value ?? settings[name].fallback;
   }
-  // Each value has passed its schema, or there are mistakes and nobody sees it.
+  // Every value has passed its schema here; if not, there are mistakes and the values are never used.
   const merged = values as unknown as Settings;
   const lacking = lackingSecrets(merged);
   if (merged.dev !== true && lacking.includes("tokenSecret")) {
@@ -70,10 +70,10 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   if (mistakes.length === 0) mistakes.push(...sourceMistakes(merged.sources, merged.redis));
   if (mistakes.length === 0 && merged.workers > 1 && merged.redis === "") {
     mistakes.push(
-      "workers above 1 need redis, or each would be a service of its own; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
+      "workers above 1 need redis, because the workers share their state through it; set MILEPOST_REDIS_URL, for example redis://127.0.0.1:6379",
     );
   }
-  // Where the settings themselves are wrong there is nothing to be completed.
+  // Backends are completed only when the settings themselves are valid.
   const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
@@ -93,7 +93,7 @@ function readFlags(flags: Partial<Settings>): SourceSettings {
 }
 
 interface Checked {
-  /** As its schema gives it out, or as it was given where it is wrong. */
+  /** Value as parsed by its schema, or the raw value when it is invalid. */
   readonly value: unknown;
   readonly mistakes: readonly string[];
 }
@@ -129,7 +129,7 @@ function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Se
     ...(lacking.includes("apiKeys") && {
       apiKeys: [{ name: "dev", key: `dev-${systemRandom.id(40)}` }],
     }),
-    // The page under development is served by another program, on whatever port it found.
+    // In development the page is served by another program, on whatever port that found.
     ...(given.allowedOrigins.length === 0 && { allowedOrigins: ["*"] }),
   };
 }
@@ -138,7 +138,7 @@ function kebabCased(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** The settings as they may be shown: secrets are only said to be there. */
+/** Returns the settings in a form that may be shown: for a secret, only whether it is set. */
 export function redacted(config: Settings): Record<SettingName, unknown> {
   const shown = {} as Record<SettingName, unknown>;
   for (const name of settingNames) {
@@ -148,7 +148,7 @@ export function redacted(config: Settings): Record<SettingName, unknown> {
   return shown;
 }
 
-/** What a key or a source is called. */
+/** Returns the name of an API key or the stream of a source. */
 function nameOf(item: { readonly name: string } | { readonly stream: string }): string {
   return "name" in item ? item.name : item.stream;
 }

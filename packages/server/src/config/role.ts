@@ -1,15 +1,15 @@
-/** The doors a process may be kept to. */
+/** Roles that a process can have. */
 export const roles = ["all", "gateway", "api"] as const;
 
 /**
- * Which doors a process serves: `gateway` those of readers (WebSocket, SSE, polling), `api` the HTTP API of backends, `all`
- * both. Health is everywhere.
+ * Role of a process, which selects the doors it serves. `gateway` serves clients (WebSocket, SSE, long-poll),
+ * `api` serves the HTTP API of backends, and `all` serves both. Every role serves the health endpoints.
  */
 export type Role = (typeof roles)[number];
 
-/** Why a door is closed: the detail of a `not_found` that only says that the role is another. */
+/** Detail of the `not_found` answer from a door that the role of this process does not serve. */
 export const otherRole =
-  "processes of this role do not serve this; ask one with the role all, gateway (readers) or api (backends)";
+  "the role of this process does not serve this; send the request to a process with the role all, gateway (clients) or api (backends)";
 
 /** True if processes of the role serve readers: through the doors, and what clients send beside them. */
 export function servesReaders(role: Role): boolean {

@@ -24,8 +24,8 @@ function mistakes(rules: unknown): readonly string[] {
   return [];
 }
 
-describe("the rules of a configuration file", () => {
-  it("[P-RULE-6] may say all that a rule can", () => {
+describe("the rules in a configuration file", () => {
+  it("[P-RULE-6] a configuration file can set every field of a rule", () => {
     const rules = [
       { ...access, pattern: "c:{connection}", subscribe: "own-connection" },
       {
@@ -45,7 +45,7 @@ describe("the rules of a configuration file", () => {
     expect(config.rules[1]?.schema?.moved?.["~standard"].vendor).toBe("json-schema");
   });
 
-  it("[P-RULE-6] are all looked at: every mistake of every rule comes at once, and names its place", () => {
+  it("[P-RULE-6] loadConfig reports every mistake of every rule at once, each with its place", () => {
     const found = mistakes([
       { pattern: "a b", subscribe: "granted", publish: "granted", retention: access.retention },
       { ...access, pattern: "b", subscribe: "everyone", rate: { perSecond: 0 }, colour: "red" },
@@ -79,8 +79,8 @@ describe("the rules of a configuration file", () => {
   });
 });
 
-describe("a rule with a schema and a rate, by HTTP", () => {
-  it("[P-RULE-2] [P-RULE-3] refuses with 422 and the place, and with 429 and when to come back", async () => {
+describe("a rule with a schema and a rate, over HTTP", () => {
+  it("[P-RULE-2] [P-RULE-3] a publish is refused with 422 and the place of bad data, or 429 and a retry time over the rate", async () => {
     const schema = { said: { type: "object", properties: { text: { type: "string" } } } };
     const { rules } = load([
       { ...access, pattern: "talk:{room}", schema, rate: { perSecond: 0.001, burst: 2 } },

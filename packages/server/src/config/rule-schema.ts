@@ -32,7 +32,7 @@ const jsonSchema = z.unknown().transform((schema, context): StandardSchema => {
     return compileJsonSchema(schema);
   } catch (error) {
     const says = error instanceof Error ? error.message : String(error);
-    context.addIssue({ code: "custom", message: `is no JSON Schema: ${says}` });
+    context.addIssue({ code: "custom", message: `is not a valid JSON Schema: ${says}` });
     return z.NEVER;
   }
 });
@@ -65,7 +65,7 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
   schema: z.record(z.string(), jsonSchema).exactOptional(),
 });
 
-/** The rules as they stand in the configuration file; each mistake of each is an issue of its own. */
+/** Schema of the rules in a configuration file. Each mistake of each rule is an issue of its own. */
 export const rulesSchema: z.ZodType<readonly Rule[]> = z
   .array(z.unknown())
   .transform((given, context) => {
@@ -80,7 +80,8 @@ export const rulesSchema: z.ZodType<readonly Rule[]> = z
       return standIn(value, wrong[i] ?? new Set());
     });
     for (const { index, field, message } of mistakesIn(rules)) {
-      // What is of the wrong type has been told, and without a pattern nothing can be.
+      // A field of the wrong type is already reported, and a rule without a valid pattern cannot be checked
+      // further.
       if (wrong[index]?.has(field) || wrong[index]?.has("pattern")) continue;
       context.issues.push({ code: "custom", message: message, path: [index, field], input: given });
     }
@@ -88,7 +89,7 @@ export const rulesSchema: z.ZodType<readonly Rule[]> = z
     return rules;
   });
 
-/** What is right of a rule that has something wrong, so that the rest of it can be looked at as well. */
+/** Returns a rule with the valid fields of an invalid one, so that those fields are checked as well. */
 function standIn(value: unknown, wrong: ReadonlySet<PropertyKey | undefined>): Rule {
   const fields = isRecord(value) ? Object.entries(value) : [];
   const right = Object.fromEntries(

@@ -10,58 +10,58 @@ import { type Role, roles } from "./role.ts";
 import { rulesSchema } from "./rule-schema.ts";
 import { redisUrl, type SourceSetting, sourcesSchema } from "./source-schema.ts";
 
-/** Everything that can be set. */
+/** All settings of the gateway process. */
 export interface Settings {
-  /** Where to listen; 0 takes a free port. */
+  /** Port to listen on; 0 picks a free port. */
   readonly port: number;
-  /** The address to listen on. */
+  /** Address to listen on. */
   readonly host: string;
-  /** The secret of user tokens (HS256). */
+  /** Secret that signs user tokens (HS256). */
   readonly tokenSecret: string;
-  /** Keys of backends. */
+  /** API keys of backends. */
   readonly apiKeys: readonly ApiKey[];
-  /** The URL of the Redis that the nodes share; empty for the memory of this process. */
+  /** URL of the Redis that the nodes share; empty to keep everything in the memory of this process. */
   readonly redis: string;
-  /** How many processes serve the port; several need Redis. */
+  /** Number of processes that serve the port; more than one needs Redis. */
   readonly workers: number;
-  /** Which doors are served. */
+  /** Role of the process, which selects the doors it serves. */
   readonly role: Role;
-  /** What the keys in Redis begin with. */
+  /** Prefix of all keys in Redis. */
   readonly redisPrefix: string;
-  /** Redis Streams that publications come from. */
+  /** Redis Streams whose entries the gateway publishes. */
   readonly sources: readonly SourceSetting[];
-  /** Web pages that may use the gateway. */
+  /** Origins of web pages that may use the gateway. */
   readonly allowedOrigins: readonly string[];
-  /** Whether `?token=` in the URL of a WebSocket, a stream or a poll counts. */
+  /** True if `?token=` in the URL of a WebSocket, SSE or long-poll request is accepted. */
   readonly tokenInQuery: boolean;
-  /** Come before the default rules. */
+  /** Rules that take precedence over the default rules. */
   readonly rules: readonly Rule[];
-  /** Methods that backends answer. */
+  /** Backends that answer methods, keyed by the method or method pattern. */
   readonly methods: Readonly<Record<string, BackendSetting>>;
-  /** Signs requests to the backends that have no secret of their own. */
+  /** Secret that signs requests to backends without a secret of their own. */
   readonly methodSecret: string;
   readonly limits: LimitOptions;
-  /** Whether WebSocket messages are compressed for clients that offer it. */
+  /** True if WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
   readonly logLevel: LogLevel;
-  /** How long a stop waits for clients to leave, in milliseconds. */
+  /** Maximum time that a shutdown waits for clients to disconnect, in milliseconds. */
   readonly drainMs: number;
-  /** How long one `/v1/sse` stream lasts at most, in milliseconds. */
+  /** Maximum lifetime of one `/v1/sse` stream, in milliseconds. */
   readonly sseMaxLifetimeMs: number;
-  /** For development: makes up the secrets that are missing and prints how to use them. */
+  /** True for a development start, which generates missing secrets and prints how to use them. */
   readonly dev: boolean;
 }
 
-/** How one setting is read. */
+/** Definition of one setting: how it is read, checked and documented. */
 interface Setting<T> {
   readonly schema: z.ZodType<T>;
-  /** Its environment variable; what is text there becomes a value by `fromText`. */
+  /** Name of the environment variable; `fromText` turns its text into a value. */
   readonly env?: string;
   readonly fromText?: (text: string) => unknown;
   readonly fallback: T;
-  /** A secret may come from a file (`…_FILE`) and is never shown. */
+  /** Marks a secret: it may come from a file (`…_FILE`) and is never shown. */
   readonly secret?: true;
-  /** An example of a right value, for when it is wrong. */
+  /** Example of a valid value, shown with the error for an invalid one. */
   readonly example: string;
 }
 
@@ -91,11 +91,12 @@ const limits = z
       (idleTimeoutMs ?? defaultLimits.idleTimeoutMs) >
       (pingIntervalMs ?? defaultLimits.pingIntervalMs),
     {
-      error: "must have an idleTimeoutMs above pingIntervalMs, or clients that are well are closed",
+      error:
+        "must have an idleTimeoutMs above pingIntervalMs; otherwise healthy connections are closed",
     },
   ) satisfies z.ZodType<LimitOptions>;
 
-/** Every setting, in one table: the source of the names, the checks and the documents. */
+/** Table of all settings, the source of their names, checks and documentation. */
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
   port: {
     schema: z.int().min(0).max(65_535),
@@ -239,10 +240,10 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
   },
 };
 
-/** The name of a setting. */
+/** Name of a setting. */
 export type SettingName = keyof Settings;
 
-/** All names, in the order of the table. */
+/** Names of all settings, in the order of the table. */
 export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 function numberFrom(text: string): unknown {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-/** A Redis Stream that publications come from, as it stands in the configuration file. */
+/** Redis Stream in the configuration file whose entries the gateway publishes. */
 export interface SourceSetting {
-  /** The key of the stream. */
+  /** Key of the stream. */
   readonly stream: string;
-  /** The Redis that has it; that of the setting `redis` when absent. */
+  /** URL of the Redis that holds the stream; default the setting `redis`. */
   readonly url?: string;
   readonly group?: string;
   readonly consumer?: string;
@@ -20,7 +20,7 @@ const name = z.string().regex(/^[A-Za-z0-9_.~:/-]{1,100}$/, {
   error: "must be 1 to 100 letters, digits, '_', '.', '~', ':', '/' or '-'",
 });
 
-/** A key, which may have one hash tag. */
+/** Schema of a stream's key, which may contain one hash tag. */
 const stream = z
   .string()
   .max(200)
@@ -30,7 +30,7 @@ const stream = z
   })
   .min(1);
 
-/** A URL of Redis. */
+/** Schema of a Redis URL. */
 export const redisUrl = z.string().regex(/^rediss?(\+(sentinel|cluster))?:\/\/./, {
   error: "must be a URL of redis://, redis+sentinel:// or redis+cluster://, or with rediss for TLS",
 });
@@ -54,13 +54,13 @@ export const sourcesSchema = z
     error: "must name different streams",
   }) satisfies z.ZodType<SourceSetting[]>;
 
-/** What is wrong with sources in view of the whole configuration. */
+/** Returns the mistakes in the sources that depend on other settings. */
 export function sourceMistakes(sources: readonly SourceSetting[], redis: string): string[] {
   if (redis !== "") return [];
   return sources
     .filter(({ url }) => url === undefined)
     .map(
       (source) =>
-        `sources: the stream ${JSON.stringify(source.stream)} is in no Redis; give it a url, or the gateway one (redis, --redis, MILEPOST_REDIS_URL)`,
+        `sources: the stream ${JSON.stringify(source.stream)} has no Redis to be read from; give the source a url, or set redis for the gateway (--redis, MILEPOST_REDIS_URL)`,
     );
 }

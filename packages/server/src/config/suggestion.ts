@@ -1,4 +1,4 @@
-/** The candidate that `text` most likely was meant to be; undefined when none is close. */
+/** Returns the candidate that `text` was most likely meant to be; undefined when none is close. */
 export function closest(text: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1;
@@ -12,7 +12,7 @@ export function closest(text: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** How many characters must be added, dropped or replaced to get from `a` to `b`. */
+/** Returns the number of characters to insert, delete or replace to turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {

@@ -4,36 +4,37 @@ import type { HttpContext } from "./endpoint.ts";
 import { type Problem, problemHeaders, problemOf } from "./problem.ts";
 
 /**
- * Answers with JSON.
+ * Answers a request with a JSON body.
  *
- * It is written straight to Node's response: on the way through a `Response` of the platform a small
- * answer costs about half as much again as the whole rest of its request.
+ * The body is written straight to Node's response. A platform `Response` in between would make a small answer
+ * cost about half as much again as the rest of its request.
  */
 export function answerJson(context: HttpContext, body: unknown, status = 200): Response {
   return write(context, status, "application/json", JSON.stringify(body));
 }
 
-/** Answers with text that is JSON already. */
+/** Answers a request with text that is already JSON. */
 export function answerJsonText(context: HttpContext, text: string): Response {
   return write(context, 200, "application/json", text);
 }
 
-/** Answers that it is done, and nothing else. */
+/** Answers a request with 204 and no body. */
 export function answerNothing({ env: { outgoing } }: HttpContext): Response {
   outgoing.writeHead(204).end();
   return RESPONSE_ALREADY_SENT;
 }
 
-/** Answers with the problem document of a failure. */
+/** Answers a request with the problem document of a failure. */
 export function answerFailure(context: HttpContext, cause: Failure): Response {
   return answerProblem(context, problemOf(cause));
 }
 
-/** Answers with a problem document. */
+/** Answers a request with a problem document. */
 export function answerProblem(context: HttpContext, problem: Problem): Response {
   const { "Content-Type": mediaType = "", ...headers } = problemHeaders(problem);
   for (const [name, value] of Object.entries(headers)) context.env.outgoing.setHeader(name, value);
-  // What is left of a body that is too large is not worth reading, and a node that goes away keeps nobody.
+  // The rest of a body that is too large is not worth reading, and a node that shuts down keeps no connection
+  // open.
   if (endsConnection.has(problem.status)) context.env.outgoing.setHeader("Connection", "close");
   return write(context, problem.status, mediaType, JSON.stringify(problem));
 }

@@ -6,7 +6,7 @@ import { apiKey, startGateway } from "../testing/test-gateway.ts";
 const publication = { channel: "chat:42", event: "message", data: { text: "hello" } };
 
 describe("the HTTP API", () => {
-  it("[P-HTTP-1] answers 401 and nothing else without a valid credential, whatever is asked", async () => {
+  it("[P-HTTP-1] every API path and method answers 401 without a valid credential", async () => {
     await using server = await startGateway();
     const expired = await server.token({ user: "7", ttlMs: -1_000 });
     const requests: [string, string][] = [
@@ -35,14 +35,14 @@ describe("the HTTP API", () => {
     }
   });
 
-  it("[P-HTTP-1] tells its health to anyone", async () => {
+  it("[P-HTTP-1] health, readiness and the OpenAPI document need no credential", async () => {
     await using server = await startGateway();
     for (const path of ["/ws/health", "/healthz", "/readyz", "/openapi.json"]) {
       expect(await server.call("GET", path, { credential: null })).toMatchObject({ status: 200 });
     }
   });
 
-  it("[P-HTTP-6] counts connections in its health, where redis is null on the memory engine", async () => {
+  it("[P-HTTP-6] the health report counts connections; its redis field is null on the memory engine", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -58,20 +58,20 @@ describe("the HTTP API", () => {
     });
   });
 
-  it("answers a health check that speaks HTTP/1.0 and names no host", async () => {
+  it("a health check in HTTP/1.0 without a Host header is answered", async () => {
     await using server = await startGateway();
     expect(await exchange(server.port, "GET /readyz HTTP/1.0\r\n\r\n")).toMatch(
       /^HTTP\/1\.1 200 .*"status":"ok"/s,
     );
   });
 
-  it("says that a path is a WebSocket's when it is asked without the upgrade", async () => {
+  it("a GET of a WebSocket path without an upgrade is answered with not_found and a hint at ws://", async () => {
     await using server = await startGateway();
     const { body } = await server.call("GET", "/ws/chat/42", { credential: null });
     expect(body).toMatchObject({ code: "not_found", detail: expect.stringMatching(/ws:\/\//) });
   });
 
-  it("answers what it does not know with a problem document", async () => {
+  it("an unknown path is answered with 404 and a problem document", async () => {
     await using server = await startGateway();
     for (const path of ["/v1/nothing", "/", "/favicon.ico", "/ws", "/ws/chat/42"]) {
       const answer = await server.call("GET", path);
@@ -88,7 +88,7 @@ describe("the HTTP API", () => {
     }
   });
 
-  it("answers a method that a path does not have with 405 and those it has", async () => {
+  it("a method that a path does not support is answered with 405 and an Allow header", async () => {
     await using server = await startGateway();
     const put = await server.call("PUT", "/v1/publish");
     expect(put).toMatchObject({ status: 405, body: { status: 405 } });
@@ -98,7 +98,7 @@ describe("the HTTP API", () => {
     expect(await server.call("POST", "/healthz")).toMatchObject({ status: 405 });
   });
 
-  it("[P-HTTP-2] refuses bodies that are no JSON, or have a wrong field, which it names", async () => {
+  it("[P-HTTP-2] a body that is not JSON or has a wrong field is refused with an error that names the field", async () => {
     await using server = await startGateway();
     const cases: [unknown, string, RegExp][] = [
       ["", "bad_json", /JSON/],
@@ -128,7 +128,7 @@ describe("the HTTP API", () => {
     }
   });
 
-  it("[P-HTTP-2] refuses a body over 1 MiB, announced or not, and serves the next", async () => {
+  it("[P-HTTP-2] a body over 1 MiB is refused with 413, with or without Content-Length, and the next request succeeds", async () => {
     await using server = await startGateway();
     const body = JSON.stringify({ ...publication, data: "x".repeat(2 * 1024 * 1024) });
     expect(await server.call("POST", "/v1/publish", { body })).toMatchObject({
@@ -141,7 +141,7 @@ describe("the HTTP API", () => {
     });
   });
 
-  it("takes a body of exactly the limit", async () => {
+  it("a body of exactly maxMessageBytes is accepted, and one byte more is refused with 413", async () => {
     await using server = await startGateway({ limits: { maxMessageBytes: 1_000 } });
     const empty = JSON.stringify({ ...publication, data: "" });
     const fitting = JSON.stringify({ ...publication, data: "x".repeat(1_000 - empty.length) });
@@ -154,7 +154,7 @@ describe("the HTTP API", () => {
     });
   });
 
-  it("refuses a body that is not UTF-8 or is compressed", async () => {
+  it("a body that is not UTF-8 or is compressed is refused with 400", async () => {
     await using server = await startGateway();
     const head = `POST /v1/publish HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${apiKey}\r\n`;
     const bytes = Buffer.concat([
@@ -169,7 +169,7 @@ describe("the HTTP API", () => {
     expect(gzip).toMatchObject({ status: 400, body: { code: "bad_message" } });
   });
 
-  it("answers requests that are none without losing its footing", async () => {
+  it("malformed HTTP requests are answered with a 4xx status, and the server keeps serving", async () => {
     await using server = await startGateway();
     for (const request of [
       "GET / HTTP/1.1\r\n\r\n",
@@ -184,7 +184,7 @@ describe("the HTTP API", () => {
     expect(await server.call("GET", "/healthz")).toMatchObject({ status: 200 });
   });
 
-  it("hangs up on a request that never gets finished", async () => {
+  it("the server ends requests that are not completed within the header and request timeouts", async () => {
     await using server = await startGateway({ timeouts: { headersMs: 50, requestMs: 100 } });
     const answers = await Promise.all([
       exchange(server.port, "GET /healthz HTT"),
@@ -199,10 +199,10 @@ describe("the HTTP API", () => {
   });
 });
 
-describe("a page of another origin", () => {
+describe("cross-origin requests to the HTTP API", () => {
   const origin = "https://app.example.com";
 
-  it("that is on the list may call, and its browser is told so", async () => {
+  it("a page whose origin is in allowedOrigins may call the API and receives the CORS headers", async () => {
     await using server = await startGateway({ allowedOrigins: [origin] });
     const headers = { Origin: origin };
     const preflight = await server.call("OPTIONS", "/v1/publish", { headers, credential: null });
@@ -218,7 +218,7 @@ describe("a page of another origin", () => {
     expect(refused.headers.get("access-control-allow-origin")).toBe(origin);
   });
 
-  it("that is not on it is refused, and nothing is reflected", async () => {
+  it("a page whose origin is not in allowedOrigins is refused with 403, without CORS headers", async () => {
     await using server = await startGateway({ allowedOrigins: [origin] });
     for (const method of ["OPTIONS", "POST"]) {
       const answer = await server.call(method, "/v1/publish", {
@@ -231,7 +231,7 @@ describe("a page of another origin", () => {
 });
 
 describe("the OpenAPI document", () => {
-  it("describes every path of the protocol's table", async () => {
+  it("the OpenAPI document describes every path of the HTTP API", async () => {
     await using server = await startGateway();
     const { body } = await server.call("GET", "/openapi.json", { credential: null });
     const described = Object.entries(body.paths as Record<string, object>).flatMap(
@@ -279,7 +279,7 @@ describe("the OpenAPI document", () => {
     );
   });
 
-  it("names what each takes and gives, and refers to nothing that it does not hold", async () => {
+  it("the OpenAPI document names bodies and parameters, and every reference in it resolves", async () => {
     await using server = await startGateway();
     const { body } = await server.call("GET", "/openapi.json", { credential: null });
     const publish = body.paths["/v1/publish"].post;
@@ -300,7 +300,7 @@ describe("the OpenAPI document", () => {
   });
 });
 
-/** Posts a body in chunks, without saying how long it is, and resolves with the status. */
+/** Posts a body in chunks, without a Content-Length, and resolves with the status. */
 function chunked(port: number, body: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(

@@ -28,7 +28,7 @@ export interface HttpAppOptions extends HttpDoorOptions {
   readonly tokenInQuery: boolean;
 }
 
-/** Makes the HTTP API: every path of the protocol's table, and problem documents for everything else. */
+/** Creates the HTTP API: every path of the protocol's table, and problem documents for all other requests. */
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const { core, auth, role, origins, log, closing, doors, tokenInQuery } = options;
   const tokenPaths = new Set(doors.routes.map(({ path }) => path));
@@ -36,7 +36,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
 
   app.onError((error, context) => {
     const known = failureOf(error);
-    // The route, not the path: whatever somebody puts into a path does not belong in a log.
+    // The log has the route, not the path: a client can put anything into a path.
     if (known === undefined)
       log.error({ err: error, route: routePath(context, -1) }, "a request failed");
     return answerFailure(context, known ?? internalFailure);
@@ -46,7 +46,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   );
 
   app.use(async (context, next) => {
-    // Kept open, a connection would hold the end of the process up.
+    // An idle connection that stays open would delay the end of the process.
     if (closing.aborted) context.env.outgoing.setHeader("Connection", "close");
     await next();
   });
@@ -56,7 +56,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
       if (!origins.allows(origin, context.req.header("host"))) {
         throw new MilepostError("forbidden", "this origin is not in allowedOrigins");
       }
-      // Credentials are never cookies here, so they need no Access-Control-Allow-Credentials.
+      // Credentials are never cookies here, so Access-Control-Allow-Credentials is not needed.
       context.env.outgoing.setHeader("Access-Control-Allow-Origin", origin);
       context.env.outgoing.setHeader("Vary", "Origin");
       if (context.req.method === "OPTIONS") return answerPreflight(context);
@@ -93,7 +93,11 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   return app;
 }
 
-/** The endpoint, where its door is closed: it says who has it. */
+/**
+ * Returns the endpoint with a handler that refuses every request: this process's role does not serve it.
+ *
+ * The error is `not_found` and names the roles that serve readers and backends.
+ */
 function elsewhere(endpoint: Endpoint): Endpoint {
   return {
     ...endpoint,
@@ -105,7 +109,7 @@ function elsewhere(endpoint: Endpoint): Endpoint {
 
 function missing(isUpgradePath: boolean): string {
   return isUpgradePath
-    ? "a WebSocket is here, or nothing; connect with ws:// or wss://, through proxies that pass Upgrade on"
+    ? "this path accepts only WebSocket connections; connect with ws:// or wss://, through proxies that forward Upgrade"
     : "no such path";
 }
 
@@ -120,11 +124,11 @@ function refuseOtherMethods(app: Hono<HttpEnv>, endpoints: readonly Endpoint[]):
     const allow = methods.join(", ");
     app.all(path, (context) => {
       context.env.outgoing.setHeader("Allow", allow);
-      const problem = problemOf(failure("bad_message", `this path takes ${allow}`));
+      const problem = problemOf(failure("bad_message", `this path accepts only ${allow}`));
       return answerProblem(context, {
         ...problem,
         status: 405,
-        title: "The path has no such method.",
+        title: "The path does not support this method.",
       });
     });
   }

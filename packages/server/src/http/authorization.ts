@@ -11,8 +11,10 @@ export interface TokenInQuery {
 }
 
 /**
- * The `Authorization` of a request; without the header the token of the query stands in for it, on the
- * paths and in the deployments that take one. `unauthenticated` where that is switched off.
+ * Returns the `Authorization` of a request. Without that header, `/v1/sse` and `/v1/poll` take `?token=` as a
+ * bearer token.
+ *
+ * Throws `unauthenticated` when the token is in the query and `tokenInQuery` is false.
  */
 export function authorizationOf(
   context: HttpContext,
@@ -23,5 +25,8 @@ export function authorizationOf(
   if (header !== undefined || token === undefined) return header;
   if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return undefined;
   if (tokenInQuery) return `Bearer ${token}`;
-  throw new MilepostError("unauthenticated", "tokens in the URL are switched off");
+  throw new MilepostError(
+    "unauthenticated",
+    "tokens in the URL are disabled; send the token in the Authorization header",
+  );
 }

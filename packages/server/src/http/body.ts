@@ -1,20 +1,24 @@
 import type { IncomingMessage } from "node:http";
 import { MilepostError } from "@milepost/protocol";
 
-/** The media type of one JSON object a line. */
+/** Media type of NDJSON: one JSON object per line. */
 export const ndjsonMediaType = "application/x-ndjson";
 
 /**
- * Reads a request's body as text, at most `maxBytes` of it.
+ * Reads the body of a request as text, at most `maxBytes` bytes of it.
  *
- * A longer one is `too_large` as soon as that is known, at best before any of it was read; one that is
- * not UTF-8 is `bad_json`.
+ * Throws `too_large` as soon as the body is known to be longer, at best before any of it was read. Throws
+ * `bad_json` when the body is not UTF-8, `bad_message` when it is compressed, and `cancelled` when it ends
+ * early.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
-    throw new MilepostError("bad_message", "bodies are read as they are; send no content-encoding");
+    throw new MilepostError(
+      "bad_message",
+      "compressed bodies are not supported; send the body without Content-Encoding",
+    );
   }
   const chunks: Buffer[] = [];
   let size = 0;
@@ -40,15 +44,18 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function tooLarge(maxBytes: number): MilepostError {
-  return new MilepostError("too_large", `the body may have ${maxBytes} bytes at most`);
+  return new MilepostError(
+    "too_large",
+    `the body is larger than ${maxBytes} bytes; send less in one request`,
+  );
 }
 
-/** Whether a `Content-Type` announces NDJSON; everything else is read as JSON. */
+/** True when a `Content-Type` announces NDJSON. Bodies of every other type are read as JSON. */
 export function isNdjson(contentType: string | undefined): boolean {
   return contentType?.split(";", 1)[0]?.trim().toLowerCase() === ndjsonMediaType;
 }
 
-/** The lines of NDJSON text that are not blank. */
+/** Splits NDJSON text into its lines, without blank ones. */
 export function ndjsonLines(text: string): string[] {
   return text.split("\n").filter((line) => line.trim() !== "");
 }

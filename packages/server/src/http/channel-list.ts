@@ -1,6 +1,10 @@
 import { failure, type Parsed, parsed, parseReadableName } from "@milepost/protocol";
 
-/** Reads the channels of a query, each value a list joined by commas; each channel once. */
+/**
+ * Reads channel names from the values of a query parameter, each value a list separated by commas.
+ *
+ * A channel that is named several times is returned once.
+ */
 export function readChannelList(values: readonly string[]): Parsed<readonly string[]> {
   const channels = new Set<string>();
   for (const name of values.flatMap((list) => list.split(","))) {

@@ -5,13 +5,16 @@ const exact = new Set(["/v1", "/healthz", "/readyz", "/openapi.json"]);
 /** Paths whose upgrades the doors answer. */
 type ClaimedUpgrades = Pick<DoorUpgrades, "claims">;
 
-/** Whether a request for `url` (path and query) is the gateway's own; every other belongs to the host. */
+/**
+ * True when a request for `url` (path and query) belongs to the gateway. All other requests belong to the host
+ * program.
+ */
 export function isClaimed(url: string | undefined, upgrades: ClaimedUpgrades): boolean {
   const path = pathOf(url);
   return exact.has(path) || path.startsWith("/v1/") || upgrades.claims(path);
 }
 
-/** Whether an upgrade of `url` is the gateway's own. */
+/** True when an upgrade request for `url` (path and query) belongs to the gateway. */
 export function isClaimedUpgrade(url: string | undefined, upgrades: ClaimedUpgrades): boolean {
   return upgrades.claims(pathOf(url));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { startGateway } from "../testing/test-gateway.ts";
 
 describe("/v1/connections", () => {
-  it("[P-CONN-1] lists who is connected, by exactly one of user, session, connection and node", async () => {
+  it("[P-CONN-1] GET /v1/connections lists connections by exactly one of user, session, connection or node", async () => {
     await using server = await startGateway({ node: "here" });
     const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });
     const { connection_id } = await socket.nextOf("welcome");
@@ -24,7 +24,7 @@ describe("/v1/connections", () => {
     expect(health.body.connections).toMatchObject({ total: 1, local: 1 });
   });
 
-  it("[P-CONN-2] disconnects for good, with the reason", async () => {
+  it("[P-CONN-2] a disconnect closes connections with code 1000 and the given reason", async () => {
     await using server = await startGateway();
     const one = await server.socket();
     const { connection_id } = await one.nextOf("welcome");
@@ -41,7 +41,7 @@ describe("/v1/connections", () => {
     expect((await two.closed).code).toBe(1000);
   });
 
-  it("[P-CONN-3] has a connection reconnect", async () => {
+  it("[P-CONN-3] POST /v1/move makes a connection reconnect", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });
     await socket.nextOf("welcome");
@@ -52,7 +52,7 @@ describe("/v1/connections", () => {
     expect((await socket.closed).code).toBe(4001);
   });
 
-  it("[P-CONN-4] [P-CONN-5] revokes at every door, and a token of a later second is let in", async () => {
+  it("[P-CONN-4] [P-CONN-5] revoking a user closes its connections and refuses its token at every door", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const open = await server.socket("/ws", { token: credential });
@@ -73,7 +73,7 @@ describe("/v1/connections", () => {
     expect([wrong.status, wrong.body.code]).toEqual([400, "bad_message"]);
   });
 
-  it("[P-CONN-4] revokes one token by its jti", async () => {
+  it("[P-CONN-4] revoking a jti refuses that token and no other", async () => {
     await using server = await startGateway();
     const [one, two] = [await server.token(), await server.token()];
     const { jti } = JSON.parse(Buffer.from(one.split(".")[1] ?? "", "base64url").toString());
@@ -83,7 +83,7 @@ describe("/v1/connections", () => {
     expect((await server.call("GET", path, { credential: two })).status).toBe(200);
   });
 
-  it("[P-CONN-1] is for API keys alone", async () => {
+  it("[P-CONN-1] the endpoints for connections are forbidden for user tokens", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     for (const [method, path, body] of [

@@ -11,7 +11,7 @@ const rules = [
   },
 ] as const;
 
-/** A subscriber that refuses every one of `count` entries. */
+/** Opens a socket whose durable subscriber refuses each of `count` entries. */
 async function refusing(server: TestGateway, count: number) {
   const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });
   socket.send({ type: "subscribe", id: 1, channel: "chat:42", as: "worker" });
@@ -26,7 +26,7 @@ async function refusing(server: TestGateway, count: number) {
   return socket;
 }
 
-/** The page of a query, once there are so many letters. */
+/** Resolves with the page of a query once `kept` dead letters are stored. */
 async function letters(server: TestGateway, query: string, kept: number) {
   for (;;) {
     const { body } = await server.call("GET", `/v1/dead-letters${query}`);
@@ -35,7 +35,7 @@ async function letters(server: TestGateway, query: string, kept: number) {
 }
 
 describe("/v1/dead-letters", () => {
-  it("[P-DLQ-1] lists and shows what was given up, [P-DLQ-2] page by page and by filter", async () => {
+  it("[P-DLQ-1] dead letters are listed and shown, [P-DLQ-2] page by page and by filter", async () => {
     await using server = await startGateway({ rules });
     await refusing(server, 3);
     const first = await letters(server, "?limit=2&channel=chat:42", 3);
@@ -56,7 +56,7 @@ describe("/v1/dead-letters", () => {
     expect([wrong.status, wrong.body.code]).toEqual([400, "bad_message"]);
   });
 
-  it("[P-DLQ-3] replays one, which goes with its ack", async () => {
+  it("[P-DLQ-3] a replayed dead letter is delivered again and removed when it is acknowledged", async () => {
     await using server = await startGateway({ rules });
     const socket = await refusing(server, 1);
     const { letters: found } = await letters(server, "", 1);
@@ -71,7 +71,7 @@ describe("/v1/dead-letters", () => {
     expect((await server.call("POST", path)).status).toBe(404);
   });
 
-  it("[P-DLQ-4] drops one, and drops or replays those that a filter names, but never all by mistake", async () => {
+  it("[P-DLQ-4] dead letters are dropped by id, dropped or replayed by filter, and a request without a filter is refused", async () => {
     await using server = await startGateway({ rules });
     const socket = await refusing(server, 4);
     const { letters: found } = await letters(server, "", 4);
@@ -108,7 +108,7 @@ describe("/v1/dead-letters", () => {
     expect((await letters(server, "", 2)).letters).toHaveLength(2);
   });
 
-  it("[P-DLQ-7] is for API keys alone", async () => {
+  it("[P-DLQ-7] the dead-letter endpoints are forbidden for user tokens and answer 401 without a credential", async () => {
     await using server = await startGateway({ rules });
     const credential = await server.token();
     for (const [method, path] of [

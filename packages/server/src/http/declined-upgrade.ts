@@ -4,19 +4,19 @@ import { failure } from "@milepost/protocol";
 import { refuseUpgrade } from "../transports/websocket/refusal.ts";
 import type { HttpServer } from "./http-server.ts";
 
-/** Whether a request offers to become a WebSocket, and not something else. */
+/** True when a request offers to upgrade to a WebSocket, and to nothing else. */
 export function offersWebSocket(request: Pick<IncomingMessage, "headers">): boolean {
   return request.headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /**
- * Has the server answer a request as if it had offered no upgrade, which is what RFC 9110 wants of a
- * server that does not know the other protocol.
+ * Makes the server answer a request as if it had offered no upgrade, as RFC 9110 asks of a server that does not
+ * know the other protocol.
  *
- * Clients that would like HTTP/2 (Java's, `curl --http2`) offer `h2c` with every first request, and Node
- * hands all offers out as soon as somebody takes WebSockets. The request goes back to where it came from,
- * without the offer, and the server reads the connection anew. What is pipelined behind it before it is
- * answered is not waited for, as little as by Node itself.
+ * Clients that prefer HTTP/2 (Java's, `curl --http2`) offer `h2c` with every first request. Node emits all
+ * offers as upgrades as soon as the server has an upgrade listener. This function puts the request back into
+ * the socket, without the offer, and the server parses the connection again. Like Node itself, it does not wait
+ * for earlier answers: an offer pipelined behind an unanswered request may get no answer.
  */
 export function declineUpgrade(
   server: HttpServer,
@@ -26,10 +26,16 @@ export function declineUpgrade(
 ): void {
   const { method, url, httpVersion, rawHeaders } = request;
   const mostHeaders = Math.min(server.maxHeadersCount || readHeaders, readHeaders);
-  // The parser drops what is beyond; without the length of its body the rest would pass for a request.
+  // The parser drops headers beyond its limit. Without Content-Length, the body would be parsed as a request.
   if (rawHeaders.length >= 2 * mostHeaders) {
     socket.on("error", () => socket.destroy());
-    refuseUpgrade(socket, failure("bad_message", "too many headers for a request with an Upgrade"));
+    refuseUpgrade(
+      socket,
+      failure(
+        "bad_message",
+        "too many headers for a request with an Upgrade; send fewer headers, or no Upgrade",
+      ),
+    );
     return;
   }
   const lines = [`${method} ${url} HTTP/${httpVersion}`];

@@ -3,24 +3,24 @@ import { z } from "zod";
 import { problemMediaType } from "./problem.ts";
 import { problemSchema } from "./schemas.ts";
 
-/** What an OpenAPI document tells of an endpoint. */
+/** Description of an endpoint for the OpenAPI document. */
 interface Description {
   readonly summary: string;
-  /** The body's schema by media type. */
+  /** Schemas of the request body, by media type. */
   readonly body?: Readonly<Record<string, z.ZodType>>;
   readonly query?: z.ZodObject;
-  /** Headers it reads, each with what it is for. */
+  /** Request headers that the endpoint reads, each with its purpose. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly success: {
     readonly status: number;
     readonly says: string;
     readonly schema?: z.ZodType;
   };
-  /** Whether it needs no credential. */
+  /** True when the endpoint needs no credential; false when absent. */
   readonly open?: boolean;
 }
 
-/** Describes an endpoint by the very schemas it reads and answers with. */
+/** Builds the OpenAPI description of an endpoint from the schemas that it reads and answers with. */
 export function describe(description: Description): DescribeRouteOptions {
   const { summary, body, query, headers = {}, success, open = false } = description;
   return {
@@ -36,7 +36,7 @@ export function describe(description: Description): DescribeRouteOptions {
         }),
       },
       default: {
-        description: "What went wrong.",
+        description: "The error.",
         content: contentOf({ [problemMediaType]: problemSchema }),
       },
     },

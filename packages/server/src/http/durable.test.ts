@@ -14,8 +14,8 @@ async function streaming(server: TestGateway, token: string) {
   return { stream, send };
 }
 
-describe("[P-ACK-10] a durable subscriber beside WebSockets", () => {
-  it("[G11] reads a stream and acknowledges upstream; what it did not comes again to the next", async () => {
+describe("[P-ACK-10] a durable subscriber on an SSE stream", () => {
+  it("[G11] a durable subscriber on SSE acknowledges by POST, and its next stream receives the unacknowledged entries", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const first = await streaming(server, token);
@@ -34,7 +34,7 @@ describe("[P-ACK-10] a durable subscriber beside WebSockets", () => {
     expect(await first.stream.nextOf("unsubscribed")).toMatchObject({ reason: "taken_over" });
   });
 
-  it("is refused to a poll, and an ack that comes with no stream", async () => {
+  it("a poll refuses a durable subscriber, and an ack without a stream is answered with not_found", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const polled = await server.call("POST", "/v1/poll?wait=0", { credential, body: [subscribe] });

@@ -3,7 +3,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { TestStream } from "../testing/test-stream.ts";
 
 describe("POST /v1/channels/{channel}/end", () => {
-  it("[P-END-1] [P-END-2] ends the stream for a bare socket, the SDK's dialect and an EventSource alike", async () => {
+  it("[P-END-1] [P-END-2] ending a channel reaches plain WebSockets, the SDK's dialect and EventSources", async () => {
     await using server = await startGateway();
     const bare = await server.socket("/ws/chat/42");
     await bare.nextOf("subscribed");
@@ -38,7 +38,7 @@ describe("POST /v1/channels/{channel}/end", () => {
     stream.cut();
   });
 
-  it("[P-END-1] without a body has the reason complete; what follows is 409 `ended`; a second end answers the first", async () => {
+  it("[P-END-1] the default end reason is complete, later publishes are 409 `ended`, and a second end is a duplicate", async () => {
     await using server = await startGateway();
     const first = await server.call("POST", "/v1/channels/chat:42/end");
     expect(first.body).toMatchObject({ reason: "complete", duplicate: false });
@@ -64,7 +64,7 @@ describe("POST /v1/channels/{channel}/end", () => {
     ).toMatchObject({ status: 400, body: { code: "bad_message" } });
   });
 
-  it("[P-END-6] is told by history and snapshot, and undone by a purge", async () => {
+  it("[P-END-6] history and snapshot show a channel's end, and a purge removes it", async () => {
     await using server = await startGateway();
     await server.gateway.publish("chat:42", "line", 1);
     const { position, reason } = await server.gateway.end("chat:42", "over");
@@ -78,7 +78,7 @@ describe("POST /v1/channels/{channel}/end", () => {
     await server.gateway.publish("chat:42", "line", 2);
   });
 
-  it("[P-END-4] a poll tells it once: a cursor that holds it waits for what the other channels bring", async () => {
+  it("[P-END-4] a poll delivers an end once; with a cursor past it, the poll waits for other channels", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const poll = (since?: string, wait = 0) => {

@@ -7,34 +7,34 @@ import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 
-/** What the HTTP door is made of. */
+/** Parts and settings from which the HTTP API is built. */
 export interface HttpDoorOptions {
   readonly core: Core;
   readonly auth: Authenticator;
-  /** Which doors are served. */
+  /** Selects the doors that this process serves. */
   readonly role: Role;
   readonly origins: OriginPolicy;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;
-  /** Milliseconds since 1970. */
+  /** Current time, in milliseconds since 1970. */
   readonly now: () => number;
-  /** Aborts when the gateway goes away; every wait ends then. */
+  /** Aborts when the gateway shuts down; every waiting request ends then. */
   readonly closing: AbortSignal;
 }
 
-/** What the handlers find in a request's context. */
+/** Hono environment: what the handlers find in the context of a request. */
 export interface HttpEnv {
   Bindings: HttpBindings;
   Variables: { principal: Principal };
 }
 
-/** A request, as handlers see it. */
+/** A request as the handlers see it. */
 export type HttpContext = Context<HttpEnv>;
 
-/** One method of one path: what it does and how it is described. */
+/** One method of one path: its handler and its OpenAPI description. */
 export interface Endpoint {
   readonly method: "GET" | "POST" | "DELETE";
-  /** With `:name` for what varies. */
+  /** Path with `:name` for each variable segment. */
   readonly path: string;
   readonly spec: DescribeRouteOptions;
   handle(context: HttpContext): Response | Promise<Response>;

@@ -4,21 +4,24 @@ import type { AddressInfo } from "node:net";
 import { offersWebSocket } from "./declined-upgrade.ts";
 import { type HttpHandlers, mount } from "./mount.ts";
 
-/** How long a peer may take over its request. */
+/** Time limits for receiving a request, in milliseconds. */
 export interface ServerTimeouts {
-  /** For the head of a request; 10 s when absent. */
+  /** Time limit for the head of a request; 10 s when absent. */
   readonly headersMs: number;
-  /** For a whole request, body included; 30 s when absent. */
+  /** Time limit for a whole request, including its body; 30 s when absent. */
   readonly requestMs: number;
 }
 
-/** How many connects may wait to be accepted: a storm of reconnects comes all at once. */
+/**
+ * Length of the queue of connections that wait to be accepted. It is long because clients reconnect all at
+ * once.
+ */
 const backlog = 4_096;
 const closeGraceMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
 const maxHeaders = 100;
 
-/** The gateway's own HTTP server, for when it is not part of another. */
+/** The gateway's own HTTP server, used when the gateway is not part of a host program's server. */
 export class GatewayServer {
   readonly #server: Server;
   #opened = false;
@@ -30,7 +33,7 @@ export class GatewayServer {
       requestTimeout: Math.max(requestMs, headersMs),
       connectionsCheckingInterval: Math.min(headersMs, 5_000),
       maxHeaderSize: maxHeaderBytes,
-      // Newer Nodes ask before they hand an upgrade out; with older ones it is declined afterwards.
+      // Newer Node versions ask before they emit an upgrade. Older versions emit it, and `mount` declines it.
       shouldUpgradeCallback: offersWebSocket,
     };
     this.#server = createServer(options, doors.request);
@@ -38,7 +41,7 @@ export class GatewayServer {
     mount(this.#server, doors);
   }
 
-  /** Resolves with the address once it listens; rejects with an error that says what to do. */
+  /** Resolves with the address once the server listens; rejects with an error that says what to do. */
   async listen(port: number, host: string): Promise<AddressInfo> {
     this.#server.listen({ port, host, backlog });
     try {
@@ -48,7 +51,7 @@ export class GatewayServer {
     }
     this.#opened = true;
     const { address } = this;
-    if (address === undefined) throw new Error("the server listens on no port");
+    if (address === undefined) throw new Error("the server has no TCP port after listening");
     return address;
   }
 
@@ -57,12 +60,12 @@ export class GatewayServer {
     return typeof address === "object" && address !== null ? address : undefined;
   }
 
-  /** Takes no new connections; those that are open stay. */
+  /** Stops accepting new connections; open connections stay. */
   leavePort(): void {
     this.#server.close();
   }
 
-  /** Stops listening, lets answers that are on their way out, and cuts what is open after a second. */
+  /** Stops listening, lets running answers finish, and cuts connections that are still open after 1 s. */
   async close(): Promise<void> {
     if (!this.#opened) return;
     this.#opened = false;
@@ -77,12 +80,12 @@ function explain(cause: unknown, port: number, host: string): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} on ${host} is in use; stop what listens there or choose another port`;
+      return `port ${port} on ${host} is in use; stop the process that listens on it or choose another port`;
     case "EACCES":
-      return `port ${port} needs more rights than this process has; choose one above 1023`;
+      return `port ${port} needs more privileges than this process has; choose a port above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return `${host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all`;
+      return `${host} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all interfaces`;
     default:
       return `cannot listen on ${host}:${port}: ${cause instanceof Error ? cause.message : String(cause)}`;
   }

@@ -5,13 +5,13 @@ import type { Hono } from "hono";
 import type { HttpEnv } from "./endpoint.ts";
 import { problemHeaders, problemOf } from "./problem.ts";
 
-/** Makes Node's request listener of the HTTP API. It changes no global, so a host program keeps its own. */
+/** Creates Node's request listener for the HTTP API. It changes no global of a host program. */
 export function createHttpListener(
   app: Hono<HttpEnv>,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const listen = getRequestListener((request, bindings) => app.fetch(request, bindings), {
     overrideGlobalObjects: false,
-    // Health checks of load balancers speak HTTP/1.0, which needs no Host.
+    // Load balancers send health checks in HTTP/1.0, which needs no Host header.
     hostname: "localhost",
     errorHandler: unreadableRequest,
   });
@@ -20,7 +20,7 @@ export function createHttpListener(
   };
 }
 
-/** The app answers its own errors; what comes here could not even be made a request of. */
+/** Answers a request from which no `Request` could be built. The app answers all its other errors itself. */
 function unreadableRequest(): Response {
   const problem = problemOf(
     failure("bad_message", "the request's target or Host header is not valid"),

@@ -16,8 +16,8 @@ async function streaming(server: TestGateway, query = "") {
   return { stream, token, id: id as string, send };
 }
 
-describe("messages beside a stream", () => {
-  it("[P-UP-1] are answered in their order, with one reply for each that has an id", async () => {
+describe("POST /v1/connections/{id}/messages", () => {
+  it("[P-UP-1] messages sent upstream are answered in order, with one reply for each that has an id", async () => {
     await using server = await startGateway();
     const { send } = await streaming(server);
     const publish = { type: "publish", channel: "chat:42", event: "n", data: 1 };
@@ -49,13 +49,13 @@ describe("messages beside a stream", () => {
     ]);
   });
 
-  it("[P-UP-1] a single one needs no array", async () => {
+  it("[P-UP-1] a single upstream message may be sent without an array", async () => {
     await using server = await startGateway();
     const { send } = await streaming(server);
     expect((await send({ type: "ping", id: 1 })).body).toEqual([{ type: "pong", id: 1 }]);
   });
 
-  it("[P-UP-2] subscribe and unsubscribe the stream, whose cursor has the channel from then on", async () => {
+  it("[P-UP-2] upstream messages subscribe and unsubscribe a stream, and its cursor includes the new channel", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server, "channels=chat:a");
     await stream.nextOf("subscribed");
@@ -75,7 +75,7 @@ describe("messages beside a stream", () => {
     expect(await stream.next()).toMatchObject({ channel: "chat:a", data: 4 });
   });
 
-  it("[P-UP-2] prolong it with a new token of the same user and session, and with no other", async () => {
+  it("[P-UP-2] an upstream auth extends a stream for a new token of the same user and session only", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server);
     const foreign = await server.token({ user: "8", session: "s1" });
@@ -88,7 +88,7 @@ describe("messages beside a stream", () => {
     expect(await stream.next()).toMatchObject({ type: "notice", code: "token_expiring" });
   });
 
-  it("[P-UP-3] of somebody else act as if there were no stream of that id", async () => {
+  it("[P-UP-3] messages for another user's or session's stream are answered as if that stream did not exist", async () => {
     await using server = await startGateway();
     const { stream, id, send } = await streaming(server, "channels=chat:a");
     await stream.nextOf("subscribed");
@@ -127,7 +127,7 @@ describe("messages beside a stream", () => {
     expect(server.gateway.stats().connections).toBe(1);
   });
 
-  it("[P-UP-4] are answered down the stream where that is asked for, before what follows", async () => {
+  it("[P-UP-4] replies=stream sends the replies through the stream, each before what follows from it", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server, "dialect=milepost.v1.json");
     await server.gateway.publish("chat:a", "n", 1);
@@ -146,7 +146,7 @@ describe("messages beside a stream", () => {
     expect(rest).toContainEqual(expect.objectContaining({ type: "event", data: 2 }));
   });
 
-  it("[P-UP-5] whose sender hangs up take effect all the same", async () => {
+  it("[P-UP-5] upstream messages take effect even when the sender disconnects", async () => {
     await using server = await startGateway();
     const { stream, token, id } = await streaming(server, "channels=chat:a");
     await stream.nextOf("subscribed");
@@ -163,7 +163,7 @@ describe("messages beside a stream", () => {
     expect(await stream.nextOf("n")).toMatchObject({ data: 2 });
   });
 
-  it("[P-MSG-4] are each answered once, also when the stream ends meanwhile", async () => {
+  it("[P-MSG-4] each upstream request is answered once, even when the stream ends meanwhile", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server);
     const replies = Promise.all(
@@ -178,7 +178,7 @@ describe("messages beside a stream", () => {
     while (server.gateway.stats().connections > 0) await tick();
   });
 
-  it("are refused as a whole when they cannot be read, or nobody sent them", async () => {
+  it("upstream messages are refused as a whole when the body is unreadable or too large, or without a user token", async () => {
     await using server = await startGateway();
     const { send } = await streaming(server);
     for (const [body, status, code] of [

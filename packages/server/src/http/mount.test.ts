@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A host program's own server, with the gateway as a part of it. */
+/** Starts a host program's own server with a gateway mounted on it. */
 async function startHost(prepare: (server: Server) => void = () => {}) {
   const server = createServer();
   prepare(server);
@@ -34,7 +34,7 @@ async function startHost(prepare: (server: Server) => void = () => {}) {
   return { server, gateway, detach, client, port };
 }
 
-/** Where a gateway is, on a server of each kind. */
+/** Starts a gateway on a server of the given kind and resolves with its port. */
 async function startPort(kind: string): Promise<number> {
   if (kind !== "an own server") {
     const withSockets = (server: Server) => new WebSocketServer({ server, path: "/other" });
@@ -47,7 +47,9 @@ async function startPort(kind: string): Promise<number> {
   return (await gateway.listen({ port: 0 })).port;
 }
 
-/** Sends each request once the one before is answered; resolves with all answers when the server hangs up. */
+/**
+ * Sends each request after the answer to the previous one; resolves with all answers when the server closes.
+ */
 function converse(port: number, requests: readonly string[]): Promise<string> {
   const left = [...requests];
   return new Promise((resolve, reject) => {
@@ -72,8 +74,8 @@ function answerWith(text: string) {
   };
 }
 
-describe("a gateway that is part of another server", () => {
-  it("leaves the host's requests alone, and the host never sees the gateway's", async () => {
+describe("a gateway mounted on a host's server", () => {
+  it("a mounted gateway leaves other paths to the host, and the host never sees requests for the gateway's paths", async () => {
     const seen: (string | undefined)[] = [];
     const { client } = await startHost((server) => {
       server.on("request", (request, response) => {
@@ -93,7 +95,7 @@ describe("a gateway that is part of another server", () => {
     expect(seen).toEqual(["/", "/v10/publish", "/v", "/wsx", "/healthz/x", "/api?x=/v1/"]);
   });
 
-  it("serves its paths also beside listeners that were added later", async () => {
+  it("a mounted gateway serves its paths even when the host adds listeners later", async () => {
     const { client, server } = await startHost();
     answerWith('"late"')(server);
     expect(await client.call("GET", "/healthz")).toMatchObject({ body: { status: "ok" } });
@@ -101,7 +103,7 @@ describe("a gateway that is part of another server", () => {
   });
 
   it.each(["before", "after"])(
-    "works beside a WebSocket server of the host that was there %s",
+    "a mounted gateway works beside a host's WebSocket server that was created %s it",
     async (when) => {
       const other = (server: Server) => {
         const sockets = new WebSocketServer({ server, path: "/other" });
@@ -121,24 +123,24 @@ describe("a gateway that is part of another server", () => {
     },
   );
 
-  it("does not touch upgrades that the host handles without ws", async () => {
+  it("a mounted gateway does not touch upgrades that the host handles without ws", async () => {
     const { port } = await startHost((server) => {
       server.on("upgrade", (_request, socket) => {
-        // Later, as an application would that asks its database first.
+        // The answer comes later, as from an application that queries its database first.
         setImmediate(() => socket.end("HTTP/1.1 101 Its Own\r\n\r\n"));
       });
     });
     expect(await exchange(port, upgradeRequest("/own"))).toBe("HTTP/1.1 101 Its Own\r\n\r\n");
   });
 
-  it("answers an upgrade that nobody handles instead of letting it hang", async () => {
+  it("a mounted gateway answers an upgrade that nobody handles with 404", async () => {
     const { port } = await startHost(answerWith("host"));
     expect(await exchange(port, upgradeRequest("/nobody"))).toMatch(
       /^HTTP\/1\.1 404 .*"code":"not_found"/s,
     );
   });
 
-  it("answers a request that asks before it sends its body", async () => {
+  it("a mounted gateway answers a request with Expect: 100-continue", async () => {
     const { port } = await startHost(answerWith("host"));
     const body = '{"channel":"a","event":"e","data":1}';
     const answer = await exchange(
@@ -149,26 +151,26 @@ describe("a gateway that is part of another server", () => {
   });
 
   it.each(["an own server", "a host's server", "a host's server with WebSockets of its own"])(
-    "answers a client that would like HTTP/2 by HTTP/1.1, on %s",
+    "a request that offers HTTP/2 is answered with HTTP/1.1 on %s",
     async (kind) => {
       const port = await startPort(kind);
       const body = '{"channel":"a","event":"e","data":1}';
       const post = `POST /v1/publish HTTP/1.1\r\nHost: x\r\n${http2Offer}Authorization: Bearer ${apiKey}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
       const get = "GET /ws/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-      // On one connection, each after the answer to the other, as clients do.
+      // Both requests use one connection, the second after the answer to the first, as clients do.
       expect(await converse(port, [post, get])).toMatch(
         /^HTTP\/1\.1 200 .*"duplicate":false.*HTTP\/1\.1 200 .*"status":"ok"/s,
       );
     },
   );
 
-  it("leaves the host's answers to such a client as they were without it", async () => {
+  it("a mounted gateway leaves a request that offers HTTP/2 on another path to the host", async () => {
     const { port } = await startHost(answerWith("host"));
     const request = `GET /own HTTP/1.1\r\nHost: x\r\n${http2Offer.replace("Upgrade,", "close, Upgrade,")}\r\n`;
     expect(await exchange(port, request)).toMatch(/^HTTP\/1\.1 200 .*host/s);
   });
 
-  it("takes no such request apart whose headers were not all read", async () => {
+  it("a request that offers HTTP/2 with more headers than Node reads is refused, and its body is not parsed as a request", async () => {
     const { port } = await startHost(answerWith("host"));
     const many = "a: b\r\n".repeat(2_000);
     const smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -180,7 +182,7 @@ describe("a gateway that is part of another server", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 4(?:00 .*too many headers|31 )/s);
   });
 
-  it("lets everything pass once detached, also below another wrapper of the server", async () => {
+  it("a detached gateway passes all requests to the host, even when another gateway wrapped the server after it", async () => {
     const { client, detach, server, port } = await startHost(answerWith('"host"'));
     const second = createGateway({ auth: { tokenSecret } });
     const detachSecond = second.attach(server);
@@ -191,7 +193,7 @@ describe("a gateway that is part of another server", () => {
     await second.close();
   });
 
-  it("gives the paths back when it is detached or closed, and leaves the server open", async () => {
+  it("detaching or closing a gateway returns its paths to the host and leaves the server open", async () => {
     const { client, detach, gateway, server, port } = await startHost(answerWith('"host"'));
     detach();
     expect(await client.call("GET", "/healthz")).toMatchObject({ body: "host" });
@@ -202,7 +204,7 @@ describe("a gateway that is part of another server", () => {
     await expect(openSocket(`ws://127.0.0.1:${port}/ws`)).rejects.toMatchObject({ status: 200 });
   });
 
-  it("changes no global of the host", async () => {
+  it("mounting a gateway changes no global of the host", async () => {
     const before = [globalThis.Request, globalThis.Response];
     const { client } = await startHost();
     await client.call("GET", "/healthz");

@@ -7,23 +7,23 @@ import { isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
 import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
 import type { HttpServer } from "./http-server.ts";
 
-/** Handles what reaches the gateway's own paths. */
+/** Handlers for requests and upgrades on the gateway's own paths. */
 export interface HttpHandlers {
   request(request: IncomingMessage, response: ServerResponse): void;
   readonly upgrades: DoorUpgrades;
 }
 
-/** Gives the paths back. */
+/** Returns the gateway's paths to the host's server. */
 export type Detach = () => void;
 
 /**
- * Makes the gateway part of a server, on its own paths alone.
+ * Mounts the gateway on a server, on its own paths only.
  *
- * The server's other listeners never see requests and upgrades of those paths, whether they were added
- * before or after: an application would answer 404, a second WebSocket server would hang up on them. So
- * the server's `emit` is wrapped; listeners stay where they are. An upgrade of any other path is left to
- * the other upgrade listeners; where there are none it is answered with 404, since it would hang. An offer
- * of anything but a WebSocket that nobody takes is answered as the plain request it is as well.
+ * The server's other listeners never see requests and upgrades of those paths, whether they were added before
+ * or after: an application would answer 404, a second WebSocket server would close the socket. So the server's
+ * `emit` is wrapped, and the listeners stay where they are. An upgrade of any other path is left to the other
+ * upgrade listeners; without any, it is answered with 404, since it would hang. An offer of another protocol
+ * than WebSocket that no listener takes is answered as a plain request.
  */
 export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   const emit = server.emit;
@@ -53,18 +53,21 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
     return Reflect.apply(emit, this, [event, ...args]) as boolean;
   }
 
-  // Node hands upgrades out only where there is a listener for them.
+  // Node emits upgrades only when there is a listener for them.
   function onForeignUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const listeners = server.listeners("upgrade");
     const isLeftToUs = listeners.every((listener) => lastResorts.has(listener));
-    // Of several gateways on one server the first answers.
+    // With several gateways on one server, the first one answers.
     if (!isLeftToUs || listeners[0] !== onForeignUpgrade) return;
     if (!offersWebSocket(request)) {
       declineUpgrade(server, request, socket, head);
       return;
     }
     socket.on("error", destroy);
-    refuseUpgrade(socket, failure("not_found", "WebSockets are at /ws"));
+    refuseUpgrade(
+      socket,
+      failure("not_found", "no WebSocket is served at this path; connect to /ws"),
+    );
   }
 
   lastResorts.add(onForeignUpgrade);
@@ -73,12 +76,12 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   return () => {
     attached = false;
     server.removeListener("upgrade", onForeignUpgrade);
-    // Somebody may have wrapped it again; then ours stays in between and lets everything pass.
+    // Another wrapper may sit on top; then this one stays in between and passes everything on.
     if (server.emit === (emitUnclaimed as typeof server.emit)) server.emit = emit;
   };
 }
 
-/** The listeners of gateways for upgrades that nobody else takes. */
+/** Listeners of gateways for upgrades that no other listener handles. */
 const lastResorts = new WeakSet<object>();
 
 function destroy(this: Duplex): void {

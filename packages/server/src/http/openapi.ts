@@ -1,7 +1,7 @@
 import { protocolVersion } from "@milepost/protocol";
 import type { GenerateSpecOptions } from "hono-openapi";
 
-/** What `/openapi.json` says beyond the endpoints themselves. */
+/** Parts of `/openapi.json` that do not come from the endpoints. */
 export const openApiDocument: Partial<GenerateSpecOptions> = {
   defaultValidationErrorResponse: false,
   documentation: {

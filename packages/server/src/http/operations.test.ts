@@ -14,7 +14,7 @@ function report(server: TestGateway, lease: string, events: unknown[]) {
 }
 
 describe("operations over HTTP", () => {
-  it("are created, reported on, read and listed", async () => {
+  it("operations are created, reported on, read and listed over HTTP", async () => {
     await using server = await startGateway();
     const operation = await created(server, { steps: [{ id: "scan" }, { id: "write" }] });
     expect(operation).toMatchObject({
@@ -53,14 +53,17 @@ describe("operations over HTTP", () => {
     [{ kind: "k", steps: [{ title: "x" }] }, /^steps\.0\.id is missing/],
     [{ kind: "k", lease_ms: -1 }, /^lease_ms must be at least/],
     [{ kind: "k", title: 7 }, /^title must be a string/],
-  ])("a create of %j names the wrong field", async (body, detail) => {
-    await using server = await startGateway();
-    const answer = await server.call("POST", "/v1/operations", { body });
-    expect(answer).toMatchObject({ status: 400, body: { code: "bad_message" } });
-    expect(answer.body.detail).toMatch(detail);
-  });
+  ])(
+    "creating an operation from %j is refused with an error that names the wrong field",
+    async (body, detail) => {
+      await using server = await startGateway();
+      const answer = await server.call("POST", "/v1/operations", { body });
+      expect(answer).toMatchObject({ status: 400, body: { code: "bad_message" } });
+      expect(answer.body.detail).toMatch(detail);
+    },
+  );
 
-  it("[P-OP-8] created twice by one key are one, by another key already_exists", async () => {
+  it("[P-OP-8] creating an operation again with the same API key is a duplicate, with another key already_exists", async () => {
     await using server = await startGateway({
       auth: {
         apiKeys: [
@@ -79,7 +82,7 @@ describe("operations over HTTP", () => {
     ).toMatchObject({ status: 409, body: { code: "already_exists" } });
   });
 
-  it("[P-OP-3] take no report without the lease, nor with one that was taken over", async () => {
+  it("[P-OP-3] a report without the lease, or with a lease that was taken over, is refused with stale_lease", async () => {
     await using server = await startGateway();
     const { lease } = await created(server);
     const event = { event: "started", data: {} };
@@ -97,7 +100,7 @@ describe("operations over HTTP", () => {
     expect(await report(server, taken.body.token, [event])).toMatchObject({ status: 200 });
   });
 
-  it("[P-HTTP-3] report events one by one: a bad one has its error in its place", async () => {
+  it("[P-HTTP-3] events are reported one by one, and a bad one has its error at its index", async () => {
     await using server = await startGateway();
     const { lease } = await created(server);
     const { body } = await report(server, lease.token, [
@@ -117,7 +120,7 @@ describe("operations over HTTP", () => {
     expect((await server.call("GET", "/v1/operations/9")).body.operation.percent).toBe(40);
   });
 
-  it("[P-HTTP-3] report as NDJSON with the lease in a header", async () => {
+  it("[P-HTTP-3] events are reported as NDJSON with the lease in a header", async () => {
     await using server = await startGateway();
     const { lease } = await created(server);
     const ndjson = { "Content-Type": "application/x-ndjson" };
@@ -137,7 +140,7 @@ describe("operations over HTTP", () => {
     expect((await server.call("GET", "/v1/operations/9")).body.operation.status).toBe("done");
   });
 
-  it("[P-OP-7] of somebody else are not_found, and whether they exist is not told", async () => {
+  it("[P-OP-7] an operation of another user is not_found, like one that does not exist", async () => {
     await using server = await startGateway();
     await created(server, { session_id: "s2", user_id: "8" });
     const credential = await server.token();
@@ -157,7 +160,7 @@ describe("operations over HTTP", () => {
     );
   });
 
-  it("are not a user's to create, report on, take over or serve", async () => {
+  it("a user token may not create, report on, take over or serve operations", async () => {
     await using server = await startGateway();
     const { lease } = await created(server);
     const credential = await server.token();
@@ -176,7 +179,7 @@ describe("operations over HTTP", () => {
 });
 
 describe("commands over HTTP", () => {
-  it("[P-CMD-1] reach the producer that waits for them", async () => {
+  it("[P-CMD-1] a command reaches the producer that waits for it", async () => {
     await using server = await startGateway();
     await created(server, { producer_id: "p1" });
     const waiting = [
@@ -201,7 +204,7 @@ describe("commands over HTTP", () => {
     }
   });
 
-  it("[P-CMD-2] that the status does not allow are not_possible_now", async () => {
+  it("[P-CMD-2] a command that the operation's status does not allow is refused with not_possible_now", async () => {
     await using server = await startGateway();
     await created(server);
     expect(
@@ -209,7 +212,7 @@ describe("commands over HTTP", () => {
     ).toMatchObject({ status: 409, body: { code: "not_possible_now" } });
   });
 
-  it("that nobody knows are refused with those there are", async () => {
+  it("an unknown command is refused with an error that lists the known commands", async () => {
     await using server = await startGateway();
     await created(server);
     expect(
@@ -220,15 +223,18 @@ describe("commands over HTTP", () => {
     });
   });
 
-  it.each(["wait=-1", "wait=61", "wait=x"])("are not waited for with %s", async (query) => {
-    await using server = await startGateway();
-    expect(await server.call("GET", `/v1/commands?producer=p&${query}`)).toMatchObject({
-      status: 400,
-      body: { code: "bad_message" },
-    });
-  });
+  it.each(["wait=-1", "wait=61", "wait=x"])(
+    "waiting for commands with %s is refused",
+    async (query) => {
+      await using server = await startGateway();
+      expect(await server.call("GET", `/v1/commands?producer=p&${query}`)).toMatchObject({
+        status: 400,
+        body: { code: "bad_message" },
+      });
+    },
+  );
 
-  it("without a wait are answered at once, none as none", async () => {
+  it("asking for commands without a wait is answered at once, with an empty list when there are none", async () => {
     await using server = await startGateway();
     expect(await server.call("GET", "/v1/commands?producer=nobody")).toMatchObject({
       status: 200,
@@ -236,11 +242,11 @@ describe("commands over HTTP", () => {
     });
   });
 
-  it("[P-CLOSE-2] waits end with shutting_down when the gateway goes away", async () => {
+  it("[P-CLOSE-2] waiting for commands ends with shutting_down when the gateway shuts down", async () => {
     await using server = await startGateway();
     await created(server);
     const waiting = server.call("GET", "/v1/operations/9/commands?wait=60");
-    // The wait has begun once a request that came after it is answered.
+    // Once a later request is answered, the wait has begun.
     await server.call("GET", "/healthz");
     const closing = server.gateway.close({ drainMs: 60_000 });
     expect(await waiting).toMatchObject({
@@ -252,7 +258,7 @@ describe("commands over HTTP", () => {
 });
 
 describe("notifications over HTTP", () => {
-  it("reach the user", async () => {
+  it("a notification sent over HTTP reaches the user", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws/user/7");
     await socket.nextOf("subscribed");
@@ -265,7 +271,7 @@ describe("notifications over HTTP", () => {
     });
   });
 
-  it("that lack their message are refused", async () => {
+  it("a notification without a message is refused", async () => {
     await using server = await startGateway();
     expect(await server.call("POST", "/v1/users/7/notifications", { body: {} })).toMatchObject({
       status: 400,

@@ -7,7 +7,7 @@ describe("the origin policy", () => {
   const policy = originPolicy(["https://app.example.com", "http://localhost:5173"]);
 
   it.each([undefined, "https://app.example.com", "http://localhost:5173", `https://${host}`])(
-    "lets %s in",
+    "the origin policy allows %s",
     (origin) => {
       expect(policy.allows(origin, host)).toBe(true);
     },
@@ -44,21 +44,21 @@ describe("the origin policy", () => {
     `https://${host}.evil.com`,
     `https://${host}:444`,
     `ftp://${host}`,
-  ])("keeps %j out", (origin) => {
+  ])("the origin policy refuses %j", (origin) => {
     expect(policy.allows(origin, host)).toBe(false);
   });
 
-  it("does not take a missing Host for the page's own", () => {
+  it("the origin policy does not match an Origin against a missing Host", () => {
     expect(policy.allows("http://", "")).toBe(false);
     expect(policy.allows("http://undefined", undefined)).toBe(false);
   });
 
-  it('lets every page in where the list says "*"', () => {
+  it('the origin policy allows every page when the list contains "*"', () => {
     expect(originPolicy(["*"]).allows("https://anything.example", host)).toBe(true);
   });
 });
 
-it("an origin is what browsers send: no path, no upper case, no default port", () => {
+it("isOrigin accepts only what browsers send: no path, no upper case, no default port", () => {
   for (const text of ["https://app.example.com", "http://localhost:5173"]) {
     expect(isOrigin(text)).toBe(true);
   }

@@ -1,15 +1,15 @@
-/** Which web pages may use the gateway from a browser. */
+/** Policy that decides which web pages may use the gateway from a browser. */
 export interface OriginPolicy {
   /**
-   * Whether a request with this `Origin` to this `Host` may pass.
+   * Returns true when a request with this `Origin` to this `Host` may pass.
    *
-   * Without an Origin it is no web page: allowed. The page's own host: allowed. Else the exact list
-   * decides; `"*"` in it allows every page.
+   * A request without an Origin does not come from a web page and is allowed. So is a page of the same host.
+   * All other origins must be in the exact list; `"*"` in it allows every page.
    */
   allows(origin: string | undefined, host: string | undefined): boolean;
 }
 
-/** Makes the policy of an exact list of origins, each as a browser sends it: `https://app.example.com`. */
+/** Creates a policy from an exact list of origins, each as a browser sends it: `https://app.example.com`. */
 export function originPolicy(allowed: readonly string[]): OriginPolicy {
   const exact = new Set(allowed);
   const any = exact.has("*");
@@ -22,7 +22,10 @@ export function originPolicy(allowed: readonly string[]): OriginPolicy {
   };
 }
 
-/** Whether `text` is an origin the way browsers send it: scheme, host in lower case, port if unusual, nothing else. */
+/**
+ * True when `text` is an origin as browsers send it: scheme, lower-case host, and the port unless it is the
+ * default.
+ */
 export function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { origin } = new URL(text);

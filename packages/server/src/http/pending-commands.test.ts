@@ -14,7 +14,7 @@ import { createHttpApp } from "./app.ts";
 import { createHttpListener } from "./listener.ts";
 import { originPolicy } from "./origin-policy.ts";
 
-it("a wait for commands ends when the one who waits has gone", async () => {
+it("a wait for commands ends when its client disconnects", async () => {
   const log = { info() {}, warn() {}, error() {} };
   const auth = createAuthenticator(
     { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
@@ -30,7 +30,7 @@ it("a wait for commands ends when the one who waits has gone", async () => {
   });
   const wait = deferred<AbortSignal>();
   const ended = deferred();
-  // The real core, overheard: only it knows when a wait begins and ends.
+  // This wraps the real core and observes it, because only the core knows when a wait begins and ends.
   const overheard: Core = {
     ...core,
     operations: {

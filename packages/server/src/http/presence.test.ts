@@ -5,8 +5,8 @@ import { TestStream } from "../testing/test-stream.ts";
 const channel = "chat:42";
 const path = `/v1/channels/${channel}/presence`;
 
-describe("presence through the doors", () => {
-  it("[P-PRES-9] who is there is answered to a key and to a user who may subscribe", async () => {
+describe("presence over WebSocket, SSE and HTTP", () => {
+  it("[P-PRES-9] a channel's presence is answered to an API key and to a user who may subscribe", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -32,7 +32,7 @@ describe("presence through the doors", () => {
     });
   });
 
-  it("[P-PRES-11] a stream is present like a socket; what it says of itself goes up by POST, to any node", async () => {
+  it("[P-PRES-11] a stream can be present like a socket, and sends its typing by POST to any node", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -55,7 +55,7 @@ describe("presence through the doors", () => {
     expect(await socket.nextOf("presence")).toMatchObject({ left: ["user:8"], count: 1 });
   });
 
-  it("[P-PRES-11] a poll cannot be present, but can ask", async () => {
+  it("[P-PRES-11] a poll cannot be present, but can request the presence of others", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const subscribe = { type: "subscribe", id: 1, channel };

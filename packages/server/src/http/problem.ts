@@ -1,9 +1,9 @@
 import { errorCodes, type Failure, failure, MilepostError } from "@milepost/protocol";
 
-/** The media type of an error's body. */
+/** Media type of an error's body. */
 export const problemMediaType = "application/problem+json";
 
-/** An error as RFC 9457 has it, with Milepost's stable code. */
+/** An error in the form of RFC 9457, with Milepost's stable code. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -14,7 +14,7 @@ export interface Problem {
   readonly retry_after_ms?: number;
 }
 
-/** A failure as a problem document; its status follows from the table of codes. */
+/** Returns the problem document of a failure; its status comes from the table of error codes. */
 export function problemOf(cause: Failure): Problem {
   const { status, description } = errorCodes[cause.code];
   const { code, message, retryable, retry_after_ms } = cause;
@@ -29,7 +29,10 @@ export function problemOf(cause: Failure): Problem {
   };
 }
 
-/** The headers that go with a problem document. */
+/**
+ * Returns the headers of an answer with a problem document: 401 adds `WWW-Authenticate`, a retry delay adds
+ * `Retry-After`.
+ */
 export function problemHeaders(problem: Problem): Record<string, string> {
   const headers: Record<string, string> = { "Content-Type": problemMediaType };
   if (problem.status === 401) headers["WWW-Authenticate"] = "Bearer";
@@ -39,10 +42,15 @@ export function problemHeaders(problem: Problem): Record<string, string> {
   return headers;
 }
 
-/** What to answer for something thrown; undefined when it is a fault of our own that belongs in the log. */
+/**
+ * Returns the failure to answer for a thrown value; undefined for an internal error, which belongs in the log.
+ */
 export function failureOf(thrown: unknown): Failure | undefined {
   return thrown instanceof MilepostError ? thrown.toFailure() : undefined;
 }
 
-/** What is told about a fault of our own: nothing but that it was one. */
-export const internalFailure = failure("internal", "a fault of the service; it is in its log");
+/** Failure that is answered for an internal error; it reveals nothing about the cause. */
+export const internalFailure = failure(
+  "internal",
+  "internal error of the service; its cause is in the service's log",
+);

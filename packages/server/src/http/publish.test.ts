@@ -4,7 +4,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 const ndjson = { "Content-Type": "application/x-ndjson" };
 
 describe("POST /v1/publish", () => {
-  it("[P-HTTP-5] answers once it is in the log, and the subscribers get it", async () => {
+  it("[P-HTTP-5] a publish is answered once the entry is in the log, and subscribers receive it", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws/chat/42");
     await socket.nextOf("subscribed");
@@ -23,7 +23,7 @@ describe("POST /v1/publish", () => {
     });
   });
 
-  it("[P-HTTP-5] with a key that was used before answers the first position and creates nothing", async () => {
+  it("[P-HTTP-5] a publish with a used key returns the first position and creates no entry", async () => {
     await using server = await startGateway();
     const body = { channel: "chat:42", event: "message", data: 1, key: "k" };
     const first = await server.call("POST", "/v1/publish", { body });
@@ -33,7 +33,7 @@ describe("POST /v1/publish", () => {
     expect(history.entries).toHaveLength(1);
   });
 
-  it("[P-OUT-2] takes a priority, and refuses one that is none", async () => {
+  it("[P-OUT-2] a publish accepts a known priority and refuses an unknown one", async () => {
     await using server = await startGateway();
     const body = { channel: "chat:42", event: "message", data: 1 };
     const urgent = { ...body, priority: "high" };
@@ -45,7 +45,7 @@ describe("POST /v1/publish", () => {
     ).toMatchObject({ status: 400, body: { code: "bad_message" } });
   });
 
-  it("[P-HTTP-7] of one that fails answers the problem with its status", async () => {
+  it("[P-HTTP-7] a single publish that fails is answered with a problem document and its status", async () => {
     await using server = await startGateway();
     const { status, body } = await server.call("POST", "/v1/publish", {
       body: { channel: "chat:*", event: "message", data: 1 },
@@ -54,7 +54,7 @@ describe("POST /v1/publish", () => {
     expect(body).toMatchObject({ code: "invalid_channel", status: 400 });
   });
 
-  it("[P-HTTP-3] to many channels has a result each; a bad one does not keep the others out", async () => {
+  it("[P-HTTP-3] a publish to many channels has one result for each, and a bad channel does not affect the others", async () => {
     await using server = await startGateway();
     const { status, body } = await server.call("POST", "/v1/publish", {
       body: { channels: ["chat:1", "bad channel", "chat:2"], event: "message", data: 1 },
@@ -67,7 +67,7 @@ describe("POST /v1/publish", () => {
     ]);
   });
 
-  it("[P-HTTP-3] of NDJSON has a result a line, in order; a bad line does not keep the others out", async () => {
+  it("[P-HTTP-3] an NDJSON publish has one result per line, in order, and a bad line does not affect the others", async () => {
     await using server = await startGateway();
     const lines = [
       '{"channel":"chat:1","event":"message","data":0}',
@@ -96,7 +96,7 @@ describe("POST /v1/publish", () => {
     expect(entries.at(-1)?.position).toBe(body.results.at(-1).position);
   });
 
-  it("[P-PUB-3] by a user is allowed where the token grants it, and forbidden elsewhere", async () => {
+  it("[P-PUB-3] a user may publish where the token grants it and is forbidden elsewhere", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const publish = (channel: string) =>
@@ -113,7 +113,7 @@ describe("/v1/channels", () => {
     for (let n = 1; n <= count; n++) await server.gateway.publish("chat:42", "message", { n });
   }
 
-  it("[P-HTTP-4] history answers page by page, and where to go on", async () => {
+  it("[P-HTTP-4] history is answered in pages, each with the position for the next", async () => {
     await using server = await startGateway();
     await filled(server, 5);
     const page = (since: string) =>
@@ -133,14 +133,14 @@ describe("/v1/channels", () => {
     ["limit=1001", "bad_message", /limit must be at most 1000/],
     ["limit=x", "bad_message", /limit must be a number/],
     ["since=x", "invalid_position", /./],
-  ])("[P-HTTP-4] history with %s is %s", async (query, code, detail) => {
+  ])("[P-HTTP-4] history with %s is refused with %s", async (query, code, detail) => {
     await using server = await startGateway();
     const answer = await server.call("GET", `/v1/channels/chat:42/history?${query}`);
     expect(answer).toMatchObject({ status: 400, body: { code } });
     expect(answer.body.detail).toMatch(detail);
   });
 
-  it("snapshot answers head and, where there is one, state", async () => {
+  it("a snapshot answers a channel's head position", async () => {
     await using server = await startGateway();
     const { body: published } = await server.call("POST", "/v1/publish", {
       body: { channel: "chat:42", event: "message", data: 1 },
@@ -151,7 +151,7 @@ describe("/v1/channels", () => {
     });
   });
 
-  it("names come percent-encoded or not, and bad ones are refused", async () => {
+  it("a channel name in a path may be percent-encoded, and an invalid one is refused", async () => {
     await using server = await startGateway();
     expect(await server.call("GET", "/v1/channels/chat%3A42/snapshot")).toMatchObject({
       status: 200,
@@ -165,7 +165,7 @@ describe("/v1/channels", () => {
     }
   });
 
-  it("DELETE forgets the log, and is not for users", async () => {
+  it("DELETE of a channel empties its log and is forbidden for users", async () => {
     await using server = await startGateway();
     await filled(server, 1);
     const credential = await server.token();
@@ -180,7 +180,7 @@ describe("/v1/channels", () => {
     expect(body.entries).toEqual([]);
   });
 
-  it("of somebody else are forbidden to users", async () => {
+  it("channels that a user's token does not allow are forbidden", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     for (const path of ["user:8/history", "user:8/snapshot", "other/history"]) {

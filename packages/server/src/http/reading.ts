@@ -2,7 +2,10 @@ import { MilepostError, type Parsed, parseJson, refused } from "@milepost/protoc
 import type { z } from "zod";
 import { describeIssue } from "./schema-issue.ts";
 
-/** Reads a value by a schema; what does not fit is `bad_message` and names the field. */
+/**
+ * Validates a value with a schema. A value that does not fit is refused as `bad_message`, and the message names
+ * the field.
+ */
 export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
   const outcome = schema.safeParse(value);
   if (outcome.success) return { ok: true, value: outcome.data };
@@ -13,13 +16,13 @@ export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
   );
 }
 
-/** Reads JSON text by a schema. */
+/** Parses JSON text and validates it with a schema. */
 export function readJsonAs<T>(schema: z.ZodType<T>, text: string): Parsed<T> {
   const json = parseJson(text);
   return json.ok ? readAs(schema, json.value) : json;
 }
 
-/** The value, or the refusal thrown. */
+/** Returns the value of an outcome; throws its failure as a `MilepostError`. */
 export function accepted<T>(outcome: Parsed<T>): T {
   if (outcome.ok) return outcome.value;
   throw MilepostError.from(outcome.failure);

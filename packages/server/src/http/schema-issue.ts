@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** What is wrong with a value, in one line that names the field: `events.0.event must be a string`. */
+/** Describes a schema issue in one line that names the field: `events.0.event must be a string`. */
 export function describeIssue(issue: z.core.$ZodIssue, root: unknown, rootName: string): string {
   const field = issue.path.length === 0 ? rootName : issue.path.map(String).join(".");
   switch (issue.code) {

@@ -8,18 +8,18 @@ const key = z
   .string()
   .min(1)
   .max(messageBounds.keyLength)
-  .meta({ description: "Dedupe key: repeating it within 10 minutes creates nothing." });
+  .meta({ description: "Dedupe key: using it again within 10 minutes creates no second entry." });
 
 const name = z.string().min(1).max(255);
 
-/** A name that becomes part of a channel's. */
+/** Schema of a name that becomes a segment of a channel name, at most `maxLength` characters long. */
 function segment(maxLength: number) {
   return z.string().regex(new RegExp(`^[A-Za-z0-9_.~-]{1,${maxLength}}$`), {
     error: `must be 1 to ${maxLength} letters, digits, '_', '.', '~' or '-', since it names a channel`,
   });
 }
 
-/** A failure, as a result of many carries it. */
+/** Failure in the results of a request with several items. */
 export const failureSchema = z
   .object({
     code: z.string(),
@@ -39,9 +39,9 @@ export const problemSchema = z
     retryable: z.boolean(),
     retry_after_ms: z.number().exactOptional(),
   })
-  .meta({ id: "Problem", description: "An error, as RFC 9457 has it." });
+  .meta({ id: "Problem", description: "An error in the form of RFC 9457." });
 
-/** What to publish: to one channel, or the same to each of many. */
+/** Publication: to one channel, or the same to each of many channels. */
 export const publishSchema = z
   .object({
     channel: z.string().exactOptional(),
@@ -51,11 +51,11 @@ export const publishSchema = z
     key: key.exactOptional(),
     priority: z
       .enum(["high", "normal", "low"])
-      .meta({ description: "In place of the channel's own, for readers that are slow." })
+      .meta({ description: "Priority for slow subscribers, instead of the channel's own." })
       .exactOptional(),
   })
   .refine(({ channel, channels }) => (channel === undefined) !== (channels === undefined), {
-    error: "needs one of channel and channels",
+    error: "needs exactly one of channel and channels",
   })
   .meta({ id: "Publish" });
 
@@ -79,9 +79,9 @@ const snapshotSchema = z.object({ projection: z.string(), state: z.unknown() });
 
 const endingSchema = z
   .object({ position: z.string(), reason: z.string(), ts: z.number() })
-  .meta({ id: "Ending", description: "The stream ended there: nothing follows." });
+  .meta({ id: "Ending", description: "Position where the channel ended; no entry follows." });
 
-/** Why a channel's stream is complete. */
+/** Body of a request to end a channel: the reason. */
 export const endSchema = z
   .object({ reason: z.string().min(1).max(messageBounds.reasonLength).exactOptional() })
   .meta({ id: "End" });
@@ -91,7 +91,7 @@ export const endedSchema = z
     channel: z.string(),
     position: z.string(),
     reason: z.string(),
-    duplicate: z.boolean().meta({ description: "It had ended already." }),
+    duplicate: z.boolean().meta({ description: "True when the channel had already ended." }),
   })
   .meta({ id: "Ended" });
 
@@ -107,7 +107,7 @@ export const historySchema = z
         ts: z.number(),
       }),
     ),
-    position: z.string().meta({ description: "Go on from here." }),
+    position: z.string().meta({ description: "Position from which to continue." }),
     reason: z.string().exactOptional(),
     end: endingSchema.exactOptional(),
   })
@@ -125,7 +125,7 @@ export const channelSnapshotSchema = z
 export const presenceSchema = z
   .object({
     channel: z.string(),
-    epoch: z.string().meta({ description: "Another epoch is another count of versions." }),
+    epoch: z.string().meta({ description: "Versions of different epochs cannot be compared." }),
     version: z.int(),
     members: z
       .array(
@@ -136,10 +136,10 @@ export const presenceSchema = z
           since: z.number(),
         }),
       )
-      .meta({ description: "At most 1,000, the longest present first." })
+      .meta({ description: "At most 1,000 members, the longest present first." })
       .exactOptional(),
     count: z.int(),
-    typing: z.array(z.string()).meta({ description: "Ids of members." }),
+    typing: z.array(z.string()).meta({ description: "Ids of the members who are typing." }),
   })
   .meta({ id: "Presence" });
 
@@ -170,7 +170,7 @@ export const createOperationSchema = z
 
 const operationState = z
   .looseObject({ id: z.string(), kind: z.string(), status: z.string(), percent: z.number() })
-  .meta({ id: "OperationState", description: "The operation's events, folded." });
+  .meta({ id: "OperationState", description: "The operation's state, folded from its events." });
 
 const operationSummary = z
   .looseObject({ operation_id: z.string(), kind: z.string(), status: z.string() })
@@ -212,7 +212,9 @@ export const reportedEventSchema = z
   .object({ event: z.string(), data: anyJson, key: key.exactOptional() })
   .meta({ id: "ReportedEvent" });
 
-/** The events are read one by one, so that a bad one does not keep the others out. */
+/**
+ * Body of a report. Its events are validated one by one later, so that a bad event does not affect the others.
+ */
 export const reportEventsSchema = z.object({
   lease: z.string().min(1).max(1_024),
   events: z.array(z.unknown()).max(1_000),
@@ -290,14 +292,14 @@ export const healthSchema = z
     connections: z.object({ total: z.int(), local: z.int(), alive: z.int(), dead: z.int() }),
     consumers: z
       .record(z.enum(consumerKinds), z.int())
-      .meta({ description: "How many connections there are of each kind of consumer." }),
+      .meta({ description: "Number of connections of each kind of consumer." }),
     redis: z
       .object({ connected: z.boolean(), pubsub_connected: z.boolean() })
       .nullable()
       .meta({ description: "Null on the memory engine." }),
-    spooled: z.int().meta({ description: "Publishes that wait for Redis." }),
+    spooled: z.int().meta({ description: "Publications that wait for Redis." }),
     backends: z
       .object({ closed: z.int(), open: z.int(), half_open: z.int() })
-      .meta({ description: "How many backends of methods are in which state of their breaker." }),
+      .meta({ description: "Number of method backends in each state of their circuit breaker." }),
   })
   .meta({ id: "Health" });

@@ -1,23 +1,23 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 
-/** How much is logged. */
+/** Log levels, from the most to the least verbose. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
-/** One of {@link logLevels}. */
+/** Log level, one of {@link logLevels}. */
 export type LogLevel = (typeof logLevels)[number];
 
-/** Where and how the log is written. */
+/** Destination and format of the log. */
 export interface LogOptions {
-  /** `info` when absent. */
+  /** Least severe level that is logged; default `info`. */
   readonly level?: LogLevel;
-  /** For eyes instead of programs; when absent, if standard output is a terminal. */
+  /** True for a readable format instead of JSON; default true if standard output is a terminal. */
   readonly readable?: boolean;
-  /** Standard output when absent. */
+  /** Destination of the lines; default standard output. */
   readonly destination?: DestinationStream;
 }
 
-/** Makes the log: one JSON object a line, or readable lines on a terminal. Credentials are never part of it. */
+/** Creates the log: one JSON object per line, or readable lines on a terminal. Credentials are redacted. */
 export function createLog(options: LogOptions = {}): Logger {
   const { level = "info", readable = process.stdout.isTTY === true, destination } = options;
   const settings = {
@@ -25,7 +25,7 @@ export function createLog(options: LogOptions = {}): Logger {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    // None of ours writes these; this is for errors that carry a request along.
+    // The gateway logs none of these fields itself; an error from elsewhere may carry its request along.
     redact: {
       paths: ["*.headers.authorization", "*.headers.cookie", "headers.authorization", "token"],
       censor: "[redacted]",

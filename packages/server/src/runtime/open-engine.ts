@@ -3,28 +3,28 @@ import { type EngineFactory, StoreAvailability } from "@milepost/engine";
 import { StoreLog } from "./store-log.ts";
 import { systemClock } from "./system-clock.ts";
 
-/** What says which engine it is. */
+/** Settings that select the engine. */
 export interface EngineSettings {
-  /** The URL of Redis; empty for the memory of this process. */
+  /** URL of Redis; empty for the memory of this process. */
   readonly redis: string;
   readonly redisPrefix: string;
 }
 
-/** One server of the store. */
+/** Description of one server of the store. */
 export interface StoreLine {
   readonly message: string;
-  /** What it is set to that weakens a promise. */
+  /** Warnings about settings of the server that weaken a guarantee. */
   readonly warnings: readonly string[];
 }
 
-/** An engine that is connected to its store. */
+/** Engine that is connected to its store. */
 export interface OpenedEngine {
   readonly factory: EngineFactory;
-  /** Lets go of the store when no gateway came to use it. */
+  /** Closes the connection to the store if no gateway took it over. */
   close(): Promise<void>;
 }
 
-/** What the store that the settings name says of itself, a line each; undefined where that is the memory of this process. */
+/** Describes each server of the configured store; returns undefined if that is the memory of this process. */
 export async function inspectStore({
   redis,
 }: Pick<EngineSettings, "redis">): Promise<readonly StoreLine[] | undefined> {
@@ -37,8 +37,8 @@ export async function inspectStore({
 }
 
 /**
- * Connects to the store that the settings name; undefined where that is the memory of this process, and then nothing
- * of Redis is loaded. Rejects with one line that says what is wrong with the address.
+ * Connects to the configured store; resolves with undefined if that is the memory of this process, without
+ * loading any Redis code. Rejects with one line that says what is wrong with the address.
  */
 export async function openEngine(
   { redis, redisPrefix }: EngineSettings,

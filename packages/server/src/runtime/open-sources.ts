@@ -4,15 +4,17 @@ import type { SourceSetting } from "../config/source-schema.ts";
 import { RecurringErrors } from "./recurring-errors.ts";
 import { systemClock } from "./system-clock.ts";
 
-/** What says which queues are read. */
+/** Settings that select the queues to read. */
 export interface SourcesSettings {
   readonly sources: readonly SourceSetting[];
-  /** The URL of the Redis that has the streams which name none. */
+  /** URL of the Redis for streams that have no `url` of their own. */
   readonly redis: string;
   readonly redisPrefix: string;
 }
 
-/** Makes the sources that the settings name; without any, nothing of Redis is loaded. They connect once they are started. */
+/**
+ * Creates the configured sources; without any, no Redis code is loaded. A source connects once it is started.
+ */
 export async function openSources(
   { sources, redis, redisPrefix }: SourcesSettings,
   log: CoreLog,
@@ -25,7 +27,7 @@ export async function openSources(
       prefix: redisPrefix,
       ...setting,
       onError: new RecurringErrors(systemClock, (fault) =>
-        log.warn({ stream: setting.stream, ...fault }, "a source cannot go on; it tries again"),
+        log.warn({ stream: setting.stream, ...fault }, "a source failed and tries again"),
       ).report,
     }),
   );

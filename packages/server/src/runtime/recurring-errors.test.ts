@@ -3,7 +3,7 @@ import { MilepostError } from "@milepost/protocol";
 import { expect, it } from "vitest";
 import { RecurringErrors, type ReportedError } from "./recurring-errors.ts";
 
-it("a fault that comes again and again is told once, and every 30 s how often it came; another at once", async () => {
+it("a repeated error is reported once, then with its count every 30 s, and a different error is reported at once", async () => {
   const told: ReportedError[] = [];
   const clock = new ManualClock();
   const faults = new RecurringErrors(clock, (fault) => told.push(fault));
@@ -20,7 +20,7 @@ it("a fault that comes again and again is told once, and every 30 s how often it
   ]);
 });
 
-it("remembers only so many that differ", () => {
+it("RecurringErrors remembers at most 32 kinds of errors", () => {
   const told: ReportedError[] = [];
   const faults = new RecurringErrors(new ManualClock(), (fault) => told.push(fault));
   for (let n = 0; n < 33; n++) faults.report(new Error(`fault ${n}`));

@@ -4,14 +4,17 @@ import { reasonOf } from "./reason.ts";
 const remindEveryMs = 30_000;
 const maxKinds = 32;
 
-/** A fault as it is told. */
+/** Error as it is reported. */
 export interface ReportedError {
   readonly reason: string;
-  /** How often the like of it came since it was told last; absent the first time. */
+  /** Number of errors of this kind since the last report; absent in the first report. */
   readonly times?: number;
 }
 
-/** Faults of something that tries again and again: one is told when it comes first, and while it goes on every 30 s. */
+/**
+ * Limits the reports about something that retries: an error is reported when it first occurs, then every 30 s
+ * while it recurs.
+ */
 export class RecurringErrors {
   readonly #clock: Clock;
   readonly #tell: (fault: ReportedError) => void;
@@ -28,7 +31,7 @@ export class RecurringErrors {
     const kind = kindOf(error, reason);
     const known = this.#kinds.get(kind);
     if (known === undefined) {
-      // What differs each time must not be remembered for ever.
+      // Errors that differ each time must not fill the memory.
       if (this.#kinds.size >= maxKinds) this.#kinds.clear();
       this.#kinds.set(kind, { toldAt: now, times: 0 });
       this.#tell({ reason });

@@ -8,7 +8,7 @@ import { openSocket } from "../testing/test-socket.ts";
 import { createLog } from "./log.ts";
 import { type ProcessPort, type Serving, serve } from "./serve.ts";
 
-/** A process that is told things by the test and remembers how it ended. */
+/** Stand-in for the process: the test emits signals, and it records the exit codes. */
 class TestProcess extends EventEmitter {
   readonly exits: number[] = [];
 
@@ -31,7 +31,7 @@ async function start({ drainMs = 60_000, redis = "", isWorker = false } = {}) {
     lines.push(text);
     written.emit("line");
   };
-  /** The first line, written already or yet to be, that matches. */
+  /** Resolves with the first log line that matches, whether already written or still to come. */
   const line = async (pattern: RegExp): Promise<Record<string, unknown>> => {
     for (;;) {
       const found = lines.find((text) => pattern.test(text));
@@ -53,7 +53,7 @@ async function start({ drainMs = 60_000, redis = "", isWorker = false } = {}) {
 }
 
 describe("a gateway that runs as a process", () => {
-  it("[P-CLOSE-2] lets its clients go when it is told to stop, and exits with 0", async () => {
+  it("[P-CLOSE-2] SIGTERM gives clients time to disconnect, and the process then exits with 0", async () => {
     const { process, serving } = await start();
     const token = await serving.gateway.mintToken({ user: "7" });
     const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, { token });
@@ -69,7 +69,7 @@ describe("a gateway that runs as a process", () => {
     await expect(fetch(`${serving.url}/healthz`)).rejects.toThrow();
   });
 
-  it("[P-CLOSE-2] closes with 4000 those that are still there after the drain", async () => {
+  it("[P-CLOSE-2] connections that remain after the drain are closed with 4000", async () => {
     const { process, serving } = await start({ drainMs: 20 });
     const token = await serving.gateway.mintToken({ user: "7" });
     const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, { token });
@@ -79,7 +79,7 @@ describe("a gateway that runs as a process", () => {
     expect(await serving.stopped).toBe(0);
   });
 
-  it("says where it listens, and which node it is", async () => {
+  it("the process logs its URL and its node name", async () => {
     const { lines, serving } = await start();
     const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, {
       token: await serving.gateway.mintToken({ user: "7" }),
@@ -93,7 +93,7 @@ describe("a gateway that runs as a process", () => {
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "tells of an outage, and of what Redis is set to, in one line each",
+    "the process logs an outage, its end and a weak Redis setting in one line each",
     async () => {
       await using redis = await startRedis();
       const { lines, line, serving } = await start({ drainMs: 0, redis: redis.url });
@@ -108,7 +108,7 @@ describe("a gateway that runs as a process", () => {
     },
   );
 
-  it("exits at once when it is told a second time", async () => {
+  it("a second stop signal exits the process at once with 1", async () => {
     const { process, serving } = await start();
     const token = await serving.gateway.mintToken({ user: "7" });
     const socket = await openSocket(`${serving.url.replace("http", "ws")}/ws`, { token });
@@ -119,7 +119,7 @@ describe("a gateway that runs as a process", () => {
     socket.terminate();
   });
 
-  it("goes on where SIGHUP comes, and says that new settings need a restart", async () => {
+  it("SIGHUP leaves a single process running and logs that new settings need a restart", async () => {
     const { process, serving, lines } = await start();
     process.emit("SIGHUP", "SIGHUP");
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({
@@ -132,14 +132,14 @@ describe("a gateway that runs as a process", () => {
     expect(process.listenerCount("SIGHUP")).toBe(0);
   });
 
-  it("leaves SIGHUP to its supervisor where it is a worker", async () => {
+  it("a worker ignores SIGHUP, which its supervisor handles", async () => {
     const { process, lines } = await start({ drainMs: 20, isWorker: true });
     const count = lines.length;
     process.emit("SIGHUP", "SIGHUP");
     expect(lines).toHaveLength(count);
   });
 
-  it("puts its pid in each line where it is a worker", async () => {
+  it("a worker logs its pid with every line", async () => {
     const { process, serving, lines } = await start({ drainMs: 20, isWorker: true });
     process.emit("message", "stop");
     expect(await serving.stopped).toBe(0);
@@ -149,7 +149,7 @@ describe("a gateway that runs as a process", () => {
   });
 
   it.each(["uncaughtException", "unhandledRejection"])(
-    "logs an %s and exits with 1",
+    "the process logs an %s and exits with 1",
     async (fault) => {
       const { process, serving, lines } = await start();
       process.emit(fault, new Error("what nobody thought of\nsecond line"));
@@ -162,7 +162,7 @@ describe("a gateway that runs as a process", () => {
     },
   );
 
-  it("says in one line when its port is taken, and does not start", async () => {
+  it("the process does not start when its port is taken, and says so in one line", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;

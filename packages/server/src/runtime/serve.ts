@@ -11,7 +11,7 @@ import { onSighup } from "./sighup.ts";
 import { stopMessage } from "./stop-message.ts";
 import { logStoreWarnings } from "./store-warnings.ts";
 
-/** What serving needs of the process. */
+/** Part of the process object that serving needs. */
 export interface ProcessPort {
   on(event: ProcessEvent, listener: (cause: unknown) => void): unknown;
   removeListener(event: ProcessEvent, listener: (cause: unknown) => void): unknown;
@@ -20,29 +20,34 @@ export interface ProcessPort {
 
 type ProcessEvent = (typeof stopSignals)[number] | (typeof faults)[number] | "SIGHUP" | "message";
 
-/** How long a worker is there after it has left the port. */
+/** Minimum time that a worker stays alive after it has left the port, in milliseconds. */
 const handOverMs = 500;
 
 const stopSignals = ["SIGTERM", "SIGINT"] as const;
 const faults = ["uncaughtException", "unhandledRejection"] as const;
 
-/** A gateway that runs until its process is told to stop. */
+/** Gateway that runs until its process receives a stop signal. */
 export interface Serving {
   readonly gateway: Gateway;
   readonly address: AddressInfo;
-  /** Where to reach it from this machine. */
+  /** URL of the gateway, as reachable from this machine. */
   readonly url: string;
-  /** Resolves with the exit code once it has stopped. */
+  /** Resolves with the exit code once the gateway has stopped. */
   readonly stopped: Promise<number>;
 }
 
 /**
  * Runs a gateway as the whole of a process. Rejects when it cannot reach Redis or cannot listen.
  *
- * The first SIGTERM or SIGINT drains: not ready any more, clients told, up to `drainMs` for them to leave,
- * exit 0. A second one exits at once with 1. SIGHUP changes nothing and says so, but where its terminal is gone. A worker drains when its supervisor says so
- * as well, and leaves SIGINT and SIGHUP to that, since a terminal sends them to both; its lines in the log carry its `pid`.
- * A fault that nobody caught is logged, then exit 1.
+ * - The first SIGTERM or SIGINT drains: the gateway is no longer ready, notifies its clients and waits up to
+ *   `drainMs`
+ *   milliseconds for them to disconnect. Then the process exits with 0.
+ * - A second one exits at once with 1.
+ * - SIGHUP is ignored with a log line, unless the terminal has closed.
+ * - An uncaught error is logged, and the process exits with 1.
+ *
+ * A worker also drains when its supervisor asks it to. It ignores SIGINT and SIGHUP, because a terminal sends
+ * them to the supervisor too. Its log lines carry its `pid`.
  */
 export async function serve(
   config: Config,
@@ -59,7 +64,7 @@ export async function serve(
   const engine = await openEngine(config, log);
   const { gateway, address } = await start(config, log, engine);
   const url = urlOf(address);
-  // Of workers, which have the same store, one is enough.
+  // All workers use the same store, so the first worker alone logs the warnings.
   if (cluster.worker === undefined || cluster.worker.id === 1) void logStoreWarnings(config, log);
   let finish: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
@@ -78,14 +83,14 @@ export async function serve(
     if (isWorker && signal === "SIGINT") return;
     if (!stopping) stop();
     else if (!isWorker) {
-      log.warn("told to stop again: exits at once");
+      log.warn("second stop signal: exiting at once");
       finish(1);
     }
   }
 
   function keepSettings(): void {
     if (isWorker) return;
-    log.warn("SIGHUP: a single process takes new settings only with a restart; goes on as it is");
+    log.warn("SIGHUP ignored: a single process needs a restart to load new settings");
   }
 
   function onMessage(message: unknown): void {
@@ -94,9 +99,10 @@ export async function serve(
 
   function stop(): void {
     stopping = true;
-    log.info({ drain_ms: config.drainMs }, "told to stop: lets the clients go");
+    log.info({ drain_ms: config.drainMs }, "stopping: waiting for clients to disconnect");
     const closed = gateway.close({ drainMs: config.drainMs, leavesPort: isWorker });
-    // What the supervisor was handing over as the port was left comes back to it, if there is somebody to say so.
+    // The supervisor may hand over a connection just as the worker leaves the port. The worker returns it, so
+    // it must stay alive for a moment.
     Promise.all([closed, isWorker ? pause(handOverMs) : undefined]).then(() => {
       log.info("stopped");
       finish(0);
@@ -104,20 +110,20 @@ export async function serve(
   }
 
   function fail(cause: unknown): void {
-    log.fatal({ err: cause }, "a fault that nobody caught: exits");
+    log.fatal({ err: cause }, "uncaught error: exiting");
     finish(1);
   }
 
   for (const signal of stopSignals) host.on(signal, onSignal);
   const forgetHangUp = onSighup(host, keepSettings);
   host.on("message", onMessage);
-  // Whoever reads this may send a signal at once.
+  // A reader of this line may send a signal at once, so the signal handlers are set before it.
   log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
   return { gateway, address, url, stopped };
 }
 
-/** A gateway that listens; what was opened for it is closed when it cannot. */
+/** Starts a gateway that listens; closes everything it opened when that fails. */
 async function start(config: Config, log: Logger, engine: OpenedEngine | undefined) {
   let gateway: Gateway | undefined;
   try {

@@ -1,16 +1,16 @@
 import { isatty } from "node:tty";
 
-/** What is used of the process. */
+/** Part of the process object that {@link onSighup} needs. */
 interface SighupPort {
   on(event: "SIGHUP", listener: () => void): unknown;
   removeListener(event: "SIGHUP", listener: () => void): unknown;
 }
 
 /**
- * Calls `listener` at each SIGHUP until what it returns is called.
+ * Calls `listener` at each SIGHUP; returns a function that stops this.
  *
- * Where that comes because the terminal is gone the process ends by it instead, as others do: nobody could tell it
- * anything any more or read what it writes, and it would hold its port for ever.
+ * If SIGHUP came because the terminal has closed, the process ends by the signal, as other programs do.
+ * Otherwise it would hold its port for ever, with nobody able to control it or to read its output.
  */
 export function onSighup(host: SighupPort, listener: () => void): () => void {
   const hadTerminal = isatty(0);

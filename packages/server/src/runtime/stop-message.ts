@@ -1,2 +1,2 @@
-/** What a supervisor sends to a worker that shall drain and end. */
+/** Message by which a supervisor asks a worker to drain and end. */
 export const stopMessage = "stop";

@@ -36,8 +36,8 @@ function followed() {
 const refused = new Error("connect ECONNREFUSED 127.0.0.1:6379");
 const lost = "the store is lost: this node is degraded until it is back";
 
-describe("what the log says of an outage", () => {
-  it("is one line when it begins, one every 30 s, and one when it is over, without a stack", async () => {
+describe("log lines about an outage of the store", () => {
+  it("an outage is logged once when it begins, every 30 s while it lasts and once when it ends, without a stack", async () => {
     const { lines, clock, watch, storeLog } = followed();
     watch.set(false);
     storeLog.linkError(new Error("Socket closed unexpectedly"));
@@ -67,7 +67,7 @@ describe("what the log says of an outage", () => {
     ]);
   });
 
-  it("begins anew with the next outage", async () => {
+  it("a second outage is logged like the first", async () => {
     const { lines, clock, watch, storeLog } = followed();
     for (let time = 0; time < 2; time++) {
       watch.set(false);
@@ -83,7 +83,7 @@ describe("what the log says of an outage", () => {
     ]);
   });
 
-  it("is one line that nobody need worry about when the connection is there again at once", async () => {
+  it("a connection that is lost for less than 500 ms is logged as one info line", async () => {
     const { lines, clock, watch, storeLog } = followed();
     watch.set(false);
     storeLog.linkError(refused);
@@ -96,7 +96,7 @@ describe("what the log says of an outage", () => {
     ]);
   });
 
-  it("is nothing when the connection is closed on purpose", async () => {
+  it("a connection that is closed on purpose is not logged as an outage", async () => {
     const { lines, clock, watch, storeLog } = followed();
     storeLog.close();
     watch.set(false);
@@ -105,7 +105,7 @@ describe("what the log says of an outage", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it("leaves out no fault of a store that is there, but tells none again and again", async () => {
+  it("every error of a reachable store is logged, but a repeated one only every 30 s", async () => {
     const { lines, clock, storeLog } = followed();
     const ours = new TypeError("a fault of the program");
     storeLog.workError(ours);

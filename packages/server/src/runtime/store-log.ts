@@ -8,7 +8,7 @@ const remindEveryMs = 30_000;
 
 interface Loss {
   readonly at: number;
-  /** Why it was lost: the first fault that was told since. */
+  /** First error reported since the loss. */
   reason: string | undefined;
   lastReason: string | undefined;
   failedAttempts: number;
@@ -16,8 +16,8 @@ interface Loss {
 }
 
 /**
- * What the log says of a store outside of the process: a line when it is lost, one every 30 s while it is away, and one when it
- * is back, however often it is tried meanwhile.
+ * Logs outages of a store outside of the process, however many attempts to connect there are. It writes one
+ * line when the store is lost, one every 30 s while it is unreachable, and one when it is back.
  */
 export class StoreLog {
   readonly #log: CoreLog;
@@ -32,18 +32,18 @@ export class StoreLog {
     this.#log = log;
     this.#clock = clock;
     this.#errors = new RecurringErrors(clock, (fault) =>
-      log.warn({ ...fault }, "a fault of the store"),
+      log.warn({ ...fault }, "error from the store"),
     );
   }
 
-  /** Tells of this store until it is closed. */
+  /** Logs the outages of this store until {@link StoreLog.close}. */
   follow(availability: StoreAvailability): void {
     this.#availability = availability;
     this.#unwatch = availability.onState((state) => this.#onState(state));
     this.#onState(availability.state);
   }
 
-  /** A connection broke, or could not be made. */
+  /** Reports that a connection broke or could not be made. */
   readonly linkError = (error: unknown): void => {
     const loss = this.#loss;
     if (loss === undefined) this.#errors.report(error);
@@ -54,15 +54,15 @@ export class StoreLog {
     }
   };
 
-  /** Work on the store failed that nobody waits for. */
+  /** Reports a failure of background work on the store, which no caller waits for. */
   readonly workError = (error: unknown): void => {
-    if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "a fault of the store");
+    if (!(error instanceof MilepostError)) this.#log.warn({ err: error }, "error from the store");
     else if (error.code !== "store_unavailable" || this.#loss === undefined) {
       this.#errors.report(error);
     }
   };
 
-  /** Says nothing more, for instance of a connection that is closed on purpose. */
+  /** Stops logging, for example before the connection is closed on purpose. */
   close(): void {
     this.#unwatch();
     this.#cancel();
@@ -94,13 +94,13 @@ export class StoreLog {
       const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };
       this.#log.warn(
         { ...this.#store, ...fields, reason: lastReason ?? reason },
-        "the store is still away",
+        "the store is still unreachable",
       );
     } else {
       loss.isLogged = true;
       this.#log.warn(
         { ...this.#store, reason },
-        "the store is lost: this node is degraded until it is back",
+        "the store is unreachable: this node is degraded until it reconnects",
       );
     }
     this.#cancel = this.#clock.after(remindEveryMs, () => this.#logAway());
@@ -113,9 +113,15 @@ export class StoreLog {
     const { at, reason, failedAttempts, isLogged } = loss;
     const fields = { ...this.#store, away_ms: this.#msSince(at) };
     if (isLogged) {
-      this.#log.info({ ...fields, failed_attempts: failedAttempts }, "the store is back");
+      this.#log.info(
+        { ...fields, failed_attempts: failedAttempts },
+        "the store is reachable again",
+      );
     } else {
-      this.#log.info({ ...fields, reason }, "the connection to the store broke and was made anew");
+      this.#log.info(
+        { ...fields, reason },
+        "the connection to the store broke and was re-established",
+      );
     }
   }
 

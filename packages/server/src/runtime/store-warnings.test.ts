@@ -10,19 +10,19 @@ async function linesOf(redis: string) {
   return lines;
 }
 
-describe("what a store is set to", () => {
-  it("is nobody's concern where there is none", async () => {
+describe("warnings about the settings of the store", () => {
+  it("nothing is logged for the in-memory store", async () => {
     expect(await linesOf("")).toEqual([]);
   });
 
-  it("is left alone where it cannot be asked", async () => {
+  it("an unreachable store is logged as one info line", async () => {
     expect(await linesOf("redis://127.0.0.1:1")).toEqual([
       "info the store could not be asked what it is set to",
     ]);
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "is a warning for each thing that weakens a promise",
+    "each Redis setting that weakens a guarantee is logged as a warning",
     async () => {
       await using weak = await startRedis(["--maxmemory-policy", "allkeys-lru"]);
       expect(await linesOf(weak.url)).toEqual([

@@ -2,7 +2,10 @@ import type { CoreLog } from "@milepost/core";
 import { type EngineSettings, inspectStore } from "./open-engine.ts";
 import { reasonOf } from "./reason.ts";
 
-/** Asks the store what it is set to, and logs what of it weakens a promise; never rejects, and asks nothing where there is none. */
+/**
+ * Logs a warning for each setting of the store that weakens a guarantee. Never rejects; does nothing for the
+ * in-memory store.
+ */
 export async function logStoreWarnings(
   settings: Pick<EngineSettings, "redis">,
   log: CoreLog,
@@ -12,6 +15,6 @@ export async function logStoreWarnings(
       for (const warning of warnings) log.warn({}, warning);
     }
   } catch (error) {
-    log.info({ reason: reasonOf(error) }, "the store could not be asked what it is set to");
+    log.info({ reason: reasonOf(error) }, "the settings of the store could not be checked");
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "@milepost/engine";
 import { stopMessage } from "./stop-message.ts";
 
-/** What is used of a worker of `node:cluster`. */
+/** Part of a worker of `node:cluster` that supervision needs. */
 export interface WorkerPort {
   readonly process: {
     readonly pid?: number | undefined;
@@ -14,25 +14,25 @@ export interface WorkerPort {
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
-/** What became of a start: where the worker listens, or what it ended with before it did. */
+/** Outcome of a worker's start: the port it listens on, or the exit code if it ended before it listened. */
 export type Started =
   | { readonly port: number; readonly code: undefined }
   | { readonly port: undefined; readonly code: number };
 
-/** How a worker ended. */
+/** Exit code and signal of an ended worker. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** Waits for things; its timers keep the process alive. */
+/** Clock whose timers keep the process alive. */
 export type WaitingClock = Pick<Clock, "monotonic" | "after">;
 
-/** A worker from its fork to its end. */
+/** Worker process under supervision, from its fork to its end. */
 export class SupervisedWorker {
-  /** Never rejects. */
+  /** Resolves once the worker listens or has ended before that; never rejects. */
   readonly started: Promise<Started>;
-  /** Never rejects. */
+  /** Resolves once the worker has ended; never rejects. */
   readonly ended: Promise<Ended>;
   readonly #port: WorkerPort;
   readonly #clock: WaitingClock;
@@ -58,7 +58,7 @@ export class SupervisedWorker {
     });
     port.once("exit", (code, signal) => this.#resolveEnded({ code, signal }));
     port.on("error", () => {
-      // One that is not even there will not exit; whatever else failed is followed by its exit.
+      // A worker that could not be forked emits no exit. Every other error is followed by an exit.
       if (port.process.pid === undefined) this.#resolveEnded({ code: 1, signal: null });
     });
   }
@@ -67,12 +67,12 @@ export class SupervisedWorker {
     return this.#port.process.pid;
   }
 
-  /** It has listened, and may have served somebody. */
+  /** True once the worker has listened and so may have served clients. */
   get listens(): boolean {
     return this.#listens;
   }
 
-  /** It was told to end. */
+  /** True once the worker was asked to end. */
   get leaves(): boolean {
     return this.#leaves;
   }
@@ -82,9 +82,11 @@ export class SupervisedWorker {
   }
 
   /**
-   * Lets it drain and waits for its end; it is killed where that takes more than `withinMs`.
-   * One that does not listen yet is told when it does: before, it hears nothing, and a signal would leave what it has
-   * opened by then to others to clean up.
+   * Lets the worker drain and waits for its end; after `withinMs` milliseconds, calls `onLate` and kills the
+   * worker.
+   *
+   * A worker that does not listen yet gets the message once it listens. Before that it cannot receive it, and a
+   * signal would leave others to clean up what the worker has opened.
    */
   async end(withinMs: number, onLate: () => void): Promise<void> {
     if (!this.#leaves) {
@@ -104,7 +106,7 @@ export class SupervisedWorker {
   }
 
   #tell(): void {
-    // It may be gone already: its exit says so then.
+    // The worker may be gone already; then its exit event follows.
     if (this.#port.isConnected()) this.#port.send(stopMessage, () => {});
   }
 }

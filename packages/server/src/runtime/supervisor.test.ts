@@ -5,7 +5,7 @@ import type { ProcessPort } from "./serve.ts";
 import type { WorkerPort } from "./supervised-worker.ts";
 import { Supervisor } from "./supervisor.ts";
 
-/** A worker that listens and ends when the test says so, and writes down what it is told. */
+/** Worker that listens and exits when the test says so, and records the messages and signals it receives. */
 class TestWorker extends EventEmitter implements WorkerPort {
   readonly told: string[] = [];
   readonly process: { pid?: number; kill(signal: string): void };
@@ -34,7 +34,7 @@ class TestWorker extends EventEmitter implements WorkerPort {
   }
 }
 
-/** Everything that follows from what has happened has happened. */
+/** Resolves once all consequences of what has happened are done. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -86,15 +86,15 @@ function supervise(count = 3) {
     alive,
     lines,
     logged,
-    /** From now on the configuration is different. */
+    /** Changes the configuration from now on. */
     configured(settings: Partial<typeof configured>) {
       configured = { ...configured, ...settings };
     },
-    /** From now on the configuration has this mistake, or none. */
+    /** Makes the configuration fail with this mistake from now on, or with none. */
     mistaken(by?: Error) {
       mistake = by;
     },
-    /** What the supervision ended with; empty while it goes on. */
+    /** Exit code that the supervision ended with; empty while it runs. */
     ends,
     worker,
     signal(name: "SIGTERM" | "SIGINT" | "SIGHUP") {
@@ -102,7 +102,7 @@ function supervise(count = 3) {
       return settled();
     },
     listeners: () => host.eventNames(),
-    /** All are there. */
+    /** Makes all workers listen and waits for the start. */
     async running() {
       for (let i = 0; i < count; i++) await worker(i).listen();
       await started;
@@ -111,7 +111,7 @@ function supervise(count = 3) {
 }
 
 describe("stopping workers", () => {
-  it("ends the first one that is just starting as soon as it listens, and starts no other", async () => {
+  it("SIGTERM while the first worker starts ends it as soon as it listens, and no other worker is forked", async () => {
     const run = supervise();
     await run.signal("SIGTERM");
     expect(run.ends).toEqual([]);
@@ -125,7 +125,7 @@ describe("stopping workers", () => {
     expect(run.listeners()).toEqual([]);
   });
 
-  it("waits for those that are just starting beside the first", async () => {
+  it("SIGTERM waits for workers that are still starting and ends each as soon as it listens", async () => {
     const run = supervise();
     await run.worker(0).listen();
     await run.worker(1).listen();
@@ -140,7 +140,7 @@ describe("stopping workers", () => {
     expect(run.lines).not.toContain("the workers listen");
   });
 
-  it("takes one that ends before it listens for ended, and does not start it anew", async () => {
+  it("a worker that exits before it listens during a stop counts as ended and is not restarted", async () => {
     const run = supervise(2);
     await run.worker(0).listen();
     await run.signal("SIGINT");
@@ -151,7 +151,7 @@ describe("stopping workers", () => {
     expect(run.forked).toHaveLength(2);
   });
 
-  it("ends a replacement that is just starting", async () => {
+  it("SIGTERM ends a replacement worker that is still starting as soon as it listens", async () => {
     const run = supervise(2);
     await run.running();
     await run.worker(1).exit(null, "SIGKILL");
@@ -166,7 +166,7 @@ describe("stopping workers", () => {
     expect(run.ends).toEqual([0]);
   });
 
-  it("starts no replacement that was to come later", async () => {
+  it("SIGTERM cancels a replacement worker that is scheduled for later", async () => {
     const run = supervise(2);
     await run.running();
     await run.worker(1).exit(1);
@@ -176,7 +176,7 @@ describe("stopping workers", () => {
     expect(run.clock.pendingTimers).toBe(0);
   });
 
-  it("ends a successor that is just starting in a roll, and goes no further", async () => {
+  it("SIGTERM during a rolling restart ends the starting successor, and no other worker is forked", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGHUP");
@@ -191,7 +191,7 @@ describe("stopping workers", () => {
     expect(run.clock.pendingTimers).toBe(0);
   });
 
-  it("kills what neither listens nor ends, after the drain and a while", async () => {
+  it("a worker that neither listens nor ends is killed after the drain plus 10 s", async () => {
     const run = supervise(2);
     await run.worker(0).listen();
     await run.signal("SIGTERM");
@@ -204,7 +204,7 @@ describe("stopping workers", () => {
     expect(run.ends).toEqual([0]);
   });
 
-  it("kills all when it is told twice, those that are just starting as well: exit 1", async () => {
+  it("a second SIGTERM kills all workers, also those still starting, and the supervisor exits with 1", async () => {
     const run = supervise(2);
     await run.worker(0).listen();
     await run.signal("SIGTERM");
@@ -215,7 +215,7 @@ describe("stopping workers", () => {
     expect(run.ends).toEqual([1]);
   });
 
-  it("exits with 1 when one that served did not stop cleanly", async () => {
+  it("the supervisor exits with 1 when a worker that has listened does not stop cleanly", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGTERM");
@@ -226,7 +226,7 @@ describe("stopping workers", () => {
 });
 
 describe("the number of workers", () => {
-  it("is what it was after one dies while its successor starts", async () => {
+  it("the number of workers is restored when a worker dies while its successor starts", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGHUP");
@@ -240,13 +240,13 @@ describe("the number of workers", () => {
     expect(run.forked).toHaveLength(4);
   });
 
-  it("is what it was after another dies meanwhile, whose turn is yet to come", async () => {
+  it("the number of workers is restored when a worker dies before its turn in a rolling restart", async () => {
     const run = supervise(3);
     await run.running();
     await run.signal("SIGHUP");
     await run.worker(2).exit(null, "SIGKILL");
     await run.clock.advance(100);
-    // The successor of the first stands in for the one that died until the first is let go.
+    // The successor of the first worker counts in place of the dead one until the first worker is asked to end.
     await run.worker(3).listen();
     await run.worker(0).exit();
     await run.clock.advance(60_000);
@@ -259,7 +259,7 @@ describe("the number of workers", () => {
     for (const worker of run.alive) expect(worker.told).toEqual([]);
   });
 
-  it("is reached again after several end, later each time where they end again", async () => {
+  it("the number of workers is restored after several exits, with a longer delay when they exit again", async () => {
     const run = supervise(3);
     await run.running();
     await run.worker(0).exit(1);
@@ -274,7 +274,7 @@ describe("the number of workers", () => {
     expect(run.alive.size).toBe(3);
   });
 
-  it("is reached again when a worker could not even be forked", async () => {
+  it("the number of workers is restored when a worker could not be forked", async () => {
     const run = supervise(2);
     await run.running();
     await run.worker(0).exit(1);
@@ -286,7 +286,7 @@ describe("the number of workers", () => {
     expect(run.forked).toHaveLength(4);
   });
 
-  it("is not sought when the first cannot start", async () => {
+  it("no worker is restarted when the first one cannot start, and its exit code is returned", async () => {
     const run = supervise(2);
     await run.worker(0).exit(3);
     await run.clock.advance(60_000);
@@ -296,8 +296,8 @@ describe("the number of workers", () => {
   });
 });
 
-describe("rolling", () => {
-  it("begins again where SIGHUP comes in the middle of it, once for however many", async () => {
+describe("rolling restarts", () => {
+  it("SIGHUP during a rolling restart causes one more afterwards, however many signals arrive", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGHUP");
@@ -321,7 +321,7 @@ describe("rolling", () => {
     expect(run.lines.filter((line) => line === "all workers are replaced")).toHaveLength(2);
   });
 
-  it("waits for the start to be over where SIGHUP comes before that", async () => {
+  it("SIGHUP during the start causes a rolling restart once all workers listen", async () => {
     const run = supervise(2);
     await run.worker(0).listen();
     await run.signal("SIGHUP");
@@ -331,7 +331,7 @@ describe("rolling", () => {
     expect(run.forked).toHaveLength(3);
   });
 
-  it("replaces one that is just starting, which may have read the configuration before SIGHUP", async () => {
+  it("a rolling restart replaces a worker that is still starting, because it may have read the old configuration", async () => {
     const run = supervise(1);
     await run.running();
     await run.worker(0).exit(1);
@@ -344,7 +344,7 @@ describe("rolling", () => {
     expect(run.alive).toEqual(new Set([run.worker(2)]));
   });
 
-  it("stops where the configuration gets a mistake, says how far it came, and begins anew at the next SIGHUP", async () => {
+  it("a rolling restart stops at a configuration mistake and logs its progress; the next SIGHUP replaces all workers", async () => {
     const run = supervise(3);
     await run.running();
     await run.signal("SIGHUP");
@@ -377,7 +377,7 @@ describe("rolling", () => {
     expect(run.lines.at(-1)).toBe("all workers are replaced");
   });
 
-  it("stops where a new worker cannot start, whose predecessor stays", async () => {
+  it("a rolling restart stops when a new worker cannot start, and the old workers stay", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGHUP");
@@ -388,7 +388,7 @@ describe("rolling", () => {
     for (const worker of run.alive) expect(worker.told).toEqual([]);
   });
 
-  it("starts another where neither a worker nor its successor is left", async () => {
+  it("the supervisor starts another worker when a worker and its successor have both ended", async () => {
     const run = supervise(2);
     await run.running();
     await run.signal("SIGHUP");
@@ -398,7 +398,7 @@ describe("rolling", () => {
     expect(run.alive.size).toBe(2);
   });
 
-  it("says once that another number of workers needs a restart", async () => {
+  it("a rolling restart logs once that a changed number of workers needs a restart", async () => {
     const run = supervise(2);
     await run.running();
     run.configured({ workers: 4 });
@@ -418,7 +418,7 @@ describe("rolling", () => {
     expect(run.alive.size).toBe(2);
   });
 
-  it("gives new workers as long to drain as the new configuration says", async () => {
+  it("a new worker gets as long to drain as the new configuration says", async () => {
     const run = supervise(1);
     await run.running();
     run.configured({ drainMs: 60_000 });

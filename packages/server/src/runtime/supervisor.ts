@@ -10,16 +10,16 @@ import {
 
 const firstRestartMs = 100;
 const maxRestartMs = 10_000;
-/** A worker that lived so long was well: the next restart is quick again. */
+/** Lifetime after which a worker counts as healthy, in milliseconds; its exit resets the restart delay. */
 const wellAfterMs = 10_000;
-/** What a stop may take past its drain. */
+/** Time that a stop may take beyond the drain, in milliseconds, before the worker is killed. */
 const stopGraceMs = 10_000;
 
-/** What a supervisor is made of. */
+/** Settings and dependencies of a supervisor. */
 export interface SupervisorOptions {
   readonly count: number;
   readonly drainMs: number;
-  /** Reads the configuration again; throws with the mistakes. */
+  /** Reads the configuration again; throws an error with its mistakes. */
   readonly reload: () => { readonly workers: number; readonly drainMs: number };
   readonly log: CoreLog;
   readonly process: ProcessPort;
@@ -27,28 +27,31 @@ export interface SupervisorOptions {
   readonly clock: WaitingClock;
 }
 
-/** Workers that run until this process is told to stop. */
+/** Workers that run until this process receives a stop signal. */
 export interface Supervising {
-  /** Where all of them listen. */
+  /** Port that all workers listen on. */
   readonly port: number;
-  /** Resolves with the exit code once all have ended. */
+  /** Resolves with the exit code once all workers have ended. */
   readonly stopped: Promise<number>;
 }
 
-/** Keeps `count` workers running, replaces them on SIGHUP, and lets all end on SIGTERM or SIGINT. */
+/**
+ * Supervises worker processes: keeps `count` workers running, replaces them on SIGHUP, and drains them on
+ * SIGTERM or SIGINT.
+ */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  /** All that were forked and have not ended. */
+  /** Workers that were forked and have not ended. */
   readonly #workers = new Set<SupervisedWorker>();
-  /** The longest drain that one of them may have. */
+  /** Longest drain that a running worker may have, in milliseconds. */
   #drainMs: number;
   #restartMs = firstRestartMs;
   #cancelRestart: (() => void) | undefined;
-  /** The first worker has listened: what ends from then on is made up for. */
+  /** True once the first worker has listened. A worker that ends unexpectedly from then on is replaced. */
   #running = false;
-  /** While it starts and while it rolls: no other roll begins. */
+  /** True during the start and during a rolling restart; no other rolling restart begins meanwhile. */
   #rolling = false;
-  /** SIGHUP came meanwhile: some workers may have read the configuration before that. */
+  /** True if SIGHUP came meanwhile. Some workers may have read the configuration before it. */
   #rollsAgain = false;
   #stopping = false;
   #finish: () => void = () => {};
@@ -59,7 +62,10 @@ export class Supervisor {
     this.#drainMs = options.drainMs;
   }
 
-  /** Resolves once all listen; with a code where the first cannot, or all were stopped meanwhile. */
+  /**
+   * Starts the workers. Resolves with the port once each of them has listened or failed to start. Resolves with
+   * `code` if the first worker cannot start, or if all workers were stopped during the start.
+   */
   async start(): Promise<Supervising | { readonly code: number }> {
     const { count, log, process: host } = this.#options;
     const stopped = new Promise<number>((resolve) => {
@@ -72,7 +78,7 @@ export class Supervisor {
     for (const signal of stopSignals) host.on(signal, this.#stop);
     const forgetHangUp = onSighup(host, this.#onSighup);
     this.#rolling = true;
-    // Alone first: what it cannot do none can, and one line says so.
+    // The first worker starts alone. If it cannot start, none can, and the reason is logged once.
     const { port, code } = await this.#fork().started;
     if (this.#stopping) return { code: await stopped };
     if (port === undefined) {
@@ -100,7 +106,7 @@ export class Supervisor {
   #hasEnded(worker: SupervisedWorker, { code, signal }: Ended): void {
     this.#workers.delete(worker);
     if (this.#stopping) {
-      // One that never listened had nothing to stop cleanly.
+      // A worker that never listened had nothing to stop cleanly.
       if (worker.listens && code !== 0) this.#code = 1;
       if (this.#workers.size === 0) this.#finish();
       return;
@@ -108,14 +114,13 @@ export class Supervisor {
     if (!this.#running) return;
     const { log } = this.#options;
     const facts = { worker: worker.pid, code, signal };
-    if (!worker.listens) log.error(facts, "a worker has ended before it listened");
-    else if (!worker.leaves)
-      log.error(facts, "a worker has ended unasked: another takes its place");
+    if (!worker.listens) log.error(facts, "a worker exited before it listened");
+    else if (!worker.leaves) log.error(facts, "a worker exited unexpectedly: starting another");
     if (worker.listens && worker.ageMs >= wellAfterMs) this.#restartMs = firstRestartMs;
     if (this.#missing > 0) this.#restartLater();
   }
 
-  /** How many there are too few, those included that are just starting. */
+  /** Number of workers to be forked; workers that are still starting count as present. */
   get #missing(): number {
     const staying = [...this.#workers].filter(({ leaves }) => !leaves);
     return this.#options.count - staying.length;
@@ -127,7 +132,7 @@ export class Supervisor {
     this.#restartMs = Math.min(maxRestartMs, 2 * delay);
     this.#cancelRestart = this.#options.clock.after(delay, () => {
       this.#cancelRestart = undefined;
-      // A successor may have come in between.
+      // A successor from a rolling restart may have joined during the delay.
       for (let missing = this.#missing; missing > 0; missing--) this.#fork();
     });
   }
@@ -135,14 +140,14 @@ export class Supervisor {
   readonly #stop = (): void => {
     const { log } = this.#options;
     if (this.#stopping) {
-      log.warn({}, "told to stop again: ends the workers at once");
+      log.warn({}, "second stop signal: killing the workers");
       this.#code = 1;
       for (const worker of this.#workers) worker.kill();
       return;
     }
     this.#stopping = true;
     this.#cancelRestart?.();
-    log.info({}, "told to stop: lets the workers drain");
+    log.info({}, "stopping: waiting for the workers to drain");
     for (const worker of this.#workers) void this.#end(worker);
     if (this.#workers.size === 0) this.#finish();
   };
@@ -154,7 +159,10 @@ export class Supervisor {
       return;
     }
     this.#rollsAgain = true;
-    this.#options.log.info({}, "told to roll in the middle of it: rolls again afterwards");
+    this.#options.log.info(
+      {},
+      "SIGHUP during a start or rolling restart: another rolling restart follows",
+    );
   };
 
   async #roll(): Promise<void> {
@@ -172,10 +180,11 @@ export class Supervisor {
     const workers = all.length;
     let replaced = 0;
     for (const old of all) {
-      // Each time: a successor reads it by itself, and is not to find what the supervisor has not.
+      // The configuration is checked before each worker, because a new worker reads it itself. It must not be
+      // the first to meet a mistake.
       if (!this.#reload({ replaced, workers })) return;
       if (replaced === 0)
-        log.info({ workers }, "told to roll: replaces one worker after the other");
+        log.info({ workers }, "rolling restart: replacing one worker after the other");
       if (this.#workers.has(old)) {
         const { code } = await this.#fork().started;
         if (this.#stopping) return;
@@ -191,7 +200,7 @@ export class Supervisor {
     log.info({ workers }, "all workers are replaced");
   }
 
-  /** Whether the configuration can be used. */
+  /** Reads the configuration again; returns false, after logging why, if it cannot be used. */
   #reload(progress: { readonly replaced: number; readonly workers: number }): boolean {
     const { count, log, reload } = this.#options;
     try {
@@ -200,7 +209,7 @@ export class Supervisor {
       if (configured !== count && progress.replaced === 0) {
         log.warn(
           { workers: count, configured },
-          "another number of workers needs a restart: it stays as it is",
+          "the configured number of workers takes effect only after a restart; it stays as it is now",
         );
       }
       return true;
@@ -213,10 +222,10 @@ export class Supervisor {
   #end(worker: SupervisedWorker): Promise<void> {
     const { log } = this.#options;
     return worker.end(this.#drainMs + stopGraceMs, () =>
-      log.warn({ worker: worker.pid }, "a worker does not end in time: kills it"),
+      log.warn({ worker: worker.pid }, "a worker did not exit in time: killing it"),
     );
   }
 }
 
-const rollStops = "the roll stops here, the next SIGHUP replaces all of them";
+const rollStops = "the rolling restart stops here; the next SIGHUP replaces all workers";
 const stopSignals = ["SIGTERM", "SIGINT"] as const;

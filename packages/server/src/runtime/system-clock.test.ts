@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
-it("callbacks run after the call that schedules them, and after what has already arrived", async () => {
+it("callbacks of soon run after the current call, its microtasks and its ticks", async () => {
   const order: string[] = [];
   await new Promise<void>((resolve) => {
     systemClock.soon(() => {
@@ -39,7 +39,7 @@ it("a delay longer than timers can hold does not fire at once", async () => {
   expect(fired).toBe(false);
 });
 
-it("ids are of the length asked for, of safe characters, and none comes twice", () => {
+it("random ids have the requested length and URL-safe characters, and do not repeat", () => {
   const ids = new Set<string>();
   for (let n = 0; n < 2_000; n++) {
     const id = systemRandom.id(16);
@@ -51,7 +51,7 @@ it("ids are of the length asked for, of safe characters, and none comes twice", 
     expect(systemRandom.id(length)).toHaveLength(length);
 });
 
-it("fractions are from 0 up to but not including 1", () => {
+it("random fractions are at least 0 and below 1", () => {
   for (let n = 0; n < 1_000; n++) {
     const fraction = systemRandom.fraction();
     expect(fraction).toBeGreaterThanOrEqual(0);

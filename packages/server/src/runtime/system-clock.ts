@@ -1,11 +1,11 @@
 import type { Cancel, Clock } from "@milepost/engine";
 
-/** The clock of the machine. Its timers keep a process alive only as long as something else does. */
+/** Clock of the machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, callback): Cancel {
-    // A longer delay than setTimeout can hold would fire at once.
+    // setTimeout would fire at once for a delay that is longer than it can hold.
     const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), longestTimeoutMs));
     timer.unref();
     return () => clearTimeout(timer);

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Random } from "@milepost/engine";
 
-/** Randomness of the operating system; its ids cannot be guessed. */
+/** Randomness from the operating system; its ids cannot be guessed. */
 export const systemRandom: Random = {
   fraction: () => randomInt(fractionSteps) / fractionSteps,
   id(length) {
@@ -16,7 +16,7 @@ export const systemRandom: Random = {
 };
 
 const fractionSteps = 2 ** 32;
-// Each entry of a log takes a tag: one call of the system for hundreds of them instead of one each.
+// Each log entry needs a random tag. With the pool, one system call yields hundreds of tags.
 const poolLength = 4_096;
 const maxPooledLength = 256;
 let pool = "";

@@ -4,20 +4,27 @@ import { type Supervising, Supervisor, type SupervisorOptions } from "./supervis
 
 export type { Supervising };
 
-/** What workers are run with. */
+/** Options of {@link superviseWorkers}. */
 export interface WorkersOptions extends Omit<SupervisorOptions, "fork" | "clock"> {
-  /** Variables of the workers besides those of this process. */
+  /** Environment variables for the workers, in addition to those of this process. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs the command of this process in several processes on one port, and starts anew what ends unasked.
+ * Runs the command of this process in several worker processes on one port, and restarts a worker that ends
+ * unexpectedly.
  *
- * Connections go to the workers in turn, since long-lived ones spread unevenly when whoever is quickest takes them.
- * SIGTERM and SIGINT drain all, those that are just starting as well; a second one ends them at once. SIGHUP replaces them
- * one after the other, each new one listening before its predecessor drains, with the configuration as it is then: a
- * mistake in it stops that. When this process dies the workers end. Resolves with `code` when the first worker cannot
- * start, after it has said why: then that is what it ended with; or when all were stopped before all listened.
+ * - Connections go to the workers in turn. If the quickest worker took them, long-lived connections would
+ *   spread unevenly.
+ * - SIGTERM and SIGINT drain all workers, also those that are still starting. A second signal kills them at
+ *   once.
+ * - SIGHUP replaces the workers one after the other with the current configuration. A new worker listens before
+ *   its
+ *   predecessor drains. A mistake in the configuration stops the replacement.
+ * - When this process dies, the workers end.
+ *
+ * Resolves with `code` if the first worker cannot start, after that worker has said why; `code` is then its
+ * exit code. Also resolves with `code` if all workers were stopped before all of them listened.
  */
 export async function superviseWorkers({
   env,
@@ -27,7 +34,7 @@ export async function superviseWorkers({
   return new Supervisor({ ...options, fork: () => cluster.fork(env), clock }).start();
 }
 
-/** Unlike those of the rest, its timers hold the process: with all workers gone nothing else does. */
+/** Clock whose timers keep the process alive, because nothing else does while no worker runs. */
 const clock: WaitingClock = {
   monotonic: () => performance.now(),
   after(delayMs, callback) {

@@ -1,4 +1,4 @@
-/** A promise and the functions that settle it. */
+/** Creates a promise with the functions that settle it. */
 export function deferred<T = void>() {
   let resolve: (value: T) => void = () => {};
   let reject: (error: unknown) => void = () => {};

@@ -5,15 +5,15 @@ interface FrameReceiver {
   write(bytes: Uint8Array): void;
 }
 
-// Part of ws, but not of its types.
+// ws exports Receiver, but its types do not.
 const { Receiver } = ws as unknown as { Receiver: new () => FrameReceiver };
 
-/** The texts a conforming receiver reads out of bytes that come in pieces. */
+/** Returns the text messages that a conforming receiver reads from bytes that arrive in pieces. */
 export function readFrames(bytes: Uint8Array, pieceBytes = bytes.byteLength): string[] {
   const receiver = new Receiver();
   const texts: string[] = [];
   receiver.on("message", (data, isBinary) => {
-    if (isBinary) throw new Error("a binary frame");
+    if (isBinary) throw new Error("received a binary frame; expected text frames only");
     texts.push(data.toString());
   });
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) {

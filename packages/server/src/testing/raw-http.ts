@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** Sends bytes and resolves with all that comes back until the other end hangs up. */
+/** Sends bytes and resolves with everything received until the other end closes the connection. */
 export function exchange(port: number, request: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
@@ -14,7 +14,7 @@ export function exchange(port: number, request: string | Uint8Array): Promise<st
   });
 }
 
-/** The head of an upgrade request, ready to send. */
+/** Returns the head of an upgrade request, ready to send. */
 export function upgradeRequest(path: string, headers: Record<string, string> = {}): string {
   const all = {
     Host: "localhost",

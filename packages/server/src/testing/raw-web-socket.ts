@@ -3,7 +3,7 @@ import { constants, inflateRawSync } from "node:zlib";
 import { upgradeRequest } from "./raw-http.ts";
 import type { Message } from "./test-socket.ts";
 
-/** A client's frame: first byte as given, masked, at most 64 KiB. */
+/** Returns a masked client frame with the given first byte and a payload of at most 64 KiB. */
 export function maskedFrame(firstByte: number, text: string): Buffer {
   const payload = Buffer.from(text);
   const mask = [0x11, 0x22, 0x33, 0x44];
@@ -21,7 +21,7 @@ export function maskedFrame(firstByte: number, text: string): Buffer {
  */
 export class RawWebSocket implements Disposable {
   readonly socket: Socket;
-  /** The code of the close frame; undefined when the socket ended without one. */
+  /** Code of the close frame; undefined if the socket closed without one. */
   readonly closeCode: Promise<number | undefined>;
   readonly #messages: Message[] = [];
   #waiting: ((message: Message) => void) | undefined;
@@ -52,7 +52,7 @@ export class RawWebSocket implements Disposable {
     this.socket.destroy();
   }
 
-  /** The next text frame, parsed. */
+  /** Resolves with the next text frame, parsed as JSON. */
   next(): Promise<Message> {
     if (this.#messages.length > 0) return Promise.resolve(this.#messages.shift());
     return new Promise((resolve) => {

@@ -2,27 +2,27 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request as a backend got it. */
+/** Request as the backend received it. */
 export interface BackendRequest {
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
   readonly response: ServerResponse;
-  /** Resolves when the other end hung up before the answer, or after. */
+  /** Resolves when the response is closed, before or after it was complete. */
   readonly closed: Promise<unknown>;
 }
 
-/** A real HTTP server that answers as the test says; gone when the test ends. */
+/** HTTP server that answers as the test says, and is closed at the end of the test. */
 export interface TestBackend extends AsyncDisposable {
   readonly url: string;
-  /** Every request that arrived, the last one last. */
+  /** Requests received, in order of arrival. */
   readonly requests: readonly BackendRequest[];
-  /** How many connections were made. */
+  /** Number of connections accepted. */
   readonly connections: number;
-  /** Resolves once so many requests have arrived. */
+  /** Resolves with the request number `count`, counted from 1, once it has arrived. */
   arrived(count: number): Promise<BackendRequest>;
 }
 
-/** Starts a backend on a free port; where `answer` does nothing it hangs. */
+/** Starts a backend on a free port; a request hangs if `answer` does nothing. */
 export async function startBackend(
   answer: (request: BackendRequest) => void,
 ): Promise<TestBackend> {
@@ -68,7 +68,7 @@ export async function startBackend(
   };
 }
 
-/** Answers with a status and a document. */
+/** Returns a handler that answers with a status and a document. */
 export function answerWith(
   status: number,
   document: unknown,

@@ -3,35 +3,35 @@ import { createGateway, type Gateway } from "../gateway.ts";
 import type { GatewayOptions } from "../gateway-options.ts";
 import { openSocket, type SocketOptions, type TestSocket } from "./test-socket.ts";
 
-/** The API key of a test gateway's one service. */
+/** API key of the single service of a test gateway. */
 export const apiKey = "key-of-the-test-service";
-/** Its token secret. */
+/** Token secret of a test gateway. */
 export const tokenSecret = "the token secret of a test gateway, which is long";
 
-/** A real gateway on a free port. */
+/** Gateway on a free port, with what a test needs to use it. */
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly url: string;
   readonly port: number;
-  /** A token of user 7, session s1, which may everything on `chat:*`. */
+  /** Issues a token for user 7 and session s1, with subscribe and publish on `chat:*`. */
   token(content?: Parameters<Gateway["mintToken"]>[0]): Promise<string>;
-  /** Opens a WebSocket; with a fresh token unless the options say otherwise. */
+  /** Opens a WebSocket, with a fresh token unless the options say otherwise. */
   socket(path?: string, options?: SocketOptions): Promise<TestSocket>;
-  /** Calls the HTTP API; with the API key unless `credential` says otherwise. */
+  /** Calls the HTTP API, with the API key unless `credential` says otherwise. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
-/** What a test may vary of a call. */
+/** Options of one call. */
 export interface CallOptions {
-  /** `null` sends none. */
+  /** Bearer credential; default the API key. `null` sends none. */
   readonly credential?: string | null;
-  /** Sent as JSON, a string as it is. */
+  /** Body to send: a string as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
 }
 
-/** What a call came to. */
+/** Answer to a call. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -39,7 +39,7 @@ export interface Answer {
   readonly body: any;
 }
 
-/** Starts a gateway whose sockets and servers are gone when the test ends. */
+/** Starts a gateway whose sockets and server are closed at the end of the test. */
 export async function startGateway(options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
   const gateway = createGateway({
     log: silentLog,
@@ -50,7 +50,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}): Promi
   return testGateway(gateway, address.port);
 }
 
-/** The same around a gateway that listens elsewhere. */
+/** Wraps a gateway that already listens on `port`. */
 export function testGateway(gateway: Gateway, port: number): TestGateway {
   const sockets: TestSocket[] = [];
   const url = `http://127.0.0.1:${port}`;

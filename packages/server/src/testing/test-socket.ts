@@ -2,25 +2,25 @@ import { once } from "node:events";
 import { decode } from "@msgpack/msgpack";
 import { WebSocket } from "ws";
 
-/** How a test socket connects. */
+/** Options for opening a test socket. */
 export interface SocketOptions {
-  /** Goes into the Authorization header; `null` sends none. */
+  /** Token for the `Authorization` header; `null` sends none. */
   readonly token?: string | null;
   readonly subprotocols?: readonly string[];
   readonly headers?: Record<string, string>;
 }
 
-/** How a socket ended. */
+/** Code and reason of a closed socket. */
 export interface Closed {
   readonly code: number;
   readonly reason: string;
 }
 
-/** A message from the gateway; tests look into whatever came. */
+/** Message from the gateway; untyped, because tests read arbitrary fields. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
 export type Message = any;
 
-/** A WebSocket client that keeps what arrives until the test asks for it, in order. */
+/** WebSocket client that queues the messages it receives until the test asks for them, in order. */
 export class TestSocket {
   readonly ws: WebSocket;
   readonly closed: Promise<Closed>;
@@ -44,7 +44,7 @@ export class TestSocket {
     });
   }
 
-  /** The next message; rejects when the socket ends before one. */
+  /** Resolves with the next message; rejects if the socket closes first. */
   next(): Promise<Message> {
     if (this.#arrived.length > 0) return Promise.resolve(this.#arrived.shift());
     if (this.#ended !== undefined) return Promise.reject(this.#endError());
@@ -53,7 +53,7 @@ export class TestSocket {
     });
   }
 
-  /** The next message of a type; those before it are dropped. */
+  /** Resolves with the next message of this type; drops those before it. */
   async nextOf(type: string): Promise<Message> {
     for (;;) {
       const message = await this.next();
@@ -61,7 +61,7 @@ export class TestSocket {
     }
   }
 
-  /** Everything that has arrived and nobody asked for. */
+  /** Messages that have arrived and were not taken yet. */
   get arrived(): readonly Message[] {
     return this.#arrived;
   }
@@ -70,7 +70,9 @@ export class TestSocket {
     this.ws.send(typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  /** Sends a message with an id and resolves with its reply; what arrives before is dropped. */
+  /**
+   * Sends a message with an id and resolves with its reply; drops the messages that arrive before the reply.
+   */
   async ask(message: { readonly id: string | number } & Record<string, unknown>): Promise<Message> {
     this.send(message);
     for (;;) {
@@ -95,7 +97,7 @@ export class TestSocket {
   }
 }
 
-/** An upgrade that was answered without one. */
+/** Error of an upgrade request that was answered with a plain HTTP response. */
 export class UpgradeRefused extends Error {
   readonly status: number;
   readonly problem: Message;
@@ -107,7 +109,7 @@ export class UpgradeRefused extends Error {
   }
 }
 
-/** Opens a socket; rejects with {@link UpgradeRefused} when there was no upgrade. */
+/** Opens a socket; rejects with {@link UpgradeRefused} if the upgrade is refused. */
 export async function openSocket(url: string, options: SocketOptions = {}): Promise<TestSocket> {
   const { token, subprotocols = [], headers = {} } = options;
   const ws = new WebSocket(url, [...subprotocols], {

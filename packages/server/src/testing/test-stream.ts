@@ -2,18 +2,18 @@ import { request } from "node:http";
 import { type SseEvent, SseReader } from "@milepost/protocol";
 import type { Message } from "./test-socket.ts";
 
-/** An event of a stream, with its document parsed. */
+/** Event of an SSE stream, with its data parsed as JSON. */
 export interface Received extends SseEvent {
   readonly message: Message;
 }
 
-/** A reader of `/v1/sse` that keeps what arrives until the test asks for it, in order. */
+/** Reader of `/v1/sse` that queues the events it receives until the test asks for them, in order. */
 export class TestStream {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The bytes as they came. */
+  /** Text received so far; stays empty if the stream was opened paused. */
   raw = "";
-  /** What a browser would send to come back. */
+  /** Last event id received, which a browser would send when it reconnects. */
   lastEventId: string | undefined;
   readonly ended: Promise<void>;
   readonly #cut: () => void;
@@ -50,7 +50,7 @@ export class TestStream {
     });
   }
 
-  /** Begins to read a stream that was opened paused. */
+  /** Starts to read a stream that was opened paused. */
   readonly resume: () => void;
 
   static open(url: string, options: StreamOptions = {}): Promise<TestStream> {
@@ -73,7 +73,7 @@ export class TestStream {
     });
   }
 
-  /** The next event; rejects when the stream ends before one. */
+  /** Resolves with the next event; rejects if the stream ends first. */
   nextEvent(): Promise<Received> {
     const event = this.#arrived.shift();
     if (event !== undefined) return Promise.resolve(event);
@@ -83,12 +83,12 @@ export class TestStream {
     });
   }
 
-  /** The document of the next event. */
+  /** Resolves with the message of the next event. */
   async next(): Promise<Message> {
     return (await this.nextEvent()).message;
   }
 
-  /** The next document of a type; those before it are dropped. */
+  /** Resolves with the next message of this type; drops those before it. */
   async nextOf(type: string): Promise<Message> {
     for (;;) {
       const message = await this.next();
@@ -96,12 +96,12 @@ export class TestStream {
     }
   }
 
-  /** Documents that have arrived and nobody asked for. */
+  /** Messages that have arrived and were not taken yet. */
   get arrived(): readonly Message[] {
     return this.#arrived.map(({ message }) => message);
   }
 
-  /** Breaks the connection. */
+  /** Closes the connection without an orderly end. */
   cut(): void {
     this.#cut();
   }
@@ -119,10 +119,10 @@ export class TestStream {
   }
 }
 
-/** How a test opens a stream. */
+/** Options for opening a test stream. */
 export interface StreamOptions {
   readonly token?: string;
   readonly headers?: Record<string, string>;
-  /** Reads nothing before {@link TestStream.resume}. */
+  /** True to read nothing before {@link TestStream.resume}. */
   readonly paused?: boolean;
 }

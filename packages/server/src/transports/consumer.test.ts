@@ -12,11 +12,11 @@ describe("[P-CON-11] the kind of a consumer", () => {
     ["browser/1.0.0\nx", "websocket"],
     ["", "websocket"],
     [undefined, "websocket"],
-  ])("that says %j is %s", (sdk, kind) => {
+  ])("a consumer that names its SDK %j has the kind %s", (sdk, kind) => {
     expect(consumerOf(sdk, "websocket")).toBe(kind);
   });
 
-  it("is counted, and shown by the health endpoint", async () => {
+  it("connections are counted by kind of consumer, and the health endpoint reports the counts", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const open = new AbortController();

@@ -1,8 +1,10 @@
 import type { ConsumerKind } from "@milepost/engine";
 
 /**
- * The kind of a consumer that came through `door` and named itself `sdk` (`browser/0.1.0`, `server/0.1.0`). What is neither
- * goes by its door: nothing that a client says becomes a kind of its own.
+ * Returns the kind of a consumer that connected through `door` and named its SDK `sdk` (`browser/0.1.0`,
+ * `server/0.1.0`).
+ *
+ * With any other SDK name the kind is the door: a client cannot create a kind of its own.
  */
 export function consumerOf(
   sdk: string | null | undefined,

@@ -18,16 +18,16 @@ const historyQuery = z.object({
   limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
 });
 
-/** `/v1/channels/{channel}`: history, snapshot, presence, end, purge. */
+/** Endpoints of `/v1/channels/{channel}`: history, snapshot, presence, end and purge. */
 export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   return [
     {
       method: "GET",
       path: "/v1/channels/:channel/history",
       spec: describe({
-        summary: "The entries of a channel after a position.",
+        summary: "Lists the entries of a channel after a position.",
         query: historyQuery,
-        success: { status: 200, says: "A page of the log.", schema: historySchema },
+        success: { status: 200, says: "A page of the channel's log.", schema: historySchema },
       }),
       async handle(context) {
         const { since, limit } = accepted(readAs(historyQuery, context.req.query()));
@@ -46,8 +46,12 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       method: "GET",
       path: "/v1/channels/:channel/snapshot",
       spec: describe({
-        summary: "A channel's state at its head.",
-        success: { status: 200, says: "Head and state.", schema: channelSnapshotSchema },
+        summary: "Reads a channel's state at its head.",
+        success: {
+          status: 200,
+          says: "The head's position and the state.",
+          schema: channelSnapshotSchema,
+        },
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
@@ -58,8 +62,8 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       method: "GET",
       path: "/v1/channels/:channel/presence",
       spec: describe({
-        summary: "Who is in a channel.",
-        success: { status: 200, says: "The list as it is.", schema: presenceSchema },
+        summary: "Lists who is present in a channel.",
+        success: { status: 200, says: "The current presence list.", schema: presenceSchema },
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
@@ -70,9 +74,13 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       method: "POST",
       path: "/v1/channels/:channel/end",
       spec: describe({
-        summary: "Completes a channel's stream: nothing can be published to it any more.",
+        summary: "Ends a channel: nothing can be published to it any more.",
         body: { "application/json": endSchema },
-        success: { status: 200, says: "It has ended, now or before.", schema: endedSchema },
+        success: {
+          status: 200,
+          says: "The channel has ended, now or before.",
+          schema: endedSchema,
+        },
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
@@ -88,8 +96,8 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       method: "DELETE",
       path: "/v1/channels/:channel",
       spec: describe({
-        summary: "Forgets a channel's log.",
-        success: { status: 204, says: "It is forgotten." },
+        summary: "Deletes a channel's log.",
+        success: { status: 204, says: "The log is deleted." },
       }),
       async handle(context) {
         await core.channels.purge(context.get("principal"), context.req.param("channel") ?? "");

@@ -13,7 +13,7 @@ import {
   waitSchema,
 } from "../schemas.ts";
 
-/** Commands: a user gives one, a producer waits for them. */
+/** Endpoints for commands: a client requests one, and a producer waits for them. */
 export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly Endpoint[] {
   const { operations } = core;
 
@@ -29,8 +29,8 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       AbortSignal.any([context.req.raw.signal, closing]),
     );
     if (closing.aborted && commands.length === 0) {
-      // An empty list would make the producer ask here again at once, over and over.
-      throw new MilepostError("shutting_down", "this node goes away; wait at another", {
+      // With an empty list, the producer would ask this node again at once, over and over.
+      throw new MilepostError("shutting_down", "this node is shutting down; wait at another node", {
         retryAfterMs: 1_000,
       });
     }
@@ -44,7 +44,11 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       spec: describe({
         summary: "Asks the producer of an operation to cancel, pause, resume or retry.",
         body: { "application/json": requestCommandSchema },
-        success: { status: 202, says: "It is in the log.", schema: requestedCommandSchema },
+        success: {
+          status: 202,
+          says: "The command is in the operation's log.",
+          schema: requestedCommandSchema,
+        },
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
@@ -61,7 +65,8 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       method: "GET",
       path: "/v1/operations/:id/commands",
       spec: describe({
-        summary: "The commands of an operation that nobody has acknowledged; waits for the first.",
+        summary:
+          "Lists the unacknowledged commands of an operation; with wait, waits for the first.",
         query: waitSchema,
         success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
       }),
@@ -74,7 +79,8 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       method: "GET",
       path: "/v1/commands",
       spec: describe({
-        summary: "The same for all operations of a producer.",
+        summary:
+          "Lists the unacknowledged commands of all operations of a producer; with wait, waits for the first.",
         query: producerWaitSchema,
         success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
       }),

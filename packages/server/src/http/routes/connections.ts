@@ -11,10 +11,10 @@ import { accepted, readAs, readJsonAs } from "../reading.ts";
 const name = z.string().min(1).max(255);
 
 const whoseShape = {
-  connection: name.meta({ description: "The one of this id." }).exactOptional(),
-  user: name.meta({ description: "Those of this user." }).exactOptional(),
-  session: name.meta({ description: "Those of this session." }).exactOptional(),
-  node: name.meta({ description: "Those at the node of this name." }).exactOptional(),
+  connection: name.meta({ description: "The connection with this id." }).exactOptional(),
+  user: name.meta({ description: "Connections of this user." }).exactOptional(),
+  session: name.meta({ description: "Connections of this session." }).exactOptional(),
+  node: name.meta({ description: "Connections on this node." }).exactOptional(),
 };
 const filterQuery = z.object(whoseShape);
 
@@ -57,7 +57,7 @@ const revokeSchema = z
   })
   .meta({ id: "Revoke" });
 
-/** `/v1/connections` and what can be done to them: disconnect, move, revoke; and the nodes they are at. */
+/** Endpoints for connections: list, disconnect, move and revoke, and the list of nodes. */
 export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   const { connections } = core;
   const read = async <T>(context: HttpContext, schema: z.ZodType<T>): Promise<T> =>
@@ -67,9 +67,9 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "GET",
       path: "/v1/connections",
       spec: describe({
-        summary: "Lists connections of all nodes, 1,000 at most.",
+        summary: "Lists connections on all nodes, at most 1,000.",
         query: filterQuery,
-        success: { status: 200, says: "Those that the filter names.", schema: listSchema },
+        success: { status: 200, says: "Connections that match the filter.", schema: listSchema },
       }),
       async handle(context) {
         const target = targetOf(accepted(readAs(filterQuery, context.req.query())));
@@ -80,8 +80,8 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "DELETE",
       path: "/v1/connections/:id",
       spec: describe({
-        summary: "Disconnects one connection for good.",
-        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+        summary: "Disconnects one connection permanently.",
+        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
       }),
       async handle(context) {
         const target = { connection: context.req.param("id") ?? "" };
@@ -93,8 +93,8 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "GET",
       path: "/v1/nodes",
       spec: describe({
-        summary: "Lists the nodes that live.",
-        success: { status: 200, says: "All of them.", schema: nodesSchema },
+        summary: "Lists the live nodes.",
+        success: { status: 200, says: "All live nodes.", schema: nodesSchema },
       }),
       async handle(context) {
         return answerJson(context, { nodes: await connections.nodes(context.get("principal")) });
@@ -104,9 +104,9 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "POST",
       path: "/v1/disconnect",
       spec: describe({
-        summary: "Disconnects a connection, or those of a user, session or node, for good.",
+        summary: "Permanently disconnects a connection, or all of a user, session or node.",
         body: { "application/json": disconnectSchema },
-        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
       }),
       async handle(context) {
         const { reason, ...whose } = await read(context, disconnectSchema);
@@ -119,9 +119,10 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "POST",
       path: "/v1/move",
       spec: describe({
-        summary: "Has connections reconnect within a span, where a load balancer sends them.",
+        summary:
+          "Makes connections reconnect within a time span, to the node that the load balancer picks.",
         body: { "application/json": moveSchema },
-        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
       }),
       async handle(context) {
         const { reconnect, ...whose } = await read(context, moveSchema);
@@ -136,9 +137,13 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         method: "POST",
         path,
         spec: describe({
-          summary: "Ends what the tokens of a user or session, or one token, allow.",
+          summary:
+            "Revokes the tokens of a user or session, or one token; with grants, only those grants.",
           body: { "application/json": revokeSchema },
-          success: { status: 204, says: "It is stored; every node acts on it within 5 s." },
+          success: {
+            status: 204,
+            says: "The revocation is stored; every node applies it within 5 s.",
+          },
         }),
         async handle(context) {
           const { grants, ttl_ms: ttlMs, ...whose } = await read(context, revokeSchema);
@@ -155,8 +160,8 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "POST",
       path: "/v1/users/:id/disconnect",
       spec: describe({
-        summary: "Disconnects a user for good.",
-        success: { status: 202, says: "The nodes are told.", schema: disconnectedSchema },
+        summary: "Disconnects a user permanently.",
+        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
       }),
       async handle(context) {
         const target = { user: context.req.param("id") ?? "" };
@@ -167,7 +172,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
   ];
 }
 
-/** Exactly one of several names: one that is left out by mistake must not widen what is meant. */
+/**
+ * Returns the target of a request; throws `bad_message` unless exactly one name is set.
+ *
+ * A name left out by mistake must not widen the target.
+ */
 function targetOf(whose: z.infer<typeof filterQuery>): ConnectionTarget {
   const { connection, user, session, node } = whose;
   if (Object.keys(whose).length === 1) {
@@ -176,7 +185,7 @@ function targetOf(whose: z.infer<typeof filterQuery>): ConnectionTarget {
     if (session !== undefined) return { session };
     if (node !== undefined) return { node };
   }
-  throw new MilepostError("bad_message", "name one of connection, user, session or node");
+  throw new MilepostError("bad_message", "name exactly one of connection, user, session or node");
 }
 
 function revokedOf(
@@ -188,5 +197,5 @@ function revokedOf(
     if (session !== undefined) return { session };
     if (token !== undefined) return { token };
   }
-  throw new MilepostError("bad_message", "name one of user, session or token");
+  throw new MilepostError("bad_message", "name exactly one of user, session or token");
 }

@@ -9,9 +9,12 @@ import { failureSchema } from "../schemas.ts";
 const filterQuery = z.object({
   channel: z.string().exactOptional(),
   subscriber: z.string().exactOptional(),
-  reason: z.string().meta({ description: "The reason, or its first word." }).exactOptional(),
+  reason: z
+    .string()
+    .meta({ description: "The dead letter's reason, or its first word." })
+    .exactOptional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(1_000)).exactOptional(),
-  after: z.string().meta({ description: "The next of the last page." }).exactOptional(),
+  after: z.string().meta({ description: "The next value of the previous page." }).exactOptional(),
 });
 
 const deadLetterSchema = z
@@ -60,7 +63,7 @@ const manySchema = z
   })
   .meta({ id: "ManyDeadLetters" });
 
-/** `/v1/dead-letters`: what was given up, to read, replay and drop. */
+/** Endpoints of `/v1/dead-letters`: list, show, replay and drop dead letters. */
 export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   const { deadLetters } = core;
   const filterOf = (context: HttpContext) => accepted(readAs(filterQuery, context.req.query()));
@@ -72,7 +75,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Lists dead letters, oldest first.",
         query: filterQuery,
-        success: { status: 200, says: "A page of them.", schema: pageSchema },
+        success: { status: 200, says: "A page of dead letters.", schema: pageSchema },
       }),
       async handle(context) {
         const page = await deadLetters.list(context.get("principal"), filterOf(context));
@@ -83,7 +86,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "DELETE",
       path: "/v1/dead-letters",
       spec: describe({
-        summary: "Drops a page of the letters that a filter names.",
+        summary: "Drops a page of the dead letters that match a filter.",
         query: filterQuery,
         success: { status: 200, says: "How many.", schema: manySchema },
       }),
@@ -96,7 +99,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "POST",
       path: "/v1/dead-letters/replay",
       spec: describe({
-        summary: "Replays a page of the letters that a filter names.",
+        summary: "Replays a page of the dead letters that match a filter.",
         query: filterQuery,
         success: { status: 200, says: "How many.", schema: manySchema },
       }),
@@ -109,7 +112,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "GET",
       path: "/v1/dead-letters/:id",
       spec: describe({
-        summary: "A dead letter.",
+        summary: "Shows a dead letter.",
         success: { status: 200, says: "The letter.", schema: deadLetterSchema },
       }),
       async handle(context) {
@@ -121,7 +124,11 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/dead-letters/:id/replay",
       spec: describe({
         summary: "Delivers or publishes the entry of a dead letter again.",
-        success: { status: 202, says: "It is under way, or published.", schema: replayedSchema },
+        success: {
+          status: 202,
+          says: "The entry is being delivered, or is published.",
+          schema: replayedSchema,
+        },
       }),
       async handle(context) {
         const replayed = await deadLetters.replay(context.get("principal"), idOf(context));
@@ -133,7 +140,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/dead-letters/:id",
       spec: describe({
         summary: "Drops a dead letter.",
-        success: { status: 204, says: "It is gone." },
+        success: { status: 204, says: "The dead letter is dropped." },
       }),
       async handle(context) {
         await deadLetters.drop(context.get("principal"), idOf(context));
@@ -143,9 +150,13 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
   ];
 }
 
-/** What is done with many must say with which: a filter left out by mistake would name all. */
+/**
+ * Returns a filter that names a channel, subscriber or reason; throws `bad_message` for any other.
+ *
+ * A filter left out by mistake would select all dead letters.
+ */
 function narrowed(filter: z.infer<typeof filterQuery>): z.infer<typeof filterQuery> {
   const { channel, subscriber, reason } = filter;
   if (channel || subscriber || reason) return filter;
-  throw new MilepostError("bad_message", "name the letters by channel, subscriber or reason");
+  throw new MilepostError("bad_message", "name the dead letters by channel, subscriber or reason");
 }

@@ -7,7 +7,7 @@ import { healthSchema } from "../schemas.ts";
 
 const statusSchema = z.object({ status: z.string() });
 
-/** `/ws/health`, `/healthz` and `/readyz`, open to anyone. */
+/** Endpoints `/ws/health`, `/healthz` and `/readyz`; they need no credential. */
 export function healthEndpoints({
   core,
   backends,
@@ -19,7 +19,7 @@ export function healthEndpoints({
       method: "GET",
       path: "/ws/health",
       spec: describe({
-        summary: "The state of the node and its connections.",
+        summary: "Reports the state of the node and its connections.",
         success: { status: 200, says: "The state.", schema: healthSchema },
         open: true,
       }),
@@ -46,7 +46,7 @@ export function healthEndpoints({
       method: "GET",
       path: "/healthz",
       spec: describe({
-        summary: "Whether the process lives.",
+        summary: "Reports whether the process is alive.",
         success: { status: 200, says: "It does.", schema: statusSchema },
         open: true,
       }),
@@ -56,7 +56,7 @@ export function healthEndpoints({
       method: "GET",
       path: "/readyz",
       spec: describe({
-        summary: "Whether the node takes traffic; 503 when it does not.",
+        summary: "Reports whether the node accepts traffic; 503 when it does not.",
         success: { status: 200, says: "It does.", schema: statusSchema },
         open: true,
       }),

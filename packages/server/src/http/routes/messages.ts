@@ -12,15 +12,15 @@ const message = z.looseObject({ type: z.string() });
 
 const repliesSchema = z
   .array(z.looseObject({ type: z.string() }))
-  .meta({ id: "Replies", description: "In the order of the messages." });
+  .meta({ id: "Replies", description: "Replies in the order of the messages." });
 
-/** `POST /v1/connections/{id}/messages`: what a client sends whose door only brings. */
+/** Endpoint `POST /v1/connections/{id}/messages`: messages of a client that receives by SSE or long-poll. */
 export function messagesEndpoint({ core }: HttpDoorOptions): Endpoint {
   return {
     method: "POST",
     path: "/v1/connections/:id/messages",
     spec: describe({
-      summary: "Messages of a client whose own messages come as a stream or by polls.",
+      summary: "Sends messages of a client that receives by SSE or long-poll.",
       query: messagesQuery,
       body: { "application/json": z.union([message, z.array(message).max(1_000)]) },
       success: { status: 200, says: "The replies.", schema: repliesSchema },

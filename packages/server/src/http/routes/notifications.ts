@@ -5,7 +5,7 @@ import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
 import { accepted, readJsonAs } from "../reading.ts";
 import { notificationSchema, notifiedSchema } from "../schemas.ts";
 
-/** `POST /v1/users/{id}/notifications`: tells a person something. */
+/** Endpoint `POST /v1/users/{id}/notifications`: notifies a user. */
 export function notificationEndpoint({ core }: HttpDoorOptions): Endpoint {
   return {
     method: "POST",
@@ -13,7 +13,11 @@ export function notificationEndpoint({ core }: HttpDoorOptions): Endpoint {
     spec: describe({
       summary: "Notifies a user.",
       body: { "application/json": notificationSchema },
-      success: { status: 200, says: "It is in the log of user:{id}.", schema: notifiedSchema },
+      success: {
+        status: 200,
+        says: "The notification is in the log of user:{id}.",
+        schema: notifiedSchema,
+      },
     }),
     async handle(context) {
       const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);

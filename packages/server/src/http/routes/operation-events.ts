@@ -14,18 +14,18 @@ import {
 
 const leaseHeader = "Milepost-Lease";
 
-/** `POST /v1/operations/{id}/events`: a producer reports. */
+/** Endpoint `POST /v1/operations/{id}/events`: events that a producer reports. */
 export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
   return {
     method: "POST",
     path: "/v1/operations/:id/events",
     spec: describe({
-      summary: "Reports what happened in an operation; an empty list only renews the lease.",
+      summary: "Reports events of an operation; an empty list only renews the lease.",
       body: { "application/json": reportEventsDocument, [ndjsonMediaType]: reportedEventSchema },
-      headers: { [leaseHeader]: "The lease token, with NDJSON." },
+      headers: { [leaseHeader]: "The lease token; required with NDJSON." },
       success: {
         status: 200,
-        says: "A result each, in the order given.",
+        says: "One result per event, in the order given.",
         schema: reportResultsSchema,
       },
     }),
@@ -45,7 +45,7 @@ export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
 
 interface Report {
   readonly lease: string;
-  /** Each as it was given, readable or not. */
+  /** Events in the order of the request; an unreadable one is its failure. */
   readonly events: readonly Parsed<ReportedEvent>[];
 }
 
@@ -53,7 +53,10 @@ function readReport(context: HttpContext, text: string): Report {
   if (isNdjson(context.env.incoming.headers["content-type"])) {
     const lease = context.req.header(leaseHeader);
     if (lease === undefined) {
-      throw new MilepostError("stale_lease", `NDJSON needs the lease token as ${leaseHeader}`);
+      throw new MilepostError(
+        "stale_lease",
+        `an NDJSON body needs the lease token in the header ${leaseHeader}`,
+      );
     }
     return {
       lease,
@@ -64,7 +67,7 @@ function readReport(context: HttpContext, text: string): Report {
   return { lease, events: events.map((event) => readAs(reportedEventSchema, event)) };
 }
 
-/** Puts the refusals of unreadable events back among the results of the others. */
+/** Merges the failures of unreadable events into the results of the others, in the order of the request. */
 function inOrder(
   events: readonly Parsed<ReportedEvent>[],
   reported: readonly ReportResult[],
@@ -76,4 +79,7 @@ function inOrder(
   });
 }
 
-const notTried = failure("store_unavailable", "an event before this one failed; try both again");
+const notTried = failure(
+  "store_unavailable",
+  "an event before this one failed, so this one was not tried; send both again",
+);

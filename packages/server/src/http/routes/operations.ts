@@ -13,7 +13,7 @@ import {
   takeOverSchema,
 } from "../schemas.ts";
 
-/** `/v1/operations`: create, list, read, take over. */
+/** Endpoints of `/v1/operations`: create, list, read and take over operations. */
 export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint[] {
   const { operations } = core;
   const maxBytes = core.limits.maxMessageBytes;
@@ -22,7 +22,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       method: "POST",
       path: "/v1/operations",
       spec: describe({
-        summary: "Creates an operation; its lease is the right to report on it.",
+        summary: "Creates an operation; its lease permits reporting on it.",
         body: { "application/json": createOperationSchema },
         success: { status: 201, says: "It exists.", schema: createdOperationSchema },
       }),
@@ -49,7 +49,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       method: "GET",
       path: "/v1/operations/:id",
       spec: describe({
-        summary: "An operation's state.",
+        summary: "Reads an operation's state.",
         success: { status: 200, says: "The state.", schema: operationAtPositionSchema },
       }),
       async handle(context) {
@@ -61,7 +61,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       method: "POST",
       path: "/v1/operations/:id/lease",
       spec: describe({
-        summary: "Takes an operation over; its former producer may no longer report.",
+        summary: "Takes an operation over; its previous producer may no longer report.",
         body: { "application/json": takeOverSchema },
         success: { status: 200, says: "A lease with a higher fence.", schema: leaseSchema },
       }),

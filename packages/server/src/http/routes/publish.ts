@@ -11,15 +11,19 @@ import { publishedSchema, publishSchema } from "../schemas.ts";
 type Publish = z.infer<typeof publishSchema>;
 type Result = Published | { readonly error: Failure };
 
-/** `POST /v1/publish`: into one channel, many channels, or many publications as NDJSON. */
+/** Endpoint `POST /v1/publish`: one publication to one or many channels, or many publications as NDJSON. */
 export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
   return {
     method: "POST",
     path: "/v1/publish",
     spec: describe({
-      summary: "Publishes; a result means that it is in the log.",
+      summary: "Publishes entries; a result with a position means that the entry is in the log.",
       body: { "application/json": publishSchema, [ndjsonMediaType]: publishSchema },
-      success: { status: 200, says: "A result each, in the order given.", schema: publishedSchema },
+      success: {
+        status: 200,
+        says: "One result per channel or line, in the order given.",
+        schema: publishedSchema,
+      },
     }),
     async handle(context) {
       const { incoming } = context.env;
@@ -31,7 +35,7 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
       }
       const item = accepted(readJsonAs(publishSchema, text));
       if (item.channel !== undefined) {
-        // One publication, one outcome: its failure is the answer, not a result among others.
+        // A single publication has a single outcome: its failure is the answer, not one result of several.
         const published = await core.channels.publish(
           principal,
           item.channel,
@@ -47,7 +51,12 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
   };
 }
 
-/** All are handed over before the first answer: the log keeps their order, and nobody waits for a neighbour. */
+/**
+ * Publishes all items and resolves with their results in order.
+ *
+ * All items are handed to the core before the first answer, so the log keeps their order and none waits for
+ * another.
+ */
 async function publishAll(
   core: Core,
   principal: Principal,

@@ -19,8 +19,8 @@ async function reader(server: TestGateway, channels: string) {
   };
 }
 
-describe("a poll", () => {
-  it("[P-POLL-1] without a cursor answers at once how each channel starts", async () => {
+describe("a long-poll", () => {
+  it("[P-POLL-1] a poll without a cursor answers at once with the start of each channel", async () => {
     await using server = await startGateway();
     const { operation } = (
       await server.call("POST", "/v1/operations", { body: { kind: "index", user_id: "7" } })
@@ -41,7 +41,7 @@ describe("a poll", () => {
     expect(body.cursor).toMatch(/^chat:42@|,chat:42@/);
   });
 
-  it("[P-POLL-1] answers at once with what came since its cursor", async () => {
+  it("[P-POLL-1] a poll answers at once with the entries since its cursor", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42");
     const { cursor } = (await poll()).body;
@@ -52,7 +52,7 @@ describe("a poll", () => {
     expect((await poll(body.cursor, 0)).status).toBe(204);
   });
 
-  it("[P-POLL-1] that waits answers as soon as something comes", async () => {
+  it("[P-POLL-1] a waiting poll answers as soon as an entry is published", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42");
     const { cursor } = (await poll()).body;
@@ -63,7 +63,7 @@ describe("a poll", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-POLL-2] with nothing to tell answers 204 when its wait is over", async () => {
+  it("[P-POLL-2] a poll without news answers 204 when its wait is over", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42,chat:43");
     const { cursor } = (await poll()).body;
@@ -75,7 +75,7 @@ describe("a poll", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-POLL-3] after poll brings each entry of all channels once and in order, while they are published", async () => {
+  it("[P-POLL-3] successive polls deliver each entry of all channels once and in order while they are published", async () => {
     await using server = await startGateway();
     const names = ["chat:a", "chat:b", "chat:c"];
     const { poll } = await reader(server, names.join(","));
@@ -102,7 +102,7 @@ describe("a poll", () => {
     for (const name of names) expect(seen.get(name)).toEqual(all);
   });
 
-  it("[P-POLL-3] tells a hole, in the batch", async () => {
+  it("[P-POLL-3] a poll reports a gap within its batch", async () => {
     const retention = { maxEntries: 2, maxAgeMs: 60_000 };
     await using server = await startGateway({
       rules: [
@@ -142,7 +142,7 @@ describe("a poll", () => {
     expect((await poll(body.cursor, 0)).status).toBe(204);
   });
 
-  it("[P-POLL-3] takes a long backlog in batches of a bounded size", async () => {
+  it("[P-POLL-3] polls deliver a long backlog in batches of bounded size", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:a,chat:b");
     let { cursor } = (await poll()).body;
@@ -161,7 +161,7 @@ describe("a poll", () => {
     expect(batches).toBeGreaterThan(1);
   });
 
-  it("[P-POLL-1] that may not wait gets a large entry all the same", async () => {
+  it("[P-POLL-1] polls with wait=0 deliver large entries", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:a,chat:b");
     const { cursor } = (await poll()).body;
@@ -175,7 +175,7 @@ describe("a poll", () => {
     expect(all).toEqual(expect.arrayContaining([data, 1]));
   });
 
-  it("[P-POLL-4] is refused with the problem of its first refused channel, or credential", async () => {
+  it("[P-POLL-4] a poll is refused with the problem of its first refused channel or of its credential", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42,user:8");
     const { status, body } = await poll();
@@ -198,14 +198,14 @@ describe("a poll", () => {
     ["channels=a b", "invalid_channel"],
     ["channels=chat:1&since=nonsense", "invalid_position"],
     ["channels=chat:1&wait=x", "bad_message"],
-  ])("is refused when it asks for %j", async (query, code) => {
+  ])("a poll with the query %j is refused", async (query, code) => {
     await using server = await startGateway();
     const credential = await server.token();
     const { status, body } = await server.call("GET", `/v1/poll?${query}`, { credential });
     expect([status, body.code]).toEqual([400, code]);
   });
 
-  it("[P-POLL-5] of a node that goes away ends with what to do", async () => {
+  it("[P-POLL-5] a poll on a node that shuts down ends with shutting_down and a retry delay", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42");
     const { cursor } = (await poll()).body;
@@ -217,7 +217,7 @@ describe("a poll", () => {
     expect(body).toMatchObject({ code: "shutting_down", retryable: true, retry_after_ms: 1_000 });
   });
 
-  it("[P-POLL-5] ends with its token", async () => {
+  it("[P-POLL-5] a poll ends with token_expired when its token expires", async () => {
     await using server = await startGateway();
     const credential = await server.token({ user: "7", ttlMs: 2_500 });
     const path = "/v1/poll?channels=user:7";
@@ -227,7 +227,7 @@ describe("a poll", () => {
     expect([status, body.code]).toEqual([401, "token_expired"]);
   });
 
-  it("frees everything when its reader hangs up", async () => {
+  it("a poll frees its connection when its client disconnects", async () => {
     await using server = await startGateway();
     const { poll, credential } = await reader(server, "chat:42");
     const { cursor } = (await poll()).body;
@@ -241,15 +241,15 @@ describe("a poll", () => {
   });
 });
 
-describe("a poll of the SDK", () => {
-  it("[P-POLL-6] says who it is when it asks for nothing", async () => {
+describe("a long-poll in the SDK's dialect", () => {
+  it("[P-POLL-6] an SDK poll without subscriptions answers with the welcome", async () => {
     await using server = await startGateway();
     const { post } = await reader(server, "");
     const { body } = await post([], 25);
     expect(body).toMatchObject([{ type: "welcome", user_id: "7", session_id: "s1" }]);
   });
 
-  it("[P-POLL-6] starts each channel where it asks, and answers what it may not", async () => {
+  it("[P-POLL-6] an SDK poll starts each channel at its position and reports channels that are forbidden", async () => {
     await using server = await startGateway();
     const { position } = await server.gateway.publish("chat:a", "n", 1);
     for (const n of [2, 3]) await server.gateway.publish("chat:a", "n", n);
@@ -296,7 +296,7 @@ describe("a poll of the SDK", () => {
     ['[{"type":"publish","channel":"chat:a","event":"n","data":1}]', "bad_message"],
     ['[{"type":"subscribe","channel":"chat:a"}]', "bad_message"],
     ['[{"type":"subscribe","id":1,"channel":"chat:a","since":"x"}]', "invalid_position"],
-  ])("[P-POLL-6] is refused with the body %s", async (body, code) => {
+  ])("[P-POLL-6] an SDK poll with the body %s is refused", async (body, code) => {
     await using server = await startGateway();
     const { post } = await reader(server, "");
     const answer = await post(body);

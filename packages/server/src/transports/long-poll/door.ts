@@ -28,21 +28,24 @@ const wait = z.coerce.number().pipe(z.number().min(0).max(maxWaitSeconds)).exact
 
 const sdk = z
   .string()
-  .meta({ description: "What the SDK says it is, for the count." })
+  .meta({ description: "Name and version of the SDK, for the counts of consumers." })
   .exactOptional();
 
 const pollQuery = z.object({
-  channels: z.string().meta({ description: "Names, joined by commas." }).exactOptional(),
-  since: z.string().meta({ description: "The cursor of the last batch." }).exactOptional(),
+  channels: z.string().meta({ description: "Channel names, joined by commas." }).exactOptional(),
+  since: z.string().meta({ description: "The cursor of the previous batch." }).exactOptional(),
   wait,
   sdk,
-  token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
+  token: z
+    .string()
+    .meta({ description: "The token, for clients that cannot send headers." })
+    .exactOptional(),
 });
 
 const batchSchema = z
   .object({
     events: z.array(z.looseObject({ type: z.string() })),
-    cursor: z.string().meta({ description: "Goes into the next call as since." }),
+    cursor: z.string().meta({ description: "Pass it as since in the next request." }),
   })
   .meta({ id: "PollBatch" });
 
@@ -55,7 +58,7 @@ export function longPollDoor(parts: DoorParts): Door {
   return { name: "long-poll", routes: pollRoutes(parts) };
 }
 
-/** `/v1/poll`: one batch of what a connection would bring. */
+/** Endpoints of `/v1/poll`: each request answers one batch of what a connection would deliver. */
 function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
   async function outcomeOf(
     context: HttpContext,
@@ -89,9 +92,13 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
       method: "GET",
       path: "/v1/poll",
       spec: describe({
-        summary: "Waits for the next batch of some channels; 204 when nothing came.",
+        summary: "Waits for the next batch of some channels; 204 when there is no news.",
         query: pollQuery,
-        success: { status: 200, says: "What came, and where to go on.", schema: batchSchema },
+        success: {
+          status: 200,
+          says: "The events, and the cursor after them.",
+          schema: batchSchema,
+        },
       }),
       async handle(context) {
         const principal = userOf(context);
@@ -99,9 +106,13 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
         const channels = accepted(readChannelList(context.req.queries("channels") ?? []));
         const resume = query.since === undefined ? undefined : accepted(parseCursor(query.since));
         const all = new Set([...channels, ...(resume?.keys() ?? [])]);
-        if (all.size === 0) throw new MilepostError("bad_message", "name channels, or since");
+        if (all.size === 0)
+          throw new MilepostError(
+            "bad_message",
+            "this poll names no channel; set channels or since",
+          );
         if (all.size > core.limits.maxSubscriptions) {
-          const message = `a poll may have ${core.limits.maxSubscriptions} channels`;
+          const message = `a poll may have at most ${core.limits.maxSubscriptions} channels`;
           throw new MilepostError("too_many_subscriptions", message);
         }
         const terms = { ...query, channels: all.size };
@@ -125,10 +136,14 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
       path: "/v1/poll",
       spec: describe({
         summary:
-          "The same in the SDK's dialect: each channel with a position and names of its own.",
+          "Polls in the SDK's dialect: one subscribe message per channel, each with its own position.",
         query: z.object({ wait, sdk }),
         body: { "application/json": messagesSchema },
-        success: { status: 200, says: "Replies and what follows.", schema: messagesSchema },
+        success: {
+          status: 200,
+          says: "The replies and the messages after them.",
+          schema: messagesSchema,
+        },
       }),
       async handle(context) {
         const principal = userOf(context);
@@ -152,7 +167,11 @@ function joined(items: readonly PollItem[]): string {
   return items.map(({ json }) => json).join(",");
 }
 
-/** Each must be one that is answered by exactly one reply, so that the poll knows when all have started. */
+/**
+ * Counts the subscribe messages of a poll; throws for any other message.
+ *
+ * Each of them is answered by exactly one reply, so the poll knows when all channels have started.
+ */
 function countSubscribes(value: unknown): number {
   if (!Array.isArray(value) || value.length > maxPolledChannels) {
     const message = `the body must be an array of at most ${maxPolledChannels} messages`;
@@ -164,13 +183,13 @@ function countSubscribes(value: unknown): number {
     if (message.value.type === "subscribe" && message.value.presence === true) {
       throw new MilepostError(
         "not_supported",
-        "a poll has no connection that could be present; ask who is there with presence.get",
+        "a poll cannot be present in a channel; list who is present with presence.get",
       );
     }
     if (message.value.type !== "subscribe") {
       throw new MilepostError(
         "bad_message",
-        "a poll takes subscribe messages; send others to /v1/connections/-/messages",
+        "a poll accepts only subscribe messages; send others to /v1/connections/-/messages",
       );
     }
     if (message.value.as !== undefined) {
@@ -192,21 +211,23 @@ function closedError(code: number): MilepostError {
   const retryAfterMs = 1_000;
   switch (code) {
     case 1013:
-      return new MilepostError("too_many_connections", "this node is full; ask another", {
+      return new MilepostError("too_many_connections", "this node is full; ask another node", {
         retryAfterMs,
       });
     case 4000:
     case 4001:
-      return new MilepostError("shutting_down", "this node goes away; ask another", {
+      return new MilepostError("shutting_down", "this node is shutting down; ask another node", {
         retryAfterMs,
       });
     case 4101:
-      return new MilepostError("token_expired", "the token ended; get a new one");
+      return new MilepostError("token_expired", "the token has expired; get a new one");
     case 4102:
       return new MilepostError("token_revoked", "the token was revoked; get a new one");
     case 1000:
-      return new MilepostError("forbidden", "the service ended this connection");
+      return new MilepostError("forbidden", "the service closed this connection");
     default:
-      return new MilepostError("internal", "the connection ended; ask again", { retryAfterMs });
+      return new MilepostError("internal", "the connection ended before the answer; poll again", {
+        retryAfterMs,
+      });
   }
 }

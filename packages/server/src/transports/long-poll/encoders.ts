@@ -11,9 +11,15 @@ import {
 } from "@milepost/protocol";
 
 /**
- * What a message means for a poll, so that it need not be parsed again: `welcome`; `continued`, a channel
- * goes on where its reader is; `started`, one that begins elsewhere; `refused`, one that does not begin;
- * `news`; `end`, that of a channel; `aside`, which is not worth an answer.
+ * Kinds of message for a poll, stored with each message so that it need not be parsed again.
+ *
+ * - `welcome`: the welcome message.
+ * - `continued`: a channel continues at the reader's position.
+ * - `started`: a channel begins at another position.
+ * - `refused`: a channel does not begin.
+ * - `news`: an entry, or another message worth an answer.
+ * - `end`: the end of a channel.
+ * - `aside`: a message that is not worth an answer.
  */
 export const pollKinds = [
   "welcome",
@@ -31,17 +37,21 @@ export type PollKind = (typeof pollKinds)[number];
 /** A message as a poll collects it. */
 export interface PollItem {
   readonly kind: PollKind;
-  /** The reader's cursor after it; empty where it has none. */
+  /** The reader's cursor after this message; empty when the message has none. */
   readonly cursor: string;
   readonly json: string;
 }
 
-/** One line: kind, cursor and document. Neither a kind, a cursor nor compact JSON holds a tab or a line end. */
+/**
+ * Encodes one item as a line: kind, cursor and document.
+ *
+ * None of the three contains a tab or a line end, since the JSON is compact.
+ */
 function line(kind: PollKind, cursor: string, json: string): string {
   return `${kind}\t${cursor}\t${json}\n`;
 }
 
-/** Takes bytes of a poll's encoder apart. */
+/** Decodes the bytes of a poll's encoder into items. */
 export function readPollItems(bytes: Uint8Array): PollItem[] {
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString()
@@ -83,7 +93,7 @@ function encodeMessage(message: ServerMessage): Uint8Array {
 
 const encodeText = (text: string) => Buffer.from(line("news", "", text));
 
-/** The one encoder of each dialect, shared by all polls. */
+/** The encoders by dialect, shared by all polls. */
 export const pollEncoders: Readonly<Record<TextDialectName, Encoder>> = {
   plain: {
     dialect: "plain",

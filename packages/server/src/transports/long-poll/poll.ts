@@ -3,35 +3,38 @@ import type { Cancel, Clock, ConsumerKind } from "@milepost/engine";
 import type { TextDialectName } from "@milepost/protocol";
 import { type PollItem, pollEncoders, readPollItems } from "./encoders.ts";
 
-/** A batch this large does not wait for channels that have yet to start: they start in the next one. */
+/**
+ * Batch size, in bytes, from which a poll does not wait for channels that have yet to start. They start in the
+ * next batch.
+ */
 const fullBytes = 256 * 1_024;
 
-/** How a poll waits. */
+/** Conditions under which a poll waits and answers. */
 export interface PollTerms {
   readonly clock: Clock;
-  /** How many channels must have started, or failed to, before it may answer. */
+  /** Number of channels that must have started, or been refused, before the poll may answer. */
   readonly channels: number;
   readonly waitMs: number;
   readonly consumer: ConsumerKind;
-  /** The cursor that the reader came with: an end that it holds is no news. */
+  /** Cursor that the reader sent. The end of a channel is no news when this cursor holds its position. */
   readonly since?: string;
 }
 
-/** What a poll came to. */
+/** Result of a poll. */
 export interface PollOutcome {
-  /** Everything that came, in order. */
+  /** All messages of the batch, in order. */
   readonly items: readonly PollItem[];
-  /** Whether there is more than channels that go on where their reader is. */
+  /** True when there is something to answer: a started or refused channel, news, or the end of a channel. */
   readonly hasNews: boolean;
-  /** Why the core ended it; undefined when it ended by itself. */
+  /** Close code from the core; undefined when the poll ended without one. */
   readonly closeCode: number | undefined;
 }
 
 /**
- * A connection that lives for one batch: the core's transport of a long-poll.
+ * The core's transport of a long-poll: a connection that lives for one batch.
  *
- * It ends once every channel has started and there is news, or the wait is over. What the core still had
- * for it is not lost: the reader's cursor does not cover it.
+ * It ends once every channel has started and there is news, or the wait is over. Entries that the core has not
+ * yet delivered are not lost: the reader's cursor does not cover them.
  */
 export class Poll implements Transport {
   readonly encoder: Encoder;
@@ -63,7 +66,7 @@ export class Poll implements Transport {
     });
   }
 
-  /** Sets who is told when it ends. */
+  /** Sets the receiver of the transport's events. A poll that has already ended reports its close at once. */
   attach(events: TransportEvents): void {
     if (this.#ended) events.onClose();
     else this.#events = events;
@@ -90,7 +93,7 @@ export class Poll implements Transport {
           break;
       }
     }
-    // What was handed over in one go may come in several writes, and belongs together.
+    // Messages that belong together may come in several writes, so the check waits until the current call ends.
     if (this.#checks) return;
     this.#checks = true;
     queueMicrotask(() => {
@@ -115,7 +118,7 @@ export class Poll implements Transport {
     this.#events?.onAlive();
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Ends the poll early: its client no longer waits for the answer. */
   giveUp(): void {
     this.#end(undefined);
   }
@@ -140,7 +143,7 @@ export class Poll implements Transport {
     this.#resolve({ items: this.#items, hasNews: this.#hasNews, closeCode });
     const events = this.#events;
     this.#events = undefined;
-    // Not within a call of the core's: it may be handing bytes to others.
+    // The event must not fire within a call of the core, which may be writing to other connections.
     if (events !== undefined) queueMicrotask(() => events.onClose());
   }
 }

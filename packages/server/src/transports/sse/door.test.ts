@@ -8,8 +8,8 @@ async function open(server: TestGateway, query: string, options: StreamOptions =
   return TestStream.open(`${server.url}/v1/sse?${query}`, { ...options, token });
 }
 
-describe("a stream", () => {
-  it("[P-SSE-2] [P-SSE-5] answers at once, with headers that no proxy may hold it back by, and the welcome", async () => {
+describe("an SSE stream", () => {
+  it("[P-SSE-2] [P-SSE-5] an SSE stream starts at once with the welcome and headers that prevent buffering by proxies", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=chat:42,chat:43");
     expect(stream.status).toBe(200);
@@ -33,7 +33,7 @@ describe("a stream", () => {
     expect(said.id).toMatch(/chat:42@.*chat:43@/);
   });
 
-  it("[P-SSE-3] names its events where that is asked for, but for the names browsers use themselves", async () => {
+  it("[P-SSE-3] an SSE stream with named=true names its events, except for names that browsers use themselves", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=chat:42&named=true");
     expect((await stream.nextEvent()).event).toBe("welcome");
@@ -48,7 +48,7 @@ describe("a stream", () => {
     expect((await stream.nextEvent()).event).toBe("close");
   });
 
-  it("[P-SSE-4] that was cut resumes all its channels from the last id, each entry once", async () => {
+  it("[P-SSE-4] an SSE stream that was cut resumes all its channels from the last id, with each entry once", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:a,chat:b");
     await first.nextOf("subscribed");
@@ -77,7 +77,7 @@ describe("a stream", () => {
     expect(await second.nextOf("n")).toMatchObject({ data: 5 });
   });
 
-  it("[P-SSE-4] the header comes before the query, which a page keeps from its first connect", async () => {
+  it("[P-SSE-4] the Last-Event-ID header wins over last_event_id, which a page keeps from its first connect", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:a");
     const { event_id: old } = await first.nextOf("subscribed");
@@ -91,7 +91,7 @@ describe("a stream", () => {
     expect(await again.nextOf("n")).toMatchObject({ data: 1 });
   });
 
-  it("[P-SSE-4] is told what it cannot get any more", async () => {
+  it("[P-SSE-4] a resumed SSE stream reports a gap for entries that were trimmed", async () => {
     await using server = await startGateway({
       rules: [
         {
@@ -121,7 +121,7 @@ describe("a stream", () => {
     expect(await second.next()).toMatchObject({ data: 5 });
   });
 
-  it("[P-SSE-5] beats its heart with comments, by which it stays alive", async () => {
+  it("[P-SSE-5] an SSE stream sends comments as heartbeats and stays alive by them", async () => {
     await using server = await startGateway({ limits: { pingIntervalMs: 20, idleTimeoutMs: 100 } });
     const stream = await open(server, "channels=chat:42");
     await stream.nextOf("subscribed");
@@ -133,7 +133,7 @@ describe("a stream", () => {
     expect(await stream.nextOf("n")).toMatchObject({ data: 1 });
   });
 
-  it("[P-SSE-6] [P-SSE-7] ends when it is old with a close and a short retry, and resumes", async () => {
+  it("[P-SSE-6] [P-SSE-7] an SSE stream ends at its maximum lifetime with a close and a short retry, and resumes", async () => {
     await using server = await startGateway({
       sseMaxLifetimeMs: 50,
       limits: { pingIntervalMs: 20 },
@@ -155,7 +155,7 @@ describe("a stream", () => {
     expect(server.gateway.stats().connections).toBe(1);
   });
 
-  it("[P-SSE-7] of a node that goes away is told so, ends, and is told when to come back", async () => {
+  it("[P-SSE-7] SSE streams of a node that shuts down get a notice, a close and a random retry delay", async () => {
     await using server = await startGateway();
     const streams = await Promise.all(
       Array.from({ length: 8 }, () => open(server, "channels=chat:1")),
@@ -176,7 +176,7 @@ describe("a stream", () => {
     expect(delays.size).toBeGreaterThan(1);
   });
 
-  it("[P-SSE-7] a node that is full says so in the stream, since a browser does not come back from an error", async () => {
+  it("[P-SSE-7] a full node answers 200 and closes the SSE stream, since browsers do not reconnect after an error status", async () => {
     await using server = await startGateway({ limits: { maxConnections: 1 } });
     const first = await open(server, "channels=chat:1");
     await first.nextOf("welcome");
@@ -191,7 +191,7 @@ describe("a stream", () => {
     expect(await third.next()).toMatchObject({ type: "welcome" });
   });
 
-  it("[P-SSE-8] brings every string as it was published", async () => {
+  it("[P-SSE-8] an SSE stream delivers every string exactly as it was published", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=chat:42");
     await stream.nextOf("subscribed");
@@ -205,7 +205,7 @@ describe("a stream", () => {
     }
   });
 
-  it("[P-CON-6] takes over the id of the stream it replaces", async () => {
+  it("[P-CON-6] an SSE stream takes over the id of the stream that it replaces", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:1");
     const { connection_id: id } = await first.next();
@@ -215,7 +215,7 @@ describe("a stream", () => {
     await first.ended;
   });
 
-  it("ends with its token, which has to be another one then", async () => {
+  it("an SSE stream ends when its token expires, and the expired token is refused afterwards", async () => {
     await using server = await startGateway();
     const token = await server.token({ user: "7", ttlMs: 2_500 });
     const stream = await open(server, "channels=user:7", { token });
@@ -225,7 +225,7 @@ describe("a stream", () => {
     expect(again.status).toBe(401);
   });
 
-  it("is answered with its headers alone when only those are asked for", async () => {
+  it("a HEAD request for an SSE stream answers the headers and opens no connection", async () => {
     await using server = await startGateway();
     const answer = await server.call("HEAD", "/v1/sse", { credential: await server.token() });
     expect(answer.status).toBe(200);
@@ -233,7 +233,7 @@ describe("a stream", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("speaks the SDK's dialect where that is asked for", async () => {
+  it("an SSE stream uses the SDK's dialect on request", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=chat:42&dialect=milepost.v1.json");
     expect(await stream.next()).toMatchObject({ type: "welcome" });
@@ -246,8 +246,8 @@ describe("a stream", () => {
   });
 });
 
-describe("a stream is refused", () => {
-  it("[P-SSE-1] without a credential or with a bad one, and by a key", async () => {
+describe("refusals of an SSE stream", () => {
+  it("[P-SSE-1] an SSE stream is refused without a credential, with an invalid one and with an API key", async () => {
     await using server = await startGateway();
     const path = "/v1/sse?channels=chat:42";
     const expired = await server.token({ user: "7", ttlMs: -60_000 });
@@ -263,7 +263,7 @@ describe("a stream is refused", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-SSE-1] a token in the query counts where the deployment allows it", async () => {
+  it("[P-SSE-1] an SSE stream accepts a token in the query unless tokenInQuery is false", async () => {
     const query = async (server: TestGateway) => `channels=chat:42&token=${await server.token()}`;
     await using server = await startGateway();
     const stream = await TestStream.open(`${server.url}/v1/sse?${await query(server)}`);
@@ -281,14 +281,14 @@ describe("a stream is refused", () => {
     ["channels=chat:1&last_event_id=nonsense", "invalid_position"],
     ["channels=chat:1&dialect=xml", "bad_message"],
     ["channels=chat:1&named=maybe", "bad_message"],
-  ])("when %s is asked for", async (query, code) => {
+  ])("an SSE stream with the query %s is refused", async (query, code) => {
     await using server = await startGateway();
     const credential = await server.token();
     const { status, body } = await server.call("GET", `/v1/sse?${query}`, { credential });
     expect([status, body.code]).toEqual([400, code]);
   });
 
-  it("[P-SSE-10] when its cursor would not fit into a header", async () => {
+  it("[P-SSE-10] an SSE stream is refused when its cursor would not fit into a header", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const names = (count: number) =>
@@ -304,7 +304,7 @@ describe("a stream is refused", () => {
     expect(await again.nextOf("subscribed")).toMatchObject({ recovered: true });
   });
 
-  it("[P-SUB-8] channel by channel where the token does not allow one", async () => {
+  it("[P-SUB-8] an SSE stream refuses single channels that the token does not allow", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=user:8,chat:42");
     await stream.nextOf("welcome");
@@ -315,7 +315,7 @@ describe("a stream is refused", () => {
     expect(answers).toContainEqual(expect.objectContaining({ type: "subscribed" }));
   });
 
-  it("by the page of another origin", async () => {
+  it("an SSE stream is refused for a page whose origin is not in allowedOrigins", async () => {
     await using server = await startGateway({ allowedOrigins: ["https://app.example.com"] });
     const credential = await server.token();
     const answer = await server.call("GET", "/v1/sse", {
@@ -328,8 +328,8 @@ describe("a stream is refused", () => {
   });
 });
 
-describe("[P-SSE-9] a stream that nobody reads", () => {
-  it("is ended within its bound, and what it missed comes when it resumes", async () => {
+describe("[P-SSE-9] an SSE stream whose client does not read", () => {
+  it("an SSE stream whose client does not read is closed with 4002, and a resumed stream delivers what it missed", async () => {
     const kibibyte = 1024;
     await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
     const slow = await open(server, "channels=chat:42", { paused: true });

@@ -8,13 +8,22 @@ import { SseStream } from "./stream.ts";
 import { readStreamQuery } from "./stream-query.ts";
 
 const streamQuery = z.object({
-  channels: z.string().meta({ description: "Names, joined by commas." }).exactOptional(),
-  last_event_id: z.string().meta({ description: "Resume from this cursor." }).exactOptional(),
-  connection_id: z.string().meta({ description: "The connection it replaces." }).exactOptional(),
+  channels: z.string().meta({ description: "Channel names, joined by commas." }).exactOptional(),
+  last_event_id: z.string().meta({ description: "Cursor to resume from." }).exactOptional(),
+  connection_id: z
+    .string()
+    .meta({ description: "Id of the connection that this one replaces." })
+    .exactOptional(),
   named: z.enum(["true", "false"]).exactOptional(),
   dialect: z.literal("milepost.v1.json").exactOptional(),
-  sdk: z.string().meta({ description: "What the SDK says it is, for the count." }).exactOptional(),
-  token: z.string().meta({ description: "For who can send no header." }).exactOptional(),
+  sdk: z
+    .string()
+    .meta({ description: "Name and version of the SDK, for the counts of consumers." })
+    .exactOptional(),
+  token: z
+    .string()
+    .meta({ description: "The token, for clients that cannot send headers." })
+    .exactOptional(),
 });
 
 /** Makes the door of server-sent events. */
@@ -22,14 +31,14 @@ export function sseDoor(parts: DoorParts): Door {
   return { name: "sse", routes: [sseRoute(parts)] };
 }
 
-/** `GET /v1/sse`: a connection whose messages come as server-sent events. */
+/** Endpoint `GET /v1/sse`: a connection whose messages arrive as server-sent events. */
 function sseRoute({ core, clock, random, sseMaxLifetimeMs }: DoorParts): DoorRoute {
   const streams = { clock, random, maxLifetimeMs: sseMaxLifetimeMs };
   return {
     method: "GET",
     path: "/v1/sse",
     spec: describe({
-      summary: "Channels as server-sent events (text/event-stream).",
+      summary: "Streams channels as server-sent events (text/event-stream).",
       query: streamQuery,
       headers: { "Last-Event-ID": "The cursor to resume from; browsers send it by themselves." },
       success: { status: 200, says: "One event per message, until the stream ends." },

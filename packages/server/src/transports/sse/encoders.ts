@@ -8,10 +8,10 @@ import {
   type TextDialectName,
 } from "@milepost/protocol";
 
-/** Names that browsers give their own events of an EventSource. */
+/** Event names that browsers use for an EventSource's own events. */
 const browserNames: ReadonlySet<string> = new Set(["open", "error", "message"]);
 
-/** The name of an event by the type of its document; undefined where it must have none. */
+/** Returns the SSE event name for the type of a document; empty for types that browsers use themselves. */
 export function sseName(type: string): { readonly event?: string } {
   return browserNames.has(type) ? {} : { event: type };
 }
@@ -39,7 +39,10 @@ function plainEncoder(nameOf: (type: string) => { readonly event?: string }): En
   };
 }
 
-/** The SDK's dialect: a tick's publications are one event with an array; positions make ids needless. */
+/**
+ * Encoder of the SDK's dialect: the publications of a tick are one event with an array. Positions make event
+ * ids needless.
+ */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",
   encodeBatch: (publications) =>
@@ -48,10 +51,10 @@ const jsonEncoder: Encoder = {
   encodeText: (data) => Buffer.from(encodeSseEvent({ data })),
 };
 
-/** How a stream is written. */
+/** Form in which a stream is written: a dialect, or the plain one with named events. */
 export type SseForm = TextDialectName | "plain-named";
 
-/** The one encoder of each form, shared by all streams. */
+/** The encoders by form, shared by all streams. */
 export const sseEncoders: Readonly<Record<SseForm, Encoder>> = {
   plain: plainEncoder(() => ({})),
   "plain-named": plainEncoder(sseName),

@@ -11,7 +11,7 @@ import { readChannelList } from "../../http/channel-list.ts";
 import { consumerOf } from "../consumer.ts";
 import type { SseForm } from "./encoders.ts";
 
-/** What a request for a stream asks for. */
+/** Parsed request for a stream. */
 export interface StreamQuery {
   readonly form: SseForm;
   readonly consumer: ConsumerKind;
@@ -21,14 +21,14 @@ export interface StreamQuery {
 }
 
 /**
- * What a cursor may be long at most: browsers send it as one header, and servers and proxies take 8 KiB of
- * one, or 16 of all.
+ * Longest cursor of a stream, in characters. Browsers send it as one header, and servers and proxies accept 8
+ * KiB in one header, or 16 KiB in all.
  */
 const maxCursorLength = 8_000;
-/** The longest position, with the signs around it. */
+/** Length of the longest position with its separators, in characters. */
 const positionLength = 67;
 
-/** Reads the query of `/v1/sse`. Pure. */
+/** Reads the query of `/v1/sse`; `lastEventId` takes precedence over `last_event_id`. Pure. */
 export function readStreamQuery(
   query: Readonly<Record<string, readonly string[]>>,
   lastEventId: string | undefined,
@@ -47,7 +47,7 @@ export function readStreamQuery(
     if (length > maxCursorLength) {
       return refused(
         "too_many_subscriptions",
-        "the cursor of so many channels would not fit into a header; use two streams or a WebSocket",
+        "the cursor of these channels would not fit into a header; use two streams or a WebSocket",
       );
     }
   }
@@ -68,7 +68,7 @@ function readForm(dialect: string | undefined, named: string | undefined): Parse
   if (dialect !== undefined) {
     return refused(
       "bad_message",
-      `dialect must be ${jsonSubprotocol}, or absent for the plain one`,
+      `dialect must be ${jsonSubprotocol}, or absent for the plain dialect`,
     );
   }
   return parsed(named === "true" ? "plain-named" : "plain");

@@ -5,25 +5,25 @@ import { type CloseCode, encodeSseEvent, encodeSseRetry, sseComment } from "@mil
 import { type SseForm, sseEncoders, sseName } from "./encoders.ts";
 import type { StreamQuery } from "./stream-query.ts";
 
-/** What a stream needs of its surroundings. */
+/** Dependencies and settings of a stream. */
 export interface SseStreamParts {
   readonly clock: Clock;
   readonly random: Random;
-  /** After so long it ends, or up to a fifth sooner. */
+  /** Maximum lifetime of a stream, in milliseconds. Each stream ends after a random 80 to 100 % of it. */
   readonly maxLifetimeMs: number;
 }
 
 const startRetry = { minMs: 1_000, maxMs: 3_000 };
 const agedRetry = { minMs: 0, maxMs: 1_000 };
 const closedRetry = { minMs: 1_000, maxMs: 5_000 };
-/** The code of a stream that ends by its age. */
+/** Close code of a stream that has reached its lifetime. */
 const aged: CloseCode = 1001;
 
 /**
- * One `text/event-stream` as the core's transport.
+ * The core's transport of one `text/event-stream`.
  *
- * A reader sends nothing: that it takes what is written is its sign of life. The stream's age is looked at
- * with each heartbeat, so it needs no timer of its own.
+ * A reader sends nothing: it counts as alive while it takes what is written. The stream's age is checked with
+ * each heartbeat, so it needs no timer of its own.
  */
 export class SseStream implements Transport {
   readonly encoder: Encoder;
@@ -35,7 +35,9 @@ export class SseStream implements Transport {
   #events: TransportEvents | undefined;
   #ended = false;
 
-  /** Answers the request: what is the same for every stream is on its way before anything else happens. */
+  /**
+   * Answers the request: the status, the headers and the first `retry` are sent before anything else happens.
+   */
   constructor(
     response: ServerResponse,
     { form, consumer }: Pick<StreamQuery, "form" | "consumer">,
@@ -52,7 +54,9 @@ export class SseStream implements Transport {
     response.write(encodeSseRetry(this.#within(startRetry)));
   }
 
-  /** Sets who is told what happens. */
+  /**
+   * Sets the receiver of the transport's events. A stream whose response is already closed reports it at once.
+   */
   attach(events: TransportEvents): void {
     if (this.#response.destroyed) {
       events.onClose();
@@ -104,9 +108,9 @@ export class SseStream implements Transport {
 
 const sseHeaders = {
   "Content-Type": "text/event-stream",
-  // A proxy that compresses or keeps it would hold events back.
+  // A proxy that compresses or buffers the response would hold events back.
   "Cache-Control": "no-store, no-transform",
   "X-Accel-Buffering": "no",
-  // Kept for another request, the connection of a stream that ended would hold up the end of the node.
+  // A kept-alive connection of an ended stream would delay the end of the node.
   Connection: "close",
 };

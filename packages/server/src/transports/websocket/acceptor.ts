@@ -37,21 +37,21 @@ export interface AcceptorSteps<Plan extends Handshake> {
 
 /** Acceptor of the upgrade requests of one door. */
 export interface WebSocketAcceptor {
-  /** Takes an upgrade request over; answers it in every case. */
+  /** Handles an upgrade request and answers it in every case. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Refuses every upgrade from now on. Open sockets are the core's to close. */
+  /** Refuses every upgrade from now on. The core closes the open sockets. */
   refuse(): void;
-  /** Resolves when every socket is gone; those that do not answer their close in a second are cut off. */
+  /** Resolves once every socket is closed. A socket that does not answer its close within 1 s is cut off. */
   close(): Promise<void>;
 }
 
-// Bounds on unfinished frames. A message of the largest size in segments of the smallest usual network
-// fits into the chunks.
+// These limits bound unfinished frames. The chunks hold a message of the largest size, even in the smallest
+// usual segments.
 const maxBufferedChunks = 4_096;
 const maxFragments = 256;
-/** How long a peer may take to answer a close before it is cut off. */
+/** Time that a peer has to answer a close before it is cut off, in milliseconds. */
 const closeTimeoutMs = 5_000;
-/** The same when the whole process waits for it. */
+/** Time that peers have to answer a close while the whole process waits, in milliseconds. */
 const closeGraceMs = 1_000;
 
 /** Makes an acceptor: it verifies origin and credential, upgrades, and tracks the open WebSockets. */
@@ -63,7 +63,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    // Own pongs, see WebSocketConnection.pinged: ws would make a closure per connection for its own.
+    // WebSocketConnection.pinged sends the pongs, since ws would create a closure per connection for its own.
     autoPong: false,
     maxPayload: core.limits.maxMessageBytes,
     maxBufferedChunks,
@@ -78,10 +78,10 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   deflatingAcceptor.on("headers", (headers) => {
     headers.push(`Sec-WebSocket-Extensions: ${deflateAnswer}`);
   });
-  // What was chosen while the request was read, for the moment of the handshake.
+  // The subprotocol is chosen when the request is read, and used at the handshake.
   const selected = new WeakMap<IncomingMessage, string>();
   const connections = new Set<WebSocketConnection>();
-  /** Whose credential is being verified. */
+  /** Sockets whose credential is being verified. */
   const verifying = new Set<Duplex>();
   let closing = false;
   let onLastClosed: (() => void) | undefined;
@@ -98,7 +98,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   }
 
   function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Before anything is awaited: a peer that hangs up meanwhile must not end the process.
+    // This comes before anything is awaited: a peer that disconnects meanwhile must not end the process.
     socket.on("error", destroy);
     const refusal = refusalBeforePlan(request);
     if (refusal !== undefined) {
@@ -119,7 +119,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     }
     if (plan.value.subprotocol !== undefined) selected.set(request, plan.value.subprotocol);
     connect(plan.value, request, socket, head).catch((error: unknown) => {
-      log.error({ err: error }, "an upgrade failed");
+      log.error({ err: error }, "a WebSocket upgrade failed");
       socket.destroy();
     });
   }
@@ -127,7 +127,10 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
     if (closing) return goingAway;
     if (!origins.allows(headers.origin, headers.host)) {
-      log.warn({ origin: headers.origin?.slice(0, maxLoggedOrigin) }, "an origin is not allowed");
+      log.warn(
+        { origin: headers.origin?.slice(0, maxLoggedOrigin) },
+        "a WebSocket was refused: its origin is not in allowedOrigins",
+      );
       return failure("forbidden", "this origin is not in allowedOrigins");
     }
     return undefined;
@@ -161,7 +164,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     });
   }
 
-  /** Never rejects: what fails becomes the code to close with. */
+  /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */
   async function verify(credential: ConnectCredential): Promise<Verdict> {
     if (credential.kind === "none") return { principal: undefined };
     if (credential.kind === "refused") return { close: 4401, reason: credential.reason };
@@ -186,7 +189,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     },
     async close() {
       closing = true;
-      // A verifier that never answers must not hold the end up.
+      // A verifier that never answers must not delay the end.
       for (const socket of verifying) refuseUpgrade(socket, goingAway);
       if (connections.size === 0) return;
       const lastClosed = new Promise<void>((resolve) => {
@@ -202,7 +205,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
 }
 
 const maxLoggedOrigin = 255;
-const goingAway = failure("shutting_down", "this node goes away; connect to another");
+const goingAway = failure("shutting_down", "this node is shutting down; connect to another node");
 
 function destroy(this: Duplex): void {
   this.destroy();

@@ -4,7 +4,10 @@ import type { ConsumerKind } from "@milepost/engine";
 import { splitMsgpackFrame } from "@milepost/protocol";
 import { type RawData, WebSocket } from "ws";
 
-/** The ws socket of a connection, which tells it directly: listeners would be a table of five per socket. */
+/**
+ * The ws socket of a connection. It calls the connection directly, since listeners would need a table of five
+ * per socket.
+ */
 export class GatewaySocket extends WebSocket {
   connection: WebSocketConnection | undefined;
 
@@ -23,7 +26,7 @@ export class GatewaySocket extends WebSocket {
         this.connection?.closed();
         return true;
       case "error":
-        // ws closes by itself with the right code after a broken frame.
+        // After a broken frame, ws itself closes the socket with the right code.
         return true;
       default:
         return super.emit(event, ...args);
@@ -37,7 +40,7 @@ interface RawSocket extends Duplex {
   [connectionOf]?: WebSocketConnection;
 }
 
-/** What was settled about a connection before it began. */
+/** Properties of a connection that are fixed before it begins. */
 export interface WebSocketTerms {
   readonly encoder: Encoder;
   readonly consumer: ConsumerKind;
@@ -45,10 +48,11 @@ export interface WebSocketTerms {
 }
 
 /**
- * One WebSocket as the core's transport.
+ * The core's transport of one WebSocket.
  *
- * Data goes straight to the raw socket, already framed, and compressed where that was agreed; ws reads, and sends pings and
- * closes. It compresses nothing itself and so keeps no queue of its own: the order of both is the order of the calls.
+ * Data is written straight to the raw socket, already framed, and compressed if the client agreed. ws reads,
+ * and sends pings and closes. ws compresses nothing and so has no queue of its own: bytes leave in the order of
+ * the calls.
  */
 export class WebSocketConnection implements Transport {
   readonly encoder: Encoder;
@@ -58,7 +62,7 @@ export class WebSocketConnection implements Transport {
   readonly #onClosed: (connection: WebSocketConnection) => void;
   readonly #maxMessageBytes: number;
   #events: TransportEvents | undefined;
-  /** What came in so far; undefined once somebody has vouched for the peer. */
+  /** Bytes received since `restrain`; undefined while reading is not restrained. */
   #unverifiedBytes: number | undefined;
 
   constructor(
@@ -78,14 +82,16 @@ export class WebSocketConnection implements Transport {
     socket.on("drain", onDrain);
   }
 
-  /** Sets who is told what happens; nothing has been told before, since ws reads in later ticks. */
+  /** Sets the receiver of the transport's events. No event comes earlier, since ws reads in later ticks. */
   attach(events: TransportEvents): void {
     this.#events = events;
   }
 
   /**
-   * Reads little from now on until its credential is verified: before that a peer may not make the gateway
-   * hold a large message. What it sends meanwhile waits in its own buffers.
+   * Limits reading until the peer's credential is verified.
+   *
+   * An unverified peer must not make the gateway hold a large message. What the peer sends beyond the limit
+   * waits in the peer's own buffers.
    */
   restrain(): void {
     this.#unverifiedBytes = 0;
@@ -107,7 +113,7 @@ export class WebSocketConnection implements Transport {
 
   close(code: number, reason: string): void {
     this.#ws.close(code, fitting(reason));
-    // A paused socket would never see the peer's answer.
+    // A paused socket would never read the peer's answer to the close.
     this.#trust();
   }
 
@@ -119,7 +125,7 @@ export class WebSocketConnection implements Transport {
     if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
   }
 
-  /** How long a message may be once it is inflated: little before the peer's credential is verified. */
+  /** Longest message after inflation, in bytes; 64 KiB while the peer's credential is not verified. */
   get maxMessageBytes(): number {
     return this.#unverifiedBytes === undefined ? this.#maxMessageBytes : maxUnverifiedBytes;
   }
@@ -128,7 +134,7 @@ export class WebSocketConnection implements Transport {
     const events = this.#events;
     if (isBinary !== (this.encoder.dialect === "milepost.v1.msgpack")) events?.onUnsupportedFrame();
     else if (isBinary) {
-      // ws hands messages out as one Buffer unless told otherwise.
+      // ws delivers a message as one Buffer by default.
       const bytes = data as Buffer;
       events?.onValues(splitMsgpackFrame(bytes), bytes.byteLength);
     } else events?.onText(data.toString());
@@ -136,7 +142,7 @@ export class WebSocketConnection implements Transport {
 
   pinged(payload: Buffer): void {
     this.#events?.onAlive();
-    // A peer that pings and does not read gets no pongs: they would pile up.
+    // A peer that sends pings but does not read gets no pongs, since they would pile up.
     if (this.bufferedBytes < maxBytesBeforePong && this.#ws.readyState === WebSocket.OPEN) {
       this.#ws.pong(payload);
     }
@@ -174,10 +180,10 @@ export class WebSocketConnection implements Transport {
 
 const maxReasonBytes = 123;
 const maxBytesBeforePong = 16 * 1024;
-/** Room for the longest token and a good many pings. */
+/** Limit for an unverified peer, in bytes: room for the longest token and many pings. */
 const maxUnverifiedBytes = 64 * 1024;
 
-/** What of a reason fits into a close frame, cut between characters. */
+/** Cuts a reason, between characters, to the bytes that fit into a close frame. */
 function fitting(reason: string): string {
   if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;
   const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxReasonBytes));

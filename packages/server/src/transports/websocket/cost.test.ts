@@ -6,12 +6,12 @@ import { createGateway } from "../../gateway.ts";
 import { upgradeRequest } from "../../testing/raw-http.ts";
 import { apiKey, startGateway, testGateway, tokenSecret } from "../../testing/test-gateway.ts";
 
-/** Every listener of a socket, by event; a wrapped one counts as itself. */
+/** Returns every listener of a socket by event; a wrapped listener counts as itself. */
 function listenersOf(socket: Socket): ReadonlyMap<string | symbol, readonly unknown[]> {
   return new Map(socket.eventNames().map((name) => [name, socket.rawListeners(name)]));
 }
 
-it("[TRAP-14] two sockets share every listener: none, and no timer, is made for a connection", async () => {
+it("[TRAP-14] a WebSocket connection creates no listener and no timer: all sockets share the same listeners", async () => {
   const server = createServer();
   const gateway = createGateway({
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
@@ -31,7 +31,7 @@ it("[TRAP-14] two sockets share every listener: none, and no timer, is made for 
     Array.from({ length: 20 }, (_, i) => client.socket(`/ws/chat/${i % 2}`)),
   );
   for (const socket of rest) await socket.nextOf("subscribed");
-  // A node has a few of its own, and they come and go.
+  // A node has a few timers of its own, and their number varies.
   expect(timers() - before).toBeLessThan(rest.length / 2);
   const [own, ...others] = accepted.map(listenersOf);
   expect(own?.size).toBeGreaterThan(0);
@@ -39,7 +39,7 @@ it("[TRAP-14] two sockets share every listener: none, and no timer, is made for 
   server.close();
 });
 
-it("[TRAP-15] a socket keeps no compression context between messages, whatever is offered", async () => {
+it("[TRAP-15] a WebSocket keeps no compression context between messages, whatever the client offers", async () => {
   await using server = await startGateway();
   const socket = connect(server.port, "127.0.0.1");
   const headers = {

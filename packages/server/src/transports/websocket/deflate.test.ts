@@ -10,11 +10,11 @@ import { offersDeflate } from "./deflate.ts";
 
 interface Wire extends AsyncDisposable {
   readonly socket: TestSocket;
-  /** What came in so far, headers included. */
+  /** Returns the number of bytes received so far, headers included. */
   bytesRead(): number;
 }
 
-/** A conforming client that offers compression; ws inflates by its own means. */
+/** Opens a conforming client that offers compression; ws inflates with its own extension. */
 async function open(
   server: TestGateway,
   path: string,
@@ -40,10 +40,10 @@ async function open(
 }
 
 const dialects = [[], ["milepost.v1.json"], ["milepost.v1.msgpack"]];
-/** Text that compresses well, and differs from message to message. */
+/** Returns text that compresses well and differs between messages. */
 const prose = (n: number) => `${n}: ${"the same words again and again ".repeat(100)}`;
 
-describe("compression", () => {
+describe("WebSocket compression", () => {
   it.each([
     ["permessage-deflate", true],
     ["permessage-deflate; client_max_window_bits", true],
@@ -56,11 +56,11 @@ describe("compression", () => {
     ["permessage-bzip2", false],
     ["", false],
     [undefined, false],
-  ])("[P-ZIP-1] offered as %s is taken: %s", (header, taken) => {
+  ])("[P-ZIP-1] the server accepts compression offered as %s: %s", (header, taken) => {
     expect(offersDeflate(header)).toBe(taken);
   });
 
-  it("[P-ZIP-1] is not agreed on unless it is switched on and offered", async () => {
+  it("[P-ZIP-1] compression is used only when the gateway enables it and the client offers it", async () => {
     await using off = await startGateway();
     await using plain = await open(off, "/ws");
     expect(plain.socket.ws.extensions).toBe("");
@@ -73,27 +73,30 @@ describe("compression", () => {
     expect(agreed.socket.ws.extensions).toBe("permessage-deflate");
   });
 
-  it.each(dialects)("[P-ZIP-2] brings the same in fewer bytes (%s)", async (...subprotocols) => {
-    await using server = await startGateway({ compression: true });
-    await using zipped = await open(server, "/ws/chat/42", { subprotocols });
-    await using unzipped = await open(server, "/ws/chat/42", {
-      subprotocols,
-      perMessageDeflate: false,
-    });
-    const both = [zipped, unzipped];
-    for (const { socket } of both) await socket.nextOf("subscribed");
-    for (let n = 0; n < 20; n++) {
-      await server.gateway.publish("chat:42", "message", n % 3 === 0 ? n : prose(n));
-    }
-    for (let n = 0; n < 20; n++) {
-      const [a, b] = await Promise.all(both.map(({ socket }) => socket.next()));
-      expect(a).toEqual(b);
-      expect(a.data).toBe(n % 3 === 0 ? n : prose(n));
-    }
-    expect(zipped.bytesRead()).toBeLessThan(unzipped.bytesRead() / 5);
-  });
+  it.each(dialects)(
+    "[P-ZIP-2] a compressed WebSocket delivers the same messages in fewer bytes (%s)",
+    async (...subprotocols) => {
+      await using server = await startGateway({ compression: true });
+      await using zipped = await open(server, "/ws/chat/42", { subprotocols });
+      await using unzipped = await open(server, "/ws/chat/42", {
+        subprotocols,
+        perMessageDeflate: false,
+      });
+      const both = [zipped, unzipped];
+      for (const { socket } of both) await socket.nextOf("subscribed");
+      for (let n = 0; n < 20; n++) {
+        await server.gateway.publish("chat:42", "message", n % 3 === 0 ? n : prose(n));
+      }
+      for (let n = 0; n < 20; n++) {
+        const [a, b] = await Promise.all(both.map(({ socket }) => socket.next()));
+        expect(a).toEqual(b);
+        expect(a.data).toBe(n % 3 === 0 ? n : prose(n));
+      }
+      expect(zipped.bytesRead()).toBeLessThan(unzipped.bytesRead() / 5);
+    },
+  );
 
-  it("[P-ZIP-2] keeps a plain reader's own cursors, of several channels", async () => {
+  it("[P-ZIP-2] compression keeps the cursor of each plain connection with several channels", async () => {
     await using server = await startGateway({ compression: true });
     await using one = await open(server, "/ws?channels=chat:1,chat:2");
     await using other = await open(server, "/ws?channels=chat:2");
@@ -110,7 +113,7 @@ describe("compression", () => {
     });
   });
 
-  it("[P-ZIP-3] of what a client sends is understood, fragmented too, and kept in order", async () => {
+  it("[P-ZIP-3] compressed client messages are read in order, including fragmented ones", async () => {
     await using server = await startGateway({ compression: true });
     await using wire = await open(server, "/ws", { perMessageDeflate: { threshold: 0 } });
     const { ws } = wire.socket;
@@ -125,7 +128,7 @@ describe("compression", () => {
       expect(await wire.socket.next()).toMatchObject({ type: "pong", id: n });
   });
 
-  it("[P-ZIP-3] works with msgpack", async () => {
+  it("[P-ZIP-3] compression works with msgpack", async () => {
     await using server = await startGateway({ compression: true });
     const subprotocols = ["milepost.v1.msgpack"];
     await using wire = await open(server, "/ws", { subprotocols });
@@ -136,10 +139,10 @@ describe("compression", () => {
     expect(await wire.socket.next()).toMatchObject({ id: 1, result: { duplicate: false } });
   });
 
-  it("[P-ZIP-4] a message that inflates beyond the limit closes with 1009, at the cost of the limit", async () => {
+  it("[P-ZIP-4] a message that inflates beyond the limit closes with 1009 and is not inflated in full", async () => {
     await using server = await startGateway({ compression: true });
     await using raw = await openRaw(server, await server.token());
-    // 200 KB that inflate to 200 MB.
+    // The compressed message has about 200 KB and inflates to 200 MB.
     const bomb = deflateRawSync(Buffer.alloc(200 * 1_024 * 1_024), { level: 9 });
     expect(bomb.length).toBeLessThan(300_000);
     const before = process.memoryUsage();
@@ -151,26 +154,26 @@ describe("compression", () => {
     expect(bystander.socket.ws.readyState).toBe(WebSocket.OPEN);
   }, 30_000);
 
-  it("[P-ZIP-4] before the credential was verified the limit is 64 KiB", async () => {
+  it("[P-ZIP-4] before the credential is verified, a message that inflates beyond 64 KiB closes with 1009", async () => {
     await using server = await startGateway({ compression: true });
     await using raw = await openRaw(server, undefined);
     raw.socket.write(maskedFrame(0xc1, deflateRawSync(Buffer.alloc(70_000, " "))));
     expect(await raw.closeCode).toBe(1009);
   });
 
-  it("[P-ZIP-4] what cannot be inflated closes with 1007, and harms nobody", async () => {
+  it("[P-ZIP-4] a message that cannot be inflated closes with 1007, and a compressed one without an agreement with 1002", async () => {
     await using server = await startGateway({ compression: true });
     await using raw = await openRaw(server, await server.token());
     raw.socket.write(maskedFrame(0xc1, Buffer.from("this was never deflated")));
     expect(await raw.closeCode).toBe(1007);
-    // Where it was not agreed on, a compressed frame is a broken one.
+    // Without an agreement on compression, a compressed frame is a protocol error.
     await using plain = await startGateway();
     await using refused = await openRaw(plain, await plain.token());
     refused.socket.write(maskedFrame(0xc1, deflateRawSync("{}")));
     expect(await refused.closeCode).toBe(1002);
   });
 
-  it("[P-ZIP-5] keeps nothing per socket: 300 that have sent and got compressed messages cost no zlib context", async () => {
+  it("[P-ZIP-5] 300 sockets that exchanged compressed messages hold no zlib context", async () => {
     await using server = await startGateway({ compression: true });
     const token = await server.token();
     const sockets: RawWebSocket[] = [];
@@ -193,7 +196,7 @@ describe("compression", () => {
     const { external, arrayBuffers } = process.memoryUsage();
     await use(300);
     const after = process.memoryUsage();
-    // A context to inflate is some 40 KB, one to deflate 256 KB.
+    // A context to inflate takes some 40 KB, a context to deflate 256 KB.
     const perSocket = (after.external + after.arrayBuffers - external - arrayBuffers) / 300;
     expect(perSocket).toBeLessThan(20_000);
     for (const raw of sockets) raw.socket.destroy();
@@ -220,7 +223,7 @@ async function openRaw(server: TestGateway, token: string | undefined, path = "/
   });
 }
 
-/** A client's frame of any length. */
+/** Builds a client's frame for a payload of any length. */
 function maskedFrame(firstByte: number, payload: Uint8Array): Buffer {
   const header = Buffer.alloc(14);
   header[0] = firstByte;

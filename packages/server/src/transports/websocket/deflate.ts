@@ -1,13 +1,14 @@
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 
-/** What a server answers to an offer it takes: neither side keeps anything from one message to the next. */
+/** Extension header with which the server accepts an offer: neither side keeps a context between messages. */
 export const deflateAnswer =
   "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /**
- * Whether one of the offers of a `Sec-WebSocket-Extensions` header is compression as this server does it (RFC 7692).
+ * True when an offer in a `Sec-WebSocket-Extensions` header is compression as this server does it (RFC 7692).
  *
- * An offer that demands a smaller window of the server is left alone: bytes are made once for all readers.
+ * The server skips an offer that requires a smaller server window or has an unknown parameter, because
+ * compressed bytes are shared by all subscribers.
  */
 export function offersDeflate(header: string | undefined): boolean {
   return (header ?? "").split(",").some((offer) => {
@@ -19,22 +20,27 @@ export function offersDeflate(header: string | undefined): boolean {
 const knownParameter =
   /^(server_no_context_takeover|client_no_context_takeover|client_max_window_bits(="?\d+"?)?|server_max_window_bits="?15"?)$/;
 
-/** Payloads below this are sent as they are: they would gain little, and most readers wait for them. */
+/**
+ * Size below which payloads are sent uncompressed, in bytes: they would gain little, and compression would
+ * delay them.
+ */
 export const minDeflatedBytes = 1_024;
 
-/** What every deflated message would end with, and therefore does not. */
+/** Bytes at the end of every deflated message; RFC 7692 leaves them out of the payload. */
 const tail = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
-// A third of the time of the default on JSON, and hardly larger.
+// On JSON, this level takes a third of the time of the default level, and its output is hardly larger.
 const level = 3;
 
-/** The payload of a deflated message: a part of one, too, when others go before it. */
+/**
+ * Deflates the payload of a message, or the rest of one that begins with other parts such as {@link stored}.
+ */
 export function deflate(payload: Uint8Array): Uint8Array {
   const bytes = deflateRawSync(payload, { level, finishFlush: constants.Z_SYNC_FLUSH });
   return bytes.subarray(0, bytes.length - tail.length);
 }
 
-/** Bytes as they are, in the form of a deflated message's beginning. */
+/** Stores bytes uncompressed, in the form of the beginning of a deflated message. */
 export function stored(bytes: Uint8Array): Uint8Array {
   const blocks: Uint8Array[] = [];
   for (let from = 0; from < bytes.length; from += maxStoredBytes) {
@@ -49,7 +55,10 @@ export function stored(bytes: Uint8Array): Uint8Array {
 
 const maxStoredBytes = 0xffff;
 
-/** The message in a deflated payload; undefined when it is over `maxBytes`. Throws when it is no such payload. */
+/**
+ * Inflates the payload of a message. Returns undefined when it exceeds `maxBytes`; throws when it is not
+ * deflated data.
+ */
 export function inflate(payload: Uint8Array, maxBytes: number): Uint8Array | undefined {
   try {
     return inflateRawSync(Buffer.concat([payload, tail]), {

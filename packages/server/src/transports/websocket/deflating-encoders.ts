@@ -4,7 +4,7 @@ import { deflate, minDeflatedBytes, stored } from "./deflate.ts";
 import { encodedPlain, encoders } from "./encoders.ts";
 import { deflatedFrame, frameText, readFrames } from "./frame.ts";
 
-/** What an encoder makes, with every frame that is worth it compressed: once, for all who share the bytes. */
+/** Wraps an encoder to compress every frame that is worth it, once for all subscribers that share the bytes. */
 function deflating(encoder: Encoder): Encoder {
   return {
     dialect: encoder.dialect,
@@ -26,7 +26,9 @@ function deflated(bytes: Uint8Array): Uint8Array {
   return only !== undefined && frames.length === 1 ? only : Buffer.concat(frames);
 }
 
-/** The ends of plain publications, compressed once for all readers, whatever the cursor before them. */
+/**
+ * Compressed ends of plain publications, shared by all subscribers: only the part before the end has a cursor.
+ */
 const deflatedTails = new WeakMap<object, Uint8Array>();
 
 const plain: Encoder = {
@@ -48,7 +50,7 @@ const plain: Encoder = {
   },
 };
 
-/** The one encoder of each dialect for all connections that have agreed on compression. */
+/** The encoders by dialect for connections with compression, shared by all of them. */
 export const deflatingEncoders: Readonly<Record<DialectName, Encoder>> = {
   plain,
   "milepost.v1.json": deflating(encoders["milepost.v1.json"]),

@@ -6,19 +6,24 @@ type Inflated = (error: Error | null, bytes?: Uint8Array) => void;
 const nothing = new Uint8Array();
 
 /**
- * The ws socket of a connection that has agreed on compression.
+ * The ws socket of a connection with compression.
  *
- * It is the extension that ws asks to inflate what comes in: ws's own keeps a zlib context per socket, of some 40 KB, as
- * soon as one message came. Here a message is inflated in one go, and nothing is kept. What goes out is not ws's to compress.
+ * It acts as the extension that ws asks to inflate messages. The extension of ws itself would keep a zlib
+ * context of some 40 KB per socket after the first message. This class inflates each message at once and keeps
+ * nothing. Outgoing messages are not compressed by ws.
  */
 export class DeflatingSocket extends GatewaySocket {
-  /** Where ws looks for it: the one thing here that ws does not document. */
+  /** Property in which ws finds its extensions. It is the only undocumented part of ws used here. */
   protected readonly _extensions: Readonly<Record<string, unknown>> = {
     "permessage-deflate": this,
   };
   #fragments: Uint8Array[] | undefined;
 
-  /** Called by ws with each frame of a compressed message; ws has seen to it that they are not too many or too large. */
+  /**
+   * Receives each frame of a compressed message and inflates the message at its last frame.
+   *
+   * ws calls it, and has already bounded the number and size of the frames.
+   */
   decompress(fragment: Uint8Array, isLast: boolean, done: Inflated): void {
     if (!isLast) {
       this.#fragments ??= [];
@@ -32,7 +37,7 @@ export class DeflatingSocket extends GatewaySocket {
     try {
       const message = inflate(whole, this.connection?.maxMessageBytes ?? 0);
       if (message !== undefined) {
-        // ws goes on with the next frame in it, and must not do so within itself.
+        // ws reads the next frame inside `done`, so `done` must not run within this call.
         process.nextTick(done, null, message);
         return;
       }
@@ -43,7 +48,7 @@ export class DeflatingSocket extends GatewaySocket {
     process.nextTick(done, new Error("a compressed message could not be read"));
   }
 
-  /** Called by ws at the end. */
+  /** Drops an unfinished message; ws calls it when the socket ends. */
   cleanup(): void {
     this.#fragments = undefined;
   }

@@ -6,8 +6,8 @@ import { exchange, upgradeRequest } from "../../testing/raw-http.ts";
 import { apiKey, startGateway } from "../../testing/test-gateway.ts";
 import { openSocket } from "../../testing/test-socket.ts";
 
-describe("a WebSocket that brings a credential", () => {
-  it("[P-CON-1] is welcomed with the token from the header, the subprotocol or the query", async () => {
+describe("a WebSocket with a credential", () => {
+  it("[P-CON-1] a WebSocket is welcomed with a token in the header, the subprotocol or the query", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const ways = [
@@ -29,7 +29,7 @@ describe("a WebSocket that brings a credential", () => {
     }
   });
 
-  it("[P-CON-2] is closed with 4401 when that is not valid, before anything is delivered", async () => {
+  it("[P-CON-2] a WebSocket with an invalid token is closed with 4401 before anything is delivered", async () => {
     await using server = await startGateway();
     const [header, claims] = (await server.token()).split(".");
     const none = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${claims}.`;
@@ -40,7 +40,7 @@ describe("a WebSocket that brings a credential", () => {
     }
   });
 
-  it("[P-CON-2] is closed with 4101 when that has expired", async () => {
+  it("[P-CON-2] a WebSocket with an expired token is closed with 4101", async () => {
     await using server = await startGateway();
     const token = await server.token({ user: "7", ttlMs: -60_000 });
     const socket = await server.socket("/ws/chat/42", { token });
@@ -48,7 +48,7 @@ describe("a WebSocket that brings a credential", () => {
     expect(socket.arrived).toEqual([]);
   });
 
-  it("is told why its user cannot be one, whoever verified the token", async () => {
+  it("a WebSocket with an invalid user in its token is closed with the reason, even with a custom verifier", async () => {
     const principal = {
       kind: "user",
       user: "auth0|7",
@@ -66,7 +66,7 @@ describe("a WebSocket that brings a credential", () => {
     expect(answer).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
   });
 
-  it("is closed properly also when the verifier has a lot to say about it", async () => {
+  it("a long error of the token verifier is cut to fit into the close reason", async () => {
     const verifyToken = () =>
       Promise.reject(new MilepostError("unauthenticated", `x${"ä".repeat(100)}`));
     await using server = await startGateway({ auth: { verifyToken } });
@@ -77,7 +77,7 @@ describe("a WebSocket that brings a credential", () => {
     expect(await late.closed).toMatchObject({ code: 4401 });
   });
 
-  it("does not hold the end of the gateway up while its verifier never answers", async () => {
+  it("a token verifier that never answers does not delay the end of the gateway", async () => {
     const asked = deferred();
     const verifyToken = () => {
       asked.resolve();
@@ -90,13 +90,13 @@ describe("a WebSocket that brings a credential", () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 503 .*"code":"shutting_down"/s);
   });
 
-  it("in the URL is refused where that is switched off", async () => {
+  it("a WebSocket with a token in the URL is closed with 4401 when tokenInQuery is false", async () => {
     await using server = await startGateway({ auth: { tokenInQuery: false } });
     const socket = await server.socket(`/ws?token=${await server.token()}`, { token: null });
     expect(await socket.closed).toMatchObject({ code: 4401, reason: expect.stringMatching(/URL/) });
   });
 
-  it("is closed with a code that says come back when the verifier itself fails", async () => {
+  it("a WebSocket is closed with 1011, so that it reconnects, when the token verifier fails", async () => {
     const verifyToken = () => Promise.reject(new Error("the key server is down"));
     await using server = await startGateway({ auth: { verifyToken } });
     for (const path of ["/ws", "/ws/progress/s1"]) {
@@ -107,7 +107,7 @@ describe("a WebSocket that brings a credential", () => {
 });
 
 describe("a WebSocket without a credential", () => {
-  it("[P-CON-3] may authenticate with its first message", async () => {
+  it("[P-CON-3] a WebSocket without a credential may authenticate with its first message", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws/chat/42", { token: null });
     socket.send({ type: "auth", token: await server.token() });
@@ -115,33 +115,33 @@ describe("a WebSocket without a credential", () => {
     expect(await socket.nextOf("subscribed")).toMatchObject({ channel: "chat:42" });
   });
 
-  it("[P-CON-3] is closed with 4401 when it says anything else first", async () => {
+  it("[P-CON-3] a WebSocket without a credential is closed with 4401 when its first message is not auth", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws", { token: null });
     socket.send({ type: "subscribe", id: 1, channel: "chat:42" });
     expect(await socket.closed).toMatchObject({ code: 4401 });
   });
 
-  it("[P-CON-3] is closed with 4408 when it says nothing in time", async () => {
+  it("[P-CON-3] a WebSocket without a credential is closed with 4408 when it sends nothing in time", async () => {
     await using server = await startGateway({ limits: { authTimeoutMs: 20 } });
     const socket = await server.socket("/ws", { token: null });
     expect(await socket.closed).toMatchObject({ code: 4408 });
   });
 });
 
-describe("a WebSocket that nobody has vouched for yet", () => {
+describe("a WebSocket before its credential is verified", () => {
   const ping = JSON.stringify({ type: "ping", pad: "x".repeat(1_000_000) });
 
-  it("is read only a little, however much it sends", async () => {
+  it("the gateway reads little from an unverified WebSocket, however much it sends", async () => {
     await using server = await startGateway({ limits: { authTimeoutMs: 300 } });
     const socket = await server.socket("/ws", { token: null });
     for (let n = 0; n < 40; n++) socket.send(ping);
     expect(await socket.closed).toMatchObject({ code: 4408 });
-    // Not one of the pings got through: the first alone is more than is read.
+    // No ping was answered: the first one alone is larger than what is read.
     expect(socket.arrived).toEqual([]);
   });
 
-  it("may send everything at once behind its token, and all of it is read", async () => {
+  it("a WebSocket may send messages right after its auth message, and all of them are read", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws", { token: null });
     socket.send({ type: "auth", token: await server.token() });
@@ -156,7 +156,7 @@ describe("a WebSocket that nobody has vouched for yet", () => {
   });
 });
 
-describe("an upgrade", () => {
+describe("a WebSocket upgrade", () => {
   it.each([
     ["/ws/x", 404, "not_found"],
     ["/ws/a/b/c", 404, "not_found"],
@@ -166,7 +166,7 @@ describe("an upgrade", () => {
     ["/ws?last_event_id=x", 400, "invalid_position"],
     ["/ws?x=%ff", 400, "bad_message"],
     ["/elsewhere", 404, "not_found"],
-  ])("[P-CON-7] of %s is answered with HTTP %i and %s", async (path, status, code) => {
+  ])("[P-CON-7] an upgrade of %s is answered with HTTP %i and %s", async (path, status, code) => {
     await using server = await startGateway();
     await expect(server.socket(path)).rejects.toMatchObject({
       status,
@@ -174,7 +174,7 @@ describe("an upgrade", () => {
     });
   });
 
-  it("[P-CON-5] that offers only what nobody speaks is answered with HTTP 400", async () => {
+  it("[P-CON-5] an upgrade that offers only unknown subprotocols is answered with HTTP 400", async () => {
     await using server = await startGateway();
     await expect(server.socket("/ws", { subprotocols: ["milepost.v9"] })).rejects.toMatchObject({
       status: 400,
@@ -182,7 +182,7 @@ describe("an upgrade", () => {
     });
   });
 
-  it("[P-CON-5] is answered with the dialect that was chosen", async () => {
+  it("[P-CON-5] an upgrade is answered with the chosen subprotocol", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const json = await server.socket("/ws", {
@@ -197,7 +197,7 @@ describe("an upgrade", () => {
     expect((await server.socket("/ws")).ws.protocol).toBe("");
   });
 
-  it("from a page that is not on the list is answered with HTTP 403, from one on it is made", async () => {
+  it("an upgrade is refused with HTTP 403 for origins outside allowedOrigins, and accepted for allowed ones", async () => {
     await using server = await startGateway({ allowedOrigins: ["https://app.example.com"] });
     for (const origin of ["https://evil.example", "null", "https://app.example.com.evil.example"]) {
       await expect(server.socket("/ws", { headers: { Origin: origin } })).rejects.toMatchObject({
@@ -211,7 +211,7 @@ describe("an upgrade", () => {
     }
   });
 
-  it("that is no WebSocket handshake is answered with HTTP 400 and hung up", async () => {
+  it("an upgrade request that is not a WebSocket handshake is answered with HTTP 400 and closed", async () => {
     await using server = await startGateway();
     const requests = [
       "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -225,7 +225,7 @@ describe("an upgrade", () => {
     }
   });
 
-  it("that is given up while its token is verified harms nothing", async () => {
+  it("a client that disconnects while its token is verified does no harm", async () => {
     let verified: () => void = () => {};
     const asked = deferred();
     const verifyToken = () => {
@@ -244,7 +244,7 @@ describe("an upgrade", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-CLOSE-2] is answered with HTTP 503 by a gateway that goes away", async () => {
+  it("[P-CLOSE-2] an upgrade is answered with HTTP 503 by a gateway that shuts down", async () => {
     await using server = await startGateway();
     const staying = await server.socket();
     await staying.nextOf("welcome");

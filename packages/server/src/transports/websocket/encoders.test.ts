@@ -19,10 +19,10 @@ function frames(bytes: Uint8Array): unknown[] {
 
 const noCursor = () => "";
 
-describe("the encoder of milepost.v1.json", () => {
+describe("the milepost.v1.json encoder", () => {
   const encoder = encoders["milepost.v1.json"];
 
-  it("puts the publications of a tick into one frame, an object when there is one", () => {
+  it("the milepost.v1.json encoder puts a tick's publications into one frame, as an object if there is only one", () => {
     const event = (offset: number) => ({
       type: "event",
       channel: "chat:42",
@@ -37,7 +37,7 @@ describe("the encoder of milepost.v1.json", () => {
     ]);
   });
 
-  it("never puts more than 1,000 messages into a frame", () => {
+  it("the milepost.v1.json encoder puts at most 1,000 messages into a frame", () => {
     const batch = Array.from({ length: 2_001 }, (_, index) => publication(index + 1));
     const sizes = frames(encoder.encodeBatch(batch, noCursor)).map((frame) =>
       Array.isArray(frame) ? frame.length : 1,
@@ -45,7 +45,7 @@ describe("the encoder of milepost.v1.json", () => {
     expect(sizes).toEqual([1_000, 1_000, 1]);
   });
 
-  it("encodes any other message as it is", () => {
+  it("the milepost.v1.json encoder encodes a message that is not a publication unchanged", () => {
     expect(frames(encoder.encodeMessage({ type: "pong", id: 7 }))).toEqual([
       { type: "pong", id: 7 },
     ]);
@@ -53,7 +53,7 @@ describe("the encoder of milepost.v1.json", () => {
 });
 
 describe("the plain encoder", () => {
-  it("[P-DIA-3] gives each publication its own frame, with the reader's cursor and the time as ISO 8601", () => {
+  it("[P-DIA-3] the plain encoder gives each publication its own frame, with the cursor and an ISO 8601 time", () => {
     const bytes = encoders.plain.encodeBatch(
       [publication(1), publication(2)],
       ({ position }) => `chat:42@e.${position.offset}.t${position.offset}`,

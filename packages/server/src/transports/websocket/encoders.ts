@@ -14,7 +14,7 @@ import {
 } from "@milepost/protocol";
 import { frameBytes, frameText, frameTexts } from "./frame.ts";
 
-/** The SDK's dialect: the publications of a tick are one frame with an array. */
+/** Encoder of the SDK's dialect: the publications of a tick are one frame with an array. */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",
   encodeBatch(publications) {
@@ -30,7 +30,10 @@ const jsonEncoder: Encoder = {
   encodeText: frameText,
 };
 
-/** The same messages as msgpack: the data of a publication is parsed once per batch, whoever reads it. */
+/**
+ * Encoder of msgpack with the same messages. The data of a publication is parsed once per batch for all
+ * subscribers.
+ */
 const msgpackEncoder: Encoder = {
   dialect: "milepost.v1.msgpack",
   encodeBatch(publications) {
@@ -46,10 +49,13 @@ const msgpackEncoder: Encoder = {
   encodeText: (text) => frameBytes(encodeMsgpack(JSON.parse(text))),
 };
 
-/** Batches but for their cursors; the hub hands the same one to every reader that has a cursor of its own. */
+/**
+ * Encoded batches without their cursors. The hub passes the same batch for every subscriber with a cursor of
+ * its own.
+ */
 const plainBatches = new WeakMap<readonly Publication[], readonly PlainPublication[]>();
 
-/** The publications of a batch but for their cursors, encoded once whoever asks. */
+/** Encodes the publications of a batch without their cursors, once per batch for all subscribers. */
 export function encodedPlain(publications: readonly Publication[]): readonly PlainPublication[] {
   let encoded = plainBatches.get(publications);
   if (encoded === undefined) {
@@ -59,7 +65,10 @@ export function encodedPlain(publications: readonly Publication[]): readonly Pla
   return encoded;
 }
 
-/** The dialect of a bare WebSocket: a frame per publication, all of a tick in one buffer. */
+/**
+ * Encoder of the plain dialect, for WebSockets without the SDK: one frame per publication, all of a tick in one
+ * buffer.
+ */
 const plainEncoder: Encoder = {
   dialect: "plain",
   encodeBatch(publications, cursorOf) {
@@ -75,7 +84,7 @@ const plainEncoder: Encoder = {
   encodeText: frameText,
 };
 
-/** The one encoder of each dialect, shared by all connections. */
+/** The encoders by dialect, shared by all connections. */
 export const encoders: Readonly<Record<DialectName, Encoder>> = {
   plain: plainEncoder,
   "milepost.v1.json": jsonEncoder,

@@ -1,5 +1,5 @@
 /**
- * Frames texts for a WebSocket client, back to back in one buffer, so that many frames are one write.
+ * Encodes texts as WebSocket text frames, back to back in one buffer, so that many frames need one write.
  *
  * Server frames are not masked: a header of 2, 4 or 10 bytes, then the text as UTF-8.
  */
@@ -20,7 +20,7 @@ export function frameTexts(texts: readonly string[]): Uint8Array {
   return frames;
 }
 
-/** One text as one frame. */
+/** Encodes a text as one text frame. */
 export function frameText(text: string): Uint8Array {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(headerBytes(length) + length);
@@ -28,14 +28,14 @@ export function frameText(text: string): Uint8Array {
   return frame;
 }
 
-/** One payload as one binary frame. */
+/** Encodes a payload as one binary frame. */
 export function frameBytes(payload: Uint8Array): Uint8Array {
   const frame = Buffer.allocUnsafe(headerBytes(payload.length) + payload.length);
   frame.set(payload, writeHeader(frame, 0, payload.length, finalBinary));
   return frame;
 }
 
-/** One compressed payload, given in parts, as one frame. */
+/** Encodes a compressed payload, given in parts, as one frame. */
 export function deflatedFrame(parts: readonly Uint8Array[], isBinary: boolean): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -49,7 +49,7 @@ export function deflatedFrame(parts: readonly Uint8Array[], isBinary: boolean): 
   return frame;
 }
 
-/** The frames that were written back to back: each as a whole, and what it carries. */
+/** Reads frames that were written back to back; yields each whole frame and its payload. */
 export function* readFrames(
   bytes: Uint8Array,
 ): Generator<{ frame: Uint8Array; payload: Uint8Array; isBinary: boolean }, void, void> {
@@ -83,7 +83,7 @@ function headerBytes(length: number): number {
   return length < 2 ** 16 ? 4 : 10;
 }
 
-/** Writes a header and returns where the payload begins. */
+/** Writes a frame's header at an offset and returns the offset of its payload. */
 function writeHeader(frame: Buffer, at: number, length: number, firstByte = finalText): number {
   frame[at] = firstByte;
   if (length < length16) {

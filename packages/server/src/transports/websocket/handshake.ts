@@ -10,26 +10,26 @@ import { readBearer } from "../../auth/bearer.ts";
 import { pathOf } from "../../http/claimed-paths.ts";
 import { consumerOf } from "../consumer.ts";
 
-/** What of an upgrade request decides about it. */
+/** Parts of an upgrade request that decide how it is answered. */
 export interface UpgradeRequest {
-  /** Path and query, as they stand in the request line. */
+  /** Path and query, exactly as in the request line. */
   readonly url: string;
   readonly authorization: string | undefined;
-  /** The `Sec-WebSocket-Protocol` header. */
+  /** Value of the `Sec-WebSocket-Protocol` header. */
   readonly subprotocols: string | undefined;
 }
 
-/** The credential a connect brought along. */
+/** Credential of an upgrade request. */
 export type ConnectCredential =
   | { readonly kind: "none" }
   | { readonly kind: "token"; readonly token: string }
-  /** It brought one in a way this deployment does not take. */
+  /** The credential came in a way that this deployment does not accept. */
   | { readonly kind: "refused"; readonly reason: string };
 
 /** Content of an upgrade request that is the same for every WebSocket door. */
 export interface Handshake {
   readonly dialect: DialectName;
-  /** The subprotocol to answer with. */
+  /** Subprotocol to answer with; undefined for none. */
   readonly subprotocol: string | undefined;
   readonly credential: ConnectCredential;
   readonly consumer: ConsumerKind;
@@ -49,7 +49,7 @@ export function readHandshake(
   if (dialect === undefined) {
     return refused(
       "bad_message",
-      'none of the offered subprotocols is spoken here; offer "milepost.v1.json" or "milepost.v1.msgpack", or none for the plain dialect',
+      'none of the offered subprotocols is supported; offer "milepost.v1.json" or "milepost.v1.msgpack", or none for the plain dialect',
     );
   }
   const handshake = {
@@ -99,7 +99,10 @@ function readSubprotocols(header: string | undefined): Parsed<readonly string[]>
   const valid = names.every((name) => subprotocolName.test(name));
   return valid && new Set(names).size === names.length
     ? parsed(names)
-    : refused("bad_message", "Sec-WebSocket-Protocol must be a list of different names");
+    : refused(
+        "bad_message",
+        "Sec-WebSocket-Protocol must be a comma-separated list of distinct names",
+      );
 }
 
 function chooseCredential(
@@ -114,7 +117,11 @@ function chooseCredential(
   if (queryToken === null) return { kind: "none" };
   return tokenInQuery
     ? { kind: "token", token: queryToken }
-    : { kind: "refused", reason: "tokens in the URL are switched off" };
+    : {
+        kind: "refused",
+        reason:
+          "tokens in the URL are disabled; send the token in the Authorization header or a subprotocol",
+      };
 }
 
 function percentDecoded(text: string): string | undefined {

@@ -7,7 +7,7 @@ import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** Somebody else's connection, which must not notice anything. */
+/** Opens a connection of another client, which must not be affected. */
 async function bystander(server: TestGateway) {
   const socket = await server.socket("/ws/chat/bystander");
   await socket.nextOf("subscribed");
@@ -19,7 +19,7 @@ async function bystander(server: TestGateway) {
   };
 }
 
-describe("a bad message", () => {
+describe("an invalid WebSocket message", () => {
   it.each([
     ["{nonsense", null, "bad_json"],
     ["", null, "bad_json"],
@@ -49,7 +49,7 @@ describe("a bad message", () => {
     ['{"type":"ack","channel":"chat:1","position":"e.1.t"}', null, "not_subscribed"],
     [`{"type":"ping","x":${"[".repeat(65)}${"]".repeat(65)}}`, null, "too_deep"],
   ])(
-    "[P-MSG-1] %s is answered for %j with %s, and the socket stays open",
+    "[P-MSG-1] %s is answered for id %j with %s, and the socket stays open",
     async (text, id, code) => {
       await using server = await startGateway();
       const socket = await server.socket();
@@ -61,7 +61,7 @@ describe("a bad message", () => {
     },
   );
 
-  it("[P-OP-7] for an operation of somebody else is not_found, a subscribe forbidden", async () => {
+  it("[P-OP-7] a request for an operation of another user is not_found, and a subscribe is forbidden", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "k", operation_id: "9", user_id: "8" });
     const socket = await server.socket();
@@ -81,7 +81,7 @@ describe("a bad message", () => {
     }
   });
 
-  it("does not reach prototypes", async () => {
+  it("a message with __proto__ does not change any prototype", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws/chat/1");
     await socket.nextOf("subscribed");
@@ -94,8 +94,8 @@ describe("a bad message", () => {
   });
 });
 
-describe("frames", () => {
-  it("[P-MSG-3] over the limit close the socket with 1009, and nobody else notices", async () => {
+describe("hostile WebSocket frames", () => {
+  it("[P-MSG-3] a frame over the limit closes its socket with 1009 and affects no other socket", async () => {
     await using server = await startGateway();
     const other = await bystander(server);
     for (const size of [mebibyte + 1, 2 * mebibyte]) {
@@ -107,7 +107,7 @@ describe("frames", () => {
     await other.notices();
   });
 
-  it("[P-MSG-3] of exactly the limit are read", async () => {
+  it("[P-MSG-3] a frame of exactly the limit is read", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -116,7 +116,7 @@ describe("frames", () => {
     expect(await socket.next()).toMatchObject({ type: "pong", id: 1 });
   });
 
-  it("[P-DIA-2] that are binary get a bad_message reply, those that are no UTF-8 close with 1007", async () => {
+  it("[P-DIA-2] a binary frame gets a bad_message reply, and a text frame that is not UTF-8 closes with 1007", async () => {
     await using server = await startGateway();
     for (const subprotocols of [[], ["milepost.v1.json"]]) {
       const socket = await server.socket("/ws", { subprotocols });
@@ -132,7 +132,7 @@ describe("frames", () => {
     }
   });
 
-  it("may come byte by byte, in fragments, and with pings in between", async () => {
+  it("a frame may arrive byte by byte, in fragments, and with pings in between", async () => {
     await using server = await startGateway();
     const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
     expect(await raw.next()).toMatchObject({ type: "welcome" });
@@ -148,7 +148,7 @@ describe("frames", () => {
     raw.socket.destroy();
   });
 
-  it("in more fragments than anybody needs close the socket", async () => {
+  it("a message in too many fragments closes the socket with 1008", async () => {
     await using server = await startGateway();
     const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
     await raw.next();
@@ -161,7 +161,7 @@ describe("frames", () => {
     expect(await raw.closeCode).toBe(1008);
   });
 
-  it("that are not masked, or of unknown kinds, close the socket with 1002", async () => {
+  it("frames that are unmasked, invalid or out of place close the socket with 1002 and affect no other socket", async () => {
     await using server = await startGateway();
     const other = await bystander(server);
     for (const bytes of [
@@ -179,7 +179,7 @@ describe("frames", () => {
     await other.notices();
   });
 
-  it("of a flood of pings harm nobody, read or not", async () => {
+  it("a flood of pings does no harm, whether or not the client reads the pongs", async () => {
     await using server = await startGateway();
     const other = await bystander(server);
     const raw = await RawWebSocket.open(server.port, "/ws", await server.token());
@@ -198,7 +198,7 @@ describe("frames", () => {
     raw.socket.destroy();
   });
 
-  it("half written, and then silence or a reset, leave nothing behind", async () => {
+  it("a half-written frame before a disconnect or reset leaves no connection behind", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const half = await RawWebSocket.open(server.port, "/ws", token);
@@ -213,7 +213,7 @@ describe("frames", () => {
     await expect.poll(() => server.gateway.stats().connections, { interval: 1 }).toBe(0);
   });
 
-  it("sent together with the upgrade request are read", async () => {
+  it("a frame sent together with the upgrade request is read", async () => {
     await using server = await startGateway();
     const socket: Socket = connect(server.port, "127.0.0.1");
     const head = upgradeRequest("/ws", { Authorization: `Bearer ${await server.token()}` });

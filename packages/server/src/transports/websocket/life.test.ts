@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { RawWebSocket } from "../../testing/raw-web-socket.ts";
 import { startGateway } from "../../testing/test-gateway.ts";
 
-describe("a connection", () => {
-  it("[P-CLOSE-3] that answers pings stays, one that does not is closed with 4003", async () => {
+describe("a WebSocket connection", () => {
+  it("[P-CLOSE-3] a connection that answers pings stays open, and one that does not is closed with 4003", async () => {
     await using server = await startGateway({
       limits: { pingIntervalMs: 50, idleTimeoutMs: 400 },
     });
@@ -14,7 +14,7 @@ describe("a connection", () => {
     expect(answering.ws.readyState).toBe(answering.ws.OPEN);
   });
 
-  it("[P-CON-6] that names a live one of its user and session takes its place and id", async () => {
+  it("[P-CON-6] a connection that names a live one of its user and session replaces it and takes its id", async () => {
     await using server = await startGateway();
     const old = await server.socket();
     const { connection_id: id } = await old.nextOf("welcome");
@@ -27,7 +27,7 @@ describe("a connection", () => {
     expect(await old.closed).toMatchObject({ code: 4001 });
   });
 
-  it("[P-CON-8] ends with its token, after a notice", async () => {
+  it("[P-CON-8] a connection gets a notice and is closed with 4101 when its token expires", async () => {
     await using server = await startGateway();
     const token = await server.token({ user: "7", ttlMs: 2_500 });
     const socket = await server.socket("/ws", { token });
@@ -35,7 +35,7 @@ describe("a connection", () => {
     expect(await socket.closed).toMatchObject({ code: 4101 });
   }, 10_000);
 
-  it("[P-SUB-3] comes back with its last event id and gets what it missed, once", async () => {
+  it("[P-SUB-3] a connection that reconnects with its last event id receives what it missed once", async () => {
     await using server = await startGateway();
     const first = await server.socket("/ws/chat/42");
     await first.nextOf("subscribed");
@@ -53,7 +53,7 @@ describe("a connection", () => {
     expect(second.arrived).toEqual([]);
   });
 
-  it("[P-DIA-1] gets in milepost.v1.json what a plain one gets, with positions for cursors", async () => {
+  it("[P-DIA-1] a connection in milepost.v1.json receives each entry in order, with its position", async () => {
     await using server = await startGateway();
     const json = await server.socket("/ws/chat/42", { subprotocols: ["milepost.v1.json"] });
     const { position } = await json.nextOf("subscribed");
@@ -70,7 +70,7 @@ describe("a connection", () => {
 });
 
 describe("the progress feed", () => {
-  it("[P-FEED-1] is for the session of the token alone", async () => {
+  it("[P-FEED-1] a progress feed is refused without a valid token of its session", async () => {
     await using server = await startGateway();
     const expired = await server.token({ session: "s1", ttlMs: -1_000 });
     for (const [path, token] of [
@@ -86,7 +86,7 @@ describe("the progress feed", () => {
     }
   });
 
-  it("[P-FEED-2] shows each operation of the session, then every change; [P-FEED-5] hears nothing", async () => {
+  it("[P-FEED-2] a progress feed sends each operation of its session and every change; [P-FEED-5] it ignores client messages", async () => {
     await using server = await startGateway();
     const { operations } = server.gateway;
     const created = await operations.create({ kind: "index", operation_id: "9", session_id: "s1" });

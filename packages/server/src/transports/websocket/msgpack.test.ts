@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
 import { openSocket, type TestSocket } from "../../testing/test-socket.ts";
 
-// Read and written by somebody else's msgpack, so that both sides cannot be wrong alike.
+// The test uses another msgpack implementation, so that an error cannot cancel itself out.
 const subprotocol = "milepost.v1.msgpack";
 
 async function open(server: TestGateway, path = "/ws") {
@@ -16,8 +16,8 @@ function send(socket: TestSocket, value: unknown): void {
   socket.ws.send(encode(value));
 }
 
-describe("a WebSocket that speaks msgpack", () => {
-  it("[P-DIA-5] subscribes, publishes, asks and is answered in it", async () => {
+describe("a WebSocket in the msgpack dialect", () => {
+  it("[P-DIA-5] a msgpack WebSocket subscribes, publishes and requests, and is answered in msgpack", async () => {
     await using server = await startGateway();
     const socket = await open(server);
     expect(socket.ws.protocol).toBe(subprotocol);
@@ -36,7 +36,7 @@ describe("a WebSocket that speaks msgpack", () => {
     expect(byType("reply", 3)).toMatchObject({ result: { entries: [{ data: { n: 1.5 } }] } });
   });
 
-  it("[P-DIA-1] gives the same as JSON to a reader of each, whatever the data", async () => {
+  it("[P-DIA-1] a msgpack WebSocket receives the same as a JSON one, for any data", async () => {
     await using server = await startGateway();
     const sockets = await Promise.all(
       [subprotocol, "milepost.v1.json"].map((name) =>
@@ -61,16 +61,19 @@ describe("a WebSocket that speaks msgpack", () => {
     ["a key that is no string", Uint8Array.of(0x81, 0x01, 0x02)],
     ["a frame cut off", encode({ type: "ping" }).subarray(0, -1)],
     ["a number", encode(7)],
-  ])("[P-DIA-6] %s is answered with bad_message, and the socket stays open", async (_, bytes) => {
-    await using server = await startGateway();
-    const socket = await open(server);
-    socket.ws.send(bytes);
-    expect(await socket.next()).toMatchObject({ type: "reply", error: { code: "bad_message" } });
-    send(socket, { type: "ping", id: "after" });
-    expect(await socket.next()).toMatchObject({ type: "pong", id: "after" });
-  });
+  ])(
+    "[P-DIA-6] in msgpack, %s is answered with bad_message, and the socket stays open",
+    async (_, bytes) => {
+      await using server = await startGateway();
+      const socket = await open(server);
+      socket.ws.send(bytes);
+      expect(await socket.next()).toMatchObject({ type: "reply", error: { code: "bad_message" } });
+      send(socket, { type: "ping", id: "after" });
+      expect(await socket.next()).toMatchObject({ type: "pong", id: "after" });
+    },
+  );
 
-  it("[P-DIA-6] nested too deep is too_deep, a frame of too many messages too_large", async () => {
+  it("[P-DIA-6] a msgpack frame nested too deep is too_deep, and one of too many messages too_large", async () => {
     await using server = await startGateway();
     const socket = await open(server);
     socket.ws.send(new Uint8Array(100_000).fill(0x91));
@@ -79,7 +82,7 @@ describe("a WebSocket that speaks msgpack", () => {
     expect(await socket.next()).toMatchObject({ id: null, error: { code: "too_large" } });
   });
 
-  it("[P-DIA-2] a text frame is answered with bad_message, [P-MSG-3] one over the limit closes", async () => {
+  it("[P-DIA-2] a text frame on a msgpack WebSocket is bad_message, [P-MSG-3] and a frame over the limit closes", async () => {
     await using server = await startGateway();
     const socket = await open(server);
     socket.send({ type: "ping", id: 1 });
@@ -88,21 +91,21 @@ describe("a WebSocket that speaks msgpack", () => {
     expect(await socket.closed).toMatchObject({ code: 1009 });
   });
 
-  it("[P-CON-3] authenticates with its first message, and reads little before it", async () => {
+  it("[P-CON-3] a msgpack WebSocket authenticates with its first message and may then send large ones", async () => {
     await using server = await startGateway();
     const url = `ws://127.0.0.1:${server.port}/ws`;
     const socket = await openSocket(url, { subprotocols: [subprotocol], token: null });
     send(socket, { type: "auth", id: 1, token: await server.token() });
     await socket.nextOf("welcome");
     expect(await socket.next()).toMatchObject({ type: "reply", id: 1 });
-    // After the welcome a large message is read.
+    // After the welcome, a large message is read.
     const data = "x".repeat(500_000);
     send(socket, { type: "publish", id: 2, channel: "chat:42", event: "message", data });
     expect(await socket.next()).toMatchObject({ id: 2, result: { duplicate: false } });
     socket.terminate();
   });
 
-  it("[P-FEED-1] a feed of a session is told in it as well", async () => {
+  it("[P-FEED-1] a progress feed can use msgpack", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "index", operation_id: "9", session_id: "s1" });
     const socket = await server.socket("/ws/progress/s1", { subprotocols: [subprotocol] });

@@ -4,9 +4,9 @@ import type { Failure } from "@milepost/protocol";
 import { problemHeaders, problemOf } from "../../http/problem.ts";
 
 /**
- * Answers an upgrade request with a problem document instead of a WebSocket, and hangs up.
+ * Answers an upgrade request with a problem document instead of a WebSocket, and closes the socket.
  *
- * There is no response object for an upgrade: the answer goes onto the raw socket.
+ * Node has no response object for an upgrade, so the answer is written to the raw socket.
  */
 export function refuseUpgrade(socket: Duplex, refusal: Failure): void {
   if (socket.destroyed || socket.writableEnded) return;

@@ -4,7 +4,7 @@ import { startGateway } from "../../testing/test-gateway.ts";
 
 const kibibyte = 1024;
 
-it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others get everything", async () => {
+it("[P-CLOSE-4] a socket that never reads is closed with 4002, and other sockets receive everything", async () => {
   const maxSendQueueBytes = 256 * kibibyte;
   await using server = await startGateway({ limits: { maxSendQueueBytes } });
   const healthy = await server.socket("/ws/chat/42");
@@ -17,7 +17,8 @@ it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others ge
   const before = process.memoryUsage().arrayBuffers;
   const data = "x".repeat(64 * kibibyte);
   let sent = 0;
-  // Until the kernel's buffers and the outbox are full; each publish is seen by the healthy one at once.
+  // The loop fills the kernel's buffers and the send queue. The healthy socket receives each publication at
+  // once.
   while (server.gateway.stats().subscriptions === 2 && sent < 1_000) {
     sent++;
     await server.gateway.publish("chat:42", "message", { n: sent, data });
@@ -32,7 +33,7 @@ it("[P-CLOSE-4] a socket that never reads is closed with 4002, and the others ge
   expect(await healthy.nextOf("message")).toMatchObject({ data: { n: sent + 1 } });
 }, 20_000);
 
-it("[P-CLOSE-4] a socket that was closed for reading slowly resumes where it was", async () => {
+it("[P-CLOSE-4] a socket that was closed as a slow consumer resumes without missing an entry", async () => {
   await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
   const token = await server.token();
   using slow = await RawWebSocket.open(server.port, "/ws/chat/42", token);
@@ -64,7 +65,7 @@ it("[P-CLOSE-4] a socket that was closed for reading slowly resumes where it was
   expect(seen).toEqual(Array.from({ length: sent }, (_, n) => n + 1));
 }, 20_000);
 
-it("[P-OUT-1] [P-OUT-7] two hundred sockets that never read cost bounded memory, and fifty that do get everything", async () => {
+it("[P-OUT-1] [P-OUT-7] 200 sockets that never read use bounded memory, and 50 that read receive everything", async () => {
   const rules = [
     {
       pattern: "chat:*",
@@ -94,10 +95,11 @@ it("[P-OUT-1] [P-OUT-7] two hundred sockets that never read cost bounded memory,
     for (const message of got) expect(message.data.n).toBe(n);
   };
   const before = process.memoryUsage();
-  // Far more than the kernel takes of a connection and the limit together, had it to wait.
+  // If nothing were merged, this would be far more than the kernel's buffers and the send queue's limit hold
+  // together.
   const count = 320;
   for (let n = 0; n < count; n++) await publish("state", n);
-  // What waits is references to the same entries and a buffer that all share.
+  // The send queues hold references to the same entries, and one buffer that all share.
   const { arrayBuffers, heapUsed } = process.memoryUsage();
   expect(arrayBuffers - before.arrayBuffers).toBeLessThan(96 * 1_024 * kibibyte);
   expect(heapUsed - before.heapUsed).toBeLessThan(96 * 1_024 * kibibyte);
@@ -112,7 +114,7 @@ it("[P-OUT-1] [P-OUT-7] two hundred sockets that never read cost bounded memory,
   expect(seen).toEqual([...seen].sort((a, b) => a - b));
   expect(seen.slice(-4)).toEqual([count - 4, count - 3, count - 2, count - 1]);
 
-  // What cannot be merged ends them, and nobody else.
+  // Entries that cannot be merged close the sockets that do not read, and no other.
   for (let n = 0; server.gateway.stats().subscriptions > 51 && n < 400; n++)
     await publish("line", n);
   expect(server.gateway.stats().subscriptions).toBe(51);

@@ -24,11 +24,11 @@ const gateway = {
 };
 
 describe("the path of an upgrade", () => {
-  it("/ws is the gateway", () => {
+  it("the path /ws opens a connection without a channel", () => {
     expect(plan("/ws")).toEqual({ ok: true, value: gateway });
   });
 
-  it("/ws/{resource}/{id} is the gateway with that channel", () => {
+  it("the path /ws/{resource}/{id} opens a connection with that channel", () => {
     expect(plan("/ws/chat/42")).toEqual({
       ok: true,
       value: { ...gateway, channels: ["chat:42"] },
@@ -36,7 +36,7 @@ describe("the path of an upgrade", () => {
   });
 
   it.each(["/ws/", "/ws/x", "/ws/health", "/ws/a/b/c", "/ws/progress"])(
-    "[P-CON-7] %s is nothing",
+    "[P-CON-7] the path %s is not_found",
     (url) => {
       expect(plan(url)).toMatchObject({ ok: false, failure: { code: "not_found" } });
     },
@@ -55,19 +55,19 @@ describe("the path of an upgrade", () => {
     `/ws/chat/${"x".repeat(256)}`,
     `/ws/${"x".repeat(200)}/${"y".repeat(200)}`,
     "/ws/chat/d%C3%A9",
-  ])("[P-CON-7] %s has a bad segment", (url) => {
+  ])("[P-CON-7] the path %s is refused with invalid_channel", (url) => {
     expect(plan(url)).toMatchObject({ ok: false, failure: { code: "invalid_channel" } });
   });
 });
 
 describe("the query of an upgrade", () => {
-  it("names channels, each once, after that of the path", () => {
+  it("an upgrade's query names channels after the one of its path, each once", () => {
     expect(plan("/ws/chat/42?channels=a:1,chat:42,b&channels=b,c")).toMatchObject({
       value: { channels: ["chat:42", "a:1", "b", "c"] },
     });
   });
 
-  it("carries a cursor and a connection id", () => {
+  it("an upgrade's query carries a cursor and a connection id", () => {
     expect(plan("/ws?last_event_id=chat:42%40e.3.t&connection_id=c1")).toMatchObject({
       value: {
         resume: new Map([["chat:42", { epoch: "e", offset: 3, tag: "t" }]]),
@@ -85,11 +85,11 @@ describe("the query of an upgrade", () => {
     ["last_event_id=nonsense", "invalid_position"],
     ["last_event_id=%zz", "bad_message"],
     ["x=%ff", "bad_message"],
-  ])("[P-CON-7] %s is %s", (query, code) => {
+  ])("[P-CON-7] an upgrade's query %s is refused with %s", (query, code) => {
     expect(plan(`/ws?${query}`)).toMatchObject({ ok: false, failure: { code } });
   });
 
-  it("may hold what nobody knows", () => {
+  it("an upgrade's query may contain unknown parameters", () => {
     expect(plan("/ws?utm_source=mail&ticket=1")).toEqual({ ok: true, value: gateway });
   });
 });
@@ -100,19 +100,19 @@ describe("the credential of an upgrade", () => {
     subprotocols: "milepost.token.from.the.subprotocol",
   };
 
-  it("[P-CON-1] is that of the header before all others", () => {
+  it("[P-CON-1] a token in the Authorization header takes precedence over all others", () => {
     expect(plan("/ws?token=from.the.query", all)).toMatchObject({
       value: { credential: { kind: "token", token: "from.the.header" } },
     });
   });
 
-  it("[P-CON-1] is that of the subprotocol before that of the query", () => {
+  it("[P-CON-1] a token in the subprotocol takes precedence over one in the query", () => {
     expect(plan("/ws?token=from.the.query", { subprotocols: all.subprotocols })).toMatchObject({
       value: { credential: { kind: "token", token: "from.the.subprotocol" } },
     });
   });
 
-  it("[P-CON-1] is that of the query where nothing else is, for feeds too", () => {
+  it("[P-CON-1] a token in the query is used when there is no other, for feeds too", () => {
     for (const url of ["/ws?token=from.the.query", "/ws/progress/s?token=from.the.query"]) {
       expect(plan(url)).toMatchObject({
         value: { credential: { kind: "token", token: "from.the.query" } },
@@ -120,13 +120,13 @@ describe("the credential of an upgrade", () => {
     }
   });
 
-  it("in the query is refused, not ignored, where that is switched off", () => {
+  it("a token in the query is refused, not ignored, when tokenInQuery is false", () => {
     expect(plan("/ws?token=a.b.c", {}, false)).toMatchObject({
       value: { credential: { kind: "refused" } },
     });
   });
 
-  it("of another scheme is none", () => {
+  it("an Authorization header of another scheme counts as no credential", () => {
     expect(plan("/ws", { authorization: "Basic dTpw" })).toMatchObject({
       value: { credential: { kind: "none" } },
     });
@@ -134,7 +134,7 @@ describe("the credential of an upgrade", () => {
 });
 
 describe("the subprotocols of an upgrade", () => {
-  it("choose milepost.v1.json when it is offered, with a token or without", () => {
+  it("milepost.v1.json is chosen when it is offered, with or without a token", () => {
     expect(plan("/ws", { subprotocols: "milepost.token.a.b.c, milepost.v1.json" })).toMatchObject({
       value: {
         dialect: "milepost.v1.json",
@@ -144,14 +144,14 @@ describe("the subprotocols of an upgrade", () => {
     });
   });
 
-  it("[P-CON-5] with a token alone is the plain dialect, and the token's name is the answer", () => {
+  it("[P-CON-5] a token as the only subprotocol selects the plain dialect and is itself the answer", () => {
     expect(plan("/ws", { subprotocols: "milepost.token.a.b.c" })).toMatchObject({
       value: { dialect: "plain", subprotocol: "milepost.token.a.b.c" },
     });
   });
 
   it.each(["milepost.v2.json", "chat", "milepost.token.a, graphql-ws"])(
-    "[P-CON-5] %s is refused, since nobody speaks it",
+    "[P-CON-5] the subprotocols %s are refused as unsupported",
     (subprotocols) => {
       expect(plan("/ws", { subprotocols })).toMatchObject({
         ok: false,
@@ -161,7 +161,7 @@ describe("the subprotocols of an upgrade", () => {
   );
 
   it.each(["", ",", "a b", "a,a", "milepost.v1.json,,"])(
-    "%j is no list of names",
+    "the subprotocol header %j is refused as no list of distinct names",
     (subprotocols) => {
       expect(plan("/ws", { subprotocols })).toMatchObject({
         ok: false,

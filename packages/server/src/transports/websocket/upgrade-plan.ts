@@ -17,14 +17,14 @@ import {
   type UpgradeRequest,
 } from "./handshake.ts";
 
-/** What an upgrade request asks for. */
+/** Parsed upgrade request: the dialect, the credential and what to open. */
 export interface UpgradePlan extends Handshake {
   readonly channels: readonly string[];
   readonly resume: Cursor | undefined;
   readonly connectionId: string | undefined;
 }
 
-/** Reads an upgrade request below `/ws`. Pure; a refusal is answered by HTTP without an upgrade. */
+/** Reads an upgrade request below `/ws`. Pure; a failure is answered by HTTP without an upgrade. */
 export function planUpgrade(
   request: UpgradeRequest,
   options: { readonly tokenInQuery: boolean },
@@ -59,7 +59,7 @@ function readTarget(path: string): Parsed<Target> {
   if (segments.length !== 2) {
     return refused(
       "not_found",
-      "WebSockets are at /ws, /ws/{resource}/{id} and /ws/progress/{session_id}",
+      "no WebSocket is served at this path; connect to /ws, /ws/{resource}/{id} or /ws/progress/{session_id}",
     );
   }
   if (!isChannelSegment(resource) || !isChannelSegment(id)) return invalidSegment();
