@@ -1,5 +1,8 @@
 import type { TransportEvents } from "@milepost/core";
 import {
+  closeVerdict,
+  type ErrorCode,
+  errorOfClose,
   type Failure,
   isRecord,
   MilepostError,
@@ -207,27 +210,25 @@ function failureIn({ json }: PollItem): Failure {
   return (isRecord(reply) ? reply.error : undefined) as Failure;
 }
 
-function closedError(code: number): MilepostError {
-  const retryAfterMs = 1_000;
-  switch (code) {
-    case 1013:
-      return new MilepostError("too_many_connections", "this node is full; ask another node", {
-        retryAfterMs,
-      });
-    case 4000:
-    case 4001:
-      return new MilepostError("shutting_down", "this node is shutting down; ask another node", {
-        retryAfterMs,
-      });
-    case 4101:
-      return new MilepostError("token_expired", "the token has expired; get a new one");
-    case 4102:
-      return new MilepostError("token_revoked", "the token was revoked; get a new one");
-    case 1000:
-      return new MilepostError("forbidden", "the service closed this connection");
-    default:
-      return new MilepostError("internal", "the connection ended before the answer; poll again", {
-        retryAfterMs,
-      });
-  }
+/** Messages of the errors that end a poll with its connection. */
+const closedMessages: Partial<Record<ErrorCode, string>> = {
+  too_many_connections: "this node is full; ask another node",
+  shutting_down: "this node is shutting down; ask another node",
+  token_expired: "the token has expired; get a new one",
+  token_revoked: "the token was revoked; get a new one",
+  forbidden: "the service closed this connection",
+};
+
+/** Returns the error of a poll whose connection was closed with `close`; one without a message here is `internal`. */
+function closedError(close: number): MilepostError {
+  const stands = errorOfClose(close);
+  // By HTTP nothing but a refusal keeps a client from polling again.
+  const code = stands === "cancelled" ? "forbidden" : stands;
+  const message = closedMessages[code];
+  const retry = closeVerdict(close) === "resume" ? { retryAfterMs: 1_000 } : {};
+  return message === undefined
+    ? new MilepostError("internal", "the connection ended before the answer; poll again", {
+        retryAfterMs: 1_000,
+      })
+    : new MilepostError(code, message, retry);
 }

@@ -122,11 +122,11 @@ describe("an SSE stream", () => {
   });
 
   it("[P-SSE-5] an SSE stream sends comments as heartbeats and stays alive by them", async () => {
-    await using server = await startGateway({ limits: { pingIntervalMs: 20, idleTimeoutMs: 100 } });
+    await using server = await startGateway({ limits: { pingIntervalMs: 50, idleTimeoutMs: 600 } });
     const stream = await open(server, "channels=chat:42");
     await stream.nextOf("subscribed");
     const begun = stream.raw.length;
-    while (stream.raw.slice(begun).split(":\n\n").length < 10) {
+    while (stream.raw.slice(begun).split(":\n\n").length < 14) {
       await new Promise((resolve) => setImmediate(resolve));
     }
     await server.gateway.publish("chat:42", "n", 1);

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { UserPrincipal } from "@milepost/core";
 import {
   type CloseCode,
-  closeCodes,
+  closeCodeOfCredential,
   type Failure,
   failure,
   MilepostError,
@@ -171,14 +171,12 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     try {
       return { principal: await core.admission.verifyToken(credential.token) };
     } catch (error) {
-      if (!(error instanceof MilepostError)) {
+      if (!(error instanceof MilepostError))
         log.error({ err: error }, "a token could not be verified");
-        return { close: 1011, reason: closeCodes[1011].name };
-      }
-      if (error.code === "token_expired") return { close: 4101, reason: closeCodes[4101].name };
-      if (error.code === "token_revoked") return { close: 4102, reason: closeCodes[4102].name };
-      if (error.code === "unauthenticated") return { close: 4401, reason: error.message };
-      return { close: 1013, reason: error.code };
+      const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
+      // Only the verifier can say why a token is not valid; every other error is named by its code.
+      const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
+      return { close: closeCodeOfCredential(failed.code), reason };
     }
   }
 
