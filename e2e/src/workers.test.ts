@@ -213,10 +213,12 @@ describe("milepost serve --workers", () => {
     await untilLogged(served, "the gateway listens", 4);
     await config.set({ drainMs: 1_003 });
     process.kill(served.pid, "SIGHUP");
-    await untilLogged(served, "told to roll in the middle of it");
+    await untilLogged(served, "SIGHUP during a start or rolling restart");
     await untilLogged(served, "all workers are replaced", 2);
     expect(await served.end("SIGTERM")).toBe(0);
-    const drains = logged(served, "told to stop: lets the clients go").map((line) => line.drain_ms);
+    const drains = logged(served, "stopping: waiting for clients to disconnect").map(
+      (line) => line.drain_ms,
+    );
     expect(drains).toHaveLength(9);
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
@@ -240,7 +242,9 @@ describe("milepost serve --workers", () => {
     process.kill(served.pid, "SIGHUP");
     await untilLogged(served, "all workers are replaced");
     expect(await served.end("SIGTERM")).toBe(0);
-    const drains = logged(served, "told to stop: lets the clients go").map((line) => line.drain_ms);
+    const drains = logged(served, "stopping: waiting for clients to disconnect").map(
+      (line) => line.drain_ms,
+    );
     expect(drains.slice(-3)).toEqual([1_003, 1_003, 1_003]);
   });
 
@@ -250,7 +254,10 @@ describe("milepost serve --workers", () => {
     await using served = await serveWorkers("--redis", redis.url, "--config", config.path);
     await config.set({ workers: 4 });
     process.kill(served.pid, "SIGHUP");
-    const [warning] = await untilLogged(served, "another number of workers");
+    const [warning] = await untilLogged(
+      served,
+      "the configured number of workers takes effect only after a restart",
+    );
     expect(warning).toMatchObject({ level: "warn", workers: 2, configured: 4 });
     await untilLogged(served, "all workers are replaced");
     expect(await workersOf(served)).toHaveLength(2);
@@ -271,7 +278,7 @@ describe("milepost serve --workers", () => {
     const socket = new WebSocket(`${served.url.replace("http", "ws")}/ws`, { headers });
     await new Promise((resolve) => socket.once("open", resolve));
     const ended = served.end("SIGTERM");
-    const lines = await untilLogged(served, "told to stop: lets the clients go", 2);
+    const lines = await untilLogged(served, "stopping: waiting for clients to disconnect", 2);
     expect(lines.map(({ pid }) => pid).sort()).toEqual([...pids].sort());
     await vi.waitFor(
       () =>

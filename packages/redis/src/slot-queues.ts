@@ -81,7 +81,9 @@ export class SlotQueues<Master> {
 
   #hold(queue: SlotQueue<Master>, call: Call<Master>): void {
     if (this.#waiting >= this.#maxWaiting) {
-      call.reject(new MilepostError("store_unavailable", "too many calls wait for moving slots"));
+      call.reject(
+        new MilepostError("store_unavailable", "too many calls wait for moving slots; retry later"),
+      );
       return;
     }
     queue.isHeld = true;

@@ -45,7 +45,7 @@ describe("milepost serve", () => {
     expect(outcome).toMatchObject({
       code: 1,
       err: [
-        `milepost: port ${port} on 127.0.0.1 is in use; stop what listens there or choose another port`,
+        `milepost: port ${port} on 127.0.0.1 is in use; stop the process that listens on it or choose another port`,
       ],
     });
     taken.close();

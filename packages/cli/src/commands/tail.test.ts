@@ -72,7 +72,9 @@ describe("milepost tail", () => {
     const terminal = new TestTerminal(server.env);
     const ended = run(["tail", "chat:42"], terminal);
     const why = await terminal.line(/ says: /);
-    expect(why).toMatch(/^milepost: http:\S+ says: not_found: processes of this role do not /);
+    expect(why).toMatch(
+      /^milepost: http:\S+ says: not_found: the role of this process does not serve this; /,
+    );
     terminal.interrupt.abort();
     expect(await ended).toBe(0);
   });

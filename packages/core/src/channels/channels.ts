@@ -296,7 +296,10 @@ export class Channels implements ChannelService {
   ): Promise<Published> {
     if (principal.kind !== "service") throw forbidden("publish", "user:…");
     if (!isChannelSegment(userId)) {
-      throw new MilepostError("invalid_channel", "the user's id cannot be part of a channel name");
+      throw new MilepostError(
+        "invalid_channel",
+        "the user's id cannot be part of a channel name; use letters, digits, '_', '.', '~' or '-'",
+      );
     }
     const read = orThrow(readNotification(notification));
     const id = read.id ?? this.#random.id(16);
@@ -305,7 +308,8 @@ export class Channels implements ChannelService {
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed) throw new MilepostError("shutting_down", "the node has shut down");
+    if (this.#closed)
+      throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
   }
 
   /** Appends at once, or in turn while earlier publishes to the channel wait. */
@@ -400,7 +404,10 @@ function endingOf({ position, json, ts }: Publication): Ending {
 
 /** Creates the `forbidden` error. Its message is the same whether the channel exists or not. */
 export function forbidden(action: string, channel: string): MilepostError {
-  return new MilepostError("forbidden", `the credential does not permit ${action} on ${channel}`);
+  return new MilepostError(
+    "forbidden",
+    `the credential does not permit ${action} on ${channel}; the channel's rule or the token must grant it`,
+  );
 }
 
 function noRoom(channel: string): MilepostError {

@@ -221,5 +221,5 @@ function ofInput(input: RevokeInput): Pick<Revocation, "of" | "id"> {
 
 function requireService(principal: Principal): void {
   if (principal.kind === "service") return;
-  throw new MilepostError("forbidden", "only a service key may do this");
+  throw new MilepostError("forbidden", "only a service may do this; send an API key");
 }

@@ -81,7 +81,10 @@ export class Subscriptions implements SubscriptionList {
     const known = this.#find(channel);
     if (known?.isEnded) this.#forgetEnded(known);
     else if (known !== undefined) {
-      const error = new MilepostError("already_subscribed", `${channel} is subscribed already`);
+      const error = new MilepostError(
+        "already_subscribed",
+        `this connection already subscribes to ${channel}; unsubscribe from it first`,
+      );
       this.#connection.refuse(id, error);
       return;
     }
@@ -110,7 +113,10 @@ export class Subscriptions implements SubscriptionList {
   onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
     const subscription = this.#find(channel);
     if (subscription === undefined) {
-      const error = new MilepostError("not_subscribed", `${channel} is not subscribed`);
+      const error = new MilepostError(
+        "not_subscribed",
+        `this connection does not subscribe to ${channel}; subscribe to it first`,
+      );
       this.#connection.refuse(id, error);
       return undefined;
     }

@@ -213,7 +213,10 @@ function refuseUnlessService(principal: Principal): void {
 }
 
 function notFound(): MilepostError {
-  return new MilepostError("not_found", "there is no such dead letter");
+  return new MilepostError(
+    "not_found",
+    "there is no dead letter with this id; list them to see the ids",
+  );
 }
 
 function isGone(): MilepostError {

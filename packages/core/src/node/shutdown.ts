@@ -25,7 +25,7 @@ export class Shutdown {
   /** Throws `shutting_down` once everything is freed. */
   refuseWhenEnded(): void {
     if (this.#ended)
-      throw new MilepostError("shutting_down", "the node has shut down; try another one");
+      throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
   }
 
   run(drainMs: number): Promise<void> {

@@ -401,7 +401,7 @@ function refuseUnlessPossible(state: OperationState, command: OperationCommandNa
 
 function serviceOf(principal: Principal): ServicePrincipal {
   if (principal.kind === "service") return principal;
-  throw new MilepostError("forbidden", "only a service key may do this");
+  throw new MilepostError("forbidden", "only a service may do this; send an API key");
 }
 
 function nameOf(principal: Principal): string {
@@ -410,9 +410,15 @@ function nameOf(principal: Principal): string {
 }
 
 function notFound(): MilepostError {
-  return new MilepostError("not_found", "there is no such operation");
+  return new MilepostError(
+    "not_found",
+    "there is no operation with this id that the credential may see",
+  );
 }
 
 function taken(id: string): MilepostError {
-  return new MilepostError("already_exists", `operation ${id} was created by another key`);
+  return new MilepostError(
+    "already_exists",
+    `operation ${id} was created with another API key; use that key`,
+  );
 }

@@ -77,7 +77,11 @@ export class PendingCommands {
     const { index, operations } = this.#context;
     if ("operation" in source) {
       const found = await operations.read(source.operation);
-      if (found === undefined) throw new MilepostError("not_found", "there is no such operation");
+      if (found === undefined)
+        throw new MilepostError(
+          "not_found",
+          "there is no operation with this id that the credential may see",
+        );
       return waitingOf(found.state).map(({ pending }) => pending);
     }
     const { producer } = source;

@@ -157,7 +157,10 @@ export class Presences {
 
 function requireOffered({ rule, name }: ResolvedChannel): void {
   if (rule.presence !== undefined && !isWildcard(name)) return;
-  throw new MilepostError("not_supported", `the rule of ${name} does not offer presence`);
+  throw new MilepostError(
+    "not_supported",
+    `the rule of ${name} does not offer presence; set presence in that rule`,
+  );
 }
 
 function notPresent(channel: string): MilepostError {

@@ -115,7 +115,13 @@ export class Requests implements RequestHolder {
   }
 
   timeOut(request: PendingRequest): void {
-    this.#giveUp(request, new MilepostError("timed_out", "the request took too long"));
+    this.#giveUp(
+      request,
+      new MilepostError(
+        "timed_out",
+        "the request took longer than its time limit; ask for less, or set a longer timeout_ms",
+      ),
+    );
   }
 
   /** Stops the work of all requests without an answer, because the connection has ended. */

@@ -142,9 +142,14 @@ describe("a backend's answer", () => {
       [answerWith(422, { detail: "x".repeat(9_999) }), "backend_failed", /^x{500}$/, undefined],
       [answerWith(200, "<html>"), "backend_failed", "not valid JSON", undefined],
       [answerWith(200, "[".repeat(99) + "]".repeat(99)), "backend_failed", "deep", undefined],
-      [answerWith(500, problem), "unavailable", "fails at present", undefined],
-      [answerWith(503, "", { "Retry-After": "2" }), "unavailable", "fails", 2_000],
-      [answerWith(502, "", { "Retry-After": "Tue" }), "unavailable", "fails", undefined],
+      [
+        answerWith(500, problem),
+        "unavailable",
+        "the backend of orders.get is failing; try again later",
+        undefined,
+      ],
+      [answerWith(503, "", { "Retry-After": "2" }), "unavailable", "is failing", 2_000],
+      [answerWith(502, "", { "Retry-After": "Tue" }), "unavailable", "is failing", undefined],
     ] as const;
     let at = 0;
     await using server = await startBackend((request) => cases[at++]?.[0](request));
@@ -271,8 +276,8 @@ describe("a failing backend", () => {
     for (let i = 0; i < 6; i++)
       await caller.failing({ card: "4711-canary" }, { key: "key-canary" });
     const told = JSON.stringify(caller.told);
-    expect(told).toContain("it answered 500");
-    expect(told).toContain("left alone");
+    expect(told).toContain("the backend answered with status 500");
+    expect(told).toContain("its circuit breaker opened");
     for (const part of [secret, server.url, "canary", "the-answer"]) {
       expect(told).not.toContain(part);
     }

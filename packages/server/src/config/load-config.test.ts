@@ -89,8 +89,8 @@ describe("the configuration", () => {
       /MILEPOST_TOKEN_SECRET: tokenSecret must have at least 32 bytes.*openssl rand/,
       /MILEPOST_TOKEN_IN_QUERY: tokenInQuery must be a boolean.*true or false/,
       /MILEPOST_ALLOWED_ORIGINS: allowedOrigins\.1 must be an origin/,
-      /MILEPOST_PROT is no setting; did you mean MILEPOST_PORT\?/,
-      /"loglevel" is no setting; did you mean logLevel\?/,
+      /MILEPOST_PROT is not a setting; did you mean MILEPOST_PORT\?/,
+      /"loglevel" is not a setting; did you mean logLevel\?/,
       /limits has unknown fields: "maxConnection"/,
       /rules in c\.json: rules\.0\.subscribe/,
       /apiKeys in c\.json: apiKeys\.0\.key must be at least 16 characters long/,
@@ -163,7 +163,7 @@ describe("the configuration", () => {
       expect.stringContaining("cannot be read"),
     ]);
     expect(mistakes({ env, file: "c", files: { c: "{" } })).toEqual([
-      "c: is not valid JSON, from line 1, column 2",
+      "c: is not valid JSON at line 1, column 2",
     ]);
     expect(mistakes({ env, file: "c", files: { c: "[]" } })).toEqual([
       expect.stringContaining("must be a JSON object"),
@@ -250,7 +250,7 @@ describe("the configuration", () => {
     const url = "redis://:canary@10.0.0.1";
     expect(found([{ stream: "work" }, { stream: "app:{a}:jobs", url }], env)).toBe("");
     expect(found([{ stream: "work", url }])).toBe("");
-    expect(found([{ stream: "work" }])).toMatch(/"work" is in no Redis.*--redis/);
+    expect(found([{ stream: "work" }])).toMatch(/"work" has no Redis to be read from.*--redis/);
     expect(found([{ stream: "a b" }, { stream: "}{" }, { stream: "" }], env)).toMatch(
       /stream[\s\S]*stream[\s\S]*stream/,
     );

@@ -63,7 +63,7 @@ describe("the rules in a configuration file", () => {
       /rules\.2\.subscribe is own-user, so the pattern must have \{user\}/,
       /rules\.2\.retention\.maxEntries must be at least 1/,
       /rules\.2\.retention\.maxAgeMs is missing/,
-      /rules\.3\.schema\.said is no JSON Schema: .*"propertys"/,
+      /rules\.3\.schema\.said is not a valid JSON Schema: .*"propertys"/,
       /rules\.4\.rollUp names e:\*, but no rule with that pattern has rollUp: true/,
       /rules\.4\.merge names "welcome", which is no event/,
       /rules\.5\.pattern is missing/,

@@ -54,7 +54,10 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const origin = context.req.header("origin");
     if (origin !== undefined) {
       if (!origins.allows(origin, context.req.header("host"))) {
-        throw new MilepostError("forbidden", "this origin is not in allowedOrigins");
+        throw new MilepostError(
+          "forbidden",
+          "this origin may not use the gateway; add it to the setting allowedOrigins",
+        );
       }
       // Credentials are never cookies here, so Access-Control-Allow-Credentials is not needed.
       context.env.outgoing.setHeader("Access-Control-Allow-Origin", origin);

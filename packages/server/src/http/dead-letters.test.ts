@@ -104,7 +104,7 @@ describe("/v1/dead-letters", () => {
       expect(refused.body.detail).toMatch(/^channel must/);
     }
     const all = await server.call("DELETE", "/v1/dead-letters?channel=");
-    expect(all.body.detail).toMatch(/^name the letters/);
+    expect(all.body.detail).toMatch(/^name the dead letters by /);
     expect((await letters(server, "", 2)).letters).toHaveLength(2);
   });
 

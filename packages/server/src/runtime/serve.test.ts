@@ -99,9 +99,15 @@ describe("a gateway that runs as a process", () => {
       const { lines, line, serving } = await start({ drainMs: 0, redis: redis.url });
       await line(/"warn".* has appendonly off/);
       await redis[Symbol.asyncDispose]();
-      expect(await line(/the store is lost/)).toMatchObject({ level: "warn", store: "redis" });
+      expect(await line(/the store is unreachable/)).toMatchObject({
+        level: "warn",
+        store: "redis",
+      });
       await using _again = await startRedis([], redis.port);
-      expect(await line(/the store is back/)).toMatchObject({ level: "info", store: "redis" });
+      expect(await line(/the store is reachable again/)).toMatchObject({
+        level: "info",
+        store: "redis",
+      });
       await serving.gateway.close();
       expect(lines.filter((text) => text.includes('"stack"'))).toEqual([]);
       expect(lines).toHaveLength(4);

@@ -34,7 +34,8 @@ function followed() {
 }
 
 const refused = new Error("connect ECONNREFUSED 127.0.0.1:6379");
-const lost = "the store is lost: this node is degraded until it is back";
+const unreachable = "the store is unreachable: this node is degraded until it reconnects";
+const reachable = "the store is reachable again";
 
 describe("log lines about an outage of the store", () => {
   it("an outage is logged once when it begins, every 30 s while it lasts and once when it ends, without a stack", async () => {
@@ -52,18 +53,18 @@ describe("log lines about an outage of the store", () => {
     await clock.advance(60_000);
     const reason = refused.message;
     expect(lines).toEqual([
-      ["warn", lost, { store: "redis", reason: "Socket closed unexpectedly" }],
+      ["warn", unreachable, { store: "redis", reason: "Socket closed unexpectedly" }],
       [
         "warn",
-        "the store is still away",
+        "the store is still unreachable",
         { store: "redis", away_ms: 30_500, failed_attempts: 30, reason },
       ],
       [
         "warn",
-        "the store is still away",
+        "the store is still unreachable",
         { store: "redis", away_ms: 60_500, failed_attempts: 60, reason },
       ],
-      ["info", "the store is back", { store: "redis", away_ms: 70_499, failed_attempts: 70 }],
+      ["info", reachable, { store: "redis", away_ms: 70_499, failed_attempts: 70 }],
     ]);
   });
 
@@ -76,10 +77,10 @@ describe("log lines about an outage of the store", () => {
       watch.set(true);
     }
     expect(lines.map(([, message]) => message)).toEqual([
-      lost,
-      "the store is back",
-      lost,
-      "the store is back",
+      unreachable,
+      reachable,
+      unreachable,
+      reachable,
     ]);
   });
 
@@ -92,7 +93,7 @@ describe("log lines about an outage of the store", () => {
     await clock.advance(60_000);
     const fields = { store: "redis", away_ms: 400, reason: refused.message };
     expect(lines).toEqual([
-      ["info", "the connection to the store broke and was made anew", fields],
+      ["info", "the connection to the store broke and was re-established", fields],
     ]);
   });
 
@@ -114,7 +115,7 @@ describe("log lines about an outage of the store", () => {
       storeLog.linkError(new AggregateError([refused, new Error("no route")]));
       await clock.advance(1_000);
     }
-    const message = "a fault of the store";
+    const message = "error from the store";
     const reason = `${refused.message}, no route`;
     expect(lines).toEqual([
       ["warn", message, { err: ours }],

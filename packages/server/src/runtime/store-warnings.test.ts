@@ -17,7 +17,7 @@ describe("warnings about the settings of the store", () => {
 
   it("an unreachable store is logged as one info line", async () => {
     expect(await linesOf("redis://127.0.0.1:1")).toEqual([
-      "info the store could not be asked what it is set to",
+      "info the settings of the store could not be checked",
     ]);
   });
 

@@ -317,7 +317,9 @@ describe("rolling restarts", () => {
     }
     expect(run.forked).toHaveLength(6);
     expect(run.alive).toEqual(new Set([run.worker(4), run.worker(5)]));
-    expect(run.lines.filter((line) => line.includes("rolls again"))).toHaveLength(3);
+    expect(
+      run.lines.filter((line) => line.includes("another rolling restart follows")),
+    ).toHaveLength(3);
     expect(run.lines.filter((line) => line === "all workers are replaced")).toHaveLength(2);
   });
 
@@ -358,7 +360,7 @@ describe("rolling restarts", () => {
       replaced: 1,
       workers: 3,
       message:
-        "the configuration has mistakes: the roll stops here, the next SIGHUP replaces all of them",
+        "the configuration has mistakes: the rolling restart stops here; the next SIGHUP replaces all workers",
     });
     await run.signal("SIGHUP");
     expect(run.forked).toHaveLength(4);
@@ -412,7 +414,8 @@ describe("rolling restarts", () => {
       {
         workers: 2,
         configured: 4,
-        message: "another number of workers needs a restart: it stays as it is",
+        message:
+          "the configured number of workers takes effect only after a restart; it stays as it is now",
       },
     ]);
     expect(run.alive.size).toBe(2);

@@ -78,7 +78,7 @@ describe("a door that is added to the list", () => {
     await using server = await startWithEcho([], { role: "api" });
     for (const path of ["/echo", "/ws", "/ws/progress/s1"]) {
       expect(await exchange(server.port, upgradeRequest(path))).toMatch(
-        /^HTTP\/1\.1 404 .*processes of this role/s,
+        /^HTTP\/1\.1 404 .*the role of this process does not serve this;/s,
       );
     }
     const answer = await server.call("GET", "/v1/echo");

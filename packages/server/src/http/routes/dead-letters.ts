@@ -88,7 +88,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Drops a page of the dead letters that match a filter.",
         query: filterQuery,
-        success: { status: 200, says: "How many.", schema: manySchema },
+        success: { status: 200, says: "Number of dead letters dropped.", schema: manySchema },
       }),
       async handle(context) {
         const filter = narrowed(filterOf(context));
@@ -101,7 +101,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Replays a page of the dead letters that match a filter.",
         query: filterQuery,
-        success: { status: 200, says: "How many.", schema: manySchema },
+        success: { status: 200, says: "Number of dead letters replayed.", schema: manySchema },
       }),
       async handle(context) {
         const filter = narrowed(filterOf(context));

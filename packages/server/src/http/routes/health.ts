@@ -47,7 +47,7 @@ export function healthEndpoints({
       path: "/healthz",
       spec: describe({
         summary: "Reports whether the process is alive.",
-        success: { status: 200, says: "It does.", schema: statusSchema },
+        success: { status: 200, says: "The process is alive.", schema: statusSchema },
         open: true,
       }),
       handle: (context) => answerJson(context, { status: "ok" }),
@@ -57,7 +57,7 @@ export function healthEndpoints({
       path: "/readyz",
       spec: describe({
         summary: "Reports whether the node accepts traffic; 503 when it does not.",
-        success: { status: 200, says: "It does.", schema: statusSchema },
+        success: { status: 200, says: "The node accepts traffic.", schema: statusSchema },
         open: true,
       }),
       handle(context) {

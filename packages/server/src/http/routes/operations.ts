@@ -24,7 +24,11 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       spec: describe({
         summary: "Creates an operation; its lease permits reporting on it.",
         body: { "application/json": createOperationSchema },
-        success: { status: 201, says: "It exists.", schema: createdOperationSchema },
+        success: {
+          status: 201,
+          says: "The operation was created, now or by an earlier request.",
+          schema: createdOperationSchema,
+        },
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, maxBytes);

@@ -131,7 +131,10 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
         { origin: headers.origin?.slice(0, maxLoggedOrigin) },
         "a WebSocket was refused: its origin is not in allowedOrigins",
       );
-      return failure("forbidden", "this origin is not in allowedOrigins");
+      return failure(
+        "forbidden",
+        "this origin may not use the gateway; add it to the setting allowedOrigins",
+      );
     }
     return undefined;
   }
