@@ -293,6 +293,30 @@ describe("new tokens and permissions that need a look-up", () => {
     ]);
     faulty.isDown = false;
   });
+
+  test("[G10] a grant that is revoked while the permissions of a new token are looked up stays revoked", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    const { channel: own } = await t.core.operations.create(t.service, {
+      kind: "index",
+      user_id: "ada",
+    });
+    const principal = t.user("ada", { grants: { subscribe: ["team:*"], publish: [] } });
+    const socket = t.connect({ principal, channels: [own] });
+    await t.clock.settle();
+    socket.take();
+    faulty.hold();
+    socket.send({ type: "auth", id: 1, token: t.token(principal) });
+    await t.clock.settle();
+    expect(socket.take()).toEqual([]);
+    await t.core.connections.revoke(t.service, { user: "ada", grants: ["team:*"] });
+    faulty.release();
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "reply", id: 1, result: {} }]);
+    socket.send({ type: "subscribe", id: 2, channel: "team:1" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 2, error: { code: "forbidden" } }]);
+  });
 });
 
 describe("heartbeats", () => {
