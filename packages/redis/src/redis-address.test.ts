@@ -49,6 +49,11 @@ describe("the address of Redis", () => {
     expect(reason).not.toMatch(/sesame|open|12345/);
   });
 
+  it.each(["redis+sentinel://a,b/my%master", "redis+sentinel://a,b/my%ff"])(
+    "%s has a master's name that must be encoded, and the error says so",
+    (url) => expect(reasonFor(url)).toMatch(/percent-encode .* the master's name/),
+  );
+
   it.each(["http://h", "redis://", "h:6379"])("%s is none, and is told which there are", (url) => {
     expect(reasonFor(url)).toMatch(/redis:\/\/host.*redis\+sentinel:.*redis\+cluster:.*rediss/);
   });
