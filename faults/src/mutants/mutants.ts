@@ -48,7 +48,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: "/redis/dist/server-link.js",
-        find: "connection.subscribe([...this.#wanted])",
+        find: "connection.subscribe(wanted)",
         replace: "connection.subscribe([])",
       },
       {
@@ -76,10 +76,30 @@ export const mutants: readonly Mutant[] = [
     shownBy: "kill-node",
     changes: [
       {
-        file: "/core/dist/node/create-core.js",
+        file: "/core/dist/node/assemble-node.js",
         find: "sweep: [() => registry.sweep(), ",
         replace: "sweep: [",
       },
     ],
   },
 ];
+
+/** Line that a process prints when a mutant has changed a file that it loads. */
+export function changedLine(mutant: string, file: string): string {
+  return `the mutant ${mutant} has changed ${file}`;
+}
+
+/** Throws if a process has started without a change of the mutant, because it does not load the change's file. */
+export function requireChanges({ name, changes }: Mutant, printed: string): void {
+  const unloaded = changes.filter(({ file }) => !printed.includes(changedLine(name, file)));
+  if (unloaded.length === 0) return;
+  const files = unloaded.map(({ file }) => file).join(" and ");
+  throw new Error(`the mutant ${name} changes ${files}, which the gateway does not load`);
+}
+
+/** Returns the mutant with a name; throws if there is none. */
+export function mutantOf(name: string | undefined): Mutant {
+  const mutant = mutants.find((one) => one.name === name);
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
+  return mutant;
+}

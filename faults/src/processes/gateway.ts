@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { mutantOf, requireChanges } from "../mutants/mutants.ts";
 import { Child } from "./child.ts";
 import { openFiles } from "./open-files.ts";
 
@@ -21,7 +22,10 @@ export class Gateway {
     this.#child = child;
   }
 
-  /** Starts a gateway on a Redis; a named mutant is put into its code. */
+  /**
+   * Starts a gateway on a Redis; a named mutant is put into its code. Rejects if the gateway does not load what
+   * the mutant changes.
+   */
   static async start(redisUrl: string, config: string, mutant?: string): Promise<Gateway> {
     const hooks = mutant === undefined ? [] : ["--import", mutation];
     const child = await Child.start({
@@ -37,7 +41,9 @@ export class Gateway {
       ready: /http:\/\/127\.0\.0\.1:\d+/,
     });
     const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(child.printed) ?? [];
-    return new Gateway(Number(port), await openFiles(child.pid), child);
+    const gateway = new Gateway(Number(port), await openFiles(child.pid), child);
+    if (mutant !== undefined) requireChanges(mutantOf(mutant), child.printed);
+    return gateway;
   }
 
   get pid(): number {

@@ -52,6 +52,11 @@ describe("the address of Redis", () => {
     },
   );
 
+  it.each(["redis+sentinel://a,b/my%master", "redis+sentinel://a,b/my%ff"])(
+    "%s is rejected with a hint to encode the master's name",
+    (url) => expect(reasonFor(url)).toMatch(/percent-encode .* the master's name/),
+  );
+
   it.each(["http://h", "redis://", "h:6379"])(
     "%s is rejected with a message that lists the valid forms of an address",
     (url) => {

@@ -50,7 +50,7 @@ export function parseRedisAddress(url: string): RedisAddress {
       throw new Error(
         "redis+sentinel:// needs the master's name after its hosts, such as /mymaster",
       );
-    return { ...address, master: decodeURIComponent(path) };
+    return { ...address, master: decoded(path) };
   }
   if (path === "") return address;
   const database = Number(path);
@@ -63,7 +63,7 @@ export function parseRedisAddress(url: string): RedisAddress {
 }
 
 const encodeHint =
-  "percent-encode / @ : and % in the user and the password, as %2F %40 %3A and %25";
+  "percent-encode / @ : and % in the user, the password and the master's name, as %2F %40 %3A and %25";
 
 /** Returns the address without its credential, for messages. */
 export function shownAddress({ kind, endpoints, master }: RedisAddress): string {

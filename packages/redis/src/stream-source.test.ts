@@ -277,6 +277,33 @@ test("[P-SRC-3] after Redis lost the group or restarted empty, the stream is rea
   expect(faults.length).toBeGreaterThan(0);
 }, 40_000);
 
+test("[P-SRC-3] a source that begins with new entries skips none when it reconnects to a Redis that lost the group", async () => {
+  await using server = await startRedis();
+  await using other = await startRedis();
+  // Channels are elsewhere, so that it is the stream alone that is lost.
+  await using node = await startNode(other.url, rules);
+  await using adds = await producer(server);
+  await adds.add(2);
+  const way = await startProxy(server.port);
+  await using _source = reading(node, { url: way.url, turnMs: 500, from: "new" });
+  await vi.waitFor(async () => {
+    expect(await adds.client.xInfoGroups(stream)).toHaveLength(1);
+  }, patience);
+  await adds.add(2);
+  await vi.waitFor(async () => expect(await published(node)).toEqual([3, 4]), patience);
+  way.cut();
+  await adds.client.del(stream);
+  await adds.add(2);
+  await using _again = await startProxy(server.port, way.port);
+  await vi.waitFor(
+    async () => expect(await adds.client.xInfoGroups(stream)).toHaveLength(1),
+    patience,
+  );
+  await adds.add(1);
+  await vi.waitFor(async () => expect(await published(node)).toContain(7), patience);
+  expect(await published(node)).toEqual([3, 4, 5, 6, 7]);
+}, 30_000);
+
 test("on a cluster the source follows the redirect to the node that has the stream", async () => {
   await using elsewhere = await startRedis();
   await using node = await startNode(elsewhere.url, rules);

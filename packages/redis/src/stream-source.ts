@@ -88,7 +88,7 @@ class RedisStreamSource implements Source {
   readonly #stream: string;
   readonly #group: string;
   readonly #consumer: string;
-  readonly #from: string;
+  #from: string;
   readonly #batch: string;
   readonly #blockMs: string;
   readonly #claimIdleMs: number;
@@ -148,7 +148,7 @@ class RedisStreamSource implements Source {
       let connection: StreamConnection | undefined;
       try {
         connection = await this.#connections.open();
-        await this.#makeGroup(connection, this.#from);
+        await this.#makeGroup(connection);
         failures = 0;
         await this.#read(connection).catch((error: unknown) => {
           if (!this.#isClosing || !(error instanceof Interrupted)) throw error;
@@ -250,17 +250,20 @@ class RedisStreamSource implements Source {
       if (!isReply(error, "NOGROUP") && !isReply(error, "UNBLOCKED")) throw error;
       this.#onError(error);
       // The new group has read nothing yet, so it begins at the start of the stream.
-      await this.#makeGroup(connection, "0");
+      await this.#makeGroup(connection);
       return connection.send(...command);
     }
   }
 
-  async #makeGroup(connection: StreamConnection, from: string): Promise<void> {
+  async #makeGroup(connection: StreamConnection): Promise<void> {
+    const from = this.#from;
     try {
       await connection.send("XGROUP", "CREATE", this.#stream, this.#group, from, "MKSTREAM");
     } catch (error) {
       if (!isReply(error, "BUSYGROUP")) throw error;
     }
+    // The group exists, so if Redis loses it, entries that it would have read must not be skipped.
+    this.#from = "0";
   }
 
   /** Settles entries: in order within a channel, the channels in parallel. */

@@ -14,6 +14,9 @@ export class RevocationCache {
   /** Revocations by kind and id, as in `user:ada`. */
   readonly #known = new Map<string, readonly Revocation[]>();
   #cursor: string | undefined;
+  #isKnown = false;
+  /** True when revocations were read that no refresh has reported yet. */
+  #hasNew = false;
   #reading: Promise<boolean> | undefined;
   #again = false;
 
@@ -22,9 +25,9 @@ export class RevocationCache {
     this.#clock = clock;
   }
 
-  /** True once revocations have been read from the store. */
+  /** True once all pages of revocations have been read from the store. */
   get isKnown(): boolean {
-    return this.#cursor !== undefined;
+    return this.#isKnown;
   }
 
   /**
@@ -73,15 +76,18 @@ export class RevocationCache {
   }
 
   async #read(): Promise<boolean> {
-    let found = false;
     for (;;) {
       this.#again = false;
       const { revocations, cursor } = await this.#store.read(this.#cursor);
       this.#cursor = cursor;
       for (const revocation of revocations) this.#add(revocation);
-      found ||= revocations.length > 0;
-      if (revocations.length === 0 && !this.#again) return found;
+      if (revocations.length > 0) this.#hasNew = true;
+      else if (!this.#again) break;
     }
+    this.#isKnown = true;
+    const hasNew = this.#hasNew;
+    this.#hasNew = false;
+    return hasNew;
   }
 
   #add(revocation: Revocation): void {

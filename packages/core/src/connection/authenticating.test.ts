@@ -1,5 +1,6 @@
 import { FaultyEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
+import type { MethodCall } from "../index.ts";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
 function anonymous(t: TestCore) {
@@ -293,6 +294,30 @@ describe("new tokens and permissions that need a look-up", () => {
     ]);
     faulty.isDown = false;
   });
+
+  test("[G10] a grant that is revoked while the permissions of a new token are looked up stays revoked", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    const { channel: own } = await t.core.operations.create(t.service, {
+      kind: "index",
+      user_id: "ada",
+    });
+    const principal = t.user("ada", { grants: { subscribe: ["team:*"], publish: [] } });
+    const socket = t.connect({ principal, channels: [own] });
+    await t.clock.settle();
+    socket.take();
+    faulty.hold();
+    socket.send({ type: "auth", id: 1, token: t.token(principal) });
+    await t.clock.settle();
+    expect(socket.take()).toEqual([]);
+    await t.core.connections.revoke(t.service, { user: "ada", grants: ["team:*"] });
+    faulty.release();
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ type: "reply", id: 1, result: {} }]);
+    socket.send({ type: "subscribe", id: 2, channel: "team:1" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 2, error: { code: "forbidden" } }]);
+  });
 });
 
 describe("heartbeats", () => {
@@ -385,4 +410,35 @@ test("[P-CON-9] a node at its connection limit closes further connections and fe
   const fourth = t.connect({ principal: t.user("d") });
   await t.clock.settle();
   expect(fourth.take()[0]).toMatchObject({ type: "welcome" });
+});
+
+test("[P-CON-9] [P-UP-3] a request without a stream is no connection in statistics and limits, but a revocation and a shutdown end it", async () => {
+  const slow = {
+    handler: (_: unknown, { signal }: MethodCall) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      }),
+  };
+  await using t = testCore({ limits: { maxConnections: 1 }, methods: { slow } });
+  const request = JSON.stringify({ type: "request", id: 1, method: "slow" });
+  const before = t.core.stats();
+  const ended = [
+    t.core.handleUpstream(t.user("ada"), "-", request),
+    t.core.handleUpstream(t.user("bob"), "-", request),
+  ];
+  await t.clock.settle();
+  expect(t.core.stats()).toEqual(before);
+  const socket = t.connect({ principal: t.user("cy") });
+  await t.clock.settle();
+  expect(socket.take()).toMatchObject([{ type: "welcome" }]);
+  await t.core.connections.revoke(t.service, { user: "ada" });
+  expect(await ended[0]).toMatchObject([{ id: 1, error: { code: "timed_out" } }]);
+  socket.drop();
+  let isShutDown = false;
+  void t.core.shutdown(1_000).then(() => (isShutDown = true));
+  await t.clock.advance(500);
+  expect(isShutDown).toBe(false);
+  await t.clock.advance(5_000);
+  expect(await ended[1]).toMatchObject([{ id: 1, error: { code: "timed_out" } }]);
+  expect(isShutDown).toBe(true);
 });

@@ -67,7 +67,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#openedAt = now;
     this.#aliveAt = now;
     this.#pingedAt = now;
-    connections.add(owner);
+    connections.add(owner, transport.passes);
     instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
   }
 

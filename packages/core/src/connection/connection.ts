@@ -445,14 +445,21 @@ export class Connection
 
   async #refresh(before: UserPrincipal, { id, token, session }: AuthMessage): Promise<void> {
     try {
-      const principal = await this.#context.verifyToken(token);
+      let principal = await this.#context.verifyToken(token);
       const same = principal.user === before.user && principal.session === before.session;
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "the token belongs to another user or session");
       }
       // Permissions are looked up before anything changes: if that fails, the old token stays in force.
-      const forbidden = await this.#subscriptions.forbiddenTo(principal);
-      if (!this.isOpen || this.#unrevoked(principal) === undefined) return;
+      let forbidden = await this.#subscriptions.forbiddenTo(principal);
+      for (;;) {
+        const left = this.isOpen ? this.#unrevoked(principal) : undefined;
+        if (left === undefined) return;
+        if (left === principal) break;
+        // Grants were revoked during the look-up, so it is repeated without them.
+        principal = left;
+        forbidden = await this.#subscriptions.forbiddenTo(principal);
+      }
       if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };
       this.#life.expireAt(principal.expiresAt);
       for (const subscription of forbidden) this.#subscriptions.forbid(subscription);

@@ -12,7 +12,7 @@ export function coreStats(
   let dead = 0;
   let subscriptions = 0;
   const consumers = noConsumers();
-  for (const connection of connections.all) {
+  for (const connection of connections.staying) {
     consumers[connection.consumer]++;
     if (connection.isSilent) dead++;
     subscriptions += connection.subscriptionCount;

@@ -81,6 +81,7 @@ export function createCore(options: CoreOptions): Core {
       return handleUpstream(principal, connectionId, frame, context);
     },
     forwardUpstream(principal, connectionId, frame) {
+      shutdown.refuseWhenEnded();
       forwardUpstream(principal, connectionId, frame, context);
     },
     stats: () => coreStats(context, shutdown.hasBegun),

@@ -198,6 +198,30 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
+  test("[P-PRES-8] typing that the store could not record is recorded with the next update, while it is valid", async () => {
+    await using cluster = new Cluster(2);
+    const watcher = await cluster.enter(1, "bob");
+    const [ada, eve] = [await cluster.enter(0, "ada"), await cluster.enter(0, "eve")];
+    await cluster.clock.advance(500);
+    cluster.engine.presenceIsDown = true;
+    ada.type(true);
+    await cluster.clock.advance(500);
+    cluster.engine.presenceIsDown = false;
+    eve.unsubscribe();
+    await cluster.clock.advance(500);
+    expect(watcher.reader.list?.typing).toEqual(["user:ada"]);
+    cluster.engine.presenceIsDown = true;
+    ada.type(false);
+    await cluster.clock.advance(500);
+    ada.type(true);
+    await cluster.clock.advance(6_500);
+    cluster.engine.presenceIsDown = false;
+    await cluster.enter(0, "joe");
+    await cluster.clock.advance(500);
+    expect(watcher.reader.ids).toEqual(["user:bob", "user:ada", "user:joe"]);
+    expect(watcher.reader.list?.typing).toEqual([]);
+  });
+
   test("[P-PRES-10] a store that lost its presence is filled again, and watchers receive the whole list", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");

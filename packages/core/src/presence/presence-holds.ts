@@ -23,12 +23,18 @@ export interface HoldsContext {
  */
 type Going = "leaves" | "lingers";
 
+/** Typing of a member, and the monotonic time at which it is no longer valid, in milliseconds. */
+interface Typing {
+  readonly typing: boolean;
+  readonly until: number;
+}
+
 /**
  * Members that this node's connections hold in a channel, and the changes that the store does not have yet.
  *
  * Changes in one tick, or during a running update, go out together with the next update. A burst of joins
- * therefore needs few updates, and a member that leaves and rejoins at once never left. Joins and leaves of a
- * failed update go out with the next one.
+ * therefore needs few updates, and a member that leaves and rejoins at once never left. The changes of a failed
+ * update go out with the next one; typing only while it is valid.
  */
 export class PresenceHolds {
   readonly #channel: string;
@@ -38,7 +44,7 @@ export class PresenceHolds {
    * Members that changed since the last update. The way a member left counts only while no connection holds it.
    */
   #dirty = new Map<string, Going>();
-  #typing = new Map<string, boolean>();
+  #typing = new Map<string, Typing>();
   #running: Promise<unknown> | undefined;
   #next: Promise<PresenceStanding> | undefined;
 
@@ -86,7 +92,8 @@ export class PresenceHolds {
 
   /** Sets whether a member that this node holds is typing. The next update carries it. */
   type(id: string, typing: boolean): void {
-    this.#typing.set(id, typing);
+    const { clock, typingMs } = this.#context;
+    this.#typing.set(id, { typing, until: clock.monotonic() + typingMs });
   }
 
   /** Marks all held members as changed, since the store has lost some. */
@@ -125,13 +132,19 @@ export class PresenceHolds {
     try {
       return await port.update(this.#channel, holder, this.#update(dirty, typing));
     } catch (error) {
+      for (const [id, said] of typing) {
+        // Typing ends when the member leaves, even if the member has rejoined since.
+        const isSame = this.#connections.has(id) && !this.#dirty.has(id);
+        if (isSame && !this.#typing.has(id)) this.#typing.set(id, said);
+      }
       for (const [id, going] of dirty) if (!this.#dirty.has(id)) this.#dirty.set(id, going);
       throw error;
     }
   }
 
-  #update(dirty: Map<string, Going>, typing: Map<string, boolean>): PresenceUpdate {
-    const { ttlMs, graceMs, typingMs } = this.#context;
+  #update(dirty: Map<string, Going>, typing: Map<string, Typing>): PresenceUpdate {
+    const { ttlMs, graceMs, typingMs, clock } = this.#context;
+    const now = clock.monotonic();
     const enter: NewMember[] = [];
     const leave: string[] = [];
     const linger: string[] = [];
@@ -147,7 +160,9 @@ export class PresenceHolds {
       leave,
       linger,
       lingerMs: graceMs,
-      typing: [...typing].map(([id, isTyping]) => ({ id, typing: isTyping })),
+      typing: [...typing].flatMap(([id, said]) =>
+        said.until > now ? [{ id, typing: said.typing }] : [],
+      ),
       typingMs,
     };
   }

@@ -292,6 +292,16 @@ describe("deadlines of requests", () => {
     }
   });
 
+  test("[P-REQ-3] a method without a timeout takes as long as a request asks for, or the node's requestTimeoutMs", async () => {
+    const { calls, methods } = waiting();
+    await using t = testCore({ methods, limits: { requestTimeoutMs: 20_000 } });
+    const socket = await open(t);
+    const now = t.clock.now();
+    await ask(t, socket, "wait", { id: 1 });
+    await ask(t, socket, "wait", { id: 2, timeout_ms: 600_000 });
+    expect(calls.map(({ deadline }) => deadline - now)).toEqual([20_000, 600_000]);
+  });
+
   test("[P-REQ-4] a 257th request waits while 256 are under way, but the cancel of one of them does not", async () => {
     const { calls, goOn, methods } = waiting();
     await using t = testCore({ methods });

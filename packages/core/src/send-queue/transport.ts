@@ -27,7 +27,8 @@ export interface Transport {
   /** Kind of consumer at the other end, for statistics; a plain WebSocket when absent. */
   readonly consumer?: ConsumerKind;
   /**
-   * True for a transport whose peer does not stay: its connection is not entered in the connection registry.
+   * True for a transport whose peer does not stay: its connection is not entered in the connection registry, and
+   * does not count in statistics and limits.
    */
   readonly passes?: true;
   /**

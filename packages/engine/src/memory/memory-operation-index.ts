@@ -40,8 +40,10 @@ export class MemoryOperationIndex implements OperationIndex {
   async due(lateMs: number, limit: number): Promise<readonly string[]> {
     this.#forget();
     const before = this.#clock.monotonic() - lateMs;
-    const due = [...this.#operations].flatMap(([id, { dueAt }]) =>
-      dueAt === undefined || dueAt > before ? [] : [{ id, dueAt }],
+    const due = [...this.#operations].flatMap(([id, known]) =>
+      known.dueAt === undefined || known.dueAt > before || !this.#isKept(known)
+        ? []
+        : [{ id, dueAt: known.dueAt }],
     );
     due.sort((a, b) => a.dueAt - b.dueAt);
     return due.slice(0, limit).map(({ id }) => id);
@@ -49,14 +51,14 @@ export class MemoryOperationIndex implements OperationIndex {
 
   async get(operationId: string): Promise<IndexedOperation | undefined> {
     this.#forget();
-    return this.#operations.get(operationId)?.operation;
+    return this.#find(operationId);
   }
 
   async list(query: OperationQuery): Promise<readonly IndexedOperation[]> {
     this.#forget();
     const found: IndexedOperation[] = [];
     for (const id of this.#candidates(query)) {
-      const operation = this.#operations.get(id)?.operation;
+      const operation = this.#find(id);
       if (operation !== undefined && matchesQuery(operation, query)) found.push(operation);
     }
     found.sort((a, b) => b.summary.created_at - a.summary.created_at);
@@ -90,10 +92,19 @@ export class MemoryOperationIndex implements OperationIndex {
     }
   }
 
+  #find(id: string): IndexedOperation | undefined {
+    const known = this.#operations.get(id);
+    return known !== undefined && this.#isKept(known) ? known.operation : undefined;
+  }
+
+  #isKept({ until }: Remembered): boolean {
+    return until > this.#clock.monotonic();
+  }
+
+  /** Drops expired operations up to the first that has not expired; look-ups skip those behind it. */
   #forget(): void {
-    const monotonic = this.#clock.monotonic();
-    for (const [id, { until }] of this.#operations) {
-      if (until > monotonic) return;
+    for (const [id, known] of this.#operations) {
+      if (this.#isKept(known)) return;
       this.#drop(id);
     }
   }

@@ -191,6 +191,23 @@ describe("a backend's answer", () => {
     expect(caller.backend.stats.state).toBe("closed");
   });
 
+  it("[P-RPC-7] [P-RPC-8] an error of the backend stays that error when its body is larger than the bound", async () => {
+    const body = "x".repeat(200_000);
+    let status = 429;
+    await using server = await startBackend((request) =>
+      answerWith(status, body, { "Retry-After": "2" })(request),
+    );
+    using caller = callerOf(server, { maxAnswerBytes: 100_000, breaker: { failuresInRow: 2 } });
+    expect(await caller.failing()).toMatchObject({ code: "rate_limited", retryAfterMs: 2_000 });
+    status = 404;
+    expect(await caller.failing()).toMatchObject({ code: "backend_failed" });
+    status = 503;
+    for (const state of ["closed", "open"]) {
+      expect(await caller.failing()).toMatchObject({ code: "unavailable", retryAfterMs: 2_000 });
+      expect(caller.backend.stats.state).toBe(state);
+    }
+  });
+
   it("[P-RPC-7] a backend that cannot be reached or breaks off its answer is unavailable", async () => {
     await using broken = await startBackend(({ response }) => response.socket?.resetAndDestroy());
     await using half = await startBackend(({ response }) => {

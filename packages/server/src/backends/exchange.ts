@@ -10,7 +10,7 @@ export interface Posted {
   readonly repeatable: boolean;
 }
 
-/** Answer to a POST, read to its end. */
+/** Answer to a POST, read to its end; an error answer larger than the limit has no text. */
 export interface Posting {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -66,14 +66,19 @@ export class Exchange {
       request.on("response", (response) => {
         const parts: Buffer[] = [];
         let bytes = 0;
+        const { statusCode: status = 0, headers } = response;
         response.on("data", (part: Buffer) => {
           bytes += part.length;
-          if (bytes > this.#maxBytes) response.destroy(new TooLargeAnswer());
-          else parts.push(part);
+          if (bytes <= this.#maxBytes) {
+            parts.push(part);
+            return;
+          }
+          // An error says enough by its status.
+          if (status >= 400) resolve({ status, headers, text: "" });
+          response.destroy(new TooLargeAnswer());
         });
         response.on("error", reject);
         response.on("end", () => {
-          const { statusCode: status = 0, headers } = response;
           resolve({ status, headers, text: Buffer.concat(parts).toString("utf8") });
         });
       });

@@ -226,6 +226,29 @@ describe("stopping workers", () => {
 });
 
 describe("the number of workers", () => {
+  it("the number of listening workers is logged when a worker ends before it listens at the start", async () => {
+    const run = supervise(3);
+    await run.worker(0).listen();
+    await run.worker(1).exit(1);
+    await run.worker(2).listen();
+    const message = "some of the workers do not listen";
+    expect(run.logged.at(-1)).toEqual({ workers: 2, configured: 3, port: 4_000, message });
+    await run.clock.advance(100);
+    await run.worker(3).listen();
+    expect(run.alive.size).toBe(3);
+    expect(run.lines).not.toContain("the workers listen");
+  });
+
+  it("all workers are logged as listening when a replacement listens before the start is over", async () => {
+    const run = supervise(3);
+    await run.worker(0).listen();
+    await run.worker(1).exit(1);
+    await run.clock.advance(100);
+    await run.worker(3).listen();
+    await run.worker(2).listen();
+    expect(run.logged.at(-1)).toEqual({ workers: 3, port: 4_000, message: "the workers listen" });
+  });
+
   it("the number of workers is restored when a worker dies while its successor starts", async () => {
     const run = supervise(2);
     await run.running();

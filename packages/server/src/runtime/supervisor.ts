@@ -89,7 +89,9 @@ export class Supervisor {
     const others = Array.from({ length: count - 1 }, () => this.#fork());
     await Promise.all(others.map(({ started }) => started));
     if (this.#stopping) return { code: await stopped };
-    log.info({ workers: count, port }, "the workers listen");
+    const workers = [...this.#workers].filter(({ listens }) => listens).length;
+    if (workers === count) log.info({ workers, port }, "the workers listen");
+    else log.warn({ workers, configured: count, port }, "some of the workers do not listen");
     this.#rolling = false;
     if (this.#rollsAgain) void this.#roll();
     return { port, stopped };

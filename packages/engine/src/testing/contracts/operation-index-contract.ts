@@ -128,5 +128,17 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await list(operations, { session: "s" })).toEqual(["a"]);
       expect(await operations.get("b")).toBeUndefined();
     });
+
+    test("an operation is forgotten after its own age, whatever the age of those put before it", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("long", 1, { session_id: "s" }), hourMs, 1_000);
+      await operations.put(operation("short", 2, { session_id: "s" }), 2_000, 1_000);
+      await harness.advance(3_000);
+      expect(await operations.get("short")).toBeUndefined();
+      expect(await list(operations)).toEqual(["long"]);
+      expect(await list(operations, { session: "s" })).toEqual(["long"]);
+      expect(await operations.due(0, 10)).toEqual(["long"]);
+    });
   });
 }

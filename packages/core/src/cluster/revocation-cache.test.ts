@@ -1,0 +1,80 @@
+import type { Revocation, Revocations } from "@milepost/engine";
+import { ManualClock } from "@milepost/engine/testing";
+import { MilepostError } from "@milepost/protocol";
+import { describe, expect, test } from "vitest";
+import type { UserPrincipal } from "../rules/principal.ts";
+import { Admission } from "./admission.ts";
+import { RevocationCache } from "./revocation-cache.ts";
+
+const clock = new ManualClock();
+
+function user(name: string): UserPrincipal {
+  return {
+    kind: "user",
+    user: name,
+    session: undefined,
+    grants: { subscribe: [], publish: [] },
+    expiresAt: undefined,
+  };
+}
+
+/** Store whose pages hold one revocation each, and whose reads are answered only by {@link answer}. */
+class PagedStore implements Revocations {
+  readonly #users: string[];
+  readonly #reads: ((fails: boolean) => void)[] = [];
+
+  constructor(...users: string[]) {
+    this.#users = users;
+  }
+
+  async add(revocation: Revocation): Promise<void> {
+    this.#users.push(revocation.id);
+  }
+
+  async read(cursor = "0") {
+    const page = this.#users.slice(Number(cursor), Number(cursor) + 1);
+    const fails = await new Promise<boolean>((resolve) => this.#reads.push(resolve));
+    if (fails) throw new MilepostError("store_unavailable", "the store does not answer");
+    const until = clock.now() + 3_600_000;
+    return {
+      revocations: page.map((id) => ({ of: "user" as const, id, at: clock.now(), until })),
+      cursor: String(Number(cursor) + page.length),
+    };
+  }
+
+  /** Answers the read that waits, and waits until what follows from it has happened. */
+  async answer(how: "page" | "failure" = "page"): Promise<void> {
+    this.#reads.shift()?.(how === "failure");
+    await clock.settle();
+  }
+}
+
+describe("revocations of several pages", () => {
+  test("[G10] [P-CONN-5] a revoked token is refused while the first read of the revocations has more pages to go", async () => {
+    const store = new PagedStore("bob", "ada");
+    const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
+    const first = admission.verifyToken("token").catch((error: unknown) => error);
+    await clock.settle();
+    await store.answer();
+    const second = admission.verifyToken("token").catch((error: unknown) => error);
+    for (let page = 0; page < 3; page++) await store.answer();
+    for (const refused of [first, second]) {
+      expect(await refused).toMatchObject({ code: "token_revoked" });
+    }
+  });
+
+  test("[G10] a refresh reports the revocations that an earlier refresh read before it failed", async () => {
+    const store = new PagedStore("ada");
+    const cache = new RevocationCache(store, clock);
+    const failed = cache.refresh().catch((error: unknown) => error);
+    await store.answer();
+    await store.answer("failure");
+    expect(await failed).toMatchObject({ code: "store_unavailable" });
+    const found = cache.refresh();
+    await store.answer();
+    expect(await found).toBe(true);
+    const again = cache.refresh();
+    await store.answer();
+    expect(await again).toBe(false);
+  });
+});
