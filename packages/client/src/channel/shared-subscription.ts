@@ -2,10 +2,9 @@ import {
   type GapReason,
   isRecord,
   MilepostError,
-  type Position,
   type PresenceChange,
   type PresenceList,
-  parsePosition,
+  readPosition,
   type Snapshot,
   type Subscribed,
 } from "@milepost/protocol";
@@ -409,11 +408,6 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
 
 /** Maximum number of names in a filter; with more, the service sends all events and the client filters. */
 const maxFilterNames = 64;
-
-function readPosition(text: unknown): Position | undefined {
-  const position = parsePosition(text);
-  return position.ok ? position.value : undefined;
-}
 
 function readSubscribed(channel: string, result: unknown): Subscribed {
   const { position, recovered, reason, snapshot, presence } = isRecord(result) ? result : {};
