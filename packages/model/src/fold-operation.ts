@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import { reportAgent, restAgents } from "./agents.ts";
 import { reportCommand } from "./commands.ts";
 import type { OperationEvent, OperationEvents } from "./operation-event.ts";
@@ -183,9 +184,9 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
       return { ...state, commands: reportCommand(state.commands, data, ts) };
     case "paused":
     case "cancelled":
-      return data.reason === undefined ? state : { ...state, reason: data.reason };
+      return { ...state, ...definedFields({ reason: data.reason }) };
     case "done":
-      return data.result === undefined ? state : { ...state, result: data.result };
+      return { ...state, ...definedFields({ result: data.result }) };
     case "failed":
       return { ...state, error: data.error };
     case "created":
@@ -205,8 +206,7 @@ function reportProgress(
   const counter = countOn(reset ? undefined : state.counter, report);
   const reached = meanPercent(state.steps) ?? reportedPercent(report, counter) ?? 0;
   const percent = reset ? reached : Math.max(state.percent, reached);
-  const next = { ...without(state, "counter"), percent };
-  return counter === undefined ? next : { ...next, counter };
+  return { ...without(state, "counter"), percent, ...definedFields({ counter }) };
 }
 
 function say(state: OperationState, message: string | undefined): OperationState {

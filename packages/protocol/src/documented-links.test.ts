@@ -82,15 +82,12 @@ describe("the documents of this repository", () => {
     expect(broken).toEqual([]);
   });
 
-  test.each(documents)(
-    `%s has no line of prose over ${maxLineLength} characters`,
-    (document) => {
-      const long = proseOf(document).flatMap((line, i) =>
-        line.length > maxLineLength ? [`${document}:${i + 1}: ${line.length} characters`] : [],
-      );
-      expect(long).toEqual([]);
-    },
-  );
+  test.each(documents)(`%s has no line of prose over ${maxLineLength} characters`, (document) => {
+    const long = proseOf(document).flatMap((line, i) =>
+      line.length > maxLineLength ? [`${document}:${i + 1}: ${line.length} characters`] : [],
+    );
+    expect(long).toEqual([]);
+  });
 });
 
 describe("the index of the protocol", () => {

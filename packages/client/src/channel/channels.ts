@@ -1,4 +1,4 @@
-import type { MilepostError, Since } from "@milepost/protocol";
+import { definedFields, type MilepostError, type Since } from "@milepost/protocol";
 import type { Backoff } from "../connection/backoff.ts";
 import type { Requests } from "../request/requests.ts";
 import type { Reporter } from "../runtime/reporter.ts";
@@ -41,10 +41,12 @@ export class Channels {
           type: "subscribe",
           channel,
           // The client treats a position as opaque text; only the service parses it.
-          ...(since !== undefined && { since: since as Since }),
-          ...(events !== undefined && { events }),
-          ...(presence && { presence }),
-          ...(summaryMs !== undefined && { summary_ms: summaryMs }),
+          ...definedFields({
+            since: since as Since | undefined,
+            events,
+            presence: presence || undefined,
+            summary_ms: summaryMs,
+          }),
         } as const;
         const refuse = (error: unknown) => reject(error as MilepostError);
         try {

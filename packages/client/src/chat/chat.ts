@@ -1,5 +1,11 @@
 import { type ChatMessage, type ChatState, chatProjection } from "@milepost/model";
-import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import {
+  definedFields,
+  isRecord,
+  type MilepostError,
+  readPosition,
+  type Snapshot,
+} from "@milepost/protocol";
 import type {
   ChannelEnd,
   Published,
@@ -124,12 +130,7 @@ class LiveChat implements Chat {
 
   send(content: string, options: SendOptions = {}): Promise<Published> {
     const { id, role = "user", attachments, ...publish } = options;
-    const message = {
-      ...(id !== undefined && { id }),
-      content,
-      role,
-      ...(attachments !== undefined && { attachments }),
-    };
+    const message = definedFields({ id, content, role, attachments });
     return this.#channel.publish("chat_message", message, publish);
   }
 
@@ -171,8 +172,7 @@ class LiveChat implements Chat {
     return this.#channel.subscribe(
       {
         onEvent: ({ event, data, ts, position }) => {
-          const at = parsePosition(position);
-          const offset = at.ok ? at.value.offset : 0;
+          const offset = readPosition(position)?.offset ?? 0;
           this.#state = chatProjection.reduce(this.#state, { event, data, ts, offset });
           this.#changed();
         },
@@ -189,7 +189,7 @@ class LiveChat implements Chat {
         },
       },
       // With a state the chat resumes from its position; without one the service sends the state first.
-      since !== undefined && this.#state !== undefined ? { since } : {},
+      this.#state === undefined ? {} : definedFields({ since }),
     );
   }
 

@@ -6,7 +6,13 @@ import {
   type OperationCommandName,
   type OperationState,
 } from "@milepost/model";
-import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import {
+  definedFields,
+  isRecord,
+  type MilepostError,
+  readPosition,
+  type Snapshot,
+} from "@milepost/protocol";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "../channel/channel.ts";
 import { followReopening, type IdentitySource } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
@@ -159,9 +165,9 @@ export class LiveOperation implements OperationHandle {
       `operation:${this.id}`,
       {
         onEvent: ({ event, data, ts, position }) => {
-          const at = parsePosition(position);
-          if (!at.ok) return;
-          this.#state = foldOperation(this.#state, { event, data, ts, offset: at.value.offset });
+          const offset = readPosition(position)?.offset;
+          if (offset === undefined) return;
+          this.#state = foldOperation(this.#state, { event, data, ts, offset });
           if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
           this.#changed();
         },
@@ -184,7 +190,7 @@ export class LiveOperation implements OperationHandle {
         },
       },
       // With a state the operation resumes from its position; without one the service sends the state first.
-      since !== undefined && this.#state !== undefined ? { since } : {},
+      this.#state === undefined ? {} : definedFields({ since }),
     );
     this.#changed();
   }
@@ -218,8 +224,8 @@ export class LiveOperation implements OperationHandle {
     if (error?.code === "forbidden") return { kind: "forbidden" };
     if (this.#state !== undefined) {
       const stale = this.#subscription?.state !== "live";
-      const missed = this.#missed;
-      return { kind: "ready", state: this.#state, stale, ...(missed !== undefined && { missed }) };
+      const missed = definedFields({ missed: this.#missed });
+      return { kind: "ready", state: this.#state, stale, ...missed };
     }
     if (error !== undefined) return { kind: "error", error };
     return { kind: this.#answered ? "missing" : "loading" };
