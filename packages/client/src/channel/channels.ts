@@ -116,6 +116,7 @@ export class Channels {
     const channel = this.#byName.get(name);
     switch (message.type) {
       case "event":
+      case "end":
         channel?.onEvent(message);
         break;
       case "gap":
@@ -123,9 +124,6 @@ export class Channels {
         break;
       case "reset":
         channel?.onReset(message);
-        break;
-      case "end":
-        channel?.onEvent(message);
         break;
       case "presence":
         channel?.onPresence(message);

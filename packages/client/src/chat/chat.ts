@@ -75,12 +75,11 @@ class LiveChat implements Chat {
   readonly id: string;
   readonly #client: Pick<Client, "channel" | "onState">;
   readonly #channel: ReturnType<Client["channel"]>;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined));
+  readonly #listeners = new ChangeListeners(new Reporter(undefined), () => this.#follow());
   #state: ChatState | undefined;
   #subscription: Subscription | undefined;
   #end: ChannelEnd | undefined;
   #error: MilepostError | undefined;
-  #unfollow: (() => void) | undefined;
   #view: ChatView | undefined;
 
   constructor(client: Pick<Client, "channel" | "onState">, id: string) {
@@ -109,23 +108,7 @@ class LiveChat implements Chat {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#client, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size > 0) return;
-      this.#unfollow?.();
-      this.#subscription?.close();
-      this.#changed();
-    };
+    return this.#listeners.add(listener);
   }
 
   send(content: string, options: SendOptions = {}): Promise<Published> {
@@ -160,6 +143,19 @@ class LiveChat implements Chat {
     } finally {
       stop();
     }
+  }
+
+  /** Keeps the chat subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#client, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      unfollow();
+      this.#subscription?.close();
+      this.#changed();
+    };
   }
 
   #start(): void {

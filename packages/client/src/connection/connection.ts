@@ -1,5 +1,6 @@
 import {
   type ClientMessage,
+  type CloseVerdict,
   closeNames,
   closeVerdict,
   isRecord,
@@ -70,6 +71,13 @@ interface Loss {
   /** Text for a person to read. */
   readonly message?: string;
 }
+
+/** Event that a close causes, by its verdict. */
+const eventOfVerdict = {
+  resume: "lost",
+  reauthenticate: "expired",
+  stop: "refused",
+} as const satisfies Record<CloseVerdict, ConnectionEvent>;
 
 const noLoss: Loss = { code: 1006, reason: "lost" };
 
@@ -366,17 +374,7 @@ export class Connection {
     const loss: Loss = { code, reason: name, message: reason || name };
     // The id now belongs to another connection; naming it again would take it away from that one.
     if (code === 4001) this.#connectionId = undefined;
-    switch (closeVerdict(code)) {
-      case "resume":
-        this.#dispatch("lost", loss);
-        break;
-      case "reauthenticate":
-        this.#dispatch("expired", loss);
-        break;
-      case "stop":
-        this.#dispatch("refused", loss);
-        break;
-    }
+    this.#dispatch(eventOfVerdict[closeVerdict(code)], loss);
   }
 
   #lose(loss: Loss): void {

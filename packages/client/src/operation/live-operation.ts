@@ -45,13 +45,12 @@ export class LiveOperation implements OperationHandle {
   #error: MilepostError | undefined;
   #subscription: Subscription | undefined;
   #missed: MissedEntries | undefined;
-  #unfollow: (() => void) | undefined;
   #view: OperationView | undefined;
 
   constructor(id: string, parts: OperationParts) {
     this.id = id;
     this.#parts = parts;
-    this.#listeners = new ChangeListeners(parts.reporter);
+    this.#listeners = new ChangeListeners(parts.reporter, () => this.#follow());
   }
 
   get state(): OperationState | undefined {
@@ -68,20 +67,7 @@ export class LiveOperation implements OperationHandle {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#parts.identity, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size === 0) this.#stop();
-    };
+    return this.#listeners.add(listener);
   }
 
   cancel(options?: CommandOptions): Promise<OperationCommand> {
@@ -158,6 +144,19 @@ export class LiveOperation implements OperationHandle {
     });
   }
 
+  /** Keeps the operation subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#parts.identity, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      unfollow();
+      this.#subscription?.close();
+      this.#changed();
+    };
+  }
+
   #start(): void {
     this.#error = undefined;
     const since = this.#subscription?.position;
@@ -198,12 +197,6 @@ export class LiveOperation implements OperationHandle {
   #tellPhases(id: unknown): void {
     const command = this.#state?.commands.find((one) => one.id === id);
     if (command !== undefined) for (const phases of this.#phases) phases.report(command);
-  }
-
-  #stop(): void {
-    this.#unfollow?.();
-    this.#subscription?.close();
-    this.#changed();
   }
 
   #replace({ projection, state }: Snapshot): void {

@@ -31,10 +31,9 @@ const loading: PresenceView = {
 export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined));
+  readonly #listeners = new ChangeListeners(new Reporter(undefined), () => this.#follow());
   readonly #typing: TypingSignal;
   #subscription: Subscription | undefined;
-  #unfollow: (() => void) | undefined;
   #list: PresenceList | undefined;
   #error: MilepostError | undefined;
   /** True while the service sends presence on the current subscription. */
@@ -66,24 +65,25 @@ export class LivePresence implements ChannelPresence {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#client, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size === 0) this.#stop();
-    };
+    return this.#listeners.add(listener);
   }
 
   setTyping(typing: boolean): void {
     if (this.#listeners.size > 0) this.#typing.set(typing);
+  }
+
+  /** Keeps the presence subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#client, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      this.#typing.set(false);
+      unfollow();
+      this.#subscription?.close();
+      this.#interrupted();
+    };
   }
 
   #start(): void {
@@ -99,13 +99,6 @@ export class LivePresence implements ChannelPresence {
       },
       { presence: true, events: [], since: "now" },
     );
-  }
-
-  #stop(): void {
-    this.#typing.set(false);
-    this.#unfollow?.();
-    this.#subscription?.close();
-    this.#interrupted();
   }
 
   #onState(state: SubscriptionState): void {
