@@ -39,18 +39,17 @@ export class ChannelRequests {
    * Claims the channel for `claimant` and returns a function that releases it. Throws `already_subscribed`
    * while the client already subscribes to the channel, and the client's error once the client is closed.
    */
-  claim(claimant: Claimant): () => void {
+  claim(claimant: Omit<Claimant, "taken">): () => void {
     const { claims, parts } = this.#channels;
     const name = this.#name;
-    if (claims.has(name) || this.#channels.reads(name)) {
-      throw new MilepostError(
-        "already_subscribed",
-        `this client already subscribes to ${name}; close that subscription first`,
-      );
-    }
+    const taken = new MilepostError(
+      "already_subscribed",
+      `this client already subscribes to ${name}; close that subscription first`,
+    );
+    if (claims.has(name) || this.#channels.reads(name)) throw taken;
     const error = parts.closedWith();
     if (error !== undefined) throw error;
-    claims.set(name, claimant);
+    claims.set(name, { ...claimant, taken });
     if (this.#client.state.state === "idle") this.#client.connect();
     return () => claims.delete(name);
   }

@@ -66,7 +66,10 @@ export class Channels {
     };
   }
 
-  /** Adds a subscriber to a channel and returns its handle. */
+  /**
+   * Adds a subscriber to a channel and returns its handle. The subscriber fails with `already_subscribed` while
+   * the channel is claimed.
+   */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
     const channel = this.#byName.get(name) ?? new SharedSubscription(name, this.#link);
     this.#byName.set(name, channel);
@@ -146,8 +149,8 @@ export class Channels {
   #reconcileChanged(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
-    const error = this.parts.closedWith();
     for (const channel of changed) {
+      const error = this.claims.get(channel.name)?.taken ?? this.parts.closedWith();
       if (error !== undefined) for (const member of channel.subscribers) member.fail(error);
       if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
