@@ -192,6 +192,20 @@ describe("a durable subscriber of the client", () => {
     expect((await delivery).value?.event.data).toBe(2);
   });
 
+  it("a nack that the service refuses for good is reported, and one lost with the connection is not", async () => {
+    const { clock, gateway, errors, subscriber, hold } = await setUp();
+    void subscriber.handle(() => Promise.reject(new Error("busy")));
+    await hold();
+    await gateway.last.say(event(1));
+    await clock.advance(50);
+    await gateway.last.refuse(gateway.last.take("nack"), { code: "invalid_position" });
+    expect(errors).toMatchObject([{ code: "invalid_position" }]);
+    await gateway.last.say(event(2));
+    await clock.advance(50);
+    await gateway.last.drop();
+    expect(errors).toHaveLength(1);
+  });
+
   it("close acknowledges handled entries before it unsubscribes, a second holder is refused, and an abort rejects", async () => {
     const aborter = new AbortController();
     const { clock, gateway, client, subscriber, hold } = await setUp({ signal: aborter.signal });
