@@ -13,10 +13,10 @@ import type {
   Subscription,
   SubscriptionState,
 } from "../channel/channel.ts";
+import { reporterOf } from "../channel/channel-requests.ts";
 import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
-import { Reporter } from "../runtime/reporter.ts";
 
 /** View of a chat for a page; messages that did not change keep their identity. */
 export interface ChatView {
@@ -75,7 +75,7 @@ class LiveChat implements Chat {
   readonly id: string;
   readonly #client: Pick<Client, "channel" | "onState">;
   readonly #channel: ReturnType<Client["channel"]>;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined), () => this.#follow());
+  readonly #listeners: ChangeListeners;
   #state: ChatState | undefined;
   #subscription: Subscription | undefined;
   #end: ChannelEnd | undefined;
@@ -86,6 +86,7 @@ class LiveChat implements Chat {
     this.id = id;
     this.#client = client;
     this.#channel = client.channel(`chat:${id}`);
+    this.#listeners = new ChangeListeners(reporterOf(this.#channel), () => this.#follow());
   }
 
   get view(): ChatView {

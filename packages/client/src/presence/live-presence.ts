@@ -1,11 +1,11 @@
 import { foldPresence } from "@milepost/model";
 import type { MilepostError, PresenceChange, PresenceList } from "@milepost/protocol";
 import type { Subscription, SubscriptionState } from "../channel/channel.ts";
+import { reporterOf } from "../channel/channel-requests.ts";
 import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
-import { Reporter } from "../runtime/reporter.ts";
 import type { ChannelPresence, PresenceView } from "./presence-view.ts";
 import { TypingSignal } from "./typing-signal.ts";
 
@@ -31,7 +31,7 @@ const loading: PresenceView = {
 export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined), () => this.#follow());
+  readonly #listeners: ChangeListeners;
   readonly #typing: TypingSignal;
   #subscription: Subscription | undefined;
   #list: PresenceList | undefined;
@@ -47,7 +47,8 @@ export class LivePresence implements ChannelPresence {
 
   constructor(client: Client, channel: string) {
     // The call throws for an invalid channel name.
-    client.channel(channel);
+    const reporter = reporterOf(client.channel(channel));
+    this.#listeners = new ChangeListeners(reporter, () => this.#follow());
     this.channel = channel;
     this.#client = client;
     this.#typing = new TypingSignal(client.clock, (typing) => this.#say(typing));
