@@ -13,8 +13,8 @@ import { TypingSignal } from "./typing-signal.ts";
 const askEveryMs = 5_000;
 const askTimeoutMs = 10_000;
 /**
- * Maximum number of changes kept while the list is requested. Further ones are dropped, and the next change
- * after the answer then triggers another request.
+ * Maximum number of changes kept while the list is requested. Further ones replace the oldest. If the list does
+ * not cover the oldest, the first one kept does not follow it, which triggers another request.
  */
 const maxWaiting = 100;
 
@@ -140,7 +140,8 @@ export class LivePresence implements ChannelPresence {
 
   #takeChange(change: PresenceChange): void {
     if (this.#waiting !== undefined) {
-      if (this.#waiting.length < maxWaiting) this.#waiting.push(change);
+      this.#waiting.push(change);
+      if (this.#waiting.length > maxWaiting) this.#waiting.shift();
       return;
     }
     const next = foldPresence(this.#list, change);

@@ -107,6 +107,21 @@ describe("presence in a channel", () => {
     expect(names()).toEqual(["user:bob", "user:eve"]);
   });
 
+  it("[P-PRES-6] after more changes than the client keeps, it requests the list again without waiting for another", async () => {
+    const { gateway, presence, answer, names } = await setUp();
+    presence.subscribe(() => {});
+    await answer({ presence: list(1, "u1") });
+    for (let version = 5; version < 205; version++) {
+      const news = version % 2 === 0 ? { left: ["user:joe"] } : { joined: [member("joe")] };
+      await gateway.last.say(change(version - 1, version, news));
+    }
+    await gateway.last.reply(gateway.last.take("request"), { channel, ...list(6, "u1", "bob") });
+    const again = gateway.last.take("request");
+    await gateway.last.reply(again, { channel, ...list(203, "u1", "eve", "joe") });
+    expect(names()).toEqual(["user:u1", "user:eve"]);
+    expect(gateway.last.count("request")).toBe(0);
+  });
+
   it("presence reports a listener that throws to the client's onError", async () => {
     const { presence, answer, errors } = await setUp();
     const error = new Error("listener");
