@@ -83,7 +83,7 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   if (isFinal(move)) return endedOperation(state, move, ts);
   // A silent producer may still be working, so steps, agents and open spans stay as they are.
   if (move === "stalled") return { ...state, status: move, before_stall: state.status };
-  const next = { ...without(state, "before_stall"), status: move };
+  const next = { ...without(state, "before_stall", "silent_since"), status: move };
   const { timeline, attempt } = next;
   switch (move) {
     case "waiting":
@@ -119,7 +119,15 @@ function endedOperation(
   ts: number,
 ): OperationState {
   return {
-    ...without(state, "before_stall", "waiting", "reason", "current_step", "current_agent"),
+    ...without(
+      state,
+      "before_stall",
+      "silent_since",
+      "waiting",
+      "reason",
+      "current_step",
+      "current_agent",
+    ),
     status,
     percent: status === "done" ? 100 : state.percent,
     steps: endSteps(state.steps, lastStepStatus[status], ts),
@@ -135,6 +143,7 @@ function newAttempt(state: OperationState, attempt: number, ts: number): Operati
     ...without(
       state,
       "before_stall",
+      "silent_since",
       "waiting",
       "reason",
       "current_step",
@@ -189,9 +198,10 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
       return { ...state, ...definedFields({ result: data.result }) };
     case "failed":
       return { ...state, error: data.error };
+    case "stalled":
+      return { ...state, silent_since: ts - data.silent_ms };
     case "created":
     case "resumed":
-    case "stalled":
     case "revived":
     case "lost":
       return state;
