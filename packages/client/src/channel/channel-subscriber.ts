@@ -71,7 +71,7 @@ export class ChannelSubscriber implements Subscription {
   #state: SubscriptionState = "starting";
   readonly #handlers: ChannelHandlers;
   readonly #reporter: Reporter;
-  readonly #onClose: (member: ChannelSubscriber) => void;
+  readonly #onClose: (subscriber: ChannelSubscriber) => void;
   #resolve: (subscribed: Subscribed) => void = () => {};
   #reject: (error: MilepostError) => void = () => {};
 
@@ -80,7 +80,7 @@ export class ChannelSubscriber implements Subscription {
     handlers: ChannelHandlers,
     options: SubscriberOptions,
     reporter: Reporter,
-    onClose: (member: ChannelSubscriber) => void,
+    onClose: (subscriber: ChannelSubscriber) => void,
   ) {
     this.channel = channel;
     this.options = options;

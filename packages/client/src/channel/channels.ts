@@ -75,13 +75,13 @@ export class Channels {
     this.#byName.set(name, channel);
     const { since, events, presence = false, summaryMs } = options;
     const wants = { since, events, presence, summaryMs };
-    const member = new ChannelSubscriber(name, handlers, wants, this.parts.reporter, (gone) => {
+    const subscriber = new ChannelSubscriber(name, handlers, wants, this.parts.reporter, (gone) => {
       channel.subscribers.delete(gone);
       this.#reconcile(channel);
     });
-    channel.subscribers.add(member);
+    channel.subscribers.add(subscriber);
     this.#reconcile(channel);
-    return member;
+    return subscriber;
   }
 
   /** Returns true while the channel has a subscriber in the core. */
@@ -108,7 +108,7 @@ export class Channels {
     const subscribers = [...this.#byName.values()].flatMap((channel) => [...channel.subscribers]);
     this.#byName.clear();
     queueMicrotask(() => {
-      for (const member of subscribers) member.fail(error);
+      for (const subscriber of subscribers) subscriber.fail(error);
     });
   }
 
@@ -151,7 +151,7 @@ export class Channels {
     this.#changed.clear();
     for (const channel of changed) {
       const error = this.claims.get(channel.name)?.taken ?? this.parts.closedWith();
-      if (error !== undefined) for (const member of channel.subscribers) member.fail(error);
+      if (error !== undefined) for (const subscriber of channel.subscribers) subscriber.fail(error);
       if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
       if (!this.parts.isUp()) this.#forget(channel);

@@ -114,12 +114,12 @@ class Holder<Events> implements DurableSubscriber<Events> {
   constructor(
     channel: string,
     name: string,
-    line: ChannelRequests,
+    requests: ChannelRequests,
     options: DurableOptions<Events>,
   ) {
     this.#channel = channel;
     this.#name = name;
-    this.#requests = line;
+    this.#requests = requests;
     this.#options = options;
   }
 
