@@ -106,6 +106,16 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   }
 }
 
+/** Fields about what an operation does or waits for now. */
+const momentary = [
+  "before_stall",
+  "silent_since",
+  "waiting",
+  "reason",
+  "current_step",
+  "current_agent",
+] as const;
+
 const lastStepStatus = {
   done: "done",
   failed: "failed",
@@ -119,15 +129,7 @@ function endedOperation(
   ts: number,
 ): OperationState {
   return {
-    ...without(
-      state,
-      "before_stall",
-      "silent_since",
-      "waiting",
-      "reason",
-      "current_step",
-      "current_agent",
-    ),
+    ...without(state, ...momentary),
     status,
     percent: status === "done" ? 100 : state.percent,
     steps: endSteps(state.steps, lastStepStatus[status], ts),
@@ -140,20 +142,7 @@ function endedOperation(
 /** Resets progress for a new attempt. The log, commands, timeline and execution order stay as history. */
 function newAttempt(state: OperationState, attempt: number, ts: number): OperationState {
   return {
-    ...without(
-      state,
-      "before_stall",
-      "silent_since",
-      "waiting",
-      "reason",
-      "current_step",
-      "current_agent",
-      "message",
-      "counter",
-      "result",
-      "error",
-      "ended_at",
-    ),
+    ...without(state, ...momentary, "message", "counter", "result", "error", "ended_at"),
     status: "running",
     attempt,
     percent: 0,
