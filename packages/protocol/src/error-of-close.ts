@@ -14,7 +14,7 @@ const otherErrors: Readonly<Record<number, ErrorCode>> = {
   4408: "unauthenticated",
 } satisfies Partial<Record<CloseCode, ErrorCode>>;
 
-/** Returns the error that a close code stands for: the one of its name, unless it has another. `internal` for the rest. */
+/** Returns the error that a close code stands for; `internal` for every code without one. */
 export function errorOfClose(code: number): ErrorCode {
   const error = otherErrors[code] ?? closeNames[code as CloseCode];
   return isErrorCode(error) ? error : "internal";

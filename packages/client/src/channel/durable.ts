@@ -58,7 +58,8 @@ export interface DurableSubscriber<Events = Record<string, unknown>>
 
 /**
  * Makes this client the holder of the durable subscriber `name` of a channel, at the first read. That read
- * rejects with `already_subscribed` while the client already subscribes to the channel.
+ * rejects with `already_subscribed` while the client already subscribes to the channel. While the subscriber is
+ * open, other subscriptions of this client to the channel fail with `already_subscribed`.
  */
 export function durable<Events>(
   channel: Channel<Events>,
