@@ -11,17 +11,17 @@ const pages = [
   {
     name: "core",
     code: 'export { createClient } from "@milepost/client/core";',
-    maxBytes: 11_050,
+    maxBytes: 10_950,
   },
   {
     name: "with operations",
     code: 'export { createClient } from "@milepost/client";',
-    maxBytes: 17_920,
+    maxBytes: 17_705,
   },
   {
     name: "with operations and a chat",
     code: 'export { createClient } from "@milepost/client"; export { openChat } from "@milepost/client/chat";',
-    maxBytes: 19_070,
+    maxBytes: 18_855,
   },
 ];
 

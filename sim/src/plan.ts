@@ -149,7 +149,8 @@ function planOperations(
     name: `feed${i + 1}`,
     user,
   }));
-  for (let i = 0; i < random.int(2, 4); i++) {
+  const operations = random.int(2, 4);
+  for (let i = 0; i < operations; i++) {
     const operation = `job-${i}`;
     const at = random.int(500, untilMs - 5_000);
     const plan = { steps: random.int(1, 4), stepMs: random.int(200, 4_000) };

@@ -49,6 +49,7 @@ export interface TenNodesRound {
   readonly nodeBytes: readonly number[];
   /**
    * Deliveries to the readers of the killed node after they moved to another node; latency runs from the kill.
+   * `closed` counts the connections to the other node.
    */
   readonly comeback: Received;
 }
@@ -111,6 +112,7 @@ export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRoun
   const missed = await publish(at(nodes, 1), killedAtUs);
   const back = await crowd.comeBack(at(nodes, 0), place);
   await gone;
+  const comeback = receivedOf([back.report], [missed], back.readers);
   return {
     together: {
       ...counted,
@@ -125,7 +127,11 @@ export async function runTenNodesRound(load: TenNodesLoad): Promise<TenNodesRoun
       others: Math.max(0, used("machine") - ours),
     },
     nodeBytes,
-    comeback: receivedOf([back.report], [missed], back.readers),
+    comeback: {
+      ...comeback,
+      // One connection of each reader ended with the killed node, or before.
+      closed: Math.max(0, comeback.closed - back.readers),
+    },
   };
 }
 

@@ -88,6 +88,10 @@ export function rowOf(
     const reason = rounds.find((round) => round.together.closed > 0)?.together.closeReason;
     faults.push(`${closed} connections ended: ${reason}`);
   }
+  const closedLater = rounds.reduce((total, round) => total + round.comeback.closed, 0);
+  if (closedLater > 0) {
+    faults.push(`${closedLater} connections to the other node ended after the kill`);
+  }
   if (perSecond.median < leastPaceKept * wanted) {
     const kept = Math.round((100 * perSecond.median) / wanted);
     faults.push(

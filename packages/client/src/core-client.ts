@@ -1,4 +1,4 @@
-import { isReadableName, isRecord, MilepostError } from "@milepost/protocol";
+import { definedFields, isReadableName, isRecord, MilepostError } from "@milepost/protocol";
 import type { Channel, Published, PublishOptions } from "./channel/channel.ts";
 import type { ClientInternals } from "./channel/channel-requests.ts";
 import { ChannelStream, eventsOf } from "./channel/channel-stream.ts";
@@ -175,8 +175,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     const message: Call = {
       type: "request",
       method,
-      ...(params !== undefined && { params }),
-      ...(key !== undefined && { key }),
+      ...definedFields({ params, key }),
       timeout_ms: Math.max(1, Math.min(Math.ceil(timeoutMs), 600_000)),
     };
     const resend = key !== undefined || readOnlyMethods.has(method);
@@ -204,12 +203,12 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
         event,
         data: data ?? null,
         key,
-        ...(priority !== undefined && { priority }),
+        ...definedFields({ priority }),
       },
       {
         resend: true,
         timeoutMs: Math.min(timeoutMs, maxPublishTimeoutMs),
-        ...(signal !== undefined && { signal }),
+        ...definedFields({ signal }),
       },
     );
     const { position, duplicate, local } = isRecord(result) ? result : {};

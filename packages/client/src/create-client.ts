@@ -1,5 +1,5 @@
 import type { OperationCommandName } from "@milepost/model";
-import { isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
+import { definedFields, isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
 import { NotificationFeed } from "./channel/notification-feed.ts";
 import type { Client, ClientOptions } from "./client.ts";
 import { type ConnectionMetrics, MetricsRecorder } from "./connection/metrics.ts";
@@ -105,9 +105,9 @@ class MilepostClient
       {
         type: "request",
         method: "operations.command",
-        params: { operation_id: operationId, command, key, ...(args !== undefined && { args }) },
+        params: { operation_id: operationId, command, key, ...definedFields({ args }) },
       },
-      { resend: true, timeoutMs: commandTimeoutMs, ...(signal !== undefined && { signal }) },
+      { resend: true, timeoutMs: commandTimeoutMs, ...definedFields({ signal }) },
     );
     if (isRecord(result) && typeof result.command_id === "string") return result.command_id;
     throw new MilepostError(

@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import type { OperationEvents } from "./operation-event.ts";
 import { type AgentState, type OperationState, operationBounds } from "./operation-state.ts";
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
@@ -50,7 +51,7 @@ function advance(
     id: report.id,
     name: report.name ?? before?.name ?? report.id,
     active,
-    ...(progress === undefined ? {} : { progress }),
+    ...definedFields({ progress }),
     tasks: tasks ?? [],
     since: changes ? ts : before.since,
     updated_at: ts,
@@ -72,6 +73,5 @@ function withCurrentAgent(state: OperationState): OperationState {
   for (const agent of state.agents) {
     if (agent.active && (latest === undefined || agent.since >= latest.since)) latest = agent;
   }
-  const rest = without(state, "current_agent");
-  return latest === undefined ? rest : { ...rest, current_agent: latest.id };
+  return { ...without(state, "current_agent"), ...definedFields({ current_agent: latest?.id }) };
 }

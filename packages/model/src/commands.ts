@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import {
   type CommandPhase,
   commandTransitions,
@@ -32,8 +33,8 @@ export function reportCommand(
   const before = commands[index];
   if (before !== undefined) {
     if (!mayFollow(before.phase, phase)) return commands;
-    const after = { ...before, phase, updated_at: ts };
-    return commands.with(index, reason === undefined ? after : { ...after, reason });
+    const after = { ...before, phase, updated_at: ts, ...definedFields({ reason }) };
+    return commands.with(index, after);
   }
   if (phase !== "requested") return commands;
   const { command_id: id, command, by, args } = report;
@@ -43,9 +44,7 @@ export function reportCommand(
       id,
       command,
       phase,
-      ...(by === undefined ? {} : { by }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(args === undefined ? {} : { args }),
+      ...definedFields({ by, reason, args }),
       requested_at: ts,
       updated_at: ts,
     },

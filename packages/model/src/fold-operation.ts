@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import { reportAgent, restAgents } from "./agents.ts";
 import { reportCommand } from "./commands.ts";
 import type { OperationEvent, OperationEvents } from "./operation-event.ts";
@@ -82,7 +83,7 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   if (isFinal(move)) return endedOperation(state, move, ts);
   // A silent producer may still be working, so steps, agents and open spans stay as they are.
   if (move === "stalled") return { ...state, status: move, before_stall: state.status };
-  const next = { ...without(state, "before_stall"), status: move };
+  const next = { ...without(state, "before_stall", "silent_since"), status: move };
   const { timeline, attempt } = next;
   switch (move) {
     case "waiting":
@@ -105,6 +106,16 @@ function moveTo(state: OperationState, move: StatusMove, ts: number): OperationS
   }
 }
 
+/** Fields about what an operation does or waits for now. */
+const momentary = [
+  "before_stall",
+  "silent_since",
+  "waiting",
+  "reason",
+  "current_step",
+  "current_agent",
+] as const;
+
 const lastStepStatus = {
   done: "done",
   failed: "failed",
@@ -118,7 +129,7 @@ function endedOperation(
   ts: number,
 ): OperationState {
   return {
-    ...without(state, "before_stall", "waiting", "reason", "current_step", "current_agent"),
+    ...without(state, ...momentary),
     status,
     percent: status === "done" ? 100 : state.percent,
     steps: endSteps(state.steps, lastStepStatus[status], ts),
@@ -131,19 +142,7 @@ function endedOperation(
 /** Resets progress for a new attempt. The log, commands, timeline and execution order stay as history. */
 function newAttempt(state: OperationState, attempt: number, ts: number): OperationState {
   return {
-    ...without(
-      state,
-      "before_stall",
-      "waiting",
-      "reason",
-      "current_step",
-      "current_agent",
-      "message",
-      "counter",
-      "result",
-      "error",
-      "ended_at",
-    ),
+    ...without(state, ...momentary, "message", "counter", "result", "error", "ended_at"),
     status: "running",
     attempt,
     percent: 0,
@@ -183,14 +182,15 @@ function applyEvent(state: OperationState, { event, data }: OperationEvent): Ope
       return { ...state, commands: reportCommand(state.commands, data, ts) };
     case "paused":
     case "cancelled":
-      return data.reason === undefined ? state : { ...state, reason: data.reason };
+      return { ...state, ...definedFields({ reason: data.reason }) };
     case "done":
-      return data.result === undefined ? state : { ...state, result: data.result };
+      return { ...state, ...definedFields({ result: data.result }) };
     case "failed":
       return { ...state, error: data.error };
+    case "stalled":
+      return { ...state, silent_since: ts - data.silent_ms };
     case "created":
     case "resumed":
-    case "stalled":
     case "revived":
     case "lost":
       return state;
@@ -205,8 +205,7 @@ function reportProgress(
   const counter = countOn(reset ? undefined : state.counter, report);
   const reached = meanPercent(state.steps) ?? reportedPercent(report, counter) ?? 0;
   const percent = reset ? reached : Math.max(state.percent, reached);
-  const next = { ...without(state, "counter"), percent };
-  return counter === undefined ? next : { ...next, counter };
+  return { ...without(state, "counter"), percent, ...definedFields({ counter }) };
 }
 
 function say(state: OperationState, message: string | undefined): OperationState {

@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import type { OperationEvents } from "./operation-event.ts";
 import { type LogLine, type OperationState, operationBounds } from "./operation-state.ts";
 
@@ -14,9 +15,7 @@ export function writeLine(
     at,
     level,
     message,
-    ...(agent === undefined ? {} : { agent }),
-    ...(step === undefined ? {} : { step }),
-    ...(data === undefined ? {} : { data }),
+    ...definedFields({ agent, step, data }),
   };
   return {
     ...state,

@@ -123,6 +123,8 @@ export interface OperationState {
   readonly reason?: string;
   /** Status to return to when the producer reports again; only while the status is `stalled`. */
   readonly before_stall?: OperationStatus;
+  /** Time of the producer's last report before the stall; only while the status is `stalled`. */
+  readonly silent_since?: number;
   readonly created_at: number;
   /** Start of the current attempt. */
   readonly started_at?: number;

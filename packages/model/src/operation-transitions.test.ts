@@ -115,7 +115,8 @@ describe("transitions of an operation's status", () => {
       });
       expect(after.log).toBe(before.log);
       expect(after.commands).toBe(before.commands);
-      for (const gone of ["error", "result", "reason", "ended_at", "before_stall", "waiting"]) {
+      const stall = ["before_stall", "silent_since"];
+      for (const gone of [...stall, "error", "result", "reason", "ended_at", "waiting"]) {
         expect(after).not.toHaveProperty(gone);
       }
       expect(after.started_at).toBe(after.updated_at);

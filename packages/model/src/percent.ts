@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import type { Counter, StepState } from "./operation-state.ts";
 
 /** The progress fields of a report: a percentage, a count, or both. */
@@ -18,8 +19,7 @@ export function countOn(
   return {
     ...before,
     done: done ?? before?.done ?? 0,
-    ...(total === undefined ? {} : { total }),
-    ...(unit === undefined ? {} : { unit }),
+    ...definedFields({ total, unit }),
   };
 }
 

@@ -269,6 +269,7 @@ function expectConsistent(state: OperationState): void {
   else expect(active).toContain(current_agent);
   expect(state.ended_at !== undefined).toBe(isOver);
   expect(state.before_stall !== undefined).toBe(status === "stalled");
+  expect(state.silent_since !== undefined).toBe(status === "stalled");
   if (isOver) expect(timeline.every(({ to }) => to !== undefined)).toBe(true);
   if (status === "done") expect(state.percent).toBe(100);
   expect(steps.length).toBeLessThanOrEqual(operationBounds.steps);

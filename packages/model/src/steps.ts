@@ -1,3 +1,4 @@
+import { definedFields } from "@milepost/protocol";
 import type { OperationEvents, StepPlan } from "./operation-event.ts";
 import { type OperationState, operationBounds, type StepState } from "./operation-state.ts";
 import { countOn, meanPercent, reportedPercent } from "./percent.ts";
@@ -100,11 +101,13 @@ function advance(
     ...base,
     status,
     percent: status === "done" ? 100 : percent,
-    ...(report.title === undefined ? {} : { title: report.title }),
-    ...(report.message === undefined ? {} : { message: report.message }),
-    ...(counter === undefined ? {} : { counter }),
-    ...(begins ? { started_at: ts } : {}),
-    ...(status !== "running" && status !== before.status ? { ended_at: ts } : {}),
+    ...definedFields({
+      title: report.title,
+      message: report.message,
+      counter,
+      started_at: begins ? ts : undefined,
+      ended_at: status !== "running" && status !== before.status ? ts : undefined,
+    }),
   };
 }
 
@@ -124,5 +127,5 @@ function withSteps(
   const current = running.find(({ id }) => id === wanted) ?? running.at(-1);
   const percent = Math.max(state.percent, meanPercent(steps) ?? 0);
   const next = { ...without(state, "current_step"), steps, percent };
-  return current === undefined ? next : { ...next, current_step: current.id };
+  return { ...next, ...definedFields({ current_step: current?.id }) };
 }

@@ -1,6 +1,6 @@
-import type { CloseCode } from "./close-verdict.ts";
+import { type CloseCode, closeNames } from "./close-verdict.ts";
 import type { ErrorCode } from "./error-codes.ts";
-import { closeErrors } from "./error-of-close.ts";
+import { errorOfClose } from "./error-of-close.ts";
 import { retryableCodes } from "./retryable-codes.ts";
 
 /** Close codes that are never chosen for an error: 1008 belongs to plain feeds, 4429 waits for limits that a client knows. */
@@ -13,10 +13,10 @@ const notChosen: ReadonlySet<number> = new Set<CloseCode>([1008, 4429]);
  * 4400 otherwise.
  */
 export function closeCodeOf(error: ErrorCode): CloseCode {
-  for (const [code, stands] of Object.entries(closeErrors)) {
-    if (stands === error && !notChosen.has(Number(code))) return Number(code) as CloseCode;
-  }
   if (error === "internal") return 1011;
+  for (const code of Object.keys(closeNames).map(Number)) {
+    if (errorOfClose(code) === error && !notChosen.has(code)) return code as CloseCode;
+  }
   return retryableCodes[error] ? 1013 : 4400;
 }
 

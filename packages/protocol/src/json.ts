@@ -5,6 +5,17 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Returns the fields that have a value, for objects in which an absent field is not the same as `undefined`. */
+export function definedFields<T extends object>(
+  fields: T,
+): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  const defined: { [Name in keyof T]?: Exclude<T[Name], undefined> } = {};
+  for (const name in fields) {
+    if (fields[name] !== undefined) defined[name] = fields[name] as never;
+  }
+  return defined;
+}
+
 /** Maximum depth of nested objects and arrays in data from outside. */
 export const maxJsonDepth = 64;
 

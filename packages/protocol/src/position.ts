@@ -25,12 +25,18 @@ export function formatPosition(position: Position): string {
 
 /** Parses the string that {@link formatPosition} made. Refuses anything else with `invalid_position`. */
 export function parsePosition(text: unknown): Parsed<Position> {
-  const match = typeof text === "string" ? grammar.exec(text) : null;
-  if (match === null) {
-    return refused("invalid_position", "position must be one that the service sent");
-  }
+  const position = readPosition(text);
+  return position === undefined
+    ? refused("invalid_position", "position must be one that the service sent")
+    : parsed(position);
+}
+
+/** Returns the position of the string that {@link formatPosition} made; undefined for anything else. */
+export function readPosition(text: unknown): Position | undefined {
+  const match = typeof text === "string" && grammar.exec(text);
+  if (!match) return undefined;
   const [, epoch = "", offset = "", tag = ""] = match;
-  return parsed({ epoch, offset: Number(offset), tag });
+  return { epoch, offset: Number(offset), tag };
 }
 
 /** Returns the position before the first entry of a log. */

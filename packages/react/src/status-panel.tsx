@@ -78,7 +78,8 @@ function StatusLine({ state, texts }: PartProps): ReactNode {
   const { warning, error } = state.log_counts;
   const stalled = state.status === "stalled";
   const now = useNow(stalled);
-  const silentSeconds = Math.max(0, Math.floor((now - state.updated_at) / 1_000));
+  const silentMs = now - (state.silent_since ?? state.updated_at);
+  const silentSeconds = Math.max(0, Math.floor(silentMs / 1_000));
   return (
     <p className="mp-status-line">
       <span className="mp-badge mp-status" data-status={state.status}>

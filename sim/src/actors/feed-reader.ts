@@ -1,11 +1,15 @@
+import type { Cancel } from "@milepost/engine";
 import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { ProcessClock } from "../virtual-time.ts";
 import type { Attached, World } from "./world.ts";
 
-/** Time after which a feed's connection is replaced, in milliseconds, with a random addition. */
-const patienceMs = 45_000;
+/**
+ * Time without a document after which a page replaces the connection, in milliseconds, with a random addition. Only
+ * the node pings a feed, so a page cannot tell a quiet connection from a dead one.
+ */
+const maxSilenceMs = 45_000;
 
 /**
  * Page that shows the progress of one session: it reads documents, sends nothing, and reconnects when it is cut
@@ -19,6 +23,8 @@ export class FeedReader implements Attached {
   #clock: ProcessClock;
   #port: NetworkPort;
   #link: Link | undefined;
+  /** Cancels the wait for the next document. */
+  #silence: Cancel | undefined;
   #attachments = 0;
   /** Journal name of the current connection; messages of older connections are ignored. */
   #current: string | undefined;
@@ -100,8 +106,13 @@ export class FeedReader implements Attached {
       if (isCurrent()) this.#link = link;
       else link.closeFromClient();
     });
-    this.#clock.after(patienceMs + this.#random.between(0, 20_000), () => {
-      if (!isCurrent()) return;
+    this.#awaitDocument();
+  }
+
+  /** Replaces the connection unless a document arrives in time. */
+  #awaitDocument(): void {
+    this.#silence?.();
+    this.#silence = this.#clock.after(maxSilenceMs + this.#random.between(0, 20_000), () => {
       this.#link?.closeFromClient();
       this.#comeBack();
     });
@@ -117,6 +128,7 @@ export class FeedReader implements Attached {
       sequence: Number(sequence),
       status: String(status),
     });
+    this.#awaitDocument();
   }
 
   #comeBack(): void {
@@ -125,6 +137,8 @@ export class FeedReader implements Attached {
   }
 
   #leave(): void {
+    this.#silence?.();
+    this.#silence = undefined;
     const reader = this.#current;
     this.#current = undefined;
     if (reader === undefined) return;

@@ -37,7 +37,8 @@ export class Rival {
     onTaken();
     const { journal } = this.#world;
     journal.add({ type: "work", operation, phase: "taken" });
-    for (let i = 0; i < this.#random.int(1, 4); i++) {
+    const reports = this.#random.int(1, 4);
+    for (let i = 0; i < reports; i++) {
       await this.#clock.pause(this.#random.between(50, 2_000));
       await this.#report(operation, lease.token, { event: "log", data: { message: `taken ${i}` } });
     }

@@ -3,6 +3,7 @@ import type { ConnectionState } from "../connection/connection-state.ts";
 import { internals } from "../internals.ts";
 import type { Call, CallOptions } from "../request/call.ts";
 import type { Cancel } from "../runtime/clock.ts";
+import { Reporter } from "../runtime/reporter.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
 import type { Claimant } from "./claimant.ts";
@@ -13,6 +14,18 @@ export interface ClientInternals {
   readonly client: { readonly state: ConnectionState; connect(): void };
 }
 
+/**
+ * Returns the reporter of the client that created `channel`; one without `onError` for any other channel, such
+ * as a test's.
+ */
+export function reporterOf(channel: Pick<Channel, "name">): Reporter {
+  return internalsOf(channel)?.channels.parts.reporter ?? new Reporter(undefined);
+}
+
+function internalsOf(channel: object): ClientInternals | undefined {
+  return (channel as { readonly [internals]?: ClientInternals })[internals];
+}
+
 /** Access to one channel's requests for client parts outside the core, such as durable subscribers. */
 export class ChannelRequests {
   readonly #name: string;
@@ -21,7 +34,7 @@ export class ChannelRequests {
 
   /** Throws a `TypeError` unless a client of this package created `channel`. */
   constructor(channel: Pick<Channel, "name">) {
-    const { [internals]: own } = channel as { readonly [internals]?: ClientInternals };
+    const own = internalsOf(channel);
     if (own === undefined) {
       const advice = "pass the result of client.channel()";
       throw new TypeError(`this channel was not created by a client; ${advice}`);
@@ -39,18 +52,17 @@ export class ChannelRequests {
    * Claims the channel for `claimant` and returns a function that releases it. Throws `already_subscribed`
    * while the client already subscribes to the channel, and the client's error once the client is closed.
    */
-  claim(claimant: Claimant): () => void {
+  claim(claimant: Omit<Claimant, "taken">): () => void {
     const { claims, parts } = this.#channels;
     const name = this.#name;
-    if (claims.has(name) || this.#channels.reads(name)) {
-      throw new MilepostError(
-        "already_subscribed",
-        `this client already subscribes to ${name}; close that subscription first`,
-      );
-    }
+    const taken = new MilepostError(
+      "already_subscribed",
+      `this client already subscribes to ${name}; close that subscription first`,
+    );
+    if (claims.has(name) || this.#channels.reads(name)) throw taken;
     const error = parts.closedWith();
     if (error !== undefined) throw error;
-    claims.set(name, claimant);
+    claims.set(name, { ...claimant, taken });
     if (this.#client.state.state === "idle") this.#client.connect();
     return () => claims.delete(name);
   }

@@ -1,4 +1,4 @@
-import { MilepostError } from "@milepost/protocol";
+import { definedFields, MilepostError } from "@milepost/protocol";
 import type { ChannelEvent } from "../contract.ts";
 import type { Channel, ChannelItem, StreamOptions, Subscription } from "./channel.ts";
 
@@ -65,7 +65,7 @@ export class ChannelStream<Events>
         onEnd: () => this.#finish({}),
         onError: (error) => this.#finish({ error }),
       },
-      { ...(from !== undefined && { since: from }), ...(events !== undefined && { events }) },
+      definedFields({ since: from, events }),
     );
   }
 

@@ -5,7 +5,7 @@ import {
   type Position,
   type PresenceChange,
   type PresenceList,
-  parsePosition,
+  readPosition,
   type Snapshot,
   type Subscribed,
 } from "@milepost/protocol";
@@ -71,7 +71,7 @@ export class ChannelSubscriber implements Subscription {
   #state: SubscriptionState = "starting";
   readonly #handlers: ChannelHandlers;
   readonly #reporter: Reporter;
-  readonly #onClose: (member: ChannelSubscriber) => void;
+  readonly #onClose: (subscriber: ChannelSubscriber) => void;
   #resolve: (subscribed: Subscribed) => void = () => {};
   #reject: (error: MilepostError) => void = () => {};
 
@@ -80,7 +80,7 @@ export class ChannelSubscriber implements Subscription {
     handlers: ChannelHandlers,
     options: SubscriberOptions,
     reporter: Reporter,
-    onClose: (member: ChannelSubscriber) => void,
+    onClose: (subscriber: ChannelSubscriber) => void,
   ) {
     this.channel = channel;
     this.options = options;
@@ -136,19 +136,20 @@ export class ChannelSubscriber implements Subscription {
   start(subscribed: Subscribed): void {
     this.joining = false;
     this.fresh = true;
-    const asked = this.#askedPosition();
+    // "start" and "now" are no positions.
+    const asked = readPosition(this.options.since);
     const { snapshot, reason, recovered } = subscribed;
     // The service neither resumed nor sent a snapshot, so a gap follows. Until it arrives, the position stays
     // the one asked for.
     const waits = asked !== undefined && !recovered && snapshot === undefined;
-    this.#anchor = waits ? asked : read(subscribed.position);
+    this.#anchor = waits ? asked : readPosition(subscribed.position);
     this.announced = waits ? (reason ?? "trimmed") : undefined;
     this.#resolve(subscribed);
     this.#setState("live");
     if (snapshot === undefined) return;
-    if (reason === undefined)
-      this.#tell((handlers) => handlers.onSnapshot?.({ ...base(subscribed), snapshot }));
-    else this.#tell((handlers) => handlers.onReset?.({ ...base(subscribed), snapshot, reason }));
+    const { channel, position } = subscribed;
+    if (reason === undefined) this.#call("onSnapshot", { channel, position, snapshot });
+    else this.#call("onReset", { channel, position, snapshot, reason });
   }
 
   /** Marks the subscriber live; its stream continues right after the anchor. */
@@ -180,12 +181,14 @@ export class ChannelSubscriber implements Subscription {
     this.healing = false;
     if (end !== undefined) {
       this.#onClose(this);
-      this.#end(event.position, end);
+      this.#setState("ended");
+      const { channel, position } = event;
+      this.#call("onEnd", { channel, position, reason: end }, true);
       return;
     }
     const { events } = this.options;
     if (events !== undefined && !events.includes(event.event)) return;
-    this.#tell((handlers) => handlers.onEvent?.(event));
+    this.#call("onEvent", event);
   }
 
   /**
@@ -194,22 +197,20 @@ export class ChannelSubscriber implements Subscription {
    */
   gap(from: string | undefined, to: string, reason: GapReason | "missing", moves = true): void {
     const { channel, position } = this;
-    if (moves) this.#anchor = read(to);
+    if (moves) this.#anchor = readPosition(to);
     this.fresh = false;
     this.announced = undefined;
-    this.#tell((handlers) =>
-      handlers.onGap?.({ channel, from: from ?? position ?? to, to, reason }),
-    );
+    this.#call("onGap", { channel, from: from ?? position ?? to, to, reason });
   }
 
   reset(position: string, snapshot: Snapshot, reason: GapReason): void {
-    this.#anchor = read(position);
+    this.#anchor = readPosition(position);
     this.behind = false;
     this.fresh = false;
     this.announced = undefined;
     this.#setState("live");
     const { channel } = this;
-    this.#tell((handlers) => handlers.onReset?.({ channel, position, snapshot, reason }));
+    this.#call("onReset", { channel, position, snapshot, reason });
   }
 
   interrupt(): void {
@@ -222,7 +223,7 @@ export class ChannelSubscriber implements Subscription {
     if (this.isOver) return;
     this.#reject(error);
     this.#setState("failed");
-    this.#tell((handlers) => handlers.onError?.(error), true);
+    this.#call("onError", error, true);
   }
 
   /** Returns true when the subscriber already has everything that a gap or reset up to `to` covers. */
@@ -234,45 +235,27 @@ export class ChannelSubscriber implements Subscription {
     return sameLog && to.offset <= anchor.offset;
   }
 
-  #end(position: string, reason: string): void {
-    const { channel } = this;
-    this.#setState("ended");
-    this.#tell((handlers) => handlers.onEnd?.({ channel, position, reason }), true);
-  }
-
   presence(news: PresenceList | PresenceChange): void {
     if (!this.options.presence) return;
     this.isInformed = true;
-    this.#tell((handlers) => handlers.onPresence?.(news));
-  }
-
-  #askedPosition(): Position | undefined {
-    const { since } = this.options;
-    return typeof since === "string" && since !== "start" && since !== "now"
-      ? read(since)
-      : undefined;
+    this.#call("onPresence", news);
   }
 
   #setState(state: SubscriptionState): void {
     if (this.#state === state || this.isOver) return;
     this.#state = state;
-    this.#tell((handlers) => handlers.onState?.(state), true);
+    this.#call("onState", state, true);
   }
 
   /**
    * Calls a handler. After `close` it calls none; after an end or a failure it does so only with `evenOver`.
    */
-  #tell(tell: (handlers: ChannelHandlers) => void, evenOver = false): void {
+  #call<Name extends keyof ChannelHandlers>(
+    name: Name,
+    value: Parameters<Required<ChannelHandlers>[Name]>[0],
+    evenOver = false,
+  ): void {
     if (this.#state === "closed" || (this.isOver && !evenOver)) return;
-    this.#reporter.run(() => tell(this.#handlers));
+    this.#reporter.run(() => this.#handlers[name]?.(value as never));
   }
-}
-
-function base({ channel, position }: Subscribed): { channel: string; position: string } {
-  return { channel, position };
-}
-
-function read(text: string): Position | undefined {
-  const position = parsePosition(text);
-  return position.ok ? position.value : undefined;
 }

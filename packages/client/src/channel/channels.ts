@@ -1,4 +1,4 @@
-import type { MilepostError, Since } from "@milepost/protocol";
+import { definedFields, type MilepostError, type Since } from "@milepost/protocol";
 import type { Backoff } from "../connection/backoff.ts";
 import type { Requests } from "../request/requests.ts";
 import type { Reporter } from "../runtime/reporter.ts";
@@ -41,10 +41,12 @@ export class Channels {
           type: "subscribe",
           channel,
           // The client treats a position as opaque text; only the service parses it.
-          ...(since !== undefined && { since: since as Since }),
-          ...(events !== undefined && { events }),
-          ...(presence && { presence }),
-          ...(summaryMs !== undefined && { summary_ms: summaryMs }),
+          ...definedFields({
+            since: since as Since | undefined,
+            events,
+            presence: presence || undefined,
+            summary_ms: summaryMs,
+          }),
         } as const;
         const refuse = (error: unknown) => reject(error as MilepostError);
         try {
@@ -64,19 +66,22 @@ export class Channels {
     };
   }
 
-  /** Adds a subscriber to a channel and returns its handle. */
+  /**
+   * Adds a subscriber to a channel and returns its handle. The subscriber fails with `already_subscribed` while
+   * the channel is claimed.
+   */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
     const channel = this.#byName.get(name) ?? new SharedSubscription(name, this.#link);
     this.#byName.set(name, channel);
     const { since, events, presence = false, summaryMs } = options;
     const wants = { since, events, presence, summaryMs };
-    const member = new ChannelSubscriber(name, handlers, wants, this.parts.reporter, (gone) => {
+    const subscriber = new ChannelSubscriber(name, handlers, wants, this.parts.reporter, (gone) => {
       channel.subscribers.delete(gone);
       this.#reconcile(channel);
     });
-    channel.subscribers.add(member);
+    channel.subscribers.add(subscriber);
     this.#reconcile(channel);
-    return member;
+    return subscriber;
   }
 
   /** Returns true while the channel has a subscriber in the core. */
@@ -103,7 +108,7 @@ export class Channels {
     const subscribers = [...this.#byName.values()].flatMap((channel) => [...channel.subscribers]);
     this.#byName.clear();
     queueMicrotask(() => {
-      for (const member of subscribers) member.fail(error);
+      for (const subscriber of subscribers) subscriber.fail(error);
     });
   }
 
@@ -114,6 +119,7 @@ export class Channels {
     const channel = this.#byName.get(name);
     switch (message.type) {
       case "event":
+      case "end":
         channel?.onEvent(message);
         break;
       case "gap":
@@ -121,9 +127,6 @@ export class Channels {
         break;
       case "reset":
         channel?.onReset(message);
-        break;
-      case "end":
-        channel?.onEvent(message);
         break;
       case "presence":
         channel?.onPresence(message);
@@ -146,9 +149,9 @@ export class Channels {
   #reconcileChanged(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
-    const error = this.parts.closedWith();
     for (const channel of changed) {
-      if (error !== undefined) for (const member of channel.subscribers) member.fail(error);
+      const error = this.claims.get(channel.name)?.taken ?? this.parts.closedWith();
+      if (error !== undefined) for (const subscriber of channel.subscribers) subscriber.fail(error);
       if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
       if (!this.parts.isUp()) this.#forget(channel);

@@ -18,12 +18,14 @@ const event = (offset: number, attempt?: number) => ({
 async function setUp(options: DurableOptions = {}) {
   const clock = new ManualClock();
   const gateway = new ScriptedGateway();
+  const errors: unknown[] = [];
   const client = createClient({
     url: "ws://gateway.test/ws",
     token: "t",
     webSocket: gateway.webSocket,
     clock,
     random: () => 0.5,
+    onError: (error) => errors.push(error),
   });
   client.connect();
   await settle();
@@ -40,7 +42,7 @@ async function setUp(options: DurableOptions = {}) {
     await clock.advance(16_000);
     await gateway.last.accept();
   };
-  return { clock, gateway, client, subscriber, hold, reconnect };
+  return { clock, gateway, client, errors, subscriber, hold, reconnect };
 }
 
 /** Returns the acks and nacks sent since the last call, after answering each. */
@@ -175,6 +177,33 @@ describe("a durable subscriber of the client", () => {
     await settle();
     await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
     await outcome;
+  });
+
+  it("a subscribe to a channel held by a durable subscriber fails, and the durable subscriber keeps the channel", async () => {
+    const { gateway, client, subscriber, hold } = await setUp();
+    void subscriber.next();
+    await hold();
+    const other = client.channel("job:1").subscribe({});
+    await expect(other.ready).rejects.toMatchObject({ code: "already_subscribed" });
+    expect(other.state).toBe("failed");
+    expect(gateway.last.sent.map(({ type }) => type)).toEqual(["ping"]);
+    const delivery = subscriber.next();
+    await gateway.last.say(event(1), event(2));
+    expect((await delivery).value?.event.data).toBe(2);
+  });
+
+  it("a nack that the service refuses for good is reported, and one lost with the connection is not", async () => {
+    const { clock, gateway, errors, subscriber, hold } = await setUp();
+    void subscriber.handle(() => Promise.reject(new Error("busy")));
+    await hold();
+    await gateway.last.say(event(1));
+    await clock.advance(50);
+    await gateway.last.refuse(gateway.last.take("nack"), { code: "invalid_position" });
+    expect(errors).toMatchObject([{ code: "invalid_position" }]);
+    await gateway.last.say(event(2));
+    await clock.advance(50);
+    await gateway.last.drop();
+    expect(errors).toHaveLength(1);
   });
 
   it("close acknowledges handled entries before it unsubscribes, a second holder is refused, and an abort rejects", async () => {

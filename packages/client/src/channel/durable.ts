@@ -1,4 +1,4 @@
-import { type GapReason, isRecord, MilepostError, parsePosition } from "@milepost/protocol";
+import { type GapReason, MilepostError, readPosition } from "@milepost/protocol";
 import type { ChannelEvent, EventName } from "../contract.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { Channel, ChannelGap, SinceOption } from "./channel.ts";
@@ -58,7 +58,8 @@ export interface DurableSubscriber<Events = Record<string, unknown>>
 
 /**
  * Makes this client the holder of the durable subscriber `name` of a channel, at the first read. That read
- * rejects with `already_subscribed` while the client already subscribes to the channel.
+ * rejects with `already_subscribed` while the client already subscribes to the channel. While the subscriber is
+ * open, other subscriptions of this client to the channel fail with `already_subscribed`.
  */
 export function durable<Events>(
   channel: Channel<Events>,
@@ -114,12 +115,12 @@ class Holder<Events> implements DurableSubscriber<Events> {
   constructor(
     channel: string,
     name: string,
-    line: ChannelRequests,
+    requests: ChannelRequests,
     options: DurableOptions<Events>,
   ) {
     this.#channel = channel;
     this.#name = name;
-    this.#requests = line;
+    this.#requests = requests;
     this.#options = options;
   }
 
@@ -253,8 +254,8 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
   #takeEvent(message: RawMessage): void {
     const { position: text, event: name, data, ts, source } = message;
-    const position = parsePosition(text);
-    if (!position.ok || typeof text !== "string") return;
+    const position = readPosition(text);
+    if (position === undefined || typeof text !== "string") return;
     const attempt = typeof message.attempt === "number" ? message.attempt : 1;
     const event = {
       channel: this.#channel,
@@ -266,7 +267,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     } as unknown as ChannelEvent;
     const known = this.#entries.get(text);
     if (known === undefined) {
-      const { epoch, offset } = position.value;
+      const { epoch, offset } = position;
       const stage = "queued";
       const entry = { position: text, epoch, offset, event, attempt, stage, reason: "" } as const;
       this.#queueUp({ ...entry, hasOwnRetry: false });
@@ -389,8 +390,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       );
     } catch (error) {
       // After most errors, such as a lost connection, the entries stay and are acknowledged again later.
-      // `invalid_position` is final: the service does not know the delivery.
-      if (error instanceof MilepostError && error.code !== "invalid_position") return;
+      if (!isFinal(error)) return;
       this.#requests.report(error);
     }
     for (const entry of settled) {
@@ -410,7 +410,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
       if (this.#isHeld) await this.#requests.call(nack, {});
     } catch (error) {
       // Without a nack the service delivers the entry again anyway, once its ack wait has passed.
-      if (!isRecord(error)) this.#requests.report(error);
+      if (isFinal(error)) this.#requests.report(error);
     }
   }
 
@@ -433,4 +433,10 @@ class Holder<Events> implements DurableSubscriber<Events> {
     this.#isHeld = false;
     this.#hand();
   }
+}
+
+/** True if an ack or nack that failed with `error` cannot succeed later. */
+function isFinal(error: unknown): boolean {
+  // `invalid_position` is final: the service does not know the delivery.
+  return !(error instanceof MilepostError) || error.code === "invalid_position";
 }

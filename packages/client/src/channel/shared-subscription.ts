@@ -2,10 +2,9 @@ import {
   type GapReason,
   isRecord,
   MilepostError,
-  type Position,
   type PresenceChange,
   type PresenceList,
-  parsePosition,
+  readPosition,
   type Snapshot,
   type Subscribed,
 } from "@milepost/protocol";
@@ -81,9 +80,9 @@ export class SharedSubscription {
   /** True if the channel has a state; undefined until a subscribe without `since` is answered. */
   #hasState: boolean | undefined;
 
-  constructor(name: string, wire: SubscriptionLink) {
+  constructor(name: string, link: SubscriptionLink) {
     this.name = name;
-    this.#link = wire;
+    this.#link = link;
   }
 
   /**
@@ -101,14 +100,14 @@ export class SharedSubscription {
       return;
     }
     if (this.#ask !== undefined || this.#waiting !== undefined) return;
-    const anchored = [...this.subscribers].filter((member) => !member.joining);
-    const lagging = anchored.some((member) => member.behind);
+    const anchored = [...this.subscribers].filter((subscriber) => !subscriber.joining);
+    const lagging = anchored.some((subscriber) => subscriber.behind);
     const asksOther = this.#wantsPresence() !== this.#presence;
     if (anchored.length > 0 && (lagging || asksOther || !this.#live)) {
       this.#resume(anchored);
       return;
     }
-    const joining = [...this.subscribers].filter((member) => member.joining);
+    const joining = [...this.subscribers].filter((subscriber) => subscriber.joining);
     // A subscriber that wants the state goes first; one that begins at the head can then join without its own
     // subscribe.
     const first = joining.find(({ options }) => options.since === undefined) ?? joining[0];
@@ -129,7 +128,7 @@ export class SharedSubscription {
     this.#healsInVain = false;
     this.#waiting?.();
     this.#waiting = undefined;
-    for (const member of this.subscribers) member.interrupt();
+    for (const subscriber of this.subscribers) subscriber.interrupt();
   }
 
   /** Takes an event or an end. An end is ordered like an event: nothing before it may be missing. */
@@ -156,15 +155,16 @@ export class SharedSubscription {
       since: readPosition(message.since),
       end,
     };
-    for (const member of this.subscribers) {
-      const isOut = member.joining || member.behind || (member.readsNothing && end === undefined);
-      if (!isOut) this.#deliver(member, arrival, text);
+    for (const subscriber of this.subscribers) {
+      const isOut =
+        subscriber.joining || subscriber.behind || (subscriber.readsNothing && end === undefined);
+      if (!isOut) this.#deliver(subscriber, arrival, text);
     }
   }
 
   onPresence(message: RawMessage): void {
     const news = readPresence(message);
-    if (news !== undefined) for (const member of this.subscribers) member.presence(news);
+    if (news !== undefined) for (const subscriber of this.subscribers) subscriber.presence(news);
   }
 
   onGap(message: RawMessage): void {
@@ -172,10 +172,11 @@ export class SharedSubscription {
     if (to === undefined) return;
     const reason = message.reason as GapReason;
     this.#position = message.to as string;
-    for (const member of this.subscribers) {
-      if (member.joining || member.behind || member.readsNothing) continue;
-      if (member.fresh) member.gap(String(message.from), message.to as string, reason);
-      else if (!member.isBeyond(to, reason)) member.gap(undefined, message.to as string, reason);
+    for (const subscriber of this.subscribers) {
+      if (subscriber.joining || subscriber.behind || subscriber.readsNothing) continue;
+      if (subscriber.fresh) subscriber.gap(String(message.from), message.to as string, reason);
+      else if (!subscriber.isBeyond(to, reason))
+        subscriber.gap(undefined, message.to as string, reason);
     }
   }
 
@@ -184,9 +185,10 @@ export class SharedSubscription {
     if (position === undefined || !isRecord(message.snapshot)) return;
     const reason = message.reason as GapReason;
     this.#position = message.position as string;
-    for (const member of this.subscribers) {
-      if (member.joining || member.readsNothing || member.isBeyond(position, reason)) continue;
-      member.reset(message.position as string, message.snapshot as unknown as Snapshot, reason);
+    for (const subscriber of this.subscribers) {
+      if (subscriber.joining || subscriber.readsNothing || subscriber.isBeyond(position, reason))
+        continue;
+      subscriber.reset(message.position as string, message.snapshot as unknown as Snapshot, reason);
     }
   }
 
@@ -201,39 +203,41 @@ export class SharedSubscription {
     const subscribers = [...this.subscribers];
     this.subscribers.clear();
     this.#live = false;
-    for (const member of subscribers) member.fail(error);
+    for (const subscriber of subscribers) subscriber.fail(error);
     this.reconcile();
   }
 
-  #deliver(member: ChannelSubscriber, arrival: Arrival, text: string): void {
-    const fit = member.readsNothing ? "next" : member.fit(arrival, this.#filter !== undefined);
+  #deliver(subscriber: ChannelSubscriber, arrival: Arrival, text: string): void {
+    const fit = subscriber.readsNothing
+      ? "next"
+      : subscriber.fit(arrival, this.#filter !== undefined);
     switch (fit) {
       case "known":
-        if (arrival.end !== undefined) member.take(arrival);
+        if (arrival.end !== undefined) subscriber.take(arrival);
         return;
       case "next":
-        member.take(arrival);
+        subscriber.take(arrival);
         break;
       case "replaced":
-        member.gap(undefined, text, member.announced ?? "tag_mismatch", false);
-        member.take(arrival);
+        subscriber.gap(undefined, text, subscriber.announced ?? "tag_mismatch", false);
+        subscriber.take(arrival);
         break;
       case "other_epoch":
-        member.gap(undefined, text, member.announced ?? "epoch_changed", false);
-        member.take(arrival);
+        subscriber.gap(undefined, text, subscriber.announced ?? "epoch_changed", false);
+        subscriber.take(arrival);
         break;
       case "hole":
-        if (member.healing) this.#healsInVain = true;
-        if (member.announced === undefined && !this.#healsInVain) {
+        if (subscriber.healing) this.#healsInVain = true;
+        if (subscriber.announced === undefined && !this.#healsInVain) {
           // The entries may have been lost on the way. A repeated request brings them, or the service says why
           // not.
-          member.healing = true;
-          member.behind = true;
+          subscriber.healing = true;
+          subscriber.behind = true;
           this.reconcile();
           break;
         }
-        member.gap(undefined, text, member.announced ?? "missing", false);
-        member.take(arrival);
+        subscriber.gap(undefined, text, subscriber.announced ?? "missing", false);
+        subscriber.take(arrival);
         return;
     }
   }
@@ -242,29 +246,29 @@ export class SharedSubscription {
    * Starts a subscriber at the current position without a subscribe, if its options allow that. Returns true
    * when it did.
    */
-  #joinHere(member: ChannelSubscriber): boolean {
-    const { since, events, summaryMs = 0 } = member.options;
+  #joinHere(subscriber: ChannelSubscriber): boolean {
+    const { since, events, summaryMs = 0 } = subscriber.options;
     const here = since === "now" || (since === undefined && this.#hasState === false);
     const covered =
       this.#filter === undefined || (events?.every((name) => this.#filter?.has(name)) ?? false);
     // The presence list arrives only with an answer, so a new presence subscriber needs one.
-    const lacks = member.options.presence && !member.isInformed;
+    const lacks = subscriber.options.presence && !subscriber.isInformed;
     const isFine = this.#summaryMs <= summaryMs;
     if (!this.#live || !here || !covered || !isFine || lacks) return false;
     if (this.#position === undefined) return false;
-    member.start({ channel: this.name, position: this.#position, recovered: false });
+    subscriber.start({ channel: this.name, position: this.#position, recovered: false });
     return true;
   }
 
   /** Resumes from the lowest position of the subscribers; those further along drop what they know. */
   #resume(anchored: readonly ChannelSubscriber[]): void {
-    const reading = anchored.filter((member) => !member.readsNothing);
+    const reading = anchored.filter((subscriber) => !subscriber.readsNothing);
     const [first] = reading;
     let least = first;
-    for (const member of reading) {
-      const [a, b] = [member.anchor, least?.anchor];
+    for (const subscriber of reading) {
+      const [a, b] = [subscriber.anchor, least?.anchor];
       if (a !== undefined && b !== undefined && a.epoch === b.epoch && a.offset < b.offset) {
-        least = member;
+        least = subscriber;
       }
     }
     this.#send(reading.length === 0 ? "now" : least?.position, []);
@@ -308,14 +312,14 @@ export class SharedSubscription {
     this.#position = subscribed.position;
     if (since === undefined) this.#hasState = subscribed.snapshot !== undefined;
     const present = [...this.subscribers];
-    for (const member of present) {
-      if (ask.joiners.includes(member)) member.start(subscribed);
-      else if (member.joining) continue;
-      else if (ask.joiners.length > 0) this.#passed(member, subscribed);
-      else this.#continue(member, subscribed);
+    for (const subscriber of present) {
+      if (ask.joiners.includes(subscriber)) subscriber.start(subscribed);
+      else if (subscriber.joining) continue;
+      else if (ask.joiners.length > 0) this.#passed(subscriber, subscribed);
+      else this.#continue(subscriber, subscribed);
     }
     const { presence } = subscribed;
-    if (presence !== undefined) for (const member of present) member.presence(presence);
+    if (presence !== undefined) for (const subscriber of present) subscriber.presence(presence);
     this.reconcile();
   }
 
@@ -323,34 +327,34 @@ export class SharedSubscription {
    * Updates a subscriber that was present before another one joined: it continues, or it lacks entries that the
    * answer has passed.
    */
-  #passed(member: ChannelSubscriber, { position }: Subscribed): void {
+  #passed(subscriber: ChannelSubscriber, { position }: Subscribed): void {
     const begins = readPosition(position);
-    const { anchor } = member;
+    const { anchor } = subscriber;
     const contiguous =
       begins !== undefined &&
       anchor !== undefined &&
       begins.epoch === anchor.epoch &&
       begins.offset <= anchor.offset;
-    member.fresh = false;
-    member.behind = !contiguous && !member.readsNothing;
+    subscriber.fresh = false;
+    subscriber.behind = !contiguous && !subscriber.readsNothing;
   }
 
-  #continue(member: ChannelSubscriber, subscribed: Subscribed): void {
+  #continue(subscriber: ChannelSubscriber, subscribed: Subscribed): void {
     const { recovered, snapshot, reason = "trimmed", position } = subscribed;
     const begins = readPosition(position);
-    if (member.readsNothing) {
-      member.resumed();
+    if (subscriber.readsNothing) {
+      subscriber.resumed();
       return;
     }
     if (recovered || snapshot === undefined) {
-      member.resumed(recovered ? undefined : reason);
+      subscriber.resumed(recovered ? undefined : reason);
       return;
     }
-    if (begins !== undefined && member.isBeyond(begins, reason)) {
-      member.resumed();
+    if (begins !== undefined && subscriber.isBeyond(begins, reason)) {
+      subscriber.resumed();
       return;
     }
-    member.reset(position, snapshot, reason);
+    subscriber.reset(position, snapshot, reason);
   }
 
   /** Returns the subscribers that receive a refusal. */
@@ -358,7 +362,7 @@ export class SharedSubscription {
     const all = [...this.subscribers];
     // The channel only lacks presence, so subscribers that did not ask for it continue.
     if (presence && code === "not_supported") return all.filter(({ options }) => options.presence);
-    return joiners.length > 0 ? joiners : all.filter((member) => !member.joining);
+    return joiners.length > 0 ? joiners : all.filter((subscriber) => !subscriber.joining);
   }
 
   #refused(ask: Ask, error: MilepostError): void {
@@ -367,7 +371,7 @@ export class SharedSubscription {
     this.#subscribed = error.code === "timed_out" || error.code === "already_subscribed";
     if (error.retryable || (error.code === "already_subscribed" && this.#failures === 0)) {
       this.#failures++;
-      for (const member of this.subscribers) member.interrupt();
+      for (const subscriber of this.subscribers) subscriber.interrupt();
       this.#waiting = this.#link.retryLater(error, this.#failures, () => {
         this.#waiting = undefined;
         this.reconcile();
@@ -375,9 +379,9 @@ export class SharedSubscription {
       return;
     }
     const concerned = this.#concerned(ask, error);
-    for (const member of concerned) {
-      this.subscribers.delete(member);
-      member.fail(error);
+    for (const subscriber of concerned) {
+      this.subscribers.delete(subscriber);
+      subscriber.fail(error);
     }
     this.reconcile();
   }
@@ -409,11 +413,6 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
 
 /** Maximum number of names in a filter; with more, the service sends all events and the client filters. */
 const maxFilterNames = 64;
-
-function readPosition(text: unknown): Position | undefined {
-  const position = parsePosition(text);
-  return position.ok ? position.value : undefined;
-}
 
 function readSubscribed(channel: string, result: unknown): Subscribed {
   const { position, recovered, reason, snapshot, presence } = isRecord(result) ? result : {};

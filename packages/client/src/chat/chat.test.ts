@@ -17,12 +17,13 @@ const chunk = (offset: number, content: string, isComplete = false, messageId = 
 async function setUp() {
   const clock = new ManualClock();
   const gateway = new ScriptedGateway();
+  const errors: unknown[] = [];
   const client = createClient({
     url: "ws://gateway.test/ws",
     webSocket: gateway.webSocket,
     clock,
     random: () => 0.5,
-    onError: () => {},
+    onError: (error) => errors.push(error),
   });
   client.connect();
   await settle();
@@ -39,7 +40,7 @@ async function setUp() {
     });
     await settle();
   };
-  return { clock, gateway, client, chat, answer };
+  return { clock, gateway, client, errors, chat, answer };
 }
 
 const message = (content: string, isComplete = false, id = "a") => ({
@@ -51,6 +52,16 @@ const message = (content: string, isComplete = false, id = "a") => ({
 });
 
 describe("a chat", () => {
+  it("a chat reports a listener that throws to the client's onError", async () => {
+    const { chat, answer, errors } = await setUp();
+    const error = new Error("listener");
+    chat.subscribe(() => {
+      throw error;
+    });
+    await answer(0, { messages: [] });
+    expect(errors).toContain(error);
+  });
+
   it("[P-CHAT-3] a chat starts with the joined messages and appends each later chunk exactly once", async () => {
     const { gateway, chat, answer } = await setUp();
     const stop = chat.subscribe(() => {});

@@ -1,5 +1,11 @@
 import { type ChatMessage, type ChatState, chatProjection } from "@milepost/model";
-import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import {
+  definedFields,
+  isRecord,
+  type MilepostError,
+  readPosition,
+  type Snapshot,
+} from "@milepost/protocol";
 import type {
   ChannelEnd,
   Published,
@@ -7,10 +13,10 @@ import type {
   Subscription,
   SubscriptionState,
 } from "../channel/channel.ts";
+import { reporterOf } from "../channel/channel-requests.ts";
 import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
-import { Reporter } from "../runtime/reporter.ts";
 
 /** View of a chat for a page; messages that did not change keep their identity. */
 export interface ChatView {
@@ -69,18 +75,18 @@ class LiveChat implements Chat {
   readonly id: string;
   readonly #client: Pick<Client, "channel" | "onState">;
   readonly #channel: ReturnType<Client["channel"]>;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined));
+  readonly #listeners: ChangeListeners;
   #state: ChatState | undefined;
   #subscription: Subscription | undefined;
   #end: ChannelEnd | undefined;
   #error: MilepostError | undefined;
-  #unfollow: (() => void) | undefined;
   #view: ChatView | undefined;
 
   constructor(client: Pick<Client, "channel" | "onState">, id: string) {
     this.id = id;
     this.#client = client;
     this.#channel = client.channel(`chat:${id}`);
+    this.#listeners = new ChangeListeners(reporterOf(this.#channel), () => this.#follow());
   }
 
   get view(): ChatView {
@@ -103,33 +109,12 @@ class LiveChat implements Chat {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#client, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size > 0) return;
-      this.#unfollow?.();
-      this.#subscription?.close();
-      this.#changed();
-    };
+    return this.#listeners.add(listener);
   }
 
   send(content: string, options: SendOptions = {}): Promise<Published> {
     const { id, role = "user", attachments, ...publish } = options;
-    const message = {
-      ...(id !== undefined && { id }),
-      content,
-      role,
-      ...(attachments !== undefined && { attachments }),
-    };
+    const message = definedFields({ id, content, role, attachments });
     return this.#channel.publish("chat_message", message, publish);
   }
 
@@ -161,6 +146,19 @@ class LiveChat implements Chat {
     }
   }
 
+  /** Keeps the chat subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#client, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      unfollow();
+      this.#subscription?.close();
+      this.#changed();
+    };
+  }
+
   #start(): void {
     this.#error = undefined;
     this.#subscription = this.#open(this.#subscription?.position);
@@ -171,8 +169,7 @@ class LiveChat implements Chat {
     return this.#channel.subscribe(
       {
         onEvent: ({ event, data, ts, position }) => {
-          const at = parsePosition(position);
-          const offset = at.ok ? at.value.offset : 0;
+          const offset = readPosition(position)?.offset ?? 0;
           this.#state = chatProjection.reduce(this.#state, { event, data, ts, offset });
           this.#changed();
         },
@@ -189,7 +186,7 @@ class LiveChat implements Chat {
         },
       },
       // With a state the chat resumes from its position; without one the service sends the state first.
-      since !== undefined && this.#state !== undefined ? { since } : {},
+      this.#state === undefined ? {} : definedFields({ since }),
     );
   }
 

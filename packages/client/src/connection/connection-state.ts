@@ -5,7 +5,8 @@ import type { TransportName } from "../transport/transport.ts";
 export type ConnectionState =
   | { readonly state: "idle" }
   | {
-      readonly state: "connecting" /** Number of the attempt, counted from 1; above 1 it follows a failed attempt or a lost connection. */;
+      readonly state: "connecting";
+      /** Number of the attempt, counted from 1; above 1 it follows a failed attempt or a lost connection. */
       readonly attempt: number;
     }
   | {

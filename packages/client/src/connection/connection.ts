@@ -1,5 +1,6 @@
 import {
   type ClientMessage,
+  type CloseVerdict,
   closeNames,
   closeVerdict,
   isRecord,
@@ -71,6 +72,13 @@ interface Loss {
   readonly message?: string;
 }
 
+/** Event that a close causes, by its verdict. */
+const eventOfVerdict = {
+  resume: "lost",
+  reauthenticate: "expired",
+  stop: "refused",
+} as const satisfies Record<CloseVerdict, ConnectionEvent>;
+
 const noLoss: Loss = { code: 1006, reason: "lost" };
 
 /** One logical connection over successive transport connections: runs the transition table and its effects. */
@@ -115,7 +123,7 @@ export class Connection {
         // No id is sent: naming the current connection would close it before the new one is ready.
         return fallback.best.open({ url, token, connectionId: undefined }, events);
       },
-      adopt: (line) => this.#adopt(line),
+      adopt: (transport) => this.#adopt(transport),
     });
   }
 
@@ -139,12 +147,12 @@ export class Connection {
    * Closes the client. Resolves when the socket, if there is one, has closed, after one second at the latest.
    */
   close(): Promise<void> {
-    const line = this.#transport;
+    const transport = this.#transport;
     this.#dispatch("close", { code: 1000, reason: "normal", message: "closed by the application" });
-    if (line === undefined) return Promise.resolve();
+    if (transport === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#parts.schedule.after(1_000, resolve);
-      void line.closed.then(() => {
+      void transport.closed.then(() => {
         cancel();
         resolve();
       });
@@ -245,13 +253,13 @@ export class Connection {
    * Switches to a transport connection that has its welcome and returns the events it reports to. The caller
    * passes the welcome on next, so the application sees no reconnect.
    */
-  #adopt(line: TransportConnection): TransportConnectionEvents {
+  #adopt(transport: TransportConnection): TransportConnectionEvents {
     const { metrics, fallback } = this.#parts;
     this.#release();
     metrics?.disconnected();
     this.#events.onDown();
     fallback.upgraded();
-    this.#transport = line;
+    this.#transport = transport;
     this.#adopting = true;
     return this.#transportEvents(this.#generation);
   }
@@ -366,17 +374,7 @@ export class Connection {
     const loss: Loss = { code, reason: name, message: reason || name };
     // The id now belongs to another connection; naming it again would take it away from that one.
     if (code === 4001) this.#connectionId = undefined;
-    switch (closeVerdict(code)) {
-      case "resume":
-        this.#dispatch("lost", loss);
-        break;
-      case "reauthenticate":
-        this.#dispatch("expired", loss);
-        break;
-      case "stop":
-        this.#dispatch("refused", loss);
-        break;
-    }
+    this.#dispatch(eventOfVerdict[closeVerdict(code)], loss);
   }
 
   #lose(loss: Loss): void {

@@ -17,7 +17,10 @@ export class MetricsTicker {
   constructor(recorder: MetricsRecorder, schedule: Schedule, reporter: Reporter) {
     this.recorder = recorder;
     this.#schedule = schedule;
-    this.#listeners = new ChangeListeners(reporter);
+    this.#listeners = new ChangeListeners(reporter, () => {
+      this.#tick();
+      return () => this.#cancel?.();
+    });
   }
 
   /**
@@ -42,14 +45,7 @@ export class MetricsTicker {
   }
 
   add(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#cancel === undefined) this.#tick();
-    return () => {
-      remove();
-      if (this.#listeners.size > 0) return;
-      this.#cancel?.();
-      this.#cancel = undefined;
-    };
+    return this.#listeners.add(listener);
   }
 
   #tick(): void {

@@ -1,15 +1,14 @@
-import { errorOfClose, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import { errorOfClose, isRecord, MilepostError } from "@milepost/protocol";
 
 /** Returns the error that a reply carries; an unknown code of a newer service becomes `internal`. */
 export function serviceError(failure: unknown): MilepostError {
   const { code, message, retry_after_ms } = isRecord(failure) ? failure : {};
-  const said = typeof message === "string" ? message : "the service gave no reason";
-  const known = isErrorCode(code);
-  return new MilepostError(
-    known ? code : "internal",
-    known ? said : `${String(code)}: ${said}`,
-    typeof retry_after_ms === "number" ? { retryAfterMs: retry_after_ms } : {},
-  );
+  return MilepostError.from({
+    code: String(code),
+    message: typeof message === "string" ? message : "the service gave no reason",
+    retryable: true,
+    ...(typeof retry_after_ms === "number" && { retry_after_ms }),
+  });
 }
 
 /** Returns the error for everything pending when the client is closed. */

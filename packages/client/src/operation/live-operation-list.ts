@@ -24,12 +24,19 @@ export class LiveOperationList implements OperationListHandle {
   #answered = false;
   #error: MilepostError | undefined;
   #subscription: Subscription | undefined;
-  #stop: (() => void) | undefined;
   #view: OperationListView | undefined;
 
   constructor(parts: OperationListParts) {
     this.#parts = parts;
-    this.#listeners = new ChangeListeners(parts.reporter);
+    this.#listeners = new ChangeListeners(parts.reporter, () => {
+      const stop = followIdentity(parts.identity, ({ session, user }) =>
+        this.#begin(session ?? user),
+      );
+      return () => {
+        stop();
+        this.#changed();
+      };
+    });
   }
 
   get view(): OperationListView {
@@ -42,17 +49,7 @@ export class LiveOperationList implements OperationListHandle {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    this.#stop ??= followIdentity(this.#parts.identity, ({ session, user }) =>
-      this.#begin(session ?? user),
-    );
-    return () => {
-      remove();
-      if (this.#listeners.size > 0) return;
-      this.#stop?.();
-      this.#stop = undefined;
-      this.#changed();
-    };
+    return this.#listeners.add(listener);
   }
 
   #begin(channel: string | undefined): () => void {

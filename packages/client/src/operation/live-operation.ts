@@ -6,7 +6,13 @@ import {
   type OperationCommandName,
   type OperationState,
 } from "@milepost/model";
-import { isRecord, type MilepostError, parsePosition, type Snapshot } from "@milepost/protocol";
+import {
+  definedFields,
+  isRecord,
+  type MilepostError,
+  readPosition,
+  type Snapshot,
+} from "@milepost/protocol";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "../channel/channel.ts";
 import { followReopening, type IdentitySource } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
@@ -39,13 +45,12 @@ export class LiveOperation implements OperationHandle {
   #error: MilepostError | undefined;
   #subscription: Subscription | undefined;
   #missed: MissedEntries | undefined;
-  #unfollow: (() => void) | undefined;
   #view: OperationView | undefined;
 
   constructor(id: string, parts: OperationParts) {
     this.id = id;
     this.#parts = parts;
-    this.#listeners = new ChangeListeners(parts.reporter);
+    this.#listeners = new ChangeListeners(parts.reporter, () => this.#follow());
   }
 
   get state(): OperationState | undefined {
@@ -62,20 +67,7 @@ export class LiveOperation implements OperationHandle {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#parts.identity, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size === 0) this.#stop();
-    };
+    return this.#listeners.add(listener);
   }
 
   cancel(options?: CommandOptions): Promise<OperationCommand> {
@@ -152,6 +144,19 @@ export class LiveOperation implements OperationHandle {
     });
   }
 
+  /** Keeps the operation subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#parts.identity, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      unfollow();
+      this.#subscription?.close();
+      this.#changed();
+    };
+  }
+
   #start(): void {
     this.#error = undefined;
     const since = this.#subscription?.position;
@@ -159,9 +164,9 @@ export class LiveOperation implements OperationHandle {
       `operation:${this.id}`,
       {
         onEvent: ({ event, data, ts, position }) => {
-          const at = parsePosition(position);
-          if (!at.ok) return;
-          this.#state = foldOperation(this.#state, { event, data, ts, offset: at.value.offset });
+          const offset = readPosition(position)?.offset;
+          if (offset === undefined) return;
+          this.#state = foldOperation(this.#state, { event, data, ts, offset });
           if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
           this.#changed();
         },
@@ -184,7 +189,7 @@ export class LiveOperation implements OperationHandle {
         },
       },
       // With a state the operation resumes from its position; without one the service sends the state first.
-      since !== undefined && this.#state !== undefined ? { since } : {},
+      this.#state === undefined ? {} : definedFields({ since }),
     );
     this.#changed();
   }
@@ -192,12 +197,6 @@ export class LiveOperation implements OperationHandle {
   #tellPhases(id: unknown): void {
     const command = this.#state?.commands.find((one) => one.id === id);
     if (command !== undefined) for (const phases of this.#phases) phases.report(command);
-  }
-
-  #stop(): void {
-    this.#unfollow?.();
-    this.#subscription?.close();
-    this.#changed();
   }
 
   #replace({ projection, state }: Snapshot): void {
@@ -218,8 +217,8 @@ export class LiveOperation implements OperationHandle {
     if (error?.code === "forbidden") return { kind: "forbidden" };
     if (this.#state !== undefined) {
       const stale = this.#subscription?.state !== "live";
-      const missed = this.#missed;
-      return { kind: "ready", state: this.#state, stale, ...(missed !== undefined && { missed }) };
+      const missed = definedFields({ missed: this.#missed });
+      return { kind: "ready", state: this.#state, stale, ...missed };
     }
     if (error !== undefined) return { kind: "error", error };
     return { kind: this.#answered ? "missing" : "loading" };

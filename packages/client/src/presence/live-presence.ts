@@ -1,11 +1,11 @@
 import { foldPresence } from "@milepost/model";
 import type { MilepostError, PresenceChange, PresenceList } from "@milepost/protocol";
 import type { Subscription, SubscriptionState } from "../channel/channel.ts";
+import { reporterOf } from "../channel/channel-requests.ts";
 import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
-import { Reporter } from "../runtime/reporter.ts";
 import type { ChannelPresence, PresenceView } from "./presence-view.ts";
 import { TypingSignal } from "./typing-signal.ts";
 
@@ -13,8 +13,8 @@ import { TypingSignal } from "./typing-signal.ts";
 const askEveryMs = 5_000;
 const askTimeoutMs = 10_000;
 /**
- * Maximum number of changes kept while the list is requested. Further ones are dropped, and the next change
- * after the answer then triggers another request.
+ * Maximum number of changes kept while the list is requested. Further ones replace the oldest. If the list does
+ * not cover the oldest, the first one kept does not follow it, which triggers another request.
  */
 const maxWaiting = 100;
 
@@ -31,10 +31,9 @@ const loading: PresenceView = {
 export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
-  readonly #listeners = new ChangeListeners(new Reporter(undefined));
+  readonly #listeners: ChangeListeners;
   readonly #typing: TypingSignal;
   #subscription: Subscription | undefined;
-  #unfollow: (() => void) | undefined;
   #list: PresenceList | undefined;
   #error: MilepostError | undefined;
   /** True while the service sends presence on the current subscription. */
@@ -48,7 +47,8 @@ export class LivePresence implements ChannelPresence {
 
   constructor(client: Client, channel: string) {
     // The call throws for an invalid channel name.
-    client.channel(channel);
+    const reporter = reporterOf(client.channel(channel));
+    this.#listeners = new ChangeListeners(reporter, () => this.#follow());
     this.channel = channel;
     this.#client = client;
     this.#typing = new TypingSignal(client.clock, (typing) => this.#say(typing));
@@ -66,24 +66,25 @@ export class LivePresence implements ChannelPresence {
   }
 
   subscribe(listener: () => void): () => void {
-    const remove = this.#listeners.add(listener);
-    if (this.#listeners.size === 1) {
-      this.#start();
-      this.#unfollow = followReopening(this.#client, () => {
-        if (this.#subscription?.state === "failed") this.#start();
-      });
-    }
-    let listens = true;
-    return () => {
-      if (!listens) return;
-      listens = false;
-      remove();
-      if (this.#listeners.size === 0) this.#stop();
-    };
+    return this.#listeners.add(listener);
   }
 
   setTyping(typing: boolean): void {
     if (this.#listeners.size > 0) this.#typing.set(typing);
+  }
+
+  /** Keeps the presence subscribed until the returned function is called. */
+  #follow(): () => void {
+    this.#start();
+    const unfollow = followReopening(this.#client, () => {
+      if (this.#subscription?.state === "failed") this.#start();
+    });
+    return () => {
+      this.#typing.set(false);
+      unfollow();
+      this.#subscription?.close();
+      this.#interrupted();
+    };
   }
 
   #start(): void {
@@ -99,13 +100,6 @@ export class LivePresence implements ChannelPresence {
       },
       { presence: true, events: [], since: "now" },
     );
-  }
-
-  #stop(): void {
-    this.#typing.set(false);
-    this.#unfollow?.();
-    this.#subscription?.close();
-    this.#interrupted();
   }
 
   #onState(state: SubscriptionState): void {
@@ -146,7 +140,8 @@ export class LivePresence implements ChannelPresence {
 
   #takeChange(change: PresenceChange): void {
     if (this.#waiting !== undefined) {
-      if (this.#waiting.length < maxWaiting) this.#waiting.push(change);
+      this.#waiting.push(change);
+      if (this.#waiting.length > maxWaiting) this.#waiting.shift();
       return;
     }
     const next = foldPresence(this.#list, change);

@@ -28,13 +28,14 @@ const at = (offset: number) => `e1.${offset}.t${offset}`;
 async function setUp() {
   const clock = new ManualClock();
   const gateway = new ScriptedGateway();
+  const errors: unknown[] = [];
   const client = createClient({
     url: "ws://gateway.test/ws",
     token: "t",
     webSocket: gateway.webSocket,
     clock,
     random: () => 0.5,
-    onError: () => {},
+    onError: (error) => errors.push(error),
   });
   client.connect();
   await settle();
@@ -52,7 +53,7 @@ async function setUp() {
     await clock.advance(16_000);
     await gateway.last.accept();
   };
-  return { clock, gateway, client, presence, answer, names, reconnect };
+  return { clock, gateway, client, errors, presence, answer, names, reconnect };
 }
 
 describe("presence in a channel", () => {
@@ -104,6 +105,31 @@ describe("presence in a channel", () => {
     expect(names()).toEqual(["user:bob", "user:eve", "user:joe"]);
     await gateway.last.say(change(9, 10, { left: ["user:joe"] }));
     expect(names()).toEqual(["user:bob", "user:eve"]);
+  });
+
+  it("[P-PRES-6] after more changes than the client keeps, it requests the list again without waiting for another", async () => {
+    const { gateway, presence, answer, names } = await setUp();
+    presence.subscribe(() => {});
+    await answer({ presence: list(1, "u1") });
+    for (let version = 5; version < 205; version++) {
+      const news = version % 2 === 0 ? { left: ["user:joe"] } : { joined: [member("joe")] };
+      await gateway.last.say(change(version - 1, version, news));
+    }
+    await gateway.last.reply(gateway.last.take("request"), { channel, ...list(6, "u1", "bob") });
+    const again = gateway.last.take("request");
+    await gateway.last.reply(again, { channel, ...list(203, "u1", "eve", "joe") });
+    expect(names()).toEqual(["user:u1", "user:eve"]);
+    expect(gateway.last.count("request")).toBe(0);
+  });
+
+  it("presence reports a listener that throws to the client's onError", async () => {
+    const { presence, answer, errors } = await setUp();
+    const error = new Error("listener");
+    presence.subscribe(() => {
+      throw error;
+    });
+    await answer({ presence: list(1, "u1") });
+    expect(errors).toContain(error);
   });
 
   it("[P-PRES-6] a failed request for the list is repeated, and a list that the service sends meanwhile wins", async () => {

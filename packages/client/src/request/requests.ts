@@ -38,8 +38,8 @@ export class Requests {
   #lastId = 0;
   #maxMessageBytes = defaultMaxMessageBytes;
 
-  constructor(line: RequestLink, schedule: Schedule) {
-    this.#link = line;
+  constructor(link: RequestLink, schedule: Schedule) {
+    this.#link = link;
     this.#schedule = schedule;
   }
 

@@ -37,13 +37,20 @@ export class Listeners<Value> {
   }
 }
 
-/** Listeners that are called once for all changes made together. */
+/**
+ * Listeners that are called once for all changes made together.
+ *
+ * `begin` is called with the first listener. The function that it returns is called once the last listener is removed.
+ */
 export class ChangeListeners {
   readonly #listeners: Listeners<void>;
+  readonly #begin: () => () => void;
+  #end: (() => void) | undefined;
   #told = false;
 
-  constructor(reporter: Reporter) {
+  constructor(reporter: Reporter, begin: () => () => void) {
     this.#listeners = new Listeners(reporter);
+    this.#begin = begin;
   }
 
   get size(): number {
@@ -51,7 +58,14 @@ export class ChangeListeners {
   }
 
   add(listener: () => void): () => void {
-    return this.#listeners.add(listener);
+    const remove = this.#listeners.add(listener);
+    this.#end ??= this.#begin();
+    return () => {
+      remove();
+      if (this.size > 0) return;
+      this.#end?.();
+      this.#end = undefined;
+    };
   }
 
   changed(): void {

@@ -24,28 +24,28 @@ function setUp(loads: () => Promise<void> = async () => {}) {
     },
   };
   const transport = lazyTransport("poll", () => loads().then(() => real));
-  return { line: transport.open(attempt, events), heard, did };
+  return { connection: transport.open(attempt, events), heard, did };
 }
 
 it("a transport that is loaded late delivers everything from its first frame on", async () => {
-  const { line, heard, did } = setUp();
+  const { connection, heard, did } = setUp();
   expect(did).toEqual([]);
-  await line.closed;
-  line.send(["a", "b"], 9);
-  line.release();
+  await connection.closed;
+  connection.send(["a", "b"], 9);
+  connection.release();
   expect(heard).toEqual(["welcome"]);
   expect(did).toEqual(["open", "send a,b 9", "release"]);
 });
 
 it("a transport connection released before its code is loaded opens nothing and reports nothing", async () => {
-  const { line, heard, did } = setUp();
-  line.release();
-  await line.closed;
+  const { connection, heard, did } = setUp();
+  connection.release();
+  await connection.closed;
   expect([heard, did]).toEqual([[], []]);
 });
 
 it("a transport whose code cannot be loaded closes with 1006, like any broken connection", async () => {
-  const { line, heard } = setUp(() => Promise.reject(new Error("offline")));
-  await line.closed;
+  const { connection, heard } = setUp(() => Promise.reject(new Error("offline")));
+  await connection.closed;
   expect(heard).toEqual([1006]);
 });

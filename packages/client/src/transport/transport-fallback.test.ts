@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
 import { TransportFallback } from "./transport-fallback.ts";
 
-function rung(name: TransportName): Transport {
+function unopenable(name: TransportName): Transport {
   return {
     name,
     open() {
@@ -12,7 +12,7 @@ function rung(name: TransportName): Transport {
 }
 
 function fallback() {
-  const [first, ...others] = transportNames.map(rung);
+  const [first, ...others] = transportNames.map(unopenable);
   if (first === undefined) throw new Error("there are no transports");
   return new TransportFallback([first, ...others]);
 }

@@ -14,8 +14,8 @@ export class TransportFallback {
   #at = 0;
   #failures = 0;
 
-  constructor(rungs: readonly [Transport, ...Transport[]]) {
-    this.#transports = rungs;
+  constructor(transports: readonly [Transport, ...Transport[]]) {
+    this.#transports = transports;
   }
 
   get best(): Transport {

@@ -16,7 +16,7 @@ export interface TransportUpgradeParts {
    * Makes a transport connection that has its welcome the client's own, and returns the events it reports to
    * from now on.
    */
-  adopt(line: TransportConnection): TransportConnectionEvents;
+  adopt(connection: TransportConnection): TransportConnectionEvents;
 }
 
 /**
@@ -53,12 +53,12 @@ export class TransportUpgrade {
     this.#cancel = this.#parts.schedule.after(attemptMs, () => this.start());
     let owner: TransportConnectionEvents | undefined;
     try {
-      const line = await this.#parts.open({
+      const connection = await this.#parts.open({
         onFrame: (frame, bytes) => {
           if (owner === undefined) {
             if (attempt !== this.#attempt || !hasWelcome(frame)) return;
             this.#connection = undefined;
-            owner = this.#parts.adopt(line);
+            owner = this.#parts.adopt(connection);
           }
           owner.onFrame(frame, bytes);
         },
@@ -67,8 +67,8 @@ export class TransportUpgrade {
           else if (attempt === this.#attempt) this.start();
         },
       });
-      if (attempt === this.#attempt) this.#connection = line;
-      else if (owner === undefined) line.release();
+      if (attempt === this.#attempt) this.#connection = connection;
+      else if (owner === undefined) connection.release();
     } catch {
       if (attempt === this.#attempt) this.start();
     }

@@ -22,14 +22,12 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
     case "websocket":
       return webSocketOf(options);
     case "sse":
-      return (
-        fetch &&
-        lazyTransport(name, async () => (await import("./sse-transport.ts")).sseTransport(fetch))
-      );
+      return fetch && lazyTransport(name, async () => (await httpTransports()).sseTransport(fetch));
     case "poll":
       return (
-        fetch &&
-        lazyTransport(name, async () => (await import("./poll-transport.ts")).pollTransport(fetch))
+        fetch && lazyTransport(name, async () => (await httpTransports()).pollTransport(fetch))
       );
   }
 }
+
+const httpTransports = () => import("./http-transports.ts");

@@ -34,11 +34,11 @@ export class Summary extends Deadline {
   /** Bytes of the budget that the queue takes. */
   #bytes = 0;
 
-  constructor(reader: SummarySubscriber, periodMs: number, room: SummaryBudget) {
+  constructor(subscriber: SummarySubscriber, periodMs: number, budget: SummaryBudget) {
     super();
-    this.#subscriber = reader;
+    this.#subscriber = subscriber;
     this.#periodMs = periodMs;
-    this.#budget = room;
+    this.#budget = budget;
   }
 
   /** Position up to which the subscriber was sent the channel; undefined while no entries wait. */

@@ -120,8 +120,12 @@ export class DurableReader extends Deadline {
     try {
       if (this.#resolved.policy.goesOnLocally === true) throw notKept(this.#resolved.name);
       // The hub signals entries published from here on. Earlier entries are read from the log.
-      this.#news.member = hub.join(this.#resolved, this.#news, "now");
-      this.#signal.member = hub.join(rules.of(signalChannel(this.#key)), this.#signal, "now");
+      this.#news.hubSubscriber = hub.join(this.#resolved, this.#news, "now");
+      this.#signal.hubSubscriber = hub.join(
+        rules.of(signalChannel(this.#key)),
+        this.#signal,
+        "now",
+      );
       await Promise.all([this.#news.started, this.#signal.started]);
       const start = await findDurableStart(engine.log, this.#resolved, since);
       if (this.#isOver) return;

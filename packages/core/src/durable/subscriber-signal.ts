@@ -39,10 +39,10 @@ export class SubscriberSignal implements Subscriber {
   readonly #onSignal: () => void;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  member: HubSubscriber | undefined;
+  hubSubscriber: HubSubscriber | undefined;
 
-  constructor(onNews: () => void) {
-    this.#onSignal = onNews;
+  constructor(onSignal: () => void) {
+    this.#onSignal = onSignal;
     this.started = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -81,6 +81,6 @@ export class SubscriberSignal implements Subscriber {
   }
 
   leave(): void {
-    this.member?.leave();
+    this.hubSubscriber?.leave();
   }
 }

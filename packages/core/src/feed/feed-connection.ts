@@ -139,10 +139,10 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
 
   #pump(): void {
     for (const operation of this.#due) {
-      const room = this.#life.sendQueue.drained();
-      if (room !== undefined) {
+      const drained = this.#life.sendQueue.drained();
+      if (drained !== undefined) {
         this.#waiting = true;
-        void room.then(() => {
+        void drained.then(() => {
           this.#waiting = false;
           this.#pump();
         });

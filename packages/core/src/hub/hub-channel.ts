@@ -42,7 +42,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   readonly attached: Promise<void>;
   scheduled = false;
   readonly #context: ChannelContext;
-  readonly #groups = new SubscriberGroups((member) => this.#rejoin(member));
+  readonly #groups = new SubscriberGroups((hubSubscriber) => this.#rejoin(hubSubscriber));
   #recent: RecentEntries | undefined;
   #tail: SharedCall<Tail | undefined> | undefined;
   #joiners = 0;
@@ -122,7 +122,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
       before = last;
     }
     const end = batch.at(-1);
-    if (end?.event === endEvent) for (const member of this.#groups.level()) member.end(end);
+    if (end?.event === endEvent)
+      for (const hubSubscriber of this.#groups.level()) hubSubscriber.end(end);
   }
 
   beginJoin(): void {
@@ -207,20 +208,20 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /** Makes a subscriber live once it lacks no entries, as level with the channel or as ahead of it. */
-  place(member: HubSubscriber): void {
-    const { own } = member;
+  place(hubSubscriber: HubSubscriber): void {
+    const { own } = hubSubscriber;
     const last = this.#last;
     if (own !== undefined && last !== undefined && own.offset > last.offset) {
-      this.#groups.addAhead(member);
-    } else this.#groups.addLevel(member);
+      this.#groups.addAhead(hubSubscriber);
+    } else this.#groups.addLevel(hubSubscriber);
   }
 
-  regroup(member: HubSubscriber): void {
-    this.#groups.regroup(member);
+  regroup(hubSubscriber: HubSubscriber): void {
+    this.#groups.regroup(hubSubscriber);
   }
 
-  remove(member: HubSubscriber): void {
-    this.#groups.remove(member);
+  remove(hubSubscriber: HubSubscriber): void {
+    this.#groups.remove(hubSubscriber);
   }
 
   /**
@@ -231,12 +232,16 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     const before = this.#last;
     if (before === undefined || this.#healing !== undefined) return;
     const { name, policy } = this.resolved;
-    const ahead = this.#groups.ahead.map((member) => ({ member, own: member.own }));
+    const ahead = this.#groups.ahead.map((hubSubscriber) => ({
+      hubSubscriber,
+      own: hubSubscriber.own,
+    }));
     const { head, floor } = await this.#context.log.read(name, before.offset, 1, policy);
-    for (const { member, own } of ahead) {
+    for (const { hubSubscriber, own } of ahead) {
       // The subscriber received more than the log has now.
       const isLost = own !== undefined && own.epoch === head.epoch && own.offset > head.offset;
-      if (isLost && member.own === own && this.#groups.isAhead(member)) this.#rejoin(member);
+      if (isLost && hubSubscriber.own === own && this.#groups.isAhead(hubSubscriber))
+        this.#rejoin(hubSubscriber);
     }
     if (this.#last !== before) return;
     if (!samePlace(head, before)) await this.heal();
@@ -327,17 +332,21 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
 
   /** Ends the level subscribers if the channel has jumped to its end. */
   #endIfThere(end: Publication | undefined): void {
-    for (const member of this.#groups.level()) member.endIfThere(end);
+    for (const hubSubscriber of this.#groups.level()) hubSubscriber.endIfThere(end);
   }
 
   #resetTo(state: ChannelState, reason: GapReason): void {
     const reset = new Reset(this.resolved.name, state, reason);
-    const told = this.#jumpTo(state.position, (member) => member.subscriber.onReset(reset));
+    const told = this.#jumpTo(state.position, (hubSubscriber) =>
+      hubSubscriber.subscriber.onReset(reset),
+    );
     this.#context.instruments.resets[reason].add(told);
   }
 
   #skipTo(to: Position, reason: GapReason): void {
-    const told = this.#jumpTo(to, (member, from) => member.subscriber.onGap(from, to, reason));
+    const told = this.#jumpTo(to, (hubSubscriber, from) =>
+      hubSubscriber.subscriber.onGap(from, to, reason),
+    );
     this.#context.instruments.gaps[reason].add(told);
   }
 
@@ -347,7 +356,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
    * Subscribers ahead of the channel may not need the gap or reset, so each reads the log again from its own
    * position.
    */
-  #jumpTo(to: Position, tell: (member: HubSubscriber, from: Position) => void): number {
+  #jumpTo(to: Position, tell: (hubSubscriber: HubSubscriber, from: Position) => void): number {
     this.flush();
     const from = this.#flushed ?? to;
     const ahead = [...this.#groups.ahead];
@@ -358,8 +367,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#flushed = to;
     this.#readUpTo = to.offset;
     this.#recent?.clear();
-    for (const member of level) tell(member, from);
-    for (const member of ahead) this.#rejoin(member);
+    for (const hubSubscriber of level) tell(hubSubscriber, from);
+    for (const hubSubscriber of ahead) this.#rejoin(hubSubscriber);
     return level.length;
   }
 
@@ -367,9 +376,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
    * Makes a subscriber catch up from the log again, since the log may no longer have the entries that it
    * received.
    */
-  #rejoin(member: HubSubscriber): void {
-    this.#groups.remove(member);
-    void catchUpAgain(this, member, this.#context);
+  #rejoin(hubSubscriber: HubSubscriber): void {
+    this.#groups.remove(hubSubscriber);
+    void catchUpAgain(this, hubSubscriber, this.#context);
   }
 
   #accept(publication: Publication): void {

@@ -34,8 +34,8 @@ export class HubSubscriber {
   index = 0;
   left = false;
 
-  constructor(reader: Subscriber, channel: SubscribedChannel) {
-    this.subscriber = reader;
+  constructor(subscriber: Subscriber, channel: SubscribedChannel) {
+    this.subscriber = subscriber;
     this.#channel = channel;
   }
 

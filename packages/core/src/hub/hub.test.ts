@@ -53,12 +53,12 @@ test("recent entries of a channel are freed after its last reader left, when its
     for (let n = 0; n < count; n++) await log.append(name, entry, policy);
     await clock.settle();
   };
-  const members = ["log:a", "log:b"].map((name) => hub.join(rules.of(name), reader));
+  const hubSubscribers = ["log:a", "log:b"].map((name) => hub.join(rules.of(name), reader));
   await clock.settle();
   await publish("log:a", 40);
   await publish("log:b", 20);
   const both = hub.recentLength;
-  members[0]?.leave();
+  hubSubscribers[0]?.leave();
   expect(hub.recentLength).toBe(both);
   await clock.advance(positionCheckMs);
   expect(hub.recentLength).toBe(both / 3);

@@ -54,11 +54,11 @@ export class Hub {
   }
 
   /** Subscribes to a channel. The subscriber's `onStart` or `onFailed` is called once the start is known. */
-  join(resolved: ResolvedChannel, reader: Subscriber, since?: Since): HubSubscriber {
+  join(resolved: ResolvedChannel, subscriber: Subscriber, since?: Since): HubSubscriber {
     const channel = this.#channel(resolved);
-    const member = new HubSubscriber(reader, channel);
-    void join(channel, member, since, this.#context, this.#wheel);
-    return member;
+    const hubSubscriber = new HubSubscriber(subscriber, channel);
+    void join(channel, hubSubscriber, since, this.#context, this.#wheel);
+    return hubSubscriber;
   }
 
   /**

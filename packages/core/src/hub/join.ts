@@ -45,35 +45,35 @@ export interface JoinedChannel {
  */
 export async function join(
   channel: JoinedChannel,
-  member: HubSubscriber,
+  hubSubscriber: HubSubscriber,
   since: Since | undefined,
   context: ChannelContext,
   wheel: TimerWheel,
 ): Promise<void> {
-  const { subscriber } = member;
-  const deadline = new StartDeadline(member);
+  const { subscriber } = hubSubscriber;
+  const deadline = new StartDeadline(hubSubscriber);
   channel.beginJoin();
   wheel.set(deadline, startMs);
   try {
     await channel.attached;
-    if (member.left) return;
+    if (hubSubscriber.left) return;
     const before = channel.last;
     const start = await startOf(channel, since, context);
-    if (member.left) return;
+    if (hubSubscriber.left) return;
     wheel.clear(deadline);
     channel.seed(start);
-    member.own = start.position;
+    hubSubscriber.own = start.position;
     countStart(start, since, context);
     subscriber.onStart(start);
-    await handOver(member, start.entries, context.pages);
-    member.endIfThere(start.end);
+    await handOver(hubSubscriber, start.entries, context.pages);
+    hubSubscriber.endIfThere(start.end);
     // Otherwise the subscriber would receive entries of a lost tail that the channel still has.
     if (channel.isDenied(before, start.head)) await channel.heal();
-    await catchUp(channel, member, context);
+    await catchUp(channel, hubSubscriber, context);
   } catch (error) {
-    const failed = !member.left;
-    member.leave();
-    if (member.own === undefined) {
+    const failed = !hubSubscriber.left;
+    hubSubscriber.leave();
+    if (hubSubscriber.own === undefined) {
       if (failed) subscriber.onFailed(error);
     } else context.onError(error);
   } finally {
@@ -115,16 +115,16 @@ async function startOf(
  */
 export async function catchUpAgain(
   channel: JoinedChannel,
-  member: HubSubscriber,
+  hubSubscriber: HubSubscriber,
   context: ChannelContext,
 ): Promise<void> {
   channel.beginJoin();
   try {
     // The channel may be handing out a batch at this moment.
     await undefined;
-    await catchUp(channel, member, context, true);
+    await catchUp(channel, hubSubscriber, context, true);
   } catch (error) {
-    member.leave();
+    hubSubscriber.leave();
     context.onError(error);
   } finally {
     channel.endJoin();
@@ -134,46 +134,46 @@ export async function catchUpAgain(
 /** Reads on until the subscriber is level with the live stream, and makes it live. */
 async function catchUp(
   channel: JoinedChannel,
-  member: HubSubscriber,
+  hubSubscriber: HubSubscriber,
   context: ChannelContext,
   mustRead = false,
 ): Promise<void> {
-  while (!member.left && member.own !== undefined) {
+  while (!hubSubscriber.left && hubSubscriber.own !== undefined) {
     // The channel is behind this subscriber, so it cannot tell whether the log still has the entries that the
     // subscriber received.
-    const missing = mustRead ? undefined : channel.missing(member.own);
+    const missing = mustRead ? undefined : channel.missing(hubSubscriber.own);
     if (missing?.length === 0) {
-      channel.place(member);
+      channel.place(hubSubscriber);
       return;
     }
     if (missing !== undefined) {
-      await handOver(member, missing, context.pages);
+      await handOver(hubSubscriber, missing, context.pages);
       continue;
     }
-    const from = member.own;
+    const from = hubSubscriber.own;
     const before = channel.last;
     const recovery = await readOn(channel, from, context);
-    if (recovery === undefined || member.left) continue;
+    if (recovery === undefined || hubSubscriber.left) continue;
     mustRead = false;
     if (recovery.kind === "reset") {
-      member.own = recovery.state.position;
+      hubSubscriber.own = recovery.state.position;
       const { state, reason } = recovery;
       context.instruments.resets[reason].add(1);
-      member.subscriber.onReset(new Reset(channel.resolved.name, state, reason));
-      member.endIfThere(recovery.end);
+      hubSubscriber.subscriber.onReset(new Reset(channel.resolved.name, state, reason));
+      hubSubscriber.endIfThere(recovery.end);
       continue;
     }
     if (recovery.kind === "gap") {
-      member.own = recovery.to;
+      hubSubscriber.own = recovery.to;
       context.instruments.gaps[recovery.reason].add(1);
-      member.subscriber.onGap(from, recovery.to, recovery.reason);
+      hubSubscriber.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
       // The log has no more entries, yet it differs from the channel: one of the two is behind, or wrong.
       if (channel.isDenied(before, recovery.head)) await channel.heal();
       else await context.pause(lagMs);
     }
-    await handOver(member, recovery.entries, context.pages);
-    member.endIfThere(recovery.end);
+    await handOver(hubSubscriber, recovery.entries, context.pages);
+    hubSubscriber.endIfThere(recovery.end);
   }
 }
 
@@ -199,23 +199,23 @@ async function readOn(
 }
 
 async function handOver(
-  member: HubSubscriber,
+  hubSubscriber: HubSubscriber,
   entries: readonly Publication[],
   pages: EncodedPages,
 ): Promise<void> {
   for (const part of pagesOf(entries)) {
-    const room = member.subscriber.drained();
+    const drained = hubSubscriber.subscriber.drained();
     // It awaits only when it must: a subscriber that has room reaches the live stream in the same turn.
-    if (room !== undefined) await room;
+    if (drained !== undefined) await drained;
     const last = part.at(-1);
-    const before = member.own;
-    if (member.left || last === undefined || before === undefined) return;
-    member.own = last.position;
-    const { shared } = member.subscriber;
+    const before = hubSubscriber.own;
+    if (hubSubscriber.left || last === undefined || before === undefined) return;
+    hubSubscriber.own = last.position;
+    const { shared } = hubSubscriber.subscriber;
     if (shared === undefined || shared.sendQueue.isHolding)
-      member.subscriber.onPublications(part, before);
+      hubSubscriber.subscriber.onPublications(part, before);
     else shared.sendQueue.push(pages.encode(part, shared.encoder));
-    if (last.event === endEvent) member.end(last);
+    if (last.event === endEvent) hubSubscriber.end(last);
   }
 }
 
@@ -223,9 +223,9 @@ async function handOver(
 class StartDeadline extends Deadline {
   readonly #subscriber: HubSubscriber;
 
-  constructor(member: HubSubscriber) {
+  constructor(hubSubscriber: HubSubscriber) {
     super();
-    this.#subscriber = member;
+    this.#subscriber = hubSubscriber;
   }
 
   override onDue(): void {

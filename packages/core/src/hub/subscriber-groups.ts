@@ -29,13 +29,13 @@ export class SubscriberGroups {
    * there is one.
    */
   #ahead: HubSubscriber[] | undefined;
-  readonly #onDiverged: (member: HubSubscriber) => void;
+  readonly #onDiverged: (hubSubscriber: HubSubscriber) => void;
 
   /**
    * `onDiverged` is called for a subscriber that received an entry which the channel's log does not have: it
    * must read the log again.
    */
-  constructor(onDiverged: (member: HubSubscriber) => void) {
+  constructor(onDiverged: (hubSubscriber: HubSubscriber) => void) {
     this.#onDiverged = onDiverged;
   }
 
@@ -56,63 +56,64 @@ export class SubscriberGroups {
     return this.#ahead ?? none;
   }
 
-  isAhead(member: HubSubscriber): boolean {
-    return member.list !== undefined && member.list === this.#ahead;
+  isAhead(hubSubscriber: HubSubscriber): boolean {
+    return hubSubscriber.list !== undefined && hubSubscriber.list === this.#ahead;
   }
 
   /**
    * Adds a subscriber as level with the channel: to the group of its encoder when it shares bytes, else to the
    * others.
    */
-  addLevel(member: HubSubscriber): void {
-    member.own = undefined;
-    const { shared } = member.subscriber;
+  addLevel(hubSubscriber: HubSubscriber): void {
+    hubSubscriber.own = undefined;
+    const { shared } = hubSubscriber.subscriber;
     if (shared === undefined) {
       this.#others ??= [];
-      enlist(member, this.#others);
+      enlist(hubSubscriber, this.#others);
       return;
     }
     const { encoder, sendQueue } = shared;
-    member.sendQueue = sendQueue;
+    hubSubscriber.sendQueue = sendQueue;
     const group = this.#groups.find((candidate) => candidate.encoder === encoder);
     if (group !== undefined) {
-      enlist(member, group.subscribers);
+      enlist(hubSubscriber, group.subscribers);
       return;
     }
     // An array literal allocates room for one element, while the first push to an empty array allocates room
     // for many.
-    const subscribers = [member];
-    member.list = subscribers;
-    member.index = 0;
+    const subscribers = [hubSubscriber];
+    hubSubscriber.list = subscribers;
+    hubSubscriber.index = 0;
     this.#groups = [...this.#groups, { encoder, subscribers }];
   }
 
   /** Adds a subscriber as ahead of the channel, at its own position. */
-  addAhead(member: HubSubscriber): void {
+  addAhead(hubSubscriber: HubSubscriber): void {
     this.#ahead ??= [];
-    enlist(member, this.#ahead);
+    enlist(hubSubscriber, this.#ahead);
   }
 
-  remove(member: HubSubscriber): void {
-    const { list, index } = member;
+  remove(hubSubscriber: HubSubscriber): void {
+    const { list, index } = hubSubscriber;
     if (list === undefined) return;
-    member.list = undefined;
+    hubSubscriber.list = undefined;
     const last = list.pop();
-    if (last !== undefined && last !== member) {
+    if (last !== undefined && last !== hubSubscriber) {
       list[index] = last;
       last.index = index;
     }
   }
 
   /** Moves a subscriber to the level ones: it was ahead of the channel, or shares other bytes than before. */
-  #moveToLevel(member: HubSubscriber): void {
-    this.remove(member);
-    this.addLevel(member);
+  #moveToLevel(hubSubscriber: HubSubscriber): void {
+    this.remove(hubSubscriber);
+    this.addLevel(hubSubscriber);
   }
 
   /** Moves a subscriber to its group. Must be called when what it shares has changed. */
-  regroup(member: HubSubscriber): void {
-    if (member.list !== undefined && member.list !== this.#ahead) this.#moveToLevel(member);
+  regroup(hubSubscriber: HubSubscriber): void {
+    if (hubSubscriber.list !== undefined && hubSubscriber.list !== this.#ahead)
+      this.#moveToLevel(hubSubscriber);
   }
 
   /**
@@ -122,11 +123,11 @@ export class SubscriberGroups {
   give(part: readonly Publication[], before: Position): void {
     for (const { encoder, subscribers } of this.#groups) {
       let bytes: Uint8Array | undefined;
-      for (const member of subscribers) {
-        const { sendQueue } = member;
+      for (const hubSubscriber of subscribers) {
+        const { sendQueue } = hubSubscriber;
         if (sendQueue === undefined) continue;
         // A slow subscriber takes the entries themselves, so that they can be merged while they wait.
-        if (sendQueue.isHolding) member.subscriber.onPublications(part, before);
+        if (sendQueue.isHolding) hubSubscriber.subscriber.onPublications(part, before);
         else {
           bytes ??= encoder.encodeBatch(part, soleCursor);
           sendQueue.push(bytes);
@@ -138,34 +139,37 @@ export class SubscriberGroups {
     for (let i = others.length - 1; i >= 0; i--) others[i]?.subscriber.onPublications(part, before);
     const ahead = this.#ahead ?? none;
     for (let i = ahead.length - 1; i >= 0; i--) {
-      const member = ahead[i];
-      if (member !== undefined) this.#giveAhead(member, part, before);
+      const hubSubscriber = ahead[i];
+      if (hubSubscriber !== undefined) this.#giveAhead(hubSubscriber, part, before);
     }
   }
 
-  #giveAhead(member: HubSubscriber, part: readonly Publication[], before: Position): void {
-    const from = member.own ?? before;
+  #giveAhead(hubSubscriber: HubSubscriber, part: readonly Publication[], before: Position): void {
+    const from = hubSubscriber.own ?? before;
     const own = from.offset;
     const first = part[0]?.position.offset ?? 0;
     const rest = part.slice(Math.max(0, own + 1 - first));
     const tag = part[own - first]?.position.tag ?? rest[0]?.previousTag;
-    if (tag !== undefined && tag !== member.own?.tag) {
-      this.#onDiverged(member);
+    if (tag !== undefined && tag !== hubSubscriber.own?.tag) {
+      this.#onDiverged(hubSubscriber);
       return;
     }
     const last = rest.at(-1);
     if (last !== undefined) {
-      member.own = last.position;
-      member.subscriber.onPublications(rest, from);
+      hubSubscriber.own = last.position;
+      hubSubscriber.subscriber.onPublications(rest, from);
     }
-    if (!member.left && (member.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)) {
-      this.#moveToLevel(member);
+    if (
+      !hubSubscriber.left &&
+      (hubSubscriber.own?.offset ?? 0) <= (part.at(-1)?.position.offset ?? 0)
+    ) {
+      this.#moveToLevel(hubSubscriber);
     }
   }
 }
 
-function enlist(member: HubSubscriber, list: HubSubscriber[]): void {
-  member.list = list;
-  member.index = list.length;
-  list.push(member);
+function enlist(hubSubscriber: HubSubscriber, list: HubSubscriber[]): void {
+  hubSubscriber.list = list;
+  hubSubscriber.index = list.length;
+  list.push(hubSubscriber);
 }

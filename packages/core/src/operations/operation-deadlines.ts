@@ -58,7 +58,7 @@ export class OperationDeadlines extends Deadline {
     operationId: string,
     service: string,
     { at, leaseMs, expiresAt }: Renewal,
-    patience: CommandTimeouts,
+    timeouts: CommandTimeouts,
     onDue: (deadlines: OperationDeadlines) => void,
   ) {
     super();
@@ -67,7 +67,7 @@ export class OperationDeadlines extends Deadline {
     this.#leaseMs = leaseMs;
     this.#renewedAt = at;
     this.#expiresAt = expiresAt;
-    this.#timeouts = patience;
+    this.#timeouts = timeouts;
     this.#onDue = onDue;
   }
 

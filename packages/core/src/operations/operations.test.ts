@@ -40,7 +40,7 @@ async function state(t: TestCore, { operation }: CreatedOperation): Promise<Oper
   return (await t.core.operations.get(t.service, operation.id)).operation;
 }
 
-async function deadlines(t: TestCore, channel: string): Promise<TestSocket> {
+async function watch(t: TestCore, channel: string): Promise<TestSocket> {
   const socket = t.connect({ principal: t.user("ada", { session: "s" }), channels: [channel] });
   await t.clock.settle();
   socket.take();
@@ -436,8 +436,8 @@ describe("silent producers", () => {
 describe("visibility of operations", () => {
   test("[P-OP-6] the session and the user receive a summary only when status, step or whole percent change", async () => {
     await using t = testCore();
-    const user = await deadlines(t, "user:ada");
-    const session = await deadlines(t, "session:s");
+    const user = await watch(t, "user:ada");
+    const session = await watch(t, "session:s");
     const created = await create(t, { steps: [] });
     const summaries = async () => {
       await t.clock.settle();
@@ -533,7 +533,7 @@ describe("visibility of operations", () => {
   test("[TRAP-11] a connection that closes does not end the operation it watched", async () => {
     await using t = testCore();
     const created = await create(t);
-    const socket = await deadlines(t, created.channel);
+    const socket = await watch(t, created.channel);
     await report(t, created, ["started"]);
     socket.drop();
     await t.clock.settle();

@@ -78,8 +78,11 @@ export class PresenceChannel implements WatchedChannel {
    * Adds a connection. Resolves once its member is in the list that {@link begin} returns; rejects when the
    * store cannot be updated.
    */
-  async join(reader: SharedSubscriber, member: NewMember | undefined): Promise<PresenceWatcher> {
-    const watcher = new PresenceWatcher(this, reader, member?.id);
+  async join(
+    subscriber: SharedSubscriber,
+    member: NewMember | undefined,
+  ): Promise<PresenceWatcher> {
+    const watcher = new PresenceWatcher(this, subscriber, member?.id);
     this.#joining++;
     if (member !== undefined) this.#holds.add(member);
     try {
@@ -126,13 +129,13 @@ export class PresenceChannel implements WatchedChannel {
   }
 
   /** Applies a broadcast of the store, or keeps it while the list is being read. */
-  receive(notifier: PresenceBroadcast): void {
-    this.#noteEnd(notifier.endsInMs);
+  receive(broadcast: PresenceBroadcast): void {
+    this.#noteEnd(broadcast.endsInMs);
     if (this.#reading !== undefined) {
-      if (this.#waiting.length < maxWaiting) this.#waiting.push(notifier);
+      if (this.#waiting.length < maxWaiting) this.#waiting.push(broadcast);
       return;
     }
-    this.#take(notifier);
+    this.#take(broadcast);
   }
 
   /**
@@ -215,13 +218,13 @@ export class PresenceChannel implements WatchedChannel {
       this.#reading = undefined;
       const waiting = this.#waiting;
       this.#waiting = [];
-      for (const notifier of waiting) this.receive(notifier);
+      for (const broadcast of waiting) this.receive(broadcast);
       this.#changed();
     }
   }
 
-  #take(notifier: PresenceBroadcast): void {
-    if (this.#view.take(notifier) === "hole") this.#read().catch(this.#context.onError);
+  #take(broadcast: PresenceBroadcast): void {
+    if (this.#view.take(broadcast) === "hole") this.#read().catch(this.#context.onError);
     else this.#changed();
   }
 

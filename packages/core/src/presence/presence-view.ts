@@ -50,11 +50,11 @@ export class PresenceView {
   }
 
   /** Applies a broadcast if it is the next version. Returns how it fits. */
-  take(notifier: PresenceBroadcast): BroadcastFit {
-    if (notifier.epoch !== this.#epoch) return "hole";
-    if (notifier.version <= this.#version) return "known";
-    if (notifier.version > this.#version + 1) return "hole";
-    const { version, joined, left, count, typing } = notifier;
+  take(broadcast: PresenceBroadcast): BroadcastFit {
+    if (broadcast.epoch !== this.#epoch) return "hole";
+    if (broadcast.version <= this.#version) return "known";
+    if (broadcast.version > this.#version + 1) return "hole";
+    const { version, joined, left, count, typing } = broadcast;
     this.#list = undefined;
     this.#version = version;
     this.#count = count;

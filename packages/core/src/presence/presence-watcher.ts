@@ -23,9 +23,9 @@ export class PresenceWatcher {
   #isDeferred = false;
   #left = false;
 
-  constructor(channel: WatchedChannel, reader: SharedSubscriber, memberId: string | undefined) {
+  constructor(channel: WatchedChannel, subscriber: SharedSubscriber, memberId: string | undefined) {
     this.#channel = channel;
-    this.subscriber = reader;
+    this.subscriber = subscriber;
     this.memberId = memberId;
   }
 

@@ -29,7 +29,7 @@ export class Presences {
 
   constructor(context: PresenceContext) {
     this.#context = context;
-    context.port.listen((notifier) => this.#channels.get(notifier.channel)?.receive(notifier));
+    context.port.listen((broadcast) => this.#channels.get(broadcast.channel)?.receive(broadcast));
   }
 
   /**
@@ -38,10 +38,10 @@ export class Presences {
   join(
     resolved: ResolvedChannel,
     principal: UserPrincipal,
-    reader: SharedSubscriber,
+    subscriber: SharedSubscriber,
   ): Promise<PresenceWatcher> {
     requireOffered(resolved);
-    return this.#channel(resolved).join(reader, memberOf(principal));
+    return this.#channel(resolved).join(subscriber, memberOf(principal));
   }
 
   /**

@@ -113,7 +113,8 @@ export class ChunkWriter {
     if (!text.ok)
       throw new TypeError(`the method yielded an invalid chunk: ${text.failure.message}`);
     // Other messages may have filled the connection while the source made the item.
-    for (let room = this.#drained(); room !== undefined; room = this.#drained()) await room;
+    for (let drained = this.#drained(); drained !== undefined; drained = this.#drained())
+      await drained;
     if (this.#state !== "running") return;
     this.#credit -= chunkCost(text.value);
     this.#send({ index, data });
@@ -126,8 +127,8 @@ export class ChunkWriter {
   /** Waits until the connection has room and the stream has credit. */
   async #clear(): Promise<void> {
     while (this.#state === "running") {
-      const room = this.#drained();
-      if (room !== undefined) await room;
+      const drained = this.#drained();
+      if (drained !== undefined) await drained;
       else if (this.#credit > 0) return;
       else {
         await new Promise<void>((resolve) => {

@@ -28,8 +28,8 @@ export class ChannelQueue {
   #fresh: Publication[] = [];
   #rank = leastUrgent;
 
-  constructor(reader: HeldSubscriber, rule: Rule, sent: Position) {
-    this.subscriber = reader;
+  constructor(subscriber: HeldSubscriber, rule: Rule, sent: Position) {
+    this.subscriber = subscriber;
     this.#rule = rule;
     this.sent = sent;
   }

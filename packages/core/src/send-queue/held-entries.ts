@@ -19,14 +19,14 @@ export class HeldEntries {
   }
 
   add(
-    reader: HeldSubscriber,
+    subscriber: HeldSubscriber,
     rule: Rule,
     publications: readonly Publication[],
     before: Position,
   ): void {
-    let queue = this.#queueOf(reader);
+    let queue = this.#queueOf(subscriber);
     if (queue === undefined) {
-      queue = new ChannelQueue(reader, rule, before);
+      queue = new ChannelQueue(subscriber, rule, before);
       this.#queues.push(queue);
     }
     queue.add(publications);
@@ -46,8 +46,8 @@ export class HeldEntries {
    * Removes the next batch and returns it encoded: of one subscriber, or of the most urgent queue. Returns
    * undefined when there is none.
    */
-  next(reader?: HeldSubscriber): Uint8Array | undefined {
-    const queue = reader === undefined ? this.#mostUrgent() : this.#queueOf(reader);
+  next(subscriber?: HeldSubscriber): Uint8Array | undefined {
+    const queue = subscriber === undefined ? this.#mostUrgent() : this.#queueOf(subscriber);
     if (queue === undefined) return undefined;
     const batch = queue.take();
     if (queue.isEmpty) this.#remove(queue);
@@ -58,17 +58,17 @@ export class HeldEntries {
    * Returns the position up to which a subscriber was sent its channel; undefined when none of its entries
    * wait.
    */
-  sentUpTo(reader: HeldSubscriber): Position | undefined {
-    return this.#queueOf(reader)?.sent;
+  sentUpTo(subscriber: HeldSubscriber): Position | undefined {
+    return this.#queueOf(subscriber)?.sent;
   }
 
-  drop(reader: HeldSubscriber): void {
-    const queue = this.#queueOf(reader);
+  drop(subscriber: HeldSubscriber): void {
+    const queue = this.#queueOf(subscriber);
     if (queue !== undefined) this.#remove(queue);
   }
 
-  #queueOf(reader: HeldSubscriber): ChannelQueue | undefined {
-    return this.#queues.find((queue) => queue.subscriber === reader);
+  #queueOf(subscriber: HeldSubscriber): ChannelQueue | undefined {
+    return this.#queues.find((queue) => queue.subscriber === subscriber);
   }
 
   #mostUrgent(): ChannelQueue | undefined {

@@ -84,14 +84,14 @@ export class SendQueue {
 
   /** Holds consecutive entries of a subscriber, which follow `before`, until the transport has room. */
   hold(
-    reader: HeldSubscriber,
+    subscriber: HeldSubscriber,
     rule: Rule,
     publications: readonly Publication[],
     before: Position,
   ): void {
     if (this.isClosed) return;
     this.#held ??= new HeldEntries();
-    this.#held.add(reader, rule, publications, before);
+    this.#held.add(subscriber, rule, publications, before);
     if (!this.#held.fits(this.#maxBytes - this.#queuedBytes)) this.#overflowed = true;
     if (!this.scheduled) this.#ticker.schedule(this);
   }
@@ -100,20 +100,20 @@ export class SendQueue {
    * Returns the position up to which a subscriber was sent its channel; undefined unless entries of it are
    * held.
    */
-  sentUpTo(reader: HeldSubscriber): Position | undefined {
-    return this.#held?.sentUpTo(reader);
+  sentUpTo(subscriber: HeldSubscriber): Position | undefined {
+    return this.#held?.sentUpTo(subscriber);
   }
 
   /** Queues the held entries of a subscriber, so that what is pushed next comes after them. */
-  settle(reader: HeldSubscriber): void {
-    for (let bytes = this.#held?.next(reader); bytes; bytes = this.#held?.next(reader)) {
+  settle(subscriber: HeldSubscriber): void {
+    for (let bytes = this.#held?.next(subscriber); bytes; bytes = this.#held?.next(subscriber)) {
       this.push(bytes);
     }
   }
 
   /** Drops the held entries of a subscriber that has ended. */
-  drop(reader: HeldSubscriber): void {
-    this.#held?.drop(reader);
+  drop(subscriber: HeldSubscriber): void {
+    this.#held?.drop(subscriber);
   }
 
   /**

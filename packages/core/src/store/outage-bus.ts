@@ -21,7 +21,7 @@ export interface OutageBusParts {
 export class OutageBus implements Bus {
   readonly #parts: OutageBusParts;
   /** Subscriptions that the store has not received yet, by channel. */
-  readonly #owed = new Map<string, LogPolicy>();
+  readonly #deferred = new Map<string, LogPolicy>();
   readonly #subscribing = new Map<string, Promise<void>>();
   #listener: BusListener | undefined;
   #onDisrupted: (() => void) | undefined;
@@ -38,13 +38,14 @@ export class OutageBus implements Bus {
   }
 
   async subscribe(channel: string, policy: LogPolicy): Promise<void> {
-    if (policy.goesOnLocally === true && this.#parts.outage.isOn) this.#owed.set(channel, policy);
+    if (policy.goesOnLocally === true && this.#parts.outage.isOn)
+      this.#deferred.set(channel, policy);
     else await this.#parts.bus.subscribe(channel, policy);
   }
 
   async unsubscribe(channel: string, policy: LogPolicy): Promise<void> {
     await this.#subscribing.get(channel);
-    if (!this.#owed.delete(channel)) await this.#parts.bus.unsubscribe(channel, policy);
+    if (!this.#deferred.delete(channel)) await this.#parts.bus.unsubscribe(channel, policy);
   }
 
   /** Delivers a publication of the node's local logs to the listener. */
@@ -60,12 +61,12 @@ export class OutageBus implements Bus {
     const { outage, pause } = this.#parts;
     this.#onDisrupted?.();
     let isLate = false;
-    while (this.#owed.size > 0 && !outage.isOn && !this.#closed) {
+    while (this.#deferred.size > 0 && !outage.isOn && !this.#closed) {
       isLate = true;
-      const owed = [...this.#owed];
-      this.#owed.clear();
-      await Promise.all(owed.map(([channel, policy]) => this.#subscribe(channel, policy)));
-      if (this.#owed.size > 0) await pause(retryMs);
+      const deferred = [...this.#deferred];
+      this.#deferred.clear();
+      await Promise.all(deferred.map(([channel, policy]) => this.#subscribe(channel, policy)));
+      if (this.#deferred.size > 0) await pause(retryMs);
     }
     if (isLate) this.#onDisrupted?.();
   }
@@ -75,7 +76,7 @@ export class OutageBus implements Bus {
     const { bus, onError } = this.#parts;
     const subscribed = bus.subscribe(channel, policy).catch((error: unknown) => {
       onError(error);
-      this.#owed.set(channel, policy);
+      this.#deferred.set(channel, policy);
     });
     const settled = subscribed.finally(() => this.#subscribing.delete(channel));
     this.#subscribing.set(channel, settled);
