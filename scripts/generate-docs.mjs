@@ -35,8 +35,8 @@ Where an error appears:
 A subscribe that the token does not allow is answered like this:
 
 \`\`\`json
-{"type": "reply", "id": 3, "error": {"code": "forbidden", "message": "the credential does not permit
- subscribe on operation:9; the channel's rule or the token must grant it", "retryable": false}}
+{"type": "reply", "id": 3, "error": {"code": "forbidden", "retryable": false,
+ "message": "the credential does not allow this: subscribe operation:9; the channel's rule or the token must grant it"}}
 \`\`\`
 
 \`retryable: true\` means that the same request may succeed later. Wait \`retry_after_ms\` where it is given, otherwise a growing random

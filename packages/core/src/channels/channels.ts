@@ -406,7 +406,7 @@ function endingOf({ position, json, ts }: Publication): Ending {
 export function forbidden(action: string, channel: string): MilepostError {
   return new MilepostError(
     "forbidden",
-    `the credential does not permit ${action} on ${channel}; the channel's rule or the token must grant it`,
+    `the credential does not allow this: ${action} ${channel}; the channel's rule or the token must grant it`,
   );
 }
 

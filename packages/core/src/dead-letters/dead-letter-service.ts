@@ -208,7 +208,7 @@ function refuseUnlessService(principal: Principal): void {
   if (principal.kind === "service") return;
   throw new MilepostError(
     "forbidden",
-    "only a service key may list, read, replay or drop dead letters",
+    "only a service may list, read, replay or drop dead letters; send an API key",
   );
 }
 

@@ -119,7 +119,7 @@ export class Requests implements RequestHolder {
       request,
       new MilepostError(
         "timed_out",
-        "the request took longer than its time limit; ask for less, or set a longer timeout_ms",
+        "the request took longer than its time limit; try again, or ask for less",
       ),
     );
   }

@@ -13,7 +13,7 @@ interface Description {
   readonly headers?: Readonly<Record<string, string>>;
   readonly success: {
     readonly status: number;
-    readonly says: string;
+    readonly description: string;
     readonly schema?: z.ZodType;
   };
   /** True when the endpoint needs no credential; false when absent. */
@@ -30,7 +30,7 @@ export function describe(description: Description): DescribeRouteOptions {
     parameters: [...queryParameters(query), ...headerParameters(headers)],
     responses: {
       [success.status]: {
-        description: success.says,
+        description: success.description,
         ...(success.schema !== undefined && {
           content: contentOf({ "application/json": success.schema }),
         }),

@@ -231,7 +231,7 @@ describe("the number of workers", () => {
     await run.worker(0).listen();
     await run.worker(1).exit(1);
     await run.worker(2).listen();
-    const message = "some of the workers do not listen";
+    const message = "some of the workers do not listen yet; they are restarted";
     expect(run.logged.at(-1)).toEqual({ workers: 2, configured: 3, port: 4_000, message });
     await run.clock.advance(100);
     await run.worker(3).listen();

@@ -91,7 +91,11 @@ export class Supervisor {
     if (this.#stopping) return { code: await stopped };
     const workers = [...this.#workers].filter(({ listens }) => listens).length;
     if (workers === count) log.info({ workers, port }, "the workers listen");
-    else log.warn({ workers, configured: count, port }, "some of the workers do not listen");
+    else
+      log.warn(
+        { workers, configured: count, port },
+        "some of the workers do not listen yet; they are restarted",
+      );
     this.#rolling = false;
     if (this.#rollsAgain) void this.#roll();
     return { port, stopped };
@@ -163,7 +167,7 @@ export class Supervisor {
     this.#rollsAgain = true;
     this.#options.log.info(
       {},
-      "SIGHUP during a start or rolling restart: another rolling restart follows",
+      "SIGHUP during a start or a rolling restart: a rolling restart follows it",
     );
   };
 

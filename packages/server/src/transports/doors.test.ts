@@ -16,7 +16,10 @@ function echoDoor(calls: string[]): DoorFactory {
       {
         method: "GET",
         path: "/v1/echo",
-        spec: describeEndpoint({ summary: "Echo.", success: { status: 200, says: "Echo." } }),
+        spec: describeEndpoint({
+          summary: "Echo.",
+          success: { status: 200, description: "Echo." },
+        }),
         handle: (context) =>
           answerJson(context, { node: core.node, kind: context.get("principal").kind }),
       },

@@ -27,7 +27,11 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       spec: describe({
         summary: "Lists the entries of a channel after a position.",
         query: historyQuery,
-        success: { status: 200, says: "A page of the channel's log.", schema: historySchema },
+        success: {
+          status: 200,
+          description: "A page of the channel's log.",
+          schema: historySchema,
+        },
       }),
       async handle(context) {
         const { since, limit } = accepted(readAs(historyQuery, context.req.query()));
@@ -49,7 +53,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
         summary: "Reads a channel's state at its head.",
         success: {
           status: 200,
-          says: "The head's position and the state.",
+          description: "The head's position and the state.",
           schema: channelSnapshotSchema,
         },
       }),
@@ -63,7 +67,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       path: "/v1/channels/:channel/presence",
       spec: describe({
         summary: "Lists who is present in a channel.",
-        success: { status: 200, says: "The current presence list.", schema: presenceSchema },
+        success: { status: 200, description: "The current presence list.", schema: presenceSchema },
       }),
       async handle(context) {
         const channel = context.req.param("channel") ?? "";
@@ -78,7 +82,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
         body: { "application/json": endSchema },
         success: {
           status: 200,
-          says: "The channel has ended, now or before.",
+          description: "The channel has ended, now or before.",
           schema: endedSchema,
         },
       }),
@@ -97,7 +101,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
       path: "/v1/channels/:channel",
       spec: describe({
         summary: "Deletes a channel's log.",
-        success: { status: 204, says: "The log is deleted." },
+        success: { status: 204, description: "The log is deleted." },
       }),
       async handle(context) {
         await core.channels.purge(context.get("principal"), context.req.param("channel") ?? "");

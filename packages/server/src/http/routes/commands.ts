@@ -46,7 +46,7 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
         body: { "application/json": requestCommandSchema },
         success: {
           status: 202,
-          says: "The command is in the operation's log.",
+          description: "The command is in the operation's log.",
           schema: requestedCommandSchema,
         },
       }),
@@ -68,7 +68,7 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
         summary:
           "Lists the unacknowledged commands of an operation; with wait, waits for the first.",
         query: waitSchema,
-        success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
+        success: { status: 200, description: "Oldest first.", schema: pendingCommandsSchema },
       }),
       async handle(context) {
         const { wait = 0 } = accepted(readAs(waitSchema, context.req.query()));
@@ -82,7 +82,7 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
         summary:
           "Lists the unacknowledged commands of all operations of a producer; with wait, waits for the first.",
         query: producerWaitSchema,
-        success: { status: 200, says: "Oldest first.", schema: pendingCommandsSchema },
+        success: { status: 200, description: "Oldest first.", schema: pendingCommandsSchema },
       }),
       async handle(context) {
         const { producer, wait = 0 } = accepted(readAs(producerWaitSchema, context.req.query()));

@@ -69,7 +69,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Lists connections on all nodes, at most 1,000.",
         query: filterQuery,
-        success: { status: 200, says: "Connections that match the filter.", schema: listSchema },
+        success: {
+          status: 200,
+          description: "Connections that match the filter.",
+          schema: listSchema,
+        },
       }),
       async handle(context) {
         const target = targetOf(accepted(readAs(filterQuery, context.req.query())));
@@ -81,7 +85,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/connections/:id",
       spec: describe({
         summary: "Disconnects one connection permanently.",
-        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
+        success: {
+          status: 202,
+          description: "The nodes have been notified.",
+          schema: disconnectedSchema,
+        },
       }),
       async handle(context) {
         const target = { connection: context.req.param("id") ?? "" };
@@ -94,7 +102,7 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/nodes",
       spec: describe({
         summary: "Lists the live nodes.",
-        success: { status: 200, says: "All live nodes.", schema: nodesSchema },
+        success: { status: 200, description: "All live nodes.", schema: nodesSchema },
       }),
       async handle(context) {
         return answerJson(context, { nodes: await connections.nodes(context.get("principal")) });
@@ -106,7 +114,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Permanently disconnects a connection, or all of a user, session or node.",
         body: { "application/json": disconnectSchema },
-        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
+        success: {
+          status: 202,
+          description: "The nodes have been notified.",
+          schema: disconnectedSchema,
+        },
       }),
       async handle(context) {
         const { reason, ...whose } = await read(context, disconnectSchema);
@@ -122,7 +134,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         summary:
           "Makes connections reconnect within a time span, to the node that the load balancer picks.",
         body: { "application/json": moveSchema },
-        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
+        success: {
+          status: 202,
+          description: "The nodes have been notified.",
+          schema: disconnectedSchema,
+        },
       }),
       async handle(context) {
         const { reconnect, ...whose } = await read(context, moveSchema);
@@ -142,7 +158,7 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
           body: { "application/json": revokeSchema },
           success: {
             status: 204,
-            says: "The revocation is stored; every node applies it within 5 s.",
+            description: "The revocation is stored; every node applies it within 5 s.",
           },
         }),
         async handle(context) {
@@ -161,7 +177,11 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/users/:id/disconnect",
       spec: describe({
         summary: "Disconnects a user permanently.",
-        success: { status: 202, says: "The nodes have been notified.", schema: disconnectedSchema },
+        success: {
+          status: 202,
+          description: "The nodes have been notified.",
+          schema: disconnectedSchema,
+        },
       }),
       async handle(context) {
         const target = { user: context.req.param("id") ?? "" };

@@ -75,7 +75,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Lists dead letters, oldest first.",
         query: filterQuery,
-        success: { status: 200, says: "A page of dead letters.", schema: pageSchema },
+        success: { status: 200, description: "A page of dead letters.", schema: pageSchema },
       }),
       async handle(context) {
         const page = await deadLetters.list(context.get("principal"), filterOf(context));
@@ -88,7 +88,11 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Drops a page of the dead letters that match a filter.",
         query: filterQuery,
-        success: { status: 200, says: "Number of dead letters dropped.", schema: manySchema },
+        success: {
+          status: 200,
+          description: "Number of dead letters dropped.",
+          schema: manySchema,
+        },
       }),
       async handle(context) {
         const filter = narrowed(filterOf(context));
@@ -101,7 +105,11 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       spec: describe({
         summary: "Replays a page of the dead letters that match a filter.",
         query: filterQuery,
-        success: { status: 200, says: "Number of dead letters replayed.", schema: manySchema },
+        success: {
+          status: 200,
+          description: "Number of dead letters replayed.",
+          schema: manySchema,
+        },
       }),
       async handle(context) {
         const filter = narrowed(filterOf(context));
@@ -113,7 +121,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/dead-letters/:id",
       spec: describe({
         summary: "Shows a dead letter.",
-        success: { status: 200, says: "The letter.", schema: deadLetterSchema },
+        success: { status: 200, description: "The dead letter.", schema: deadLetterSchema },
       }),
       async handle(context) {
         return answerJson(context, await deadLetters.get(context.get("principal"), idOf(context)));
@@ -126,7 +134,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         summary: "Delivers or publishes the entry of a dead letter again.",
         success: {
           status: 202,
-          says: "The entry is being delivered, or is published.",
+          description: "The entry is being delivered, or is published.",
           schema: replayedSchema,
         },
       }),
@@ -140,7 +148,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       path: "/v1/dead-letters/:id",
       spec: describe({
         summary: "Drops a dead letter.",
-        success: { status: 204, says: "The dead letter is dropped." },
+        success: { status: 204, description: "The dead letter is dropped." },
       }),
       async handle(context) {
         await deadLetters.drop(context.get("principal"), idOf(context));

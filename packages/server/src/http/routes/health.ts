@@ -20,7 +20,7 @@ export function healthEndpoints({
       path: "/ws/health",
       spec: describe({
         summary: "Reports the state of the node and its connections.",
-        success: { status: 200, says: "The state.", schema: healthSchema },
+        success: { status: 200, description: "The state.", schema: healthSchema },
         open: true,
       }),
       handle(context) {
@@ -47,7 +47,7 @@ export function healthEndpoints({
       path: "/healthz",
       spec: describe({
         summary: "Reports whether the process is alive.",
-        success: { status: 200, says: "The process is alive.", schema: statusSchema },
+        success: { status: 200, description: "The process is alive.", schema: statusSchema },
         open: true,
       }),
       handle: (context) => answerJson(context, { status: "ok" }),
@@ -57,7 +57,7 @@ export function healthEndpoints({
       path: "/readyz",
       spec: describe({
         summary: "Reports whether the node accepts traffic; 503 when it does not.",
-        success: { status: 200, says: "The node accepts traffic.", schema: statusSchema },
+        success: { status: 200, description: "The node accepts traffic.", schema: statusSchema },
         open: true,
       }),
       handle(context) {

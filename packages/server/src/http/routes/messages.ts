@@ -23,7 +23,7 @@ export function messagesEndpoint({ core }: HttpDoorOptions): Endpoint {
       summary: "Sends messages of a client that receives by SSE or long-poll.",
       query: messagesQuery,
       body: { "application/json": z.union([message, z.array(message).max(1_000)]) },
-      success: { status: 200, says: "The replies.", schema: repliesSchema },
+      success: { status: 200, description: "The replies.", schema: repliesSchema },
     }),
     async handle(context) {
       const principal = userOf(context);

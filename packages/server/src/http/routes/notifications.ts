@@ -15,7 +15,7 @@ export function notificationEndpoint({ core }: HttpDoorOptions): Endpoint {
       body: { "application/json": notificationSchema },
       success: {
         status: 200,
-        says: "The notification is in the log of user:{id}.",
+        description: "The notification is in the log of user:{id}.",
         schema: notifiedSchema,
       },
     }),

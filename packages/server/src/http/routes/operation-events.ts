@@ -25,7 +25,7 @@ export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
       headers: { [leaseHeader]: "The lease token; required with NDJSON." },
       success: {
         status: 200,
-        says: "One result per event, in the order given.",
+        description: "One result per event, in the order given.",
         schema: reportResultsSchema,
       },
     }),

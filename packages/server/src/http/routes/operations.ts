@@ -26,7 +26,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
         body: { "application/json": createOperationSchema },
         success: {
           status: 201,
-          says: "The operation was created, now or by an earlier request.",
+          description: "The operation was created, now or by an earlier request.",
           schema: createdOperationSchema,
         },
       }),
@@ -42,7 +42,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       spec: describe({
         summary: "Lists operations, newest first.",
         query: operationFilterSchema,
-        success: { status: 200, says: "Summaries.", schema: operationListSchema },
+        success: { status: 200, description: "Summaries.", schema: operationListSchema },
       }),
       async handle(context) {
         const filter = accepted(readAs(operationFilterSchema, context.req.query()));
@@ -54,7 +54,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       path: "/v1/operations/:id",
       spec: describe({
         summary: "Reads an operation's state.",
-        success: { status: 200, says: "The state.", schema: operationAtPositionSchema },
+        success: { status: 200, description: "The state.", schema: operationAtPositionSchema },
       }),
       async handle(context) {
         const id = context.req.param("id") ?? "";
@@ -67,7 +67,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       spec: describe({
         summary: "Takes an operation over; its previous producer may no longer report.",
         body: { "application/json": takeOverSchema },
-        success: { status: 200, says: "A lease with a higher fence.", schema: leaseSchema },
+        success: { status: 200, description: "A lease with a higher fence.", schema: leaseSchema },
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, maxBytes);

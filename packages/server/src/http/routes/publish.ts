@@ -21,7 +21,7 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
       body: { "application/json": publishSchema, [ndjsonMediaType]: publishSchema },
       success: {
         status: 200,
-        says: "One result per channel or line, in the order given.",
+        description: "One result per channel or line, in the order given.",
         schema: publishedSchema,
       },
     }),

@@ -99,7 +99,7 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
         query: pollQuery,
         success: {
           status: 200,
-          says: "The events, and the cursor after them.",
+          description: "The events, and the cursor after them.",
           schema: batchSchema,
         },
       }),
@@ -144,7 +144,7 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
         body: { "application/json": messagesSchema },
         success: {
           status: 200,
-          says: "The replies and the messages after them.",
+          description: "The replies and the messages after them.",
           schema: messagesSchema,
         },
       }),

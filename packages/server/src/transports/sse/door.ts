@@ -41,7 +41,7 @@ function sseRoute({ core, clock, random, sseMaxLifetimeMs }: DoorParts): DoorRou
       summary: "Streams channels as server-sent events (text/event-stream).",
       query: streamQuery,
       headers: { "Last-Event-ID": "The cursor to resume from; browsers send it by themselves." },
-      success: { status: 200, says: "One event per message, until the stream ends." },
+      success: { status: 200, description: "One event per message, until the stream ends." },
     }),
     handle(context) {
       const principal = userOf(context);

@@ -97,7 +97,7 @@ export class SseStream implements Transport {
   ping(): void {
     if (this.#ended) return;
     if (this.bufferedBytes === 0) this.#events?.onAlive();
-    if (this.#parts.clock.monotonic() >= this.#endsAt) this.close(aged, "come back and resume");
+    if (this.#parts.clock.monotonic() >= this.#endsAt) this.close(aged, "reconnect and resume");
     else this.#response.write(sseComment);
   }
 
