@@ -340,9 +340,9 @@ describe("rolling restarts", () => {
     }
     expect(run.forked).toHaveLength(6);
     expect(run.alive).toEqual(new Set([run.worker(4), run.worker(5)]));
-    expect(
-      run.lines.filter((line) => line.includes("a rolling restart follows it")),
-    ).toHaveLength(3);
+    expect(run.lines.filter((line) => line.includes("a rolling restart follows it"))).toHaveLength(
+      3,
+    );
     expect(run.lines.filter((line) => line === "all workers are replaced")).toHaveLength(2);
   });
 
