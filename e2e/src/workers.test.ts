@@ -213,7 +213,7 @@ describe("milepost serve --workers", () => {
     await untilLogged(served, "the gateway listens", 4);
     await config.set({ drainMs: 1_003 });
     process.kill(served.pid, "SIGHUP");
-    await untilLogged(served, "SIGHUP during a start or rolling restart");
+    await untilLogged(served, "SIGHUP during a start or a rolling restart");
     await untilLogged(served, "all workers are replaced", 2);
     expect(await served.end("SIGTERM")).toBe(0);
     const drains = logged(served, "stopping: waiting for clients to disconnect").map(
