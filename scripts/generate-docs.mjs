@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const root = new URL("../", import.meta.url);
 
 /** @typedef {Record<string, { status: number, retryable: boolean, description: string }>} ErrorCodes */
-/** @typedef {Record<string, { name: string, verdict: string, description: string }>} CloseCodes */
+/** @typedef {Record<string, { name: string, verdict: string, description: string, sent?: string }>} CloseCodes */
 
 /**
  * The whole of docs/errors.md.
@@ -46,41 +46,17 @@ ${table(["code", "HTTP status", "retryable", "meaning"], rows)}`;
 }
 
 /**
- * When the server sends each close code today. A code that is missing is reserved and not sent yet.
- *
- * @type {Record<string, string>}
- */
-const closeCodeCauses = {
-  1000: "yes: disconnected by an API key",
-  1001: "event streams only: the stream reached its maximum age",
-  1006: "never: clients report it when no close arrives",
-  1008: "progress feeds only",
-  1009: "yes",
-  1011: "yes: an unexpected fault while checking a token or starting a feed",
-  1013: "yes: the node is full, or a token cannot be checked now",
-  4000: "yes",
-  4001: "yes: replaced or moved",
-  4002: "yes",
-  4003: "yes",
-  4101: "yes",
-  4102: "yes",
-  4401: "yes",
-  4403: "yes: `auth` names another session",
-  4408: "yes",
-};
-
-/**
  * The table of close codes in docs/protocol/closing.md.
  *
  * @param {CloseCodes} closeCodes
  */
 export function closeCodesTable(closeCodes) {
-  const rows = Object.entries(closeCodes).map(([code, { name, verdict, description }]) => [
+  const rows = Object.entries(closeCodes).map(([code, { name, verdict, description, sent }]) => [
     code,
     `\`${name}\``,
     verdict,
     description,
-    closeCodeCauses[code] ?? "not sent yet",
+    sent ?? "not sent yet",
   ]);
   return table(["code", "name", "verdict", "meaning", "sent today"], rows);
 }

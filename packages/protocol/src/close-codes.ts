@@ -6,56 +6,104 @@ import type { CloseCode, CloseName, CloseVerdict } from "./close-verdict.ts";
  * and resume, 4400–4499 stop.
  */
 export const closeCodes = {
-  1000: { name: "normal", verdict: "stop", description: "Closed by request." },
+  1000: {
+    name: "normal",
+    verdict: "stop",
+    description: "Closed by request.",
+    sent: "yes: disconnected by an API key",
+  },
   1001: {
     name: "going_away",
     verdict: "resume",
     description: "The peer ended the connection; reconnect to continue.",
+    sent: "event streams only: the stream reached its maximum age",
   },
   1006: {
     name: "lost",
     verdict: "resume",
     description: "The connection broke without a close frame.",
+    sent: "never: clients report it when no close arrives",
   },
   1008: {
     name: "feed_refused",
     verdict: "stop",
     description: "A plain feed was refused; the reason says why.",
+    sent: "progress feeds only",
   },
   1009: {
     name: "frame_too_large",
     verdict: "stop",
     description: "A frame exceeded the size limit.",
+    sent: "yes",
   },
-  1011: { name: "internal", verdict: "resume", description: "The service had an internal error." },
+  1011: {
+    name: "internal",
+    verdict: "resume",
+    description: "The service had an internal error.",
+    sent: "yes: an unexpected fault while checking a token or starting a feed",
+  },
   1012: { name: "service_restart", verdict: "resume", description: "The service is restarting." },
-  1013: { name: "try_again_later", verdict: "resume", description: "The service is overloaded." },
+  1013: {
+    name: "try_again_later",
+    verdict: "resume",
+    description: "The service is overloaded.",
+    sent: "yes: the node is full, or a token cannot be checked now",
+  },
   4000: {
     name: "server_shutting_down",
     verdict: "resume",
     description: "The node is shutting down.",
+    sent: "yes",
   },
   4001: {
     name: "moved",
     verdict: "resume",
     description: "The connection was replaced by another, or must move to another node.",
+    sent: "yes: replaced or moved",
   },
   4002: {
     name: "slow_consumer",
     verdict: "resume",
     description: "The client read too slowly; it catches up when it resumes.",
+    sent: "yes",
   },
   4003: {
     name: "heartbeat_lost",
     verdict: "resume",
     description: "Nothing arrived from the peer for too long.",
+    sent: "yes",
   },
-  4101: { name: "token_expired", verdict: "reauthenticate", description: "The token expired." },
-  4102: { name: "token_revoked", verdict: "reauthenticate", description: "The token was revoked." },
+  4101: {
+    name: "token_expired",
+    verdict: "reauthenticate",
+    description: "The token expired.",
+    sent: "yes",
+  },
+  4102: {
+    name: "token_revoked",
+    verdict: "reauthenticate",
+    description: "The token was revoked.",
+    sent: "yes",
+  },
   4400: { name: "protocol_error", verdict: "stop", description: "The peer broke the protocol." },
-  4401: { name: "unauthenticated", verdict: "stop", description: "The credential is not valid." },
-  4403: { name: "forbidden", verdict: "stop", description: "The credential does not allow this." },
-  4408: { name: "auth_timeout", verdict: "stop", description: "No credential arrived in time." },
+  4401: {
+    name: "unauthenticated",
+    verdict: "stop",
+    description: "The credential is not valid.",
+    sent: "yes",
+  },
+  4403: {
+    name: "forbidden",
+    verdict: "stop",
+    description: "The credential does not allow this.",
+    sent: "yes: `auth` names another session, or a verifier answers `forbidden`",
+  },
+  4408: {
+    name: "auth_timeout",
+    verdict: "stop",
+    description: "No credential arrived in time.",
+    sent: "yes",
+  },
   4409: {
     name: "too_many_connections",
     verdict: "stop",
@@ -69,5 +117,11 @@ export const closeCodes = {
   },
 } as const satisfies Record<
   CloseCode,
-  { name: CloseName; verdict: CloseVerdict; description: string }
+  {
+    name: CloseName;
+    verdict: CloseVerdict;
+    description: string;
+    /** When the server sends the code today; absent for a code that is reserved and not sent yet. */
+    sent?: string;
+  }
 >;

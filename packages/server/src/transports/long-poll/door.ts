@@ -2,6 +2,7 @@ import type { TransportEvents } from "@milepost/core";
 import {
   closeVerdict,
   type ErrorCode,
+  errorCodes,
   errorOfClose,
   type Failure,
   isRecord,
@@ -210,25 +211,21 @@ function failureIn({ json }: PollItem): Failure {
   return (isRecord(reply) ? reply.error : undefined) as Failure;
 }
 
-/** Messages of the errors that end a poll with its connection. */
+/** Messages of errors that end a poll with its connection, where more helps than the error's own description. */
 const closedMessages: Partial<Record<ErrorCode, string>> = {
   too_many_connections: "this node is full; ask another node",
   shutting_down: "this node is shutting down; ask another node",
   token_expired: "the token has expired; get a new one",
   token_revoked: "the token was revoked; get a new one",
   forbidden: "the service closed this connection",
+  internal: "the connection ended before the answer; poll again",
 };
 
-/** Returns the error of a poll whose connection was closed with `close`; one without a message here is `internal`. */
+/** Returns the error of a poll whose connection was closed with `close`. */
 function closedError(close: number): MilepostError {
   const stands = errorOfClose(close);
   // By HTTP nothing but a refusal keeps a client from polling again.
   const code = stands === "cancelled" ? "forbidden" : stands;
-  const message = closedMessages[code];
   const retry = closeVerdict(close) === "resume" ? { retryAfterMs: 1_000 } : {};
-  return message === undefined
-    ? new MilepostError("internal", "the connection ended before the answer; poll again", {
-        retryAfterMs: 1_000,
-      })
-    : new MilepostError(code, message, retry);
+  return new MilepostError(code, closedMessages[code] ?? errorCodes[code].description, retry);
 }
