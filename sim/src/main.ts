@@ -71,11 +71,13 @@ async function runMutants({ first, seeds }: Options): Promise<boolean> {
   for (const mutant of mutants) {
     let seed = first;
     let ids: string[] = [];
-    for (; seed < first + seeds && ids.length === 0; seed++) {
+    // A mutant that throws is broken itself, and shows nothing.
+    const isOver = () => ids.includes(mutant.breaks) || ids.includes("defect");
+    for (; seed < first + seeds && !isOver(); seed++) {
       const { violations } = await judgeSeed(seed, mutant);
       ids = [...new Set(violations.map(({ id }) => id))];
     }
-    const isFound = ids.length > 0;
+    const isFound = ids.includes(mutant.breaks) && !ids.includes("defect");
     all &&= isFound;
     const where = isFound ? `seed ${seed - 1}: ${ids.join(", ")}` : `NOT FOUND in ${seeds} seeds`;
     print(`${mutant.name.padEnd(20)} breaks ${mutant.breaks.padEnd(4)} ${where}`);

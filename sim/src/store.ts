@@ -329,15 +329,18 @@ function unavailable(): MilepostError {
   return new MilepostError("store_unavailable", "the simulated store does not answer");
 }
 
-/** Returns a port as a node uses it: every method is a call over the node's line, except those of `own`. */
+/**
+ * Returns a port as a node uses it: every method is a call over the node's line, except those of `own`. The methods are
+ * the object's own, so that a mutant may copy it.
+ */
 function overLine<Port extends object>(port: Port, line: StoreLine, own: Partial<Port> = {}): Port {
-  return new Proxy(port, {
-    get(_, name) {
-      const mine = Reflect.get(own, name);
-      if (mine !== undefined) return mine;
-      const method = Reflect.get(port, name);
-      if (typeof method !== "function") return method;
-      return (...args: unknown[]) => line.call(() => Reflect.apply(method, port, args));
-    },
-  });
+  const methods: Record<string, unknown> = {};
+  for (let level: object = port; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) {
+      const method: unknown = Reflect.get(port, name);
+      if (name === "constructor" || typeof method !== "function") continue;
+      methods[name] ??= (...args: unknown[]) => line.call(() => Reflect.apply(method, port, args));
+    }
+  }
+  return { ...methods, ...own } as Port;
 }

@@ -59,12 +59,24 @@ describe("availability of a store", () => {
     expect(availability.state).toBe("away");
   });
 
-  test("a closed availability reports nothing more", async () => {
+  test("a closed availability calls no listener any more, and counts as away", async () => {
     const { clock, watch, availability, states } = setUp();
     watch.set(false);
     availability.close();
     await clock.advance(1_000);
-    expect(states).toEqual(["unreachable"]);
+    watch.set(true);
+    expect([states, availability.state]).toEqual([["unreachable"], "away"]);
+  });
+
+  test("a listener that throws keeps no other from being called", () => {
+    const { watch, availability, states } = setUp();
+    const before: StoreState[] = [];
+    availability.onState(() => {
+      throw new Error("a fault of a listener");
+    });
+    availability.onState((state) => before.push(state));
+    expect(() => watch.set(false)).toThrow("a fault of a listener");
+    expect([states, before]).toEqual([["unreachable"], ["unreachable"]]);
   });
 
   test("an availability is shared, and a plain watch gets one", () => {

@@ -23,6 +23,7 @@ export class StoreAvailability implements StoreWatch {
   #state: StoreState = "available";
   #lostAt = 0;
   #isLeaseLost = false;
+  #isClosed = false;
   #cancel: Cancel | undefined;
 
   /** Follows the store that `watch` reports on; without one only the lease counts. */
@@ -49,8 +50,9 @@ export class StoreAvailability implements StoreWatch {
     return this.#watch?.health ?? healthy;
   }
 
+  /** State now; `away` once closed, since the store is let go of. */
   get state(): StoreState {
-    return this.#state;
+    return this.#isClosed ? "away" : this.#state;
   }
 
   /** Time since the store was lost, in milliseconds; undefined while it is available. */
@@ -75,7 +77,9 @@ export class StoreAvailability implements StoreWatch {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Ends it for all its users, with the one node that it is for. */
   close(): void {
+    this.#isClosed = true;
     this.#unwatch();
     this.#cancel?.();
     this.#listeners.clear();
@@ -95,6 +99,15 @@ export class StoreAvailability implements StoreWatch {
 
   #become(state: StoreState): void {
     this.#state = state;
-    for (const listener of [...this.#listeners]) listener(state);
+    const errors: unknown[] = [];
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    // A listener that throws must not keep the others from knowing.
+    if (errors.length > 0) throw errors[0];
   }
 }

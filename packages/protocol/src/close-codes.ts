@@ -96,7 +96,7 @@ export const closeCodes = {
     name: "forbidden",
     verdict: "stop",
     description: "The credential does not allow this.",
-    sent: "yes: `auth` names another session, or a verifier answers `forbidden`",
+    sent: "yes: `auth` names another session",
   },
   4408: {
     name: "auth_timeout",

@@ -28,12 +28,23 @@ describe("close codes of errors", () => {
     expect([closeCodeOf("store_unavailable"), closeCodeOf("internal")]).toEqual([1013, 1011]);
   });
 
-  test("[P-CON-2] a credential that a verifier refuses for another reason closes with 4401", () => {
-    const codes = (["unauthenticated", "not_found", "bad_message"] as const).map(
-      closeCodeOfCredential,
-    );
-    expect(codes).toEqual([4401, 4401, 4401]);
-  });
+  test.each([
+    ["token_expired", 4101],
+    ["token_revoked", 4102],
+    ["unauthenticated", 4401],
+    ["forbidden", 4401],
+    ["bad_message", 4401],
+    ["backend_failed", 4401],
+    ["store_unavailable", 1013],
+    ["shutting_down", 1013],
+    ["rate_limited", 1013],
+    ["internal", 1011],
+  ] as const)(
+    "[P-CON-2] a credential that is not accepted for %s closes with %i",
+    (error, code) => {
+      expect(closeCodeOfCredential(error)).toBe(code);
+    },
+  );
 
   test("a close code of somebody in between stands for an internal error", () => {
     expect([4999, 1006, 3000].map(errorOfClose)).toEqual(["internal", "internal", "internal"]);

@@ -20,8 +20,14 @@ export function closeCodeOf(error: ErrorCode): CloseCode {
   return retryableCodes[error] ? 1013 : 4400;
 }
 
-/** Returns the close code of a connection whose credential was not accepted; 4401 where the error has no better one. */
+/**
+ * Returns the close code of a connection whose credential was not accepted: that of a token or a fault, or else 1013 when
+ * the same credential may be accepted later, and 4401 otherwise.
+ */
 export function closeCodeOfCredential(error: ErrorCode): CloseCode {
-  const code = closeCodeOf(error);
-  return code === 4400 ? 4401 : code;
+  if (ownCode.has(error)) return closeCodeOf(error);
+  return retryableCodes[error] ? 1013 : 4401;
 }
+
+/** Errors of a credential that keep their own close code. */
+const ownCode: ReadonlySet<ErrorCode> = new Set(["token_expired", "token_revoked", "internal"]);

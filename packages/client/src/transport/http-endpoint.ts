@@ -1,4 +1,4 @@
-import { closeCodeOf, isErrorCode, isRecord } from "@milepost/protocol";
+import { closeCodeOf, type ErrorCode, isErrorCode, isRecord } from "@milepost/protocol";
 
 /** Part of `fetch` that the client uses; the platform's own fits. */
 export type Fetch = (
@@ -76,6 +76,15 @@ async function refusalOf(response: Response): Promise<Refused> {
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
   // A response without a code comes from something in between, not from the service, so a retry may succeed.
   if (typeof code !== "string") return new Refused(1006, says);
-  const stops = [400, 401, 403, 413].includes(response.status);
-  return new Refused(stops ? closeCodeOf(isErrorCode(code) ? code : "bad_message") : 1006, says);
+  const { [response.status]: error } = refusals;
+  if (error === undefined) return new Refused(1006, says);
+  return new Refused(closeCodeOf(isErrorCode(code) ? code : error), says);
 }
+
+/** Errors of the statuses that refuse a client for good, for a code that this client does not know. */
+const refusals: Readonly<Record<number, ErrorCode>> = {
+  400: "bad_message",
+  401: "unauthenticated",
+  403: "forbidden",
+  413: "too_large",
+};

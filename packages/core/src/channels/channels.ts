@@ -151,6 +151,7 @@ export class Channels implements ChannelService {
     action: Action,
     connectionId?: string,
   ): Promise<void> {
+    this.#refuseWhenClosed();
     const permitted = await this.permits(principal, resolved, action, connectionId);
     if (!permitted) throw forbidden(action, resolved.name);
   }

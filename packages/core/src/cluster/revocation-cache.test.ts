@@ -50,6 +50,18 @@ class PagedStore implements Revocations {
 }
 
 describe("revocations of several pages", () => {
+  test("[G10] tokens are admitted although new ones arrive during every read of the revocations", async () => {
+    const store = new PagedStore("bob");
+    const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
+    const admitted: number[] = [];
+    for (let n = 0; n < 6; n++) {
+      void admission.verifyToken("token").then(() => admitted.push(n));
+      await clock.settle();
+      await store.answer();
+    }
+    expect(admitted.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   test("[G10] [P-CONN-5] a revoked token is refused while the first read of the revocations has more pages to go", async () => {
     const store = new PagedStore("bob", "ada");
     const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));

@@ -82,9 +82,12 @@ export class RevocationCache {
       this.#cursor = cursor;
       for (const revocation of revocations) this.#add(revocation);
       if (revocations.length > 0) this.#hasNew = true;
-      else if (!this.#again) break;
+      else {
+        // Known from here on, though more may be asked for: admissions must not wait for each other's reads.
+        this.#isKnown = true;
+        if (!this.#again) break;
+      }
     }
-    this.#isKnown = true;
     const hasNew = this.#hasNew;
     this.#hasNew = false;
     return hasNew;

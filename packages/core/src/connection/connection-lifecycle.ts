@@ -68,7 +68,9 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#aliveAt = now;
     this.#pingedAt = now;
     connections.add(owner, transport.passes);
-    instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
+    if (transport.passes !== true) {
+      instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
+    }
   }
 
   get isAwaitingAuth(): boolean {
@@ -179,6 +181,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#context.wheel.clear(this);
     const { connections, instruments } = this.#context;
     connections.delete(this.#owner);
+    if (this.transport.passes === true) return;
     instruments.connectionsClosed[this.#owner.consumer][closeClassOf(code)].add(1);
   }
 

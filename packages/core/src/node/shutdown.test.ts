@@ -38,6 +38,7 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
   for (const refused of [
     t.publish("user:bob", "e", 1),
     operations.create(t.service, { kind: "index" }),
+    t.core.presence.list(t.service, "user:bob"),
     operations.get(t.service, "9"),
     operations.list(t.service, {}),
     operations.report(t.service, "9", { lease: "l", events: [] }),

@@ -74,6 +74,10 @@ describe("the metrics of a node", () => {
     expect(closed({ consumer: "sse", code: "1xxx" })).toBe(1);
     expect(closed({})).toBe(3);
     expect(meter.read("milepost_connections")).toBe(0);
+    // A request without a stream opens no connection.
+    await t.core.handleUpstream(t.user("ada"), "-", '{"type":"ping"}');
+    expect(closed({})).toBe(3);
+    expect(meter.count("milepost_connections_opened_total", {})).toBe(3);
   });
 
   test("publications are counted once they are stored, and refused publishes by their error code", async () => {

@@ -54,7 +54,7 @@ export const coreInstruments = {
   publicationsAccepted: {
     kind: "counter",
     name: "milepost_publications_accepted_total",
-    help: "Publications that were stored; a repeated key counts once.",
+    help: "Publications that were accepted: stored, or kept locally without the store; a repeated key counts once.",
     unit: "publications",
   },
   publicationsRefused: {

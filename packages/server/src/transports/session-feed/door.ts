@@ -1,3 +1,4 @@
+import { closeVerdict } from "@milepost/protocol";
 import type { Door, DoorParts } from "../door.ts";
 import { createWebSocketAcceptor } from "../websocket/acceptor.ts";
 import { type FeedPlan, isFeedPath, planFeedUpgrade } from "./upgrade-plan.ts";
@@ -8,8 +9,8 @@ export function sessionFeedDoor(parts: DoorParts): Door {
   const acceptor = createWebSocketAcceptor<FeedPlan>(parts, {
     plan: planFeedUpgrade,
     attach(connection, { session }, verdict) {
-      // The feed closes with its own code for a bad credential; codes below 4000 are faults of the gateway.
-      if ("close" in verdict && verdict.close < 4000) {
+      // The feed closes with its own code for a bad credential, and like every door where the gateway cannot tell.
+      if ("close" in verdict && closeVerdict(verdict.close) === "resume") {
         connection.close(verdict.close, verdict.reason);
         return;
       }
