@@ -72,12 +72,13 @@ async function runMutants({ first, seeds }: Options): Promise<boolean> {
     let seed = first;
     let ids: string[] = [];
     // A mutant that throws is broken itself, and shows nothing.
-    const isOver = () => ids.includes(mutant.breaks) || ids.includes("defect");
+    const sign = mutant.shownAs ?? mutant.breaks;
+    const isOver = () => ids.includes(sign) || ids.includes("defect");
     for (; seed < first + seeds && !isOver(); seed++) {
       const { violations } = await judgeSeed(seed, mutant);
       ids = [...new Set(violations.map(({ id }) => id))];
     }
-    const isFound = ids.includes(mutant.breaks) && !ids.includes("defect");
+    const isFound = ids.includes(sign) && !ids.includes("defect");
     all &&= isFound;
     const where = isFound ? `seed ${seed - 1}: ${ids.join(", ")}` : `NOT FOUND in ${seeds} seeds`;
     print(`${mutant.name.padEnd(20)} breaks ${mutant.breaks.padEnd(4)} ${where}`);

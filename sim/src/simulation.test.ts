@@ -21,7 +21,7 @@ async function firstFound(mutant: Mutant): Promise<Verdict> {
     const ids = found.violations.map(({ id }) => id);
     // A mutant that throws is broken itself, and shows nothing.
     expect(ids, JSON.stringify(found.violations)).not.toContain("defect");
-    if (ids.includes(mutant.breaks)) return found;
+    if (ids.includes(mutant.shownAs ?? mutant.breaks)) return found;
   }
   return expect.unreachable(`${patience} seeds did not show it`);
 }

@@ -29,6 +29,8 @@ const duplicate: Mutant = {
 const reorder: Mutant = {
   name: "reorder",
   breaks: "G1",
+  // A subscriber that gets entries out of order first lacks one.
+  shownAs: "G4",
   tamper: (parts) =>
     spoilFrames(parts, {
       outbound: (messages) => {
@@ -65,6 +67,8 @@ const replayOffByOne: Mutant = {
 const noLiveBuffer: Mutant = {
   name: "no live buffer",
   breaks: "G5",
+  // A subscriber that gets entries out of order first lacks one.
+  shownAs: "G4",
   tamper: (parts) => {
     const deafUntil = new Map<unknown, number>();
     return spoilFrames(parts, {

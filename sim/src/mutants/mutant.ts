@@ -27,6 +27,8 @@ export interface Mutant {
   readonly name: string;
   /** Id of the guarantee that the mutant breaks. */
   readonly breaks: string;
+  /** Id under which the checker reports it, where its first symptom belongs to another guarantee. */
+  readonly shownAs?: string;
   readonly log?: (log: ChannelLog, parts: LogParts) => ChannelLog;
   readonly tamper?: (parts: DoorParts) => Tamper;
   readonly leases?: (leases: Leases) => Leases;
