@@ -27,7 +27,7 @@ interface SlotQueue<Master> {
   /** Master that has all calls which were sent and are unanswered. */
   master: Master;
   unanswered: number;
-  /** Number of the latest call that is known to have run. */
+  /** Sequence number of the latest call that is known to have run. */
   lastRun: number;
   /** Whether later calls wait. */
   isHeld: boolean;
