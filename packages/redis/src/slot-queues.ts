@@ -157,10 +157,13 @@ export function movedTo(error: unknown): Endpoint | undefined {
 }
 
 export function noOwner(cause?: unknown): MilepostError {
-  const message = "no master of the Redis cluster serves this hash slot now";
+  const message = "no master of the Redis cluster serves this hash slot now; try again";
   return new MilepostError("store_unavailable", message, { cause });
 }
 
 function overtaken(): MilepostError {
-  return new MilepostError("store_unavailable", "its channel moved, and a later call ran first");
+  return new MilepostError(
+    "store_unavailable",
+    "the hash slot of this call moved, and a later call ran first; try again",
+  );
 }
