@@ -104,7 +104,7 @@ export class DurableChecks {
   }
 
   /**
-   * Checks the final state that the service reports: every entry not pending must be acknowledged or in the
+   * Checks the final state that the gateway reports: every entry not pending must be acknowledged or in the
    * dead-letter queue.
    */
   end({ subscriber, sent, pending, is_held }: DurableEndRecord, accuse: Accuse): void {

@@ -122,7 +122,7 @@ export interface ResetRecord {
   readonly state: string;
 }
 
-/** End of a subscription, by the subscriber or by the service; nothing is expected for it any more. */
+/** End of a subscription, by the subscriber or by the gateway; nothing is expected for it any more. */
 export interface LeftRecord {
   readonly type: "left";
   readonly subscriber: string;
@@ -291,7 +291,7 @@ export interface LetterRecord {
   readonly since?: string;
 }
 
-/** Final state of a durable subscriber, as the service reports it. */
+/** Final state of a durable subscriber, as the gateway reports it. */
 export interface DurableEndRecord {
   readonly type: "durable_end";
   readonly subscriber: string;

@@ -167,7 +167,7 @@ test("[C13] the SDK falls back when WebSockets are refused, and returns to them 
   expect(blocker.refused).toBe(2);
   // One upgrade attempt in the background fails first, without any visible effect.
   while (blocker.refused < 3) await tick();
-  const climbed = reaches(
+  const upgraded = reaches(
     client,
     (state) => state.state === "connected" && state.transport === "websocket",
   );
@@ -175,7 +175,7 @@ test("[C13] the SDK falls back when WebSockets are refused, and returns to them 
   const replies: Promise<unknown>[] = [];
   let published = 0;
   let isUp = false;
-  void climbed.then(() => {
+  void upgraded.then(() => {
     isUp = true;
   });
   while (!isUp || published < total) {

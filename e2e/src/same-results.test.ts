@@ -9,7 +9,7 @@ const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
 /** Returns a text large enough to be worth compressing. */
 const words = (n: number) => `${n}: ${"ähnliche Wörter, immer wieder; ".repeat(60)}`;
 
-/** Actions of a client, and the result they must have in every way to the service. */
+/** Actions of a client, and the result they must have in every way to the gateway. */
 interface Scenario {
   readonly title: string;
   /** True when the scenario needs a watch that can choose where it begins. */

@@ -38,7 +38,7 @@ async function serveWorkers(...flags: readonly string[]): Promise<Served> {
   return served;
 }
 
-/** Returns the number of nodes that the service lists. */
+/** Returns the number of nodes that the gateway lists. */
 async function countNodes(url: string): Promise<number> {
   const headers = { authorization: `Bearer ${secrets.apiKey}` };
   const answer = await fetch(`${url}/v1/nodes`, { headers });

@@ -1,7 +1,7 @@
 import type { Fact, JournalRecord } from "@milepost/checker";
 import type { Recorder } from "@milepost/checker/recording";
 
-/** Journal of what was observed from outside the service, in order. */
+/** Journal of what was observed from outside the gateway, in order. */
 export class Journal implements Recorder {
   readonly records: JournalRecord[] = [];
 

@@ -185,7 +185,7 @@ async function lettersOf(world: World): Promise<readonly string[]> {
   return letters.map((letter) => `dead letter: ${JSON.stringify(letter)}`);
 }
 
-/** Reads a whole log from the service's history. */
+/** Reads a whole log from the gateway's history. */
 async function logOf(world: World, channel: string): Promise<Log> {
   const entries: { position: string; event: string; hash: string }[] = [];
   let since = "start";

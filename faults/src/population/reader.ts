@@ -8,7 +8,7 @@ interface Wanted {
   subscription: Subscription | undefined;
 }
 
-/** URL and token with which a client reaches the service. */
+/** URL and token with which a client reaches the gateway. */
 export interface Access {
   readonly url: string;
   readonly token: () => Promise<string>;

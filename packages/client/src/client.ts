@@ -47,7 +47,7 @@ export interface ClientOptions {
    */
   readonly webSocket?: WebSocketConstructor;
   /**
-   * Encoding of WebSocket frames, used if the service supports it; default JSON. `@milepost/client/msgpack`
+   * Encoding of WebSocket frames, used if the gateway supports it; default JSON. `@milepost/client/msgpack`
    * exports the other one.
    */
   readonly codec?: Codec;

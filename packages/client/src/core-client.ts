@@ -27,7 +27,7 @@ import type { TransportUpgrade, TransportUpgradeParts } from "./transport/transp
 
 const publishTimeoutMs = 60_000;
 /**
- * Maximum time limit of a publish, in milliseconds. The service remembers a key for 10 minutes, and a later
+ * Maximum time limit of a publish, in milliseconds. The gateway remembers a key for 10 minutes, and a later
  * resend could publish twice.
  */
 const maxPublishTimeoutMs = 540_000;

@@ -102,7 +102,7 @@ export interface OperationEvents {
   };
   paused: { readonly reason?: string };
   resumed: Record<string, never>;
-  /** One phase of a command. */
+  /** A command was requested, or moved to another phase. */
   command: {
     readonly command_id: string;
     readonly command: OperationCommandName;

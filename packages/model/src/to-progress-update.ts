@@ -1,7 +1,7 @@
 import type { OperationState } from "./operation-state.ts";
 import type { ProgressUpdate } from "./progress-update.ts";
 
-/** Returns the document that the progress feed of `sessionId` shows for an operation. */
+/** Returns the document that the session feed of `sessionId` shows for an operation. */
 export function toProgressUpdate(state: OperationState, sessionId: string): ProgressUpdate {
   return {
     type: "progress_update",

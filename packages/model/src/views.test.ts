@@ -65,7 +65,7 @@ describe("summarise", () => {
 });
 
 describe("toProgressUpdate", () => {
-  it("[P-FEED-3] a document of the progress feed is complete and is JSON", () => {
+  it("[P-FEED-3] a document of the session feed is complete and is JSON", () => {
     const update = toProgressUpdate(run, "s");
     expect(update).toMatchObject({
       type: "progress_update",
@@ -93,7 +93,7 @@ describe("toProgressUpdate", () => {
     expect(Object.values(update)).not.toContain(undefined);
   });
 
-  it("[P-FEED-3] a later document of the progress feed has a higher sequence, and absent fields are null", () => {
+  it("[P-FEED-3] a later document of the session feed has a higher sequence, and absent fields are null", () => {
     const bare = toProgressUpdate(fold(), "s");
     expect(bare).toMatchObject({
       message: null,

@@ -11,7 +11,7 @@ export interface BackoffBounds {
  * bound. The bound starts at `baseMs`, doubles with every failure and stops at `capMs`. The full jitter keeps
  * producers that failed together from retrying together.
  *
- * `atLeastMs` is the wait that the service asked for.
+ * `atLeastMs` is the wait that the gateway asked for.
  */
 export function backoffMs(
   failures: number,

@@ -78,7 +78,7 @@ test("the HTTP gateway calls the documented paths and sends the key only in the 
   }
 });
 
-test("the HTTP gateway turns a problem document into a MilepostError with the retry wait that the service asked for", async () => {
+test("the HTTP gateway turns a problem document into a MilepostError with the retry wait that the gateway asked for", async () => {
   await using server = await serve(
     { status: 409, body: { type: "x", code: "stale_lease", detail: "taken over" } },
     { status: 429, body: { code: "rate_limited", title: "Slow" }, headers: { "retry-after": "3" } },

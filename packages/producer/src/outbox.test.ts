@@ -27,7 +27,7 @@ describe("the outbox", () => {
     expect(taken(box)).toEqual([step("read", { done: 1_000_000, total: 1_000_000 })]);
   });
 
-  test("the outbox keeps the order in which steps began, and each step's latest update where it was last reported", () => {
+  test("the outbox keeps each step's first report in its place, and merges later ones into the last", () => {
     const box = outbox();
     for (let i = 1; i <= 3; i++) {
       box.add(step("a", { done: i }));

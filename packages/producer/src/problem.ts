@@ -41,8 +41,8 @@ export function harmless(listener: ProblemListener): ProblemListener {
 /**
  * Returns any thrown value, or the failure object of a result, as a `MilepostError`.
  *
- * An error that does not come from the service (a failed network, a bug in a gateway) becomes `internal`, which
- * is retryable. An unknown code of a newer service keeps only whether it is retryable.
+ * An error that does not come from the gateway (a failed network, a bug in a gateway) becomes `internal`, which
+ * is retryable. An unknown code of a newer gateway keeps only whether it is retryable.
  */
 export function asMilepostError(thrown: unknown): MilepostError {
   if (thrown instanceof MilepostError) return thrown;

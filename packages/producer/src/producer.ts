@@ -169,7 +169,7 @@ class ProducerOf implements Producer {
     job: (operation: Operation) => Promise<Result> | Result,
   ): Run<Result> {
     if (this.isClosed) {
-      throw new MilepostError("shutting_down", "the producer is closed; make another one");
+      throw new MilepostError("shutting_down", "the producer is closed; create another one");
     }
     const { signal, ...spec } = options;
     const operation = this.track(spec, { retryable: () => false });

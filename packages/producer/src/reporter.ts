@@ -173,7 +173,12 @@ export class Reporter {
       // A hanging call, or a retry planned during a long outage, would outlast the time that is left.
       const hanging = this.#call;
       const cancelHanging = clock.after(this.#callTimeoutMs(), () => {
-        hanging?.abort(new MilepostError("timed_out", "the gateway did not answer in time"));
+        hanging?.abort(
+          new MilepostError(
+            "timed_out",
+            "the gateway did not answer in time; the last reports may be lost",
+          ),
+        );
       });
       const cancel = () => {
         cancelEnd();

@@ -8,7 +8,7 @@ const errors = Object.keys(errorCodes) as ErrorCode[];
 
 describe("close codes of errors", () => {
   test.each(errors)(
-    "[P-CLOSE-1] closing for %s lets the client come back only if that can help",
+    "[P-CLOSE-1] a close for %s lets the client reconnect only if that can help",
     (error) => {
       expect(closeVerdict(closeCodeOf(error)) !== "stop").toBe(errorCodes[error].retryable);
     },

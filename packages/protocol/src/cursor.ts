@@ -25,7 +25,7 @@ export function formatCursor(cursor: Iterable<readonly [string, Position]>): str
 /** Parses the text that {@link formatCursor} made. Refuses anything else with `invalid_position`. */
 export function parseCursor(text: unknown): Parsed<Cursor> {
   const bad = () =>
-    refused("invalid_position", "last_event_id must be an event_id that the service sent");
+    refused("invalid_position", "last_event_id must be an event_id that the gateway sent");
   if (typeof text !== "string" || text === "") return bad();
   const parts = text.split(",", maxCursorChannels + 1);
   if (parts.length > maxCursorChannels) return bad();

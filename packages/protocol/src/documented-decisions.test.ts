@@ -48,7 +48,7 @@ function fileName(number: number, title = ""): string {
 }
 
 describe("the decision records of docs/adr", () => {
-  it("are numbered from 1 without a gap or a repetition", () => {
+  it("decision records are numbered from 1 without a gap or a repetition", () => {
     expect(records.length).toBeGreaterThan(0);
     expect(records.map(({ number }) => number)).toEqual(records.map((_, at) => at + 1));
   });
@@ -96,7 +96,7 @@ describe("the decision records of docs/adr", () => {
     expect(broken).toEqual([]);
   });
 
-  it("have no line of 150 characters or more, and neither has their index", () => {
+  it("decision records have no line of 150 characters or more, and neither has their index", () => {
     const texts = [...records, { file: "README.md", text: index }];
     const long = texts.flatMap(({ file, text }) =>
       text.split("\n").flatMap((line, at) => (line.length < 150 ? [] : [`${file}:${at + 1}`])),
@@ -106,7 +106,7 @@ describe("the decision records of docs/adr", () => {
 });
 
 describe("the index of docs/adr", () => {
-  it("has each record once, in order, with its title, status and date", () => {
+  it("the index of decisions has each record once, in order, with its title, status and date", () => {
     expect(rows).toEqual(
       records.map(({ number, title, status, date }) => ({
         number: String(number),

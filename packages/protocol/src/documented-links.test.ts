@@ -69,7 +69,7 @@ function faultOf(document: string, target: string): string | undefined {
 }
 
 describe("the documents of this repository", () => {
-  test("are found", () => {
+  test("the search for documents finds README.md and docs/protocol.md", () => {
     expect(documents).toContain("README.md");
     expect(documents).toContain("docs/protocol.md");
   });

@@ -38,7 +38,7 @@ describe("docs/requirements.md and the documents that name files", () => {
     expect(paths.filter((path) => !existsSync(`${root}/${path}`))).toEqual([]);
   });
 
-  test("names code and a test for every requirement that is not later", () => {
+  test("the page of requirements names code and a test for every requirement that is not later", () => {
     const built = rows.filter(({ state }) => !state.startsWith("later")).map(({ id }) => id);
     expect(built.length).toBeGreaterThan(0);
     expect(lists.map(({ id }) => id).toSorted()).toEqual(built.toSorted());
@@ -51,7 +51,7 @@ describe("docs/requirements.md and the documents that name files", () => {
     expect(bare).toEqual([]);
   });
 
-  test("gives every requirement one of the three states", () => {
+  test("the page of requirements gives every requirement one of the three states", () => {
     const odd = rows.filter(({ state }) => !/^(delivered|part|later)\b/.test(state));
     expect(odd).toEqual([]);
   });

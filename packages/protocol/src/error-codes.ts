@@ -33,7 +33,7 @@ export const errorCodes = {
   invalid_position: {
     status: 400,
     retryable: false,
-    description: "The position or cursor was not made by this service.",
+    description: "The position or cursor was not made by this gateway.",
   },
   too_large: {
     status: 413,
@@ -126,7 +126,7 @@ export const errorCodes = {
   internal: {
     status: 500,
     retryable: true,
-    description: "The service had an internal error; its log has the details.",
+    description: "The gateway had an internal error; its log has the details.",
   },
 } as const satisfies Record<string, { status: number; retryable: boolean; description: string }>;
 

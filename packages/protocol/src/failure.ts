@@ -8,7 +8,7 @@ export interface Failure {
   readonly message: string;
   /** True if the same request may succeed later. */
   readonly retryable: boolean;
-  /** Time to wait before the next try, in milliseconds; absent if the service does not know it. */
+  /** Time to wait before the next try, in milliseconds; absent if the gateway does not know it. */
   readonly retry_after_ms?: number;
 }
 

@@ -106,7 +106,7 @@ describe("parseJson", () => {
 });
 
 describe("isRecord", () => {
-  it("isRecord accepts objects with fields and refuses null, arrays, functions and primitives", () => {
+  it("isRecord accepts plain objects, also empty ones, and refuses null, arrays, functions and primitives", () => {
     expect([{}, Object.create(null), { a: 1 }].every(isRecord)).toBe(true);
     expect([null, undefined, [], "a", 1, () => 1].some(isRecord)).toBe(false);
   });

@@ -5,7 +5,7 @@ import { formatPosition, origin, originTag, type Position, parsePosition } from 
 const idUnits = [..."ABCXYZabcxyz0189_-"];
 const id = fc.string({ unit: fc.constantFrom(...idUnits), minLength: 1, maxLength: 24 });
 
-/** Any position that the service may issue. */
+/** Any position that the gateway may issue. */
 const anyPosition: fc.Arbitrary<Position> = fc.record({
   epoch: id,
   offset: fc.integer({ min: 0, max: 999_999_999_999_999 }),

@@ -27,7 +27,7 @@ export function formatPosition(position: Position): string {
 export function parsePosition(text: unknown): Parsed<Position> {
   const position = readPosition(text);
   return position === undefined
-    ? refused("invalid_position", "position must be one that the service sent")
+    ? refused("invalid_position", "position must be one that the gateway sent")
     : parsed(position);
 }
 

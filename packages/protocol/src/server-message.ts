@@ -44,7 +44,7 @@ export type ReplyMessage =
       readonly timestamp?: string;
     };
 
-/** The reason why a resume was not contiguous. */
+/** The reason why a resume was not contiguous. Servers do not send `store_unavailable` today. */
 export type GapReason =
   | "trimmed"
   | "epoch_changed"

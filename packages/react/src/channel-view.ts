@@ -27,7 +27,7 @@ export interface ChannelView<Events, State> {
   readonly events: readonly ChannelEvent<Events>[];
   /** State that `reduce` made of what arrived; undefined without `reduce`. */
   readonly state: State | undefined;
-  /** State of the channel that the service itself sent at the start or with the last reset. */
+  /** State of the channel that the gateway itself sent at the start or with the last reset. */
   readonly snapshot: Snapshot | undefined;
   /** Last gap: entries that cannot be delivered. */
   readonly gap: ChannelGap | undefined;

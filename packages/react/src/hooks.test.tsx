@@ -188,7 +188,7 @@ describe("useOperation", () => {
     });
   });
 
-  it("useOperation makes a command available again, with the reason, when the service refused the request", async () => {
+  it("useOperation makes a command available again, with the reason, when the gateway refused the request", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);

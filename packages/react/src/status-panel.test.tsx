@@ -232,7 +232,7 @@ describe("the status panel", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("the status panel says that the service is limited while the connection is degraded", async () => {
+  it("the status panel says that the gateway is limited while the connection is degraded", async () => {
     const { gateway, after, panel } = await show(fold(created, started));
     await after(() => gateway.last.say({ type: "notice", code: "degraded" }));
     expect(within(panel).getByText(/limited at the moment/)).toBeDefined();

@@ -49,7 +49,7 @@ export class Keys {
     return `${this.#prefix}:{${channel}}:presence:${channel}`;
   }
 
-  /** Returns the channel whose presence changes a pub/sub channel carries. */
+  /** Returns the Milepost channel that a presence pub/sub channel belongs to. */
   channelOfPresence(bus: string): string {
     return bus.slice(bus.indexOf("}:presence:") + 11);
   }

@@ -38,7 +38,7 @@ export class RedisDeadLetterStore implements DeadLetterStore {
       deadLetter.source,
       String(deadLetter.entry.json?.length ?? 0),
       JSON.stringify(deadLetter),
-      String(bounds.maxLetters),
+      String(bounds.maxDeadLetters),
       String(bounds.maxLength),
     ]);
     return { ...deadLetter, id: String(id) };

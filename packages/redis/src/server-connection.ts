@@ -107,7 +107,11 @@ export class ServerConnection {
     const listening = clientOf(address, endpoint);
     const connection = new ServerConnection(commands, listening, events, isSharded);
     const deadline = setTimeout(() => {
-      connection.end(new Error(`it accepts connections and answers nothing for ${openMs} ms`));
+      connection.end(
+        new Error(
+          `Redis accepted the connection but did not answer within ${openMs} ms; check that the server is not blocked`,
+        ),
+      );
     }, openMs);
     try {
       await Promise.all([connection.#connect(commands), connection.#connect(listening)]);

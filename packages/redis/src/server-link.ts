@@ -193,7 +193,10 @@ export class ServerLink implements RedisLink {
 }
 
 function noConnection(): MilepostError {
-  return new MilepostError("store_unavailable", "there is no connection to Redis at present");
+  return new MilepostError(
+    "store_unavailable",
+    "there is no connection to Redis at present; try again",
+  );
 }
 
 function refused(error: unknown): never {

@@ -27,7 +27,7 @@ interface SlotQueue<Master> {
   /** Master that has all calls which were sent and are unanswered. */
   master: Master;
   unanswered: number;
-  /** Number of the latest call that is known to have run. */
+  /** Sequence number of the latest call that is known to have run. */
   lastRun: number;
   /** Whether later calls wait. */
   isHeld: boolean;
@@ -157,10 +157,13 @@ export function movedTo(error: unknown): Endpoint | undefined {
 }
 
 export function noOwner(cause?: unknown): MilepostError {
-  const message = "no master of the Redis cluster serves this hash slot now";
+  const message = "no master of the Redis cluster serves this hash slot now; try again";
   return new MilepostError("store_unavailable", message, { cause });
 }
 
 function overtaken(): MilepostError {
-  return new MilepostError("store_unavailable", "its channel moved, and a later call ran first");
+  return new MilepostError(
+    "store_unavailable",
+    "the hash slot of this call moved, and a later call ran first; try again",
+  );
 }

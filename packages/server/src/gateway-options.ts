@@ -29,7 +29,7 @@ export interface GatewayOptions {
    * (`https://app.example.com`); `"*"` allows all. The gateway's own host is always allowed.
    */
   readonly allowedOrigins?: readonly string[];
-  /** Role of the gateway, which selects the doors it serves; default `all`. */
+  /** Role of the gateway, which selects whom it serves; default `all`. */
   readonly role?: Role;
   readonly limits?: LimitOptions;
   /** True to compress WebSocket messages of 1 KiB and more for clients that offer it; default false. */

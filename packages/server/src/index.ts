@@ -12,7 +12,7 @@ export {
   type Gauge,
   type Histogram,
   type LabelValues,
-  type ManyDeadLetters as ManyLetters,
+  type ManyDeadLetters,
   type Meter,
   type MethodAccess,
   type MethodAnswer,

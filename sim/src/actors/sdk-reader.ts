@@ -159,7 +159,7 @@ export class SdkReader implements Reading {
     );
   }
 
-  /** Leaves a subscription that the service ended. */
+  /** Leaves a subscription that the gateway ended. */
   #gone(wanted: Wanted): void {
     const { claim } = wanted;
     if (this.#wanted.get(claim.channel) !== wanted) return;

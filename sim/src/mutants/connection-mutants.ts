@@ -49,8 +49,8 @@ const feedLeftBehind: Mutant = {
 };
 
 /** Never closes a slow subscriber. */
-const unboundedOutbox: Mutant = {
-  name: "unbounded outbox",
+const unboundedSendQueue: Mutant = {
+  name: "unbounded send queue",
   breaks: "G7",
   limits: { maxSendQueueBytes: Number.MAX_SAFE_INTEGER },
 };
@@ -74,6 +74,6 @@ export const connectionMutants: readonly Mutant[] = [
   grantsIgnored,
   otherSession,
   feedLeftBehind,
-  unboundedOutbox,
+  unboundedSendQueue,
   closeUnheard,
 ];

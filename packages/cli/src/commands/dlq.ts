@@ -1,4 +1,4 @@
-import type { DeadLetterPage, DeadLetterView, ManyLetters, Replayed } from "@milepost/server";
+import type { DeadLetterPage, DeadLetterView, ManyDeadLetters, Replayed } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
@@ -92,7 +92,7 @@ export function dlqCommand(terminal: Terminal): Command {
       report(done, "dropped", asJson);
     });
 
-  function report({ done, failed }: ManyLetters, what: string, asJson: true | undefined): void {
+  function report({ done, failed }: ManyDeadLetters, what: string, asJson: true | undefined): void {
     if (asJson) terminal.out(JSON.stringify({ done, failed }));
     else {
       terminal.out(`${done} ${what}`);
@@ -122,8 +122,8 @@ function rowOf({ id, at, channel, subscriber = "-", attempts, reason }: DeadLett
  */
 async function inPages(
   { channel, subscriber, reason }: Filter,
-  page: (query: string) => Promise<ManyLetters>,
-): Promise<ManyLetters> {
+  page: (query: string) => Promise<ManyDeadLetters>,
+): Promise<ManyDeadLetters> {
   const named = Object.entries({ channel, subscriber, reason }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
@@ -134,7 +134,7 @@ async function inPages(
     );
   }
   let done = 0;
-  const failed: ManyLetters["failed"][number][] = [];
+  const failed: ManyDeadLetters["failed"][number][] = [];
   for (let after: string | undefined; ; ) {
     const search = new URLSearchParams([...named, ["limit", "1000"]]);
     if (after !== undefined) search.set("after", after);

@@ -103,7 +103,9 @@ export function doctorCommand(terminal: Terminal): Command {
       if (mistakes.length > 0) {
         throw new CommandFailure("the configuration has mistakes", exitCodes.config);
       }
-      if (findings.some(({ ok }) => !ok)) throw new CommandFailure("at least one check failed");
+      if (findings.some(({ ok }) => !ok)) {
+        throw new CommandFailure("at least one check failed; the output above says which");
+      }
     });
 }
 

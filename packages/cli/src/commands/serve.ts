@@ -54,7 +54,7 @@ export function serveCommand(terminal: Terminal): Command {
     .addOption(
       new Option(
         "--role <role>",
-        "doors to serve: gateway for clients, api for backends, all for both (MILEPOST_ROLE; default all)",
+        "whom to serve: gateway for clients, api for backends, all for both (MILEPOST_ROLE; default all)",
       ).choices(roles),
     )
     .option("--config <file>", "JSON file with settings (MILEPOST_CONFIG)")

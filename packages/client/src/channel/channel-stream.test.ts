@@ -85,7 +85,7 @@ describe("iterating over a channel", () => {
     await expect(stream.next()).resolves.toMatchObject({ done: true });
   });
 
-  it("events() rejects with the service's error when the subscription is refused", async () => {
+  it("events() rejects with the gateway's error when the subscription is refused", async () => {
     const { gateway, channel } = await setUp();
     const next = channel.events().next();
     await settle();

@@ -13,7 +13,7 @@ import type { ChannelEvent } from "../contract.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { ChannelHandlers, SinceOption, Subscription, SubscriptionState } from "./channel.ts";
 
-/** Publication as received from the service, with its position parsed. */
+/** Publication as received from the gateway, with its position parsed. */
 export interface Arrival {
   readonly event: ChannelEvent;
   readonly position: Position;
@@ -56,7 +56,7 @@ export class ChannelSubscriber implements Subscription {
    */
   fresh = false;
   /**
-   * Reason of a gap that the service's answer announced; the `gap` message itself may follow. Undefined when
+   * Reason of a gap that the gateway's answer announced; the `gap` message itself may follow. Undefined when
    * none is pending.
    */
   announced: GapReason | undefined;
@@ -139,7 +139,7 @@ export class ChannelSubscriber implements Subscription {
     // "start" and "now" are no positions.
     const asked = readPosition(this.options.since);
     const { snapshot, reason, recovered } = subscribed;
-    // The service neither resumed nor sent a snapshot, so a gap follows. Until it arrives, the position stays
+    // The gateway neither resumed nor sent a snapshot, so a gap follows. Until it arrives, the position stays
     // the one asked for.
     const waits = asked !== undefined && !recovered && snapshot === undefined;
     this.#anchor = waits ? asked : readPosition(subscribed.position);

@@ -25,7 +25,7 @@ export interface ChannelGap {
    * entry at this position follows the gap.
    */
   readonly to: string;
-  /** Reason of the gap. `missing` is found by the client: the service skipped entries and gave no reason. */
+  /** Reason of the gap. `missing` is found by the client: the gateway skipped entries and gave no reason. */
   readonly reason: GapReason | "missing";
 }
 
@@ -67,12 +67,12 @@ export interface ChannelHandlers<Events = Record<string, unknown>> {
   onReset?(reset: ChannelReset): void;
   onEnd?(end: ChannelEnd): void;
   /**
-   * Receives the error when the service refuses the subscription, at the start or at a resume. Nothing follows.
+   * Receives the error when the gateway refuses the subscription, at the start or at a resume. Nothing follows.
    */
   onError?(error: MilepostError): void;
   onState?(state: SubscriptionState): void;
   /**
-   * Receives presence as the service sends it: the list at the start and after each reconnect, then changes.
+   * Receives presence as the gateway sends it: the list at the start and after each reconnect, then changes.
    * See `channelPresence`.
    */
   onPresence?(news: PresenceList | PresenceChange): void;
@@ -102,7 +102,7 @@ export interface Subscription {
   /** Last position delivered to this subscriber; pass it as `since` to resume. */
   readonly position: string | undefined;
   /**
-   * Resolves with the service's first answer. Rejects when the service refuses or the subscription is closed
+   * Resolves with the gateway's first answer. Rejects when the gateway refuses or the subscription is closed
    * first.
    */
   readonly ready: Promise<Subscribed>;
@@ -162,11 +162,11 @@ export interface PublishOptions {
 /** Handle of one channel. It is cheap: create one wherever you need it. */
 export interface Channel<Events = Record<string, unknown>> {
   readonly name: string;
-  /** Adds a subscriber. All subscribers of a channel share one subscription at the service. */
+  /** Adds a subscriber. All subscribers of a channel share one subscription at the gateway. */
   subscribe(handlers: ChannelHandlers<Events>, options?: SubscribeOptions<Events>): Subscription;
   /**
    * Iterates over the publications in order. Rejects with `not_found` when entries are lost for good (a gap or
-   * a reset), and with the service's error when it refuses. Ends when the stream is complete.
+   * a reset), and with the gateway's error when it refuses. Ends when the stream is complete.
    */
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
   /** Iterates like `events`, but yields snapshots, gaps and resets in order instead of rejecting. */

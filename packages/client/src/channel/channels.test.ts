@@ -83,7 +83,7 @@ describe("subscribing to a channel", () => {
     expect(heard).toEqual(["e1#6", "e1#7"]);
   });
 
-  it("subscribe sends the start position and the event filter to the service", async () => {
+  it("subscribe sends the start position and the event filter to the gateway", async () => {
     const { gateway, subscribe } = await setUp();
     subscribe({ since: { last: 5 }, events: ["message"] });
     await settle();
@@ -107,7 +107,7 @@ describe("subscribing to a channel", () => {
     expect(heard).toHaveLength(1);
   });
 
-  it("a subscription refused with a retryable error is retried after the wait the service asks for", async () => {
+  it("a subscription refused with a retryable error is retried after the wait the gateway asks for", async () => {
     const { gateway, clock, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await settle();
@@ -139,7 +139,7 @@ describe("subscribing to a channel", () => {
     await expect(closed.ready).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("a subscribe that cannot be sent fails like one that the service refuses", async () => {
+  it("a subscribe that cannot be sent fails like one that the gateway refuses", async () => {
     const { subscribe, errors } = await setUp();
     const { heard, subscription } = subscribe({ since: `e.1.${"x".repeat(2 ** 20)}` });
     await expect(subscription.ready).rejects.toMatchObject({ code: "too_large" });
@@ -270,7 +270,7 @@ describe("the subscription shared by a channel's subscribers", () => {
 });
 
 describe("a subscriber that joins while others filter", () => {
-  it("[P-SUB-7] widening the filter leaves no earlier subscriber without entries that the old filter excluded", async () => {
+  it("[P-SUB-7] when a second subscriber widens the filter, the channel resumes where the first one is, and both miss nothing", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe({ events: ["message"], since: "now" });
     await answer(live(1));
@@ -350,7 +350,7 @@ describe("resuming after a reconnect", () => {
     expect(heard).toEqual(["e1#1", `gap ${at(1)}..${at(8)} trimmed`, "e1#9"]);
   });
 
-  it("[P-SUB-4] a gap is reported even if the service only announced it in its answer", async () => {
+  it("[P-SUB-4] a gap is reported even if the gateway only announced it in its answer", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -660,7 +660,7 @@ describe("delivery while subscribed", () => {
     expect([first.heard, second.heard]).toEqual([["end over"], ["end over"]]);
   });
 
-  it("[P-END-5] an unsubscribe by the service fails the subscription and does not end the stream", async () => {
+  it("[P-END-5] an unsubscribe by the gateway fails the subscription and does not end the stream", async () => {
     const { gateway, client, subscribe, answer } = await setUp();
     const { heard, subscription } = subscribe();
     await answer(live(1));

@@ -40,7 +40,7 @@ export class Channels {
         const call = {
           type: "subscribe",
           channel,
-          // The client treats a position as opaque text; only the service parses it.
+          // The client treats a position as opaque text; only the gateway parses it.
           ...definedFields({
             since: since as Since | undefined,
             events,

@@ -177,7 +177,7 @@ class Service {
   async run(steps: readonly Step[]): Promise<void> {
     this.join(undefined);
     for (const each of steps) await this.do(each);
-    // The service now answers everything, so that every subscriber reaches the head.
+    // The gateway now answers everything, so that every subscriber reaches the head.
     for (let i = 0; i < 8; i++) await this.serve();
   }
 
@@ -207,7 +207,7 @@ class Service {
           this.log.append();
         });
       case "again": {
-        // The last entries are sent a second time, as after a failover in the service.
+        // The last entries are sent a second time, as after a failover in the gateway.
         const events = this.log.entries.slice(-3).map((entry) => this.log.event(entry));
         if (this.#subscribed) await this.#socket?.say(...events);
         return;

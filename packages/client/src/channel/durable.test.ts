@@ -192,7 +192,7 @@ describe("a durable subscriber of the client", () => {
     expect((await delivery).value?.event.data).toBe(2);
   });
 
-  it("a nack that the service refuses for good is reported, and one lost with the connection is not", async () => {
+  it("a nack that the gateway refuses for good is reported, and one lost with the connection is not", async () => {
     const { clock, gateway, errors, subscriber, hold } = await setUp();
     void subscriber.handle(() => Promise.reject(new Error("busy")));
     await hold();

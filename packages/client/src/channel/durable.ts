@@ -10,12 +10,12 @@ export interface DurableDelivery<Events = Record<string, unknown>> {
   /** Number of deliveries of this entry, this one included. */
   readonly attempt: number;
   /**
-   * Marks the entry as handled. The client acknowledges it to the service once all entries before it are
+   * Marks the entry as handled. The client acknowledges it to the gateway once all entries before it are
    * handled, too; an entry that was refused before is acknowledged on its own.
    */
   ack(): void;
   /**
-   * Marks the entry as not handled: the service delivers it again after a wait, or moves it to the dead-letter
+   * Marks the entry as not handled: the gateway delivers it again after a wait, or moves it to the dead-letter
    * queue. `reason` is cut to 1,024 characters.
    */
   nack(reason: string): void;
@@ -37,7 +37,7 @@ export interface DurableOptions<Events = Record<string, unknown>> {
  * Durable subscriber that this client holds.
  *
  * It ends when the channel ends. It rejects with `not_subscribed` when another connection takes it over or the
- * service ends it, and with the service's error when the service refuses. Entries not acknowledged by then are
+ * service ends it, and with the gateway's error when the gateway refuses. Entries not acknowledged by then are
  * delivered again to the next holder.
  */
 export interface DurableSubscriber<Events = Record<string, unknown>>
@@ -75,7 +75,7 @@ const maxReasonLength = 1_024;
 
 /**
  * Stage of a delivery: waiting for a reader, handed to a caller, running in a handler, or handled or refused
- * with that outcome not yet saved by the service.
+ * with that outcome not yet saved by the gateway.
  */
 type Stage = "queued" | "handed" | "running" | "done" | "refused";
 
@@ -101,7 +101,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
   readonly #name: string;
   readonly #requests: ChannelRequests;
   readonly #options: DurableOptions<Events>;
-  /** Entries not known to be saved by the service, by position. */
+  /** Entries not known to be saved by the gateway, by position. */
   readonly #entries = new Map<string, Entry>();
   #queue: Entry[] = [];
   readonly #waiting: Waiting[] = [];
@@ -280,7 +280,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
         // The earlier delivery is still queued or running, and its outcome covers this one.
         return;
       case "done":
-        // The earlier ack did not reach the service, so it is sent again.
+        // The earlier ack did not reach the gateway, so it is sent again.
         this.#flushSoon();
         return;
       case "handed":
@@ -342,7 +342,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
   /**
    * Acknowledges the handled entries up to the first unhandled one, with one ack per epoch. An entry delivered
-   * more than once may have a retry of its own at the service. It gets its own ack, once all entries before it
+   * more than once may have a retry of its own at the gateway. It gets its own ack, once all entries before it
    * are handled. An entry that was refused gets its own ack as soon as it is handled, because that ack settles
    * nothing else.
    */
@@ -409,7 +409,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     try {
       if (this.#isHeld) await this.#requests.call(nack, {});
     } catch (error) {
-      // Without a nack the service delivers the entry again anyway, once its ack wait has passed.
+      // Without a nack the gateway delivers the entry again anyway, once its ack wait has passed.
       if (isFinal(error)) this.#requests.report(error);
     }
   }
@@ -437,6 +437,6 @@ class Holder<Events> implements DurableSubscriber<Events> {
 
 /** True if an ack or nack that failed with `error` cannot succeed later. */
 function isFinal(error: unknown): boolean {
-  // `invalid_position` is final: the service does not know the delivery.
+  // `invalid_position` is final: the gateway does not know the delivery.
   return !(error instanceof MilepostError) || error.code === "invalid_position";
 }

@@ -47,9 +47,9 @@ interface Ask {
 }
 
 /**
- * The one subscription that all subscribers of a channel share at the service.
+ * The one subscription that all subscribers of a channel share at the gateway.
  *
- * The service allows one per channel and connection, and each subscriber may begin at a different position. So
+ * The gateway allows one per channel and connection, and each subscriber may begin at a different position. So
  * when a subscriber joins, the client subscribes again from its start, and subscribers that are further along
  * drop what they know. If the answer begins past a subscriber's position (a state at the head), the client
  * subscribes once more from that position. Every subscribe is sent from {@link reconcile}, one at a time.
@@ -60,7 +60,7 @@ export class SharedSubscription {
   readonly #link: SubscriptionLink;
   #ask: Ask | undefined;
   #live = false;
-  /** True while the service holds, or may hold, a subscription. */
+  /** True while the gateway holds, or may hold, a subscription. */
   #subscribed = false;
   /** Cancels the wait before the next attempt after a retryable refusal. */
   #waiting: Cancel | undefined;
@@ -86,7 +86,7 @@ export class SharedSubscription {
   }
 
   /**
-   * Brings the subscription at the service in line with what the subscribers need; sends at most one subscribe.
+   * Brings the subscription at the gateway in line with what the subscribers need; sends at most one subscribe.
    */
   reconcile(): void {
     if (!this.#link.isUp) return;
@@ -193,7 +193,7 @@ export class SharedSubscription {
   }
 
   /**
-   * Fails all subscribers, because the service ended the subscription (not the stream). Ignored while a
+   * Fails all subscribers, because the gateway ended the subscription (not the stream). Ignored while a
    * subscribe is pending, since that gets its own answer.
    */
   onUnsubscribed({ reason }: RawMessage): void {
@@ -229,7 +229,7 @@ export class SharedSubscription {
       case "hole":
         if (subscriber.healing) this.#healsInVain = true;
         if (subscriber.announced === undefined && !this.#healsInVain) {
-          // The entries may have been lost on the way. A repeated request brings them, or the service says why
+          // The entries may have been lost on the way. A repeated request brings them, or the gateway says why
           // not.
           subscriber.healing = true;
           subscriber.behind = true;
@@ -398,7 +398,7 @@ function unionOfFilters(subscribers: Iterable<ChannelSubscriber>): ReadonlySet<s
     if (options.events === undefined) return undefined;
     for (const name of options.events) names.add(name);
   }
-  // The service rejects an empty list, so the filter holds a reserved name that no event has.
+  // The gateway rejects an empty list, so the filter holds a reserved name that no event has.
   if (names.size === 0) names.add("presence");
   return names.size > maxFilterNames ? undefined : names;
 }
@@ -411,7 +411,7 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
   return Number.isFinite(finest) ? finest : 0;
 }
 
-/** Maximum number of names in a filter; with more, the service sends all events and the client filters. */
+/** Maximum number of names in a filter; with more, the gateway sends all events and the client filters. */
 const maxFilterNames = 64;
 
 function readSubscribed(channel: string, result: unknown): Subscribed {

@@ -185,14 +185,14 @@ class LiveChat implements Chat {
           this.#changed();
         },
       },
-      // With a state the chat resumes from its position; without one the service sends the state first.
+      // With a state the chat resumes from its position; without one the gateway sends the state first.
       this.#state === undefined ? {} : definedFields({ since }),
     );
   }
 
   #replace({ projection, state }: Snapshot): void {
     const isState = projection === "chat" && isRecord(state) && Array.isArray(state.messages);
-    // The service folds with the same reducer, so its state replaces the local one.
+    // The gateway folds with the same reducer, so its state replaces the local one.
     this.#state = isState ? (state as unknown as ChatState) : undefined;
     this.#end = undefined;
     this.#changed();

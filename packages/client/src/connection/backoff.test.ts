@@ -26,7 +26,7 @@ describe("the backoff", () => {
     expect([1, 2, 3, 4].map((retry) => backoff.delayMs(retry))).toEqual([50, 150, 450, 500]);
   });
 
-  it("[P-CLOSE-2] the delay stays within the span that the service announced", () => {
+  it("[P-CLOSE-2] the delay stays within the span that the gateway announced", () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), chance, (minMs, lengthMs, dice) => {
         const maxMs = minMs + lengthMs;

@@ -10,7 +10,7 @@ export interface BackoffOptions {
   readonly attempts?: number;
 }
 
-/** Span in which to reconnect, in milliseconds, as the service announced it. */
+/** Span in which to reconnect, in milliseconds, as the gateway announced it. */
 export interface Advice {
   readonly minMs: number;
   readonly maxMs: number;

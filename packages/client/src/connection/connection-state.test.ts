@@ -67,7 +67,7 @@ const happen: Record<ConnectionEvent, (world: World) => Promise<void>> = {
   },
 };
 
-/** Outcome of each action, as the application and the service see it. */
+/** Outcome of each action, as the application and the gateway see it. */
 const outcome: Record<
   Exclude<ConnectionAction, "ignore">,
   { state: ConnectionStateName; opens: number; pings?: number }

@@ -18,7 +18,7 @@ export type ConnectionState =
       readonly userId: string | null;
       /** Name of the node at the other end. */
       readonly node: string;
-      /** True while the service reports that its store is unreachable. */
+      /** True while the gateway reports that its store is unreachable. */
       readonly degraded: boolean;
     }
   | {
@@ -48,13 +48,13 @@ export type ConnectionStateName = ConnectionState["state"];
 export type ConnectionEvent =
   /** The application asks for a connection. */
   | "connect"
-  /** The service accepted the credential. */
+  /** The gateway accepted the credential. */
   | "welcome"
   /** The connection attempt failed or the connection is gone; a reconnect may succeed. */
   | "lost"
-  /** The service requires another credential. */
+  /** The gateway requires another credential. */
   | "expired"
-  /** The service closed the connection with a code that forbids a reconnect. */
+  /** The gateway closed the connection with a code that forbids a reconnect. */
   | "refused"
   /** The wait has ended, or the caller asked to retry at once. */
   | "due"
@@ -77,7 +77,7 @@ export type ConnectionAction =
    * Waits like `wait`, then tries again with another credential; closes the client when none can be fetched.
    */
   | "renew"
-  /** Closes the client, as the service asked. */
+  /** Closes the client, as the gateway asked. */
   | "stop"
   /** Closes the client, as the application asked. */
   | "end"

@@ -314,7 +314,7 @@ describe("the credential", () => {
     expect(client.state).toMatchObject({ state: "closed", code: 4401, reason: "signed out" });
   });
 
-  it("[P-CON-8] the token is renewed on the open connection when the service announces that it expires", async () => {
+  it("[P-CON-8] the token is renewed on the open connection when the gateway announces that it expires", async () => {
     let count = 0;
     const { client, gateway, connected } = setUp({ token: () => `token-${++count}` });
     await connected();
@@ -413,7 +413,7 @@ describe("a half-open connection", () => {
   });
 });
 
-describe("messages of the service", () => {
+describe("messages of the gateway", () => {
   it.each([
     ["text that is no JSON", "{"],
     ["a number", "7"],
@@ -430,7 +430,7 @@ describe("messages of the service", () => {
     ["a notice of a bad span", '{"type":"notice","code":"move","reconnect":{"min_ms":"x"}}'],
     ["a type of the future", '{"type":"teleport","to":"mars"}'],
     ["a name from the prototype", '{"type":"__proto__","channel":"constructor"}'],
-  ])("[P-SRV-1] the connection survives %s from the service", async (_, frame) => {
+  ])("[P-SRV-1] the connection survives %s from the gateway", async (_, frame) => {
     const { client, gateway, connected } = setUp();
     client.channel("a").subscribe({});
     await connected();
@@ -459,7 +459,7 @@ describe("messages of the service", () => {
     expect(client.state).toMatchObject({ state: "connected", degraded: false });
   });
 
-  it("[P-MSG-4] a ping of the service is answered with a pong", async () => {
+  it("[P-MSG-4] a ping of the gateway is answered with a pong", async () => {
     const { gateway, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "ping" });

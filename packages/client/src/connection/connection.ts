@@ -59,7 +59,7 @@ export interface ConnectionEvents {
   onClosed(code: number, reason: string): void;
   onMessage(message: RawMessage): void;
   /**
-   * Called when the service announces that the credential expires soon; a new one keeps the connection open.
+   * Called when the gateway announces that the credential expires soon; a new one keeps the connection open.
    */
   onTokenExpiring(): void;
 }

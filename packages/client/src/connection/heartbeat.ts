@@ -16,7 +16,7 @@ export interface HeartbeatEvents {
  * Detects a half-open connection.
  *
  * It sends a ping every interval. If nothing at all arrives for a whole interval after a ping, the connection
- * is dead: that is detected within two intervals of silence. Browsers hide the service's own pings, so the
+ * is dead: that is detected within two intervals of silence. Browsers hide the gateway's own pings, so the
  * client must ping.
  */
 export class Heartbeat {

@@ -1,6 +1,6 @@
 import type { ConnectionState } from "./connection-state.ts";
 
-/** Channel names of the user and the session that the service assigned to this client. */
+/** Channel names of the user and the session that the gateway assigned to this client. */
 export interface Identity {
   readonly user: string | undefined;
   readonly session: string | undefined;

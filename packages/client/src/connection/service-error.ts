@@ -1,6 +1,6 @@
 import { errorOfClose, isRecord, MilepostError } from "@milepost/protocol";
 
-/** Returns the error that a reply carries; an unknown code of a newer service becomes `internal`. */
+/** Returns the error that a reply carries; an unknown code of a newer gateway becomes `internal`. */
 export function serviceError(failure: unknown): MilepostError {
   const { code, message, retry_after_ms } = isRecord(failure) ? failure : {};
   return MilepostError.from({

@@ -14,13 +14,13 @@ export interface TokenRenewalParts {
 }
 
 /**
- * Minimum time between two renewals, in milliseconds. Tokens may live so briefly that the service announces
+ * Minimum time between two renewals, in milliseconds. Tokens may live so briefly that the gateway announces
  * each new one as expiring.
  */
 const restMs = 10_000;
 
 /**
- * Renews the token on the open connection. If that fails, the service closes the connection and the reconnect
+ * Renews the token on the open connection. If that fails, the gateway closes the connection and the reconnect
  * fetches a token.
  */
 export class TokenRenewal {
@@ -32,7 +32,7 @@ export class TokenRenewal {
     this.#parts = parts;
   }
 
-  /** Handles the service's notice that the token expires soon. */
+  /** Handles the gateway's notice that the token expires soon. */
   expiring(): void {
     const { token, clock, schedule } = this.#parts;
     if (!token.renewable || this.#planned !== undefined) return;

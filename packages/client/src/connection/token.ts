@@ -25,7 +25,7 @@ export class TokenKeeper {
     return this.#last;
   }
 
-  /** Marks the last credential as rejected by the service. */
+  /** Marks the last credential as rejected by the gateway. */
   refuse(): void {
     this.#refused = this.#last;
   }

@@ -13,7 +13,7 @@ const order: readonly CommandPhase[] = [
 /**
  * Reports the phases of one command as they arrive, each once and only forward.
  *
- * Phases that arrive before the service has returned the command's id are kept until then.
+ * Phases that arrive before the gateway has returned the command's id are kept until then.
  */
 export class CommandPhases {
   readonly #options: CommandOptions;

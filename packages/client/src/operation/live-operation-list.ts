@@ -96,7 +96,7 @@ export class LiveOperationList implements OperationListHandle {
 
   #put(summary: unknown): void {
     if (!isRecord(summary) || typeof summary.operation_id !== "string") return;
-    // The service keeps the operations that changed last, so a page that stays open for weeks does the same.
+    // The gateway keeps the operations that changed last, so a page that stays open for weeks does the same.
     this.#operations.delete(summary.operation_id);
     this.#operations.set(summary.operation_id, summary as unknown as OperationSummary);
     const [oldest] = this.#operations.keys();

@@ -188,7 +188,7 @@ export class LiveOperation implements OperationHandle {
           this.#changed();
         },
       },
-      // With a state the operation resumes from its position; without one the service sends the state first.
+      // With a state the operation resumes from its position; without one the gateway sends the state first.
       this.#state === undefined ? {} : definedFields({ since }),
     );
     this.#changed();
@@ -202,7 +202,7 @@ export class LiveOperation implements OperationHandle {
   #replace({ projection, state }: Snapshot): void {
     const isState =
       projection === "operation" && isRecord(state) && typeof state.status === "string";
-    // The service folds with the same reducer, so its state replaces the local one.
+    // The gateway folds with the same reducer, so its state replaces the local one.
     this.#state = isState ? (state as unknown as OperationState) : undefined;
     this.#changed();
   }

@@ -117,7 +117,7 @@ describe("an operation", () => {
     expect(operation.view).toMatchObject({ kind: "ready", stale: false, state: { offset: 4 } });
   });
 
-  it("[P-SUB-4] an operation takes the service's state when it cannot resume its own", async () => {
+  it("[P-SUB-4] an operation takes the gateway's state when it cannot resume its own", async () => {
     const { client, gateway, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -260,7 +260,7 @@ describe("a command to an operation", () => {
     return { ...world, outcome, phases, request, phase };
   }
 
-  it("[P-CMD-1] a command resolves when the producer has done it, not when the service has logged it", async () => {
+  it("[P-CMD-1] a command resolves when the producer has done it, not when the gateway has logged it", async () => {
     const { gateway, outcome, phases, request, phase } = await give("cancel");
     expect(request).toMatchObject({
       method: "operations.command",
@@ -382,7 +382,7 @@ describe("the list of operations", () => {
     expect(list.getSnapshot()).toBe(view);
   });
 
-  it("[P-OP-6] the list keeps the 100 operations that changed last, as the service does", async () => {
+  it("[P-OP-6] the list keeps the 100 operations that changed last, as the gateway does", async () => {
     const { client, gateway, event } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});

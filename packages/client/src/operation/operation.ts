@@ -18,7 +18,7 @@ type AnyOperationState = Omit<OperationState, "kind" | "input" | "result"> & {
 export interface MissedEntries {
   readonly reason: ChannelGap["reason"];
   /**
-   * True when the service sent a whole new state, which includes the missed entries; otherwise the state may
+   * True when the gateway sent a whole new state, which includes the missed entries; otherwise the state may
    * lack them.
    */
   readonly replaced: boolean;
@@ -38,7 +38,7 @@ export type OperationView<State extends AnyOperationState = OperationState> =
     }
   /** Nothing has been reported under this id. */
   | { readonly kind: "missing" }
-  /** The operation belongs to another user, or does not exist: the service does not reveal which. */
+  /** The operation belongs to another user, or does not exist: the gateway does not reveal which. */
   | { readonly kind: "forbidden" }
   | { readonly kind: "error"; readonly error: MilepostError };
 

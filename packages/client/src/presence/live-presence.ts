@@ -27,7 +27,7 @@ const loading: PresenceView = {
   error: undefined,
 };
 
-/** Presence of a channel, folded from the service's messages. */
+/** Presence of a channel, folded from the gateway's messages. */
 export class LivePresence implements ChannelPresence {
   readonly channel: string;
   readonly #client: Client;
@@ -36,7 +36,7 @@ export class LivePresence implements ChannelPresence {
   #subscription: Subscription | undefined;
   #list: PresenceList | undefined;
   #error: MilepostError | undefined;
-  /** True while the service sends presence on the current subscription. */
+  /** True while the gateway sends presence on the current subscription. */
   #isLive = false;
   /** Changes that arrived while the list is requested; undefined when no request is pending. */
   #waiting: PresenceChange[] | undefined;
@@ -155,7 +155,7 @@ export class LivePresence implements ChannelPresence {
     this.#changed();
   }
 
-  /** Requests the whole list, because a change was missed or the service sends no presence. */
+  /** Requests the whole list, because a change was missed or the gateway sends no presence. */
   #ask(): void {
     const generation = this.#generation;
     const options = { timeoutMs: askTimeoutMs };

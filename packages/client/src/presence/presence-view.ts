@@ -4,7 +4,7 @@ import type { MilepostError, PresentMember } from "@milepost/protocol";
 export interface PresenceView {
   /**
    * Status of the view: `loading` before the first answer; `live`; `stale` between two connections, when it may
-   * have changed since; `failed` when the service refuses (`not_supported` where the channel's rule offers no
+   * have changed since; `failed` when the gateway refuses (`not_supported` where the channel's rule offers no
    * presence) or the client is closed.
    */
   readonly status: "loading" | "live" | "stale" | "failed";

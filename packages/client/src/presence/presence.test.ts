@@ -132,7 +132,7 @@ describe("presence in a channel", () => {
     expect(errors).toContain(error);
   });
 
-  it("[P-PRES-6] a failed request for the list is repeated, and a list that the service sends meanwhile wins", async () => {
+  it("[P-PRES-6] a failed request for the list is repeated, and a list that the gateway sends meanwhile wins", async () => {
     const { clock, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -234,7 +234,7 @@ describe("presence in a channel", () => {
     expect([presence.getSnapshot().status, names()]).toEqual(["live", ["user:u1", "user:bob"]]);
   });
 
-  it("[P-PRES-11] where the service sends no list, as over long-poll, the list is requested every 5 s", async () => {
+  it("[P-PRES-11] where the gateway sends no list, as over long-poll, the list is requested every 5 s", async () => {
     const { clock, gateway, presence, answer, names } = await setUp();
     const stop = presence.subscribe(() => {});
     await answer({});

@@ -1,6 +1,6 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 
-/** Interval of the refresh, in milliseconds; the service forgets a typing member after 6 seconds. */
+/** Interval of the refresh, in milliseconds; the gateway forgets a typing member after 6 seconds. */
 const refreshMs = 3_000;
 /** Time without a call after which typing ends, in milliseconds. */
 const idleMs = 5_000;
@@ -31,7 +31,7 @@ export class TypingSignal {
     if (this.#refresh === undefined) this.again();
   }
 
-  /** Sends the signal at once if the member types, because the service may not know it. */
+  /** Sends the signal at once if the member types, because the gateway may not know it. */
   again(): void {
     if (this.#idle === undefined) return;
     this.#refresh?.();

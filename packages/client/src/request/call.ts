@@ -4,7 +4,7 @@ import type { RawMessage } from "../transport/server-frame.ts";
 /** Options of a request. */
 export interface RequestOptions {
   /**
-   * Cancels the request when aborted: the service is notified, and the promise rejects with the signal's
+   * Cancels the request when aborted: the gateway is notified, and the promise rejects with the signal's
    * reason.
    */
   readonly signal?: AbortSignal;

@@ -13,7 +13,7 @@ export interface Exchange {
    */
   send(chunk: Chunk): void;
   /**
-   * Ends the exchange: a request already sent is cancelled at the service, and the outcome rejects with
+   * Ends the exchange: a request already sent is cancelled at the gateway, and the outcome rejects with
    * `reason`.
    */
   giveUp(reason: unknown): void;

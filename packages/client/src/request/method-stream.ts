@@ -54,7 +54,7 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
     return returned;
   }
 
-  /** Grants credit to the service; the first credit travels with the request itself. */
+  /** Grants credit to the gateway; the first credit travels with the request itself. */
   #grant(credit: number): void {
     if (this.#exchange === undefined) this.#begin(credit);
     else this.#send({ credit });

@@ -37,7 +37,7 @@ describe("a request", () => {
     await expect(Promise.all([a, b])).resolves.toEqual(["A", "B"]);
   });
 
-  it("[P-SRV-2] a request rejects with the service's error, even one with the unknown code of a newer service", async () => {
+  it("[P-SRV-2] a request rejects with the gateway's error, even one with the unknown code of a newer gateway", async () => {
     const { client, gateway } = await setUp();
     const known = client.request("x");
     await settle();
@@ -61,7 +61,7 @@ describe("a request", () => {
     });
   });
 
-  it("[P-REQ-2] a request that times out is cancelled at the service, and a late reply is ignored", async () => {
+  it("[P-REQ-2] a request that times out is cancelled at the gateway, and a late reply is ignored", async () => {
     const { client, gateway, clock } = await setUp();
     const request = client.request("slow", undefined, { timeoutMs: 5_000 });
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out" });
@@ -76,7 +76,7 @@ describe("a request", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("[P-REQ-2] an aborted request rejects with the signal's reason and is cancelled at the service", async () => {
+  it("[P-REQ-2] an aborted request rejects with the signal's reason and is cancelled at the gateway", async () => {
     const { client, gateway, clock } = await setUp();
     const controller = new AbortController();
     const request = client.request("slow", undefined, { signal: controller.signal });
@@ -215,7 +215,7 @@ describe("a publish", () => {
     expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
   });
 
-  it("[P-MSG-3] a publish over the service's size limit is refused by the client, so it does not close the connection", async () => {
+  it("[P-MSG-3] a publish over the gateway's size limit is refused by the client, so it does not close the connection", async () => {
     const { client, gateway } = await setUp({ connected: false });
     await gateway.last.accept({ limits: { max_message_bytes: 1_000, max_subscriptions: 1 } });
     await expect(client.publish("chat:1", "m", "é".repeat(500))).rejects.toMatchObject({

@@ -26,7 +26,7 @@ interface Open extends Outcome {
  */
 const maxWaiting = 1_000;
 const defaultTimeoutMs = 30_000;
-/** Size limit of a message, in bytes, when the service states none. */
+/** Size limit of a message, in bytes, when the gateway states none. */
 export const defaultMaxMessageBytes = 1_048_576;
 
 /** Pending calls: their ids, their timeouts, and what happens to them when the connection breaks. */
@@ -46,7 +46,7 @@ export class Requests {
   /**
    * Sends a message, now or once connected, and resolves with the result of its reply.
    *
-   * Rejects with the service's error; with `timed_out` when no reply comes in time, or the connection breaks
+   * Rejects with the gateway's error; with `timed_out` when no reply comes in time, or the connection breaks
    * and the message may not be sent again; with `rate_limited` when 1,000 calls already wait for a connection;
    * with `too_large` or `bad_message` before sending.
    */
@@ -163,7 +163,7 @@ export class Requests {
   }
 
   /**
-   * Encodes a message and enforces the size limit here, because the service closes the connection for good
+   * Encodes a message and enforces the size limit here, because the gateway closes the connection for good
    * after a message that is too large.
    */
   #encode(message: object): string {

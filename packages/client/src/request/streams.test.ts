@@ -146,7 +146,7 @@ describe("a stream", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("[P-CHUNK-5] a stream is cancelled with bad_message when the service leaves out a chunk", async () => {
+  it("[P-CHUNK-5] a stream is cancelled with bad_message when the gateway leaves out a chunk", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "holes");
     const first = items.next();

@@ -1,7 +1,7 @@
 /** Cancels a timer or a task; calling it again does nothing. */
 export type Cancel = () => void;
 
-/** Source of time, injected so that tests need not wait. The service's own clock fits, too. */
+/** Source of time, injected so that tests need not wait. The gateway's own clock fits, too. */
 export interface ClientClock {
   /** Returns milliseconds since 1970. The value may jump, so use it for display only. */
   now(): number;

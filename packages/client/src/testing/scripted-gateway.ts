@@ -101,7 +101,7 @@ export class ScriptedSocket implements WebSocketLike {
     });
   }
 
-  /** Closes the socket from the service's side; code 1006 stands for a broken connection. */
+  /** Closes the socket from the gateway's side; code 1006 stands for a broken connection. */
   async drop(code = 1006, reason = ""): Promise<void> {
     if (this.closed !== undefined) return;
     this.closed = { code, by: "service" };

@@ -48,7 +48,7 @@ describe("[P-BATCH-3] batching by the client", () => {
     expect(raw).toEqual([expect.stringMatching(/^\{"type":"publish"/)]);
   });
 
-  it("a batch over 1,000 messages or the service's size limit is split into several frames", async () => {
+  it("a batch over 1,000 messages or the gateway's size limit is split into several frames", async () => {
     const { client, socket } = await connected();
     for (let n = 0; n < 2_500; n++) client.publish("chat:1", "m", n).catch(ignored);
     await settle();
@@ -128,7 +128,7 @@ describe("[P-OUT-8] the option summaryMs", () => {
 });
 
 describe("the codec of a client", () => {
-  it("[P-DIA-7] a codec is offered before JSON, and not used if the service chose JSON", async () => {
+  it("[P-DIA-7] a codec is offered before JSON, and not used if the gateway chose JSON", async () => {
     const { gateway, client, socket } = await connected({ codec: msgpack });
     expect(gateway.last.protocols).toEqual(["milepost.v1.msgpack", "milepost.v1.json"]);
     client.publish("chat:1", "m", 1).catch(ignored);
@@ -136,7 +136,7 @@ describe("the codec of a client", () => {
     expect(socket.sent).toMatchObject([{ type: "publish" }]);
   });
 
-  it("[P-DIA-5] both sides use the codec that the service chose, and an unreadable frame is reported and ignored", async () => {
+  it("[P-DIA-5] both sides use the codec that the gateway chose, and an unreadable frame is reported and ignored", async () => {
     const errors: unknown[] = [];
     const clock = new ManualClock();
     const gateway = new ScriptedGateway();

@@ -1,7 +1,7 @@
 /** Encoding of WebSocket frames that are not text; JSON needs none. */
 export interface Codec {
   /**
-   * Subprotocol that the client offers for this encoding; if the service does not choose it, both sides use
+   * Subprotocol that the client offers for this encoding; if the gateway does not choose it, both sides use
    * JSON.
    */
   readonly subprotocol: string;

@@ -45,7 +45,7 @@ export class HttpEndpoint {
     this.#ending.abort();
   }
 
-  /** Calls a path of the service; rejects with {@link Refused} unless the status is a success. */
+  /** Calls a path of the gateway; rejects with {@link Refused} unless the status is a success. */
   async call(
     path: string,
     { body, accept, signal }: { body?: string; accept?: string; signal?: AbortSignal } = {},
@@ -74,7 +74,7 @@ async function refusalOf(response: Response): Promise<Refused> {
   const problem: unknown = await response.json().catch(() => undefined);
   const { code, detail } = isRecord(problem) ? problem : {};
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
-  // A response without a code comes from something in between, not from the service, so a retry may succeed.
+  // A response without a code comes from something in between, not from the gateway, so a retry may succeed.
   if (typeof code !== "string") return new Refused(1006, says);
   const { [response.status]: error } = refusals;
   if (error === undefined) return new Refused(1006, says);

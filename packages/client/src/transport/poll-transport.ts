@@ -124,7 +124,7 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  /** Delivers an answer in a later tick, as if it came from the service. */
+  /** Delivers an answer in a later tick, as if it came from the gateway. */
   #answer(message: object): void {
     void Promise.resolve().then(() => {
       if (this.#owned) this.#events.onFrame(JSON.stringify(message));

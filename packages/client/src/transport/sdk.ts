@@ -1,4 +1,4 @@
-/** Version of this package, which the client sends to the service. */
+/** Version of this package, which the client sends to the gateway. */
 export const sdkVersion = "0.1.0";
 
 /**

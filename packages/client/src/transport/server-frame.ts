@@ -1,6 +1,6 @@
 import { isRecord, MilepostError } from "@milepost/protocol";
 
-/** Message of the service as it arrived: an object with a `type` and fields that are not validated yet. */
+/** Message of the gateway as it arrived: an object with a `type` and fields that are not validated yet. */
 export interface RawMessage {
   readonly type: string;
   readonly [field: string]: unknown;
@@ -9,7 +9,7 @@ export interface RawMessage {
 /**
  * Splits a frame into its messages. Anything that is not a message is left out and reported to `refuse`.
  *
- * The service's output is not trusted: an unreadable frame costs nothing but itself.
+ * The gateway's output is not trusted: an unreadable frame costs nothing but itself.
  */
 export function readFrame(frame: unknown, refuse: (error: MilepostError) => void): RawMessage[] {
   let value = frame;

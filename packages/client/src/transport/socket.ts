@@ -4,7 +4,7 @@ import type { TransportConnection, TransportConnectionEvents } from "./transport
 
 /** Part of a WebSocket that the client uses; the browser's, Node's and that of the package `ws` all fit. */
 export interface WebSocketLike {
-  /** Subprotocol that the service chose, once the socket is open. */
+  /** Subprotocol that the gateway chose, once the socket is open. */
   readonly protocol?: string;
   binaryType?: string;
   send(data: string | Uint8Array<ArrayBuffer>): void;

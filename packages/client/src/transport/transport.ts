@@ -7,14 +7,14 @@ export const transportNames: readonly TransportName[] = ["websocket", "sse", "po
 /** Events of a transport connection for its owner, until it is released. */
 export interface TransportConnectionEvents {
   /**
-   * Receives a message of the service or an array of them, as JSON text or as a decoded value. `bytes` is the
+   * Receives a message of the gateway or an array of them, as JSON text or as a decoded value. `bytes` is the
    * size on the wire.
    */
   onFrame(frame: unknown, bytes?: number): void;
   onClose(code: number, reason: string): void;
 }
 
-/** One connection to the service over any transport: a WebSocket, or an equivalent over HTTP. */
+/** One connection to the gateway over any transport: a WebSocket, or an equivalent over HTTP. */
 export interface TransportConnection {
   /** Resolves when the connection is closed on both sides. */
   readonly closed: Promise<void>;

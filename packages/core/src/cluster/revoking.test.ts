@@ -137,7 +137,7 @@ describe("revocations", () => {
     expect(socket?.closed).toBeUndefined();
   });
 
-  test("revoking a session closes its progress feed with 1008", async () => {
+  test("revoking a session closes its session feed with 1008", async () => {
     await using t = new Pair();
     const { b, a, clock } = t;
     const feed = b.connectFeed("s", b.user("ada", { session: "s" }));

@@ -268,7 +268,7 @@ export class Connection
 
   /** Answers a message that asks for something this version does not support with `not_supported`. */
   refuseUnsupported(id: MessageId | null, what: string): void {
-    const message = `${what} is not offered by this version of the service`;
+    const message = `${what} is not offered by this version of the gateway`;
     this.refuse(id, new MilepostError("not_supported", message));
   }
 

@@ -114,7 +114,7 @@ export class DurableSubscription implements DurableOwner {
   }
 
   onDelivery(publications: readonly Publication[]): void {
-    // The service keeps the position of a durable subscriber, so the cursor names only the other channels of
+    // The gateway keeps the position of a durable subscriber, so the cursor names only the other channels of
     // the connection.
     const cursor = this.#subscriptions.cursor().event_id ?? "";
     const { encoder, sendQueue } = this.#connection;

@@ -251,7 +251,7 @@ export class Subscriptions implements SubscriptionList {
   #positions(but: string | undefined): string {
     let places = "";
     for (const { channel, position, isDurable } of this.#list) {
-      // The service keeps the position of a durable subscriber.
+      // The gateway keeps the position of a durable subscriber.
       if (channel === but || isDurable || position === undefined) continue;
       places += `${places === "" ? "" : ","}${channel}@${formatPosition(position)}`;
     }

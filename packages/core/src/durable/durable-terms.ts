@@ -36,8 +36,8 @@ const maxRetryMs = 60_000;
 const jitter = 0.2;
 
 /**
- * Returns how long a delivery waits for its acknowledgement, in milliseconds. The wait doubles with each
- * attempt, up to 5 minutes or `ackWaitMs` if that is longer, plus up to a fifth.
+ * Returns how long a delivery waits for its acknowledgement, in milliseconds. The wait doubles with each attempt.
+ * It is at most 5 minutes, or `ackWaitMs` if that is longer. A random part of up to a fifth is added.
  */
 export function ackWaitOf(attempt: number, ackWaitMs: number, fraction: number): number {
   const wait = Math.min(ackWaitMs * 2 ** (attempt - 1), Math.max(ackWaitMs, maxAckWaitMs));

@@ -10,7 +10,7 @@ import type { FeedReader, SessionFeed } from "./session-feed.ts";
 const idLength = 20;
 
 /**
- * Connection to a session's progress feed.
+ * Connection to a session feed.
  *
  * Every document is complete. A slow reader is therefore not sent what it missed, but the latest document of
  * each operation once it has room: it delays nobody and costs no memory.

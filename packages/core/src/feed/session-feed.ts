@@ -19,7 +19,7 @@ export interface FeedReader {
   close(code: CloseCode, reason: string): void;
 }
 
-/** Progress feed of one session on one node. It follows the session's operations once for all its readers. */
+/** Feed of one session on one node. It follows the session's operations once for all its readers. */
 export class SessionFeed implements OperationFollower, Subscriber {
   readonly shared = undefined;
   readonly session: string;

@@ -56,7 +56,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   #batchLength = 0;
   /** Publications that arrived while a hole is filled, or before the log was read. */
   #incoming: Publication[] | undefined;
-  /** Offset up to which the log was read: the bus may still deliver entries up to it. */
+  /**
+   * Offset of the newest entry read from the log. What the bus still delivers up to it is dropped, unless its tag
+   * differs.
+   */
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
 

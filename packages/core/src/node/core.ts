@@ -79,7 +79,7 @@ export interface Core {
   /** Attaches a socket that speaks the gateway's own protocol. A refusal closes the transport with its code. */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
   /**
-   * Attaches a subscriber of a session's progress feed. Closes the transport with 1008 unless the principal is
+   * Attaches a subscriber of a session feed. Closes the transport with 1008 unless the principal is
    * of that session.
    */
   connectFeed(

@@ -41,7 +41,7 @@ export interface NewOperation {
   readonly leaseMs: number;
 }
 
-/** Reads the input of a create. `operationId` is used where the producer chose no id. */
+/** Reads the body of a request that creates an operation. `operationId` is used where the producer chose no id. */
 export function readCreate(input: CreateOperation, operationId: string): Parsed<NewOperation> {
   const lease = readInput(input, (fields) => fields.optional("lease_ms", readLeaseMs));
   if (!lease.ok) return lease;

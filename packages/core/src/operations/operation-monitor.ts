@@ -122,7 +122,10 @@ export class OperationMonitor {
     return deadlines;
   }
 
-  /** Publishes the overdue events of an operation. Retries with a growing delay when that fails. */
+  /**
+   * Publishes what is overdue for an operation: `stalled`, `lost` or a command's `timed_out`. Retries with a growing
+   * delay when that fails.
+   */
   #onOverdue(deadlines: OperationDeadlines): void {
     const { log, leases, queues, errorLog, wheel } = this.#context;
     const { operationId } = deadlines;

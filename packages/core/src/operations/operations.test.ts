@@ -290,7 +290,7 @@ describe("reporting on operations", () => {
     expect(log.map(({ message }) => message)).toEqual(["first", "second", "third"]);
   });
 
-  test("an event whose data JSON cannot carry is bad_message and does not affect other events", async () => {
+  test("an event with data that JSON cannot express is refused with bad_message, the others are accepted", async () => {
     await using t = testCore();
     const created = await create(t);
     const results = await report(

@@ -53,7 +53,12 @@ function judgeCommand(
   { command_id, phase, reason }: Extract<OperationEvent, { event: "command" }>["data"],
 ): Parsed<Verdict> {
   const command = commands.find(({ id }) => id === command_id);
-  if (command === undefined) return refused("not_found", "the operation has no such command");
+  if (command === undefined) {
+    return refused(
+      "not_found",
+      "the operation has no command with this command_id; use one that GET /v1/operations/{id}/commands returned",
+    );
+  }
   if (!mayFollow(command.phase, phase)) return parsed({ kind: "ignore" });
   const data = {
     command_id,

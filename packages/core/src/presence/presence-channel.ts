@@ -236,7 +236,7 @@ export class PresenceChannel implements WatchedChannel {
   }
 
   #tellWatchers(): void {
-    const message = this.#view.applyBroadcast();
+    const message = this.#view.takeChanges();
     if (message === undefined) return;
     const encoded = new Map<Encoder, Uint8Array>();
     for (const watcher of this.#watchers) watcher.give(this.#encode(message, watcher, encoded));

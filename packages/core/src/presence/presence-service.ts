@@ -3,7 +3,10 @@ import type { Channels } from "../channels/channels.ts";
 import type { Principal } from "../rules/principal.ts";
 import type { Presences } from "./presences.ts";
 
-/** Presence of channels, as one principal may use it: whoever may subscribe to a channel may see who is present. */
+/**
+ * Presence of channels, as one principal may use it. A principal that may subscribe to a channel may see who is
+ * present.
+ */
 export class PresenceService {
   readonly #channels: Pick<Channels, "resolve" | "authorise">;
   readonly #presences: Pick<Presences, "list" | "type">;

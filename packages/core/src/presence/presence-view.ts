@@ -94,7 +94,7 @@ export class PresenceView {
   }
 
   /** Takes the changes since the last message as one message; undefined when there are none. */
-  applyBroadcast(): PresenceMessage | undefined {
+  takeChanges(): PresenceMessage | undefined {
     const message = this.#changes();
     if (message !== undefined) this.settle();
     return message;

@@ -30,7 +30,7 @@ export class ErrorLog {
   failureOf(error: unknown, about: Record<string, unknown> = {}): Failure {
     if (error instanceof MilepostError) return error.toFailure();
     this.#log?.error({ ...about, err: error }, "a request failed");
-    return failure("internal", "the service failed; see its log for the reason");
+    return failure("internal", "the gateway failed; see its log for the reason");
   }
 
   #isOutage(error: unknown): boolean {

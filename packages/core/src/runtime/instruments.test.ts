@@ -42,7 +42,7 @@ async function publishMany(t: TestCore, channel: string, count: number): Promise
 }
 
 describe("the metrics of a node", () => {
-  test("have names that begin with milepost_, and every counter's name ends with _total", () => {
+  test("instruments have names that begin with milepost_, and every counter's name ends with _total", () => {
     const { meter } = metered();
     const rows = Object.values(coreInstruments);
     expect([...meter.names].sort()).toEqual(rows.map(({ name }) => name).sort());
@@ -230,7 +230,7 @@ describe("the metrics of a node", () => {
 });
 
 describe("a node whose meter fails", () => {
-  test("goes on when an instrument throws, and logs the first error of each metric", async () => {
+  test("a node goes on when an instrument throws, and logs the first error of each metric", async () => {
     const thrower = {
       add() {
         throw new Error("the registry is broken");
@@ -246,7 +246,7 @@ describe("a node whose meter fails", () => {
     expect(logged).toHaveLength(3);
   });
 
-  test("does not start when an instrument cannot be created, and opens no engine", () => {
+  test("a node does not start when an instrument cannot be created, and opens no engine", () => {
     const { meter } = metered();
     let opened = 0;
     const engine: EngineFactory = (context) => {
@@ -259,7 +259,7 @@ describe("a node whose meter fails", () => {
 });
 
 describe("a node without a meter", () => {
-  test("delivers as with one, since noMeter takes its place", async () => {
+  test("a node without a meter delivers as with one, since noMeter takes its place", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");
     await publishMany(t, "log:a", 1);

@@ -3,6 +3,7 @@ import { type CloseCode, type ErrorCode, errorCodes, type GapReason } from "@mil
 import { createInstruments, type InstrumentRow, type InstrumentsOf } from "./create-instruments.ts";
 import { noMeter } from "./meter.ts";
 
+/** All reasons of the protocol. No node sends `store_unavailable` today. */
 const gapReasons = [
   "trimmed",
   "epoch_changed",

@@ -9,13 +9,13 @@ class Setup {
   readonly encoder = testEncoder("milepost.v1.json");
   readonly socket = new TestSocket(this.encoder);
   overflows = 0;
-  readonly outbox: SendQueue;
+  readonly queue: SendQueue;
 
   constructor(maxBytes = 1_048_576) {
     const ticker = new Ticker(this.clock, (error) => {
       throw error;
     });
-    this.outbox = new SendQueue(this.socket, ticker, maxBytes, {
+    this.queue = new SendQueue(this.socket, ticker, maxBytes, {
       onOverflow: () => {
         this.overflows++;
       },
@@ -25,13 +25,13 @@ class Setup {
       onValues() {},
       onUnsupportedFrame() {},
       onAlive() {},
-      onDrain: () => this.outbox.flush(),
-      onClose: () => this.outbox.close(),
+      onDrain: () => this.queue.flush(),
+      onClose: () => this.queue.close(),
     });
   }
 
   push(n: number, size = 0): void {
-    this.outbox.push(this.encoder.encodeText(JSON.stringify({ n, text: "x".repeat(size) })));
+    this.queue.push(this.encoder.encodeText(JSON.stringify({ n, text: "x".repeat(size) })));
   }
 
   seen(): unknown[] {
@@ -58,7 +58,7 @@ test("nothing is written above the high-water mark, and a drain writes the waiti
     await s.clock.settle();
   }
   expect(s.socket.writes).toBe(1);
-  expect(s.outbox.isCongested).toBe(true);
+  expect(s.queue.isCongested).toBe(true);
   s.socket.resume();
   await s.clock.settle();
   expect(s.socket.writes).toBe(2);
@@ -72,10 +72,10 @@ test("[P-CLOSE-4] a queue over its limit overflows once, drops what waits and ta
   for (let n = 1; n <= 20; n++) {
     s.push(n, 100_000);
     await s.clock.settle();
-    most = Math.max(most, s.outbox.waitingBytes);
+    most = Math.max(most, s.queue.waitingBytes);
   }
   expect(s.overflows).toBe(1);
-  expect(s.outbox.isClosed).toBe(true);
+  expect(s.queue.isClosed).toBe(true);
   // The waiting bytes are those queued here and those that the transport holds, together.
   expect(most).toBeLessThanOrEqual(1_000_000);
   expect(most).toBeGreaterThan(800_000);
@@ -92,17 +92,17 @@ test("[G7] more than the limit within one tick is written while the peer reads, 
   for (let n = 1; n <= 60; n++) stalls.push(n, 100_000);
   await stalls.clock.settle();
   expect(stalls.overflows).toBe(1);
-  expect(stalls.outbox.waitingBytes).toBeLessThan(2_500_000);
+  expect(stalls.queue.waitingBytes).toBeLessThan(2_500_000);
 });
 
 test("drained is undefined while there is room, and resolves once enough was written or the queue is closed", async () => {
   const s = new Setup();
-  expect(s.outbox.drained()).toBeUndefined();
+  expect(s.queue.drained()).toBeUndefined();
   s.socket.stall();
   s.push(1, highWaterBytes);
   await s.clock.settle();
   let got = 0;
-  void s.outbox.drained()?.then(() => got++);
+  void s.queue.drained()?.then(() => got++);
   await s.clock.settle();
   expect(got).toBe(0);
   s.socket.resume();
@@ -110,8 +110,8 @@ test("drained is undefined while there is room, and resolves once enough was wri
   expect(got).toBe(1);
   s.socket.stall();
   s.push(2, highWaterBytes);
-  void s.outbox.drained()?.then(() => got++);
-  s.outbox.close();
+  void s.queue.drained()?.then(() => got++);
+  s.queue.close();
   await s.clock.settle();
   expect(got).toBe(2);
 });
@@ -127,7 +127,7 @@ test("large parts are written as they are, small neighbours are joined, and all 
   };
   const large = s.encoder.encodeText(JSON.stringify({ n: 3, text: "x".repeat(100_000) }));
   for (const n of [1, 2]) s.push(n);
-  s.outbox.push(large);
+  s.queue.push(large);
   for (const n of [4, 5]) s.push(n);
   s.push(6, 100_000);
   await s.clock.settle();

@@ -81,9 +81,9 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     return until > this.#clock.monotonic();
   }
 
-  #trim({ maxLetters, maxLength }: DeadLetterBounds): void {
+  #trim({ maxDeadLetters, maxLength }: DeadLetterBounds): void {
     for (const kept of this.#deadLetters.values()) {
-      const isTooMuch = this.#deadLetters.size > maxLetters || this.#length > maxLength;
+      const isTooMuch = this.#deadLetters.size > maxDeadLetters || this.#length > maxLength;
       if (!isTooMuch && this.#isKept(kept)) return;
       this.#drop(kept.deadLetter);
       this.#dropped++;

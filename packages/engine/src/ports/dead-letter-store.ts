@@ -58,7 +58,7 @@ export interface DeadLetterQuery {
 
 /** Bounds of the store. Beyond them the oldest dead letters are dropped. */
 export interface DeadLetterBounds {
-  readonly maxLetters: number;
+  readonly maxDeadLetters: number;
   /** Maximum number of characters of data of all dead letters together. */
   readonly maxLength: number;
   readonly maxAgeMs: number;

@@ -136,6 +136,6 @@ export interface DurableSubscribers {
     replay: PendingReplay,
     bounds: DurableBounds,
   ): Promise<"added" | "unknown" | "full">;
-  /** Returns the current state, whoever holds the subscriber; undefined when there is no such subscriber. */
+  /** Returns the current state, whichever node holds the subscriber; undefined when there is no such subscriber. */
   get(key: SubscriberKey): Promise<DurableState | undefined>;
 }

@@ -12,7 +12,7 @@ export interface World {
   readonly clock: ManualClock;
   readonly errors: unknown[];
   readonly wrapper: (props: { readonly children: ReactNode }) => ReactNode;
-  /** Runs an action of the service and waits until React shows its effect. */
+  /** Runs an action of the gateway and waits until React shows its effect. */
   after(does: () => unknown): Promise<void>;
   accept(): Promise<void>;
   /** Answers the subscribe to a channel. */

@@ -2,12 +2,12 @@
 export const roles = ["all", "gateway", "api"] as const;
 
 /**
- * Role of a process, which selects the doors it serves. `gateway` serves clients (WebSocket, SSE, long-poll),
- * `api` serves the HTTP API of backends, and `all` serves both. Every role serves the health endpoints.
+ * Role of a process, which selects whom it serves. `gateway` serves clients through the doors (WebSocket, session feed,
+ * SSE, long-poll), `api` serves the HTTP API of backends, and `all` serves both. Every role serves the health endpoints.
  */
 export type Role = (typeof roles)[number];
 
-/** Detail of the `not_found` answer from a door that the role of this process does not serve. */
+/** Detail of the `not_found` answer to a request that the role of this process does not serve. */
 export const otherRole =
   "the role of this process does not serve this; send the request to a process with the role all, gateway (clients) or api (backends)";
 

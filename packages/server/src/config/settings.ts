@@ -24,7 +24,7 @@ export interface Settings {
   readonly redis: string;
   /** Number of processes that serve the port; more than one needs Redis. */
   readonly workers: number;
-  /** Role of the process, which selects the doors it serves. */
+  /** Role of the process, which selects whom it serves. */
   readonly role: Role;
   /** Prefix of all keys in Redis. */
   readonly redisPrefix: string;

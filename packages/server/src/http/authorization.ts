@@ -11,8 +11,8 @@ export interface TokenInQuery {
 }
 
 /**
- * Returns the `Authorization` of a request. Without that header, `/v1/sse` and `/v1/poll` take `?token=` as a
- * bearer token.
+ * Returns the `Authorization` of a request. Without that header, every route of a door takes `?token=` as a bearer
+ * token.
  *
  * Throws `unauthenticated` when the token is in the query and `tokenInQuery` is false.
  */

@@ -11,7 +11,7 @@ import type { OriginPolicy } from "./origin-policy.ts";
 export interface HttpDoorOptions {
   readonly core: Core;
   readonly auth: Authenticator;
-  /** Selects the doors that this process serves. */
+  /** Selects whom this process serves: readers, backends or both. */
   readonly role: Role;
   readonly origins: OriginPolicy;
   readonly log: CoreLog;

@@ -23,7 +23,10 @@ export function createHttpListener(
 /** Answers a request from which no `Request` could be built. The app answers all its other errors itself. */
 function unreadableRequest(): Response {
   const problem = problemOf(
-    failure("bad_message", "the request's target or Host header is not valid"),
+    failure(
+      "bad_message",
+      "the request's target or Host header is not valid; send a path and a host name",
+    ),
   );
   return new Response(JSON.stringify(problem), {
     status: problem.status,

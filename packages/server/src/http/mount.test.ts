@@ -133,7 +133,7 @@ describe("a gateway mounted on a host's server", () => {
     expect(await exchange(port, upgradeRequest("/own"))).toBe("HTTP/1.1 101 Its Own\r\n\r\n");
   });
 
-  it("a mounted gateway answers an upgrade that nobody handles with 404", async () => {
+  it("a mounted gateway answers 404 to an upgrade that no listener handles", async () => {
     const { port } = await startHost(answerWith("host"));
     expect(await exchange(port, upgradeRequest("/nobody"))).toMatch(
       /^HTTP\/1\.1 404 .*"code":"not_found"/s,

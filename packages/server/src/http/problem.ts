@@ -52,5 +52,5 @@ export function failureOf(thrown: unknown): Failure | undefined {
 /** Failure that is answered for an internal error; it reveals nothing about the cause. */
 export const internalFailure = failure(
   "internal",
-  "internal error of the service; its cause is in the service's log",
+  "internal error of the gateway; its cause is in the gateway's log",
 );

@@ -226,7 +226,7 @@ describe("stopping workers", () => {
 });
 
 describe("the number of workers", () => {
-  it("the number of listening workers is logged when a worker ends before it listens at the start", async () => {
+  it("when a worker ends during the start, before it listens, the log says how many workers listen", async () => {
     const run = supervise(3);
     await run.worker(0).listen();
     await run.worker(1).exit(1);

@@ -45,7 +45,7 @@ async function startWithEcho(calls: string[] = [], options: Partial<GatewayOptio
 }
 
 describe("a door that is added to the list", () => {
-  it("has its endpoints served, authenticated, described, and open to tokens in the query", async () => {
+  it("an added door has its endpoints served, authenticated, described, and open to tokens in the query", async () => {
     await using server = await startWithEcho();
     const token = await server.token();
     const byHeader = await server.call("GET", "/v1/echo");
@@ -59,7 +59,7 @@ describe("a door that is added to the list", () => {
     expect((await server.call("GET", "/openapi.json")).body.paths).toHaveProperty("/v1/echo");
   });
 
-  it("answers the upgrade requests for its path, beside those of the other doors", async () => {
+  it("an added door answers the upgrade requests for its path, beside those of the other doors", async () => {
     await using server = await startWithEcho();
     expect(await exchange(server.port, upgradeRequest("/echo?a=1"))).toMatch(
       /^HTTP\/1\.1 101 .*\/echo\?a=1$/s,
@@ -70,14 +70,14 @@ describe("a door that is added to the list", () => {
     expect(await feed.closed).toEqual({ code: 1008, reason: "Invalid session" });
   });
 
-  it("refuses new connections first and is then closed, when the gateway closes", async () => {
+  it("an added door refuses new connections first and is then closed, when the gateway closes", async () => {
     const calls: string[] = [];
     await using server = await startWithEcho(calls);
     await server.gateway.close();
     expect(calls).toEqual(["refuse", "close"]);
   });
 
-  it("is closed in processes that serve only the API of backends", async () => {
+  it("every door is closed in processes that serve only the API of backends", async () => {
     await using server = await startWithEcho([], { role: "api" });
     for (const path of ["/echo", "/ws", "/ws/progress/s1"]) {
       expect(await exchange(server.port, upgradeRequest(path))).toMatch(
@@ -90,7 +90,7 @@ describe("a door that is added to the list", () => {
 });
 
 describe("the list of doors", () => {
-  it("has a name of its own for each door", async () => {
+  it("no two doors have the same name", async () => {
     const names: string[] = [];
     const spied = doors.map((door): DoorFactory => {
       return (parts) => {

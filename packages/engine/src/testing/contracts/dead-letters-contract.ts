@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DeadLetterStore, NewDeadLetter } from "../../index.ts";
 import type { MakeEngine } from "./engine-harness.ts";
 
-const bounds = { maxLetters: 100, maxLength: 10_000, maxAgeMs: 60_000 };
+const bounds = { maxDeadLetters: 100, maxLength: 10_000, maxAgeMs: 60_000 };
 
 function deadLetter(source: string, rest: Partial<NewDeadLetter> = {}): NewDeadLetter {
   return {
@@ -98,7 +98,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
     test("[P-DLQ-6] the oldest dead letters are dropped and counted when there are too many, too large or too old", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
-      const few = { ...bounds, maxLetters: 3 };
+      const few = { ...bounds, maxDeadLetters: 3 };
       for (const source of ["a", "b", "c", "d"]) await deadLetters.put(deadLetter(source), few);
       expect(await sources(deadLetters)).toEqual(["b", "c", "d"]);
       const large = deadLetter("e", { entry: { json: `"${"x".repeat(9_990)}"` } });

@@ -23,13 +23,13 @@ describe("the path of a session feed", () => {
 });
 
 describe("the upgrade request of a session feed", () => {
-  it("names the session in its path, decoded", () => {
+  it("an upgrade to a session feed names the session in its path, decoded", () => {
     for (const url of ["/ws/progress/s-1", "/ws/pro%67ress/s%2D1?x=1"]) {
       expect(plan(url)).toMatchObject({ ok: true, value: { session: "s-1", dialect: "plain" } });
     }
   });
 
-  it("takes the token of the query", () => {
+  it("an upgrade to a session feed takes its token from the query", () => {
     expect(plan("/ws/progress/s?token=a.b.c")).toMatchObject({
       value: { credential: { kind: "token", token: "a.b.c" } },
     });
@@ -41,7 +41,7 @@ describe("the upgrade request of a session feed", () => {
     ["/ws/progress/%ff?x=%ff", "chat", "invalid_channel"],
     ["/ws/progress/s?x=%ff", "chat", "bad_message"],
     ["/ws/progress/s", "chat", "bad_message"],
-  ])("[P-CON-7] to %s that offers %s is refused with %s", (url, subprotocols, code) => {
+  ])("[P-CON-7] an upgrade to %s that offers %s is refused with %s", (url, subprotocols, code) => {
     expect(plan(url, subprotocols)).toMatchObject({ ok: false, failure: { code } });
   });
 });

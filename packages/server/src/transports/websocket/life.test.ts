@@ -69,8 +69,8 @@ describe("a WebSocket connection", () => {
   });
 });
 
-describe("the progress feed", () => {
-  it("[P-FEED-1] a progress feed is refused without a valid token of its session", async () => {
+describe("the session feed", () => {
+  it("[P-FEED-1] a session feed is refused without a valid token of its session", async () => {
     await using server = await startGateway();
     const expired = await server.token({ session: "s1", ttlMs: -1_000 });
     for (const [path, token] of [
@@ -86,7 +86,7 @@ describe("the progress feed", () => {
     }
   });
 
-  it("[P-FEED-2] a progress feed sends each operation of its session and every change; [P-FEED-5] it ignores client messages", async () => {
+  it("[P-FEED-2] a session feed sends each operation of its session and every change; [P-FEED-5] it ignores client messages", async () => {
     await using server = await startGateway();
     const { operations } = server.gateway;
     const created = await operations.create({ kind: "index", operation_id: "9", session_id: "s1" });

@@ -105,7 +105,7 @@ describe("a WebSocket in the msgpack dialect", () => {
     socket.terminate();
   });
 
-  it("[P-FEED-1] a progress feed can use msgpack", async () => {
+  it("[P-FEED-1] a session feed can use msgpack", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "index", operation_id: "9", session_id: "s1" });
     const socket = await server.socket("/ws/progress/s1", { subprotocols: [subprotocol] });

@@ -161,7 +161,7 @@ describe("the subprotocols of an upgrade", () => {
   );
 
   it.each(["", ",", "a b", "a,a", "milepost.v1.json,,"])(
-    "the subprotocol header %j is refused as no list of distinct names",
+    "the subprotocol header %j is refused, because it is not a list of distinct names",
     (subprotocols) => {
       expect(plan("/ws", { subprotocols })).toMatchObject({
         ok: false,
