@@ -28,7 +28,7 @@ export const closeCodes = {
     name: "feed_refused",
     verdict: "stop",
     description: "A plain feed was refused; the reason says why.",
-    sent: "progress feeds only",
+    sent: "session feeds only",
   },
   1009: {
     name: "frame_too_large",
@@ -39,14 +39,14 @@ export const closeCodes = {
   1011: {
     name: "internal",
     verdict: "resume",
-    description: "The service had an internal error.",
+    description: "The gateway had an internal error.",
     sent: "yes: an unexpected fault while checking a token or starting a feed",
   },
-  1012: { name: "service_restart", verdict: "resume", description: "The service is restarting." },
+  1012: { name: "service_restart", verdict: "resume", description: "The gateway is restarting." },
   1013: {
     name: "try_again_later",
     verdict: "resume",
-    description: "The service is overloaded.",
+    description: "The gateway is full, or cannot do this now.",
     sent: "yes: the node is full, or a token cannot be checked now",
   },
   4000: {

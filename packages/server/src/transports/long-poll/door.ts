@@ -217,7 +217,7 @@ const closedMessages: Partial<Record<ErrorCode, string>> = {
   shutting_down: "this node is shutting down; ask another node",
   token_expired: "the token has expired; get a new one",
   token_revoked: "the token was revoked; get a new one",
-  forbidden: "the service closed this connection",
+  forbidden: "the gateway closed this connection",
   internal: "the connection ended before the answer; poll again",
 };
 
