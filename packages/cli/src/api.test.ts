@@ -18,7 +18,7 @@ async function apiOf(listener: RequestListener, timeoutMs: number) {
 }
 
 describe("a call of the HTTP API", () => {
-  it("a call of the HTTP API that nobody answers fails with the time it waited, not as an unreachable gateway", async () => {
+  it("a call of the HTTP API that is not answered fails with the time it waited, not as an unreachable gateway", async () => {
     const api = await apiOf(() => {}, 50);
     await expect(api.get("/v1/operations")).rejects.toThrow(
       /^no answer from http:\/\/127.0.0.1:\d+ in 0.05 s$/,
@@ -33,7 +33,7 @@ describe("a call of the HTTP API", () => {
     await expect(api.get("/v1/operations")).rejects.toThrow(/^no answer from /);
   });
 
-  it("a call of the HTTP API to a port on which nobody listens fails as an unreachable gateway", async () => {
+  it("a call of the HTTP API to a port without a listener fails as an unreachable gateway", async () => {
     const terminal = new TestTerminal({ MILEPOST_API_KEY: "key-of-the-test-service" });
     const api = new Api(terminal, "http://127.0.0.1:1");
     await expect(api.get("/v1/operations")).rejects.toThrow(/^cannot reach /);

@@ -2,17 +2,17 @@ import { readFileSync } from "node:fs";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Address of the gateway when neither a flag nor a variable names one. */
+/** URL of the gateway if neither the `--url` flag nor an environment variable sets one. */
 const defaultUrl = "http://127.0.0.1:8787";
 /**
- * Timeout of a call in milliseconds. It is longer than a gateway waits for its store before it answers with an
- * error.
+ * Timeout of a call in milliseconds. A gateway that cannot reach its store answers with an error before this
+ * time.
  */
 const defaultTimeoutMs = 45_000;
 
 /**
- * Returns the URL of the gateway: the flag, else MILEPOST_URL, else `otherwise`. Throws a {@link
- * CommandFailure} when it is not an http or ws URL.
+ * Returns the URL of the gateway: from the flag, otherwise from MILEPOST_URL, otherwise `otherwise`. Throws a
+ * {@link CommandFailure} if the URL is not an http or ws URL.
  */
 export function gatewayUrl(
   terminal: Terminal,
@@ -32,8 +32,8 @@ export function gatewayUrl(
 }
 
 /**
- * Returns the secret in a variable, else the content of the file that the variable's `_FILE` names, else
- * undefined.
+ * Returns the secret in the environment variable `variable`. If that is not set, returns the content of the
+ * file whose path is in `{variable}_FILE`. Otherwise returns undefined.
  */
 export function secretFrom(terminal: Terminal, variable: string): string | undefined {
   const given = terminal.env[variable];

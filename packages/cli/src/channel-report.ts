@@ -7,7 +7,7 @@ import {
 import { consequences, placeWords } from "./rule-words.ts";
 
 /**
- * Report on a channel: the rule that applies and what follows from it, as `milepost doctor <channel>` shows it.
+ * Report on a channel: the rule that applies and its consequences, as `milepost doctor <channel>` shows them.
  */
 export interface ChannelReport extends ChannelExplanation {
   readonly says: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface ChannelReport extends ChannelExplanation {
 }
 
 /**
- * Looks up the rule of a channel in a deployment's rules. Throws `invalid_channel` when the name is invalid.
+ * Reports on the rule of a channel among a deployment's rules. Throws `invalid_channel` if the name is invalid.
  */
 export function reportChannel(rules: readonly Rule[], channel: string): ChannelReport {
   const explanation = explainChannel(rules, channel);
@@ -31,7 +31,7 @@ export function ruleWarnings(rules: readonly Rule[]): readonly string[] {
   );
 }
 
-/** Returns the lines of the report for a terminal. */
+/** Returns the report on a channel as lines for a terminal. */
 export function reportLines({ channel, place, tried, says, warnings }: ChannelReport): string[] {
   const width = Math.max(...Object.keys(says).map((name) => name.length)) + 2;
   return [

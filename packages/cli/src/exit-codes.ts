@@ -1,6 +1,6 @@
 /** Exit codes of the command, for scripts. */
 export const exitCodes = {
-  /** The command did what was asked. */
+  /** The command succeeded. */
   ok: 0,
   /** The command failed: the gateway refused it or cannot be reached. */
   failure: 1,

@@ -1,6 +1,9 @@
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 
-/** Throws unless exactly one of several options was given. A forgotten option must not widen the selection. */
+/**
+ * Throws unless exactly one of several options was given. Otherwise a forgotten option could select more than
+ * the user intended.
+ */
 export function mustNameOne(options: Readonly<Record<string, string | undefined>>): void {
   const given = Object.values(options).filter((value) => value !== undefined);
   if (given.length === 1) return;

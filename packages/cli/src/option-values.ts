@@ -23,18 +23,18 @@ export function integerFrom(min: number, max: number): (text: string) => number 
   };
 }
 
-/** Adds each use of an option to a list. */
+/** Parser for an option that may be repeated: adds each value to a list. */
 export function repeated(text: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), text];
 }
 
-/** Reads JSON from the command line. */
+/** Parses a command-line argument as JSON. Throws an `InvalidArgumentError` if the argument is not JSON. */
 export function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw new InvalidArgumentError(
-      `It must be JSON; quote a text for JSON and again for the shell: '${JSON.stringify(text.slice(0, 40))}'.`,
+      `It must be JSON; quote a text as JSON, then quote that for the shell: '${JSON.stringify(text.slice(0, 40))}'.`,
     );
   }
 }

@@ -54,7 +54,7 @@ describe("the command line", () => {
     },
   );
 
-  it("a command says in one line that no gateway answers and exits with 1", async () => {
+  it("a command that cannot reach a gateway says so in one line and exits with 1", async () => {
     // Nobody listens on port 1 of this machine.
     const env = { MILEPOST_API_KEY: "k", MILEPOST_URL: "http://127.0.0.1:1" };
     expect(await runCommand(["ops"], env)).toMatchObject({

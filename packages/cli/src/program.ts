@@ -52,8 +52,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 }
 
 /**
- * Makes a command and its subcommands write to the terminal and never exit the process. Commander does not pass
- * these settings on to subcommands that exist already.
+ * Makes a command and its subcommands write to the terminal and never exit the process. Commander does not copy
+ * these settings to subcommands that already exist, so the function sets them on each one.
  */
 function configure(command: Command, terminal: Terminal): void {
   command.exitOverride().configureOutput({
@@ -64,12 +64,13 @@ function configure(command: Command, terminal: Terminal): void {
 }
 
 function explain(error: unknown, terminal: Terminal): number {
-  // Commander converts such an error of an option's parser. Only one that an action threw arrives unchanged.
+  // Commander converts this error if an option's parser throws it. If it arrives here, the action of a command
+  // threw it.
   if (error instanceof InvalidArgumentError) {
     terminal.err(`milepost: ${error.message}`);
     return exitCodes.usage;
   }
-  // Commander has already printed its message.
+  // Commander has already printed the message of this error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof ConfigError) {
     terminal.err(error.message);

@@ -1,9 +1,9 @@
 import type { ChannelExplanation, Rule, RulePlace } from "@milepost/server";
 
-/** Consequence of a rule: its name and its meaning in words. */
+/** One consequence of a rule: what it concerns (`publish`, `kept`, …), and the meaning in words. */
 export type Consequence = readonly [name: string, says: string];
 
-/** Returns, in words, everything that follows for a channel name from the rule that applies to it. */
+/** Returns, in words, all consequences of the rule that applies to a channel. */
 export function consequences(explanation: ChannelExplanation): readonly Consequence[] {
   const { channel, rule, captures, rollUp, unreadable } = explanation;
   const isWhole = channel.endsWith(":*");
@@ -31,7 +31,7 @@ export function consequences(explanation: ChannelExplanation): readonly Conseque
   return all.flatMap(([name, says]) => (says === undefined ? [] : [[name, says] as const]));
 }
 
-/** Returns a rule's pattern and origin in words. */
+/** Returns a rule's pattern and where the rule was defined, in words. */
 export function placeWords({ pattern, origin, index }: RulePlace): string {
   switch (origin) {
     case "gateway":

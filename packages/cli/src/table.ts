@@ -13,7 +13,10 @@ export function table(
   );
 }
 
-/** Replaces control characters, which could move the cursor or change colours, in a text from elsewhere. */
+/**
+ * Replaces control characters in an untrusted text. Such characters could move the cursor or change colours of
+ * the terminal.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");

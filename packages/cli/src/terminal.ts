@@ -1,17 +1,17 @@
 import type { ProcessPort } from "@milepost/server";
 
-/** Part of the process that commands use. */
+/** The part of the process that commands use: environment, input, output and signals. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Writes a line of the command's result to standard output. */
   out(line: string): void;
-  /** Writes a line about how the command went to standard error. */
+  /** Writes a line to standard error: errors, warnings and progress of the command. */
   err(line: string): void;
   /** Resolves to the whole of standard input as text. */
   input(): Promise<string>;
-  /** Signal that aborts when the user interrupts the command. */
+  /** Signal that aborts when the user interrupts the command with Ctrl-C (SIGINT). */
   readonly signal: AbortSignal;
-  /** Process for `serve`, which handles signals and exits by itself. */
+  /** The process, for the command `serve`, which handles signals and ends the process itself. */
   readonly process: ProcessPort;
 }
 

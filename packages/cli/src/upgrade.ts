@@ -2,17 +2,17 @@ import type { IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import { problemText } from "./api.ts";
 
-/** Outcome of a requested WebSocket upgrade. */
+/** Outcome of an attempt to open a WebSocket: the upgrade succeeded, or the reason why not. */
 export type Upgrade =
   | { readonly passes: true }
-  /** Refused or failed upgrade. `status` is absent when there was no response. */
+  /** The upgrade was refused or failed. `status` is the HTTP status, absent if there was no response. */
   | { readonly passes: false; readonly status?: number; readonly says: string };
 
 const maxAnswerLength = 64 * 1_024;
 
 /**
- * Opens a WebSocket and closes it at once. A refusal carries the server's own words, which WebSocket clients
- * never see.
+ * Opens a WebSocket and closes it at once. If the server refuses the upgrade, the outcome has the reason from
+ * the server's response, which a WebSocket client does not see.
  */
 export function tryUpgrade(url: URL, timeoutMs: number): Promise<Upgrade> {
   return new Promise((resolve) => {
@@ -42,7 +42,10 @@ export function causeOf(error: unknown): string {
   return "code" in innermost ? String(innermost.code) : innermost.name;
 }
 
-/** Returns as much of the response body as arrives, up to a little over 64 Ki characters. */
+/**
+ * Returns the response body as text. Stops reading after a little more than 64 Ki characters, or where the
+ * response is cut off.
+ */
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = "";
   response.setEncoding("utf8");

@@ -37,8 +37,9 @@ export interface ClientOptions {
   readonly token?: TokenSource;
   /**
    * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failed attempts in a
-   * row (five if the transport has connected before) the client tries the next one. Below the first transport
-   * it tries the first again every minute in the background, and switches to it without loss or repetition.
+   * row (five if the transport has connected before), the client tries the next one. While it uses a worse
+   * transport, it retries the first one in the background every minute. It switches back without loss or
+   * repetition.
    */
   readonly transports?: readonly TransportName[];
   /**
@@ -48,12 +49,12 @@ export interface ClientOptions {
   readonly webSocket?: WebSocketConstructor;
   /**
    * Encoding of WebSocket frames, used if the gateway supports it; default JSON. `@milepost/client/msgpack`
-   * exports the other one.
+   * exports a codec for msgpack.
    */
   readonly codec?: Codec;
   /**
-   * Time that publishes and requests may wait to be sent together, in milliseconds; default 0, which joins
-   * those of one tick. Their order among all messages is kept.
+   * Time that publishes and requests may wait so that they are sent together, in milliseconds. The default 0
+   * sends messages of the same tick together. The order of all messages is kept.
    */
   readonly batchMs?: number;
   /** Fetch function for the SSE and long-poll transports; default `globalThis.fetch`. */
@@ -64,7 +65,8 @@ export interface ClientOptions {
   readonly random?: () => number;
   /**
    * Receives errors that no caller waits for: a listener that threw, a token source that failed, a frame that
-   * could not be read. By default the first is an uncaught error of the page, and the others go to the console.
+   * could not be read. Without `onError`, a listener's error is reported as an uncaught error of the page. The
+   * others are logged to the console.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -106,7 +108,8 @@ export interface Client<C extends Contract = AnyContract> {
    */
   connect(): void;
   /**
-   * Retries at once instead of at the end of the wait. When connected, checks that the other end still answers.
+   * Reconnects at once instead of at the end of the wait. While connected, sends a ping and reconnects if
+   * nothing arrives from the gateway within 5 seconds.
    */
   retryNow(): void;
   /**
@@ -123,13 +126,16 @@ export interface Client<C extends Contract = AnyContract> {
   ): OperationHandle<OperationStateOf<C, Kind>>;
   operations(): OperationListHandle;
   readonly notifications: Notifications;
-  /** Calls a method. `params` may be omitted when none of its fields is required. */
+  /**
+   * Calls a method of the gateway or of a backend. `params` may be omitted when none of its fields is required.
+   */
   request<Name extends MethodName<C>>(
     method: Name,
     ...rest: RequestRest<ParamsOf<C, Name>>
   ): Promise<ResultOf<C, Name>>;
   /**
-   * Sends a message and lets the caller take and send its chunks; `@milepost/client/streams` is built on it.
+   * Sends a message and returns an exchange, with which the caller can send and receive chunks.
+   * `@milepost/client/streams` is built on it.
    */
   readonly exchange: BeginExchange;
   publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(

@@ -4,7 +4,9 @@ import type { Client } from "./client.ts";
 import type { EventsOf } from "./contract.ts";
 import { createClient } from "./create-client.ts";
 
-/** Schema with a default. A log keeps what was sent, so readers may find the field missing. */
+/**
+ * Schema with a default. The log keeps data as it was sent, so a subscriber may receive it without the field.
+ */
 declare const message: {
   readonly "~standard": {
     readonly version: 1;
@@ -51,14 +53,14 @@ type Types = ContractOf<typeof contract>;
 
 const client = createClient<typeof contract>({ url: "wss://example.com/ws" });
 
-describe("a defined contract", () => {
-  it("[W10] a contract types a client by its type and by its value", () => {
+describe("a contract made with defineContract", () => {
+  it("[W10] createClient takes the types of a contract from a type argument or from the option contract", () => {
     expectTypeOf(client).toEqualTypeOf<Client<Types>>();
     const byValue = createClient({ url: "wss://example.com/ws", contract });
     expectTypeOf(byValue).toEqualTypeOf<Client<Types>>();
   });
 
-  it("[W10] a contract refuses a channel that fits no pattern", () => {
+  it("[W10] a channel name that fits no pattern of the contract is a type error", () => {
     client.channel("room:42");
     client.channel("stock:fruit:apples");
     client.channel("operation:1");
@@ -74,7 +76,7 @@ describe("a defined contract", () => {
     expectTypeOf<keyof EventsOf<Types, "room:lobby">>().toEqualTypeOf<"opened">();
   });
 
-  it("[W10] a contract adds its events to those of a channel that every deployment has", () => {
+  it("[W10] a contract can add events to a built-in channel such as user:{id}", () => {
     expectTypeOf<keyof EventsOf<Types, "user:7">>().toEqualTypeOf<
       "cart" | "operation" | "notification"
     >();
@@ -143,7 +145,7 @@ describe("a defined contract", () => {
     finished.result?.files;
   });
 
-  it("[W10] a part that the contract leaves out accepts anything", () => {
+  it("[W10] where a contract defines no channels, methods or operations, the client accepts any of them", () => {
     const news = defineContract({ channels: { news: { events: { headline: unchecked() } } } });
     const open = createClient<typeof news>({ url: "/ws" });
     expectTypeOf(open.request("any", 1)).resolves.toEqualTypeOf<unknown>();
@@ -154,7 +156,7 @@ describe("a defined contract", () => {
     createClient<typeof methods>({ url: "/ws" }).channel("any:channel");
   });
 
-  it("[W10] a contract accepts only schemas", () => {
+  it("[W10] defineContract accepts only schemas as the types of events", () => {
     // @ts-expect-error: no schema
     defineContract({ channels: { news: { events: { headline: "string" } } } });
     // @ts-expect-error: no events

@@ -20,7 +20,7 @@ export function createClient<C extends AnyFormOfContract = AnyContract>(
 ): CoreClientOf<ContractOf<C>> {
   const transport = webSocketOf(options);
   if (transport === undefined) {
-    throw new MilepostError("not_supported", "there is no WebSocket here; pass `webSocket`");
+    throw new MilepostError("not_supported", "no WebSocket available; pass `webSocket`");
   }
   return new CoreClient(options, { transports: [transport] }) as unknown as CoreClientOf<
     ContractOf<C>

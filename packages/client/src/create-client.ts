@@ -34,7 +34,10 @@ export function createClient<C extends AnyFormOfContract = AnyContract>(
 }
 
 const commandTimeoutMs = 60_000;
-/** Number of operation handles from which those no longer referenced are removed. */
+/**
+ * Number of remembered operation handles from which the client removes those that the application no longer
+ * references, each time it adds one.
+ */
 const maxForgotten = 100;
 
 class MilepostClient
@@ -112,7 +115,7 @@ class MilepostClient
     if (isRecord(result) && typeof result.command_id === "string") return result.command_id;
     throw new MilepostError(
       "internal",
-      "the service accepted the command but returned no command_id",
+      "the gateway accepted the command but returned no command_id",
     );
   }
 }

@@ -1,8 +1,8 @@
 import type { DeadLetter, DeadLetterQuery } from "./ports/dead-letter-store.ts";
 
 /**
- * Returns true when a dead letter meets all conditions of a query except `after` and `limit`. Engines use it to
- * filter.
+ * Returns true when a dead letter meets all conditions of a query except `after` and `limit`. Engines filter
+ * lists with it.
  */
 export function matchesDeadLetter(
   deadLetter: DeadLetter,

@@ -1,6 +1,6 @@
 /**
- * Returns the name of the log of everything below a channel's first `segments` segments: `collection:42:*` for
- * `collection:42:doc:7` and two.
+ * Returns the name of the roll-up's log for the prefix of a channel's first `segments` segments. Example:
+ * `collection:42:*` for the channel `collection:42:doc:7` and two segments.
  */
 export function rollUpName(channel: string, segments: number): string {
   let end = -1;

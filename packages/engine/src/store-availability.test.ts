@@ -12,7 +12,7 @@ function setUp() {
 }
 
 describe("availability of a store", () => {
-  test("[G6] a store is away once it was unreachable for 500 ms, and available at once when it is back", async () => {
+  test("[G6] a store counts as away after 500 ms of being unreachable, and as available as soon as it is reachable again", async () => {
     const { clock, watch, availability, states } = setUp();
     watch.set(false);
     await clock.advance(499);
@@ -24,7 +24,7 @@ describe("availability of a store", () => {
     expect(states).toEqual(["unreachable", "away", "available"]);
   });
 
-  test("[G6] a store that is back within 500 ms was never away", async () => {
+  test("[G6] a store that is reachable again within 500 ms never counts as away", async () => {
     const { clock, watch, states } = setUp();
     watch.set(false);
     await clock.advance(400);
@@ -33,13 +33,13 @@ describe("availability of a store", () => {
     expect(states).toEqual(["unreachable", "available"]);
   });
 
-  test("a store whose bus alone is lost is unreachable too", () => {
+  test("a store counts as unreachable when only its bus is lost", () => {
     const { watch, availability } = setUp();
     watch.set(true, false);
     expect(availability.state).toBe("unreachable");
   });
 
-  test("[S3] a node whose lease ran out is without its store until the lease is renewed, whatever the engine says", async () => {
+  test("[S3] the store of a node whose lease expired counts as away until the lease is renewed, even if the engine reports it healthy", async () => {
     const { clock, watch, availability } = setUp();
     availability.setLeaseLost(true);
     await clock.advance(500);
@@ -50,7 +50,7 @@ describe("availability of a store", () => {
     expect(availability.state).toBe("available");
   });
 
-  test("a store that is unreachable from the start is away after 500 ms", async () => {
+  test("a store that is unreachable from the start counts as away after 500 ms", async () => {
     const clock = new ManualClock();
     const watch = new TestStoreWatch();
     watch.set(false);
@@ -59,7 +59,7 @@ describe("availability of a store", () => {
     expect(availability.state).toBe("away");
   });
 
-  test("a closed availability calls no listener any more, and counts as away", async () => {
+  test("a closed StoreAvailability calls no listeners, and its state is away", async () => {
     const { clock, watch, availability, states } = setUp();
     watch.set(false);
     availability.close();
@@ -68,7 +68,7 @@ describe("availability of a store", () => {
     expect([states, availability.state]).toEqual([["unreachable"], "away"]);
   });
 
-  test("a listener that throws keeps no other from being called", () => {
+  test("when a listener throws, the other listeners are still called", () => {
     const { watch, availability, states } = setUp();
     const before: StoreState[] = [];
     availability.onState(() => {
@@ -79,7 +79,7 @@ describe("availability of a store", () => {
     expect([states, before]).toEqual([["unreachable"], ["unreachable"]]);
   });
 
-  test("an availability is shared, and a plain watch gets one", () => {
+  test("StoreAvailability.of returns an availability unchanged, and wraps a plain watch in a new availability", () => {
     const { availability, watch, clock } = setUp();
     expect(StoreAvailability.of(availability, clock)).toBe(availability);
     expect(StoreAvailability.of(watch, clock)).not.toBe(watch);

@@ -1,7 +1,10 @@
 import type { Cancel, Clock } from "./ports/clock.ts";
 import type { StoreHealth, StoreWatch } from "./ports/store-health.ts";
 
-/** Time a store must be unreachable before it counts as away, in milliseconds; if shorter, its client merely reconnected. */
+/**
+ * Time a store must be unreachable before it counts as away, in milliseconds. During a shorter interruption,
+ * its client merely reconnected.
+ */
 const awayAfterMs = 500;
 
 const healthy: StoreHealth = { connected: true, busConnected: true };
@@ -12,8 +15,8 @@ export type StoreState = "available" | "unreachable" | "away";
 /**
  * Availability of a store for one node: the one place that decides when the store counts as away.
  *
- * It combines what the engine says of its store with the node's lease, which the store must renew. Listeners are called
- * after every change of state, in the order in which they were added.
+ * It combines the store's health, as the engine reports it, with the node's lease, which the store must renew.
+ * Listeners are called after every change of state, in the order in which they were added.
  */
 export class StoreAvailability implements StoreWatch {
   readonly #watch: StoreWatch | undefined;
@@ -26,7 +29,7 @@ export class StoreAvailability implements StoreWatch {
   #isClosed = false;
   #cancel: Cancel | undefined;
 
-  /** Follows the store that `watch` reports on; without one only the lease counts. */
+  /** Follows the store that `watch` reports on. Without a `watch`, only the node's lease decides the state. */
   constructor(watch: StoreWatch | undefined, clock: Pick<Clock, "monotonic" | "after">) {
     this.#watch = watch;
     this.#clock = clock;
@@ -50,7 +53,7 @@ export class StoreAvailability implements StoreWatch {
     return this.#watch?.health ?? healthy;
   }
 
-  /** State now; `away` once closed, since the store is let go of. */
+  /** Current state; always `away` once this availability is closed. */
   get state(): StoreState {
     return this.#isClosed ? "away" : this.#state;
   }
@@ -77,7 +80,10 @@ export class StoreAvailability implements StoreWatch {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends it for all its users, with the one node that it is for. */
+  /**
+   * Stops following the store and removes all listeners. Called when the node that uses this availability
+   * closes.
+   */
   close(): void {
     this.#isClosed = true;
     this.#unwatch();
@@ -107,7 +113,8 @@ export class StoreAvailability implements StoreWatch {
         errors.push(error);
       }
     }
-    // A listener that throws must not keep the others from knowing.
+    // The error is thrown only after all listeners were called, so a listener that throws does not stop the
+    // others.
     if (errors.length > 0) throw errors[0];
   }
 }

@@ -29,7 +29,7 @@ describe("agents of an operation", () => {
     });
   });
 
-  it("an agent that rests loses its tasks, and the agent that became active last becomes the current one", () => {
+  it("an agent that is reported inactive loses its tasks, and the agent that became active last becomes the current one", () => {
     const state = fold(
       happened("agent", { id: "x", tasks: ["read"] }),
       happened("agent", { id: "y", tasks: ["plan"] }),
@@ -53,14 +53,14 @@ describe("agents of an operation", () => {
     ]);
   });
 
-  it("an agent may be reported without being active", () => {
+  it("the first report about an agent may say that the agent is not active", () => {
     const state = fold(happened("agent", { id: "x", active: false }));
     expect(state.agents).toMatchObject([{ id: "x", active: false }]);
     expect(state).not.toHaveProperty("current_agent");
     expect(state.timeline).toEqual([]);
   });
 
-  it("every agent rests when the operation ends", () => {
+  it("every agent becomes inactive when the operation ends", () => {
     const state = fold(happened("agent", { id: "x", tasks: ["read"] }), happened("cancelled", {}));
     expect(state.agents).toMatchObject([{ active: false, tasks: [], since: state.ended_at }]);
     expect(state).not.toHaveProperty("current_agent");
@@ -84,7 +84,7 @@ describe("timeline of an operation", () => {
     ]);
   });
 
-  it("the timeline keeps a step and an agent with the same id apart", () => {
+  it("the timeline has separate spans for a step and an agent with the same id", () => {
     const state = fold(
       happened("step", { id: "x" }),
       happened("agent", { id: "x" }),

@@ -4,7 +4,7 @@ import { type AgentState, type OperationState, operationBounds } from "./operati
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
 
-/** Applies a report about an agent: it becomes active, changes its tasks, or rests. */
+/** Applies a report about an agent: the agent becomes active, changes its tasks, or becomes inactive. */
 export function reportAgent(
   state: OperationState,
   report: OperationEvents["agent"],
@@ -29,7 +29,7 @@ export function reportAgent(
   return withCurrentAgent({ ...state, agents, timeline });
 }
 
-/** Returns the agents of an operation that has ended: all of them rest. */
+/** Returns the agents of an operation that has ended: all of them are inactive and have no tasks. */
 export function restAgents(agents: readonly AgentState[], ts: number): readonly AgentState[] {
   if (agents.every(({ active }) => !active)) return agents;
   return agents.map((agent) =>
@@ -65,7 +65,10 @@ function added(agents: readonly AgentState[], agent: AgentState): readonly Agent
   return all.toSpliced(Math.max(oldestIdle, 0), 1);
 }
 
-/** Makes the agent that became active last the current one, unless the current agent is still active. */
+/**
+ * Keeps the current agent if it is still active. Otherwise makes the agent that became active last the current
+ * one.
+ */
 function withCurrentAgent(state: OperationState): OperationState {
   const stillCurrent = state.agents.find(({ id, active }) => active && id === state.current_agent);
   if (stillCurrent !== undefined) return state;

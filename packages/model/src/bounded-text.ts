@@ -1,4 +1,4 @@
-/** A text that grows at its end and is cut at its beginning. */
+/** A text that grows at its end. When it exceeds its bound, its beginning is removed. */
 export interface BoundedText {
   readonly text: string;
   /** True if the beginning was cut. */
@@ -6,9 +6,9 @@ export interface BoundedText {
 }
 
 /**
- * Appends a piece to a text and keeps at most its last `maxLength` characters.
+ * Appends a piece to a text and keeps at most the last `maxLength` characters.
  *
- * A text that grows too long is cut to seven eighths of `maxLength`. A long stream of small pieces therefore
+ * A text that exceeds `maxLength` is shortened to seven eighths of it. A long stream of small pieces therefore
  * does not copy the whole text for each piece.
  */
 export function appendBounded(text: string, piece: string, maxLength: number): BoundedText {

@@ -1,12 +1,12 @@
 /** Data of a `chat_message` event: a whole message. */
 export interface ChatMessageData {
   /**
-   * Id of the message; if absent, the message is named by its offset in the log. A message with the same id is
-   * replaced.
+   * Id of the message; if absent, the message gets an id from its offset in the log. A message replaces an
+   * earlier one with the same id.
    */
   readonly id?: string;
   readonly content: string;
-  /** Role of the speaker: `user`, `assistant`, or another one of the product. */
+  /** Role of the speaker: `user`, `assistant`, or another role that the application defines. */
   readonly role: string;
   /** At most 20 attachments, each of at most 4 Ki characters of JSON. */
   readonly attachments?: readonly unknown[];

@@ -35,7 +35,7 @@ describe("chatProjection", () => {
     ]);
   });
 
-  it("[P-CHAT-2] the chat state has the agent's activity, and names a message without an id by its offset", () => {
+  it("[P-CHAT-2] the chat state has the agent's activity, and a message without an id gets one from its offset", () => {
     const state = fold(
       entries(
         ["agent_status_update", { isActive: true, progress: 40, currentTask: "looking" }],
@@ -58,7 +58,7 @@ describe("chatProjection", () => {
     });
   });
 
-  it("[P-CHAT-4] a complete message takes no more pieces, and a whole message replaces the one with its id", () => {
+  it("[P-CHAT-4] a complete message ignores further pieces, and a whole message replaces the one with its id", () => {
     const state = fold(
       entries(
         chunk("a", "one", true),
@@ -90,7 +90,7 @@ describe("chatProjection", () => {
     expect(full?.messages.map(({ id }) => id)).toEqual(["w4", "w5", "w6", "w7"]);
   });
 
-  it("[P-CHAT-3] folding the rest of the log onto a chat snapshot gives the same state as folding all of it", () => {
+  it("[P-CHAT-3] a chat snapshot and the entries after it give the same state as the whole log", () => {
     fc.assert(
       fc.property(anyChatLog, fc.nat(), (log, cut) => {
         const at = cut % (log.length + 1);
@@ -102,7 +102,7 @@ describe("chatProjection", () => {
     );
   });
 
-  it("the chat state accepts any entry and ignores data that is not of a chat", () => {
+  it("the chat state ignores data that does not belong to a chat, and no entry makes it fail", () => {
     const before = fold(entries(chunk("a", "one")));
     fc.assert(
       fc.property(

@@ -29,7 +29,7 @@ export interface ChatState {
 const empty: ChatState = { messages: [] };
 
 /**
- * Joins the pieces of each message, so that a late subscriber receives messages and not pieces.
+ * Folds a chat's log into its messages. A late subscriber therefore receives messages and not pieces.
  *
  * The state does not depend on how a text was cut into pieces. A piece of a complete message changes nothing. A
  * whole message replaces the one with the same id. Data that does not belong to a chat changes nothing.
@@ -103,8 +103,8 @@ function withAgent(state: ChatState, data: Data, at: number): ChatState {
 }
 
 /**
- * Replaces the message with the same id, or appends the message. Beyond the bounds the oldest other messages
- * are dropped.
+ * Replaces the message with the same id, or appends the message. If the state then exceeds its bounds, drops
+ * the oldest other messages.
  */
 function put(state: ChatState, message: ChatMessage): ChatState {
   const index = state.messages.findIndex(({ id }) => id === message.id);
@@ -122,7 +122,10 @@ function put(state: ChatState, message: ChatMessage): ChatState {
   return { ...state, messages };
 }
 
-/** Keeps the end of the whole text, so that the result does not depend on how the text was cut into pieces. */
+/**
+ * Returns the end of a message's text, within the bound for one message. The cut depends only on the whole
+ * text, not on its pieces.
+ */
 function bounded(text: string): { readonly content: string; readonly truncated?: true } {
   const content = endOf(text, chatBounds.content);
   return content.length < text.length ? { content, truncated: true } : { content };

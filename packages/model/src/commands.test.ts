@@ -34,7 +34,7 @@ const reached: Record<CommandPhase, readonly ReturnType<typeof phase>[]> = {
 
 describe("commands of an operation", () => {
   it.each(phases.flatMap((from) => phases.map((to) => [from, to] as const)))(
-    "[P-CMD-4] a command in phase %s that is reported %s only moves forward",
+    "[P-CMD-4] a command in phase %s for which phase %s is reported changes only if that phase may follow",
     (from, to) => {
       const may = forward[from].split(" ").includes(to);
       expect(mayFollow(from, to)).toBe(may);
@@ -45,7 +45,7 @@ describe("commands of an operation", () => {
     },
   );
 
-  it("[P-CMD-4] a command keeps the first final phase that is reported, in any order of reports", () => {
+  it("[P-CMD-4] a command keeps the first final phase that is reported, whatever is reported before or after", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...phases), { maxLength: 8 }), (reports) => {
         const state = fold(phase("requested"), ...reports.map((to) => phase(to)));
@@ -103,7 +103,7 @@ describe("commands of an operation", () => {
     ]);
   });
 
-  it("a pending command is not dropped in favour of settled ones", () => {
+  it("the state drops settled commands before a pending one when there are too many", () => {
     const many = Array.from({ length: 3 * operationBounds.commands }, (_, i) => [
       happened("command", { command_id: `m${i}`, command: "pause", phase: "requested" }),
       happened("command", { command_id: `m${i}`, command: "pause", phase: "refused" }),

@@ -118,8 +118,8 @@ type Methods<C extends Contract> = C extends { readonly methods: infer Named ext
   : Record<never, never>;
 
 /**
- * Method names that a contract allows: its own and the built-in ones, or any name if the contract has no
- * methods.
+ * Method names that a contract allows: the contract's own methods and the built-in ones. Any name is allowed if
+ * the contract declares no methods.
  */
 export type MethodName<C extends Contract> = C extends { readonly methods: object }
   ? (keyof Methods<C> | keyof BuiltInMethods) & string

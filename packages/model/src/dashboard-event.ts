@@ -25,7 +25,7 @@ export interface TaskStatus {
 /** Data of an `agent_activity` event: the activity of one agent. */
 export interface AgentActivity {
   readonly agent_id: string;
-  /** Activity in the product's words: `idle`, `working`, `searching` … */
+  /** Activity in words that the application chooses: `idle`, `working`, `searching` … */
   readonly activity: string;
   readonly name?: string;
   readonly task_id?: string;
@@ -49,7 +49,7 @@ export interface DashboardEvents {
   calendar_event: CalendarEvent;
 }
 
-/** Name of the field that identifies the subject of each dashboard event. */
+/** Name of the field that holds the id of the task, agent or calendar event, for each dashboard event. */
 export const dashboardKeys = {
   task_status: "task_id",
   agent_activity: "agent_id",

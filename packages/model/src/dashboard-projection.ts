@@ -10,8 +10,8 @@ import { keyedProjection } from "./keyed-projection.ts";
 import type { Projection } from "./projection.ts";
 
 /**
- * The state of a dashboard: the latest data of each task, agent and calendar event, by id, at most 100 of each
- * kind.
+ * The state of a dashboard: the latest data of each task, agent and calendar event, by id. At most 100 of each
+ * kind are kept.
  */
 export interface DashboardState {
   readonly tasks: Readonly<Record<string, TaskStatus>>;
@@ -30,7 +30,10 @@ const parts = {
 
 const empty: DashboardState = { tasks: {}, agents: {}, calendar: {} };
 
-/** Keeps the latest data of each task, agent and calendar event. Other publications change nothing. */
+/**
+ * Folds a dashboard's log into the latest data of each task, agent and calendar event. Other publications
+ * change nothing.
+ */
 export const dashboardProjection: Projection<DashboardState> = {
   name: "dashboard",
   initial: undefined,
@@ -40,7 +43,7 @@ export const dashboardProjection: Projection<DashboardState> = {
     const { name, keyed } = parts[event as keyof DashboardEvents];
     const before = state ?? empty;
     const after = keyed.reduce(before[name], entry);
-    // The schemas of the channel's rule guarantee the types of the data.
+    // The schemas of the channel's rule checked the types of the data before the entry was stored.
     return after === before[name] ? state : ({ ...before, [name]: after } as DashboardState);
   },
 };

@@ -14,9 +14,9 @@ import { closeAllSpans, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
 
 /**
- * Returns the state of an operation after one more entry of its channel. The entry's data must already be
- * checked; use `reduceOperation` for unchecked entries. An unknown event, for instance of a newer service, only
- * advances the offset.
+ * Returns the state of an operation after one more entry of its channel. The caller must have checked the
+ * entry's data; use `reduceOperation` for unchecked entries. An unknown event, for instance of a newer gateway,
+ * only advances the offset.
  */
 export function foldOperation(
   state: OperationState | undefined,
@@ -64,7 +64,10 @@ function createdOperation(
   };
 }
 
-/** Looks up the move for an event, and resolves `return` and `begin` to a status, `stay` or `ignore`. */
+/**
+ * Returns the effect of an event on the operation's status: a status, `stay` or `ignore`. Resolves the entries
+ * `return` and `begin` of the table.
+ */
 function moveOf(state: OperationState, { event, data }: OperationEvent): StatusMove {
   const move: Move = operationTransitions[state.status][event];
   if (move === "return") return state.before_stall ?? "running";
@@ -77,7 +80,7 @@ function moveOf(state: OperationState, { event, data }: OperationEvent): StatusM
 
 type StatusMove = OperationStatus | "stay" | "ignore";
 
-/** Applies the changes that entering another status brings, whatever the event. */
+/** Applies the changes that follow from a new status, independent of the event that caused it. */
 function moveTo(state: OperationState, move: StatusMove, ts: number): OperationState {
   if (move === "stay" || move === "ignore" || move === state.status) return state;
   if (isFinal(move)) return endedOperation(state, move, ts);
@@ -139,7 +142,10 @@ function endedOperation(
   };
 }
 
-/** Resets progress for a new attempt. The log, commands, timeline and execution order stay as history. */
+/**
+ * Starts a new attempt: resets the progress. The log, commands, timeline and execution order are kept as
+ * history.
+ */
 function newAttempt(state: OperationState, attempt: number, ts: number): OperationState {
   return {
     ...without(state, ...momentary, "message", "counter", "result", "error", "ended_at"),
@@ -154,7 +160,7 @@ function newAttempt(state: OperationState, attempt: number, ts: number): Operati
   };
 }
 
-/** Applies the event's own data, after its status has been entered. */
+/** Applies the data of an event, after the operation has entered its new status. */
 function applyEvent(state: OperationState, { event, data }: OperationEvent): OperationState {
   const { updated_at: ts, offset } = state;
   switch (event) {

@@ -20,7 +20,7 @@ const change: PresenceChange = {
 };
 
 describe("foldPresence", () => {
-  it("[P-PRES-5] a presence change removes members who left, appends those who joined, and keeps the typing list", () => {
+  it("[P-PRES-5] a presence change removes members who left and appends those who joined; typing changes only if the change has it", () => {
     expect(foldPresence({ ...list, typing: ["user:bob"] }, change)).toEqual({
       epoch: "e",
       version: 7,
@@ -36,12 +36,12 @@ describe("foldPresence", () => {
     expect(foldPresence(list, again)?.members).toEqual([member("bob"), member("ada", 9)]);
   });
 
-  it("[P-PRES-5] a presence change that is already known returns the same list", () => {
+  it("[P-PRES-5] foldPresence returns the same list for a presence change that the list already includes", () => {
     expect(foldPresence(list, { ...change, version: 5 })).toBe(list);
     expect(foldPresence(list, { ...change, version: 3, since: 2 })).toBe(list);
   });
 
-  it("[P-PRES-6] foldPresence returns undefined when a change in between was missed", () => {
+  it("[P-PRES-6] foldPresence returns undefined when it missed an earlier presence change", () => {
     expect(foldPresence(undefined, change)).toBeUndefined();
     expect(foldPresence(list, { ...change, since: 6 })).toBeUndefined();
     expect(foldPresence(list, { ...change, epoch: "f" })).toBeUndefined();

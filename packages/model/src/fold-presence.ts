@@ -1,11 +1,11 @@
 import type { PresenceChange, PresenceList } from "@milepost/protocol";
 
 /**
- * Returns the presence of a channel after a message: a newer list replaces the known one, a change is applied
- * to it.
+ * Returns the presence of a channel after a presence message. A newer complete list replaces the known list; a
+ * change is applied to the known list.
  *
- * Returns the same object if the message is already known. Returns undefined if a change in between was missed:
- * then only a whole list helps. Pure.
+ * Returns the same object if the known list already includes the message. Returns undefined if a change in
+ * between was missed; the caller then needs a complete list. Pure.
  */
 export function foldPresence(
   known: PresenceList | undefined,

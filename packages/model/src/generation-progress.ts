@@ -2,7 +2,7 @@ import { endOf } from "./bounded-text.ts";
 import type { OperationState } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
-/** Progress of generated work (code, a document), as a panel shows it. */
+/** Progress of generated work (code, a document), as a user interface shows it. */
 export interface GenerationProgress {
   readonly status: OperationStatus;
   /** Whole number from 0 to 100. */
@@ -12,14 +12,17 @@ export interface GenerationProgress {
   readonly step: string | null;
   readonly steps_done: number;
   readonly steps_total: number;
-  /** The last characters of the text stream written most recently; empty before the first. */
+  /**
+   * The last characters, at most {@link previewLength}, of the text stream that was written most recently.
+   * Empty before the first text.
+   */
   readonly preview: string;
 }
 
-/** Maximum length of the preview of generated text, in characters. */
+/** Maximum length of {@link GenerationProgress.preview}, in characters. */
 export const previewLength = 2_000;
 
-/** Returns the progress of a generation and the end of its text. */
+/** Returns the progress of an operation that generates text, with the end of that text. */
 export function toGenerationProgress(state: OperationState): GenerationProgress {
   const step = state.steps.find(({ id }) => id === state.current_step);
   return {

@@ -1,10 +1,11 @@
 import { maxJsonDepth } from "@milepost/protocol";
 
 /**
- * True if the JSON text of `value` is longer than `limit` characters, roughly: escapes are not counted. A value
- * nested deeper than JSON allows counts as longer.
+ * True if the JSON text of `value` is longer than `limit` characters. The length is approximate: escapes are
+ * not counted. A value that is nested deeper than allowed counts as longer.
  *
- * Stops as soon as the result is known, so a huge or circular value costs no more than one at the limit.
+ * The function stops as soon as it knows the result. A huge or circular value therefore costs no more than a
+ * value at the limit.
  */
 export function isLargerThan(value: unknown, limit: number): boolean {
   return remaining(value, limit, maxJsonDepth) < 0;

@@ -1,14 +1,15 @@
 import { isRecord } from "@milepost/protocol";
 import type { Projection } from "./projection.ts";
 
-/** The latest data by key. */
+/** The latest data of a channel for each key. */
 export type KeyedState = Readonly<Record<string, unknown>>;
 
 /** Maximum number of keys in a keyed state. */
 export const maxKeys = 100;
 
 /**
- * Keeps the latest data per value of the field `field`, for the {@link maxKeys} keys that were updated last.
+ * Returns a projection that keeps the latest data for each value of the field `field`. That value is the key.
+ * The projection keeps the {@link maxKeys} keys that were updated last.
  *
  * Keys are non-empty strings of at most 255 characters, or integers. Other publications change nothing.
  * JavaScript puts keys that look like array indexes first, so among those the smallest counts as the oldest.

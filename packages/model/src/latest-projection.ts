@@ -1,6 +1,6 @@
 import type { Projection } from "./projection.ts";
 
-/** The last publication of a channel. */
+/** The state of the projection `latest`: the last publication of a channel. */
 export interface LatestState {
   readonly event: string;
   readonly data: unknown;

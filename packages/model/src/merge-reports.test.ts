@@ -42,7 +42,7 @@ const run: fc.Arbitrary<readonly AnyEvent[]> = fc
     }),
   );
 
-test("[P-OUT-3] a merged log folds to the same state as the full log at each of its positions", () => {
+test("[P-OUT-3] a merged log folds to the same state as the full log at the position of each merged entry", () => {
   let entries = 0;
   let rest = 0;
   fc.assert(
@@ -81,7 +81,7 @@ test("[P-OUT-3] a merged log folds to the same state as the full log at each of 
   expect(rest).toBeLessThan(entries * 0.95);
 });
 
-test("mergeReports merges reports that continue a step, a count or a text, and none that begins or resets one", () => {
+test("mergeReports merges reports that continue a step, a count or a text, but no report that begins or resets one", () => {
   const two = (event: string, first: object, earlier: object, later: object) =>
     mergeReports(event, first, earlier, later);
   const a = { id: "a" };

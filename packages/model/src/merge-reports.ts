@@ -3,13 +3,13 @@ import { parseOperationEvent } from "./parse-operation-event.ts";
 import type { ReportedProgress } from "./percent.ts";
 
 /**
- * Merges two reports into one, placed at the position and time of `later`. The merged data folds to the same
- * state as `earlier` followed by `later`. Returns undefined if there is no such data. All three reports are
- * neighbours in the log and have the same event name.
+ * Merges the data of two reports into one. The merged report takes the position and time of `later`. It folds
+ * to the same state as `earlier` followed by `later`. Returns undefined if the two cannot be merged.
  *
- * `first` comes right before them and is not merged. It proves that neither report begins anything, because the
- * time of a beginning must not be lost. One detail is not exact: how much of an overlong text is cut at its
- * beginning depends on the pieces.
+ * `first`, `earlier` and `later` are consecutive entries of the log and have the same event name. `first` is
+ * not merged. It proves that neither report begins something, because the time of a beginning must not be lost.
+ * One detail is not exact: how much is removed from the beginning of a text over its bound depends on its
+ * pieces.
  */
 export function mergeReports(
   event: string,
@@ -23,13 +23,13 @@ export function mergeReports(
   if (!a.ok || !b.ok || !c.ok) return undefined;
   if (!goesOn(a.value, b.value) || !goesOn(b.value, c.value)) return undefined;
   const data = united(b.value, c.value);
-  // Two pieces that are valid alone may together exceed the bounds of one event.
+  // Two pieces of text that are each within the bounds of one event may exceed them when joined.
   return data !== undefined && parseOperationEvent(event, data).ok ? data : undefined;
 }
 
 /**
- * True if `report` only continues what `before` was about: the same step, agent or stream in the same status,
- * without a reset. It may also complete a text.
+ * True if `report` continues the step, agent or text stream of `before` in the same status and without a reset.
+ * A report that completes a text also continues it.
  */
 function goesOn(before: OperationEvent, report: OperationEvent): boolean {
   if (before.event === "waiting" && report.event === "waiting") return true;
@@ -73,8 +73,8 @@ function united(earlier: OperationEvent, later: OperationEvent): object | undefi
 }
 
 /**
- * Merges two reports about an agent. A resting agent loses its tasks. If only `earlier` names tasks, the
- * reports are therefore merged only when they say that the agent is active.
+ * Merges two reports about an agent. An agent that becomes inactive loses its tasks. If only `earlier` has
+ * tasks, the reports are therefore merged only if the merged report says that the agent is active.
  */
 function unitedAgent(
   earlier: OperationEvents["agent"],
@@ -88,8 +88,8 @@ function unitedAgent(
 }
 
 /**
- * True if a merge could lose the percentage of `earlier`: it could be higher than the merged one, or be
- * replaced by a count. Percentages never fall, so it must not be lost.
+ * True if a merge could lose the percentage of `earlier`: the merged percentage could be lower, or a count
+ * could replace it. The percentage of an operation never falls, so it must not be lost.
  */
 function hidesPercent(earlier: ReportedProgress, later: ReportedProgress): boolean {
   const counted = isCounted(earlier);

@@ -6,6 +6,9 @@ export interface Notification {
   readonly level: Level;
   readonly title?: string;
   readonly message: string;
-  /** Time to show the notification, in milliseconds; until it is dismissed if absent. */
+  /**
+   * Time to show the notification, in milliseconds. If absent, the notification stays until the person
+   * dismisses it.
+   */
   readonly ttl_ms?: number;
 }

@@ -3,7 +3,7 @@ import type { StepPlan } from "./operation-event.ts";
 import type { OperationState, OperationSummary } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
-/** A failure inside a result, with the fields of a reply's error. */
+/** A failure inside a result. It has the same fields as the error of a reply. */
 export interface ApiFailure {
   readonly code: string;
   readonly message: string;
@@ -16,8 +16,8 @@ export interface CreateOperation {
   readonly kind: string;
   readonly title?: string;
   /**
-   * Id chosen by the producer, so that a retried create makes only one operation. The gateway chooses one if
-   * absent.
+   * Id that the producer chooses, so that a retried create makes only one operation. If absent, the gateway
+   * chooses the id.
    */
   readonly operation_id?: string;
   readonly session_id?: string;
@@ -25,19 +25,22 @@ export interface CreateOperation {
   readonly producer_id?: string;
   readonly steps?: readonly StepPlan[];
   readonly input?: unknown;
-  /** Time that the producer may be silent before the operation counts as stalled, in milliseconds. */
+  /**
+   * Time without a report or renewal from the producer after which the operation counts as stalled, in
+   * milliseconds.
+   */
   readonly lease_ms?: number;
 }
 
 /** The right to report on an operation, held by one producer at a time. */
 export interface OperationLease {
   readonly token: string;
-  /** Number that rises with every producer that takes the operation over. */
+  /** Number that grows each time a producer takes the operation over. */
   readonly fence: number;
   readonly ttl_ms: number;
 }
 
-/** Answer to a create. */
+/** Answer to `POST /v1/operations`. */
 export interface CreatedOperation {
   readonly operation: OperationState;
   readonly channel: string;
@@ -46,11 +49,11 @@ export interface CreatedOperation {
   readonly duplicate: boolean;
 }
 
-/** One event to report; the gateway checks its name and data. */
+/** One event to report on an operation. The gateway checks its name and data. */
 export interface ReportedEvent {
   readonly event: string;
   readonly data: unknown;
-  /** Idempotency key: a retried report with the same key adds nothing. */
+  /** Idempotency key: a retried report with the same key adds no second entry. */
   readonly key?: string;
 }
 
@@ -60,7 +63,7 @@ export interface ReportEvents {
   readonly events: readonly ReportedEvent[];
 }
 
-/** Outcome of one reported event. */
+/** Outcome of one reported event: its position, or the error that refused it. */
 export type ReportResult =
   | { readonly position: string; readonly duplicate: boolean }
   | { readonly error: ApiFailure };
@@ -95,7 +98,10 @@ export interface RequestCommand {
   readonly key?: string;
 }
 
-/** Answer to a command request. The command is in the log, and will be acknowledged, refused, or time out. */
+/**
+ * Answer to a command request. The command is stored in the operation's log. The producer will acknowledge or
+ * refuse it, or the command times out.
+ */
 export interface RequestedCommand {
   readonly command_id: string;
   readonly phase: CommandPhase;
@@ -114,16 +120,16 @@ export interface PendingCommand {
 export type CommandSource = { readonly operation: string } | { readonly producer: string };
 
 /**
- * The gateway as a producer uses it, over HTTP or in process.
+ * The calls that a producer makes to the gateway, over HTTP or in process.
  *
- * Methods reject with an error that has `code` and `retryable`. A call with a retryable error may be repeated
- * with the same ids and keys without creating anything twice.
+ * A call that fails rejects with an error that has `code` and `retryable`. A call that failed with a retryable
+ * error may be repeated with the same ids and keys. The repetition creates nothing twice.
  */
 export interface ProducerGateway {
   create(input: CreateOperation, signal?: AbortSignal): Promise<CreatedOperation>;
   /**
-   * Reports events. Returns one result per event, in order. After a retryable failure the remaining events are
-   * not tried.
+   * Reports events on an operation. Returns one result per event, in order. After a retryable failure the
+   * gateway does not process the remaining events.
    */
   report(
     operationId: string,
@@ -131,7 +137,10 @@ export interface ProducerGateway {
     signal?: AbortSignal,
   ): Promise<readonly ReportResult[]>;
   takeOver(operationId: string, leaseMs?: number, signal?: AbortSignal): Promise<OperationLease>;
-  /** Returns every unacknowledged command, oldest first. Waits up to `waitMs` milliseconds for the first. */
+  /**
+   * Returns every command that is not acknowledged, oldest first. If there is none, waits up to `waitMs`
+   * milliseconds for one.
+   */
   pendingCommands(
     source: CommandSource,
     waitMs: number,

@@ -3,7 +3,7 @@ import type { OperationStatus } from "./operation-status.ts";
 /** Commands that a person may send to running work. */
 export type OperationCommandName = "cancel" | "pause" | "resume" | "retry";
 
-/** Phases of a command; the last three are final. */
+/** Phases of a command. `done`, `refused` and `timed_out` are final. */
 export type CommandPhase = "requested" | "acknowledged" | "done" | "refused" | "timed_out";
 
 /** A command and its current phase. */
@@ -22,7 +22,8 @@ export interface OperationCommand {
 }
 
 /**
- * Statuses in which each command is allowed. In any other status it is refused at once with `not_possible_now`.
+ * Statuses of the operation in which each command is allowed. In any other status the gateway refuses the
+ * command at once with `not_possible_now`.
  */
 export const commandAllowedIn = {
   cancel: ["waiting", "running", "paused", "stalled"],

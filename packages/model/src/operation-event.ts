@@ -1,6 +1,6 @@
 import type { OperationCommandName } from "./operation-command.ts";
 
-/** Severity of a line of the log. */
+/** Severity of a line in an operation's log. */
 export type Level = "info" | "success" | "warning" | "error";
 
 /** A step as a plan declares it. */
@@ -13,7 +13,7 @@ export interface StepPlan<Id extends string = string> {
   readonly weight?: number;
 }
 
-/** An error of an operation, for people and programs. */
+/** The error of a failed operation, for people and programs. */
 export interface OperationError {
   readonly code: string;
   readonly message: string;
@@ -36,10 +36,10 @@ export interface OperationEvents {
     readonly user_id?: string;
     readonly producer_id?: string;
     readonly steps?: readonly StepPlan[];
-    /** Input of the work, as far as subscribers may see it. */
+    /** Input of the work. Subscribers can see it, so the producer includes only what they may see. */
     readonly input?: unknown;
   };
-  /** The operation waits in a queue; `position` 1 is next. */
+  /** The operation waits in a queue. The operation at `position` 1 is the next to run. */
   waiting: {
     readonly position: number;
     readonly total: number;
@@ -47,12 +47,12 @@ export interface OperationEvents {
   };
   /** Work begins. `attempt` counts from 1; a higher attempt resets the progress. */
   started: { readonly attempt?: number };
-  /** The plan, or a new plan. Steps that keep their id also keep their progress. */
+  /** The plan of steps, or a new plan. A step whose id is also in the new plan keeps its progress. */
   steps: { readonly steps: readonly StepPlan[] };
   /**
-   * A step begins, advances or ends. A step that is not in the plan is added to it. `running` (the default)
-   * makes it the current step; a running step needs no explicit start. A step that has ended begins again only
-   * if `running` is sent explicitly.
+   * A step begins, advances or ends. The state adds a step that is not in the plan. The status `running` is the
+   * default and makes the step the current one, so a step needs no separate start. A step that has ended begins
+   * again only if a report sends `running` explicitly.
    */
   step: {
     readonly id: string;
@@ -64,7 +64,7 @@ export interface OperationEvents {
     readonly total?: number;
     readonly unit?: string;
   };
-  /** Progress of the whole, used if there are no steps with a weight. Only `reset` lets the percentage fall. */
+  /** Progress of the whole operation, used if no step has a weight. The percentage falls only with `reset`. */
   progress: {
     readonly percent?: number;
     readonly done?: number;
@@ -79,10 +79,10 @@ export interface OperationEvents {
     readonly name?: string;
     readonly active?: boolean;
     readonly progress?: number;
-    /** All current tasks of the agent; replaces the known ones. */
+    /** All current tasks of the agent. They replace the earlier ones. */
     readonly tasks?: readonly string[];
   };
-  /** A line of the log, written for people. */
+  /** A line for the operation's log, written for people. */
   log: {
     readonly level?: Level;
     readonly message: string;
@@ -114,11 +114,17 @@ export interface OperationEvents {
   done: { readonly result?: unknown };
   failed: { readonly error: OperationError };
   cancelled: { readonly reason?: string };
-  /** The producer was silent for longer than its lease. */
+  /**
+   * The gateway received no report or renewal from the producer for the length of its lease. `silent_ms` is the
+   * length of the silence, in milliseconds.
+   */
   stalled: { readonly silent_ms: number };
-  /** The producer reported again after a stall. */
+  /** The producer reports again after the operation was stalled. */
   revived: Record<string, never>;
-  /** The producer did not return and is given up; only the command `retry` makes the operation run again. */
+  /**
+   * The producer did not return after a stall, and the gateway gave it up. Only the command `retry` makes the
+   * operation run again.
+   */
   lost: { readonly silent_ms: number };
 }
 

@@ -2,7 +2,10 @@ import { definedFields } from "@milepost/protocol";
 import type { OperationEvents } from "./operation-event.ts";
 import { type LogLine, type OperationState, operationBounds } from "./operation-state.ts";
 
-/** Adds a line to the log. Beyond the bound the oldest lines are dropped, while the counts include them. */
+/**
+ * Adds a line to the operation's log. Above the bound the oldest lines are dropped; the counts still include
+ * them.
+ */
 export function writeLine(
   state: OperationState,
   line: OperationEvents["log"],

@@ -38,7 +38,7 @@ export interface AgentState {
 
 /** A line of an operation's log. */
 export interface LogLine {
-  /** Offset of the line's entry in the channel: unique and rising. */
+  /** Offset in the channel of the entry that wrote the line. Unique, and higher for later lines. */
   readonly seq: number;
   readonly at: number;
   readonly level: Level;
@@ -56,7 +56,7 @@ export interface TimelineSpan {
   readonly what: "step" | "agent" | "pause" | "wait";
   readonly id: string;
   readonly from: number;
-  /** End of the span; absent while it lasts. */
+  /** End of the span, in milliseconds since 1970; absent while the span is open. */
   readonly to?: number;
   readonly attempt: number;
 }
@@ -67,7 +67,7 @@ export interface TextState {
   readonly done: boolean;
   /** True if the beginning was cut to stay within the bound. */
   readonly truncated?: boolean;
-  /** Offset of its latest piece in the channel. */
+  /** Offset in the channel of the latest piece of this text stream. */
   readonly offset: number;
 }
 
@@ -79,10 +79,10 @@ export interface WaitingState {
 }
 
 /**
- * The whole state of an operation. A GET returns it, a late subscriber receives it as the snapshot, and a
- * subscriber from the start folds the same state.
+ * The complete state of an operation. `GET /v1/operations/{id}` returns it, and a late subscriber receives it
+ * as the snapshot. A subscriber that reads the log from the start folds the same state.
  *
- * Times are milliseconds since 1970. Lists are bounded, see {@link operationBounds}.
+ * Times are milliseconds since 1970. Lists are bounded; see {@link operationBounds}.
  */
 export interface OperationState {
   readonly id: string;
@@ -110,33 +110,39 @@ export interface OperationState {
   readonly execution_order: readonly string[];
   readonly timeline: readonly TimelineSpan[];
   readonly log: readonly LogLine[];
-  /** Number of lines ever written, including dropped ones. */
+  /** Number of lines ever written to the log, including dropped ones. */
   readonly log_total: number;
-  /** Number of lines ever written, by level, including dropped ones. */
+  /** Number of lines ever written to the log, for each level, including dropped ones. */
   readonly log_counts: Readonly<Record<Level, number>>;
   readonly texts: Readonly<Record<string, TextState>>;
-  /** Latest commands, oldest first. */
+  /** The latest commands to the operation, oldest first. */
   readonly commands: readonly OperationCommand[];
   readonly result?: unknown;
   readonly error?: OperationError;
   /** Reason why the operation is paused or was cancelled. */
   readonly reason?: string;
-  /** Status to return to when the producer reports again; only while the status is `stalled`. */
+  /**
+   * Status to which the operation returns when its producer reports again. Present only while the status is
+   * `stalled`.
+   */
   readonly before_stall?: OperationStatus;
-  /** Time of the producer's last report before the stall; only while the status is `stalled`. */
+  /**
+   * Time of the producer's last report before the stall, in milliseconds since 1970. Present only while the
+   * status is `stalled`.
+   */
   readonly silent_since?: number;
   readonly created_at: number;
-  /** Start of the current attempt. */
+  /** Start of the current attempt, in milliseconds since 1970. */
   readonly started_at?: number;
   readonly ended_at?: number;
   readonly updated_at: number;
-  /** Offset in the channel of the last event that was folded in. */
+  /** Offset in the channel of the last entry that this state includes. */
   readonly offset: number;
 }
 
 /**
- * Bounds of the lists and texts in a state, so that snapshots stay small. Lists are bounded in items; the
- * latest are kept.
+ * Bounds of the lists and texts in the state of an operation, which keep snapshots small. Lists are bounded in
+ * items. A list that is full keeps its latest items.
  */
 export const operationBounds = {
   steps: 200,
@@ -151,7 +157,7 @@ export const operationBounds = {
   textLength: 256 * 1024,
 } as const;
 
-/** The summary of an operation that lists show: a few fields of its state. */
+/** The summary of an operation in a list of operations: a few fields of its state. */
 export interface OperationSummary {
   readonly operation_id: string;
   readonly kind: string;

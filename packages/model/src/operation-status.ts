@@ -1,4 +1,4 @@
-/** Statuses of an operation; `done`, `failed`, `cancelled` and `lost` are final until a retry. */
+/** Statuses of an operation. `done`, `failed`, `cancelled` and `lost` are final: only a retry leaves them. */
 export type OperationStatus =
   | "waiting"
   | "running"

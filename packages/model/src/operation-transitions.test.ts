@@ -41,8 +41,8 @@ const inStatus: Record<OperationStatus, OperationState> = {
 };
 
 /**
- * Status after each event in waiting, running, paused and stalled: `.` means unchanged, `-` means the event is
- * ignored.
+ * Status after each event, if the status before was waiting, running, paused or stalled, in this order. `.`
+ * means unchanged, `-` means that the event is ignored.
  */
 const cells: Record<OperationEventName, string> = {
   created: "- - - -",
@@ -98,7 +98,7 @@ describe("transitions of an operation's status", () => {
   );
 
   it.each([...live, ...over])(
-    "an operation that is %s starts again with a started event of a higher attempt",
+    "an operation in status %s starts again with a started event of a higher attempt",
     (status) => {
       const worked = fold(events.text, events.step, events.agent, events.progress);
       const before = foldOn(
@@ -123,7 +123,7 @@ describe("transitions of an operation's status", () => {
     },
   );
 
-  it("a revived operation returns to its status before the stall, also from a JSON snapshot", () => {
+  it("a revived operation returns to its status before the stall, also when folded from a JSON snapshot", () => {
     for (const status of ["waiting", "running", "paused"] as const) {
       const stalled = foldOn(inStatus[status], [events.stalled]);
       expect(stalled.status).toBe("stalled");
@@ -151,7 +151,7 @@ describe("transitions of an operation's status", () => {
     expect(foldOn(waiting, [events.cancelled])).not.toHaveProperty("waiting");
   });
 
-  it("a status is final exactly if its row of the table is the common row of final statuses", () => {
+  it("a status is final exactly if the table gives it the row that all final statuses share", () => {
     const final = (Object.keys(operationTransitions) as OperationStatus[]).filter(isFinal);
     expect(final).toEqual(over);
   });

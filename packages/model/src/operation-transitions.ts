@@ -2,11 +2,12 @@ import type { OperationEventName } from "./operation-event.ts";
 import type { OperationStatus } from "./operation-status.ts";
 
 /**
- * Effect of an event on the status in which it arrives.
+ * Effect of an event on the status of an operation.
  *
- * A status: the operation enters it. `stay`: the event is applied, the status does not change. `ignore`: the
- * event is ignored. `return`: the operation returns to the status before the stall. `begin`: a higher attempt
- * starts again in any status; else waiting work begins, and an ended operation ignores the event.
+ * A status: the operation enters it. `stay`: the event is applied and the status stays. `ignore`: the event is
+ * ignored. `return`: the operation returns to the status before the stall. `begin`: an event with a higher
+ * attempt starts the operation again in any status. With any other attempt, waiting work begins, and an
+ * operation that has ended ignores the event.
  */
 export type Move = OperationStatus | "stay" | "ignore" | "return" | "begin";
 
@@ -32,10 +33,11 @@ const over = {
 } as const satisfies Record<OperationEventName, Move>;
 
 /**
- * Table of every status and event.
+ * Table of the effect of every event in every status.
  *
- * Work that reports progress while it waits has begun. A producer that reports before the gateway has published
- * `revived` moves a stalled operation to the reported status.
+ * An operation that reports progress while it waits becomes `running`. If the producer of a stalled operation
+ * reports a new status, such as `paused`, before the gateway has published `revived`, the operation enters that
+ * status.
  */
 export const operationTransitions = {
   waiting: {
@@ -124,7 +126,7 @@ export const operationTransitions = {
   lost: over,
 } as const satisfies Record<OperationStatus, Record<OperationEventName, Move>>;
 
-/** True if a status is final: only a higher attempt leaves it. */
+/** True if a status is final. Only a `started` event with a higher attempt leaves a final status. */
 export function isFinal(
   status: OperationStatus,
 ): status is "done" | "failed" | "cancelled" | "lost" {

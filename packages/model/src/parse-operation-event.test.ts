@@ -71,7 +71,7 @@ const fields = eventNames.flatMap((event) =>
   Object.keys(complete[event]).map((field) => [event, field] as const),
 );
 
-/** Values that no field accepts, except fields for any JSON. */
+/** Values that every field refuses, except a field that accepts any JSON. */
 const neverRight: readonly unknown[] = [
   null,
   -1,
@@ -191,7 +191,7 @@ describe("parseOperationEvent", () => {
     }
   });
 
-  it("the data of an event must be an object or absent", () => {
+  it("parseOperationEvent accepts an event without data and refuses data that is not an object", () => {
     expect(parseOperationEvent("started", undefined)).toEqual({
       ok: true,
       value: { event: "started", data: {} },

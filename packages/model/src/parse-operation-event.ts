@@ -33,25 +33,22 @@ export const eventBounds = {
   unit: 32,
   weight: 1_000_000,
   attempt: 1_000_000,
-  /**
-   * Maximum number of tasks in one event. The state keeps the last ones, at most
-   * `operationBounds.tasksPerAgent`.
-   */
+  /** Maximum number of tasks in one event. The state keeps the last `operationBounds.tasksPerAgent` of them. */
   tasks: 200,
-  /** Maximum length of one piece of text. */
+  /** Maximum length of one piece of a text stream, in characters. */
   append: 256 * 1024,
-  /** Maximum length of a log line's data as JSON text. */
+  /** Maximum length of a log line's data as JSON text, in characters. */
   logData: 8 * 1024,
-  /** Maximum length of input, result and args, each as JSON text. */
+  /** Maximum length of `input`, `result` and `args`, each as JSON text, in characters. */
   payload: 256 * 1024,
 } as const;
 
 /**
  * Parses one event of an operation from untrusted values.
  *
- * The result has the declared shape and keeps the bounds of {@link eventBounds}; unknown fields are left out.
- * An unknown name or a wrong field is refused with `bad_message` and the name of the field. Absent data counts
- * as `{}`. Never throws.
+ * The result has the declared shape and stays within {@link eventBounds}. Unknown fields are left out. An
+ * unknown event name or a wrong field is refused with `bad_message` and the name of the field. Absent data
+ * counts as `{}`. Never throws.
  */
 export function parseOperationEvent(event: unknown, data: unknown): Parsed<OperationEvent> {
   if (typeof event !== "string" || !Object.hasOwn(readers, event)) {
@@ -202,7 +199,10 @@ function readSilence(fields: Fields): { readonly silent_ms: number } {
   return { silent_ms: fields.required("silent_ms", readMilliseconds) };
 }
 
-/** Returns a reader of ids that become a segment of a channel name. */
+/**
+ * Returns a reader that accepts an id of at most `maxLength` characters that is valid as a segment of a channel
+ * name.
+ */
 function segmentOf(maxLength: number): Reader<string> {
   return (value) =>
     isChannelSegment(value) && value.length <= maxLength

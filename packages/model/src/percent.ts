@@ -9,7 +9,7 @@ export interface ReportedProgress {
   readonly unit?: string;
 }
 
-/** Returns the counter after a report. Fields that the report does not name stay. */
+/** Returns the counter after a report. Fields that the report does not have keep their value. */
 export function countOn(
   before: Counter | undefined,
   report: ReportedProgress,
@@ -23,7 +23,10 @@ export function countOn(
   };
 }
 
-/** Returns the percentage of a report: the one it names, else the counter's; undefined if it gives neither. */
+/**
+ * Returns the percentage after a report: the reported percentage, otherwise that of the counter. Undefined if
+ * neither exists.
+ */
 export function reportedPercent(
   report: ReportedProgress,
   counter: Counter | undefined,
@@ -35,8 +38,8 @@ export function reportedPercent(
 }
 
 /**
- * Returns the weighted mean of the steps' percentages. A skipped step counts as complete. Undefined if no step
- * has any weight, because the steps then say nothing about the whole.
+ * Returns the weighted mean of the steps' percentages. A skipped step counts as complete. Returns undefined if
+ * no step has a weight; the steps then do not determine the progress of the whole.
  */
 export function meanPercent(steps: readonly StepState[]): number | undefined {
   let complete = 0;

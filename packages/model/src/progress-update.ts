@@ -2,10 +2,10 @@ import type { LogLine, OperationState, TimelineSpan } from "./operation-state.ts
 import type { OperationStatus } from "./operation-status.ts";
 
 /**
- * The document of the plain feed `/ws/progress/{session_id}`: the whole state of one run.
+ * The document of the plain feed `/ws/progress/{session_id}`: the whole state of one operation.
  *
- * Every document is complete, so a reader that missed some has lost only intermediate states. `sequence` rises
- * with each event of the run, so the higher one is the newer document.
+ * Every document is complete, so a client that missed some documents lost only intermediate states. `sequence`
+ * grows with each event of the operation, so the document with the higher `sequence` is newer.
  */
 export interface ProgressUpdate {
   readonly type: "progress_update";
@@ -22,7 +22,7 @@ export interface ProgressUpdate {
   /** Current tasks of each agent, by agent id. */
   readonly current_tasks: Readonly<Record<string, readonly string[]>>;
   readonly steps: OperationState["steps"];
-  /** Latest lines of the run's log, each with its unique `seq`. */
+  /** Latest lines of the operation's log, each with its unique `seq`. */
   readonly events: readonly LogLine[];
   readonly execution_order: readonly string[];
   readonly timeline: readonly TimelineSpan[];

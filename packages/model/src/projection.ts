@@ -9,16 +9,17 @@ export interface ProjectionEntry {
 }
 
 /**
- * Folds a channel's log into its current state.
+ * A projection folds a channel's log into its current state.
  *
- * Pure and total: no entry makes it throw. States are JSON. Folding on from a state that went through JSON
- * gives the same result as folding on from the state itself.
+ * `reduce` is pure and no entry makes it throw. States are JSON values. A state that was written as JSON and
+ * read again gives the same results as the state itself.
  */
 export interface Projection<State> {
   readonly name: string;
   readonly initial: State | undefined;
   /**
-   * Returns the state after the entry; undefined while there is no state. Unchanged parts keep their identity.
+   * Returns the state after the entry; undefined while there is no state. Parts of the state that the entry
+   * does not change stay the same objects.
    */
   reduce(state: State | undefined, entry: ProjectionEntry): State | undefined;
 }

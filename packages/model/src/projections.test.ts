@@ -38,7 +38,7 @@ const anyData = fc.oneof(
 
 describe("projections", () => {
   it.each(names)(
-    "the projection %s folds on from a JSON snapshot as from the state itself",
+    "the projection %s gives the same state when it continues from a JSON snapshot",
     (name) => {
       const { reduce } = projection(name);
       const events = fc.array(
@@ -120,7 +120,7 @@ describe("textProjection", () => {
     expect(foldData("text", chunks)).toEqual({ message_id: "m1", text: "Hello", done: true });
   });
 
-  it("the text projection starts again with another message, and after a complete one", () => {
+  it("the text projection starts a new text with another message id, and after a complete text", () => {
     expect(
       foldData("text", [
         { append: "a", messageId: "m1" },
@@ -137,7 +137,7 @@ describe("textProjection", () => {
     });
   });
 
-  it("the text projection is replaced by a whole text and completed by done alone", () => {
+  it("the text projection replaces its text with a whole text, and marks it complete when only done is sent", () => {
     expect(
       foldData("text", [{ append: "a" }, { text: "whole" }, { append: "!" }, { done: true }]),
     ).toEqual({

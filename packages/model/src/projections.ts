@@ -17,9 +17,9 @@ export const operationProjection: Projection<OperationState> = {
 const keyedPrefix = "keyed:";
 
 /**
- * Returns the projection with a name, as a rule's policy and a snapshot carry it: `latest`, `text`,
- * `operation`, `chat`, `dashboard`, or `keyed:` and the field. Undefined for any other name, which a newer
- * service may know.
+ * Returns the projection with this name, or undefined for an unknown name, which a newer gateway may use. Rules
+ * and snapshots carry these names: `latest`, `text`, `operation`, `chat`, `dashboard`, or `keyed:` and the
+ * field.
  */
 export function projectionNamed(name: string): Projection<unknown> | undefined {
   switch (name) {
@@ -40,7 +40,7 @@ export function projectionNamed(name: string): Projection<unknown> | undefined {
   }
 }
 
-/** Returns the name of a projection from its form in a rule: a name, and the field of a keyed projection. */
+/** Returns the name of the projection that a rule sets. The name of a keyed projection includes its field. */
 export function projectionName(spec: {
   readonly name: "latest" | "text" | "operation" | "chat" | "dashboard" | "keyed";
   readonly by?: string;

@@ -1,6 +1,6 @@
 import type { OperationState } from "./operation-state.ts";
 
-/** The position of work in a queue; position 1 is next. */
+/** The position of an operation in a queue. The operation at position 1 is the next to run. */
 export interface QueuePosition {
   readonly position: number;
   readonly total: number;

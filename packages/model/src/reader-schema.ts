@@ -1,8 +1,8 @@
 import { Fields, isRecord, type StandardSchema } from "@milepost/protocol";
 
 /**
- * Returns a schema, for a rule or a contract, of the objects whose fields `read` reads. Its output is its
- * unchanged input.
+ * Returns a schema, for a rule or a contract, of objects whose fields `read` checks. The schema returns its
+ * input unchanged.
  */
 export function schemaOfFields<T extends object>(
   read: (fields: Fields) => T,

@@ -61,7 +61,7 @@ describe("reduceOperation", () => {
     });
   });
 
-  it("the state of an operation is the same folded from the start or from a JSON snapshot", () => {
+  it("the state of an operation is the same when folded from the start and when folded from a JSON snapshot", () => {
     fc.assert(
       fc.property(anyLog, fc.nat(40), (log, at) => {
         const whole = states(log);
@@ -94,7 +94,7 @@ describe("reduceOperation", () => {
     );
   });
 
-  it("the state of an operation is consistent after every event", () => {
+  it("the fields of an operation's state agree with each other after every event", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         for (const state of states(log)) expectConsistent(state);
@@ -131,7 +131,7 @@ describe("reduceOperation", () => {
     expect(state.execution_order).toHaveLength(operationBounds.executionOrder);
   });
 
-  it("reduceOperation returns the same state for an entry that it already holds", () => {
+  it("reduceOperation returns the same object for an entry that the state already includes", () => {
     const state = fold(happened("started", {}), happened("log", { message: "one" }));
     for (let offset = 0; offset <= state.offset; offset++) {
       const again = { event: "log", data: { message: "again" }, ts: 9_999, offset };
@@ -151,7 +151,7 @@ describe("reduceOperation", () => {
     );
   });
 
-  it("an entry that reduceOperation cannot read only advances the offset", () => {
+  it("an entry that is not a valid operation event only advances the offset of the state", () => {
     const state = fold(happened("started", {}), happened("step", { id: "a", percent: 40 }));
     fc.assert(
       fc.property(anyGarbage, ({ event, data }) => {
@@ -181,7 +181,7 @@ describe("reduceOperation", () => {
     }
   });
 
-  it("reduceOperation shares every part that the event did not change with the state before", () => {
+  it("reduceOperation keeps every part of the state that the event does not change as the same object", () => {
     const before = fold(
       created,
       happened("started", {}),
@@ -227,7 +227,7 @@ describe("reduceOperation", () => {
     expect(answered.commands).toBe(before.commands);
   });
 
-  it("reduceOperation changes no prototype, whatever the names", () => {
+  it("reduceOperation changes no prototype, whatever names the entries contain", () => {
     const names = ["__proto__", "constructor", "toString"];
     const state = fold(
       ...names.flatMap((name) => [

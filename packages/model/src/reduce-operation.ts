@@ -6,9 +6,10 @@ import type { ProjectionEntry } from "./projection.ts";
 /**
  * Returns the state of an operation after one more entry of its channel.
  *
- * The state begins with `created`; before that it is undefined. An entry at or before the state's offset
- * changes nothing and returns the same state. An entry that is no operation event, is malformed, or comes at
- * the wrong time only advances the offset. Never throws. Unchanged parts keep their identity.
+ * The state begins with the event `created`; before that it is undefined. An entry whose offset is not higher
+ * than the state's offset changes nothing and returns the same state. An entry only advances the offset if it
+ * is no operation event, is malformed, or is not allowed in the current status. Never throws. Parts of the
+ * state that do not change stay the same objects.
  */
 export function reduceOperation(state: OperationState, entry: ProjectionEntry): OperationState;
 export function reduceOperation(

@@ -77,7 +77,7 @@ describe("percent of an operation", () => {
     expect(foldOn(state, [happened("progress", { reset: true })]).percent).toBe(0);
   });
 
-  it("[P-OP-2] the percent does not fall when the plan grows, except by a reset after it", () => {
+  it("[P-OP-2] the percent does not fall when the plan grows, but falls with a later reset", () => {
     const state = fold(plan, happened("step", { id: "scan", status: "done" }));
     expect(state.percent).toBe(25);
     const grown = foldOn(state, [
@@ -155,7 +155,7 @@ describe("steps of an operation", () => {
     expect(state.execution_order).toEqual([]);
   });
 
-  it("a new plan keeps the progress of its known steps and closes the steps it drops", () => {
+  it("a new plan keeps the progress of steps it knows, and closes the spans of the steps it drops", () => {
     const state = fold(
       plan,
       happened("step", { id: "scan", percent: 50 }),

@@ -11,8 +11,8 @@ export function plannedStep({ id, title, weight }: StepPlan): StepState {
 }
 
 /**
- * Applies a new plan: known steps keep their state, dropped steps leave with their spans closed, new steps are
- * pending.
+ * Applies a new plan. Steps that are also in the new plan keep their state. Dropped steps are removed and their
+ * timeline spans closed. New steps are pending.
  */
 export function replan(
   state: OperationState,
@@ -60,7 +60,7 @@ export function resetSteps(steps: readonly StepState[]): readonly StepState[] {
   return steps.map(plannedStep);
 }
 
-/** Returns the steps of an ended operation: running steps end with `status`, the others stay. */
+/** Returns the steps of an operation that has ended. Running steps get `status`; the others stay unchanged. */
 export function endSteps(
   steps: readonly StepState[],
   status: "done" | "failed" | "skipped",
@@ -75,8 +75,8 @@ export function endSteps(
 }
 
 /**
- * Returns the status after a report. A late report from parallel work must not reopen a step that has ended;
- * only an explicit `running` does.
+ * Returns the status of a step after a report. A late report from parallel work must not start an ended step
+ * again; only an explicit `running` does.
  */
 function reportedStatus(before: StepState, report: OperationEvents["step"]): StepState["status"] {
   return report.status ?? (before.status === "pending" ? "running" : before.status);

@@ -1,7 +1,7 @@
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState } from "./operation-state.ts";
 
-/** Stages of a synchronisation that ends with a launch, in order. */
+/** Stages of a synchronisation, in order. Its last working stage is a launch. */
 export const syncStages = ["validating", "syncing", "launching", "complete"] as const;
 
 /** One stage of a synchronisation. */
@@ -26,8 +26,8 @@ export interface SyncProgress {
 }
 
 /**
- * Returns the progress of a synchronisation with {@link syncSteps}. Other steps of the operation are not
- * stages.
+ * Returns the progress of an operation with {@link syncSteps} as its steps. Ignores other steps of the
+ * operation.
  */
 export function toSyncProgress(state: OperationState): SyncProgress {
   const stage = stageOf(state);

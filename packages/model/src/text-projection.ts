@@ -3,11 +3,11 @@ import { appendBounded } from "./bounded-text.ts";
 import { operationBounds } from "./operation-state.ts";
 import type { Projection } from "./projection.ts";
 
-/** One text with the pieces that have arrived so far. */
+/** The state of the text projection: one text with the pieces that have arrived so far. */
 export interface AccumulatedText {
-  /** Id of the message, if the publisher names it. */
+  /** Id of the message; absent if the publisher sent none. */
   readonly message_id?: string;
-  /** Text of at most 256 Ki characters: the latest ones. */
+  /** The text, at most its last 256 Ki characters. */
   readonly text: string;
   readonly done: boolean;
   /** True if the beginning was cut to stay within the bound. */
@@ -15,11 +15,12 @@ export interface AccumulatedText {
 }
 
 /**
- * Accumulates a stream of text from data with `append` or `content` (a piece), `text` (the whole text, which
- * replaces the known one), `done` or `isComplete`, and `messageId` or `message_id`.
+ * Accumulates a text from the publications of a channel. These fields of the data are read: `append` or
+ * `content` (a piece), `text` (the whole text, which replaces the known one), `done` or `isComplete`, and
+ * `messageId` or `message_id`.
  *
  * The state holds one text at a time. A piece of another message, or a piece after the text was complete,
- * begins a new text. Publications without a text or an end change nothing.
+ * begins a new text. Publications with none of these fields for a text or its end change nothing.
  */
 export const textProjection: Projection<AccumulatedText> = {
   name: "text",

@@ -29,7 +29,7 @@ describe("text streams of an operation", () => {
     expect(state.texts.out?.truncated).toBe(true);
   });
 
-  it("the text stream written longest ago is dropped beyond 32, also if the names are numbers", () => {
+  it("an operation keeps 32 text streams and drops the one written longest ago, also if the names are numbers", () => {
     const names = Array.from({ length: operationBounds.texts }, (_, i) => String(100 - i));
     const state = fold(
       ...names.map((stream) => happened("text", { stream, append: "x" })),

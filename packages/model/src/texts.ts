@@ -5,8 +5,8 @@ import { type OperationState, operationBounds, type TextState } from "./operatio
 type Texts = OperationState["texts"];
 
 /**
- * Applies a piece to its text stream. Returns the same streams if the stream was complete. Beyond the bound the
- * streams written longest ago are dropped.
+ * Applies a report to its text stream and returns all streams. Returns the same object if the stream was
+ * already complete. Above the bound, drops the streams that were written longest ago.
  */
 export function reportText(texts: Texts, report: OperationEvents["text"], offset: number): Texts {
   const { stream, append = "", reset = false } = report;

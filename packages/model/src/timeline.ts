@@ -3,7 +3,10 @@ import { type OperationState, operationBounds, type TimelineSpan } from "./opera
 type What = TimelineSpan["what"];
 type Timeline = OperationState["timeline"];
 
-/** Opens a span, unless one of the same thing is open. Beyond the bound the oldest spans are dropped. */
+/**
+ * Opens a span on the timeline, unless a span of the same step, agent, wait or pause is open. Above the bound,
+ * drops the oldest spans.
+ */
 export function openSpan(
   timeline: Timeline,
   what: What,
@@ -15,7 +18,7 @@ export function openSpan(
   return [...timeline, { what, id, from, attempt }].slice(-operationBounds.timeline);
 }
 
-/** Closes the open span of a thing, if there is one. */
+/** Closes the open span of a step, agent, wait or pause, if there is one. */
 export function closeSpan(timeline: Timeline, what: What, id: string, to: number): Timeline {
   if (!timeline.some((span) => isOpen(span, what, id))) return timeline;
   return timeline.map((span) => (isOpen(span, what, id) ? { ...span, to } : span));
@@ -27,7 +30,7 @@ export function closeAllSpans(timeline: Timeline, to: number): Timeline {
   return timeline.map((span) => (span.to === undefined ? { ...span, to } : span));
 }
 
-/** Appends an id to the order of first beginnings, unless it is already there. */
+/** Appends the id of a step or agent to the execution order, unless the order already contains it. */
 export function beganInOrder(order: readonly string[], id: string): readonly string[] {
   return order.includes(id) ? order : [...order, id].slice(-operationBounds.executionOrder);
 }

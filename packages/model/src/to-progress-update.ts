@@ -15,7 +15,7 @@ export function toProgressUpdate(state: OperationState, sessionId: string): Prog
     message: state.message ?? null,
     current_step: state.current_step ?? null,
     current_agent: state.current_agent ?? null,
-    // Entries define own fields, so an agent named __proto__ is handled like any other.
+    // `Object.fromEntries` defines own fields, so an agent named __proto__ is handled like any other.
     current_tasks: Object.fromEntries(state.agents.map(({ id, tasks }) => [id, tasks])),
     steps: state.steps,
     events: state.log,

@@ -6,8 +6,8 @@ import { ManualClock } from "./testing/manual-clock.ts";
 import { seededRandom } from "./testing/seeded-random.ts";
 
 /**
- * Creates an answer and its scripted gateway. The gateway stores each key once; the test decides which calls it
- * answers and which it fails.
+ * Creates an answer and a scripted gateway for it. The gateway stores a publication with the same key once. The
+ * test decides which calls succeed and which fail.
  */
 function setUp(options: Partial<AnswerOptions> = {}) {
   const clock = new ManualClock();
@@ -52,7 +52,7 @@ function setUp(options: Partial<AnswerOptions> = {}) {
 }
 
 describe("streaming an answer", () => {
-  it("a streamed answer joins the text of each interval into one piece and is complete once it ends", async () => {
+  it("a streamed answer sends the text of each interval as one piece, and marks the last piece complete", async () => {
     const { clock, answer, stored, state } = setUp();
     for (const word of ["To ", "the ", "sea"]) answer.write(word);
     await clock.advance(40);
@@ -73,7 +73,7 @@ describe("streaming an answer", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("a streamed answer repeats a piece with its key after a lost reply, keeps the order, and joins the text that waits", async () => {
+  it("a streamed answer repeats a piece with the same key after a lost reply, keeps the order, and joins text that waits meanwhile", async () => {
     const { clock, answer, stored, state, decide, calls } = setUp();
     decide((call) => (call <= 3 ? "lose" : "answer"));
     answer.write("one ");
@@ -88,7 +88,7 @@ describe("streaming an answer", () => {
     expect(state()?.messages[0]).toMatchObject({ content: whole, isComplete: true });
   });
 
-  it("a streamed answer sends one piece at a time, none above the chat's limit, and never splits a character", async () => {
+  it("a streamed answer sends one piece at a time, within the chat's length limit, and never splits a character", async () => {
     const { clock, answer, stored, decide } = setUp();
     let open = () => {};
     decide(

@@ -5,7 +5,10 @@ import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { asMilepostError } from "./problem.ts";
 import { type Random, systemRandom } from "./random.ts";
 
-/** Function that publishes to a channel, over HTTP or in process. Repeating a key creates nothing. */
+/**
+ * A function that publishes an event to a channel, over HTTP or in process. A repeated call with the same key
+ * adds no second entry.
+ */
 export type Publish = (
   channel: string,
   event: string,
@@ -24,7 +27,7 @@ export interface AnswerOptions {
   /** Time in which written text is collected into one piece, in milliseconds. Default: 40. */
   readonly pieceMs?: number;
   /**
-   * Longest time for which one piece is retried before the answer is given up, in milliseconds. Default:
+   * Maximum time for which one piece is retried, in milliseconds. After that the answer is given up. Default:
    * 60,000.
    */
   readonly giveUpMs?: number;
@@ -35,7 +38,7 @@ export interface AnswerOptions {
 }
 
 /**
- * Handle of an answer that is being written. Its methods never throw, and writing never waits for the gateway.
+ * Handle of an answer that is being written. Its methods never throw, and `write` never waits for the gateway.
  */
 export interface Answer {
   readonly messageId: string;
@@ -48,15 +51,19 @@ export interface Answer {
   end(): Promise<boolean>;
 }
 
-/** Largest number of characters that may wait for the gateway. Beyond it the answer is given up. */
+/**
+ * Maximum length of the text that waits for the gateway, in characters. If more text waits, the answer is given
+ * up.
+ */
 const maxWaiting = 1_024 * 1_024;
 const retry = { baseMs: 100, capMs: 5_000 };
 
 /**
- * Streams an answer into a chat as `chat_message_chunk` events, in order and each once. Pieces are numbered,
- * and the number is part of the publish key, so repeating a piece whose reply was lost creates nothing.
+ * Streams an answer into a chat as `chat_message_chunk` events, each stored once and in order. The idempotency
+ * key of a piece contains the piece's number. A piece that is repeated after a lost reply therefore adds
+ * nothing.
  *
- * While the gateway is slow or unreachable, written text waits and then goes out in few large pieces.
+ * While the gateway is slow or unreachable, written text waits. Later it is sent in a few large pieces.
  */
 export function streamAnswer(options: AnswerOptions): Answer {
   return new AnswerStream(options);
@@ -90,7 +97,12 @@ class AnswerStream implements Answer {
     if (this.#ended || this.#over !== undefined || text === "") return;
     this.#waiting += text;
     if (this.#waiting.length > maxWaiting) {
-      this.#finish(false, asMilepostError(new Error("too much text waits for the gateway")));
+      this.#finish(
+        false,
+        asMilepostError(
+          new Error("too much text waits for the gateway; write less or more slowly"),
+        ),
+      );
       return;
     }
     if (this.#sending) return;
@@ -153,8 +165,8 @@ class AnswerStream implements Answer {
   }
 
   /**
-   * Removes and returns the text of the next piece: at most `chatBounds.content` characters, and never half a
-   * surrogate pair.
+   * Removes the text of the next piece from the waiting text and returns it: at most `chatBounds.content`
+   * characters, and never half a surrogate pair.
    */
   #take(): string {
     let { length } = this.#waiting;

@@ -1,6 +1,9 @@
 import type { Random } from "./random.ts";
 
-/** Bounds of a backoff: the bound after the first failure and its cap, both in milliseconds. */
+/**
+ * Bounds of a backoff, in milliseconds: the maximum random wait after the first failure, and the maximum random
+ * wait after any number of failures.
+ */
 export interface BackoffBounds {
   readonly baseMs: number;
   readonly capMs: number;

@@ -1,4 +1,4 @@
-/** Node of a {@link Chain}. */
+/** Node of a {@link Chain}: a value and its neighbours. */
 export interface Link<T> {
   readonly value: T;
   previous: Link<T> | undefined;

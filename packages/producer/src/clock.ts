@@ -1,18 +1,21 @@
-/** Cancels the scheduled callback or hold that it was returned for. Calling it again does nothing. */
+/**
+ * Cancels the scheduled callback, or releases the hold, for which it was returned. Calling it again does
+ * nothing.
+ */
 export type Cancel = () => void;
 
 /**
- * Time and scheduling, injected so that tests decide when a moment passes.
+ * Source of time and scheduling. Tests inject their own and decide when time passes.
  *
- * Guarantees: callbacks never run inside the call that schedules them; a cancelled callback never
- * runs. Shaped like the gateway's own clock, so one clock can drive both.
+ * Guarantees: a callback never runs inside the call that schedules it; a cancelled callback never runs. The
+ * interface matches that of the gateway's clock, so one clock can drive both.
  */
 export interface Clock {
   /** Returns the current time in milliseconds, from a source that never goes backwards. */
   monotonic(): number;
   /** Runs `callback` once, after at least `delayMs` milliseconds. */
   after(delayMs: number, callback: () => void): Cancel;
-  /** Runs `callback` at the end of this tick. */
+  /** Runs `callback` at the end of the current tick of the event loop. */
   soon(callback: () => void): Cancel;
 }
 

@@ -22,15 +22,15 @@ const waitMs = 25_000;
 /** Time that a response may take beyond the requested wait, in milliseconds. */
 const graceMs = 10_000;
 /**
- * Pause after a quick response without new commands, in milliseconds. It keeps the loop from becoming a busy
- * loop.
+ * Pause after a quick response without new commands, in milliseconds. Without this pause, such responses would
+ * make the loop call without end.
  */
 const idlePauseMs = 250;
 const retry = { baseMs: 250, capMs: 15_000 };
 
 /**
- * Polls the gateway for the commands to all operations of one producer, with one call at a time, for as long as
- * at least one holder needs it.
+ * Polls the gateway for the commands to all operations of one producer. Makes one call at a time, and runs
+ * while at least one {@link CommandLoop.hold} is not released.
  */
 export class CommandLoop {
   readonly #options: CommandLoopOptions;

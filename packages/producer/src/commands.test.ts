@@ -23,7 +23,7 @@ describe("commands to a running operation", () => {
     expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "done"]);
   });
 
-  test("a cancel command is refused when the work finishes all the same, and the result stands", async () => {
+  test("a cancel command is refused when the work finishes nevertheless, and the operation keeps the result", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     producer.start(work, async () => {
@@ -104,7 +104,7 @@ describe("commands to a running operation", () => {
     });
   });
 
-  test("[P-CMD-6] a command that is delivered repeatedly is executed once, without a busy loop", async () => {
+  test("[P-CMD-6] a command that is delivered repeatedly is executed once, and the producer does not poll in a busy loop", async () => {
     const { producer, gateway, clock } = fixture();
     let aborts = 0;
     const held = deferred();
@@ -113,7 +113,7 @@ describe("commands to a running operation", () => {
       await held.promise;
     });
     await clock.advance(100);
-    // Reports do not get through, so the command stays unacknowledged.
+    // Reports are lost, so the command stays unacknowledged.
     gateway.fault = (name) => (name === "report" ? "lost_request" : "none");
     gateway.command("op", "cancel");
     const before = gateway.calls.length;

@@ -17,7 +17,7 @@ export type OperationOf<C extends Contract, Kind extends string> = Operation<
   TextName<C, Kind>
 >;
 
-/** Description with which work of kind `Kind` is created. Its input and steps are those of the contract. */
+/** Description of work of kind `Kind`. Its input and steps have the types of the contract. */
 export type WorkOf<C extends Contract, Kind extends string> = Omit<
   WorkSpec,
   "kind" | "input" | "steps"

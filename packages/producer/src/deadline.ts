@@ -2,11 +2,11 @@ import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "./clock.ts";
 
 /**
- * Calls `invoke` and gives up waiting after `ms` milliseconds, even when `invoke` ignores its signal.
+ * Calls `invoke` and stops waiting for it after `ms` milliseconds, even if `invoke` ignores its signal.
  *
- * Rejects with `timed_out` when the time is up, and with `outer`'s reason when `outer` aborts first
- * (`cancelled` unless the reason is a `MilepostError`). Any error of `invoke`, thrown or rejected, is passed
- * on.
+ * Rejects with `timed_out` when the time is over. If `outer` aborts first, rejects with the reason of `outer`
+ * if that is a `MilepostError`, otherwise with `cancelled`. Rejects with the error of `invoke` if `invoke`
+ * throws or rejects.
  */
 export function withDeadline<T>(
   clock: Clock,

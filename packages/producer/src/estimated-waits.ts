@@ -1,8 +1,9 @@
 /**
- * Returns the estimated waits of a queue's items in milliseconds, the next item first.
+ * Returns the estimated wait of each of `count` items in a queue, in milliseconds. The first is the next item
+ * to run.
  *
- * `elapsedMs` holds how long each running item has been running. Fewer entries than `concurrency` mean free
- * places. Every run is assumed to last `meanMs`.
+ * `elapsedMs` holds for each running item how long it has been running. If it has fewer than `concurrency`
+ * entries, the next items can start at once. The estimate assumes that every run takes `meanMs` milliseconds.
  */
 export function estimateWaits(
   count: number,
@@ -25,7 +26,7 @@ export function estimateWaits(
   });
 }
 
-/** Mean of the latest durations, in milliseconds. */
+/** Mean of the latest `keep` durations, in milliseconds. */
 export class MeanDuration {
   readonly #latest: number[] = [];
   readonly #keep: number;

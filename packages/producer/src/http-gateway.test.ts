@@ -16,7 +16,10 @@ interface Request {
   readonly body: string;
 }
 
-/** Starts a real HTTP server that returns the given answers in order and records the requests. */
+/**
+ * Starts a real HTTP server that sends the given answers in order and records the requests. It never answers a
+ * request for which "never" is given.
+ */
 async function serve(...answers: (Answer | "never")[]) {
   const requests: Request[] = [];
   let arrived = () => {};
@@ -99,7 +102,7 @@ test("the HTTP gateway turns a problem document into a MilepostError with the re
   await expect(report()).rejects.toMatchObject({ retryable: false, message: "no" });
 });
 
-test("the HTTP gateway treats a response that no gateway sent, such as a proxy's, as a retryable error", async () => {
+test("the HTTP gateway treats a response that no Milepost gateway sent, such as a proxy's, as a retryable error", async () => {
   await using server = await serve(
     { status: 502, body: "<html>bad gateway</html>" },
     { status: 404, body: "not here" },
@@ -115,7 +118,7 @@ test("the HTTP gateway treats a response that no gateway sent, such as a proxy's
   }
 });
 
-test("the HTTP gateway reports an unreachable gateway as retryable, without the key in the error", async () => {
+test("the HTTP gateway turns an unreachable gateway into a retryable error that does not contain the key", async () => {
   const server = await serve();
   await server[Symbol.asyncDispose]();
   const gateway = httpGateway({ url: server.url, apiKey: "canary-key" });

@@ -14,13 +14,17 @@ import { asMilepostError } from "./problem.ts";
 
 /** Options of {@link httpGateway}. */
 export interface HttpGatewayOptions {
-  /** Address of the gateway, for example `https://push.example.com`. A path is kept in front of `/v1`. */
+  /**
+   * Address of the gateway, for example `https://push.example.com`. If the address has a path, the client puts
+   * that path in front of `/v1`.
+   */
   readonly url: string | URL;
-  /** API key that may report. It is sent only in the `Authorization` header. */
+  /** API key that is allowed to report operations. The client sends it only in the `Authorization` header. */
   readonly apiKey: string;
   readonly fetch?: typeof globalThis.fetch;
   /**
-   * Time limit of a call in milliseconds, on top of the wait that the call itself asks for. Default: 10,000.
+   * Maximum time for a call, in milliseconds, in addition to the wait that the call itself requests. Default:
+   * 10,000.
    */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
@@ -28,16 +32,17 @@ export interface HttpGatewayOptions {
 
 /** Calls that a backend can make to a gateway over HTTP. */
 export interface HttpGateway extends ProducerGateway {
-  /** Publishes to a channel. The API key must allow publishing there. */
+  /** Publishes to a channel. The API key must be allowed to publish to that channel. */
   readonly publish: Publish;
 }
 
 /**
- * Creates a {@link HttpGateway}. Throws when `url` is not a valid URL.
+ * Creates a {@link HttpGateway}. Throws if `url` is not a valid URL.
  *
- * Its calls reject with a `MilepostError`: the code of the problem document, `timed_out`, `cancelled` when the
- * caller's signal aborts, `store_unavailable` (retryable) when the gateway cannot be reached, and `internal`
- * (retryable) when the response is not a gateway's, as from a proxy during an outage.
+ * A call that fails rejects with a `MilepostError`. Its code is that of the problem document, `timed_out`, or
+ * `cancelled` if the caller's signal aborts. It is `store_unavailable` (retryable) if the gateway cannot be
+ * reached. It is `internal` (retryable) if the response does not come from a gateway, for instance from a proxy
+ * during an outage.
  */
 export function httpGateway(options: HttpGatewayOptions): HttpGateway {
   const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;

@@ -1,14 +1,15 @@
 import type { OperationEvents } from "@milepost/model";
 import type { Report } from "./report.ts";
 
-/** Longest piece of text that smaller pieces are joined into, in characters. */
+/** Maximum length of the piece that several smaller pieces of text are joined into, in characters. */
 export const maxTextPiece = 64 * 1024;
 
 /**
- * Returns one report with the meaning of `earlier` followed by `later`, both of the same slot, or undefined
- * when no single report has that meaning.
+ * Returns one report with the meaning of `earlier` followed by `later`, or undefined if no single report has
+ * that meaning. Both reports must be in the same slot; see `slotOf`.
  *
- * Fields that `later` does not name keep their earlier value, which is how the reducer reads two reports.
+ * Fields that `later` does not have keep the value of `earlier`. The reducer reads two separate reports in the
+ * same way.
  */
 export function mergeReports(earlier: Report, later: Report): Report | undefined {
   if (earlier.event === "waiting" && later.event === "waiting") return later;
@@ -35,7 +36,10 @@ interface Counted {
   readonly total?: number;
 }
 
-/** Returns false when an explicit percent would outlive a later count. Such two reports are not merged. */
+/**
+ * Returns true if two reports can be merged without keeping an outdated percentage. Returns false if `earlier`
+ * has an explicit percentage and `later` has only a count.
+ */
 function countsAlike(earlier: Counted, later: Counted): boolean {
   if (later.percent !== undefined || earlier.percent === undefined) return true;
   return later.done === undefined && later.total === undefined;

@@ -8,12 +8,12 @@ export type StepUpdate = Omit<OperationEvents["step"], "id">;
 /** Fields of a progress report about the whole operation. */
 export type ProgressUpdate = OperationEvents["progress"];
 
-/** Handle of a step while its function runs. */
+/** Handle of a step while the function that does the step's work runs. */
 export interface Step {
   readonly id: string;
   /** Reports the progress of the step. */
   progress(update: Omit<StepUpdate, "status">): void;
-  /** Adds a line at `info` to the operation's log, marked with the step's id. */
+  /** Adds a line with level `info` to the operation's log. The line carries the step's id. */
   info(message: string, data?: unknown): void;
   warn(message: string, data?: unknown): void;
   error(message: string, data?: unknown): void;
@@ -31,9 +31,9 @@ export interface TextStream {
 /**
  * Handle of a running operation: reports its progress and receives its commands.
  *
- * Every reporting method returns at once, whatever the state of the gateway, and never throws. Reports go into
- * a bounded outbox, see {@link ProducerOptions.maxBufferBytes}. When updates of the same step, agent or the
- * whole come faster than they are sent, people see the latest.
+ * Every reporting method returns at once, whatever the state of the gateway, and never throws. Reports are
+ * queued in a bounded outbox; see {@link ProducerOptions.maxBufferBytes}. If updates of a step, an agent or the
+ * whole operation are faster than they can be sent, subscribers receive the latest.
  *
  * `StepId` and `TextName` are the names of steps and text streams that the contract allows.
  */
@@ -48,8 +48,8 @@ export interface Operation<StepId extends string = string, TextName extends stri
    */
   readonly signal: AbortSignal;
   /**
-   * Resolves at once, or on resume while the operation is paused. Rejects with the signal's reason once the
-   * signal is aborted.
+   * Resolves at once, or while the operation is paused, when it resumes. Rejects with the signal's reason once
+   * the signal is aborted.
    */
   pausePoint(): Promise<void>;
 
@@ -58,11 +58,14 @@ export interface Operation<StepId extends string = string, TextName extends stri
   /** Reports that a step begins, advances or ends. */
   step(id: StepId, update?: StepUpdate): void;
   /**
-   * Runs `work` as a step. Reports `running` first, then `done`, or `failed` when `work` throws (not after an
-   * abort).
+   * Runs `work` as a step. Reports `running` first. Then reports `done`, or `failed` if `work` throws and the
+   * operation was not aborted.
    */
   step<T>(id: StepId, work: (step: Step) => T | Promise<T>): Promise<T>;
-  /** Reports the progress of the whole operation, for work without steps to derive it from. */
+  /**
+   * Reports the progress of the whole operation. It is for work without steps, because steps determine the
+   * progress.
+   */
   progress(update: ProgressUpdate): void;
   /** Reports the activity of an agent. */
   agent(id: string, update?: Omit<OperationEvents["agent"], "id">): void;
@@ -74,7 +77,7 @@ export interface Operation<StepId extends string = string, TextName extends stri
   success(message: string, data?: unknown): void;
   warn(message: string, data?: unknown): void;
   error(message: string, data?: unknown): void;
-  /** Reports the operation's place in a queue that the caller keeps. */
+  /** Reports the operation's position in a queue that the caller manages. */
   waiting(place: OperationEvents["waiting"]): void;
 }
 
@@ -87,7 +90,7 @@ interface Face {
   pausePoint(): Promise<void>;
 }
 
-/** Creates the handle that a job receives. Its methods do not use `this`, so they may be passed on. */
+/** Creates the handle that a job receives. Its methods do not use `this`, so they work as plain functions. */
 export function operationHandle(face: Face): Operation {
   const { report, signal } = face;
   const line =
@@ -119,7 +122,7 @@ export function operationHandle(face: Face): Operation {
       update(id, { status: "done" });
       return value;
     } catch (thrown) {
-      // An aborted step has not failed; the end of the operation says what happened.
+      // A step that was aborted has not failed. The end of the operation reports the reason.
       if (!signal.aborted) update(id, { status: "failed" });
       throw thrown;
     }

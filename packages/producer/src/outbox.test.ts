@@ -42,7 +42,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox keeps the end of a step apart from its beginning, and a new beginning apart from both", () => {
+  test("the outbox does not merge the beginning of a step with its end, or either with a new beginning", () => {
     const box = outbox();
     box.add(step("a"));
     box.add(step("a", { status: "done" }));
@@ -55,7 +55,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox merges nothing across a lifecycle report", () => {
+  test("the outbox does not merge a report from before a lifecycle report with one from after it", () => {
     const box = outbox();
     box.add({ event: "progress", data: { percent: 80 } });
     box.add({ event: "started", data: { attempt: 2 } });
@@ -68,14 +68,14 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox does not let an explicit percent outlive a later count", () => {
+  test("the outbox does not merge an explicit percent with a later count", () => {
     const box = outbox();
     box.add({ event: "progress", data: { percent: 20 } });
     box.add({ event: "progress", data: { done: 5, total: 10 } });
     expect(taken(box)).toHaveLength(2);
   });
 
-  test("the outbox joins the pieces of one text stream, but never those of two streams or across a stream's end", () => {
+  test("the outbox joins pieces of one text stream, but not of two streams and not across the end of a stream", () => {
     const box = outbox();
     for (const append of ["a", "b", "c"]) {
       box.add({ event: "text", data: { stream: "x", append } });
@@ -90,7 +90,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox never merges into reports already taken, and returns them with the same keys until they are settled", () => {
+  test("the outbox returns taken reports again with the same keys until they are settled, and merges nothing into them", () => {
     const box = outbox();
     box.add(step("a", { done: 1 }));
     const first = box.take(10, 10_000);
@@ -115,7 +115,7 @@ describe("the outbox", () => {
 });
 
 describe("the bounds of the outbox", () => {
-  test("the full outbox drops the oldest info lines and states their number in the place of the first", () => {
+  test("a full outbox drops the oldest info lines and puts a notice with their number in the place of the first", () => {
     const box = outbox({ maxBytes: 1_000_000, maxReports: 10 });
     box.add({ event: "started", data: {} });
     box.add(line("careful", "warning"));

@@ -2,13 +2,16 @@ import { Chain, type Link } from "./chain.ts";
 import { mergeReports } from "./merge.ts";
 import { closesSlot, type Report, reportBytes, slotOf, type Weight, weightOf } from "./report.ts";
 
-/** Limits of the reports that may wait for one operation, in bytes and in number. */
+/** Maximum size in bytes and maximum number of the reports on one operation that wait to be delivered. */
 export interface OutboxBounds {
   readonly maxBytes: number;
   readonly maxReports: number;
 }
 
-/** Report on its way to the gateway, with the key that makes repeating it harmless. */
+/**
+ * A report that was taken for sending, with its idempotency key. The gateway stores a repeated report with the
+ * same key only once.
+ */
 export interface Sent {
   readonly key: string;
   readonly report: Report;
@@ -20,8 +23,8 @@ interface Waiting {
   readonly weight: Weight | "notice";
   readonly slot: string | undefined;
   /**
-   * True for the report that begins its step or agent. Its place shows the order in which steps and agents
-   * began.
+   * True for the report that begins its step or agent. The positions of these reports preserve the order in
+   * which steps and agents began.
    */
   readonly opens: boolean;
 }
@@ -36,12 +39,16 @@ type Dropped = Record<Droppable, number>;
 /**
  * Bounded queue of the reports on one operation, in order.
  *
- * - Reports of state (steps, progress, agents, place in line) are merged with the waiting one of the
- *   same slot. The report that begins a step or agent keeps its place. The latest report stands where it was
- *   last made. Nothing is merged across a lifecycle report.
+ * - A report of state (steps, progress, agents, queue position) is merged with the waiting report of the same
+ *   slot.
+ * The report that begins a step or agent keeps its position in the queue. The merged report takes the position
+ * of
+ *   the newest one. Nothing is merged across a lifecycle report.
  * - Pieces of a text stream are joined up to 64 Ki characters.
- * - Beyond a bound the oldest lines at info are dropped first, then state, text, and lines at warning. One
- *   warning in the log states their number. Lifecycle reports are never dropped.
+ * - Above a bound the outbox drops the oldest log lines of level info first, then state, then text, then log
+ *   lines of
+ * level warning. One warning in the log states how many reports were dropped. Lifecycle reports are never
+ * dropped.
  * - Reports that were taken keep their key and content until they are settled.
  */
 export class Outbox {
@@ -59,7 +66,7 @@ export class Outbox {
     text: new Set(),
     warning: new Set(),
   };
-  /** Waiting report of each slot that a newer report may be merged with. */
+  /** The waiting report of each slot with which a newer report may be merged. */
   readonly #latest = new Map<string, Place>();
   /** Slots of the steps and agents that have begun and not ended. */
   readonly #open = new Set<string>();
@@ -70,12 +77,12 @@ export class Outbox {
     this.#keyPrefix = keyPrefix;
   }
 
-  /** Number of reports that are not settled. */
+  /** Number of reports that wait or were taken but not settled. */
   get size(): number {
     return this.#sent.length + this.#waiting.size;
   }
 
-  /** Approximate size of the unsettled reports, in bytes. */
+  /** Approximate size of the reports that wait or were taken but not settled, in bytes. */
   get bytes(): number {
     return this.#sentBytes + this.#waitingBytes;
   }
@@ -163,8 +170,8 @@ export class Outbox {
   }
 
   /**
-   * Inserts or updates the notice of dropped reports. It stands where the first dropped report stood, so the
-   * log shows the hole.
+   * Inserts or updates the notice that states how many reports were dropped. The notice has the position of the
+   * first dropped report, so readers of the log see where reports are missing.
    */
   #tellDropped(victim: Place, weight: Droppable): void {
     const dropped = this.#notice?.dropped ?? { info: 0, state: 0, text: 0, warning: 0 };
@@ -181,8 +188,8 @@ export class Outbox {
   }
 
   /**
-   * Returns the reports to send now: those taken before and not settled, else the next reports up to both
-   * limits. Returns at least one report when there is any.
+   * Returns the reports to send now. These are the reports that were taken before and not settled. If there are
+   * none, they are the next waiting reports, up to both limits. Returns at least one report if there is any.
    */
   take(maxReports: number, maxBytes: number): readonly Sent[] {
     if (this.#sent.length > 0) return this.#sent.slice(0, maxReports);

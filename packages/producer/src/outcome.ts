@@ -8,8 +8,8 @@ export type Outcome<Result> =
   | { readonly status: "cancelled"; readonly error: MilepostError };
 
 /**
- * Returns the error in the form shown to people: its own `code`, or `job_failed`, cut to 64 characters, and its
- * message.
+ * Returns the error in the form that subscribers see: its own `code` (cut to 64 characters) or `job_failed`,
+ * and its message.
  */
 export function describeError(thrown: unknown, retryable: boolean): OperationError {
   const fields = typeof thrown === "object" && thrown !== null ? thrown : {};
@@ -30,8 +30,8 @@ export function saysRetryable(thrown: unknown): boolean | undefined {
 }
 
 /**
- * Returns the abort reason of the caller's signal as a `MilepostError`, with code `cancelled` unless it is one
- * already.
+ * Returns the abort reason of the caller's signal as a `MilepostError`. A reason that is not a `MilepostError`
+ * gets the code `cancelled`.
  */
 export function asCancellation(reason: unknown): MilepostError {
   if (reason instanceof MilepostError) return reason;
@@ -39,7 +39,7 @@ export function asCancellation(reason: unknown): MilepostError {
   return new MilepostError("cancelled", message, { cause: reason });
 }
 
-/** Returns the message of a thrown value. Some objects cannot be turned into text. */
+/** Returns the message of a thrown value, also for objects that cannot be converted to text. */
 function messageOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
   try {

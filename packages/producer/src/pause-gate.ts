@@ -45,7 +45,7 @@ export class PauseGate {
       this.#held.add(release);
       signal.addEventListener("abort", release, { once: true });
     });
-    // The gate may have closed again in the meantime; then this caller is held again.
+    // The gate may have closed again before this caller continued. The caller is then held again.
     return this.pass(signal);
   }
 }

@@ -1,14 +1,14 @@
 import { type ErrorCode, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
 
-/** Problem with the reporting. The work itself never sees it. */
+/** A problem with reporting an operation. The work itself never sees it. */
 export interface Problem {
   readonly operationId: string | undefined;
   readonly code: ErrorCode;
   readonly message: string;
   /**
-   * Consequence of the problem: `retrying` (nothing is lost so far; reported once per outage), `dropped` (this
-   * one event is not reported) or `stopped` (nothing more is reported on this operation; without an
-   * `operationId`, the producer receives no more commands).
+   * Consequence of the problem. `retrying`: nothing is lost so far; reported once per outage. `dropped`: this
+   * one event is not reported. `stopped`: nothing more is reported on this operation, or, without an
+   * `operationId`, the producer receives no more commands.
    */
   readonly effect: "retrying" | "dropped" | "stopped";
   /** Name of the dropped event. */
@@ -18,7 +18,7 @@ export interface Problem {
 /** Callback for reporting problems. Errors that it throws are ignored. */
 export type ProblemListener = (problem: Problem) => void;
 
-/** Emits a process warning (`process.on("warning")`, stderr by default). */
+/** Emits a Node.js process warning about the problem (`process.on("warning")`, stderr by default). */
 export const warnOfProblem: ProblemListener = ({ operationId, code, message, effect }) => {
   const about = operationId === undefined ? "" : ` on operation ${operationId}`;
   process.emitWarning(`reporting${about}: ${message} (${effect})`, {

@@ -22,7 +22,7 @@ import { QueueWorker, type Worker, type WorkerOptions } from "./worker.ts";
 export interface ProducerOptions {
   /** Gateway to report to: over HTTP ({@link httpGateway}) or in process. */
   readonly gateway: ProducerGateway;
-  /** Id of this process. The gateway routes commands by it. Default: a random id. */
+  /** Id of this producer. The gateway uses the id to deliver commands to this process. Default: a random id. */
   readonly producerId?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -44,8 +44,8 @@ export interface Run<Result> {
   /** Resolves to the outcome as soon as the work has ended; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
   /**
-   * Resolves to true when every report up to the end reached the gateway, else to false. Settles when the
-   * closing flush ends at the latest; never rejects.
+   * Resolves to true once every report up to the end of the operation has reached the gateway, otherwise to
+   * false. Settles at most `closingFlushMs` after the work has ended. Never rejects.
    */
   readonly delivered: Promise<boolean>;
 }
@@ -54,11 +54,11 @@ export interface Run<Result> {
 export interface Producer<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly id: string;
   /**
-   * Runs `job` and reports on it. The operation ends as `done` when the job returns, as `failed` when it
-   * throws, and as `cancelled` when it throws after its signal was aborted.
+   * Runs `job` and reports on it as an operation. The operation ends as `done` if the job returns, as `failed`
+   * if it throws, and as `cancelled` if it throws after its signal was aborted.
    *
-   * Settles exactly as the job does, without waiting for delivery. Call `close()` on the producer before the
-   * process ends, or the last reports may be lost.
+   * Settles as the job does, without waiting for delivery. Call `close()` on the producer before the process
+   * ends; otherwise the last reports may be lost.
    */
   run<Kind extends OperationKind<C>, Result extends OperationResult<C, Kind>>(
     options: RunOptions<C, Kind>,
@@ -79,9 +79,9 @@ export interface Producer<C extends Contract = AnyContract> extends AsyncDisposa
     Kind extends OperationKind<C> = OperationKind<C>,
   >(options: WorkerOf<C, Kind, Input, Result>): Worker<Input, Result>;
   /**
-   * Closes the producer: accepts no new work, cancels waiting work and aborts running work, both with
-   * `shutting_down`. The work may take up to `closingFlushMs` to end, and its last reports as long again. Never
-   * rejects; a second call waits for the same end.
+   * Closes the producer. The producer accepts no new work, and cancels waiting work and aborts running work
+   * with `shutting_down`. The work may take up to `closingFlushMs` to end, and delivering its last reports may
+   * take as long again. Never rejects. A second call waits for the first.
    */
   close(): Promise<void>;
 }
@@ -93,16 +93,17 @@ export interface Producer<C extends Contract = AnyContract> extends AsyncDisposa
 const endedKept = 200;
 
 /**
- * Creates a producer. It sends nothing before there is work.
+ * Creates a producer. The producer calls the gateway only once it has work.
  *
  * The types come from a contract: `createProducer<typeof contract>({gateway})`, or `createProducer({gateway,
- * contract})`. The producer checks nothing itself. The gateway does, and a result that it refuses fails the
- * operation.
+ * contract})`. The producer itself does not check data against the contract; the gateway does. If the gateway
+ * refuses a result, the operation fails.
  */
 export function createProducer<C extends AnyFormOfContract = AnyContract>(
   options: ProducerOptions & { readonly contract?: C & DefinedContract },
 ): Producer<ContractOf<C>> {
-  // Inside, kinds are plain names and inputs are unknown; the types are those of the caller's contract.
+  // The implementation uses plain names for kinds and unknown inputs. The returned type has the types of the
+  // caller's contract.
   return new ProducerOf(options) as unknown as Producer<ContractOf<C>>;
 }
 
@@ -193,7 +194,7 @@ class ProducerOf implements Producer {
   worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result> {
     const worker = new QueueWorker(this, options);
     this.#workers.push(worker);
-    // The loop also runs while no work does, because an ended operation may receive a retry command.
+    // The loop also runs while no work runs, because an ended operation may receive a retry command.
     this.#commands.hold();
     return worker;
   }
@@ -247,7 +248,7 @@ class ProducerOf implements Producer {
     await Promise.all([...this.#ended].map((operation) => operation.delivered));
   }
 
-  /** Resolves when no work is left, or after the time of one closing flush. */
+  /** Resolves when no operation is left that has not ended, at the latest after `closingFlushMs`. */
   #idle(): Promise<void> {
     if (this.#holds.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

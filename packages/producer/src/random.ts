@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 
-/** Source of randomness, injected so that a test can replay it. */
+/** Source of random values. Tests inject a source that repeats its values. */
 export interface Random {
   /** Returns a number from 0 up to but not including 1, for jitter. */
   fraction(): number;
-  /** Returns `length` characters of `[A-Za-z0-9_-]`, unguessable in production. */
+  /** Returns a random id of `length` characters of `[A-Za-z0-9_-]`. In production the id cannot be guessed. */
   id(length: number): string;
 }
 

@@ -1,6 +1,6 @@
 import type { OperationEventName, OperationEvents } from "@milepost/model";
 
-/** Names of the events that a producer may report. The gateway alone creates the others. */
+/** Names of the events that a producer may report. Only the gateway creates the other events. */
 export type ReportName = Exclude<OperationEventName, "created" | "stalled" | "revived" | "lost">;
 
 /** One report: an event name and its data. */
@@ -8,11 +8,14 @@ export type Report = {
   [Name in ReportName]: { readonly event: Name; readonly data: OperationEvents[Name] };
 }[ReportName];
 
-/** Importance of a report when not all reports can be kept. */
+/** Importance of a report, which decides what the outbox drops first when it is full. */
 export type Weight =
-  /** Never merged and never dropped; nothing is merged across it. */
+  /** Report that is never merged and never dropped. No reports are merged across it. */
   | "lifecycle"
-  /** State of a slot, of which only the latest matters. */
+  /**
+   * Report about the state of a slot (a step, an agent, the whole progress, the queue position). Only the
+   * latest matters.
+   */
   | "state"
   /** Piece of a text stream; pieces are joined. */
   | "text"
@@ -46,7 +49,8 @@ export function weightOf(report: Report): Weight {
 }
 
 /**
- * Returns the slot of a report: reports of one slot may be merged. Undefined for reports that are never merged.
+ * Returns the slot of a report: the name of the step, agent, text stream or other state that the report is
+ * about. Only reports of the same slot may be merged. Returns undefined for reports that are never merged.
  */
 export function slotOf(report: Report): string | undefined {
   switch (report.event) {
@@ -63,7 +67,7 @@ export function slotOf(report: Report): string | undefined {
   }
 }
 
-/** Returns true when the report ends what its slot stands for: a step or an agent's activity. */
+/** Returns true if the report ends its step or the activity of its agent. */
 export function closesSlot(report: Report): boolean {
   if (report.event === "step") return (report.data.status ?? "running") !== "running";
   return report.event === "agent" && report.data.active === false;
@@ -89,8 +93,8 @@ function bytesOf(value: unknown): number {
 }
 
 /**
- * Returns the approximate size of a text in bytes. Short texts, which are most, are counted here because a call
- * to `Buffer.byteLength` costs more than it saves; a character outside ASCII then counts as three bytes.
+ * Returns the approximate size of a text in bytes. Texts of up to 256 characters are counted here, because that
+ * is faster than a call to `Buffer.byteLength`. In these texts a character outside ASCII counts as three bytes.
  */
 function textBytes(text: string): number {
   if (text.length > 256) return Buffer.byteLength(text);

@@ -6,7 +6,7 @@ const op = "op";
 const work = { kind: "index", operationId: "op" };
 
 describe("delivery of reports", () => {
-  test("a loop that reports a million times produces a handful of events, the last of them correct", async () => {
+  test("a job that reports progress a million times sends only a few events, and the last of them is correct", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, async (handle) => {
       for (let round = 0; round < 10; round++) {
@@ -119,7 +119,7 @@ describe("delivery of reports", () => {
     expect(problems).toMatchObject([{ code: "too_large", effect: "dropped" }]);
   });
 
-  test("the reporter backs off during an outage and reports the outage once", async () => {
+  test("the reporter backs off during an outage and reports the problem once", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const held = deferred();
     gateway.fault = () => "lost_request";
@@ -174,7 +174,7 @@ describe("delivery of reports", () => {
 });
 
 describe("the lease of an operation", () => {
-  test("an empty report renews the lease each third of its time, and only while nothing else is reported", async () => {
+  test("the reporter renews the lease with an empty report after each third of its duration in which it reported nothing else", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start(work, () => held.promise);
@@ -191,7 +191,7 @@ describe("the lease of an operation", () => {
     ).toHaveLength(3);
   });
 
-  test("[P-OP-3] a take-over by another producer stops the reporting and aborts the work with stale_lease", async () => {
+  test("[P-OP-3] when another producer takes the operation over, the reporter stops and aborts the work with stale_lease", async () => {
     const { producer, gateway, clock, problems } = fixture();
     let reason: unknown;
     const run = producer.start(work, async (handle) => {
@@ -214,7 +214,7 @@ describe("the lease of an operation", () => {
     expect(problems).toMatchObject([{ code: "stale_lease", effect: "stopped" }]);
   });
 
-  test("[P-OP-4] work that the gateway gave up as lost reports that it continues, as the next attempt", async () => {
+  test("[P-OP-4] the reporter continues work that the gateway gave up as lost, and reports it as the next attempt", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start(work, async (handle) => {

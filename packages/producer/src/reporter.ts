@@ -16,13 +16,13 @@ import { sanitizeReport } from "./sanitize-report.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
 export interface ReporterTiming {
-  /** Shortest interval between two sends of reports that are not urgent. */
+  /** Minimum interval between two sends of reports that are not urgent, in milliseconds. */
   readonly flushIntervalMs: number;
-  /** Time after which an unanswered call is given up and repeated. */
+  /** Time after which an unanswered call is given up and repeated, in milliseconds. */
   readonly callTimeoutMs: number;
   readonly retryBaseMs: number;
   readonly retryCapMs: number;
-  /** Time limit for delivering the last reports once the work has ended. */
+  /** Maximum time for delivering the last reports after the work has ended, in milliseconds. */
   readonly closingFlushMs: number;
 }
 
@@ -38,10 +38,10 @@ export interface ReporterOptions {
 
 const maxBatchReports = 200;
 const maxBatchBytes = 128 * 1024;
-/** Cap of the backoff during the closing flush, in milliseconds. It is low because little time is left. */
+/** Maximum backoff during the closing flush, in milliseconds. It is short because little time is left. */
 const closingCapMs = 500;
 
-/** Error codes of a whole call that a single report of the batch may have caused. */
+/** Error codes of a refused call that may be caused by a single report in the batch. */
 const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
   "bad_json",
   "bad_message",
@@ -56,18 +56,18 @@ type Phase =
   | "open"
   /** The work has ended; the remaining reports are being delivered. */
   | "closing"
-  /** Every report was delivered. */
+  /** The work has ended and every report was delivered. */
   | "closed"
-  /** Reporting has stopped; nothing more is sent. */
+  /** Reporting has stopped for good or until `reopen()`. Nothing more is sent. */
   | "stopped";
 
 /**
- * Delivers the reports on one operation to the gateway, in order and effectively once. The work never waits for
- * delivery and never sees its failures.
+ * Delivers the reports on one operation to the gateway. The gateway stores them in order and each once. The
+ * work never waits for the delivery and never sees its failures.
  *
- * One call is in flight at a time. A call that fails in a retryable way, or is not answered in time, is
- * repeated with the same keys. When the gateway has forgotten the operation, the reporter creates it again.
- * When the gateway gave the operation up as lost, the reporter reports `started` with a higher attempt.
+ * The reporter makes one call at a time. It repeats a call that failed in a retryable way or was not answered
+ * in time, with the same keys. If the gateway has forgotten the operation, the reporter creates it again. If
+ * the gateway gave the operation up as lost, the reporter reports `started` with a higher attempt.
  */
 export class Reporter {
   readonly operationId: string;
@@ -77,19 +77,20 @@ export class Reporter {
   readonly #outbox: Outbox;
   #phase: Phase = "open";
   #lease: OperationLease | undefined;
-  /** Call that acquires a lease when there is none. */
+  /** The call with which the reporter acquires a lease when it has none. */
   #acquireBy: "create" | "takeOver" = "create";
   #attempt = 0;
   /** True once the gateway has stored `started` of the current attempt. */
   #startedIsStored = false;
   #endIsStored = false;
   /**
-   * True while the gateway has forgotten an operation that was reported as started; `started` is repeated once
-   * it is created again.
+   * True while the gateway has forgotten an operation whose `started` event it had stored. The reporter repeats
+   * `started` after it has created the operation again.
    */
   #wasForgotten = false;
   /**
-   * True after the gateway was unreachable for longer than the lease, so it may have given the operation up.
+   * True after the reporter could not reach the gateway for longer than the lease. The gateway may then have
+   * given the operation up as lost.
    */
   #wasSilent = false;
   #call: AbortController | undefined;
@@ -159,8 +160,8 @@ export class Reporter {
   }
 
   /**
-   * Delivers the remaining reports of ended work, for a bounded time. Resolves to true when all of them were
-   * delivered, else to false; never rejects.
+   * Delivers the remaining reports after the work has ended, for at most `closingFlushMs`. Resolves to true if
+   * all of them were delivered, otherwise to false. Never rejects.
    */
   close(): Promise<boolean> {
     if (this.#phase !== "open") return Promise.resolve(this.#phase === "closed");
@@ -170,7 +171,8 @@ export class Reporter {
       const cancelEnd = clock.after(timing.closingFlushMs, () => {
         this.#stop("timed_out", "the last reports could not be delivered in time");
       });
-      // A hanging call, or a retry planned during a long outage, would outlast the time that is left.
+      // Otherwise a call that hangs, or a retry that is planned late because of a long outage, would use up the
+      // remaining time.
       const hanging = this.#call;
       const cancelHanging = clock.after(this.#callTimeoutMs(), () => {
         hanging?.abort(
@@ -192,8 +194,8 @@ export class Reporter {
   }
 
   /**
-   * Starts reporting again on an ended operation. The next call takes the operation over, so an old lease does
-   * not matter.
+   * Starts reporting again on an operation that has ended. The next call takes the operation over, so it does
+   * not matter that the old lease may have expired.
    */
   reopen(): void {
     if (this.#phase === "open") return;
@@ -205,7 +207,7 @@ export class Reporter {
     this.#failures = 0;
   }
 
-  /** Stops all reporting at once. Reports that were not delivered are dropped. */
+  /** Stops all reporting at once. Reports that were not delivered are lost. */
   stop(reason: string): void {
     this.#stop("cancelled", reason);
   }
@@ -249,7 +251,7 @@ export class Reporter {
     void this.#turn();
   };
 
-  /** Makes one call and plans the next from its outcome. Never rejects. */
+  /** Makes one call and schedules the next call according to its outcome. Never rejects. */
   async #turn(): Promise<void> {
     const call = new AbortController();
     this.#call = call;
@@ -311,7 +313,7 @@ export class Reporter {
     for (const [index, sent] of batch.entries()) {
       const result = results[index];
       if (result === undefined) {
-        // The gateway stopped before this event without giving a reason.
+        // The gateway returned no result for this event and gave no reason.
         if (index === 0)
           this.#onFailure(
             new MilepostError("internal", "the gateway returned no result for the first event"),
@@ -350,7 +352,7 @@ export class Reporter {
   }
 
   /**
-   * Reports the operation as failed when the gateway refused its result, so that watchers learn of the end and
+   * Reports the operation as failed because the gateway refused its result. Subscribers then see the end and
    * the reason.
    */
   #failFor({ code, message }: MilepostError): void {
@@ -361,8 +363,8 @@ export class Reporter {
   }
 
   /**
-   * Reports the next attempt when the gateway gave up an operation whose work is still alive. Returns true when
-   * it did.
+   * Reports the start of the next attempt if the gateway gave up an operation whose work still runs. Returns
+   * true if it did so.
    */
   #revives({ report }: Sent, error: MilepostError): boolean {
     if (error.code !== "not_possible_now" || report.event === "started") return false;
@@ -374,7 +376,10 @@ export class Reporter {
     return true;
   }
 
-  /** Drops a refused report that was sent alone, or halves the batch until the faulty report stands alone. */
+  /**
+   * Drops a refused report that was sent alone. Otherwise halves the size of the next batch, until the faulty
+   * report is sent alone.
+   */
   #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
     const [only] = batch;
     if (batch.length === 1 && only) {

@@ -95,7 +95,7 @@ describe("a run of a job", () => {
     expect(gateway.state("op").status).toBe("cancelled");
   });
 
-  test("a run whose result JSON cannot hold still ends as done, and the dropped result is reported as a problem", async () => {
+  test("a run whose result is not JSON still ends as done, and the dropped result is reported as a problem", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const loop: { self?: unknown } = {};
     loop.self = loop;
@@ -105,7 +105,7 @@ describe("a run of a job", () => {
     expect(problems).toMatchObject([{ effect: "dropped", event: "done" }]);
   });
 
-  test("a run copies what the job reports, so that the job may reuse its objects", async () => {
+  test("a run copies the objects that the job reports, so that the job may change them afterwards", async () => {
     const { producer, gateway, clock } = fixture();
     const data = { at: 1 };
     const update = { done: 1, total: 5 };
@@ -125,7 +125,7 @@ describe("a run of a job", () => {
   });
 });
 
-describe("publishing never blocks or fails the work (W8)", () => {
+describe("reporting never blocks or fails the work (W8)", () => {
   const faults = ["lost_request", "unavailable", "hang", "throw", "late"] as const;
   for (const fault of faults) {
     test(`a gateway whose calls end in "${fault}" delays neither the job nor its result`, async () => {
@@ -140,7 +140,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
         }
         return "fine";
       });
-      // No time passes on the clock, so the job cannot have waited for anything.
+      // The clock does not advance, so the job cannot have waited for a timer.
       await clock.settle();
       await expect(run.finished).resolves.toEqual({ status: "done", result: "fine" });
       expect(steps).toBe(100);
@@ -196,7 +196,7 @@ describe("publishing never blocks or fails the work (W8)", () => {
     await expect(run.delivered).resolves.toBe(true);
   });
 
-  test("a refused API key stops the reporting with one problem and lets the job finish", async () => {
+  test("when the gateway refuses the API key, the reporting stops with one problem and the job finishes", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuseReport = () => new MilepostError("unauthenticated", "no such key");
     const held = deferred();

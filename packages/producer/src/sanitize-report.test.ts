@@ -41,7 +41,7 @@ test("sanitizing clamps percentages, cuts long messages and drops numbers that a
   expect(report?.event === "log" && report.data.message).toHaveLength(4_000);
 });
 
-test("sanitizing keeps a log line without its data when the data cannot be sent, and says so", () => {
+test("sanitizing removes data that cannot be sent from a log line, keeps the line, and reports the removal", () => {
   const line = (data: unknown) => sanitizeReport({ event: "log", data: { message: "m", data } });
   for (const data of [10n, () => 1, { deep: 10n }, "x".repeat(9_000)]) {
     expect(line(data).report?.data).toEqual({ message: "m" });

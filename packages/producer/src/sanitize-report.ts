@@ -1,19 +1,19 @@
 import { eventBounds, parseOperationEvent } from "@milepost/model";
 import type { Report } from "./report.ts";
 
-/** Report that is fit to be sent, if any, with a complaint about what was left out. */
+/** A report that can be sent, or undefined if none can, and a complaint about what was left out. */
 export interface SanitizedReport {
   readonly report: Report | undefined;
   readonly complaint: string | undefined;
 }
 
 /**
- * Returns a report that is fit to be sent. Values that are not JSON are left out or replaced by their JSON
- * form, numbers that are not finite are left out, percentages are clamped to 0–100, and long messages are cut.
- * A report that the gateway would still refuse is refused here, before it is merged with others.
+ * Returns a report that can be sent. Values that are not JSON are left out or replaced by their JSON form.
+ * Numbers that are not finite are left out, percentages are clamped to 0–100, and long messages are cut. A
+ * report that the gateway would still refuse is refused here, before it is merged with others.
  *
- * The result shares nothing with the input, so the caller may reuse its objects. May throw on values that lie
- * about their type.
+ * The result shares no objects with the input, so the caller may reuse its objects. May throw for values that
+ * do not have their declared type.
  */
 export function sanitizeReport(report: Report): SanitizedReport {
   if (report.event === "step" && isPlainStep(report.data)) {
@@ -28,8 +28,8 @@ export function sanitizeReport(report: Report): SanitizedReport {
 const stepFields: ReadonlySet<string> = new Set(["id", "message", "done", "total", "status"]);
 
 /**
- * Returns true when a step update needs no sanitizing. A quick check for updates that jobs report a million
- * times.
+ * Returns true if a step update needs no sanitizing. This check is quick, because a job may report a million
+ * updates.
  */
 function isPlainStep(data: object): boolean {
   for (const name in data) {

@@ -7,7 +7,7 @@ import { PauseGate } from "./pause-gate.ts";
 import type { Report } from "./report.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
 
-/** Description with which work is announced to the gateway. */
+/** Description of work, with which the producer creates the operation at the gateway. */
 export interface WorkSpec {
   /** Sort of work, for example `index` or `export`. */
   readonly kind: string;
@@ -17,36 +17,36 @@ export interface WorkSpec {
   readonly session?: string;
   readonly user?: string;
   readonly steps?: readonly StepPlan[];
-  /** Input of the work, shown to those who watch it. */
+  /** Input of the work. Everyone who may watch the operation can see it. */
   readonly input?: unknown;
   /** Id of the operation. Default: a random id. */
   readonly operationId?: string;
   /**
-   * Longest silence of the producer before the operation counts as stalled, in milliseconds. Default: the
-   * gateway's.
+   * Maximum silence of the producer before the operation counts as stalled, in milliseconds. Default: the
+   * gateway's setting.
    */
   readonly leaseMs?: number;
 }
 
-/** Hooks of the code that started the work: a producer or a worker. */
+/** Functions that the code which started the work provides: a producer or a worker. */
 export interface WorkHooks {
   /** Returns true when a person may run the work again after this error. */
   retryable(error: unknown): boolean;
-  /** Removes the work from its queue. Called when waiting work is cancelled. */
+  /** Removes the work from its queue. Called when work is cancelled while it waits. */
   leaveLine?(): void;
-  /** Runs the work again. Absent when that is not possible. */
+  /** Runs the work again. Absent if the work cannot be run again. */
   runAgain?(): void;
 }
 
 /**
- * Time for which a pause waits for a pause point, in milliseconds. The gateway itself gives a command up after
- * 60 s by default.
+ * Maximum time that a pause command waits for the work to reach a pause point, in milliseconds. The gateway
+ * itself lets a command time out after 60 s by default.
  */
 const pauseWaitMs = 50_000;
-/** Number of commands that are remembered, so that their redelivery has no effect. */
+/** Number of latest commands whose ids are remembered, so that delivering one again has no effect. */
 const maxKnownCommands = 200;
 
-/** Operation of this producer, from its announcement through all attempts to its last report. */
+/** An operation of this producer, from its creation through all attempts to its last report. */
 export class TrackedOperation {
   readonly id: string;
   readonly reporter: Reporter;
@@ -60,7 +60,8 @@ export class TrackedOperation {
   #pause: { readonly command: PendingCommand; readonly cancel: Cancel } | undefined;
   #isPaused = false;
   /**
-   * True when the current attempt was reported as started and neither `waiting` nor an end was reported since.
+   * True if `started` was reported for the current attempt, and neither `waiting` nor an end was reported
+   * since.
    */
   #isStarted = false;
   #delivered: Promise<boolean> = Promise.resolve(false);
@@ -79,14 +80,14 @@ export class TrackedOperation {
   }
 
   /**
-   * Resolves to true when everything up to the end was delivered. Resolves to false otherwise, and before the
-   * end.
+   * Resolves to true once every report up to the end of the operation was delivered. Resolves to false if one
+   * was not delivered, and while the operation has not ended.
    */
   get delivered(): Promise<boolean> {
     return this.#delivered;
   }
 
-  /** Reports the operation's place in its queue. */
+  /** Reports the operation's position in its queue. */
   waiting(place: OperationEvents["waiting"]): void {
     this.#isStarted = false;
     this.reporter.report({ event: "waiting", data: place });
@@ -117,7 +118,7 @@ export class TrackedOperation {
     return outcome;
   }
 
-  /** Ends the operation before it ran and returns its outcome, `cancelled`. */
+  /** Ends the operation before its work begins. Returns the outcome, `cancelled` with this error. */
   callOff(error: MilepostError): Outcome<never> {
     const outcome = { status: "cancelled", error } as const;
     this.#end(outcome);
@@ -129,7 +130,9 @@ export class TrackedOperation {
     if (this.#phase === "running") this.#controller.abort(error);
   }
 
-  /** Executes a command of a person or service. Returns false when the command was already known. */
+  /**
+   * Executes a command of a person or a backend. Returns false if the operation received the command before.
+   */
   command(command: PendingCommand): boolean {
     if (this.#knownCommands.has(command.command_id)) return false;
     this.#remember(command.command_id);
@@ -238,7 +241,7 @@ export class TrackedOperation {
   #endOf(outcome: Outcome<unknown>): Report {
     if (outcome.status === "done") return { event: "done", data: { result: outcome.result } };
     const { error } = outcome;
-    // A shutdown is a failure to watchers: nobody cancelled the work.
+    // To subscribers, a shutdown is a failure, because nobody cancelled the work.
     if (outcome.status === "cancelled" && outcome.error.code !== "shutting_down") {
       return { event: "cancelled", data: { reason: outcome.error.message } };
     }
@@ -246,7 +249,9 @@ export class TrackedOperation {
     return { event: "failed", data: { error: describeError(error, retryable) } };
   }
 
-  /** Asks the application's hook. If the hook throws, the failure is still reported, as not retryable. */
+  /**
+   * Asks the `retryable` hook whether the failed work may run again. If the hook throws, the answer is false.
+   */
   #isRetryable(error: unknown): boolean {
     try {
       return this.#hooks.retryable(error);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { estimateWaits, MeanDuration } from "./estimated-waits.ts";
 import { type Deferred, deferred, fixture, untilAborted } from "./testing/fixture.ts";
 
-/** Creates a worker whose jobs end when the test says so. */
+/** Creates a worker whose jobs run until the test ends them. */
 function heldWorker(concurrency = 1) {
   const set = fixture();
   const jobs = new Map<string, Deferred<string>>();
@@ -28,7 +28,7 @@ function places(events: OperationEvents["waiting"][]): string[] {
 }
 
 describe("a worker's queue", () => {
-  test("a worker runs as many jobs as its concurrency and reports the place of the others whenever it changes", async () => {
+  test("a worker runs as many jobs as its concurrency and reports each change in the queue position of the others", async () => {
     const { submit, finish, gateway, clock, worker } = heldWorker();
     const [a, b, c] = [submit("a"), submit("b"), submit("c")];
     await clock.advance(200);
@@ -98,7 +98,7 @@ describe("a worker's queue", () => {
     expect(gateway.state("c").status).toBe("running");
   });
 
-  test("[P-OP-4] a retry command runs failed work again as the next attempt, through the queue", async () => {
+  test("[P-OP-4] a retry command puts failed work back into the queue and runs it as the next attempt", async () => {
     const { submit, finish, gateway, clock, jobs } = heldWorker();
     submit("a");
     submit("b");
@@ -106,7 +106,7 @@ describe("a worker's queue", () => {
     jobs.get("a")?.reject(new Error("disk"));
     await clock.advance(200);
     expect(gateway.state("a")).toMatchObject({ status: "failed", error: { retryable: true } });
-    // Much later, the old lease is no longer valid.
+    // The retry comes so late that the old lease is no longer valid.
     gateway.stealLease("a");
     gateway.command("a", "retry");
     await clock.advance(200);
@@ -173,7 +173,7 @@ describe("a worker's queue", () => {
 });
 
 describe("the estimated wait", () => {
-  test("the estimated wait is one mean per item ahead, less the time that running items have already run", () => {
+  test("the estimated wait is one mean duration per item ahead, minus the time that running items have already run", () => {
     expect(estimateWaits(3, 1, [4_000], 10_000)).toEqual([6_000, 16_000, 26_000]);
     expect(estimateWaits(3, 2, [4_000, 1_000], 10_000)).toEqual([6_000, 9_000, 16_000]);
     expect(estimateWaits(2, 1, [99_000], 10_000)).toEqual([0, 10_000]);

@@ -6,7 +6,7 @@ import type { Operation } from "./operation.ts";
 import { type Outcome, saysRetryable } from "./outcome.ts";
 import type { TrackedOperation, WorkHooks, WorkSpec } from "./tracked-operation.ts";
 
-/** Options of a worker: the work that it does, and how much of it at once. */
+/** Options of a worker: the kind of work that it does, and how many jobs it runs at once. */
 export interface WorkerOptions<Input, Result> {
   readonly kind: string;
   readonly run: (operation: Operation, input: Input) => Promise<Result>;
@@ -15,16 +15,16 @@ export interface WorkerOptions<Input, Result> {
   readonly title?: string | ((input: Input) => string);
   readonly steps?: readonly StepPlan[];
   /**
-   * True when a person may run the work again after this error. Default: the error's own `retryable`, else
-   * true. A function that throws counts as false.
+   * True if a person may run the work again after this error. Default: the error's own `retryable`, otherwise
+   * true. If the function throws, the work may not be run again.
    */
   readonly retryable?: boolean | ((error: unknown) => boolean);
-  /** Returns the part of the input that watchers see. Default: nothing. */
+  /** Returns the part of the input that subscribers of the operation can see. Default: nothing. */
   readonly shownInput?: (input: Input) => unknown;
   readonly leaseMs?: number;
 }
 
-/** Work that is submitted to a worker. */
+/** Work to submit to a worker: its input and options. */
 export interface Submission<Input> {
   readonly input: Input;
   readonly session?: string;
@@ -33,7 +33,7 @@ export interface Submission<Input> {
   readonly operationId?: string;
 }
 
-/** Handle of submitted work. */
+/** Handle of work that was submitted to a worker. */
 export interface Submitted<Result> {
   readonly operationId: string;
   /** Resolves to the outcome of the first attempt; never rejects. */
@@ -41,14 +41,14 @@ export interface Submitted<Result> {
 }
 
 /**
- * Queue of work in this process.
+ * Queue of work in this process, with a limited number of jobs that run at once.
  *
- * Work that cannot begin at once waits. Waiting work reports its place and the length of the queue whenever
- * either changes, and an estimated wait once a first run has succeeded. The estimate comes from the mean
- * duration. Waiting work can be cancelled. Work that failed or was cancelled can be run again: it joins the end
- * of the queue as the next attempt.
+ * Work that cannot begin at once waits. For waiting work the worker reports the queue position and the length
+ * of the queue whenever either changes. Once a run has succeeded, it also reports an estimated wait, from the
+ * mean duration. Waiting work can be cancelled. Work that failed or was cancelled can be run again: it joins
+ * the end of the queue as the next attempt.
  *
- * A worker waits for commands until its producer is closed, and that keeps the process alive.
+ * A worker waits for commands until its producer is closed, and this keeps the process alive.
  */
 export interface Worker<Input, Result> {
   /** Adds work to the queue. Throws `shutting_down` once the producer is closed. */
@@ -57,12 +57,12 @@ export interface Worker<Input, Result> {
   readonly waiting: number;
 }
 
-/** Part of the producer that a worker uses. */
+/** The functions of a producer that a worker uses. */
 export interface WorkerHost {
   readonly clock: Clock;
   readonly isClosed: boolean;
   track(spec: WorkSpec, hooks: WorkHooks): TrackedOperation;
-  /** Records that tracked work has ended. The worker calls it whenever that happens. */
+  /** Tells the producer that an operation has ended. The worker calls it at every end. */
   ended(operation: TrackedOperation): void;
 }
 
@@ -101,7 +101,10 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
 
   submit(submission: Submission<Input>): Submitted<Result> {
     if (this.#host.isClosed) {
-      throw new MilepostError("shutting_down", "the producer is closed; submit to another one");
+      throw new MilepostError(
+        "shutting_down",
+        "the producer is closed; submit the work to another one",
+      );
     }
     const { promise, resolve } = pending<Outcome<Result>>();
     const operation = this.#host.track(this.#spec(submission), {
@@ -161,7 +164,7 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
     if (index < 0) return;
     this.#queue.splice(index, 1);
     const error = new MilepostError("cancelled", reason);
-    // Deferred to a microtask, because the operation reports its own end later in this call stack.
+    // The callback runs in a microtask, because the operation reports its own end later in this call stack.
     queueMicrotask(() => {
       item.finish({ status: "cancelled", error });
       this.#host.ended(item.operation);

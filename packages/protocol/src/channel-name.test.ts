@@ -77,13 +77,13 @@ describe("channel names", () => {
     }
   });
 
-  it("[P-WILD-1] parseChannelName says that a name ending in :* is only for reading", () => {
+  it("[P-WILD-1] parseChannelName refuses a name that ends in :* and says that one can only subscribe to it", () => {
     expect(parseChannelName("collection:42:*")).toMatchObject({
       failure: { message: expect.stringContaining("only for reading; name one channel") },
     });
   });
 
-  it("[P-NAME-1] isChannelName agrees with the grammar for any text", () => {
+  it("[P-NAME-1] isChannelName accepts exactly the texts that match the grammar of channel names", () => {
     const unit = fc.constantFrom("a", "Z", "0", "_", ".", "~", "-", ":", "*", "\n", "é", " ");
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 12 }), (text) => {
@@ -97,7 +97,7 @@ describe("channel names", () => {
   });
 });
 
-describe("names to subscribe to", () => {
+describe("names to subscribe to: channel names and wildcards", () => {
   it.each(["a", "user:7", "a:*", "collection:42:*", `${"a".repeat(253)}:*`])(
     "[P-WILD-1] parseReadableName accepts %j unchanged",
     (text) => {
@@ -126,7 +126,7 @@ describe("names to subscribe to", () => {
 });
 
 describe("channel segments", () => {
-  it("a channel segment must not contain a colon", () => {
+  it("isChannelSegment refuses a channel segment that contains a colon", () => {
     expect(isChannelSegment("a")).toBe(true);
     expect(isChannelSegment("a:b")).toBe(false);
   });

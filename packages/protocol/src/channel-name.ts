@@ -14,7 +14,10 @@ export function isChannelName(text: unknown): text is string {
   return typeof text === "string" && text.length <= maxChannelBytes && name.test(text);
 }
 
-/** True if `text` is valid as one segment of a channel name, for instance as an id. */
+/**
+ * True if `text` is one valid segment of a channel name, for instance the id in `chat:{id}`: 1 to {@link
+ * maxChannelBytes} characters of `[A-Za-z0-9_.~-]`, without a colon.
+ */
 export function isChannelSegment(text: unknown): text is string {
   return typeof text === "string" && text.length <= maxChannelBytes && segment.test(text);
 }

@@ -11,16 +11,16 @@ interface Waiting<Result> {
   reject(error: unknown): void;
 }
 
-/** The end of an iteration: a result, or an error that is thrown once. */
+/** The end of a stream of chunks: its result, or an error. `next` throws the error once. */
 type Ending<Result> = { readonly value: Result } | { readonly error: unknown };
 
 /**
  * The receiving end of a stream of chunks, as an async iterator.
  *
- * The bytes buffered here are bounded by the credit that was granted: one window of {@link chunkWindowBytes},
- * plus the part of the last chunk that went past it. The reader grants no credit before the first call of
- * `next`, and grants more as items are taken. The sender may send a chunk while it has any credit left, so no
- * chunk is too large to send.
+ * The buffered bytes are bounded by the credit that the sender received: one window of {@link
+ * chunkWindowBytes}, plus the part of the last chunk beyond that window. The `ChunkReader` grants no credit
+ * before the first call of `next`, and grants more as the caller takes items. The sender may send a chunk while
+ * it has any credit left, so no chunk is too large to send.
  */
 export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Result | undefined> {
   readonly #grant: (bytes: number) => void;
@@ -33,8 +33,8 @@ export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Resul
   #ending: Ending<Result | undefined> | undefined;
 
   /**
-   * Creates a reader. `grant` allows the sender that many more bytes; `credit` is what the sender may already
-   * send, in bytes.
+   * Creates a reader. `grant` is called with the number of further bytes that the sender may send. `credit` is
+   * the number of bytes that the sender may already send.
    */
   constructor(grant: (bytes: number) => void, credit = 0) {
     this.#grant = grant;
@@ -42,8 +42,8 @@ export class ChunkReader<Result> implements AsyncIterableIterator<unknown, Resul
   }
 
   /**
-   * Accepts one part of the stream. Returns a `bad_message` failure if the sender broke the rules of chunks or
-   * credit.
+   * Accepts one part of the stream. Returns a `bad_message` failure if the part has the wrong index, follows
+   * the last part, or was sent without credit.
    */
   take({ index, data, last }: ChunkPart): Failure | undefined {
     if (this.#complete)

@@ -1,6 +1,9 @@
 import type { MessageId } from "./message-id.ts";
 
-/** One part of a stream that belongs to the request with the id `stream`. Both sides send it. */
+/**
+ * One part of a stream that belongs to the request with the id `stream`. Both the client and the gateway send
+ * it.
+ */
 export interface ChunkPart {
   readonly type: "chunk";
   readonly stream: MessageId;
@@ -12,7 +15,10 @@ export interface ChunkPart {
   readonly last?: boolean;
 }
 
-/** Grants the other side credit to send more of a stream. Both sides send it. */
+/**
+ * Grants the receiver of this message credit to send more parts of a stream. Both the client and the gateway
+ * send it.
+ */
 export interface ChunkCredit {
   readonly type: "chunk";
   readonly stream: MessageId;
@@ -23,7 +29,10 @@ export interface ChunkCredit {
 /** A message of a stream: a part, or credit for more parts. */
 export type ChunkMessage = ChunkPart | ChunkCredit;
 
-/** Credit that every part costs in addition to its data, in bytes. It bounds the number of small parts too. */
+/**
+ * Credit that every part costs in addition to its data, in bytes. This fixed cost also bounds the number of
+ * small parts.
+ */
 export const chunkOverheadBytes = 64;
 /** Default credit window of a stream, in bytes: how far a sender may be ahead of the consumer. */
 export const chunkWindowBytes = 262_144;

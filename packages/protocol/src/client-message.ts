@@ -3,14 +3,14 @@ import type { MessageId } from "./message-id.ts";
 import type { Position } from "./position.ts";
 
 /**
- * The start of a subscription: after a position, at the oldest kept entry, at the head, or with the last `n`
- * entries.
+ * The start of a subscription: after a position, at the oldest kept entry (`start`), after the newest entry
+ * (`now`), or with the last `n` entries.
  */
 export type Since = Position | "start" | "now" | { readonly last: number };
 
 /**
- * Authenticates the connection: as its first message if it was opened without a credential, or later to refresh
- * the token.
+ * Authenticates the connection. It is the first message of a connection that was opened without a credential.
+ * Later it replaces the token with a newer one.
  */
 export interface AuthMessage {
   readonly type: "auth";
@@ -28,11 +28,14 @@ export interface SubscribeMessage {
   /** Names of the events to deliver; all events if absent. */
   readonly events?: readonly string[];
   /**
-   * Minimum interval between deliveries, in milliseconds, from 100 to 60,000. Entries in between are merged as
-   * for a slow subscriber.
+   * Minimum interval between deliveries, in milliseconds, from 100 to 60,000. The gateway merges the entries of
+   * one interval, as it does for a slow subscriber.
    */
   readonly summary_ms?: number;
-  /** Name of the durable subscriber: 1–64 characters that are valid in a channel segment. */
+  /**
+   * Name of the durable subscriber, 1–64 characters that are valid in a channel segment. Absent for a
+   * subscription that is not durable.
+   */
   readonly as?: string;
   readonly presence?: boolean;
 }
@@ -44,7 +47,7 @@ export interface UnsubscribeMessage {
   readonly channel: string;
 }
 
-/** Publishes an event to a channel. Without `id` the server sends no reply. */
+/** Publishes an event to a channel. The gateway replies only if the message has an `id`. */
 export interface PublishMessage {
   readonly type: "publish";
   readonly id?: MessageId;
@@ -69,9 +72,14 @@ export interface RequestMessage {
   readonly timeout_ms?: number;
   /** Idempotency key, for methods that accept one: requests with the same key are executed once. */
   readonly key?: string;
-  /** True if the request has an input stream: its chunks follow as the server grants credit. */
+  /**
+   * True if the request has an input stream. The client sends the stream's chunks as the server grants credit.
+   */
   readonly stream?: boolean;
-  /** Credit in bytes for chunks of the reply before the client grants more; unbounded if absent. */
+  /**
+   * Number of bytes of reply chunks that the server may send before the client grants more credit. Unlimited if
+   * absent.
+   */
   readonly credit?: number;
 }
 
@@ -82,7 +90,8 @@ export interface CancelMessage {
 }
 
 /**
- * Acknowledges every entry of the channel up to `position`. Without `id` the server replies only to an error.
+ * Acknowledges every entry of the channel up to `position`. If the message has no `id`, the server replies only
+ * when the acknowledgement fails.
  */
 export interface AckMessage {
   readonly type: "ack";
@@ -92,8 +101,8 @@ export interface AckMessage {
 }
 
 /**
- * Rejects the one entry at `position`, which could not be handled. Without `id` the server replies only to an
- * error.
+ * Rejects the one entry at `position`, because the subscriber could not handle it. If the message has no `id`,
+ * the server replies only when the rejection fails.
  */
 export interface NackMessage {
   readonly type: "nack";
@@ -103,13 +112,13 @@ export interface NackMessage {
   readonly reason: string;
 }
 
-/** Asks for a pong, as a sign of life; the pong carries the same `id`. */
+/** Asks the server for a pong, which shows that the connection is alive. The pong carries the same `id`. */
 export interface PingMessage {
   readonly type: "ping";
   readonly id?: MessageId;
 }
 
-/** Answers a ping and carries its `id`. */
+/** Answers a ping of the server and carries the ping's `id`. */
 export interface PongMessage {
   readonly type: "pong";
   readonly id?: MessageId;

@@ -68,7 +68,7 @@ describe("verdicts of close codes", () => {
   );
 
   it.each([1005, 1007, 1014, 1015, 3000, 3999, 4200, 4399, 4500, 4999, 0, -1, NaN, 1e9])(
-    "[P-CLOSE-1] close code %d outside every range means resume",
+    "[P-CLOSE-1] close code %d, which is in no range of Milepost, has the verdict resume",
     (code) => {
       expect(closeVerdict(code)).toBe("resume");
     },

@@ -1,9 +1,9 @@
 import type { CloseCode, CloseName, CloseVerdict } from "./close-verdict.ts";
 
 /**
- * Close codes of Milepost connections, with the verdict and meaning of each; the table in the documents is
- * generated from it. The client uses only `close-verdict.ts`. 4000–4099 mean resume, 4100–4199 get a new token
- * and resume, 4400–4499 stop.
+ * Close codes of Milepost connections, with the verdict and meaning of each. The table in the documents is
+ * generated from this table. The client uses only `close-verdict.ts`. After 4000–4099 the client reconnects and
+ * resumes. After 4100–4199 it gets a new token and resumes. After 4400–4499 it stays disconnected.
  */
 export const closeCodes = {
   1000: {

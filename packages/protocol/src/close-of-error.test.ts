@@ -20,11 +20,14 @@ describe("close codes of errors", () => {
     "unauthenticated",
     "forbidden",
     "internal",
-  ] as const)("[P-CLOSE-1] the close code of %s stands for the same error again", (error) => {
-    expect(errorOfClose(closeCodeOf(error))).toBe(error);
-  });
+  ] as const)(
+    "[P-CLOSE-1] errorOfClose turns the close code for the error %s back into that error",
+    (error) => {
+      expect(errorOfClose(closeCodeOf(error))).toBe(error);
+    },
+  );
 
-  test("[P-CON-2] a store that cannot be read closes with 1013, an unexpected fault with 1011", () => {
+  test("[P-CON-2] a store that cannot be read closes the connection with 1013, an unexpected fault with 1011", () => {
     expect([closeCodeOf("store_unavailable"), closeCodeOf("internal")]).toEqual([1013, 1011]);
   });
 
@@ -40,13 +43,13 @@ describe("close codes of errors", () => {
     ["rate_limited", 1013],
     ["internal", 1011],
   ] as const)(
-    "[P-CON-2] a credential that is not accepted for %s closes with %i",
+    "[P-CON-2] a credential that is refused with the error %s closes the connection with %i",
     (error, code) => {
       expect(closeCodeOfCredential(error)).toBe(code);
     },
   );
 
-  test("a close code of somebody in between stands for an internal error", () => {
+  test("a close code that a proxy chose stands for an internal error", () => {
     expect([4999, 1006, 3000].map(errorOfClose)).toEqual(["internal", "internal", "internal"]);
   });
 });

@@ -26,20 +26,20 @@ export const closeNames = {
   4429: "rate_limited",
 } as const satisfies Record<number, string>;
 
-/** A close code of the table. */
+/** A close code that Milepost defines or uses: a key of {@link closeNames}. */
 export type CloseCode = keyof typeof closeNames;
 
 /** Stable name of a close code. */
 export type CloseName = (typeof closeNames)[CloseCode];
 
-/** Standard WebSocket close codes after which reconnecting does not help. */
+/** Standard WebSocket close codes after which the client does not reconnect. */
 const stops: readonly number[] = [1000, 1008, 1009];
 
 /**
  * Returns what the client does after a close with `code`.
  *
- * Unlisted codes follow their range. Codes outside Milepost's ranges mean resume, because proxies close with
- * codes of their own.
+ * A code that is not in the table has the verdict of its range. A code outside Milepost's ranges means
+ * `resume`, because proxies close connections with codes of their own.
  */
 export function closeVerdict(code: number): CloseVerdict {
   if (code >= 4100 && code <= 4199) return "reauthenticate";

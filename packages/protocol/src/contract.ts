@@ -3,8 +3,8 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schem
 /**
  * Types of an application's channels, operations and methods, without run-time checks.
  *
- * A part that is left out is open: it allows any name, and its data is unknown. `channels` maps patterns
- * (`chat:{chat}`), or types of names (`chat:${string}`), to their events and the data of each:
+ * If a contract leaves out a part, that part allows any name, and its data has the type `unknown`. `channels`
+ * maps patterns (`chat:{chat}`), or types of names (`chat:${string}`), to their events and the data of each:
  *
  * ```ts
  * interface Shop {
@@ -37,26 +37,31 @@ export interface ContractChannel {
    * a schema.
    */
   readonly events: Readonly<Record<string, StandardSchema>>;
-  /** Fields of a rule (`retention`, `subscribe`, `publish`, …); the gateway refuses unknown ones. */
+  /**
+   * Fields of the channel's rule (`retention`, `subscribe`, `publish`, …). The gateway refuses unknown fields.
+   */
   readonly [setting: string]: unknown;
 }
 
 /**
- * One kind of operation in a contract. Its log keeps what was sent, so its schemas check data and do not
- * convert it.
+ * One kind of operation in a contract. The operation's log keeps the data as it was sent, so the schemas check
+ * data and do not convert it.
  */
 export interface ContractOperation {
   readonly input?: StandardSchema;
   readonly result?: StandardSchema;
-  /** Ids of the operation's steps. Only the types use them, because new steps may appear at run time. */
+  /**
+   * Ids of the operation's steps. Only the compiler uses them; the gateway does not check them, because new
+   * steps may appear at run time.
+   */
   readonly steps?: readonly string[];
-  /** Names of the operation's text streams. Only the types use them. */
+  /** Names of the operation's text streams. Only the compiler uses them. */
   readonly texts?: readonly string[];
 }
 
 /**
- * One method in a contract. Its handler receives the parsed output of the schema of `params`, its caller that
- * of `result`.
+ * One method in a contract. The handler of the method receives the output of the `params` schema. The caller
+ * receives the output of the `result` schema.
  */
 export interface ContractMethod {
   readonly params?: StandardSchema;
@@ -72,7 +77,10 @@ export type ContractOperations = Readonly<Record<string, ContractOperation>>;
 /** Methods of a contract by name. */
 export type ContractMethods = Readonly<Record<string, ContractMethod>>;
 
-/** A contract that exists at run time, as `defineContract` makes it. A part that is left out is undefined. */
+/**
+ * A contract that exists at run time, as `defineContract` returns it. A part that the definition leaves out is
+ * undefined.
+ */
 export interface DefinedContract<
   Channels extends ContractChannels | undefined = ContractChannels | undefined,
   Operations extends ContractOperations | undefined = ContractOperations | undefined,

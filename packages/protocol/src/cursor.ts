@@ -6,10 +6,10 @@ import { formatPosition, type Position, parsePosition } from "./position.ts";
 export const maxCursorChannels = 100;
 
 /**
- * The position of a reader in each channel that it reads, as `event_id` and `Last-Event-ID` carry it.
+ * The position of a subscriber in each channel that it reads. `event_id` and `Last-Event-ID` carry it as text.
  *
- * A cursor is complete: any node can resume from it alone. Its text is `channel@position`, joined by commas;
- * neither sign occurs in a name or a position.
+ * A cursor is complete: any node can resume the subscriptions from the cursor alone. The text has the form
+ * `channel@position`, joined by commas. Neither `@` nor a comma occurs in a name or a position.
  */
 export type Cursor = ReadonlyMap<string, Position>;
 

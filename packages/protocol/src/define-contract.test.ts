@@ -37,20 +37,20 @@ describe("defineContract", () => {
     [
       "an event without a schema",
       { channels: { a: { events: { b: { type: "string" } } } } },
-      /channels\["a"\]\.events\.b: is no Standard Schema/,
+      /channels\["a"\]\.events\.b: is not a Standard Schema/,
     ],
     [
       "an input without a schema",
       { operations: { index: { input: String } } },
-      /operations\["index"\]\.input: is no Standard Schema/,
+      /operations\["index"\]\.input: is not a Standard Schema/,
     ],
     [
       "parameters of a later standard",
       { methods: { now: { params: { "~standard": { version: 2, validate: () => ({}) } } } } },
-      /methods\["now"\]\.params: is no Standard Schema/,
+      /methods\["now"\]\.params: is not a Standard Schema/,
     ],
   ])(
-    "[W10] defineContract refuses %s and names its place in the contract",
+    "[W10] defineContract refuses a contract with %s and names the path of the mistake",
     (_, definition, message) => {
       expect(() => defineContract(definition as object)).toThrow(message);
     },
@@ -60,11 +60,11 @@ describe("defineContract", () => {
     ["chat:{chat}", "chat:{room}"],
     ["chat:{chat}:{message}", "chat:{chat}:*"],
   ])(
-    "[W10] defineContract refuses %s beside %s, because types cannot tell them apart",
+    "[W10] defineContract refuses the patterns %s and %s together, because types cannot tell them apart",
     (one, other) => {
       const events = { message: any };
       const define = () => defineContract({ channels: { [one]: { events }, [other]: { events } } });
-      expect(define).toThrow(`types cannot tell it from ${JSON.stringify(one)}`);
+      expect(define).toThrow(`types cannot tell this pattern from ${JSON.stringify(one)}`);
     },
   );
 });

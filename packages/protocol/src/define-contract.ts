@@ -20,10 +20,10 @@ import { isRecord } from "./json.ts";
  * });
  * ```
  *
- * A part that is left out is open. A gateway with the contract checks incoming data against it. Code that needs
- * only the types imports `type { contract }`, which adds nothing to its bundle. Throws `bad_message` that names
- * the wrong place: an invalid event name, a value that is no schema, or two patterns that types cannot tell
- * apart.
+ * If a definition leaves out a part, that part allows any name and any data. A gateway with the contract checks
+ * incoming data against it. Code that needs only the types imports `type { contract }`, which adds nothing to
+ * its bundle. Throws `bad_message`, whose message names the path of the mistake: an invalid event name, a value
+ * that is no schema, or two patterns that types cannot tell apart.
  */
 export function defineContract<
   const Channels extends ContractChannels | undefined = undefined,
@@ -57,7 +57,10 @@ function checkChannels(channels: ContractChannels): void {
     const shape = pattern.replace(/\{[^:]*\}/g, "*");
     const other = patterns.get(shape);
     if (other !== undefined)
-      refuse(at, `types cannot tell it from ${JSON.stringify(other)}; make the patterns differ`);
+      refuse(
+        at,
+        `types cannot tell this pattern from ${JSON.stringify(other)}; make the patterns differ`,
+      );
     patterns.set(shape, pattern);
     if (!isRecord(channel) || !isRecord(channel.events)) {
       refuse(at, "needs events: {name: schema}");
@@ -77,7 +80,7 @@ function checkSchemas(holder: object, names: readonly string[], at: string): voi
     if (schema !== undefined && !isSchema(schema)) {
       refuse(
         `${at}.${name}`,
-        "is no Standard Schema; use zod, valibot, arktype or another such library, or unchecked<T>()",
+        "is not a Standard Schema; use zod, valibot, arktype or another such library, or unchecked<T>()",
       );
     }
   }

@@ -12,7 +12,7 @@ interface DocsGenerator {
 const root = new URL("../../../", import.meta.url);
 const generator: DocsGenerator = await import(new URL("scripts/generate-docs.mjs", root).href);
 
-describe("generated tables of the documents", () => {
+describe("tables in the documents that are generated from the code", () => {
   it("[P-SRV-2] docs/errors.md lists exactly the error codes of the code (rewrite it with `npm run docs`)", () => {
     expect(documentText("docs/errors.md")).toBe(generator.errorsDocument(errorCodes));
   });
@@ -24,7 +24,7 @@ describe("generated tables of the documents", () => {
     expect(text).toBe(generator.withSection(text, "close-codes", table));
   });
 
-  it("say of a close code that it is not sent yet exactly when no source of the server names it", () => {
+  it("the table of close codes marks a code as not sent exactly if no source of the server contains it", () => {
     const sources = productSources(["packages/protocol", "packages/core", "packages/server"])
       .filter((path) => !/(close-(codes|verdict|of-error)|error-of-close)\.ts$/.test(path))
       .map(documentText)

@@ -7,7 +7,10 @@ const folder = fileURLToPath(new URL("../../../docs/adr", import.meta.url));
 const files = readdirSync(folder).filter((file) => file !== "README.md");
 const index = documentText("docs/adr/README.md");
 
-/** What a record says of itself; undefined where it does not say it in the form of the template. */
+/**
+ * A decision record of docs/adr, parsed from its file. A field is undefined if the record does not follow the
+ * template there.
+ */
 interface DecisionRecord {
   readonly file: string;
   readonly text: string;
@@ -38,7 +41,7 @@ const links = [...index.matchAll(/^\[(\d+)\]: (\S+)$/gm)].map(
 
 const statusForm = /^(?:accepted|(?:partly )?superseded by (\d+))$/;
 
-/** The file name that a number and a title make. */
+/** Returns the file name of a decision record: its number with four digits, then the words of its title. */
 function fileName(number: number, title = ""): string {
   const words = title
     .toLowerCase()
@@ -54,7 +57,7 @@ describe("the decision records of docs/adr", () => {
   });
 
   test.each(records)(
-    "ADR $number has its number and title, a status, a date and the three sections",
+    "ADR $number has a title that matches its file name, a status, a date and the three sections",
     ({ file, text, number, title, status, date }) => {
       expect(text).toMatch(new RegExp(`^# ${number}\\. \\S`));
       expect(fileName(number, title)).toBe(file);
@@ -82,7 +85,7 @@ describe("the decision records of docs/adr", () => {
     },
   );
 
-  it("link to each other by names that exist", () => {
+  it("decision records link to each other with the right number and an existing file name", () => {
     const linked = records.flatMap(({ file, text }) =>
       [...text.matchAll(/\[ADR\s(\d+)\]\(([^)]+)\)/g)].map(([, number = "", target = ""]) => ({
         from: file,
@@ -117,7 +120,7 @@ describe("the index of docs/adr", () => {
     );
   });
 
-  it("links each number to its file once", () => {
+  it("the index of docs/adr links each number to its file exactly once", () => {
     expect(links).toEqual(records.map(({ number, file }) => `${number} ${file}`));
   });
 });

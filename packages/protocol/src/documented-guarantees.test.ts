@@ -4,9 +4,7 @@ import { documentText, namedInTests } from "./testing/test-titles.ts";
 const folders = ["packages", "examples", "bench", "checker", "e2e", "sim"];
 const delivery = documentText("docs/delivery.md");
 
-/**
- * Ids of every guarantee. Each is stated in docs/delivery.md, or announced there as coming with a later part.
- */
+/** Ids of all guarantees. docs/delivery.md either states a guarantee, or says which later part brings it. */
 const guarantees = Array.from({ length: 11 }, (_, i) => `G${i + 1}`);
 const stated = [...delivery.matchAll(/^- \*\*(G\d+) /gm)].map((match) => match[1] ?? "");
 const coming = [...delivery.matchAll(/^- (G\d+) .*: comes with /gm)].map((match) => match[1] ?? "");
@@ -16,7 +14,7 @@ const traps = [...delivery.matchAll(/^\| (TRAP-\d+) \|[^|]*\|([^|]*)\|$/gm)].map
 );
 
 describe("guarantees of docs/delivery.md", () => {
-  it("docs/delivery.md states every guarantee, or names what it comes with", () => {
+  it("docs/delivery.md states every guarantee, or says which later part brings it", () => {
     expect([...stated, ...coming].toSorted()).toEqual(guarantees.toSorted());
   });
 
@@ -38,7 +36,7 @@ describe("known traps of docs/delivery.md", () => {
     const tested = namedInTests(/\[(TRAP-\d+)\]/g, folders);
     const untested = traps.filter(({ trap, isHeld }) => isHeld && !tested.has(trap));
     expect(untested).toEqual([]);
-    // A trap with a test is held, so its row must say so.
+    // A trap with a test must be marked as held in the table.
     const unsaid = traps.filter(({ trap, isHeld }) => !isHeld && tested.has(trap));
     expect(unsaid).toEqual([]);
     const unknown = [...tested.keys()].filter((id) => !traps.some(({ trap }) => trap === id));

@@ -7,7 +7,10 @@ const maxLineLength = 150;
 
 const documents = documentPaths().filter((path) => !path.endsWith("CHANGELOG.md"));
 
-/** The lines of a document with the fenced blocks and generated tables emptied, so that line numbers stay. */
+/**
+ * Returns the lines of a document. Lines of fenced blocks and generated tables are empty, so that line numbers
+ * stay correct.
+ */
 function proseOf(document: string): readonly string[] {
   let fence: string | undefined;
   let isGenerated = false;
@@ -31,7 +34,7 @@ interface Link {
   readonly target: string;
 }
 
-/** Links and images of a document that lead to something of this project. */
+/** Returns the relative links and images of a document, which lead to files of this project. */
 function relativeLinks(document: string): readonly Link[] {
   return proseOf(document).flatMap((text, i) =>
     [...text.replace(/`[^`]*`/g, "").matchAll(/\]\(([^()\s]+)\)|\b(?:src|srcset|href)="([^"]+)"/g)]
@@ -58,7 +61,7 @@ function anchorsOf(document: string): ReadonlySet<string> {
   return anchors;
 }
 
-/** Why a link leads nowhere; undefined when it resolves. */
+/** Returns the reason why a link of a document is broken; undefined if the link resolves. */
 function faultOf(document: string, target: string): string | undefined {
   const [path = "", anchor] = decodeURIComponent(target).split("#");
   const linked = path === "" ? document : posix.normalize(posix.join(dirname(document), path));
@@ -91,7 +94,7 @@ describe("the documents of this repository", () => {
 });
 
 describe("the index of the protocol", () => {
-  test("links to every page under docs/protocol", () => {
+  test("docs/protocol.md links to every page under docs/protocol", () => {
     const linked = new Set(relativeLinks("docs/protocol.md").map(({ target }) => `docs/${target}`));
     const pages = documents.filter((path) => path.startsWith("docs/protocol/"));
     expect(pages.filter((page) => !linked.has(page))).toEqual([]);

@@ -5,12 +5,15 @@ import { describe, expect, test } from "vitest";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const text = readFileSync(`${root}/docs/requirements.md`, "utf8");
 
-/** The rows of the tables: `| C1 | what | state |`. */
+/** The requirements of docs/requirements.md, from table rows such as `| C1 | what | state |`. */
 const rows = [...text.matchAll(/^\| ([A-Z]\d+) \|[^|]*\|([^|]*)\|$/gm)].map(
   ([, id = "", state = ""]) => ({ id, state: state.trim() }),
 );
 
-/** The lists below a table: `- **C1**`, then its code and its tests, which may go on over several lines. */
+/**
+ * The lists below the tables of docs/requirements.md. Each has the form `- **C1**`, followed by its code and
+ * its tests. Both may span several lines.
+ */
 const lists = [
   ...text.matchAll(
     /^- \*\*([A-Z]\d+)\*\*\n {2}- code: (.*(?:\n {4}.*)*)\n {2}- test: (.*(?:\n {4}.*)*)/gm,

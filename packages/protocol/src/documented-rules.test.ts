@@ -8,7 +8,7 @@ const rules = [...protocol.matchAll(/^- \[(P-[A-Z]+-\d+)\]/gm)].map((match) => m
 const provenIn = namedInTests(id, ["packages", "examples", "bench", "e2e"]);
 
 describe("the rules of docs/protocol", () => {
-  it("every rule of docs/protocol has an id of its own", () => {
+  it("every rule of docs/protocol has a unique id", () => {
     expect(rules.length).toBeGreaterThan(50);
     expect(rules.filter((rule, i) => rules.indexOf(rule) !== i)).toEqual([]);
   });
@@ -17,7 +17,7 @@ describe("the rules of docs/protocol", () => {
     expect(rules.filter((rule) => !provenIn.has(rule))).toEqual([]);
   });
 
-  it("docs/protocol contains every rule that a test or another rule names", () => {
+  it("docs/protocol contains every rule that a test or another rule refers to", () => {
     const named = [...protocol.matchAll(id)].map((match) => match[1] ?? "");
     const unknown = [...provenIn.keys(), ...named].filter((rule) => !rules.includes(rule));
     expect(unknown.map((rule) => [rule, provenIn.get(rule) ?? "docs/protocol"])).toEqual([]);

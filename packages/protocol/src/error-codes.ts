@@ -2,7 +2,7 @@
  * Every error that Milepost answers with, in one table.
  *
  * `docs/errors.md`, the HTTP status of a problem document and the client's decision to retry all follow from
- * this table. The client uses only its part in `retryable-codes.ts`. Codes are stable: they are never renamed
+ * this table. The client uses only the column in `retryable-codes.ts`. Codes are stable: they are never renamed
  * or reused.
  */
 export const errorCodes = {

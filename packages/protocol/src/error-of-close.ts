@@ -2,7 +2,7 @@ import { type CloseCode, closeNames } from "./close-verdict.ts";
 import type { ErrorCode } from "./error-codes.ts";
 import { isErrorCode } from "./retryable-codes.ts";
 
-/** Errors of the close codes that are not named like their error. */
+/** Errors of those close codes whose name differs from the code of their error. */
 const otherErrors: Readonly<Record<number, ErrorCode>> = {
   1000: "cancelled",
   1008: "forbidden",
@@ -14,7 +14,9 @@ const otherErrors: Readonly<Record<number, ErrorCode>> = {
   4408: "unauthenticated",
 } satisfies Partial<Record<CloseCode, ErrorCode>>;
 
-/** Returns the error that a close code stands for; `internal` for every code without one. */
+/**
+ * Returns the error that a close code stands for. Returns `internal` for a close code that stands for no error.
+ */
 export function errorOfClose(code: number): ErrorCode {
   const error = otherErrors[code] ?? closeNames[code as CloseCode];
   return isErrorCode(error) ? error : "internal";

@@ -37,8 +37,8 @@ const grammar = /^[A-Za-z0-9_.:~-]+$/;
 const reserved = new Set<string>(reservedEventNames);
 
 /**
- * Parses an event name: 1–128 characters of `[A-Za-z0-9_.:~-]`, and none of the reserved names. Refuses other
- * values with `invalid_event`.
+ * Parses an event name: 1–128 characters of `[A-Za-z0-9_.:~-]`. Refuses the reserved names and other values
+ * with `invalid_event`.
  */
 export function parseEventName(text: unknown): Parsed<string> {
   if (typeof text !== "string" || text.length > maxEventNameLength || !grammar.test(text)) {

@@ -17,7 +17,7 @@ describe("failures and MilepostError", () => {
   );
 
   it.each(codes)(
-    "a failure with code %s is the same after it was thrown as a MilepostError",
+    "a failure with code %s stays the same when it is thrown as a MilepostError and converted back",
     (code) => {
       const before = failure(code, "why", 250);
       const error = MilepostError.from(before);
@@ -36,7 +36,7 @@ describe("failures and MilepostError", () => {
     [true, "internal"],
     [false, "not_supported"],
   ])(
-    "an unknown error code with retryable %s becomes %s, and the message keeps the unknown code",
+    "an unknown error code with retryable %s becomes %s, and the message contains the unknown code",
     (retryable, code) => {
       const foreign = { code: "__proto__", message: "why", retryable, retry_after_ms: 5 };
       const known = { code, message: "__proto__: why", retryable, retry_after_ms: 5 };

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "./error-codes.ts";
 import { isErrorCode, retryableCodes } from "./retryable-codes.ts";
 
-/** A failure as a reply or a problem document carries it. */
+/** A failure in the form in which a reply or a problem document carries it. */
 export interface Failure {
   readonly code: ErrorCode;
   /** Text for a person: the wrong value, the reason, and what to do about it. */
@@ -12,7 +12,10 @@ export interface Failure {
   readonly retry_after_ms?: number;
 }
 
-/** The outcome of a parser: a value, or the failure to answer with. Parsers return failures and never throw. */
+/**
+ * The outcome of a parser: the parsed value, or the failure to report to the sender. Parsers return failures
+ * and never throw.
+ */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
@@ -25,7 +28,7 @@ export function failure(code: ErrorCode, message: string, retryAfterMs?: number)
     : { code, message, retryable, retry_after_ms: retryAfterMs };
 }
 
-/** A failure received from another service. Its code may be one that this version does not know. */
+/** A failure that was received from a gateway of any version. This version may not know the failure's code. */
 export interface ForeignFailure {
   readonly code: string;
   readonly message: string;
@@ -36,8 +39,8 @@ export interface ForeignFailure {
 /**
  * Converts a received failure into one with a code that this version knows.
  *
- * An unknown code becomes `internal` if a retry may help and `not_supported` if not. The message then starts
- * with the unknown code.
+ * An unknown code becomes `internal` if the failure is retryable, and `not_supported` if not. The message then
+ * starts with the unknown code.
  */
 export function knownFailure(foreign: ForeignFailure): Failure {
   const { code, message, retryable, retry_after_ms } = foreign;
@@ -45,12 +48,12 @@ export function knownFailure(foreign: ForeignFailure): Failure {
   return failure(retryable ? "internal" : "not_supported", `${code}: ${message}`, retry_after_ms);
 }
 
-/** Returns the success of a parser. */
+/** Returns the outcome of a parser that accepted its input: the parsed value. */
 export function parsed<T>(value: T): Parsed<T> {
   return { ok: true, value };
 }
 
-/** Returns the refusal of a parser. */
+/** Returns the outcome of a parser that refused its input: a failure with this code and message. */
 export function refused(code: ErrorCode, message: string): Parsed<never> {
   return { ok: false, failure: failure(code, message) };
 }
@@ -73,7 +76,10 @@ export class MilepostError extends Error {
     this.retryAfterMs = options?.retryAfterMs;
   }
 
-  /** Creates the error for a failure received from another service. */
+  /**
+   * Creates the error for a failure, which may come from another version. Converts a code that this version
+   * does not know; see {@link knownFailure}.
+   */
   static from(foreign: ForeignFailure): MilepostError {
     const { code, message, retry_after_ms } = knownFailure(foreign);
     return new MilepostError(
@@ -83,7 +89,7 @@ export class MilepostError extends Error {
     );
   }
 
-  /** Returns the failure to answer with. */
+  /** Returns this error as a failure, in the form that a reply carries. */
   toFailure(): Failure {
     return failure(this.code, this.message, this.retryAfterMs);
   }

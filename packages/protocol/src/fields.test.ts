@@ -36,7 +36,7 @@ describe("Fields", () => {
     expect(fields.refusal?.message).toBe("points[0].y is missing");
   });
 
-  it("the refusal is about the first wrong field when several are wrong", () => {
+  it("the refusal names the first wrong field when several fields of an object are wrong", () => {
     const fields = new Fields({ a: 1, b: 2 });
     fields.required("a", textOf(1));
     fields.required("b", textOf(1));

@@ -2,22 +2,27 @@ import { type Failure, failure, type Parsed, parsed, refused } from "./failure.t
 import { isRecord } from "./json.ts";
 
 /**
- * Parses one value. A refusal with `bad_message` says what the value must be, without the name of its field.
+ * Parses one value. Refuses a wrong value with `bad_message` and says what the value must be. The message does
+ * not name the field; {@link Fields} adds the name.
  */
 export type Reader<T> = (value: unknown) => Parsed<T>;
 
 /**
- * Reads the fields of one object from outside, one by one.
+ * Reads the fields of one untrusted object, one by one.
  *
- * Only own fields count. `refusal` keeps the first refusal, and its message names the field. A refused field is
- * returned with the right type but without a usable value; the object as a whole must then be refused.
+ * Inherited fields are ignored. `refusal` keeps the first refusal, and its message names the field. For a
+ * refused field the methods still return a value of the declared type, which must not be used. The caller must
+ * then refuse the whole object.
  */
 export class Fields {
   readonly record: Record<string, unknown>;
   refusal: Failure | undefined;
   readonly #path: string;
 
-  /** Reads `record`. Messages put `path` before the names of fields, for instance `steps[2].`. */
+  /**
+   * Reads the fields of `record`. Error messages put `path` before the name of a field, for instance
+   * `steps[2].`.
+   */
   constructor(record: Record<string, unknown>, path = "") {
     this.record = record;
     this.#path = path;
@@ -31,14 +36,15 @@ export class Fields {
   }
 
   /**
-   * Returns the value of an optional field, or undefined if it is absent or undefined. Null counts as a value.
+   * Returns the value of an optional field, or undefined if the field is absent or undefined. A field that is
+   * null is present.
    */
   optional<T>(name: string, reader: Reader<T>): T | undefined {
     const absent = !Object.hasOwn(this.record, name) || this.record[name] === undefined;
     return absent ? undefined : this.#take(name, reader);
   }
 
-  /** Refuses the object as a whole, unless it is already refused. */
+  /** Records a refusal of the whole object, unless an earlier refusal is recorded. */
   refuse(refusal: Failure): void {
     this.refusal ??= refusal;
   }
@@ -54,7 +60,7 @@ export class Fields {
   }
 }
 
-/** Puts a field's name before a message about the field or about a value inside it. */
+/** Returns a message about a field or a value inside the field, with the field's name in front. */
 function within(name: string, message: string): string {
   const inside = message.startsWith("[") || message.startsWith(".");
   return `${name}${inside ? "" : " "}${message}`;
@@ -70,7 +76,7 @@ export function readBoolean(value: unknown): Parsed<boolean> {
     : refused("bad_message", "must be true or false");
 }
 
-/** Accepts a string of `minLength` (default 1) to `maxLength` characters. */
+/** Returns a reader that accepts a string of `minLength` (default 1) to `maxLength` characters. */
 export function textOf(maxLength: number, minLength = 1): Reader<string> {
   return (value) =>
     typeof value === "string" && value.length >= minLength && value.length <= maxLength
@@ -78,7 +84,7 @@ export function textOf(maxLength: number, minLength = 1): Reader<string> {
       : refused("bad_message", `must be a string of ${minLength} to ${maxLength} characters`);
 }
 
-/** Accepts an integer from `min` to `max`. */
+/** Returns a reader that accepts an integer from `min` to `max`. */
 export function integerIn(min: number, max: number): Reader<number> {
   return (value) =>
     typeof value === "number" && Number.isInteger(value) && value >= min && value <= max
@@ -86,7 +92,7 @@ export function integerIn(min: number, max: number): Reader<number> {
       : refused("bad_message", `must be an integer from ${min} to ${max}`);
 }
 
-/** Accepts a finite number from `min` to `max`. */
+/** Returns a reader that accepts a finite number from `min` to `max`. */
 export function numberIn(min: number, max: number): Reader<number> {
   return (value) =>
     typeof value === "number" && value >= min && value <= max
@@ -94,7 +100,7 @@ export function numberIn(min: number, max: number): Reader<number> {
       : refused("bad_message", `must be a number from ${min} to ${max}`);
 }
 
-/** Accepts one of the given strings. */
+/** Returns a reader that accepts one of the strings in `choices`. */
 export function oneOf<const T extends string>(choices: readonly T[]): Reader<T> {
   return (value) =>
     choices.includes(value as T)
@@ -105,7 +111,10 @@ export function oneOf<const T extends string>(choices: readonly T[]): Reader<T> 
         );
 }
 
-/** Accepts a list of `min` to `max` items, each read by `reader`. A refusal names the item by its index. */
+/**
+ * Returns a reader that accepts a list of `min` to `max` items, each of which `reader` accepts. A refusal names
+ * the index of the wrong item.
+ */
 export function listOf<T>(reader: Reader<T>, min: number, max: number): Reader<readonly T[]> {
   return (value) => {
     if (!Array.isArray(value) || value.length < min || value.length > max) {
@@ -124,7 +133,7 @@ export function listOf<T>(reader: Reader<T>, min: number, max: number): Reader<r
   };
 }
 
-/** Accepts an object whose fields `read` reads. A refusal names the field. */
+/** Returns a reader that accepts an object and parses it with `read`. A refusal names the wrong field. */
 export function objectOf<T>(read: (fields: Fields) => T): Reader<T> {
   return (value) => {
     if (!isRecord(value)) return refused("bad_message", "must be an object");
@@ -134,7 +143,7 @@ export function objectOf<T>(read: (fields: Fields) => T): Reader<T> {
   };
 }
 
-/** Deletes the undefined fields of `fields`, and returns `fields` itself. */
+/** Deletes those fields of `fields` that are undefined. Changes and returns the same object. */
 export function compact<T extends object>(fields: T): Compact<T> {
   for (const key of Object.keys(fields) as (keyof T)[]) {
     if (fields[key] === undefined) delete fields[key];

@@ -30,7 +30,7 @@ describe("publications in milepost.v1.json", () => {
 });
 
 describe("publications to a durable subscriber", () => {
-  it("[P-ACK-4] an entry carries its number of delivery attempts from the second attempt on", () => {
+  it("[P-ACK-4] an entry for a durable subscriber carries its number of delivery attempts from the second attempt on", () => {
     const publication = {
       channel: "job:a",
       position: { epoch: "e", offset: 1, tag: "t" },
@@ -58,7 +58,7 @@ describe("frames of milepost.v1.json", () => {
     );
   });
 
-  it("a frame may hold 1,000 messages and no more", () => {
+  it("splitFrame accepts 1,000 messages in one frame and refuses more", () => {
     const of = (count: number) => JSON.stringify(Array.from({ length: count }, () => ({})));
     expect(splitFrame(of(maxMessagesPerFrame)).ok).toBe(true);
     expect(splitFrame(of(maxMessagesPerFrame + 1))).toMatchObject({

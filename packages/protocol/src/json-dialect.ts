@@ -5,8 +5,8 @@ import { endEvent, type Publication } from "./publication.ts";
 import type { ServerMessage } from "./server-message.ts";
 
 /**
- * Encodes a publication in `milepost.v1.json`, with its data spliced in unparsed. The entry that ends a log
- * becomes an `end` message.
+ * Encodes a publication in `milepost.v1.json`. Copies the publication's JSON data into the message without
+ * parsing it. The entry that ends a log becomes an `end` message.
  */
 export function encodeEvent(publication: Publication): string {
   const { channel, source, position, since, event, json, ts, attempt } = publication;
@@ -19,14 +19,17 @@ export function encodeEvent(publication: Publication): string {
 }
 
 /**
- * Returns the JSON field `attempt`, which counts the deliveries of an entry to a durable subscriber. Empty on
- * the first delivery.
+ * Returns the text of the JSON field `attempt`, which counts the deliveries of an entry to a durable
+ * subscriber. Returns an empty text for the first delivery.
  */
 export function attemptField(attempt = 1): string {
   return attempt > 1 ? `,"attempt":${attempt}` : "";
 }
 
-/** Joins encoded messages into one frame: the message itself if there is only one, else an array of them. */
+/**
+ * Joins encoded messages into one frame. A single message is the frame itself; several messages become an
+ * array.
+ */
 export function joinFrame(messages: readonly string[]): string {
   const [only] = messages;
   return messages.length === 1 && only !== undefined ? only : `[${messages.join(",")}]`;
@@ -35,13 +38,16 @@ export function joinFrame(messages: readonly string[]): string {
 /** Maximum number of messages that a client may put into one frame. */
 export const maxMessagesPerFrame = 1_000;
 
-/** Splits a frame of `milepost.v1.json` into the values of its messages, which are still to be parsed. */
+/** Splits a frame of `milepost.v1.json` into the values of its messages. Does not parse the messages. */
 export function splitFrame(text: string): Parsed<readonly unknown[]> {
   const json = parseJson(text);
   return json.ok ? messagesOf(json.value) : json;
 }
 
-/** Returns the messages of a frame's value: its items if it is an array, else the value itself. */
+/**
+ * Returns the messages in the value of a frame: the items of an array, or the value itself if it is not an
+ * array.
+ */
 export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
   if (!Array.isArray(value)) return parsed([value]);
   if (value.length > maxMessagesPerFrame) {
@@ -53,7 +59,10 @@ export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
   return parsed(value as readonly unknown[]);
 }
 
-/** Encodes any message of the server except a publication, for either JSON dialect. */
+/**
+ * Encodes a message of the server, except a publication. The plain dialect and `milepost.v1.json` use the same
+ * encoding.
+ */
 export function encodeServerMessage(message: ServerMessage): string {
   return JSON.stringify(message);
 }

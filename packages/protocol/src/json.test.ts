@@ -48,7 +48,7 @@ describe("parseJson", () => {
     },
   );
 
-  it("[P-DIA-4] parseJson refuses a megabyte of brackets as too_deep", () => {
+  it("[P-DIA-4] parseJson refuses a text of one million brackets as too_deep", () => {
     const outcome = parseJson("[".repeat(1_000_000));
     expect(outcome).toMatchObject({ ok: false, failure: { code: "too_deep" } });
   });
@@ -83,7 +83,7 @@ describe("parseJson", () => {
     expect(parseJson('{"a":1,"a":2}')).toEqual({ ok: true, value: { a: 2 } });
   });
 
-  it("[P-DIA-2] parseJson returns the same value wherever the bytes of the text were cut", () => {
+  it("[P-DIA-2] parseJson returns the same value for a text that arrived in two parts, wherever its bytes were cut", () => {
     const value = { text: "aé€😀\u2028\u0000", __proto__x: ["ß", "𝄞", "日本"], n: -1.5e3 };
     const bytes = new TextEncoder().encode(JSON.stringify(value));
     for (let cut = 0; cut <= bytes.length; cut++) {

@@ -5,7 +5,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns the fields that have a value, for objects in which an absent field is not the same as `undefined`. */
+/**
+ * Returns a copy of the fields that are not undefined. Some objects distinguish an absent field from one that
+ * is `undefined`.
+ */
 export function definedFields<T extends object>(
   fields: T,
 ): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
@@ -16,14 +19,14 @@ export function definedFields<T extends object>(
   return defined;
 }
 
-/** Maximum depth of nested objects and arrays in data from outside. */
+/** Maximum nesting depth of objects and arrays in untrusted data. Deeper data is refused with `too_deep`. */
 export const maxJsonDepth = 64;
 
 /**
- * Parses JSON text from outside. Refuses invalid JSON with `bad_json`, and nesting past {@link maxJsonDepth}
- * with `too_deep`.
+ * Parses untrusted JSON text. Refuses invalid JSON with `bad_json`, and nesting deeper than {@link
+ * maxJsonDepth} with `too_deep`.
  *
- * The depth is measured on the text before any value is built.
+ * The function measures the depth of the text before it builds any value.
  */
 export function parseJson(text: string): Parsed<unknown> {
   if (isNestedDeeper(text, maxJsonDepth)) {

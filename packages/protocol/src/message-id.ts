@@ -1,4 +1,5 @@
 /**
- * The id that a client gives a message; the reply carries it. A string of 1–64 characters or a safe integer.
+ * The id that a client chooses for a message. The reply carries the same id. A string of 1–64 characters or a
+ * safe integer.
  */
 export type MessageId = string | number;

@@ -2,13 +2,14 @@ import { MilepostError, type Parsed, parsed } from "./failure.ts";
 import { maxJsonDepth } from "./json.ts";
 
 /**
- * Decodes one msgpack value that JSON could carry as well.
+ * Decodes one msgpack value whose content JSON could also express.
  *
- * Refuses with `bad_message` bytes that are not msgpack or hold more than one value, and values that JSON does
- * not have: extensions, binary, NaN and infinities, integers past 2^53, keys that are not strings, text that is
- * not UTF-8. Refuses nesting past `maxDepth` with `too_deep`. The result is what `JSON.parse` would return: of
- * equal keys the last counts, and `__proto__` is a key like any other. Uses no more memory than the number of
- * bytes justifies.
+ * Refuses with `bad_message` bytes that are not msgpack or that hold more than one value. Refuses in the same
+ * way values that JSON does not have: extensions, binary data, NaN and infinities, integers beyond 2^53, keys
+ * that are not strings, and text that is not UTF-8. Refuses nesting deeper than `maxDepth` with `too_deep`.
+ *
+ * The result is the same as that of `JSON.parse`: of equal keys the last one counts, and `__proto__` is a key
+ * like any other. The memory used is proportional to the number of bytes, whatever lengths the bytes claim.
  */
 export function decodeMsgpack(bytes: Uint8Array, maxDepth = maxJsonDepth): Parsed<unknown> {
   const reader = new MsgpackReader(bytes, maxDepth);
@@ -155,7 +156,7 @@ class MsgpackReader {
     }
   }
 
-  /** Decodes text that is pure ASCII; undefined if it is not. */
+  /** Decodes `length` bytes at `from` as ASCII text. Returns undefined if a byte is not ASCII. */
   #shortText(from: number, length: number): string | undefined {
     let text = "";
     for (let i = from; i < from + length; i++) {

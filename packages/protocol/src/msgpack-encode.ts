@@ -1,9 +1,9 @@
 /**
- * Encodes a value as msgpack, as far as JSON can carry it. Values that `JSON.stringify` leaves out are left
- * out, values that it turns into null become nil, and `toJSON` is called.
+ * Encodes a value as msgpack with the content that JSON would carry. Skips fields that `JSON.stringify` skips,
+ * writes nil for values that `JSON.stringify` turns into null, and calls `toJSON`.
  *
- * Whole numbers take the shortest integer of up to 32 bits; all other numbers are 64-bit floats. Throws a
- * TypeError for a BigInt, and a RangeError for a cycle.
+ * A whole number takes the shortest integer format, up to 32 bits. All other numbers are 64-bit floats. Throws
+ * a TypeError for a BigInt, and a RangeError for a circular value.
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   at = 0;
@@ -13,7 +13,7 @@ export function encodeMsgpack(value: unknown): Uint8Array {
   return bytes;
 }
 
-/** Joins encoded values into one array; a single value stays as it is. */
+/** Joins encoded values into one encoded array. Returns a single value unchanged. */
 export function joinMsgpack(values: readonly Uint8Array[]): Uint8Array {
   const [only] = values;
   if (only !== undefined && values.length === 1) return only;
@@ -30,16 +30,16 @@ export function joinMsgpack(values: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Size of the buffer that is kept between values, in bytes. A larger buffer is released after a value is
- * encoded.
+ * Size of the encoding buffer that is reused, in bytes. A buffer that grew larger is replaced after the value
+ * is encoded.
  */
 const keptBytes = 64 * 1_024;
-/** Length in UTF-16 units below which a loop is faster than the platform's encoder. */
+/** Text length, in UTF-16 units, below which a loop encodes faster than the platform's `TextEncoder`. */
 const shortText = 48;
 
 const utf8 = new TextEncoder();
-// One shared buffer suffices, because values are encoded one at a time. The only foreign code called meanwhile
-// is `toJSON`, which must not encode a value itself.
+// One shared buffer is enough, because values are encoded one at a time. During an encoding, `toJSON` is the
+// only foreign code that runs, and it must not encode a value itself.
 let scratch = new Uint8Array(keptBytes);
 let view = new DataView(scratch.buffer);
 let at = 0;
@@ -56,7 +56,10 @@ function reserve(size: number): void {
   scratch.set(before.subarray(0, at));
 }
 
-/** Returns the value that JSON would carry instead; undefined for a value that JSON leaves out. */
+/**
+ * Returns the value that `JSON.stringify` would encode instead of `value`; undefined for a function or a
+ * symbol, which JSON leaves out.
+ */
 function carried(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return typeof value === "function" || typeof value === "symbol" ? undefined : value;
@@ -107,8 +110,8 @@ function writeFields(record: Record<string, unknown>): void {
 }
 
 /**
- * Writes the header of an array or a map. The code `fix` holds counts up to 15, `long` has 16 bits, and the
- * code after `long` has 32.
+ * Writes the header of an array or a map with `count` items. `fix` is the format code for up to 15 items,
+ * `long` the code for a 16-bit count, and `long + 1` the code for a 32-bit count.
  */
 function writeHeader(fix: number, long: number, count: number): void {
   reserve(5);
@@ -148,8 +151,8 @@ function writeText(text: string): void {
   const units = text.length;
   reserve(units * 3 + 5);
   if (units < shortText && writeShortText(text)) return;
-  // The length of the header depends on the encoded text, so room is left for the longest header that the text
-  // may need.
+  // The length of the header depends on the encoded text, so space is reserved for the longest header that the
+  // text may need.
   const header = units * 3 < 2 ** 8 ? 2 : units * 3 < 2 ** 16 ? 3 : 5;
   const { written } = utf8.encodeInto(text, scratch.subarray(at + header));
   if (header === 2) write8(0xd9, written);
@@ -158,7 +161,7 @@ function writeText(text: string): void {
   at += written;
 }
 
-/** Writes text that is pure ASCII. Returns false if it is not, and then writes nothing. */
+/** Writes ASCII text. Returns false and writes nothing if the text is not ASCII. */
 function writeShortText(text: string): boolean {
   const { length } = text;
   let to = at;

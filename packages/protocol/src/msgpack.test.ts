@@ -5,14 +5,16 @@ import { decodeMsgpack } from "./msgpack-decode.ts";
 import { encodeMsgpack, joinMsgpack } from "./msgpack-encode.ts";
 import { anyJson } from "./testing/any-publication.ts";
 
-/** An independent msgpack implementation as the reference. */
+/** An independent msgpack implementation, which the tests compare with. */
 const theirs = { encode: (value: unknown) => new Encoder().encode(value), decoder: new Decoder() };
 
 /** Returns the value after a round trip through JSON text. */
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
-// JSON escapes half a surrogate pair, but UTF-8 cannot encode it.
+// JSON escapes a lone surrogate, but UTF-8 cannot encode one.
 const wellFormed = (value: unknown) => !/\\ud[89a-f]/.test(JSON.stringify(value));
-/** JSON values that the reference implementation can decode: it refuses the key `__proto__`. */
+/**
+ * JSON values that the reference implementation can decode. That implementation refuses the key `__proto__`.
+ */
 const common = anyJson.filter(
   (value) => wellFormed(value) && !JSON.stringify(value).includes("__proto__"),
 );
@@ -98,14 +100,14 @@ describe("encodeMsgpack", () => {
     expect(() => encodeMsgpack({ big: 1n })).toThrow(TypeError);
   });
 
-  it("encodeMsgpack works again after a value that it could not encode", () => {
+  it("encodeMsgpack still encodes values after it threw for one", () => {
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
     expect(() => encodeMsgpack(cycle)).toThrow(RangeError);
     expect(theirs.decoder.decode(encodeMsgpack({ a: 1 }))).toEqual({ a: 1 });
   });
 
-  it("joinMsgpack writes an array of the values, or one value alone as itself", () => {
+  it("joinMsgpack writes several values as an array, and returns a single value unchanged", () => {
     fc.assert(
       fc.property(fc.array(common, { minLength: 1 }), (values) => {
         const joined = theirs.decoder.decode(joinMsgpack(values.map(encodeMsgpack)));
@@ -195,7 +197,7 @@ describe("decodeMsgpack", () => {
     );
   });
 
-  it("decodeMsgpack reads a value from any place in a larger buffer", () => {
+  it("decodeMsgpack reads a value that lies anywhere in a larger buffer", () => {
     const whole = bytesOf(0xff, ...encodeMsgpack({ a: [1.5, "ä".repeat(40)] }), 0xff);
     const part = whole.subarray(1, -1);
     expect(decodeMsgpack(part)).toEqual({ ok: true, value: { a: [1.5, "ä".repeat(40)] } });

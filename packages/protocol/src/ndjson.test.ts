@@ -5,7 +5,7 @@ import { anyJson } from "./testing/any-publication.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** Returns the outcomes of a stream that arrives in the given chunks. */
+/** Returns the values and failures of an NDJSON stream that arrives in the given chunks. */
 function split(chunks: readonly Uint8Array[], maxLineBytes = 1_000) {
   const splitter = new NdjsonSplitter(maxLineBytes);
   return [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];

@@ -7,11 +7,12 @@ export const ndjsonType = "application/x-ndjson";
 const lineFeed = 0x0a;
 
 /**
- * Splits a stream of NDJSON into values, wherever its chunks are cut.
+ * Splits a stream of NDJSON, which arrives in chunks, into values.
  *
  * Each line that is not blank gives one outcome, in order: its value, `bad_json` (also for text that is not
- * UTF-8), `too_deep`, or `too_large` for a line over `maxLineBytes`. A refused line does not stop the next from
- * being read. At most `maxLineBytes` are held. Lines end with LF or CRLF; the last line may end without either.
+ * UTF-8), `too_deep`, or `too_large` for a line of more than `maxLineBytes` bytes. The lines after a refused
+ * line are still read. The splitter buffers at most `maxLineBytes` bytes. Lines end with LF or CRLF; the last
+ * line may end without either.
  */
 export class NdjsonSplitter {
   readonly #maxLineBytes: number;
@@ -41,7 +42,10 @@ export class NdjsonSplitter {
     return outcomes;
   }
 
-  /** Returns the outcome of the last line, if it did not end with a line feed. */
+  /**
+   * Returns the outcome of the last line if that line did not end with a line feed. Call it at the end of the
+   * stream.
+   */
   end(): readonly Parsed<unknown>[] {
     const outcomes: Parsed<unknown>[] = [];
     this.#takeLine(outcomes);

@@ -69,7 +69,7 @@ const kinds: Record<string, unknown> = {
   "an object": { a: 1 },
 };
 
-/** Kinds of value that each field accepts; all others are wrong. */
+/** Names of the values in `kinds` that each field accepts. The field refuses all other values. */
 const taken: Record<string, readonly string[]> = {
   id: ["a number", "a negative number", "a string", "a string with a line break"],
   token: ["a string", "a string with a line break"],
@@ -281,7 +281,8 @@ describe("parseClientMessage", () => {
         );
         expect(Object.keys(outcome.value)).toEqual(expect.arrayContaining([...required[type]]));
         expect(Object.values(outcome.value)).not.toContain(undefined);
-        // Parsing the result again must return the same message; otherwise a part of it was not fully checked.
+        // Parsing the result a second time must return the same message. Otherwise the parser did not check a
+        // part of it.
         const again = { ...outcome.value, ...rewritten(outcome.value) };
         expect(parseClientMessage(again)).toEqual(outcome);
       }),
@@ -299,7 +300,7 @@ describe("parseClientMessage", () => {
   });
 });
 
-/** Turns the positions of a message back into their strings on the wire. */
+/** Returns a parsed message in which positions are strings again, as clients send them. */
 function rewritten(message: object): Record<string, unknown> {
   const text = (value: unknown) =>
     typeof value === "object" &&
@@ -323,12 +324,12 @@ describe("readSince", () => {
     ["e.3.t", position],
     [{ last: 1 }, { last: 1 }],
     [{ last: 10_000, more: true }, { last: 10_000 }],
-  ])("a subscription may start at %j", (value, since) => {
+  ])("readSince accepts %j as the start of a subscription", (value, since) => {
     expect(readSince(value)).toEqual({ ok: true, value: since });
   });
 
   it.each(["", "START", "e.3", "latest"])(
-    "[P-POS-1] a subscription may not start at the text %j",
+    "[P-POS-1] readSince refuses the text %j as the start of a subscription",
     (value) => {
       expect(readSince(value)).toMatchObject({ ok: false, failure: { code: "invalid_position" } });
     },

@@ -24,14 +24,17 @@ export const messageBounds = {
   ttlMs: 30 * 24 * 3_600_000,
 } as const;
 
-/** A refused message, with its id if one could be read, so that the reply can name it. */
+/**
+ * A refused message and the reason. `id` is the id of the message for the reply, or null if no id could be
+ * read.
+ */
 export interface RefusedMessage {
   readonly ok: false;
   readonly id: MessageId | null;
   readonly failure: Failure;
 }
 
-/** The outcome of parsing a value from the wire as a client message. */
+/** The outcome of parsing a client's message: the message, or the refusal. */
 export type ParsedMessage = { readonly ok: true; readonly value: ClientMessage } | RefusedMessage;
 
 /**
@@ -190,7 +193,7 @@ function readEventNames(value: unknown): Parsed<readonly string[]> {
     : refused("bad_message", `must be a list of 1 to ${eventNames} event names`);
 }
 
-/** Parses the start of a subscription as it stands on the wire: a position, "start", "now" or `{last: n}`. */
+/** Parses the start of a subscription as a client sends it: a position, "start", "now" or `{last: n}`. */
 export function readSince(value: unknown): Parsed<Since> {
   if (value === "start" || value === "now") return parsed(value);
   if (typeof value === "string") {
@@ -208,7 +211,9 @@ export function readSince(value: unknown): Parsed<Since> {
   return refused("bad_message", 'must be a position, "start", "now" or {"last": n}');
 }
 
-/** Quotes and shortens a piece of the client's text for a message back to it. */
+/**
+ * Quotes a piece of the client's own text, at most 40 characters of it, for an error message to that client.
+ */
 function quote(value: string): string {
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

@@ -137,7 +137,7 @@ describe("parseServerMessage", () => {
     }
   });
 
-  it("[P-PRES-6] a presence message without since is parsed as the whole list", () => {
+  it("[P-PRES-6] a presence message without the field since is parsed as a complete list of members", () => {
     const list = { type: "presence", channel: "a", epoch: "e", version: 2, count: 1, typing: [] };
     const members = [{ id: "user:7", since: 1 }];
     expect(parseServerMessage(list).ok).toBe(true);
@@ -156,7 +156,7 @@ describe("parseServerMessage", () => {
     }
   });
 
-  it("[P-SRV-2] an error code of a newer service becomes a known code and keeps its retry information", () => {
+  it("[P-SRV-2] an error code of a newer gateway becomes a known code and keeps its retry information", () => {
     const error = { code: "brand_new", message: "why", retryable: true, retry_after_ms: 3 };
     expect(parseServerMessage({ type: "reply", id: null, error })).toEqual({
       ok: true,
@@ -168,7 +168,7 @@ describe("parseServerMessage", () => {
     });
   });
 
-  it("a reply needs an error or a result, and a result needs an id", () => {
+  it("parseServerMessage refuses a reply without an error or a result, and a result without an id", () => {
     expect(parseServerMessage({ type: "reply", id: 1, result: null }).ok).toBe(true);
     expect(parseServerMessage({ type: "reply", id: "a", result: { any: [] } }).ok).toBe(true);
     expect(parseServerMessage({ type: "reply", id: 1 }).ok).toBe(false);
@@ -177,7 +177,7 @@ describe("parseServerMessage", () => {
     expect(parseServerMessage({ type: "reply", id: 1, error: null }).ok).toBe(false);
   });
 
-  it("parseServerMessage returns an encoded publication unchanged", () => {
+  it("parseServerMessage returns an encoded publication with every field unchanged", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
         const message: unknown = JSON.parse(encodeEvent(publication));

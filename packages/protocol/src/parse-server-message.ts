@@ -10,9 +10,10 @@ export interface UnknownMessage {
 /**
  * Parses one message of the server from a value that was decoded from JSON.
  *
- * Checks every field that the declared type has, so that data from a broken proxy or another service does no
- * harm. Unknown fields stay on the value. An unknown type becomes `{type: "unknown"}`. A wrong field is refused
- * with `bad_message` and its name. Unknown error codes are made {@link knownFailure known}. Never throws.
+ * Checks every field that the declared type has, so that wrong data from a proxy or another server does no
+ * harm. Unknown fields stay in the message. A message of an unknown type becomes `{type: "unknown"}`. A wrong
+ * field is refused with `bad_message` and the field's name. Unknown error codes are converted by {@link
+ * knownFailure}. Never throws.
  */
 export function parseServerMessage(value: unknown): Parsed<ServerMessage | UnknownMessage> {
   if (!isRecord(value) || typeof value.type !== "string") {
@@ -27,7 +28,7 @@ export function parseServerMessage(value: unknown): Parsed<ServerMessage | Unkno
   return parsed(value as unknown as ServerMessage);
 }
 
-/** Parses the result of a `subscribe`, as its reply carries it. */
+/** Parses the result in the reply to a `subscribe`. */
 export function parseSubscribed(value: unknown): Parsed<Subscribed> {
   const wrong = isRecord(value) ? wrongField(value, subscribed) : "it";
   return wrong === undefined
@@ -41,7 +42,7 @@ function readReply(reply: Record<string, unknown>): Parsed<ReplyMessage> {
       ? parsed(reply as unknown as ReplyMessage)
       : refused("bad_message", "reply: result is missing or wrong");
   }
-  // The shape of the reply was checked: error is a record with these fields.
+  // The fields of the error were checked above, as part of the reply.
   const error = reply.error as unknown as ForeignFailure;
   return parsed({
     type: "reply",
@@ -159,13 +160,19 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
   pong: { id: maybe(id) },
 };
 
-/** Returns the shape to check. A presence change has `since`; the whole list of presence does not. */
+/**
+ * Returns the expected fields of a message of this type. A presence message with `since` is a change; one
+ * without is a complete list.
+ */
 function shapeOf(type: KnownType, value: Record<string, unknown>): Shape {
   if (type !== "presence") return shapes[type];
   return { ...shapes.presence, ...(Object.hasOwn(value, "since") ? presenceChange : presenceList) };
 }
 
-/** Returns the name of the first field that is missing or wrong. Only own fields count. */
+/**
+ * Returns the name of the first field that is missing or has a wrong type; undefined if all are right.
+ * Inherited fields are ignored.
+ */
 function wrongField(record: Record<string, unknown>, shape: Shape): string | undefined {
   for (const name of Object.keys(shape)) {
     const there = Object.hasOwn(record, name);

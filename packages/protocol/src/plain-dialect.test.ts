@@ -5,7 +5,7 @@ import { encodePlainPublication } from "./plain-dialect.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
 describe("publications in the plain dialect", () => {
-  it("[P-DIA-3] [P-DIA-4] the plain dialect carries exactly what was published, and the subscriber's cursor", () => {
+  it("[P-DIA-3] [P-DIA-4] the plain dialect carries the published data unchanged, and the subscriber's cursor", () => {
     fc.assert(
       fc.property(anyPublication, (publication) => {
         const { channel, source, position, event, json, ts } = publication;

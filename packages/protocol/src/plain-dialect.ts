@@ -3,11 +3,12 @@ import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 
 /**
- * A publication in the plain dialect, split where the subscriber's cursor belongs.
+ * A publication in the plain dialect, in two parts. The subscriber's cursor belongs between `head` and `tail`.
  *
- * One object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel", "source"?, "data"}`.
- * Everything except the cursor is the same for every subscriber. A durable subscriber acknowledges by the
- * entry's own position, so for it `position` follows the data and, from the second delivery on, `attempt`.
+ * The message is one object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel",
+ * "source"?, "data"}`. Everything except the cursor is the same for every subscriber. A durable subscriber
+ * acknowledges the position of the entry, so its message also has `position` after the data and, from the
+ * second delivery on, `attempt`.
  */
 export interface PlainPublication {
   readonly head: string;
@@ -15,8 +16,8 @@ export interface PlainPublication {
 }
 
 /**
- * Encodes a publication without its cursor, which belongs between the two parts. The entry that ends a log
- * becomes an `end` message.
+ * Encodes a publication as the text before the subscriber's cursor and the text after it. The entry that ends a
+ * log becomes an `end` message.
  */
 export function encodePlainPublication(publication: Publication): PlainPublication {
   const { channel, source, position, event, json, ts, attempt } = publication;

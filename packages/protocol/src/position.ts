@@ -3,9 +3,9 @@ import { type Parsed, parsed, refused } from "./failure.ts";
 /**
  * A position in a channel's log.
  *
- * `epoch` names one life of the log: it changes when the log is created again and offsets restart. `offset`
- * counts entries from 1; 0 is before the first entry. `tag` is random per entry: it exposes an offset that was
- * lost and assigned to another entry.
+ * `epoch` identifies the log from its creation on: a log that is created again has a new epoch, and its offsets
+ * restart. `offset` counts entries from 1; 0 is before the first entry. `tag` is random per entry. A different
+ * tag shows that an entry was lost and its offset was given to another entry.
  */
 export interface Position {
   readonly epoch: string;
@@ -13,12 +13,12 @@ export interface Position {
   readonly tag: string;
 }
 
-/** Tag of offset 0, which has no entry. */
+/** Tag of offset 0, the position before the first entry. */
 export const originTag = "0";
 
 const grammar = /^([A-Za-z0-9_-]{1,24})\.(0|[1-9][0-9]{0,14})\.([A-Za-z0-9_-]{1,24})$/;
 
-/** Formats a position as its opaque string on the wire. */
+/** Formats a position as the opaque string that messages carry. */
 export function formatPosition(position: Position): string {
   return `${position.epoch}.${position.offset}.${position.tag}`;
 }
@@ -31,7 +31,7 @@ export function parsePosition(text: unknown): Parsed<Position> {
     : parsed(position);
 }
 
-/** Returns the position of the string that {@link formatPosition} made; undefined for anything else. */
+/** Parses the string that {@link formatPosition} made. Returns undefined for anything else. */
 export function readPosition(text: unknown): Position | undefined {
   const match = typeof text === "string" && grammar.exec(text);
   if (!match) return undefined;

@@ -1,7 +1,7 @@
-/** Maximum number of members that a presence list names. The count stays exact. */
+/** Maximum number of members that a presence list names. `count` still counts all members. */
 export const maxListedMembers = 1_000;
 
-/** Maximum number of typing members that a presence list names. */
+/** Maximum number of members that a presence list names as typing. */
 export const maxListedTyping = 50;
 
 /** A member who is present in a channel: a user, or a session if the credential names no user. */
@@ -24,30 +24,34 @@ export interface PresenceList {
    * the count.
    */
   readonly members?: readonly PresentMember[];
-  /** Number of members present, listed or not. */
+  /** Number of members who are present, including those that the list does not name. */
   readonly count: number;
   /** Ids of the members who are typing, at most {@link maxListedTyping}. */
   readonly typing: readonly string[];
 }
 
 /**
- * The changes of presence between two versions. They apply to every list at a version from `since` to
- * `version`: each listed member that changed is named once by its final state, in `joined` (replacing a member
- * with the same id) or in `left`.
+ * The changes of presence between the versions `since` and `version`.
+ *
+ * The client may apply them to any list whose version is from `since` to `version`. Each listed member that
+ * changed is named once, by its final state: in `joined` (replacing a member with the same id) or in `left`.
  */
 export interface PresenceChange {
   readonly epoch: string;
   readonly since: number;
   readonly version: number;
   readonly joined: readonly PresentMember[];
-  /** Ids of the members who left. A member may have joined and left between two messages. */
+  /**
+   * Ids of the members who left. The list may name a member that no earlier message named: one that joined and
+   * left since then.
+   */
   readonly left: readonly string[];
   readonly count: number;
-  /** Ids of all members who are typing now; absent if that did not change. */
+  /** Ids of all members who are typing now; absent if the list of typing members did not change. */
   readonly typing?: readonly string[];
 }
 
-/** A change of a channel's presence. Without `since` it is the whole list. */
+/** A message about a channel's presence: a change if it has `since`, otherwise the complete list. */
 export type PresenceMessage = { readonly type: "presence"; readonly channel: string } & (
   | PresenceChange
   | PresenceList

@@ -10,28 +10,32 @@ export const endEvent = "end";
 /** One entry of a channel's log, as it passes through the gateway. */
 export interface Publication {
   readonly channel: string;
-  /** Channel that the entry was published to; only in the log of everything below a prefix. */
+  /**
+   * Channel that the entry was published to. Present only in a roll-up, the log of everything below a prefix.
+   */
   readonly source?: string;
   readonly position: Position;
   /**
-   * Tag of the entry before this one, if the engine provides it. It reveals a log that lost its tail and
-   * continued, although its offsets are contiguous.
+   * Tag of the entry before this one, if the engine provides it. A different tag shows that the log lost its
+   * last entries and then continued with the same offsets.
    */
   readonly previousTag?: string;
   /**
-   * Position of the last entry sent before this one, if it stands for several merged entries. Only on delivery
-   * to a slow subscriber.
+   * Position of the last entry that was delivered before this one. Present only if this entry was merged from
+   * several for a slow subscriber.
    */
   readonly since?: Position;
-  /** Number of deliveries of this entry, including this one. Only on delivery to a durable subscriber. */
+  /**
+   * Number of deliveries of this entry, including this one. Present only on delivery to a durable subscriber.
+   */
   readonly attempt?: number;
-  /** Priority that the publisher chose instead of the channel's. */
+  /** Priority that the publisher chose. It replaces the priority of the channel's rule. */
   readonly priority?: Priority;
   /** Name of the event, as the publisher chose it. */
   readonly event: string;
   /**
-   * Data as JSON text: encoded once when the entry arrives, spliced into every frame, never parsed on the way
-   * out.
+   * Data as JSON text. The gateway encodes it once when the entry arrives, copies it into every frame, and does
+   * not parse it on delivery.
    */
   readonly json: string;
   /** Time of the append, in milliseconds since 1970. It is for information and never orders entries. */

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "./error-codes.ts";
 
 /**
- * Error codes mapped to true if a request that failed with the code may succeed later: the `retryable` column
- * of the table of errors, without its texts.
+ * Error codes, each mapped to true if a request that failed with the code may succeed later. This is the column
+ * `retryable` of the table of errors, without the texts of that table.
  */
 export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   bad_json: false,
@@ -39,7 +39,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   internal: true,
 };
 
-/** True if `text` is the code of a known error. */
+/** True if `text` is an error code that this version knows. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(retryableCodes, text);
 }

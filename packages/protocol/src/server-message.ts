@@ -10,13 +10,13 @@ export interface ConnectionLimits {
   readonly max_subscriptions: number;
 }
 
-/** First message on every accepted connection. */
+/** The first message of the server on every connection that it accepted. */
 export interface WelcomeMessage {
   readonly type: "welcome";
   readonly connection_id: string;
   readonly session_id: string | null;
   readonly user_id: string | null;
-  /** Name of the node. */
+  /** Name of the node that holds the connection. */
   readonly node: string;
   /** Version of the protocol. */
   readonly version: "1";
@@ -55,49 +55,67 @@ export type GapReason =
 /** The state of a channel at a position, folded by the projection that its rule names. */
 export interface Snapshot {
   readonly projection: string;
-  /** State as JSON; null while no entry has been folded into a state. */
+  /** State as JSON; null before the first entry that changes the state. */
   readonly state: unknown;
 }
 
-/** The start of a subscription: the stream is contiguous from `position` on. */
+/** The result of a `subscribe`. From `position` on, the subscription receives every entry without a gap. */
 export interface Subscribed {
   readonly channel: string;
-  /** Position after which the stream continues. */
+  /** Position after which the subscription receives entries. */
   readonly position: string;
-  /** True if everything after the requested position follows. False on a fresh subscription. */
+  /**
+   * True if the subscription receives every entry after the position that the client requested. False if the
+   * client requested no position.
+   */
   readonly recovered: boolean;
-  /** Reason why the stream could not continue from the requested position; absent otherwise. */
+  /**
+   * Reason why the subscription could not continue from the requested position; absent if it could, or if none
+   * was requested.
+   */
   readonly reason?: GapReason;
-  /** State at `position`, if the channel has a projection and the stream does not start at an earlier entry. */
+  /**
+   * State of the channel at `position`. Present if the channel has a projection and the subscription does not
+   * start at an earlier entry.
+   */
   readonly snapshot?: Snapshot;
-  /** Presence of the channel, if the subscription asked for it. */
+  /** Presence of the channel; absent unless the subscription asked for it. */
   readonly presence?: PresenceList;
 }
 
-/** The start of a subscription that the connect request itself asked for. */
+/** The start of a subscription that the client requested in the connect request, not by a `subscribe`. */
 export type SubscribedMessage = {
   readonly type: "subscribed";
   readonly event_id?: string;
 } & Subscribed;
 
-/** A publication, as the SDK's dialects carry it. */
+/** A publication, as `milepost.v1.json` and `milepost.v1.msgpack` carry it. */
 export interface EventMessage {
   readonly type: "event";
   readonly channel: string;
-  /** Channel that the entry was published to, if `channel` addresses everything below a prefix. */
+  /**
+   * Channel that the entry was published to. Present only if `channel` is a wildcard for everything below a
+   * prefix.
+   */
   readonly source?: string;
   readonly position: string;
-  /** Position of the last event sent before this one, if it merges several entries. */
+  /**
+   * Position of the last event that was sent before this one. Present only if this event merges several
+   * entries.
+   */
   readonly since?: string;
   readonly event: string;
   readonly data: unknown;
   /** Time of the append, in milliseconds since 1970. */
   readonly ts: number;
-  /** Number of deliveries to a durable subscriber, including this one; absent on the first. */
+  /**
+   * Number of deliveries of the entry to a durable subscriber, including this one; absent on the first
+   * delivery.
+   */
   readonly attempt?: number;
 }
 
-/** Announces that the entries after `from`, up to and including `to`, will not arrive. */
+/** Tells the client that the entries after `from`, up to and including `to`, will not arrive. */
 export interface GapMessage {
   readonly type: "gap";
   readonly channel: string;
@@ -107,7 +125,7 @@ export interface GapMessage {
   readonly event_id?: string;
 }
 
-/** Replaces the state that the client holds of the channel. The stream continues after `position`. */
+/** Replaces the state that the client has of the channel. The entries after `position` follow. */
 export interface ResetMessage {
   readonly type: "reset";
   readonly channel: string;
@@ -117,7 +135,7 @@ export interface ResetMessage {
   readonly event_id?: string;
 }
 
-/** Subject of a notice. */
+/** Code of a notice, which says what the notice is about. */
 export type NoticeCode =
   | "server_shutting_down"
   | "degraded"
@@ -125,17 +143,17 @@ export type NoticeCode =
   | "token_expiring"
   | "move";
 
-/** A notice about the node or the credential, with the fields that its code needs. */
+/** A notice about the node or the client's credential. The code decides which other fields are present. */
 export interface NoticeMessage {
   readonly type: "notice";
   readonly code: NoticeCode;
   /** Range for the random delay before the client reconnects, in milliseconds. */
   readonly reconnect?: { readonly min_ms: number; readonly max_ms: number };
-  /** With `token_expiring`: time at which the token expires, in milliseconds since 1970. */
+  /** Time at which the token expires, in milliseconds since 1970. Present with the code `token_expiring`. */
   readonly expires_at?: number;
 }
 
-/** The end of a channel's stream: no entry follows. It does not end the connection. */
+/** The end of a channel's stream: no entry follows. The connection stays open. */
 export interface EndMessage {
   readonly type: "end";
   readonly channel: string;
@@ -148,37 +166,40 @@ export interface EndMessage {
   readonly timestamp?: string;
 }
 
-/** The end of a subscription whose stream goes on. */
+/** The end of a subscription, although the channel still accepts entries. */
 export interface UnsubscribedMessage {
   readonly type: "unsubscribed";
   readonly channel: string;
-  /** Position up to which entries were delivered. */
+  /** Position of the last entry that the subscription delivered. */
   readonly position: string;
   /**
-   * Code of the error that a new `subscribe` would receive, or `taken_over`: another connection holds the
-   * durable subscriber.
+   * Reason for the end: the error code that a new `subscribe` would receive, or `taken_over` if another
+   * connection now reads as this durable subscriber.
    */
   readonly reason: ErrorCode | "taken_over";
   readonly event_id?: string;
 }
 
-/** Asks the client for a pong, as a sign of life. */
+/** Asks the client for a pong, which shows that the connection is alive. */
 export interface ServerPingMessage {
   readonly type: "ping";
 }
 
-/** Answers a ping and carries its id. */
+/** Answers a ping of the client and carries the ping's id. */
 export interface ServerPongMessage {
   readonly type: "pong";
   readonly id?: MessageId;
   readonly event_id?: string;
-  /** Time at which the message was sent, as ISO 8601; in the plain dialect, as in a `reply`. */
+  /**
+   * Time at which the server sent the message, as ISO 8601. Present only in the plain dialect, here and in a
+   * `reply`.
+   */
   readonly timestamp?: string;
 }
 
 /**
- * Any message that the server sends, except publications in the plain dialect, whose `type` is their event
- * name.
+ * Any message that the server sends. Publications in the plain dialect are not included, because their `type`
+ * is the name of their event.
  */
 export type ServerMessage =
   | WelcomeMessage

@@ -19,7 +19,7 @@ const nasty = fc.oneof(
 );
 
 describe("encodeSseEvent", () => {
-  it("[P-SSE-8] SseReader restores the document that encodeSseEvent wrote, whatever its strings contain", () => {
+  it("[P-SSE-8] SseReader restores the JSON data that encodeSseEvent wrote, whatever strings the data contains", () => {
     fc.assert(
       fc.property(nasty, fc.jsonValue(), fc.integer({ min: 1, max: 9 }), (text, json, piece) => {
         const data = JSON.stringify({ text, json });
@@ -28,7 +28,7 @@ describe("encodeSseEvent", () => {
     );
   });
 
-  it("[P-SSE-8] an event stays one event with its own fields, even if a text contains line ends", () => {
+  it("[P-SSE-8] one encoded event is read as one event with the same fields, even if its texts contain line ends", () => {
     fc.assert(
       fc.property(nasty, nasty, nasty, (data, id, event) => {
         const [first, ...others] = read(encodeSseEvent({ id, event, data }));
@@ -40,7 +40,7 @@ describe("encodeSseEvent", () => {
     );
   });
 
-  it("SseReader returns the same events for pieces of any size and for any line end", () => {
+  it("SseReader returns the same events for a stream in pieces of any size and with any kind of line end", () => {
     fc.assert(
       fc.property(
         fc.array(nasty, { minLength: 1 }),
@@ -57,7 +57,7 @@ describe("encodeSseEvent", () => {
 });
 
 describe("SseReader", () => {
-  it("SseReader reports no event for comments, retries and unfinished events", () => {
+  it("SseReader reports no event for comments, retry fields and unfinished events", () => {
     expect(read(`${sseComment}${encodeSseRetry(12.6)}data: cut off`)).toEqual([]);
     expect(encodeSseRetry(12.6)).toBe("retry: 13\n\n");
   });

@@ -1,8 +1,8 @@
 /** One event of a `text/event-stream`. */
 export interface SseEvent {
-  /** Id that a browser sends back as `Last-Event-ID`; if absent, the previous id stays in force. */
+  /** Id that a browser sends back as `Last-Event-ID`. If absent, the browser keeps the previous id. */
   readonly id?: string;
-  /** Name of the event whose listeners are called; `message` if absent. */
+  /** Name of the event, which decides the listeners that the browser calls; `message` if absent. */
   readonly event?: string;
   readonly data: string;
 }
@@ -10,11 +10,11 @@ export interface SseEvent {
 const lineEnd = /\r\n|\r|\n/;
 
 /**
- * Encodes one event.
+ * Encodes one event of an event stream.
  *
- * No text can forge a field or a second event: every line of the data has its own prefix, and an id or name
- * that does not fit in one line is left out. Line ends in the data arrive as `\n`, because the format has no
- * other. JSON escapes line ends, so JSON data arrives unchanged.
+ * No text can forge a field or a second event. Every line of the data has its own prefix, and an id or a name
+ * that contains a line end is left out. Line ends in the data arrive as `\n`, because the format has no other.
+ * JSON data arrives unchanged, because JSON escapes line ends in strings.
  */
 export function encodeSseEvent({ id, event, data }: SseEvent): string {
   let text = "";
@@ -25,12 +25,15 @@ export function encodeSseEvent({ id, event, data }: SseEvent): string {
   return `${text}\n`;
 }
 
-/** Encodes the delay before the browser reconnects. The delay is rounded to whole milliseconds. */
+/**
+ * Encodes a `retry` field, which sets the delay before the browser reconnects. The delay is in milliseconds and
+ * is rounded to a whole number.
+ */
 export function encodeSseRetry(delayMs: number): string {
   return `retry: ${Math.round(delayMs)}\n\n`;
 }
 
-/** An empty comment. It keeps proxies from closing an idle stream. */
+/** An empty comment of an event stream. Sent regularly, it keeps proxies from closing an idle stream. */
 export const sseComment = ":\n\n";
 
 function isOneLine(text: string): boolean {
@@ -41,7 +44,7 @@ function isOneLine(text: string): boolean {
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void;
   #rest = "";
-  /** True if the last piece ended with a CR, whose LF may come with the next piece. */
+  /** True if the last piece ended with a CR. The next piece may then start with the LF of the same line end. */
   #afterReturn = false;
   #data: string | undefined;
   #event: string | undefined;

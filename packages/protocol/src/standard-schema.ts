@@ -24,10 +24,13 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** Input type of a schema. */
+/** The type of values that a schema accepts. */
 export type SchemaInput<Schema> = TypesOf<Schema>["input"];
 
-/** Output type of a schema: with defaults filled in, and unknown fields treated as the library does. */
+/**
+ * The type of values that a schema returns: defaults are filled in, and unknown fields are kept or dropped as
+ * the library does.
+ */
 export type SchemaOutput<Schema> = TypesOf<Schema>["output"];
 
 type TypesOf<Schema> = Schema extends {
@@ -38,7 +41,7 @@ type TypesOf<Schema> = Schema extends {
     : { input: unknown; output: unknown }
   : { input: unknown; output: unknown };
 
-/** Returns a schema that accepts any value as a `T`: a type without a check. */
+/** Returns a schema that accepts any value and gives it the type `T` without a check. */
 export function unchecked<T = unknown>(): StandardSchema<T> {
   return {
     "~standard": {
@@ -50,10 +53,11 @@ export function unchecked<T = unknown>(): StandardSchema<T> {
 }
 
 /**
- * Checks a value with a schema. Returns the schema's output, or `invalid_data` with the paths that are wrong.
+ * Checks a value with a schema. Returns the output of the schema, or `invalid_data` with the paths of the wrong
+ * values.
  *
- * Messages call the value itself `root`. Returns a promise only if the schema does. Throws, or rejects, if the
- * schema does.
+ * The message calls the checked value `root`. Returns a promise if the schema is asynchronous. Throws or
+ * rejects with the error of the schema if the schema throws or rejects.
  */
 export function readWith<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -67,8 +71,8 @@ export function readWith<Output>(
 }
 
 /**
- * Maximum number of issues that a message names. Messages are also limited in length, because schemas may quote
- * their input.
+ * Maximum number of issues that an error message names. The message is also limited in length, because schemas
+ * may quote the value.
  */
 const maxIssues = 5;
 const maxTold = 500;
@@ -80,7 +84,8 @@ function asParsed<Output>(outcome: SchemaOutcome<Output>, root: string): Parsed<
 }
 
 /**
- * Formats an issue as one line with its path: `items[2].name: must be text`. The value itself is called `root`.
+ * Formats an issue as one line with its path: `items[2].name: must be text`. `root` is the name of the checked
+ * value itself.
  */
 export function describeIssue({ message, path = [] }: SchemaIssue, root: string): string {
   let place = "";

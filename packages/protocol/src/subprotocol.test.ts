@@ -5,7 +5,7 @@ const json = "milepost.v1.json";
 const msgpack = "milepost.v1.msgpack";
 const token = "milepost.token.abc.def.ghi";
 
-describe("[P-DIA-7] the choice of a subprotocol", () => {
+describe("[P-DIA-7] the choice among the subprotocols that a client offers", () => {
   it.each([
     ["nothing", [], "plain", undefined, undefined],
     ["a token alone", [token], "plain", token, "abc.def.ghi"],

@@ -1,38 +1,42 @@
 /** Version of the protocol, as a welcome message names it. */
 export const protocolVersion = "1";
 
-/** Name of a dialect: the encoding of messages on one connection. */
+/** Name of a dialect, which decides how the messages on a connection are encoded. */
 export type DialectName = "plain" | SdkDialectName;
 
 /** Names of the SDK's dialects. Each is also the name of its WebSocket subprotocol. */
 export type SdkDialectName = "milepost.v1.json" | "milepost.v1.msgpack";
 
-/** Names of the dialects whose messages are text, which every door can carry. */
+/** Names of the dialects whose messages are text. Every transport can carry text. */
 export type TextDialectName = Exclude<DialectName, "milepost.v1.msgpack">;
 
 /** Name of the WebSocket subprotocol for the SDK's JSON dialect. */
 export const jsonSubprotocol = "milepost.v1.json";
 
-/** Name of the WebSocket subprotocol for the SDK's msgpack dialect, which has the same messages. */
+/**
+ * Name of the WebSocket subprotocol for the SDK's msgpack dialect. It has the same messages as the JSON
+ * dialect.
+ */
 export const msgpackSubprotocol = "milepost.v1.msgpack";
 
-/** Prefix of the subprotocol in which a client offers its token if it cannot set headers. */
+/** Prefix of the subprotocol that carries the token of a client that cannot set headers. */
 export const tokenSubprotocolPrefix = "milepost.token.";
 
-/** The choice that a client's list of offered subprotocols leads to. */
+/** The choice that the server makes from the subprotocols that a client offers. */
 export interface OfferedSubprotocols {
-  /** Dialect to use; undefined if the client offered only unknown protocols. */
+  /** Dialect of the connection; undefined if the client offered only unknown protocols. */
   readonly dialect: DialectName | undefined;
-  /** Subprotocol to answer with; undefined to answer without one. */
+  /** Subprotocol that the server names in its answer; undefined if it names none. */
   readonly select: string | undefined;
   readonly token: string | undefined;
 }
 
 /**
- * Chooses among the subprotocols that a client offers. The first offered dialect wins.
+ * Chooses among the subprotocols that a client offers. The first dialect in the client's list is chosen.
  *
- * The dialect is plain if nothing or only a token is offered. A browser fails a connect if the server answers
- * none of its offers, so with a token alone the answer is the token's subprotocol itself.
+ * The dialect is plain if the client offers nothing or only a token. If a server's answer names none of the
+ * offers, a browser fails the connect. With only a token offered, the answer therefore names the token's
+ * subprotocol.
  */
 export function chooseSubprotocol(offered: Iterable<string>): OfferedSubprotocols {
   let token: string | undefined;

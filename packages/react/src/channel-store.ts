@@ -3,7 +3,10 @@ import type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 import { latest } from "./latest.ts";
 import type { Source } from "./use-selected.ts";
 
-/** View of a channel for a component. The channel is subscribed while the store has listeners. */
+/**
+ * Store with the view of one channel for a component. It subscribes to the channel while the store has
+ * listeners.
+ */
 export class ChannelStore<Events, State> implements Source<ChannelView<Events, State>> {
   readonly initial: ChannelView<Events, State>;
   #view: ChannelView<Events, State>;
@@ -31,7 +34,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     this.#view = this.initial;
     this.#options = options;
     this.#client = client;
-    // The caller's type arguments stand for the contract of the channel.
+    // The caller's type arguments take the place of the channel's types in the contract.
     this.#channel =
       name === undefined ? undefined : (client.channel(name) as unknown as Channel<Events>);
   }

@@ -12,11 +12,11 @@ import type { MilepostError, Snapshot } from "@milepost/protocol";
 export interface UseChannelOptions<Events, State> {
   readonly since?: SinceOption;
   readonly events?: readonly (keyof Events & string)[];
-  /** Interval in milliseconds within which at most one delivery arrives, see `SubscribeOptions`. */
+  /** Period of summaries, in milliseconds: at most one delivery arrives per period. See `SubscribeOptions`. */
   readonly summaryMs?: number;
   /** Largest number of events kept in `events`; the oldest are dropped. Default: 200. */
   readonly limit?: number;
-  /** Folds what arrives into `state`; must be pure. Snapshots, resets and gaps arrive here too. */
+  /** Folds each received item (event, snapshot, reset or gap) into `state`. It must be a pure function. */
   readonly reduce?: (state: State | undefined, item: ChannelItem<Events>) => State;
 }
 
@@ -25,9 +25,9 @@ export interface ChannelView<Events, State> {
   readonly status: SubscriptionState;
   /** Latest events, oldest first. A reset empties the list. */
   readonly events: readonly ChannelEvent<Events>[];
-  /** State that `reduce` made of what arrived; undefined without `reduce`. */
+  /** State that `reduce` folded from the received items; undefined without `reduce`. */
   readonly state: State | undefined;
-  /** State of the channel that the gateway itself sent at the start or with the last reset. */
+  /** State of the channel that the gateway sent, at the start or with the last reset. */
   readonly snapshot: Snapshot | undefined;
   /** Last gap: entries that cannot be delivered. */
   readonly gap: ChannelGap | undefined;

@@ -49,7 +49,7 @@ describe("the provider", () => {
     expect(gateway.last.protocols).toContain("milepost.token.two");
   });
 
-  it("the provider uses a token that only a later render has, and calls the onError of the latest render", async () => {
+  it("the provider uses a token that the first render lacked, and calls the onError of the latest render", async () => {
     const { gateway, options, clock } = testParts();
     const heard: string[] = [];
     const tree = (render: string, token?: () => string) => (
@@ -71,7 +71,7 @@ describe("the provider", () => {
     expect(heard).toEqual(["second"]);
   });
 
-  it("the provider creates another client for another url and leaves no connection of the first", async () => {
+  it("the provider closes its client and creates another one when its url changes", async () => {
     const { gateway, options } = testParts();
     const tree = (url: string) => <MilepostProvider {...options} url={url} />;
     const { rerender } = render(tree("ws://one.test/ws"));
@@ -116,7 +116,7 @@ function State() {
 }
 
 describe("useOperation", () => {
-  it("useOperation has one subscription on the wire under StrictMode, and none after unmounting", async () => {
+  it("useOperation sends one subscribe under StrictMode, and unsubscribes on unmount", async () => {
     const { wrapper, gateway, accept, answer } = setUp();
     const { result, unmount } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);
@@ -153,7 +153,7 @@ describe("useOperation", () => {
     await after(() =>
       gateway.last.say(event("operation:9", 5, "step", { id: "scan", percent: 50 })),
     );
-    // StrictMode renders twice.
+    // React's StrictMode renders each change twice.
     expect(seen.slice(before)).toEqual([25, 25]);
   });
 
@@ -188,7 +188,7 @@ describe("useOperation", () => {
     });
   });
 
-  it("useOperation makes a command available again, with the reason, when the gateway refused the request", async () => {
+  it("useOperation shows the reason when the gateway refuses a command's request, and the command is available again", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperation("9"), { wrapper });
     await act(settle);
@@ -205,7 +205,7 @@ describe("useOperation", () => {
 });
 
 describe("commands after a change of the operation", () => {
-  it("useOperation shows neither past nor later outcomes of the commands of the previous operation", async () => {
+  it("useOperation does not show outcomes of the previous operation's commands, even if they arrive later", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const { result, rerender } = renderHook(({ id }) => useOperation(id), {
       wrapper,
@@ -270,7 +270,7 @@ describe("useChannel", () => {
     unmount();
   });
 
-  it("useChannel changes the subscription with the channel's name, and subscribes to nothing without a name", async () => {
+  it("useChannel subscribes to the new channel when its name changes, and to none without a name", async () => {
     const { wrapper, gateway, client, accept } = setUp();
     client.connect();
     await settle();
@@ -304,7 +304,7 @@ describe("useChannel", () => {
     expect(result.current).toMatchObject({ events: [], state: 1 });
   });
 
-  it("useChannel continues where it stopped when a closed client connects again", async () => {
+  it("useChannel resumes after its last position when a closed client connects again", async () => {
     const { wrapper, client, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useChannel("chat:1"), { wrapper });
     await act(settle);
@@ -347,7 +347,7 @@ describe("useChannel", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("useChannel shows a refusal and a gap", async () => {
+  it("useChannel shows the error of a refused subscription, and a gap", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const a = renderHook(() => useChannel("chat:1"), { wrapper });
     const b = renderHook(() => useChannel("chat:2"), { wrapper });
@@ -366,7 +366,7 @@ describe("useChat", () => {
   const piece = (offset: number, messageId: string, content: string) =>
     event("chat:42", offset, "chat_message_chunk", { messageId, content, isComplete: false });
 
-  it("[P-CHAT-3] useChat shows the joined messages live and renders again only when the selected part changes", async () => {
+  it("[P-CHAT-3] useChat joins chunks into messages and renders again only when the selected part changes", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     let renders = 0;
     const whole = renderHook(() => useChat("42"), { wrapper });
@@ -490,7 +490,7 @@ describe("a client in a browser", () => {
     expect(client.state.state).toBe("closed");
   });
 
-  it("a client in a browser checks its connection when the network goes offline", async () => {
+  it("a client in a browser sends a ping when the network goes offline, and reconnects if nothing answers in 5 s", async () => {
     const { gateway, client, clock, accept } = setUp();
     client.connect();
     await settle();

@@ -3,7 +3,10 @@ import type { ReactNode } from "react";
 import type { PanelTexts } from "./panel-texts.ts";
 import { useNotifications } from "./use-notifications.ts";
 
-/** List of notifications for the user and the session. Each disappears after its time or when dismissed. */
+/**
+ * Shows the notifications of the user and the session. Each disappears when its `ttl_ms` has passed or when it
+ * is dismissed.
+ */
 export function NotificationList({ texts }: { readonly texts: PanelTexts }): ReactNode {
   const { notifications, dismiss } = useNotifications({ limit: 3 });
   return (

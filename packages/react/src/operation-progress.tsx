@@ -92,7 +92,7 @@ function Steps({
   );
 }
 
-/** Sign of each status, so that colour is not the only difference. */
+/** Symbol for each status of a step, so that colour is not the only difference. */
 const marks = {
   pending: "○",
   running: "▶",

@@ -6,7 +6,9 @@ export interface PanelTexts {
   readonly connection: (state: ConnectionState, secondsToRetry: number) => string;
   readonly status: Readonly<Record<OperationStatus, string>>;
   readonly step: Readonly<Record<OperationState["steps"][number]["status"], string>>;
-  /** Button texts of each command: `label` at rest, and `pending` while the outcome is open. */
+  /**
+   * Button texts of each command: `label` while no command is pending, and `pending` while the outcome is open.
+   */
   readonly command: Readonly<
     Record<OperationCommandName, { readonly label: string; readonly pending: string }>
   >;

@@ -21,11 +21,12 @@ export type MilepostProviderProps<C extends Contract = AnyContract> =
   | (ClientOptions & { readonly client?: undefined; readonly children?: ReactNode });
 
 /**
- * Gives a client to the hooks below it.
+ * Provides a client to the hooks in the components below it.
  *
- * With `url` it creates a client, connects it on mount and closes it on unmount. A different `url` creates
- * another client. A changed `token` is used from the next connect on, a changed `onError` at once if the first
- * render had one too. Nothing connects while rendering on a server.
+ * With `url` it creates a client, connects it on mount and closes it on unmount. When `url` changes, it creates
+ * another client. A changed `token` is used for the next connect. A changed `onError` is used at once, if the
+ * first render had an `onError`. Changes of other options are ignored. Nothing connects while rendering on a
+ * server.
  */
 export function MilepostProvider<C extends Contract = AnyContract>(
   props: MilepostProviderProps<C>,
@@ -54,7 +55,7 @@ function OwnClient({
   const [client] = useState(() =>
     createClient({
       ...options,
-      // The client asks for a token even when there is none yet, because a later render may bring one.
+      // A token function is passed even without a token, because a later render may bring one.
       token: () => readToken(latest.current.token),
       ...(options.onError !== undefined && {
         onError: (error: unknown) => latest.current.onError?.(error),

@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 
 const css = readFileSync(new URL("../css/status-panel.css", import.meta.url), "utf8");
 
-/** Colours of every block that sets a theme: light, the system's dark, and the two that a page can choose. */
+/**
+ * Colours of each theme in the style sheet, by name. There are four blocks: the light theme, the dark theme of
+ * the system setting, and the two themes that a page can set.
+ */
 const themes = [...css.matchAll(/\{[^{}]*--mp-surface[^{}]*\}/g)].map(([block]) =>
   Object.fromEntries(
     [...block.matchAll(/--mp-([a-z]+): (#[0-9a-f]{6});/g)].map(([, name, colour]) => [
@@ -27,7 +30,7 @@ function contrast(a: string, b: string): number {
 }
 
 describe("the panel's style sheet", () => {
-  it("the panel's style sheet has a light and a dark theme, each set by the system or by the page", () => {
+  it("the panel's style sheet has a light and a dark theme, both for the system setting and for the page's choice", () => {
     expect(themes).toHaveLength(4);
     expect(themes[2]).toEqual(themes[0]);
     expect(themes[3]).toEqual(themes[1]);

@@ -23,7 +23,7 @@ async function show(state: OperationState | null) {
 }
 
 describe("the status panel", () => {
-  it("the status panel is named by the operation and shows its steps with their status in words", async () => {
+  it("the status panel has the operation's title as its name and shows each step's status in words", async () => {
     const { panel } = await show(
       fold(created, started, { event: "step", data: { id: "scan", status: "done" } }),
     );
@@ -45,7 +45,7 @@ describe("the status panel", () => {
     expect(panel.querySelector('[aria-current="step"]')?.textContent).toContain("12 of 40 files");
   });
 
-  it("the status panel shows the connection's state in words, and marks old data while it is lost", async () => {
+  it("the status panel shows the connection's state in words, and marks the data as old while disconnected", async () => {
     const { panel, gateway, after, clock } = await show(fold(created, started));
     expect(within(panel).getByText("Connected")).toBeDefined();
     await after(() => gateway.last.drop());
@@ -69,7 +69,7 @@ describe("the status panel", () => {
     expect(within(panel).getByText("Reconnecting in 2 s")).toBeDefined();
   });
 
-  it("the status panel shows the place in line with the estimated wait, and no percentage before the work began", async () => {
+  it("the status panel of a waiting operation shows its queue position and estimated wait, and no percentage", async () => {
     const waiting = { position: 3, total: 12, estimated_wait_ms: 110_000 };
     await show(fold(created, { event: "waiting", data: waiting }));
     expect(screen.getByText("Position 3 of 12 in line, about 2 minutes")).toBeDefined();
@@ -90,7 +90,7 @@ describe("the status panel", () => {
     expect(screen.getByText("1 error")).toBeDefined();
   });
 
-  it("the status panel of a stalled operation counts the seconds since its producer was last heard, the silence before the stall included", async () => {
+  it("the status panel of a stalled operation counts the seconds of silence, including those before the stall", async () => {
     const { clock } = await show(
       fold(created, started, { event: "stalled", data: { silent_ms: 30_000 } }),
     );
@@ -198,7 +198,7 @@ describe("the status panel", () => {
     );
   });
 
-  it("the status panel shows a notification until its time is up or it is dismissed", async () => {
+  it("the status panel shows a notification until its ttl_ms passes or it is dismissed", async () => {
     const { answer, after, gateway, clock } = await show(fold(created, started));
     await answer("user:u1", { position: at(0), recovered: false });
     const notice = (n: number, more: object) =>
@@ -232,13 +232,13 @@ describe("the status panel", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("the status panel says that the gateway is limited while the connection is degraded", async () => {
+  it("the status panel says that updates may be late while the connection is degraded", async () => {
     const { gateway, after, panel } = await show(fold(created, started));
     await after(() => gateway.last.say({ type: "notice", code: "degraded" }));
     expect(within(panel).getByText(/limited at the moment/)).toBeDefined();
   });
 
-  it("the status panel renders on a server as not connected", () => {
+  it("the status panel rendered on a server says that it is not connected", () => {
     const { client } = setUp();
     const html = renderToString(
       <MilepostProvider client={client}>

@@ -143,8 +143,8 @@ function absence(view: OperationView, isConnected: boolean, texts: PanelTexts): 
 }
 
 /**
- * Text for screen readers. It changes only with the status, the step and an error, so that they do not read out
- * every percent.
+ * Renders a text for screen readers only. It changes only with the status, the current step and an error, so
+ * that screen readers do not announce every percentage.
  */
 function Announcement({
   view,

@@ -6,10 +6,11 @@ import { useClient } from "./provider.tsx";
 import { useSelected } from "./use-selected.ts";
 
 /**
- * Subscribes to a channel while the component is mounted. Does nothing without a name.
+ * Subscribes to a channel while the component is mounted, and returns a view of the channel. Without a name it
+ * does nothing.
  *
- * `since`, `events` and `summaryMs` are compared by value, so literals may be written in place. `reduce` is
- * always that of the latest render.
+ * The options `since`, `events`, `summaryMs` and `limit` are compared by value, so each render may pass new
+ * literals. The `reduce` of the latest render is used.
  */
 export function useChannel<Events = Record<string, unknown>, State = undefined>(
   name: string | undefined,

@@ -21,7 +21,10 @@ export interface CommandControl {
   readonly phase: CommandPhase | "sending" | undefined;
   /** True while the outcome of the command is open. */
   readonly pending: boolean;
-  /** Reason why the last command that this component gave failed; undefined when it did not. */
+  /**
+   * Reason why the last command that this component sent failed; undefined if it did not fail or while a
+   * command of this kind is pending.
+   */
   readonly error: string | undefined;
   /**
    * Sends the command. Never rejects: resolves to undefined when the command failed, and `error` holds the

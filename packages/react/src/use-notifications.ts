@@ -74,7 +74,8 @@ class ShownStore implements Source<readonly Notification[]> {
     const others = this.#shown.filter((one) => one.id !== notification.id);
     this.#set(latest([...others, notification], this.#limit));
     if (notification.ttl_ms === undefined) return;
-    // A repeated id is a new notification with a time of its own, so only this very object is removed.
+    // A notification with the same id may have replaced this one and has its own time, so only this object is
+    // removed.
     this.#client.clock.after(notification.ttl_ms, () => {
       if (this.#shown.includes(notification)) {
         this.#set(this.#shown.filter((one) => one !== notification));

@@ -3,8 +3,8 @@ import { useEffect, useState } from "react";
 import { useClient } from "./provider.tsx";
 
 /**
- * Returns the client's time in epoch milliseconds. It advances once a second while `active`; otherwise the
- * component does not render for it.
+ * Returns the client's time in milliseconds since 1970. While `active`, the component renders again each second
+ * with the new time; otherwise the time does not change.
  */
 export function useNow(active: boolean): number {
   const { clock } = useClient();

@@ -30,7 +30,7 @@ const change = (version: number, rest: object) => ({
 const live = { position: at(0), recovered: false, presence: list };
 
 describe("usePresence", () => {
-  it("usePresence has one subscription on the wire under StrictMode and for two components, and none after both unmount", async () => {
+  it("usePresence of two components sends one subscribe under StrictMode, and unsubscribes when both unmount", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const first = renderHook(() => usePresence(channel), { wrapper });
     const second = renderHook(() => usePresence(channel, ({ count }) => count), { wrapper });
@@ -65,11 +65,11 @@ describe("usePresence", () => {
     await after(() => gateway.last.say(change(3, { typing: [] })));
     expect(seen).toHaveLength(before);
     await after(() => gateway.last.say(change(4, { joined: [member("eve")], count: 3 })));
-    // StrictMode renders twice.
+    // React's StrictMode renders each change twice.
     expect(seen.slice(before)).toEqual([3, 3]);
   });
 
-  it("usePresence follows another channel when the name changes, and none without a name", async () => {
+  it("usePresence subscribes to the new channel when its name changes, and to none without a name", async () => {
     const { wrapper, gateway, accept, answer } = setUp();
     const { result, rerender } = renderHook(({ name }) => usePresence(name), {
       wrapper,
@@ -113,7 +113,7 @@ function Composer() {
 }
 
 describe("useTyping", () => {
-  it("useTyping shows who else types, and reports once that the user types", async () => {
+  it("useTyping shows which other members are typing, and sends one signal for several calls of setTyping", async () => {
     const { wrapper, gateway, clock, accept, answer, after } = setUp();
     const { unmount } = render(<Composer />, { wrapper });
     await act(settle);
@@ -139,7 +139,7 @@ describe("useTyping", () => {
     expect(gateway.last.sent.at(-1)).toMatchObject({ type: "unsubscribe", channel });
   });
 
-  it("useTyping renders again only when the set of those who type changes", async () => {
+  it("useTyping renders the component again only when other members start or stop typing", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     let renders = 0;
     renderHook(

@@ -18,9 +18,11 @@ const test = anyTest.skipIf(isSkipped);
 const patience = { timeout: 10_000, interval: 20 };
 const policy = { maxEntries: 1_000, maxAgeMs: 60_000, dedupeMs: 60_000 };
 
-/** Three masters that most tests share; each test moves slots of its own channels only. */
+/** Cluster of three masters that most tests share. Each test moves only the slots of its own channels. */
 let cluster: RedisCluster;
-/** The cluster names one of them in place of each server. */
+/**
+ * Proxies in front of the masters, by server index. Each master announces its proxy's port instead of its own.
+ */
 const proxies: RedisProxy[] = [];
 let channels = 0;
 
@@ -41,7 +43,7 @@ test.each([
   ["{foo}.bar", 12_182],
   ["123456789", 12_739],
   ["{}x", hashSlot("{}x")],
-])("the hash slot of %s is the one that Redis computes", async (key, slot) => {
+])("hashSlot computes the same slot for %s as Redis", async (key, slot) => {
   expect(hashSlot(key)).toBe(slot);
 });
 
@@ -114,12 +116,12 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     expect(await moved).toMatchObject({ code: "store_unavailable" });
   });
 
-  test("[G3] a call made while the map is read runs after the call that was sent on", async () => {
+  test("[G3] a call made while the cluster map is read runs after an earlier call that was redirected", async () => {
     await using link = await openLink();
     const channel = channelOf(0);
     const [old, taker] = proxies as [RedisProxy, RedisProxy, RedisProxy];
     await giveSlot(channel, 0, 1);
-    // The answer MOVED is held, and so is every later call to the old master.
+    // The proxy holds back the MOVED reply. Later it also holds back every call to the old master.
     old.hold("answers");
     const first = acquire(link, channel);
     await vi.waitFor(() => expect(old.held).toContain("MOVED"), patience);
@@ -160,7 +162,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     expect(await Promise.all([first.answer, second, third])).toEqual([1, 2, 3]);
   });
 
-  test("[G3] calls that ASK refuses do not run, and calls that two masters redirect run in order", async () => {
+  test("[G3] calls that Redis answers with ASK do not run, and calls that two masters redirect in turn run in order", async () => {
     await using link = await openLink();
     const channel = channelOf(0);
     await startMove(channel, 0, 1);
@@ -171,7 +173,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     const taker = proxies[1] as RedisProxy;
     taker.hold("requests");
     const first = [acquire(link, channel), acquire(link, channel)];
-    // The old master has redirected them, and they are on their way to the new one.
+    // The old master has redirected both calls, and the proxy of the new master holds them back.
     await vi.waitFor(() => expect(taker.held).toContain(channel), patience);
     const third = acquire(link, channel);
     await giveSlot(channel, 1, 2);
@@ -179,7 +181,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     expect(await Promise.all([...first, third])).toEqual([1, 2, 3]);
   });
 
-  test("[G3] [G6] a call waits for an old master that hangs until its deadline, and runs at the new owner", async () => {
+  test("[G3] [G6] a call waits until the deadline of an old master that hangs, then runs at the slot's new owner", async () => {
     await using link = await openLink({ canaryIntervalMs: 50, canaryMs: 1_000 });
     const channel = channelOf(0);
     const first = await owed(link, channel);
@@ -193,7 +195,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     expect(ended).toEqual(["first", "second"]);
   });
 
-  test("[G3] [G6] a call waits for an old master until its connection breaks, and runs at the new owner", async () => {
+  test("[G3] [G6] a call waits until the connection to the old master breaks, then runs at the slot's new owner", async () => {
     await using link = await openLink();
     const channel = channelOf(0);
     const first = await owed(link, channel);
@@ -303,7 +305,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
   });
 
-  test("a subscribe that fails at a lost master does not disturb the other masters and leaves them no subscription", async () => {
+  test("when a subscribe fails at a lost master, one at another master succeeds, and its unsubscribe leaves nothing behind", async () => {
     await using own = await startRedisCluster();
     for (const i of [0, 1, 2]) {
       await own.command(i, "CONFIG", "SET", "cluster-require-full-coverage", "no");
@@ -332,14 +334,15 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
       expect(String(await own.command(0, "ROLE"))).toMatch(/^slave/);
     }, patience);
     const pending = link.remove([`{${channelOf(0)}}`]).catch(() => {});
-    // A second client means that the link learned of the move and is connecting to the new master.
+    // A second client connection at the replica means that the link has learned of the failover and is
+    // connecting to the new master.
     await vi.waitFor(async () => expect(await clientsAt(own, 3)).toBeGreaterThan(1), patience);
     await link.close();
     await pending;
     await vi.waitFor(async () => expect(await clientsAt(own, 3)).toBe(1), patience);
   });
 
-  test("connecting by redis+cluster to a server that is in no cluster rejects with one line", async () => {
+  test("connectRedis with redis+cluster rejects a server that is in no cluster, with a one-line error", async () => {
     await using server = await startRedis();
     const url = `redis+cluster://127.0.0.1:${server.port}`;
     await expect(connectRedis({ url })).rejects.toThrow(/^the Redis cluster at .*cluster[^\n]*$/);
@@ -351,7 +354,7 @@ async function openEngine(url: string) {
   return redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
 }
 
-/** A link to the shared cluster. */
+/** Opens a link to the shared cluster. */
 async function openLink(deadlines: Partial<LinkDeadlines> = {}) {
   const link = await ClusterLink.open(parseRedisAddress(cluster.url), () => {}, {
     ...defaultDeadlines,
@@ -360,25 +363,30 @@ async function openLink(deadlines: Partial<LinkDeadlines> = {}) {
   return Object.assign(link, { [Symbol.asyncDispose]: () => link.close() });
 }
 
-/** A call of the channel that tells how many ran before it: the first that runs is given 1. */
+/** Makes a call for a channel. Resolves with the number of such calls run so far, this one included. */
 async function acquire(link: RedisLink, channel: string): Promise<number> {
   const args = ["1000", "force", "token", "60000", "60000"];
   const [, fence] = (await link.run(scripts.lease, [`{${channel}}`], args)) as unknown[];
   return Number(fence);
 }
 
-/** A call that the first master has not received: its proxy holds it, and everything after it. */
+/**
+ * Makes a call that the first master has not received: its proxy holds back the call and all later requests.
+ */
 async function owed(link: RedisLink, channel: string): Promise<{ answer: Promise<number> }> {
   const old = proxies[0] as RedisProxy;
   old.hold("requests");
   const answer = acquire(link, channel);
-  // A test may look at it late.
+  // A test may await the answer late, and an unhandled rejection would fail the test run.
   answer.catch(() => {});
   await vi.waitFor(() => expect(old.held).toContain(channel), patience);
   return { answer };
 }
 
-/** Has the link read the map, since a slot moves that nothing else uses, between the servers besides one. */
+/**
+ * Makes the link read the cluster map: moves a slot of no other test, then makes a call for it. The slot moves
+ * between the two servers other than `besides`.
+ */
 async function readMap(link: RedisLink, besides = 0): Promise<void> {
   const [to = 0, from = 0] = [0, 1, 2].filter((server) => server !== besides);
   const other = channelOf(from);
@@ -386,12 +394,12 @@ async function readMap(link: RedisLink, besides = 0): Promise<void> {
   await link.remove([`{${other}}`]);
 }
 
-/** Resolves when a master has run what the link sent it before. */
+/** Resolves once a master has run all calls that the link sent to it before. */
 async function answersEarlierCalls(link: RedisLink, server: number): Promise<void> {
   await link.remove([`{${channelOf(server)}}`]);
 }
 
-/** Has a server name another port than its own, and resolves when all servers know. */
+/** Makes a server announce another port instead of its own. Resolves once all servers report that port. */
 async function announce(of: RedisCluster, server: number, port: number): Promise<void> {
   await of.command(server, "CONFIG", "SET", "cluster-announce-port", String(port));
   await vi.waitFor(async () => {
@@ -402,7 +410,7 @@ async function announce(of: RedisCluster, server: number, port: number): Promise
   }, patience);
 }
 
-/** Moves the keys of a channel to the master that its slot is moving to. */
+/** Moves a channel's keys to the master that its slot is moving to. */
 async function moveKeys(channel: string, from: number, to: number): Promise<void> {
   const slot = slotOf(channel);
   const target = String(cluster.servers[to]?.port);
@@ -414,7 +422,7 @@ async function moveKeys(channel: string, from: number, to: number): Promise<void
   }
 }
 
-/** Gives the slot of a channel that holds nothing to another master. */
+/** Moves the slot of a channel without keys to another master. */
 async function giveSlot(channel: string, from: number, to: number): Promise<void> {
   await startMove(channel, from, to);
   await endMove(channel, from, to);
@@ -426,7 +434,10 @@ async function startMove(channel: string, from: number, to: number): Promise<voi
   await cluster.command(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", await idOf(to));
 }
 
-/** Ends the move of a slot, and resolves when all servers know: one that does not might undo the next move. */
+/**
+ * Ends the move of a slot. Resolves once all servers know the new owner, because a server that does not know it
+ * might undo the next move.
+ */
 async function endMove(channel: string, from: number, to: number): Promise<void> {
   const owner = await idOf(to);
   for (const server of [to, from]) {
@@ -437,7 +448,7 @@ async function endMove(channel: string, from: number, to: number): Promise<void>
   }, patience);
 }
 
-/** Id of the master that owns the slot of a channel, as one of the servers says. */
+/** Returns the id of the master that owns a channel's slot, according to the server `asked`. */
 async function ownerAt(asked: number, channel: string): Promise<string> {
   const slot = hashSlot(`{${channel}}`);
   const ranges = await cluster.command(asked, "CLUSTER", "SLOTS");
@@ -462,7 +473,7 @@ async function clientsAt(cluster: RedisCluster, server: number): Promise<number>
   return [...clients.trim().split("\n"), ...subscribers.trim().split("\n")].filter(Boolean).length;
 }
 
-/** A channel whose slot begins at that master; another one on every call. */
+/** Returns the name of a new channel whose slot the given master serves at first. */
 function channelOf(master: number): string {
   for (;;) {
     const channel = `job:${++channels}`;
@@ -470,7 +481,7 @@ function channelOf(master: number): string {
   }
 }
 
-/** Returns the index of the master that serves a slot at first, of the three. */
+/** Returns the index (0–2) of the master that serves a slot when the cluster starts. */
 function ownerOf(slot: number): number {
   return [0, 1, 2].findIndex((i) => slot < Math.floor(((i + 1) * 16_384) / 3));
 }

@@ -11,21 +11,23 @@ import { maxRedirects, movedTo, noOwner, SlotQueues } from "./slot-queues.ts";
 
 const refreshAgainMs = 1_000;
 /**
- * Interval at which the cluster map is read without a cause, in milliseconds. It bounds how long a moved slot
- * goes unnoticed while nothing is published to it.
+ * Interval at which the cluster map is read when nothing else triggers a read, in milliseconds. A moved slot to
+ * which nothing is published is noticed after at most this time.
  */
 const refreshAnywayMs = 10_000;
 
 /**
  * Keeps one link to each master of a cluster.
  *
- * A call goes to the master of its hash tag. Calls of one channel keep their order when its slot moves: a call that the
- * old master redirects was not run, and goes to the new owner before all later ones. Those wait until the old master owes
- * no answer for the slot. While a slot is moving from one master to another, Redis refuses a call that touches keys on
- * both sides, and so does the link, as `store_unavailable`: nothing was run. Publications travel by sharded pub/sub.
+ * A call goes to the master of its hash tag. Calls of one channel keep their order when its slot moves. A call
+ * that the old master redirects was not run there, and goes to the new owner before all later calls. The later
+ * calls wait until the old master has answered all calls of the slot. While a slot is moving, Redis refuses a
+ * call that touches keys on both masters. The link then rejects the call with `store_unavailable`, and nothing
+ * was run. Publications travel by sharded pub/sub.
  *
- * The link is up while every master is. Where a master is lost or slots move, it reads the map again and subscribes to the
- * moved channels at their new owner; something may have been lost.
+ * The link counts as connected while every master is connected. When a master is lost or slots move, the link
+ * reads the map again and subscribes to the moved channels at their new owner. It then calls `onDisrupted`,
+ * because messages may have been lost.
  */
 export class ClusterLink implements RedisLink {
   readonly publishCommand = "SPUBLISH";
@@ -34,7 +36,10 @@ export class ClusterLink implements RedisLink {
   readonly #onError: (error: unknown) => void;
   readonly #deadlines: LinkDeadlines;
   readonly #links = new Map<string, ServerLink>();
-  /** Master at which each bus channel is subscribed to; empty once that master dropped the subscription. */
+  /**
+   * Name (`host:port`) of the master at which each bus channel is subscribed. The name is empty once that
+   * master dropped the subscription.
+   */
   readonly #wanted = new Map<string, string>();
   /** One queue per bus channel, which keeps its subscribes and unsubscribes in order. */
   readonly #queues = new SerialQueues();
@@ -130,14 +135,17 @@ export class ClusterLink implements RedisLink {
     await Promise.all([...this.#links.values()].map((link) => link.close()));
   }
 
-  /** Resolves when the map has been read since that master redirected a call of the slot. */
+  /**
+   * Resolves once the map has been read after the master `from` redirected a call of the slot. Rejects when no
+   * map can be read.
+   */
   async #followMove(slot: number, from: ServerLink, to: Endpoint): Promise<void> {
     const owner = this.#masterOf(slot);
     const wasRead = owner !== undefined && owner !== from && this.#refreshing === undefined;
     if (!wasRead) await this.#refreshMap(to);
   }
 
-  /** Reads the map again and follows it. Concurrent callers share one refresh. */
+  /** Reads the map again, and adapts links and subscriptions to it. Concurrent callers share one read. */
   #refreshMap(first?: Endpoint): Promise<void> {
     this.#refreshing ??= this.#follow(first).finally(() => {
       this.#refreshing = undefined;
@@ -183,10 +191,13 @@ export class ClusterLink implements RedisLink {
     Promise.all(subscribed).then(() => this.#listener?.onDisrupted(), this.#onLinkError);
   }
 
-  /** Subscribes to a channel at its master, and again at another where the slot has moved. */
+  /**
+   * Subscribes to a bus channel at the master of its slot. When that master redirects, subscribes at the new
+   * owner, after at most `maxRedirects` redirects.
+   */
   async #add(busChannel: string): Promise<void> {
     for (let redirects = 0; ; redirects++) {
-      // The new owner may be known while its link is not open yet.
+      // The map may name a new owner whose link is still being opened.
       if (!this.#links.has(this.#owner(busChannel))) await this.#refreshing?.catch(() => {});
       const name = this.#owner(busChannel);
       const link = this.#links.get(name);
@@ -215,12 +226,13 @@ export class ClusterLink implements RedisLink {
 
   async #read(first?: Endpoint): Promise<void> {
     const known = [...this.#map.masters.values(), ...this.#address.endpoints];
-    // The new owner of a slot knows of the move before the other nodes do. Some clusters do not name its host.
+    // The new owner of a slot learns of the move before the other nodes, so it is asked first. Some clusters do
+    // not name its host in the redirect.
     if (first !== undefined && first.host !== "") known.unshift(first);
     this.#map = await readClusterMap(this.#address, known, this.#deadlines.mapMs);
   }
 
-  /** Opens the missing links in parallel. */
+  /** Opens links, in parallel, to the masters that have none. */
   #connect(): Promise<PromiseSettledResult<void>[]> {
     const missing = [...this.#map.masters].filter(([name]) => !this.#links.has(name));
     return Promise.allSettled(missing.map(([name, endpoint]) => this.#open(name, endpoint)));
@@ -251,7 +263,9 @@ export class ClusterLink implements RedisLink {
     link.watch.onChange(() => this.#settle());
   }
 
-  /** Reports an error of a link and has the map read again, because a lost master may have been replaced. */
+  /**
+   * Reports an error of a link and schedules a read of the map, because a lost master may have been replaced.
+   */
   readonly #onLinkError = (error: unknown): void => {
     this.#onError(error);
     this.#refreshIn(refreshAgainMs);

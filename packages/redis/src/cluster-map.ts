@@ -7,7 +7,7 @@ import type { Endpoint, RedisAddress } from "./redis-address.ts";
 export interface ClusterMap {
   /** Masters that serve slots, by `host:port`. */
   readonly masters: ReadonlyMap<string, Endpoint>;
-  /** Name of the master of each slot; empty when no master serves it. */
+  /** Name (`host:port`) of the master of each slot, by slot number; empty when no master serves the slot. */
   readonly owners: readonly string[];
 }
 
@@ -18,8 +18,9 @@ type SlotRange = readonly [
 ];
 
 /**
- * Asks one node after the other for the cluster's map; rejects with the last reason when none of them knows. A node
- * that does not accept the connection or does not answer within `deadlineMs`, 3 s by default, is left for the next.
+ * Returns the cluster's map from the first node that gives one. A node that does not accept the connection, or
+ * does not answer, within `deadlineMs` milliseconds (default 3,000) is skipped. Rejects with the last node's
+ * error when no node gives a map.
  */
 export async function readClusterMap(
   { username, password, tls }: RedisAddress,
@@ -68,6 +69,7 @@ function mapOf(ranges: readonly SlotRange[], asked: string): ClusterMap {
     masters.set(name, endpoint);
     owners.fill(name, first, last + 1);
   }
-  if (masters.size === 0) throw new Error("the cluster serves no slots yet");
+  if (masters.size === 0)
+    throw new Error("the cluster serves no slots yet; assign slots to its masters");
   return { masters, owners };
 }

@@ -6,8 +6,8 @@ import { startRedis } from "./testing/redis-server.ts";
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const patience = { timeout: 15_000 };
 /**
- * Maximum number of Redis calls beside the recovery itself: batches of registry changes, and heartbeats of both
- * nodes.
+ * Maximum number of Redis calls that do not belong to the recovery itself: batches of registry changes, and
+ * heartbeats of both nodes.
  */
 const asides = 24;
 const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
@@ -28,7 +28,7 @@ test("[G8] hundreds of clients that reconnect at once to any node recover all th
   const total = 100;
   const positions: string[] = [];
   for (let n = 1; n <= total; n++) positions.push(await one.publish("log:a", n));
-  // The node that is asked first has no subscriber, and nothing of the channel in memory.
+  // The first node in the list has no subscriber, and no entries of the channel in memory.
   for (const [node, most] of [
     [two, total + 5],
     [two, 3],
@@ -50,8 +50,8 @@ test("[G8] hundreds of clients that reconnect at once to any node recover all th
       }
     }, patience);
     const cost = (await calls()) - before;
-    // Without entries in memory, each position costs one read. Otherwise one check serves all, and one more
-    // those that came later.
+    // A node without the entries in memory reads the log once per position. A node that has them checks the log
+    // once for all clients, and once more for clients that came later.
     expect(cost).toBeLessThanOrEqual(most + asides);
     for (const { socket } of sockets) socket.drop();
   }

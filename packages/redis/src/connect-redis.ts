@@ -13,17 +13,16 @@ export interface RedisOptions {
    */
   readonly url: string;
   /**
-   * Called with the reason when a connection breaks or cannot be made again. By default such errors are
-   * ignored.
+   * Called with the reason when a connection breaks or a reconnect fails. By default such errors are ignored.
    */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * Connects to Redis, and reconnects by itself from then on.
+ * Connects to Redis. The link reconnects automatically from then on.
  *
- * Rejects with one line that says what is wrong (a wrong address, an unreachable server, a wrong password) and
- * never contains the password.
+ * Rejects with a one-line error that says what is wrong (a wrong address, an unreachable server, a wrong
+ * password) and never contains the password.
  */
 export async function connectRedis({ url, onError = () => {} }: RedisOptions): Promise<RedisLink> {
   const address = parseRedisAddress(url);
@@ -35,7 +34,7 @@ export async function connectRedis({ url, onError = () => {} }: RedisOptions): P
   }
 }
 
-/** Returns an error whose one line names the address and what is wrong with it. */
+/** Returns an error whose one-line message names the address, without its credential, and the reason. */
 export function whereAndWhy(address: RedisAddress, error: unknown): Error {
   return new Error(`${shownAddress(address)}: ${reasonOf(error)}`, { cause: error });
 }
@@ -45,15 +44,17 @@ export function locatorOf(address: RedisAddress) {
   if (address.kind === "sentinel") return () => locateMaster(address);
   if (address.kind === "cluster")
     throw new Error(
-      "a cluster has several masters; this needs the address of one server or of a Sentinel set",
+      "a cluster has several masters; use the address of one server or of a Sentinel set",
     );
-  if (endpoint === undefined) throw new Error("the address of Redis names no host");
+  if (endpoint === undefined)
+    throw new Error("the address of Redis names no host; write redis://host:6379");
   return async () => endpoint;
 }
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // A host with several addresses fails with one error for each, and with an empty message.
+  // Connecting to a host with several addresses fails with one error per address, combined in an AggregateError
+  // without a message.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
   return error.message;
 }

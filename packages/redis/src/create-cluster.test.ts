@@ -23,8 +23,9 @@ import { startProxy } from "./testing/proxy.ts";
 import { type RedisCluster, startRedisCluster } from "./testing/redis-cluster.ts";
 
 /*
- * The evidence for ADR 29: what `createCluster` of @redis/client 6.3 does where the ADR makes demands. A test whose title
- * names a fault fails when an update of the library mends it. Then look at the ADR again.
+ * Tests behind ADR 29: they show how `createCluster` of @redis/client 6.3 behaves where the ADR has
+ * requirements. A test whose title names a fault of the library fails once an update fixes the fault. Then
+ * review the ADR.
  */
 
 const isSkipped = process.env.MILEPOST_REDIS_SERVER === undefined;
@@ -32,7 +33,10 @@ const test = anyTest.skipIf(isSkipped);
 
 type Library = Awaited<ReturnType<typeof openLibrary>>;
 
-/** Three masters, and a replica of the first one; the tests share it and leave it as they found it. */
+/**
+ * Cluster of three masters and a replica of the first, shared by all tests. Each test moves only slots that no
+ * other test uses. The last failovers are not undone, so the order of the tests matters.
+ */
 let redis: RedisCluster;
 
 beforeAll(async () => {
@@ -62,7 +66,7 @@ test("createCluster of @redis/client 6.3 does not repeat a command whose answer 
   await vi.waitFor(async () => expect(await cluster.incr(key)).toBe(2), patience);
 });
 
-test("createCluster of @redis/client 6.3 keeps the order of its offline queue, and rejects a command that finds it full", async () => {
+test("createCluster of @redis/client 6.3 keeps the order of its offline queue, and rejects commands while the queue is full", async () => {
   await using proxy = await startProxy(portOf(redis, 0));
   const options = { disableOfflineQueue: false };
   await using cluster = await openLibrary(redis, through(redis, 0, proxy.port), options);
@@ -97,7 +101,7 @@ test("createCluster of @redis/client 6.3 reorders two commands of one slot when 
   await using cluster = await openLibrary(redis, through(redis, 0, proxy.port));
   const key = await keyAt(redis, 0);
   await moveSlot(redis, key, 0, 1);
-  // The answer MOVED is held, and so is every later command to the old master.
+  // The proxy holds back the MOVED reply. Later it also holds back every command to the old master.
   proxy.hold("answers");
   const first = cluster.rPush(key, "first");
   await vi.waitFor(() => expect(proxy.held).toContain("MOVED"), patience);
@@ -141,11 +145,11 @@ test("createCluster of @redis/client 6.3 loses a subscription silently when its 
   const [channel, another] = [await keyAt(redis, 0), await keyAt(redis, 0)];
   await cluster.sSubscribe(channel, () => {});
   proxy.hold("requests");
-  // Both connections have sent their ping.
+  // Both connections of the library to the old master have sent their PING.
   await vi.waitFor(() => expect(proxy.held.match(/PING/g)).toHaveLength(2), patience);
   await moveSlot(redis, channel, 0, 1);
   proxy.release("requests");
-  // The connection works, and the command of the moved slot made the library read the map.
+  // These calls show that the connection works, and that the redirected command made the library read the map.
   await cluster.sSubscribe(another, () => {});
   await cluster.incr(`${channel}:count`);
   expect(await redis.command(1, "SPUBLISH", channel, "x")).toBe(0);
@@ -197,7 +201,7 @@ test("createCluster of @redis/client 6.3 keeps a sent command pending past its t
   expect(await late).toBe(1);
 });
 
-describe("after a failover to a master that hangs", () => {
+describe("failover to a master that hangs", () => {
   let hole: Server;
   let accepted = 0;
   const giveUp = { socket: { reconnectStrategy: () => new Error("gave up") } };
@@ -228,7 +232,7 @@ describe("after a failover to a master that hangs", () => {
     await failOver(redis, 3, 0);
   }, 20_000);
 
-  test("createCluster of @redis/client 6.3 holds every command that is sent on while a new master hangs", async () => {
+  test("createCluster of @redis/client 6.3 keeps every redirected command pending while a new master hangs", async () => {
     const before = accepted;
     eager.incr(lost).catch(() => {});
     await vi.waitFor(() => expect(accepted).toBe(before + 1), patience);
@@ -239,13 +243,13 @@ describe("after a failover to a master that hangs", () => {
       isSettled = true;
     };
     eager.incr(moved).then(settled, settled);
-    // It tries to connect again and again, each time for the socket timeout.
+    // The library keeps reconnecting to the new master, and each attempt lasts for the socket timeout.
     await vi.waitFor(() => expect(accepted).toBe(before + 3), patience);
     expect(await eager.incr(healthy)).toBe(1);
     expect(isSettled).toBe(false);
   });
 
-  test("createCluster of @redis/client 6.3 follows other slots with minimizeConnections while a new master hangs", async () => {
+  test("createCluster of @redis/client 6.3 with minimizeConnections follows moves of other slots while a new master hangs", async () => {
     minimal.incr(lost).catch(() => {});
     const moved = await keyAt(redis, 1);
     await minimal.get(moved);
@@ -253,7 +257,7 @@ describe("after a failover to a master that hangs", () => {
     expect(await minimal.incr(moved)).toBe(1);
   });
 
-  test("createCluster of @redis/client 6.3 holds commands for a hanging new master without deadline or bound", async () => {
+  test("createCluster of @redis/client 6.3 keeps commands for a hanging new master pending without a limit of time or number", async () => {
     const before = accepted;
     const outcomes: unknown[] = [];
     for (let n = 0; n <= maxQueued; n++) {
@@ -270,12 +274,12 @@ describe("after a failover to a master that hangs", () => {
     expect(outcomes).toEqual([]);
   });
 
-  test("createCluster of @redis/client 6.3 rejects commands for a hanging new master if its clients give up", async () => {
+  test("createCluster of @redis/client 6.3 rejects commands for a hanging new master when its reconnect strategy gives up", async () => {
     await expect(givingUp.incr(lost)).rejects.toThrow();
   });
 });
 
-describe("after the failover of a master that hangs, while calls keep coming", () => {
+describe("failover from a master that hangs, while calls keep coming", () => {
   let bare: Library;
   let subscribed: Library;
   let link: RedisLink;
@@ -323,7 +327,7 @@ describe("after the failover of a master that hangs, while calls keep coming", (
     for (const listener of listeners) process.on("unhandledRejection", listener);
   }, 20_000);
 
-  test("createCluster of @redis/client 6.3 follows the failover of a hanging master under load where it has a subscription", async () => {
+  test("createCluster of @redis/client 6.3 follows the failover of a hanging master under load if it has a subscription there", async () => {
     await vi.waitFor(() => expect(ofSubscribed.stored).toBeGreaterThan(0), patience);
     await vi.waitFor(async () => expect(await subscribersAt(redis, 3, allowed)).toBe(1), patience);
     await redis.command(3, "SPUBLISH", allowed, "x");
@@ -338,23 +342,23 @@ describe("after the failover of a master that hangs, while calls keep coming", (
     expect(await subscribersAt(redis, 3, refused)).toBe(0);
   });
 
-  test("the cluster link rejects calls of a hanging master under load, and follows its failover", async () => {
+  test("the cluster link rejects calls to a hanging master under load, and follows the failover to its replica", async () => {
     await vi.waitFor(() => expect(ofLink.stored).toBeGreaterThan(0), patience);
     expect(ofLink.errors[0]).toMatchObject({ code: "store_unavailable" });
   }, 15_000);
 
-  test("createCluster of @redis/client 6.3 keeps every call of a hanging master pending under load without a subscription there", async () => {
+  test("createCluster of @redis/client 6.3 keeps every call to a hanging master pending under load if it has no subscription there", async () => {
     const enough = ofBare.made + (2 * socketTimeoutMs) / 100;
     await vi.waitFor(() => expect(ofBare.made).toBeGreaterThan(enough), patience);
     expect([ofBare.stored, ofBare.errors, bare.faults]).toEqual([0, [], []]);
     clearInterval(traffic);
-    // Only silence lets the socket timeout pass; then the library finds the new master.
+    // The socket timeout only passes while no command is sent. Then the library finds the new master.
     await vi.waitFor(() => expect(ofBare.errors.length).toBe(ofBare.made), patience);
     await vi.waitFor(async () => expect(await bare.incr(key)).toBe(1), patience);
   }, 25_000);
 });
 
-test("createCluster of @redis/client 6.3 follows a failover from a killed master, but calls itself ready all the time", {
+test("createCluster of @redis/client 6.3 follows a failover from a killed master, but isReady stays true meanwhile", {
   timeout: 20_000,
 }, async () => {
   await isReplica(redis, 0);
@@ -363,7 +367,7 @@ test("createCluster of @redis/client 6.3 follows a failover from a killed master
   const heard: string[] = [];
   await cluster.sSubscribe(channel, (message) => heard.push(message));
   redis.servers[3]?.process.kill("SIGKILL");
-  // Both connections have noticed.
+  // Both of the library's connections to the killed master have reported an error.
   await vi.waitFor(() => expect(cluster.faults.length).toBeGreaterThan(1), patience);
   await expect(cluster.incr(key)).rejects.toThrow("The client is offline");
   expect(cluster.isReady).toBe(true);
@@ -373,7 +377,10 @@ test("createCluster of @redis/client 6.3 follows a failover from a killed master
   await vi.waitFor(() => expect(heard).toEqual(["x"]), patience);
 });
 
-/** Stops a server, which keeps its connections and accepts new ones, until it is disposed of. */
+/**
+ * Makes a server hang until the returned object is disposed. The server keeps its connections and accepts new
+ * ones, but answers nothing.
+ */
 async function hang(server: number): Promise<AsyncDisposable> {
   redis.servers[server]?.process.kill("SIGSTOP");
   return {

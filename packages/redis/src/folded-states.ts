@@ -11,8 +11,8 @@ export interface FoldedState {
 }
 
 /**
- * States that this node folded last, so that a further snapshot folds only newer entries. Keeps 500 channels;
- * the state that was stored longest ago is dropped first.
+ * States that this node has folded, so that the next snapshot of a channel folds only newer entries. Keeps the
+ * states of 500 channels; beyond that it drops the state stored longest ago.
  */
 export class FoldedStates {
   readonly #states = new Map<string, FoldedState>();

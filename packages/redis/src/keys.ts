@@ -37,7 +37,7 @@ export class Keys {
     return bus.slice(bus.indexOf("}:bus:") + 6);
   }
 
-  /** Returns the keys of a channel's presence, in the order of presence.lua. */
+  /** Returns the keys of a channel's presence, in the order that presence.lua expects. */
   presence(channel: string): readonly string[] {
     const tagged = `${this.#prefix}:{${channel}}:presence`;
     const parts = ["members", "about", "holders", "holds", "held", "lingering", "typing"];
@@ -63,7 +63,7 @@ export class Keys {
     return [`${tagged}:of:${digest(name)}`, `${tagged}:names`];
   }
 
-  /** Returns the keys of the dead letters, in the order of letters.lua. */
+  /** Returns the keys of the dead letters, in the order that letters.lua expects. */
   deadLetters(): readonly string[] {
     const parts = ["records", "order", "ages", "sources", "facts", "counts"];
     return parts.map((part) => `${this.#prefix}:{letters}:${part}`);
@@ -75,13 +75,16 @@ export class Keys {
     return `${this.#prefix}:{signals}:signals:${to}`;
   }
 
-  /** Returns the keys of the revocations: meta, entries and ends. */
+  /** Returns the keys of the revocations: metadata, entries and their expiry times. */
   revocations(): readonly [meta: string, entries: string, ends: string] {
     const tagged = `${this.#prefix}:{revocations}`;
     return [`${tagged}:meta`, `${tagged}:entries`, `${tagged}:ends`];
   }
 
-  /** Returns the keys of the nodes: what each registered, and the time until which each is live. */
+  /**
+   * Returns the keys of the node registry: the nodes' registrations, and the time until which each node is
+   * live.
+   */
   nodes(): readonly [nodes: string, ends: string] {
     return [`${this.#prefix}:{nodes}:nodes`, `${this.#prefix}:{nodes}:ends`];
   }

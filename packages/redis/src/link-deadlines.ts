@@ -1,16 +1,21 @@
 /** Deadlines of the connections to one Redis, in milliseconds. */
 export interface LinkDeadlines {
-  /** Interval between canaries. */
+  /**
+   * Interval between canaries. A canary is a test message that a connection publishes to its own subscription.
+   */
   readonly canaryIntervalMs: number;
-  /** A connection counts as broken when no canary has returned for so long. */
+  /** Maximum time without a returned canary. After that the connection counts as broken. */
   readonly canaryMs: number;
-  /** Bound of opening a connection: a server that accepts it and answers nothing for so long hangs. */
+  /**
+   * Maximum time to open a connection. A server that accepts the connection but has not answered by then counts
+   * as hanging.
+   */
   readonly openMs: number;
-  /** Bound of each step in which one node of a cluster is asked for its map. */
+  /** Maximum time of each step of asking one cluster node for its map: connecting, and answering. */
   readonly mapMs: number;
 }
 
-/** The deadlines of every link that names no others. */
+/** Deadlines of a link that is opened without any. */
 export const defaultDeadlines: LinkDeadlines = {
   canaryIntervalMs: 1_000,
   canaryMs: 3_000,

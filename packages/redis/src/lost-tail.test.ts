@@ -17,7 +17,7 @@ const rules: readonly Rule[] = [
   { pattern: "state:*", ...granted, retention, projection: { name: "latest" } },
 ];
 
-/** Starts a Redis that can be killed, and that restarts with what it was told to save and no more. */
+/** Starts a Redis that can be killed. After a restart it has only the data that a test told it to save. */
 async function mortalRedis() {
   const folder = await mkdtemp(join(tmpdir(), "milepost-dump-"));
   let server = await startRedis(["--dir", folder]);
@@ -49,7 +49,7 @@ function find(socket: TestSocket, type: string): Received | undefined {
   return socket.received().find((message) => message.type === type);
 }
 
-/** Resolves with the result of a subscribe; rejects with its error. */
+/** Resolves with the result of a socket's subscribe; rejects with the error of the subscribe. */
 async function answered(socket: TestSocket): Promise<Received> {
   await vi.waitFor(() => expect(find(socket, "reply")).toBeDefined(), patience);
   const { result, error } = find(socket, "reply") as Received;
@@ -57,7 +57,10 @@ async function answered(socket: TestSocket): Promise<Received> {
   return result as Received;
 }
 
-/** Subscribes again until the store answers: right after a restart a node may not have reconnected yet. */
+/**
+ * Subscribes repeatedly until the store answers: right after a restart of Redis, a node may not have
+ * reconnected yet.
+ */
 async function resumed(node: RedisNode, channel: string, since: string): Promise<TestSocket> {
   return vi.waitFor(async () => {
     const socket = node.read(channel, since);

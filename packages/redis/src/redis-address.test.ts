@@ -31,7 +31,7 @@ describe("the address of Redis", () => {
   });
 
   it.each(["redis://127.0.0.1:99999", "redis://127.0.0.1:0", "redis+cluster://a,b:70000"])(
-    "%s is rejected with a message that names the valid ports",
+    "parseRedisAddress rejects %s with a message that names the valid ports",
     (url) => expect(reasonFor(url)).toMatch(/^the port of Redis must be from 1 to 65535, and is /),
   );
 
@@ -44,7 +44,7 @@ describe("the address of Redis", () => {
     "redis+cluster://:sesame@open@h,i",
     "redis+sentinel://user:sesame/open@h/main",
   ])(
-    "%s is rejected with a hint to encode the password, which the message does not contain",
+    "parseRedisAddress rejects %s with a hint to encode the password, and without the password in the message",
     (url) => {
       const reason = reasonFor(url);
       expect(reason).toMatch(/percent-encode/);
@@ -53,12 +53,12 @@ describe("the address of Redis", () => {
   );
 
   it.each(["redis+sentinel://a,b/my%master", "redis+sentinel://a,b/my%ff"])(
-    "%s is rejected with a hint to encode the master's name",
+    "parseRedisAddress rejects %s with a hint to encode the master's name",
     (url) => expect(reasonFor(url)).toMatch(/percent-encode .* the master's name/),
   );
 
   it.each(["http://h", "redis://", "h:6379"])(
-    "%s is rejected with a message that lists the valid forms of an address",
+    "parseRedisAddress rejects %s with a message that lists the valid forms of an address",
     (url) => {
       expect(reasonFor(url)).toMatch(/redis:\/\/host.*redis\+sentinel:.*redis\+cluster:.*rediss/);
     },

@@ -19,7 +19,7 @@ import { scripts } from "./script.ts";
 
 const epochLength = 10;
 const tagLength = 8;
-/** Number of entries after the stored state from which storing a new state is worthwhile. */
+/** Number of entries after the stored state from which the appending node stores a new state. */
 const checkpointAfter = 64;
 
 /**
@@ -176,7 +176,8 @@ export class RedisChannelLog implements ChannelLog {
   }
 
   /**
-   * Stores the state in the background, once at a time per channel. After a failure a later append tries again.
+   * Stores a channel's state in the background, at most once at a time per channel. After a failure, a later
+   * append tries again.
    */
   #store(channel: string, policy: LogPolicy): void {
     if (this.#storing.has(channel)) return;

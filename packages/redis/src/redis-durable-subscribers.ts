@@ -96,7 +96,8 @@ export class RedisDurableSubscribers implements DurableSubscribers {
   }
 
   #run(script: Script, key: SubscriberKey, args: readonly string[]): Promise<unknown> {
-    // The name is unambiguous: a subscriber's name has no colon, while its owner may have any character.
+    // The combined name is unambiguous: a subscriber's name has no colon, while its owner may have any
+    // character.
     const name = `${key.name}:${key.owner}`;
     const keys = this.#keys.durable(key.channel, name);
     return this.#link.run(script, keys, [this.#clock.now(), name, ...args]);
@@ -128,7 +129,8 @@ function stateOf(fields: ReadonlyMap<string, string>): DurableState {
     acked: JSON.parse(fields.get("acked") ?? "") as Position,
     sent: JSON.parse(fields.get("sent") ?? "") as Position,
     pending: pending.sort((a, b) => a.position.offset - b.position.offset),
-    // The id of a dead letter begins with a rising number, so this is the order in which they were put.
+    // The id of a dead letter begins with a rising number, so the replays are sorted by when their dead letters
+    // were put.
     replays: replays.sort((a, b) => Number.parseInt(a.letter, 10) - Number.parseInt(b.letter, 10)),
   };
 }

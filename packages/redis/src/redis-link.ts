@@ -27,7 +27,10 @@ export interface RedisLink {
   /** Resolves once Redis has all subscriptions. If it rejects, the link is subscribed to none of them. */
   subscribe(busChannels: readonly string[]): Promise<void>;
   unsubscribe(busChannels: readonly string[]): Promise<void>;
-  /** Command whose messages reach the channels of `subscribe`. */
+  /**
+   * Redis command to publish with, so that messages reach subscribers of this link: `SPUBLISH` on a cluster,
+   * otherwise `PUBLISH`.
+   */
   readonly publishCommand: "PUBLISH" | "SPUBLISH";
   /** Returns Redis' time in milliseconds since 1970, extrapolated from the last reading. */
   now(): number;

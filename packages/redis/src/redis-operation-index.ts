@@ -67,7 +67,7 @@ export class RedisOperationIndex implements OperationIndex {
       const args = [this.#clock.now(), String(after), String(page)];
       const records = (await this.#link.run(scripts.operationPage, keys, args)) as string[];
       for (const record of records) {
-        // The page has an empty string in the place of an operation that has expired.
+        // The script returns an empty string in the place of an operation that has expired.
         if (record === "") continue;
         const operation = JSON.parse(record) as IndexedOperation;
         if (matchesQuery(operation, query)) found.push(operation);
@@ -82,8 +82,8 @@ export class RedisOperationIndex implements OperationIndex {
   }
 
   /**
-   * Returns the key of a list that contains every possible match: an owner's if the query names one, otherwise
-   * that of all.
+   * Returns the key of a list that contains every possible match: the list of one owner if the query names a
+   * session, user or producer, otherwise the list of all operations.
    */
   #listOf({ session, user, producer }: OperationQuery): string {
     if (session !== undefined) return this.#keys.operationList("session", session);

@@ -14,8 +14,8 @@ import { scripts } from "./script.ts";
 /** Maximum number of changes per script call. */
 const changesPerCall = 500;
 /**
- * Time that the list of a node which is neither live nor swept is kept, in milliseconds. Live nodes enter each
- * connection again within half of that.
+ * Time that the list of a node's connections is kept after the node's last refresh or change, in milliseconds.
+ * Live nodes enter each connection again within half of that.
  */
 const keptMs = 3_600_000;
 const sweptPage = 1_000;
@@ -29,11 +29,11 @@ interface OwnerChange {
 /**
  * Registry of nodes and their connections.
  *
- * The nodes are in one hash slot, the connections of each node in another, and the lists of users and sessions
- * in 64 by the hash of their names. Thousands of reconnects therefore need few calls. A node's own list is
- * authoritative: an entry of an owner's list that is not in the node's list is never returned. Such an entry
- * expires with the owner's list, two hours after a connection was last entered there. The lists therefore need
- * no common atomic step.
+ * The nodes are in one hash slot, and the connections of each node in another. The lists of users and sessions
+ * are in 64 buckets, by the hash of their names, and each bucket is in one hash slot. Thousands of reconnects
+ * therefore need few calls. A node's own list is authoritative: a connection that is in an owner's list but not
+ * in the node's list is never returned. It expires with the owner's list, two hours after a connection was last
+ * entered there. The lists therefore need no common atomic step.
  */
 export class RedisRegistry implements Registry {
   readonly #link: RedisLink;

@@ -7,15 +7,17 @@ import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
 
 const connectTimeoutMs = 5_000;
-/** Bound of the commands that wait to be written or answered, over one connection. */
+/**
+ * Maximum number of commands that wait to be written or answered on one connection. More commands are rejected.
+ */
 export const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
 
-/** How a connection differs from one to a lone server. */
+/** Options of opening a {@link ServerConnection}. */
 export interface ConnectionOptions {
-  /** Whether the server is a master of a cluster, where pub/sub goes by slots. */
+  /** True when the server is a master of a cluster, where pub/sub is sharded by slot. Default: false. */
   readonly isSharded?: boolean;
-  /** Bound of the opening, 5 s by default. */
+  /** Maximum time to open the connection, in milliseconds; default 5,000. */
   readonly openMs?: number;
 }
 
@@ -43,8 +45,8 @@ export function clientOf(address: RedisAddress, { host, port }: Endpoint) {
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
     RESP: 2,
-    // The client's default timeout makes every command several times as expensive. The owner's canary ends
-    // hanging connections.
+    // The client's default timeout makes every command several times as expensive. It is not needed, because
+    // the owner's canary ends hanging connections.
     commandOptions: { timeout: undefined as unknown as number },
     commandsQueueMaxLength: maxQueued,
     disableOfflineQueue: true,
@@ -88,13 +90,13 @@ export class ServerConnection {
     );
     for (const client of [commands, listening]) {
       client.on("error", (error: unknown) => this.end(error));
-      client.on("end", () => this.end(new Error("the connection ended")));
+      client.on("end", () => this.end(new Error("the connection to Redis ended")));
     }
   }
 
   /**
-   * Connects, makes sure that the server takes writes, loads the scripts, and does whatever it must before it counts as
-   * open; rejects with the reason, within `openMs` when the server hangs.
+   * Connects, checks that the server is a master, loads the scripts and calls `prepare`. Then the connection
+   * counts as open. Rejects with the reason, after at most `openMs` milliseconds when the server hangs.
    */
   static async open(
     address: RedisAddress,
@@ -123,7 +125,7 @@ export class ServerConnection {
       throw connection.#reason;
     } catch (error) {
       connection.end(error);
-      // An error that follows from the end of the connection says less than the reason of that end.
+      // Once the connection has ended, later errors only follow from that. The reason of the end says more.
       throw connection.#reason;
     } finally {
       clearTimeout(deadline);
@@ -131,8 +133,8 @@ export class ServerConnection {
   }
 
   /**
-   * Connects a client. One that is destroyed while its socket connects does not notice, so it is destroyed
-   * afterwards.
+   * Connects a client. The library ignores a `destroy` while a socket connects, so the client is destroyed
+   * again afterwards if the connection has ended.
    */
   async #connect(client: Client): Promise<void> {
     await client.connect();
@@ -147,7 +149,10 @@ export class ServerConnection {
     await this.#commands.unlink([...keys]);
   }
 
-  /** Publishes a canary to the node's own subscription. Rejects when the server is no longer a master. */
+  /**
+   * Publishes a canary, a test message to this connection's own subscription. Rejects when the server is no
+   * longer a master.
+   */
   async sendCanary(busChannel: string): Promise<void> {
     await Promise.all([this.#mustBeMaster(), this.#commands.publish(busChannel, "")]);
   }

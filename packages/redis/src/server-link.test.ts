@@ -10,7 +10,7 @@ import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 
-/** Deadlines that notice a server that hangs after a second. */
+/** Deadlines with which a link detects a hanging server after one second. */
 const deadlines = { ...defaultDeadlines, canaryIntervalMs: 50, canaryMs: 1_000, openMs: 1_000 };
 
 /** Opens a link and records its messages, errors and disruptions. */
@@ -85,7 +85,7 @@ test("[TRAP-8] after a server restart the link is up only once every subscriptio
   expect(await acquire(link, "a")).toBeTruthy();
 });
 
-test("[TRAP-8] a broken subscription socket is noticed, and the link subscribes again", async () => {
+test("[TRAP-8] the link detects a broken subscription socket and subscribes again", async () => {
   await using server = await startRedis();
   await using own = await linked(server);
   await using client = await admin(server);
@@ -96,7 +96,7 @@ test("[TRAP-8] a broken subscription socket is noticed, and the link subscribes 
   await vi.waitFor(() => expect(own.heard).toEqual(["bus:a x"]));
 });
 
-test("the link gives up a server that hangs, and rejects the pending call", async () => {
+test("the link ends its connection to a server that hangs, and rejects the pending call", async () => {
   await using server = await startRedis();
   await using own = await linked(server, { deadlines });
   server.process.kill("SIGSTOP");
@@ -107,7 +107,7 @@ test("the link gives up a server that hangs, and rejects the pending call", asyn
   await vi.waitFor(() => expect(own.link.downSince).toBeUndefined(), 15_000);
 }, 30_000);
 
-test("[TRAP-9] the link leaves a master that accepts connections but never answers for the one that took over", async () => {
+test("[TRAP-9] the link switches from a master that accepts connections but never answers to the new master", async () => {
   await using first = await startRedis();
   await using second = await startRedis();
   let master = first;
@@ -141,7 +141,7 @@ test("a channel unsubscribed during a reconnect is not subscribed to afterwards"
   await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]);
   await vi.waitFor(() => expect(own.link.downSince).toBeDefined());
   const subscribers = async (name = "") => Object.values(await client.pubSubNumSub([name]))[0];
-  // Now the first channel is subscribed to again, and the others are under way.
+  // The first channel is subscribed to again now, while the others are still being subscribed to.
   while ((await subscribers(names[0])) === 0);
   await own.link.unsubscribe(["bus:7"]);
   await vi.waitFor(() => expect(own.disruptions()).toBe(1), 10_000);
@@ -149,7 +149,7 @@ test("a channel unsubscribed during a reconnect is not subscribed to afterwards"
   expect(await subscribers("bus:8")).toBe(1);
 });
 
-test("connectRedis rejects an unreachable server or a wrong password with one line without the password", async () => {
+test("connectRedis rejects an unreachable server or a wrong password with a one-line error without the password", async () => {
   await using server = await startRedis(["--requirepass", "right"]);
   const wrong = server.url.replace("redis://", "redis://:wrong-word@");
   const refusal = await connectRedis({ url: wrong }).catch((error: Error) => error.message);
@@ -169,7 +169,7 @@ test("connectRedis rejects a replica, which takes no writes", async () => {
   await expect(connectRedis({ url: replica.url })).rejects.toThrow(/is a slave/);
 });
 
-test("[TRAP-9] the link leaves a demoted master for the new one, with all its subscriptions", async () => {
+test("[TRAP-9] the link switches from a demoted master to the new one and restores all subscriptions", async () => {
   await using first = await startRedis();
   await using second = await startRedis();
   let master = first;

@@ -22,16 +22,19 @@ export interface ServerLinkOptions {
   readonly onMoved?: (busChannel: string) => void;
   /** Called with the reason when a connection ends or a reconnect fails. */
   readonly onError: (error: unknown) => void;
-  /** Without it those of `defaultDeadlines`. */
+  /** Deadlines of the link; default `defaultDeadlines`. */
   readonly deadlines?: LinkDeadlines;
 }
 
 /**
  * Keeps one connection to one Redis server, or to the master of a Sentinel set.
  *
- * Every second a canary goes through Redis to the own subscriptions of this node. The connection counts as broken when
- * none has returned for three seconds: neither a paused server nor one that forgot its subscribers goes unnoticed.
- * Reconnects after a random delay of up to 50 ms, doubling to 2 s, and is up again only when every subscription is.
+ * Every second the link publishes a canary, a test message to its own subscription. The connection counts as
+ * broken when no canary has returned for three seconds. This detects a paused server and a server that lost its
+ * subscribers. These times are defaults.
+ *
+ * The link reconnects after a random delay of up to 50 ms. This bound doubles with each attempt, up to 2 s. The
+ * link counts as connected again only once every subscription is restored.
  */
 export class ServerLink implements RedisLink {
   readonly publishCommand = "PUBLISH";
@@ -203,7 +206,8 @@ function refused(error: unknown): never {
   const reply = error instanceof ErrorReply ? error.message : undefined;
   let says = "Redis did not answer";
   if (reply?.startsWith("OOM")) says = "Redis has no memory left";
-  // The reply may contain key names, so only the log gets it, as the cause.
+  // The reply may contain key names. It is therefore only the cause of the error, which is logged, and not part
+  // of the message.
   else if (reply !== undefined) says = "Redis refused the command";
   throw new MilepostError("store_unavailable", says, { cause: error });
 }

@@ -4,14 +4,14 @@ import { type SlotMap, SlotQueues } from "./slot-queues.ts";
 
 const slot = 7;
 
-/** A call that a master has received and not answered. */
+/** Call that a fake master has received and not answered yet. */
 interface Received {
   readonly name: number;
   readonly resolve: (answer: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A master that answers its calls in their order, one at a time, when the test says so. */
+/** Fake master that answers its calls one at a time, oldest first, when a test calls `answer`. */
 class FakeMaster {
   readonly received: Received[] = [];
   readonly #cluster: FakeCluster;
@@ -30,7 +30,7 @@ class FakeMaster {
     return new Promise((resolve, reject) => this.received.push({ name, resolve, reject }));
   }
 
-  /** Runs the oldest call, or redirects it to the owner of the slot. */
+  /** Runs the oldest call, or redirects the call when another master owns the slot. */
   answer(): void {
     const { owner, ran } = this.#cluster;
     const call = this.received.shift();
@@ -46,13 +46,13 @@ class FakeMaster {
     this.received.shift()?.reject(refusal(reply));
   }
 
-  /** Its connection breaks: all of its calls fail. */
+  /** Breaks the connection to this master: all unanswered calls fail. */
   breakDown(): void {
     for (const { reject } of this.received.splice(0)) reject(new Error("Redis did not answer"));
   }
 }
 
-/** A cluster in which one slot moves, and the map that its calls follow. */
+/** Fake cluster in which one slot moves. It is also the map that the queues ask for the slot's owner. */
 class FakeCluster implements SlotMap<FakeMaster> {
   readonly masters = [0, 1, 2].map((i) => new FakeMaster(this, `127.0.0.1:${7000 + i}`)) as [
     FakeMaster,
@@ -60,7 +60,7 @@ class FakeCluster implements SlotMap<FakeMaster> {
     FakeMaster,
   ];
   owner = this.masters[0];
-  /** Owner by the map read last. */
+  /** Owner of the slot according to the map that was read last. */
   known: FakeMaster | undefined = this.owner;
   /** Names of the calls that were run, in order. */
   readonly ran: number[] = [];
@@ -74,7 +74,7 @@ class FakeCluster implements SlotMap<FakeMaster> {
     return new Promise((resolve, reject) => this.#following.push({ resolve, reject }));
   }
 
-  /** The map is read, whoever asked for it. */
+  /** Completes a read of the map: updates the known owner, and resolves every pending `follow`. */
   readMap(): void {
     this.known = this.owner;
     for (const { resolve } of this.#following.splice(0)) resolve();
@@ -89,7 +89,7 @@ function openQueues(maxWaiting?: number) {
   const cluster = new FakeCluster();
   const queues = new SlotQueues<FakeMaster>(cluster, maxWaiting);
   let calls = 0;
-  /** Makes the next call; its answer is its number. */
+  /** Makes the next call. Its name and its answer are its number, from 1. */
   const call = (): Promise<number> => {
     const name = ++calls;
     return queues.run(slot, (master) => master.call(name));
@@ -101,7 +101,7 @@ function refusal(reply: string): Error {
   return new Error("Redis refused it", { cause: new Error(reply) });
 }
 
-/** Lets everything happen that is waiting for nothing else. */
+/** Resolves once all promise reactions that can run have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -203,7 +203,7 @@ describe("the queues of a cluster's slots", () => {
     }
   });
 
-  test("a call that is redirected without end is rejected, and the next one is sent", async () => {
+  test("a call that is redirected more than five times is rejected, and the next call is sent", async () => {
     const { cluster, masters, call } = openQueues();
     const lost = call().catch((error: Error) => error.message);
     let isLost = false;
@@ -215,7 +215,7 @@ describe("the queues of a cluster's slots", () => {
     while (!isLost) {
       masters[0].answer();
       await settled();
-      // The map that is read names the old master again and again.
+      // Every map that is read names the old master again.
       cluster.readMap();
       cluster.known = masters[0];
       await settled();
@@ -227,7 +227,7 @@ describe("the queues of a cluster's slots", () => {
     expect(cluster.ran).toEqual([2]);
   });
 
-  test("an ASK rejects the call, and a MOVED behind it is followed", async () => {
+  test("a call that Redis answers with ASK is rejected, and a later call of the slot follows its MOVED redirect", async () => {
     const { cluster, masters, call } = openQueues();
     const asked = call().catch((error: Error) => error.message);
     const moved = call();
@@ -242,7 +242,7 @@ describe("the queues of a cluster's slots", () => {
     expect(await moved).toBe(2);
   });
 
-  test("[G3] a redirected call is rejected when a later one ran because the slot came back between them", async () => {
+  test("[G3] a redirected call is rejected when a later call has run because the slot moved back between them", async () => {
     const { cluster, masters, call } = openQueues();
     const early = call().catch((error: { code: string }) => error.code);
     const late = call();
@@ -273,7 +273,7 @@ describe("the queues of a cluster's slots", () => {
     expect(masters[0].names).toEqual([2]);
   });
 
-  test("calls of a slot without a master are rejected, those that waited too", async () => {
+  test("calls of a slot without a master are rejected, including calls that already wait", async () => {
     const { cluster, masters, call } = openQueues();
     void call();
     cluster.known = masters[1];
@@ -284,7 +284,7 @@ describe("the queues of a cluster's slots", () => {
     await expect(call()).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
-  test("as many calls wait as the bound allows, and more are rejected until those are sent", async () => {
+  test("calls beyond the maximum number of waiting calls are rejected until the waiting calls are sent", async () => {
     const { cluster, masters, call } = openQueues(2);
     void call();
     cluster.known = masters[1];
@@ -299,7 +299,7 @@ describe("the queues of a cluster's slots", () => {
     await expect(Promise.race([call(), settled()])).resolves.toBeUndefined();
   });
 
-  test("[G3] no answered call runs before an earlier one, whatever moves, is read or breaks, over 200 seeds", async () => {
+  test("[G3] answered calls run in order under random moves, map reads and broken connections, over 200 seeds", async () => {
     let count = 0;
     for (let seed = 0; seed < 200; seed++) {
       const ran = await namesRun(new SeededRandom(seed));
@@ -311,7 +311,10 @@ describe("the queues of a cluster's slots", () => {
   });
 });
 
-/** Makes calls while everything happens at random; resolves with the answered ones in the order in which they ran. */
+/**
+ * Makes calls while answers, moves, reads of the map and failures happen at random. Resolves with the names of
+ * the answered calls, in the order in which they ran.
+ */
 async function namesRun(random: SeededRandom): Promise<number[]> {
   const pick = <T>(from: readonly T[]) => from[Math.floor(random.fraction() * from.length)] as T;
   const { cluster, masters, call } = openQueues();

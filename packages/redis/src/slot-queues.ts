@@ -2,19 +2,25 @@ import { MilepostError } from "@milepost/protocol";
 import type { Endpoint } from "./redis-address.ts";
 import { maxQueued } from "./server-connection.ts";
 
-/** A call that is redirected more often than this finds no owner of its slot. */
+/** Maximum number of redirects of one call. A call that is redirected once more is rejected. */
 export const maxRedirects = 5;
 
-/** Map of a cluster, as its calls need it. */
+/** View of the cluster map that {@link SlotQueues} needs. */
 export interface SlotMap<Master> {
-  /** Master of a slot by the map read last; undefined while no connection leads to it. */
+  /**
+   * Returns the master of a slot according to the map read last; undefined while there is no connection to that
+   * master.
+   */
   masterOf(slot: number): Master | undefined;
-  /** Resolves when a map is there that was read since `from` redirected a call; rejects when no map can be read. */
+  /**
+   * Resolves once a map has been read after `from` redirected a call of the slot to `to`. Rejects when no map
+   * can be read.
+   */
   follow(slot: number, from: Master, to: Endpoint): Promise<void>;
 }
 
 interface Call<Master> {
-  /** Place in the order of all calls. */
+  /** Sequence number of the call, in the order in which all calls were made. */
   readonly number: number;
   readonly send: (master: Master) => Promise<unknown>;
   readonly resolve: (answer: unknown) => void;
@@ -24,27 +30,28 @@ interface Call<Master> {
 
 interface SlotQueue<Master> {
   readonly slot: number;
-  /** Master that has all calls which were sent and are unanswered. */
+  /** Master to which all unanswered calls of this slot were sent. */
   master: Master;
   unanswered: number;
   /** Sequence number of the latest call that is known to have run. */
   lastRun: number;
-  /** Whether later calls wait. */
+  /** True while later calls must wait. */
   isHeld: boolean;
-  /** Calls that wait: redirected ones, and those that came after. */
+  /** Waiting calls: those that were redirected, and those that were made later. */
   waiting: Call<Master>[];
 }
 
 /**
  * Sends calls to the masters of a cluster, and keeps the order of the calls of one slot when the slot moves.
  *
- * Calls of one slot are pipelined to its master. They are unanswered at one master at a time: when a call is redirected,
- * or the map names another master, later calls wait until the old master has answered all earlier ones or its connection
- * has failed. So the deadline of that connection bounds the wait. Then the redirected calls go to the new master, and
- * the waiting ones after them. A redirected call is rejected where a later call of its slot has run already.
+ * Calls of one slot are pipelined to its master. Only one master at a time has unanswered calls of a slot: when
+ * a call is redirected, or the map names another master, later calls wait. They wait until the old master has
+ * answered all earlier calls or its connection has failed, so the deadline of that connection limits the wait.
+ * Then the redirected calls go to the new master, and the waiting calls after them. A redirected call is
+ * rejected when a later call of its slot has already run.
  *
- * An idle slot takes no memory. At most `maxWaiting` calls wait, over all slots; more are rejected, and were not sent.
- * Every rejection is `store_unavailable`.
+ * An idle slot takes no memory. While `maxWaiting` calls wait, over all slots, a new call that would have to
+ * wait is rejected without being sent. Every rejection is `store_unavailable`.
  */
 export class SlotQueues<Master> {
   readonly #map: SlotMap<Master>;
@@ -59,7 +66,7 @@ export class SlotQueues<Master> {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Sends a call to the master of its slot, again after each redirect, and settles as its last answer does. */
+  /** Sends a call to the master of its slot, and again after each redirect. Settles with the last answer. */
   run<T>(slot: number, send: (master: Master) => Promise<T>): Promise<T> {
     return new Promise<unknown>((resolve, reject) => {
       const call = { number: ++this.#calls, send, resolve, reject, redirects: 0 };
@@ -103,7 +110,10 @@ export class SlotQueues<Master> {
     );
   }
 
-  /** A redirected call counts as unanswered until the map has been read. */
+  /**
+   * Redirects or rejects a call that failed. A redirected call counts as unanswered until the map has been
+   * read.
+   */
   async #onError(queue: SlotQueue<Master>, call: Call<Master>, error: unknown): Promise<void> {
     const to = movedTo(error);
     if (to === undefined || call.redirects >= maxRedirects) call.reject(error);
@@ -136,7 +146,7 @@ export class SlotQueues<Master> {
     const master = this.#map.masterOf(queue.slot);
     for (const call of calls) {
       if (master === undefined) call.reject(noOwner());
-      // A slot that came back between two calls, or reached its new master between them, lets the later one run first.
+      // A master that became the owner between two calls has redirected the earlier one and run the later one.
       else if (call.number < queue.lastRun) call.reject(overtaken());
       else {
         queue.master = master;

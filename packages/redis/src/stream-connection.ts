@@ -15,7 +15,7 @@ export type Answer = string | number | null | readonly Answer[];
 export class StreamConnections {
   readonly #address: RedisAddress;
   readonly #locate: () => Promise<Endpoint>;
-  /** Endpoint of the stream, as the cluster reported it last. */
+  /** Endpoint of the node that has the stream, from the last redirect; undefined while it is unknown. */
   #moved: Endpoint | undefined;
   #asked = 0;
 
@@ -29,7 +29,8 @@ export class StreamConnections {
   #nextNode(): Endpoint {
     const { endpoints } = this.#address;
     const next = this.#moved ?? endpoints[this.#asked++ % endpoints.length];
-    if (next === undefined) throw new Error("the address of Redis names no host");
+    if (next === undefined)
+      throw new Error("the address of Redis names no host; write redis+cluster://host1,host2");
     return next;
   }
 
@@ -54,8 +55,8 @@ export class StreamConnections {
 }
 
 /**
- * Single connection of a source. Commands are answered in order. If one is not answered in time, the connection
- * ends and all pending commands fail.
+ * Single connection of a source. Commands are answered in order. If one is not answered within 6 s, the
+ * connection ends and all pending commands fail.
  */
 export class StreamConnection {
   readonly #client: ReturnType<typeof clientOf>;
@@ -99,7 +100,7 @@ export class StreamConnection {
   }
 }
 
-/** Returns true when Redis answered with an error that begins with a word. */
+/** Returns true when Redis answered with an error that begins with `word`. */
 export function isReply(error: unknown, word: string): boolean {
   return error instanceof Error && error.message.startsWith(word);
 }

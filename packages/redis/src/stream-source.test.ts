@@ -40,7 +40,7 @@ async function producer(server: RedisServer) {
   };
 }
 
-/** Starts a source whose entries the node takes. Disposing it closes it. */
+/** Starts a source that hands its entries to a node. Disposing the source closes it. */
 function reading(
   node: Pick<RedisNode, "core">,
   options: Partial<StreamSourceOptions> & { readonly url: string },
@@ -65,7 +65,7 @@ test("[P-SRC-1] entries added to a stream are published in order and acknowledge
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
-  // The group begins with the entries that the stream already has.
+  // The consumer group begins with the entries that the stream already has.
   await adds.add(150);
   const source = reading(node, { url: server.url, batch: 40 });
   await adds.add(50);
@@ -73,7 +73,8 @@ test("[P-SRC-1] entries added to a stream are published in order and acknowledge
   await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
   await source.close();
   await adds.add(10);
-  // The closed source left no consumer behind, and the next one goes on where it stopped.
+  // The closed source deleted its consumer from the group, and the next source continues where the closed one
+  // stopped.
   expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
   await using _next = reading(node, { url: server.url, remove: true });
   await vi.waitFor(async () => expect(await published(node)).toEqual(upTo(210)), patience);
@@ -99,7 +100,7 @@ test("[P-SRC-2] an invalid entry becomes a dead letter with its reason, and late
   ]);
 }, 30_000);
 
-test("[P-SRC-3] [G3] when a node dies between storing and acknowledging, another goes on in order and no entry is lost or doubled", async () => {
+test("[P-SRC-3] [G3] when a node dies between storing and acknowledging, another continues without a lost or doubled entry", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -154,7 +155,8 @@ test("[P-SRC-3] only one node reads at a time, and the stream's order holds when
   await adds.add(240);
   await vi.waitFor(async () => expect(await published(one)).toEqual(upTo(240)), patience);
   expect(by.length).toBe(240);
-  // One node took the first hundred entries and those it had in hand; the other node took the rest.
+  // One node took the first hundred entries and at most the rest of its last batch. The other node took all
+  // later entries.
   const last = by.lastIndexOf(by[0] ?? "");
   expect(last).toBeGreaterThanOrEqual(99);
   expect(last).toBeLessThan(107);
@@ -163,7 +165,7 @@ test("[P-SRC-3] only one node reads at a time, and the stream's order holds when
   expect(await adds.client.xInfoConsumers(stream, "milepost")).toEqual([]);
 }, 40_000);
 
-test("[P-SRC-3] [G1] a node that was cut off and lost its turn publishes nothing after the entry it had in hand", async () => {
+test("[P-SRC-3] [G1] a node that was cut off and lost its turn to read publishes nothing after the entry in progress", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);
@@ -250,7 +252,7 @@ test("[P-SRC-3] an entry that cannot be stored holds up only its own channel, an
   expect(await adds.pending()).toBe(0);
 }, 30_000);
 
-test("[P-SRC-3] after Redis lost the group or restarted empty, the stream is read from its start", async () => {
+test("[P-SRC-3] after Redis lost the consumer group or restarted empty, the stream is read from its start", async () => {
   await using server = await startRedis();
   const { port } = server;
   await using other = await startRedis();
@@ -277,10 +279,10 @@ test("[P-SRC-3] after Redis lost the group or restarted empty, the stream is rea
   expect(faults.length).toBeGreaterThan(0);
 }, 40_000);
 
-test("[P-SRC-3] a source that begins with new entries skips none when it reconnects to a Redis that lost the group", async () => {
+test("[P-SRC-3] a source with from: new skips no entry when it reconnects to a Redis that lost the consumer group", async () => {
   await using server = await startRedis();
   await using other = await startRedis();
-  // Channels are elsewhere, so that it is the stream alone that is lost.
+  // The channels are on another Redis, so that only the stream is lost.
   await using node = await startNode(other.url, rules);
   await using adds = await producer(server);
   await adds.add(2);

@@ -43,8 +43,8 @@ export interface StreamSourceOptions {
   /** Maximum number of entries read at a time; default 100. */
   readonly batch?: number;
   /**
-   * Time after which another node takes the turn of a reader that is no longer heard from, in milliseconds;
-   * default 10,000. Used when `ordered` is true.
+   * Time without a renewal after which another node takes over the turn to read, in milliseconds; default
+   * 10,000. Used when `ordered` is true.
    */
   readonly turnMs?: number;
   /**
@@ -54,20 +54,22 @@ export interface StreamSourceOptions {
   readonly claimIdleMs?: number;
   /** True deletes entries from the stream once they are settled; default false. */
   readonly remove?: boolean;
-  /** Called with errors that are retried. By default they are ignored. */
+  /** Called with each error after which the source retries. By default such errors are ignored. */
   readonly onError?: (error: unknown) => void;
 }
 
 /** Entry of a stream, as Redis returns it. */
 interface StreamEntry {
   readonly id: string;
-  /** Fields of the entry; absent when it was deleted after it was handed out. */
+  /**
+   * Fields of the entry; absent when the entry was deleted from the stream after its delivery to a consumer.
+   */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
 /**
- * Error thrown when reading must stop, because the source closes or no longer has its turn. Entries in hand
- * stay pending.
+ * Error thrown when reading must stop, because the source closes or no longer has the turn to read. Entries
+ * that are not settled yet stay pending.
  */
 class Interrupted extends Error {}
 
@@ -120,7 +122,7 @@ class RedisStreamSource implements Source {
     this.#claimIdleMs = claimIdleMs;
     this.#removes = remove;
     this.#onError = onError;
-    // Two nodes with the same consumer name must not both believe that they have the turn.
+    // Two nodes with the same consumer name must not both believe that they have the turn to read.
     const holder = `${this.#consumer}/${randomBytes(9).toString("base64url")}`;
     this.#turn = ordered
       ? new StreamTurn({ prefix, stream, group, holder, ttlMs: turnMs })
@@ -156,7 +158,7 @@ class RedisStreamSource implements Source {
         await this.#leave(connection);
       } catch (error) {
         if (!(error instanceof Interrupted)) this.#onError(error);
-        // A redirect is no fault to wait out: the next connection goes to the node that has the stream.
+        // A redirect needs no pause: the next connection goes to the node that has the stream.
         if (!isReply(error, "MOVED")) await this.#pause(backoffMs(failures));
       } finally {
         this.#turn?.lose();
@@ -189,8 +191,8 @@ class RedisStreamSource implements Source {
   }
 
   /**
-   * Settles entries that were handed out but never acknowledged, before new ones are read. With the turn these
-   * are the entries of all consumers, without turns this node's own.
+   * Settles entries that were delivered but never acknowledged, before new ones are read. When `ordered` is
+   * true, these are the entries of all consumers; otherwise only this node's own.
    */
   async #finishPending(connection: StreamConnection): Promise<void> {
     if (this.#turn !== undefined) {
@@ -242,7 +244,7 @@ class RedisStreamSource implements Source {
     return entriesOf(answer?.[0][1] ?? null);
   }
 
-  /** Sends a command that needs the group, and creates the group again if Redis has forgotten it. */
+  /** Sends a command that needs the consumer group, and creates the group again if Redis has lost it. */
   async #inGroup(connection: StreamConnection, command: string[]): Promise<Answer> {
     try {
       return await connection.send(...command);
@@ -262,7 +264,8 @@ class RedisStreamSource implements Source {
     } catch (error) {
       if (!isReply(error, "BUSYGROUP")) throw error;
     }
-    // The group exists, so if Redis loses it, entries that it would have read must not be skipped.
+    // The group exists from now on. If Redis loses it, the new group begins at the start of the stream, so that
+    // no entry is skipped.
     this.#from = "0";
   }
 
@@ -275,7 +278,7 @@ class RedisStreamSource implements Source {
       else line.push(entry);
     }
     const settling = [...lines.values()].map((line) => this.#settleQueue(connection, line));
-    // Every channel must end and acknowledge its settled entries before the connection is given up.
+    // The connection may end only once every channel has acknowledged its settled entries.
     const failed = (await Promise.allSettled(settling)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
   }
@@ -319,8 +322,8 @@ class RedisStreamSource implements Source {
   }
 
   /**
-   * Leaves the group. Gives up the turn, so that the next node begins at once, and deletes the consumer if
-   * nothing is pending.
+   * Leaves the consumer group. Gives up the turn to read, so that the next node begins at once. Deletes the
+   * consumer if it has no pending entries.
    */
   async #leave(connection: StreamConnection): Promise<void> {
     await this.#turn?.giveUp(connection);

@@ -2,7 +2,10 @@ import type { StreamConnection } from "./stream-connection.ts";
 
 /** Number of renewals within the lifetime of the turn. */
 const renewals = 4;
-/** Fraction of the lifetime by which the holder considers its turn over earlier than Redis does. */
+/**
+ * Safety margin as a fraction of the turn's lifetime. The holder's turn ends this much earlier for the holder
+ * than in Redis.
+ */
 const margin = 0.2;
 
 const renewal =
@@ -21,8 +24,8 @@ export interface StreamTurnOptions {
 }
 
 /**
- * Turn to read a stream for its group. One node has it at a time, so that publications keep the stream's order.
- * The turn ends `ttlMs` milliseconds after its last renewal. Its holder considers it over earlier than that.
+ * Exclusive turn of one node to read a stream for a consumer group, so that publications keep the stream's
+ * order. The turn ends `ttlMs` milliseconds after its last renewal. The holder stops using it 20 % earlier.
  */
 export class StreamTurn {
   readonly #key: string;
@@ -44,8 +47,8 @@ export class StreamTurn {
   }
 
   /**
-   * Takes the turn if it is free or already ours; resolves with false when another node has it. From then on
-   * the turn is renewed while the connection lasts.
+   * Takes the turn if it is free or if this holder already has it. Resolves with false when another node has
+   * it. Once taken, the turn is renewed while the connection lasts.
    */
   async take(connection: StreamConnection): Promise<boolean> {
     const asked = performance.now();
@@ -62,8 +65,8 @@ export class StreamTurn {
   }
 
   /**
-   * Gives up the turn here and in Redis, where the next node finds it free. If Redis does not get the command,
-   * the turn expires.
+   * Gives up the turn and deletes it in Redis, so that the next node can take it. If Redis does not get the
+   * command, the turn expires.
    */
   async giveUp(connection: StreamConnection): Promise<void> {
     clearInterval(this.#renewal);

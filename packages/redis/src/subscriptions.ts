@@ -15,7 +15,7 @@ export class Subscriptions {
     this.#link = link;
   }
 
-  /** Resolves once Redis has the subscription. */
+  /** Subscribes to a bus channel. Resolves once Redis has the subscription. */
   add(busChannel: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const wish: WantedSubscription = { busChannel, resolve, reject };

@@ -9,7 +9,7 @@ async function readerOf(server: TestGateway, channel: string) {
 }
 
 describe("a chat through a gateway, read by a plain WebSocket", () => {
-  it("[P-CHAT-2] [P-CHAT-3] a late subscriber gets the joined message as a snapshot, and the next chunk continues it", async () => {
+  it("[P-CHAT-2] [P-CHAT-3] a late subscriber gets the message's chunks so far joined in the snapshot; the next one continues", async () => {
     await using server = await startGateway();
     const early = await readerOf(server, "chat:42");
     for (const content of ["To ", "the "]) {
@@ -70,7 +70,7 @@ describe("a chat through a gateway, read by a plain WebSocket", () => {
 });
 
 describe("a dashboard through a gateway, read by a plain WebSocket", () => {
-  it("[P-DASH-2] [P-DASH-3] a dashboard starts with its tasks; events, pongs and replies carry event_id and timestamp", async () => {
+  it("[P-DASH-2] [P-DASH-3] a dashboard starts with a snapshot of its tasks; events and replies have event_id and timestamp", async () => {
     await using server = await startGateway();
     const publish = (event: string, data: object) =>
       server.gateway.publish("dashboard:1", event, data);

@@ -9,7 +9,10 @@ import type { ServerTimeouts } from "./http/gateway-server.ts";
 /** Options of {@link createGateway}. */
 export interface GatewayOptions {
   readonly auth: AuthOptions;
-  /** Contract of channels, operations and methods, see `defineContract`. What breaks it is refused. */
+  /**
+   * Contract of channels, operations and methods, see `defineContract`. The gateway refuses data that breaks
+   * the contract.
+   */
   readonly contract?: DefinedContract;
   /** Engine that stores the channels; default the memory of this process. */
   readonly engine?: EngineFactory;

@@ -53,23 +53,28 @@ export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposab
   /** Name of the node, as in welcome messages and lists of connections. */
   readonly node: string;
   /**
-   * Attaches the gateway to a server of the host program. It claims requests to `/v1`, `/v1/…`, `/ws`, `/ws/…`,
-   * `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All others stay with the
-   * server's own listeners.
+   * Attaches the gateway to a server of the host program. The gateway answers requests to `/v1`, `/v1/…`,
+   * `/ws`, `/ws/…`, `/healthz`, `/readyz` and `/openapi.json`, and upgrades of `/ws` and below. All other
+   * requests stay with the server's own listeners.
    */
   attach(server: HttpServer): Detach;
-  /** Listens with a server of the gateway's own; rejects with a readable error when the port is taken. */
+  /**
+   * Listens with the gateway's own server; rejects with an error that says what to do when the port is taken.
+   */
   listen(options?: ListenOptions): Promise<AddressInfo>;
   /** Returns the address of the gateway's own server; undefined before {@link Gateway.listen}. */
   address(): AddressInfo | undefined;
-  /** Publishes as a service; resolves once the entry is in the log. A repeated key creates no second entry. */
+  /**
+   * Publishes with the rights of a service; resolves once the entry is in the log. A repeated `key` creates no
+   * second entry.
+   */
   publish<Name extends ChannelName<C>, Event extends keyof EventsOf<C, Name> & string>(
     channel: Name,
     event: Event,
     data: EventsOf<C, Name>[Event],
     options?: PublishOptions,
   ): Promise<Published>;
-  /** Ends a channel as a service; nothing can be published to it afterwards. */
+  /** Ends a channel, with the rights of a service; nothing can be published to it afterwards. */
   end(channel: string, reason?: string): Promise<Ended>;
   /** Issues a user token; it is valid for one hour unless `ttlMs` says otherwise. */
   mintToken(content: TokenContent): Promise<string>;
@@ -108,9 +113,9 @@ const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 /**
  * Creates a gateway. It serves nothing until {@link Gateway.attach} or {@link Gateway.listen} is called.
  *
- * Throws a TypeError that says what the options lack, or `bad_message` that names the invalid rule, method or
- * part of the contract. With a contract, the gateway's types are the contract's, and what breaks it is refused
- * at every door.
+ * Throws a TypeError that names the missing option, or `bad_message` that names the invalid rule, method or
+ * part of the contract. With a contract, the gateway has the contract's types, and every door refuses data that
+ * breaks the contract.
  */
 export function createGateway<C extends AnyFormOfContract = AnyContract>(
   options: OptionsOf<C>,
@@ -120,7 +125,7 @@ export function createGateway<C extends AnyFormOfContract = AnyContract>(
   return gatewayOf(options as unknown as GatewayOptions) as unknown as Gateway<ContractOf<C>>;
 }
 
-/** Makes a gateway with the doors that `factories` make. */
+/** Creates a gateway with the doors that `factories` create. */
 export function gatewayOf(
   options: GatewayOptions,
   factories: readonly DoorFactory[] = doorFactories,
@@ -193,8 +198,8 @@ export function gatewayOf(
     doors.refuse();
     const settled = Promise.allSettled(sources.map((source) => source.close()));
     await core.shutdown(drainMs);
-    // Once the core has shut down, no entry can be settled. The close of a source on a hanging store must not
-    // block the shutdown.
+    // After the core has shut down, no source can have an entry published. A source that hangs while closing
+    // must not block the shutdown.
     await within(sourceCloseMs, settled);
     backends.close();
     for (const detach of attached) detach();

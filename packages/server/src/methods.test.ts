@@ -15,7 +15,7 @@ const orders = {
   }),
 };
 
-it("[P-RPC-1] a method of the host program answers over WebSocket and over HTTP messages", async () => {
+it("[P-RPC-1] a method of the host program can be requested over WebSocket and by POST to a connection's messages", async () => {
   await using server = await startGateway({ methods: orders });
   const request = {
     type: "request",

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { startGateway } from "./testing/test-gateway.ts";
 import { TestStream } from "./testing/test-stream.ts";
 
-it("a gateway with a meter records its connections by consumer, its publications and its deliveries", async () => {
+it("a gateway with a meter records its connections by kind of consumer, its publications and its deliveries", async () => {
   const meter = new RecordingMeter();
   await using server = await startGateway({ meter });
   const socket = await server.socket("/ws/chat/42");

@@ -8,7 +8,7 @@ import type {
   RequestedCommand,
 } from "@milepost/model";
 
-/** Operations interface for code in the gateway's own process. A producer can be created on it. */
+/** Operations interface for code in the gateway's own process. `createProducer` accepts it as its `gateway`. */
 export interface GatewayOperations extends ProducerGateway {
   get(operationId: string): Promise<OperationAtPosition>;
   list(filter?: OperationFilter): Promise<OperationList>;

@@ -68,7 +68,7 @@ describe("a roll-up of a prefix, at each door", () => {
     expect(next.body.events).toMatchObject([sourced(1)]);
   });
 
-  it("[P-WILD-2] a roll-up has a history and a head over HTTP, a history by request, and can be purged", async () => {
+  it("[P-WILD-2] a roll-up's history and head are readable over HTTP, its history also by request, and it can be purged", async () => {
     await using t = await start();
     const { server, token } = t;
     for (const doc of [1, 2]) await t.publish(doc);
@@ -85,7 +85,7 @@ describe("a roll-up of a prefix, at each door", () => {
     expect(after.body.entries).toEqual([]);
   });
 
-  it("[P-WILD-1] [P-WILD-4] the gateway refuses a wildcard that no rule offers, that is not granted or that is published to", async () => {
+  it("[P-WILD-1] [P-WILD-4] the gateway refuses a wildcard that no rule or grant allows, and a publish to a wildcard", async () => {
     await using t = await start();
     const { server, token: credential } = t;
     const read = (channel: string) =>

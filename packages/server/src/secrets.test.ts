@@ -3,7 +3,7 @@ import { loadConfig, redacted } from "./config/load-config.ts";
 import { createLog } from "./runtime/log.ts";
 import { startGateway, type TestGateway } from "./testing/test-gateway.ts";
 
-/** Sends the credential to every door in every way there is, also in an altered form that is not valid. */
+/** Sends the credential to every door in every supported way, and also in an altered, invalid form. */
 async function knock(server: TestGateway, credential: string): Promise<void> {
   const sockets = [
     server.socket("/ws", { token: credential }),

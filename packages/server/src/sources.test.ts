@@ -2,7 +2,7 @@ import type { Source, TakeEntry } from "@milepost/engine";
 import { expect, it } from "vitest";
 import { createGateway } from "./gateway.ts";
 
-it("[P-SRC-1] a gateway publishes the entries of its sources and lets a source finish before it closes", async () => {
+it("[P-SRC-1] a gateway publishes the entries of its sources, also those that a source still holds while the gateway closes", async () => {
   let take: TakeEntry = () => Promise.reject(new Error("not started"));
   const settled: string[] = [];
   const source: Source = {

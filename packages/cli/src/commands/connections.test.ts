@@ -4,7 +4,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
 describe("milepost connections, disconnect and revoke", () => {
-  it("[P-CONN-1] milepost connections lists, [P-CONN-2] disconnect disconnects and [P-CONN-4] revoke revokes", async () => {
+  it("[P-CONN-1] milepost connections lists connections, [P-CONN-2] disconnect closes them and [P-CONN-4] revoke revokes access", async () => {
     await using server = await startGateway();
     const token = await server.gateway.mintToken({ user: "7", session: "s1" });
     const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws?token=${token}`);
@@ -38,7 +38,7 @@ describe("milepost connections, disconnect and revoke", () => {
     ["revoke", "--user, --session or --token"],
   ] as const) {
     it(`milepost ${command} requires exactly one target and otherwise exits with 2`, async () => {
-      // The usage error appears without a running gateway.
+      // The command reports the usage error before it calls a gateway, so no gateway runs.
       const env = {
         MILEPOST_URL: "http://127.0.0.1:1",
         MILEPOST_API_KEY: "key-of-the-test-service",

@@ -67,7 +67,7 @@ describe("milepost dlq", () => {
     socket.terminate();
   });
 
-  it("milepost dlq replays and drops one dead letter or those that the options select, but never all without an option", async () => {
+  it("milepost dlq replays or drops one dead letter or those that options select, and refuses to act on all without an option", async () => {
     await using server = await startGateway(rules);
     const socket = await refuse(server, [1, 2, 3]);
     const arrived = once(socket, "message");

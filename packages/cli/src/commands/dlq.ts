@@ -117,9 +117,7 @@ function rowOf({ id, at, channel, subscriber = "-", attempts, reason }: DeadLett
   return [id, new Date(at).toISOString(), channel, subscriber, `${attempts}`, reason];
 }
 
-/**
- * Applies `page` to all dead letters that a filter selects, one page after the other, and adds up the results.
- */
+/** Calls `page` for all dead letters that a filter selects, up to 1,000 per call, and adds up the results. */
 async function inPages(
   { channel, subscriber, reason }: Filter,
   page: (query: string) => Promise<ManyDeadLetters>,

@@ -58,7 +58,7 @@ describe("milepost doctor", () => {
     ["gateway", "credential", "websocket"],
     ["api", "websocket", "credential"],
   ] as const) {
-    it(`milepost doctor accepts a gateway of role ${role} and skips what that role does not serve`, async () => {
+    it(`milepost doctor accepts a gateway of role ${role} and skips the checks of what that role does not serve`, async () => {
       await using server = await startGateway([], { role });
       const told = await runCommand(["doctor"], server.env);
       expect(told.code).toBe(0);
@@ -67,7 +67,7 @@ describe("milepost doctor", () => {
     });
   }
 
-  it("milepost doctor accepts a missing credential when the configured role takes none", async () => {
+  it("milepost doctor accepts a missing credential when the configured role accepts no credentials", async () => {
     await using server = await startGateway([], { role: "gateway" });
     const { MILEPOST_API_KEY: _, ...env } = server.env;
     expect((await runCommand(["doctor"], env)).code).toBe(1);
@@ -114,7 +114,7 @@ describe("milepost doctor <channel>", () => {
     return ["--config", file];
   }
 
-  it("milepost doctor <channel> shows the rule that applies, the earlier ones that do not match, and what follows", async () => {
+  it("milepost doctor <channel> shows the rule that applies, earlier rules that do not match, and the consequences", async () => {
     const { code, out } = await runCommand(["doctor", "collection:42:doc:7"], {});
     expect(code).toBe(0);
     expect(out).toEqual([

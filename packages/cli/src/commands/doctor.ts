@@ -23,7 +23,10 @@ interface DoctorFlags {
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
-  /** True when the gateway's role does not serve what this check tests. */
+  /**
+   * True if the check was skipped, because the gateway's role does not serve what the check tests; otherwise
+   * absent.
+   */
   readonly skipped?: true;
   readonly says: string;
 }
@@ -111,7 +114,7 @@ export function doctorCommand(terminal: Terminal): Command {
 
 function explain(channel: string, flags: DoctorFlags, terminal: Terminal): void {
   const { config } = flags;
-  // The rules are only read, not served, so no secret is needed.
+  // The rules are only read and no gateway starts, so no secret is needed.
   const sources = { flags: { dev: true }, env: terminal.env };
   const { rules } = loadConfig({ ...sources, ...(config !== undefined && { file: config }) });
   const report = reportOf(rules, channel);
@@ -142,9 +145,7 @@ function readConfig(terminal: Terminal, file: string | undefined): Config | Conf
   }
 }
 
-/**
- * Returns what the configured Redis reports about itself, with warnings about settings that weaken a guarantee.
- */
+/** Returns findings about the configured Redis, with warnings about settings that weaken a guarantee. */
 async function checkStore(config: Config): Promise<StoreReport> {
   try {
     const lines = (await inspectStore(config)) ?? [];
@@ -169,8 +170,8 @@ async function checkHttp(check: string, url: URL): Promise<Finding> {
 }
 
 /**
- * Checks that a WebSocket upgrade succeeds. When everything else works, the usual fault is a proxy that does
- * not pass upgrades on.
+ * Checks that a WebSocket upgrade succeeds. If only this check fails, the usual cause is a proxy that does not
+ * forward upgrades.
  */
 async function checkWebSocket(url: URL): Promise<Finding> {
   const check = "websocket";
@@ -211,8 +212,8 @@ function notInRole(check: string): Finding {
 }
 
 /**
- * Returns the URL at which a machine reaches its own gateway, or undefined when the gateway listens on any free
- * port.
+ * Returns the URL at which the configured gateway can be reached from its own machine. Returns undefined if the
+ * gateway listens on any free port.
  */
 function addressOf({ host, port }: Config): string | undefined {
   if (port === 0) return undefined;

@@ -3,7 +3,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand } from "../testing/test-terminal.ts";
 
 describe("milepost end", () => {
-  it("[P-END-1] milepost end ends a channel once, and a later publish to it exits with 1", async () => {
+  it("[P-END-1] milepost end ends the stream of a channel once, and a later publish to the channel exits with 1", async () => {
     await using server = await startGateway();
     await runCommand(["publish", "log:42", "line", '"one"'], server.env);
     const ended = await runCommand(["end", "log:42", "--reason", "all done"], server.env);

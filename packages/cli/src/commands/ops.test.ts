@@ -51,7 +51,7 @@ describe("milepost ops", () => {
   });
 });
 
-it("a credential with characters that no header can carry is reported as such and exits with 3", async () => {
+it("milepost ops reports a credential with characters that an HTTP header cannot carry, and exits with 3", async () => {
   expect(await runCommand(["ops"], { MILEPOST_API_KEY: "key-of-“me”" })).toMatchObject({
     code: 3,
     err: [expect.stringMatching(/^milepost: the credential has characters that no header/)],

@@ -17,7 +17,7 @@ describe("milepost publish", () => {
     expect(JSON.parse(again.out[0] ?? "")).toMatchObject({ duplicate: true });
   });
 
-  it('milepost publish reads the data from standard input when it is "-"', async () => {
+  it('milepost publish reads the data of the event from standard input when the argument is "-"', async () => {
     await using server = await startGateway();
     const piped = await runCommand(
       ["publish", "chat:42", "message", "-"],

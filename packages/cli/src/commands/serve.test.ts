@@ -9,7 +9,7 @@ import { run } from "../program.ts";
 import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
 
 describe("milepost serve", () => {
-  it("milepost serve --dev prints commands to try the gateway with, and they work", async () => {
+  it("milepost serve --dev prints commands for trying the gateway, and these commands work", async () => {
     const terminal = new TestTerminal();
     const ended = run(["serve", "--dev", "--port", "0", "--log-level", "silent"], terminal);
     const exported = async (name: string) =>
@@ -24,7 +24,8 @@ describe("milepost serve", () => {
     ).toMatchObject({ code: 0 });
     const tail = await runCommand(["tail", "chat:42", "--last", "1", "--count", "1"], env);
     expect(tail.out.join("\n")).toContain('{"text":"hello"}');
-    // The secrets go to the person at the terminal, not into the output that a program may read.
+    // The secrets are printed to standard error, for the person at the terminal, because a program may read
+    // standard output.
     expect(terminal.outLines).toEqual([]);
     terminal.emitter.emit("SIGTERM");
     expect(await ended).toBe(0);

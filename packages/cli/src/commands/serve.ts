@@ -95,11 +95,11 @@ export function serveCommand(terminal: Terminal): Command {
     });
 }
 
-/** Runs the worker processes. Each worker runs this same command. */
+/** Runs the gateway in several worker processes. Each worker process runs the same command. */
 async function supervise(config: Config, read: () => Config, terminal: Terminal): Promise<void> {
   const { workers: count, drainMs, dev, tokenSecret, apiKeys, host } = config;
   const [key] = apiKeys;
-  // All workers must share the secrets that were generated for development.
+  // All workers must use the same generated development secrets.
   const secrets = {
     MILEPOST_TOKEN_SECRET: tokenSecret,
     ...(key === undefined ? {} : { MILEPOST_API_KEY: key.key }),
@@ -114,7 +114,7 @@ async function supervise(config: Config, read: () => Config, terminal: Terminal)
   });
   if ("code" in started) {
     if (started.code === 0) return;
-    // The worker has already printed the reason.
+    // The worker process has already printed the reason.
     throw new CommandFailure("", started.code);
   }
   const url = `http://${host === "0.0.0.0" || host === "::" ? "localhost" : host}:${started.port}`;

@@ -6,7 +6,7 @@ import { startGateway } from "../testing/test-gateway.ts";
 import { runCommand, TestTerminal } from "../testing/test-terminal.ts";
 
 describe("milepost tail", () => {
-  it("milepost tail prints what is published, with a token that it makes for the channel, until it is interrupted", async () => {
+  it("milepost tail makes a token for the channel and prints each entry until it is interrupted", async () => {
     await using server = await startGateway();
     await server.gateway.publish("chat:42", "message", { n: 1 });
     const terminal = new TestTerminal(server.env);
@@ -46,7 +46,7 @@ describe("milepost tail", () => {
     expect(items.filter(({ type }) => type === "event").map(({ data }) => data.n)).toEqual([3, 4]);
   });
 
-  it("milepost tail reads what its token allows and exits with 1 for what it does not allow", async () => {
+  it("milepost tail reads a channel that its token allows, and exits with 1 for one that the token does not allow", async () => {
     await using server = await startGateway();
     const token = await server.gateway.mintToken({ user: "7" });
     const env = { MILEPOST_URL: server.url, MILEPOST_TOKEN: token };
@@ -67,7 +67,7 @@ describe("milepost tail", () => {
     expect(outcome.err.join("\n")).toMatch(/4401 the token is not valid/);
   });
 
-  it("milepost tail prints the server's own words when it refuses a WebSocket", async () => {
+  it("milepost tail prints the reason in the server's response when the server refuses a WebSocket", async () => {
     await using server = await startGateway([], { role: "api" });
     const terminal = new TestTerminal(server.env);
     const ended = run(["tail", "chat:42"], terminal);
@@ -89,7 +89,7 @@ describe("milepost tail", () => {
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "[P-NOTICE-1] milepost tail says when the gateway loses its store and when it has it again",
+    "[P-NOTICE-1] milepost tail says when the gateway loses the connection to its store and when it is back",
     async () => {
       await using redis = await startRedis();
       const flags = { dev: true, port: 0, redis: redis.url, logLevel: "silent" } as const;

@@ -22,7 +22,8 @@ const mintedTtlMs = 15 * 60_000;
 const upgradeTimeoutMs = 5_000;
 
 /**
- * Creates the command `milepost tail`, which prints the entries of a channel, each once, also over reconnects.
+ * Creates the command `milepost tail`, which prints the entries of a channel. It prints each entry once, also
+ * after a reconnect.
  */
 export function tailCommand(terminal: Terminal): Command {
   return new Command("tail")
@@ -73,8 +74,8 @@ export function tailCommand(terminal: Terminal): Command {
 }
 
 /**
- * Prints the changes of the connection. Returns a controller that aborts, with the failure to print, when the
- * gateway closes the connection for good.
+ * Prints the changes of the connection's state. When the gateway closes the connection for good, the returned
+ * controller aborts with the failure to print as its reason.
  */
 function watchConnection(
   client: Pick<Client, "onState">,
@@ -106,7 +107,10 @@ function watchConnection(
   return closed;
 }
 
-/** Prints the server's reason when it refuses a WebSocket. A WebSocket client never sees that reason. */
+/**
+ * Asks the server for the reason why it refuses a WebSocket, and prints that reason. A WebSocket client itself
+ * never sees the reason.
+ */
 async function tellWhy(url: URL, terminal: Terminal): Promise<void> {
   const upgrade = await tryUpgrade(url, upgradeTimeoutMs);
   if (upgrade.passes) return;

@@ -29,7 +29,7 @@ it("milepost token --json prints the token with its contents", async () => {
   expect(await tokens.verify(printed.token)).toMatchObject({ user: "7" });
 });
 
-it("milepost token refuses a user that cannot be part of a channel name in one line and exits with 2", async () => {
+it("milepost token refuses a user that cannot be part of a channel name, prints one line and exits with 2", async () => {
   expect(await runCommand(["token", "--user", "auth0|7"], env)).toMatchObject({
     code: 2,
     out: [],

@@ -3,7 +3,7 @@ import { createGateway, type Gateway, type GatewayOptions, type Rule } from "@mi
 const tokenSecret = "the token secret of a test gateway, which is long";
 const apiKey = "key-of-the-test-service";
 
-/** Real gateway on a free port, with the environment to reach it. */
+/** A real gateway on a free port, with the environment variables with which the CLI reaches it. */
 export interface CliGateway extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly url: string;

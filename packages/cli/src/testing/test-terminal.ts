@@ -10,7 +10,7 @@ export interface Outcome {
   readonly err: readonly string[];
 }
 
-/** Terminal in memory. */
+/** Terminal in memory, for tests. It records the lines that a command writes. */
 export class TestTerminal implements Terminal {
   readonly env: Record<string, string | undefined>;
   readonly outLines: string[] = [];
@@ -45,7 +45,7 @@ export class TestTerminal implements Terminal {
     return this.#stdin;
   }
 
-  /** Resolves to the first matching line, whether it was written already or is written later. */
+  /** Resolves to the first line that matches `pattern`, also if the line is written later. */
   line(pattern: RegExp): Promise<string> {
     const written = [...this.outLines, ...this.errLines].find((line) => pattern.test(line));
     if (written !== undefined) return Promise.resolve(written);
@@ -57,7 +57,7 @@ export class TestTerminal implements Terminal {
   }
 }
 
-/** Runs a command line to its end. */
+/** Runs a command line to its end in a test and resolves to its output and exit code. */
 export async function runCommand(
   args: readonly string[],
   env: Record<string, string | undefined> = {},

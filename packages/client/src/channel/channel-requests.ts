@@ -8,15 +8,18 @@ import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
 import type { Claimant } from "./claimant.ts";
 
-/** Internals of a client, as the handles of its channels carry them. */
+/**
+ * Internals of a client that each of its channel handles carries, for parts outside the core such as durable
+ * subscribers.
+ */
 export interface ClientInternals {
   readonly channels: Channels;
   readonly client: { readonly state: ConnectionState; connect(): void };
 }
 
 /**
- * Returns the reporter of the client that created `channel`; one without `onError` for any other channel, such
- * as a test's.
+ * Returns the error reporter of the client that created `channel`. For any other object, such as a test's fake
+ * channel, returns a reporter without `onError`, which writes to the console.
  */
 export function reporterOf(channel: Pick<Channel, "name">): Reporter {
   return internalsOf(channel)?.channels.parts.reporter ?? new Reporter(undefined);
@@ -49,8 +52,9 @@ export class ChannelRequests {
   }
 
   /**
-   * Claims the channel for `claimant` and returns a function that releases it. Throws `already_subscribed`
-   * while the client already subscribes to the channel, and the client's error once the client is closed.
+   * Claims the channel for `claimant`, which then receives all its messages. Returns a function that releases
+   * the claim. Throws `already_subscribed` while this client already subscribes to the channel, and the error
+   * that closed the client once the client is closed.
    */
   claim(claimant: Omit<Claimant, "taken">): () => void {
     const { claims, parts } = this.#channels;

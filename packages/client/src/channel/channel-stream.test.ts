@@ -114,7 +114,7 @@ describe("iterating over a channel", () => {
     await expect(stream.next()).resolves.toMatchObject({ value: { type: "event", data: 6 } });
   });
 
-  it("a slow loop loses nothing: at the buffer's bound the stream unsubscribes, and later resumes after the last buffered item", async () => {
+  it("stream() unsubscribes when its buffer is full, and resumes after the last buffered item once the loop has read it", async () => {
     const { gateway, answer, channel } = await setUp();
     const stream = channel.stream({ maxBuffered: 3 });
     const first = stream.next();

@@ -111,8 +111,8 @@ export class ChannelStream<Events>
 }
 
 /**
- * Yields only the events of a stream. A gap or a reset ends it with `not_found`, because the next event would
- * not follow the last.
+ * Yields only the events of a stream and skips a snapshot. Throws `not_found` at a gap or reset, because
+ * entries before the next event are lost.
  */
 export async function* eventsOf<Events>(
   stream: AsyncIterableIterator<ChannelItem<Events>>,

@@ -13,17 +13,24 @@ import type { ChannelEvent } from "../contract.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { ChannelHandlers, SinceOption, Subscription, SubscriptionState } from "./channel.ts";
 
-/** Publication as received from the gateway, with its position parsed. */
+/** Event or end of a channel as received from the gateway, with its position parsed. */
 export interface Arrival {
   readonly event: ChannelEvent;
   readonly position: Position;
   /** Position before the first entry that a merged event covers; undefined for an event that is not merged. */
   readonly since: Position | undefined;
-  /** Reason of the end, when this is the end of the stream. */
+  /** Reason why the stream ended; set only when this arrival is the end of the stream. */
   readonly end?: string | undefined;
 }
 
-/** Relation of an arrival to what a subscriber has received so far. */
+/**
+ * Relation of an arrival to the last position that a subscriber received:
+ * - `next`: it follows directly;
+ * - `known`: the subscriber already received it;
+ * - `hole`: entries in between are missing;
+ * - `replaced`: another entry has the same offset;
+ * - `other_epoch`: it belongs to another epoch of the log.
+ */
 export type Fit = "next" | "known" | "hole" | "replaced" | "other_epoch";
 
 /** Options of one subscriber of a channel. */
@@ -37,35 +44,36 @@ export interface SubscriberOptions {
 /**
  * One subscriber of a channel: its handlers and the last position it received.
  *
- * It alone decides what its handlers see: each entry once and in order, or a gap or reset in between. The
- * position moves before a handler runs, so a handler that throws does not receive the same entry again.
+ * The subscriber alone decides what its handlers receive: each entry once and in order, or a gap or reset in
+ * between. The position moves before a handler runs, so an entry whose handler throws is not delivered again.
  */
 export class ChannelSubscriber implements Subscription {
   readonly channel: string;
   readonly options: SubscriberOptions;
   readonly ready: Promise<Subscribed>;
-  /** True until the first answer tells the subscriber where it begins. */
+  /** True until the first answer to a subscribe sets the position at which the subscriber starts. */
   joining = true;
   /**
-   * True while the subscriber lacks entries that the shared subscription has passed. Arrivals are withheld from
-   * it until the missing entries are requested again.
+   * True while the subscriber lacks entries before the position of the channel's shared subscription. It
+   * receives no events until the client has requested the missing entries again.
    */
   behind = false;
   /**
-   * True until something arrives after the first answer; a gap may then concern what came before that answer.
+   * True from the first answer until the first arrival after it. A gap in that time reports its own start
+   * position, because it may concern entries before the answer.
    */
   fresh = false;
   /**
-   * Reason of a gap that the gateway's answer announced; the `gap` message itself may follow. Undefined when
-   * none is pending.
+   * Reason of a gap that the gateway's answer announced and that is not reported yet; otherwise undefined. The
+   * gateway may send a `gap` message after the answer.
    */
   announced: GapReason | undefined;
   /**
-   * True after the client requested the missing entries of a hole again, until an entry is taken or the
-   * connection is lost.
+   * True after the client has requested missing entries again. Reset when the subscriber receives an entry or
+   * the connection is lost.
    */
   healing = false;
-  /** True once the subscriber has received presence; it then receives each change. */
+  /** True once the subscriber has received the presence list; from then on it receives each presence change. */
   isInformed = false;
   #anchor: Position | undefined;
   #state: SubscriptionState = "starting";
@@ -123,7 +131,7 @@ export class ChannelSubscriber implements Subscription {
     if (this.isOver) return;
     this.#state = "closed";
     this.#reject(
-      new MilepostError("cancelled", "the subscription was closed before the service answered"),
+      new MilepostError("cancelled", "the subscription was closed before the gateway answered"),
     );
     this.#onClose(this);
   }
@@ -132,15 +140,18 @@ export class ChannelSubscriber implements Subscription {
     this.close();
   }
 
-  /** Takes the first answer: sets the anchor, resolves `ready`, and passes on the snapshot if there is one. */
+  /**
+   * Takes the first answer to a subscribe: sets the subscriber's position, resolves `ready`, and delivers the
+   * snapshot if there is one.
+   */
   start(subscribed: Subscribed): void {
     this.joining = false;
     this.fresh = true;
-    // "start" and "now" are no positions.
+    // `readPosition` returns undefined for "start" and "now", which are not positions.
     const asked = readPosition(this.options.since);
     const { snapshot, reason, recovered } = subscribed;
-    // The gateway neither resumed nor sent a snapshot, so a gap follows. Until it arrives, the position stays
-    // the one asked for.
+    // The gateway neither resumed nor sent a snapshot, so a gap follows. Until that gap arrives, the position
+    // stays at the requested one.
     const waits = asked !== undefined && !recovered && snapshot === undefined;
     this.#anchor = waits ? asked : readPosition(subscribed.position);
     this.announced = waits ? (reason ?? "trimmed") : undefined;
@@ -152,7 +163,10 @@ export class ChannelSubscriber implements Subscription {
     else this.#call("onReset", { channel, position, snapshot, reason });
   }
 
-  /** Marks the subscriber live; its stream continues right after the anchor. */
+  /**
+   * Marks the subscriber live again without moving its position. `announced` is the reason of a gap that
+   * follows.
+   */
   resumed(announced?: GapReason): void {
     this.behind = false;
     this.fresh = false;
@@ -168,7 +182,8 @@ export class ChannelSubscriber implements Subscription {
       const replaced = position.offset === anchor.offset && position.tag !== anchor.tag;
       return replaced ? "replaced" : "known";
     }
-    // A merged event cannot be split. If some of its entries are already known, it counts as a hole.
+    // A merged event cannot be split. If the subscriber already received some of its entries, the event counts
+    // as a hole and its entries are requested again.
     if (since?.epoch === anchor.epoch && since.offset < anchor.offset) return "hole";
     const from = since?.epoch === anchor.epoch ? since.offset : position.offset - 1;
     return from > anchor.offset && !isFiltered ? "hole" : "next";
@@ -192,8 +207,8 @@ export class ChannelSubscriber implements Subscription {
   }
 
   /**
-   * Reports that the entries after `from` (by default the current position) up to `to` are lost. With `moves`
-   * false the position does not move, because the hole ends at an entry that is delivered next.
+   * Reports to the handlers that the entries after `from` (default: the current position) up to `to` are lost.
+   * With `moves` false the position does not move, because the entry at `to` is delivered next.
    */
   gap(from: string | undefined, to: string, reason: GapReason | "missing", moves = true): void {
     const { channel, position } = this;
@@ -226,7 +241,10 @@ export class ChannelSubscriber implements Subscription {
     this.#call("onError", error, true);
   }
 
-  /** Returns true when the subscriber already has everything that a gap or reset up to `to` covers. */
+  /**
+   * Returns true when the subscriber's position is already at or after `to`, the end of a gap or reset in the
+   * same log. Such a gap or reset is ignored.
+   */
   isBeyond(to: Position, reason: GapReason | undefined): boolean {
     const anchor = this.#anchor;
     if (anchor === undefined) return true;
@@ -248,7 +266,8 @@ export class ChannelSubscriber implements Subscription {
   }
 
   /**
-   * Calls a handler. After `close` it calls none; after an end or a failure it does so only with `evenOver`.
+   * Calls a handler. No handler is called after `close`. After an end or a failure, a handler is called only
+   * with `evenOver`.
    */
   #call<Name extends keyof ChannelHandlers>(
     name: Name,

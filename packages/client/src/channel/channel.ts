@@ -10,8 +10,8 @@ import type {
 import type { ChannelEvent } from "../contract.ts";
 
 /**
- * Start of a subscription: a position to continue after, `start` (the oldest kept entry), `now` (the head), or
- * the last `n` entries.
+ * Start of a subscription: a position to continue after, `start` (the oldest kept entry), `now` (new entries
+ * only), or `{last}`, the number of latest entries to replay.
  */
 export type SinceOption = "start" | "now" | (string & {}) | { readonly last: number };
 
@@ -25,7 +25,10 @@ export interface ChannelGap {
    * entry at this position follows the gap.
    */
   readonly to: string;
-  /** Reason of the gap. `missing` is found by the client: the gateway skipped entries and gave no reason. */
+  /**
+   * Reason of the gap. `missing` means that the client detected the gap: the gateway skipped entries without
+   * giving a reason.
+   */
   readonly reason: GapReason | "missing";
 }
 
@@ -42,8 +45,8 @@ export interface ChannelReset extends ChannelSnapshot {
 }
 
 /**
- * End of a channel's stream: it is complete and nothing follows. The end of a connection is never reported as
- * this.
+ * End of a channel's stream: the stream is complete, and no entry follows. A lost or closed connection is never
+ * reported as an end.
  */
 export interface ChannelEnd {
   readonly channel: string;
@@ -52,8 +55,8 @@ export interface ChannelEnd {
 }
 
 /**
- * State of a subscription: `starting` (never answered yet), `live`, `interrupted` (between two connections;
- * what is shown may be old), and the final `ended`, `failed` and `closed`.
+ * State of a subscription: `starting` (no answer yet), `live`, `interrupted` (waiting for a reconnect or a
+ * retry, so the data shown may be old), and the final states `ended`, `failed` and `closed`.
  */
 export type SubscriptionState = "starting" | "live" | "interrupted" | "ended" | "failed" | "closed";
 
@@ -67,13 +70,14 @@ export interface ChannelHandlers<Events = Record<string, unknown>> {
   onReset?(reset: ChannelReset): void;
   onEnd?(end: ChannelEnd): void;
   /**
-   * Receives the error when the gateway refuses the subscription, at the start or at a resume. Nothing follows.
+   * Receives the error that ends this subscription: the gateway refused or ended it, or the client was closed.
+   * No other handler is called afterwards.
    */
   onError?(error: MilepostError): void;
   onState?(state: SubscriptionState): void;
   /**
-   * Receives presence as the gateway sends it: the list at the start and after each reconnect, then changes.
-   * See `channelPresence`.
+   * Receives presence messages from the gateway: the list at the start and after each reconnect, then changes.
+   * See `channelPresence`, which keeps the current list.
    */
   onPresence?(news: PresenceList | PresenceChange): void;
 }
@@ -84,13 +88,13 @@ export interface SubscribeOptions<Events = Record<string, unknown>> {
   readonly since?: SinceOption;
   /** Names of the events to deliver; all by default. Pass an empty list for `presence` alone. */
   readonly events?: readonly (keyof Events & string)[];
-  /** Makes this client present in the channel and delivers who else is; default false. */
+  /** Makes this client present in the channel and delivers who else is present; default false. */
   readonly presence?: boolean;
   /**
-   * Period of summaries, in milliseconds, 100 to 60,000; at most one delivery per period. The first change
-   * comes at once, then one delivery per period stands for all changes since, as the channel's merge classes
-   * define. Subscribers of one channel share the shortest period that any of them asks for; one subscriber of
-   * events without `summaryMs` turns summaries off for all.
+   * Period of summaries, in milliseconds, 100 to 60,000: the subscriber receives at most one delivery per
+   * period. The first change arrives at once. Each later delivery combines all changes since the one before, as
+   * the channel's merge classes define. All subscribers of a channel share the shortest period that one of them
+   * sets. If one subscriber of events has no `summaryMs`, none of them receives summaries.
    */
   readonly summaryMs?: number;
 }
@@ -122,9 +126,10 @@ export interface StreamOptions<Events = Record<string, unknown>> extends Subscri
   /** Ends the iteration when aborted; the iteration rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /**
-   * Maximum number of items that wait for the loop; default 1,000. When a slow loop reaches it, the
-   * subscription is closed. Once the loop has caught up, it is opened again after the last waiting item: the
-   * service replays the rest, or a gap reports what it no longer keeps. Nothing is lost silently.
+   * Maximum number of items that wait for the loop; default 1,000. When a slow loop lets the buffer fill, the
+   * client closes the subscription. Once the loop has read all waiting items, the client subscribes again after
+   * the last of them. The gateway then replays the rest; a gap reports entries that it no longer keeps. No
+   * entry is lost without a report.
    */
   readonly maxBuffered?: number;
 }
@@ -133,11 +138,11 @@ export interface StreamOptions<Events = Record<string, unknown>> extends Subscri
 export interface Published {
   readonly channel: string;
   readonly position: string;
-  /** True when the key was known: it was published before, and nothing new was created. */
+  /** True when an entry with the same key was already published; no new entry was created. */
   readonly duplicate: boolean;
   /**
-   * True when the node had no store: only the channel's subscribers on that node receive the entry, and it is
-   * not kept.
+   * True when the store was unavailable and the channel's rule allows local delivery (`outage: "local"`). Only
+   * the channel's subscribers on the same node receive the entry, and it is not kept.
    */
   readonly local?: true;
 }
@@ -145,8 +150,8 @@ export interface Published {
 /** Options of a publish. */
 export interface PublishOptions {
   /**
-   * Idempotency key: for 10 minutes the same key means the same publication. Generated when absent, so that a
-   * resend creates nothing twice.
+   * Idempotency key: publishes with the same key within 10 minutes create one entry. Generated when absent, so
+   * that a resend does not create a second entry.
    */
   readonly key?: string;
   /**
@@ -155,7 +160,10 @@ export interface PublishOptions {
    */
   readonly priority?: Priority;
   readonly signal?: AbortSignal;
-  /** Time limit in milliseconds, including the wait for a connection; default 60,000, at most 540,000. */
+  /**
+   * Time limit in milliseconds, including the wait for a connection; default 60,000, at most 540,000 (a larger
+   * value counts as 540,000). When it passes, the publish rejects with `timed_out`.
+   */
   readonly timeoutMs?: number;
 }
 

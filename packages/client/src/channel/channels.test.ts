@@ -94,7 +94,7 @@ describe("subscribing to a channel", () => {
     });
   });
 
-  it("[P-SUB-8] a refused subscription reports its error to its own subscriber only", async () => {
+  it("[P-SUB-8] a refused subscription reports its error to its own handler and not to the client's onError", async () => {
     const { gateway, subscribe, errors } = await setUp();
     const { heard, subscription } = subscribe();
     await settle();
@@ -121,7 +121,7 @@ describe("subscribing to a channel", () => {
     expect(heard).toEqual(["e1#1"]);
   });
 
-  it("a subscriber of the state and one from the head share one subscribe request", async () => {
+  it("a subscriber without a start position and one that starts at the head share one subscribe request", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const news = subscribe({ since: "now", events: ["message"] });
     const state = subscribe();
@@ -139,7 +139,7 @@ describe("subscribing to a channel", () => {
     await expect(closed.ready).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("a subscribe that cannot be sent fails like one that the gateway refuses", async () => {
+  it("a subscribe that is too large to send fails like one that the gateway refuses", async () => {
     const { subscribe, errors } = await setUp();
     const { heard, subscription } = subscribe({ since: `e.1.${"x".repeat(2 ** 20)}` });
     await expect(subscription.ready).rejects.toMatchObject({ code: "too_large" });
@@ -147,7 +147,7 @@ describe("subscribing to a channel", () => {
     expect(errors).toEqual([]);
   });
 
-  it("the retry wait of a refused subscription ends with its connection", async () => {
+  it("a lost connection ends the wait before a refused subscription is retried", async () => {
     const { gateway, clock, subscribe } = await setUp();
     subscribe();
     await settle();
@@ -169,7 +169,7 @@ describe("subscribing to a channel", () => {
     expect(() => client.channel("no spaces")).toThrow(/not a valid channel name/);
   });
 
-  it("[P-SUB-6] a client takes over a subscription that the connection already has, with unsubscribe and subscribe", async () => {
+  it("[P-SUB-6] after already_subscribed the client unsubscribes and subscribes again", async () => {
     const { gateway, clock, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await settle();
@@ -210,7 +210,7 @@ describe("the subscription shared by a channel's subscribers", () => {
     expect(gateway.last.count("unsubscribe")).toBe(0);
   });
 
-  it("a subscriber that joins at the head of a channel without a state sends no subscribe", async () => {
+  it("a second subscriber that starts at the head of a channel without a projection sends no subscribe", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe();
     await answer(live(3));
@@ -223,7 +223,7 @@ describe("the subscription shared by a channel's subscribers", () => {
     expect([a.heard, b.heard]).toEqual([["e1#4", "e1#5"], ["e1#5"]]);
   });
 
-  it("[P-SUB-2] a later subscriber receives the state, and the earlier one still receives every entry once", async () => {
+  it("[P-SUB-2] a later subscriber receives the snapshot, and the earlier one still receives every entry once", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe();
     await answer({ ...live(3), snapshot });
@@ -269,7 +269,7 @@ describe("the subscription shared by a channel's subscribers", () => {
   });
 });
 
-describe("a subscriber that joins while others filter", () => {
+describe("a subscriber that joins while another one has an event filter", () => {
   it("[P-SUB-7] when a second subscriber widens the filter, the channel resumes where the first one is, and both miss nothing", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const a = subscribe({ events: ["message"], since: "now" });
@@ -320,7 +320,7 @@ describe("resuming after a reconnect", () => {
     });
     await answer(live(0));
     await gateway.last.sayTogether(event(1), event(2));
-    // The first process is abandoned: neither a close nor a lost connection gives it a chance to save anything.
+    // The first client is abandoned without a close or a lost connection, like a process that crashes.
     const next = await setUp();
     next.subscribe(kept === undefined ? {} : { since: kept });
     await settle();
@@ -361,7 +361,7 @@ describe("resuming after a reconnect", () => {
     expect(heard).toEqual(["e1#1", `gap ${at(1)}..${at(9)} trimmed`, "e1#9"]);
   });
 
-  it("[P-SUB-4] a subscriber is reset to the state when the log has a new epoch, and continues with its offsets", async () => {
+  it("[P-SUB-4] a subscriber receives a reset when the log has a new epoch, and then events with lower offsets", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer({ ...live(40), snapshot });
@@ -372,7 +372,7 @@ describe("resuming after a reconnect", () => {
     expect(heard).toEqual([`snapshot ${at(40)}`, `reset ${position} epoch_changed`, "e2#3"]);
   });
 
-  it("[TRAP-5] [P-SUB-4] new entries of a log that lost its tail are not dropped as known ones", async () => {
+  it("[TRAP-5] [P-SUB-4] after a failover lost the log's tail, new entries at the same offsets are delivered", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -455,7 +455,7 @@ describe("delivery while subscribed", () => {
     expect(subscription.position).toBe(at(10));
   });
 
-  it("[TRAP-5] [P-SUB-9] an unannounced hole is requested again once, then reported as a gap", async () => {
+  it("[TRAP-5] [P-SUB-9] missing entries without a gap message are requested again once, then reported as a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -477,7 +477,7 @@ describe("delivery while subscribed", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("[P-SUB-9] after a request for missing entries brought nothing, later holes on that connection are reported at once", async () => {
+  it("[P-SUB-9] once a repeated request brought no missing entries, later holes on that connection are reported at once", async () => {
     const { gateway, subscribe, answer, reconnect } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -498,7 +498,7 @@ describe("delivery while subscribed", () => {
     expect(gateway.last.take("subscribe").since).toBe(at(12));
   });
 
-  it("[P-SUB-9] a service whose every answer has a new epoch and a hole is asked again only once, then a gap is reported", async () => {
+  it("[P-SUB-9] a gateway that answers with a new epoch and a hole each time is asked once more, then a gap is reported", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer({ ...live(0), snapshot });
@@ -520,7 +520,7 @@ describe("delivery while subscribed", () => {
     ]);
   });
 
-  it("a merged event that says what it covers is not a hole", async () => {
+  it("a merged event that names the entries it covers is delivered without a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -528,7 +528,7 @@ describe("delivery while subscribed", () => {
     expect(heard).toEqual(["e1#1", "e1#5"]);
   });
 
-  it("[P-OUT-4] a merged event that is partly known is requested again as separate entries", async () => {
+  it("[P-OUT-4] a merged event with entries that the subscriber already received is requested again as separate entries", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -541,7 +541,7 @@ describe("delivery while subscribed", () => {
     expect(heard).toEqual(["e1#1", "e1#2", "e1#3", "e1#4", "e1#5", "e1#9"]);
   });
 
-  it("an entry of another epoch that arrives unannounced is reported as a gap", async () => {
+  it("an entry of another epoch without a preceding gap or reset is reported as a gap and delivered", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(7));
@@ -592,7 +592,7 @@ describe("delivery while subscribed", () => {
     }
   });
 
-  it("[P-END-5] the end of an operation's stream does not finish the operation, and the client does not subscribe again", async () => {
+  it("[P-END-5] an operation stays running when its stream ends, and the client does not subscribe to it again", async () => {
     const { gateway, client, clock } = await setUp();
     const operation = client.operation("9");
     const stop = operation.subscribe(() => {});
@@ -635,7 +635,7 @@ describe("delivery while subscribed", () => {
     await expect(subscription.ready).resolves.toMatchObject({ position: at(4) });
   });
 
-  it("[P-END-3] an end during another subscriber's request ends the complete subscriber first and the other after its answer", async () => {
+  it("[P-END-3] an end reaches a subscriber that misses nothing at once, and one that waits for its replay after the replay", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const first = subscribe();
     await answer(live(1));

@@ -24,7 +24,9 @@ export interface ChannelsParts {
 export class Channels {
   readonly #byName = new Map<string, SharedSubscription>();
   readonly #changed = new Set<SharedSubscription>();
-  /** Channels claimed by a part outside the core, by name. */
+  /**
+   * Claims on channels by parts of the client outside the core, such as durable subscribers, by channel name.
+   */
   readonly claims = new Map<string, Claimant>();
   readonly parts: ChannelsParts;
   readonly #link: SubscriptionLink;
@@ -68,7 +70,7 @@ export class Channels {
 
   /**
    * Adds a subscriber to a channel and returns its handle. The subscriber fails with `already_subscribed` while
-   * the channel is claimed.
+   * another part of the client, such as a durable subscriber, has claimed the channel.
    */
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions = {}): Subscription {
     const channel = this.#byName.get(name) ?? new SharedSubscription(name, this.#link);
@@ -84,7 +86,7 @@ export class Channels {
     return subscriber;
   }
 
-  /** Returns true while the channel has a subscriber in the core. */
+  /** Returns true while the channel has a subscriber that was added with `subscribe`. */
   reads(name: string): boolean {
     return this.#byName.has(name);
   }
@@ -112,7 +114,10 @@ export class Channels {
     });
   }
 
-  /** Takes a message about a channel; a message about a channel without subscribers is ignored. */
+  /**
+   * Passes a message about a channel to the channel's claimant and subscribers. A message about another channel
+   * is ignored.
+   */
   take(message: RawMessage): void {
     const name = String(message.channel);
     this.claims.get(name)?.onMessage(message);
@@ -138,8 +143,8 @@ export class Channels {
   }
 
   /**
-   * Reconciles one tick later, so that an unsubscribe and a subscribe in one tick (React's StrictMode) send
-   * nothing.
+   * Updates the channel's subscription at the gateway one tick later. An unsubscribe and a subscribe in one
+   * tick (React's StrictMode) therefore send nothing.
    */
   #reconcile(channel: SharedSubscription): void {
     if (this.#changed.size === 0) queueMicrotask(() => this.#reconcileChanged());

@@ -12,7 +12,10 @@ interface Entry {
 
 const channel = "chat:1";
 
-/** One channel's log, and what a service that keeps to the protocol answers from it, with epochs and tags. */
+/**
+ * Simulated log of one channel. It gives the answers of a gateway that follows the protocol, with epochs and
+ * tags.
+ */
 class Log {
   epoch = 1;
   readonly hasState: boolean;
@@ -109,7 +112,7 @@ class Log {
   }
 }
 
-/** Event or break that one subscriber received. */
+/** Event that one subscriber received, or a break in its events: a snapshot, a reset or a gap. */
 type Heard =
   | { readonly what: "event"; readonly position: string }
   | { readonly what: "break"; readonly position: string; readonly by: string };
@@ -150,7 +153,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(5) }) },
 );
 
-/** Service at the other end of the client's sockets; it answers only when `serve` is called. */
+/** Simulated gateway of a client under test. It answers only when `serve` is called. */
 class Service {
   readonly log: Log;
   readonly gateway = new ScriptedGateway();
@@ -207,7 +210,7 @@ class Service {
           this.log.append();
         });
       case "again": {
-        // The last entries are sent a second time, as after a failover in the gateway.
+        // The last entries are sent a second time, as after a failover of the gateway's store.
         const events = this.log.entries.slice(-3).map((entry) => this.log.event(entry));
         if (this.#subscribed) await this.#socket?.say(...events);
         return;
@@ -224,7 +227,8 @@ class Service {
   }
 
   /**
-   * Drops the connection and changes the log, because a log never changes silently below a live subscription.
+   * Drops the connection before it changes the log, because a log never changes below a live subscription
+   * without a message.
    */
   async #remake(change: () => void): Promise<void> {
     await this.do({ do: "drop" });
@@ -250,7 +254,7 @@ class Service {
     );
   }
 
-  /** Accepts a waiting connection and answers all pending messages. */
+  /** Accepts the client's new connection, if there is one, and answers all its pending messages. */
   async serve(): Promise<void> {
     await this.clock.advance(20_000);
     const socket = this.gateway.sockets.at(-1);
@@ -287,7 +291,7 @@ class Service {
 
 describe("delivery to subscribers", () => {
   it.each([false, true])(
-    "[P-SUB-3] each entry reaches each subscriber once and in order, or a gap or reset is reported in between (state: %s)",
+    "[P-SUB-3] each entry reaches each subscriber once and in order, or a gap or reset is reported in between (projection: %s)",
     async (hasState) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
@@ -298,7 +302,7 @@ describe("delivery to subscribers", () => {
             for (const each of heard) {
               if (each.what === "event" && last !== undefined) {
                 const isNext = service.log.predecessors.get(each.position) === last.position;
-                // A hole that shows only with the entry after it is reported with that entry's position.
+                // A gap that the client detects by the next entry ends at that entry's own position.
                 const named = last.what === "break" && last.position === each.position;
                 expect(isNext || named, JSON.stringify(heard)).toBe(true);
               }
@@ -313,7 +317,7 @@ describe("delivery to subscribers", () => {
   );
 
   it.each([false, true])(
-    "[P-SUB-2] every subscriber that stays subscribed reaches the head (state: %s)",
+    "[P-SUB-2] every subscriber that stays subscribed reaches the head of the log (projection: %s)",
     async (hasState) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {

@@ -74,7 +74,7 @@ describe("a durable subscriber of the client", () => {
     await handled;
   });
 
-  it("a durable subscriber acknowledges nothing past an entry that is still being handled", async () => {
+  it("a durable subscriber acknowledges no entry while an earlier one is still being handled", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const release = new Map<unknown, () => void>();
     const handler = ({ data }: { data: unknown }) =>
@@ -104,7 +104,7 @@ describe("a durable subscriber of the client", () => {
     expect(seen).toEqual(["1#1", "2#1", "3#1", "1#2"]);
   });
 
-  it("a redelivered entry that is unanswered is handed out again, but not while its handler runs", async () => {
+  it("a redelivered entry is handed to the application again unless its handler still runs", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const first = subscriber.next();
     await hold();
@@ -206,7 +206,7 @@ describe("a durable subscriber of the client", () => {
     expect(errors).toHaveLength(1);
   });
 
-  it("close acknowledges handled entries before it unsubscribes, a second holder is refused, and an abort rejects", async () => {
+  it("close() sends pending acks before it unsubscribes, a second durable subscriber is refused, and an abort rejects", async () => {
     const aborter = new AbortController();
     const { clock, gateway, client, subscriber, hold } = await setUp({ signal: aborter.signal });
     const next = subscriber.next();

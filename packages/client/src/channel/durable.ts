@@ -10,8 +10,8 @@ export interface DurableDelivery<Events = Record<string, unknown>> {
   /** Number of deliveries of this entry, this one included. */
   readonly attempt: number;
   /**
-   * Marks the entry as handled. The client acknowledges it to the gateway once all entries before it are
-   * handled, too; an entry that was refused before is acknowledged on its own.
+   * Marks the entry as handled. The client acknowledges it to the gateway once all earlier entries are handled.
+   * An entry that was nacked before is acknowledged without waiting for earlier ones.
    */
   ack(): void;
   /**
@@ -23,43 +23,50 @@ export interface DurableDelivery<Events = Record<string, unknown>> {
 
 /** Options of a durable subscriber. */
 export interface DurableOptions<Events = Record<string, unknown>> {
-  /** Start of a durable subscriber that does not exist yet; default is the head. An existing one ignores it. */
+  /**
+   * Start of a durable subscriber that does not exist yet; default is the head. An existing durable subscriber
+   * continues where it stopped and ignores this option.
+   */
   readonly since?: SinceOption;
   /** Names of the events to deliver, all by default; other events count as handled. */
   readonly events?: readonly EventName<Events>[];
-  /** Ends the subscriber when aborted; it rejects with the signal's reason. */
+  /** Ends the durable subscriber when aborted; pending and later reads reject with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called for entries that the log lost before they were delivered. A dead letter names them, too. */
+  /**
+   * Called when the log lost entries before they were delivered. The lost entries are also named in a dead
+   * letter.
+   */
   readonly onGap?: (gap: ChannelGap) => void;
 }
 
 /**
  * Durable subscriber that this client holds.
  *
- * It ends when the channel ends. It rejects with `not_subscribed` when another connection takes it over or the
- * service ends it, and with the gateway's error when the gateway refuses. Entries not acknowledged by then are
- * delivered again to the next holder.
+ * The iteration ends when the channel ends. It rejects with `not_subscribed` when another connection takes the
+ * durable subscriber over or the gateway ends it, and with the gateway's error when the gateway refuses it. The
+ * gateway delivers entries that were not acknowledged by then to the next holder.
  */
 export interface DurableSubscriber<Events = Record<string, unknown>>
   extends AsyncIterableIterator<DurableDelivery<Events>, undefined>,
     AsyncDisposable {
   /**
-   * Calls `handler` for each entry, `concurrency` at a time (default 1). Acknowledges the entry when the
-   * handler resolves, and refuses it with the error's message when the handler rejects. Resolves at the end of
-   * the channel.
+   * Calls `handler` for each entry, up to `concurrency` calls at a time (default 1). Acknowledges the entry
+   * when the handler resolves, and nacks it with the error's message when the handler rejects. Resolves when
+   * the channel ends.
    */
   handle(
     handler: (event: ChannelEvent<Events>, attempt: number) => unknown,
     options?: { readonly concurrency?: number },
   ): Promise<void>;
-  /** Sends the pending acks and gives the subscriber up. */
+  /** Sends the pending acks and unsubscribes. Another client can then hold the durable subscriber. */
   close(): Promise<void>;
 }
 
 /**
- * Makes this client the holder of the durable subscriber `name` of a channel, at the first read. That read
- * rejects with `already_subscribed` while the client already subscribes to the channel. While the subscriber is
- * open, other subscriptions of this client to the channel fail with `already_subscribed`.
+ * Returns the durable subscriber `name` of a channel. This client becomes its holder at the first read.
+ *
+ * That read rejects with `already_subscribed` while this client already subscribes to the channel. While the
+ * durable subscriber is open, other subscriptions of this client to the channel fail with `already_subscribed`.
  */
 export function durable<Events>(
   channel: Channel<Events>,
@@ -69,13 +76,13 @@ export function durable<Events>(
   return new Holder(channel.name, name, new ChannelRequests(channel), options);
 }
 
-/** Delay before pending acks are sent together, in milliseconds. */
+/** Time that acks are collected before they are sent, in milliseconds. */
 const ackDelayMs = 20;
 const maxReasonLength = 1_024;
 
 /**
- * Stage of a delivery: waiting for a reader, handed to a caller, running in a handler, or handled or refused
- * with that outcome not yet saved by the gateway.
+ * Stage of a delivery: `queued` for a reader, `handed` to the application, `running` in a handler, or `done` or
+ * `refused` while the gateway has not confirmed that outcome.
  */
 type Stage = "queued" | "handed" | "running" | "done" | "refused";
 
@@ -87,7 +94,10 @@ interface Entry {
   attempt: number;
   stage: Stage;
   reason: string;
-  /** True once the entry was refused: only an ack of its own position settles it. */
+  /**
+   * True once the entry was nacked. The gateway then retries it separately, so only an ack of its own position
+   * settles it.
+   */
   hasOwnRetry: boolean;
 }
 
@@ -101,7 +111,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
   readonly #name: string;
   readonly #requests: ChannelRequests;
   readonly #options: DurableOptions<Events>;
-  /** Entries not known to be saved by the gateway, by position. */
+  /** Entries whose outcome the gateway has not confirmed yet, by position. */
   readonly #entries = new Map<string, Entry>();
   #queue: Entry[] = [];
   readonly #waiting: Waiting[] = [];
@@ -341,10 +351,12 @@ class Holder<Events> implements DurableSubscriber<Events> {
   }
 
   /**
-   * Acknowledges the handled entries up to the first unhandled one, with one ack per epoch. An entry delivered
-   * more than once may have a retry of its own at the gateway. It gets its own ack, once all entries before it
-   * are handled. An entry that was refused gets its own ack as soon as it is handled, because that ack settles
-   * nothing else.
+   * Acknowledges the handled entries up to the first unhandled one, with one ack per epoch.
+   *
+   * Two kinds of entries get their own ack:
+   * - an entry delivered more than once, because the gateway may retry it separately; its ack is sent once all
+   *   earlier entries are handled;
+   * - an entry that was nacked; its ack is sent as soon as it is handled.
    */
   async #flush(): Promise<void> {
     if (!this.#isHeld) return;
@@ -370,7 +382,9 @@ class Holder<Events> implements DurableSubscriber<Events> {
     await Promise.all(acks);
   }
 
-  /** Returns the entries not known to be saved, grouped by epoch, each group in log order. */
+  /**
+   * Returns the entries whose outcome the gateway has not confirmed, grouped by epoch, each group in log order.
+   */
   #byEpoch(): Iterable<Entry[]> {
     const epochs = new Map<string, Entry[]>();
     for (const entry of this.#entries.values()) {

@@ -13,10 +13,16 @@ export interface NotificationParts {
   subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
 }
 
-/** Maximum number of remembered notification ids; one notification may arrive through both channels. */
+/**
+ * Maximum number of remembered notification ids. They detect a notification that arrives through both the
+ * user's and the session's channel.
+ */
 const maxRemembered = 200;
 
-/** Notifications from the user's and the session's channel; subscribed while it has listeners. */
+/**
+ * Notifications from the user's and the session's channel. The client subscribes to these channels while the
+ * feed has listeners.
+ */
 export class NotificationFeed implements Notifications {
   readonly #parts: NotificationParts;
   readonly #listeners: Listeners<Notification>;
@@ -52,7 +58,7 @@ export class NotificationFeed implements Notifications {
       {
         onEvent: ({ data }) => this.#take(data),
         onError: (error) => {
-          // The application closed the client itself and needs no report of that.
+          // `cancelled` means that the application itself closed the client, so this error is not reported.
           if (error.code !== "cancelled") this.#parts.reporter.report(error);
         },
       },

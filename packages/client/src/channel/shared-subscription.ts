@@ -16,7 +16,7 @@ import type { Arrival, ChannelSubscriber } from "./channel-subscriber.ts";
 /** Functions of the client that a shared subscription uses. */
 export interface SubscriptionLink {
   readonly isUp: boolean;
-  /** Sends a subscribe. Its outcome is delivered before any message that follows it on the connection. */
+  /** Sends a subscribe. `outcome` is called before any later message of the connection is handled. */
   subscribe(
     channel: string,
     since: SinceOption | undefined,
@@ -38,8 +38,8 @@ export interface SubscriptionLink {
 }
 
 /**
- * Pending subscribe request with the subscribers that join with it; none when it resumes an interrupted
- * subscription.
+ * Pending subscribe request. `joiners` are the subscribers that start with its answer; the list is empty when
+ * the request resumes an interrupted subscription.
  */
 interface Ask {
   readonly joiners: readonly ChannelSubscriber[];
@@ -49,10 +49,11 @@ interface Ask {
 /**
  * The one subscription that all subscribers of a channel share at the gateway.
  *
- * The gateway allows one per channel and connection, and each subscriber may begin at a different position. So
- * when a subscriber joins, the client subscribes again from its start, and subscribers that are further along
- * drop what they know. If the answer begins past a subscriber's position (a state at the head), the client
- * subscribes once more from that position. Every subscribe is sent from {@link reconcile}, one at a time.
+ * The gateway allows one subscription per channel and connection, and each subscriber may start at a different
+ * position. When a subscriber joins, the client therefore subscribes again from that subscriber's start. The
+ * other subscribers drop entries that they already received. If the answer starts after a subscriber's position
+ * (a snapshot at the head), the client subscribes once more from that position. {@link reconcile} sends every
+ * subscribe, one at a time.
  */
 export class SharedSubscription {
   readonly name: string;
@@ -60,14 +61,14 @@ export class SharedSubscription {
   readonly #link: SubscriptionLink;
   #ask: Ask | undefined;
   #live = false;
-  /** True while the gateway holds, or may hold, a subscription. */
+  /** True while the gateway has, or may have, a subscription of this connection to the channel. */
   #subscribed = false;
   /** Cancels the wait before the next attempt after a retryable refusal. */
   #waiting: Cancel | undefined;
   #failures = 0;
   /**
-   * True once a repeated request did not bring the entries of a hole: holes on this connection are then
-   * reported at once.
+   * True once a repeated request did not bring missing entries. Further holes on this connection are then
+   * reported as gaps at once, without another request.
    */
   #healsInVain = false;
   #position: string | undefined;
@@ -77,7 +78,10 @@ export class SharedSubscription {
   #presence = false;
   /** Summary period of the last subscribe, in milliseconds; 0 means none. */
   #summaryMs = 0;
-  /** True if the channel has a state; undefined until a subscribe without `since` is answered. */
+  /**
+   * True if the channel has a projection, so that a subscribe without `since` returns a snapshot. Undefined
+   * until such a subscribe is answered.
+   */
   #hasState: boolean | undefined;
 
   constructor(name: string, link: SubscriptionLink) {
@@ -94,7 +98,7 @@ export class SharedSubscription {
       if (this.#subscribed) this.#link.unsubscribe(this.name);
       this.#subscribed = false;
       this.#live = false;
-      // The answer to a pending subscribe no longer concerns anyone.
+      // No subscriber is left that needs the answer to a pending subscribe.
       this.#ask = undefined;
       this.#link.idle(this);
       return;
@@ -108,8 +112,8 @@ export class SharedSubscription {
       return;
     }
     const joining = [...this.subscribers].filter((subscriber) => subscriber.joining);
-    // A subscriber that wants the state goes first; one that begins at the head can then join without its own
-    // subscribe.
+    // A subscriber that needs a snapshot goes first. A subscriber that starts at the head can then join without
+    // its own subscribe.
     const first = joining.find(({ options }) => options.since === undefined) ?? joining[0];
     if (first === undefined) return;
     if (this.#joinHere(first)) {
@@ -131,7 +135,7 @@ export class SharedSubscription {
     for (const subscriber of this.subscribers) subscriber.interrupt();
   }
 
-  /** Takes an event or an end. An end is ordered like an event: nothing before it may be missing. */
+  /** Delivers an event or the end of the stream. Both are delivered in order: missing entries come first. */
   onEvent(message: RawMessage): void {
     const position = readPosition(message.position);
     const end = message.type === "end" ? String(message.reason) : undefined;
@@ -194,11 +198,11 @@ export class SharedSubscription {
 
   /**
    * Fails all subscribers, because the gateway ended the subscription (not the stream). Ignored while a
-   * subscribe is pending, since that gets its own answer.
+   * subscribe is pending, since its answer decides.
    */
   onUnsubscribed({ reason }: RawMessage): void {
     if (this.#ask !== undefined) return;
-    const message = `the service ended the subscription to ${this.name}`;
+    const message = `the gateway ended the subscription to ${this.name}`;
     const error = MilepostError.from({ code: String(reason), message, retryable: false });
     const subscribers = [...this.subscribers];
     this.subscribers.clear();
@@ -229,8 +233,8 @@ export class SharedSubscription {
       case "hole":
         if (subscriber.healing) this.#healsInVain = true;
         if (subscriber.announced === undefined && !this.#healsInVain) {
-          // The entries may have been lost on the way. A repeated request brings them, or the gateway says why
-          // not.
+          // The entries may have been lost on the way. The client requests them once more: the gateway sends
+          // them, or a gap with the reason.
           subscriber.healing = true;
           subscriber.behind = true;
           this.reconcile();
@@ -243,8 +247,8 @@ export class SharedSubscription {
   }
 
   /**
-   * Starts a subscriber at the current position without a subscribe, if its options allow that. Returns true
-   * when it did.
+   * Starts a subscriber at the current position without sending a subscribe, if its options allow that. Returns
+   * true if the subscriber started.
    */
   #joinHere(subscriber: ChannelSubscriber): boolean {
     const { since, events, summaryMs = 0 } = subscriber.options;
@@ -260,7 +264,10 @@ export class SharedSubscription {
     return true;
   }
 
-  /** Resumes from the lowest position of the subscribers; those further along drop what they know. */
+  /**
+   * Subscribes again from the lowest position of the subscribers. Subscribers with a higher position drop the
+   * entries that they already received.
+   */
   #resume(anchored: readonly ChannelSubscriber[]): void {
     const reading = anchored.filter((subscriber) => !subscriber.readsNothing);
     const [first] = reading;
@@ -324,8 +331,8 @@ export class SharedSubscription {
   }
 
   /**
-   * Updates a subscriber that was present before another one joined: it continues, or it lacks entries that the
-   * answer has passed.
+   * Updates a subscriber after the answer to another subscriber's request. It continues if the answer starts at
+   * or before its position; otherwise it lacks entries and is marked as behind.
    */
   #passed(subscriber: ChannelSubscriber, { position }: Subscribed): void {
     const begins = readPosition(position);
@@ -360,7 +367,7 @@ export class SharedSubscription {
   /** Returns the subscribers that receive a refusal. */
   #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly ChannelSubscriber[] {
     const all = [...this.subscribers];
-    // The channel only lacks presence, so subscribers that did not ask for it continue.
+    // The channel exists but offers no presence, so subscribers that did not ask for presence continue.
     if (presence && code === "not_supported") return all.filter(({ options }) => options.presence);
     return joiners.length > 0 ? joiners : all.filter((subscriber) => !subscriber.joining);
   }
@@ -411,7 +418,10 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
   return Number.isFinite(finest) ? finest : 0;
 }
 
-/** Maximum number of names in a filter; with more, the gateway sends all events and the client filters. */
+/**
+ * Maximum number of event names in a filter. With more names the client sends no filter, receives all events
+ * and filters them itself.
+ */
 const maxFilterNames = 64;
 
 function readSubscribed(channel: string, result: unknown): Subscribed {

@@ -62,7 +62,7 @@ describe("a chat", () => {
     expect(errors).toContain(error);
   });
 
-  it("[P-CHAT-3] a chat starts with the joined messages and appends each later chunk exactly once", async () => {
+  it("[P-CHAT-3] a chat starts with the snapshot's messages and appends each later chunk exactly once", async () => {
     const { gateway, chat, answer } = await setUp();
     const stop = chat.subscribe(() => {});
     expect(chat.view).toMatchObject({ status: "starting", messages: [] });
@@ -74,7 +74,7 @@ describe("a chat", () => {
     stop();
   });
 
-  it("[P-CHAT-3] a chat keeps its messages over a reconnect, resumes after them, and takes a reset's state instead", async () => {
+  it("[P-CHAT-3] a chat keeps its messages while disconnected, resumes after them, and replaces them on a reset", async () => {
     const { gateway, clock, chat, answer } = await setUp();
     chat.subscribe(() => {});
     await answer(1, { messages: [message("a")] });
@@ -96,7 +96,7 @@ describe("a chat", () => {
     expect(chat.messages()).toEqual([message("all of it", true)]);
   });
 
-  it("send publishes a message with its key, so that a resend creates nothing twice", async () => {
+  it("send() publishes the message with the key from its options", async () => {
     const { gateway, chat } = await setUp();
     const sent = chat.send("hello", { id: "q", attachments: [{ url: "x" }], key: "k" });
     await settle();
@@ -111,7 +111,7 @@ describe("a chat", () => {
     await expect(sent).resolves.toMatchObject({ position: at(1) });
   });
 
-  it("answer() yields a message as it grows until it is complete, even to a slow loop", async () => {
+  it("answer() yields the message after each change until it is complete, even when chunks arrive while the loop is busy", async () => {
     const { gateway, chat, answer } = await setUp();
     const seen: string[] = [];
     const reading = (async () => {
@@ -130,7 +130,7 @@ describe("a chat", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("answer() ends with the chat, rejects with the chat's error, and rejects with the signal's reason", async () => {
+  it("answer() returns done when the chat ends, and rejects with the chat's error or the signal's reason", async () => {
     const ended = await setUp();
     const over = ended.chat.answer("a").next();
     await ended.answer(1, { messages: [] });

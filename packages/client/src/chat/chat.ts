@@ -18,19 +18,19 @@ import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
 
-/** View of a chat for a page; messages that did not change keep their identity. */
+/** View of a chat for a page. Messages that did not change stay the same objects from one view to the next. */
 export interface ChatView {
   /** Subscription state: `starting` until the first answer, `interrupted` while what is shown may be old. */
   readonly status: SubscriptionState;
   /** Messages, oldest first; an incomplete one is still being written. */
   readonly messages: readonly ChatMessage[];
   readonly agent: ChatState["agent"];
-  /** End of the chat's stream; undefined while it goes on. */
+  /** End of the chat's stream; undefined until the stream ends. */
   readonly end: ChannelEnd | undefined;
   readonly error: MilepostError | undefined;
 }
 
-/** Options of a message. */
+/** Options for sending a chat message. */
 export interface SendOptions extends PublishOptions {
   /** Id of the message; default `@{offset}`, from its offset in the log. */
   readonly id?: string;
@@ -39,7 +39,10 @@ export interface SendOptions extends PublishOptions {
   readonly attachments?: readonly unknown[];
 }
 
-/** Handle of one chat: subscribed while it has listeners, and resumed where it stopped. */
+/**
+ * Handle of one chat. The client subscribes to the chat while the handle has listeners. When listeners return,
+ * it resumes after the last position.
+ */
 export interface Chat {
   readonly id: string;
   /** Current view; the same object until something changes. */
@@ -48,15 +51,16 @@ export interface Chat {
   getSnapshot(): ChatView;
   subscribe(listener: () => void): () => void;
   /**
-   * Returns the messages in the log. A sent message appears once the log delivers it, like everybody else's.
+   * Returns the messages received from the log. A message sent by this client also appears only once the log
+   * delivers it.
    */
   messages(): readonly ChatMessage[];
   /** Sends a message; resolves once it is in the log. */
   send(content: string, options?: SendOptions): Promise<Published>;
   /**
-   * Yields a message while it is written: each item is the whole text so far, and the last one is complete.
-   * Waits for a message that has not begun. Rejects with the signal's reason, and with the error when the chat
-   * cannot be read. Ends early when the chat ends.
+   * Yields the message `messageId` while it is written: each item has the whole text so far, and the last one
+   * is complete. Waits if the message has not begun. Ends early when the chat ends. Rejects with the signal's
+   * reason when the signal is aborted, and with the error when the subscription fails.
    */
   answer(
     messageId: string,
@@ -138,7 +142,8 @@ class LiveChat implements Chat {
         told = message;
         if (message?.isComplete || end !== undefined) return;
         if (error !== undefined) throw error;
-        // A change during the loop's body found no waiter, so the loop checks again before it waits.
+        // If a message arrived while the caller handled the last item, the loop continues at once instead of
+        // waiting.
         if (this.messages() === messages) await changed;
       }
     } finally {
@@ -146,7 +151,7 @@ class LiveChat implements Chat {
     }
   }
 
-  /** Keeps the chat subscribed until the returned function is called. */
+  /** Subscribes to the chat. Returns a function that closes the subscription. */
   #follow(): () => void {
     this.#start();
     const unfollow = followReopening(this.#client, () => {
@@ -185,7 +190,8 @@ class LiveChat implements Chat {
           this.#changed();
         },
       },
-      // With a state the chat resumes from its position; without one the gateway sends the state first.
+      // With a known state, the chat resumes from its position. Without one, the gateway sends a snapshot
+      // first.
       this.#state === undefined ? {} : definedFields({ since }),
     );
   }

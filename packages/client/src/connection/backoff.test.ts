@@ -6,7 +6,7 @@ const retries = fc.integer({ min: 1, max: 10_000 });
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 describe("the backoff", () => {
-  it("[P-CLOSE-1] the delay stays within a span that doubles up to its maximum, for any random number", () => {
+  it("[P-CLOSE-1] the reconnect delay stays within a span that doubles up to its maximum, for any random number", () => {
     fc.assert(
       fc.property(retries, chance, (retry, dice) => {
         const delayMs = new Backoff({}, () => dice).delayMs(retry);
@@ -16,17 +16,17 @@ describe("the backoff", () => {
     );
   });
 
-  it("[TRAP-10] the delay uses the whole span: it depends on the random number alone", () => {
+  it("[TRAP-10] the reconnect delay is spread over the whole span, from 0 to its upper bound", () => {
     const at = (dice: number) => new Backoff({}, () => dice).delayMs(3);
     expect([at(0), at(0.25), at(0.75)]).toEqual([0, 1_000, 3_000]);
   });
 
-  it("the delay follows the minimum, maximum and factor of the options", () => {
+  it("the reconnect delay follows the backoff options minMs, maxMs and factor", () => {
     const backoff = new Backoff({ minMs: 100, maxMs: 1_000, factor: 3 }, () => 0.5);
     expect([1, 2, 3, 4].map((retry) => backoff.delayMs(retry))).toEqual([50, 150, 450, 500]);
   });
 
-  it("[P-CLOSE-2] the delay stays within the span that the gateway announced", () => {
+  it("[P-CLOSE-2] the reconnect delay stays within the span that the gateway announced", () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), chance, (minMs, lengthMs, dice) => {
         const maxMs = minMs + lengthMs;

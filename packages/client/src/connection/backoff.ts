@@ -1,22 +1,28 @@
-/** Options of the wait between connection attempts. */
+/**
+ * Options of the random wait between connection attempts. Each wait is between 0 and a span that grows with the
+ * number of failures.
+ */
 export interface BackoffOptions {
-  /** Span of the first wait, in milliseconds; default 1,000. */
+  /** Upper bound of the first wait, in milliseconds; default 1,000. */
   readonly minMs?: number;
-  /** Longest span, in milliseconds; default 16,000. */
+  /** Maximum upper bound of a wait, in milliseconds; default 16,000. */
   readonly maxMs?: number;
-  /** Ratio of each span to the one before; default 2. */
+  /** Factor by which the upper bound grows after each failed attempt; default 2, at least 1. */
   readonly factor?: number;
   /** Number of failed attempts in a row before the client gives up; default unlimited. */
   readonly attempts?: number;
 }
 
-/** Span in which to reconnect, in milliseconds, as the gateway announced it. */
+/** Span within which the gateway asked the client to reconnect, in milliseconds from its notice. */
 export interface Advice {
   readonly minMs: number;
   readonly maxMs: number;
 }
 
-/** Backoff with full jitter: a random wait within a growing span, so that clients do not reconnect in step. */
+/**
+ * Backoff with full jitter: each wait is random between 0 and a growing upper bound, so that clients do not
+ * reconnect at the same time.
+ */
 export class Backoff {
   readonly attempts: number;
   readonly #minMs: number;

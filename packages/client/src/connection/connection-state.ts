@@ -16,7 +16,7 @@ export type ConnectionState =
       readonly connectionId: string;
       readonly sessionId: string | null;
       readonly userId: string | null;
-      /** Name of the node at the other end. */
+      /** Name of the gateway node that this client is connected to. */
       readonly node: string;
       /** True while the gateway reports that its store is unreachable. */
       readonly degraded: boolean;
@@ -27,7 +27,10 @@ export type ConnectionState =
       readonly attempt: number;
       /** Time of the next attempt, in milliseconds since 1970. */
       readonly retryAt: number;
-      /** Reason why there is no connection: the name of the close code, `move`, `token` or `no_welcome`. */
+      /**
+       * Reason of the reconnect: the name of the close code (`lost` for an unknown one), `move`, `token` (no
+       * token available) or `no_welcome` (no welcome within 30 seconds).
+       */
       readonly reason: string;
     }
   | {
@@ -35,8 +38,8 @@ export type ConnectionState =
       readonly code: number;
       readonly reason: string;
       /**
-       * Verdict of the close code. `resume` or `reauthenticate` means that the client could not do that: it
-       * gave up, or has no other token.
+       * Reaction that the close code asks for. `resume` or `reauthenticate` means that the client did not do
+       * so: it gave up after `backoff.attempts` failures, or its token is fixed and was rejected.
        */
       readonly verdict: CloseVerdict;
     };
@@ -67,24 +70,28 @@ export type ConnectionAction =
   | "ignore"
   /** Starts over with attempt 1. */
   | "start"
-  /** Starts the attempt that was waited for. */
+  /** Starts the next attempt. */
   | "retry"
   /** Marks the client connected. */
   | "establish"
   /** Waits for a random time, then tries again. */
   | "wait"
   /**
-   * Waits like `wait`, then tries again with another credential; closes the client when none can be fetched.
+   * Waits like `wait` and then connects with another credential. Closes the client if the token is fixed, so
+   * that no other one can be fetched.
    */
   | "renew"
-  /** Closes the client, as the gateway asked. */
+  /** Closes the client, because the gateway's close code forbids a reconnect. */
   | "stop"
   /** Closes the client, as the application asked. */
   | "end"
   /** Checks that the other end still answers. */
   | "probe";
 
-/** Action for every state and every event. The compiler demands each cell, and a test visits each. */
+/**
+ * Action for every connection state and every event. The compiler demands an entry for each pair, and a test
+ * visits each pair.
+ */
 export const connectionTransitions = {
   idle: {
     connect: "start",

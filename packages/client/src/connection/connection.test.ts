@@ -40,7 +40,7 @@ describe("connecting", () => {
     expect(gateway.last.url).toMatch(/^ws:\/\/gateway\.test\/ws\?sdk=server%2F[0-9.]+$/);
   });
 
-  it("[P-CON-3] a token that does not fit a subprotocol is sent as the first message", async () => {
+  it("[P-CON-3] a token with characters that a subprotocol cannot have is sent as the first message", async () => {
     const { client, gateway } = setUp({ token: "opaque+/==" });
     client.connect();
     await settle();
@@ -68,7 +68,7 @@ describe("connecting", () => {
     });
   });
 
-  it("http addresses become WebSocket addresses, and other protocols are refused at once", async () => {
+  it("an http address becomes a WebSocket address, and createClient throws for other protocols", async () => {
     const { client, gateway } = setUp({ url: "https://gateway.test/ws#part" });
     client.connect();
     await settle();
@@ -141,7 +141,7 @@ describe("reconnecting", () => {
     expect(client.state).toMatchObject({ state: "reconnecting", attempt: 2 });
   });
 
-  it("[P-CON-6] a reconnect names the connection it replaces, but not after the connection was moved elsewhere", async () => {
+  it("[P-CON-6] a reconnect sends the id of the connection it replaces, except after close code 4001 (moved)", async () => {
     const { gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.drop();
@@ -153,7 +153,7 @@ describe("reconnecting", () => {
     expect(new URL(gateway.last.url).searchParams.has("connection_id")).toBe(false);
   });
 
-  it("[P-CLOSE-2] the client leaves a node that shuts down at a random moment of the announced span", async () => {
+  it("[P-CLOSE-2] when a node announces its shutdown, the client reconnects at a random moment of the announced span", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await clock.advance(6_000);
@@ -305,7 +305,7 @@ describe("the credential", () => {
     said.mockRestore();
   });
 
-  it("a token source that rejects with a final error closes the client", async () => {
+  it("a token source that rejects with a MilepostError that is not retryable closes the client", async () => {
     const { client } = setUp({
       token: () => Promise.reject(new MilepostError("unauthenticated", "signed out")),
     });
@@ -387,7 +387,7 @@ describe("a half-open connection", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("a half-open connection is detected within 5 s of retryNow", async () => {
+  it("after retryNow() the client closes a half-open connection within 5 s", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
@@ -398,7 +398,7 @@ describe("a half-open connection", () => {
     expect(client.state.state).toBe("reconnecting");
   });
 
-  it("a connection whose probe is answered stays open and is pinged at the usual interval", async () => {
+  it("a connection that answers the ping of retryNow() stays open and is pinged at the usual interval", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
     gateway.last.take("ping");
@@ -450,7 +450,7 @@ describe("messages of the gateway", () => {
     expect(client.state.state).toBe("connected");
   });
 
-  it("the notices degraded and restored change the connection's state", async () => {
+  it("the notices degraded and restored set and clear the connection state's degraded flag", async () => {
     const { gateway, client, connected } = setUp();
     await connected();
     await gateway.last.say({ type: "notice", code: "degraded" });

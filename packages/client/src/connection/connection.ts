@@ -28,7 +28,10 @@ import type { MetricsRecorder } from "./metrics.ts";
 import type { TokenKeeper } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
-/** Time limit of a connection attempt until its welcome, in milliseconds, fetching a token included. */
+/**
+ * Time limit of a connection attempt in milliseconds, from its start (fetching the token included) to the
+ * welcome. After it the attempt counts as failed.
+ */
 const connectTimeoutMs = 30_000;
 /**
  * Lifetime in milliseconds after which a connection counts as stable and resets the backoff; a shorter one
@@ -48,11 +51,17 @@ export interface ConnectionParts {
   readonly schedule: Schedule;
   readonly metrics: MetricsRecorder | undefined;
   readonly reporter: Reporter;
-  /** Time that a message may wait to be sent with others, in milliseconds. */
+  /**
+   * Time that publishes and requests may wait so that they are sent together, in milliseconds; 0 sends messages
+   * of the same tick together.
+   */
   readonly batchMs: number;
 }
 
-/** Events of a connection for the rest of the client, called within the socket's own events. */
+/**
+ * Callbacks of a connection to the rest of the client. They run inside the event of the transport that causes
+ * them.
+ */
 export interface ConnectionEvents {
   onUp(limits: { readonly maxMessageBytes: number }): void;
   onDown(): void;
@@ -68,7 +77,7 @@ export interface ConnectionEvents {
 interface Loss {
   readonly code: number;
   readonly reason: string;
-  /** Text for a person to read. */
+  /** Explanation for a person; becomes the reason in the client's `closed` state. */
   readonly message?: string;
 }
 
@@ -81,7 +90,10 @@ const eventOfVerdict = {
 
 const noLoss: Loss = { code: 1006, reason: "lost" };
 
-/** One logical connection over successive transport connections: runs the transition table and its effects. */
+/**
+ * One logical connection over successive transport connections. It applies the transition table and performs
+ * its actions.
+ */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
@@ -120,7 +132,8 @@ export class Connection {
       open: async (events) => {
         const token = await parts.token.get();
         const { url, fallback } = parts;
-        // No id is sent: naming the current connection would close it before the new one is ready.
+        // No connection id is sent: the gateway would close the connection with that id before the new one is
+        // ready.
         return fallback.best.open({ url, token, connectionId: undefined }, events);
       },
       adopt: (transport) => this.#adopt(transport),
@@ -160,8 +173,8 @@ export class Connection {
   }
 
   /**
-   * Sends a message when connected, and drops it otherwise: the important messages are sent again after a
-   * reconnect.
+   * Sends a message while connected and drops it otherwise. Calls that must not be lost are sent again by their
+   * own part of the client after a reconnect.
    */
   send(message: ClientMessage): void {
     this.sendText(JSON.stringify(message));
@@ -250,8 +263,9 @@ export class Connection {
   }
 
   /**
-   * Switches to a transport connection that has its welcome and returns the events it reports to. The caller
-   * passes the welcome on next, so the application sees no reconnect.
+   * Switches to a transport connection that has received its welcome. Returns the events that the transport
+   * connection reports to from now on. The caller then passes the welcome on, so the application sees no
+   * reconnect.
    */
   #adopt(transport: TransportConnection): TransportConnectionEvents {
     const { metrics, fallback } = this.#parts;
@@ -356,8 +370,8 @@ export class Connection {
   }
 
   /**
-   * Plans to leave at a random moment of the announced span, so that a node's clients do not all reconnect at
-   * once.
+   * Plans a reconnect at a random moment of the span that the gateway announced, so that the clients of a node
+   * do not all reconnect at once.
    */
   #planMove(advice: Advice | undefined, reason: string): void {
     const { backoff, schedule, clock } = this.#parts;
@@ -372,7 +386,8 @@ export class Connection {
       ? closeNames[code as keyof typeof closeNames]
       : "lost";
     const loss: Loss = { code, reason: name, message: reason || name };
-    // The id now belongs to another connection; naming it again would take it away from that one.
+    // Code 4001 (moved): another connection has taken over the connection id. Sending the id again would close
+    // that connection.
     if (code === 4001) this.#connectionId = undefined;
     this.#dispatch(eventOfVerdict[closeVerdict(code)], loss);
   }
@@ -383,8 +398,8 @@ export class Connection {
 
   #wait(loss: Loss): void {
     const { backoff, clock, schedule, fallback } = this.#parts;
-    // A close code before the welcome proves that the transport works. Only silence and broken connections
-    // count against it.
+    // A close code before the welcome proves that the transport works. Only a broken connection or a missing
+    // welcome counts as a failure of the transport.
     const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
     if (brokeEarly && loss.reason !== "token") fallback.failed();
     const now = clock.monotonic();
@@ -397,7 +412,8 @@ export class Connection {
       });
       return;
     }
-    // A moment drawn from the announced span is as random as the client's own backoff.
+    // A reconnect that was already planned at a random moment keeps that moment. It replaces the client's own
+    // backoff.
     const delayMs =
       this.#move === undefined ? backoff.delayMs(this.#failures) : Math.max(0, this.#move.at - now);
     this.#leave({

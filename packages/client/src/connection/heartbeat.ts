@@ -1,23 +1,28 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 
-/** Time in which a doubtful connection must show life, in milliseconds. */
+/**
+ * Time after a probe's ping within which any frame must arrive, in milliseconds; otherwise the connection
+ * counts as dead.
+ */
 const probeMs = 5_000;
 
 /** Effects of a heartbeat. */
 export interface HeartbeatEvents {
   ping(id: number): void;
   onRoundTrip(rttMs: number): void;
-  /** Called when the other end has not answered: the connection only looks open. */
+  /**
+   * Called when no frame arrived in time after a ping: the connection is half open, and the client closes it.
+   */
   onDead(): void;
 }
 
 /**
- * Detects a half-open connection.
+ * Detects a half-open connection, one that looks open although the other end is gone.
  *
- * It sends a ping every interval. If nothing at all arrives for a whole interval after a ping, the connection
- * is dead: that is detected within two intervals of silence. Browsers hide the gateway's own pings, so the
- * client must ping.
+ * The heartbeat sends a ping every interval. If no frame arrives for a whole interval after a ping, it reports
+ * the connection as dead. Detection therefore takes at most two intervals without frames. Browsers hide the
+ * gateway's own pings from the client, so the client must ping.
  */
 export class Heartbeat {
   readonly #clock: ClientClock;
@@ -45,7 +50,7 @@ export class Heartbeat {
     this.#cancel = undefined;
   }
 
-  /** Sends a ping now and waits at most five seconds for any message. */
+  /** Sends a ping now and reports the connection as dead if no frame arrives within five seconds. */
   probe(): void {
     if (this.#cancel !== undefined) this.#ping(Math.min(probeMs, this.#intervalMs));
   }

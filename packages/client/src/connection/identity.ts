@@ -6,15 +6,16 @@ export interface Identity {
   readonly session: string | undefined;
 }
 
-/** Part of the connection that following an identity uses. */
+/** Part of the client that {@link followIdentity} needs. */
 export interface IdentitySource {
   readonly state: ConnectionState;
   onState(listener: (state: ConnectionState) => void): () => void;
 }
 
 /**
- * Calls `begin` with the identity's channel names once they are known. When the identity changes, it calls the
- * end function that `begin` returned and then `begin` again. Returns a function that stops following.
+ * Calls `begin` with the names of the user channel and session channel once they are known. When the identity
+ * changes, calls the function that `begin` returned and then calls `begin` again. Returns a function that ends
+ * both the current run and the following of changes.
  */
 export function followIdentity(
   source: IdentitySource,
@@ -24,7 +25,8 @@ export function followIdentity(
   let end = () => {};
   const look = (state: ConnectionState) => {
     if (state.state !== "connected") {
-      // A closed client has dropped its subscriptions, so they begin again when it reconnects.
+      // Closing the client failed its subscriptions, so `begin` runs again after the next connect even if the
+      // identity is unchanged.
       if (state.state === "closed") known = undefined;
       return;
     }
@@ -47,8 +49,8 @@ export function followIdentity(
 }
 
 /**
- * Calls `again` when a closed client connects again; its subscriptions have failed until then. Returns a
- * function that stops it.
+ * Calls `again` when the client starts to connect, which includes a closed client that connects again. Its
+ * subscriptions failed at the close and must be started again. Returns a function that stops the calls.
  */
 export function followReopening(
   source: Pick<IdentitySource, "onState">,

@@ -24,8 +24,8 @@ export class MetricsTicker {
   }
 
   /**
-   * Returns the metrics. While there are listeners these are the ones last read, so that two reads in a row
-   * agree.
+   * Returns the metrics. While there are listeners, returns the metrics of the last check, so that two calls
+   * between checks return the same object.
    */
   read(): ConnectionMetrics {
     if (this.#listeners.size > 0 && this.#last !== undefined) return this.#last;

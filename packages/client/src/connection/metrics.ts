@@ -104,7 +104,10 @@ export class MetricsRecorder {
     return rttMs <= goodRttMs ? "good" : rttMs <= fairRttMs ? "fair" : "poor";
   }
 
-  /** Clears the slots of the seconds that have passed since the last call. */
+  /**
+   * Moves the window of message counts to the current second: clears the counts of the seconds that have passed
+   * since the last call.
+   */
   #turn(): void {
     const second = Math.floor(this.#clock.monotonic() / 1_000);
     for (let i = Math.max(this.#second + 1, second - windowSeconds + 1); i <= second; i++) {

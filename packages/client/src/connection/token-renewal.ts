@@ -46,7 +46,7 @@ export class TokenRenewal {
     }
   }
 
-  /** Cancels a planned renewal when the connection is gone; the next one brings its own token. */
+  /** Cancels a planned renewal when the connection is lost, because a reconnect fetches a token anyway. */
   down(): void {
     this.#planned?.();
     this.#planned = undefined;

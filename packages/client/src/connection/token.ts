@@ -19,7 +19,7 @@ export class TokenKeeper {
     const source = this.#source;
     const token = typeof source === "function" ? await source() : source;
     if (token !== undefined && token === this.#refused) {
-      throw new Error("the service has rejected this token; `token` must return a new one");
+      throw new Error("the gateway has rejected this token; `token` must return a new one");
     }
     this.#last = token === "" ? undefined : token;
     return this.#last;

@@ -1,8 +1,10 @@
 /** Callbacks for a browser's network and visibility signals. */
 export interface WakeSignals {
-  /** Called when the network or the page is back: retry at once. */
+  /**
+   * Called when the network is available again or the page is visible again; the client then retries at once.
+   */
   onWake(): void;
-  /** Called when the network seems gone: a connection that looks open may be dead. */
+  /** Called when the browser reports that the network is unavailable; an open connection may then be dead. */
   onDoubt(): void;
 }
 

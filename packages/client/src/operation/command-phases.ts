@@ -11,9 +11,11 @@ const order: readonly CommandPhase[] = [
 ];
 
 /**
- * Reports the phases of one command as they arrive, each once and only forward.
+ * Reports the phases of one command as they arrive: each phase once, and never an earlier phase after a later
+ * one.
  *
- * Phases that arrive before the gateway has returned the command's id are kept until then.
+ * Phases may arrive before the gateway returns the command's id. They are kept and reported once the id is
+ * known.
  */
 export class CommandPhases {
   readonly #options: CommandOptions;
@@ -27,7 +29,10 @@ export class CommandPhases {
     this.#reporter = reporter;
   }
 
-  /** Sets the command's id and reports its phases, from early arrivals and from the commands already known. */
+  /**
+   * Sets the command's id and reports its phases so far: those that arrived early, and those in `known`, the
+   * commands of the operation's state.
+   */
   follow(id: string, known: readonly OperationCommand[]): void {
     this.#id = id;
     for (const command of [...this.#early, ...known]) this.report(command);

@@ -14,8 +14,8 @@ export interface OperationListParts {
 }
 
 /**
- * Operation list folded from the session's channel, or the user's without a session; subscribed while it has
- * listeners.
+ * Operation list, folded from the session's channel, or from the user's channel if there is no session. The
+ * client subscribes to the channel while the list has listeners.
  */
 export class LiveOperationList implements OperationListHandle {
   readonly #parts: OperationListParts;

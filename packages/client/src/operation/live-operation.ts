@@ -34,7 +34,10 @@ export interface OperationParts {
   ): Promise<string>;
 }
 
-/** Operation folded from its channel; subscribed while it has listeners, and resumed where it stopped. */
+/**
+ * Handle of an operation, whose state is folded from the operation's channel. The client subscribes while the
+ * handle has listeners. When listeners return, it resumes after the last position.
+ */
 export class LiveOperation implements OperationHandle {
   readonly id: string;
   readonly #parts: OperationParts;
@@ -94,7 +97,7 @@ export class LiveOperation implements OperationHandle {
     name: OperationCommandName,
     options: CommandOptions = {},
   ): Promise<OperationCommand> {
-    // Watching begins before the command, so that none of its phases is missed.
+    // The subscription starts before the command is sent, so that no phase of the command is missed.
     const stop = this.subscribe(() => {});
     const phases = new CommandPhases(options, this.#parts.reporter);
     this.#phases.add(phases);
@@ -115,8 +118,8 @@ export class LiveOperation implements OperationHandle {
   }
 
   /**
-   * Resolves with the first answer that `look` returns; rejects when the operation cannot be watched or the
-   * signal aborts.
+   * Resolves with the first value other than undefined that `look` returns for the operation's state. Rejects
+   * when the subscription fails or the signal aborts.
    */
   #until<Answer>(
     look: (state: OperationState) => Answer | undefined,
@@ -144,7 +147,7 @@ export class LiveOperation implements OperationHandle {
     });
   }
 
-  /** Keeps the operation subscribed until the returned function is called. */
+  /** Subscribes to the operation. Returns a function that closes the subscription. */
   #follow(): () => void {
     this.#start();
     const unfollow = followReopening(this.#parts.identity, () => {
@@ -188,7 +191,8 @@ export class LiveOperation implements OperationHandle {
           this.#changed();
         },
       },
-      // With a state the operation resumes from its position; without one the gateway sends the state first.
+      // With a known state, the operation resumes from its position. Without one, the gateway sends a snapshot
+      // first.
       this.#state === undefined ? {} : definedFields({ since }),
     );
     this.#changed();

@@ -101,7 +101,7 @@ describe("an operation", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
-  it("[TRAP-11] [P-SUB-3] an operation is stale while disconnected and resumes from its position", async () => {
+  it("[TRAP-11] [P-SUB-3] an operation's view is stale while disconnected, and the subscription resumes from its position", async () => {
     const { client, gateway, event, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -117,7 +117,7 @@ describe("an operation", () => {
     expect(operation.view).toMatchObject({ kind: "ready", stale: false, state: { offset: 4 } });
   });
 
-  it("[P-SUB-4] an operation takes the gateway's state when it cannot resume its own", async () => {
+  it("[P-SUB-4] a reset's snapshot replaces an operation's state when its subscription cannot resume", async () => {
     const { client, gateway, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -133,7 +133,7 @@ describe("an operation", () => {
     expect(operation.state).toEqual(state);
   });
 
-  it("an operation without watchers is not subscribed to", async () => {
+  it("an operation handle without listeners sends no subscribe", async () => {
     const { client, gateway } = await setUp();
     expect(client.operation("9").view).toEqual({ kind: "loading" });
     await settle();
@@ -163,7 +163,7 @@ describe("an operation", () => {
     expect(operation.view).toEqual({ kind: "forbidden" });
   });
 
-  it("[P-SUB-9] the view reports missed entries, and whether a new state made up for them", async () => {
+  it("[P-SUB-9] an operation's view reports missed entries, and whether a new snapshot replaced the state", async () => {
     const { client, gateway, event, answer, reconnect } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -216,7 +216,7 @@ describe("an operation", () => {
     expect(gateway.last.count("subscribe")).toBe(0);
   });
 
-  it("an operation without any report is missing until the first one arrives", async () => {
+  it("an operation's view is missing until the operation's first event arrives", async () => {
     const { client, gateway, event, answer } = await setUp();
     const operation = client.operation("9");
     operation.subscribe(() => {});
@@ -279,7 +279,7 @@ describe("a command to an operation", () => {
     expect(phases).toEqual(["requested", "acknowledged", "done"]);
   });
 
-  it("[P-CMD-4] each phase is reported once, even if several arrive in one frame or before the reply", async () => {
+  it("[P-CMD-4] each phase of a command is reported once, even if phases arrive in one frame or before the reply", async () => {
     const { gateway, outcome, phases, request, phase } = await give("cancel");
     await gateway.last.sayTogether(
       phase(3, { phase: "requested" }),
@@ -301,7 +301,7 @@ describe("a command to an operation", () => {
     await expect(outcome).rejects.toBeInstanceOf(CommandError);
   });
 
-  it("[P-CMD-3] a command rejects with timed_out when no producer takes it in time", async () => {
+  it("[P-CMD-3] a command rejects with timed_out when no producer carries it out in time", async () => {
     const { gateway, outcome, request, phase } = await give("cancel");
     await gateway.last.say(phase(3, { phase: "requested" }), phase(4, { phase: "timed_out" }));
     await gateway.last.reply(request, { command_id: "c1", phase: "requested" });
@@ -354,7 +354,7 @@ const summary = (id: string, percent: number, created_at = 1): OperationSummary 
 });
 
 describe("the list of operations", () => {
-  it("[P-OP-6] the list is the keyed state of the session's channel, newest first, and updates live", async () => {
+  it("[P-OP-6] the operation list comes from the session's channel, newest first, and follows later events", async () => {
     const { client, gateway, event } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});
@@ -382,7 +382,7 @@ describe("the list of operations", () => {
     expect(list.getSnapshot()).toBe(view);
   });
 
-  it("[P-OP-6] the list keeps the 100 operations that changed last, as the gateway does", async () => {
+  it("[P-OP-6] the operation list keeps the 100 operations that changed last, as the gateway does", async () => {
     const { client, gateway, event } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});
@@ -399,14 +399,14 @@ describe("the list of operations", () => {
     expect(ids.at(-1)).toBe("op31");
   });
 
-  it("the list is the user's when the credential has no session", async () => {
+  it("the operation list comes from the user's channel when the credential has no session", async () => {
     const { client, gateway } = await setUp({ sessionId: null });
     client.operations().subscribe(() => {});
     await settle();
     expect(gateway.last.take("subscribe").channel).toBe("user:u1");
   });
 
-  it("the list starts over when the connection comes back with another session", async () => {
+  it("the operation list is loaded again when a reconnect has another session", async () => {
     const { client, gateway, clock } = await setUp();
     const list = client.operations();
     list.subscribe(() => {});

@@ -14,7 +14,7 @@ type AnyOperationState = Omit<OperationState, "kind" | "input" | "result"> & {
   readonly result?: unknown;
 };
 
-/** Record of entries of an operation that did not arrive one by one. */
+/** Report that entries of an operation were lost and the state is without them or was replaced. */
 export interface MissedEntries {
   readonly reason: ChannelGap["reason"];
   /**
@@ -28,15 +28,18 @@ export interface MissedEntries {
 export type OperationView<State extends AnyOperationState = OperationState> =
   /** No answer has arrived yet. */
   | { readonly kind: "loading" }
-  /** State of the operation; `stale` while no live subscription backs it, so it may have changed since. */
+  /**
+   * The state is known. While `stale` is true there is no live subscription, so the operation may have changed
+   * since.
+   */
   | {
       readonly kind: "ready";
       readonly state: State;
       readonly stale: boolean;
-      /** Last time that entries did not arrive one by one; absent when all did. */
+      /** Last loss of entries (a gap or a reset); absent when none were lost. */
       readonly missed?: MissedEntries;
     }
-  /** Nothing has been reported under this id. */
+  /** No producer has reported anything under this id. */
   | { readonly kind: "missing" }
   /** The operation belongs to another user, or does not exist: the gateway does not reveal which. */
   | { readonly kind: "forbidden" }
@@ -45,13 +48,15 @@ export type OperationView<State extends AnyOperationState = OperationState> =
 /** Options of a command. */
 export interface CommandOptions {
   readonly args?: unknown;
-  /** Idempotency key: the same key means the same command. Generated when absent. */
+  /** Idempotency key: requests with the same key send one command. Generated when absent. */
   readonly key?: string;
   /** Stops waiting for the outcome when aborted. The command itself is not withdrawn. */
   readonly signal?: AbortSignal;
   /** Called for each phase once, in order, starting with `requested`. */
   onPhase?(phase: CommandPhase, command: OperationCommand): void;
-  /** Called when the producer has acknowledged the command: it will be done, refused or timed out. */
+  /**
+   * Called when the producer has acknowledged the command. Its outcome (done, refused or timed out) follows.
+   */
   onAcknowledged?(command: OperationCommand): void;
 }
 
@@ -81,8 +86,8 @@ export interface OperationHandle<State extends AnyOperationState = OperationStat
   resume(options?: CommandOptions): Promise<OperationCommand>;
   retry(options?: CommandOptions): Promise<OperationCommand>;
   /**
-   * Resolves with the state once the operation is done, failed, cancelled or lost; rejects when it cannot be
-   * watched.
+   * Resolves with the state once the operation is done, failed, cancelled or lost. Rejects when the
+   * subscription fails or the signal aborts.
    */
   finished(options?: { readonly signal?: AbortSignal }): Promise<State>;
 }

@@ -9,12 +9,16 @@ import { ChangeListeners } from "../runtime/listeners.ts";
 import type { ChannelPresence, PresenceView } from "./presence-view.ts";
 import { TypingSignal } from "./typing-signal.ts";
 
-/** Interval between requests for the presence list where the client cannot be present, in milliseconds. */
+/**
+ * Interval between requests for the presence list while the gateway sends no presence (long-poll), in
+ * milliseconds.
+ */
 const askEveryMs = 5_000;
 const askTimeoutMs = 10_000;
 /**
- * Maximum number of changes kept while the list is requested. Further ones replace the oldest. If the list does
- * not cover the oldest, the first one kept does not follow it, which triggers another request.
+ * Maximum number of presence changes kept while a request for the list is pending; beyond it the oldest is
+ * dropped. If the list does not include the dropped changes, the kept ones do not follow it, and the client
+ * requests the list again.
  */
 const maxWaiting = 100;
 
@@ -41,12 +45,12 @@ export class LivePresence implements ChannelPresence {
   /** Changes that arrived while the list is requested; undefined when no request is pending. */
   #waiting: PresenceChange[] | undefined;
   #asksAgain: Cancel | undefined;
-  /** Number of the current connection; answers to requests of older ones are ignored. */
+  /** Number of the current subscription period. Answers to requests of earlier ones are ignored. */
   #generation = 0;
   #view: PresenceView = loading;
 
   constructor(client: Client, channel: string) {
-    // The call throws for an invalid channel name.
+    // `client.channel` throws for an invalid channel name.
     const reporter = reporterOf(client.channel(channel));
     this.#listeners = new ChangeListeners(reporter, () => this.#follow());
     this.channel = channel;
@@ -73,7 +77,9 @@ export class LivePresence implements ChannelPresence {
     if (this.#listeners.size > 0) this.#typing.set(typing);
   }
 
-  /** Keeps the presence subscribed until the returned function is called. */
+  /**
+   * Subscribes to the channel's presence. Returns a function that ends the typing and closes the subscription.
+   */
   #follow(): () => void {
     this.#start();
     const unfollow = followReopening(this.#client, () => {
@@ -107,7 +113,8 @@ export class LivePresence implements ChannelPresence {
       this.#interrupted();
       return;
     }
-    // The presence list arrives together with the answer or not at all, so without it the list is requested.
+    // If the gateway sends presence at all, the list arrives together with the answer. Otherwise the client
+    // requests the list.
     const generation = this.#generation;
     queueMicrotask(() => {
       const isPolling = generation === this.#generation && !this.#isLive;
@@ -130,7 +137,8 @@ export class LivePresence implements ChannelPresence {
       return;
     }
     this.#list = foldPresence(this.#list, news);
-    // The answer to a pending request may be older than this list.
+    // The answer to a pending request for the list may be older than this list, so the kept changes are
+    // dropped.
     this.#waiting = undefined;
     const wasLive = this.#isLive;
     this.#isLive = true;
@@ -190,7 +198,7 @@ export class LivePresence implements ChannelPresence {
     const params = { channel: this.channel, typing };
     this.#client
       .request("presence.typing", params, { timeoutMs: askTimeoutMs })
-      // A lost signal needs no report: it holds for seconds only, and the next one replaces it.
+      // A lost typing signal is not reported: it expires within seconds, and the next one replaces it.
       .catch(() => {});
   }
 

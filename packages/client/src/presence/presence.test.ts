@@ -57,7 +57,7 @@ async function setUp() {
 }
 
 describe("presence in a channel", () => {
-  it("[P-PRES-2] presence is live while it has listeners, through one subscription that delivers no events", async () => {
+  it("[P-PRES-2] presence is live while it has listeners, and all share one subscription without events", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     expect(channelPresence(client, channel).getSnapshot().status).toBe("loading");
     let told = 0;
@@ -91,7 +91,7 @@ describe("presence in a channel", () => {
     expect(names()).toEqual(["user:u1", "user:bob"]);
   });
 
-  it("[P-PRES-6] after a missed change the whole list is requested, and changes that arrive meanwhile are kept", async () => {
+  it("[P-PRES-6] after a missed change the client requests the whole list and then applies the changes that arrived meanwhile", async () => {
     const { gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -107,7 +107,7 @@ describe("presence in a channel", () => {
     expect(names()).toEqual(["user:bob", "user:eve"]);
   });
 
-  it("[P-PRES-6] after more changes than the client keeps, it requests the list again without waiting for another", async () => {
+  it("[P-PRES-6] when more than 100 changes arrive during a request for the list, the client requests the list again", async () => {
     const { gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -132,7 +132,7 @@ describe("presence in a channel", () => {
     expect(errors).toContain(error);
   });
 
-  it("[P-PRES-6] a failed request for the list is repeated, and a list that the gateway sends meanwhile wins", async () => {
+  it("[P-PRES-6] a failed request for the list is repeated, and its answer does not replace a list that arrived meanwhile", async () => {
     const { clock, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -157,7 +157,7 @@ describe("presence in a channel", () => {
     expect([presence.getSnapshot().status, names()]).toEqual(["live", ["user:u1"]]);
   });
 
-  it("[P-PRES-1] a channel without presence reports not_supported, and its other subscribers continue", async () => {
+  it("[P-PRES-1] presence fails with not_supported on a channel without it, and the channel's event subscribers continue", async () => {
     const { client, gateway, presence, answer } = await setUp();
     const heard: unknown[] = [];
     const reader = client.channel(channel).subscribe({ onEvent: ({ data }) => heard.push(data) });
@@ -176,7 +176,7 @@ describe("presence in a channel", () => {
     expect([heard, reader.state]).toEqual([[4], "live"]);
   });
 
-  it("presence joins and leaves a channel that is being read, and the reader misses nothing", async () => {
+  it("an event subscriber misses nothing when presence on the same channel starts and stops", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     const heard: unknown[] = [];
     client.channel(channel).subscribe({ onEvent: ({ data }) => heard.push(data) });
@@ -206,7 +206,7 @@ describe("presence in a channel", () => {
     expect(heard).toEqual([4, 5, 6]);
   });
 
-  it("a reader that joins after presence begins at its own position, and presence does not go back", async () => {
+  it("an event subscriber that joins after presence receives new events, and the presence list stays current", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") }, 3);
@@ -221,7 +221,7 @@ describe("presence in a channel", () => {
     expect(names()).toEqual(["user:u1", "user:bob"]);
   });
 
-  it("a closed client that connects again is present again", async () => {
+  it("presence is live again when a closed client connects again", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") });
@@ -249,7 +249,7 @@ describe("presence in a channel", () => {
     expect(gateway.last.count("request")).toBe(0);
   });
 
-  it("[P-PRES-7] a channel that names no members reports their count", async () => {
+  it("[P-PRES-7] presence of a channel that offers only a count reports the count and no members", async () => {
     const { gateway, presence, answer } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: { epoch: "e1", version: 1, count: 41, typing: [] } });
@@ -276,7 +276,7 @@ describe("the typing signal", () => {
     return { ...all, stop, said };
   }
 
-  it("[P-PRES-8] typing is sent once for many keys, refreshed, and ends by itself", async () => {
+  it("[P-PRES-8] setTyping sends one signal for many key presses, repeats it, and ends it after a pause", async () => {
     const { clock, presence, said } = await live();
     for (let n = 0; n < 4; n++) {
       presence.setTyping(true);
@@ -295,7 +295,7 @@ describe("the typing signal", () => {
     expect(clock.timers).toBeLessThanOrEqual(idle);
   });
 
-  it("[P-PRES-8] typing ends with setTyping(false), and when the last listener is removed", async () => {
+  it("[P-PRES-8] setTyping(false) ends the typing, and so does removing the last listener", async () => {
     const { clock, presence, said, stop } = await live();
     presence.setTyping(true);
     presence.setTyping(false);
@@ -310,7 +310,7 @@ describe("the typing signal", () => {
     expect(said()).toEqual([true, false]);
   });
 
-  it("[P-PRES-8] typing is sent again after a reconnect while it holds, and is never queued while disconnected", async () => {
+  it("[P-PRES-8] a typing signal is sent again after a reconnect while the member types, and never queued meanwhile", async () => {
     const { clock, gateway, presence, answer, said } = await live();
     presence.setTyping(true);
     said();

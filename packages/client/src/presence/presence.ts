@@ -6,13 +6,16 @@ import type { ChannelPresence } from "./presence-view.ts";
 export type { PresentMember } from "@milepost/protocol";
 export type { ChannelPresence, PresenceView } from "./presence-view.ts";
 
-/** Number of presences per client from which those no longer referenced are removed. */
+/**
+ * Number of remembered presence objects per client from which those that the application no longer references
+ * are removed, each time one is added.
+ */
 const maxForgotten = 100;
 
 const watches = new WeakMap<object, Map<string, WeakRef<LivePresence>>>();
 
 /**
- * Returns the presence of a channel; one object for all callers with the same client and channel. Throws
+ * Returns the presence of a channel. Calls with the same client and channel return the same object. Throws
  * `invalid_channel` for an invalid name.
  */
 export function channelPresence<C extends Contract = AnyContract>(

@@ -1,11 +1,17 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 
-/** Interval of the refresh, in milliseconds; the gateway forgets a typing member after 6 seconds. */
+/**
+ * Interval at which the typing signal is repeated, in milliseconds. The gateway ends a member's typing 6
+ * seconds after the last signal.
+ */
 const refreshMs = 3_000;
 /** Time without a call after which typing ends, in milliseconds. */
 const idleMs = 5_000;
 
-/** Typing state of this member: sent when it begins and ends, refreshed in between, and ended after a pause. */
+/**
+ * Typing state of this client's member. It sends a signal when typing begins and ends, repeats it in between,
+ * and ends the typing after a pause of 5 seconds.
+ */
 export class TypingSignal {
   readonly #clock: ClientClock;
   readonly #say: (typing: boolean) => void;

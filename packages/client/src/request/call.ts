@@ -8,11 +8,14 @@ export interface RequestOptions {
    * reason.
    */
   readonly signal?: AbortSignal;
-  /** Time limit in milliseconds, including the wait for a connection; default 30,000. */
+  /**
+   * Time limit in milliseconds, including the wait for a connection; default 30,000. When it passes, the
+   * request rejects with `timed_out` and is cancelled at the gateway.
+   */
   readonly timeoutMs?: number;
   /**
-   * Idempotency key, passed to the method. A request with a key is sent again after a reconnect; use it for a
-   * method that does the same key only once.
+   * Idempotency key, passed to the method. A request with a key is sent again after a reconnect. Use a key only
+   * for a method that carries out repeated requests with the same key once.
    */
   readonly key?: string;
 }
@@ -33,7 +36,7 @@ type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 /** Message that expects a reply, before it gets its id. */
 export type Call = WithoutId<Extract<ClientMessage, { id?: MessageId }>>;
 
-/** Receiver of a call's outcome, called within the event that brought it. */
+/** Receiver of a call's outcome. It is called inside the event that caused the outcome, not in a later tick. */
 export interface Outcome {
   resolve(result: unknown): void;
   reject(error: unknown): void;

@@ -25,7 +25,7 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
   readonly #reader = new ChunkReader<unknown>((credit) => this.#grant(credit));
   #exchange: Exchange | undefined;
   #over = false;
-  /** Credit that is left for chunks of the source, in bytes. */
+  /** Credit left for chunks of the source, in bytes. At 0 or less the stream waits for more credit. */
   #credit = 0;
   #wake: (() => void) | undefined;
   #closeSource: (() => void) | undefined;
@@ -54,7 +54,7 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
     return returned;
   }
 
-  /** Grants credit to the gateway; the first credit travels with the request itself. */
+  /** Grants the gateway credit to send chunks, in bytes. The first credit travels with the request itself. */
   #grant(credit: number): void {
     if (this.#exchange === undefined) this.#begin(credit);
     else this.#send({ credit });
@@ -103,7 +103,10 @@ export class MethodStream<Item, Result> implements AsyncIterableIterator<Item, R
     if (failure !== undefined) this.#exchange?.giveUp(MilepostError.from(failure));
   }
 
-  /** Ends the stream with an error. Items that have arrived are still read, unless the caller aborted. */
+  /**
+   * Ends the stream with an error. The caller still receives items that have arrived, unless its signal is
+   * aborted.
+   */
   #fail(error: unknown): void {
     if (this.#options.signal?.aborted) this.#reader.fail(error);
     else this.#reader.end({ error });

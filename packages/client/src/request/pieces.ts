@@ -1,6 +1,6 @@
 /**
- * Source that can be sent in chunks. Text and bytes are cut into pieces; of any other source each item is one
- * chunk.
+ * Data that can be sent in chunks. Text and bytes are cut into pieces. Of any other source each item is one
+ * chunk, but items of bytes are cut into pieces, too.
  */
 export type ChunkSource =
   | string
@@ -9,7 +9,10 @@ export type ChunkSource =
   | AsyncIterable<unknown>
   | Iterable<unknown>;
 
-/** Part of a `ReadableStream` that the client uses; not every browser's is an async iterable. */
+/**
+ * Part of a `ReadableStream` that the client uses. It needs no async iteration, which not every browser's
+ * streams support.
+ */
 export interface ReadableStreamLike {
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
@@ -19,8 +22,8 @@ export interface ReadableStreamLike {
 
 const textLength = 32_768;
 /**
- * Length of a piece of bytes. A multiple of three, so that the joined base64 of the pieces is that of the
- * whole.
+ * Number of bytes in one piece. It is a multiple of three, so that the base64 texts of the pieces join to the
+ * base64 text of the whole.
  */
 const byteLength = 24_576;
 

@@ -26,7 +26,7 @@ async function setUp({ connected = true } = {}) {
 }
 
 describe("a request", () => {
-  it("[P-MSG-4] a request resolves with the result of its own reply, in any order of replies", async () => {
+  it("[P-MSG-4] a request resolves with the result of its own reply, whatever the order of the replies", async () => {
     const { client, gateway } = await setUp();
     const [a, b] = [client.request("operations.get", { operation_id: "a" }), client.request("b")];
     await settle();
@@ -97,7 +97,7 @@ describe("a request", () => {
     expect(gateway.last.count("request")).toBe(0);
   });
 
-  it("a request waits for the connection within its timeout", async () => {
+  it("a request made before the connection is open is sent once it opens", async () => {
     const { client, gateway } = await setUp({ connected: false });
     const request = client.request("x");
     await gateway.last.accept();
@@ -106,7 +106,7 @@ describe("a request", () => {
     await expect(request).resolves.toBe(1);
   });
 
-  it("a request that may have taken effect is not sent again after the connection broke", async () => {
+  it("a request without a key rejects with timed_out after a lost connection and is not sent again", async () => {
     const { client, gateway, reconnect } = await setUp();
     const request = client.request("charge.card");
     const outcome = expect(request).rejects.toMatchObject({ code: "timed_out", retryable: true });
@@ -162,7 +162,7 @@ describe("a publish", () => {
     ]);
   });
 
-  it("a publish keeps the application's own key", async () => {
+  it("a publish sends the key that the application passed", async () => {
     const { client, gateway } = await setUp();
     client.publish("chat:1", "message", 1, { key: "order-7" }).catch(() => {});
     await settle();

@@ -22,14 +22,18 @@ interface Open extends Outcome {
 }
 
 /**
- * Maximum number of calls that wait for a connection, so that a page left offline does not grow without bound.
+ * Maximum number of calls that wait for a connection, so that the memory of an offline page stays bounded. A
+ * further call is refused with `rate_limited`.
  */
 const maxWaiting = 1_000;
 const defaultTimeoutMs = 30_000;
 /** Size limit of a message, in bytes, when the gateway states none. */
 export const defaultMaxMessageBytes = 1_048_576;
 
-/** Pending calls: their ids, their timeouts, and what happens to them when the connection breaks. */
+/**
+ * Pending calls of a client: assigns their ids, runs their timeouts, and resends or rejects them after a lost
+ * connection.
+ */
 export class Requests {
   /** Pending calls by id, in the order they were made; they are sent, and sent again, in that order. */
   readonly #open = new Map<number, Open>();
@@ -44,19 +48,23 @@ export class Requests {
   }
 
   /**
-   * Sends a message, now or once connected, and resolves with the result of its reply.
+   * Sends a message, at once or after the client has connected, and resolves with the result of its reply.
    *
-   * Rejects with the gateway's error; with `timed_out` when no reply comes in time, or the connection breaks
-   * and the message may not be sent again; with `rate_limited` when 1,000 calls already wait for a connection;
-   * with `too_large` or `bad_message` before sending.
+   * Rejects with:
+   * - the gateway's error;
+   * - `timed_out` when no reply arrives in time, or when the connection is lost and the message may not be sent
+   *   again;
+   * - `rate_limited` when 1,000 calls already wait for a connection;
+   * - `too_large` or `bad_message` before sending.
    */
   call(message: Call, options: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => this.start(message, options, { resolve, reject }));
   }
 
   /**
-   * Sends a message like `call`, but reports to `outcome` instead of a promise. Messages that follow the reply
-   * in its frame are therefore handled after the outcome. Throws when the message cannot be sent at all.
+   * Sends a message like `call`, but reports to `outcome` at once instead of through a promise. The outcome is
+   * therefore handled before messages that follow the reply in its frame. Throws when the message cannot be
+   * sent at all.
    */
   start(message: Call, options: CallOptions, outcome: Outcome): Exchange {
     const { signal, timeoutMs = defaultTimeoutMs, resend = false, onChunk } = options;
@@ -135,7 +143,10 @@ export class Requests {
     else open.reject(serviceError(message.error));
   }
 
-  /** Sends all pending calls, after the client has connected. */
+  /**
+   * Sends all pending calls. Called when the client has connected, with the gateway's size limit of a message
+   * in bytes.
+   */
   up(maxMessageBytes: number): void {
     this.#maxMessageBytes = maxMessageBytes;
     for (const open of this.#open.values()) this.#send(open);
@@ -163,8 +174,8 @@ export class Requests {
   }
 
   /**
-   * Encodes a message and enforces the size limit here, because the gateway closes the connection for good
-   * after a message that is too large.
+   * Encodes a message and throws `too_large` when it is over the size limit. The gateway would close the
+   * connection after such a message, and the client would not reconnect.
    */
   #encode(message: object): string {
     let text: string;
@@ -177,7 +188,7 @@ export class Requests {
     if (text.length * 3 > limit && new TextEncoder().encode(text).length > limit) {
       throw new MilepostError(
         "too_large",
-        `the message is larger than the service's limit of ${limit} bytes`,
+        `the message is larger than the gateway's limit of ${limit} bytes`,
       );
     }
     return text;

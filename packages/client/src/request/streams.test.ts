@@ -21,7 +21,7 @@ async function setUp() {
   return { clock, gateway, client };
 }
 
-/** Takes the oldest message of a type, after this tick. */
+/** Lets the current tick end, then takes and returns the oldest message of a type that the client sent. */
 async function sent<Type extends "request" | "cancel" | "chunk">(
   gateway: ScriptedGateway,
   type: Type,
@@ -65,7 +65,7 @@ describe("a stream", () => {
     expect(gateway.last.sent).toEqual([]);
   });
 
-  it("[P-CHUNK-3] a stream grants credit as its items are read, so that the unread ones are bounded", async () => {
+  it("[P-CHUNK-3] a stream grants credit only for items that were read, so that the number of unread items is bounded", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "big");
     const first = items.next();
@@ -81,7 +81,7 @@ describe("a stream", () => {
     expect(gateway.last.count("chunk")).toBe(0);
   });
 
-  it("[P-CHUNK-6] leaving the loop cancels the request", async () => {
+  it("[P-CHUNK-6] leaving the loop over a stream cancels the request", async () => {
     const { client, gateway, clock } = await setUp();
     const loop = (async () => {
       for await (const item of stream(client, "endless")) if (item === 2) return item;
@@ -112,7 +112,7 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
   });
 
-  it("[P-CHUNK-6] a stream rejects with timed_out after a pause, and each chunk restarts the timeout", async () => {
+  it("[P-CHUNK-6] a stream rejects with timed_out when no chunk arrives in time, and each chunk restarts the timeout", async () => {
     const { client, gateway, clock } = await setUp();
     const items = stream(client, "slow", undefined, { timeoutMs: 10_000 });
     const first = items.next();
@@ -156,7 +156,7 @@ describe("a stream", () => {
     expect((await sent(gateway, "cancel")).id).toBe(id);
   });
 
-  it("a stream returned before its first next sends nothing, and a stream of a closed client rejects", async () => {
+  it("a stream closed before its first next() sends nothing, and a stream on a closed client rejects", async () => {
     const { client, gateway } = await setUp();
     const items = stream(client, "count");
     await items.return?.();
@@ -183,7 +183,7 @@ describe("an upload", () => {
     const { id, stream: follows, params } = await sent(gateway, "request");
     expect([follows, params]).toEqual([true, { name: "a" }]);
     expect(gateway.last.count("chunk")).toBe(0);
-    // Each chunk costs 7 bytes of JSON plus 64.
+    // Each chunk uses 71 bytes of credit: 7 for its JSON, and 64 that every chunk costs.
     await gateway.last.say({ type: "chunk", stream: id, credit: 150 });
     expect(gateway.last.sent.splice(0)).toEqual([0, 1, 2].map((n) => chunk(id, n, { n: n + 1 })));
     await gateway.last.say({ type: "chunk", stream: id, credit: 70 });

@@ -6,13 +6,13 @@ export type { Exchanger, MethodStreamOptions } from "./method-stream.ts";
 export type { ChunkSource, ReadableStreamLike } from "./pieces.ts";
 
 /**
- * Calls a method that answers in chunks, at the first `next`, and yields its items as they are read; the method
- * waits for the reader. Leaving the loop cancels the request. The method's result is the value of the last
- * `next`.
+ * Calls a method that answers in chunks and yields the chunks' items. The call starts at the first `next`, and
+ * the method waits while the caller does not read. Leaving the loop cancels the request. The last `next`
+ * returns the method's result as the value of the finished iterator.
  *
- * `timeoutMs` bounds each pause between two chunks, in milliseconds (default 30,000), including the pauses of
- * this side. Nothing is resumed: when the connection breaks, the stream yields what has arrived, then rejects
- * with `timed_out`, and the caller may start it again.
+ * `timeoutMs` is the maximum pause between two chunks, in milliseconds (default 30,000); pauses of the caller
+ * count, too. A stream is not resumed: when the connection is lost, it yields the items that arrived and then
+ * rejects with `timed_out`. The caller may start it again.
  */
 export function stream<Item = unknown, Result = unknown>(
   client: Exchanger,
@@ -24,10 +24,11 @@ export function stream<Item = unknown, Result = unknown>(
 }
 
 /**
- * Sends a source to a method that takes chunks, as fast as the method reads them, and resolves with its result.
- * Text and bytes are cut into pieces, and bytes become base64; of any other source each item is one chunk.
+ * Sends a source to a method that takes chunks, as fast as the method reads them, and resolves with the
+ * method's result. Text and bytes are cut into pieces, and bytes become base64; this includes items of bytes.
+ * Any other item of a source is one chunk.
  *
- * Rejects with the error of the source, or as {@link stream} does. The source is closed when the method has
+ * Rejects with the error of the source, or as {@link stream} does. The source is closed once the method has
  * answered.
  */
 export async function upload<Result = unknown>(

@@ -1,11 +1,16 @@
 /** Cancels a timer or a task; calling it again does nothing. */
 export type Cancel = () => void;
 
-/** Source of time, injected so that tests need not wait. The gateway's own clock fits, too. */
+/**
+ * Source of time and timers. Tests pass their own so that they need not wait. The gateway's `Clock` has the
+ * same methods and can be used here.
+ */
 export interface ClientClock {
-  /** Returns milliseconds since 1970. The value may jump, so use it for display only. */
+  /**
+   * Returns the time in milliseconds since 1970. The time of the machine may jump, so use it for display only.
+   */
   now(): number;
-  /** Returns milliseconds that never go backwards, for every measurement and deadline. */
+  /** Returns a time in milliseconds that never goes backwards. Use it for all measurements and deadlines. */
   monotonic(): number;
   /** Runs `callback` once, `delayMs` from now at the earliest, never inside this call. */
   after(delayMs: number, callback: () => void): Cancel;

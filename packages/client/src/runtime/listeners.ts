@@ -38,9 +38,10 @@ export class Listeners<Value> {
 }
 
 /**
- * Listeners that are called once for all changes made together.
+ * Set of listeners that are called once for all changes of one tick.
  *
- * `begin` is called with the first listener. The function that it returns is called once the last listener is removed.
+ * `begin` is called when the first listener is added. The function that it returns is called when the last
+ * listener is removed.
  */
 export class ChangeListeners {
   readonly #listeners: Listeners<void>;

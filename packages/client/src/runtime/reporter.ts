@@ -1,4 +1,7 @@
-/** Receiver of errors that no caller waits for; also isolates the application's code. */
+/**
+ * Reports errors that no caller waits for, and runs callbacks of the application so that their errors do not
+ * affect the client.
+ */
 export class Reporter {
   readonly #onError: ((error: unknown) => void) | undefined;
 
@@ -6,7 +9,10 @@ export class Reporter {
     this.#onError = onError;
   }
 
-  /** Runs the application's code; an error that it throws is reported and goes no further. */
+  /**
+   * Runs a callback of the application. An error that it throws is reported and not thrown further. Without
+   * `onError`, it is reported as an uncaught error.
+   */
   run(callback: () => void): void {
     try {
       callback();
@@ -16,8 +22,8 @@ export class Reporter {
   }
 
   /**
-   * Reports an error that the client survives, so by default it goes to the console and is no uncaught error of
-   * the page.
+   * Reports an error from which the client recovers. Without `onError`, it is logged to the console and not
+   * reported as an uncaught error of the page.
    */
   report(error: unknown): void {
     this.#tell(error, console.error);
@@ -32,7 +38,10 @@ export class Reporter {
   }
 }
 
-/** Reports an uncaught error if the platform can, without ending a Node process. */
+/**
+ * Reports an uncaught error with `reportError` where the platform has it. Elsewhere it logs the error, so that
+ * a Node process does not end.
+ */
 function reportUncaught(error: unknown): void {
   if (typeof reportError === "function") reportError(error);
   else console.error(error);

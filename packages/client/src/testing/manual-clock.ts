@@ -5,7 +5,9 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Lets everything run that is ready, nested promises included. */
+/**
+ * Runs 50 rounds of microtasks, so that all promises that can settle now have settled, nested ones included.
+ */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }

@@ -8,8 +8,8 @@ export type Sent<Type extends ClientMessage["type"]> = Extract<ClientMessage, { 
 type Listener = (event: never) => void;
 
 /**
- * Far end of one WebSocket that a client opened: it records what the client sent and says what a test tells it
- * to.
+ * Gateway's end of one WebSocket that a client opened. It records the messages that the client sends and sends
+ * those that a test passes to it.
  */
 export class ScriptedSocket implements WebSocketLike {
   readonly url: string;
@@ -116,7 +116,7 @@ export class ScriptedSocket implements WebSocketLike {
     const [message] = index < 0 ? [] : this.sent.splice(index, 1);
     if (message === undefined) {
       const others = this.sent.map((other) => other.type).join(", ") || "nothing";
-      throw new Error(`the client sent no ${type}; waiting: ${others}`);
+      throw new Error(`the client sent no ${type}; messages not taken yet: ${others}`);
     }
     return message as Sent<Type>;
   }

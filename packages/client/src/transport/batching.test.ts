@@ -37,7 +37,7 @@ describe("[P-BATCH-3] batching by the client", () => {
     expect(sent).toEqual([...Array(50).keys(), "request", 50]);
   });
 
-  it("a single message is sent as an object, not an array, so that an old service can read it", async () => {
+  it("a single message is sent as an object instead of an array, so that an older gateway can read it", async () => {
     const { client, socket } = await connected();
     const raw: string[] = [];
     socket.send = (data: string) => {
@@ -68,7 +68,7 @@ describe("[P-BATCH-3] batching by the client", () => {
     expect(raw.length).toBeLessThan(20);
   });
 
-  it("publishes wait for the batch window, unless a message that cannot wait is sent", async () => {
+  it("publishes wait for the option batchMs, unless a message that cannot wait, such as a subscribe, is sent", async () => {
     const { client, clock, socket } = await connected({ batchMs: 20 });
     client.publish("chat:1", "m", 1).catch(ignored);
     await clock.advance(10);
@@ -104,7 +104,7 @@ describe("[P-BATCH-3] batching by the client", () => {
 });
 
 describe("[P-OUT-8] the option summaryMs", () => {
-  it("subscribe asks for the shortest summaryMs that one of the channel's subscribers wants", async () => {
+  it("a channel's subscribe asks for the shortest summaryMs of its subscribers, and for none if one of them has none", async () => {
     const { client, socket } = await connected();
     const channel = client.channel("chat:1");
     channel.subscribe({}, { summaryMs: 5_000 });
@@ -174,7 +174,7 @@ describe("the codec of a client", () => {
 });
 
 describe("[P-CON-11] the name the client sends", () => {
-  it("the client's name is its kind and the version of its package", () => {
+  it("the client's SDK name is its kind (browser or server) and the version of its package", () => {
     const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     expect(sdkVersion).toBe(JSON.parse(manifest).version);
     expect(sdkName()).toBe(`server/${sdkVersion}`);

@@ -1,4 +1,4 @@
-/** Encoding of WebSocket frames that are not text; JSON needs none. */
+/** Encoding of binary WebSocket frames. The default encoding, JSON text, needs no codec. */
 export interface Codec {
   /**
    * Subprotocol that the client offers for this encoding; if the gateway does not choose it, both sides use

@@ -1,6 +1,6 @@
 import { closeCodeOf, type ErrorCode, isErrorCode, isRecord } from "@milepost/protocol";
 
-/** Part of `fetch` that the client uses; the platform's own fits. */
+/** Part of `fetch` that the client uses. The platform's own `fetch` can be passed. */
 export type Fetch = (
   url: string,
   init: {
@@ -22,7 +22,10 @@ export class Refused extends Error {
   }
 }
 
-/** HTTP calls of one transport connection; they carry its credential and end with it. */
+/**
+ * HTTP calls of one transport connection. They carry the connection's credential, and closing the connection
+ * aborts them.
+ */
 export class HttpEndpoint {
   token: string | undefined;
   readonly #fetch: Fetch;
@@ -52,7 +55,8 @@ export class HttpEndpoint {
   ): Promise<Response> {
     const { pathname, origin } = this.#base;
     const { token } = this;
-    // `fetch` is called as a plain function, because a browser's fetch refuses another `this`.
+    // A browser's `fetch` throws when it is called as a method of another object, so it is called as a plain
+    // function.
     const fetch = this.#fetch;
     const response = await fetch(`${origin}${pathname.replace(/\/ws\/?$/, "")}${path}`, {
       headers: {
@@ -69,19 +73,25 @@ export class HttpEndpoint {
   }
 }
 
-/** Maps a status and problem document to the close code that asks the client for the same. */
+/**
+ * Returns the refusal for an error response. Its close code makes the client react as it does on a WebSocket;
+ * the code comes from the status and the problem document.
+ */
 async function refusalOf(response: Response): Promise<Refused> {
   const problem: unknown = await response.json().catch(() => undefined);
   const { code, detail } = isRecord(problem) ? problem : {};
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
-  // A response without a code comes from something in between, not from the gateway, so a retry may succeed.
+  // A response without an error code comes from a proxy, not from the gateway, so a retry may succeed.
   if (typeof code !== "string") return new Refused(1006, says);
   const { [response.status]: error } = refusals;
   if (error === undefined) return new Refused(1006, says);
   return new Refused(closeCodeOf(isErrorCode(code) ? code : error), says);
 }
 
-/** Errors of the statuses that refuse a client for good, for a code that this client does not know. */
+/**
+ * Error for each HTTP status that refuses a client permanently, used when this client does not know the
+ * response's error code.
+ */
 const refusals: Readonly<Record<number, ErrorCode>> = {
   400: "bad_message",
   401: "unauthenticated",

@@ -27,7 +27,7 @@ function setUp(loads: () => Promise<void> = async () => {}) {
   return { connection: transport.open(attempt, events), heard, did };
 }
 
-it("a transport that is loaded late delivers everything from its first frame on", async () => {
+it("a lazily loaded transport passes on everything from its first frame, and what the client sends", async () => {
   const { connection, heard, did } = setUp();
   expect(did).toEqual([]);
   await connection.closed;

@@ -1,7 +1,10 @@
 import { decodeMsgpack, encodeMsgpack, msgpackSubprotocol } from "@milepost/protocol";
 import type { Codec } from "./codec.ts";
 
-/** Maximum nesting depth: room for the deepest publication's data within the message that carries it. */
+/**
+ * Maximum nesting depth of a value. It is larger than the deepest publication data together with the message
+ * around it.
+ */
 const maxDepth = 256;
 
 /**

@@ -5,10 +5,11 @@ import type { Schedule } from "../runtime/schedule.ts";
 const maxMessages = 1_000;
 
 /**
- * Batch of outgoing messages: joins those of one tick, or of a window, so that they travel together and in
- * order.
+ * Batch of outgoing messages. It collects the messages of one tick, or of `batchMs`, and sends them together
+ * and in order.
  *
- * One part holds at most 1,000 messages and about `maxBytes` bytes; a part that is full is sent at once.
+ * A batch holds at most 1,000 messages and about `maxBytes` bytes. A message that would exceed this sends the
+ * batch at once and starts the next one.
  */
 export class Outgoing {
   maxBytes = 0;
@@ -26,7 +27,10 @@ export class Outgoing {
     this.#send = send;
   }
 
-  /** Sends a message at the end of this tick; one that `canWait` waits for the end of the window. */
+  /**
+   * Adds a message, which is sent at the end of this tick. With `canWait` it may wait until `batchMs` have
+   * passed.
+   */
   add(text: string, canWait: boolean): void {
     const bytes = maxBytesOf(text);
     if (this.#waiting.length >= maxMessages || this.#bytes + bytes > this.maxBytes) this.flush();

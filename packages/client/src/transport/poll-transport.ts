@@ -24,7 +24,7 @@ export function pollTransport(fetch: Fetch): Transport {
 const waitSeconds = 25;
 const maxChannels = 100;
 
-/** Channel that each poll asks for. */
+/** Subscription to a channel that each poll requests again. */
 interface Polled {
   readonly ask: SubscribeMessage;
   /** Position from which the next poll continues; undefined until the first answer. */
@@ -32,9 +32,9 @@ interface Polled {
 }
 
 /**
- * Long-poll connection, which no node holds. It does what a node would: it keeps the subscriptions and the
- * position of each channel. A position advances only when a response has been read, so a response lost on the
- * way is delivered again.
+ * Long-poll connection. No gateway node knows it, so the client itself keeps what a node otherwise keeps: the
+ * subscriptions and the position of each channel. A position advances only when a response has been read, so a
+ * lost response is delivered again.
  */
 class PollConnection implements TransportConnection {
   readonly closed: Promise<void>;
@@ -69,7 +69,8 @@ class PollConnection implements TransportConnection {
         this.#answer({ type: "reply", id: message.id, result: { channel: message.channel } });
         break;
       case "auth":
-        // The next call carries the new token; if it is not valid, that call is refused.
+        // The client answers the `auth` message itself: the next HTTP call carries the new token, and the
+        // gateway refuses that call if the token is invalid.
         this.#endpoint.token = message.token;
         this.#answer({ type: "reply", id: message.id ?? null, result: {} });
         break;
@@ -79,7 +80,8 @@ class PollConnection implements TransportConnection {
         this.#upstream.send(text, maxBytes);
         break;
       default:
-        // A slow request gets its own queue, so that it does not delay the messages after it.
+        // Each message of another type, usually a request, has its own queue, so that a slow one does not delay
+        // later messages.
         this.#newUpstream().send(text, maxBytes);
     }
   }
@@ -102,8 +104,8 @@ class PollConnection implements TransportConnection {
   }
 
   /**
-   * Adds a channel to the polls. A client cannot be present over long-poll, so `presence` is removed: the
-   * answer carries no list, and it is requested instead.
+   * Adds a channel to the next polls. A client cannot be present over long-poll, so `presence` is left out. The
+   * answer then has no presence list, and the client requests the list instead.
    */
   #subscribe({ presence: _, ...ask }: SubscribeMessage): void {
     if (this.#polled.size >= maxChannels) {
@@ -124,7 +126,7 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  /** Delivers an answer in a later tick, as if it came from the gateway. */
+  /** Delivers an answer that this transport made itself, in a later tick, as if the gateway had sent it. */
   #answer(message: object): void {
     void Promise.resolve().then(() => {
       if (this.#owned) this.#events.onFrame(JSON.stringify(message));
@@ -176,8 +178,8 @@ class PollConnection implements TransportConnection {
   }
 
   /**
-   * Records the position of a message's channel. Replies to a repeated poll are translated into what they mean
-   * to a subscriber, such as a reset.
+   * Records the position of a message's channel and returns the messages to deliver. The reply to a repeated
+   * poll is replaced by what it means to a subscriber, such as a reset or nothing.
    */
   #takeOne(message: RawMessage): readonly object[] {
     if (message.type === "reply") return this.#takeReply(message);

@@ -7,22 +7,22 @@ export interface RawMessage {
 }
 
 /**
- * Splits a frame into its messages. Anything that is not a message is left out and reported to `refuse`.
+ * Splits a frame into its messages. Anything else in the frame is left out and reported to `refuse`.
  *
- * The gateway's output is not trusted: an unreadable frame costs nothing but itself.
+ * The gateway's output is not trusted: an unreadable frame is dropped and has no other effect.
  */
 export function readFrame(frame: unknown, refuse: (error: MilepostError) => void): RawMessage[] {
   let value = frame;
   try {
     if (typeof frame === "string") value = JSON.parse(frame);
   } catch (cause) {
-    refuse(new MilepostError("bad_json", "the service sent a frame that is not JSON", { cause }));
+    refuse(new MilepostError("bad_json", "the gateway sent a frame that is not JSON", { cause }));
     return [];
   }
   const messages: RawMessage[] = [];
   for (const message of Array.isArray(value) ? value : [value]) {
     if (isRecord(message) && typeof message.type === "string") messages.push(message as RawMessage);
-    else refuse(new MilepostError("bad_message", "the service sent a message without a type"));
+    else refuse(new MilepostError("bad_message", "the gateway sent a message without a type"));
   }
   return messages;
 }

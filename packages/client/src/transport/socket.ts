@@ -2,7 +2,10 @@ import type { Codec } from "./codec.ts";
 import { frameOf } from "./outgoing.ts";
 import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
-/** Part of a WebSocket that the client uses; the browser's, Node's and that of the package `ws` all fit. */
+/**
+ * Part of a WebSocket that the client uses. The WebSocket of browsers, of Node and of the package `ws` can be
+ * passed.
+ */
 export interface WebSocketLike {
   /** Subprotocol that the gateway chose, once the socket is open. */
   readonly protocol?: string;
@@ -21,12 +24,12 @@ export interface WebSocketLike {
 /** Constructor of a WebSocket. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
-/** Events of a socket for its owner. */
+/** Events of a socket for the code that opened it. */
 interface SocketEvents extends TransportConnectionEvents {
   onOpen(): void;
 }
 
-/** Transport connection over one WebSocket; it reports nothing once its owner has released it. */
+/** Transport connection over one WebSocket. After `release` it reports no more events. */
 export class Socket implements TransportConnection {
   /** Resolves when the WebSocket is closed on both sides. */
   readonly closed: Promise<void>;
@@ -73,7 +76,8 @@ export class Socket implements TransportConnection {
       const isCoded = codec !== undefined && codec.subprotocol === this.#webSocket.protocol;
       this.#webSocket.send(isCoded ? codec.encode(JSON.parse(text)) : text);
     } catch {
-      // The socket is not open. Its close event reports that, and calls that expect a reply are sent again.
+      // The socket is not open. Its close event reports the loss, and pending calls that may be repeated are
+      // sent again later.
     }
   }
 

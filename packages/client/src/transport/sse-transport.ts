@@ -41,7 +41,8 @@ class SseConnection implements TransportConnection {
 
   send(messages: readonly string[], maxBytes: number): void {
     for (const text of messages) {
-      // The POST that carries a new token is already authorized by it, and so are all later ones.
+      // The POST that sends an `auth` message already uses the new token for its own authorization. So do all
+      // later calls.
       const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
       if (typeof token === "string") this.#endpoint.token = token;
       this.#upstream.send(text, maxBytes);

@@ -23,7 +23,7 @@ function fail(of: TransportFallback, times: number): TransportName {
 }
 
 describe("the transport fallback", () => {
-  it("the fallback goes to the next transport after two failures in a row, and from the last back to the first", () => {
+  it("the client falls back to the next transport after two failures in a row, and from the last one to the first", () => {
     const down = fallback();
     expect(down.isBelow).toBe(false);
     expect(fail(down, 1)).toBe("websocket");
@@ -33,7 +33,7 @@ describe("the transport fallback", () => {
     expect(fail(down, 2)).toBe("websocket");
   });
 
-  it("a transport that has connected before may fail five times, so a restarting node causes no fallback", () => {
+  it("a transport that has connected before is replaced only after five failures, so a restarting node causes no fallback", () => {
     const proven = fallback();
     proven.succeeded();
     expect(fail(proven, 4)).toBe("websocket");

@@ -1,13 +1,16 @@
 import type { Transport } from "./transport.ts";
 
 /**
- * Number of failed attempts in a row before the next transport is tried; more for one that has connected
- * before.
+ * Number of failed attempts in a row after which the next transport is tried. `provenPatience` applies to a
+ * transport that has connected before.
  */
 const patience = 2;
 const provenPatience = 5;
 
-/** Choice of the transport to try next: from the best down to the last, then from the best again. */
+/**
+ * Choice of the transport for the next attempt. After too many failures it goes to the next worse one, and from
+ * the last one back to the best.
+ */
 export class TransportFallback {
   readonly #transports: readonly [Transport, ...Transport[]];
   readonly #proven = new Set<Transport>();

@@ -3,7 +3,9 @@ import type { Schedule } from "../runtime/schedule.ts";
 import { readFrame } from "./server-frame.ts";
 import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
 
-/** Wait before each attempt, and time limit of one attempt, in milliseconds. */
+/**
+ * Wait before each background attempt (`restMs`) and time limit of one attempt (`attemptMs`), in milliseconds.
+ */
 const restMs = 60_000;
 const attemptMs = 10_000;
 
@@ -13,8 +15,8 @@ export interface TransportUpgradeParts {
   /** Opens a connection over the best transport. */
   open(events: TransportConnectionEvents): Promise<TransportConnection>;
   /**
-   * Makes a transport connection that has its welcome the client's own, and returns the events it reports to
-   * from now on.
+   * Makes a transport connection that has received its welcome the client's current one. Returns the events
+   * that it reports to from then on.
    */
   adopt(connection: TransportConnection): TransportConnectionEvents;
 }

@@ -1,14 +1,17 @@
-/** Name of a transport. Each is worse than the one before, but passes networks that block the others. */
+/**
+ * Name of a transport. Each one in the order `websocket`, `sse`, `poll` is less efficient than the one before,
+ * but works in more networks.
+ */
 export type TransportName = "websocket" | "sse" | "poll";
 
 /** Names of all transports, the best first. */
 export const transportNames: readonly TransportName[] = ["websocket", "sse", "poll"];
 
-/** Events of a transport connection for its owner, until it is released. */
+/** Events of a transport connection for the part of the client that uses it. They stop after `release`. */
 export interface TransportConnectionEvents {
   /**
-   * Receives a message of the gateway or an array of them, as JSON text or as a decoded value. `bytes` is the
-   * size on the wire.
+   * Called with a message of the gateway or an array of them, as JSON text or as a decoded value. `bytes` is
+   * the size of a binary frame in bytes; absent for text.
    */
   onFrame(frame: unknown, bytes?: number): void;
   onClose(code: number, reason: string): void;
@@ -36,7 +39,7 @@ export interface Attempt {
   readonly connectionId: string | undefined;
 }
 
-/** Opens connections of one kind; throws where that cannot even be attempted. */
+/** Opens connections over one transport. `open` throws where not even an attempt is possible. */
 export interface Transport {
   readonly name: TransportName;
   open(attempt: Attempt, events: TransportConnectionEvents): TransportConnection;

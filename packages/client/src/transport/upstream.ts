@@ -1,12 +1,12 @@
 import type { HttpEndpoint } from "./http-endpoint.ts";
 import { maxBytesOf } from "./outgoing.ts";
 
-/** Maximum number of messages in one body. */
+/** Maximum number of messages in the body of one POST. */
 const maxMessages = 1_000;
 
 /**
- * Sends messages by POST, one call at a time, so that they keep their order; messages that wait meanwhile
- * travel together.
+ * Sends messages by POST, one call at a time, so that they keep their order. Messages that are added during a
+ * call share the next one.
  */
 export class Upstream {
   readonly #endpoint: HttpEndpoint;

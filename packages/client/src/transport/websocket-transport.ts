@@ -8,7 +8,10 @@ import type { Transport } from "./transport.ts";
 /** Characters that a subprotocol may have; a token with others is sent as the first message instead. */
 const subprotocolCharacters = /^[A-Za-z0-9._~-]+$/;
 
-/** Returns the transport over the WebSocket of the options or the platform; undefined if there is none. */
+/**
+ * Returns the transport over the option `webSocket` or the platform's `WebSocket`; undefined if there is
+ * neither.
+ */
 export function webSocketOf({ webSocket, codec }: ClientOptions): Transport | undefined {
   const available = webSocket ?? globalThis.WebSocket;
   return available && webSocketTransport(available, codec);

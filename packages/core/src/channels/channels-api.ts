@@ -4,10 +4,11 @@ import type { Principal } from "../rules/principal.ts";
 
 /** Options of a publish. */
 export interface PublishOptions {
-  /** Dedupe key: a repeated publish with it within 10 minutes stores nothing. */
+  /** Dedupe key. A repeated publish by the same publisher with this key within 10 minutes stores nothing. */
   readonly key?: string;
   /**
-   * Priority in place of the channel's, for slow subscribers. It never changes the order within the channel.
+   * Priority of this entry for slow subscribers, in place of the channel's priority. It never changes the order
+   * within the channel.
    */
   readonly priority?: Priority;
 }
@@ -17,7 +18,10 @@ export interface Published {
   readonly channel: string;
   readonly position: string;
   readonly duplicate: boolean;
-  /** True when only subscribers at this node receive the entry; it is forgotten when the store is back. */
+  /**
+   * True when the store was unavailable and only subscribers at this node receive the entry. The entry is
+   * discarded when the store is available again.
+   */
   readonly local?: true;
 }
 
@@ -49,10 +53,10 @@ export interface HistoryPage {
     readonly data: unknown;
     readonly ts: number;
   }[];
-  /** Position after which the next page begins. */
+  /** Position to send as `since` to read the next page. */
   readonly position: string;
   readonly reason?: GapReason;
-  /** End of the stream, present when the page reaches it: it ended at `position`, and there is no next page. */
+  /** End of the stream; present when this page reaches it. There is no next page then. */
   readonly end?: Ending;
 }
 
@@ -60,12 +64,15 @@ export interface HistoryPage {
 export interface ChannelSnapshot {
   readonly channel: string;
   readonly position: string;
-  /** Absent where the rule has no projection. */
+  /** State of the channel at `position`; absent where the rule has no projection. */
   readonly snapshot?: Snapshot;
   readonly end?: Ending;
 }
 
-/** Channels, as one principal may use them. Every method checks names, data and what the principal may do. */
+/**
+ * Methods for channels, each called on behalf of one principal. Every method checks names, data and
+ * permissions.
+ */
 export interface ChannelService {
   /** Appends a publication and resolves with its position once it is in the log. */
   publish(
@@ -76,9 +83,9 @@ export interface ChannelService {
     options?: PublishOptions,
   ): Promise<Published>;
   /**
-   * Completes a channel's stream; allowed to every principal that may publish to it. Later publishes are refused with
-   * `ended`. Subscribers receive the end after all entries before it, and so do those that subscribe later. `reason`
-   * (default `complete`) has 1 to 1,024 characters. A purge starts the channel again.
+   * Completes a channel's stream; allowed to every principal that may publish to it. Later publishes are
+   * refused with `ended`. Subscribers receive the end after all entries before it, and so do later subscribers.
+   * `reason` (default `complete`) has 1 to 1,024 characters. After a purge the channel accepts publishes again.
    */
   end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
   /** Reads a page of at most `limit` entries (default 100) after `since` (default the start of the log). */
@@ -88,9 +95,12 @@ export interface ChannelService {
     options?: { readonly since?: Since; readonly limit?: number },
   ): Promise<HistoryPage>;
   snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot>;
-  /** Deletes the log. Subscribers on this node are reset at once, on other nodes at the next position check. */
+  /**
+   * Deletes the channel's log; allowed to services only. Subscribers on this node are reset at once,
+   * subscribers on other nodes at their next position check.
+   */
   purge(principal: Principal, channel: string): Promise<void>;
-  /** Publishes a notification to a user's channel; only services may. */
+  /** Publishes a notification to a user's channel; allowed to services only. */
   notify(
     principal: Principal,
     userId: string,

@@ -55,7 +55,7 @@ const priorities: readonly Priority[] = ["high", "normal", "low"];
 
 /** Parts of the node that {@link Channels} uses. */
 export interface ChannelsParts {
-  /** Takes appends and purges. */
+  /** Log to which publications are appended and whose channels can be purged. */
   readonly log: Pick<ChannelLog, "append" | "purge">;
   readonly reads: LogReader;
   readonly rules: RuleBook;
@@ -69,7 +69,9 @@ export interface ChannelsParts {
   readonly onPurged: (channel: string) => Promise<void>;
 }
 
-/** Channels as principals use them. Every method checks names, data and permissions. */
+/**
+ * Methods for channels, each called on behalf of a principal. Every method checks names, data and permissions.
+ */
 export class Channels implements ChannelService {
   readonly #log: ChannelsParts["log"];
   readonly #reads: LogReader;
@@ -84,7 +86,10 @@ export class Channels implements ChannelService {
   readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
   #closed = false;
-  /** Publishes that wait for a schema or for the store, and later publishes to the same channel, by channel. */
+  /**
+   * Queues of waiting publishes, by channel: a publish that waits for its schema or for the store, and all
+   * later publishes to the same channel.
+   */
   readonly #waiting = new SerialQueues();
 
   constructor({
@@ -113,12 +118,12 @@ export class Channels implements ChannelService {
     this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
   }
 
-  /** Number of publishes that wait for the store. */
+  /** Number of publishes in the spool, which holds them until they are stored. */
   get spooled(): number {
     return this.#spool.size;
   }
 
-  /** Refuses everything from now on with `shutting_down`: the node frees its store. */
+  /** Makes every later call fail with `shutting_down`, since the node is about to close its store. */
   close(): void {
     this.#closed = true;
   }
@@ -168,7 +173,7 @@ export class Channels implements ChannelService {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    // No function around this one counts: an await of its own would delay every publish.
+    // The metrics are updated here and not in a wrapper function, whose own await would delay every publish.
     try {
       this.#refuseWhenClosed();
       const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
@@ -214,8 +219,8 @@ export class Channels implements ChannelService {
   }
 
   /**
-   * Ends a channel, in order with its pending publishes. For a channel that has ended already, the result
-   * describes its first end and that end's reason.
+   * Ends a channel after the publishes that are already pending. For a channel that has ended before, the
+   * result describes its first end with that end's reason.
    */
   async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
     this.#refuseWhenClosed();
@@ -313,7 +318,7 @@ export class Channels implements ChannelService {
       throw new MilepostError("shutting_down", "this node has shut down; retry on another node");
   }
 
-  /** Appends at once, or in turn while earlier publishes to the channel wait. */
+  /** Appends an entry: at once, or after earlier publishes to the channel if some of them are waiting. */
   #append(resolved: ResolvedChannel, entry: NewEntry, checked?: Promise<void>): Promise<Appended> {
     const { name, policy, rule } = resolved;
     const isSpooled = rule.outage === "spool";

@@ -33,7 +33,7 @@ function rulesWith(schema: Rule["schema"]): Rule[] {
   return [{ pattern: "chat:{room}", ...access, ...(schema === undefined ? {} : { schema }) }];
 }
 
-/** Schema whose answers the test gives by hand, in any order. */
+/** Asynchronous schema whose answers the test supplies one by one, in any order. */
 class LaterSchema implements StandardSchema {
   readonly asked: unknown[] = [];
   readonly #answers: ((issues: readonly { message: string }[] | undefined) => void)[] = [];
@@ -115,7 +115,7 @@ describe("data of published events", () => {
     ]);
   });
 
-  test("[P-RULE-3] the error for invalid event data is one line of bounded length, whatever its fields are called", async () => {
+  test("[P-RULE-3] the error for invalid event data is one line of bounded length, even if field names are long or have line breaks", async () => {
     await using t = testCore({ rules: rulesWith({ "*": keys }) });
     const data = Object.fromEntries(
       Array.from({ length: 500 }, (_, n) => [`line\n${n}${"x".repeat(400)}`, "no"]),
@@ -145,7 +145,7 @@ describe("data of published events", () => {
     expect(entries.map(({ data }) => data)).toEqual([1, 3, 4]);
   });
 
-  test("[P-RULE-4] a schema that never answers fails its publish with timed_out after 5 s, and later publishes go on", async () => {
+  test("[P-RULE-4] a publish whose schema never answers fails with timed_out after 5 s, and later publishes succeed", async () => {
     const later = new LaterSchema();
     await using t = testCore({ rules: rulesWith({ slow: later }) });
     const never = t.publish("chat:1", "slow", 1).catch(({ code }) => code);

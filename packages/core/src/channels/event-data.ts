@@ -64,7 +64,7 @@ class AnswerDeadline extends Deadline {
   }
 
   override onDue(): void {
-    const message = `the schema of ${this.#event} did not answer in time`;
+    const message = `the schema of ${this.#event} did not answer within 5 s; retry later`;
     this.#reject(new MilepostError("timed_out", message));
   }
 }

@@ -5,7 +5,7 @@ import { readInput } from "../input/input.ts";
 const levels = ["info", "success", "warning", "error"] as const;
 const idLength = 128;
 
-/** Reads a notification from outside the gateway. The level defaults to `info`. */
+/** Validates a notification that a service has sent. The level defaults to `info`. */
 export function readNotification(
   value: unknown,
 ): Parsed<Omit<Notification, "id"> & { readonly id?: string }> {

@@ -13,8 +13,8 @@ function rates() {
       now += ms;
     },
     /**
-     * Publishes until the rate refuses. Returns how many publishes succeeded, and the wait before the next one
-     * in milliseconds.
+     * Publishes until a publish is refused as `rate_limited`. Returns how many publishes succeeded, and the
+     * wait before the next one in milliseconds.
      */
     drain(channel: string, rate: NonNullable<Rule["rate"]>): readonly [number, number | undefined] {
       for (let taken = 0; taken < 1_000; taken++) {
@@ -95,7 +95,7 @@ describe("publishing to a channel with a rate", () => {
     expect(await publish(t, "slow:a", "k")).toMatchObject({ duplicate: false });
   });
 
-  test("[P-RULE-2] refused publishes without permission use none of a channel's rate", async () => {
+  test("[P-RULE-2] publishes that are refused for missing permission do not count against a channel's rate", async () => {
     await using t = testCore({ rules: [{ ...rules[0], publish: "granted" } as Rule] });
     const eve = t.user("eve");
     for (let n = 0; n < 5; n++) {

@@ -6,10 +6,11 @@ import { RecentNames } from "../runtime/recent-names.ts";
 const rememberedChannels = 10_000;
 
 /**
- * Publish rates of channels on this node: one token bucket per channel, kept as one number.
+ * Publish rates of channels on this node: one token bucket per channel, stored as the time at which the bucket
+ * will be full again.
  *
- * The number is the time at which the bucket will be full again. Only the 10,000 most recently published
- * channels are sure to be remembered. A channel that others have pushed out starts with a full bucket.
+ * At least the 10,000 most recently published channels are remembered. A forgotten channel starts again with a
+ * full bucket.
  */
 export class PublishRates {
   readonly #clock: Pick<Clock, "monotonic">;
@@ -32,7 +33,7 @@ export class PublishRates {
     if (waitMs > 1e-6) {
       throw new MilepostError(
         "rate_limited",
-        `too many publishes to ${channel}: its rule allows ${perSecond} per second and ${burst} at once`,
+        `too many publishes to ${channel}: its rule allows ${perSecond} per second and ${burst} at once; retry later`,
         { retryAfterMs: Math.ceil(waitMs) },
       );
     }

@@ -70,7 +70,7 @@ describe("roll-ups of everything below a prefix", () => {
     });
   });
 
-  test("[P-WILD-2] a roll-up resumed from a source channel's position reports a gap and delivers what is kept", async () => {
+  test("[P-WILD-2] a roll-up resumed from a source channel's position reports a gap and delivers the entries still in its log", async () => {
     await using t = testCore({ rules });
     const { position } = await t.publish("board:1:a", "n", 1);
     const { messages, result } = await subscribe(t, "board:1:*", { since: position });
@@ -78,7 +78,7 @@ describe("roll-ups of everything below a prefix", () => {
     expect(messages.map(({ type }) => type)).toEqual(["welcome", "reply", "gap", "event"]);
   });
 
-  test("[P-WILD-2] a roll-up is trimmed as a whole, and a resume before the trim is reported as trimmed", async () => {
+  test("[P-WILD-2] retention applies to a roll-up as a whole, and a resume from before the oldest kept entry is reported as trimmed", async () => {
     await using t = testCore({ rules });
     const before = await subscribe(t, "few:*");
     before.socket.drop();
@@ -144,7 +144,7 @@ describe("roll-ups of everything below a prefix", () => {
     expect(events(socket.take()).map(({ data }) => data)).toEqual([2]);
   });
 
-  test("[P-WILD-6] a roll-up includes channels of an earlier rule that names it, and those keep that rule's retention", async () => {
+  test("[P-WILD-6] a roll-up includes channels whose earlier rule names the roll-up; these channels keep their own rule's retention", async () => {
     const own = {
       pattern: "board:{board}:doc:{doc}",
       ...everyone,
@@ -250,7 +250,7 @@ describe("a name that ends in :*", () => {
     },
   );
 
-  test("[P-WILD-4] a roll-up below an owner's own prefix may be read by that owner alone", () => {
+  test("[P-WILD-4] only the owner of a prefix such as user:ada may read a roll-up below that prefix", () => {
     const book = new RuleBook([
       { pattern: "user:{user}:feed:*", ...everyone, subscribe: "own-user", rollUp: true },
     ]);
@@ -268,7 +268,7 @@ describe("a name that ends in :*", () => {
     }
   });
 
-  test("[P-WILD-1] the default rules roll up collections", async () => {
+  test("[P-WILD-1] the default rules roll up the channels of each collection", async () => {
     await using t = testCore();
     await t.publish("collection:42:doc:7", "indexed", {});
     const { entries } = await t.core.channels.history(t.service, "collection:42:*");

@@ -7,11 +7,12 @@ const patienceMs = 30_000;
 const retryMs = 250;
 
 /**
- * Keeps publishes through an outage of the store, up to a bound per node. Each publish is retried until it is
- * stored or has waited 30 s.
+ * Queue of publishes during an outage of the store: at most 1,000 publishes and 4 Mi characters of data per
+ * node. Each publish is retried until it is stored or has waited 30 s.
  *
- * No publish is acknowledged before it is stored. A refused publisher receives `store_unavailable`, and the
- * entry may have been stored all the same. Repeating the publish with its key creates no duplicate.
+ * A publish is acknowledged only after it is stored. A publisher that receives `store_unavailable` does not
+ * know whether its entry was stored. Repeating the publish with the same key within 10 minutes creates no
+ * duplicate.
  */
 export class Spool {
   readonly #clock: Clock;
@@ -24,7 +25,7 @@ export class Spool {
     this.#pause = pause;
   }
 
-  /** Number of publishes that wait for the store. */
+  /** Number of publishes in the spool. */
   get size(): number {
     return this.#entries;
   }
@@ -59,7 +60,7 @@ export class Spool {
   }
 }
 
-/** Returns true for `store_unavailable`, the error after which a retry may help. */
+/** Returns true for the error `store_unavailable`, after which a retry may succeed. */
 export function isAway(error: unknown): boolean {
   return error instanceof MilepostError && error.code === "store_unavailable";
 }

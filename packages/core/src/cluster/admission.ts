@@ -2,7 +2,10 @@ import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { RevocationCache } from "./revocation-cache.ts";
 
-/** Admission of principals: a credential counts as far as it was verified and not revoked since. */
+/**
+ * Admission of callers: verifies a user's token and removes the grants that were revoked since it was issued. A
+ * service is admitted unchanged.
+ */
 export class Admission {
   readonly #verify: TokenVerifier;
   readonly #revocations: RevocationCache;
@@ -13,14 +16,18 @@ export class Admission {
   }
 
   /**
-   * Verifies a token and removes what was revoked of it.
+   * Verifies a token and resolves with its principal, without revoked grants.
    *
-   * Rejects with `unauthenticated` or `token_expired` as the verifier does, with `token_revoked`, and with
-   * `store_unavailable` while the revocations were never read.
+   * Rejects with `unauthenticated` or `token_expired` when the verifier does, and with `token_revoked` if the
+   * whole token was revoked. Rejects with `store_unavailable` if this node has never read the revocations and
+   * cannot read them now.
    */
   readonly verifyToken: TokenVerifier = async (token) => this.#admitUser(await this.#verify(token));
 
-  /** Removes what was revoked of a verified principal; rejects as {@link Admission.verifyToken}. */
+  /**
+   * Resolves with a verified principal, without revoked grants; a service is returned unchanged. Rejects with
+   * `token_revoked` or `store_unavailable`, like {@link Admission.verifyToken}.
+   */
   async admit(principal: Principal): Promise<Principal> {
     return principal.kind === "service" ? principal : this.#admitUser(principal);
   }

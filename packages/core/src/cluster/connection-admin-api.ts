@@ -2,7 +2,7 @@ import type { ConsumerKind } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 import type { ConnectionTarget } from "./node-signal.ts";
 
-/** A connection as services see it. */
+/** Description of one connection in a list for services. */
 export interface ConnectionView {
   readonly connection_id: string;
   readonly user_id?: string;
@@ -14,7 +14,7 @@ export interface ConnectionView {
   readonly since: number;
 }
 
-/** Connections that match a target, 1,000 at most. */
+/** Open connections that match a target (a user, a session, a node or one connection), 1,000 at most. */
 export interface ConnectionList {
   readonly connections: readonly ConnectionView[];
 }
@@ -28,14 +28,17 @@ export interface NodeView {
 }
 
 /**
- * Number of connections that were asked to close or to reconnect, as far as the registry knew them; it counts
- * 1,000 at most.
+ * Result of disconnecting or moving connections: the number of matching connections in the registry, counted up
+ * to 1,000. Matching connections beyond 1,000 are closed or moved too.
  */
 export interface Disconnected {
   readonly connections: number;
 }
 
-/** Span within which connections are to reconnect, in milliseconds; from 0 to 5 s when absent. */
+/**
+ * Span after the call within which clients are asked to reconnect, in milliseconds: from 0 to 5,000 (5 s) when
+ * absent, and at most 600,000.
+ */
 export interface MoveOptions {
   readonly minMs?: number;
   readonly maxMs?: number;
@@ -48,25 +51,28 @@ export type RevokeInput = (
   | { readonly token: string }
 ) & {
   /**
-   * Patterns to remove from the grants of the tokens. With them, the tokens stay valid and the connections
-   * open.
+   * Patterns to remove from the grants of the tokens. If patterns are given, the tokens stay valid and their
+   * connections stay open.
    */
   readonly grants?: readonly string[];
   /**
-   * Time for which the revocation is remembered, in milliseconds: as long as the longest token lives. One day
-   * when absent.
+   * Time for which the revocation applies, in milliseconds, from 1,000 to 34,560,000,000 (400 days). One day
+   * when absent. Use the lifetime of the longest-lived token.
    */
   readonly ttlMs?: number;
 };
 
-/** Connections of all nodes; for services only. */
+/**
+ * Administration of the connections on all nodes. Rejects calls of users with `forbidden`: only services may
+ * call it.
+ */
 export interface Connections {
   list(principal: Principal, target: ConnectionTarget): Promise<ConnectionList>;
-  /** Lists all live nodes, by name. */
+  /** Lists all live nodes, sorted by name. */
   nodes(principal: Principal): Promise<readonly NodeView[]>;
   /**
-   * Closes connections for good, with code 1000. A node that cannot be reached at the moment keeps its
-   * connections.
+   * Closes the matching connections with code 1000, after which clients do not reconnect. Connections on a node
+   * that the command does not reach stay open.
    */
   disconnect(
     principal: Principal,
@@ -74,8 +80,8 @@ export interface Connections {
     reason?: string,
   ): Promise<Disconnected>;
   /**
-   * Asks connections to reconnect within a span, and closes those still open at its end. The client may reach
-   * another node, where a load balancer in front of the nodes chooses one.
+   * Asks the clients of matching connections to reconnect within a span, and closes the connections that are
+   * still open when the span ends. With a load balancer in front of the nodes, a client may reach another node.
    */
   move(
     principal: Principal,
@@ -83,9 +89,9 @@ export interface Connections {
     options?: MoveOptions,
   ): Promise<Disconnected>;
   /**
-   * Revokes tokens. Their connections are closed with 4102 on every node within 5 s, and the tokens are refused
-   * from then on. With `grants`, only those patterns end, and the connections stay. Resolves once the
-   * revocation is stored.
+   * Revokes tokens. Every node closes their connections within 5 s, with 4102 (progress feeds with 1008), and
+   * refuses the tokens until the revocation ends. With `grants`, the tokens lose only those patterns, and their
+   * connections stay open. Resolves once the revocation is stored.
    */
   revoke(principal: Principal, input: RevokeInput): Promise<void>;
 }

@@ -45,8 +45,8 @@ export interface ConnectionAdminContext {
 /**
  * Administration of connections on all nodes: list, disconnect, move and revoke. Only services may call it.
  *
- * A command is applied to this node's connections at once and sent to the other nodes, each of which applies it
- * to its own.
+ * This node applies a command to its own connections at once and sends it to the other nodes, which apply it to
+ * their own connections.
  */
 export class ConnectionAdmin implements Connections {
   readonly #context: ConnectionAdminContext;

@@ -13,8 +13,8 @@ const idLength = 12;
 /** Time after its last refresh at which a node counts as dead, in milliseconds. */
 const nodeTtlMs = 10_000;
 /**
- * Number of refreshes within which every connection is registered again, so that entries the store lost are
- * restored.
+ * Number of refreshes over which a node registers all its connections again. This restores registry entries
+ * that the store has lost.
  */
 const refreshesPerRound = 900;
 
@@ -31,9 +31,9 @@ export interface RegistrationContext {
 /**
  * Registers this node and its connections in the cluster registry.
  *
- * The changes of a tick are sent together. While a call is under way, further changes collect for the next one,
- * so that thousands of reconnects need few calls. Changes that could not be sent are sent with the next
- * refresh. Nothing is stored per connection.
+ * Connections that open or close in one tick are sent in one registry call. Changes that arrive during a call
+ * wait for the next one, so that thousands of reconnects need few calls. Changes that could not be sent are
+ * sent with the next refresh. Only unsent changes take memory here.
  */
 export class ConnectionRegistration {
   readonly #context: RegistrationContext;
@@ -76,8 +76,8 @@ export class ConnectionRegistration {
   /** Removes a connection that has closed from the registry. */
   leave(connection: ConnectedClient): void {
     const registered = registeredOf(connection);
-    // A pending entry is dropped. The leave is still sent, because the connection may have been registered
-    // before.
+    // An unsent registration is dropped. The removal is sent even then, because an earlier call may have
+    // registered the connection.
     this.#entering.delete(registered.id);
     this.#leaving.set(registered.id, registered);
     this.#sendSoon();
@@ -99,8 +99,8 @@ export class ConnectionRegistration {
     const { nodes, isNew } = await registry.refresh(self, nodeTtlMs);
     if (id !== this.#id || this.#closed) return nodes;
     if ((isNew || this.#isDoubtful) && this.#wasEntered) {
-      // The node was swept, or the store lost its entry. A sweep of the old id may still be running, so the
-      // node takes a new id.
+      // Another node swept this node's entry as dead, the store lost the entry, or an outage made it doubtful.
+      // A sweep of the old id may still be running, so this node registers under a new id.
       this.#isDoubtful = false;
       this.#id = this.#newId();
       this.#wasEntered = false;
@@ -117,11 +117,11 @@ export class ConnectionRegistration {
     return nodes;
   }
 
-  /** Sends pending changes. Resolves once none is left, or once the registry failed to take one. */
+  /** Sends pending changes to the registry. Resolves once all are sent, or once a registry call has failed. */
   settle(): Promise<void> {
     this.#sending ??= this.#send().then((isTold) => {
       this.#sending = undefined;
-      // Changes may have arrived just as the last call ended.
+      // Changes that arrived just as the last call ended are still unsent.
       if (isTold && this.#entering.size + this.#leaving.size > 0) this.#sendSoon();
     });
     return this.#sending;

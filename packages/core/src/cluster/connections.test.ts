@@ -64,7 +64,8 @@ describe("connections of several nodes", () => {
     expect(await count({ session: "s2" })).toBe(2);
     expect(await count({ node: "b" })).toBe(2);
     expect(await count({ connection: idOf(one) })).toBe(1);
-    // Each heartbeat sends a node's count and reads those of the others, so the counts need two heartbeats.
+    // A heartbeat sends the node's connection count and reads the counts of the other nodes, so the counts need
+    // two heartbeats to agree.
     await clock.advance(4_500);
     expect(c.core.stats()).toMatchObject({ connections: 0, totalConnections: 3 });
     expect(await c.core.connections.nodes(c.service)).toMatchObject([
@@ -77,7 +78,7 @@ describe("connections of several nodes", () => {
     expect(await count({ connection: idOf(one) })).toBe(0);
   });
 
-  test("a user is refused list, nodes, disconnect, move and revoke: they are for services only", async () => {
+  test("list, nodes, disconnect, move and revoke refuse a user with forbidden, because they are for services only", async () => {
     await using t = new Cluster();
     const { connections } = t.a.core;
     const user = t.a.user("ada");
@@ -102,7 +103,7 @@ describe("connections of several nodes", () => {
     expect(connections).toMatchObject([{ node: "b" }]);
     expect(b.core.stats().totalConnections).toBe(1);
     const { registry } = t.engine.factory({ clock, random: new SeededRandom() });
-    // Nothing is left to sweep.
+    // The other node has already removed the dead node's entries.
     expect(await registry.sweep()).toBe(0);
   });
 
@@ -120,7 +121,7 @@ describe("connections of several nodes", () => {
     expect(await c.core.connections.nodes(c.service)).toHaveLength(3);
   });
 
-  test("[G8] after a store outage a node registers again, so a connection whose leave was lost does not stay listed", async () => {
+  test("[G8] a node registers again after a store outage, so a closed connection whose removal was lost is no longer listed", async () => {
     const clock = new ManualClock();
     const shared = new SharedEngine(clock, new SeededRandom());
     shared.isShared = true;

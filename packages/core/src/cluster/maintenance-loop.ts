@@ -15,11 +15,11 @@ export interface MaintenanceWork {
 }
 
 /**
- * Runs the periodic work of a node: heartbeats on every node, and sweeps on the node that holds the sweep
- * lease.
+ * Runs the periodic work of a node: heartbeats on every node, and sweeps (clean-up for the whole cluster) on
+ * the node that holds the sweep lease.
  *
- * When that node dies, another takes the lease once it has expired. Heartbeats go on while a long sweep runs.
- * Two sweeps at the same time do no harm.
+ * When the holder dies, another node takes the lease once it has expired. Heartbeats continue during a long
+ * sweep. Two nodes that sweep at the same time do no harm.
  */
 export class MaintenanceLoop extends Deadline {
   readonly #wheel: TimerWheel;

@@ -1,6 +1,6 @@
 import { isRecord } from "@milepost/protocol";
 
-/** Connections that a command is for: one, or all of a user, a session or a node. */
+/** Connections that a command applies to: one connection, or all connections of a user, a session or a node. */
 export type ConnectionTarget =
   | { readonly connection: string }
   | { readonly user: string }
@@ -14,10 +14,7 @@ export type NodeSignal =
   | { readonly kind: "revoked" }
   /** Tells a node to close the target's connections for good. */
   | { readonly kind: "disconnect"; readonly target: ConnectionTarget; readonly reason: string }
-  /**
-   * Tells a node to have the target's connections reconnect elsewhere, `minMs` to `maxMs` milliseconds from
-   * now.
-   */
+  /** Tells a node to ask the target's clients to reconnect, `minMs` to `maxMs` milliseconds from now. */
   | {
       readonly kind: "move";
       readonly target: ConnectionTarget;

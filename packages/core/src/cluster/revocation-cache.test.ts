@@ -42,7 +42,7 @@ class PagedStore implements Revocations {
     };
   }
 
-  /** Answers the read that waits, and waits until what follows from it has happened. */
+  /** Answers the oldest waiting read with a page or a failure, and resolves once the resulting work is done. */
   async answer(how: "page" | "failure" = "page"): Promise<void> {
     this.#reads.shift()?.(how === "failure");
     await clock.settle();
@@ -50,7 +50,7 @@ class PagedStore implements Revocations {
 }
 
 describe("revocations of several pages", () => {
-  test("[G10] tokens are admitted although new ones arrive during every read of the revocations", async () => {
+  test("[G10] tokens are admitted even though another token arrives during every read of the revocations", async () => {
     const store = new PagedStore("bob");
     const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
     const admitted: number[] = [];
@@ -62,7 +62,7 @@ describe("revocations of several pages", () => {
     expect(admitted.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  test("[G10] [P-CONN-5] a revoked token is refused while the first read of the revocations has more pages to go", async () => {
+  test("[G10] [P-CONN-5] a revoked token is refused while the node is still reading the revocations for the first time", async () => {
     const store = new PagedStore("bob", "ada");
     const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
     const first = admission.verifyToken("token").catch((error: unknown) => error);

@@ -35,7 +35,8 @@ export class RevocationCache {
    * were any.
    */
   refresh(): Promise<boolean> {
-    // A read under way may have begun before the change that the caller heard of, so it has to look once more.
+    // A read under way may have begun before the caller's revocation was stored, so the read must be repeated
+    // once.
     if (this.#reading !== undefined) this.#again = true;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
@@ -83,7 +84,8 @@ export class RevocationCache {
       for (const revocation of revocations) this.#add(revocation);
       if (revocations.length > 0) this.#hasNew = true;
       else {
-        // Known from here on, though more may be asked for: admissions must not wait for each other's reads.
+        // The revocations count as known from here on, even if another refresh was requested meanwhile.
+        // Otherwise admissions would wait for each other's reads.
         this.#isKnown = true;
         if (!this.#again) break;
       }

@@ -86,7 +86,7 @@ describe("revocations", () => {
       socket.send({ type: "auth", id: 1, token: b.token(principal) });
       await clock.settle();
       expect(socket.closed?.code).toBe(4102);
-      // This is a door that verified the token just before the revocation.
+      // This connect carries a token that was verified just before the revocation.
       const late = b.connect({ principal });
       await clock.settle();
       expect(late.closed?.code).toBe(4102);
@@ -157,7 +157,7 @@ describe("revocations", () => {
 });
 
 describe("revocations during a store outage", () => {
-  test("[G10] in an outage a node that never read revocations admits nobody, and one that did admits as before", async () => {
+  test("[G10] in a store outage, a node that never read revocations admits no user; one that read them admits users as before", async () => {
     const clock = new ManualClock();
     const engine = new SharedEngine(clock, new SeededRandom());
     const mortal = engine.mortal();

@@ -8,7 +8,7 @@ function anonymous(t: TestCore) {
 }
 
 describe("authentication by the first message", () => {
-  test("[P-CON-1] [P-CON-4] a verified auth is answered with welcome, then its reply, then the subscriptions of the connect", async () => {
+  test("[P-CON-1] [P-CON-4] a valid auth is answered with welcome, then the reply, then subscribed for each channel of the connect", async () => {
     await using t = testCore();
     const socket = t.connect({ channels: ["user:ada"] });
     const token = t.token(t.user("ada", { session: "s", expiresAt: t.clock.now() + 3_600_000 }));
@@ -76,7 +76,7 @@ describe("authentication by the first message", () => {
     }
   });
 
-  test("[P-CON-1] nothing is delivered while a token is verified, and messages behind the auth are handled afterwards", async () => {
+  test("[P-CON-1] nothing is delivered while a token is verified, and messages sent after the auth are handled afterwards", async () => {
     const waiting: (() => void)[] = [];
     await using t = testCore({
       verifyToken: (token) =>
@@ -163,7 +163,7 @@ describe("token expiry", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[P-CON-8] [G10] a token ends within 5 s after the wall clock jumps past its expiry", async () => {
+  test("[P-CON-8] [G10] a connection is closed within 5 s after the wall clock jumps past the expiry of its token", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("ada", { expiresAt: t.clock.now() + 600_000 }) });
     await t.clock.advance(1_000);
@@ -228,7 +228,7 @@ describe("token expiry", () => {
     expect(socket.closed?.code).toBe(4101);
   });
 
-  test("[G10] a new token that allows less ends the subscriptions it does not allow", async () => {
+  test("[G10] a new token with fewer grants ends the subscriptions that it does not allow", async () => {
     await using t = testCore();
     const wide = t.user("ada", { grants: { subscribe: ["team:*"], publish: [] } });
     const socket = t.connect({ principal: wide, channels: ["team:1", "user:ada"] });
@@ -260,7 +260,7 @@ describe("new tokens and permissions that need a look-up", () => {
     return [socket, operation.id];
   }
 
-  test("[G10] a new token without the grant ends the subscription to another user's operation", async () => {
+  test("[G10] a new token without the operation:* grant ends the subscription to another user's operation", async () => {
     await using t = testCore();
     const [socket, id] = await reading(t, "bob");
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
@@ -274,7 +274,7 @@ describe("new tokens and permissions that need a look-up", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[G10] a new token without the grant keeps the subscription to the user's own operation", async () => {
+  test("[G10] a new token without the operation:* grant keeps the subscription to the user's own operation", async () => {
     await using t = testCore();
     const [socket] = await reading(t, "ada");
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
@@ -282,7 +282,7 @@ describe("new tokens and permissions that need a look-up", () => {
     expect(socket.take()).toMatchObject([{ type: "reply", id: 1, result: {} }]);
   });
 
-  test("[P-CON-8] a new token is refused as retryable when permissions cannot be looked up, and the old one stays", async () => {
+  test("[P-CON-8] a new token is refused with a retryable error when permissions cannot be looked up, and the old token stays valid", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const [socket] = await reading(t, "bob");
@@ -321,7 +321,7 @@ describe("new tokens and permissions that need a look-up", () => {
 });
 
 describe("heartbeats", () => {
-  test("[P-CLOSE-3] the server pings every 30 s and closes with 4003 after 60 s without a sign of life", async () => {
+  test("[P-CLOSE-3] the server pings every 30 s and closes with 4003 after 60 s without a message or pong", async () => {
     await using t = testCore();
     const silent = t.connect({ principal: t.user("ada") });
     const answers = t.connect({ principal: t.user("bob") });
@@ -338,7 +338,7 @@ describe("heartbeats", () => {
     expect(chatty.closed).toBeUndefined();
   });
 
-  test("a silent connection counts as dead before it is closed", async () => {
+  test("a connection that does not answer a ping counts as dead in the statistics before it is closed", async () => {
     await using t = testCore();
     t.connect({ principal: t.user("ada") });
     const lives = t.connect({ principal: t.user("bob") });
@@ -349,7 +349,7 @@ describe("heartbeats", () => {
 });
 
 describe("replacing a connection", () => {
-  test("[P-CON-6] a connection of the same user and session replaces the old one: it closes with 4001, and the id stays", async () => {
+  test("[P-CON-6] a connection of the same user and session replaces the old one and keeps its id, and the old one closes with 4001", async () => {
     await using t = testCore();
     const principal = t.user("ada", { session: "s" });
     const old = t.connect({ principal });
@@ -367,7 +367,7 @@ describe("replacing a connection", () => {
     expect(t.core.stats().connections).toBe(1);
   });
 
-  test("[P-CON-6] any other connection id is ignored, and the connection receives a new one", async () => {
+  test("[P-CON-6] an unknown connection id, or one of another user or session, is ignored, and the connection receives a new id", async () => {
     await using t = testCore();
     const victim = t.connect({ principal: t.user("ada", { session: "s" }) });
     await t.clock.settle();
@@ -412,7 +412,7 @@ test("[P-CON-9] a node at its connection limit closes further connections and fe
   expect(fourth.take()[0]).toMatchObject({ type: "welcome" });
 });
 
-test("[P-CON-9] [P-UP-3] a request without a stream is no connection in statistics and limits, but a revocation and a shutdown end it", async () => {
+test("[P-CON-9] [P-UP-3] an upstream request without a stream is not counted as a connection, but a revocation or shutdown ends it", async () => {
   const slow = {
     handler: (_: unknown, { signal }: MethodCall) =>
       new Promise((_resolve, reject) => {

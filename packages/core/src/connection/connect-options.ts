@@ -1,7 +1,10 @@
 import type { Cursor } from "@milepost/protocol";
 import type { UserPrincipal } from "../rules/principal.ts";
 
-/** Requests of a connect besides the socket itself: credential, channels and resume position. */
+/**
+ * Options of a new connection: its credential, the connection it replaces, channels to subscribe to, and
+ * positions to resume from.
+ */
 export interface ConnectOptions {
   /** Verified credential; when absent, the first message must be `auth`. */
   readonly principal?: UserPrincipal;
@@ -9,6 +12,6 @@ export interface ConnectOptions {
   readonly connectionId?: string;
   /** Channels to subscribe to at once. */
   readonly channels?: readonly string[];
-  /** Positions to resume from. */
+  /** Positions to resume from, by channel. Channels named here need not be listed in `channels`. */
   readonly resume?: Cursor;
 }

@@ -8,40 +8,54 @@ export interface ReconnectSpan {
   readonly max_ms: number;
 }
 
-/** One attached client, as the node's registry, the cluster and a shutdown see it. */
+/**
+ * Client connected to this node, as the connection registries, commands to connections and the shutdown use it.
+ */
 export interface ConnectedClient {
   /** Id in the registry of all nodes; empty before the credential was verified. */
   readonly id: string;
   /** Verified owner; undefined before the credential was verified. */
   readonly principal: UserPrincipal | undefined;
-  /** Time it connected, in milliseconds since 1970. */
+  /** Time at which the client connected, in milliseconds since 1970. */
   readonly since: number;
   readonly consumer: ConsumerKind;
-  /** Number of channels that the client subscribed to itself. */
+  /** Number of channels that the client subscribed to itself; a progress feed has none. */
   readonly subscriptionCount: number;
   readonly isOpen: boolean;
-  /** True when the client has been silent for longer than a ping and its answer may take. */
+  /** True when nothing has arrived from the client for longer than the ping interval plus 5 s. */
   readonly isSilent: boolean;
-  /** True while the registry of all nodes lists it. */
+  /**
+   * True while the connection belongs in the cluster registry: it is open and does not exist for just one
+   * request.
+   */
   readonly isRegistered: boolean;
-  /** Closes the connection once everything sent before is written. */
+  /**
+   * Closes the connection. Queued messages are written first if the transport has room, and are dropped
+   * otherwise.
+   */
   close(code: CloseCode, reason: string): void;
   /** Tears the connection down without waiting for the peer. */
   abandon(): void;
-  /** Asks the client to reconnect to another node. */
+  /** Asks the client to reconnect within a span, possibly to another node. */
   announceMove(reconnect: ReconnectSpan): void;
   /** Announces that this node is shutting down. */
   announceShutdown(reconnect: ReconnectSpan): void;
-  /** Announces that this node has lost its store, or has it back. */
+  /** Announces that this node has lost its store (`degraded`) or reached it again (`restored`). */
   announceStore(code: "degraded" | "restored"): void;
-  /** Checks the owner's authority again after a revocation. */
+  /**
+   * Applies new revocations to the connection. Ends subscriptions that are no longer allowed, or closes the
+   * connection if its whole credential was revoked.
+   */
   reauthorise(): void;
 }
 
-/** A client that accepts messages that arrive beside its own stream, such as the upstream of an SSE connection. */
+/** Client that also accepts messages outside its own stream, such as the POST requests of an SSE client. */
 export interface AddressableClient extends ConnectedClient {
-  /** Handles a message of about `length` characters; its replies go down the stream. */
+  /** Handles an upstream message of about `length` characters, and sends its reply in the client's stream. */
   take(message: ParsedMessage, length: number): void;
-  /** Handles a message and resolves with its reply, or with undefined where the message has none. */
+  /**
+   * Handles an upstream message of about `length` characters, and resolves with its reply; with undefined if
+   * the message has no reply.
+   */
   takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined>;
 }

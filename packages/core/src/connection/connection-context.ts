@@ -40,10 +40,13 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly presences: Presences;
   readonly methods: MethodRegistry;
   readonly durable: DurableContext;
-  /** State of the store: `isOn` while the node is without it. */
+  /** Outage of the store: `isOn` is true while this node works without its store. */
   readonly outage: { readonly isOn: boolean };
   readonly revocations: {
-    /** Returns the principal with its revoked grants removed; throws `token_revoked` when nothing is left. */
+    /**
+     * Returns the principal without its revoked grants; throws `token_revoked` if the whole credential was
+     * revoked.
+     */
     narrowed(principal: UserPrincipal): UserPrincipal;
   };
   readonly verifyToken: TokenVerifier;

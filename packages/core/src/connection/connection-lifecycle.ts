@@ -11,11 +11,14 @@ import {
   connectionTransitions,
 } from "./connection-state.ts";
 
-/** Time a peer has to answer a close before its socket is torn down. */
+/** Time a peer has to answer a close before its socket is torn down, in milliseconds. */
 const closeGraceMs = 5_000;
 const noticeAheadMs = 60_000;
 const silenceSlackMs = 5_000;
-/** A wall clock that is set forward is noticed in time to end a credential within 5 s. */
+/**
+ * Longest interval between checks of a credential's expiry, in milliseconds. Even if the wall clock is set
+ * forward, the connection then closes within 5 s.
+ */
 const wallCheckMs = 4_800;
 
 const awaitingAuth: ConnectionState = { name: "awaiting_auth" };
@@ -26,18 +29,22 @@ const closed: ConnectionState = { name: "closed" };
 export interface LifecycleOwner extends ConnectedClient {
   /** Frees the resources of the connection; called once. */
   onEnd(): void;
-  /** Called when no credential was verified in time. */
+  /** Called when no credential was verified within the authentication timeout. */
   onAuthTimeout(): void;
-  /** Called when the credential has ended. */
+  /** Called when the credential has expired. */
   onExpired(): void;
-  /** Called once per credential, shortly before it ends. */
+  /**
+   * Called once per credential before it expires: 60 s ahead, or when half of its remaining life has passed if
+   * that is later.
+   */
   onExpiring(expiresAt: number): void;
 }
 
 /**
- * Life of one socket: its send queue, heartbeats, the end of its credential, and a close that always completes.
+ * Lifecycle of one connection: its send queue, heartbeats, the expiry of its credential, and a close that
+ * always completes.
  *
- * It is one deadline on the node's timer wheel: the earliest of everything it waits for.
+ * The lifecycle is one deadline on the node's timer wheel, set to the earliest of the connection's timeouts.
  */
 export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   readonly transport: Transport;
@@ -49,7 +56,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   #aliveAt: number;
   #pingedAt: number;
 
-  /** Attaches the owner to the node; `isVerified` when its credential came with the connect. */
+  /** Adds the owner to this node's connections. With `isVerified`, the connection is open at once. */
   constructor(
     owner: LifecycleOwner,
     transport: Transport,
@@ -86,13 +93,16 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     return this.#state.name === "closing" || this.#state.name === "closed";
   }
 
-  /** True when the peer has been silent for longer than a ping and its answer may take. */
+  /** True when nothing has arrived from the peer for longer than the ping interval plus 5 s. */
   get isSilent(): boolean {
     const { clock, limits } = this.#context;
     return clock.monotonic() - this.#aliveAt > limits.pingIntervalMs + silenceSlackMs;
   }
 
-  /** True while the registry of all nodes lists the connection. */
+  /**
+   * True while the connection belongs in the cluster registry: it is open and does not exist for just one
+   * request.
+   */
   get isRegistered(): boolean {
     return this.isOpen && this.transport.passes !== true;
   }
@@ -103,7 +113,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     return Math.round(clock.now() - (clock.monotonic() - this.#openedAt));
   }
 
-  /** Sends a message in order with everything else. */
+  /** Queues a message behind the messages sent before it. */
   send(message: ServerMessage): void {
     this.sendQueue.push(this.transport.encoder.encodeMessage(message));
   }
@@ -120,13 +130,13 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     if (this.isRegistered) this.#context.registration.enter(this.#owner);
   }
 
-  /** Sets the end of the credential, in milliseconds since 1970; undefined when it has none. */
+  /** Sets the expiry of the credential, in milliseconds since 1970; undefined if it never expires. */
   expireAt(expiresAt: number | undefined): void {
     if (!this.isOpen) return;
     if (expiresAt === undefined) this.#state = unlimited;
     else {
-      // A short-lived credential is announced at half of its remaining life. Otherwise one renewal would follow
-      // the other without a pause.
+      // The expiry of a short-lived credential is announced when half of its remaining life has passed. With a
+      // fixed notice of 60 s, the client would renew without a pause.
       const left = expiresAt - this.#context.clock.now();
       const noticeAt = expiresAt - Math.min(noticeAheadMs, left / 2);
       this.#state = { name: "open", expiresAt, noticeAt };
@@ -134,12 +144,15 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.arm();
   }
 
-  /** Schedules the next thing that is due. */
+  /** Sets the timer to the earliest ping, timeout or notice that is due. */
   arm(): void {
     this.#context.wheel.set(this, Math.max(0, this.#nextDelayMs()));
   }
 
-  /** Closes the connection once everything sent before is written. */
+  /**
+   * Closes the connection. Queued messages are written first if the transport has room, and are dropped
+   * otherwise.
+   */
   close(code: CloseCode, reason: string): void {
     const wasRegistered = this.isRegistered;
     if (this.#next("close") !== "closing") return;
@@ -149,7 +162,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.sendQueue.flush();
     this.sendQueue.close();
     this.transport.close(code, reason);
-    // A transport may report its end within the call.
+    // A transport may report its end during `close`, and then no timer is needed.
     if (this.#state.name === "closing") this.arm();
   }
 
@@ -159,17 +172,17 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.onClose();
   }
 
-  /** Records a sign of life of the peer. */
+  /** Records that the peer has just sent something, which restarts the idle timeout. */
   onAlive(): void {
     this.#aliveAt = this.#context.clock.monotonic();
   }
 
-  /** Writes what waits: the transport has room again. */
+  /** Writes the send queue, because the transport has room again. */
   onDrain(): void {
     this.sendQueue.flush();
   }
 
-  /** Frees everything: the transport is closed. */
+  /** Frees the resources of the connection, because its transport has closed. */
   onClose(): void {
     const code = this.#state.name === "closing" ? this.#state.code : undefined;
     const wasRegistered = this.isRegistered;
@@ -185,7 +198,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     instruments.connectionsClosed[this.#owner.consumer][closeClassOf(code)].add(1);
   }
 
-  /** Closes a peer that reads too slowly: its send queue is full. */
+  /** Closes the connection with 4002: its send queue has overflowed, because the peer reads too slowly. */
   onOverflow(): void {
     // The close flushes the queue, which reports its overflow again.
     if (this.isEnding) return;
@@ -199,7 +212,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       this.abandon();
       return;
     }
-    // A transport that never reported a drain must not hold back queued bytes.
+    // Queued bytes must be written even if the transport has not reported a drain.
     this.sendQueue.flush();
     const now = clock.monotonic();
     if (this.isAwaitingAuth && now - this.#openedAt >= limits.authTimeoutMs) {

@@ -1,18 +1,18 @@
 import type { AddressableClient, ConnectedClient } from "./connected-client.ts";
 
-/** All clients attached to this node, and by id those that can be addressed. */
+/** All clients connected to this node. Clients that accept upstream messages can be found by id. */
 export class ConnectionRegistry {
   readonly #clients = new Set<ConnectedClient>();
   readonly #passing = new Set<ConnectedClient>();
   readonly #byId = new Map<string, AddressableClient>();
   #onEmpty: (() => void)[] = [];
 
-  /** Number of connections in statistics and limits: that of the {@link staying} clients. */
+  /** Number of connections that count in statistics and limits: the {@link staying} clients. */
   get size(): number {
     return this.#clients.size;
   }
 
-  /** Clients that stay, without those that last only as long as one request. */
+  /** Clients with a lasting connection, without those that exist for just one upstream request. */
   get staying(): Iterable<ConnectedClient> {
     return this.#clients;
   }
@@ -21,7 +21,7 @@ export class ConnectionRegistry {
     return this.#all();
   }
 
-  /** Adds a client; `passes` if it lasts only as long as one request. */
+  /** Adds a client; `passes` is true if the client exists for just one upstream request. */
   add(client: ConnectedClient, passes = false): void {
     (passes ? this.#passing : this.#clients).add(client);
   }
@@ -47,7 +47,7 @@ export class ConnectionRegistry {
     return this.#byId.get(id);
   }
 
-  /** Gives an id to a client, in place of the one that had it. */
+  /** Makes a client reachable under an id, in place of any client that had the id before. */
   name(id: string, client: AddressableClient): void {
     this.#byId.set(id, client);
   }

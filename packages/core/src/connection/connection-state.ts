@@ -2,13 +2,16 @@ import type { CloseCode } from "@milepost/protocol";
 
 /** State of a connection, with the fields that only this state has. */
 export type ConnectionState =
-  /** No credential was verified: the client may authenticate, and nothing else. */
+  /** No credential was verified yet: only auth, ping and pong messages are accepted. */
   | { readonly name: "awaiting_auth" }
   | {
       readonly name: "open";
-      /** End of the credential in milliseconds since 1970; undefined when it has none. */
+      /** Expiry of the credential in milliseconds since 1970; undefined if it never expires. */
       readonly expiresAt: number | undefined;
-      /** Time to announce that end; undefined once it was announced. */
+      /**
+       * Time at which the expiry is announced, in milliseconds since 1970; undefined once announced, or without
+       * an expiry.
+       */
       readonly noticeAt: number | undefined;
     }
   /** The close was sent; messages that still arrive are ignored. */
@@ -16,7 +19,7 @@ export type ConnectionState =
       readonly name: "closing";
       /** Time of the close on the monotonic clock, in milliseconds. */
       readonly closedAt: number;
-      /** Code that it was closed with. */
+      /** Close code that was sent. */
       readonly code: CloseCode;
     }
   | { readonly name: "closed" };

@@ -35,12 +35,15 @@ const maxInFlight = 256;
 const idLength = 20;
 const revokedReason = "the token was revoked";
 
-/** Verification of a connection: its connect request until the credential is verified, then its id and owner. */
+/**
+ * Verification of a connection. Until a credential is verified, it holds the connect request, and then the
+ * connection's id and owner.
+ */
 type Identity =
   | { readonly isVerified: false; readonly request: ConnectOptions }
   | { readonly isVerified: true; readonly id: string; readonly principal: UserPrincipal };
 
-/** Connection that speaks the gateway's own protocol. */
+/** Connection whose client speaks the Milepost protocol, in any of its dialects. */
 export class Connection
   implements TransportEvents, LifecycleOwner, AddressableClient, SubscriptionOwner, InboxOwner
 {
@@ -162,22 +165,25 @@ export class Connection
     this.send({ type: "reply", id: null, error });
   }
 
-  /** Handles a message that arrived beside the stream; `length` is its approximate number of characters. */
+  /**
+   * Handles a message that arrived outside the connection's stream, such as a POST of an SSE client; `length`
+   * is its approximate number of characters.
+   */
   take(message: ParsedMessage, length: number): void {
     this.onAlive();
     this.#inTurn(message, length);
   }
 
   /**
-   * Handles a message that arrived beside the stream, and resolves with its reply, which is not sent down the
-   * stream. Resolves with undefined if the message has no reply.
+   * Handles a message that arrived outside the connection's stream, and resolves with the reply, which is not
+   * sent in the stream. Resolves with undefined if the message has no reply.
    */
   takeUpstream(message: ParsedMessage, length: number): Promise<ServerMessage | undefined> {
     if (!message.ok) {
       return Promise.resolve({ type: "reply", id: message.id, error: message.failure });
     }
     const { value } = message;
-    // A cancel is answered by the request's own reply.
+    // A cancel has no reply of its own; the cancelled request receives one.
     const id = value.type !== "cancel" && "id" in value ? value.id : undefined;
     this.#upstreamReplies ??= new UpstreamReplies();
     const reply = id === undefined ? Promise.resolve(undefined) : this.#upstreamReplies.expect(id);
@@ -294,8 +300,8 @@ export class Connection
   }
 
   /**
-   * Handles a message after those before it. A cancel is handled at once: it must not wait for the request it
-   * ends.
+   * Handles a message after those that arrived before it. A cancel of a pending request is handled at once,
+   * because it must not wait behind that request.
    */
   #inTurn(message: ParsedMessage, length: number): void {
     const { id } = message.ok && message.value.type === "cancel" ? message.value : {};
@@ -448,7 +454,7 @@ export class Connection
       let principal = await this.#context.verifyToken(token);
       const same = principal.user === before.user && principal.session === before.session;
       if (!same || (session !== undefined && session !== principal.session)) {
-        throw new MilepostError("forbidden", "the token belongs to another user or session");
+        throw new MilepostError("forbidden", "use a token for the same user and session");
       }
       // Permissions are looked up before anything changes: if that fails, the old token stays in force.
       let forbidden = await this.#subscriptions.forbiddenTo(principal);
@@ -480,7 +486,8 @@ export class Connection
       this.refuseUnsupported(id ?? null, "ttl_ms");
       return undefined;
     }
-    // A client that subscribes and then publishes expects to receive its own publication.
+    // A client that subscribes and then publishes expects to receive its own publication, so the publish waits
+    // for the subscription.
     const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);

@@ -59,12 +59,15 @@ export class DurableSubscription implements DurableOwner {
     return undefined;
   }
 
-  /** Position up to which every entry is settled; undefined before the start. */
+  /** Position up to which no delivered entry waits for an acknowledgement; undefined before the start. */
   get position(): Position | undefined {
     return this.#isStarted ? this.#reader?.acked : undefined;
   }
 
-  /** Starts delivery to the durable subscriber of `owner`, taking it over from any other connection. */
+  /**
+   * Starts delivery to the durable subscriber of `owner`, a user or session. Any other connection that held
+   * this durable subscriber loses it.
+   */
   begin(
     resolved: ResolvedChannel,
     owner: string,
@@ -159,7 +162,10 @@ export class DurableSubscription implements DurableOwner {
     this.#settle();
   }
 
-  /** Replies to an ack or nack that has an id. An unknown position is refused even without one. */
+  /**
+   * Replies to an ack or nack that has an id. An ack or nack of an unknown position is refused even if it has
+   * no id.
+   */
   #answer(
     id: MessageId | undefined,
     take: (reply?: Parameters<DurableReader["ack"]>[1]) => AckOutcome | undefined,

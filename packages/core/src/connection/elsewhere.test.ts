@@ -15,7 +15,7 @@ const rules = [
   { pattern: "log:*", subscribe: "authenticated", publish: "granted", retention },
 ] as const;
 
-/** Starts nodes on one clock and one store that know nothing of each other. */
+/** Returns a clock and a function that starts a node. The nodes share only the clock and the engine. */
 function cluster(): { clock: ManualClock; start(node: string): TestCore } {
   const clock = new ManualClock();
   const engine = memoryEngine()({ clock, random: new SeededRandom() });
@@ -32,7 +32,7 @@ function cluster(): { clock: ManualClock; start(node: string): TestCore } {
   return { clock, start: (node) => testCore({ rules, clock, node, engine: factory }) };
 }
 
-test("[TRAP-7] [P-SUB-3] a reader resumes from its position on a node that never saw it", async () => {
+test("[TRAP-7] [P-SUB-3] a client resumes from its position on a node that it never connected to before", async () => {
   const { clock, start } = cluster();
   const one = start("one");
   const there = one.connect({ principal: one.user("ada"), channels: [channel] });
@@ -54,7 +54,7 @@ test("[TRAP-7] [P-SUB-3] a reader resumes from its position on a node that never
   expect(events.map(({ data }) => data)).toEqual([2, 3]);
 });
 
-test("[TRAP-7] [P-POS-2] a plain reader resumes from its cursor alone after the node it was on has shut down", async () => {
+test("[TRAP-7] [P-POS-2] a plain-dialect client resumes from its cursor alone after its node has shut down", async () => {
   const { clock, start } = cluster();
   const one = start("one");
   const options = { principal: one.user("ada"), channels: [channel] };

@@ -43,7 +43,7 @@ function told(messages: readonly Received[]): unknown[] {
   );
 }
 
-describe("the end of a stream", () => {
+describe("the end of a channel", () => {
   test("[P-END-1] a principal that may publish can end a channel once; ending it again returns the first end", async () => {
     await using t = testCore({ rules });
     await t.publish("log:a", "n", 1);
@@ -65,7 +65,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-1] an ended channel refuses publications, but a known key is answered with its first position", async () => {
+  test("[P-END-1] an ended channel refuses publications, but a repeated key is answered with the position of its first entry", async () => {
     await using t = testCore({ rules });
     const first = await t.publish("log:a", "n", 1, "k");
     await t.core.channels.end(t.service, "log:a");
@@ -80,7 +80,7 @@ describe("the end of a stream", () => {
     expect(socket.take()).toMatchObject([{ id: 1, error: { code: "ended" } }]);
   });
 
-  test("[P-END-1] a request can end a channel, but no client can publish the end event", async () => {
+  test("[P-END-1] a client can end a channel with a request, but cannot publish the end event", async () => {
     await using t = testCore({ rules });
     const socket = await open(t);
     socket.send({ type: "request", id: 1, method: "channels.end", params: { channel: "log:a" } });
@@ -93,7 +93,7 @@ describe("the end of a stream", () => {
     expect(replies.find(({ id }) => id === 2)).toMatchObject({ error: { code: "invalid_event" } });
   });
 
-  test("[P-END-2] the end arrives after everything published before it, in the same order for all, and nothing follows", async () => {
+  test("[P-END-2] a channel's end arrives after all earlier publications, in the same order for all clients, and nothing follows it", async () => {
     await using t = testCore({ rules });
     const sockets = [await open(t, ["log:a"]), await open(t, ["log:a", "log:b"], "plain")];
     const publishes = [1, 2, 3].map((n) => t.publish("log:a", "n", n));
@@ -116,7 +116,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-2] the end is part of a replay from any position, from the start and of the last entries", async () => {
+  test("[P-END-2] a channel's end is part of a replay from any position, since start and since {last: n}", async () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     for (let n = 1; n <= 4; n++) positions.push((await t.publish("log:a", "n", n)).position);
@@ -136,7 +136,7 @@ describe("the end of a stream", () => {
     ]);
   });
 
-  test("[P-END-2] the end passes a filter of event names", async () => {
+  test("[P-END-2] a subscription with a filter of event names still receives the channel's end", async () => {
     await using t = testCore({ rules });
     const socket = await open(t);
     await subscribe(t, socket, "log:a", { events: ["wanted"] });
@@ -147,18 +147,18 @@ describe("the end of a stream", () => {
   });
 
   test.each([
-    // In an ephemeral channel only the newest entry is kept, and that is the end.
+    // Waiting entries of an ephemeral channel are merged into the newest one, and that is the end.
     ["drop:a", []],
     ["text:a", [["n", { append: "0123456789" }]]],
   ])(
-    "[P-END-2] the end is neither merged nor dropped for a slow reader of %s",
+    "[P-END-2] a channel's end is neither merged nor dropped for a slow reader of %s",
     async (channel, before) => {
       await using t = testCore({ rules });
       const socket = await open(t, [channel]);
       socket.stall();
       await t.publish(channel, "fill", "x".repeat(highWaterBytes));
       await t.clock.settle();
-      // This entry finds the transport full.
+      // The transport is full now, so from this entry on the send queue holds entries back.
       await t.publish(channel, "fill", "");
       await t.clock.settle();
       for (let n = 0; n < 10; n++) {
@@ -203,7 +203,7 @@ describe("the end of a stream", () => {
     expect(told(rest)).toEqual(["end over"]);
   });
 
-  test("[P-END-3] the end is known as long as the log exists, even after its entry has expired", async () => {
+  test("[P-END-3] a channel stays ended as long as its log exists, even after the end's entry has expired", async () => {
     await using t = testCore({ rules });
     const { position: first } = await t.publish("few:a", "n", 1);
     await t.core.channels.end(t.service, "few:a", "over");
@@ -218,7 +218,7 @@ describe("the end of a stream", () => {
     await expect(t.publish("few:a", "n", 2)).rejects.toMatchObject({ code: "ended" });
   });
 
-  test("[P-END-4] an ended subscription does not count towards the limit, and its channel can be subscribed again", async () => {
+  test("[P-END-4] an ended subscription does not count towards the limit, and the client can subscribe to its channel again", async () => {
     await using t = testCore({ rules, limits: { maxSubscriptions: 2 } });
     const socket = await open(t, ["log:a", "log:b"]);
     await t.core.channels.end(t.service, "log:a");
@@ -233,7 +233,7 @@ describe("the end of a stream", () => {
     expect(told(socket.take())).toEqual([["n", 1]]);
   });
 
-  test("[P-END-4] the cursor of a plain reader keeps the position of an ended channel", async () => {
+  test("[P-END-4] the cursor of a plain-dialect client keeps the position of an ended channel", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"], "plain");
     const { position } = await t.core.channels.end(t.service, "log:a");
@@ -257,7 +257,7 @@ describe("the end of a stream", () => {
     expect(told(await subscribe(t, socket, "state:a"))).toEqual(["reply"]);
   });
 
-  test("[P-END-6] history and snapshot report the end beside the entries, not as one of them", async () => {
+  test("[P-END-6] history and snapshot report a channel's end in a field of its own, not as an entry", async () => {
     await using t = testCore({ rules });
     await t.publish("state:a", "n", 1);
     await t.publish("state:a", "n", 2);
@@ -281,7 +281,7 @@ describe("the end of a stream", () => {
     });
   });
 
-  test("[P-END-2] the position check finds an end that the bus lost, even when only the log's head shows it", async () => {
+  test("[P-END-2] the position check delivers a channel's end that the bus lost, by a replay or after a reset", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const sockets = [await open(t, ["few:a"]), await open(t, ["log:a"])];
@@ -301,8 +301,8 @@ function epochOf(position: string): string | undefined {
   return position.split(".")[0];
 }
 
-describe("[P-END-5] the end of a connection and the end of a stream", () => {
-  test("a dropped connection, an expired token and a shutdown end no stream", async () => {
+describe("[P-END-5] the end of a connection and the end of a channel", () => {
+  test("a dropped connection, an expired token and a shutdown do not end a channel", async () => {
     await using t = testCore({ rules });
     const dropped = await open(t, ["log:a"]);
     dropped.drop();
@@ -321,7 +321,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     }
   });
 
-  test("the end of a stream closes no connection, and the connection's other channels go on", async () => {
+  test("the end of a channel closes no connection, and the connection's other channels still deliver", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a", "log:b"]);
     await t.core.channels.end(t.service, "log:a");
@@ -331,7 +331,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     expect(socket.closed).toBeUndefined();
   });
 
-  test("a failed operation leaves its channel open, since it may be retried", async () => {
+  test("a failed operation leaves its channel open, since the operation may be retried", async () => {
     await using t = testCore({ rules });
     const { operation, channel, lease } = await t.core.operations.create(t.service, {
       kind: "index",
@@ -352,7 +352,7 @@ describe("[P-END-5] the end of a connection and the end of a stream", () => {
     expect(told(socket.take())).toMatchObject([["command", { command: "retry" }]]);
   });
 
-  test("a new token that does not allow a channel ends that subscription, and the stream goes on for others", async () => {
+  test("a new token that does not allow a channel ends the subscription, but not the channel", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     const { position } = await t.publish("log:a", "n", 1);

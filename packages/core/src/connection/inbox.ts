@@ -17,8 +17,10 @@ interface Queued {
 }
 
 /**
- * Queue of a connection's messages, which are handled one after the other. While one is waited for, it holds at
- * most 1,024 messages of 4,194,304 characters in total.
+ * Queue of the messages that a connection received, which its owner handles one after the other.
+ *
+ * While the owner handles a message asynchronously, at most 1,024 further messages with 4,194,304 characters in
+ * total wait. Others are refused.
  */
 export class Inbox {
   readonly #owner: InboxOwner;
@@ -31,7 +33,9 @@ export class Inbox {
     this.#owner = owner;
   }
 
-  /** Takes a message whose text has about `length` characters. */
+  /**
+   * Passes a message of about `length` characters to the owner, or queues it while the owner handles another.
+   */
   take(message: ParsedMessage, length: number): void {
     if (this.#closed) return;
     if (!this.#waiting) {

@@ -110,7 +110,7 @@ describe("bad messages", () => {
     expect(t.core.stats().subscriptions).toBe(0);
   });
 
-  test("[P-MSG-4] every message with an id gets exactly one reply, a ping its pong", async () => {
+  test("[P-MSG-4] every message with an id receives exactly one reply, and a ping with an id exactly one pong", async () => {
     await using t = testCore();
     const socket = await open(t);
     const messages = [
@@ -167,7 +167,7 @@ describe("publishing", () => {
     expect(later?.result).toMatchObject({ duplicate: false });
   });
 
-  test("[P-PUB-3] a publish that rules or token do not allow is forbidden, and one to an operation's channel always is", async () => {
+  test("[P-PUB-3] a publish is refused with forbidden if rules or token do not allow it, or if it names an operation's channel", async () => {
     await using t = testCore();
     const socket = await open(t);
     for (const channel of [
@@ -184,7 +184,7 @@ describe("publishing", () => {
     await expect(t.publish("operation:9", "done", {})).rejects.toMatchObject({ code: "forbidden" });
   });
 
-  test("[G1] publications of one connection keep their order, pipelined and in any number", async () => {
+  test("[G1] 1,000 publications of one connection keep their order without waiting for replies", async () => {
     await using t = testCore();
     const socket = await open(t);
     const publish = (n: number) => ({
@@ -202,7 +202,7 @@ describe("publishing", () => {
     expect(socket.take().every(({ result }) => result !== undefined)).toBe(true);
   });
 
-  test("messages that do not fit into the inbox are refused with rate_limited", async () => {
+  test("messages beyond the limit of a connection's inbox are refused with rate_limited", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const socket = await open(t);
@@ -223,7 +223,7 @@ describe("publishing", () => {
     expect(replies.length + refused.length).toBe(2_001);
   });
 
-  test("[P-DIA-4] data arrives as it was sent", async () => {
+  test("[P-DIA-4] published JSON data arrives unchanged", async () => {
     await using t = testCore();
     const socket = await open(t);
     await answer(t, socket, { type: "subscribe", id: 1, channel: "log:a" });

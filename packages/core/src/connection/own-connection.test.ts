@@ -16,7 +16,7 @@ async function subscribe(t: TestCore, socket: TestSocket, channel: string) {
 }
 
 describe("a connection's own channel", () => {
-  test("[P-RULE-5] [M3] a connection's own channel is open to that connection alone, and services publish to it", async () => {
+  test("[P-RULE-5] [M3] a connection's own channel can be read by that connection alone, and only services publish to it", async () => {
     await using t = testCore();
     const own = await open(t, "ada");
     const other = await open(t, "ada");
@@ -37,7 +37,7 @@ describe("a connection's own channel", () => {
     expect(other.socket.take()).toEqual([]);
   });
 
-  test("[P-RULE-5] a connection keeps its own channel when its token is renewed, and a replacement with its id takes it over", async () => {
+  test("[P-RULE-5] a connection keeps its own channel when its token is renewed, and so does a connection that takes over its id", async () => {
     await using t = testCore();
     const { socket, id } = await open(t, "ada");
     const channel = `connection:${id}`;

@@ -40,8 +40,8 @@ function events(messages: readonly Received[]): unknown[] {
   );
 }
 
-describe("a plain reader", () => {
-  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] a plain reader receives each publication as an object whose type is the event name", async () => {
+describe("a client in the plain dialect", () => {
+  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] a plain-dialect client receives each publication as an object whose type is the event name", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     socket.take();
@@ -57,7 +57,7 @@ describe("a plain reader", () => {
     });
   });
 
-  test("[P-POS-2] each event_id alone resumes all channels of a plain connection", async () => {
+  test("[P-POS-2] the event_id of any one message resumes all channels of a plain-dialect connection", async () => {
     await using t = testCore({ rules });
     const channels = ["log:a", "log:b", "log:c"];
     const socket = await open(t, channels);
@@ -81,7 +81,7 @@ describe("a plain reader", () => {
     }
   });
 
-  test("[P-POS-2] the cursor of a plain reader never omits a channel that is still being resumed", async () => {
+  test("[P-POS-2] the cursor of a plain-dialect client never omits a channel that is still being resumed", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await open(t, ["log:a", "log:b"]);
@@ -97,7 +97,7 @@ describe("a plain reader", () => {
     }
   });
 
-  test("[P-SUB-11] a plain connect with a cursor and channels starts those afresh that the cursor does not name", async () => {
+  test("[P-SUB-11] a plain-dialect connect resumes the channels that its cursor names, and subscribes afresh to its other channels", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     await t.publish("log:a", "n", 1);
@@ -116,7 +116,7 @@ describe("a plain reader", () => {
     );
   });
 
-  test("[P-SUB-4] [P-POS-2] a gap carries the cursor from which a plain reader can resume", async () => {
+  test("[P-SUB-4] [P-POS-2] a gap message carries the cursor from which a plain-dialect client can resume", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["few:a"]);
     const start = socket.take().at(-1)?.event_id;
@@ -146,7 +146,7 @@ describe("a plain reader", () => {
     expect(anchor === undefined ? undefined : formatPosition(anchor)).toBe(delivered.position);
   });
 
-  test("[P-DIA-1] replies to subscribe carry the cursor, which names a channel until it is unsubscribed", async () => {
+  test("[P-DIA-1] plain-dialect replies to subscribe carry the cursor, which names a channel until the client unsubscribes from it", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     await t.publish("log:a", "n", 1);
@@ -165,7 +165,7 @@ describe("a plain reader", () => {
     expect(cursor(socket.take().at(-1)?.event_id).size).toBe(1);
   });
 
-  test("a plain frame holds one message, and an array is answered with bad_message", async () => {
+  test("a plain-dialect frame holds one message, and an array of messages is answered with bad_message", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, []);
     socket.take();

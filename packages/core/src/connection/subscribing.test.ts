@@ -90,7 +90,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[TRAP-1] [G5] [P-SUB-2] an entry published between the log's reading and its answer is delivered exactly once", async () => {
+  test("[TRAP-1] [G5] [P-SUB-2] an entry published while a read of the log waits for its answer is delivered exactly once", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -108,7 +108,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual(range(1, 8));
   });
 
-  test("[G5] the log is read only once the bus delivers, so an entry published before that is not missed", async () => {
+  test("[G5] the log is read only after the bus subscription is active, so an entry published before that is not missed", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -120,7 +120,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual([1, 2]);
   });
 
-  test("[G5] an entry that was read from the log is not delivered again when the bus brings it late", async () => {
+  test("[G5] an entry that was read from the log is not delivered again when the bus delivers it late", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const first = await open(t);
@@ -137,7 +137,7 @@ describe("a fresh subscription", () => {
     expect(numbers(ahead.take())).toEqual([4, 5]);
   });
 
-  test("[G5] entries beyond those that a join keeps in memory are read from the log", async () => {
+  test("[G5] entries published during a subscription's start beyond its memory limit are read from the log", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -152,7 +152,7 @@ describe("a fresh subscription", () => {
     expect(numbers(socket.take())).toEqual(range(1, 3_001));
   });
 
-  test("[G5] a start that waits for the store fails after 10 s with a retryable error", async () => {
+  test("[G5] a subscription whose start waits for the store fails after 10 s with a retryable error", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -235,13 +235,13 @@ describe("a resume", () => {
         position: positions[seen - 1],
         recovered: true,
       });
-      // An entry at the resumed position itself would mean `>=` instead of `>`.
+      // The entry at the resumed position was delivered before, so it must not arrive again.
       expect(numbers(messages)).toEqual(range(seen + 1, 10));
       socket.drop();
     }
   });
 
-  test("[P-SUB-3] a resume from the position of a then empty channel delivers every entry", async () => {
+  test("[P-SUB-3] a resume from a position taken while the channel was empty delivers every entry", async () => {
     await using t = core();
     const socket = await open(t);
     const { position } = result(await subscribe(t, socket, "log:a"));
@@ -253,7 +253,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual([1, 2, 3]);
   });
 
-  test("[P-SUB-3] a resume from the last entry before the kept ones is recovered", async () => {
+  test("[P-SUB-3] a resume from the newest trimmed entry is recovered, because every later entry is kept", async () => {
     await using t = core();
     const positions = await publishMany(t, "few:a", 1, 8);
     const socket = await open(t);
@@ -278,7 +278,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual(range(4, 8));
   });
 
-  test("[P-SUB-4] a resume from a trimmed position of a channel with a projection is answered with the state", async () => {
+  test("[P-SUB-4] a resume from a trimmed position of a channel with a projection is answered with a snapshot", async () => {
     await using t = core();
     const positions = await publishMany(t, "tiny:a", 1, 8);
     const socket = await open(t);
@@ -307,7 +307,7 @@ describe("a resume", () => {
     expect(numbers(messages)).toEqual([11, 12, 13, 14]);
   });
 
-  test("[TRAP-2] [P-SUB-4] [G4] a resume from a position with a wrong tag, or beyond the head, is tag_mismatch", async () => {
+  test("[TRAP-2] [P-SUB-4] [G4] a resume from a position with a wrong tag, or beyond the head, is answered with tag_mismatch", async () => {
     await using t = core();
     const positions = await publishMany(t, "log:a", 1, 5);
     const { epoch } = at(positions[0]);
@@ -326,7 +326,7 @@ describe("a resume", () => {
     }
   });
 
-  test("[P-SUB-4] a resume from too far behind has the reason limit and delivers as many entries as the limit allows", async () => {
+  test("[P-SUB-4] a resume that misses more than maxReplayEntries has the reason limit, and delivers the newest maxReplayEntries", async () => {
     await using t = core({ limits: { maxReplayEntries: 50 } });
     const positions = await publishMany(t, "log:a", 1, 200);
     const far = await open(t);
@@ -340,7 +340,7 @@ describe("a resume", () => {
     expect(numbers(replay)).toEqual(range(151, 200));
   });
 
-  test("[P-POS-1] a subscribe since something that is no position is refused with invalid_position", async () => {
+  test("[P-POS-1] a subscribe whose since is not a valid position is refused with invalid_position", async () => {
     await using t = core();
     const socket = await open(t);
     expect(result(await subscribe(t, socket, "log:a", { since: "yesterday" }))).toMatchObject({
@@ -348,7 +348,7 @@ describe("a resume", () => {
     });
   });
 
-  test("[P-SUB-8] a resume is authorised again", async () => {
+  test("[P-SUB-8] a resume by a user who may not subscribe to the channel is refused with forbidden", async () => {
     await using t = core();
     const [position] = await publishMany(t, "log:a", 1, 1);
     const socket = t.connect({ principal: t.user("eve") });
@@ -474,7 +474,7 @@ describe("bookkeeping of subscriptions", () => {
     expect(numbers(socket.take())).toEqual([1]);
   });
 
-  test("[P-SUB-7] a subscription with events receives only those, and a resume from the last one misses nothing", async () => {
+  test("[P-SUB-7] a subscription with an event filter receives only those events, and a resume from the last one misses none of them", async () => {
     await using t = core();
     const socket = await open(t);
     await subscribe(t, socket, "log:a", { events: ["wanted"] });
@@ -489,7 +489,7 @@ describe("bookkeeping of subscriptions", () => {
     expect(messages.slice(1)).toMatchObject([{ event: "wanted", data: 4 }]);
   });
 
-  test("[P-SUB-10] a subscribe over the limit is refused with too_many_subscriptions until an unsubscribe makes room", async () => {
+  test("[P-SUB-10] a subscribe over the limit is refused with too_many_subscriptions until the client unsubscribes from a channel", async () => {
     await using t = core({ limits: { maxSubscriptions: 2 } });
     const socket = await open(t);
     await subscribe(t, socket, "log:a");

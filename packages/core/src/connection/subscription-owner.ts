@@ -6,10 +6,13 @@ import type { SummaryBudget } from "./summary.ts";
 export interface SubscriptionOwner extends SharedSubscriber {
   readonly id: string;
   readonly isOpen: boolean;
-  /** True when a batch of a channel has the same bytes for this connection as for all others of its encoder. */
+  /**
+   * True when this connection can share the encoded batches of a channel with all other connections of its
+   * encoder.
+   */
   readonly readsAlike: boolean;
   send(message: ServerMessage): void;
-  /** Counts entries that merging removed while they waited for a subscription. */
+  /** Counts entries of a subscription that merging removed while they waited to be sent. */
   onMerged(count: number): void;
   /** Answers a message with an error. */
   refuse(id: MessageId | null, error: unknown): void;
@@ -19,11 +22,14 @@ export interface SubscriptionOwner extends SharedSubscriber {
 
 /** All subscriptions of one connection, as each of them uses the list. */
 export interface SubscriptionList {
-  /** Bytes that the summaries of the connection share. */
+  /** Returns the memory budget that all summaries of the connection share. */
   summaryBudget(): SummaryBudget;
-  /** Position in all channels of the connection, as a message field; empty except in the plain dialect. */
+  /**
+   * Returns the cursor over all channels of the connection as an `event_id` field; no field in dialects other
+   * than plain.
+   */
   cursor(): { readonly event_id?: string };
-  /** Returns a function that makes the cursor of each publication of one channel. */
+  /** Returns a function that makes the cursor to send with a publication of one channel. */
   cursorOf(channel: string): (publication: { readonly position: Position }) => string;
   /** Removes a subscription that has ended. */
   drop(subscription: { readonly channel: string }): void;

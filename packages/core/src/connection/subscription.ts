@@ -21,13 +21,13 @@ export interface SubscriptionRequest {
   readonly channel: string;
   readonly since?: Since;
   readonly events?: readonly string[];
-  /** True to be present in the channel and to see who else is. */
+  /** True if the client joins the presence of the channel and receives who else is present. */
   readonly presence?: boolean;
   /** Name of the durable subscriber; undefined for an ordinary subscription. */
   readonly as?: string;
   /** Minimum time between two deliveries, in milliseconds. */
   readonly summaryMs?: number;
-  /** Id of the message to reply to; undefined when the connect itself asked. */
+  /** Id of the subscribe message to reply to; undefined if the channel was requested at connect. */
   readonly id?: MessageId;
 }
 
@@ -40,8 +40,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
   readonly #events: ReadonlySet<string> | undefined;
   readonly #summary: Summary | undefined;
   /**
-   * Position of the client where `hubSubscriber` does not have it: before the start, after the end, and with a
-   * filter of events.
+   * Position of the client in the channel where `hubSubscriber` does not have it: before the start, after the
+   * channel's end, and with an event filter.
    */
   #position: Position | undefined;
   #started = false;
@@ -72,7 +72,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
   }
 
   /**
-   * Position up to which the client has been sent the channel; undefined while it has received nothing of it.
+   * Position up to which the channel's entries were sent to the client. Undefined before the start, unless the
+   * client resumes from a position.
    */
   get position(): Position | undefined {
     const waitsAfter = this.#connection.sendQueue.sentUpTo(this) ?? this.#summary?.sentUpTo;
@@ -139,8 +140,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
         : publications.filter(({ event }) => events.has(event) || event === endEvent);
     const last = wanted.at(-1);
     if (last === undefined) return;
-    // With a filter, the entry right before this batch was not delivered: the batch follows the last entry that
-    // was.
+    // With an event filter, the entry right before this batch may not have been delivered, so the batch follows
+    // the last delivered entry.
     const from = events === undefined ? before : (this.#position ?? before);
     this.#position = last.position;
     const rule = this.hubSubscriber?.resolved.rule;
@@ -193,8 +194,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
   }
 
   /**
-   * Ends the subscription without a message to the client. With `lingers`, for a lost connection, its member
-   * stays present for a while.
+   * Ends the subscription without a message to the client. With `lingers`, for a lost connection, the client's
+   * member stays present in the channel for a while.
    */
   leave(going: "leaves" | "lingers" = "leaves"): void {
     this.hubSubscriber?.leave();

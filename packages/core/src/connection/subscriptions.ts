@@ -20,10 +20,10 @@ type AnySubscription = Subscription | DurableSubscription;
 const none: readonly AnySubscription[] = [];
 
 /**
- * Subscriptions of one connection, and its positions in them.
+ * Subscriptions of one connection, and its positions in their channels.
  *
- * The list is replaced, never changed: most connections have one subscription, and an array that holds one
- * takes a fraction of a Map.
+ * The subscriptions are in an array that is replaced, never changed. Most connections have one subscription,
+ * and an array of one takes a fraction of the memory of a Map.
  */
 export class Subscriptions implements SubscriptionList {
   readonly #connection: SubscriptionOwner;
@@ -39,7 +39,8 @@ export class Subscriptions implements SubscriptionList {
   /** Returns the budget that all summaries of this connection share. */
   summaryBudget(): SummaryBudget {
     const { wheel, limits } = this.#context;
-    // Summaries may hold a quarter: a slow connection needs the rest for entries that wait for its transport.
+    // Summaries may hold a quarter of the send queue's limit. A slow connection needs the rest for entries that
+    // wait for its transport.
     this.#summaries ??= { wheel, maxBytes: limits.maxSendQueueBytes / 4, bytes: 0 };
     return this.#summaries;
   }
@@ -60,7 +61,7 @@ export class Subscriptions implements SubscriptionList {
       return;
     }
     if (as !== undefined && principal.user === undefined && principal.session === undefined) {
-      const error = "a durable subscriber belongs to a user or a session; the token names neither";
+      const error = "a durable subscription needs a token that names a user or a session";
       this.#connection.refuse(id, new MilepostError("forbidden", error));
       return;
     }
@@ -107,8 +108,8 @@ export class Subscriptions implements SubscriptionList {
   }
 
   /**
-   * Ends a subscription and replies. If the subscription has not started yet, returns a promise that resolves
-   * once that is done.
+   * Ends a subscription and replies. If the subscription is still starting, waits for that first, and returns a
+   * promise that resolves after the reply.
    */
   onUnsubscribe({ id, channel }: UnsubscribeMessage): Promise<void> | undefined {
     const subscription = this.#find(channel);
@@ -133,7 +134,7 @@ export class Subscriptions implements SubscriptionList {
   onAck(message: AckMessage | NackMessage): void {
     const subscription = this.#find(message.channel);
     if (subscription?.isDurable !== true) {
-      const error = `this connection holds no durable subscription to ${message.channel}`;
+      const error = `no durable subscription to ${message.channel}; subscribe with "as"`;
       this.#connection.refuse(message.id ?? null, new MilepostError("not_subscribed", error));
     } else if (message.type === "ack") subscription.ack(message);
     else subscription.nack(message);
@@ -202,7 +203,7 @@ export class Subscriptions implements SubscriptionList {
     return places === "" ? {} : { event_id: places };
   }
 
-  /** Returns a function that makes the cursor of a publication of one channel. */
+  /** Returns a function that makes the cursor to send with a publication of one channel. */
   cursorOf(channel: string): (publication: { readonly position: Position }) => string {
     const others = this.#connection.encoder.dialect === "plain" ? this.#positions(channel) : "";
     const before = others === "" ? "" : `${others},`;
@@ -259,7 +260,8 @@ export class Subscriptions implements SubscriptionList {
   }
 
   /**
-   * Regroups the subscribers of a plain connection: they can share bytes only while it has one subscription.
+   * Regroups the hub subscribers of a plain-dialect connection. The connection can share encoded batches with
+   * others only while it has one subscription.
    */
   #regroup(): void {
     if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;

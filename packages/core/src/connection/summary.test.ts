@@ -66,7 +66,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     expect(data(socket.take())).toEqual([{ k: "x", n: 96 }]);
   });
 
-  test("a summary merges waiting entries by the rule's classes and names the span that each stands for", async () => {
+  test("a summary merges waiting entries by the rule's merge classes, and each merged entry names the span of offsets it covers", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a");
     await publish(t, "state:a", "s", { k: 1, n: 0 });
@@ -118,7 +118,7 @@ describe("[P-OUT-8] a subscription with summary_ms", () => {
     expect(data(socket.take()).at(-1)).toEqual({ n: 3 });
   });
 
-  test("a summary with a filter counts only the events that its subscription asks for", async () => {
+  test("a summary with an event filter ignores events that its subscription does not ask for", async () => {
     await using t = testCore({ rules });
     const socket = await summarised(t, "state:a", { events: ["s"] });
     await publish(t, "state:a", "other", 1, 2);
@@ -152,7 +152,7 @@ test("[P-OUT-8] a durable subscriber with summary_ms is refused, because it ackn
   expect(socket.take().at(-1)).toMatchObject({ id: 1, error: { code: "not_supported" } });
 });
 
-test("[P-OUT-9] an entry that waits for the end of a period does not count as read, and a resume delivers it", async () => {
+test("[P-OUT-9] an entry that waits for the end of a period does not count as delivered, and a resume delivers it", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "log:a");
   await publish(t, "log:a", "l", 1);
@@ -164,7 +164,7 @@ test("[P-OUT-9] an entry that waits for the end of a period does not count as re
   expect(data(again.received().filter(({ type }) => type === "event"))).toEqual([2, 3]);
 });
 
-test("[P-OUT-9] the cursor of a plain reader does not name waiting entries, even on messages of other channels", async () => {
+test("[P-OUT-9] the cursor of a plain-dialect client does not include waiting entries, even on messages of other channels", async () => {
   await using t = testCore({ rules });
   const socket = t.connect({ principal: t.user("ada"), channels: ["log:b"] }, "plain");
   socket.send({ type: "subscribe", id: 1, channel: "log:a", summary_ms: periodMs });
@@ -236,7 +236,7 @@ test("[P-OUT-9] the end of a channel is not delayed by a summary, and arrives af
   expect(told.map(({ type, data: value }) => value ?? type)).toEqual([2, 3, "end"]);
 });
 
-test("[P-OUT-10] a slow reader with a summary receives entries merged by both", async () => {
+test("[P-OUT-10] a slow reader with a summary receives entries merged by the summary and by the send queue", async () => {
   await using t = testCore({ rules });
   const socket = await summarised(t, "text:a");
   await publish(t, "text:a", "t", { append: "a" });
@@ -257,7 +257,8 @@ test("[P-OUT-10] a slow reader with a summary receives entries merged by both", 
   socket.resume();
   await t.clock.advance(periodMs + 50);
   const texts = socket.take().filter(({ event }) => event === "t");
-  // The first entry found the transport not yet full.
+  // The first batch was queued before the send queue began to hold entries back, so it is not merged with the
+  // others.
   expect(data(texts)).toEqual([{ append: "0." }, { append: "1.2.3.4." }]);
 });
 

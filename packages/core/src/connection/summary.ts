@@ -16,15 +16,18 @@ export interface SummaryBudget {
 
 /** Subscriber that receives summaries. */
 export interface SummarySubscriber extends HeldSubscriber {
-  /** Sends consecutive entries, which follow `before`. */
+  /**
+   * Sends entries in order. `before` is the position up to which the subscriber received the channel until now.
+   */
   deliver(publications: readonly Publication[], before: Position): void;
 }
 
 /**
- * Limits a subscriber to one delivery per period. The first entry goes at once. Later ones wait for the end of
- * the period and are merged by the classes of the channel's rule.
+ * Limits a subscriber to one delivery per period. The first entry is delivered at once. Later ones wait for the
+ * end of the period and are merged by the classes of the channel's rule.
  *
- * When the summaries of a connection exceed their budget even after merging, this one is delivered early.
+ * When the summaries of a connection exceed their shared budget, this summary merges its entries. If more than
+ * seven eighths of the budget are still in use, it is delivered early.
  */
 export class Summary extends Deadline {
   readonly #subscriber: SummarySubscriber;
@@ -41,12 +44,14 @@ export class Summary extends Deadline {
     this.#budget = budget;
   }
 
-  /** Position up to which the subscriber was sent the channel; undefined while no entries wait. */
+  /** Position up to which entries were delivered to the subscriber; undefined while no entries wait. */
   get sentUpTo(): Position | undefined {
     return this.#queue?.sent;
   }
 
-  /** Takes consecutive entries, which follow `before`. */
+  /**
+   * Takes entries in order. `before` is the position up to which the subscriber received the channel until now.
+   */
   take(publications: readonly Publication[], before: Position, rule: Rule): void {
     if (this.dueAt === undefined) {
       this.#begin();

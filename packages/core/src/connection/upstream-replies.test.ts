@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { UpstreamReplies } from "./upstream-replies.ts";
 
-it("[P-UP-1] a reply goes to the request with its id, in the order of asking, and to no other", async () => {
+it("[P-UP-1] a reply goes only to the request with its id, and requests with the same id are answered in order", async () => {
   const upstreamReplies = new UpstreamReplies();
   const first = upstreamReplies.expect(1);
   const second = upstreamReplies.expect(1);

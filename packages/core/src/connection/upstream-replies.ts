@@ -2,7 +2,7 @@ import { failure, type MessageId, type ServerMessage } from "@milepost/protocol"
 
 type Answer = (message: ServerMessage) => void;
 
-/** Replies that return with the upstream request that brought their message, instead of down the stream. */
+/** Replies that are returned in the response to an upstream request instead of in the connection's stream. */
 export class UpstreamReplies {
   /** Waiting callers by the id of their message. Two messages with the same id are answered in their order. */
   readonly #waiting = new Map<MessageId, Answer[]>();
@@ -21,7 +21,7 @@ export class UpstreamReplies {
     return this.#waiting.has(id);
   }
 
-  /** Gives a reply or pong to the caller that waits for it. Returns false if none does. */
+  /** Passes a reply or pong to the caller that waits for its id. Returns false if no caller waits for it. */
   take(message: ServerMessage): boolean {
     if (message.type !== "reply" && message.type !== "pong") return false;
     const { id } = message;

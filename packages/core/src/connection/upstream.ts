@@ -14,11 +14,11 @@ import { Connection } from "./connection.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 
 /**
- * Handles a frame that arrived beside the stream of the connection `id`, and resolves with the replies to its
+ * Handles a frame that arrived outside the stream of the connection `id`, and resolves with the replies to its
  * messages, in their order. Rejects if the frame is invalid.
  *
- * Without a live connection of the same user and session, messages that need none are still handled. The others
- * are answered with `not_found`.
+ * Without a live connection of the same user and session, messages that need no connection are still handled.
+ * The others are answered with `not_found`.
  */
 export async function handleUpstream(
   principal: UserPrincipal,
@@ -43,8 +43,8 @@ export async function handleUpstream(
 }
 
 /**
- * Handles a frame that arrived beside the stream of the connection `id`, and sends the replies down that
- * stream. Throws `not_found` if there is no such connection of the same user and session on this node.
+ * Handles a frame that arrived outside the stream of the connection `id`, and sends the replies in that stream.
+ * Throws `not_found` if this node has no such connection of the same user and session.
  */
 export function forwardUpstream(
   principal: UserPrincipal,
@@ -113,7 +113,10 @@ const silent: Encoder = {
   encodeText: () => nothing,
 };
 
-/** Transport of a connection whose replies are all returned elsewhere: it discards every write. */
+/**
+ * Transport for a frame without a live connection. All replies are returned to the caller, so it discards every
+ * write.
+ */
 const nowhere: Transport = {
   encoder: silent,
   passes: true,

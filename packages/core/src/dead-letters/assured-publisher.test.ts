@@ -96,7 +96,7 @@ describe("[P-DLQ-5] publications of the gateway itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("a stalled event that cannot be stored is retried until it is, with a dead letter meanwhile", async () => {
+  test("a stalled event that cannot be stored is retried until it is stored; meanwhile a dead letter records the failure", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     await create(t);

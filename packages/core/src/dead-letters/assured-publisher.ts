@@ -29,19 +29,20 @@ export interface AssuredContext {
 }
 
 /**
- * Publishes entries whose outcome nobody awaits. A failed publish is retried, up to five attempts within about
- * eight seconds, and then becomes a dead letter. While the store cannot take the dead letter either, up to
- * 10,000 publications stay in memory, and the dead letter is attempted about every 30 s.
+ * Publishes the gateway's own entries, whose callers do not wait for the outcome. A failed publish is attempted
+ * up to five times within about eight seconds, and then becomes a dead letter. While the store cannot take the
+ * dead letter either, up to 10,000 publications stay in memory. Each is then retried as a dead letter about
+ * every 30 s.
  *
- * Publications with the same `line` replace each other, since an old state stored after a newer one would look
- * current. A later publication replaces an earlier one that still waits. Once it is stored, it also removes the
- * dead letter of the earlier one.
+ * `line` names a series of publications of which only the latest counts, such as one operation's summaries on
+ * one channel. A later publication replaces an earlier one that is not stored yet. Once the later one is
+ * stored, the dead letter of the earlier one is removed.
  */
 export class AssuredPublisher {
   readonly #context: AssuredContext;
-  /** Latest publication of each line that is not stored yet, by line. */
+  /** Latest publication of each series (`line`) that is not stored yet. */
   readonly #open = new Map<string, Attempt>();
-  /** Ids of the dead letters that this node wrote, by line. */
+  /** Ids of the dead letters that this node wrote, by series (`line`). */
   readonly #deadLetters = new Map<string, string>();
 
   constructor(context: AssuredContext) {
@@ -58,7 +59,8 @@ export class AssuredPublisher {
     const before = this.#open.get(line);
     if (before !== undefined) this.#context.wheel.clear(before);
     const attempt = new Attempt(line, publication, (due) => void this.#try(due));
-    // Inserting the line again moves it to the end, so the map lists the oldest lines first.
+    // Deleting and inserting the series moves it to the end, so the map lists the longest unchanged series
+    // first.
     this.#open.delete(line);
     this.#open.set(line, attempt);
     await this.#try(attempt);
@@ -100,7 +102,7 @@ export class AssuredPublisher {
     const deadLetter = this.#deadLetters.get(line);
     if (deadLetter === undefined) return;
     this.#deadLetters.delete(line);
-    // A dead letter that stays does harm only if somebody replays it.
+    // A failed removal is only logged: the outdated dead letter does harm only if somebody replays it.
     await this.#context.engine.deadLetters.remove(deadLetter).catch(this.#context.onError);
   }
 
@@ -137,7 +139,7 @@ export class AssuredPublisher {
     wheel.clear(oldest);
     onError(
       new Error(
-        "dropped the oldest waiting publication: the store has been unavailable for too long",
+        "dropped the oldest unstored publication of the gateway: too many wait for the store; check the store",
       ),
     );
   }

@@ -1,7 +1,10 @@
 import type { DeadLetterStore } from "@milepost/engine";
 import type { Counter } from "../runtime/meter.ts";
 
-/** Returns the store with every write counted once it has succeeded. */
+/**
+ * Returns a dead-letter store that forwards every call to `store`, and adds 1 to `written` after each
+ * successful write.
+ */
 export function countedDeadLetters(store: DeadLetterStore, written: Counter): DeadLetterStore {
   return {
     async put(deadLetter, bounds) {

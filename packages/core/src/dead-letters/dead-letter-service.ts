@@ -26,7 +26,10 @@ import type {
 
 const maxPage = 1_000;
 
-/** Dead letters as services use them. Every method refuses principals that are not services. */
+/**
+ * Methods for dead letters, each called on behalf of a principal. Every method refuses principals that are not
+ * services.
+ */
 export class DeadLetterService implements DeadLetters {
   readonly #engine: Engine;
   readonly #rules: RuleBook;
@@ -129,7 +132,7 @@ export class DeadLetterService implements DeadLetters {
     if (outcome === "unknown") {
       throw new MilepostError(
         "not_possible_now",
-        "the durable subscriber of this dead letter no longer exists",
+        "the durable subscriber of this dead letter no longer exists; drop the dead letter",
       );
     }
     if (outcome === "full") {
@@ -138,14 +141,15 @@ export class DeadLetterService implements DeadLetters {
         "too many replays are pending for this subscriber; retry when some are acknowledged",
       );
     }
-    // A holder that misses this signal finds the replay with its next refresh, within 30 s.
+    // A node that misses this signal finds the replay when it next refreshes the subscriber's state, within 30
+    // s.
     await wakeHolder(this.#engine, this.#rules, key).catch(this.#errorLog.report);
     return { id, to: "subscriber" };
   }
 
   /**
-   * Publishes the dead letter's entry again. Its key prevents a second copy, so a dead letter that could not be
-   * removed does no harm.
+   * Publishes the dead letter's entry again, then removes the dead letter. If the removal fails, a repeated
+   * replay within 10 minutes creates no second copy, since the entry has a dedupe key.
    */
   async #publish({
     id,
@@ -157,7 +161,7 @@ export class DeadLetterService implements DeadLetters {
     if (event === undefined || json === undefined) throw isGone();
     const service = serviceOf(publisher);
     if (service !== undefined) {
-      // Rules or schemas may have refused the entry before, so it passes their checks again.
+      // The rules or schemas may have refused this entry before, so it must pass their checks now.
       const data = JSON.parse(json) as unknown;
       const { position } = await this.#channels.publish(service, channel, event, data, { key });
       await this.#engine.deadLetters.remove(id);
@@ -215,11 +219,12 @@ function refuseUnlessService(principal: Principal): void {
 function notFound(): MilepostError {
   return new MilepostError(
     "not_found",
-    "there is no dead letter with this id; list them to see the ids",
+    "there is no dead letter with this id; list the dead letters to see their ids",
   );
 }
 
 function isGone(): MilepostError {
-  const message = "the dead letter holds no entry that could be delivered or published again";
+  const message =
+    "the dead letter holds no entry to deliver or publish again; drop the dead letter";
   return new MilepostError("not_possible_now", message);
 }

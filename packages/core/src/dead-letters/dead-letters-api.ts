@@ -4,24 +4,27 @@ import type { Principal } from "../rules/principal.ts";
 /** A dead letter as services see it. */
 export interface DeadLetterView {
   readonly id: string;
-  /** Time at which the entry was given up, in milliseconds since 1970. */
+  /** Time at which the entry became a dead letter, in milliseconds since 1970. */
   readonly at: number;
   readonly channel: string;
   /**
-   * Reason for giving the entry up:
-   * - `not_acknowledged`, `refused: …` or `expired`;
-   * - `trimmed`, `epoch_changed` or `tag_mismatch`, where the log lost the entry first;
-   * - `publish_failed: …`, for what the gateway itself could not publish.
+   * Reason why the entry became a dead letter:
+   * - `not_acknowledged`, `refused: …` or `expired`: a durable subscriber did not settle the entry;
+   * - `trimmed`, `epoch_changed` or `tag_mismatch`: the log lost the entry before its delivery;
+   * - `publish_failed: …`: a publication of the gateway, or an entry of a source, could not be published.
    */
   readonly reason: string;
-  /** Name of the durable subscriber; `owner` tells to which owner the name belongs. */
+  /**
+   * Name of the durable subscriber that did not settle the entry. The name is unique per `owner` and channel.
+   */
   readonly subscriber?: string;
   readonly owner?: string;
   readonly attempts: number;
   readonly entry: {
     readonly position?: string;
     /**
-     * Position before the first entry, when the dead letter stands for all entries after it up to `position`.
+     * Present when the dead letter represents a span of lost entries: the position before the first of them.
+     * `position` is the last of them.
      */
     readonly since?: string;
     /** Channel to which the entry was published, if `channel` is a roll-up of everything below a prefix. */
@@ -33,32 +36,35 @@ export interface DeadLetterView {
   };
 }
 
-/** Filter of dead letters; all given conditions must hold. */
+/** Filter of dead letters. A dead letter must match all fields that are present. */
 export interface DeadLetterFilter {
   readonly channel?: string;
   readonly subscriber?: string;
-  /** The whole reason, or its part before the colon. */
+  /** Reason to match: the whole reason, or only its part before the colon. */
   readonly reason?: string;
-  /** Most dead letters in the answer, 1–1,000; default 100. */
+  /** Maximum number of dead letters in the answer, 1–1,000; default 100. */
   readonly limit?: number;
-  /** Id after which the page begins. */
+  /** Id of the last dead letter of the previous page. */
   readonly after?: string;
 }
 
 /** A page of dead letters, oldest first. */
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetterView[];
-  /** Id after which the next page begins; absent when there are no more. */
+  /** Value of `after` for the next page; absent when there are no more dead letters. */
   readonly next?: string;
   /**
-   * Number of dead letters kept in all. `dropped` counts those removed since the store began, because a bound
-   * on number, size or age was reached.
+   * Number of dead letters now in the queue. `dropped` counts all dead letters that were removed because a
+   * bound on number, size or age was reached.
    */
   readonly kept: number;
   readonly dropped: number;
 }
 
-/** Result of a replay: the entry is on its way to its subscriber, or was published at `position`. */
+/**
+ * Result of a replay. `to` tells whether the entry will be delivered to its subscriber, or was published to its
+ * channel at `position`.
+ */
 export interface Replayed {
   readonly id: string;
   readonly to: "subscriber" | "channel";
@@ -69,18 +75,18 @@ export interface Replayed {
 export interface ManyDeadLetters {
   readonly done: number;
   readonly failed: readonly { readonly id: string; readonly error: Failure }[];
-  /** Id after which the next page begins; absent when there are no more. */
+  /** Value of `after` for the next page; absent when there are no more dead letters. */
   readonly next?: string;
 }
 
-/** Dead letters: entries that were given up, to read, replay and drop; for services only. */
+/** Methods for dead letters: entries that could not be delivered or published. Allowed to services only. */
 export interface DeadLetters {
   list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage>;
   get(principal: Principal, id: string): Promise<DeadLetterView>;
   /**
-   * Delivers an entry to its subscriber again, with a fresh number of attempts, or publishes again what could
-   * not be published. The dead letter is removed once this took effect. Repeating a replay counts as one
-   * replay.
+   * Delivers an entry to its durable subscriber again, with the full number of attempts. An entry that could
+   * not be published is published again. The dead letter is removed once the entry is acknowledged or
+   * published. Repeating a pending replay has no further effect.
    */
   replay(principal: Principal, id: string): Promise<Replayed>;
   drop(principal: Principal, id: string): Promise<void>;

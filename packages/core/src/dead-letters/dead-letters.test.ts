@@ -122,7 +122,7 @@ describe("[P-DLQ-3] a replay of a dead letter", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("a replay gets a new budget of attempts, and when it fails it updates the same dead letter", async () => {
+  test("a replay gets the full number of attempts, and if they fail it updates the same dead letter", async () => {
     await using t = testCore({ rules });
     const socket = await giveUp(t, 1);
     const { id, entry } = await only(t);

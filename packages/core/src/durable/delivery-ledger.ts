@@ -15,12 +15,15 @@ import {
 } from "./durable-terms.ts";
 
 /**
- * Outcome of an ack or nack: `taken` when it counts, `known` when it changes nothing, `unknown` when the
- * position was never delivered.
+ * Outcome of an ack or nack. `taken`: it was accepted. `known`: it changes nothing, since the delivery was
+ * settled, refused or reset before. `unknown`: the position was never delivered.
  */
 export type AckOutcome = "taken" | "known" | "unknown";
 
-/** Deliveries that are due: to be repeated (`again`), or without attempts left (`spent`). */
+/**
+ * Entries and replays that are due: to be delivered again (`again`), or to become dead letters since they have
+ * no attempts left (`spent`).
+ */
 export interface Due {
   readonly again: readonly PendingEntry[];
   readonly spent: readonly PendingEntry[];
@@ -29,12 +32,13 @@ export interface Due {
 }
 
 /**
- * Delivery ledger of one durable subscriber at its holder: how often each entry was delivered, what is settled,
- * and what is due.
+ * Delivery ledger of one durable subscriber, kept by the connection that holds it. The ledger records how often
+ * each entry was delivered, which entries are settled, and which are due.
  *
- * The ledger has no side effects beyond its own state: times and randomness come in, changes go out through
- * {@link takeChange}. An ack at or after an entry settles it. An entry that was refused once, or is a replay,
- * is settled only by an ack of its exact position, and that ack settles nothing else.
+ * The ledger has no side effects beyond its own state. Callers pass in times and random numbers, and read the
+ * changes to be saved with {@link takeChange}. An ack settles the entry at its position and all earlier
+ * entries. An entry that was refused, or is a replay, is settled only by an ack of its exact position, and that
+ * ack settles nothing else.
  */
 export class DeliveryLedger {
   readonly #terms: DurableTerms;
@@ -44,11 +48,11 @@ export class DeliveryLedger {
   readonly #replays: Map<string, PendingReplay>;
   #sent: Position;
   /**
-   * Random fraction drawn at one time. Entries delivered at the same time share it, so they become due together
-   * and in order.
+   * Random fraction of all delays computed at the time `at`. Entries delivered at the same time share it, so
+   * they become due together and in order.
    */
   #jitter = { at: Number.NaN, fraction: 0 };
-  /** Positions as they were last saved. */
+  /** Values of `acked` and `sent` at the last save. */
   #savedAcked: Position;
   #savedSent: Position;
   #dirty = new Set<number>();
@@ -57,11 +61,11 @@ export class DeliveryLedger {
   #delivered: string[] = [];
 
   /**
-   * Resumes from a saved state. Deliveries without an answer when the last holder lost its connection are due
-   * at once. Deliveries without attempts left keep their wait.
+   * Resumes from a saved state. Deliveries that were unanswered when the previous holder lost its connection
+   * are due at once. If such a delivery has no attempts left, its due time stays.
    *
-   * The ledger uses monotonic times. `epochMs` is the difference that converts them to milliseconds since 1970,
-   * as a state has them.
+   * The ledger uses monotonic times. `epochMs` is added to them to get the milliseconds since 1970 that a saved
+   * state contains.
    */
   constructor(
     state: DurableState,
@@ -97,17 +101,23 @@ export class DeliveryLedger {
     return this.#sent;
   }
 
-  /** True while everything that was delivered is settled. */
+  /** True while every delivered entry and every replay is settled. */
   get isSettled(): boolean {
     return this.#pending.size === 0 && this.#replays.size === 0;
   }
 
-  /** Number of further entries that may be delivered for the first time before others are settled. */
+  /**
+   * Number of entries that may still be delivered for the first time before the limit of unsettled entries is
+   * reached.
+   */
   get capacity(): number {
     return maxUnsettled - this.#pending.size;
   }
 
-  /** Settles the entries that an ack at this position settles. */
+  /**
+   * Applies an ack: settles the entry at the position and all earlier entries that were not refused. For a
+   * refused entry or a replay, settles that one alone.
+   */
   ack(position: Position): AckOutcome {
     const replay = this.#replayAt(position);
     if (replay !== undefined) {
@@ -120,7 +130,8 @@ export class DeliveryLedger {
     if (known !== undefined) return known;
     const { offset } = position;
     const entry = this.#pending.get(offset);
-    // The entry was settled alone or given up. Its late or repeated ack must not settle earlier entries.
+    // This entry was already settled by itself or became a dead letter. Its late or repeated ack must not
+    // settle earlier entries.
     if (entry === undefined) return "known";
     if (entry.refusal !== undefined) {
       this.settle(offset);
@@ -166,9 +177,7 @@ export class DeliveryLedger {
     };
   }
 
-  /**
-   * Returns the time at which the next delivery is due; undefined while none waits for an answer or a retry.
-   */
+  /** Returns the monotonic time at which the next entry or replay is due; undefined while none is pending. */
   nextDueAt(): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     for (const { dueAt } of this.#pending.values()) next = Math.min(next, dueAt);
@@ -176,7 +185,7 @@ export class DeliveryLedger {
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  /** Records the first delivery of the entry that follows `sent`. */
+  /** Records the first delivery of the entry after `sent`, and moves `sent` to this entry. */
   deliver(position: Position, now: number): void {
     const previousTag = this.#sent.tag;
     const first = { attempts: 0, dueAt: 0, isOut: false };
@@ -184,7 +193,7 @@ export class DeliveryLedger {
     this.#sent = position;
   }
 
-  /** Moves `sent` past the entry that follows it, which this subscriber does not receive. */
+  /** Moves `sent` to the next entry without a delivery, since the subscriber does not receive this entry. */
   pass(position: Position): void {
     this.#sent = position;
   }
@@ -246,15 +255,16 @@ export class DeliveryLedger {
   adopt(replays: readonly PendingReplay[], now: number): void {
     for (const replay of replays) {
       const { letter: deadLetter } = replay;
-      // A replay that has ended here but is not saved yet must not start again.
+      // A replay that has ended in this ledger may still be in the store, as its end is not saved yet. It must
+      // not start again.
       if (this.#replays.has(deadLetter) || this.#dirtyReplays.has(deadLetter)) continue;
       this.#replays.set(deadLetter, { ...replay, dueAt: now });
     }
   }
 
   /**
-   * Continues the stream after `to`. Settles all pending entries: the log has lost them or delivers them again
-   * after `to`.
+   * Makes the stream continue after `to`. Settles all pending entries, since the log has lost them or they
+   * follow `to` and are delivered again.
    */
   jump(to: Position): void {
     for (const offset of [...this.#pending.keys()]) this.settle(offset);
@@ -318,7 +328,8 @@ export class DeliveryLedger {
   }
 
   /**
-   * Puts back a change that could not be saved. The next change holds the values that its entries have by then.
+   * Puts back a change that could not be saved. The next change contains these entries again, with their values
+   * at that time.
    */
   untakeChange({ pending, settled, replays, replayed }: DurableChange): void {
     for (const { position } of pending) this.#dirty.add(position.offset);
@@ -353,7 +364,10 @@ export class DeliveryLedger {
     return { ...delivery, attempts, dueAt: now + wait, isOut: true };
   }
 
-  /** Returns a delivery as refused, with its retry delay. A delivery without attempts left is due at once. */
+  /**
+   * Returns the delivery marked as refused, due after its retry delay. A delivery without attempts left is due
+   * at once.
+   */
   #refused<T extends Delivery>(delivery: T, reason: string, now: number): T {
     const isSpent = delivery.attempts >= this.#terms.maxAttempts;
     const wait = isSpent ? 0 : retryDelayOf(delivery.attempts, this.#fractionAt(now));

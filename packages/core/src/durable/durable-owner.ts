@@ -23,6 +23,9 @@ export interface DurableOwner {
   onEnd(end: Publication): void;
   /** Reports that another connection holds the subscriber now. No further call follows. */
   onTakenOver(acked: Position): void;
-  /** Returns a promise that resolves when the owner can take more; undefined when it can take more now. */
+  /**
+   * Returns a promise that resolves when the owner can take more deliveries; undefined when it can take more
+   * now.
+   */
   drained(): Promise<void> | undefined;
 }

@@ -44,8 +44,8 @@ export interface DurableContext {
 }
 
 /**
- * Publication on its way to the owner. A replay names its dead letter and how often the entry was tried
- * `before` the replay.
+ * Publication to be sent to the owner. For a replay, `letter` is the id of its dead letter, and `before` is the
+ * number of deliveries before the replay.
  */
 interface Outgoing {
   readonly publication: Publication;
@@ -58,11 +58,12 @@ interface Reply {
 }
 
 /**
- * Delivers a channel to one durable subscriber while it holds the claim.
+ * Delivers a channel to one durable subscriber while its connection holds the claim, the exclusive right to
+ * deliver.
  *
- * All entries are read from the log, at the pace of the acknowledgements. The hub only signals that there are
- * new ones. Deliveries are saved before they are sent, so a holder that was taken over sends nothing more, and
- * a crash causes another delivery. Settled entries are saved at the end of the same round.
+ * All entries are read from the log, at the pace of the acknowledgements. The hub only signals that new entries
+ * exist. Deliveries are saved before they are sent. A holder that lost the claim therefore sends nothing more,
+ * and entries are delivered again after a crash. Acknowledged entries are saved in the next pass.
  */
 export class DurableReader extends Deadline {
   readonly #key: SubscriberKey;
@@ -113,7 +114,8 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Takes over the subscriber and starts to deliver. Calls the owner's `onStart`, or `onFailed` with the error.
+   * Claims the subscriber, from its previous holder if there is one, and starts to deliver. Calls the owner's
+   * `onStart`, or `onFailed` with the error.
    */
   async start(since: DurableSince | undefined): Promise<void> {
     const { hub, rules, engine, clock, random } = this.#context;
@@ -131,7 +133,8 @@ export class DurableReader extends Deadline {
       if (this.#isOver) return;
       const claim = await engine.durable.claim(this.#key, start.position, durableBounds);
       if (claim === undefined) {
-        const message = "the channel already has the maximum number of durable subscribers";
+        const message =
+          "the channel has the maximum number of durable subscribers; use an existing name";
         throw new MilepostError("too_many_subscriptions", message);
       }
       await this.#tellOthers(claim.isNew);
@@ -198,7 +201,10 @@ export class DurableReader extends Deadline {
     this.#wake();
   }
 
-  /** Difference between wall-clock time and monotonic time, in milliseconds. A state has wall-clock times. */
+  /**
+   * Difference between wall-clock time and monotonic time, in milliseconds. Saved states contain wall-clock
+   * times.
+   */
   get #epochMs(): number {
     const { clock } = this.#context;
     return clock.now() - clock.monotonic();
@@ -228,7 +234,8 @@ export class DurableReader extends Deadline {
   async #run(): Promise<void> {
     this.#isRunning = true;
     try {
-      // Everything that arrives in the same tick, for instance many acks, shares one round.
+      // Waiting a microtask lets one pass handle everything that arrives in the same tick, for instance many
+      // acks.
       await undefined;
       while (this.#again && this.#ledger !== undefined && !this.#isLost) {
         this.#again = false;
@@ -410,15 +417,15 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Continues past a break in the log: after the acknowledged position if the log still has it, otherwise after
-   * the log's floor. In the second case one dead letter records the span that was lost.
+   * Continues after a break in the log. The stream resumes after the acknowledged position if the log still has
+   * it, otherwise after the log's floor. In the second case one dead letter records the span of lost entries.
    */
   async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: string): Promise<void> {
     const { acked, sent } = ledger;
     const fromAcked = await this.#read(acked, 1);
     const isAckedKept = breakOf(acked, fromAcked, Number.POSITIVE_INFINITY) === undefined;
-    // A log that lost its tail may still have the acknowledged position. Everything after that position is
-    // delivered again.
+    // A log that lost its newest entries may still have the acknowledged position. Everything after that
+    // position is delivered again.
     const to = isAckedKept ? acked : slice.floor;
     if (!isAckedKept) {
       const isTrimmed = reason === "trimmed";
@@ -486,8 +493,8 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Restores the ledger's state in a store that has lost the claim. Returns false if another holder has claimed
-   * the subscriber since.
+   * Writes the ledger's state to a store that has lost the claim. Returns false if another holder has claimed
+   * the subscriber in the meantime.
    */
   #restore(ledger: DeliveryLedger): Promise<boolean> {
     const { durable } = this.#context.engine;
@@ -537,8 +544,8 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Returns a lookup of entries by position. It keeps the last page, since consecutive positions are often
-   * close together.
+   * Returns a function that finds entries by position. The function keeps the page that it read last, since
+   * consecutive lookups are often close together.
    */
   #finder(): (position: Position) => Promise<Publication | undefined> {
     let slice: LogSlice | undefined;
@@ -561,12 +568,15 @@ function reasonOf(refusal: PendingEntry["refusal"]): string {
 }
 
 function takenOver(): MilepostError {
-  return new MilepostError("not_subscribed", "another connection has taken the subscription over");
+  return new MilepostError(
+    "not_subscribed",
+    "another connection has taken over this durable subscriber",
+  );
 }
 
 /**
- * Creates the `not_supported` error. A channel that continues locally during an outage cannot guarantee
- * delivery at least once.
+ * Creates the `not_supported` error for a durable subscriber of a channel whose rule sets `outage` to `local`.
+ * Such a channel discards entries after an outage, so it cannot guarantee delivery.
  */
 function notKept(channel: string): MilepostError {
   return new MilepostError(

@@ -5,7 +5,9 @@ import type { ResolvedChannel } from "../rules/rule-book.ts";
 /** Start position of a new durable subscriber. */
 export interface NewStart {
   readonly position: Position;
-  /** True if the client named the position itself. */
+  /**
+   * True if the client sent this position as `since`; false if it was derived from `now`, `start` or `last`.
+   */
   readonly isAsked: boolean;
   readonly reason?: GapReason;
   /** Position before the gap. Entries after it, up to and including `position`, will not be delivered. */

@@ -22,7 +22,10 @@ export function durableTerms({ durable = {} }: Rule): DurableTerms {
 /** Maximum number of unsettled entries per subscriber; further entries wait in the log. */
 export const maxUnsettled = 1_000;
 
-/** Bounds of durable subscribers, for every channel. */
+/**
+ * Bounds that apply to the durable subscribers of every channel: 1,000 per channel, 1,000 pending replays each,
+ * and 30 days without use.
+ */
 export const durableBounds: DurableBounds = {
   maxPerChannel: 1_000,
   maxReplays: 1_000,
@@ -45,7 +48,8 @@ export function ackWaitOf(attempt: number, ackWaitMs: number, fraction: number):
 }
 
 /**
- * Returns the delay after a refused delivery, in milliseconds: 1 s doubling to a minute, plus up to a fifth.
+ * Returns the delay after a refused delivery, in milliseconds. The delay starts at 1 s and doubles with each
+ * attempt, up to a minute. Up to a fifth is added at random.
  */
 export function retryDelayOf(attempt: number, fraction: number): number {
   return Math.round(
@@ -54,8 +58,8 @@ export function retryDelayOf(attempt: number, fraction: number): number {
 }
 
 /**
- * Returns the longest possible wait, in milliseconds. Due times in a saved state are limited to it, since
- * another clock may have made them.
+ * Returns the maximum wait, in milliseconds. Due times of a saved state are limited to this wait, since another
+ * node's clock may have produced them.
  */
 export function longestWaitMs(ackWaitMs: number): number {
   return Math.max(maxAckWaitMs, ackWaitMs, maxRetryMs) * (1 + jitter);

@@ -12,7 +12,7 @@ const rules = [
   { pattern: "state:*", ...granted, retention, durable, projection: { name: "latest" } },
   { pattern: "job:*", ...granted, retention, durable },
 ] as const;
-/** Time after the longest first wait for an acknowledgement, in milliseconds. */
+/** Time after which the first wait for an acknowledgement has certainly ended, in milliseconds. */
 const firstWaitMs = 12_100;
 
 function core(options: Parameters<typeof testCore>[0] = {}): TestCore {
@@ -50,7 +50,7 @@ async function say(t: TestCore, socket: TestSocket, message: object) {
   await t.clock.settle();
 }
 
-/** Advances the clock for a peer that answers pings. */
+/** Advances the clock by `ms` milliseconds while the peer answers pings. */
 async function pass(t: TestCore, socket: TestSocket, ms: number) {
   for (let left = ms; left > 0; left -= 25_000) {
     await t.clock.advance(Math.min(left, 25_000));
@@ -104,7 +104,7 @@ describe("[P-ACK-1] durable subscribers", () => {
     expect([...deliveries(answer), ...delivered(second)]).toEqual(["7#2", "8#2", "9"]);
   });
 
-  test("a new durable subscriber starts where its first subscribe's since says", async () => {
+  test("a new durable subscriber starts at the since of its first subscribe", async () => {
     await using t = core();
     const positions = await publish(t, 1, 6);
     const starts = [
@@ -119,7 +119,7 @@ describe("[P-ACK-1] durable subscribers", () => {
     }
   });
 
-  test("durable subscribers of other users or with other names have positions of their own", async () => {
+  test("durable subscribers of different users, or with different names, each have their own position", async () => {
     await using t = core();
     const mine = await begin(t);
     const theirs = await open(t, "bob");
@@ -132,7 +132,7 @@ describe("[P-ACK-1] durable subscribers", () => {
     expect([mine, theirs, other].map(delivered)).toEqual([[], ["1#2"], ["1#2"]]);
   });
 
-  test("a durable subscriber receives entries where others receive a snapshot", async () => {
+  test("a durable subscriber receives the entries themselves where other subscribers receive a snapshot", async () => {
     await using t = core();
     await publish(t, 1, 2, "state:a");
     const socket = await open(t);
@@ -154,7 +154,7 @@ describe("[P-ACK-1] durable subscribers", () => {
     expect(deliveries(await subscribe(t, again, { events: ["n"] }))).toEqual(["2#2"]);
   });
 
-  test("a durable subscribe is refused without read permission, without an owner, or with an invalid name", async () => {
+  test("a durable subscribe is refused without read permission, without a user or session, or with an invalid name", async () => {
     await using t = core();
     const socket = await open(t);
     expect(result(await subscribe(t, socket, { channel: "user:bob" })).code).toBe("forbidden");
@@ -196,7 +196,7 @@ describe("[P-ACK-2] acks of durable subscribers", () => {
     expect(result(socket.take()).position).toBe(positions[1]);
   });
 
-  test("an ack without an id is answered only with an error: position never delivered, or not subscribed", async () => {
+  test("an ack without an id is answered only if its position was never delivered or its channel is not subscribed", async () => {
     await using t = core();
     const socket = await begin(t);
     const [position] = await publish(t, 1);
@@ -234,7 +234,7 @@ describe("[P-ACK-2] acks of durable subscribers", () => {
 });
 
 describe("[P-ACK-3] refused entries of durable subscribers", () => {
-  test("a refused entry is delivered again after its own delay, and no later ack settles it", async () => {
+  test("a refused entry is delivered again after a retry delay, and the ack of a later entry does not settle it", async () => {
     await using t = core();
     const socket = await begin(t);
     const positions = await publish(t, 1, 3);
@@ -509,7 +509,7 @@ describe("[P-ACK-6] takeover of a durable subscriber", () => {
     expect(delivered(second)).toEqual(["1#3", "2#3"]);
   });
 
-  test("a previous holder that misses the takeover signal finds out by itself", async () => {
+  test("a previous holder that misses the takeover signal notices the takeover at its next refresh", async () => {
     const engine = new FaultyEngine();
     engine.loses = ({ channel }) => channel.startsWith("gateway:");
     await using t = core({ engine: engine.factory });
@@ -606,7 +606,7 @@ describe("[P-ACK-8] entries the log lost before their delivery", () => {
     ]);
   });
 
-  test("a durable subscriber of a log that lost its tail receives its unsettled entries again", async () => {
+  test("a durable subscriber whose log lost its newest entries receives its unsettled entries again", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -623,7 +623,7 @@ describe("[P-ACK-8] entries the log lost before their delivery", () => {
 });
 
 describe("[P-ACK-11] the end of a channel for durable subscribers", () => {
-  test("the end is delivered once everything before it is settled, and again when the subscriber reconnects", async () => {
+  test("the end of a channel is delivered to a durable subscriber once all entries are settled, and again after a reconnect", async () => {
     await using t = core();
     const socket = await begin(t);
     const [one, two] = await publish(t, 1, 2);
@@ -647,7 +647,7 @@ describe("[P-ACK-11] the end of a channel for durable subscribers", () => {
 });
 
 describe("[P-ACK-9] durable subscribers in the plain dialect", () => {
-  test("an entry of a durable subscriber carries its position, and its cursor names only the other channels", async () => {
+  test("in the plain dialect an entry for a durable subscriber has its position, and its cursor names only other channels", async () => {
     await using t = core();
     const socket = await open(t, "ada", "plain");
     await subscribe(t, socket);

@@ -4,8 +4,9 @@ import type { Subscriber } from "../hub/subscriber.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 
 /**
- * Returns the name of the channel that signals the holder of a durable subscriber: it was taken over, or
- * replays were requested. Two subscribers may share one, since a signal only makes the holder refresh.
+ * Returns the name of the channel that signals a durable subscriber's holder that it was taken over, or that
+ * replays were requested. Two subscribers may share one channel, since a signal only makes the holder check its
+ * state in the store.
  */
 export function signalChannel({ channel, owner, name }: SubscriberKey): string {
   const text = `${name}:${channel}:${owner}`;
@@ -21,7 +22,7 @@ function hash(text: string, seed: number): string {
   return (bits >>> 0).toString(36);
 }
 
-/** Makes the holder of a durable subscriber refresh its claim and its replays. */
+/** Signals the holder of a durable subscriber to check its claim and to read newly requested replays. */
 export async function wakeHolder(
   { log }: Engine,
   rules: RuleBook,
@@ -31,7 +32,7 @@ export async function wakeHolder(
   await log.append(name, { event: "look", json: "null", publisher: "gateway:durable" }, policy);
 }
 
-/** Subscribes to a channel to signal that it has new entries. The entries themselves are ignored. */
+/** Hub subscriber that calls a function when its channel has new entries. It ignores the entries themselves. */
 export class SubscriberSignal implements Subscriber {
   readonly shared = undefined;
   /** Promise that resolves once no further entry can be missed; rejects when the channel cannot be read. */
@@ -47,7 +48,7 @@ export class SubscriberSignal implements Subscriber {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // A caller that stopped waiting learns of the failure elsewhere, so this is not an unhandled rejection.
+    // Nobody may await `started` when it rejects. This handler avoids an unhandled rejection.
     this.started.catch(() => {});
   }
 

@@ -9,8 +9,8 @@ import { formatPosition, type Position, type Publication } from "@milepost/proto
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
 
 /**
- * Dead letters of one durable subscriber. Each entry has one dead letter, however often and by whichever node
- * it is written.
+ * Dead letters of one durable subscriber. Writing the dead letter of an entry again, on any node, updates the
+ * existing one.
  */
 export class UndeliveredEntries {
   readonly #deadLetters: DeadLetterStore;
@@ -24,7 +24,8 @@ export class UndeliveredEntries {
   }
 
   /**
-   * Writes the dead letter of an entry that was given up. Without `publication`, the log has lost the entry.
+   * Writes the dead letter of an entry that could not be delivered. Without `publication`, the log has lost the
+   * entry.
    */
   async entry(
     position: Position,

@@ -62,7 +62,10 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     return this.#life.isRegistered;
   }
 
-  /** Zero: the feed is not a subscription of the client's own. */
+  /**
+   * Always zero: the node subscribes to the channels of the feed, and the client has no subscription of its
+   * own.
+   */
   get subscriptionCount(): number {
     return 0;
   }
@@ -75,13 +78,13 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     this.#life.abandon();
   }
 
-  /** Sends the operation's document, now or once the connection has room. */
+  /** Sends the operation's document, now or once the connection's send queue has room. */
   show(operation: FollowedOperation): void {
     this.#due.add(operation);
     if (!this.#waiting) this.#pump();
   }
 
-  /** Drops the waiting document of an operation that is no longer shown. */
+  /** Cancels the pending document of an operation that the feed no longer shows. */
   forget(operation: FollowedOperation): void {
     this.#due.delete(operation);
   }
@@ -118,7 +121,8 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     }
   }
 
-  // Every frame of a feed is a document: announcements have no form here, the close says why.
+  // Every frame of a feed is a document, so a feed cannot carry announcements. The close reason says why the
+  // connection ends.
   announceShutdown(): void {}
   announceStore(): void {}
   announceMove(): void {}

@@ -64,7 +64,7 @@ describe("access to a session feed", () => {
     expect(socket.take()).toMatchObject([{ transaction_id: own.operation.id, session_id: "s" }]);
   });
 
-  test("[P-FEED-5] messages from a feed reader are ignored, except as a sign of life", async () => {
+  test("[P-FEED-5] messages from a feed reader are ignored, except that they show that the reader is alive", async () => {
     await using t = testCore();
     const socket = await feed(t, "s");
     for (let i = 0; i < 6; i++) {
@@ -78,7 +78,7 @@ describe("access to a session feed", () => {
     expect(socket.closed?.code).toBe(4003);
   });
 
-  test("[P-FEED-5] a feed is closed with 1008 and Session expired when its token expires, without a notice", async () => {
+  test("[P-FEED-5] a feed is closed with code 1008 and reason Session expired when its token expires, without a notice before", async () => {
     await using t = testCore();
     const expiresAt = t.clock.now() + 40_000;
     const socket = t.connectFeed("s", t.user("ada", { session: "s", expiresAt }));
@@ -107,7 +107,7 @@ describe("documents of a session feed", () => {
     }
   });
 
-  test("[P-FEED-2] a feed shows at most one document per operation and 100 ms, and always the last change", async () => {
+  test("[P-FEED-2] a feed shows at most one document per operation in 100 ms, and always shows the last change", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const socket = await feed(t, "s");
@@ -171,7 +171,7 @@ describe("documents of a session feed", () => {
     });
   });
 
-  test("all feeds of a session receive its documents, and its channels are read once for all of them", async () => {
+  test("all connections to a session's feed receive its documents, and the node reads its channels once for all of them", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const sockets = [await feed(t, "s"), await feed(t, "s"), await feed(t, "s")];

@@ -10,7 +10,7 @@ export class Feeds {
     this.#context = context;
   }
 
-  /** Returns the feed of a session, which starts with its first reader. */
+  /** Returns the feed of a session, and creates it if no reader has opened it yet. */
   of(session: string): SessionFeed {
     const known = this.#feeds.get(session);
     if (known !== undefined) return known;

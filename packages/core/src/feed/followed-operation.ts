@@ -10,7 +10,10 @@ import type { Encoder } from "../send-queue/transport.ts";
 
 const shownEveryMs = 100;
 
-/** Owner of followed operations, which shows their documents. */
+/**
+ * Session feed as its followed operations see it: they notify it of their changes, and it shows their documents
+ * to its readers.
+ */
 export interface OperationFollower {
   readonly session: string;
   /** Returns a monotonic time, in milliseconds. */

@@ -14,7 +14,7 @@ const maxOperations = 20;
 export interface FeedReader {
   /** Shows the latest document of an operation, now or once the connection has room. */
   show(operation: FollowedOperation): void;
-  /** Drops an operation that is no longer shown. */
+  /** Cancels the pending document of an operation that the feed no longer shows. */
   forget(operation: FollowedOperation): void;
   close(code: CloseCode, reason: string): void;
 }
@@ -29,8 +29,8 @@ export class SessionFeed implements OperationFollower, Subscriber {
   /** Followed operations by id, in the order in which they were added. */
   readonly #operations = new Map<string, FollowedOperation>();
   /**
-   * Operations that are still to be read before the feed is ready; undefined until the session's channel was
-   * read.
+   * Operations whose first read the feed still awaits before it shows anything. Undefined until the session's
+   * channel was read.
    */
   #awaited: Set<FollowedOperation> | undefined;
   readonly #hubSubscriber: HubSubscriber;
@@ -42,7 +42,7 @@ export class SessionFeed implements OperationFollower, Subscriber {
     this.#hubSubscriber = context.hub.join(context.channels.resolve(`session:${session}`), this);
   }
 
-  /** Adds a reader and shows it all operations, as soon as they have been read. */
+  /** Adds a reader. It receives the documents of all operations once they have been read. */
   add(reader: FeedReader): void {
     this.#readers.add(reader);
     if (this.#isReady) this.#showAll(reader);
@@ -96,7 +96,8 @@ export class SessionFeed implements OperationFollower, Subscriber {
   }
 
   onGap(): void {
-    // A missed summary is followed by the next one, and the operations have channels of their own.
+    // A missed summary does no harm: the operation's next summary makes the feed follow it, and followed
+    // operations have channels of their own.
   }
 
   onReset({ state }: Reset): void {

@@ -8,7 +8,10 @@ import type { RecentBudget } from "./recent-budget.ts";
 export interface HubContext {
   readonly log: LogReader;
   readonly ticker: Ticker;
-  /** Most entries that may lie between a resumed position and the head. */
+  /**
+   * Maximum number of entries between the position from which a subscriber resumes and the head of the log. A
+   * resume from further behind is not recovered, for the reason `limit`.
+   */
   readonly maxReplayEntries: number;
   /** Resolves after `ms` milliseconds, on the node's one timer. */
   readonly pause: (ms: number) => Promise<void>;

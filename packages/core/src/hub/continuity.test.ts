@@ -19,7 +19,7 @@ class Stored {
   readonly lost = new Set<string>();
   /** Position of the entry before each stored entry, by `channel@position`. */
   readonly #before = new Map<string, string>();
-  /** Position of the entry that stands in the log now, by channel, epoch and offset. */
+  /** Position of the entry that the log has now at each offset, by channel, epoch and offset. */
   readonly #standing = new Map<string, string>();
 
   add(channel: string, position: string, data: unknown): void {
@@ -47,8 +47,8 @@ interface Place {
 }
 
 /**
- * A client that holds only what it received, and checks it: after a position must come the very next entry,
- * unless a gap or reset stands in between.
+ * Client that keeps the messages it received and checks them: the very next entry must follow each position,
+ * unless a gap or a reset comes in between.
  */
 class Reader {
   readonly #t: TestCore;
@@ -113,7 +113,7 @@ class Reader {
       if (before !== undefined && String(channel).startsWith("state:") && recovered === false) {
         expect(snapshot).toBeDefined();
       }
-      // A gap that follows at once explains the jump.
+      // The position may jump here: a gap message that follows at once explains the jump.
       this.#positions.set(channel as string, position as string);
       return;
     }
@@ -135,8 +135,8 @@ class Reader {
       this.#dialect === "json" ? (message.position as string) : placeIn(message, channel);
     const [now, before] = [place(position), place(this.#positions.get(channel))];
     expect([now.epoch, now.offset]).toEqual([before.epoch, before.offset + 1]);
-    // After a lost tail other entries may stand at the same offsets, so the entry before this one must be the
-    // one that the reader received.
+    // After the log has lost its tail, new entries may reuse the same offsets. So the entry before this one
+    // must be the one that the reader received.
     const follows = this.#stored.before(channel, position);
     if (follows !== undefined) expect(this.#positions.get(channel)).toBe(follows);
     this.#positions.set(channel, position);
@@ -191,8 +191,8 @@ test("[G4] [P-SUB-9] every reader's stream is contiguous or marks its gaps, and 
           // The purge reads the log afterwards, and that read may hang, so it is not awaited.
           void t.core.channels.purge(t.service, channel).catch(() => {});
         } else if (dice < 0.77) {
-          // A failover loses the tail. Everything settles first, so that nothing else happens to the store
-          // meanwhile.
+          // A failover loses the tail of the log. All pending work settles first, so that nothing else changes
+          // the store during the loss.
           await t.clock.settle();
           const count = Math.min(faulty.stored(channel), 1 + Math.floor(random.fraction() * 6));
           if (count > 0) {

@@ -1,14 +1,17 @@
 import { formatPosition, type Publication } from "@milepost/protocol";
 import type { Encoder } from "../send-queue/transport.ts";
 
-/** Most bytes of encoded pages that a node keeps. */
+/**
+ * Maximum size of all encoded pages that a node keeps, in bytes. Pages that were not used recently are dropped
+ * first.
+ */
 const maxPageBytes = 8 * 1_024 * 1_024;
-/** Bytes counted for a page besides its encoded bytes. */
+/** Fixed number of bytes that is counted for each page in addition to its encoded bytes. */
 const pageCost = 500;
 
 /**
- * Encoded bytes of one page of a channel, by encoder. They suit every subscriber with that encoder that reads
- * only this channel, or whose dialect has no cursors.
+ * Encoded bytes of one page of a channel, by encoder. Subscribers with the same encoder share them if they read
+ * only this channel, or if their dialect has no cursors.
  */
 type Page = Map<Encoder, Uint8Array>;
 
@@ -16,9 +19,9 @@ type Page = Map<Encoder, Uint8Array>;
  * Cache of encoded replay pages. Each page is encoded once for all subscribers that resume at the same
  * position, now or shortly after.
  *
- * A page is identified by its first offset and its last position: the tag of an entry stands for all entries
- * before it. The cache is bounded in bytes. A page that was not used since the last but one call of {@link age}
- * is forgotten.
+ * A page is identified by its first offset and its last position. This suffices, since the tag of an entry
+ * stands for all entries before it. The cache is bounded in bytes. It drops a page that was not used since the
+ * last but one call of {@link age}.
  */
 export class EncodedPages {
   #young = new Map<string, Page>();

@@ -13,7 +13,7 @@ const rules = [
   { pattern: "log:*", subscribe: "authenticated", publish: "authenticated", retention },
 ] as const;
 
-/** An encoder that records the batches it is asked for and the bytes it made. */
+/** Encoder that records the batches it encodes and the bytes it returns. */
 class CountingEncoder implements Encoder {
   readonly dialect;
   readonly batches: (readonly Publication[])[] = [];
@@ -72,7 +72,7 @@ async function settled(t: TestCore, sockets: readonly (TestSocket & { written: u
 }
 
 describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect) => {
-  test("a batch is encoded once, and every reader is written the identical bytes, once per tick", async () => {
+  test("a batch is encoded once, and every reader receives the same bytes in one write per tick", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const sockets = Array.from({ length: 200 }, () => attach(t, encoder, ["log:a"]));
@@ -93,7 +93,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
     }
   });
 
-  test("a reader of several channels receives all of them in one write", async () => {
+  test("a reader of several channels receives the entries of all of them in one write", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const socket = attach(t, encoder, ["log:a", "log:b", "log:c"]);
@@ -104,7 +104,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
     expect(socket.writes).toBe(1);
   });
 
-  test("a reader that joins, leaves or filters in the middle of a tick gets its own entries, and the others are not affected", async () => {
+  test("a reader that joins, leaves or filters by event in the middle of a tick gets its own entries, and others are not affected", async () => {
     await using t = testCore({ rules });
     const encoder = new CountingEncoder(t[dialect]);
     const steady = attach(t, encoder, ["log:a"]);
@@ -145,7 +145,7 @@ describe.each(["json", "plain"] as const)("fan-out in the %s dialect", (dialect)
 });
 
 describe("the cost of many connections", () => {
-  test("[TRAP-14] [G7] timers do not grow with connections: one timer wheel and one sweep serve all", async () => {
+  test("[TRAP-14] [G7] the number of timers does not grow with the connections: all share one timer wheel and one sweep", async () => {
     await using t = testCore({ rules });
     const before = attach(t, t.json, ["log:a"]);
     await settled(t, [before]);

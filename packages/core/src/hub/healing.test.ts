@@ -48,7 +48,9 @@ function offset(position: unknown): number {
   return read.ok ? read.value.offset : Number.NaN;
 }
 
-/** Lets time pass while the sockets answer pings, so that they are not closed as idle. */
+/**
+ * Advances the clock by `ms` milliseconds while the sockets answer pings, so that they are not closed as idle.
+ */
 async function pass(t: TestCore, ms: number, ...sockets: TestSocket[]): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await t.clock.advance(Math.min(left, 10_000));
@@ -57,7 +59,7 @@ async function pass(t: TestCore, ms: number, ...sockets: TestSocket[]): Promise<
 }
 
 describe("a bus that loses entries", () => {
-  test("[P-SUB-9] [G4] a hole is filled from the log before any later entry is sent", async () => {
+  test("[P-SUB-9] [G4] entries that the bus lost are read from the log before any later entry is sent", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -67,7 +69,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(socket.take())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("[P-SUB-9] a hole that the log has lost too is sent as a gap that names it", async () => {
+  test("[P-SUB-9] entries that the bus lost and the log no longer keeps are reported by a gap with their bounds", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "few:a");
@@ -85,7 +87,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(messages)).toEqual([1, 2, 16, 17, 18, 19, 20]);
   });
 
-  test("[P-SUB-9] a lost hole in a channel with a projection is a reset with the state, and the stream continues after it", async () => {
+  test("[P-SUB-9] with a projection, entries that bus and log lost cause a reset with the state, and the stream continues after it", async () => {
     const faulty = new FaultyEngine();
     const few = { ...rules[0], retention: { ...retention, maxEntries: 5 } };
     await using t = testCore({ rules: [few], engine: faulty.factory });
@@ -105,7 +107,7 @@ describe("a bus that loses entries", () => {
     expect(numbers(messages)).toEqual([1, 2, 21, 22]);
   });
 
-  test("[G4] the next position check finds a channel that fell behind, even one that was busy until just before", async () => {
+  test("[G4] the next position check delivers entries that the bus lost, even in a channel that was busy until just before", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -129,7 +131,7 @@ describe("a bus that loses entries", () => {
     expect(socket.take()).toEqual([]);
   });
 
-  test("[G4] nothing after a hole is sent while the store is down, and everything is sent once it is back", async () => {
+  test("[G4] while the store is down nothing after a missing entry is sent, and everything is sent once the store is back", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -228,7 +230,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers([...told, ...socket.take()])).toEqual([4, 5, 6, 7]);
   });
 
-  test("[P-SUB-9] a hole that opens while the log is read for another one is filled at once, not at the next check", async () => {
+  test("[P-SUB-9] entries lost while the log is read for earlier ones are filled in at once, not at the next position check", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -237,8 +239,8 @@ describe("a log that changes under its readers", () => {
     await t.core.channels.purge(t.service, "log:a");
     await t.clock.settle();
     socket.take();
-    // The stale entry makes the hub read the log. The answer is ready before the next two entries are
-    // published.
+    // The late entry of the purged log makes the hub read the log. The answer is ready before the next two
+    // entries are published, but is held back.
     faulty.hold();
     faulty.deliver();
     await t.clock.settle();
@@ -249,7 +251,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([2, 3]);
   });
 
-  test("[G4] [P-SUB-9] a log that lost its tail is detected although its offsets continue", async () => {
+  test("[G4] [P-SUB-9] the loss of a log's tail is detected although new entries continue its offsets", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const known = await publishMany(t, "log:a", 1, 3);
@@ -282,7 +284,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[G4] a lost tail is detected even when the bus delivers only the entry that continues the offsets", async () => {
+  test("[G4] a lost tail is detected even when the bus delivers only the entry that follows the channel's last offset", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -295,7 +297,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
-  test("[G4] a reader ahead of its channel receives a gap when the log lost entries that it has", async () => {
+  test("[G4] a reader that read more from the log than the bus delivered receives a gap when the log loses those entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await reading(t, "log:a");
@@ -318,7 +320,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
   });
 
-  test("[G4] a reader ahead of a quiet channel receives a gap with the next position checks when the log lost its entries", async () => {
+  test("[G4] in a quiet channel, a reader that read more than the bus delivered gets a gap at a position check once the log lost it", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const level = await reading(t, "log:a");
@@ -337,7 +339,7 @@ describe("a log that changes under its readers", () => {
     });
   });
 
-  test("[G4] a reader ahead of its channel does not receive the channel's reset when the log continues its own position", async () => {
+  test("[G4] a reader that read more than the bus delivered gets no reset of its channel when the log continues its own position", async () => {
     const faulty = new FaultyEngine();
     const few = { ...retention, maxEntries: 5 };
     const state = { pattern: "few:*", ...granted, retention: few, projection: { name: "latest" } };
@@ -372,7 +374,7 @@ describe("a log that changes under its readers", () => {
 });
 
 describe("a reader ahead of the bus", () => {
-  test("[P-SUB-9] a reader ahead of its channel does not receive a gap that the other readers need", async () => {
+  test("[P-SUB-9] a reader that read more from the log than the bus delivered gets no gap that only other readers need", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "few:a");
@@ -405,7 +407,7 @@ describe("a log that lost its tail and reuses the offsets", () => {
     expect(numbers(told)).toEqual([1, 2, 4]);
   });
 
-  test("[P-SUB-9] a reader that was ahead of its channel with lost entries receives a gap too", async () => {
+  test("[P-SUB-9] a reader that started at a position the bus had not delivered receives a gap too when the log loses it", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "log:a");
@@ -424,7 +426,7 @@ describe("a log that lost its tail and reuses the offsets", () => {
     expect(ahead.received().find(({ type }) => type === "gap")).toMatchObject({ from: lost[1] });
   });
 
-  test("[P-SUB-9] a joining reader that finds another entry at the channel's offset makes the channel read its log at once", async () => {
+  test("[P-SUB-9] when a joining reader finds another entry at the channel's offset, the channel reads its log at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await reading(t, "log:a");
@@ -466,7 +468,7 @@ test("a reset to many readers is encoded once for all whose message is identical
   }
 });
 
-test("[P-SUB-2] [P-SUB-9] the state of a channel that has none yet is null in every message and dialect", async () => {
+test("[P-SUB-2] [P-SUB-9] the state of a channel that has no state yet is null in every message and dialect", async () => {
   await using t = testCore({ rules });
   const snapshot = { projection: "latest", state: null };
   expect(await t.core.channels.snapshot(t.service, "state:a")).toMatchObject({ snapshot });

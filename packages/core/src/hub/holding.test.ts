@@ -28,7 +28,7 @@ async function fill(t: TestCore, socket: TestSocket, channel: string): Promise<v
   socket.stall();
   await t.publish(channel, "fill", "x".repeat(highWaterBytes));
   await t.clock.settle();
-  // This entry finds the transport full, so the send queue begins to hold.
+  // This entry arrives while the transport is full, so the send queue begins to hold entries.
   await t.publish(channel, "fill", "");
   await t.clock.settle();
 }
@@ -60,14 +60,14 @@ test("[P-OUT-1] a reader that keeps up gets every entry, even while entries of t
   const merged = await drained(t, slow);
   expect(merged).toMatchObject([{ event: "s", data: { k: 1, n: 49 } }]);
   expect([offset(merged[0]?.since), offset(merged[0]?.position)]).toEqual([2, 52]);
-  // The slow reader has caught up, so it receives the shared bytes again.
+  // The slow reader has caught up, so it again receives the bytes that are encoded once for all subscribers.
   await t.publish("state:a", "s", { k: 1, n: 50 });
   await t.publish("state:a", "s", { k: 1, n: 51 });
   await t.clock.settle();
   expect(slow.take()).toEqual(fast.take());
 });
 
-test("[P-OUT-4] in the plain dialect the event_id advances, and names for each channel only what was sent", async () => {
+test("[P-OUT-4] in the plain dialect the event_id advances, and names for each channel the last entry that was sent", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["text:a", "alarm:a"], "plain");
   await fill(t, socket, "text:a");
@@ -111,7 +111,7 @@ test("[P-OUT-2] the most urgent channel is sent first, and each channel keeps it
   expect(seen).toEqual(order);
 });
 
-test("[P-OUT-2] a publish with its own priority takes earlier entries of its channel along, and a low one waits", async () => {
+test("[P-OUT-2] an urgent publish takes the earlier entries of its channel along, and a publish with low priority waits", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a", "log:b", "log:c"]);
   await fill(t, socket, "log:c");
@@ -165,7 +165,7 @@ test("[P-SUB-6] unsubscribing drops the held entries of the channel", async () =
   expect((await drained(t, socket)).map(({ type, data }) => data ?? type)).toEqual(["reply", 2]);
 });
 
-test("[P-OUT-7] [G7] mergeable entries never overflow; others close the connection at the limit, and it resumes where it was", async () => {
+test("[P-OUT-7] [G7] mergeable entries never overflow a send queue; others close the connection at its limit, and a resume works", async () => {
   await using t = testCore({ rules });
   const limit = t.core.limits.maxSendQueueBytes;
   const merging = await reading(t, ["state:a"]);

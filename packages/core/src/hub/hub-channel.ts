@@ -30,15 +30,16 @@ const retryMs = 1_000;
 const none: readonly never[] = [];
 
 /**
- * One channel on one node: its subscribers, and the batch of this tick.
+ * One channel on one node: its subscribers, and the batch of publications of the current tick.
  *
- * Subscribers that are level with the channel have no position of their own: handing out a batch is a push into
- * each send queue. An entry that arrives must continue the one before it. A hole is filled from the log before
- * any later entry is sent, or is reported as a gap or a reset.
+ * A subscriber is level with the channel when it has received everything that the channel has handed out. Level
+ * subscribers have no position of their own: the channel pushes each batch into their send queues. An entry
+ * that arrives must continue the one before it. Missing entries are read from the log before any later entry is
+ * sent. If the log has lost them too, the channel reports a gap or a reset.
  */
 export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   readonly resolved: ResolvedChannel;
-  /** Settles once the bus delivers the channel to this node, or cannot. */
+  /** Resolves once the bus delivers the channel's publications to this node; rejects if it cannot. */
   readonly attached: Promise<void>;
   scheduled = false;
   readonly #context: ChannelContext;
@@ -49,12 +50,15 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   /** Newest position received; undefined until the log was read once. */
   #last: Position | undefined;
   #flushed: Position | undefined;
-  /** Position in the store's log at which the node went on with a local log; undefined otherwise. */
+  /**
+   * Last position in the store's log before the node continued the channel with a local log during an outage;
+   * undefined otherwise.
+   */
   #left: Position | undefined;
   #batch: Publication[] | undefined;
   /** Characters of data in the batch; counted only where the rule has a `batchMs` window. */
   #batchLength = 0;
-  /** Publications that arrived while a hole is filled, or before the log was read. */
+  /** Publications that arrived while missing entries are read, or before the first read of the log. */
   #incoming: Publication[] | undefined;
   /**
    * Offset of the newest entry read from the log. What the bus still delivers up to it is dropped, unless its tag
@@ -83,8 +87,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Accepts a publication from the bus: batches it, drops it as a repetition, or reads the log where it does
-   * not continue.
+   * Accepts a publication from the bus: adds it to the batch, drops it if it is a repetition, or reads the log
+   * if it does not continue the last publication.
    */
   receive(publication: Publication): void {
     if (this.#last === undefined || this.#healing !== undefined) {
@@ -99,7 +103,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     const { epoch, offset, tag } = publication.position;
     if (epoch === this.#last.epoch && offset <= this.#readUpTo) {
       const known = offset === this.#last.offset ? this.#last : this.#recent?.at(offset)?.position;
-      // Another entry stands where the log gave a different one, so the log has lost its tail.
+      // The log had another entry at this offset, so it has lost its tail.
       if (known === undefined || tag === known.tag) return;
     }
     if (this.isUnused) {
@@ -120,7 +124,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#context.instruments.deliveries.add(batch.length * this.#groups.size);
     for (const part of batchesOf(batch)) {
       const last = part.at(-1)?.position;
-      // Every level subscriber received something before, if only the position at which it started.
+      // Every level subscriber has a position before this batch, at least the one at which it started.
       this.#groups.give(part, before ?? origin(last?.epoch ?? ""));
       before = last;
     }
@@ -138,8 +142,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Starts the channel at `head`, up to which the log was read: from there on, publications from the bus must
-   * continue. A channel that has started keeps its position.
+   * Starts the channel at `head`, the position up to which the log was read. From then on, publications from
+   * the bus must continue that position. A channel that has already started keeps its position.
    */
   seed({ head, entries }: Pick<Start, "head" | "entries">): void {
     const isFirst = this.#last === undefined;
@@ -174,8 +178,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     if (tail === undefined) return undefined;
     const { newest, slice } = tail;
     if (breakOf(newest, slice, Number.POSITIVE_INFINITY) !== undefined) {
-      // The log does not continue the channel's newest entry, so the level subscribers need to learn of it as
-      // well.
+      // The log does not continue the channel's newest entry, so the channel reads its log for its level
+      // subscribers too.
       if (samePlace(this.#last, newest)) void this.heal();
       return undefined;
     }
@@ -210,7 +214,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return this.#since(position);
   }
 
-  /** Makes a subscriber live once it lacks no entries, as level with the channel or as ahead of it. */
+  /**
+   * Makes a subscriber live once it lacks no entries: as level with the channel, or as ahead of it if it has
+   * read further in the log.
+   */
   place(hubSubscriber: HubSubscriber): void {
     const { own } = hubSubscriber;
     const last = this.#last;
@@ -228,8 +235,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Compares the channel with its log, in case the bus lost the newest entries and nothing arrived since that
-   * would show it.
+   * Compares the channel with its log. This finds lost entries when the bus lost the newest ones and no later
+   * entry has shown the loss.
    */
   async check(): Promise<void> {
     const before = this.#last;
@@ -291,7 +298,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return { newest, slice: await this.#context.log.read(name, before, page + 1, policy) };
   }
 
-  /** Returns every entry received after a position; undefined when this is not known. */
+  /**
+   * Returns every entry received after a position. Returns undefined if this node does not have all of them, or
+   * has another entry at the position.
+   */
   #since(position: Position): readonly Publication[] | undefined {
     return samePlace(position, this.#last) ? none : this.#recent?.after(position);
   }
@@ -319,8 +329,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Recovers what lies between the last position and the log's head. When `last` is of a local log and cannot
-   * be continued, recovers from the position at which the node left the store's log.
+   * Reads the entries between `last` and the log's head. If `last` is a position of a local log and cannot be
+   * continued, reads from the position at which the channel left the store's log.
    */
   async #recover(last: Position): Promise<Recovery> {
     const { log, maxReplayEntries } = this.#context;
@@ -333,7 +343,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     return { ...back, kind: "gap", to: left, reason: recovery.reason };
   }
 
-  /** Ends the level subscribers if the channel has jumped to its end. */
+  /** Ends the subscriptions of the level subscribers if the channel has jumped to `end`, its last entry. */
   #endIfThere(end: Publication | undefined): void {
     for (const hubSubscriber of this.#groups.level()) hubSubscriber.endIfThere(end);
   }
@@ -354,10 +364,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Moves the channel to `to` without entries, and calls `tell` for every subscriber that is level with it. Returns the
-   * number of those.
-   * Subscribers ahead of the channel may not need the gap or reset, so each reads the log again from its own
-   * position.
+   * Moves the channel to the position `to` without sending entries, and calls `tell` for every subscriber that
+   * is level with it. Returns the number of those subscribers. Each subscriber ahead of the channel reads the
+   * log again from its own position, since it may not need the gap or reset.
    */
   #jumpTo(to: Position, tell: (hubSubscriber: HubSubscriber, from: Position) => void): number {
     this.flush();
@@ -395,7 +404,10 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#schedule(publication);
   }
 
-  /** Keeps entries that were read for one subscriber for others, if they lead up to what the channel has. */
+  /**
+   * Keeps the entries that were read for one subscriber, so that others can use them, if they lead up to the
+   * channel's newest entries.
+   */
   #remember(entries: readonly Publication[]): void {
     if (entries.length === 0) return;
     this.#recent ??= new RecentEntries(this.#context.recentBudget);
@@ -422,9 +434,9 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Processes the publications that arrived meanwhile. The log was read after the first `asked` of them had
-   * arrived. Those of them that do not continue belong to a log that is gone; reading the log for them again
-   * would never end.
+   * Processes the publications that arrived while the log was read. The first `asked` of them had arrived
+   * before that read. Those among them that do not continue the channel belong to a log that no longer exists:
+   * reading the log for them again would never end.
    */
   #takeIncoming(asked: number): void {
     const incoming = this.#incoming ?? none;
@@ -454,8 +466,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Queues a publication that cannot be judged yet. Dropping a full queue is safe: the next entry will not
-   * continue, and the log is read.
+   * Queues a publication until the channel knows whether it continues the last one. Dropping a full queue is
+   * safe: the next publication will not continue the last one, and the log is then read.
    */
   #keep(publication: Publication): void {
     if (this.#incoming === undefined || this.#incoming.length >= incomingLimit) this.#incoming = [];

@@ -6,29 +6,31 @@ import type { Subscriber } from "./subscriber.ts";
 /** A channel of the hub, as one of its subscribers uses it. */
 export interface SubscribedChannel {
   readonly resolved: ResolvedChannel;
-  /** Position up to which the channel has handed entries out; undefined before it has any. */
+  /**
+   * Position up to which the channel has handed entries to its subscribers; undefined before its log was read.
+   */
   readonly flushed: Position | undefined;
   remove(subscriber: HubSubscriber): void;
   regroup(subscriber: HubSubscriber): void;
 }
 
-/** A subscriber in a channel of the hub. */
+/** One subscriber of one hub channel, with its position. */
 export class HubSubscriber {
   readonly subscriber: Subscriber;
   readonly #channel: SubscribedChannel;
   /**
-   * Position of the subscriber while it is not level with the channel; undefined while it is, and before the
-   * start.
+   * Position of the subscriber while it is not level with the channel. Undefined while it is level, and before
+   * its subscription starts.
    */
   own: Position | undefined;
   /**
-   * Send queue for shared bytes while the subscriber is in a shared group. Managed by the channel's
-   * `SubscriberGroups`.
+   * Send queue that receives the shared bytes while the subscriber is in a shared group. Managed by the
+   * channel's `SubscriberGroups`.
    */
   sendQueue: SendQueue | undefined;
   /**
-   * List of the channel that contains the subscriber; undefined while it is not live. Managed by the channel's
-   * `SubscriberGroups`.
+   * List in which the channel keeps the subscriber; undefined while the subscriber is not live. Managed by the
+   * channel's `SubscriberGroups`.
    */
   list: HubSubscriber[] | undefined;
   index = 0;
@@ -39,7 +41,7 @@ export class HubSubscriber {
     this.#channel = channel;
   }
 
-  /** Position up to which entries were handed over; undefined before the start. */
+  /** Position up to which the subscriber has received entries; undefined before its subscription starts. */
   get position(): Position | undefined {
     return this.own ?? (this.list === undefined ? undefined : this.#channel.flushed);
   }
@@ -54,22 +56,25 @@ export class HubSubscriber {
     return this.list !== undefined;
   }
 
-  /** Leaves the channel: nothing more is handed over. */
+  /** Leaves the channel: the subscriber receives nothing more. */
   leave(): void {
     if (this.left) return;
     this.left = true;
     this.#channel.remove(this);
   }
 
-  /** Ends the subscription with its channel, after the channel's last entry `end` was handed over. */
+  /**
+   * Ends the subscription because the channel has ended. The subscriber must have received the channel's last
+   * entry `end` before.
+   */
   end(end: Publication): void {
     this.leave();
     this.subscriber.onEnd(end);
   }
 
   /**
-   * Hands over `end` and ends the subscription if its position is the end of the channel. This serves a
-   * subscriber that did not read the end entry: it resumed from that position, or the log has trimmed the
+   * Delivers `end` and ends the subscription if the subscriber's position is the end of the channel. A
+   * subscriber reaches that position without the end entry if it resumed there, or if the log has trimmed the
    * entry.
    */
   endIfThere(end: Publication | undefined): void {
@@ -80,7 +85,7 @@ export class HubSubscriber {
     this.end(end);
   }
 
-  /** Moves the subscriber to its group. Must be called when its `shared` has changed. */
+  /** Moves the subscriber to the group of its encoder. Must be called when its `shared` has changed. */
   regroup(): void {
     this.#channel.regroup(this);
   }

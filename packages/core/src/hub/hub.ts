@@ -19,7 +19,7 @@ export const positionCheckMs = 25_000;
 
 const checksAtOnce = 32;
 
-/** The fan-out of one node: the channels that have subscribers here, each with its subscribers. */
+/** Hub of one node: it passes publications from the bus to the subscribers of their channels on this node. */
 export class Hub {
   readonly #bus: Bus;
   readonly #wheel: TimerWheel;

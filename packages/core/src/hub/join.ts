@@ -22,7 +22,7 @@ const lagMs = 50;
 /** A channel of the hub, as a subscriber that joins it uses it. */
 export interface JoinedChannel {
   readonly resolved: ResolvedChannel;
-  /** Settles when the bus delivers to this node. */
+  /** Resolves once the bus delivers the channel's publications to this node; rejects if it cannot. */
   readonly attached: Promise<void>;
   /** Newest position of the channel on this node; undefined before the log was read. */
   readonly last: Position | undefined;
@@ -37,11 +37,12 @@ export interface JoinedChannel {
 }
 
 /**
- * Adds a subscriber to a channel without a race. From the moment the bus delivers, the channel keeps what
- * arrives, and the log is read meanwhile. Entries between the end of that read and the live stream come from
- * what was kept, or from the log again. Only a subscriber that lacks nothing goes live.
+ * Adds a subscriber to a channel without losing entries. Once the bus delivers to this node, the channel keeps
+ * what arrives while the log is read. Entries between the end of that read and the live stream come from the
+ * kept ones, or from the log again. A subscriber goes live only when it lacks no entry.
  *
- * A long replay is read page by page as the subscriber takes it, so it waits in the log and not in memory.
+ * A long replay is read page by page as the subscriber takes it, so its entries wait in the log and not in
+ * memory.
  */
 export async function join(
   channel: JoinedChannel,
@@ -82,7 +83,7 @@ export async function join(
   }
 }
 
-/** Counts the verdict of a resume, and the gap that a start begins with. */
+/** Counts in the metrics how a resume ended, and the gap with which a subscription starts. */
 function countStart(
   { recovered, reason, gapFrom }: Start,
   since: Since | undefined,
@@ -131,7 +132,7 @@ export async function catchUpAgain(
   }
 }
 
-/** Reads on until the subscriber is level with the live stream, and makes it live. */
+/** Reads the log until the subscriber lacks no entries, and makes it live. */
 async function catchUp(
   channel: JoinedChannel,
   hubSubscriber: HubSubscriber,
@@ -219,7 +220,10 @@ async function handOver(
   }
 }
 
-/** Deadline that fails a start which the store keeps waiting for 10 s, so that no subscriber waits for ever. */
+/**
+ * Deadline of 10 s for the start of a subscription. If the store has not answered by then, the subscription
+ * fails with `store_unavailable`.
+ */
 class StartDeadline extends Deadline {
   readonly #subscriber: HubSubscriber;
 

@@ -1,9 +1,15 @@
-/** Most characters that the recent entries of all channels of a node may take. */
+/**
+ * Maximum size of the recent entries of all channels of a node, in characters. Beyond it, channels drop the
+ * older half of theirs in turn.
+ */
 export const maxRecentLength = 16 * 1_024 * 1_024;
 
-/** Entries that give up their older half when the budget is exceeded. */
+/**
+ * Recent entries of one channel, as the budget sees them. When the budget is exceeded, they drop their older
+ * half.
+ */
 export interface Halvable {
-  /** Number of characters they take. */
+  /** Number of characters that the entries take. */
   readonly length: number;
   halve(): void;
 }

@@ -37,7 +37,7 @@ function filled(from: number, to: number, length = 1): RecentEntries {
 }
 
 describe("recent entries", () => {
-  test("[G4] recent entries are returned only after a position whose tag they know", () => {
+  test("[G4] recent entries are returned only for a position whose tag equals the one known for its offset", () => {
     const recent = filled(5, 9);
     expect(offsets(recent.after(at(6)))).toEqual([7, 8, 9]);
     expect(offsets(recent.after(at(4)))).toEqual([5, 6, 7, 8, 9]);
@@ -50,7 +50,7 @@ describe("recent entries", () => {
     }
   });
 
-  test("recent entries begin earlier once entries are added that lead up to them", () => {
+  test("recent entries reach further back after entries that lead up to them are added", () => {
     const recent = filled(5, 9);
     recent.addBefore(entries(1, 3));
     expect(recent.after(at(2))).toBeUndefined();

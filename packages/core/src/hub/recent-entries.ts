@@ -22,7 +22,10 @@ export class RecentEntries {
     return this.#length;
   }
 
-  /** Adds the entry that follows the last one, and drops the older half when there are too many. */
+  /**
+   * Adds the entry that follows the last one. Drops the older half when there are more than 1,000 entries or
+   * 256 Ki characters.
+   */
   add(publication: Publication): void {
     if (this.#entries.length === 0) this.#entries = [publication];
     else this.#entries.push(publication);
@@ -59,8 +62,8 @@ export class RecentEntries {
   }
 
   /**
-   * Returns every entry after a position; undefined when some are not kept here, or when another entry stands
-   * at the position.
+   * Returns every entry after a position. Returns undefined if some of them are not kept here, or if another
+   * entry is at the position.
    */
   after({ epoch, offset, tag }: Position): readonly Publication[] | undefined {
     const [first] = this.#entries;

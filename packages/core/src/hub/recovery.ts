@@ -13,8 +13,8 @@ import type { LogReader } from "../store/shared-reads.ts";
 export type ChannelState = Required<Omit<LogSnapshot, "end">>;
 
 /**
- * Recovery of what lies between a position and the head of the log. `end` is the entry that ended the log,
- * while it is known.
+ * Result of reading the log from a position up to its head, in one of three kinds. `end` is the entry that
+ * ended the log, while it is known.
  */
 export type Recovery =
   /** Continuation: all entries after the position, or the first page of them. */
@@ -43,15 +43,18 @@ export type Recovery =
 
 /** Bounds on how much a recovery reads. */
 export interface RecoveryBounds {
-  /** Entries per read. The entries after them are read when these were delivered. */
+  /** Maximum number of entries per read. The next entries are read after these were delivered. */
   readonly page: number;
-  /** Most entries between the position and the head; with more, the reason is `limit`. */
+  /**
+   * Maximum number of entries between the position and the head. Beyond it, the position cannot be continued,
+   * for the reason `limit`.
+   */
   readonly behind: number;
 }
 
 /**
- * Reads on from `position`, after checking that the entry there is still the one it names and that everything
- * after it is still kept.
+ * Reads the entries after `position`, if the log still has the entry that `position` names and every entry
+ * after it. Otherwise resolves to a reset or a gap.
  */
 export async function recover(
   log: LogReader,
@@ -73,7 +76,7 @@ export async function recover(
   if (policy.projection !== undefined) {
     const look = await log.snapshot(name, policy);
     const { position: at, snapshot } = look;
-    // The log may have begun again between the two reads.
+    // The log may have started a new epoch between the two reads.
     const why = at.epoch === position.epoch ? reason : "epoch_changed";
     if (snapshot !== undefined) {
       return { kind: "reset", reason: why, state: { position: at, snapshot }, ...endOf(look) };
@@ -114,12 +117,15 @@ export interface Start {
   readonly recovered: boolean;
   readonly reason?: GapReason;
   readonly state?: ChannelState;
-  /** Position before the missing entries: those after it and up to `position` will not come. */
+  /**
+   * Position before the gap with which the subscription starts: entries after it, up to `position`, will not be
+   * delivered. Absent without a gap.
+   */
   readonly gapFrom?: Position;
-  /** First entries after `position`. */
+  /** First page of the entries after `position`. */
   readonly entries: readonly Publication[];
   readonly head: Position;
-  /** Entry that ended the log. */
+  /** Entry that ended the channel's log; absent while none is known. */
   readonly end?: Publication;
 }
 
@@ -206,7 +212,7 @@ async function readAfter(
     : { to: floor, entries, ...rest };
 }
 
-/** Returns the end that was read as a field, or no field. */
+/** Returns an object with the field `end`, or an empty object if the read has no end entry. */
 function endOf({ end }: { readonly end?: Publication }): { readonly end?: Publication } {
   return end === undefined ? {} : { end };
 }

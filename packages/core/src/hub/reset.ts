@@ -8,9 +8,10 @@ interface Encoded {
 }
 
 /**
- * Channel state that replaces missed entries, on its way to one subscriber or to all.
+ * Channel state that is sent to one subscriber, or to all, in place of the entries they missed.
  *
- * States can be large and subscribers many: subscribers whose message is identical share its bytes.
+ * States can be large and subscribers many. Subscribers whose reset message is identical share its encoded
+ * bytes.
  */
 export class Reset {
   readonly channel: string;

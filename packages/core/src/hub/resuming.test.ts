@@ -56,8 +56,8 @@ function upTo(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
 }
 
-describe("a node that has what the reader missed", () => {
-  test("[G4] [P-SUB-3] the node reads the log once for all readers that resume at once, wherever each was", async () => {
+describe("a node that still has the entries a reader missed", () => {
+  test("[G4] [P-SUB-3] the node reads the log once for all readers that resume at the same time, from whichever position", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "log:a");
@@ -102,7 +102,7 @@ describe("a node that has what the reader missed", () => {
     expect(faulty.reads - before).toBe(2);
   });
 
-  test("[G4] [P-SUB-4] a resume from a tail that the log lost is not recovered, and live readers receive the gap at once", async () => {
+  test("[G4] [P-SUB-4] a resume from an entry that the log lost is not recovered, and live readers receive the gap at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const reader = await live(t, "log:a");
@@ -125,7 +125,7 @@ describe("a node that has what the reader missed", () => {
       expect(numbers(socket.take()).slice(-2)).toEqual([7, 8]);
   });
 
-  test("[G4] a resume from a lost tail is not recovered when the log has grown past the position with other entries", async () => {
+  test("[G4] a resume from an entry that the log lost is not recovered when the log has grown past it with other entries", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const reader = await live(t, "log:a");
@@ -149,7 +149,7 @@ describe("a node that has what the reader missed", () => {
     expect(reader.take()[0]).toMatchObject({ type: "gap", from: positions[5] });
   });
 
-  test("[G4] [P-SUB-4] a resume answers trimmed where the log keeps less than the node, and epoch_changed after a purge", async () => {
+  test("[G4] [P-SUB-4] a resume gives the reason trimmed where the log keeps less than the node, and epoch_changed after a purge", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "few:a");
@@ -188,7 +188,7 @@ describe("a node that has what the reader missed", () => {
     expect(numbers(socket.take())).toEqual([6]);
   });
 
-  test("[P-SUB-4] a resume from further behind than maxReplayEntries answers limit", async () => {
+  test("[P-SUB-4] a resume from more than maxReplayEntries behind the head gives the reason limit", async () => {
     await using t = testCore({ rules, limits: { maxReplayEntries: 10 } });
     await live(t, "log:a");
     const positions = await publishMany(t, "log:a", 1, 20);
@@ -211,7 +211,7 @@ describe("a node that has what the reader missed", () => {
     expect(socket.take()[1]).toMatchObject({ type: "reply", error: { code: "store_unavailable" } });
   });
 
-  test("entries that the node read for one reader serve the next ones", async () => {
+  test("entries that the node read from the log for one reader serve the next readers", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 20);
@@ -235,7 +235,7 @@ describe("a node that has what the reader missed", () => {
 
 describe("a tail that is lost while a reader joins", () => {
   for (const since of ["now", "start"] as const) {
-    test(`[G4] [G5] a reader from ${since} receives a gap when the tail is lost between the read and its answer`, async () => {
+    test(`[G4] [G5] a reader with since ${since} receives a gap when the log loses its tail between the read and its answer`, async () => {
       const faulty = new FaultyEngine();
       await using t = testCore({ rules, engine: faulty.factory });
       await publishMany(t, "log:a", 1, 6);
@@ -255,7 +255,7 @@ describe("a tail that is lost while a reader joins", () => {
     });
   }
 
-  test("[G4] [G5] a lost tail is detected at once when fewer entries were published since than were lost", async () => {
+  test("[G4] [G5] a lost tail is detected at once during a join, even when fewer entries were published since than were lost", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 6);
@@ -334,7 +334,7 @@ describe("pages of a replay", () => {
   }
 
   for (const dialect of ["json", "plain"] as const) {
-    test(`pages in the ${dialect} dialect are encoded once for all readers that start at one position, now and soon after`, async () => {
+    test(`pages in the ${dialect} dialect are encoded once for all readers that start at one position at about the same time`, async () => {
       await using t = testCore({ rules });
       const positions = await publishMany(t, "log:a", 1, 50);
       const { batches, encoder } = counting(t[dialect]);
@@ -369,7 +369,7 @@ describe("pages of a replay", () => {
     expect(batches.length).toBeLessThanOrEqual(60 + 4);
   });
 
-  test("[P-OUT-1] a slow reader receives the entries of a replay themselves, to be merged while they wait", async () => {
+  test("[P-OUT-1] replayed entries wait for a slow reader without being encoded, so that they can be merged", async () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     const text = "x".repeat(60_000);

@@ -21,19 +21,20 @@ export class SubscriberGroups {
   /** Subscribers that are level with the channel and receive the shared bytes of their group. */
   #groups: readonly SharedGroup[] = none;
   /**
-   * Subscribers that are level with the channel but are encoded for one by one; undefined until there is one.
+   * Subscribers that are level with the channel and receive the publications themselves, not shared bytes.
+   * Undefined until there is one.
    */
   #others: HubSubscriber[] | undefined;
   /**
-   * Subscribers ahead of the channel: they read from the log what the bus has yet to bring. Undefined until
-   * there is one.
+   * Subscribers ahead of the channel: they have read entries from the log that the bus has not delivered yet.
+   * Undefined until there is one.
    */
   #ahead: HubSubscriber[] | undefined;
   readonly #onDiverged: (hubSubscriber: HubSubscriber) => void;
 
   /**
-   * `onDiverged` is called for a subscriber that received an entry which the channel's log does not have: it
-   * must read the log again.
+   * `onDiverged` is called for a subscriber that received an entry which the channel's log does not have. That
+   * subscriber must then read the log again.
    */
   constructor(onDiverged: (hubSubscriber: HubSubscriber) => void) {
     this.#onDiverged = onDiverged;
@@ -104,13 +105,15 @@ export class SubscriberGroups {
     }
   }
 
-  /** Moves a subscriber to the level ones: it was ahead of the channel, or shares other bytes than before. */
+  /**
+   * Makes a subscriber level with the channel. It was ahead of the channel before, or now shares other bytes.
+   */
   #moveToLevel(hubSubscriber: HubSubscriber): void {
     this.remove(hubSubscriber);
     this.addLevel(hubSubscriber);
   }
 
-  /** Moves a subscriber to its group. Must be called when what it shares has changed. */
+  /** Moves a subscriber to the group of its encoder. Must be called when its `shared` has changed. */
   regroup(hubSubscriber: HubSubscriber): void {
     if (hubSubscriber.list !== undefined && hubSubscriber.list !== this.#ahead)
       this.#moveToLevel(hubSubscriber);

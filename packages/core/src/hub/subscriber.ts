@@ -19,13 +19,16 @@ export interface Subscriber {
   onFailed(error: unknown): void;
   /** Delivers consecutive entries, which directly follow the previous ones at position `before`. */
   onPublications(publications: readonly Publication[], before: Position): void;
-  /** Reports that the entries after `from` up to and including `to` will not come. */
+  /** Reports that the entries after `from`, up to and including `to`, will not be delivered. */
   onGap(from: Position, to: Position, reason: GapReason): void;
   /** Delivers the channel's state in place of the missed entries. */
   onReset(reset: Reset): void;
-  /** Reports the end of the stream: its last entry was handed over, and the subscriber has left the channel. */
+  /**
+   * Reports the end of the channel. The subscriber has received the channel's last entry and has left the
+   * channel.
+   */
   onEnd(end: Publication): void;
-  /** Resolves once more entries can be taken; undefined when they can be taken now. */
+  /** Resolves once the subscriber can take more entries. Returns undefined if it can take them now. */
   drained(): Promise<void> | undefined;
 }
 

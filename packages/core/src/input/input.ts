@@ -1,6 +1,9 @@
 import { Fields, isRecord, MilepostError, type Parsed, parsed, refused } from "@milepost/protocol";
 
-/** Reads an object from outside field by field; a refusal is `bad_message` and names the field. */
+/**
+ * Parses an object that came from outside the gateway, field by field. A refusal has the code `bad_message` and
+ * names the field.
+ */
 export function readInput<T>(value: unknown, read: (fields: Fields) => T): Parsed<T> {
   if (!isRecord(value)) return refused("bad_message", "the input must be an object");
   const fields = new Fields(value);

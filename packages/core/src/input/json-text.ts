@@ -5,8 +5,9 @@ const encoder = new TextEncoder();
 /**
  * Serialises event data to JSON text, checked once as it enters the gateway.
  *
- * Refuses what JSON cannot carry (undefined, functions, BigInt, cycles) with `bad_message`, nesting deeper than
- * 64 levels with `too_deep`, and more than `maxBytes` bytes of UTF-8 with `too_large`.
+ * Refuses data that JSON cannot carry (a BigInt, a cycle, or undefined or a function as the whole value) with
+ * `bad_message`, nesting deeper than 64 levels with `too_deep`, and more than `maxBytes` bytes of UTF-8 with
+ * `too_large`.
  */
 export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   let json: string | undefined;
@@ -18,7 +19,7 @@ export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   if (json === undefined)
     return refused("bad_message", "data must be a JSON value; send null if there is none");
   if (isLonger(json, maxBytes))
-    return refused("too_large", `data is over ${maxBytes} bytes of JSON; send less at once`);
+    return refused("too_large", `data is over ${maxBytes} bytes of JSON; send less data`);
   if (isNestedDeeper(json, maxJsonDepth)) {
     return refused("too_deep", `data is nested more than ${maxJsonDepth} levels deep; flatten it`);
   }

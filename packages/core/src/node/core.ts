@@ -27,7 +27,7 @@ export interface CoreOptions {
   readonly rules?: readonly Rule[];
   /** Methods that clients may request, besides those that every node has. */
   readonly methods?: Methods;
-  /** Contract of the channels, operations and methods; whatever breaks it is refused. */
+  /** Contract of the channels, operations and methods. Names and data that do not fit it are refused. */
   readonly contract?: DefinedContract;
   readonly limits?: LimitOptions;
   readonly verifyToken: TokenVerifier;
@@ -36,13 +36,16 @@ export interface CoreOptions {
   readonly meter?: Meter;
 }
 
-/** Counts for health and metrics. */
+/** Counts of one node, for its health check and its metrics. */
 export interface CoreStats {
   readonly status: "ok" | "degraded" | "shutting_down";
   readonly connections: number;
-  /** Connections of all nodes, as far as the other nodes reported theirs in the last seconds. */
+  /**
+   * Number of connections on all nodes. The counts of the other nodes are those that this node last read from
+   * the connection registry.
+   */
   readonly totalConnections: number;
-  /** Connections that have been silent for longer than a ping interval and 5 s. */
+  /** Number of connections whose client has been silent for longer than a ping interval and 5 s. */
   readonly dead: number;
   /** Number of connections of each kind of consumer. */
   readonly consumers: ConsumerCounts;
@@ -57,10 +60,10 @@ export interface CoreStats {
 }
 
 /**
- * The gateway without I/O: everything a node does, as services that doors call.
+ * The gateway without I/O: everything a node does, as objects whose methods the doors call.
  *
- * Methods reject with `MilepostError`. Inputs have the declared types but come from outside: names, event data and
- * bounds are checked here, once.
+ * Methods reject with `MilepostError`. Inputs have the declared types but come from outside: names, event data
+ * and bounds are checked here, once.
  */
 export interface Core {
   readonly node: string;
@@ -72,11 +75,14 @@ export interface Core {
   readonly connections: Connections;
   readonly admission: Admission;
   /**
-   * Publishes entries of external queues, as a service named after the source. An entry that can never be published,
-   * because of its form or because rules and schemas refuse it, becomes a dead letter at once.
+   * Publishes entries of external queues, as a service named after the source. An entry that can never be
+   * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.
    */
   readonly sources: SourceIntake;
-  /** Attaches a socket that speaks the gateway's own protocol. A refusal closes the transport with its code. */
+  /**
+   * Attaches a socket that speaks the gateway's own protocol. If the connection is refused, the transport is
+   * closed with the code of the refusal.
+   */
   connect(transport: Transport, options: ConnectOptions): TransportEvents;
   /**
    * Attaches a subscriber of a session feed. Closes the transport with 1008 unless the principal is
@@ -88,23 +94,26 @@ export interface Core {
     principal: UserPrincipal | undefined,
   ): TransportEvents;
   /**
-   * Handles a frame that a client sent beside the stream of its connection `connectionId`, and resolves with the
-   * replies in order.
+   * Handles a frame that a client sent in a request of its own, beside the one-way stream of its connection
+   * `connectionId`. Resolves with the replies in order.
    *
-   * Without such a connection of the same user and session, `auth`, `subscribe`, `unsubscribe`, `ack` and `nack` are
-   * `not_found`, and a `cancel` finds no request; everything else is handled.
+   * If the same user and session has no such connection, `auth`, `subscribe`, `unsubscribe`, `ack` and `nack`
+   * fail with `not_found`, and a `cancel` finds no request. Everything else is handled.
    */
   handleUpstream(
     principal: UserPrincipal,
     connectionId: string,
     frame: string,
   ): Promise<readonly ServerMessage[]>;
-  /** Handles a frame likewise, with the replies down the stream; throws `not_found` without a stream. */
+  /**
+   * Handles a frame like `handleUpstream`, but sends the replies down the client's stream. Throws `not_found`
+   * if the client has no such stream.
+   */
   forwardUpstream(principal: UserPrincipal, connectionId: string, frame: string): void;
   stats(): CoreStats;
   /**
-   * Announces `server_shutting_down`, refuses new work, waits `drainMs` for the clients to leave, closes the
-   * rest with 4000 and frees everything. Further calls wait for the same end.
+   * Announces `server_shutting_down`, refuses new work, waits `drainMs` milliseconds for the clients to leave,
+   * closes the remaining connections with 4000 and frees everything. Further calls wait for the same shutdown.
    */
   shutdown(drainMs: number): Promise<void>;
 }

@@ -33,7 +33,7 @@ export function createCore(options: CoreOptions): Core {
     log,
     refuse: () => {
       shutdown.refuseWhenEnded();
-      // The source forgets what it got an acknowledgement for, so the entry must be stored even where the
+      // The source never delivers an acknowledged entry again. So the entry must be stored even where the
       // channel would continue locally.
       if (outage.isOn) throw isReadOnly();
     },

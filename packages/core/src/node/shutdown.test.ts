@@ -55,7 +55,7 @@ test("[P-CLOSE-2] a shutdown announces itself, refuses new connections, waits, a
   expect(t.clock.pendingTimers).toBe(0);
 });
 
-test("[P-CLOSE-2] a shutdown ends early when every connection has left, and a second call waits for the same end", async () => {
+test("[P-CLOSE-2] a shutdown ends early when every connection has left, and a second call waits for the same shutdown", async () => {
   await using t = testCore();
   const socket = t.connect({ principal: t.user("ada") });
   await t.clock.settle();
@@ -77,7 +77,7 @@ test("[P-CLOSE-2] a shutdown terminates a connection whose peer does not answer 
   expect(t.core.stats().connections).toBe(0);
 });
 
-test("a node that did everything and was shut down leaves no timer", async () => {
+test("a node with connections, a feed and operations leaves no timer after its shutdown", async () => {
   await using t = testCore();
   const created = await t.core.operations.create(t.service, {
     kind: "index",

@@ -3,7 +3,7 @@ import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testin
 import { describe, expect, test } from "vitest";
 import { type TestCore, testCore } from "../testing/index.ts";
 
-/** Three nodes on one engine and one clock; the first node can die. */
+/** Three nodes on one engine and one clock. A test can make the first node crash. */
 class Cluster implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly engine = new SharedEngine(this.clock, new SeededRandom());
@@ -34,7 +34,7 @@ class Cluster implements AsyncDisposable {
 }
 
 describe("operations whose node died", () => {
-  test("[G9] [S4] another node marks an operation stalled and then lost, once each, when its producer stays silent", async () => {
+  test("[G9] [S4] another node marks an operation of a dead node stalled, then lost, once each, while its producer is silent", async () => {
     await using t = new Cluster();
     const [a] = t.nodes;
     await a.core.operations.create(a.service, {
@@ -69,7 +69,7 @@ describe("operations whose node died", () => {
     expect(await t.events("9")).toEqual(["created"]);
   });
 
-  test("[G9] another node times out the commands of an operation whose node died, once", async () => {
+  test("[G9] when an operation's node has died, another node times out its commands once", async () => {
     await using t = new Cluster();
     const [a] = t.nodes;
     await a.core.operations.create(a.service, {

@@ -2,17 +2,20 @@ import type { Publication } from "@milepost/protocol";
 import type { Subscriber } from "../hub/subscriber.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 
-/** Reason why a waiter woke: there may be something new, or the wait has ended. */
+/** Reason why a waiter woke: new commands may exist (`look`), or the wait has ended (`over`). */
 export type Wake = "look" | "over";
 
-/** Waits for commands: subscribes to the channel that signals them, until its deadline or {@link end}. */
+/**
+ * Wait for commands. Wakes when the channel that signals new commands has an entry, and ends at its deadline or
+ * with {@link end}.
+ */
 export class CommandWaiter extends Deadline implements Subscriber {
   readonly shared = undefined;
   #notified = false;
   #over = false;
   #wake: (() => void) | undefined;
 
-  /** Resolves with the next reason to wake, at once if there was one since the last call. */
+  /** Resolves with the next reason to wake. Resolves at once if a reason arose since the last call. */
   async next(): Promise<Wake> {
     if (!this.#notified && !this.#over) {
       await new Promise<void>((resolve) => {

@@ -176,7 +176,7 @@ describe("commands of operations", () => {
     expect(await phases(t, created)).toEqual(["requested", "acknowledged"]);
   });
 
-  test("[P-CMD-5] a command repeated with the same key is the same command, at once and after it has ended", async () => {
+  test("[P-CMD-5] repeating a command with the same key returns the first command, while it is pending and after it has ended", async () => {
     await using t = testCore();
     const created = await running(t);
     const [first, second] = await Promise.all([
@@ -205,7 +205,7 @@ describe("commands of operations", () => {
     expect((await commands(t, created)).map(({ phase }) => phase)).toEqual(["done", "timed_out"]);
   });
 
-  test("commands beyond the 20 that may be unsettled are refused as rate_limited", async () => {
+  test("a command is refused as rate_limited while 20 commands of its operation are unsettled", async () => {
     await using t = testCore();
     const created = await running(t);
     for (let n = 0; n < 20; n++) await command(t, created, "cancel");

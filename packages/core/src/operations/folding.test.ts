@@ -71,7 +71,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Act>({ act: "join" }) },
 );
 
-/** State that a watcher has: the snapshot it began with, folded with all later events. */
+/** Operation state as one watcher sees it: the snapshot at its start, updated by every later event. */
 class Watcher {
   readonly socket: TestSocket;
   #state: OperationState | undefined;

@@ -2,8 +2,8 @@ import type { IndexedOperation, OperationIndex, OperationQuery } from "@milepost
 import type { Principal } from "../rules/principal.ts";
 
 /**
- * Lists the operations that the principal may see. A service sees all, a user sees those of its user or its
- * session.
+ * Lists the operations that the principal may see. A service sees all operations. A user sees the operations of
+ * its user id and of its session.
  */
 export async function listFor(
   principal: Principal,

@@ -10,7 +10,9 @@ import { Deadline } from "../runtime/timer-wheel.ts";
 /** Number of lease lengths that a producer may be silent before its operation is lost. */
 const lostAfterLeases = 10;
 
-/** Timeouts of commands, in milliseconds: until the acknowledgement, and from there until the end. */
+/**
+ * Timeouts of commands, in milliseconds: from the request to the acknowledgement, and from there to the end.
+ */
 export interface CommandTimeouts {
   readonly commandAckMs: number;
   readonly commandDoneMs: number;
@@ -23,7 +25,8 @@ export interface Renewal {
   /** Time that the producer may now be silent, in milliseconds. */
   readonly leaseMs: number;
   /**
-   * Expiry that the lease states, by which two renewals can be told apart; undefined where there is no lease.
+   * Expiry of the lease, in milliseconds since 1970; undefined where there is no lease. Two different renewals
+   * have different expiries.
    */
   readonly expiresAt: number | undefined;
 }
@@ -34,18 +37,18 @@ interface WatchedCommand {
 }
 
 /**
- * Deadlines of an operation that a node watches: a producer that falls silent, and commands that nobody
- * answers.
+ * Deadlines of one operation that a node watches: the expiry of its producer's lease, and the timeouts of its
+ * commands.
  *
- * All of them share one deadline on the node's timer wheel. Times are monotonic.
+ * All of them share one timer on the node's timer wheel. Times are monotonic.
  */
 export class OperationDeadlines extends Deadline {
   readonly operationId: string;
-  /** Name of the service key that created the operation. */
+  /** Name of the API key that created the operation. */
   readonly service: string;
   /** Number of consecutive failures to publish the overdue events. */
   failures = 0;
-  /** Id of the dead letter that records those failures. */
+  /** Id of the dead letter that records the failures to publish overdue events. */
   deadLetterId: string | undefined;
   readonly #onDue: (deadlines: OperationDeadlines) => void;
   readonly #timeouts: CommandTimeouts;

@@ -35,7 +35,7 @@ const maxEvents = 1_000;
 /** Default lease length, in milliseconds. */
 export const defaultLeaseMs = 30_000;
 
-/** Validated input of a create. */
+/** Validated request to create an operation. */
 export interface NewOperation {
   readonly created: OperationEvents["created"];
   readonly leaseMs: number;
@@ -65,7 +65,7 @@ export function readLeaseLength(leaseMs: unknown): Parsed<number | undefined> {
     : readInput({ lease_ms: leaseMs }, (fields) => fields.required("lease_ms", readLeaseMs));
 }
 
-/** Reads a report. Its events are validated later, one by one. A lease that is not a string is left out. */
+/** Reads a report. Its events are validated later, one by one. A lease that is not a string is ignored. */
 export function readReport(input: unknown): Parsed<Partial<ReportEvents>> {
   return readInput(input, (fields) =>
     compact({

@@ -5,7 +5,10 @@ import type { Renewal } from "./operation-deadlines.ts";
 import { defaultLeaseMs } from "./operation-inputs.ts";
 import { operationChannel } from "./operation-log.ts";
 
-/** Leases of operations: which producer may report on an operation, and until when. */
+/**
+ * Leases of operations. The holder of an operation's lease is the one producer that may report on the
+ * operation.
+ */
 export class OperationLeases {
   readonly #leases: Leases;
   readonly #clock: Clock;
@@ -22,8 +25,8 @@ export class OperationLeases {
   }
 
   /**
-   * Takes the lease with a higher fence. Without `ttlMs` it keeps the current length, or the default if there
-   * is no lease.
+   * Takes the lease from its current holder, with a higher fence. Without `ttlMs` the lease keeps its current
+   * length, or gets the default length if there is no lease.
    */
   async take(operationId: string, ttlMs?: number): Promise<Lease> {
     const name = operationChannel(operationId);
@@ -65,7 +68,7 @@ export class OperationLeases {
     return renewed ?? this.take(id, ttlMs);
   }
 
-  /** Returns the producer's last renewal, at any node; undefined when nobody holds a lease. */
+  /** Returns the last renewal of the producer's lease, on any node; undefined when no lease exists. */
   async lastRenewal(operationId: string): Promise<Renewal | undefined> {
     const lease = await this.#leases.get(operationChannel(operationId));
     if (lease === undefined) return undefined;
@@ -76,7 +79,7 @@ export class OperationLeases {
     return { at, leaseMs: ttlMs, expiresAt };
   }
 
-  /** Returns the renewal that was just made with this lease. */
+  /** Returns a renewal of this lease at the current time. */
   renewalOf({ ttlMs, expiresAt }: Lease): Renewal {
     return { at: this.#clock.monotonic(), leaseMs: ttlMs, expiresAt };
   }

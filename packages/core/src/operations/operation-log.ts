@@ -32,7 +32,7 @@ export function isOperationId(text: unknown): text is string {
   return isChannelSegment(text) && operationChannel(text).length <= maxChannelBytes;
 }
 
-/** Channels of operations. The state of an operation is the projection of its log. */
+/** Logs of operations. The state of an operation is the projection of the log of its channel. */
 export class OperationLog {
   readonly #log: ChannelLog;
   readonly #rules: RuleBook;
@@ -77,7 +77,7 @@ export class OperationLog {
     return { ...read, at, duplicate };
   }
 
-  /** Finds the entry that a key produced, while the key is remembered. */
+  /** Finds the entry that was appended with a dedupe key, while the store remembers the key. */
   async find(operationId: string, publisher: string, key: string) {
     const { name, policy } = this.#resolved(operationId);
     return this.#log.find(name, publisher, key, policy);

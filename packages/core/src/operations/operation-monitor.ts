@@ -35,10 +35,7 @@ export interface MonitorContext {
   readonly instruments: Pick<CoreInstruments, "operationsStalled" | "operationsLost">;
 }
 
-/**
- * Watches the operations that this node has handled and that can become overdue, and publishes their overdue
- * events.
- */
+/** Watches the deadlines of operations that this node has handled, and publishes their overdue events. */
 export class OperationMonitor {
   readonly #context: MonitorContext;
   readonly #deadlines = new Map<string, OperationDeadlines>();
@@ -48,15 +45,15 @@ export class OperationMonitor {
   }
 
   /**
-   * Updates the index and the deadlines of an operation to a state. A `lease` means that its producer has just
-   * renewed it.
+   * Updates an operation's index entry and its deadlines to the state. A `lease` means that the producer has
+   * just renewed that lease.
    */
   async refresh(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
     const { notifier, wheel, clock, leases } = this.#context;
     const deadlines = this.#deadlines.get(state.id) ?? (await this.#begin(state.id, service));
     if (lease !== undefined) deadlines.renewed(leases.renewalOf(lease));
     const due = deadlines.observe(state, clock.monotonic());
-    // The index also serves the other nodes: when this node dies, another one finds the operation there.
+    // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
     await notifier.index(
       state,
       deadlines.service,
@@ -67,8 +64,8 @@ export class OperationMonitor {
   }
 
   /**
-   * Watches an operation before it exists. When the store keeps the create but its answer is lost, no other
-   * part of the gateway knows of the operation.
+   * Watches an operation before it is created. If the store creates it but the answer is lost, no other part of
+   * the gateway knows of the operation.
    */
   async expect(operationId: string, service: ServicePrincipal, lease: Lease): Promise<void> {
     const { wheel, leases } = this.#context;
@@ -78,8 +75,8 @@ export class OperationMonitor {
   }
 
   /**
-   * Watches operations that have been overdue for more than 2 s. A live node would have acted by then, so their
-   * node is gone.
+   * Watches operations that have been overdue for more than 2 s. A live node would have acted by then, so the
+   * node that watched them has died.
    */
   async adopt(): Promise<void> {
     const { index, queues, log } = this.#context;
@@ -108,7 +105,7 @@ export class OperationMonitor {
   async #begin(id: string, service: ServicePrincipal | undefined): Promise<OperationDeadlines> {
     const { index, leases, clock, timeouts } = this.#context;
     const indexed = await index.get(id);
-    // A producer that reports to another node was last heard when it renewed its lease there.
+    // When the producer reports to another node, its last known activity is the renewal of the lease there.
     const renewal = await leases.lastRenewal(id);
     const overdue = { at: clock.monotonic() - defaultLeaseMs, expiresAt: undefined };
     const deadlines = new OperationDeadlines(
@@ -137,7 +134,7 @@ export class OperationMonitor {
           this.end(operationId);
           return;
         }
-        // A producer that reports to another node renews the lease there.
+        // The producer may report to another node, which renews the lease there.
         const renewal = await leases.lastRenewal(operationId);
         if (renewal !== undefined) deadlines.renewedElsewhere(renewal);
         await this.#publishOverdue(deadlines, operation);
@@ -145,7 +142,7 @@ export class OperationMonitor {
       .then(() => this.#succeeded(deadlines))
       .catch((error) => {
         errorLog.report(error);
-        // The store did not answer, so the events are still overdue and are retried later.
+        // The events could not be published, so they are still overdue and are retried later.
         deadlines.failures++;
         const delayMs = Math.min(firstRetryMs * 2 ** (deadlines.failures - 1), maxRetryMs);
         if (this.#deadlines.get(operationId) === deadlines) wheel.set(deadlines, delayMs);

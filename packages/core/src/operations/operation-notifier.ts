@@ -6,20 +6,22 @@ import { operationAgeMs } from "../rules/default-rules.ts";
 const publisher = "gateway:operations";
 
 /**
- * Returns the name of the channel that signals new commands to a producer's waiting calls. Two producers may
- * share one, since a signal only wakes: only the first 200 characters of the id count, and characters that
- * channel names cannot have are replaced.
+ * Returns the name of the channel that signals new commands to a producer's waiting calls.
+ *
+ * Only the first 200 characters of the id count, and characters that channel names cannot have are replaced.
+ * Two producers may therefore share a channel. That does no harm, since a signal only makes the calls look for
+ * commands.
  */
 export function producerChannel(producerId: string): string {
   return `gateway:producer:${producerId.slice(0, 200).replace(/[^A-Za-z0-9_.~-]/g, "_")}`;
 }
 
 /**
- * Publishes changes of operations beyond their own channel: the summary to the user and the session, the entry
- * in the index, and the signal to the producer.
+ * Publishes changes of an operation outside its own channel: its summary for its user and session, its index
+ * entry, and the signal to its producer.
  *
- * A failure here never fails the change itself. A summary that could not be published is retried and gives way
- * to a newer one. If neither helps, it becomes a dead letter.
+ * A failure here never fails the change itself. A summary that could not be published is retried, unless a
+ * newer summary replaces it. After the last attempt it becomes a dead letter.
  */
 export class OperationNotifier {
   readonly #publisher: AssuredPublisher;

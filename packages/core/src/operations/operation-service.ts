@@ -183,7 +183,7 @@ export class OperationService implements Operations {
     return this.#pending.wait(source, wait, signal);
   }
 
-  /** Forgets the operation of a channel whose log was purged; other channels change nothing. */
+  /** Forgets the operation to which a purged channel belongs. Does nothing for other channels. */
   async forgetChannel(channel: string): Promise<void> {
     const operationId = /^operation:([^:]+)$/.exec(channel)?.[1];
     if (operationId !== undefined) await this.#forget(operationId);
@@ -196,7 +196,7 @@ export class OperationService implements Operations {
     });
   }
 
-  /** Takes over operations whose node is gone. */
+  /** Takes over operations whose node has died. */
   async adopt(): Promise<void> {
     if (!this.#closed) await this.#monitor.adopt();
   }
@@ -341,7 +341,7 @@ export class OperationService implements Operations {
     return { command_id, phase: "requested" };
   }
 
-  /** Returns the command that a key has already requested, with its current phase. */
+  /** Returns the command that was already requested with this key, with its current phase. */
   async #knownCommand(
     { id, commands }: OperationState,
     publisher: string,

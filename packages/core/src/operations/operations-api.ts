@@ -14,7 +14,9 @@ import type {
 } from "@milepost/model";
 import type { Principal } from "../rules/principal.ts";
 
-/** Operations as principals use them. Every method checks what its principal may do. */
+/**
+ * Methods for operations, each called on behalf of a principal. Every method checks what its principal may do.
+ */
 export interface Operations {
   create(principal: Principal, input: CreateOperation): Promise<CreatedOperation>;
   get(principal: Principal, operationId: string): Promise<OperationAtPosition>;

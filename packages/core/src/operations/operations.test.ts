@@ -53,7 +53,7 @@ async function names(t: TestCore, { channel }: CreatedOperation): Promise<string
 }
 
 describe("creating operations", () => {
-  test("[P-OP-1] creating an operation logs created as its first event, and the result is the operation", async () => {
+  test("[P-OP-1] creating an operation logs a created event as the first entry and returns the operation", async () => {
     await using t = testCore();
     const created = await create(t, { operation_id: "op-1" });
     expect(created).toMatchObject({
@@ -126,7 +126,7 @@ describe("creating operations", () => {
     expect(await create(t, { operation_id: "op-1" })).toMatchObject({ duplicate: false });
   });
 
-  test("invalid fields of a create are bad_message and named, and users may not create operations", async () => {
+  test("a create with an invalid field is refused as bad_message with the field's name, and users may not create operations", async () => {
     await using t = testCore();
     for (const [wrong, field] of [
       [{ kind: "" }, "kind"],
@@ -198,7 +198,7 @@ describe("reporting on operations", () => {
     expect(await names(t, created)).toEqual(["created"]);
   });
 
-  test("[P-OP-3] [G9] a report without the lease, or with an old one, is stale_lease, whatever key it uses", async () => {
+  test("[P-OP-3] [G9] a report without the lease's token, or with the token of an old lease, is refused as stale_lease", async () => {
     await using t = testCore();
     const created = await create(t);
     const { id } = created.operation;
@@ -352,7 +352,7 @@ describe("silent producers", () => {
     expect((await state(t, created)).status).toBe("stalled");
   });
 
-  test("[P-OP-5] [G9] an operation whose create was stored but whose answer was lost is still watched", async () => {
+  test("[P-OP-5] [G9] an operation is watched even if the store's answer to its create was lost", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     faulty.losesAnswer = ({ event }) => event === "created";
@@ -363,7 +363,7 @@ describe("silent producers", () => {
     expect(operation.status).toBe("stalled");
   });
 
-  test("an operation whose create was not stored is not watched forever", async () => {
+  test("a node stops watching an operation whose create was not stored", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     faulty.refuses = ({ event }) => event === "created";
@@ -375,7 +375,7 @@ describe("silent producers", () => {
     expect(t.clock.pendingTimers).toBeLessThanOrEqual(timers + 1);
   });
 
-  test("[P-OP-5] a report on a stalled operation first publishes revived, and restores the status before", async () => {
+  test("[P-OP-5] a report on a stalled operation first publishes revived, and restores the status from before the stall", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["started"], ["paused"]);
@@ -421,7 +421,7 @@ describe("silent producers", () => {
     expect(t.clock.pendingTimers).toBeLessThanOrEqual(timers + 1);
   });
 
-  test("[P-OP-5] an operation that becomes overdue while the store is unavailable is retried until it is stalled", async () => {
+  test("[P-OP-5] an operation that becomes overdue during an outage of the store is marked stalled after the outage", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const created = await create(t, { lease_ms: 10_000 });
@@ -509,7 +509,7 @@ describe("visibility of operations", () => {
     expect(await list(t.service, { producer: input.producer_id })).toHaveLength(3);
   });
 
-  test("[P-OP-7] a foreign operation looks like a missing one: not_found to get and command, forbidden to subscribe", async () => {
+  test("[P-OP-7] another user's operation looks like a missing one: not_found to get and command, forbidden to subscribe", async () => {
     await using t = testCore();
     const { operation, channel } = await create(t, { user_id: "bob", session_id: "y" });
     const ada = t.user("ada", { session: "s" });

@@ -32,8 +32,9 @@ export class PendingCommands {
   }
 
   /**
-   * Returns every unacknowledged command of the source, oldest first. When there is none, waits up to `waitMs`
-   * milliseconds. Returns an empty list at the timeout or when the signal aborts.
+   * Returns every unacknowledged command of the source, which is one operation or one producer, oldest first.
+   * If there are none, waits up to `waitMs` milliseconds. Returns an empty list at the timeout or when the
+   * signal aborts.
    */
   async wait(
     source: CommandSource,
@@ -52,8 +53,8 @@ export class PendingCommands {
     signal?.addEventListener("abort", waiter.end, { once: true });
     const member = hub.join(rules.of(channel), waiter, "now");
     try {
-      // A command requested between the first lookup and the start of the subscription is found by the lookup
-      // at its start.
+      // The subscription wakes the waiter when it starts. The lookup then finds commands that were requested
+      // after the first lookup.
       while ((await waiter.next()) === "look") {
         const found = await this.#collect(source);
         if (found.length > 0) return found;

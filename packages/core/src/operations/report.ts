@@ -37,7 +37,7 @@ export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEven
   return read;
 }
 
-/** Decides what an operation in this state does with a reported event. */
+/** Decides whether an operation in this state publishes, ignores or refuses a reported event. */
 export function judgeReport(state: OperationState, event: OperationEvent): Parsed<Verdict> {
   if (event.event === "command") return judgeCommand(state, event.data);
   const isNewAttempt = event.event === "started" && (event.data.attempt ?? 0) > state.attempt;

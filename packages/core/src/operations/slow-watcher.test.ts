@@ -13,7 +13,7 @@ const percent = fc.integer({ min: 0, max: 100 });
 const id = fc.constantFrom("a", "b");
 const message = fc.constantFrom("m", "n");
 
-/** Events that jobs report over and over: runs of one kind, with other kinds in between. */
+/** Sequences of events that producers report often: runs of one kind, with events of other kinds in between. */
 const events = fc.oneof(
   fc.array(
     fc.record({
@@ -166,7 +166,7 @@ function place(text: unknown): Position {
   return position.value;
 }
 
-test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects holds the log's state at every position", async () => {
+test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects sees the log's state at every position that it receives", async () => {
   let merged = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(acts, { minLength: 5, maxLength: 40 }), async (sequence) => {
@@ -212,6 +212,6 @@ test("[P-OUT-3] [G7] a watcher that stalls, drains and reconnects holds the log'
     }),
     { numRuns: 150 },
   );
-  // Usually about a hundred are merged. If nothing were merged, this test would show nothing.
+  // Usually about a hundred entries are merged. Without merged entries this test would prove nothing.
   expect(merged).toBeGreaterThan(20);
 });

@@ -107,7 +107,7 @@ describe("presence in a channel", () => {
     expect(watcher.reader.messages).toBe(2);
   });
 
-  test("[P-PRES-3] a subscriber without a user is listed by its session, and one with neither sees others but is not listed", async () => {
+  test("[P-PRES-3] a subscriber without a user is listed by its session; one with neither sees the members but is not listed", async () => {
     await using t = testCore();
     const guest = await enter(t, undefined, "s9");
     expect(guest.reader.list?.members).toMatchObject([{ id: "session:s9", session_id: "s9" }]);
@@ -154,7 +154,7 @@ describe("presence in a channel", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-4] a member leaves at once when its last subscription ends, in the list and for the others", async () => {
+  test("[P-PRES-4] a member leaves at once when its last subscription ends, and the others are notified", async () => {
     await using t = testCore({ limits: { presenceGraceMs: 60_000 } });
     const watcher = await enter(t, "bob");
     const ada = await enter(t, "ada");
@@ -179,7 +179,7 @@ describe("presence in a channel", () => {
     expect(ada.reader.ids).toEqual(["user:bob", "user:ada"]);
   });
 
-  test("[P-PRES-4] a silently dead connection is detected by its heartbeat, and its member leaves", async () => {
+  test("[P-PRES-4] a connection that answers no pings is detected as dead, and its member leaves", async () => {
     await using t = testCore();
     const watcher = await enter(t, "bob");
     await enter(t, "ada");

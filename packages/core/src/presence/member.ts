@@ -2,8 +2,8 @@ import type { NewMember } from "@milepost/engine";
 import type { Principal } from "../rules/principal.ts";
 
 /**
- * Returns the member that a principal is: its user, however many connections it has, or else its session.
- * Returns undefined for services, and for credentials that name neither.
+ * Returns the presence member for a principal: its user, or its session if it has no user. All connections of
+ * one user are one member. Returns undefined for services, and for credentials with neither user nor session.
  */
 export function memberOf(principal: Principal): NewMember | undefined {
   if (principal.kind === "service") return undefined;

@@ -6,7 +6,7 @@ import { PresenceReader, type TestCore, type TestSocket, testCore } from "../tes
 const channel = "chat:1";
 const grants = { subscribe: ["chat:*"], publish: [] };
 
-/** Nodes on one engine and one clock. */
+/** Cluster of test nodes that share one engine and one clock. */
 class Cluster implements AsyncDisposable {
   readonly clock = new ManualClock();
   readonly engine = new SharedEngine(this.clock, new SeededRandom());
@@ -120,10 +120,10 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.list?.typing).toEqual(["user:ada"]);
   });
 
-  test("[P-PRES-10] [G8] the members of a dead node leave once its holds have expired and a sweep has run", async () => {
+  test("[P-PRES-10] [G8] members of a dead node leave once the store's record of them has expired and another node refreshes", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
-    // This holder never refreshes its member, like a node that died.
+    // The holder `dead` stands for a node that died: it never refreshes the member that it holds.
     const presence = cluster.engine.factory({
       clock: cluster.clock,
       random: new SeededRandom(),
@@ -135,7 +135,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.ids).toEqual(["user:bob"]);
   });
 
-  test("[P-PRES-10] the members of a node that shut down leave after the grace period, with the next refresh", async () => {
+  test("[P-PRES-10] the members of a node that shut down leave after the grace period, at the next refresh of another node", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     await cluster.enter(1, "ada");
@@ -222,7 +222,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.list?.typing).toEqual([]);
   });
 
-  test("[P-PRES-10] a store that lost its presence is filled again, and watchers receive the whole list", async () => {
+  test("[P-PRES-10] after the store lost its presence data, the nodes write it again, and watchers receive the whole list", async () => {
     await using cluster = new Cluster(2);
     const watcher = await cluster.enter(0, "bob");
     const ada = await cluster.enter(1, "ada");
@@ -235,7 +235,7 @@ describe("presence over several nodes", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
-  test("[P-PRES-2] while the store is unavailable a presence subscribe fails as retryable and lists nobody", async () => {
+  test("[P-PRES-2] while the store is unavailable a presence subscribe fails with a retryable error and adds no member", async () => {
     await using cluster = new Cluster(1);
     const watcher = await cluster.enter(0, "bob");
     cluster.engine.presenceIsDown = true;
@@ -342,7 +342,7 @@ test("[P-PRES-5] [P-PRES-6] after any sequence of joins, leaves and failures all
       for (const visit of live.keys()) {
         if (refused(visit)) continue;
         expect(visit.reader.isLost).toBe(false);
-        // A change that was undone between two messages only raises the version.
+        // The lists may differ in their version: a change that was undone between two messages only raises it.
         expect({ ...visit.reader.list, version: 0 }).toEqual({ ...list, version: 0 });
       }
     }),

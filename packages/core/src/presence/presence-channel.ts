@@ -8,11 +8,20 @@ import { PresenceView } from "./presence-view.ts";
 import { PresenceWatcher, type WatchedChannel } from "./presence-watcher.ts";
 import { Throttle } from "./throttle.ts";
 
-/** Maximum wait for a broadcast before the list is read instead, in milliseconds. */
+/**
+ * Maximum wait for the broadcast of a known change, in milliseconds. After it, the node reads the list from the
+ * store.
+ */
 const broadcastWaitMs = 250;
-/** Maximum number of broadcasts kept while the list is being read. If more arrive, the list is read again. */
+/**
+ * Maximum number of broadcasts kept while the list is being read. Further ones are dropped, and the list is
+ * then read again.
+ */
 const maxWaiting = 1_000;
-/** Time after the grace period by which a lingering member has certainly left, in milliseconds. */
+/**
+ * Time added to the grace period, in milliseconds. Once both have passed, a lingering member has certainly
+ * left.
+ */
 const lingerSlackMs = 1_000;
 
 /** Parts of the node and settings that a {@link PresenceChannel} uses. */
@@ -32,7 +41,7 @@ export class PresenceChannel implements WatchedChannel {
   readonly #holds: PresenceHolds;
   readonly #view: PresenceView;
   readonly #watchers: PresenceWatcher[] = [];
-  /** Number of connections that have not begun to watch yet. */
+  /** Number of connections whose join has not finished. */
   #joining = 0;
   readonly #telling: Throttle;
   readonly #typing: Throttle;
@@ -42,7 +51,10 @@ export class PresenceChannel implements WatchedChannel {
   /** Broadcasts that arrived while the list is being read. */
   #waiting: PresenceBroadcast[] = [];
   #reached: (() => void)[] = [];
-  /** Monotonic time by which the last member lingering on this node has certainly left, in milliseconds. */
+  /**
+   * Monotonic time, in milliseconds, by which the last member of this node in its grace period has certainly
+   * left.
+   */
   #lingersUntil = 0;
   #whole: { readonly message: PresenceList; readonly bytes: Map<Encoder, Uint8Array> } | undefined;
 
@@ -59,8 +71,8 @@ export class PresenceChannel implements WatchedChannel {
   }
 
   /**
-   * True when this node does not need the channel any more: nobody watches, is held or lingers, and the store
-   * has all changes.
+   * True when this node no longer needs the channel: no connection watches, joins or holds a member, no grace
+   * period runs, and the store has all changes.
    */
   get isUnused(): boolean {
     return (
@@ -139,8 +151,8 @@ export class PresenceChannel implements WatchedChannel {
   }
 
   /**
-   * Refreshes this node's holds in the store, and declares its members again if the store has lost some. Then
-   * catches up with the store.
+   * Refreshes in the store which members this node holds, and adds its members again if the store has lost
+   * some. Then brings this node's list up to date.
    */
   async refresh(): Promise<void> {
     const standing = await this.#holds.tell();
@@ -189,7 +201,7 @@ export class PresenceChannel implements WatchedChannel {
     }
   }
 
-  /** Resolves once this node's view is at least as new as the store's standing. */
+  /** Resolves once this node's list is at least as new as the store's version in `standing`. */
   async #catchUp(standing: PresenceStanding): Promise<void> {
     this.#noteEnd(standing.endsInMs);
     if (this.#view.covers(standing)) return;
@@ -256,7 +268,7 @@ export class PresenceChannel implements WatchedChannel {
   }
 }
 
-/** Deadline at which something in the channel ends by itself. The store is then updated. */
+/** Deadline at which a member's grace period or typing ends. The node then updates the store. */
 class Ending extends Deadline {
   readonly #run: () => void;
 

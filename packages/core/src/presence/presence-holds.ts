@@ -9,7 +9,10 @@ import type {
 /** Parts of the node and settings that {@link PresenceHolds} uses. */
 export interface HoldsContext {
   readonly port: Presence;
-  /** Name of this node in its current run, under which the store keeps its holds. */
+  /**
+   * Name under which the store keeps the members that this node holds. Each run of the node has a name of its
+   * own.
+   */
   readonly holder: string;
   readonly clock: Clock;
   readonly ttlMs: number;
@@ -18,8 +21,8 @@ export interface HoldsContext {
 }
 
 /**
- * Way in which a member's last connection on this node ended: at once (`leaves`) or with the grace period
- * (`lingers`).
+ * Way in which a member's last connection on this node ended: the member leaves at once (`leaves`) or stays for
+ * the grace period (`lingers`).
  */
 type Going = "leaves" | "lingers";
 
@@ -33,15 +36,16 @@ interface Typing {
  * Members that this node's connections hold in a channel, and the changes that the store does not have yet.
  *
  * Changes in one tick, or during a running update, go out together with the next update. A burst of joins
- * therefore needs few updates, and a member that leaves and rejoins at once never left. The changes of a failed
- * update go out with the next one; typing only while it is valid.
+ * therefore needs few updates, and a member that leaves and rejoins at once is never reported as gone. The
+ * changes of a failed update go out with the next one. A typing change does so only while it is valid.
  */
 export class PresenceHolds {
   readonly #channel: string;
   readonly #context: HoldsContext;
   readonly #connections = new Map<string, { readonly member: NewMember; count: number }>();
   /**
-   * Members that changed since the last update. The way a member left counts only while no connection holds it.
+   * Members that changed since the last update, each with the way in which it left. That way is ignored while a
+   * connection holds the member.
    */
   #dirty = new Map<string, Going>();
   #typing = new Map<string, Typing>();
@@ -109,7 +113,7 @@ export class PresenceHolds {
 
   async #tellNext(): Promise<PresenceStanding> {
     await this.#running;
-    // Everything else that changes in this tick joins the update.
+    // Waits for the end of the tick, so that all changes of this tick go out in one update.
     await new Promise<void>((resolve) => {
       this.#context.clock.soon(resolve);
     });

@@ -7,7 +7,9 @@ import type {
 } from "@milepost/protocol";
 
 /**
- * Relation of a broadcast to what the node knows: the next version, a known version, or a version after a hole.
+ * Relation of a broadcast to the version that the node has: the next one (`next`), one that it has already
+ * (`known`), or one that cannot be applied because versions in between are missing or the epoch differs
+ * (`hole`).
  */
 export type BroadcastFit = "next" | "known" | "hole";
 
@@ -49,7 +51,9 @@ export class PresenceView {
     return this.#epoch === epoch && this.#version >= version;
   }
 
-  /** Applies a broadcast if it is the next version. Returns how it fits. */
+  /**
+   * Applies a broadcast if it is the next version. Returns how its version relates to the version of this view.
+   */
   take(broadcast: PresenceBroadcast): BroadcastFit {
     if (broadcast.epoch !== this.#epoch) return "hole";
     if (broadcast.version <= this.#version) return "known";
@@ -93,7 +97,10 @@ export class PresenceView {
     this.#typingTouched = false;
   }
 
-  /** Takes the changes since the last message as one message; undefined when there are none. */
+  /**
+   * Returns the changes since the last message to watchers as one message, and marks them as sent. Returns
+   * undefined if there are none.
+   */
   takeChanges(): PresenceMessage | undefined {
     const message = this.#changes();
     if (message !== undefined) this.settle();
@@ -111,7 +118,7 @@ export class PresenceView {
     const isSame = this.#touched.size === 0 && !this.#typingTouched && told.count === this.#count;
     if (isSame) return undefined;
     const touched = this.#touched;
-    // Members go out in the order of the list, which then is the order of the subscriber's list too.
+    // The message lists members in the order of this list, so that the watcher's list has the same order.
     const joined =
       touched.size === 0 ? [] : [...this.#members.values()].filter(({ id }) => touched.has(id));
     const left = [...touched].filter((id) => !this.#members.has(id));

@@ -4,20 +4,28 @@ import type { Encoder } from "../send-queue/transport.ts";
 
 /** The presence of a channel, as a connection that watches it uses it. */
 export interface WatchedChannel {
-  /** Adds the watcher to those that get changes, and returns the list as it is now. */
+  /** Starts to send changes to the watcher, and returns the current list. */
   begin(watcher: PresenceWatcher): PresenceList;
   remove(watcher: PresenceWatcher, going: "leaves" | "lingers"): void;
   /** Encodes the whole list as one message. */
   encodeWhole(encoder: Encoder): Uint8Array;
 }
 
-/** Connection that subscribes with presence: it may hold a member, and it receives the list and its changes. */
+/**
+ * Connection that subscribes with presence. It makes its member present, if it has one, and receives the list
+ * of members and its changes.
+ */
 export class PresenceWatcher {
   readonly subscriber: SharedSubscriber;
-  /** Id of the member that the connection holds; undefined where its credential names nobody. */
+  /**
+   * Id of the member that the connection holds; undefined if its credential names neither a user nor a session.
+   */
   readonly memberId: string | undefined;
   readonly #channel: WatchedChannel;
-  /** Index in the channel's list of watchers, once it has begun. The channel sets it. */
+  /**
+   * Index in the channel's list of watchers; undefined while the connection does not watch. The channel sets
+   * it.
+   */
   index: number | undefined;
   /** True while a slow subscriber waits for the whole list, which is sent once there is room. */
   #isDeferred = false;
@@ -35,7 +43,8 @@ export class PresenceWatcher {
   }
 
   /**
-   * Sends a message. A slow subscriber receives the whole list later instead, whatever else changes until then.
+   * Sends a message. If the subscriber is slow, drops the message and instead sends the whole list once there
+   * is room.
    */
   give(bytes: Uint8Array): void {
     const { sendQueue } = this.subscriber;
@@ -54,7 +63,10 @@ export class PresenceWatcher {
     return this.#channel.encodeWhole(this.subscriber.encoder);
   }
 
-  /** Ends the watch. `leaves` removes its member at once, `lingers` gives it the grace period to reconnect. */
+  /**
+   * Stops watching. Once no connection holds the member any more, it leaves at once (`leaves`) or has the grace
+   * period to reconnect (`lingers`).
+   */
   leave(going: "leaves" | "lingers"): void {
     if (this.#left) return;
     this.#left = true;

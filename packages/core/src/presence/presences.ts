@@ -7,7 +7,7 @@ import { memberOf } from "./member.ts";
 import { PresenceChannel, type PresenceContext } from "./presence-channel.ts";
 import type { PresenceWatcher } from "./presence-watcher.ts";
 
-/** Number of refreshes within the lifetime of a node's holds. */
+/** Number of times that a node refreshes its members in the store within `presenceTtlMs`. */
 const refreshesPerTtl = 3;
 const refreshesAtOnce = 32;
 /**
@@ -17,8 +17,7 @@ const refreshesAtOnce = 32;
 const closeWaitMs = 2_000;
 
 /**
- * Presence in all channels, as one node has it. Every method expects that the caller has checked the permission
- * to subscribe.
+ * Presence of all channels on one node. Callers of every method must have checked the permission to subscribe.
  */
 export class Presences {
   readonly #context: PresenceContext;
@@ -64,7 +63,7 @@ export class Presences {
     if (resolved.rule.presence !== "members") {
       throw new MilepostError(
         "not_supported",
-        "typing is not available here: the rule offers only the count of members",
+        "the channel's rule offers only a count; typing needs presence: members",
       );
     }
     const id = memberOf(principal)?.id;
@@ -132,7 +131,7 @@ export class Presences {
     });
   }
 
-  /** Drops channels that nobody needs, and refreshes this node's holds in all others. */
+  /** Drops the channels that this node no longer needs, and refreshes its members in all others. */
   async #refresh(): Promise<void> {
     this.#arm();
     const channels = [...this.#channels.values()];

@@ -37,7 +37,7 @@ describe("presence messages", () => {
     }
   });
 
-  test("[P-PRES-5] a watcher receives at most one presence message in 250 ms, and each fits the list it has", async () => {
+  test("[P-PRES-5] a watcher receives at most one presence message in 250 ms, and each continues the list that the watcher has", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
     const times: number[] = [];

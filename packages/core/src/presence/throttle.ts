@@ -2,8 +2,8 @@ import type { Clock } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /**
- * Deadline that limits how often a function runs: at once after a pause, otherwise once per interval, in
- * milliseconds.
+ * Limits a function to one run per interval, given in milliseconds. A requested run starts at once if the last
+ * run is at least one interval ago, otherwise at the end of the interval.
  */
 export class Throttle extends Deadline {
   readonly #wheel: TimerWheel;
@@ -20,7 +20,9 @@ export class Throttle extends Deadline {
     this.#run = run;
   }
 
-  /** Requests a run: at once after a pause, otherwise at the end of the interval. */
+  /**
+   * Requests a run: at once if the last run is at least one interval ago, otherwise at the end of the interval.
+   */
   request(): void {
     if (this.dueAt !== undefined) return;
     this.#wheel.set(this, this.#lastAt + this.#everyMs - this.#clock.monotonic());

@@ -18,13 +18,14 @@ export interface ChunkConnection {
 export interface ChunkBounds {
   /** Size of the largest chunk, in bytes of JSON. */
   readonly maxBytes: number;
-  /** Bytes that the reader has granted; undefined means no limit. */
+  /** Credit that the client granted with its request, in bytes; undefined means no limit. */
   readonly credit: number | undefined;
 }
 
 /**
  * Sending end of a stream of chunks. It asks the source for an item only when the connection has room and the
- * reader has granted credit. A slow reader therefore costs one item, and the source rests.
+ * client has granted credit. With a slow client, the source therefore pauses, and at most one item waits in
+ * memory.
  */
 export class ChunkWriter {
   readonly #stream: MessageId;

@@ -30,7 +30,10 @@ const part = (index: number, data?: unknown, last?: boolean) => ({
   ...(last !== undefined && { last }),
 });
 
-/** Returns a method whose answer never ends, and what was seen of it. */
+/**
+ * Returns a method whose answer in chunks never ends, and a record of its pulled chunks, its closing and its
+ * signal.
+ */
 function endless(item: unknown = "x") {
   const seen = { pulled: 0, closed: 0, signal: undefined as AbortSignal | undefined };
   const handler = async function* (_: unknown, { signal }: MethodCall) {
@@ -47,7 +50,10 @@ function endless(item: unknown = "x") {
   return { seen, methods: { endless: { handler } } satisfies Methods };
 }
 
-/** Returns a method that reads chunks when the test lets it, and what it read. */
+/**
+ * Returns a method that reads as many chunks as the test allows with `want`, and a record of its calls and the
+ * chunks it read.
+ */
 function reading() {
   const read: unknown[] = [];
   const wants: (() => void)[] = [];
@@ -172,14 +178,14 @@ describe("an answer in chunks", () => {
     expect(closed).toBe(1);
   });
 
-  test("[P-CHUNK-2] an endless answer in chunks pauses while its reader is stalled, and goes on when it reads again", async () => {
+  test("[P-CHUNK-2] an endless answer in chunks pauses while its reader is stalled, and continues when the reader reads again", async () => {
     const { seen, methods } = endless("x".repeat(10_000));
     await using t = testCore({ methods });
     const socket = await open(t);
     const others = await open(t);
     socket.stall();
     await tell(t, socket, request("endless"));
-    // The connection takes 256 KiB before it has no room.
+    // The method pauses once the connection holds 256 KiB, about 26 chunks.
     expect(seen.pulled).toBeGreaterThan(20);
     expect(seen.pulled).toBeLessThan(40);
     const before = seen.pulled;
@@ -205,18 +211,18 @@ describe("an answer in chunks", () => {
     expect(t.core.stats().connections).toBe(1);
   });
 
-  test("[P-CHUNK-2] chunk streams of one connection share its room, whatever their number and the size of their chunks", async () => {
+  test("[P-CHUNK-2] chunk streams of one connection never overflow its send queue, whatever their number and the size of their chunks", async () => {
     const { seen, methods } = endless("x".repeat(500_000));
     await using t = testCore({ methods });
     const socket = await open(t);
     socket.stall();
     for (let id = 1; id <= 32; id++) socket.send({ ...request("endless"), id });
     await t.clock.settle();
-    // Each stream holds the chunk it has in hand, and one or two are written.
+    // Each of the 32 streams holds one chunk, and one or two more were written.
     expect(seen.pulled).toBeLessThanOrEqual(34);
     expect(socket.bufferedBytes).toBeLessThan(1_048_576);
     expect(socket.closed).toBeUndefined();
-    // A stalled peer drains again and again; nothing overflows.
+    // The peer reads and stalls again 20 times, and the send queue does not overflow.
     for (let i = 0; i < 20; i++) {
       socket.resume();
       socket.stall();
@@ -227,11 +233,11 @@ describe("an answer in chunks", () => {
     expect(new Set(socket.take().map(({ stream }) => stream)).size).toBeGreaterThan(10);
   });
 
-  test("[P-CHUNK-3] an answer in chunks stays within the credit of the request, and goes on as more is granted", async () => {
+  test("[P-CHUNK-3] an answer in chunks stays within the credit of the request, and continues when the client grants more", async () => {
     const { seen, methods } = endless("x".repeat(34));
     await using t = testCore({ methods });
     const socket = await open(t);
-    // Each chunk costs its 36 bytes of JSON and 64 more.
+    // Each chunk costs 100 bytes of credit: its 36 bytes of JSON and 64 more.
     expect(await tell(t, socket, request("endless", { credit: 250 }))).toHaveLength(3);
     expect(seen.pulled).toBe(3);
     expect(await tell(t, socket, { type: "chunk", stream: 1, credit: 50 })).toHaveLength(0);
@@ -294,7 +300,7 @@ describe("an answer in chunks", () => {
     expect(t.faults).toEqual([]);
   });
 
-  test("[P-CHUNK-6] an answer in chunks is timed_out when nothing moves, and every chunk restarts the timeout", async () => {
+  test("[P-CHUNK-6] an answer in chunks ends with timed_out when no chunk moves within the timeout, which every chunk restarts", async () => {
     const send: (() => void)[] = [];
     let closed = 0;
     await using t = testCore({
@@ -355,7 +361,7 @@ describe("an answer in chunks", () => {
 });
 
 describe("a request with chunks", () => {
-  test("[P-CHUNK-4] credit for a request's chunks is granted as the method reads, and they arrive in order", async () => {
+  test("[P-CHUNK-4] credit for a request's chunks is granted as the method reads, and the chunks arrive in order", async () => {
     const { read, want, methods } = reading();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -368,7 +374,8 @@ describe("a request with chunks", () => {
     expect(read).toEqual(["a"]);
     want(1);
     await t.clock.settle();
-    // Half of the window is free again: the 67 bytes that the first chunk cost, and those of the second.
+    // At least half of the window is free again: the 67 bytes that the first chunk cost and the 131,066 bytes
+    // that the second cost.
     expect(socket.take()).toEqual([{ type: "chunk", stream: 1, credit: 131_133 }]);
     want(2);
     await t.clock.settle();
@@ -407,7 +414,7 @@ describe("a request with chunks", () => {
     await t.clock.settle();
     socket.take();
     await tell(t, socket, part(0, 0), part(1, "x".repeat(900_000)));
-    // The credit is below zero now, so what the first read granted does not suffice.
+    // The large chunk made the credit negative, so more than the usual window of 262,144 bytes must be granted.
     want(1);
     await t.clock.settle();
     const [granted] = socket.take();
@@ -416,7 +423,7 @@ describe("a request with chunks", () => {
     expect(read).toHaveLength(2);
   });
 
-  test("[P-CHUNK-5] chunks that break the rules end the request with bad_message and abort the method", async () => {
+  test("[P-CHUNK-5] chunks with a wrong index, beyond the credit or after the last one end the request with bad_message", async () => {
     const wrong: [string, (object | string)[]][] = [
       ["index must be 0; it is 1", [part(1, "a")]],
       ["index must be 1; it is 0", [part(0, "a"), part(0, "a")]],
@@ -455,7 +462,7 @@ describe("a request with chunks", () => {
       expect(calls[0]?.signal.aborted).toBe(true);
       want(1);
       await t.clock.settle();
-      // With a chunk after the last one, the input is complete and reading it does not fail.
+      // When a chunk follows the last one, the input was complete already, so reading it does not fail.
       if (message !== "after the last") expect(seen.failed).toMatchObject({ code: "bad_message" });
       // The connection stays usable, and later chunks of the stream are ignored.
       expect(await tell(t, socket, part(7, "a"), { type: "ping", id: 1 })).toEqual([
@@ -515,7 +522,7 @@ describe("a request with chunks", () => {
     }
   });
 
-  test("[P-CHUNK-7] requests with chunks are accepted only for methods that take them, four at a time", async () => {
+  test("[P-CHUNK-7] requests with chunks are accepted only for methods that take chunks, at most four at a time per connection", async () => {
     const { want, calls, methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless().methods } });
     const socket = await open(t);
@@ -529,7 +536,7 @@ describe("a request with chunks", () => {
     await t.clock.settle();
     expect(socket.take()).toMatchObject([{ id: 5, error: { code: "rate_limited" } }]);
     expect(calls).toHaveLength(4);
-    // A cancelled request still counts until its method has noticed and ended.
+    // A cancelled request counts towards the limit of four until its method has ended.
     expect(await tell(t, socket, { type: "cancel", id: 1 })).toHaveLength(1);
     expect(await tell(t, socket, upload(5))).toMatchObject([{ error: { code: "rate_limited" } }]);
     want(1);
@@ -538,7 +545,7 @@ describe("a request with chunks", () => {
     expect(calls).toHaveLength(5);
   });
 
-  test("[P-CHUNK-7] chunks in either direction are refused where they would not travel with the reply", async () => {
+  test("[P-CHUNK-7] chunks in either direction are refused for an upstream request whose reply does not come in the stream", async () => {
     const { methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless(1).methods } });
     const principal = t.user("ada", { session: "s" });
@@ -558,7 +565,7 @@ describe("a request with chunks", () => {
     expect(socket.take()).toEqual([part(0, 1)]);
   });
 
-  test("[P-CHUNK-7] chunk streams do not hold up requests, because they are counted apart", async () => {
+  test("[P-CHUNK-7] chunk streams do not delay other requests, because chunk streams have limits of their own", async () => {
     const { methods } = endless();
     await using t = testCore({ methods });
     const socket = await open(t);
@@ -572,7 +579,7 @@ describe("a request with chunks", () => {
     expect(socket.take()).toHaveLength(255);
   });
 
-  test("[P-CHUNK-8] a request with chunks ends with its connection, and the replacing connection ignores its chunks", async () => {
+  test("[P-CHUNK-8] a request with chunks ends with its connection, and the connection that replaces it ignores further chunks", async () => {
     const { read, want, seen, methods } = reading();
     await using t = testCore({ methods });
     const principal = t.user("ada", { session: "s" });

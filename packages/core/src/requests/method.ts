@@ -3,7 +3,7 @@ import type { UserPrincipal } from "../rules/principal.ts";
 
 /** Request of a method, as its handler sees it. */
 export interface MethodCall {
-  /** Name that the client requested; for a pattern, the one that matched. */
+  /** Name of the method that the client requested, even if the definition is for a pattern. */
   readonly method: string;
   /** Unique id of the request. */
   readonly requestId: string;
@@ -19,8 +19,9 @@ export interface MethodCall {
    */
   readonly signal: AbortSignal;
   /**
-   * Chunks that the client sends, if any. Credit is granted as they are read, so that no more than 256 KiB and
-   * one chunk wait. Throws the signal's reason once nobody waits for the answer.
+   * Chunks that the client sends; empty for a request without chunks. The client receives credit as the handler
+   * reads them, so that at most 256 KiB and one chunk wait. Iteration throws the signal's reason if the signal
+   * aborts before the client has sent its last chunk.
    */
   readonly input: AsyncIterable<unknown>;
 }
@@ -36,13 +37,13 @@ export type MethodAccess =
 /**
  * Method that clients may request.
  *
- * A MilepostError thrown by one of its parts is sent to the client as it is. Any other error is sent as
- * `internal` and logged with the method's name.
+ * A MilepostError that its `access` or `handler` throws is sent to the client unchanged. Any other error is
+ * sent as `internal` and logged with the method's name.
  */
 export interface MethodDefinition<Params = unknown, Result = unknown> {
   /**
-   * Schema of the parameters; others are refused with `invalid_data` that names the field. Without a schema all
-   * parameters are accepted.
+   * Schema of the parameters. Parameters that do not match are refused with `invalid_data`, which names the
+   * field. Without a schema all parameters are accepted.
    */
   readonly params?: StandardSchema<unknown, Params>;
   /** Schema of the result; a result that does not match counts as an error of the method. */
@@ -52,16 +53,16 @@ export interface MethodDefinition<Params = unknown, Result = unknown> {
   /** True if clients may send chunks to the method; default false. */
   readonly input?: boolean;
   /**
-   * Longest time the method may take, in milliseconds; a request can only shorten it. Without it, a request may
-   * ask for up to 600,000, and one that asks for nothing has the node's `requestTimeoutMs`. Every chunk, to the
-   * method or from it, restarts the time.
+   * Timeout of the method, in milliseconds; a request can only shorten it. Without it, a request may set
+   * `timeout_ms` up to 600,000, and a request without `timeout_ms` has the node's `requestTimeoutMs`. Every
+   * chunk, in either direction, restarts the timeout.
    */
   readonly timeoutMs?: number;
   /**
    * Does the work and returns JSON; undefined becomes null. An async iterable, such as an async generator, is
-   * sent in chunks, each requested once the one before was taken. Its return value is the result. The handler
-   * should end soon after its signal aborts: until then it counts towards the limit of what the connection may
-   * have under way.
+   * sent in chunks: each item is requested once the one before was sent. The return value of the iterable is
+   * the result. The handler should end soon after its signal aborts. Until then its request counts towards the
+   * connection's limits of unfinished requests.
    */
   handler(params: Params, call: MethodCall): MethodAnswer<Result>;
 }

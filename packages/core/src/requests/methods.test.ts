@@ -32,7 +32,9 @@ function schema<T>(
   };
 }
 
-/** Returns a method that waits until the test lets it go on, and the calls it saw. */
+/**
+ * Returns a method whose calls end only when the test calls their function in `goOn`, and a list of its calls.
+ */
 function waiting() {
   const calls: MethodCall[] = [];
   const goOn: ((result: unknown) => void)[] = [];
@@ -76,7 +78,7 @@ describe("methods of a deployment", () => {
     }
   });
 
-  test("[P-RPC-1] a deployment cannot define methods with invalid or reserved names, nor take them over by a pattern", async () => {
+  test("[P-RPC-1] a deployment cannot define methods with invalid or reserved names, and a pattern does not cover reserved names", async () => {
     const handler = () => "mine";
     for (const name of ["operations.get", "operations.mine", "history.*", "presence", "queues.x"]) {
       expect(() => testCore({ methods: { [name]: { handler } } }), name).toThrow(name);
@@ -221,7 +223,7 @@ describe("methods of a deployment", () => {
     expect(t.faults).toEqual([]);
   });
 
-  test("[P-RPC-4] an error with a code is sent as it is; any other is sent as internal, without its text", async () => {
+  test("[P-RPC-4] a MilepostError is sent unchanged; any other error is sent as internal, without its text", async () => {
     await using t = testCore({
       methods: {
         sold: {
@@ -292,7 +294,7 @@ describe("deadlines of requests", () => {
     }
   });
 
-  test("[P-REQ-3] a method without a timeout takes as long as a request asks for, or the node's requestTimeoutMs", async () => {
+  test("[P-REQ-3] a method without a timeout uses the timeout_ms of the request, or else the node's requestTimeoutMs", async () => {
     const { calls, methods } = waiting();
     await using t = testCore({ methods, limits: { requestTimeoutMs: 20_000 } });
     const socket = await open(t);
@@ -302,7 +304,7 @@ describe("deadlines of requests", () => {
     expect(calls.map(({ deadline }) => deadline - now)).toEqual([20_000, 600_000]);
   });
 
-  test("[P-REQ-4] a 257th request waits while 256 are under way, but the cancel of one of them does not", async () => {
+  test("[P-REQ-4] a 257th request waits while 256 are under way, but a cancel of one of them is handled at once", async () => {
     const { calls, goOn, methods } = waiting();
     await using t = testCore({ methods });
     const socket = await open(t);

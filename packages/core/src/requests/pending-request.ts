@@ -9,7 +9,7 @@ export interface RequestHolder {
   timeOut(request: PendingRequest): void;
 }
 
-/** Request without an answer yet. It is its own deadline on the node's timer wheel. */
+/** Request without an answer yet. The request is also the deadline of its timeout on the node's timer wheel. */
 export class PendingRequest extends Deadline {
   readonly id: MessageId;
   readonly timeoutMs: number;
@@ -38,8 +38,8 @@ export class PendingRequest extends Deadline {
   }
 
   /**
-   * Tells the method that nobody waits for the answer. An error of its chunk source while it closes goes to
-   * `onError`.
+   * Aborts the method's signal and its chunk streams, because nobody waits for the answer any more. An error of
+   * the chunk source while it closes is passed to `onError`.
    */
   abort(reason: MilepostError, onError: (error: unknown) => void): void {
     this.#ended ??= reason;

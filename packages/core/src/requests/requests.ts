@@ -20,7 +20,10 @@ import { PendingCall, PendingRequest, type RequestHolder } from "./pending-reque
 import { checkedResult, perform } from "./perform.ts";
 
 const requestIdLength = 20;
-/** Maximum number of requests with chunks per connection. Each may hold a window of the client's chunks. */
+/**
+ * Maximum number of unfinished requests with chunks per connection. Each may hold a window (256 KiB) of the
+ * client's chunks in memory.
+ */
 const maxInputs = 4;
 const maxOutputs = 32;
 
@@ -47,7 +50,9 @@ export class Requests implements RequestHolder {
   readonly #owner: RequestOwner;
   readonly #context: RequestContext;
   readonly #pending = new Map<MessageId, PendingRequest>();
-  /** Number of requests with chunks whose work has not ended, which may be later than their reply. */
+  /**
+   * Number of requests with chunks whose method is still running, which may be longer than until their reply.
+   */
   #inputs = 0;
   #outputs = 0;
 
@@ -62,8 +67,9 @@ export class Requests implements RequestHolder {
   }
 
   /**
-   * Runs a request; never rejects. Resolves once its work has ended, even if that is after its reply, or once
-   * it has become a stream: streams are counted apart.
+   * Runs a request; never rejects. Resolves once its method has ended, which may be after the reply. For a
+   * request or an answer in chunks, resolves once the stream has started, because streams have limits of their
+   * own.
    */
   async run(principal: UserPrincipal, message: RequestMessage): Promise<void> {
     const { id, method } = message;
@@ -88,7 +94,7 @@ export class Requests implements RequestHolder {
     }
   }
 
-  /** Handles a chunk; one for a request that is answered already is ignored. */
+  /** Handles a chunk or a grant of credit. Ignores it if the request has been answered. */
   chunk(message: ChunkMessage): void {
     const request = this.#pending.get(message.stream);
     if (request === undefined) return;
@@ -145,7 +151,7 @@ export class Requests implements RequestHolder {
     }
     if (stream !== true) return undefined;
     if (definition?.input !== true) {
-      return new MilepostError("not_supported", `${method} takes no chunks; leave stream out`);
+      return new MilepostError("not_supported", `${method} takes no chunks; omit "stream"`);
     }
     if (!this.#owner.carriesChunks(id)) return noChunksHere();
     return this.#inputs < maxInputs ? undefined : tooManyStreams(maxInputs);
@@ -296,11 +302,11 @@ function unknownMethod(): MilepostError {
 function noChunksHere(): MilepostError {
   return new MilepostError(
     "not_supported",
-    "chunks need a WebSocket, or a stream and its upstream with ?replies=stream",
+    "chunks need a WebSocket, or SSE with upstream requests to ?replies=stream",
   );
 }
 
 function tooManyStreams(limit: number): MilepostError {
-  const message = `this connection already has ${limit} streams of this kind; wait for one to end`;
+  const message = `already ${limit} chunk streams in this direction; wait for one to end`;
   return new MilepostError("rate_limited", message);
 }

@@ -1,6 +1,6 @@
 import { isChannelSegment, maxChannelBytes } from "@milepost/protocol";
 
-/** Values that the `{name}` segments of a pattern have in one channel name, by name. */
+/** Values that a pattern's `{name}` segments have in a channel name, by `name`. */
 export type Captures = Readonly<Record<string, string>>;
 
 /** Segment of a pattern: a literal, or a named capture of any one segment. */
@@ -11,7 +11,7 @@ const noCaptures: Captures = {};
 
 /** Parsed pattern of channel names. */
 export class ChannelPattern {
-  /** Segments before the `*`, or all segments where there is none. */
+  /** Segments before the final `*`, or all segments if the pattern has no `*`. */
   readonly segments: readonly PatternSegment[];
   /** True if the pattern ends with `*`. */
   readonly isOpen: boolean;
@@ -47,8 +47,9 @@ export class ChannelPattern {
   }
 
   /**
-   * Returns the captures when the segments of a channel name match; otherwise undefined. The `*` of a name that
-   * addresses everything below a prefix is matched only by a `*`, since the pattern must cover all of it.
+   * Returns the captures when the segments of a channel name match; otherwise undefined. A `*` at the end of a
+   * channel name means everything below a prefix. Only the pattern's own `*` matches it, so that the pattern
+   * covers all of these channels.
    */
   match(channel: readonly string[]): Captures | undefined {
     const count = this.segments.length;

@@ -23,7 +23,7 @@ const summaries: Readonly<Record<string, MergeClass>> = {
 /** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
 
-/** Rules of the gateway's own channels, which no deployment's rule may open. */
+/** Rules of the gateway's own channels. They come first, so a deployment's rule cannot override them. */
 export const gatewayRules: readonly Rule[] = [
   {
     pattern: "operation:{operation}",

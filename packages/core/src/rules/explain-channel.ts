@@ -6,7 +6,7 @@ import { type PlacedRule, placedRules, type RuleOrigin } from "./placed-rules.ts
 import type { Rule } from "./rule.ts";
 import { RuleBook } from "./rule-book.ts";
 
-/** Place of a rule among all rules. */
+/** Identification of a rule among all rules of a node. */
 export interface RulePlace {
   readonly pattern: string;
   readonly origin: RuleOrigin;
@@ -14,17 +14,17 @@ export interface RulePlace {
   readonly index: number;
 }
 
-/** Rule that applies to a channel name, with the reasons. */
+/** Explanation of which rule applies to a channel name, and why. */
 export interface ChannelExplanation {
   readonly channel: string;
   readonly rule: Rule;
   readonly place: RulePlace;
   readonly captures: Captures;
-  /** Rules before it, each with the reason why it does not match. */
+  /** Earlier rules, in order, each with the reason (`why`) why it does not match. */
   readonly tried: readonly (RulePlace & { readonly why: string })[];
   /** Name of the roll-up in which this channel's entries can be read as well; absent when there is none. */
   readonly rollUp?: string;
-  /** Reason why the name cannot be read. Only names that end in `:*` have one. */
+  /** Reason why no channel with this name can be read; present only for some names that end in `:*`. */
   readonly unreadable?: string;
 }
 
@@ -65,7 +65,10 @@ export function explainChannel(rules: readonly Rule[], channel: string): Channel
   }
 }
 
-/** Returns the deployment's rules that can never apply. They may be mistakes, or in the wrong place. */
+/**
+ * Returns the deployment's rules that can never apply. Each is either a mistake, or must be moved before the
+ * rule that hides it.
+ */
 export function unreachableRules(rules: readonly Rule[]): readonly UnreachableRule[] {
   const all = placedRules(rules);
   return all.flatMap((placed, i) => {

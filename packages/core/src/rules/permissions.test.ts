@@ -142,7 +142,7 @@ describe("the rules of a node", () => {
   });
 });
 
-test("[P-NAME-1] [X5] invalid channel names are refused everywhere and leave nothing behind", async () => {
+test("[P-NAME-1] [X5] invalid channel names are refused by every method and create no channel or subscription", async () => {
   await using t = testCore();
   const names = [
     "",

@@ -22,8 +22,9 @@ const refused = "refused" satisfies Permission;
 const allowed = "allowed" satisfies Permission;
 
 /**
- * Decides on an action by the channel's rule and the credential's grants. The function is pure, so every
- * message can afford it. `connectionId` is the id of the connection that asks.
+ * Decides on an action by the channel's rule and the credential's grants. The function has no side effects and
+ * does no I/O, so it can run for every message. `connectionId` is the id of the connection that requests the
+ * action.
  */
 export function permissionFor(
   principal: Principal,
@@ -67,8 +68,8 @@ export function owns(principal: Principal, { user_id, session_id }: Ownership): 
 const rememberedPatterns = 5_000;
 
 /**
- * Parsed patterns by their text; "none" for a text that is not a pattern and grants nothing. Credentials share
- * few patterns.
+ * Cache of parsed patterns, by their text; "none" for a text that is not a pattern and therefore grants
+ * nothing. It serves all credentials, since most of them grant the same few patterns.
  */
 const patterns = new RecentNames<ChannelPattern | "none">(rememberedPatterns);
 

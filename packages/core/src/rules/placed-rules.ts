@@ -7,7 +7,7 @@ import { ruleMistakes } from "./rule-mistakes.ts";
 /** Origin of a rule: the gateway itself, the deployment, its contract, or the defaults. */
 export type RuleOrigin = "gateway" | "deployment" | "contract" | "default";
 
-/** Rule with its parsed pattern, its origin and its place. */
+/** Rule with its parsed pattern, its origin, and its index among the rules of that origin. */
 export interface PlacedRule {
   readonly rule: Rule;
   readonly pattern: ChannelPattern;
@@ -60,7 +60,7 @@ function mistakesOf(rule: Rule, all: readonly PlacedRule[]): (readonly [keyof Ru
   return mistakes;
 }
 
-/** Finds the rule with this pattern that rolls up its channels. */
+/** Returns the rule that has this pattern and sets `rollUp` to true; undefined when there is none. */
 export function rolledUp(pattern: string, all: readonly PlacedRule[]): PlacedRule | undefined {
   return all.find(({ rule }) => rule.rollUp === true && rule.pattern === pattern);
 }

@@ -4,7 +4,7 @@ export interface Grants {
   readonly publish: readonly string[];
 }
 
-/** Verified connect credential of a person or a program. */
+/** Principal with a verified connect credential: a person, or a program that is not a service. */
 export interface UserPrincipal {
   readonly kind: "user";
   /** The token's `sub`. */
@@ -38,7 +38,7 @@ export type Principal = UserPrincipal | ServicePrincipal;
 
 const servicePrefix = "service:";
 
-/** Returns the publisher name under which a principal's dedupe keys are kept. */
+/** Returns the name that identifies a principal as a publisher. Dedupe keys are stored per publisher. */
 export function publisherOf(principal: Principal): string {
   if (principal.kind === "service") return `${servicePrefix}${principal.name}`;
   if (principal.user !== undefined) return `user:${principal.user}`;

@@ -18,7 +18,10 @@ export interface ResolvedChannel {
   readonly rule: Rule;
   readonly captures: Captures;
   readonly policy: LogPolicy;
-  /** The only events that the channel may have; undefined where no contract names it. */
+  /**
+   * Events that the channel may have, with their schemas. Undefined for the gateway's own channels, and where
+   * no contract names the channel.
+   */
   readonly events: EventSchemas | undefined;
 }
 
@@ -48,7 +51,7 @@ export class RuleBook {
 
   /**
    * Resolves a name to the first rule that matches; the last default rule matches every name. Throws
-   * `invalid_channel` for a name ending in `:*` that no rule rolls up.
+   * `invalid_channel` for a name that ends in `:*` and is not the name of a roll-up.
    */
   of(channel: string): ResolvedChannel {
     const known = this.#recent.get(channel);
@@ -76,7 +79,8 @@ export class RuleBook {
     const events = contracted && { ...namedEvents(rule), ...contracted };
     return {
       name,
-      // A contract's events apply whichever rule matches. The events that the rule names stay.
+      // The contract's events apply whichever rule matches. Events that the rule itself names are allowed as
+      // well.
       rule: events === undefined ? rule : { ...rule, schema: events },
       events,
       captures,
@@ -85,7 +89,7 @@ export class RuleBook {
   }
 }
 
-/** Returns the events that a rule names, such as those of a default rule or those that an operator adds. */
+/** Returns the events that a rule names itself, without the schema for `*`. */
 function namedEvents({ schema = {} }: Rule): EventSchemas {
   const { "*": _, ...named } = schema;
   return named;
@@ -108,7 +112,10 @@ function kept({ retention: { maxEntries, maxAgeMs }, outage }: Rule): LogPolicy 
   return outage === "local" ? { ...whole, goesOnLocally: true } : whole;
 }
 
-/** Returns the log policy of a roll-up, given the rule and the policy of the channels below its prefix. */
+/**
+ * Returns the log policy of the roll-up `wildcard`, from the rule and the policy that match its name. Throws
+ * `invalid_channel` if the rule does not roll up to exactly this name.
+ */
 function policyBelow(wildcard: string, rule: Rule, { rollUp }: LogPolicy): LogPolicy {
   const name = rollUp && rollUpName(wildcard, rollUp.segments);
   if (rule.rollUp === true && name === wildcard) return rollUp?.policy ?? kept(rule);

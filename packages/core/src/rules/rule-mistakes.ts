@@ -2,7 +2,10 @@ import { parseEventName } from "@milepost/protocol";
 import { ChannelPattern } from "./channel-pattern.ts";
 import type { Rule } from "./rule.ts";
 
-/** Yields each mistake of a rule by itself, with its field. A valid rule yields nothing. */
+/**
+ * Yields each mistake in a rule, as a field and an explanation. Does not look at other rules. A valid rule
+ * yields nothing.
+ */
 export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, string], void, void> {
   const pattern = ChannelPattern.read(rule.pattern);
   if (pattern === undefined) {
@@ -48,14 +51,17 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
   }
 }
 
-/** Places where entries stay, by the field of the rule that keeps them there. Part of an error message. */
+/**
+ * Text for an error message, by field of a rule: where that field would keep entries that must be discarded
+ * after an outage.
+ */
 const heldBy = {
   projection: "a state that is kept",
   rollUp: "a log that is kept",
   durable: "durable subscribers",
 } as const;
 
-/** Capture that each access requires in the pattern. */
+/** Name of the capture that the pattern needs, by kind of access. */
 const accessCaptures = {
   "own-user": "user",
   "own-session": "session",
@@ -96,7 +102,10 @@ function* captureMistakes(
   }
 }
 
-/** Returns true if `prefix` ends with `*` and its segments equal the first segments of the other pattern. */
+/**
+ * Returns true if `prefix` ends with `*` and its other segments equal the first segments of `of`. `of` must
+ * have at least one more segment, or end with `*` too.
+ */
 function isPrefix(prefix: ChannelPattern | undefined, of: ChannelPattern): boolean {
   if (prefix === undefined || !prefix.isOpen || prefix.segments.length === 0) return false;
   if (of.segments.length < prefix.segments.length + (of.isOpen ? 0 : 1)) return false;

@@ -26,7 +26,7 @@ function read(text: string): ChannelPattern {
 }
 
 describe("the rule that applies to a name", () => {
-  test("[P-RULE-1] the rule found for a name is the first of all that match, as trying each one shows", () => {
+  test("[P-RULE-1] the rule found for a name is the first of all that match, as a scan of all rules confirms", () => {
     fc.assert(
       fc.property(fc.array(pattern, { maxLength: 30 }), fc.array(name), (drawn, names) => {
         const patterns = drawn.map(({ text }) => read(text));
@@ -57,7 +57,7 @@ describe("the rule that applies to a name", () => {
     expect(stepsWith(10_000)).toBe(stepsWith(10));
   });
 
-  test("[P-RULE-1] the rule found has the captures of its own pattern, whatever others call the same segment", () => {
+  test("[P-RULE-1] the rule found has the captures of its own pattern, even if other patterns name the same segment differently", () => {
     const retention = { maxEntries: 1, maxAgeMs: 1 };
     const access = { subscribe: "granted", publish: "granted", retention } as const;
     const rules: Rule[] = [

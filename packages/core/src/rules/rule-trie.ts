@@ -4,7 +4,10 @@ import type { ChannelPattern } from "./channel-pattern.ts";
 interface Branch {
   /** Lowest rule index on this branch and below. The search skips a branch that cannot improve the result. */
   lowest: number;
-  /** Lowest rule index whose pattern ends here (`end`), and lowest that continues with `*` (`open`). */
+  /**
+   * Lowest index of the rules whose pattern ends at this branch. `open` is the lowest index of those that
+   * continue with `*`. Both are infinite when there is no such rule.
+   */
   end: number;
   open: number;
   literals: Map<string, Branch> | undefined;
@@ -16,8 +19,8 @@ const none = Number.POSITIVE_INFINITY;
 /**
  * Finds the first of many patterns that matches a name, without trying each one.
  *
- * A lookup takes one step per segment of the name, or two where both a literal and a `{name}` are possible. Its
- * cost therefore depends on the names, not on the number of patterns.
+ * A lookup follows one branch per segment of the name, or two where both a literal and a `{name}` match. Its
+ * cost therefore depends on the number of segments, not on the number of patterns.
  */
 export class RuleTrie {
   readonly #root = branch();
@@ -61,7 +64,8 @@ function search(at: Branch, channel: readonly string[], depth: number, best: num
   let found = Math.min(best, at.open);
   const literal = at.literals?.get(segment);
   if (literal !== undefined) found = search(literal, channel, depth + 1, found);
-  // The * of a name that addresses everything below a prefix is not a segment that can be captured.
+  // A `*` at the end of a channel name means everything below a prefix. A `{name}` stands for one segment, so
+  // it must not capture that `*`.
   if (at.capture !== undefined && segment !== "*") {
     found = search(at.capture, channel, depth + 1, found);
   }

@@ -4,7 +4,7 @@ import type { Priority, StandardSchema } from "@milepost/protocol";
 export type Access =
   /** Anyone with a valid credential. */
   | "authenticated"
-  /** Only services, and users whose token grants it. */
+  /** Only services, and users whose token grants the action on the channel. */
   | "granted"
   /** The user whose `sub` is what the pattern captured as `user`. */
   | "own-user"
@@ -57,7 +57,8 @@ export interface PublishRate {
   /** Average number of publishes per second; may be a fraction. */
   readonly perSecond: number;
   /**
-   * Number of publishes allowed at once after a pause. Default: the whole publishes of one second, at least 1.
+   * Maximum number of publishes in a burst after a pause. Default: the whole number of publishes in one second,
+   * at least 1.
    */
   readonly burst?: number;
 }
@@ -91,20 +92,21 @@ export interface Rule {
   readonly retention: { readonly maxEntries: number; readonly maxAgeMs: number };
   readonly projection?: ProjectionSpec;
   /**
-   * Presence that the channels offer: `members` by name, or only their `count`; none when absent. Everyone who
-   * may subscribe can see it.
+   * Presence list of the channels: `members` by name, or only their `count`; none when absent. Everyone who may
+   * subscribe to a channel can see its presence list.
    */
   readonly presence?: "members" | "count";
   /** Priority of the channel for a slow subscriber with several waiting channels. Default: `normal`. */
   readonly priority?: Priority;
   /**
-   * Roll-up of everything below the pattern's prefix. Entries of these channels are also appended, in the same
-   * step, to the log of the prefix, which can be read as one channel. With `collection:{collection}:*`,
-   * `collection:42:*` has all entries of collection 42 in one order.
+   * Roll-up of all channels below the pattern's prefix. Each entry of these channels is also appended, in the
+   * same step, to one log for the prefix, which can be read as a channel. For example, with
+   * `collection:{collection}:*`, the channel `collection:42:*` has all entries of collection 42 in one order.
    *
-   * `true` is for patterns that end with `:*`. The roll-up's log has the same retention and no projection. An
-   * earlier rule for some of those channels joins by naming that pattern. Everyone who may read the roll-up
-   * then reads those channels in it, whatever their own rule says.
+   * `true` requires a pattern that ends with `:*`. The roll-up's log has the same retention and no projection.
+   * An earlier rule for some of those channels can add its channels to the roll-up by setting `rollUp` to that
+   * pattern. Everyone who may read the roll-up can then read the entries of those channels in it, even if their
+   * own rule forbids it.
    */
   readonly rollUp?: true | string;
   /** Limit on publishes to each of the channels at one node; further publishes are `rate_limited`. */
@@ -117,19 +119,20 @@ export interface Rule {
   /** Delivery limits of the channel's durable subscribers; every field has a default. */
   readonly durable?: DurableRule;
   /**
-   * Time during which publications are collected and then sent together, in milliseconds, for streams of many
-   * small ones. A full batch is sent at once. Default: until the end of the tick.
+   * Time during which publications are collected before they are sent together, in milliseconds, 1–1,000.
+   * Useful for channels with many small publications. A full batch is sent at once. Default: until the end of
+   * the tick.
    */
   readonly batchMs?: number;
   /**
    * Handling of publishes while the store is unavailable.
    *
-   * - `refuse`, the default: they fail at once with `store_unavailable`.
-   * - `spool`: the node keeps them in order, up to a bound, and answers each when it is stored or has waited 30
-   *   s.
-   * - `local`: they go to the channel's subscribers on the same node and are discarded when the store is back,
-   *   for data that matter only at the moment. Such a channel has no projection, roll-up or durable
-   *   subscribers.
+   * - `refuse`, the default: publishes fail at once with `store_unavailable`.
+   * - `spool`: the node queues publishes in order, up to a bound. Each is answered when it is stored or has
+   *   waited 30 s. Publishes above the bound fail at once with `store_unavailable`.
+   * - `local`: publishes reach only the channel's subscribers on the same node and are discarded when the store
+   *   is back. Use it for data that matter only at the moment. Such a channel has no projection, roll-up or
+   *   durable subscribers.
    */
   readonly outage?: "refuse" | "spool" | "local";
   /** Merge class of each event by name, `*` for all other events. Default: `lifecycle`. */

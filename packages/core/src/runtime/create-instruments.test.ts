@@ -50,7 +50,7 @@ describe("the instruments of a table", () => {
     expect(meter.read("milepost_depth")).toBe(6);
   });
 
-  test("an instrument that throws is caught, and its first error of each metric is reported", () => {
+  test("an error that an instrument throws is caught, and the first error of each metric is reported", () => {
     const broken = new Error("broken");
     const thrower = {
       add: () => fail(broken),

@@ -3,7 +3,7 @@ import type { Counter, Histogram, Meter } from "./meter.ts";
 /** A label and its values. */
 type Label = readonly [name: string, values: readonly string[]];
 
-/** Declaration of one metric. The unit is that of its values, or of what it counts. */
+/** Declaration of one metric. `unit` is the unit of its values, or names what it counts. */
 export type InstrumentRow = {
   readonly name: `milepost_${string}`;
   readonly help: string;
@@ -21,7 +21,10 @@ export interface GaugeSource {
   readFrom(read: () => number): void;
 }
 
-/** Counter of a row; with labels, the counters by the value of the first label, then of the second, and so on. */
+/**
+ * Counter of a metric. With labels, nested objects of counters: by the value of the first label, then of the
+ * second, and so on.
+ */
 type CountersOf<Labels> = Labels extends readonly [
   readonly [string, readonly (infer Value extends string)[]],
   ...infer Rest,
@@ -41,8 +44,9 @@ export type InstrumentsOf<Table extends Readonly<Record<string, InstrumentRow>>>
 };
 
 /**
- * Creates the instruments of a table, with a counter for every combination of label values: no call on the way of a
- * message looks one up by its labels. What an instrument throws is caught, and passed to `onError` once per metric.
+ * Creates all instruments that a table declares, with one counter for every combination of label values. So
+ * code that handles messages never looks up a counter by its labels. Errors that an instrument throws are
+ * caught, and the first one of each metric is passed to `onError`.
  */
 export function createInstruments<const Table extends Readonly<Record<string, InstrumentRow>>>(
   meter: Meter,
@@ -84,7 +88,7 @@ function createInstrument(
   }
 }
 
-/** Makes a child for each combination of label values, nested in the order of the labels. */
+/** Creates a counter for each combination of label values, nested in the order of the labels. */
 function childrenOf(
   [label, ...rest]: readonly Label[],
   chosen: Readonly<Record<string, string>>,

@@ -4,7 +4,7 @@ import { MilepostError } from "@milepost/protocol";
 import { expect, test } from "vitest";
 import { ErrorLog } from "./error-log.ts";
 
-test("failed background work is logged, but store_unavailable is not while the store is known to be away", () => {
+test("the error log logs failed background work, but not store_unavailable while the store is known to be unavailable", () => {
   const told: unknown[] = [];
   const tell = ({ err }: Record<string, unknown>) => void told.push(err);
   const watch = new TestStoreWatch();

@@ -13,8 +13,8 @@ export class ErrorLog {
   }
 
   /**
-   * Logs an error of work that no caller waits for; skips `store_unavailable` while the store is known to be
-   * away.
+   * Logs an error of work that no caller waits for. Skips `store_unavailable` while the store is known to be
+   * unavailable.
    */
   readonly report = (error: unknown): void => {
     if (this.#isOutage(error)) return;

@@ -74,7 +74,7 @@ describe("the metrics of a node", () => {
     expect(closed({ consumer: "sse", code: "1xxx" })).toBe(1);
     expect(closed({})).toBe(3);
     expect(meter.read("milepost_connections")).toBe(0);
-    // A request without a stream opens no connection.
+    // An upstream request without a stream does not count as an opened connection.
     await t.core.handleUpstream(t.user("ada"), "-", '{"type":"ping"}');
     expect(closed({})).toBe(3);
     expect(meter.count("milepost_connections_opened_total", {})).toBe(3);
@@ -93,7 +93,7 @@ describe("the metrics of a node", () => {
     expect(meter.count("milepost_publications_refused_total", { code: "forbidden" })).toBe(1);
   });
 
-  test("an error that is not of the gateway counts as internal", async () => {
+  test("an error that is not a MilepostError counts as internal", async () => {
     const faulty = new FaultyEngine();
     const { t, meter } = metered({
       engine: (context) => {
@@ -123,7 +123,7 @@ describe("the metrics of a node", () => {
     expect(calls).toEqual([12]);
   });
 
-  test("channels with subscribers and spooled publishes are read when they are collected", async () => {
+  test("the gauges of channels with subscribers and of spooled publishes are read when the meter collects", async () => {
     const { t, meter } = metered();
     await using _t = t;
     await reading(t, "log:a", "log:b");
@@ -146,7 +146,7 @@ describe("the metrics of a node", () => {
     expect(meter.count("milepost_resets_total")).toBe(1);
   });
 
-  test("resumes are counted by their verdict, and a subscription from its channel's head is none", async () => {
+  test("resumes are counted by their verdict, and a subscription that starts at its channel's head does not count as a resume", async () => {
     const { t, meter } = metered();
     await using _t = t;
     const kept = await publishMany(t, "log:a", 3);
@@ -242,7 +242,7 @@ describe("a node whose meter fails", () => {
     await publishMany(t, "log:a", 3);
     expect(socket.take().map(({ data }) => data)).toEqual([0, 1, 2]);
     const logged = t.faults.filter(({ fields }) => String(fields.err).includes("is broken"));
-    // Connections opened, publications accepted, deliveries.
+    // Three metrics log their first error: connections opened, publications accepted and deliveries.
     expect(logged).toHaveLength(3);
   });
 

@@ -13,8 +13,9 @@ const gapReasons = [
 ] as const satisfies readonly GapReason[];
 
 /**
- * All metrics of a node. Another one is a row here, and a line where its event happens: the part that counts holds the
- * instrument, or the context that has it. On the way of a message, count once per batch and never per subscriber.
+ * All metrics of a node. A new metric needs a row here and a call where its event happens. The part that counts
+ * holds the instrument, or gets it from its context. In code that handles messages, count once per batch and
+ * never per subscriber.
  */
 export const coreInstruments = {
   connections: {
@@ -142,7 +143,10 @@ export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
 /** Instruments that record nothing. */
 export const noInstruments: CoreInstruments = createInstruments(noMeter, coreInstruments, () => {});
 
-/** Class of a close code in `connectionsClosed`. */
+/**
+ * Returns the value of the label `code` of `connectionsClosed` for a close code: its class, or `none` where the
+ * gateway sent no close code.
+ */
 export function closeClassOf(code: CloseCode | undefined): "1xxx" | "4xxx" | "none" {
   if (code === undefined) return "none";
   return code < 4_000 ? "1xxx" : "4xxx";

@@ -3,23 +3,32 @@
  * checks follow.
  */
 export const defaultLimits = {
-  /** Most connections of this node. */
+  /** Maximum number of connections of this node; further ones are refused. */
   maxConnections: 10_000,
   /** Largest message and largest event data, in bytes. */
   maxMessageBytes: 1_048_576,
-  /** Most subscriptions of one connection. */
+  /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
-  /** Most entries that a resuming subscriber may be behind its channel. */
+  /**
+   * Maximum number of entries that a resuming subscriber may be behind its channel. A resume from further
+   * behind is not recovered, for the reason `limit`.
+   */
   maxReplayEntries: 10_000,
-  /** Most bytes that may wait for one connection, in its send queue and its transport. */
+  /**
+   * Maximum number of bytes that may wait for one connection, in its send queue and its transport. Beyond it,
+   * the connection is closed.
+   */
   maxSendQueueBytes: 1_048_576,
-  /** Time a new connection has to authenticate, in milliseconds. */
+  /** Time in which a new connection must authenticate, in milliseconds. After it, the connection is closed. */
   authTimeoutMs: 10_000,
   /** Interval of the pings of a connection, in milliseconds. */
   pingIntervalMs: 30_000,
-  /** Time without a sign of life after which a connection is closed, in milliseconds; above `pingIntervalMs`. */
+  /**
+   * Time after which a connection is closed because nothing shows that its client is alive, in milliseconds;
+   * above `pingIntervalMs`.
+   */
   idleTimeoutMs: 60_000,
-  /** Time a request may take when neither it nor its method says otherwise, in milliseconds. */
+  /** Default time that a request may take, in milliseconds. A request or its method can set another. */
   requestTimeoutMs: 30_000,
   /** Time a command may wait for its acknowledgement, in milliseconds. */
   commandAckMs: 15_000,
@@ -29,7 +38,7 @@ export const defaultLimits = {
   presenceWindowMs: 250,
   /** Time for which a member stays present after its last connection was lost, in milliseconds. */
   presenceGraceMs: 5_000,
-  /** Time after which the members that a dead node held are removed, in milliseconds. */
+  /** Time without a refresh by a node after which the members that it held are removed, in milliseconds. */
   presenceTtlMs: 30_000,
   /** Time after the last typing message at which typing ends, in milliseconds. */
   typingMs: 6_000,
@@ -43,7 +52,7 @@ export type CoreLimits = { readonly [Name in LimitName]: number };
 
 /** Limits that a deployment sets; every one has a default. */
 export interface LimitOptions extends Partial<CoreLimits> {
-  /** Former name of `maxSendQueueBytes`, which wins when both are set. */
+  /** Former name of `maxSendQueueBytes`. If both are set, `maxSendQueueBytes` applies. */
   readonly maxOutboxBytes?: number;
 }
 

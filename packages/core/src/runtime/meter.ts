@@ -9,7 +9,10 @@ export interface Counter {
 
 /** Counter of a metric. With labels, its values are the counters that `with` returns. */
 export interface CounterFamily extends Counter {
-  /** Returns the counter of one value for each label. Callers hold it, so it may allocate. */
+  /**
+   * Returns the counter of one value for each label. Callers keep the returned counter, so this call may
+   * allocate.
+   */
   with(labels: Readonly<Record<string, string>>): Counter;
 }
 

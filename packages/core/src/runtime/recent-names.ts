@@ -1,9 +1,9 @@
 /**
- * Cache of values for the most recently used names. It remembers at least `size` and at most twice `size` of
- * them, since names come from outside.
+ * Cache of values for the most recently used names. It keeps at least `size` and at most twice `size` of them.
+ * The bound is needed because clients choose the names.
  *
- * It keeps two generations instead of an ordered list: deleting the oldest names of a Map one by one costs more
- * the more were deleted before.
+ * The cache has two generations instead of an ordered list: deleting the oldest names of a Map one by one costs
+ * more the more were deleted before.
  */
 export class RecentNames<T> {
   readonly #size: number;

@@ -1,9 +1,9 @@
 /**
  * A call that many callers share.
  *
- * A caller that comes while a call is in progress waits for the next one, which is made once for all of them.
- * So every answer is of a moment after each caller that shares it had asked: nothing that any of them knew by
- * then is missing from it.
+ * A caller that comes while a call is in progress waits for the next call, which is made once for all of them.
+ * So every answer reflects a moment after all callers that share it had asked. It includes everything that any
+ * of them knew when it asked.
  */
 export class SharedCall<T> {
   readonly #ask: () => Promise<T>;
@@ -20,15 +20,15 @@ export class SharedCall<T> {
     return this.#underWay === undefined && this.#next === undefined;
   }
 
-  /** Resolves or rejects with the answer. */
+  /** Makes the call, or joins the one that is about to be made. Resolves or rejects with its result. */
   run(): Promise<T> {
     this.#next ??= this.#askNext(this.#underWay);
     return this.#next;
   }
 
   async #askNext(underWay: Promise<T> | undefined): Promise<T> {
-    // The callers of that call learn how it ends. When there is none, this still yields, so that callers of the
-    // same turn share this call.
+    // Callers of the running call receive its error. When no call is running, this still yields, so that
+    // callers of the same turn share this call.
     await underWay?.catch(() => {});
     this.#underWay = this.#next;
     this.#next = undefined;

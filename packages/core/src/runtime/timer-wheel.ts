@@ -4,8 +4,8 @@ const slotMs = 50;
 const slotCount = 1_024;
 
 /**
- * An object that is due at one time at most. Objects extend it, so that waiting costs neither a closure nor a
- * timer of its own.
+ * An object that can be due at one point in time. Classes extend it, so that a waiting object needs neither a
+ * closure nor a timer of its own.
  */
 export abstract class Deadline {
   /** Due time on the monotonic clock, in milliseconds; undefined while the deadline waits for nothing. */
@@ -55,7 +55,8 @@ export class TimerWheel {
     if (this.#waiting === 0) this.#turned = Math.floor(now / slotMs);
     const dueAt = now + Math.max(0, delayMs);
     deadline.dueAt = dueAt;
-    // A deadline past the horizon waits in the last slot before it, and is set again when that slot runs.
+    // A deadline further away than the wheel reaches, about 51 s, waits in its last slot. It is set again when
+    // that slot runs.
     const number = Math.min(
       Math.max(Math.ceil(dueAt / slotMs), this.#turned + 1),
       this.#turned + slotCount - 1,

@@ -62,7 +62,7 @@ test("[P-BATCH-1] a full batch is sent at once, whether full by number or by siz
   expect(data(socket)).toEqual(["small"]);
 });
 
-test("[P-BATCH-2] a reader that joins within a window misses nothing and gets nothing twice", async () => {
+test("[P-BATCH-2] a reader that joins within a batch window misses no entry and receives none twice", async () => {
   await using t = testCore({ rules });
   const first = await reading(t, "tokens:a");
   await publish(t, "tokens:a", 1, 2);

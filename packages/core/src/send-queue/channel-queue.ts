@@ -13,7 +13,7 @@ const ranks = { high: 0, normal: 1, low: leastUrgent } as const satisfies Record
 export interface HeldSubscriber {
   /** Encodes consecutive entries, framed for this subscriber. */
   encode(publications: readonly Publication[]): Uint8Array;
-  /** Called when a merge has removed `count` of its held entries. */
+  /** Called when a merge has removed `count` held entries of this subscriber. */
   onMerged(count: number): void;
 }
 

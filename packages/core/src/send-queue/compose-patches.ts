@@ -15,6 +15,6 @@ export function composePatches(earlier: unknown, later: unknown): unknown {
     if (patch === undefined) return undefined;
     composed.set(name, patch);
   }
-  // This defines own fields, even one that is named __proto__.
+  // `Object.fromEntries` defines own fields, even one that is named __proto__.
   return Object.fromEntries(composed);
 }

@@ -33,8 +33,9 @@ export class HeldEntries {
   }
 
   /**
-   * True if the held entries take at most `room` bytes, after a merge if that is needed. The merge must leave
-   * an eighth of the room free: otherwise merges that free less and less would be repeated with every entry.
+   * True if the held entries take at most `room` bytes; merges them first if they take more. That merge must
+   * leave an eighth of the room free. Otherwise merges that free less and less would be repeated with every
+   * entry.
    */
   fits(room: number): boolean {
     if (this.size <= room) return true;
@@ -55,8 +56,7 @@ export class HeldEntries {
   }
 
   /**
-   * Returns the position up to which a subscriber was sent its channel; undefined when none of its entries
-   * wait.
+   * Returns the position up to which a subscriber's entries were sent; undefined when none of its entries wait.
    */
   sentUpTo(subscriber: HeldSubscriber): Position | undefined {
     return this.#queueOf(subscriber)?.sent;

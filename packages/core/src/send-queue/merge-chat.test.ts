@@ -50,7 +50,7 @@ function fold(log: readonly Publication[], from?: ChatState): ChatState | undefi
 }
 
 describe("chat pieces that wait for a slow reader", () => {
-  test("[P-CHAT-3] [P-OUT-3] merged chat pieces fold to the state of the log, after a snapshot at any cut", () => {
+  test("[P-CHAT-3] [P-OUT-3] merged chat pieces, applied to a snapshot at any position, give the state of the whole log", () => {
     fc.assert(
       fc.property(anyLog, fc.nat(), fc.nat(), (log, cut, stall) => {
         const at = cut % (log.length + 1);

@@ -39,7 +39,7 @@ test("[P-OUT-5] lifecycle entries are kept unchanged, whether their event is lis
   expect(rest(undefined, ["a", 1], ["a", 2])).toHaveLength(2);
 });
 
-test("[P-OUT-4] state entries keep the latest of each key in its own place, and the next entry covers the hole", () => {
+test("[P-OUT-4] of the state entries with one key only the latest is kept, and the next entry's since covers those left out", () => {
   const merge = { s: { class: "state", by: "k" }, t: "state" } as const;
   const s = (k: number, n: number) => ["s", { k, n }] as const;
   expect(rest(merge, s(1, 1), s(2, 2), s(1, 3), ["x", 4], s(1, 5), ["t", 6], ["t", 7])).toEqual([
@@ -48,7 +48,7 @@ test("[P-OUT-4] state entries keep the latest of each key in its own place, and 
     [5, undefined, { k: 1, n: 5 }],
     [7, 5, 7],
   ]);
-  // An entry that lacks the key field stands for itself.
+  // An entry that lacks the key field is kept, and replaces no other entry.
   expect(rest(merge, ["s", {}], ["s", {}], ["s", null])).toHaveLength(3);
 });
 
@@ -94,7 +94,7 @@ test("pieces of different messages, whole texts and pieces that are too long tog
   expect(concatenateTexts({ content: "a" }, { done: true })).toEqual({ content: "a", done: true });
 });
 
-test("[P-OUT-3] a composed patch does what both patches do, or is not made", () => {
+test("[P-OUT-3] a composed patch has the effect of both patches; composePatches returns undefined if no patch can", () => {
   const json = fc.letrec((tie) => ({
     value: fc.oneof(
       { maxDepth: 3 },
@@ -135,7 +135,7 @@ function applied(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(result);
 }
 
-test("[P-OUT-4] merging entries that were merged before names the whole span in since", () => {
+test("[P-OUT-4] an entry merged from already merged entries has a since that covers all of them", () => {
   const merge = { t: "text", s: "state" } as const;
   const [a, b, c, d] = waiting(["t", { append: "a" }], ["t", { append: "b" }], ["s", 1], ["s", 2]);
   if (!a || !b || !c || !d) throw new Error("four entries");

@@ -40,11 +40,11 @@ class Candidate {
 }
 
 /**
- * Returns the fewest entries that, by the merge classes of the channel's rule, stand for all of its waiting
- * entries. `before` is the position of what was sent before the first.
+ * Returns the fewest entries that, by the merge classes of the channel's rule, replace all of its waiting
+ * entries. `before` is the position of the last entry that was sent.
  *
- * The last position never changes, so the subscriber ends up where it would have anyway. An entry that stands
- * for several has the position of the last of them, and `since`.
+ * The last position never changes, so the subscriber ends up where it would have without a merge. An entry that
+ * replaces several has the position of the last of them, and `since`.
  */
 export function mergeWaiting(
   entries: readonly Publication[],
@@ -77,8 +77,8 @@ export function mergeWaiting(
 }
 
 /**
- * Returns one entry that stands for two neighbours; undefined where none does. `first` is the entry that is
- * sent before them.
+ * Returns one entry that replaces two neighbours; undefined if they cannot be merged. `first` is the entry that
+ * is sent before them.
  */
 function unite(
   first: Candidate | undefined,
@@ -124,7 +124,7 @@ function* standing(
   classes: NonNullable<Rule["merge"]>,
 ): Generator<Publication, void, void> {
   const replaced = new Set<string>();
-  /** Channels of which there is a later entry: one, except in a roll-up. */
+  /** Source channels of the later entries of the log. Without a roll-up there is only one. */
   const followed = new Set<string | undefined>();
   for (let i = entries.length - 1; i >= 0; i--) {
     const publication = entries[i];

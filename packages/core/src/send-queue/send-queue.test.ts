@@ -65,7 +65,7 @@ test("nothing is written above the high-water mark, and a drain writes the waiti
   expect(s.seen()).toEqual([1, 2, 3]);
 });
 
-test("[P-CLOSE-4] a queue over its limit overflows once, drops what waits and takes nothing more", async () => {
+test("[P-CLOSE-4] a send queue over its limit overflows once, drops the waiting bytes and accepts no more", async () => {
   const s = new Setup(1_000_000);
   s.socket.stall();
   let most = 0;
@@ -81,7 +81,7 @@ test("[P-CLOSE-4] a queue over its limit overflows once, drops what waits and ta
   expect(most).toBeGreaterThan(800_000);
 });
 
-test("[G7] more than the limit within one tick is written while the peer reads, and overflows when it does not", async () => {
+test("[G7] bytes over the limit within one tick are written early if the peer reads, and overflow the send queue otherwise", async () => {
   const reads = new Setup(1_000_000);
   for (let n = 1; n <= 30; n++) reads.push(n, 100_000);
   await reads.clock.settle();
@@ -95,7 +95,7 @@ test("[G7] more than the limit within one tick is written while the peer reads, 
   expect(stalls.queue.waitingBytes).toBeLessThan(2_500_000);
 });
 
-test("drained is undefined while there is room, and resolves once enough was written or the queue is closed", async () => {
+test("drained returns undefined while there is room, and resolves once enough was written or the queue is closed", async () => {
   const s = new Setup();
   expect(s.queue.drained()).toBeUndefined();
   s.socket.stall();

@@ -5,7 +5,9 @@ import { HeldEntries } from "./held-entries.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Transport } from "./transport.ts";
 
-/** High-water mark: with more bytes than this in the transport, nothing is written until it drains. */
+/**
+ * High-water mark, in bytes. While the transport buffers more than this, nothing is written until it drains.
+ */
 export const highWaterBytes = 256 * 1_024;
 
 /** Size in bytes from which a part is written on its own instead of being copied. */
@@ -25,12 +27,13 @@ export interface SendQueueOwner {
  * Bytes and entries that wait to be written to one connection, in order.
  *
  * Pushed bytes are kept by reference and written at the end of the tick. Once more than `maxBytes` wait,
- * including those that the transport still holds, the send queue overflows: it takes nothing more, and its
- * owner closes the connection. So a peer that never reads costs at most `maxBytes` and one batch, and loses
- * nothing silently.
+ * including those that the transport still holds, the send queue overflows: it accepts no more, and its owner
+ * closes the connection. So a peer that never reads costs at most `maxBytes` and one batch, and loses nothing
+ * silently.
  *
- * While the transport has too much the send queue is holding: entries should then be passed to `hold`, which
- * merges them as they wait. Pushed bytes overtake held entries, unless `settle` was called.
+ * While the transport buffers more than the high-water mark, the send queue is holding. Entries should then be
+ * passed to `hold`, which merges them as they wait. Pushed bytes overtake held entries, unless `settle` was
+ * called.
  */
 export class SendQueue {
   readonly #transport: Transport;
@@ -45,7 +48,7 @@ export class SendQueue {
   #overflowed = false;
   #held: HeldEntries | undefined;
   #deferred: DeferredMessage[] | undefined;
-  /** True while entries should be held and not pushed. */
+  /** True while entries should be passed to `hold` instead of being pushed. */
   isHolding = false;
   /** True while the ticker has the send queue in its list; managed by the ticker. */
   scheduled = false;
@@ -62,7 +65,7 @@ export class SendQueue {
     return this.#queuedBytes + this.#transport.bufferedBytes + (this.#held?.size ?? 0);
   }
 
-  /** True while so much waits that senders that can wait should do so. */
+  /** True while more bytes than the high-water mark wait. Senders that can wait should then do so. */
   get isCongested(): boolean {
     return this.waitingBytes > highWaterBytes;
   }
@@ -97,14 +100,14 @@ export class SendQueue {
   }
 
   /**
-   * Returns the position up to which a subscriber was sent its channel; undefined unless entries of it are
+   * Returns the position up to which a subscriber's entries were sent; undefined unless some of its entries are
    * held.
    */
   sentUpTo(subscriber: HeldSubscriber): Position | undefined {
     return this.#held?.sentUpTo(subscriber);
   }
 
-  /** Queues the held entries of a subscriber, so that what is pushed next comes after them. */
+  /** Queues the held entries of a subscriber as bytes, so that bytes pushed later come after them. */
   settle(subscriber: HeldSubscriber): void {
     for (let bytes = this.#held?.next(subscriber); bytes; bytes = this.#held?.next(subscriber)) {
       this.push(bytes);
@@ -117,8 +120,8 @@ export class SendQueue {
   }
 
   /**
-   * Encodes and sends a message as soon as there is room, before held entries. The message must not be deferred
-   * already.
+   * Encodes and sends a message as soon as there is room, before held entries. Must be called only while the
+   * send queue is holding. The message must not be deferred already.
    */
   defer(message: DeferredMessage): void {
     if (this.isClosed) return;
@@ -133,8 +136,8 @@ export class SendQueue {
   }
 
   /**
-   * Writes what waits, small parts in one piece. While the transport is above its high-water mark, it writes
-   * nothing and starts to hold; it overflows when more waits than the limit.
+   * Writes the waiting bytes, small parts in one piece. While the transport is above its high-water mark, it
+   * writes nothing and starts to hold. It overflows when more bytes than the limit wait.
    */
   flush(): void {
     if (this.#overflowed) {
@@ -186,7 +189,9 @@ export class SendQueue {
     }
   }
 
-  /** Resolves once the send queue is not congested any more, or is closed; undefined when that is so now. */
+  /**
+   * Resolves once the send queue is no longer congested, or is closed. Returns undefined if that is already so.
+   */
   drained(): Promise<void> | undefined {
     if (this.isClosed || !this.isCongested) return undefined;
     return new Promise((resolve) => {
@@ -195,7 +200,7 @@ export class SendQueue {
     });
   }
 
-  /** Closes the send queue: drops what waits and takes nothing more. */
+  /** Closes the send queue: drops the waiting bytes and entries, and accepts no more. */
   close(): void {
     this.#closed = true;
     this.#first = undefined;
@@ -207,12 +212,12 @@ export class SendQueue {
   }
 
   /**
-   * Makes room when more waits than fits in one tick: writes early what can be written, and overflows
-   * otherwise.
+   * Makes room when more than the limit is pushed within one tick. Writes the pushed bytes early if the
+   * transport has room, and marks the send queue as overflowed otherwise.
    */
   #makeRoom(): void {
-    // Held entries are not written here: a channel may be in the middle of handing out a batch, so that its
-    // position is not true yet.
+    // Held entries are not written here: a channel may be in the middle of handing out a batch, and its
+    // position may already include entries that are not pushed yet.
     if (this.#transport.bufferedBytes <= highWaterBytes) this.#writeQueue();
     // Closing here could remove subscriptions from a list that is being iterated, so the overflow waits for the
     // tick.

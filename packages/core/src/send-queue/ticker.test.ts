@@ -58,7 +58,7 @@ test("the ticker keeps no reference to an item it has flushed, even under consta
   const busy = Array.from({ length: 3_000 }, (): Flushable => ({ scheduled: false, flush() {} }));
   const load = () => {
     turns++;
-    // More items than fit in a turn are always scheduled: each one again at once.
+    // Each turn schedules more items than one slice can flush, so some items always wait.
     for (const item of busy) ticks.schedule(item);
     gone ||= turns === 20 && isCollected(once);
     if (turns < 20) clock.soon(load);

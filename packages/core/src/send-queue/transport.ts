@@ -21,14 +21,14 @@ export interface Encoder {
   encodeText(text: string): Uint8Array;
 }
 
-/** The small socket that the core sees. A door implements it; tests use one in memory. */
+/** Connection to a peer, as the core sees it. A door implements it; tests use one in memory. */
 export interface Transport {
   readonly encoder: Encoder;
   /** Kind of consumer at the other end, for statistics; a plain WebSocket when absent. */
   readonly consumer?: ConsumerKind;
   /**
-   * True for a transport whose peer does not stay: its connection is not entered in the connection registry, and
-   * does not count in statistics and limits.
+   * True for a transport that lasts only as long as one request. Its connection is not entered in the
+   * connection registry, and does not count in statistics and limits.
    */
   readonly passes?: true;
   /**
@@ -44,7 +44,7 @@ export interface Transport {
   terminate(): void;
   /** Called once the peer's credential is verified: from then on it may send large messages. */
   verified?(): void;
-  /** Asks the peer's transport for a sign of life (a WebSocket ping), where the transport has such a thing. */
+  /** Asks the peer to show that it is alive, where the transport can do so (a WebSocket ping). */
   ping(): void;
 }
 
@@ -56,13 +56,13 @@ export interface TransportEvents {
   /** Handles a text frame. */
   onText(text: string): void;
   /**
-   * Handles a frame of `length` bytes in a dialect that is not text. The door has split it into the values of
-   * its messages, or gives the reason why it could not.
+   * Handles a frame of `length` bytes in a binary dialect. The door has split it into the values of its
+   * messages, or passes the reason why it could not.
    */
   onValues(frame: Parsed<readonly unknown[]>, length: number): void;
   /** Handles a frame that this dialect does not carry: binary in a text dialect, or text in a binary one. */
   onUnsupportedFrame(): void;
-  /** Handles any sign of life, including pongs of the transport. */
+  /** Handles anything that shows that the peer is alive, including pongs of the transport. */
   onAlive(): void;
   /** Called when the transport has room again. */
   onDrain(): void;

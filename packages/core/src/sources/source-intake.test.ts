@@ -35,7 +35,7 @@ async function entries(t: TestCore, channel = "job:a") {
 }
 
 describe("entries of sources", () => {
-  test("[P-SRC-1] an entry of a source is published once for its id, or for the key that it brings", async () => {
+  test("[P-SRC-1] an entry of a source is published once per id, or once per key if the entry has a key", async () => {
     await using t = testCore({ rules });
     expect(await take(t, good)).toBe("stored");
     expect(await take(t, good)).toBe("duplicate");
@@ -60,7 +60,7 @@ describe("entries of sources", () => {
     ["no channel", { event: "n", data: "1" }, "bad_message"],
     ["no event", { channel: "job:a", data: "1" }, "bad_message"],
   ] as const) {
-    test(`[P-SRC-2] a source's entry with ${what} becomes a dead letter as written and cannot be replayed`, async () => {
+    test(`[P-SRC-2] a source's entry with ${what} becomes a dead letter with its fields unchanged and cannot be replayed`, async () => {
       await using t = testCore({ rules });
       expect(await take(t, fields)).toBe("dead_letter");
       const [deadLetter] = await deadLetters(t);
@@ -91,7 +91,7 @@ describe("entries of sources", () => {
     expect((await deadLetters(t))[0]?.reason).toContain("it lacks event, data (entry 1-0 of work)");
   });
 
-  test("[P-SRC-2] the dead letter of a source's entry names the entry, however long the reason is", async () => {
+  test("[P-SRC-2] the dead letter of a source's entry names the entry even if its reason is shortened", async () => {
     await using t = testCore({ rules });
     const id = "1-0".padEnd(20, "0");
     await take(t, { ...good, channel: `job:${"x".repeat(2_000)}` }, id);
@@ -124,7 +124,7 @@ describe("entries of sources", () => {
     });
   }
 
-  test("[P-SRC-2] the dead letter of an entry for an ended channel is published by a replay once that is possible", async () => {
+  test("[P-SRC-2] a source's entry for an ended channel becomes a dead letter, and a replay after a purge publishes it", async () => {
     await using t = testCore({ rules });
     await t.core.channels.end(t.service, "job:a");
     expect(await take(t, good)).toBe("dead_letter");
@@ -159,7 +159,7 @@ describe("entries of sources", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("[P-SRC-3] an entry on which the gateway itself fails becomes a dead letter after five attempts", async () => {
+  test("[P-SRC-3] an entry that fails with an internal error becomes a dead letter after five attempts", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     faulty.refuses = () => {

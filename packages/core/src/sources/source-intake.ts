@@ -15,7 +15,7 @@ import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreLog } from "../runtime/options.ts";
 
 const maxReasonLength = 1_000;
-/** Maximum number of attempts for a retryable failure that the entry itself may cause. */
+/** Maximum number of attempts after an error that can be retried but that the entry itself may cause. */
 const maxTries = 5;
 const needed = ["channel", "event", "data"] as const;
 const doubtful: readonly ErrorCode[] = ["internal", "timed_out"];
@@ -36,7 +36,7 @@ export interface IntakeParts {
   readonly errorLog: ErrorLog;
   /** Log that receives a warning for each entry that becomes a dead letter. */
   readonly log: CoreLog | undefined;
-  /** Throws while nothing may be taken: the node shuts down, or is without its store. */
+  /** Throws while no entry may be taken: while the node shuts down, or its store is unavailable. */
   readonly refuse: () => void;
 }
 
@@ -112,8 +112,8 @@ export class SourceIntake {
 }
 
 /**
- * Returns true if another attempt may succeed. A failure of the gateway itself allows only a few attempts, so
- * that one entry does not hold up all others.
+ * Returns true if another attempt may succeed. After `internal` and `timed_out`, which the entry itself may
+ * cause, only five attempts are made. Otherwise one such entry would hold up all later entries.
  */
 function mayPass({ code, retryable }: Failure, attempt: number): boolean {
   return retryable && !(doubtful.includes(code) && attempt >= maxTries);
@@ -140,8 +140,8 @@ function readEntry(source: string, { id, fields }: SourceEntry): Read {
 }
 
 /**
- * Returns the entry's channel if it is a valid name, otherwise an empty text. No other text may stand for a
- * channel name.
+ * Returns the entry's channel if it is a valid name, otherwise an empty text. A dead letter thus never names an
+ * invalid channel.
  */
 function nameIn({ channel }: SourceEntry["fields"]): string {
   const read = parseChannelName(channel);

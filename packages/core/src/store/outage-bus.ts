@@ -4,7 +4,7 @@ import type { Outage } from "./outage.ts";
 
 const retryMs = 1_000;
 
-/** Parts that the bus of a node needs. */
+/** Parts of the node that an {@link OutageBus} uses. */
 export interface OutageBusParts {
   readonly bus: Bus;
   readonly outage: Outage;
@@ -13,7 +13,7 @@ export interface OutageBusParts {
 }
 
 /**
- * Bus of a node, with or without its store.
+ * Bus of a node that keeps working during an outage of its store.
  *
  * During an outage, channels that continue locally can still be subscribed to; the store receives those
  * subscriptions once it is back. After every outage the listener is notified that entries may have been lost.

@@ -13,7 +13,7 @@ import {
 import { endEvent, MilepostError, type Publication } from "@milepost/protocol";
 import type { Outage } from "./outage.ts";
 
-/** Parts that the logs of a node need. */
+/** Parts of the node that an {@link OutageLog} uses. */
 export interface OutageLogParts {
   readonly log: ChannelLog;
   readonly outage: Outage;
@@ -24,7 +24,7 @@ export interface OutageLogParts {
 }
 
 /**
- * Logs of a node, with or without its store.
+ * Channel logs of a node, during outages of its store too.
  *
  * During an outage the node is read-only: appends reject with `store_unavailable` before they are sent.
  * Channels that continue locally use logs in the node's memory until the store is back, each with an epoch of
@@ -39,7 +39,8 @@ export class OutageLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    // An end is permanent, but a local log is forgotten when the store is back.
+    // The end of a channel is permanent, so it must not go to a local log, which is forgotten when the store is
+    // back.
     const mayBeLocal = policy.goesOnLocally === true && entry.event !== endEvent;
     if (this.#parts.outage.isOn && !mayBeLocal) throw isReadOnly();
     return this.#logOf(policy).append(channel, entry, policy);

@@ -33,7 +33,10 @@ function node() {
   return { engine, t: testCore({ engine: engine.factory, rules }) };
 }
 
-/** Appends an entry as another node does during the outage; this node receives nothing of it. */
+/**
+ * Appends an entry to the store's log during the outage, as another node would. The bus does not deliver it to
+ * this node.
+ */
 async function elsewhere(engine: FaultyEngine, channel: string, data: unknown): Promise<string> {
   const entry = { event: "e", json: JSON.stringify(data), publisher: "p" };
   const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
@@ -68,7 +71,7 @@ async function reader(t: TestCore, channel: string) {
 }
 
 describe("an outage of the store", () => {
-  test("[G6] [P-NOTICE-1] connections stay open and are notified of an outage within 5 s and of its end; welcomes tell new ones", async () => {
+  test("[G6] [P-NOTICE-1] connections stay open and are notified of an outage within 5 s and of its end; welcomes report it too", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "job:1");
@@ -115,7 +118,7 @@ describe("an outage of the store", () => {
     expect(await t.publish("strict:1", "e", 1, "k")).toMatchObject({ duplicate: false });
   });
 
-  test("[G6] [G1] [G2] a channel with a spool answers a publish once it is stored, in order and each once", async () => {
+  test("[G6] [G1] [G2] a channel with a spool answers a publish once it is stored, and stores each publish once, in order", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "job:1");
@@ -173,7 +176,7 @@ describe("an outage of the store", () => {
 });
 
 describe("a channel that continues locally during an outage", () => {
-  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get local publications, marked, and continue with the log afterwards", async () => {
+  test("[G6] [P-LOCAL-1] [P-LOCAL-2] readers at the node get publications marked as local, and continue with the log afterwards", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:1");
@@ -214,13 +217,13 @@ describe("a channel that continues locally during an outage", () => {
     expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
   });
 
-  test("[P-LOCAL-2] readers of a local channel get no gap when nothing was published during the outage", async () => {
+  test("[P-LOCAL-2] readers of a channel with outage local get no gap when the node published nothing during the outage", async () => {
     const { engine, t } = node();
     await using _t = t;
     const socket = await reader(t, "cursor:1");
     await t.publish("cursor:1", "e", 1);
     engine.goAway();
-    // This is long enough for a comparison with the log.
+    // This is long enough for a position check, which compares the channel with its log.
     for (let n = 0; n < 2; n++) {
       await t.clock.advance(20_000);
       socket.pong();
@@ -343,7 +346,7 @@ test("[G6] [S3] a node whose lease expired is read-only until the lease is renew
   expect(await t.publish("strict:1", "e", 2)).toMatchObject({ duplicate: false });
 });
 
-test("[G6] a node in a long sweep keeps sending heartbeats and accepts writes", async () => {
+test("[G6] a node whose sweep of the registry takes long keeps sending heartbeats and accepts writes", async () => {
   const engine = new FaultyEngine();
   let finish = () => {};
   await using t = testCore({

@@ -1,7 +1,10 @@
 import type { Clock, StoreAvailability, StoreState } from "@milepost/engine";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
-/** Time without a renewed lease, in milliseconds, after which a node stops writing, before others take it for dead. */
+/**
+ * Time after the last renewal of its lease at which a node stops writing, in milliseconds. Other nodes consider
+ * the node dead only later.
+ */
 const leaseMs = 9_000;
 
 /** Parts of the node that an outage uses. */
@@ -14,10 +17,12 @@ export interface OutageParts {
 }
 
 /**
- * Outage of this node: it is on while the node is without its store, and the node's connections know it.
+ * Outage of this node. It begins when the node notifies its connections that the store is unavailable, and ends
+ * when the store is back.
  *
- * The engine reports the health of its store. If it does so within 4 s, clients are notified within 5 s. A node whose
- * lease has run out, because the store did not renew it, is without its store too, whatever the engine says.
+ * The engine reports the health of its store. If it does so within 4 s, clients are notified within 5 s. A node
+ * whose lease has expired, because the store did not renew it, counts as being without its store, even if the
+ * engine reports the store as healthy.
  */
 export class Outage extends Deadline {
   readonly #parts: OutageParts;
@@ -37,7 +42,10 @@ export class Outage extends Deadline {
     this.#onEnd = listener;
   }
 
-  /** Renews the node's lease: the store accepted it no earlier than `at`, in milliseconds of the monotonic clock. */
+  /**
+   * Renews the node's lease from the time `at`, in milliseconds of the monotonic clock. The store must have
+   * accepted the renewal at that time or later.
+   */
   renew(at: number): void {
     const { availability, wheel, clock } = this.#parts;
     wheel.set(this, Math.max(0, at + leaseMs - clock.monotonic()));
@@ -54,7 +62,7 @@ export class Outage extends Deadline {
     return this.#parts.availability.lostMs;
   }
 
-  /** Loses the lease: its time has run out. */
+  /** Ends the lease, which was not renewed in time. */
   override onDue(): void {
     this.#parts.availability.setLeaseLost(true);
   }

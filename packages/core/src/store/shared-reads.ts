@@ -1,14 +1,15 @@
 import type { ChannelLog, LogPolicy, LogSlice, LogSnapshot } from "@milepost/engine";
 import { SharedCall } from "../runtime/shared-call.ts";
 
-/** Reading half of a log. */
+/** Methods of a channel log that read. */
 export type LogReader = Pick<ChannelLog, "read" | "snapshot">;
 
 /**
- * Logs as the channels of one node read them: of equal reads and snapshots that are requested at once, one goes to the
- * store.
+ * Channel logs of one node with shared reads: equal reads and snapshots that are requested at the same time go
+ * to the store once.
  *
- * One answer can stand for all of them because it is sent only after each was requested, see {@link SharedCall}.
+ * One answer can stand for all of them because the read is sent only after each was requested, see {@link
+ * SharedCall}.
  */
 export class SharedReads implements LogReader {
   readonly #log: LogReader;
@@ -29,7 +30,7 @@ export class SharedReads implements LogReader {
   }
 }
 
-/** Shares the call of a name, and forgets it once no caller waits for it. */
+/** Runs the shared call that is kept under a name, and removes it once no caller waits for it. */
 async function shared<T>(
   calls: Map<string, SharedCall<T>>,
   name: string,

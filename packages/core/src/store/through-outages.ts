@@ -13,7 +13,7 @@ export interface ThroughOutages {
 }
 
 /**
- * Returns the engine as a node uses it, with or without its store: see {@link OutageLog} and {@link OutageBus}.
+ * Returns an engine whose log and bus handle outages of the store: see {@link OutageLog} and {@link OutageBus}.
  */
 export function throughOutages(
   engine: Engine,

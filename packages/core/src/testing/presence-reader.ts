@@ -22,7 +22,7 @@ export class PresenceReader {
     return this.#messages;
   }
 
-  /** True if a message did not fit the list, which cannot be trusted then. */
+  /** True if a message did not match the list, which is then unreliable. */
   get isLost(): boolean {
     this.#readAll();
     return this.#isLost;

@@ -25,13 +25,13 @@ export class RecordingMeter implements Meter {
     return sum;
   }
 
-  /** Current value of a gauge that reads its value. */
+  /** Returns the current value of a gauge whose value comes from a callback. */
   read(name: string): number {
     this.#refuseUnknown(name);
     return this.#reads.get(name)?.() ?? Number.NaN;
   }
 
-  /** Values that a histogram was given. */
+  /** Returns the values that were recorded in a histogram. */
   observed(name: string): readonly number[] {
     this.#refuseUnknown(name);
     return this.#observed.get(name) ?? [];

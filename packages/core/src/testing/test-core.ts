@@ -12,7 +12,7 @@ import {
 import { testEncoder } from "./test-encoder.ts";
 import { TestSocket } from "./test-socket.ts";
 
-/** Fault that the core has logged. */
+/** Warning or error that the core has logged. */
 export interface LoggedFault {
   readonly level: "warn" | "error";
   readonly fields: Record<string, unknown>;
@@ -20,8 +20,8 @@ export interface LoggedFault {
 }
 
 /**
- * Node on a manual clock, with what a test needs around it. It uses the clock of the options if that is a
- * manual one. Disposing it shuts the node down.
+ * Node on a manual clock, with helpers for tests. It uses the clock of the options if that one is a manual
+ * clock, otherwise a new one. Disposing the object shuts the node down.
  */
 export class TestCore implements AsyncDisposable {
   readonly core: Core;
@@ -52,7 +52,7 @@ export class TestCore implements AsyncDisposable {
     });
   }
 
-  /** Returns a user's credential, without a session unless one is given. */
+  /** Returns the principal of a user, without a session unless `rest` has one. */
   user(
     user: string | undefined,
     rest: Partial<Omit<UserPrincipal, "kind" | "user">> = {},
@@ -67,14 +67,14 @@ export class TestCore implements AsyncDisposable {
     };
   }
 
-  /** Returns a token that verifies as the principal until the principal expires. */
+  /** Returns a token with which the node verifies the principal, until the principal's expiry. */
   token(principal: UserPrincipal): string {
     const token = `token-${this.#tokens.size}`;
     this.#tokens.set(token, principal);
     return token;
   }
 
-  /** Connects in the SDK's dialect, or in the plain one. */
+  /** Opens a connection in the SDK's dialect (`json`) or in the plain dialect. */
   connect(options: ConnectOptions = {}, dialect: "json" | "plain" = "json"): TestSocket {
     const socket = new TestSocket(this[dialect]);
     socket.attach(this.core.connect(socket, options));

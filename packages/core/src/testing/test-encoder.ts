@@ -12,7 +12,7 @@ const mostBytes = 3;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Frames texts by their length, in place of WebSocket framing. */
+/** Frames texts by writing the length of each in front of it, in place of WebSocket framing. */
 function framed(texts: readonly string[]): Uint8Array {
   const most = texts.reduce((sum, { length }) => sum + lengthBytes + length * mostBytes, 0);
   const bytes = new Uint8Array(most);
@@ -39,8 +39,8 @@ export function unframed(bytes: Uint8Array): string[] {
 }
 
 /**
- * Creates an encoder of the dialect whose frames {@link unframed} reads. Connections share one encoder, as
- * those of a door do.
+ * Creates an encoder for the dialect, whose frames {@link unframed} reads. All connections of one dialect share
+ * an encoder, as in a real server.
  */
 export function testEncoder(dialect: Encoder["dialect"]): Encoder {
   return {

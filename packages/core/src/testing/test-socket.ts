@@ -87,7 +87,7 @@ export class TestSocket implements Transport {
     this.#events?.onText(text);
   }
 
-  /** Answers a ping from the peer. */
+  /** Reports to the core that the peer has answered a ping. */
   pong(): void {
     this.#events?.onAlive();
   }

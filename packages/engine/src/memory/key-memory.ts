@@ -1,6 +1,6 @@
 import type { Position, Publication } from "@milepost/protocol";
 
-/** Facts remembered of an entry under its dedupe key: everything but its data. */
+/** Position, event and time of the entry that a dedupe key made, remembered until the key expires. */
 export interface KnownEntry {
   readonly position: Position;
   readonly event: string;

@@ -110,7 +110,10 @@ export class MemoryChannelLog implements ChannelLog {
     return log;
   }
 
-  /** Returns the log unless it has expired. Callers must not notice how often the sweep runs. */
+  /**
+   * Returns a channel's log unless it has expired. Checking this here makes the result independent of when the
+   * periodic sweep runs.
+   */
   #living(channel: string): MemoryLog | undefined {
     const log = this.#logs.get(channel);
     if (log === undefined || !log.expire(this.#clock.monotonic())) return log;

@@ -40,8 +40,8 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     if (before !== undefined) this.#length -= lengthOf(before.deadLetter);
     this.#length += lengthOf(kept);
     const until = this.#clock.monotonic() + bounds.maxAgeMs;
-    // Setting an existing id keeps its place in the map, so a replaced dead letter keeps its place in the
-    // order.
+    // Setting an existing id keeps its position in the map's order, so a replaced dead letter keeps its
+    // position in the list.
     this.#deadLetters.set(id, { deadLetter: kept, number, until });
     this.#bySource.set(deadLetter.source, id);
     this.#trim(bounds);

@@ -56,8 +56,9 @@ export class MemoryLog {
   }
 
   /**
-   * Appends an entry, or returns the one that its key or the end of the log already made. In a roll-up,
-   * `source` is the channel that the copy comes from.
+   * Appends an entry. Returns an existing entry instead when the dedupe key is known, or when the log has
+   * already ended and the new entry is another end event. In a roll-up, `source` is the channel that the copy
+   * comes from.
    */
   append(
     entry: NewEntry,
@@ -165,7 +166,8 @@ export class MemoryLog {
     if (dropped !== undefined) this.#floor = dropped.position;
     this.#entries[this.#first] = undefined;
     this.#first += 1;
-    // Cutting off only once half of the array is empty keeps the cost of a trimmed append constant.
+    // Cutting off the dropped entries only once half of the array is empty keeps the average cost of an append
+    // constant.
     if (this.#first >= 64 && this.#first * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first);
       this.#appendedAt = this.#appendedAt.slice(this.#first);

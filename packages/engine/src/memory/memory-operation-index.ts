@@ -101,7 +101,10 @@ export class MemoryOperationIndex implements OperationIndex {
     return until > this.#clock.monotonic();
   }
 
-  /** Drops expired operations up to the first that has not expired; look-ups skip those behind it. */
+  /**
+   * Drops expired operations from the front of the map, up to the first that has not expired. Look-ups skip
+   * expired operations behind that one.
+   */
   #forget(): void {
     for (const [id, known] of this.#operations) {
       if (this.#isKept(known)) return;

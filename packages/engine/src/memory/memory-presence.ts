@@ -34,7 +34,7 @@ export class MemoryPresences {
     return node;
   }
 
-  /** Applies one atomic step to a channel, and notifies all nodes within that step. */
+  /** Applies an update to a channel's presence in one atomic step, and notifies all nodes within that step. */
   update(channel: string, holder: string, update: PresenceUpdate): PresenceStanding {
     let room = this.#rooms.get(channel);
     if (room === undefined) {

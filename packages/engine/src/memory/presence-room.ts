@@ -28,7 +28,7 @@ export interface Moment {
   readonly now: number;
 }
 
-/** Result of a step. */
+/** Result of one update of a channel's presence. */
 export interface RoomStep {
   readonly standing: PresenceStanding;
   /** Change that the nodes must be notified of; undefined when nothing changed. */
@@ -43,7 +43,9 @@ export class PresenceRoom {
   readonly #present = new Map<string, Present>();
   readonly #holders = new Map<string, Holder>();
   readonly #lingering = new Set<string>();
-  /** Monotonic time at which each typing id stops, in the order in which they began. */
+  /**
+   * Monotonic time in milliseconds at which each member stops typing, in the order in which the members began.
+   */
   readonly #typing = new Map<string, number>();
 
   constructor(epoch: string) {
@@ -68,7 +70,8 @@ export class PresenceRoom {
     const before = this.#listed();
     const countBefore = this.#present.size;
     const typingBefore = this.#listedTyping();
-    // This must come before the removal of ended holds, or a late node would lose members that it still holds.
+    // The holder's time must be extended before ended holds are removed. Otherwise a node whose update is late
+    // would lose members that it still holds.
     const own = this.#holders.get(holder);
     if (own !== undefined) own.endsAt = at.monotonic + update.ttlMs;
     this.#removeEnded(at.monotonic);
@@ -101,8 +104,8 @@ export class PresenceRoom {
   }
 
   /**
-   * Removes one holder's hold on a member. Without other holders, the member is removed, or lingers until
-   * `lingersUntil`.
+   * Removes one holder's hold on a member. When no other holder is left, the member is removed at once, or at
+   * `lingersUntil` if that is defined.
    */
   #release(holder: string, id: string, lingersUntil: number | undefined): void {
     const holds = this.#holders.get(holder);

@@ -12,8 +12,8 @@ export type BusListener = (publication: Publication) => void;
  */
 export interface Bus {
   /**
-   * Sets the only listener of this node. `onDisrupted` is called when publications may have been lost, as far
-   * as the bus can tell.
+   * Sets the only listener of this node. `onDisrupted` is called when the bus detects that publications may
+   * have been lost.
    */
   listen(listener: BusListener, onDisrupted?: () => void): void;
   /** Resolves once everything appended from now on will reach the listener. Called once per channel and node. */

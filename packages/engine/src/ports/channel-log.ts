@@ -14,7 +14,7 @@ export interface NewEntry {
   readonly publisher: string;
 }
 
-/** Log that receives a copy of each entry appended below a prefix. */
+/** Log that receives a copy of each entry appended to a channel below a prefix. */
 export interface RollUp {
   /**
    * Number of leading segments of the channel's name that form the prefix; `rollUpName` derives the log's name
@@ -49,8 +49,8 @@ export interface Appended {
   readonly publication: Publication;
   /**
    * True when nothing was created, because the key was known or the log had already ended. `publication` is
-   * then the entry that the key or the end first made. The data of a key's entry is "null" when it was trimmed
-   * since.
+   * then the entry that the key or the end first made. The data of a key's entry is "null" when the entry has
+   * been trimmed since.
    */
   readonly duplicate: boolean;
 }
@@ -100,9 +100,9 @@ export interface ChannelLog {
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.
    *
-   * An entry `endEvent` ends the log in the same atomic step. It is neither folded nor copied to a roll-up.
-   * Later appends reject with `ended`, with two exceptions: a known key returns the entry it first made, and a
-   * second end returns the first end as a duplicate.
+   * An entry whose event is `endEvent` ends the log in the same atomic step. It is neither folded nor copied to
+   * a roll-up. Later appends reject with `ended`, with two exceptions: a known key returns the entry it first
+   * made, and a second end event returns the first one as a duplicate.
    */
   append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended>;
   /**
@@ -111,8 +111,8 @@ export interface ChannelLog {
    */
   read(channel: string, afterOffset: number, limit: number, policy: LogPolicy): Promise<LogSlice>;
   /**
-   * Returns the entry that the publisher's key made, while the key is remembered. Its data is "null" when it
-   * was trimmed since.
+   * Returns the entry that the publisher's key made, while the key is remembered. The data is "null" when the
+   * entry has been trimmed since.
    */
   find(
     channel: string,
@@ -120,9 +120,9 @@ export interface ChannelLog {
     key: string,
     policy: LogPolicy,
   ): Promise<Publication | undefined>;
-  /** Returns head and state, read atomically. */
+  /** Returns the log's last position and the channel's folded state, read atomically. */
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot>;
-  /** Deletes the log. The next one has another epoch. Copies in a roll-up stay. */
+  /** Deletes a channel's log. The channel's next log has another epoch. Copies in a roll-up's log stay. */
   purge(channel: string, policy: LogPolicy): Promise<void>;
   /** Frees timers and connections. */
   close(): Promise<void>;

@@ -3,8 +3,8 @@ export interface DeadEntry {
   /** Position of the entry in its channel; absent when the entry was never stored. */
   readonly position?: string;
   /**
-   * Position before the first lost entry, when the dead letter stands for all entries after it up to
-   * `position`.
+   * Position before the first lost entry. Present when the dead letter represents several entries: all after
+   * `since`, up to and including `position`.
    */
   readonly since?: string;
   /** Channel the entry was published to, when the subscription reads a roll-up of everything below a prefix. */
@@ -22,13 +22,14 @@ export interface DeadEntry {
 /** Dead letter before the store gives it an id. */
 export interface NewDeadLetter {
   /**
-   * Identity of what failed. A dead letter with the same source as an earlier one replaces it and keeps its id.
+   * Identity of the failed delivery or publish. A new dead letter with the same source replaces the earlier one
+   * and keeps its id.
    */
   readonly source: string;
   /** Time at which the entry was given up, in milliseconds since 1970. */
   readonly at: number;
   readonly channel: string;
-  /** One word, optionally followed by a colon and details. */
+  /** Reason for giving up: one word, optionally followed by a colon and details. */
   readonly reason: string;
   /** Durable subscriber that did not accept the entry; absent when the entry could not be published. */
   readonly subscriber?: { readonly owner: string; readonly name: string };
@@ -72,8 +73,8 @@ export interface DeadLetterBounds {
  */
 export interface DeadLetterStore {
   /**
-   * Stores a dead letter, replacing an earlier one of the same source. Afterwards the bounds hold; those
-   * dropped for them are counted.
+   * Stores a dead letter, replacing an earlier one of the same source. Then drops the oldest dead letters until
+   * `bounds` hold, and counts the dropped ones.
    */
   put(deadLetter: NewDeadLetter, bounds: DeadLetterBounds): Promise<DeadLetter>;
   get(id: string): Promise<DeadLetter | undefined>;

@@ -8,7 +8,7 @@ export interface SubscriberKey {
   readonly name: string;
 }
 
-/** Delivery of something that is not acknowledged yet: attempts so far and time of the next step. */
+/** Delivery of an entry or a replay that is not acknowledged yet: attempts so far and time of the next step. */
 export interface Delivery {
   /** Number of deliveries so far. */
   readonly attempts: number;
@@ -82,7 +82,7 @@ export type Saved = "saved" | "taken" | "lost";
 export interface DurableBounds {
   readonly maxPerChannel: number;
   readonly maxReplays: number;
-  /** Time a subscriber is kept after its last claim, save, restore or look, in milliseconds. */
+  /** Time a subscriber is kept after its last `claim`, `save`, `restore` or `look`, in milliseconds. */
   readonly keepMs: number;
 }
 
@@ -121,7 +121,10 @@ export interface DurableSubscribers {
     state: DurableState,
     bounds: DurableBounds,
   ): Promise<boolean>;
-  /** Returns the requested replays if `fence` is that of the latest claim; otherwise why it is not. */
+  /**
+   * Returns the requested replays if `fence` is that of the latest claim; otherwise `taken` or `lost`, as
+   * `save` does.
+   */
   look(
     key: SubscriberKey,
     fence: number,

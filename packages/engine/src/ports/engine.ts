@@ -25,7 +25,10 @@ export interface Engine {
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;
-  /** True when several nodes may use the engine, so that each must look after what a dead node left behind. */
+  /**
+   * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
+   * behind.
+   */
   readonly isShared?: boolean;
   /** Health of the store; absent when the store is part of the process, which cannot lose it. */
   readonly store?: StoreWatch;

@@ -1,4 +1,4 @@
-/** Claim on a name that ends by itself. */
+/** Claim on a name that expires unless it is renewed. */
 export interface Lease {
   /** Name that is claimed, for instance `operation:9`. */
   readonly name: string;
@@ -12,7 +12,9 @@ export interface Lease {
   readonly expiresAt: number;
 }
 
-/** Claims that end by themselves (operations, nodes). */
+/**
+ * Leases on names, which expire unless they are renewed; used for operations and for the sweep of the cluster.
+ */
 export interface Leases {
   /**
    * Acquires the lease for `ttlMs` milliseconds if nobody holds it; undefined when somebody does. With `force`

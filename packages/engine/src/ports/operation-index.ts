@@ -13,7 +13,7 @@ export interface OperationQuery {
   readonly limit: number;
 }
 
-/** Operation as the index keeps it: its summary and a few facts beyond it. */
+/** Operation as the index keeps it: its summary and further values that queries need. */
 export interface IndexedOperation {
   readonly summary: OperationSummary;
   readonly producer?: string;
@@ -26,12 +26,12 @@ export interface IndexedOperation {
 /** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */
 export interface OperationIndex {
   /**
-   * Adds or replaces an operation, which is forgotten `maxAgeMs` after its last put. Something of it becomes
-   * overdue `dueInMs` from now, or never when that is absent.
+   * Adds or replaces an operation, which is forgotten `maxAgeMs` milliseconds after its last put. The
+   * operation's next deadline is `dueInMs` milliseconds from now; it has none when `dueInMs` is absent.
    */
   put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void>;
   /**
-   * Returns the ids of up to `limit` operations of which something has been overdue for at least `lateMs`, the
+   * Returns the ids of up to `limit` operations whose deadline passed at least `lateMs` milliseconds ago, the
    * longest overdue first.
    */
   due(lateMs: number, limit: number): Promise<readonly string[]>;

@@ -9,7 +9,10 @@ export type NewMember = Omit<PresentMember, "since">;
  * Each id is in at most one of `enter`, `leave` and `linger`. Repeating an update changes nothing.
  */
 export interface PresenceUpdate {
-  /** Lifetime of all this holder's holds in the channel, in milliseconds after its last update. */
+  /**
+   * Time after this update until all holds of this holder in the channel end, in milliseconds. The next update
+   * extends it.
+   */
   readonly ttlMs: number;
   /** Members that this holder holds from now on. */
   readonly enter?: readonly NewMember[];
@@ -32,15 +35,15 @@ export interface PresenceStanding {
   readonly epoch: string;
   readonly version: number;
   /**
-   * Number of members this holder holds in the channel. Fewer than it expects means that the store has lost
-   * some.
+   * Number of members that this holder holds in the channel. A smaller number than the holder expects means
+   * that the store has lost some.
    */
   readonly held: number;
-  /** Ids of `typing` that are not present. */
+  /** Ids in the update's `typing` that belong to no present member. */
   readonly strangers: readonly string[];
   /**
-   * Milliseconds until something ends by itself (a lingering member, typing). An update after that time
-   * notifies the nodes.
+   * Time in milliseconds until the next lingering member or typing ends; absent when there is neither. The
+   * nodes are notified only by an update or read after that time.
    */
   readonly endsInMs?: number;
 }
@@ -62,9 +65,9 @@ export type PresenceListener = (news: PresenceBroadcast) => void;
  * one atomic step.
  *
  * A member is present while a holder (a node) holds it, or while it lingers. `update` and `read` first remove
- * what has ended: the holds of a holder that sent no update for its time, lingering members, typing. The same
- * step notifies the nodes. Ended members are therefore never listed, and all nodes learn of them once any node
- * updates or reads. A channel without members is forgotten; the next member to enter begins a new epoch.
+ * what has ended: the holds of a holder that sent no update for its `ttlMs`, lingering members, typing. The
+ * same step notifies the nodes. Ended members are therefore never listed, and all nodes learn of them once any
+ * node updates or reads. A channel without members is forgotten; the next member to enter begins a new epoch.
  */
 export interface Presence {
   /** Sets the only listener of this node. */

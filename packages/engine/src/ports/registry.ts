@@ -19,8 +19,8 @@ export interface LocatedConnection extends RegisteredConnection {
 /** Node as it registers itself. */
 export interface RegisteredNode {
   /**
-   * Id of one registration of the node. The node takes another id after a restart, and when the registry lost
-   * its entry.
+   * Id of one registration of the node. The node takes another id after a restart, and after the registry lost
+   * the registration.
    */
   readonly id: string;
   readonly name: string;
@@ -30,7 +30,7 @@ export interface RegisteredNode {
   readonly connections: number;
 }
 
-/** Connections that were opened and closed at a node since its last change. */
+/** Connections opened and closed at a node since its previous change was reported. */
 export interface RegistryChange {
   readonly enter: readonly RegisteredConnection[];
   readonly leave: readonly RegisteredConnection[];
@@ -46,16 +46,16 @@ export type RegistryQuery =
 /**
  * Registry of the nodes and of the connections, users and sessions that each holds.
  *
- * A node's connections are listed while the node refreshes itself. Entries of a node that stopped are never
- * listed; they stay in the store until they are swept. A change updates the node's own list in one step and the
- * lists of its users and sessions in another, which may be lost. A connection is then missing in those lists
- * until it is entered again.
+ * A node's connections are listed while the node refreshes itself. Connections of a node that stopped are never
+ * listed; they stay in the store until a sweep removes them. A change updates the node's own list in one step
+ * and the lists of its users and sessions in another, which may be lost. A connection is then missing in those
+ * lists until it is entered again.
  */
 export interface Registry {
   /**
-   * Registers the node or renews it, for `ttlMs` milliseconds. Resolves with all live nodes sorted by name,
-   * including this one. `isNew` is true when the registry did not have the node; it then has none of its
-   * connections either.
+   * Registers the node or renews its registration, for `ttlMs` milliseconds. Resolves with all live nodes
+   * sorted by name, including this one. `isNew` is true when the registry did not have the node; the registry
+   * then has none of the node's connections either.
    */
   refresh(
     node: RegisteredNode,
@@ -66,12 +66,12 @@ export interface Registry {
   /** Applies many changes at once. Entering a known connection or removing an unknown one changes nothing. */
   change(node: string, change: RegistryChange): Promise<void>;
   /**
-   * Lists up to `limit` (1–1,000) connections of live nodes. Those of a user or session come longest open
-   * first.
+   * Lists up to `limit` (1–1,000) connections of live nodes. The connections of a user or session are sorted by
+   * the time they were opened, oldest first.
    */
   list(query: RegistryQuery, limit: number): Promise<readonly LocatedConnection[]>;
   /** Removes a node with all its connections. */
   leave(node: string): Promise<void>;
-  /** Removes every dead node with all its connections, and resolves with their number. */
+  /** Removes every dead node with all its connections. Resolves with the number of nodes removed. */
   sweep(): Promise<number>;
 }

@@ -8,7 +8,7 @@ export interface Revocation {
    * revoked whenever it was issued.
    */
   readonly at: number;
-  /** Grants that are taken from the tokens; absent, everything is. */
+  /** Grants that the tokens lose; absent when the tokens are revoked entirely. */
   readonly grants?: readonly string[];
   /** Time until which the revocation is remembered, in milliseconds since 1970. */
   readonly until: number;

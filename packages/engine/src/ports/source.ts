@@ -1,13 +1,13 @@
-/** Publication as it stands in an external queue: written by a producer there, not yet validated. */
+/** Publication that a producer wrote to an external queue, not yet validated. */
 export interface SourceEntry {
   /**
-   * Id that names the entry within its source for ever. It is the entry's dedupe key unless `fields` has a
-   * `key`.
+   * Permanent id of the entry, unique within its source. The id is also the entry's dedupe key unless `fields`
+   * has a `key`.
    */
   readonly id: string;
   /** Fields as in a publish by HTTP: `channel`, `event`, `data` as JSON text, `key` and `priority`. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Number of this attempt, from 1. */
+  /** Number of this attempt to publish the entry, from 1. */
   readonly attempt: number;
 }
 
@@ -15,7 +15,7 @@ export interface SourceEntry {
 export type Taken = "stored" | "duplicate" | "dead_letter";
 
 /**
- * Takes an entry of a source, which may forget the entry once this resolves.
+ * Publishes an entry of a source. The source may forget the entry once this resolves.
  *
  * Rejects with a retryable error when the outcome is unknown. The source must then offer the same entry again,
  * before later entries of its channel.

@@ -1,6 +1,6 @@
 /** Connectivity of the shared store at this moment. */
 export interface StoreHealth {
-  /** True while calls are answered. */
+  /** True while the store answers calls. */
   readonly connected: boolean;
   /** True while published messages come back over the bus, proven by a message sent through it. */
   readonly busConnected: boolean;

@@ -43,7 +43,7 @@ export class FaultyEngine {
   #scripted: string[] = [];
   #rebuilding = false;
 
-  /** Factory to create a core with. */
+  /** Engine factory to pass to a core. The engine that it creates has the faults set on this object. */
   readonly factory = ({ clock, random }: EngineContext): Engine => {
     const scripted = {
       fraction: () => random.fraction(),
@@ -90,7 +90,9 @@ export class FaultyEngine {
     this.watch.set(false);
   }
 
-  /** Ends the outage. The bus does not deliver what it missed meanwhile. */
+  /**
+   * Ends the outage. The bus reports a disruption, and never delivers the publications made during the outage.
+   */
   comeBack(): void {
     this.isDown = false;
     this.#isCut = false;
@@ -141,8 +143,8 @@ export class FaultyEngine {
   }
 
   /**
-   * Makes the log lose its last `count` entries and go on in the same epoch, as after a failover of the store.
-   * Resolves with the positions that were lost.
+   * Makes the log lose its last `count` entries and continue in the same epoch, as after a failover of the
+   * store. Resolves with the positions of the lost entries.
    */
   async loseTail(channel: string, count: number): Promise<readonly string[]> {
     const log = this.#engine?.log;
@@ -164,7 +166,7 @@ export class FaultyEngine {
     return lost.map(({ publication }) => formatPosition(publication.position));
   }
 
-  /** Returns the number of entries appended to a channel's log and not lost since it began. */
+  /** Returns the number of entries appended to a channel's log, without those that were lost or purged. */
   stored(channel: string): number {
     return this.#appended.filter(({ publication }) => publication.channel === channel).length;
   }

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "../ports/clock.ts";
 
-/** Maximum number of rounds without time passing; more are taken for an endless loop. */
+/** Maximum number of rounds of `soon` callbacks without time passing. More rounds count as an endless loop. */
 const maxRounds = 10_000;
 
 interface Timer {
@@ -12,8 +12,8 @@ interface Timer {
 /**
  * Clock that moves only when a test advances it.
  *
- * `advance` runs what becomes due in time order, including everything that follows from each callback. `settle`
- * runs what is due now. Neither waits for real time.
+ * `advance` runs the timers that become due, in time order, and after each timer everything that it triggers.
+ * `settle` runs everything that can run without time passing. Neither waits for real time.
  */
 export class ManualClock implements Clock {
   #monotonic = 0;
@@ -22,7 +22,7 @@ export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #soon = new Set<() => void>();
 
-  /** Starts at `startsAt` milliseconds since 1970. */
+  /** Creates a clock whose wall-clock time is `startsAt`, in milliseconds since 1970. */
   constructor(startsAt = Date.UTC(2026, 0, 1)) {
     this.#wall = startsAt;
   }
@@ -61,7 +61,7 @@ export class ManualClock implements Clock {
     this.#wall += ms;
   }
 
-  /** Runs everything that can run without time passing. */
+  /** Runs the `soon` callbacks and promise reactions until none is left, without time passing. */
   async settle(): Promise<void> {
     for (let round = 0; ; round++) {
       await allMicrotasks();
@@ -90,7 +90,10 @@ export class ManualClock implements Clock {
     await this.settle();
   }
 
-  /** Advances time until the promise is settled, by an hour at most. */
+  /**
+   * Advances time until the promise settles, by one hour at most. Rejects when the promise has not settled by
+   * then.
+   */
   async until<T>(promise: Promise<T>): Promise<T> {
     let done = false;
     const end = () => {
@@ -127,7 +130,7 @@ export class ManualClock implements Clock {
 // The package compiles without node types, so that its sources cannot use a real timer. Only this file needs one.
 declare function setImmediate(callback: () => void): void;
 
-/** Resolves when all promise reactions that can run have run: a turn of the event loop runs them first. */
+/** Resolves once all promise reactions that can run have run: the event loop runs them before an immediate. */
 function allMicrotasks(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -2,7 +2,9 @@ import type { Random } from "../ports/random.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/** Randomness repeatable by its seed; never for production, where ids must be unguessable. */
+/**
+ * Random values that are the same for the same seed. Never use it in production, where ids must be unguessable.
+ */
 export class SeededRandom implements Random {
   #state: number;
 

@@ -24,7 +24,7 @@ export class SharedEngine {
   /** Makes every update and read of presence fail with `store_unavailable`. */
   presenceIsDown = false;
   /**
-   * Makes nodes created from now on treat the engine as shared, so that they look after what dead nodes left
+   * Makes nodes created from now on treat the engine as shared, so that they take care of what dead nodes left
    * behind.
    */
   isShared = false;
@@ -39,7 +39,7 @@ export class SharedEngine {
     this.#engine.bus.listen((publication) => this.#carry(publication));
   }
 
-  /** Factory to create each node with. */
+  /** Engine factory to create each node with. */
   readonly factory: EngineFactory = () => {
     const { bus } = this.#engine;
     const channels = new Set<string>();

@@ -93,7 +93,7 @@ export function anyEventOf<Name extends OperationEventName>(name: Name): fc.Arbi
   return dataOf[name].map((data) => ({ event: name, data }));
 }
 
-// Final events are rare, so that most logs have a middle.
+// Final events are rare, so that most generated logs have events after the start and before the end.
 const seldom: readonly OperationEventName[] = ["created", "done", "failed", "cancelled", "lost"];
 
 /** Any well-formed event. */
@@ -129,7 +129,7 @@ export function logOf(events: readonly AnyEvent[], firstOffset = 1): ProjectionE
   }));
 }
 
-/** Returns one event with data that the compiler checks. */
+/** Returns one event. The compiler checks that its data has the type for that event name. */
 export function happened<Name extends OperationEventName>(
   event: Name,
   data: OperationEvents[Name],

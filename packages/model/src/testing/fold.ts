@@ -3,8 +3,8 @@ import { reduceOperation } from "../reduce-operation.ts";
 import { type AnyEvent, happened, logOf } from "./any-operation-entry.ts";
 
 /**
- * Returns the state after `created` (without steps, unless the first event is a `created`) and the given
- * events.
+ * Returns the state of an operation after `created` and the given events. If the first event is a `created`, it
+ * replaces the default one, which has no steps.
  */
 export function fold(...events: readonly AnyEvent[]): OperationState {
   const all =

@@ -5,7 +5,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Clock that stands still until a test advances it. */
+/** Clock that only advances when a test advances it. */
 export class ManualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<Timer>();
@@ -29,14 +29,14 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Runs everything that is due now, and what follows from it. */
+  /** Runs every callback that is due now, and the promises and callbacks that follow from it. */
   settle(): Promise<void> {
     return this.advance(0);
   }
 
   /**
-   * Advances the clock by `ms` milliseconds. Each due timer runs at its own time, after the promises of the one
-   * before.
+   * Advances the clock by `ms` milliseconds. Each due timer runs at its own time, after the promise reactions
+   * of the timer before it have run.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

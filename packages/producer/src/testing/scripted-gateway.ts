@@ -16,7 +16,7 @@ import {
 import { failure, MilepostError } from "@milepost/protocol";
 import type { Clock } from "../clock.ts";
 
-/** Fault that is injected into one call. */
+/** Fault that a test injects into one call of the gateway. */
 export type Fault =
   | "none"
   /** The request never arrives; the caller sees a broken connection. */
@@ -25,9 +25,9 @@ export type Fault =
   | "lost_reply"
   /** The call is answered with a retryable failure. */
   | "unavailable"
-  /** The request never arrives and is never answered. */
+  /** The request never arrives, and the caller never gets an answer. */
   | "hang"
-  /** The call is never answered, and takes effect long after the caller gave it up. */
+  /** The caller never gets an answer. The call takes effect long after the caller stopped waiting for it. */
   | "late"
   /** The call throws before it returns a promise. */
   | "throw";
@@ -52,22 +52,25 @@ interface Kept {
 const lateMs = 25_000;
 
 /**
- * Gateway in memory that behaves as documented (leases, keys, commands, refusals of what is not possible now).
- * A test can inject a fault into each of its calls.
+ * Gateway in memory that behaves as documented: leases, keys, commands, and refusals of events that are not
+ * possible in the current status. A test can inject a fault into each of its calls.
  */
 export class ScriptedGateway implements ProducerGateway {
   readonly #clock: Clock;
   readonly #operations = new Map<string, Kept>();
   readonly #waiters = new Set<() => void>();
   #commands = 0;
-  /** Returns the fault of a call. Default: none. */
+  /** Returns the fault to inject into a call. Default: none. */
   fault: (call: CallName) => Fault = () => "none";
-  /** Returns the failure code of an event to refuse, or undefined to accept it. */
+  /** Returns the failure code with which an event is refused, or undefined to accept the event. */
   refuse: (
     event: string,
     data: unknown,
   ) => "store_unavailable" | "bad_message" | "invalid_data" | undefined = () => undefined;
-  /** Returns the error with which a whole batch is refused, before any of its events is read. */
+  /**
+   * Returns the error with which a whole batch is refused before any of its events is read, or undefined to
+   * accept the batch.
+   */
   refuseReport: (input: ReportEvents) => MilepostError | undefined = () => undefined;
   ttlMs = 30_000;
   readonly calls: { readonly name: CallName; readonly events: readonly string[] }[] = [];
@@ -89,7 +92,8 @@ export class ScriptedGateway implements ProducerGateway {
           ts: this.#clock.monotonic(),
           offset: 1,
         });
-        if (!state) throw new MilepostError("bad_message", "this cannot be created");
+        if (!state)
+          throw new MilepostError("bad_message", "the operation cannot be created from this input");
         kept = { input, state, fence: 1, log: [], offsets: new Map() };
         kept.log.push({ event: "created", data: input, key: undefined });
         this.#operations.set(id, kept);
@@ -160,7 +164,7 @@ export class ScriptedGateway implements ProducerGateway {
     return id;
   }
 
-  /** Takes the operation over, as another producer would. */
+  /** Takes the operation over as another producer would, so that the current lease becomes stale. */
   stealLease(operationId: string): void {
     this.#kept(operationId).fence++;
   }
@@ -188,7 +192,7 @@ export class ScriptedGateway implements ProducerGateway {
     return this.log(operationId).map(({ event }) => event);
   }
 
-  /** Returns the data stored under one event name, in order. */
+  /** Returns the data of the events with one name in an operation's log, in order. */
   data<T = Record<string, unknown>>(operationId: string, event: string): T[] {
     return this.log(operationId)
       .filter((stored) => stored.event === event)
@@ -232,7 +236,7 @@ export class ScriptedGateway implements ProducerGateway {
     const begins =
       event === "started" && ((data as { attempt?: number }).attempt ?? 1) > kept.state.attempt;
     if (isFinal(kept.state.status) && event !== "log" && event !== "command" && !begins) {
-      return { error: failure("not_possible_now", `it is ${kept.state.status}`) };
+      return { error: failure("not_possible_now", `the operation is ${kept.state.status}`) };
     }
     this.#append(kept, event, data, key);
     return { position: String(kept.state.offset), duplicate: false };
@@ -268,7 +272,7 @@ export class ScriptedGateway implements ProducerGateway {
           try {
             effect();
           } catch {
-            // A request that arrives too late may be refused; nobody waits for the answer.
+            // A request that arrives late may be refused; the caller no longer waits for its answer.
           }
         });
         return new Promise(() => {});

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** The absolute path of a file of this project. */
+/** Returns the absolute path of a file of this project from its path below the project's root. */
 export function pathOf(path: string): string {
   return `${root}${path}`;
 }
@@ -14,7 +14,7 @@ export function documentText(path: string): string {
   return readFileSync(pathOf(path), "utf8");
 }
 
-/** Paths of every Markdown document that Git tracks, or would track. */
+/** Returns the paths of all Markdown documents that Git tracks or that are new and not ignored. */
 export function documentPaths(): readonly string[] {
   const list = ["ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", "*.md"];
   const output = execFileSync("git", list, { cwd: root, encoding: "utf8" });
@@ -22,13 +22,18 @@ export function documentPaths(): readonly string[] {
   return [...paths].filter((path) => existsSync(pathOf(path))).toSorted();
 }
 
-/** Paths of the normative protocol: its index, then every page, in alphabetical order. */
+/**
+ * Returns the paths of the pages of the protocol: its index first, then the other pages in alphabetical order.
+ */
 export function protocolPages(): readonly string[] {
   const pages = readdirSync(`${root}docs/protocol`).filter((name) => name.endsWith(".md"));
   return ["docs/protocol.md", ...pages.toSorted().map((name) => `docs/protocol/${name}`)];
 }
 
-/** Returns the test files of these folders that name each id in brackets. Comments do not count. */
+/**
+ * Returns each id that the test files of `folders` contain, with the paths of those files. `id` matches an id
+ * in brackets. Comments are ignored.
+ */
 export function namedInTests(id: RegExp, folders: readonly string[]): Map<string, string[]> {
   const named = new Map<string, string[]>();
   for (const file of folders.flatMap((folder) => testFiles(`${root}${folder}`))) {
@@ -42,7 +47,7 @@ export function namedInTests(id: RegExp, folders: readonly string[]): Map<string
   return named;
 }
 
-/** Paths of the source files in these folders that are no tests and support none. */
+/** Returns the paths of the source files in these folders, without tests and their fixtures. */
 export function productSources(folders: readonly string[]): readonly string[] {
   return folders
     .flatMap((folder) => filesIn(`${root}${folder}`))

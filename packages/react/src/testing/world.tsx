@@ -5,14 +5,14 @@ import { act } from "@testing-library/react";
 import { type ReactNode, StrictMode } from "react";
 import { MilepostProvider } from "../provider.tsx";
 
-/** Client of a scripted gateway, with a wrapper that gives it to components. */
+/** Client that is connected to a scripted gateway, with a wrapper component that provides the client. */
 export interface World {
   readonly client: Client;
   readonly gateway: ScriptedGateway;
   readonly clock: ManualClock;
   readonly errors: unknown[];
   readonly wrapper: (props: { readonly children: ReactNode }) => ReactNode;
-  /** Runs an action of the gateway and waits until React shows its effect. */
+  /** Runs an action, such as a message of the gateway, and waits until React has rendered its effect. */
   after(does: () => unknown): Promise<void>;
   accept(): Promise<void>;
   /** Answers the subscribe to a channel. */
@@ -59,7 +59,8 @@ export function setUp(): World {
         const { sent } = gateway.last;
         const index = sent.findIndex((one) => one.type === "subscribe" && one.channel === channel);
         const [message] = index < 0 ? [] : sent.splice(index, 1);
-        if (message === undefined) throw new Error(`nobody subscribed to ${channel}`);
+        if (message === undefined)
+          throw new Error(`the client sent no subscribe to ${channel}, or it was already answered`);
         await gateway.last.reply(message as { id: number }, { channel, ...result });
       }),
   };
@@ -73,7 +74,7 @@ export function fold(...events: OperationEvent[]): OperationState {
   events.forEach(({ event, data }, i) => {
     state = reduceOperation(state, { event, data, ts: 1_700_000_000_000, offset: i + 1 });
   });
-  if (state === undefined) throw new Error("the first event must be created");
+  if (state === undefined) throw new Error("the first event passed to fold() must be `created`");
   return state;
 }
 
@@ -90,7 +91,7 @@ export const created: OperationEvent = {
   },
 };
 
-/** Returns the reply to a subscribe that carries an operation's state. */
+/** Returns the result for a subscribe to an operation, with the state as its snapshot. */
 export function operationAnswer(state: OperationState | null): object {
   return {
     position: at(state?.offset ?? 0),

@@ -3,11 +3,11 @@ import { expect, vi } from "vitest";
 import { hashSlot } from "../hash-slot.ts";
 import type { RedisCluster } from "./redis-cluster.ts";
 
-/** Limits of every wait for an event. */
+/** Timeout and polling interval of every wait for an event, in milliseconds. */
 export const patience = { timeout: 10_000, interval: 20 };
-/** Silence after which the library may give up a connection, in milliseconds. */
+/** Time without data after which the library may give up a connection, in milliseconds. */
 export const socketTimeoutMs = 1_000;
-/** Bound of the library's own queue of one master, in commands. */
+/** Maximum number of commands in the library's queue for one master. */
 export const maxQueued = 1_000;
 
 const noTimeout = { timeout: undefined as unknown as number };
@@ -27,7 +27,10 @@ const pushBoth = defineScript({
   transformReply: (reply: unknown) => Number(reply),
 });
 
-/** Opens the library's cluster client with the options that detect a lost master and read the map again soonest. */
+/**
+ * Opens the cluster client of @redis/client. Its options make it detect a lost master and read the map again as
+ * soon as possible.
+ */
 export async function openLibrary(
   redis: RedisCluster,
   options: Partial<ClusterOptions> = {},
@@ -54,7 +57,7 @@ export async function openLibrary(
       ...nodeOptions,
     },
   });
-  /** Everything the library reports. */
+  /** Errors that the library has reported. */
   const faults: string[] = [];
   cluster.on("error", (error) => faults.push(String(error)));
   cluster.on("node-error", (error) => faults.push(String(error)));
@@ -66,7 +69,7 @@ export async function openLibrary(
   });
 }
 
-/** Calls of one kind, and what became of them. */
+/** Makes calls of one kind, and counts the calls made, the calls that succeeded and the errors. */
 export class Calls {
   made = 0;
   stored = 0;
@@ -86,7 +89,7 @@ export class Calls {
   }
 }
 
-/** An option that leads the library to one server through another port. */
+/** Returns the option that makes the library connect to one server through another port. */
 export function through(redis: RedisCluster, server: number, port: number) {
   return {
     nodeAddressMap: { [`127.0.0.1:${portOf(redis, server)}`]: { host: "127.0.0.1", port } },
@@ -95,7 +98,7 @@ export function through(redis: RedisCluster, server: number, port: number) {
 
 let keys = 0;
 
-/** A key in a slot that the server owns and nothing else uses. */
+/** Returns a new key on every call, in a slot that the given server owns. */
 export async function keyAt(redis: RedisCluster, server: number): Promise<string> {
   for (;;) {
     const key = `{job:${++keys}}`;
@@ -103,7 +106,7 @@ export async function keyAt(redis: RedisCluster, server: number): Promise<string
   }
 }
 
-/** Port of the master that owns a key's slot, as one of the servers says. */
+/** Returns the port of the master that owns a key's slot, according to the server `asked`. */
 export async function ownerOf(redis: RedisCluster, key: string, asked: number): Promise<number> {
   const slot = hashSlot(key);
   const owner = (await slotRanges(redis, asked)).find(
@@ -112,7 +115,7 @@ export async function ownerOf(redis: RedisCluster, key: string, asked: number): 
   return owner?.[2][1] ?? 0;
 }
 
-/** Gives a slot that holds no keys to another master, and resolves when all masters know. */
+/** Gives a key's slot to another master without moving keys. Resolves once all masters know the new owner. */
 export async function moveSlot(
   redis: RedisCluster,
   key: string,
@@ -130,7 +133,7 @@ export async function moveSlot(
   }, patience);
 }
 
-/** Makes a replica the master in its master's place, and resolves when all servers know. */
+/** Promotes a replica in the place of its master. Resolves once all servers know the new master. */
 export async function failOver(redis: RedisCluster, from: number, to: number): Promise<void> {
   await isReplica(redis, to);
   await redis.command(to, "CLUSTER", "FAILOVER");
@@ -142,7 +145,7 @@ export async function failOver(redis: RedisCluster, from: number, to: number): P
   }, patience);
 }
 
-/** Resolves when a server is a replica that has everything its master has. */
+/** Resolves once a server is a replica that is in sync with its master. */
 export async function isReplica(redis: RedisCluster, server: number): Promise<void> {
   await vi.waitFor(async () => {
     const info = String(await redis.command(server, "INFO", "replication"));
@@ -150,7 +153,7 @@ export async function isReplica(redis: RedisCluster, server: number): Promise<vo
   }, patience);
 }
 
-/** Number of connections that are subscribed to a channel at one server. */
+/** Returns the number of connections that are subscribed to a channel at one server. */
 export async function subscribersAt(
   redis: RedisCluster,
   server: number,
@@ -163,7 +166,7 @@ export async function subscribersAt(
   return Number(count);
 }
 
-/** Name of a server among the nodes of its cluster. */
+/** Returns the id of a server in its cluster. */
 export async function idOf(redis: RedisCluster, server: number): Promise<string> {
   return String(await redis.command(server, "CLUSTER", "MYID"));
 }

@@ -1,17 +1,19 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** A way to a server that can be held, broken, or cut for good. */
+/**
+ * TCP proxy in front of a server. A test can make it hold back data, break its connections, or close for good.
+ */
 export interface Proxy extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** Holds what travels one way over the connections that are open now. */
+  /** Holds back the data of one direction on the connections that are open now. */
   hold(direction: "requests" | "answers"): void;
-  /** Forwards what is held that way, in order, and holds nothing more of it. */
+  /** Forwards the data held back in one direction, in order, and stops holding back that direction. */
   release(direction: "requests" | "answers"): void;
-  /** What is held now, as text. */
+  /** Data held back now, in all directions and connections, as text. */
   readonly held: string;
-  /** Resolves with the next connection. */
+  /** Resolves once the next client connects. */
   nextConnection(): Promise<unknown>;
   /** Breaks the connections that are open now; new ones are accepted. */
   drop(): void;
@@ -25,7 +27,10 @@ interface Direction {
   held: Buffer[] | undefined;
 }
 
-/** Opens a way to the Redis at a port of this machine, on a free port unless told which. */
+/**
+ * Starts a proxy to the server at `port` of this machine. The proxy listens on `ownPort`, or on a free port
+ * when that is 0.
+ */
 export async function startProxy(port: number, ownPort = 0): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const directions = new Set<Direction>();

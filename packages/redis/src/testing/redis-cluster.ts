@@ -59,7 +59,7 @@ export async function startRedisCluster({ replica = false } = {}): Promise<Redis
         const info = String(await cluster.command(masters, "INFO", "replication"));
         return info.includes("master_link_status:up");
       });
-      // A master is voted out only when the other nodes know a replica of it.
+      // The cluster replaces a lost master only when the other nodes know a replica of it.
       await until(async () => {
         for (let i = 0; i < masters; i++) {
           const replicas = await cluster.command(i, "CLUSTER", "REPLICAS", first);

@@ -27,7 +27,7 @@ export const realRandom: Random = {
 /** Gateway core on a real Redis, in real time. Disposing it shuts it down. */
 export interface RedisNode extends AsyncDisposable {
   readonly core: Core;
-  /** Publishes as a backend; resolves with the position. */
+  /** Publishes to a channel as a backend; resolves with the position of the entry. */
   publish(channel: string, data: unknown): Promise<string>;
   /** Subscribes a client to one channel, by the SDK's messages, and returns its socket. */
   read(channel: string, since?: string): TestSocket;

@@ -8,7 +8,7 @@ export interface RedisSentinels extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts the set. Its Sentinels know the master as `main`. */
+/** Starts a master, a replica and three Sentinels. The Sentinels know the master as `main`. */
 export async function startRedisSentinels(): Promise<RedisSentinels> {
   const folder = await mkdtemp(join(tmpdir(), "milepost-sentinels-"));
   const servers: RedisServer[] = [];

@@ -11,7 +11,7 @@ it("an API key identifies the service it was configured for", () => {
   expect(keys.identify("key-of-the-admin")).toEqual({ kind: "service", name: "admin" });
 });
 
-it("identify returns undefined for every text that is not a configured key", () => {
+it("identify returns undefined for every text that is not a configured API key", () => {
   for (const presented of [
     "",
     "worker",

@@ -8,7 +8,7 @@ export interface ApiKey {
   readonly key: string;
 }
 
-/** Identifies the service that a presented API key belongs to. */
+/** Returns the principal of the service whose API key was presented; undefined for an unknown key. */
 export interface ApiKeys {
   identify(presented: string): ServicePrincipal | undefined;
 }

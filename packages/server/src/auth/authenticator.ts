@@ -10,18 +10,18 @@ export interface AuthOptions {
   /** Secret that signs user tokens (HS256); at least 32 bytes. */
   readonly tokenSecret?: string | Uint8Array;
   /**
-   * Custom verifier of user tokens; with it, `tokenSecret` is not needed. The `user` and `session` it returns
-   * become parts of channel names. Ids with other characters (`auth0|7`, e-mail addresses) are refused, so map
-   * them first.
+   * Custom verifier of user tokens; with it, `tokenSecret` is not needed. The `user` and `session` that the
+   * verifier returns become parts of channel names. Ids with other characters (`auth0|7`, e-mail addresses) are
+   * refused, so the verifier must map them first.
    */
   readonly verifyToken?: TokenVerifier;
-  /** API keys of backends. A backend may do what the rules allow a service. */
+  /** API keys of backends. A request with one of these keys may do what the rules allow a service. */
   readonly apiKeys?: readonly ApiKey[];
   /** True if `?token=` in the URL of a WebSocket, SSE or long-poll request is accepted; default true. */
   readonly tokenInQuery?: boolean;
 }
 
-/** Turns credentials into principals. */
+/** Verifies credentials and returns the principal (user or service) that each belongs to. */
 export interface Authenticator {
   readonly verifyToken: TokenVerifier;
   /** Issues a user token; rejects with `not_supported` when there is no `tokenSecret`. */
@@ -30,7 +30,7 @@ export interface Authenticator {
   authenticate(authorization: string | undefined): Promise<Principal>;
 }
 
-/** Creates the authenticator; throws a TypeError that names what the options lack. */
+/** Creates the authenticator; throws a TypeError that names the missing option. */
 export function createAuthenticator(
   options: AuthOptions,
   clock: Pick<Clock, "now">,

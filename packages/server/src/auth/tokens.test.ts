@@ -24,7 +24,7 @@ function unauthenticated(token: string) {
 }
 
 describe("user tokens", () => {
-  it("verify returns who a minted token is for, its grants, its issue time, its expiry and its id", async () => {
+  it("verify returns the user, session, grants, issue time, expiry and id of a minted token", async () => {
     const token = await tokens.mint({
       user: "7",
       session: "s1",
@@ -78,7 +78,7 @@ describe("user tokens", () => {
     await unauthenticated(forged({}, claims));
   });
 
-  it("verify refuses a token that brings its own key in its header", async () => {
+  it("verify refuses a token whose header contains its own verification key", async () => {
     const claims = { sub: "7", exp };
     const jwk = { kty: "oct", k: Buffer.from("mine").toString("base64url") };
     await unauthenticated(forged({ alg: "HS256", jwk }, claims, "sha256", "mine"));
@@ -129,7 +129,7 @@ describe("user tokens", () => {
     await unauthenticated(forged({ alg: "HS256" }, { exp, ...claims }));
   });
 
-  it("the error for a refused token contains nothing of the token", async () => {
+  it("the error for a refused token contains no part of the token", async () => {
     const token = forged({ alg: "HS512" }, { sub: "canary", exp });
     const error = await tokens.verify(token).catch((thrown: unknown) => thrown);
     expect(`${String(error)} ${JSON.stringify(error)}`).not.toMatch(/canary|eyJ/);

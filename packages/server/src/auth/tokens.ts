@@ -32,8 +32,8 @@ const maxPatterns = 100;
 const maxNameLength = 200;
 
 /**
- * Creates the issuer and verifier of user tokens: JWTs under one secret, only HS256, whatever the token's
- * header names.
+ * Creates the issuer and verifier of user tokens: JWTs signed with one secret. Only HS256 is accepted, also
+ * when the token's header names another algorithm.
  *
  * A token must have `exp`. Error messages never contain any part of the token.
  */
@@ -92,8 +92,8 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
 
 function principalOf(payload: JWTPayload, now: number): UserPrincipal {
   const expiresAt = (payload.exp ?? 0) * 1000;
-  // jose applies the clock tolerance to `exp` too, but the tolerance is meant only for `nbf` and clocks that
-  // run behind.
+  // jose applies the clock tolerance to `exp` too. The tolerance is meant only for `nbf`, in case this clock
+  // runs behind.
   if (expiresAt <= now) throw expired();
   return {
     kind: "user",

@@ -8,7 +8,10 @@ import { verifySignature } from "./signature.ts";
 
 const secret = "milepost-test-secret-of-32-bytes!";
 
-/** Returns a backend's caller on a manual clock, with the log lines it wrote. */
+/**
+ * Creates a `Backend` for the test server, on a manual clock. Returns functions that call it, and its log
+ * lines.
+ */
 function callerOf({ url }: Pick<TestBackend, "url">, options: Partial<BackendOptions> = {}) {
   const clock = new ManualClock();
   const told: unknown[] = [];
@@ -69,7 +72,7 @@ describe("a request to a backend", () => {
     expect(headers["idempotency-key"]).toBeUndefined();
   });
 
-  it("[P-RPC-6] the Idempotency-Key header differs per user, session without a user, method and key", async () => {
+  it("[P-RPC-6] the Idempotency-Key header differs per user (or per session without a user), per method and per key", async () => {
     await using server = await startBackend(answerWith(200, null));
     using caller = callerOf(server);
     const principal = { kind: "user", grants: { subscribe: [], publish: [] } } as const;
@@ -101,7 +104,7 @@ describe("a request to a backend", () => {
     expect(server.connections).toBe(1);
   });
 
-  it("a request on a kept connection that was closed is sent again if it has a key; otherwise it fails as unavailable", async () => {
+  it("a request on a kept-alive connection that was closed is sent again if it has an idempotency key, and fails otherwise", async () => {
     const seen = new Set<unknown>();
     await using server = await startBackend((request) => {
       // The server resets a connection at the second request on it.
@@ -131,7 +134,7 @@ describe("a backend's answer", () => {
     ]);
   });
 
-  it("[P-RPC-7] an error answer maps to its own code, rate_limited, backend_failed, or unavailable for 5xx", async () => {
+  it("[P-RPC-7] a backend's error answer becomes its own code, rate_limited, backend_failed, or unavailable for 5xx", async () => {
     const problem = { code: "not_possible_now", detail: "sold out", title: "no" };
     const cases = [
       [answerWith(409, problem), "not_possible_now", "sold out", undefined],
@@ -191,7 +194,7 @@ describe("a backend's answer", () => {
     expect(caller.backend.stats.state).toBe("closed");
   });
 
-  it("[P-RPC-7] [P-RPC-8] an error of the backend stays that error when its body is larger than the bound", async () => {
+  it("[P-RPC-7] [P-RPC-8] an error answer of a backend maps to the same error when its body exceeds maxAnswerBytes", async () => {
     const body = "x".repeat(200_000);
     let status = 429;
     await using server = await startBackend((request) =>
@@ -208,7 +211,7 @@ describe("a backend's answer", () => {
     }
   });
 
-  it("[P-RPC-7] a backend that cannot be reached or breaks off its answer is unavailable", async () => {
+  it("[P-RPC-7] a request fails as unavailable when the backend cannot be reached or breaks off its answer", async () => {
     await using broken = await startBackend(({ response }) => response.socket?.resetAndDestroy());
     await using half = await startBackend(({ response }) => {
       response.writeHead(200, { "Content-Length": "100" });
@@ -253,7 +256,7 @@ describe("a failing backend", () => {
     expect(caller.backend.stats.state).toBe("closed");
   });
 
-  it("[P-RPC-8] a slow backend is judged by its own timeout, not by shorter deadlines of callers", async () => {
+  it("[P-RPC-8] a slow backend counts as failing by its own timeout, not by shorter deadlines of callers", async () => {
     await using server = await startBackend(() => {});
     using caller = callerOf(server, { timeoutMs: 5_000, breaker: { failuresInRow: 2 } });
     const lateAfter = async (ms: number, nth: number) => {
@@ -300,7 +303,7 @@ describe("a failing backend", () => {
     }
   });
 
-  it("a backend refuses a URL that is not http: or https: or holds credentials, and a secret that is too short", () => {
+  it("a backend refuses a URL that is not http: or https:, a URL with credentials, and a secret that is too short", () => {
     for (const [options, why] of [
       [{ url: "ftp://x/" }, "http: or https:"],
       [{ url: "orders" }, "http: or https:"],

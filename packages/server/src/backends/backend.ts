@@ -62,7 +62,7 @@ export class Backend {
   readonly #exchange: Exchange;
   #inFlight = 0;
 
-  /** Throws `bad_message`, naming the methods, when the options are invalid. */
+  /** Creates the backend; throws `bad_message` with the name of the methods when the options are invalid. */
   constructor(methods: string, options: BackendOptions, parts: BackendParts) {
     const { secret, breaker = {}, timeoutMs = defaultTimeoutMs } = options;
     const { maxConcurrent = defaultMaxConcurrent } = options;
@@ -199,8 +199,8 @@ export class Backend {
 }
 
 /**
- * Derives the `Idempotency-Key` header. The key of one user must not collide with that of another, because a
- * backend may look at nothing else.
+ * Derives the `Idempotency-Key` header. The keys of different users must differ, because a backend may detect
+ * repeated requests by this header alone.
  */
 function idempotencyKey({ key, method, principal: { user, session } }: MethodCall): string {
   const whose = user === undefined ? ["session", session] : ["user", user];

@@ -20,8 +20,8 @@ export class Backends {
   }
 
   /**
-   * Merges the host program's own methods with the forwarded ones; throws `bad_message` for a name that is in
-   * both.
+   * Merges the host program's own methods with the methods that backends answer; throws `bad_message` for a
+   * name that is in both.
    */
   besides(own: Methods): Methods {
     const methods: Record<string, Methods[string]> = { ...own };

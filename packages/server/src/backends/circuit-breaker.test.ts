@@ -19,7 +19,7 @@ function fail(breaker: CircuitBreaker, times: number): void {
 }
 
 describe("a circuit breaker", () => {
-  test("a circuit breaker opens after the configured number of failures in a row and reports its delay", () => {
+  test("a circuit breaker opens after the configured number of failures in a row and reports the time until the next probe", () => {
     const { breaker } = breakerOf();
     fail(breaker, 4);
     breaker.succeeded(taken(breaker));
@@ -32,7 +32,7 @@ describe("a circuit breaker", () => {
     expect(breaker.retryAfterMs).toBeLessThanOrEqual(1_000);
   });
 
-  test("a circuit breaker opens when the share of failures in a window is too large, without many in a row", async () => {
+  test("a circuit breaker opens when too large a share of the calls in a window fails, even without many failures in a row", async () => {
     const { breaker, clock } = breakerOf();
     const alternate = (times: number) => {
       for (let i = 0; i < times; i++) {
@@ -76,7 +76,7 @@ describe("a circuit breaker", () => {
     }
   });
 
-  test("a circuit breaker makes the next call the probe when a probe is released", async () => {
+  test("a circuit breaker makes the next call the probe when the permit of a probe is returned without a result", async () => {
     const { breaker, clock } = breakerOf();
     fail(breaker, 5);
     await clock.advance(breaker.retryAfterMs);
@@ -102,7 +102,7 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
-  test("a circuit breaker passes nothing when open, one probe when half open, and can always close again, after any calls", () => {
+  test("after any calls, an open circuit breaker passes none, a half-open one passes one probe, and it can always close again", () => {
     const step = fc.oneof(
       fc.constant({ kind: "take" as const }),
       fc.record({

@@ -11,9 +11,12 @@ export interface BreakerOptions {
   readonly minCalls?: number;
   /** Length of the window, in milliseconds; default 10,000. */
   readonly windowMs?: number;
-  /** Delay of the first opening, in milliseconds; default 1,000. It doubles with each probe that fails. */
+  /**
+   * Nominal time that the breaker stays open the first time, in milliseconds; default 1,000. It doubles with
+   * each probe that fails.
+   */
   readonly openMs?: number;
-  /** Maximum delay of an opening, in milliseconds; default 30,000. */
+  /** Maximum nominal time that the breaker stays open, in milliseconds; default 30,000. */
   readonly maxOpenMs?: number;
 }
 
@@ -111,7 +114,7 @@ export class CircuitBreaker {
     if (tooMany || this.#failuresInRow >= failuresInRow) this.#open();
   }
 
-  /** Returns the permit of a call whose end says nothing about the remote service. */
+  /** Takes back the permit of a call whose result says nothing about the remote service. */
   released({ stretch }: Permit): void {
     if (stretch === this.#stretch) this.#probing = false;
   }

@@ -10,7 +10,7 @@ export interface Posted {
   readonly repeatable: boolean;
 }
 
-/** Answer to a POST, read to its end; an error answer larger than the limit has no text. */
+/** Answer to a POST, read to its end. The `text` of an error answer larger than the limit is empty. */
 export interface Posting {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -22,7 +22,7 @@ export class TooLargeAnswer extends Error {}
 
 /**
  * Posts requests to one address over kept-alive connections. It follows no redirects and reads at most
- * `maxBytes`.
+ * `maxBytes` bytes of each answer.
  */
 export class Exchange {
   readonly #url: URL;
@@ -73,7 +73,7 @@ export class Exchange {
             parts.push(part);
             return;
           }
-          // An error says enough by its status.
+          // For an error answer the status is enough, so its oversized body is dropped.
           if (status >= 400) resolve({ status, headers, text: "" });
           response.destroy(new TooLargeAnswer());
         });

@@ -28,7 +28,7 @@ export function signatureOf(secret: string, signed: Signed): string {
 export interface ReceivedRequest {
   /** Value of the `Milepost-Signature` header as received. */
   readonly header: string | undefined;
-  /** Value of `method` in the body, or the method that the request's path stands for. */
+  /** Value of `method` in the body, or the method that the request's path is for. */
   readonly method: string;
   /** Body as received, before any parsing. */
   readonly body: string | Uint8Array;

@@ -4,8 +4,8 @@ import { backendSecret } from "./backend-schema.ts";
 import { messageOf, type ReadFile } from "./environment.ts";
 
 /**
- * Returns the backends, each with its secret: its own, the content of its own file, or the shared one. A
- * missing or unreadable secret is added to `mistakes`.
+ * Returns the backends, each with its secret: the inline secret, the content of its secret file, or the shared
+ * one. A missing or unreadable secret is added to `mistakes`.
  */
 export function backendsWithSecrets(
   settings: Readonly<Record<string, BackendSetting>>,

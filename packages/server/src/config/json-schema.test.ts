@@ -62,7 +62,7 @@ describe("compiled JSON Schemas", () => {
     },
   );
 
-  it("[P-RULE-3] a failed validation names the place and what was expected there", () => {
+  it("[P-RULE-3] a failed validation names the path of the invalid value and what was expected there", () => {
     const item = { type: "object", properties: { "a/b~c": { enum: ["x", "y"] } } };
     const schema = {
       properties: { items: { type: "array", items: { ...item, additionalProperties: false } } },

@@ -120,7 +120,7 @@ describe("the configuration", () => {
     }
   });
 
-  it("loadConfig never shows a secret in a mistake", () => {
+  it("loadConfig never shows a secret in an error message", () => {
     const found = mistakes({
       env: { MILEPOST_TOKEN_SECRET: "canary", MILEPOST_API_KEY: "canary" },
       file: "c.json",
@@ -134,7 +134,7 @@ describe("the configuration", () => {
     expect(mistakes({})).toEqual([expect.stringMatching(/tokenSecret is missing.*openssl.*--dev/)]);
   });
 
-  it("loadConfig makes up new secrets at each development start and lists them in madeUp", () => {
+  it("loadConfig generates new secrets at each development start and lists their names in madeUp", () => {
     const one = load({ flags: { dev: true } });
     const other = load({ flags: { dev: true } });
     expect(one.madeUp).toEqual(["tokenSecret", "apiKeys"]);
@@ -170,7 +170,7 @@ describe("the configuration", () => {
     ]);
   });
 
-  it("loadConfig ignores the variables of a Kubernetes service named milepost and explains one that collides", () => {
+  it("loadConfig ignores the variables of a Kubernetes service named milepost and explains one that collides with a setting", () => {
     const links = {
       MILEPOST_SERVICE_HOST: "10.0.0.1",
       MILEPOST_SERVICE_PORT: "8787",
@@ -239,7 +239,7 @@ describe("the configuration", () => {
     );
   });
 
-  it("[P-SRC-4] loadConfig accepts sources that have a Redis and reports every invalid source", () => {
+  it("[P-SRC-4] loadConfig accepts sources with their own or the gateway's Redis URL and reports every invalid source", () => {
     const found = (sources: unknown, env = {}) =>
       mistakes({
         env: { MILEPOST_TOKEN_SECRET: secret, ...env },

@@ -24,9 +24,9 @@ export interface ConfigSources {
 
 /** Complete, validated configuration. */
 export interface Config extends Settings {
-  /** Secrets that were generated because this is a development start. */
+  /** Names of the secret settings that were generated because this is a development start. */
   readonly madeUp: readonly SettingName[];
-  /** Backends of `methods`, each with its secret. */
+  /** Backends from the setting `methods`, each with its resolved secret. */
   readonly backends: BackendsOptions;
 }
 
@@ -129,7 +129,7 @@ function withMadeUpSecrets(given: Settings, lacking: readonly SettingName[]): Se
     ...(lacking.includes("apiKeys") && {
       apiKeys: [{ name: "dev", key: `dev-${systemRandom.id(40)}` }],
     }),
-    // In development the page is served by another program, on whatever port that found.
+    // In development another program serves the web page, on a port that is not known in advance.
     ...(given.allowedOrigins.length === 0 && { allowedOrigins: ["*"] }),
   };
 }

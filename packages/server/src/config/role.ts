@@ -11,7 +11,10 @@ export type Role = (typeof roles)[number];
 export const otherRole =
   "the role of this process does not serve this; send the request to a process with the role all, gateway (clients) or api (backends)";
 
-/** True if processes of the role serve readers: through the doors, and what clients send beside them. */
+/**
+ * True if processes of the role serve clients: through the doors (WebSocket, session feed, SSE, long-poll) and
+ * `POST /v1/connections/{id}/messages`.
+ */
 export function servesReaders(role: Role): boolean {
   return role !== "api";
 }

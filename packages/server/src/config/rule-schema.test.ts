@@ -80,7 +80,7 @@ describe("the rules in a configuration file", () => {
 });
 
 describe("a rule with a schema and a rate, over HTTP", () => {
-  it("[P-RULE-2] [P-RULE-3] a publish is refused with 422 and the place of bad data, or 429 and a retry time over the rate", async () => {
+  it("[P-RULE-2] [P-RULE-3] a publish with invalid data gets 422 with its place, and one over the rate 429 with a retry time", async () => {
     const schema = { said: { type: "object", properties: { text: { type: "string" } } } };
     const { rules } = load([
       { ...access, pattern: "talk:{room}", schema, rate: { perSecond: 0.001, burst: 2 } },

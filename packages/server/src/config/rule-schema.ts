@@ -89,7 +89,9 @@ export const rulesSchema: z.ZodType<readonly Rule[]> = z
     return rules;
   });
 
-/** Returns a rule with the valid fields of an invalid one, so that those fields are checked as well. */
+/**
+ * Returns a complete rule with the valid fields of an invalid one, so that those fields can be checked as well.
+ */
 function standIn(value: unknown, wrong: ReadonlySet<PropertyKey | undefined>): Rule {
   const fields = isRecord(value) ? Object.entries(value) : [];
   const right = Object.fromEntries(

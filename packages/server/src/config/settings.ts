@@ -76,7 +76,10 @@ const apiKey = z.strictObject({
 
 const countable = z.int().min(1);
 
-/** Schema of the limits: a positive integer for every limit of a node, and for the one former name. */
+/**
+ * Schema of the limits: a positive integer for each limit of a node, and for `maxOutboxBytes`, the former name
+ * of `maxSendQueueBytes`.
+ */
 const limitShape = Object.fromEntries(
   [...Object.keys(defaultLimits), "maxOutboxBytes"].map((name) => [
     name,

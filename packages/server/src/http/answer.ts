@@ -33,8 +33,8 @@ export function answerFailure(context: HttpContext, cause: Failure): Response {
 export function answerProblem(context: HttpContext, problem: Problem): Response {
   const { "Content-Type": mediaType = "", ...headers } = problemHeaders(problem);
   for (const [name, value] of Object.entries(headers)) context.env.outgoing.setHeader(name, value);
-  // The rest of a body that is too large is not worth reading, and a node that shuts down keeps no connection
-  // open.
+  // Two errors close the connection. After `too_large`, the rest of the body is not worth reading. After
+  // `shutting_down`, the node keeps no connection open.
   if (endsConnection.has(problem.status)) context.env.outgoing.setHeader("Connection", "close");
   return write(context, problem.status, mediaType, JSON.stringify(problem));
 }

@@ -22,9 +22,9 @@ import { publishEndpoint } from "./routes/publish.ts";
 
 /** Parts of the HTTP API. */
 export interface HttpAppOptions extends HttpDoorOptions {
-  /** Doors whose routes it serves. */
+  /** Doors whose routes the HTTP API serves. */
   readonly doors: Pick<DoorSet, "routes" | "claims">;
-  /** False if tokens in the URL are refused. */
+  /** False to refuse tokens in the URL. */
   readonly tokenInQuery: boolean;
 }
 

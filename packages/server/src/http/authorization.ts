@@ -4,7 +4,9 @@ import type { HttpContext } from "./endpoint.ts";
 
 /** Requests that may carry their token as `?token=`. */
 export interface TokenInQuery {
-  /** Route paths that a browser opens without being able to send a header. */
+  /**
+   * Route paths where `?token=` is accepted, because a browser opens them without being able to send a header.
+   */
   readonly tokenPaths: ReadonlySet<string>;
   /** False if the deployment refuses tokens in the URL. */
   readonly tokenInQuery: boolean;

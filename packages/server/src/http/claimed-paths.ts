@@ -2,7 +2,7 @@ import type { DoorUpgrades } from "../transports/door.ts";
 
 const exact = new Set(["/v1", "/healthz", "/readyz", "/openapi.json"]);
 
-/** Paths whose upgrades the doors answer. */
+/** Test for paths whose upgrade requests the doors answer. */
 type ClaimedUpgrades = Pick<DoorUpgrades, "claims">;
 
 /**

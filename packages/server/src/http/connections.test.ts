@@ -41,7 +41,7 @@ describe("/v1/connections", () => {
     expect((await two.closed).code).toBe(1000);
   });
 
-  it("[P-CONN-3] POST /v1/move makes a connection reconnect", async () => {
+  it("[P-CONN-3] POST /v1/move makes the client of a connection reconnect", async () => {
     await using server = await startGateway();
     const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });
     await socket.nextOf("welcome");
@@ -52,7 +52,7 @@ describe("/v1/connections", () => {
     expect((await socket.closed).code).toBe(4001);
   });
 
-  it("[P-CONN-4] [P-CONN-5] revoking a user closes its connections and refuses its token at every door", async () => {
+  it("[P-CONN-4] [P-CONN-5] revoking a user closes the user's connections and refuses the user's token at every door", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const open = await server.socket("/ws", { token: credential });

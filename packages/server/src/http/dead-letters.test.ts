@@ -11,7 +11,7 @@ const rules = [
   },
 ] as const;
 
-/** Opens a socket whose durable subscriber refuses each of `count` entries. */
+/** Opens a WebSocket with a durable subscriber that refuses each of `count` entries. */
 async function refusing(server: TestGateway, count: number) {
   const socket = await server.socket("/ws", { subprotocols: ["milepost.v1.json"] });
   socket.send({ type: "subscribe", id: 1, channel: "chat:42", as: "worker" });

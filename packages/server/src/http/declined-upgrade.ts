@@ -26,7 +26,8 @@ export function declineUpgrade(
 ): void {
   const { method, url, httpVersion, rawHeaders } = request;
   const mostHeaders = Math.min(server.maxHeadersCount || readHeaders, readHeaders);
-  // The parser drops headers beyond its limit. Without Content-Length, the body would be parsed as a request.
+  // Node's parser drops headers beyond its limit. If it dropped Content-Length, the body would be parsed as a
+  // request.
   if (rawHeaders.length >= 2 * mostHeaders) {
     socket.on("error", () => socket.destroy());
     refuseUpgrade(

@@ -34,7 +34,7 @@ describe("[P-ACK-10] a durable subscriber on an SSE stream", () => {
     expect(await first.stream.nextOf("unsubscribed")).toMatchObject({ reason: "taken_over" });
   });
 
-  it("a poll refuses a durable subscriber, and an ack without a stream is answered with not_found", async () => {
+  it("a poll refuses a durable subscriber, and an acknowledgement sent without a stream is answered with not_found", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const polled = await server.call("POST", "/v1/poll?wait=0", { credential, body: [subscribe] });

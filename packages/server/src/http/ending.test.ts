@@ -38,7 +38,7 @@ describe("POST /v1/channels/{channel}/end", () => {
     stream.cut();
   });
 
-  it("[P-END-1] the default end reason is complete, later publishes are 409 `ended`, and a second end is a duplicate", async () => {
+  it("[P-END-1] the default end reason is complete, later publishes get 409 `ended`, and a second end is a duplicate", async () => {
     await using server = await startGateway();
     const first = await server.call("POST", "/v1/channels/chat:42/end");
     expect(first.body).toMatchObject({ reason: "complete", duplicate: false });
@@ -78,7 +78,7 @@ describe("POST /v1/channels/{channel}/end", () => {
     await server.gateway.publish("chat:42", "line", 2);
   });
 
-  it("[P-END-4] a poll delivers an end once; with a cursor past it, the poll waits for other channels", async () => {
+  it("[P-END-4] a poll delivers the end of a channel once; with a cursor past that end, it waits for the other channels", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const poll = (since?: string, wait = 0) => {

@@ -33,7 +33,8 @@ export class GatewayServer {
       requestTimeout: Math.max(requestMs, headersMs),
       connectionsCheckingInterval: Math.min(headersMs, 5_000),
       maxHeaderSize: maxHeaderBytes,
-      // Newer Node versions ask before they emit an upgrade. Older versions emit it, and `mount` declines it.
+      // Newer Node versions call `shouldUpgradeCallback` before they emit an upgrade. Older versions emit every
+      // upgrade, and `mount` declines those that do not offer a WebSocket.
       shouldUpgradeCallback: offersWebSocket,
     };
     this.#server = createServer(options, doors.request);

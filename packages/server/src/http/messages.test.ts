@@ -55,7 +55,7 @@ describe("POST /v1/connections/{id}/messages", () => {
     expect((await send({ type: "ping", id: 1 })).body).toEqual([{ type: "pong", id: 1 }]);
   });
 
-  it("[P-UP-2] upstream messages subscribe and unsubscribe a stream, and its cursor includes the new channel", async () => {
+  it("[P-UP-2] upstream messages add and remove channels of an SSE stream, and its cursor includes the new channel", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server, "channels=chat:a");
     await stream.nextOf("subscribed");
@@ -75,7 +75,7 @@ describe("POST /v1/connections/{id}/messages", () => {
     expect(await stream.next()).toMatchObject({ channel: "chat:a", data: 4 });
   });
 
-  it("[P-UP-2] an upstream auth extends a stream for a new token of the same user and session only", async () => {
+  it("[P-UP-2] an upstream auth message extends a stream only with a new token of the same user and session", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server);
     const foreign = await server.token({ user: "8", session: "s1" });
@@ -127,7 +127,7 @@ describe("POST /v1/connections/{id}/messages", () => {
     expect(server.gateway.stats().connections).toBe(1);
   });
 
-  it("[P-UP-4] replies=stream sends the replies through the stream, each before what follows from it", async () => {
+  it("[P-UP-4] replies=stream sends the replies through the stream, each before the entries that its message causes", async () => {
     await using server = await startGateway();
     const { stream, send } = await streaming(server, "dialect=milepost.v1.json");
     await server.gateway.publish("chat:a", "n", 1);

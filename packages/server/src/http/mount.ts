@@ -13,17 +13,17 @@ export interface HttpHandlers {
   readonly upgrades: DoorUpgrades;
 }
 
-/** Returns the gateway's paths to the host's server. */
+/** Detaches the gateway from the host's server, which then handles the gateway's paths itself again. */
 export type Detach = () => void;
 
 /**
- * Mounts the gateway on a server, on its own paths only.
+ * Mounts the gateway on a server, on the gateway's own paths only.
  *
- * The server's other listeners never see requests and upgrades of those paths, whether they were added before
- * or after: an application would answer 404, a second WebSocket server would close the socket. So the server's
- * `emit` is wrapped, and the listeners stay where they are. An upgrade of any other path is left to the other
- * upgrade listeners; without any, it is answered with 404, since it would hang. An offer of another protocol
- * than WebSocket that no listener takes is answered as a plain request.
+ * The server's other listeners never see requests and upgrades of those paths, whether the listeners were added
+ * before or after. An application would answer 404, and a second WebSocket server would close the socket. So
+ * the server's `emit` is wrapped, and the listeners stay where they are. An upgrade of any other path is left
+ * to the other upgrade listeners. If there are none, the gateway answers it with 404, because it would hang
+ * otherwise. An offer of a protocol other than WebSocket that no listener takes is answered as a plain request.
  */
 export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   const emit = server.emit;
@@ -76,7 +76,8 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   return () => {
     attached = false;
     server.removeListener("upgrade", onForeignUpgrade);
-    // Another wrapper may sit on top; then this one stays in between and passes everything on.
+    // Another wrapper of `emit` may have been added after this one. Then this wrapper stays and passes every
+    // event on.
     if (server.emit === (emitUnclaimed as typeof server.emit)) server.emit = emit;
   };
 }

@@ -63,7 +63,7 @@ describe("operations over HTTP", () => {
     },
   );
 
-  it("[P-OP-8] creating an operation again with the same API key is a duplicate, with another key already_exists", async () => {
+  it("[P-OP-8] creating an operation again is a duplicate with the same API key, and already_exists with another key", async () => {
     await using server = await startGateway({
       auth: {
         apiKeys: [
@@ -140,7 +140,7 @@ describe("operations over HTTP", () => {
     expect((await server.call("GET", "/v1/operations/9")).body.operation.status).toBe("done");
   });
 
-  it("[P-OP-7] an operation of another user is not_found, like one that does not exist", async () => {
+  it("[P-OP-7] an operation of another user is answered with not_found, like one that does not exist", async () => {
     await using server = await startGateway();
     await created(server, { session_id: "s2", user_id: "8" });
     const credential = await server.token();
@@ -246,7 +246,7 @@ describe("commands over HTTP", () => {
     await using server = await startGateway();
     await created(server);
     const waiting = server.call("GET", "/v1/operations/9/commands?wait=60");
-    // Once a later request is answered, the wait has begun.
+    // Once the gateway has answered a later request, it has begun the wait of the earlier one.
     await server.call("GET", "/healthz");
     const closing = server.gateway.close({ drainMs: 60_000 });
     expect(await waiting).toMatchObject({

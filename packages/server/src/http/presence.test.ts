@@ -6,7 +6,7 @@ const channel = "chat:42";
 const path = `/v1/channels/${channel}/presence`;
 
 describe("presence over WebSocket, SSE and HTTP", () => {
-  it("[P-PRES-9] a channel's presence is answered to an API key and to a user who may subscribe", async () => {
+  it("[P-PRES-9] an API key and a user who may subscribe to a channel can read its presence over HTTP; others are forbidden", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -32,7 +32,7 @@ describe("presence over WebSocket, SSE and HTTP", () => {
     });
   });
 
-  it("[P-PRES-11] a stream can be present like a socket, and sends its typing by POST to any node", async () => {
+  it("[P-PRES-11] an SSE stream can be present like a WebSocket, and its client sends its typing state by POST to any node", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -55,7 +55,7 @@ describe("presence over WebSocket, SSE and HTTP", () => {
     expect(await socket.nextOf("presence")).toMatchObject({ left: ["user:8"], count: 1 });
   });
 
-  it("[P-PRES-11] a poll cannot be present, but can request the presence of others", async () => {
+  it("[P-PRES-11] a long-poll cannot be present in a channel, but its client can request who is present", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     const subscribe = { type: "subscribe", id: 1, channel };

@@ -43,13 +43,14 @@ export function problemHeaders(problem: Problem): Record<string, string> {
 }
 
 /**
- * Returns the failure to answer for a thrown value; undefined for an internal error, which belongs in the log.
+ * Returns the failure to send to the client for a thrown value; undefined for an internal error, which belongs
+ * in the log.
  */
 export function failureOf(thrown: unknown): Failure | undefined {
   return thrown instanceof MilepostError ? thrown.toFailure() : undefined;
 }
 
-/** Failure that is answered for an internal error; it reveals nothing about the cause. */
+/** Failure sent to the client for an internal error; it reveals nothing about the cause. */
 export const internalFailure = failure(
   "internal",
   "internal error of the gateway; its cause is in the gateway's log",

@@ -113,7 +113,7 @@ describe("/v1/channels", () => {
     for (let n = 1; n <= count; n++) await server.gateway.publish("chat:42", "message", { n });
   }
 
-  it("[P-HTTP-4] history is answered in pages, each with the position for the next", async () => {
+  it("[P-HTTP-4] history is answered in pages, each with the position at which the next page continues", async () => {
     await using server = await startGateway();
     await filled(server, 5);
     const page = (since: string) =>
@@ -140,7 +140,7 @@ describe("/v1/channels", () => {
     expect(answer.body.detail).toMatch(detail);
   });
 
-  it("a snapshot answers a channel's head position", async () => {
+  it("a snapshot request is answered with the channel's head position", async () => {
     await using server = await startGateway();
     const { body: published } = await server.call("POST", "/v1/publish", {
       body: { channel: "chat:42", event: "message", data: 1 },
@@ -180,7 +180,7 @@ describe("/v1/channels", () => {
     expect(body.entries).toEqual([]);
   });
 
-  it("channels that a user's token does not allow are forbidden", async () => {
+  it("requests for channels that a user's token does not allow are forbidden", async () => {
     await using server = await startGateway();
     const credential = await server.token();
     for (const path of ["user:8/history", "user:8/snapshot", "other/history"]) {

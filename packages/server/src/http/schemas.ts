@@ -213,7 +213,8 @@ export const reportedEventSchema = z
   .meta({ id: "ReportedEvent" });
 
 /**
- * Body of a report. Its events are validated one by one later, so that a bad event does not affect the others.
+ * Body of a request that reports events of an operation. Its events are validated one by one later, so that a
+ * bad event does not affect the others.
  */
 export const reportEventsSchema = z.object({
   lease: z.string().min(1).max(1_024),

@@ -25,7 +25,8 @@ export function createLog(options: LogOptions = {}): Logger {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    // The gateway logs none of these fields itself; an error from elsewhere may carry its request along.
+    // The gateway itself logs none of these fields. But an error of another library may contain the request
+    // that caused it.
     redact: {
       paths: ["*.headers.authorization", "*.headers.cookie", "headers.authorization", "token"],
       censor: "[redacted]",

@@ -4,7 +4,7 @@ import type { SourceSetting } from "../config/source-schema.ts";
 import { RecurringErrors } from "./recurring-errors.ts";
 import { systemClock } from "./system-clock.ts";
 
-/** Settings that select the queues to read. */
+/** Settings that select the Redis Streams to read. */
 export interface SourcesSettings {
   readonly sources: readonly SourceSetting[];
   /** URL of the Redis for streams that have no `url` of their own. */

@@ -4,7 +4,7 @@ import { reasonOf } from "./reason.ts";
 const remindEveryMs = 30_000;
 const maxKinds = 32;
 
-/** Error as it is reported. */
+/** Error to report, with the number of its repetitions. */
 export interface ReportedError {
   readonly reason: string;
   /** Number of errors of this kind since the last report; absent in the first report. */
@@ -12,8 +12,8 @@ export interface ReportedError {
 }
 
 /**
- * Limits the reports about something that retries: an error is reported when it first occurs, then every 30 s
- * while it recurs.
+ * Limits the error reports of something that retries. An error is reported when it first occurs, then every 30
+ * s while it recurs.
  */
 export class RecurringErrors {
   readonly #clock: Clock;

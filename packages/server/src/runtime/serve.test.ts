@@ -8,7 +8,7 @@ import { openSocket } from "../testing/test-socket.ts";
 import { createLog } from "./log.ts";
 import { type ProcessPort, type Serving, serve } from "./serve.ts";
 
-/** Stand-in for the process: the test emits signals, and it records the exit codes. */
+/** Stand-in for the process. The test emits signals on it, and it records the exit codes. */
 class TestProcess extends EventEmitter {
   readonly exits: number[] = [];
 
@@ -93,7 +93,7 @@ describe("a gateway that runs as a process", () => {
   });
 
   it.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined)(
-    "the process logs an outage, its end and a weak Redis setting in one line each",
+    "the process logs an outage of Redis, its end, and a weak Redis setting in one line each",
     async () => {
       await using redis = await startRedis();
       const { lines, line, serving } = await start({ drainMs: 0, redis: redis.url });

@@ -117,7 +117,7 @@ export async function serve(
   for (const signal of stopSignals) host.on(signal, onSignal);
   const forgetHangUp = onSighup(host, keepSettings);
   host.on("message", onMessage);
-  // A reader of this line may send a signal at once, so the signal handlers are set before it.
+  // A program that reads this log line may send a signal at once, so the signal handlers are set before it.
   log.info({ url, node: gateway.node, dev: config.dev }, "the gateway listens");
   for (const fault of faults) host.on(fault, fail);
   return { gateway, address, url, stopped };

@@ -8,7 +8,7 @@ const remindEveryMs = 30_000;
 
 interface Loss {
   readonly at: number;
-  /** First error reported since the loss. */
+  /** First error since the connection to the store was lost. */
   reason: string | undefined;
   lastReason: string | undefined;
   failedAttempts: number;
@@ -16,8 +16,9 @@ interface Loss {
 }
 
 /**
- * Logs outages of a store outside of the process, however many attempts to connect there are. It writes one
- * line when the store is lost, one every 30 s while it is unreachable, and one when it is back.
+ * Logs outages of a store outside of the process, regardless of how many attempts to connect are made. It
+ * writes one line when the store is lost, one every 30 s while it is unreachable, and one when it is reachable
+ * again.
  */
 export class StoreLog {
   readonly #log: CoreLog;

@@ -72,7 +72,7 @@ export class SupervisedWorker {
     return this.#listens;
   }
 
-  /** True once the worker was asked to end. */
+  /** True once the supervisor has asked the worker to end. */
   get leaves(): boolean {
     return this.#leaves;
   }
@@ -85,8 +85,8 @@ export class SupervisedWorker {
    * Lets the worker drain and waits for its end; after `withinMs` milliseconds, calls `onLate` and kills the
    * worker.
    *
-   * A worker that does not listen yet gets the message once it listens. Before that it cannot receive it, and a
-   * signal would leave others to clean up what the worker has opened.
+   * A worker that does not listen yet gets the stop message once it listens, because it cannot receive the
+   * message earlier. A signal would end it at once, and what it had opened would be left to others to clean up.
    */
   async end(withinMs: number, onLate: () => void): Promise<void> {
     if (!this.#leaves) {

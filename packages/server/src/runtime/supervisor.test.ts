@@ -34,7 +34,7 @@ class TestWorker extends EventEmitter implements WorkerPort {
   }
 }
 
-/** Resolves once all consequences of what has happened are done. */
+/** Resolves once all callbacks of promises that are already settled have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -86,15 +86,18 @@ function supervise(count = 3) {
     alive,
     lines,
     logged,
-    /** Changes the configuration from now on. */
+    /** Changes the settings that a reload of the configuration returns from now on. */
     configured(settings: Partial<typeof configured>) {
       configured = { ...configured, ...settings };
     },
-    /** Makes the configuration fail with this mistake from now on, or with none. */
+    /**
+     * Makes every reload of the configuration throw this error from now on; without an error, reloads succeed
+     * again.
+     */
     mistaken(by?: Error) {
       mistake = by;
     },
-    /** Exit code that the supervision ended with; empty while it runs. */
+    /** Exit code that the supervisor ended with; empty while it runs. */
     ends,
     worker,
     signal(name: "SIGTERM" | "SIGINT" | "SIGHUP") {
@@ -239,7 +242,7 @@ describe("the number of workers", () => {
     expect(run.lines).not.toContain("the workers listen");
   });
 
-  it("all workers are logged as listening when a replacement listens before the start is over", async () => {
+  it("all workers are logged as listening when a replacement listens while another worker still starts", async () => {
     const run = supervise(3);
     await run.worker(0).listen();
     await run.worker(1).exit(1);
@@ -269,7 +272,7 @@ describe("the number of workers", () => {
     await run.signal("SIGHUP");
     await run.worker(2).exit(null, "SIGKILL");
     await run.clock.advance(100);
-    // The successor of the first worker counts in place of the dead one until the first worker is asked to end.
+    // The successor of the first worker stands in for the killed worker until the first worker is asked to end.
     await run.worker(3).listen();
     await run.worker(0).exit();
     await run.clock.advance(60_000);

@@ -43,7 +43,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   /** Workers that were forked and have not ended. */
   readonly #workers = new Set<SupervisedWorker>();
-  /** Longest drain that a running worker may have, in milliseconds. */
+  /** Longest drain time of any running worker, in milliseconds. */
   #drainMs: number;
   #restartMs = firstRestartMs;
   #cancelRestart: (() => void) | undefined;
@@ -51,7 +51,10 @@ export class Supervisor {
   #running = false;
   /** True during the start and during a rolling restart; no other rolling restart begins meanwhile. */
   #rolling = false;
-  /** True if SIGHUP came meanwhile. Some workers may have read the configuration before it. */
+  /**
+   * True if SIGHUP came during the start or a rolling restart. Another rolling restart then follows, because
+   * some workers may have read the configuration before the signal.
+   */
   #rollsAgain = false;
   #stopping = false;
   #finish: () => void = () => {};
@@ -186,8 +189,8 @@ export class Supervisor {
     const workers = all.length;
     let replaced = 0;
     for (const old of all) {
-      // The configuration is checked before each worker, because a new worker reads it itself. It must not be
-      // the first to meet a mistake.
+      // The configuration is checked before each new worker, because the worker reads it itself. A mistake must
+      // stop the restart before a worker is forked.
       if (!this.#reload({ replaced, workers })) return;
       if (replaced === 0)
         log.info({ workers }, "rolling restart: replacing one worker after the other");

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
-it("callbacks of soon run after the current call, its microtasks and its ticks", async () => {
+it("systemClock.soon runs a callback after the current call, its microtasks and its ticks", async () => {
   const order: string[] = [];
   await new Promise<void>((resolve) => {
     systemClock.soon(() => {
@@ -18,7 +18,7 @@ it("callbacks of soon run after the current call, its microtasks and its ticks",
   expect(order).toHaveLength(4);
 });
 
-it("a cancelled callback never runs, and cancelling again does nothing", async () => {
+it("a cancelled callback of the system clock never runs, and cancelling it again does nothing", async () => {
   const ran: string[] = [];
   const cancels = [
     systemClock.after(0, () => ran.push("after")),
@@ -29,7 +29,7 @@ it("a cancelled callback never runs, and cancelling again does nothing", async (
   expect(ran).toEqual([]);
 });
 
-it("a delay longer than timers can hold does not fire at once", async () => {
+it("a timer of the system clock whose delay is longer than setTimeout can hold does not fire at once", async () => {
   let fired = false;
   const cancel = systemClock.after(2 ** 40, () => {
     fired = true;

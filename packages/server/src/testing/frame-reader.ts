@@ -8,7 +8,10 @@ interface FrameReceiver {
 // ws exports Receiver, but its types do not.
 const { Receiver } = ws as unknown as { Receiver: new () => FrameReceiver };
 
-/** Returns the text messages that a conforming receiver reads from bytes that arrive in pieces. */
+/**
+ * Returns the text messages that the Receiver of ws reads from the bytes, passed to it in pieces of
+ * `pieceBytes`.
+ */
 export function readFrames(bytes: Uint8Array, pieceBytes = bytes.byteLength): string[] {
   const receiver = new Receiver();
   const texts: string[] = [];

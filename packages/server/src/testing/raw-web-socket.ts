@@ -16,8 +16,8 @@ export function maskedFrame(firstByte: number, text: string): Buffer {
 }
 
 /**
- * A WebSocket by hand on a raw socket: for what no proper client would send, or read. It never answers a close, and a
- * gateway waits 2 s for that when it shuts down: dispose of it first.
+ * WebSocket client on a raw socket, for frames that no proper client would send or read. It never answers a
+ * close frame. A gateway that shuts down waits 2 s for that answer, so a test must dispose of the client first.
  */
 export class RawWebSocket implements Disposable {
   readonly socket: Socket;

@@ -22,7 +22,7 @@ export interface TestBackend extends AsyncDisposable {
   arrived(count: number): Promise<BackendRequest>;
 }
 
-/** Starts a backend on a free port; a request hangs if `answer` does nothing. */
+/** Starts a backend on a free port. A request stays unanswered if `answer` does not respond to it. */
 export async function startBackend(
   answer: (request: BackendRequest) => void,
 ): Promise<TestBackend> {

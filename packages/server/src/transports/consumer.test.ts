@@ -12,7 +12,7 @@ describe("[P-CON-11] the kind of a consumer", () => {
     ["browser/1.0.0\nx", "websocket"],
     ["", "websocket"],
     [undefined, "websocket"],
-  ])("a consumer that names its SDK %j has the kind %s", (sdk, kind) => {
+  ])("a consumer over WebSocket that names its SDK %j has the kind %s", (sdk, kind) => {
     expect(consumerOf(sdk, "websocket")).toBe(kind);
   });
 

@@ -6,12 +6,15 @@ import { pathOf } from "../http/claimed-paths.ts";
 import type { Door, DoorRoute, DoorUpgrades } from "./door.ts";
 import { refuseUpgrade } from "./websocket/refusal.ts";
 
-/** The doors of one gateway, as one. */
+/** Set of all doors of one gateway, usable like a single door. */
 export class DoorSet implements DoorUpgrades {
   readonly #doors: readonly Door[];
   readonly #isOpen: boolean;
 
-  /** Takes the doors in the order in which they are asked for an upgrade. With `isOpen` false, every upgrade is refused. */
+  /**
+   * Creates the set. The first door in the list that claims the path of an upgrade request handles it. With
+   * `isOpen` false, every upgrade is refused.
+   */
   constructor(doors: readonly Door[], isOpen: boolean) {
     this.#doors = doors;
     this.#isOpen = isOpen;
@@ -22,12 +25,15 @@ export class DoorSet implements DoorUpgrades {
     return this.#doors.flatMap(({ routes = [] }) => routes);
   }
 
-  /** True if one of the doors claims the path; also while they are closed. */
+  /** True if one of the doors claims the path, also while the doors are closed. */
   claims(path: string): boolean {
     return this.#of(path) !== undefined;
   }
 
-  /** Passes an upgrade request for a claimed path to its door. */
+  /**
+   * Passes an upgrade request to the door that claims its path; refuses it with `not_found` if the doors are
+   * closed.
+   */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const upgrades = this.#isOpen ? this.#of(pathOf(request.url)) : undefined;
     if (upgrades !== undefined) {

@@ -16,11 +16,11 @@ export interface DoorParts {
   readonly tokenInQuery: boolean;
   /** True if WebSocket messages are compressed for clients that offer it. */
   readonly compression: boolean;
-  /** Longest life of one SSE stream, in milliseconds. */
+  /** Maximum lifetime of one SSE stream, in milliseconds. */
   readonly sseMaxLifetimeMs: number;
 }
 
-/** Makes a door of one gateway. */
+/** Creates a door of one gateway. */
 export type DoorFactory = (parts: DoorParts) => Door;
 
 /**
@@ -31,17 +31,20 @@ export interface DoorRoute extends Endpoint {
   readonly path: `/v1/${string}`;
 }
 
-/** Upgrade requests of a door. */
+/** Handler of the upgrade requests of a door. */
 export interface DoorUpgrades {
-  /** True if the door answers upgrade requests for `path`. The path is without its query and as the client sent it. */
+  /**
+   * True if the door answers upgrade requests for `path`. The path has no query and is encoded as the client
+   * sent it.
+   */
   claims(path: string): boolean;
-  /** Takes an upgrade request over, and answers it in every case. */
+  /** Takes over an upgrade request and answers it in every case. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** A way into the gateway for readers: HTTP endpoints, upgrade requests, or both. */
+/** A way for clients into the gateway: HTTP endpoints, upgrade requests, or both. */
 export interface Door {
-  /** Name for logs and tests; no two doors have the same. */
+  /** Name for logs and tests; no two doors have the same name. */
   readonly name: string;
   readonly routes?: readonly DoorRoute[];
   readonly upgrades?: DoorUpgrades;

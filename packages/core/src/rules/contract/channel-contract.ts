@@ -10,7 +10,8 @@ import { ChannelPattern } from "../channel-pattern.ts";
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
 
 /**
- * Events that the gateway itself publishes to a user and a session, whatever a contract says of their channels.
+ * Events that the gateway itself publishes to user and session channels. They are allowed there even if a
+ * contract does not name them.
  */
 const ofTheGateway: EventSchemas = { operation: unchecked(), notification: unchecked() };
 const shared = new Set(["user", "session"]);
@@ -31,7 +32,10 @@ interface ContractedPattern {
 export class ChannelContract {
   readonly #patterns: readonly ContractedPattern[];
 
-  /** Throws `bad_message` with the text of a channel that is not a pattern. */
+  /**
+   * Throws `bad_message` if the name of a channel in the contract is not a pattern. The error names that
+   * channel.
+   */
   constructor(channels: DefinedContract["channels"]) {
     this.#patterns = Object.entries(channels ?? {})
       .map(([text, { events }]) => {

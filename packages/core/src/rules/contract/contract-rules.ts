@@ -20,10 +20,10 @@ const settings = {
 } as const satisfies Record<Exclude<keyof Rule, "pattern" | "schema">, true>;
 
 /**
- * Returns the rules of a contract: one for each of its channels that sets more than its events.
+ * Returns the rules of a contract: one for each channel pattern that has settings besides its events.
  *
- * Settings that such a channel leaves out come from the default rule for its name. The deployment's own rules
- * come before them and take precedence. Throws `bad_message` that names an unknown setting.
+ * Settings that the contract leaves out come from the default rule for the channel's name. The deployment's own
+ * rules take precedence over these rules. Throws `bad_message` with the name of an unknown setting.
  */
 export function contractRules(channels: ContractChannels | undefined): readonly Rule[] {
   return Object.entries(channels ?? {}).flatMap(([pattern, { events: _, ...said }]) => {
@@ -45,8 +45,8 @@ function defaultFor(pattern: string): Rule {
   if (rule === undefined) throw new MilepostError("internal", "no default rule matches a pattern");
   const { rollUp, ...rest } = rule;
   if (rollUp === undefined) return rest;
-  // Where everything below a prefix is rolled up into one log, a contract's rule for some of it must not leave
-  // a gap there.
+  // The default rule rolls up all channels below its prefix into one log. The contract's rule must keep its
+  // channels in that roll-up, which would otherwise miss their entries.
   const isWhole = pattern.endsWith(":*") && sample.length === rule.pattern.split(":").length;
   return { ...rest, rollUp: isWhole ? true : rule.pattern };
 }

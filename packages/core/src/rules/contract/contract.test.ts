@@ -36,7 +36,7 @@ describe("channels of a contract", () => {
     await t.publish("room:1", "left", 5);
   });
 
-  test("[P-TYPE-1] a contract's channel refuses other events, and the error lists those it has", async () => {
+  test("[P-TYPE-1] a contract's channel refuses other events, and the error lists the events that the channel has", async () => {
     await using t = withChannels(room);
     await expect(t.publish("room:1", "mesage", { text: "hi" })).rejects.toMatchObject({
       code: "invalid_event",
@@ -56,7 +56,7 @@ describe("channels of a contract", () => {
     });
   });
 
-  test("[P-TYPE-1] a contract's channel with * accepts every event and checks it by its own schema", async () => {
+  test("[P-TYPE-1] a contract's channel with a schema for * accepts every event and checks its data against that schema", async () => {
     await using t = withChannels({
       "room:{room}": { events: { message: textField("text"), "*": textField("note") } },
     });
@@ -132,7 +132,7 @@ describe("channels of a contract", () => {
   });
 });
 
-test("[P-TYPE-3] a contract's channel keeps the events that its rule names, but not the rule's *", async () => {
+test("[P-TYPE-3] a contract's channel keeps the events that its rule names, but not the rule's schema for * (all other events)", async () => {
   const retention = { maxEntries: 10, maxAgeMs: 60_000 };
   const schema = { audit: textField("who"), message: any, "*": any };
   await using t = testCore({
@@ -164,7 +164,7 @@ describe("settings of a contract's channels", () => {
     expect(entries.map(({ data }) => data)).toEqual([2, 3]);
   });
 
-  test("[P-TYPE-4] a deployment's rules take precedence over a contract's settings, and its events still apply", async () => {
+  test("[P-TYPE-4] a deployment's rule takes precedence over a contract's settings, but not over the contract's events", async () => {
     const contract = defineContract({
       channels: { "room:{room}": { events, subscribe: "authenticated" } },
     });
@@ -265,7 +265,7 @@ describe("operations of a contract", () => {
     });
   });
 
-  test("[P-TYPE-6] a done whose result does not match its schema is refused, and the operation can still end", async () => {
+  test("[P-TYPE-6] a done event whose result does not match its schema is refused, and the operation can still end", async () => {
     await using t = testCore({ contract });
     const { lease } = await create(t, "index", { folder: "docs" });
     const report = (event: string, data: unknown, key: string) =>
@@ -304,7 +304,7 @@ describe("methods of a contract", () => {
   }
 
   test.each(["cart.total", "cart.*"])(
-    "[P-TYPE-7] a contract checks the params and results of its methods, whichever handler answers: %s",
+    "[P-TYPE-7] a contract checks the params and results of its methods, whether the handler is exact or for a prefix: %s",
     async (name) => {
       let sum: unknown = "5 EUR";
       const methods = { [name]: { handler: () => ({ sum }) } };

@@ -3,10 +3,10 @@ import type { MethodDefinition, Methods } from "../../requests/method.ts";
 import { MethodRegistry } from "../../requests/method-registry.ts";
 
 /**
- * Returns the methods with the schemas of a contract. A contract's method may have a handler of its own, or one
- * registered for the beginning of its name. Methods that the contract does not name stay unchanged.
+ * Returns the methods, with the contract's schemas added to those that the contract names. The handler of such
+ * a method is registered for its name or for a prefix of its name. Other methods stay unchanged.
  *
- * Throws `bad_message` that names a method of the contract without a handler.
+ * Throws `bad_message` with the name of a method of the contract that has no handler.
  */
 export function contractedMethods(
   methods: Methods,

@@ -13,7 +13,7 @@ function entry(n: number, key?: string) {
 /** Contract tests of the bus; every engine runs them. */
 export function busContract(name: string, make: MakeEngine): void {
   describe(`${name} bus`, () => {
-    test("[G1] entries appended after a subscribe arrive in order, exactly as they stand in the log", async () => {
+    test("[G1] entries appended after a subscribe arrive in order, exactly as the log stores them", async () => {
       await using harness = await make();
       const { log, bus } = harness.engine;
       const heard: Publication[] = [];

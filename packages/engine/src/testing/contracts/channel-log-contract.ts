@@ -68,7 +68,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
   });
 
   describe(`${name} channel log: reading`, () => {
-    test("a log without entries stands at offset 0 of the epoch that its first entry will have", async () => {
+    test("the position of a log without entries is offset 0 of the epoch that its first entry will have", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const before = await log.read(channel, 0, 10, policy);
@@ -147,7 +147,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.append(channel, entry(3, { key: "k" }), policy)).duplicate).toBe(false);
     });
 
-    test("[G3] a key outlives its trimmed entry: an append returns its position, with the data null", async () => {
+    test("[G3] a key outlives its trimmed entry: a repeated append returns the entry's position, with the data null", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const few = { ...policy, maxEntries: 2 };
@@ -215,7 +215,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(floor.offset).toBe(2);
     });
 
-    test("an unused log disappears with its last entry, and the next one has another epoch", async () => {
+    test("an unused log disappears with its last entry, and the channel's next log has another epoch", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1), policy);
@@ -240,7 +240,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(floor).toEqual(publication.position);
     });
 
-    test("a purge deletes entries, state and keys, and the next log has another epoch", async () => {
+    test("a purge deletes entries, state and keys, and the channel's next log has another epoch", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1, { key: "k" }), latest);
@@ -261,7 +261,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       ...rest,
     });
 
-    test("[P-END-1] an end is the last entry: later appends are rejected, and a second end returns the first", async () => {
+    test("[P-END-1] an end event is the last entry: later appends are rejected, and a second end event returns the first", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await append(log, 2);
@@ -275,7 +275,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(head).toEqual(first.publication.position);
     });
 
-    test("[P-END-1] appends that race with an end are stored before it or rejected, and two ends store one entry", async () => {
+    test("[P-END-1] appends that race with an end event are stored before it or rejected, and two end events store one entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const outcomes = await Promise.allSettled(
@@ -296,7 +296,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
-    test("[P-END-1] after the end, an append with a known key still returns the key's first entry", async () => {
+    test("[P-END-1] after an end event, an append with a known key still returns the key's first entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, entry(1, { key: "k" }), policy);
@@ -305,7 +305,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(again).toEqual({ publication, duplicate: true });
     });
 
-    test("[P-END-3] an end leaves the state unchanged, and every read and snapshot returns the end", async () => {
+    test("[P-END-3] an end event leaves the state unchanged, and every later read and snapshot returns the event", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append(channel, entry({ n: 1 }), latest);
@@ -321,7 +321,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 99, 1, latest)).end).toEqual(publication);
     });
 
-    test("[P-END-3] an end is returned after its entry expired, as long as the log exists", async () => {
+    test("[P-END-3] an end event is returned after its entry expired, as long as the log exists", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const { publication } = await log.append(channel, end("over"), policy);
@@ -442,7 +442,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
-    test("[P-WILD-3] [G3] a duplicate makes no copy, and a key belongs to its source alone", async () => {
+    test("[P-WILD-3] [G3] a duplicate makes no copy, and the same key in another source of the roll-up is no duplicate", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append("contract:up:a", entry(1, { key: "k" }), rolledUp);
@@ -454,7 +454,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(await log.find("contract:up:*", "somebody", "k", policy)).toBeUndefined();
     });
 
-    test("[P-END-1] the end of a source is not copied, and the roll-up and other sources go on", async () => {
+    test("[P-END-1] the end event of a source is not copied, and the roll-up and other sources accept further entries", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       await log.append("contract:up:a", entry(1), rolledUp);

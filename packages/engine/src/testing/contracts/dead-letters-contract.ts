@@ -83,7 +83,7 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(seen).toEqual(Array.from({ length: 25 }, (_, n) => `s${n}`));
     });
 
-    test("a removed dead letter is gone, and its source can be put again", async () => {
+    test("a removed dead letter is no longer found, and a new one of the same source can be put", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
       const { id } = await deadLetters.put(deadLetter("a"), bounds);

@@ -27,7 +27,7 @@ function change(rest: Partial<DurableChange>): DurableChange {
 /** Contract tests of the durable subscribers; every engine runs them. */
 export function durableSubscribersContract(name: string, make: MakeEngine): void {
   describe(`${name} durable subscribers`, () => {
-    test("a durable subscriber begins where its first claim says, and later claims keep its position", async () => {
+    test("a durable subscriber begins at the position that its first claim gives, and later claims keep its position", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const first = await durable.claim(key, at(7), bounds);
@@ -77,7 +77,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       }
     });
 
-    test("a replay is added once, also while another holds the subscriber, and only up to maxReplays", async () => {
+    test("a replay is added once, also while another connection holds the subscriber, and only up to maxReplays", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       expect(await durable.replay(key, replay("1-a"), bounds)).toBe("unknown");
@@ -112,7 +112,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.claim(key, at(5), bounds)).toMatchObject({ state: { sent: at(1) } });
     });
 
-    test("a durable subscriber is forgotten when it was not claimed, saved or looked at for keepMs", async () => {
+    test("a durable subscriber is forgotten keepMs after its last claim, save or look", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(1), bounds)) ?? {};

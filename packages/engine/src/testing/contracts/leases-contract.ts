@@ -26,7 +26,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.renew("a", second?.token ?? "")).toBeDefined();
     });
 
-    test("a renewal lasts as long as the lease was acquired for, or as long as it asks", async () => {
+    test("a renewal lasts as long as the lease was acquired for, or for the duration that the renewal requests", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);
@@ -41,7 +41,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.acquire("a", 1_000)).toBeUndefined();
     });
 
-    test("an expired lease can be acquired by another, and can be renewed by its holder until then", async () => {
+    test("an expired lease can be renewed by its holder until another holder acquires it", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);
@@ -54,7 +54,7 @@ export function leasesContract(name: string, make: MakeEngine): void {
       expect(await leases.renew("a", lease?.token ?? "")).toBeUndefined();
     });
 
-    test("[G9] the fence rises across a release too", async () => {
+    test("[G9] a lease acquired after a release has a higher fence", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
       const lease = await leases.acquire("a", 1_000);

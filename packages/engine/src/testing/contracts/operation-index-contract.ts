@@ -129,7 +129,7 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await operations.get("b")).toBeUndefined();
     });
 
-    test("an operation is forgotten after its own age, whatever the age of those put before it", async () => {
+    test("an operation is forgotten after its own maximum age, even when an operation put before it is kept longer", async () => {
       await using harness = await make();
       const { operations } = harness.engine;
       await operations.put(operation("long", 1, { session_id: "s" }), hourMs, 1_000);

@@ -50,7 +50,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([]);
     });
 
-    test("repeating an update changes nothing", async () => {
+    test("repeating a presence update changes nothing", async () => {
       await using harness = await make();
       const { version } = await say(harness, "n1", { enter: [ada, bob] });
       expect((await say(harness, "n1", { enter: [ada, bob] })).version).toBe(version);
@@ -59,7 +59,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(left).toMatchObject({ version: version + 1, held: 1 });
     });
 
-    test("a lingering member stays for its time, and longer when a holder enters it again", async () => {
+    test("a lingering member is removed after lingerMs, unless a holder enters it again before that", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada, bob] });
       const gone = await say(harness, "n1", { linger: [ada.id, bob.id], lingerMs: 5_000 });
@@ -86,7 +86,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await ids(harness)).toEqual([]);
     });
 
-    test("[G8] the holds of a dead holder end after their time, and those of other holders stay", async () => {
+    test("[G8] the holds of a dead holder end after its ttlMs, and the holds of other holders stay", async () => {
       await using harness = await make();
       await say(harness, "dead", { enter: [ada, bob] });
       await say(harness, "n1", { enter: [bob] });
@@ -99,7 +99,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(await presence.read("room:a")).toMatchObject({ version: 2, count: 1 });
     });
 
-    test("a late holder learns from its held count that its members were removed, and can enter them again", async () => {
+    test("a holder whose update is late learns from its held count that its members were removed, and can enter them again", async () => {
       await using harness = await make();
       await say(harness, "n1", { enter: [ada] });
       await say(harness, "n2", { enter: [bob] });
@@ -168,7 +168,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       expect(heard).toHaveLength(4);
     });
 
-    test("members beyond the listed maximum are counted, and the next one is listed when there is room", async () => {
+    test("members beyond the listed maximum are counted, and the next one is listed when a listed member leaves", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
       const all = Array.from({ length: maxListedMembers + 2 }, (_, n) => ({ id: `user:${n}` }));

@@ -102,7 +102,7 @@ export function registryContract(name: string, make: MakeEngine): void {
       expect(await ids(registry, { session: "s7" })).toEqual([]);
     });
 
-    test("[G8] the connections of a dead node are not listed after its time, and are gone after a sweep", async () => {
+    test("[G8] the connections of a dead node are not listed after its ttlMs, and a sweep removes them", async () => {
       await using harness = await make();
       const { registry } = harness.engine;
       await registry.refresh(node("dead"), ttlMs);

@@ -36,7 +36,7 @@ export function revocationsContract(name: string, make: MakeEngine): void {
       expect(second.revocations[0]).toEqual(revocation("u1000"));
     });
 
-    test("[G10] revocations are remembered for their time and then forgotten", async () => {
+    test("[G10] revocations are remembered for their ttlMs and then forgotten", async () => {
       await using harness = await make();
       const { revocations } = harness.engine;
       await revocations.add(revocation("short"), hourMs);

@@ -193,9 +193,10 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
 }
 
 /**
- * Returns the target of a request; throws `bad_message` unless exactly one name is set.
+ * Returns the connection, user, session or node that a request names; throws `bad_message` unless it names
+ * exactly one.
  *
- * A name left out by mistake must not widen the target.
+ * A parameter left out by mistake must not select more connections.
  */
 function targetOf(whose: z.infer<typeof filterQuery>): ConnectionTarget {
   const { connection, user, session, node } = whose;

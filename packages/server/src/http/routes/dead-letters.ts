@@ -159,7 +159,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
 }
 
 /**
- * Returns a filter that names a channel, subscriber or reason; throws `bad_message` for any other.
+ * Returns a filter that names at least a channel, subscriber or reason; throws `bad_message` for any other.
  *
  * A filter left out by mistake would select all dead letters.
  */

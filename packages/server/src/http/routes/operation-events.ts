@@ -45,7 +45,7 @@ export function operationEventsEndpoint({ core }: HttpDoorOptions): Endpoint {
 
 interface Report {
   readonly lease: string;
-  /** Events in the order of the request; an unreadable one is its failure. */
+  /** Events in the order of the request. An event that cannot be read is represented by its failure. */
   readonly events: readonly Parsed<ReportedEvent>[];
 }
 
@@ -67,7 +67,10 @@ function readReport(context: HttpContext, text: string): Report {
   return { lease, events: events.map((event) => readAs(reportedEventSchema, event)) };
 }
 
-/** Merges the failures of unreadable events into the results of the others, in the order of the request. */
+/**
+ * Merges the failures of events that could not be read into the results of the others, in the order of the
+ * request.
+ */
 function inOrder(
   events: readonly Parsed<ReportedEvent>[],
   reported: readonly ReportResult[],

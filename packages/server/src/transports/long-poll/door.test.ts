@@ -20,7 +20,7 @@ async function reader(server: TestGateway, channels: string) {
 }
 
 describe("a long-poll", () => {
-  it("[P-POLL-1] a poll without a cursor answers at once with the start of each channel", async () => {
+  it("[P-POLL-1] a poll without a cursor answers at once with the starting position of each channel", async () => {
     await using server = await startGateway();
     const { operation } = (
       await server.call("POST", "/v1/operations", { body: { kind: "index", user_id: "7" } })
@@ -63,7 +63,7 @@ describe("a long-poll", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-POLL-2] a poll without news answers 204 when its wait is over", async () => {
+  it("[P-POLL-2] a poll answers 204 when nothing is published during its wait", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42,chat:43");
     const { cursor } = (await poll()).body;
@@ -75,7 +75,7 @@ describe("a long-poll", () => {
     expect(server.gateway.stats().connections).toBe(0);
   });
 
-  it("[P-POLL-3] successive polls deliver each entry of all channels once and in order while they are published", async () => {
+  it("[P-POLL-3] successive polls deliver each entry of all channels once and in order while publishing continues", async () => {
     await using server = await startGateway();
     const names = ["chat:a", "chat:b", "chat:c"];
     const { poll } = await reader(server, names.join(","));
@@ -142,7 +142,7 @@ describe("a long-poll", () => {
     expect((await poll(body.cursor, 0)).status).toBe(204);
   });
 
-  it("[P-POLL-3] polls deliver a long backlog in batches of bounded size", async () => {
+  it("[P-POLL-3] polls deliver a large number of waiting entries in batches of bounded size", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:a,chat:b");
     let { cursor } = (await poll()).body;
@@ -175,7 +175,7 @@ describe("a long-poll", () => {
     expect(all).toEqual(expect.arrayContaining([data, 1]));
   });
 
-  it("[P-POLL-4] a poll is refused with the problem of its first refused channel or of its credential", async () => {
+  it("[P-POLL-4] a poll is refused with the problem document for its first refused channel or for its credential", async () => {
     await using server = await startGateway();
     const { poll } = await reader(server, "chat:42,user:8");
     const { status, body } = await poll();

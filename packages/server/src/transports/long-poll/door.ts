@@ -57,12 +57,15 @@ const messagesSchema = z
   .array(z.looseObject({ type: z.string() }))
   .meta({ id: "Messages", description: "Messages of the protocol." });
 
-/** Makes the door of long polls. */
+/** Creates the door of long-polls. */
 export function longPollDoor(parts: DoorParts): Door {
   return { name: "long-poll", routes: pollRoutes(parts) };
 }
 
-/** Endpoints of `/v1/poll`: each request answers one batch of what a connection would deliver. */
+/**
+ * Endpoints of `/v1/poll`: each request is answered with one batch of the messages that a connection would
+ * deliver.
+ */
 function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
   async function outcomeOf(
     context: HttpContext,
@@ -174,7 +177,7 @@ function joined(items: readonly PollItem[]): string {
 /**
  * Counts the subscribe messages of a poll; throws for any other message.
  *
- * Each of them is answered by exactly one reply, so the poll knows when all channels have started.
+ * Each subscribe message gets exactly one reply, so the poll knows when all channels have started.
  */
 function countSubscribes(value: unknown): number {
   if (!Array.isArray(value) || value.length > maxPolledChannels) {
@@ -211,7 +214,10 @@ function failureIn({ json }: PollItem): Failure {
   return (isRecord(reply) ? reply.error : undefined) as Failure;
 }
 
-/** Messages of errors that end a poll with its connection, where more helps than the error's own description. */
+/**
+ * Error messages for polls whose connection was closed, where the general description of the error code does
+ * not help the client.
+ */
 const closedMessages: Partial<Record<ErrorCode, string>> = {
   too_many_connections: "this node is full; ask another node",
   shutting_down: "this node is shutting down; ask another node",
@@ -224,7 +230,8 @@ const closedMessages: Partial<Record<ErrorCode, string>> = {
 /** Returns the error of a poll whose connection was closed with `close`. */
 function closedError(close: number): MilepostError {
   const stands = errorOfClose(close);
-  // By HTTP nothing but a refusal keeps a client from polling again.
+  // A poll that was closed on purpose is refused, because over HTTP only a refusal keeps the client from
+  // polling again.
   const code = stands === "cancelled" ? "forbidden" : stands;
   const retry = closeVerdict(close) === "resume" ? { retryAfterMs: 1_000 } : {};
   return new MilepostError(code, closedMessages[code] ?? errorCodes[code].description, retry);

@@ -11,15 +11,15 @@ import {
 } from "@milepost/protocol";
 
 /**
- * Kinds of message for a poll, stored with each message so that it need not be parsed again.
+ * Kinds of message for a poll, stored with each message so that the message need not be parsed again.
  *
  * - `welcome`: the welcome message.
- * - `continued`: a channel continues at the reader's position.
+ * - `continued`: a channel continues at the client's position.
  * - `started`: a channel begins at another position.
  * - `refused`: a channel does not begin.
- * - `news`: an entry, or another message worth an answer.
+ * - `news`: an entry, or another message that makes the poll answer.
  * - `end`: the end of a channel.
- * - `aside`: a message that is not worth an answer.
+ * - `aside`: a message that alone does not make the poll answer.
  */
 export const pollKinds = [
   "welcome",
@@ -37,7 +37,7 @@ export type PollKind = (typeof pollKinds)[number];
 /** A message as a poll collects it. */
 export interface PollItem {
   readonly kind: PollKind;
-  /** The reader's cursor after this message; empty when the message has none. */
+  /** The client's cursor after this message; empty when the message has none. */
   readonly cursor: string;
   readonly json: string;
 }
@@ -93,7 +93,7 @@ function encodeMessage(message: ServerMessage): Uint8Array {
 
 const encodeText = (text: string) => Buffer.from(line("news", "", text));
 
-/** The encoders by dialect, shared by all polls. */
+/** Encoders for polls, by dialect, shared by all polls. */
 export const pollEncoders: Readonly<Record<TextDialectName, Encoder>> = {
   plain: {
     dialect: "plain",

@@ -12,7 +12,10 @@ const fullBytes = 256 * 1_024;
 /** Conditions under which a poll waits and answers. */
 export interface PollTerms {
   readonly clock: Clock;
-  /** Number of channels that must have started, or been refused, before the poll may answer. */
+  /**
+   * Cursor that the client sent. The poll omits the end of a channel when this cursor already has the end's
+   * position.
+   */
   readonly channels: number;
   readonly waitMs: number;
   readonly consumer: ConsumerKind;
@@ -22,7 +25,7 @@ export interface PollTerms {
 
 /** Result of a poll. */
 export interface PollOutcome {
-  /** All messages of the batch, in order. */
+  /** Messages of the batch, in order. */
   readonly items: readonly PollItem[];
   /** True when there is something to answer: a started or refused channel, news, or the end of a channel. */
   readonly hasNews: boolean;
@@ -33,8 +36,8 @@ export interface PollOutcome {
 /**
  * The core's transport of a long-poll: a connection that lives for one batch.
  *
- * It ends once every channel has started and there is news, or the wait is over. Entries that the core has not
- * yet delivered are not lost: the reader's cursor does not cover them.
+ * The poll ends once every channel has started or was refused, and there is something to answer or the wait is
+ * over. Entries that the core has not yet delivered are not lost: the client's cursor does not cover them.
  */
 export class Poll implements Transport {
   readonly encoder: Encoder;
@@ -143,7 +146,7 @@ export class Poll implements Transport {
     this.#resolve({ items: this.#items, hasNews: this.#hasNews, closeCode });
     const events = this.#events;
     this.#events = undefined;
-    // The event must not fire within a call of the core, which may be writing to other connections.
+    // The close event must not fire within a call of the core, which may be writing to other connections.
     if (events !== undefined) queueMicrotask(() => events.onClose());
   }
 }

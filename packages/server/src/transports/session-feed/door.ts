@@ -3,13 +3,14 @@ import type { Door, DoorParts } from "../door.ts";
 import { createWebSocketAcceptor } from "../websocket/acceptor.ts";
 import { type FeedPlan, isFeedPath, planFeedUpgrade } from "./upgrade-plan.ts";
 
-/** Makes the door of the session feed, at `/ws/progress/{session_id}`. */
+/** Creates the door of the session feed, at `/ws/progress/{session_id}`. */
 export function sessionFeedDoor(parts: DoorParts): Door {
   const { core } = parts;
   const acceptor = createWebSocketAcceptor<FeedPlan>(parts, {
     plan: planFeedUpgrade,
     attach(connection, { session }, verdict) {
-      // The feed closes with its own code for a bad credential, and like every door where the gateway cannot tell.
+      // A bad credential gets the feed's own close code. If the gateway could not verify the credential, the
+      // close code is the same as at every door.
       if ("close" in verdict && closeVerdict(verdict.close) === "resume") {
         connection.close(verdict.close, verdict.reason);
         return;

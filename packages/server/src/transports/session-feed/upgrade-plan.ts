@@ -20,7 +20,10 @@ export function isFeedPath(path: string): boolean {
   return segments.length === 2 && segments[0] === "progress";
 }
 
-/** Reads an upgrade request whose path is a feed's. Pure; a refusal is answered by HTTP without an upgrade. */
+/**
+ * Reads an upgrade request whose path is a session feed's. Pure; a refusal is answered by HTTP without an
+ * upgrade.
+ */
 export function planFeedUpgrade(
   request: UpgradeRequest,
   options: { readonly tokenInQuery: boolean },

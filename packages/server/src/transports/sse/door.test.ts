@@ -48,7 +48,7 @@ describe("an SSE stream", () => {
     expect((await stream.nextEvent()).event).toBe("close");
   });
 
-  it("[P-SSE-4] an SSE stream that was cut resumes all its channels from the last id, with each entry once", async () => {
+  it("[P-SSE-4] an SSE stream that was cut resumes all its channels from the last event id and gets each entry once", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:a,chat:b");
     await first.nextOf("subscribed");
@@ -77,7 +77,7 @@ describe("an SSE stream", () => {
     expect(await second.nextOf("n")).toMatchObject({ data: 5 });
   });
 
-  it("[P-SSE-4] the Last-Event-ID header wins over last_event_id, which a page keeps from its first connect", async () => {
+  it("[P-SSE-4] the Last-Event-ID header takes precedence over last_event_id, which a page keeps from its first connection", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:a");
     const { event_id: old } = await first.nextOf("subscribed");
@@ -121,7 +121,7 @@ describe("an SSE stream", () => {
     expect(await second.next()).toMatchObject({ data: 5 });
   });
 
-  it("[P-SSE-5] an SSE stream sends comments as heartbeats and stays alive by them", async () => {
+  it("[P-SSE-5] an SSE stream sends comments as heartbeats and is not closed while its client reads them", async () => {
     await using server = await startGateway({ limits: { pingIntervalMs: 50, idleTimeoutMs: 600 } });
     const stream = await open(server, "channels=chat:42");
     await stream.nextOf("subscribed");
@@ -205,7 +205,7 @@ describe("an SSE stream", () => {
     }
   });
 
-  it("[P-CON-6] an SSE stream takes over the id of the stream that it replaces", async () => {
+  it("[P-CON-6] an SSE stream takes over the connection id of the stream that it replaces", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:1");
     const { connection_id: id } = await first.next();
@@ -329,7 +329,7 @@ describe("refusals of an SSE stream", () => {
 });
 
 describe("[P-SSE-9] an SSE stream whose client does not read", () => {
-  it("an SSE stream whose client does not read is closed with 4002, and a resumed stream delivers what it missed", async () => {
+  it("an SSE stream whose client does not read is closed with 4002, and the resumed stream delivers the missed entries", async () => {
     const kibibyte = 1024;
     await using server = await startGateway({ limits: { maxSendQueueBytes: 64 * kibibyte } });
     const slow = await open(server, "channels=chat:42", { paused: true });

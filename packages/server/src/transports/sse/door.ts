@@ -26,7 +26,7 @@ const streamQuery = z.object({
     .exactOptional(),
 });
 
-/** Makes the door of server-sent events. */
+/** Creates the door of server-sent events. */
 export function sseDoor(parts: DoorParts): Door {
   return { name: "sse", routes: [sseRoute(parts)] };
 }

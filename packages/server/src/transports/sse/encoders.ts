@@ -40,8 +40,8 @@ function plainEncoder(nameOf: (type: string) => { readonly event?: string }): En
 }
 
 /**
- * Encoder of the SDK's dialect: the publications of a tick are one event with an array. Positions make event
- * ids needless.
+ * Encoder of the SDK's dialect: the publications of a tick are one event with an array. The publications carry
+ * positions, so events need no ids.
  */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",
@@ -54,7 +54,7 @@ const jsonEncoder: Encoder = {
 /** Form in which a stream is written: a dialect, or the plain one with named events. */
 export type SseForm = TextDialectName | "plain-named";
 
-/** The encoders by form, shared by all streams. */
+/** Encoders for SSE streams, by form, shared by all streams. */
 export const sseEncoders: Readonly<Record<SseForm, Encoder>> = {
   plain: plainEncoder(() => ({})),
   "plain-named": plainEncoder(sseName),

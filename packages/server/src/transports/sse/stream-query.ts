@@ -11,7 +11,7 @@ import { readChannelList } from "../../http/channel-list.ts";
 import { consumerOf } from "../consumer.ts";
 import type { SseForm } from "./encoders.ts";
 
-/** Parsed request for a stream. */
+/** Parsed request for an SSE stream. */
 export interface StreamQuery {
   readonly form: SseForm;
   readonly consumer: ConsumerKind;
@@ -21,11 +21,11 @@ export interface StreamQuery {
 }
 
 /**
- * Longest cursor of a stream, in characters. Browsers send it as one header, and servers and proxies accept 8
- * KiB in one header, or 16 KiB in all.
+ * Maximum length of a stream's cursor, in characters; a request whose cursor could be longer is refused.
+ * Browsers send the cursor as one header, and servers and proxies accept 8 KiB in one header, or 16 KiB in all.
  */
 const maxCursorLength = 8_000;
-/** Length of the longest position with its separators, in characters. */
+/** Maximum length of a position in a cursor, with its separators, in characters. */
 const positionLength = 67;
 
 /** Reads the query of `/v1/sse`; `lastEventId` takes precedence over `last_event_id`. Pure. */

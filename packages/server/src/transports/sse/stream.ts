@@ -16,14 +16,14 @@ export interface SseStreamParts {
 const startRetry = { minMs: 1_000, maxMs: 3_000 };
 const agedRetry = { minMs: 0, maxMs: 1_000 };
 const closedRetry = { minMs: 1_000, maxMs: 5_000 };
-/** Close code of a stream that has reached its lifetime. */
+/** Close code of a stream that has reached its maximum lifetime. */
 const aged: CloseCode = 1001;
 
 /**
  * The core's transport of one `text/event-stream`.
  *
- * A reader sends nothing: it counts as alive while it takes what is written. The stream's age is checked with
- * each heartbeat, so it needs no timer of its own.
+ * An SSE client sends nothing, so it counts as alive while it reads what is written. The stream's age is
+ * checked with each heartbeat, so it needs no timer of its own.
  */
 export class SseStream implements Transport {
   readonly encoder: Encoder;
@@ -55,7 +55,8 @@ export class SseStream implements Transport {
   }
 
   /**
-   * Sets the receiver of the transport's events. A stream whose response is already closed reports it at once.
+   * Sets the receiver of the transport's events. A stream whose response is already closed reports its close at
+   * once.
    */
   attach(events: TransportEvents): void {
     if (this.#response.destroyed) {

@@ -45,16 +45,21 @@ export interface WebSocketAcceptor {
   close(): Promise<void>;
 }
 
-// These limits bound unfinished frames. The chunks hold a message of the largest size, even in the smallest
-// usual segments.
+// These limits bound unfinished frames. The chunks can hold a message of the largest size, even when each chunk
+// is a TCP segment of the smallest usual size.
 const maxBufferedChunks = 4_096;
 const maxFragments = 256;
-/** Time that a peer has to answer a close before it is cut off, in milliseconds. */
+/** Time that a peer has to answer a close frame before its connection is cut, in milliseconds. */
 const closeTimeoutMs = 5_000;
-/** Time that peers have to answer a close while the whole process waits, in milliseconds. */
+/**
+ * Time that peers have to answer a close frame while the shutdown of the gateway waits for them, in
+ * milliseconds.
+ */
 const closeGraceMs = 1_000;
 
-/** Makes an acceptor: it verifies origin and credential, upgrades, and tracks the open WebSockets. */
+/**
+ * Creates an acceptor. It verifies origin and credential, performs the upgrade, and tracks the open WebSockets.
+ */
 export function createWebSocketAcceptor<Plan extends Handshake>(
   { core, origins, tokenInQuery, compression, log }: DoorParts,
   { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
@@ -63,7 +68,8 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    // WebSocketConnection.pinged sends the pongs, since ws would create a closure per connection for its own.
+    // WebSocketConnection.pinged sends the pongs, because ws would create one closure per connection to send
+    // them.
     autoPong: false,
     maxPayload: core.limits.maxMessageBytes,
     maxBufferedChunks,
@@ -98,7 +104,8 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   }
 
   function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // This comes before anything is awaited: a peer that disconnects meanwhile must not end the process.
+    // The error listener is added before anything is awaited. Without it, a peer that disconnects meanwhile
+    // would end the process.
     socket.on("error", destroy);
     const refusal = refusalBeforePlan(request);
     if (refusal !== undefined) {
@@ -177,7 +184,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       if (!(error instanceof MilepostError))
         log.error({ err: error }, "a token could not be verified");
       const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
-      // Only the verifier can say why a token is not valid; every other error is named by its code.
+      // Only the verifier can say why a token is not valid. For every other error, the reason is its code.
       const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
       return { close: closeCodeOfCredential(failed.code), reason };
     }
@@ -190,7 +197,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     },
     async close() {
       closing = true;
-      // A verifier that never answers must not delay the end.
+      // A verifier that never answers must not delay the shutdown.
       for (const socket of verifying) refuseUpgrade(socket, goingAway);
       if (connections.size === 0) return;
       const lastClosed = new Promise<void>((resolve) => {

@@ -5,8 +5,8 @@ import { splitMsgpackFrame } from "@milepost/protocol";
 import { type RawData, WebSocket } from "ws";
 
 /**
- * The ws socket of a connection. It calls the connection directly, since listeners would need a table of five
- * per socket.
+ * The ws socket of a connection. It calls the connection's methods directly, because event listeners would need
+ * a table of five per socket.
  */
 export class GatewaySocket extends WebSocket {
   connection: WebSocketConnection | undefined;
@@ -50,9 +50,9 @@ export interface WebSocketTerms {
 /**
  * The core's transport of one WebSocket.
  *
- * Data is written straight to the raw socket, already framed, and compressed if the client agreed. ws reads,
- * and sends pings and closes. ws compresses nothing and so has no queue of its own: bytes leave in the order of
- * the calls.
+ * Data is written straight to the raw socket, already framed, and compressed if the client agreed. The ws
+ * library reads messages, and sends pings and close frames. It compresses nothing and so has no queue of its
+ * own: bytes leave in the order of the calls.
  */
 export class WebSocketConnection implements Transport {
   readonly encoder: Encoder;
@@ -82,7 +82,10 @@ export class WebSocketConnection implements Transport {
     socket.on("drain", onDrain);
   }
 
-  /** Sets the receiver of the transport's events. No event comes earlier, since ws reads in later ticks. */
+  /**
+   * Sets the receiver of the transport's events. No event can come earlier, because ws reads only in later
+   * ticks.
+   */
   attach(events: TransportEvents): void {
     this.#events = events;
   }
@@ -125,7 +128,9 @@ export class WebSocketConnection implements Transport {
     if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping();
   }
 
-  /** Longest message after inflation, in bytes; 64 KiB while the peer's credential is not verified. */
+  /**
+   * Maximum size of a message after inflation, in bytes; 64 KiB while the peer's credential is not verified.
+   */
   get maxMessageBytes(): number {
     return this.#unverifiedBytes === undefined ? this.#maxMessageBytes : maxUnverifiedBytes;
   }

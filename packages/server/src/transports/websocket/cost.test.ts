@@ -6,7 +6,10 @@ import { createGateway } from "../../gateway.ts";
 import { upgradeRequest } from "../../testing/raw-http.ts";
 import { apiKey, startGateway, testGateway, tokenSecret } from "../../testing/test-gateway.ts";
 
-/** Returns every listener of a socket by event; a wrapped listener counts as itself. */
+/**
+ * Returns all listeners of a socket, by event. A listener with a wrapper, such as one added with `once`, is
+ * returned as the wrapper.
+ */
 function listenersOf(socket: Socket): ReadonlyMap<string | symbol, readonly unknown[]> {
   return new Map(socket.eventNames().map((name) => [name, socket.rawListeners(name)]));
 }

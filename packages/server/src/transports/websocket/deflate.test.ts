@@ -60,7 +60,7 @@ describe("WebSocket compression", () => {
     expect(offersDeflate(header)).toBe(taken);
   });
 
-  it("[P-ZIP-1] compression is used only when the gateway enables it and the client offers it", async () => {
+  it("[P-ZIP-1] a WebSocket uses compression only when the gateway enables it and the client offers it", async () => {
     await using off = await startGateway();
     await using plain = await open(off, "/ws");
     expect(plain.socket.ws.extensions).toBe("");

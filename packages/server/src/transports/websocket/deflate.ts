@@ -5,7 +5,8 @@ export const deflateAnswer =
   "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /**
- * True when an offer in a `Sec-WebSocket-Extensions` header is compression as this server does it (RFC 7692).
+ * True when an offer in a `Sec-WebSocket-Extensions` header is a compression that this server supports (RFC
+ * 7692).
  *
  * The server skips an offer that requires a smaller server window or has an unknown parameter, because
  * compressed bytes are shared by all subscribers.

@@ -4,7 +4,10 @@ import { deflate, minDeflatedBytes, stored } from "./deflate.ts";
 import { encodedPlain, encoders } from "./encoders.ts";
 import { deflatedFrame, frameText, readFrames } from "./frame.ts";
 
-/** Wraps an encoder to compress every frame that is worth it, once for all subscribers that share the bytes. */
+/**
+ * Wraps an encoder so that it compresses each frame that becomes smaller by it, once for all subscribers that
+ * share the bytes.
+ */
 function deflating(encoder: Encoder): Encoder {
   return {
     dialect: encoder.dialect,
@@ -27,7 +30,8 @@ function deflated(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Compressed ends of plain publications, shared by all subscribers: only the part before the end has a cursor.
+ * Compressed tails of plain publications. A tail is the part after the subscriber's cursor, so all subscribers
+ * share it.
  */
 const deflatedTails = new WeakMap<object, Uint8Array>();
 
@@ -50,7 +54,7 @@ const plain: Encoder = {
   },
 };
 
-/** The encoders by dialect for connections with compression, shared by all of them. */
+/** Encoders for connections with compression, by dialect, shared by all of them. */
 export const deflatingEncoders: Readonly<Record<DialectName, Encoder>> = {
   plain,
   "milepost.v1.json": deflating(encoders["milepost.v1.json"]),

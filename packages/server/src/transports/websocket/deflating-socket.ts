@@ -22,7 +22,7 @@ export class DeflatingSocket extends GatewaySocket {
   /**
    * Receives each frame of a compressed message and inflates the message at its last frame.
    *
-   * ws calls it, and has already bounded the number and size of the frames.
+   * The ws library calls this method, and has already bounded the number and size of the frames.
    */
   decompress(fragment: Uint8Array, isLast: boolean, done: Inflated): void {
     if (!isLast) {
@@ -48,7 +48,7 @@ export class DeflatingSocket extends GatewaySocket {
     process.nextTick(done, new Error("a compressed message could not be read"));
   }
 
-  /** Drops an unfinished message; ws calls it when the socket ends. */
+  /** Drops an unfinished message; ws calls this method when the socket ends. */
   cleanup(): void {
     this.#fragments = undefined;
   }

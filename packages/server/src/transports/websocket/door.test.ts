@@ -7,7 +7,7 @@ import { apiKey, startGateway } from "../../testing/test-gateway.ts";
 import { openSocket } from "../../testing/test-socket.ts";
 
 describe("a WebSocket with a credential", () => {
-  it("[P-CON-1] a WebSocket is welcomed with a token in the header, the subprotocol or the query", async () => {
+  it("[P-CON-1] a WebSocket receives the welcome when its token is in the header, the subprotocol or the query", async () => {
     await using server = await startGateway();
     const token = await server.token();
     const ways = [
@@ -77,7 +77,7 @@ describe("a WebSocket with a credential", () => {
     expect(await late.closed).toMatchObject({ code: 4401 });
   });
 
-  it("a token verifier that never answers does not delay the end of the gateway", async () => {
+  it("a token verifier that never answers does not delay the shutdown of the gateway", async () => {
     const asked = deferred();
     const verifyToken = () => {
       asked.resolve();
@@ -132,12 +132,13 @@ describe("a WebSocket without a credential", () => {
 describe("a WebSocket before its credential is verified", () => {
   const ping = JSON.stringify({ type: "ping", pad: "x".repeat(1_000_000) });
 
-  it("the gateway reads little from an unverified WebSocket, however much it sends", async () => {
+  it("the gateway reads a bounded number of bytes from an unverified WebSocket, however many the WebSocket sends", async () => {
     await using server = await startGateway({ limits: { authTimeoutMs: 300 } });
     const socket = await server.socket("/ws", { token: null });
     for (let n = 0; n < 40; n++) socket.send(ping);
     expect(await socket.closed).toMatchObject({ code: 4408 });
-    // No ping was answered: the first one alone is larger than what is read.
+    // No ping was answered, because the first ping alone is larger than what the gateway reads from an
+    // unverified peer.
     expect(socket.arrived).toEqual([]);
   });
 
@@ -225,7 +226,7 @@ describe("a WebSocket upgrade", () => {
     }
   });
 
-  it("a client that disconnects while its token is verified does no harm", async () => {
+  it("a client that disconnects while its token is verified leaves no connection, and the gateway keeps serving", async () => {
     let verified: () => void = () => {};
     const asked = deferred();
     const verifyToken = () => {

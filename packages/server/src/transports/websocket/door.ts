@@ -3,7 +3,10 @@ import type { Door, DoorParts } from "../door.ts";
 import { createWebSocketAcceptor } from "./acceptor.ts";
 import { planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
 
-/** Makes the WebSocket door, at `/ws` and `/ws/{resource}/{id}`. It claims and refuses every other path below `/ws` too. */
+/**
+ * Creates the WebSocket door, at `/ws` and `/ws/{resource}/{id}`. The door also claims every other path below
+ * `/ws`, and refuses it.
+ */
 export function webSocketDoor(parts: DoorParts): Door {
   const { core } = parts;
   const acceptor = createWebSocketAcceptor<UpgradePlan>(parts, {

@@ -50,8 +50,8 @@ const msgpackEncoder: Encoder = {
 };
 
 /**
- * Encoded batches without their cursors. The hub passes the same batch for every subscriber with a cursor of
- * its own.
+ * Encoded batches without their cursors. The hub passes the same batch once for each subscriber, with that
+ * subscriber's cursor.
  */
 const plainBatches = new WeakMap<readonly Publication[], readonly PlainPublication[]>();
 
@@ -84,7 +84,7 @@ const plainEncoder: Encoder = {
   encodeText: frameText,
 };
 
-/** The encoders by dialect, shared by all connections. */
+/** Encoders for WebSockets, by dialect, shared by all connections. */
 export const encoders: Readonly<Record<DialectName, Encoder>> = {
   plain: plainEncoder,
   "milepost.v1.json": jsonEncoder,

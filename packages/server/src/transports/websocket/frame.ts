@@ -35,7 +35,7 @@ export function frameBytes(payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Encodes a compressed payload, given in parts, as one frame. */
+/** Encodes a compressed payload, passed as a list of parts, as one frame. */
 export function deflatedFrame(parts: readonly Uint8Array[], isBinary: boolean): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;

@@ -7,7 +7,7 @@ import { startGateway, type TestGateway } from "../../testing/test-gateway.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** Opens a connection of another client, which must not be affected. */
+/** Opens a connection of another client. The tests check that a hostile client does not affect it. */
 async function bystander(server: TestGateway) {
   const socket = await server.socket("/ws/chat/bystander");
   await socket.nextOf("subscribed");
@@ -61,7 +61,7 @@ describe("an invalid WebSocket message", () => {
     },
   );
 
-  it("[P-OP-7] a request for an operation of another user is not_found, and a subscribe is forbidden", async () => {
+  it("[P-OP-7] a request for an operation of another user is answered with not_found, and a subscribe with forbidden", async () => {
     await using server = await startGateway();
     await server.gateway.operations.create({ kind: "k", operation_id: "9", user_id: "8" });
     const socket = await server.socket();
@@ -107,7 +107,7 @@ describe("hostile WebSocket frames", () => {
     await other.notices();
   });
 
-  it("[P-MSG-3] a frame of exactly the limit is read", async () => {
+  it("[P-MSG-3] a frame of exactly the maximum size is accepted", async () => {
     await using server = await startGateway();
     const socket = await server.socket();
     await socket.nextOf("welcome");
@@ -179,7 +179,7 @@ describe("hostile WebSocket frames", () => {
     await other.notices();
   });
 
-  it("a flood of pings does no harm, whether or not the client reads the pongs", async () => {
+  it("a socket stays usable after a flood of pings, even when the client does not read the pongs meanwhile", async () => {
     await using server = await startGateway();
     const other = await bystander(server);
     const raw = await RawWebSocket.open(server.port, "/ws", await server.token());

@@ -14,7 +14,7 @@ describe("a WebSocket connection", () => {
     expect(answering.ws.readyState).toBe(answering.ws.OPEN);
   });
 
-  it("[P-CON-6] a connection that names a live one of its user and session replaces it and takes its id", async () => {
+  it("[P-CON-6] a connection that names an open one of its user and session replaces that connection and takes over its id", async () => {
     await using server = await startGateway();
     const old = await server.socket();
     const { connection_id: id } = await old.nextOf("welcome");
@@ -35,7 +35,7 @@ describe("a WebSocket connection", () => {
     expect(await socket.closed).toMatchObject({ code: 4101 });
   }, 10_000);
 
-  it("[P-SUB-3] a connection that reconnects with its last event id receives what it missed once", async () => {
+  it("[P-SUB-3] a connection that reconnects with its last event id receives each entry that it missed once", async () => {
     await using server = await startGateway();
     const first = await server.socket("/ws/chat/42");
     await first.nextOf("subscribed");

@@ -73,7 +73,7 @@ describe("a WebSocket in the msgpack dialect", () => {
     },
   );
 
-  it("[P-DIA-6] a msgpack frame nested too deep is too_deep, and one of too many messages too_large", async () => {
+  it("[P-DIA-6] a msgpack frame that is nested too deep gets too_deep, and one with too many messages gets too_large", async () => {
     await using server = await startGateway();
     const socket = await open(server);
     socket.ws.send(new Uint8Array(100_000).fill(0x91));
@@ -82,7 +82,7 @@ describe("a WebSocket in the msgpack dialect", () => {
     expect(await socket.next()).toMatchObject({ id: null, error: { code: "too_large" } });
   });
 
-  it("[P-DIA-2] a text frame on a msgpack WebSocket is bad_message, [P-MSG-3] and a frame over the limit closes", async () => {
+  it("[P-DIA-2] a text frame on a msgpack WebSocket gets bad_message, [P-MSG-3] and a frame over the limit closes the socket", async () => {
     await using server = await startGateway();
     const socket = await open(server);
     socket.send({ type: "ping", id: 1 });
@@ -98,7 +98,7 @@ describe("a WebSocket in the msgpack dialect", () => {
     send(socket, { type: "auth", id: 1, token: await server.token() });
     await socket.nextOf("welcome");
     expect(await socket.next()).toMatchObject({ type: "reply", id: 1 });
-    // After the welcome, a large message is read.
+    // After the welcome, the gateway also accepts a large message.
     const data = "x".repeat(500_000);
     send(socket, { type: "publish", id: 2, channel: "chat:42", event: "message", data });
     expect(await socket.next()).toMatchObject({ id: 2, result: { duplicate: false } });

@@ -95,7 +95,7 @@ it("[P-OUT-1] [P-OUT-7] 200 sockets that never read use bounded memory, and 50 t
     for (const message of got) expect(message.data.n).toBe(n);
   };
   const before = process.memoryUsage();
-  // If nothing were merged, this would be far more than the kernel's buffers and the send queue's limit hold
+  // If no entries were merged, this would be far more than the kernel's buffers and the send queue's limit hold
   // together.
   const count = 320;
   for (let n = 0; n < count; n++) await publish("state", n);

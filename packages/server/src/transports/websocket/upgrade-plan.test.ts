@@ -36,7 +36,7 @@ describe("the path of an upgrade", () => {
   });
 
   it.each(["/ws/", "/ws/x", "/ws/health", "/ws/a/b/c", "/ws/progress"])(
-    "[P-CON-7] the path %s is not_found",
+    "[P-CON-7] an upgrade of the path %s is refused with not_found",
     (url) => {
       expect(plan(url)).toMatchObject({ ok: false, failure: { code: "not_found" } });
     },
@@ -55,19 +55,19 @@ describe("the path of an upgrade", () => {
     `/ws/chat/${"x".repeat(256)}`,
     `/ws/${"x".repeat(200)}/${"y".repeat(200)}`,
     "/ws/chat/d%C3%A9",
-  ])("[P-CON-7] the path %s is refused with invalid_channel", (url) => {
+  ])("[P-CON-7] an upgrade of the path %s is refused with invalid_channel", (url) => {
     expect(plan(url)).toMatchObject({ ok: false, failure: { code: "invalid_channel" } });
   });
 });
 
 describe("the query of an upgrade", () => {
-  it("an upgrade's query names channels after the one of its path, each once", () => {
+  it("channels in an upgrade's query are added after the channel of its path, each once", () => {
     expect(plan("/ws/chat/42?channels=a:1,chat:42,b&channels=b,c")).toMatchObject({
       value: { channels: ["chat:42", "a:1", "b", "c"] },
     });
   });
 
-  it("an upgrade's query carries a cursor and a connection id", () => {
+  it("a cursor and a connection id are read from an upgrade's query", () => {
     expect(plan("/ws?last_event_id=chat:42%40e.3.t&connection_id=c1")).toMatchObject({
       value: {
         resume: new Map([["chat:42", { epoch: "e", offset: 3, tag: "t" }]]),
@@ -112,7 +112,7 @@ describe("the credential of an upgrade", () => {
     });
   });
 
-  it("[P-CON-1] a token in the query is used when there is no other, for feeds too", () => {
+  it("[P-CON-1] a token in the query is used when there is no other, also for session feeds", () => {
     for (const url of ["/ws?token=from.the.query", "/ws/progress/s?token=from.the.query"]) {
       expect(plan(url)).toMatchObject({
         value: { credential: { kind: "token", token: "from.the.query" } },
@@ -144,7 +144,7 @@ describe("the subprotocols of an upgrade", () => {
     });
   });
 
-  it("[P-CON-5] a token as the only subprotocol selects the plain dialect and is itself the answer", () => {
+  it("[P-CON-5] a token as the only subprotocol selects the plain dialect and is itself the subprotocol of the answer", () => {
     expect(plan("/ws", { subprotocols: "milepost.token.a.b.c" })).toMatchObject({
       value: { dialect: "plain", subprotocol: "milepost.token.a.b.c" },
     });
