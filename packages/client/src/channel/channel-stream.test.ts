@@ -51,6 +51,19 @@ describe("iterating over a channel", () => {
     expect(gateway.last.count("unsubscribe")).toBe(1);
   });
 
+  it("stream() passes presence, summaryMs, events and since to the subscription", async () => {
+    const { answer, channel } = await setUp();
+    void channel
+      .stream({ presence: true, summaryMs: 5_000, events: ["message"], since: at(2) })
+      .next();
+    expect(await answer(at(2), true)).toMatchObject({
+      presence: true,
+      summary_ms: 5_000,
+      events: ["message"],
+      since: at(2),
+    });
+  });
+
   it("stream() subscribes only when the first item is requested", async () => {
     const { gateway, channel } = await setUp();
     const stream = channel.stream();

@@ -48,7 +48,7 @@ export class ChannelStream<Events>
   #subscribe(): void {
     if (this.#subscription !== undefined || this.#over !== undefined || this.#items.length > 0)
       return;
-    const { signal, since, events } = this.#options;
+    const { signal, since } = this.#options;
     if (signal?.aborted) {
       this.#finish({ error: signal.reason });
       return;
@@ -65,7 +65,7 @@ export class ChannelStream<Events>
         onEnd: () => this.#finish({}),
         onError: (error) => this.#finish({ error }),
       },
-      definedFields({ since: from, events }),
+      definedFields({ ...this.#options, since: from }),
     );
   }
 
