@@ -62,7 +62,7 @@ function listening(child: ChildProcess): Promise<string> {
     });
     child.once("exit", (code) => {
       clearTimeout(timer);
-      reject(new Error(`milepost serve ended with code ${code} before it listened:\n${printed}`));
+      reject(new Error(`milepost serve ended with code ${code} before it was listening:\n${printed}`));
     });
   });
 }

@@ -11,7 +11,7 @@ function roundOf(
   return { absence, serverCpuSeconds, ...rest, ...more };
 }
 
-test("the comeback report compares CPU within each round, so that what slows a whole round down cancels out", () => {
+test("the reconnect report compares a target's CPU time with that of the empty run of the same round, so a slow round changes no ratio", () => {
   const rounds = [
     [roundOf("nothing", 1), roundOf("the same", 1.5)],
     [roundOf("the same", 3), roundOf("nothing", 2)],

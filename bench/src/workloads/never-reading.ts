@@ -37,7 +37,7 @@ export async function runNeverReading(
   for (let round = 0; round < count; round++) {
     const results: NeverReadingRound[] = [];
     for (const company of rotated(companies, round)) {
-      onProgress(`never-reading: round ${round + 1} of ${count}, beside ${company}`);
+      onProgress(`never-reading: round ${round + 1} of ${count}, with ${company} connected`);
       const load = { target, company, others, subscribers, ticksPerSecond: rate, perTick, seconds };
       results.push(await runNeverReadingRound(load));
     }
@@ -103,28 +103,28 @@ export function rowOf(company: Company, rounds: readonly (readonly NeverReadingR
   const isDeaf = company.startsWith("deaf");
   const faults: string[] = [];
   const lost = sum((round) => round.lost + round.missing + round.repeated);
-  if (lost > 0) faults.push(`beside ${company}: ${lost} lost, skipped or repeated`);
+  if (lost > 0) faults.push(`with ${company} connected: ${lost} lost, skipped or repeated`);
   const closed = own.find((round) => round.closed > 0);
   if (closed !== undefined) {
     faults.push(
-      `beside ${company}: the connections of ${closed.closed} readers ended: ${closed.closeReason}`,
+      `with ${company} connected: the connections of ${closed.closed} readers ended: ${closed.closeReason}`,
     );
   }
   if (isDeaf && toNobody !== undefined && toNobody.median > mostRatio) {
     faults.push(
-      `beside ${company}: the p99 of the measured readers rose by more than ${Math.round((mostRatio - 1) * 100)} %`,
+      `with ${company} connected: the p99 latency of the measured readers was more than ${Math.round((mostRatio - 1) * 100)} % above that without them`,
     );
   }
   if (isDeaf && memory.slope > mostSlope)
-    faults.push(`beside ${company}: the server's memory keeps rising`);
+    faults.push(`with ${company} connected: the server's memory keeps rising`);
   if (own.some((round) => round.generatorCpu > limit)) {
     faults.push(
-      `beside ${company}: the generator was at its limit, so the latencies are its own; lower the rate`,
+      `with ${company} connected: the generator was at its limit, so the latencies are its own; lower the rate`,
     );
   }
   if (own.some((round) => round.serverCpu > limit)) {
     faults.push(
-      `beside ${company}: the server was at its limit, so the latencies include queueing; lower the rate`,
+      `with ${company} connected: the server was at its limit, so the latencies include queueing; lower the rate`,
     );
   }
   const cells = [

@@ -139,8 +139,8 @@ type MethodPart<
       : unknown
     : unknown;
 
-/** Parameters of a method, as callers pass them; unknown if the contract does not declare them. */
+/** Parameters of a method, as callers pass them; `unknown` if the contract does not declare them. */
 export type ParamsOf<C extends Contract, Name extends string> = MethodPart<C, Name, "params">;
 
-/** Result of a method, as callers receive it; unknown if the contract does not declare it. */
+/** Result of a method, as callers receive it; `unknown` if the contract does not declare it. */
 export type ResultOf<C extends Contract, Name extends string> = MethodPart<C, Name, "result">;

@@ -67,7 +67,7 @@ export interface TextState {
   readonly done: boolean;
   /** True if the beginning was cut to stay within the bound. */
   readonly truncated?: boolean;
-  /** Offset in the channel of the latest piece of this text stream. */
+  /** Offset, in the operation's channel, of the entry with the latest piece of this text stream. */
   readonly offset: number;
 }
 

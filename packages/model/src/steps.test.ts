@@ -98,7 +98,7 @@ describe("percent of an operation", () => {
 });
 
 describe("steps of an operation", () => {
-  it("a step begins with its first report, becomes the current step, and ends", () => {
+  it("a step begins and becomes the current step with its first report, and ends with the report that it is done", () => {
     const begun = fold(
       plan,
       happened("step", { id: "scan", message: "looking", done: 1, total: 4 }),

@@ -96,5 +96,5 @@ function isSchema(value: unknown): boolean {
 }
 
 function refuse(at: string, why: string): never {
-  throw new MilepostError("bad_message", `the contract's ${at}: ${why}`);
+  throw new MilepostError("bad_message", `contract, at ${at}: ${why}`);
 }

@@ -156,7 +156,7 @@ describe("parseServerMessage", () => {
     }
   });
 
-  it("[P-SRV-2] an error code of a newer gateway becomes a known code and keeps its retry information", () => {
+  it("[P-SRV-2] an error code that only a newer gateway knows is mapped to a known code and keeps its retry information", () => {
     const error = { code: "brand_new", message: "why", retryable: true, retry_after_ms: 3 };
     expect(parseServerMessage({ type: "reply", id: null, error })).toEqual({
       ok: true,

@@ -52,7 +52,7 @@ function* warningsOf(info: ReadonlyMap<string, string>): Generator<string> {
     yield "is older than 6.2; use 7";
   }
   if (info.get("aof_enabled") === "0") {
-    yield "has appendonly off: if Redis stops, publications acknowledged since its last snapshot are lost; set appendonly yes";
+    yield "has appendonly off: if Redis stops, entries acknowledged since its last snapshot are lost; set appendonly yes";
   }
   const policy = info.get("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") {

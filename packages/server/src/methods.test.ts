@@ -114,7 +114,7 @@ it("[P-RPC-8] the health endpoint counts the backends by state and does not name
   expect(body.backends).toEqual({ closed: 1, open: 1, half_open: 0 });
 });
 
-it("a gateway does not start with a method that is both local and of a backend, or with an invalid backend", async () => {
+it("a gateway does not start if a method is handled both locally and by a backend, or if a backend is invalid", async () => {
   const url = "http://127.0.0.1:9/";
   await expect(
     startGateway({ methods: orders, backends: { "orders.get": { url, secret } } }),

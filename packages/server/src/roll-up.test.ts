@@ -19,7 +19,7 @@ async function start() {
 const sourced = (doc: number) => ({ channel: all, source: `collection:42:doc:${doc}`, data: doc });
 
 describe("a roll-up of a prefix, at each door", () => {
-  it("[P-WILD-2] a roll-up delivers entries with their source in both WebSocket dialects and resumes by cursor", async () => {
+  it("[P-WILD-2] a roll-up delivers entries with their source in both WebSocket dialects and can be resumed from a cursor", async () => {
     await using t = await start();
     const { server, token } = t;
     const plain = await server.socket(`/ws?channels=${all}`, { token });

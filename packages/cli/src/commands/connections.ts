@@ -20,7 +20,7 @@ export function connectionsCommand(terminal: Terminal): Command {
     .description("Lists the connections of one user, session or node, or one connection by its id.")
     .option("--user <id>", "connections of this user")
     .option("--session <id>", "connections of this session")
-    .option("--connection <id>", "the connection with this id")
+    .option("--connection <id>", "only the connection with this id")
     .option("--node <name>", "connections to this node")
     .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")

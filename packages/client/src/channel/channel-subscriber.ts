@@ -13,7 +13,7 @@ import type { ChannelEvent } from "../contract.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { ChannelHandlers, SinceOption, Subscription, SubscriptionState } from "./channel.ts";
 
-/** Event or end of a channel as received from the gateway, with its position parsed. */
+/** Event of a channel, or the end of the channel, as received from the gateway, with its position parsed. */
 export interface Arrival {
   readonly event: ChannelEvent;
   readonly position: Position;

@@ -372,7 +372,7 @@ describe("resuming after a reconnect", () => {
     expect(heard).toEqual([`snapshot ${at(40)}`, `reset ${position} epoch_changed`, "e2#3"]);
   });
 
-  it("[TRAP-5] [P-SUB-4] after a failover lost the log's tail, new entries at the same offsets are delivered", async () => {
+  it("[TRAP-5] [P-SUB-4] after a failover that lost the log's tail, new entries at the same offsets are delivered", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));

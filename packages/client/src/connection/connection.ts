@@ -52,8 +52,8 @@ export interface ConnectionParts {
   readonly metrics: MetricsRecorder | undefined;
   readonly reporter: Reporter;
   /**
-   * Time that publishes and requests may wait so that they are sent together, in milliseconds; 0 sends messages
-   * of the same tick together.
+   * Longest wait of a publish or request so that several are sent together, in milliseconds; 0 sends those of the
+   * same tick together.
    */
   readonly batchMs: number;
 }

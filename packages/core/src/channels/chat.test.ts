@@ -32,7 +32,7 @@ function foldOn(state: unknown, messages: readonly Received[]): ChatState | unde
 }
 
 describe("chats", () => {
-  test("[P-CHAT-3] a reader that subscribes to a chat at any moment of a stream ends with the same messages as everybody", async () => {
+  test("[P-CHAT-3] a reader that subscribes to a chat at any moment of a stream ends up with the same messages as all other readers", async () => {
     await using t = testCore();
     const first = await open(t, "chat:42");
     const readers = [];

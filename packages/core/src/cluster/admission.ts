@@ -4,7 +4,7 @@ import type { RevocationCache } from "./revocation-cache.ts";
 
 /**
  * Admission of callers: verifies a user's token and removes the grants that were revoked since it was issued. A
- * service is admitted unchanged.
+ * service keeps all its grants, as revocations apply to users only.
  */
 export class Admission {
   readonly #verify: TokenVerifier;

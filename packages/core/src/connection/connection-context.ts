@@ -15,7 +15,7 @@ import type { Ticker } from "../send-queue/ticker.ts";
 import type { ConnectedClient } from "./connected-client.ts";
 import type { ConnectionRegistry } from "./connection-registry.ts";
 
-/** Parts of the node that keep one socket alive and end it. */
+/** Parts of the node that a connection needs for its heartbeat, its expiry and its close. */
 export interface LifecycleContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;

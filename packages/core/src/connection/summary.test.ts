@@ -164,7 +164,7 @@ test("[P-OUT-9] an entry that waits for the end of a period does not count as de
   expect(data(again.received().filter(({ type }) => type === "event"))).toEqual([2, 3]);
 });
 
-test("[P-OUT-9] the cursor of a plain-dialect client does not include waiting entries, even on messages of other channels", async () => {
+test("[P-OUT-9] the cursor sent to a plain-dialect client never passes entries that wait in a summary, even in a message of another channel", async () => {
   await using t = testCore({ rules });
   const socket = t.connect({ principal: t.user("ada"), channels: ["log:b"] }, "plain");
   socket.send({ type: "subscribe", id: 1, channel: "log:a", summary_ms: periodMs });

@@ -62,8 +62,9 @@ interface Reply {
  * deliver.
  *
  * All entries are read from the log, at the pace of the acknowledgements. The hub only signals that new entries
- * exist. Deliveries are saved before they are sent. A holder that lost the claim therefore sends nothing more,
- * and entries are delivered again after a crash. Acknowledged entries are saved in the next pass.
+ * exist. The reader saves in the store that an entry is being delivered, then sends it. The store refuses this
+ * for a holder that lost the claim, so that holder sends nothing more. The next delivery pass saves which entries
+ * were acknowledged. After a crash, entries whose acknowledgement was not saved yet are delivered again.
  */
 export class DurableReader extends Deadline {
   readonly #key: SubscriberKey;

@@ -339,7 +339,7 @@ describe("a log that changes under its readers", () => {
     });
   });
 
-  test("[G4] a reader that read more than the bus delivered gets no reset of its channel when the log continues its own position", async () => {
+  test("[G4] a reader that is ahead of the bus, because it read the log, gets no reset when the log continues from its position", async () => {
     const faulty = new FaultyEngine();
     const few = { ...retention, maxEntries: 5 };
     const state = { pattern: "few:*", ...granted, retention: few, projection: { name: "latest" } };

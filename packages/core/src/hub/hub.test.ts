@@ -44,7 +44,7 @@ function hubOf(clock: ManualClock) {
   return { hub, log };
 }
 
-test("recent entries of a channel are freed after its last reader left, when its log drops them, and when the hub closes", async () => {
+test("recent entries of a channel are freed when its last reader has left, when its log drops them, or when the hub closes", async () => {
   const clock = new ManualClock();
   const { hub, log } = hubOf(clock);
   const publish = async (name: string, count: number) => {

@@ -124,7 +124,7 @@ function* standing(
   classes: NonNullable<Rule["merge"]>,
 ): Generator<Publication, void, void> {
   const replaced = new Set<string>();
-  /** Source channels of the later entries of the log. Without a roll-up there is only one. */
+  /** Source channels of the entries after the one under inspection; only a roll-up has more than one. */
   const followed = new Set<string | undefined>();
   for (let i = entries.length - 1; i >= 0; i--) {
     const publication = entries[i];

@@ -124,7 +124,7 @@ describe("entries of sources", () => {
     });
   }
 
-  test("[P-SRC-2] a source's entry for an ended channel becomes a dead letter, and a replay after a purge publishes it", async () => {
+  test("[P-SRC-2] a source's entry for an ended channel becomes a dead letter, and a replay publishes it once the channel is purged", async () => {
     await using t = testCore({ rules });
     await t.core.channels.end(t.service, "job:a");
     expect(await take(t, good)).toBe("dead_letter");

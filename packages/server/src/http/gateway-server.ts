@@ -52,7 +52,7 @@ export class GatewayServer {
     }
     this.#opened = true;
     const { address } = this;
-    if (address === undefined) throw new Error("the server has no TCP port after listening");
+    if (address === undefined) throw new Error("the server is listening, but not on a TCP port");
     return address;
   }
 

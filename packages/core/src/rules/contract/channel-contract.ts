@@ -43,7 +43,7 @@ export class ChannelContract {
         if (pattern === undefined) {
           throw new MilepostError(
             "bad_message",
-            `the contract's channel ${JSON.stringify(text)} is not a pattern: join segments by :, use {name} for any one segment and a last * for one or more`,
+            `the contract's channel ${JSON.stringify(text)} is not a pattern: separate segments with ":", write {name} for any one segment, and * at the end for one or more`,
           );
         }
         return { pattern, rank: rankOf(text), events };

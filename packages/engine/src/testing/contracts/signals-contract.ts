@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { MakeEngine } from "./engine-harness.ts";
 
-/** Contract tests of the signals between nodes; every engine runs them. */
+/** Contract tests for the signals between nodes; every engine runs them. */
 export function signalsContract(name: string, make: MakeEngine): void {
   describe(`${name} signals`, () => {
     test("[C8] signals arrive in order at all nodes, or at the named node only", async () => {
