@@ -8,7 +8,7 @@ const slotCount = 1_024;
  * closure nor a timer of its own.
  */
 export abstract class Deadline {
-  /** Due time on the monotonic clock, in milliseconds; undefined while the deadline waits for nothing. */
+  /** Due time on the monotonic clock, in whole milliseconds; undefined while the deadline waits for nothing. */
   dueAt: number | undefined;
   /** Slot of the wheel that contains the deadline; managed by the wheel. */
   slot: Deadline[] | undefined;
@@ -53,7 +53,8 @@ export class TimerWheel {
     if (this.#closed) return;
     const now = this.#clock.monotonic();
     if (this.#waiting === 0) this.#turned = Math.floor(now / slotMs);
-    const dueAt = now + Math.max(0, delayMs);
+    // Whole milliseconds take no memory of their own, as fractions do.
+    const dueAt = Math.ceil(now + Math.max(0, delayMs));
     deadline.dueAt = dueAt;
     // A deadline further away than the wheel reaches, about 51 s, waits in its last slot. It is set again when
     // that slot runs.
