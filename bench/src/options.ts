@@ -82,7 +82,7 @@ export function readOptions(args: readonly string[]): Options {
   const silent = targets?.find((name) => !pacedTargets.some((paced) => paced === name));
   if (silent !== undefined && workloads.some((name) => name !== "memory")) {
     throw new Error(
-      `target ${silent} runs in the workload memory only; leave it out or choose only memory`,
+      `target ${silent} runs in the workload memory only; leave the target out, or choose no other workload`,
     );
   }
   return {

@@ -211,7 +211,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(upTo(...facts)).toContain(id);
   });
 
-  test("the checker reports G1 when publishes of one line are stored in another order", () => {
+  test("the checker reports G1 when publishes of one line are stored in another order than they were requested", () => {
     const facts = [
       publish(1),
       publish(2),
@@ -250,7 +250,7 @@ describe("a journal that breaks a guarantee", () => {
     expect(violations([...before, ...ending("e.2.t2")])).toContain("G1");
   });
 
-  test("the checker accepts swapped publishes only when the store refused while the first was under way", () => {
+  test("the checker accepts publishes in swapped order only when the store refused requests while the first was under way", () => {
     const fault = { type: "fault", fault: "store_refuses" } as const;
     const refuses: Fact[] = [
       { ...fault, phase: "start" },
@@ -326,7 +326,7 @@ function shown(sequence: number, status: string, of = operation): Fact {
 describe("checks of work and its leases", () => {
   const nextLease: Fact = { type: "lease", channel: "operation:o", fence: 2 };
 
-  test("an entry requested in time may be stored after the lease was taken over, and be repeated late", () => {
+  test("an entry requested before a takeover of the lease may be stored, and requested again, after the takeover", () => {
     const inTime = [report(1, 1), nextLease, happens(1, "log")];
     const repeated = [report(1, 1), nextLease, report(2, 1, "r1"), happens(1, "log")];
     expect(violations([...opening, ...work, ...inTime, ...ending("e.0.0")])).toEqual([]);
@@ -358,7 +358,7 @@ describe("checks of work and its leases", () => {
     expect(violations([...opening, ...work, ...facts])).toContain("G9");
   });
 
-  test("only an outdated phase of a command may be acknowledged without being stored", () => {
+  test("the checker accepts an acknowledged publish that was not stored only if it reports an outdated phase of a command", () => {
     const acked = (n: number): Fact => ({
       type: "published",
       publisher: "w",
@@ -409,7 +409,7 @@ describe("checks of a command", () => {
     expect(at([made, { ...asked, command_id: "c2" }], 100)).toContain("G3");
   });
 
-  test("an answered command must be in the operation's state and must not wait forever", () => {
+  test("a command that was accepted must be in the operation's state and must not stay unanswered by the producer forever", () => {
     const forgotten: Fact = { type: "operation", operation, status: "running", commands: [] };
     expect(at([made, forgotten], 100)).toContain("G2");
     expect(at([made, stands("requested")], 19_000)).not.toContain("G9");
@@ -436,11 +436,11 @@ describe("checks of a feed", () => {
     ["a state that never was", "G4", [shown(7, "running")]],
     ["another status than the log has there", "G4", [shown(2, "waiting")]],
     ["work of another session", "G10", [shown(2, "running", "other")]],
-  ])("a feed that shows %s breaks %s", (_, id, facts) => {
+  ])("the checker reports a feed that shows %s as a violation of %s", (_, id, facts) => {
     expect(violations([...begun, ...facts])).toContain(id);
   });
 
-  test("the checker reports G4 when a feed is left behind the log", () => {
+  test("the checker reports G4 when a feed never shows the last state in the log", () => {
     const facts = [...begun, shown(2, "running"), ...ends];
     const times = facts.map((_, i) => (i >= facts.length - 2 ? 10_000 : i));
     expect(violations(facts, times)).toContain("G4");

@@ -8,14 +8,15 @@ interface Requested {
 }
 
 /**
- * Time that a command may wait for its producer before it must be shown as timed out, in milliseconds, and the
- * tolerance for it.
+ * Time that a command may wait for its producer before it must be shown as timed out, in milliseconds.
+ * `slackMs` is added to it as a tolerance.
  */
 const answerMs = 15_000;
 const slackMs = 5_000;
 
 /**
- * Checks that an answered command is in the operation's state, is made once per key, and does not wait forever.
+ * Checks that a command that was accepted is in the operation's state, is made once per key, and does not wait
+ * for its producer forever.
  */
 export class CommandChecks {
   /** Commands by operation, user and key. */

@@ -34,8 +34,8 @@ interface Stream {
 
 const comingMs = 10_000;
 /**
- * Age in milliseconds up to which an entry may be under way at the catch-up check: the gateway itself continues
- * to write.
+ * Age in milliseconds up to which an entry may still be under way at the catch-up check. There are such entries
+ * because the gateway itself continues to write.
  */
 const arrivalMs = 500;
 /** Time within which a position check notices a new empty log, in milliseconds. */
@@ -359,7 +359,7 @@ export class StreamChecks {
         if (to.offset - from.offset > 0 && mostStored(life) - from.offset > this.#maxReplay()) {
           return;
         }
-        accuse("G4", `${says}, but the distance is within the limit`);
+        accuse("G4", `${says}, but the number of entries between them is within the limit`);
         return;
       case "store_unavailable":
         if (this.#storeFaults === 0 && t - this.#storeFaultAt > 30_000) {

@@ -16,8 +16,8 @@ const slackMs = 5_000;
 /**
  * Checks that work whose producer is gone is shown as such, and that finished work is shown as done.
  *
- * The nodes that know of the work notice a silent producer. Once a node has ended, nothing is claimed about the
- * work known until then.
+ * The nodes that know of the work notice a silent producer. Once a node has ended, they are no longer required
+ * to notice it for the work known until then.
  */
 export class WorkChecks {
   readonly #works = new Map<string, Work>();

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const page = readFileSync(new URL("../../docs/contract.md", import.meta.url), "utf8");
 const folder = fileURLToPath(new URL("./documented-contract/", import.meta.url));
 
-/** Programs of the page by their path; each program begins with a comment that names its file. */
+/** Programs of docs/contract.md by their path; each program begins with a comment that names its file. */
 const programs = new Map(
   [...page.matchAll(/```tsx?\n(\/\/ (\S+)\n[\s\S]*?)```/g)].map(([, text = "", name = ""]) => [
     folder + name,
@@ -28,7 +28,7 @@ const options: ts.CompilerOptions = {
   noEmit: true,
 };
 
-/** Returns the compiler's messages for the programs, with some of them replaced. */
+/** Compiles the programs, some of them with the text in `replaced`, and returns the compiler's messages. */
 function complaints(replaced: Readonly<Record<string, string>> = {}): string[] {
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;

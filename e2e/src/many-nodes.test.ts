@@ -61,7 +61,7 @@ describe("nodes that share a Redis", () => {
 
 describe("a gateway whose Redis fails", () => {
   test.for(["SIGKILL", "SIGSTOP"] as const)(
-    "[G6] [P-NOTICE-1] after %s of Redis clients stay connected, and learn of it within 5 s and of its return",
+    "[G6] [P-NOTICE-1] clients stay connected through %s of Redis and are notified within 5 s, and again when Redis is back",
     async (signal) => {
       const redis = await startRedis();
       await using gateway = await serveGateway("--redis", redis.url);
@@ -89,7 +89,7 @@ describe("a gateway whose Redis fails", () => {
   );
 });
 
-test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel with local outage mode works locally while Redis is down, and with its log later", async () => {
+test("[G6] [P-LOCAL-1] [P-LOCAL-2] a channel with local outage mode works locally while Redis is down, and uses its log again afterwards", async () => {
   await using redis = await startRedis();
   const folder = await mkdtemp(join(tmpdir(), "milepost-rules-"));
   await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };

@@ -49,7 +49,7 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     return { id: body.operation.id as string, channel: body.channel as string, report };
   }
 
-  test("[P-CON-4] [P-SUB-2] a client watches an operation from a path, and its folded state equals GET", async () => {
+  test("[P-CON-4] [P-SUB-2] a client watches an operation by connecting to its path, and GET returns the final state", async () => {
     const operation = await newOperation({ session_id: "s1" });
     await using socket = await openBareSocket(`${ws}/ws/operation/${operation.id}`, {
       token: token({ sub: "u1", sid: "s1" }),

@@ -263,7 +263,7 @@ describe("milepost serve --workers", () => {
     expect(await workersOf(served)).toHaveLength(2);
   });
 
-  test("draining workers have left the port, and each of their log lines has its worker's pid", async () => {
+  test("draining workers no longer listen on the port, and each of their log lines has its worker's pid", async () => {
     await using redis = await startRedis();
     await using served = await serveWorkers(
       ...["--redis", redis.url, "--workers", "2", "--drain", "30s"],

@@ -171,7 +171,7 @@ interface Asked {
   isSeen: boolean;
 }
 
-/** Publishes to a channel, to find those whose entries were never observed. */
+/** Requests to publish to one channel. It finds those whose entries were never observed. */
 class Unseen {
   readonly #asked = new Map<string, Asked>();
 

@@ -113,7 +113,7 @@ export class ClusterNode {
     this.start();
   }
 
-  /** Ends the process abruptly; `isTold` when the machine stays up and closes its sockets. */
+  /** Ends the process abruptly. With `isTold` the machine stays up and closes the process's sockets. */
   crash(isTold: boolean): void {
     const process = this.#process;
     if (process === undefined) return;

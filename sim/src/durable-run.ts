@@ -19,7 +19,7 @@ const rules = [
   },
 ] as const;
 
-/** Defect of the product, built around the ports of its engine. */
+/** Puts a defect into the product by wrapping the ports of its engine. */
 export type SpoilEngine = (engine: Engine) => Engine;
 
 /** Mutants of acknowledged delivery; each loses entries in its own way. */
@@ -119,7 +119,7 @@ export async function runDurable(seed: number, spoil?: SpoilEngine): Promise<Vio
   );
 }
 
-/** Holder of the durable subscriber, at its socket. */
+/** Client that holds the durable subscriber; it keeps the subscriber across its connections. */
 class Subscriber {
   readonly #t: TestCore;
   readonly #add: (fact: Fact) => void;
@@ -135,7 +135,10 @@ class Subscriber {
     this.#add = add;
   }
 
-  /** Opens a new connection; the old one is cut before with `cuts`, and otherwise taken over. */
+  /**
+   * Opens a new connection. With `cuts` the old one is cut first; otherwise the new one takes the subscriber
+   * over while the old one is still open.
+   */
   async connect(cuts = true): Promise<void> {
     const before = this.#socket;
     if (cuts) before?.drop();

@@ -10,7 +10,7 @@ export interface Verdict {
   readonly violations: readonly Violation[];
 }
 
-/** Runs a plan while the checker judges it; exceptions outside of a contract count as violations. */
+/** Runs a plan while the checker judges it; exceptions that the product must not throw count as violations. */
 export async function judge(plan: Plan, mutant?: Mutant): Promise<Verdict> {
   const { records, violations, defects } = await simulate(plan, mutant);
   const found = defects.map(

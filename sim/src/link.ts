@@ -10,7 +10,7 @@ export interface ClientEnd {
   onClose(code: number, reason: string): void;
 }
 
-/** End of a link as the node saw it, with the most bytes that its transport held. */
+/** End of a link as the node saw it, with the largest number of bytes that the transport held. */
 export interface LinkEnd {
   readonly code: number;
   readonly by: "node" | "network" | "client";

@@ -44,7 +44,7 @@ export interface Outcome {
   readonly records: readonly JournalRecord[];
   /** Violations found by the checker; the run ends with the step that shows the first one. */
   readonly violations: readonly Violation[];
-  /** Exceptions outside of any contract; each is a defect, whatever the checker finds. */
+  /** Exceptions that the product must not throw; each is a defect, whatever the checker finds. */
   readonly defects: readonly unknown[];
 }
 
@@ -119,7 +119,7 @@ class Simulation {
     return this.#journal.violations.length > 0;
   }
 
-  /** Advances the time step by step until a step breaks a guarantee. */
+  /** Advances the time by `ms` milliseconds, or until a step breaks a guarantee. */
   #pass(ms: number): Promise<void> {
     return this.#time.run(this.#time.monotonic() + ms, () => this.#isBroken);
   }

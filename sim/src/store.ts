@@ -45,7 +45,7 @@ export class Store {
   readonly #buses = new Set<NodeBus>();
   readonly #attached = new Set<string>();
   readonly #epochs = new Map<string, string>();
-  /** Entries stored in the current life of each channel's log. */
+  /** Entries stored in each channel's log during its current epoch. */
   readonly #kept = new Map<string, Kept[]>();
   /** Ids that the engine's random source returns while a log is rebuilt. */
   #scripted: string[] = [];
@@ -199,8 +199,8 @@ export class Store {
   }
 
   /**
-   * Returns the position of the entry now at an offset, which a mutant needs to forge one; undefined when there
-   * is none.
+   * Returns the position of the entry that is now at an offset; undefined when there is none. Mutants need it
+   * to forge a position.
    */
   placeAt(channel: string, offset: number): Position | undefined {
     return this.#kept.get(channel)?.find(({ position }) => position.offset === offset)?.position;

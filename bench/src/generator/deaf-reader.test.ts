@@ -48,7 +48,7 @@ async function startServer(): Promise<{
   };
 }
 
-test("a deaf reader takes no byte after it is subscribed, is cut off, and reconnects", async () => {
+test("a deaf reader reads no byte after it is subscribed, and reconnects after it is cut off", async () => {
   await using server = await startServer();
   const deaf = new DeafReaders({ port: server.port, path: "/ws", readyMark: '"subscribed"' }, true);
   const opened = deaf.open(0);

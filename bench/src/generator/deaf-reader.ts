@@ -12,8 +12,8 @@ export interface DeafReport {
 }
 
 /**
- * Interval between the pings of one connection, in milliseconds. A connection that never reads notices only by
- * sending that it was cut off.
+ * Interval between the pings of one connection, in milliseconds. A connection that never reads can notice only
+ * by sending that it was cut off.
  */
 const signOfLifeMs = 1_000;
 /** Number of groups that send their pings one after the other, so that not all connections send at once. */
@@ -28,7 +28,7 @@ const backMs = 2_000;
  * Connections that subscribe and then never read a byte again.
  *
  * Each connection sends a ping every second, so that its server has no other reason to end it. A connection
- * that was cut off stays closed or, with `comesBack`, subscribes again and again does not read.
+ * that was cut off stays closed or, with `comesBack`, reconnects, subscribes, and stops reading as before.
  */
 export class DeafReaders {
   readonly #plan: ConnectPlan;

@@ -20,7 +20,7 @@ const methods = {
     });
   },
 
-  /** Cuts all connections that read, at once, and forgets their counts. */
+  /** Cuts all connections that read, all at the same time, and clears their counts. */
   async cut(): Promise<void> {
     count = new DeliveryCount();
     for (const reader of readers) reader.destroy();

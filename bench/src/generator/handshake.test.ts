@@ -11,7 +11,7 @@ test("acceptOf returns the accept key of the WebSocket standard's example", () =
   expect(acceptOf("dGhlIHNhbXBsZSBub25jZQ==")).toBe("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 });
 
-test("a handshake request names its connection and carries the subprotocol and token of the plan", () => {
+test("a handshake request contains the connection's number, the subprotocol of the plan, and a token", () => {
   const { request } = makeHandshake(
     { ...plan, subprotocol: "milepost.v1.json", tokenSecret: "a".repeat(32) },
     7,
@@ -31,7 +31,7 @@ test("readAnswer returns where the frames begin, and undefined while the server'
   expect(readAnswer(bytes.subarray(0, end - 1), handshake)).toBeUndefined();
 });
 
-test("readAnswer throws a refusal's status and body, and refuses an accept key of another request", () => {
+test("readAnswer throws an error with a refusal's status and body, and refuses an accept key of another request", () => {
   const handshake = makeHandshake(plan, 0);
   const refusal = Buffer.from("HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nno such path");
   expect(() => readAnswer(refusal, handshake)).toThrow("404 Not Found no such path");

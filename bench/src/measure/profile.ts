@@ -8,7 +8,7 @@ export interface HotSpot {
   readonly place: string;
 }
 
-/** Names that are no work: waiting, and the profiler's own start and end. */
+/** Entries of a profile that are not work: idle time, and the start and end of the profiler itself. */
 const notWork: ReadonlySet<string> = new Set(["(idle)\t", "(root)\t", "dispatch\t"]);
 
 /**

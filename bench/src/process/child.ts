@@ -9,7 +9,7 @@ interface Waiting {
 
 const living = new Set<ChildProcess>();
 
-/** Kills every child that still runs; for the moment when this process itself must end. */
+/** Kills every child that is still running. Call it before this process exits. */
 export function killChildren(): void {
   for (const child of living) child.kill("SIGKILL");
 }

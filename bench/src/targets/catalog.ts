@@ -39,7 +39,10 @@ export function isTargetName(name: string): name is TargetName {
   return Object.hasOwn(catalog, name);
 }
 
-/** Targets of the workloads that measure CPU, the floor first. All readers subscribe to one channel. */
+/**
+ * Targets of the workloads that measure CPU, beginning with the floor, the cheapest possible server. All
+ * readers subscribe to one channel.
+ */
 export const pacedTargets = [
   "floor",
   "milepost-json",

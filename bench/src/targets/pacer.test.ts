@@ -29,7 +29,7 @@ test("runPace makes ticks due at equal intervals, the first after one interval",
   expect(clock.us).toBe(5_060_000);
 });
 
-test("runPace moves no due moment for slow work, and sends late ticks one per turn of the event loop", async () => {
+test("runPace keeps each tick's due moment when the work is slow, and sends late ticks one per turn of the event loop", async () => {
   const clock = new ManualClock();
   const sent: { dueUs: number; turn: number }[] = [];
   await runPace(

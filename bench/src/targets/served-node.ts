@@ -62,7 +62,9 @@ function listening(child: ChildProcess): Promise<string> {
     });
     child.once("exit", (code) => {
       clearTimeout(timer);
-      reject(new Error(`milepost serve ended with code ${code} before it was listening:\n${printed}`));
+      reject(
+        new Error(`milepost serve ended with code ${code} before it was listening:\n${printed}`),
+      );
     });
   });
 }

@@ -116,8 +116,8 @@ async function runRound(place: Place, seconds: number): Promise<Round> {
 }
 
 /**
- * Waits until a moment of the monotonic clock, in microseconds; when it is less than 1 ms away or past, until
- * the next turn of the event loop.
+ * Waits until a moment of the monotonic clock, given in microseconds. When the moment has passed or is less
+ * than 1 ms away, waits only until the next turn of the event loop.
  */
 function reached(us: number): Promise<void> {
   const wait = (us - monotonicUs()) / 1_000;

@@ -24,11 +24,11 @@ export function inOrder(entries: readonly LogEntry[]): readonly LogEntry[] {
 }
 
 /**
- * Returns how many publications a reader's count takes for skipped or late when the reader receives this part
- * of a log in order.
+ * Returns how many publications a reader that receives this part of a log in order would count as skipped or
+ * late.
  *
- * Publications on several nodes at the same time may overtake each other before they are in the log. A reader
- * that receives them in the log's order is right.
+ * Publications on several nodes at the same time may overtake each other before they are in the log. Such
+ * publications are counted here although the reader received them correctly.
  */
 export function overtaken(log: readonly LogEntry[]): number {
   const count = new DeliveryCount();

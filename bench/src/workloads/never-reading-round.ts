@@ -10,7 +10,9 @@ import { addGenerator, setStage } from "./stage.ts";
 export const companies = ["nobody", "readers", "deaf", "deaf, coming back"] as const;
 export type Company = (typeof companies)[number];
 
-/** Load of one round: a channel, the readers that are measured, and the other connections beside them. */
+/**
+ * Load of one round: a channel, the readers that are measured, and the other connections to the same channel.
+ */
 export interface NeverReadingLoad {
   readonly target: TargetName;
   readonly company: Company;

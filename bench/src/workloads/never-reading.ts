@@ -13,8 +13,8 @@ import { type OnProgress, rotated, type WorkloadReport } from "./workload.ts";
 const target: TargetName = "milepost-json";
 const perTick = 40;
 /**
- * Highest ratio allowed between the measured readers' p99 beside deaf connections and their p99 with nobody
- * else.
+ * Highest ratio allowed between the measured readers' p99 when deaf connections are connected too and their p99
+ * when nobody else is connected.
  */
 const mostRatio = 1.2;
 /**
@@ -26,7 +26,7 @@ const limit = 0.9;
 
 /**
  * Runs the workload `never-reading`: one channel at full fan-out with many subscribers that never read. It
- * shows what the other readers notice and what it costs.
+ * shows how these affect the other readers and the server.
  */
 export async function runNeverReading(
   options: Options,
@@ -46,7 +46,7 @@ export async function runNeverReading(
   const rows = companies.map((company) => rowOf(company, rounds));
   return {
     workload: "never-reading",
-    what: `1 channel x ${subscribers} measured readers, beside ${others} other connections; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
+    what: `1 channel x ${subscribers} measured readers, with ${others} other connections; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
     table: [
       [
         "beside",

@@ -40,7 +40,7 @@ test("the paced report compares targets within one round, whatever order they ra
   expect(ws?.cpuUsPerDelivery).toEqual({ median: 9, min: 6, max: 12 });
 });
 
-test("the paced report has no ratio to a missing floor, and its table stays complete", () => {
+test("the paced report has no ratio to the floor when the floor was not measured, and its table stays complete", () => {
   const rows = summarizeRounds(["ws"], [[roundOf("ws", 6)]]);
   expect(rows[0]?.toFloor).toBeUndefined();
   const [heading = [], ...body] = tableOf(rows);

@@ -9,7 +9,7 @@ export interface PacedRow {
   readonly ticksPerSecond: number;
   readonly cpuUsPerDelivery: Summary;
   /**
-   * Ratio to the floor, like `toSocketIo` computed round by round, so that what disturbed a whole round cancels
+   * Ratio to the floor, computed round by round like `toSocketIo`, so that what disturbed a whole round cancels
    * out.
    */
   readonly toFloor?: Summary;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { rowOf } from "./reconnect.ts";
 
-test("the reconnect report counts the wait in the whole time but not in the attempt, and adds up wrong deliveries", () => {
+test("the reconnect report includes the wait in the whole time but not in the attempt, and adds up wrong deliveries", () => {
   const cuts = Array.from({ length: 50 }, (_, i) => ({
     ms: i === 17 ? 0.9 : 0.1,
     attemptMs: i === 18 ? 0.05 : 0.02,

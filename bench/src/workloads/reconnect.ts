@@ -14,8 +14,8 @@ const waits = [
 ] as const satisfies readonly { wait: string; backoff: BackoffOptions | undefined }[];
 
 /**
- * Runs the workload `reconnect`: the connection of an SDK client is cut beside two idle nodes, and the client
- * reconnects to the other node.
+ * Runs the workload `reconnect`: one SDK client is connected to one of two idle nodes, its connection is cut,
+ * and the client reconnects to the other node.
  */
 export async function runReconnect(
   { rounds: count }: Options,

@@ -46,14 +46,17 @@ export class Claim {
   }
 
   /**
-   * Place to begin: the last position received, or the first beginning; undefined when that is the current
-   * state.
+   * Place where the next subscription begins: the last position received, else the starting point of the first
+   * subscription. Undefined when that is the current state.
    */
   get begin(): string | { readonly last: number } | undefined {
     return this.position ?? (this.since === "state" ? undefined : this.since);
   }
 
-  /** Records a subscribe that starts after `at`, or without `at` from the first beginning. */
+  /**
+   * Records a subscribe that starts after `at`, or at the first subscription's starting point when `at` is
+   * undefined.
+   */
   asks(at: string | undefined, allowed = true): void {
     const { subscriber, channel, events } = this;
     const since = at ?? sinceText(this.since);

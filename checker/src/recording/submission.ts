@@ -25,7 +25,10 @@ export class Submission {
     this.#hash = hashOf(JSON.stringify(what.data ?? null));
   }
 
-  /** Records an attempt over a line that keeps its order; `fence` is the fence of the lease it reports with. */
+  /**
+   * Records an attempt. Publishes of the same `line` must be stored in the order in which they were requested.
+   * `fence` is the fence of the lease that the publisher reports with.
+   */
   asks(line: string, fence?: number): void {
     const { publisher, n, channel, event, key } = this.what;
     const attempt = ++this.attempts;

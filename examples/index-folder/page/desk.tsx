@@ -34,7 +34,7 @@ function Details() {
   return <ConnectionDetails connection={state} metrics={metrics} />;
 }
 
-/** Whole page, below the provider. */
+/** Whole page of the demo; it must be rendered inside the client's provider. */
 export function Desk() {
   const [selected, select] = useRunHash();
   const [started, setStarted] = useState<string | undefined>();

@@ -85,7 +85,7 @@ class IndexJob {
   readonly #op: Operation;
   readonly #folder: string;
   readonly #tempo: Tempo;
-  /** Tempo of the steps that are too fast for any pace; it only yields to the rest of the process. */
+  /** Tempo without a pace; it only yields to the rest of the process. */
   readonly #unpaced = tempoOf("full");
   skipped = 0;
   bytes = 0;

@@ -14,7 +14,7 @@ test("at full speed, tempo.next waits for nothing but yields to the event loop f
   expect(others).toBe(1);
 });
 
-test("tempo.next rejects with the abort's reason, also while it holds work back", async () => {
+test("tempo.next rejects with the abort's reason, also when the abort comes while it is waiting", async () => {
   const controller = new AbortController();
   const tempo = tempoOf("slow", () => 0);
   await tempo.next(controller.signal);

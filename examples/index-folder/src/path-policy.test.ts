@@ -62,7 +62,7 @@ test("allowedFolder says what does not exist and what is not a folder", async ()
   }
 });
 
-test("isWithin does not take a name that begins with dots for the parent", () => {
+test("isWithin does not mistake a name that begins with dots for the parent folder", () => {
   expect(isWithin("/a", "/a/..b")).toBe(true);
   expect(isWithin("/a", "/ab")).toBe(false);
   expect(isWithin("/a", "/")).toBe(false);

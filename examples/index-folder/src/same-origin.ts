@@ -3,7 +3,8 @@ import { isIP } from "node:net";
 
 /**
  * Returns true when a request addresses this service by one of its own names: an address, `localhost`, or one
- * of `allowedHosts`. A page can point any other name at this machine in order to read what it serves.
+ * of `allowedHosts`. A foreign page can make any other name resolve to this machine in order to read what it
+ * serves.
  */
 export function isOwnHost(host: string | undefined, allowedHosts: readonly string[]): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;

@@ -23,7 +23,7 @@ const types: Readonly<Record<string, string>> = {
  *
  * A path that is empty or ends with `/` means its `index.html`. Files in `assets/` have a hash in their names
  * and are cached as immutable for a year; all other files are revalidated each time. `host` is the request's
- * own, already checked.
+ * Host header, already checked.
  */
 export async function serveFile(
   folder: string,

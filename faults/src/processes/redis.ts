@@ -7,7 +7,10 @@ import { redisCommand } from "./redis-command.ts";
 
 const server = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
 
-/** Process of redis-server that keeps its data in its own directory, and its port over all restarts. */
+/**
+ * Process of redis-server that keeps its data in a directory of its own and uses the same port after every
+ * restart.
+ */
 export class Redis {
   readonly port: number;
   readonly #folder: string;

@@ -18,7 +18,7 @@ async function apiOf(listener: RequestListener, timeoutMs: number) {
 }
 
 describe("a call of the HTTP API", () => {
-  it("a call of the HTTP API that is not answered fails with the time it waited, not as an unreachable gateway", async () => {
+  it("a call of the HTTP API that is not answered fails with a message that says how long it waited, not as an unreachable gateway", async () => {
     const api = await apiOf(() => {}, 50);
     await expect(api.get("/v1/operations")).rejects.toThrow(
       /^no answer from http:\/\/127.0.0.1:\d+ in 0.05 s$/,
@@ -28,7 +28,7 @@ describe("a call of the HTTP API", () => {
     );
   });
 
-  it("a call of the HTTP API whose response stops half-way fails with the time it waited", async () => {
+  it("a call of the HTTP API whose response stops half-way fails with a message that there was no answer", async () => {
     const api = await apiOf((_request, response) => void response.write('{"half":'), 50);
     await expect(api.get("/v1/operations")).rejects.toThrow(/^no answer from /);
   });

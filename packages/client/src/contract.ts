@@ -21,7 +21,7 @@ export type {
   DefinedContract,
 } from "@milepost/protocol";
 
-/** Publication of a channel, as a union over its event names. */
+/** Event published to a channel, as a union over the channel's event names. */
 export type ChannelEvent<Events = Record<string, unknown>> = {
   [Name in EventName<Events>]: {
     readonly channel: string;

@@ -35,8 +35,8 @@ export function createClient<C extends AnyFormOfContract = AnyContract>(
 
 const commandTimeoutMs = 60_000;
 /**
- * Number of remembered operation handles from which the client removes those that the application no longer
- * references, each time it adds one.
+ * Number of remembered operation handles. Once it is reached, the client removes the handles that the
+ * application no longer references whenever it adds one.
  */
 const maxForgotten = 100;
 

@@ -65,8 +65,8 @@ function createdOperation(
 }
 
 /**
- * Returns the effect of an event on the operation's status: a status, `stay` or `ignore`. Resolves the entries
- * `return` and `begin` of the table.
+ * Returns the effect of an event on the operation's status: a status, `stay` or `ignore`. Replaces `return` and
+ * `begin` of the transition table by their effect in this state.
  */
 function moveOf(state: OperationState, { event, data }: OperationEvent): StatusMove {
   const move: Move = operationTransitions[state.status][event];

@@ -11,8 +11,9 @@ export const maxKeys = 100;
  * Returns a projection that keeps the latest data for each value of the field `field`. That value is the key.
  * The projection keeps the {@link maxKeys} keys that were updated last.
  *
- * Keys are non-empty strings of at most 255 characters, or integers. Other publications change nothing.
- * JavaScript puts keys that look like array indexes first, so among those the smallest counts as the oldest.
+ * Keys are non-empty strings of at most 255 characters, or integers. Publications without such a key change
+ * nothing. JavaScript lists keys that look like array indexes before all others, in numeric order. When a key
+ * must be dropped, the smallest of these therefore counts as the oldest.
  */
 export function keyedProjection(field: string): Projection<KeyedState> {
   return {

@@ -7,8 +7,9 @@ import type { ReportedProgress } from "./percent.ts";
  * to the same state as `earlier` followed by `later`. Returns undefined if the two cannot be merged.
  *
  * `first`, `earlier` and `later` are consecutive entries of the log and have the same event name. `first` is
- * not merged. It proves that neither report begins something, because the time of a beginning must not be lost.
- * One detail is not exact: how much is removed from the beginning of a text over its bound depends on its
+ * not merged. It shows that `earlier` and `later` only continue something that had begun before: a report that
+ * begins something must stay, because its time is the time of the beginning. One detail is not exact: when a
+ * text exceeds its bound, the number of characters removed from its beginning depends on the sizes of its
  * pieces.
  */
 export function mergeReports(

@@ -63,7 +63,7 @@ export interface ReportEvents {
   readonly events: readonly ReportedEvent[];
 }
 
-/** Outcome of one reported event: its position, or the error that refused it. */
+/** Outcome of one reported event: its position in the log, or the error with which the gateway refused it. */
 export type ReportResult =
   | { readonly position: string; readonly duplicate: boolean }
   | { readonly error: ApiFailure };

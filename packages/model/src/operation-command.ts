@@ -13,7 +13,7 @@ export interface OperationCommand {
   readonly phase: CommandPhase;
   /** User or key that requested the command. */
   readonly by?: string;
-  /** Reason of the latest phase that gave one, for instance of a refusal. */
+  /** Reason that was given in the latest phase with a reason, for instance why the command was refused. */
   readonly reason?: string;
   readonly args?: unknown;
   /** Time of the request, in milliseconds since 1970. */

@@ -3,8 +3,8 @@ import type { OperationEvents } from "./operation-event.ts";
 import { type LogLine, type OperationState, operationBounds } from "./operation-state.ts";
 
 /**
- * Adds a line to the operation's log. Above the bound the oldest lines are dropped; the counts still include
- * them.
+ * Adds a line to the operation's log. If the log then has more lines than `operationBounds.log`, the oldest
+ * lines are dropped; the counts still include them.
  */
 export function writeLine(
   state: OperationState,

@@ -151,7 +151,7 @@ describe("transitions of an operation's status", () => {
     expect(foldOn(waiting, [events.cancelled])).not.toHaveProperty("waiting");
   });
 
-  it("a status is final exactly if the table gives it the row that all final statuses share", () => {
+  it("isFinal is true exactly for the statuses whose row in the transition table is the common row of the final statuses", () => {
     const final = (Object.keys(operationTransitions) as OperationStatus[]).filter(isFinal);
     expect(final).toEqual(over);
   });

@@ -230,7 +230,7 @@ describe("parseOperationEvent", () => {
     );
   });
 
-  it("isGatewayEvent tells the gateway's events from the producer's", () => {
+  it("isGatewayEvent distinguishes events that only the gateway publishes from those of the producer", () => {
     const ofGateway = eventNames.filter((event) => {
       const outcome = parseOperationEvent(event, complete[event]);
       return outcome.ok && isGatewayEvent(outcome.value);

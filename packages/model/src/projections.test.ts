@@ -120,7 +120,7 @@ describe("textProjection", () => {
     expect(foldData("text", chunks)).toEqual({ message_id: "m1", text: "Hello", done: true });
   });
 
-  it("the text projection starts a new text with another message id, and after a complete text", () => {
+  it("the text projection starts a new text when the message id changes, and when the text before is complete", () => {
     expect(
       foldData("text", [
         { append: "a", messageId: "m1" },
@@ -137,7 +137,7 @@ describe("textProjection", () => {
     });
   });
 
-  it("the text projection replaces its text with a whole text, and marks it complete when only done is sent", () => {
+  it("the text projection replaces its text with a whole text, and marks it complete on a publication with only done", () => {
     expect(
       foldData("text", [{ append: "a" }, { text: "whole" }, { append: "!" }, { done: true }]),
     ).toEqual({
@@ -146,7 +146,7 @@ describe("textProjection", () => {
     });
   });
 
-  it("the text projection keeps the end of a text past the bound, and marks it as truncated", () => {
+  it("the text projection keeps the end of a text that is longer than the bound, and marks it as truncated", () => {
     const pieces = Array.from({ length: 300 }, () => ({ append: "x".repeat(1_024) }));
     const state = foldData("text", [...pieces, { append: "end" }]) as { text: string };
     expect(state).toMatchObject({ truncated: true, done: false });

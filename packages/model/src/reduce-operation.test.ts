@@ -94,7 +94,7 @@ describe("reduceOperation", () => {
     );
   });
 
-  it("the fields of an operation's state agree with each other after every event", () => {
+  it("the fields of an operation's state are consistent with each other after every event", () => {
     fc.assert(
       fc.property(anyLog, (log) => {
         for (const state of states(log)) expectConsistent(state);

@@ -126,7 +126,7 @@ describe("steps of an operation", () => {
     ]);
   });
 
-  it("a running step becomes the current one when the current step ends", () => {
+  it("another running step becomes the current one when the current step ends", () => {
     const state = fold(
       happened("step", { id: "a" }),
       happened("step", { id: "b" }),

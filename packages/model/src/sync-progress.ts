@@ -1,7 +1,10 @@
 import type { StepPlan } from "./operation-event.ts";
 import type { OperationState } from "./operation-state.ts";
 
-/** Stages of a synchronisation, in order. Its last working stage is a launch. */
+/**
+ * Stages of a synchronisation, in order. After validating and syncing, the synchronised thing is launched; then
+ * the synchronisation is complete.
+ */
 export const syncStages = ["validating", "syncing", "launching", "complete"] as const;
 
 /** One stage of a synchronisation. */
@@ -17,7 +20,7 @@ export const syncSteps: readonly StepPlan[] = [
 
 /** Progress of a synchronisation, as a progress bar shows it. */
 export interface SyncProgress {
-  /** Current stage, or the stage at which it ended early. */
+  /** Current stage. If the synchronisation ended early, the last stage that it reached. */
   readonly stage: SyncStage;
   /** Whole number from 0 to 100. */
   readonly percent: number;

@@ -127,7 +127,7 @@ describe("commands to a running operation", () => {
     expect(phases(gateway.data("op", "command"))).toEqual(["requested", "acknowledged", "refused"]);
   });
 
-  test("polling for commands survives every fault and stops with the last operation", async () => {
+  test("polling for commands continues after every fault and ends when the producer's last operation has ended", async () => {
     const { producer, gateway, clock } = fixture();
     const run = producer.start(work, (op) => untilAborted(op.signal));
     await clock.advance(100);

@@ -14,7 +14,7 @@ const faults: Fault[] = [
   "throw",
 ];
 
-test("each lifecycle event and log line is stored once and in order under any sequence of faults that ends", async () => {
+test("each lifecycle event and log line is stored once and in order, whatever faults the gateway has before it recovers", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom(...faults), { maxLength: 25 }),

@@ -27,7 +27,7 @@ describe("the outbox", () => {
     expect(taken(box)).toEqual([step("read", { done: 1_000_000, total: 1_000_000 })]);
   });
 
-  test("the outbox keeps each step's first report in its place, and merges later ones into the last", () => {
+  test("the outbox keeps each step's first report at its position, and merges later ones at the position of the newest", () => {
     const box = outbox();
     for (let i = 1; i <= 3; i++) {
       box.add(step("a", { done: i }));
@@ -42,7 +42,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox does not merge the beginning of a step with its end, or either with a new beginning", () => {
+  test("the outbox does not merge the reports that begin a step, end it, and begin it again", () => {
     const box = outbox();
     box.add(step("a"));
     box.add(step("a", { status: "done" }));
@@ -90,7 +90,7 @@ describe("the outbox", () => {
     ]);
   });
 
-  test("the outbox returns taken reports again with the same keys until they are settled, and merges nothing into them", () => {
+  test("the outbox returns reports taken for sending again, with the same keys, until they are settled, and merges nothing into them", () => {
     const box = outbox();
     box.add(step("a", { done: 1 }));
     const first = box.take(10, 10_000);
@@ -157,7 +157,7 @@ describe("the bounds of the outbox", () => {
     expect(taken(box)).toHaveLength(5);
   });
 
-  test("the outbox starts a new notice of dropped reports once the first was taken", () => {
+  test("the outbox starts a new notice of dropped reports once the first notice was taken for sending", () => {
     const box = outbox({ maxBytes: 1_000_000, maxReports: 3 });
     for (let i = 0; i < 5; i++) box.add(line(`${i}`));
     const first = box.take(10, 10_000).length;

@@ -40,15 +40,12 @@ type Dropped = Record<Droppable, number>;
  * Bounded queue of the reports on one operation, in order.
  *
  * - A report of state (steps, progress, agents, queue position) is merged with the waiting report of the same
- *   slot.
- * The report that begins a step or agent keeps its position in the queue. The merged report takes the position
- * of
- *   the newest one. Nothing is merged across a lifecycle report.
+ *   slot, at the position of the newer one. The report that begins a step or agent keeps its own position in
+ *   the queue. Nothing is merged across a lifecycle report.
  * - Pieces of a text stream are joined up to 64 Ki characters.
  * - Above a bound the outbox drops the oldest log lines of level info first, then state, then text, then log
- *   lines of
- * level warning. One warning in the log states how many reports were dropped. Lifecycle reports are never
- * dropped.
+ *   lines of level warning. One warning in the log states how many reports were dropped. Lifecycle reports are
+ *   never dropped.
  * - Reports that were taken keep their key and content until they are settled.
  */
 export class Outbox {

@@ -248,7 +248,7 @@ class ProducerOf implements Producer {
     await Promise.all([...this.#ended].map((operation) => operation.delivered));
   }
 
-  /** Resolves when no operation is left that has not ended, at the latest after `closingFlushMs`. */
+  /** Resolves when all operations have ended, at the latest after `closingFlushMs`. */
   #idle(): Promise<void> {
     if (this.#holds.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -102,7 +102,7 @@ describe("delivery of reports", () => {
     expect(problems).toMatchObject([{ code: "invalid_data", effect: "dropped", event: "done" }]);
   });
 
-  test("the reporter finds and drops the one event for which the gateway refuses whole batches", async () => {
+  test("when one event makes the gateway refuse whole batches, the reporter finds that event and drops only it", async () => {
     const { producer, gateway, clock, problems } = fixture();
     gateway.refuseReport = ({ events }) =>
       events.some(({ data }) => (data as { message?: string }).message === "41")
@@ -174,7 +174,7 @@ describe("delivery of reports", () => {
 });
 
 describe("the lease of an operation", () => {
-  test("the reporter renews the lease with an empty report after each third of its duration in which it reported nothing else", async () => {
+  test("the reporter renews the lease with an empty report when it has reported nothing for a third of the lease's duration", async () => {
     const { producer, gateway, clock } = fixture();
     const held = deferred();
     const run = producer.start(work, () => held.promise);

@@ -150,7 +150,7 @@ describe("reporting never blocks or fails the work (W8)", () => {
     });
   }
 
-  test("no value that a job reports makes the job throw", async () => {
+  test("a job's reporting calls never throw, whatever values the job passes to them", async () => {
     const { producer, gateway, clock, problems } = fixture();
     const hostile: unknown[] = [
       undefined,

@@ -62,7 +62,7 @@ export interface WorkerHost {
   readonly clock: Clock;
   readonly isClosed: boolean;
   track(spec: WorkSpec, hooks: WorkHooks): TrackedOperation;
-  /** Tells the producer that an operation has ended. The worker calls it at every end. */
+  /** Tells the producer that an operation has ended. The worker calls it each time an operation ends. */
   ended(operation: TrackedOperation): void;
 }
 

@@ -45,7 +45,7 @@ describe("verdicts of close codes", () => {
   });
 
   it.each(codes.filter(({ code }) => code >= 4000))(
-    "[P-CLOSE-1] the verdict of close code $code $name is that of its range",
+    "[P-CLOSE-1] close code $code $name has the verdict of its range of codes",
     ({ code, verdict }) => {
       const range = code < 4100 ? "resume" : code < 4200 ? "reauthenticate" : "stop";
       expect(verdict).toBe(range);

@@ -49,7 +49,7 @@ describe("close codes of errors", () => {
     },
   );
 
-  test("a close code that a proxy chose stands for an internal error", () => {
+  test("errorOfClose returns internal for a close code that a proxy chose", () => {
     expect([4999, 1006, 3000].map(errorOfClose)).toEqual(["internal", "internal", "internal"]);
   });
 });

@@ -4,7 +4,10 @@ import { documentText, namedInTests } from "./testing/test-titles.ts";
 const folders = ["packages", "examples", "bench", "checker", "e2e", "sim"];
 const delivery = documentText("docs/delivery.md");
 
-/** Ids of all guarantees. docs/delivery.md either states a guarantee, or says which later part brings it. */
+/**
+ * Ids of all guarantees. docs/delivery.md either states a guarantee, or says with which later part of Milepost
+ * it comes.
+ */
 const guarantees = Array.from({ length: 11 }, (_, i) => `G${i + 1}`);
 const stated = [...delivery.matchAll(/^- \*\*(G\d+) /gm)].map((match) => match[1] ?? "");
 const coming = [...delivery.matchAll(/^- (G\d+) .*: comes with /gm)].map((match) => match[1] ?? "");
@@ -14,7 +17,7 @@ const traps = [...delivery.matchAll(/^\| (TRAP-\d+) \|[^|]*\|([^|]*)\|$/gm)].map
 );
 
 describe("guarantees of docs/delivery.md", () => {
-  it("docs/delivery.md states every guarantee, or says which later part brings it", () => {
+  it("docs/delivery.md states every guarantee, or says with which later part of Milepost it comes", () => {
     expect([...stated, ...coming].toSorted()).toEqual(guarantees.toSorted());
   });
 
@@ -32,7 +35,7 @@ describe("known traps of docs/delivery.md", () => {
     );
   });
 
-  it("every trap that docs/delivery.md calls held is named in a test title", () => {
+  it("every trap that docs/delivery.md marks as held is named in a test title", () => {
     const tested = namedInTests(/\[(TRAP-\d+)\]/g, folders);
     const untested = traps.filter(({ trap, isHeld }) => isHeld && !tested.has(trap));
     expect(untested).toEqual([]);

@@ -41,7 +41,7 @@ describe("docs/requirements.md and the documents that name files", () => {
     expect(paths.filter((path) => !existsSync(`${root}/${path}`))).toEqual([]);
   });
 
-  test("the page of requirements names code and a test for every requirement that is not later", () => {
+  test("the page of requirements names code and a test for every requirement whose state is not later", () => {
     const built = rows.filter(({ state }) => !state.startsWith("later")).map(({ id }) => id);
     expect(built.length).toBeGreaterThan(0);
     expect(lists.map(({ id }) => id).toSorted()).toEqual(built.toSorted());

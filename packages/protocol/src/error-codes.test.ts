@@ -18,7 +18,7 @@ describe("the table of error codes", () => {
     },
   );
 
-  it("[P-SRV-2] exactly the errors caused by the gateway or the moment are retryable", () => {
+  it("[P-SRV-2] exactly the errors of the gateway, of a passing condition or of an outdated token are retryable", () => {
     const retryable = Object.entries(errorCodes).flatMap(([code, entry]) =>
       entry.retryable ? [code] : [],
     );

@@ -83,7 +83,7 @@ describe("frames of milepost.v1.json", () => {
 });
 
 describe("other messages of the server", () => {
-  it("encodeServerMessage writes a message with any text as its own JSON", () => {
+  it("encodeServerMessage writes JSON that parses back to the same message, whatever text the message contains", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (reason) => {
         const message = { type: "end", channel: "a", position: "e.1.t", reason } as const;

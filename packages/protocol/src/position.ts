@@ -4,8 +4,9 @@ import { type Parsed, parsed, refused } from "./failure.ts";
  * A position in a channel's log.
  *
  * `epoch` identifies the log from its creation on: a log that is created again has a new epoch, and its offsets
- * restart. `offset` counts entries from 1; 0 is before the first entry. `tag` is random per entry. A different
- * tag shows that an entry was lost and its offset was given to another entry.
+ * restart. `offset` counts entries from 1; 0 is before the first entry. `tag` is random per entry. If the tag
+ * at an offset differs from the one seen there before, that earlier entry was lost and its offset was given to
+ * another entry.
  */
 export interface Position {
   readonly epoch: string;

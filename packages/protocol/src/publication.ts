@@ -16,8 +16,8 @@ export interface Publication {
   readonly source?: string;
   readonly position: Position;
   /**
-   * Tag of the entry before this one, if the engine provides it. A different tag shows that the log lost its
-   * last entries and then continued with the same offsets.
+   * Tag of the entry before this one, if the engine provides it. If it differs from the tag of the entry that
+   * was received at the offset before, the log lost its last entries and then continued with the same offsets.
    */
   readonly previousTag?: string;
   /**

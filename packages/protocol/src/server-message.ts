@@ -44,7 +44,10 @@ export type ReplyMessage =
       readonly timestamp?: string;
     };
 
-/** The reason why a resume was not contiguous. Servers do not send `store_unavailable` today. */
+/**
+ * Reason why a subscription could not continue without a gap after a position. Servers do not send
+ * `store_unavailable` today.
+ */
 export type GapReason =
   | "trimmed"
   | "epoch_changed"

@@ -29,7 +29,7 @@ export interface ChannelView<Events, State> {
   readonly state: State | undefined;
   /** State of the channel that the gateway sent, at the start or with the last reset. */
   readonly snapshot: Snapshot | undefined;
-  /** Last gap: entries that cannot be delivered. */
+  /** Latest gap: a range of entries that cannot be delivered. */
   readonly gap: ChannelGap | undefined;
   /** End of the stream with its reason; `status` is then `ended`. */
   readonly end: ChannelEnd | undefined;

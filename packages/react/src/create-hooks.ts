@@ -50,7 +50,8 @@ export interface Hooks<C extends Contract> {
 const hooks = { useClient, useChannel, useOperation, usePresence, useTyping };
 
 /**
- * Returns the hooks with the types of a contract. Call it once, beside the contract:
+ * Returns the hooks with the types of a contract. Call it once, in the module that defines the contract or next
+ * to it:
  *
  * ```ts
  * export const { useClient, useChannel, useOperation } = createHooks<typeof contract>();

@@ -466,7 +466,7 @@ describe("useNotifications", () => {
 });
 
 describe("a client in a browser", () => {
-  it("a client in a browser reconnects at once when the network or the page returns, but not after it was closed", async () => {
+  it("a client in a browser reconnects at once when the network is back or the page is shown, but not after it was closed", async () => {
     const { gateway, client, accept } = setUp();
     client.connect();
     await settle();
@@ -506,7 +506,7 @@ describe("a client in a browser", () => {
 });
 
 describe("useConnection", () => {
-  it("useConnection renders again on changed metrics only where metrics are selected", async () => {
+  it("a component with useConnection renders again on changed metrics only if it selects metrics", async () => {
     const { wrapper, client, gateway, clock, accept, after } = setUp();
     let [states, numbers] = [0, 0];
     renderHook(

@@ -30,7 +30,7 @@ const change = (version: number, rest: object) => ({
 const live = { position: at(0), recovered: false, presence: list };
 
 describe("usePresence", () => {
-  it("usePresence of two components sends one subscribe under StrictMode, and unsubscribes when both unmount", async () => {
+  it("two components with usePresence send one subscribe under StrictMode, and unsubscribe when both have unmounted", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     const first = renderHook(() => usePresence(channel), { wrapper });
     const second = renderHook(() => usePresence(channel, ({ count }) => count), { wrapper });

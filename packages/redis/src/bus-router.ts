@@ -10,8 +10,8 @@ export interface BusRoute {
 }
 
 /**
- * Routes pub/sub messages to the port they are for, by the name of the bus channel: `prefix:{tag}:kind:rest`. A
- * disruption is reported to all ports.
+ * Routes pub/sub messages to the receiver of their kind. The name of the bus channel contains the kind:
+ * `prefix:{tag}:kind:rest`. A disruption is reported to all receivers.
  */
 export class BusRouter {
   readonly #routes = new Map<string, BusRoute>();

@@ -116,7 +116,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     expect(await moved).toMatchObject({ code: "store_unavailable" });
   });
 
-  test("[G3] a call made while the cluster map is read runs after an earlier call that was redirected", async () => {
+  test("[G3] a call made while the link reads the cluster map runs after an earlier call that was redirected", async () => {
     await using link = await openLink();
     const channel = channelOf(0);
     const [old, taker] = proxies as [RedisProxy, RedisProxy, RedisProxy];
@@ -305,7 +305,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
   });
 
-  test("when a subscribe fails at a lost master, one at another master succeeds, and its unsubscribe leaves nothing behind", async () => {
+  test("while a subscribe at a lost master fails, one at another master succeeds, and its unsubscribe removes the subscription", async () => {
     await using own = await startRedisCluster();
     for (const i of [0, 1, 2]) {
       await own.command(i, "CONFIG", "SET", "cluster-require-full-coverage", "no");
@@ -384,8 +384,8 @@ async function owed(link: RedisLink, channel: string): Promise<{ answer: Promise
 }
 
 /**
- * Makes the link read the cluster map: moves a slot of no other test, then makes a call for it. The slot moves
- * between the two servers other than `besides`.
+ * Makes the link read the cluster map: moves a slot that no other test uses, then makes a call for that slot.
+ * The slot moves between the two servers other than `besides`.
  */
 async function readMap(link: RedisLink, besides = 0): Promise<void> {
   const [to = 0, from = 0] = [0, 1, 2].filter((server) => server !== besides);
@@ -394,7 +394,7 @@ async function readMap(link: RedisLink, besides = 0): Promise<void> {
   await link.remove([`{${other}}`]);
 }
 
-/** Resolves once a master has run all calls that the link sent to it before. */
+/** Resolves once a master has run all calls that the link sent to it earlier. */
 async function answersEarlierCalls(link: RedisLink, server: number): Promise<void> {
   await link.remove([`{${channelOf(server)}}`]);
 }

@@ -127,7 +127,7 @@ test("createCluster of @redis/client 6.3 never reads the map again for MOVED whe
   }
 });
 
-test("createCluster of @redis/client 6.3 subscribes again at the new owner of a slot while its connection is idle", async () => {
+test("createCluster of @redis/client 6.3 subscribes again at a moved slot's new owner if its connections to the old one are idle", async () => {
   const isIdle = { pingInterval: 0, socket: { socketTimeout: 0 } };
   await using cluster = await openLibrary(redis, {}, isIdle);
   const channel = await keyAt(redis, 0);
@@ -327,7 +327,7 @@ describe("failover from a master that hangs, while calls keep coming", () => {
     for (const listener of listeners) process.on("unhandledRejection", listener);
   }, 20_000);
 
-  test("createCluster of @redis/client 6.3 follows the failover of a hanging master under load if it has a subscription there", async () => {
+  test("createCluster of @redis/client 6.3 follows the failover of a hanging master under load if it has a subscription at that master", async () => {
     await vi.waitFor(() => expect(ofSubscribed.stored).toBeGreaterThan(0), patience);
     await vi.waitFor(async () => expect(await subscribersAt(redis, 3, allowed)).toBe(1), patience);
     await redis.command(3, "SPUBLISH", allowed, "x");
@@ -347,7 +347,7 @@ describe("failover from a master that hangs, while calls keep coming", () => {
     expect(ofLink.errors[0]).toMatchObject({ code: "store_unavailable" });
   }, 15_000);
 
-  test("createCluster of @redis/client 6.3 keeps every call to a hanging master pending under load if it has no subscription there", async () => {
+  test("createCluster of @redis/client 6.3 keeps all calls to a hanging master pending under load if it has no subscription there", async () => {
     const enough = ofBare.made + (2 * socketTimeoutMs) / 100;
     await vi.waitFor(() => expect(ofBare.made).toBeGreaterThan(enough), patience);
     expect([ofBare.stored, ofBare.errors, bare.faults]).toEqual([0, [], []]);

@@ -19,8 +19,8 @@ export class Keys {
   }
 
   /**
-   * Returns the key that remembers a publisher's dedupe key. Publisher and key are hashed, since both come from
-   * outside.
+   * Returns the key under which Redis remembers that a publisher used this idempotency key. Publisher and key
+   * are hashed, since both come from outside.
    */
   dedupe(channel: string, policy: LogPolicy, publisher: string, key: string): string {
     const tagged = `${this.#prefix}:{${hashTag(channel, policy)}}:${channel}`;

@@ -120,7 +120,7 @@ for (const how of ["is flushed", "comes back empty"] as const) {
   }, 40_000);
 }
 
-test("[G4] [G8] after Redis comes back with an older state, subscribers detect the lost tail, even once new entries replaced it", async () => {
+test("[G4] [G8] after Redis restarts with an older state, subscribers detect the lost end of the log, even once new entries replaced it", async () => {
   await using redis = await mortalRedis();
   await using one = await startNode(redis.url, rules);
   await using two = await startNode(redis.url, rules);

@@ -19,7 +19,10 @@ import { scripts } from "./script.ts";
 
 const epochLength = 10;
 const tagLength = 8;
-/** Number of entries after the stored state from which the appending node stores a new state. */
+/**
+ * Number of entries after the stored state, including the latest, at which the node that appends stores a new
+ * state.
+ */
 const checkpointAfter = 64;
 
 /**
@@ -89,7 +92,7 @@ export class RedisChannelLog implements ChannelLog {
     const epoch = this.#random.id(epochLength);
     const slice = await this.#read(channel, epoch, afterOffset, limit, policy);
     if (slice === undefined)
-      throw new Error("the read script found no log, although it begins one");
+      throw new Error("the read script returned no log; it must create a missing log");
     return slice;
   }
 

@@ -24,8 +24,8 @@ export interface RedisEngineOptions {
 }
 
 /**
- * Returns the factory of one node's engine, which shares its state with all nodes in Redis. Closing the engine
- * closes the link.
+ * Returns the factory of one node's engine. All nodes share the engine's state through Redis. Closing the
+ * engine closes the link.
  */
 export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): EngineFactory {
   const { prefix = "milepost", onError = () => {} } = options;

@@ -37,7 +37,7 @@ async function linked(server: RedisServer, options: Partial<ServerLinkOptions> =
   };
 }
 
-/** Opens a plain client beside the link. */
+/** Opens a plain Redis client, in addition to the link. */
 async function admin(server: RedisServer) {
   const client = createClient({ url: server.url, RESP: 2 });
   await client.connect();

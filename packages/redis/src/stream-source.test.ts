@@ -15,7 +15,7 @@ const rules: readonly Rule[] = [
 ];
 const stream = "publications";
 
-/** Connects a producer that knows nothing of Milepost. */
+/** Connects a program that adds entries to the stream with plain Redis commands. */
 async function producer(server: RedisServer) {
   const client = createClient({ url: server.url, RESP: 2, socket: { reconnectStrategy: false } });
   client.on("error", () => {});
@@ -23,7 +23,7 @@ async function producer(server: RedisServer) {
   let n = 0;
   return {
     client,
-    /** Adds publications with consecutive numbers, to the channels in turn. */
+    /** Adds entries with consecutive numbers to the stream, for the channels in turn. */
     async add(count: number, channels = ["job:a"]): Promise<void> {
       for (let i = 0; i < count; i++) {
         const channel = channels[n % channels.length] ?? "";

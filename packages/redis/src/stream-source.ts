@@ -24,7 +24,7 @@ export interface StreamSourceOptions {
   readonly url: string;
   /** Key of the stream, and the name of the source. */
   readonly stream: string;
-  /** Prefix of the keys that are kept beside the stream; default `milepost`. */
+  /** Prefix of the keys that the source itself stores in Redis; default `milepost`. */
   readonly prefix?: string;
   /** Consumer group, shared by all nodes and created when it does not exist; default `milepost`. */
   readonly group?: string;
@@ -78,8 +78,8 @@ class Interrupted extends Error {}
  * settled: stored, or kept as a dead letter.
  *
  * No entry is lost between the stream and the log, and an entry that is delivered again is recognised by its
- * id. Entries that a dead consumer had in hand are taken over. An entry that cannot be settled now is retried.
- * It holds up later entries of its channel, and no further entries are read meanwhile.
+ * id. The pending entries of a dead consumer are taken over. An entry that cannot be settled now is retried. It
+ * holds up later entries of its channel, and no further entries are read meanwhile.
  */
 export function redisStreamSource(options: StreamSourceOptions): Source {
   return new RedisStreamSource(options);

@@ -9,7 +9,7 @@ async function readerOf(server: TestGateway, channel: string) {
 }
 
 describe("a chat through a gateway, read by a plain WebSocket", () => {
-  it("[P-CHAT-2] [P-CHAT-3] a late subscriber gets the message's chunks so far joined in the snapshot; the next one continues", async () => {
+  it("[P-CHAT-2] [P-CHAT-3] a late subscriber's snapshot joins the chunks of a message so far, and the next chunk follows live", async () => {
     await using server = await startGateway();
     const early = await readerOf(server, "chat:42");
     for (const content of ["To ", "the "]) {

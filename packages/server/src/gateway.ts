@@ -47,7 +47,9 @@ export interface ListenOptions {
   readonly host?: string;
 }
 
-/** Gateway in this process. With a contract, its publications have the contract's types. */
+/**
+ * Gateway in this process. With a contract, it publishes only the events and data that the contract defines.
+ */
 export interface Gateway<C extends Contract = AnyContract> extends AsyncDisposable {
   readonly operations: GatewayOperations;
   /** Name of the node, as in welcome messages and lists of connections. */
@@ -107,7 +109,9 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
 const sseMaxLifetimeMs = 300_000;
 const sourceCloseMs = 3_000;
 
-/** Principal of the host program, whose name appears in commands and deduplication. */
+/**
+ * Principal that the host program acts as. Its name identifies the host program in commands and dedupe keys.
+ */
 const embedded: ServicePrincipal = { kind: "service", name: "embedded" };
 
 /**

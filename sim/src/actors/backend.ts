@@ -28,7 +28,10 @@ export class Backend {
     return this.#clock.pending;
   }
 
-  /** Publishes entries one after the other, each until it is stored; with `atOnce` all at the same time. */
+  /**
+   * Publishes entries one after the other, and repeats each until it is stored; with `atOnce` all at the same
+   * time.
+   */
   publish(channel: string, count: number, bytes: number, atOnce: boolean): void {
     const line = atOnce ? `batch-${this.#published}` : "one by one";
     const core = atOnce ? this.#anyCore() : undefined;

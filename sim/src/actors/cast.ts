@@ -125,7 +125,7 @@ export class Cast {
     }
   }
 
-  /** Ends all faults of connections, and starts nothing new. */
+  /** Ends all faults of the actors' connections. Actions that are scheduled for later no longer run. */
   heal(): void {
     this.#isHealed = true;
     this.#works.faultiness = 0;

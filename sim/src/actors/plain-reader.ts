@@ -29,8 +29,8 @@ const deafMs = 35_000;
 const answerMs = 20_000;
 
 /**
- * Client that knows only the protocol's pages. With `cursor` it resumes from the last event_id alone; with
- * `messages` it subscribes to each channel from the position it holds.
+ * Client without the SDK, written from the protocol's documentation alone. With `cursor` it resumes from the
+ * last event_id alone; with `messages` it subscribes to each channel from the position it holds.
  */
 export class PlainReader implements Reading {
   readonly name: string;
@@ -200,8 +200,8 @@ export class PlainReader implements Reading {
   }
 
   /**
-   * Returns the last event_id's positions for the channels still wanted, with the client's own position where
-   * it has none.
+   * Returns the positions to resume the wanted channels from: those of the last event_id, or the position the
+   * client holds for a channel that the event_id does not contain.
    */
   #cursor(): Map<string, Position> | undefined {
     const parsed = parseCursor(this.#eventId);

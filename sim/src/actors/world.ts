@@ -13,7 +13,7 @@ export interface World {
   readonly denied: ReadonlyMap<string, ReadonlySet<string>>;
   /** Returns a new credential of a user. */
   token(user: string): string;
-  /** Records an exception of the product outside of its contract; a correct run has none. */
+  /** Records an exception that the product must not throw; a correct run has none. */
   onDefect(error: unknown): void;
 }
 

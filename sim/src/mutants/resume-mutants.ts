@@ -8,7 +8,10 @@ function trusting(name: string, what: "epoch" | "tag"): Mutant {
     name,
     breaks: "G4",
     tamper: (parts) => {
-      /** Positions that clients really asked from, by channel, where they were replaced. */
+      /**
+       * Positions from which clients really asked to resume, by channel, for requests whose position was
+       * replaced.
+       */
       const held = new Map<unknown, string>();
       return spoilFrames(parts, {
         inbound: (message) => {

@@ -35,9 +35,9 @@ export function isPublication({ type }: WireMessage): boolean {
 export function spoilFrames(
   { dialect }: DoorParts,
   spoil: {
-    /** Returns the messages to send instead. */
+    /** Returns the messages to send in place of the given ones. */
     outbound?(messages: readonly WireMessage[]): readonly WireMessage[];
-    /** Returns the message to deliver to the node instead; undefined drops it. */
+    /** Returns the message to deliver to the node in place of the given one; undefined drops it. */
     inbound?(message: WireMessage): WireMessage | undefined;
   },
 ): Tamper {

@@ -55,7 +55,7 @@ function nowDoing(state: OperationState): string {
   }
 }
 
-/** Returns the message about a command that could not be sent, so that the log knows nothing about it. */
+/** Returns the message about a command that could not be sent and is therefore missing from the log. */
 function notSent(commands: CommandControls): CommandNews | undefined {
   const failed = Object.values(commands).find(({ error }) => error !== undefined);
   return failed?.error === undefined ? undefined : { text: failed.error, bad: true };

@@ -34,7 +34,10 @@ export function dlqCommand(terminal: Terminal): Command {
     shared(command)
       .option("--channel <name>", "dead letters of this channel")
       .option("--subscriber <name>", "dead letters of the durable subscriber with this name")
-      .option("--reason <reason>", "dead letters with this reason, whole or up to its first colon");
+      .option(
+        "--reason <reason>",
+        "dead letters with this reason: the whole reason, or its part before the first colon",
+      );
 
   const list = filtered(new Command("list"))
     .description("Lists dead letters, oldest first.")

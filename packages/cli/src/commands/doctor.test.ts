@@ -185,7 +185,7 @@ describe("milepost doctor <channel>", () => {
     });
   });
 
-  it("milepost doctor <channel> explains a name that ends in :*, and exits with 1 when it cannot be read", async () => {
+  it("milepost doctor <channel> explains a name that ends in :*, and exits with 1 when the channel cannot be read", async () => {
     const whole = await runCommand(["doctor", "collection:42:*"], {});
     expect(whole.code).toBe(0);
     const text = whole.out.join("\n");

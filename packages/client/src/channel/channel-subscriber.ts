@@ -59,8 +59,8 @@ export class ChannelSubscriber implements Subscription {
    */
   behind = false;
   /**
-   * True from the first answer until the first arrival after it. A gap in that time reports its own start
-   * position, because it may concern entries before the answer.
+   * True from the first answer until the first arrival after it. A gap message in that time is reported with
+   * the start position that it names, because it may concern entries before the answer.
    */
   fresh = false;
   /**

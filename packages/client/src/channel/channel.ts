@@ -62,7 +62,7 @@ export type SubscriptionState = "starting" | "live" | "interrupted" | "ended" | 
 
 /** Handlers of a subscriber. None is called inside the call of `subscribe`, nor after `close`. */
 export interface ChannelHandlers<Events = Record<string, unknown>> {
-  /** Receives each publication once, in order. */
+  /** Receives each published event once, in order. */
   onEvent?(event: ChannelEvent<Events>): void;
   /** Receives the state at the start, if the channel has a projection. */
   onSnapshot?(snapshot: ChannelSnapshot): void;
@@ -173,8 +173,8 @@ export interface Channel<Events = Record<string, unknown>> {
   /** Adds a subscriber. All subscribers of a channel share one subscription at the gateway. */
   subscribe(handlers: ChannelHandlers<Events>, options?: SubscribeOptions<Events>): Subscription;
   /**
-   * Iterates over the publications in order. Rejects with `not_found` when entries are lost for good (a gap or
-   * a reset), and with the gateway's error when it refuses. Ends when the stream is complete.
+   * Iterates over the published events in order. Rejects with `not_found` when entries are lost for good (a gap
+   * or a reset), and with the gateway's error when it refuses. Ends when the stream is complete.
    */
   events(options?: StreamOptions<Events>): AsyncIterableIterator<ChannelEvent<Events>>;
   /** Iterates like `events`, but yields snapshots, gaps and resets in order instead of rejecting. */

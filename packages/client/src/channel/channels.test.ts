@@ -350,7 +350,7 @@ describe("resuming after a reconnect", () => {
     expect(heard).toEqual(["e1#1", `gap ${at(1)}..${at(8)} trimmed`, "e1#9"]);
   });
 
-  it("[P-SUB-4] a gap is reported even if the gateway only announced it in its answer", async () => {
+  it("[P-SUB-4] a gap that the gateway announces in its answer is reported even if no gap message follows", async () => {
     const { gateway, subscribe, reconnect, answer } = await setUp();
     const { heard } = subscribe();
     await answer(live(0));
@@ -498,7 +498,7 @@ describe("delivery while subscribed", () => {
     expect(gateway.last.take("subscribe").since).toBe(at(12));
   });
 
-  it("[P-SUB-9] a gateway that answers with a new epoch and a hole each time is asked once more, then a gap is reported", async () => {
+  it("[P-SUB-9] if each answer brings a new epoch and entries are missing after it, the client asks once more, then reports a gap", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const { heard } = subscribe();
     await answer({ ...live(0), snapshot });
@@ -635,7 +635,7 @@ describe("delivery while subscribed", () => {
     await expect(subscription.ready).resolves.toMatchObject({ position: at(4) });
   });
 
-  it("[P-END-3] an end reaches a subscriber that misses nothing at once, and one that waits for its replay after the replay", async () => {
+  it("[P-END-3] the end reaches a subscriber that misses nothing at once, and a subscriber that waits for a replay after that replay", async () => {
     const { gateway, subscribe, answer } = await setUp();
     const first = subscribe();
     await answer(live(1));

@@ -227,8 +227,8 @@ class Service {
   }
 
   /**
-   * Drops the connection before it changes the log, because a log never changes below a live subscription
-   * without a message.
+   * Drops the connection before it changes the log, because a gateway never replaces the log of a live
+   * subscription without a message to the client.
    */
   async #remake(change: () => void): Promise<void> {
     await this.do({ do: "drop" });

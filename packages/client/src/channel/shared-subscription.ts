@@ -364,7 +364,7 @@ export class SharedSubscription {
     subscriber.reset(position, snapshot, reason);
   }
 
-  /** Returns the subscribers that receive a refusal. */
+  /** Returns the subscribers that fail when the gateway refuses the subscribe for good. */
   #concerned({ joiners, presence }: Ask, { code }: MilepostError): readonly ChannelSubscriber[] {
     const all = [...this.subscribers];
     // The channel exists but offers no presence, so subscribers that did not ask for presence continue.

@@ -310,7 +310,7 @@ describe("the typing signal", () => {
     expect(said()).toEqual([true, false]);
   });
 
-  it("[P-PRES-8] a typing signal is sent again after a reconnect while the member types, and never queued meanwhile", async () => {
+  it("[P-PRES-8] a typing signal is never queued while disconnected; after a reconnect it is sent again if the member still types", async () => {
     const { clock, gateway, presence, answer, said } = await live();
     presence.setTyping(true);
     said();

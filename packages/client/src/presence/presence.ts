@@ -7,8 +7,8 @@ export type { PresentMember } from "@milepost/protocol";
 export type { ChannelPresence, PresenceView } from "./presence-view.ts";
 
 /**
- * Number of remembered presence objects per client from which those that the application no longer references
- * are removed, each time one is added.
+ * Number of remembered presence objects per client. Once it is reached, those that the application no longer
+ * references are removed whenever one is added.
  */
 const maxForgotten = 100;
 

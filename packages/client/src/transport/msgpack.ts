@@ -2,7 +2,7 @@ import { decodeMsgpack, encodeMsgpack, msgpackSubprotocol } from "@milepost/prot
 import type { Codec } from "./codec.ts";
 
 /**
- * Maximum nesting depth of a value. It is larger than the deepest publication data together with the message
+ * Maximum nesting depth of a value. It is larger than the deepest published data together with the message
  * around it.
  */
 const maxDepth = 256;

@@ -33,7 +33,10 @@ export interface Ending {
   readonly ts: number;
 }
 
-/** Result of ending a channel: the channel's first end, no matter which caller asked for it. */
+/**
+ * Result of ending a channel. If the channel had ended before, the result describes that first end, no matter
+ * who asked for it.
+ */
 export interface Ended {
   readonly channel: string;
   readonly position: string;
@@ -74,7 +77,7 @@ export interface ChannelSnapshot {
  * permissions.
  */
 export interface ChannelService {
-  /** Appends a publication and resolves with its position once it is in the log. */
+  /** Publishes an event. Resolves with the position of its entry once the entry is in the log. */
   publish(
     principal: Principal,
     channel: string,

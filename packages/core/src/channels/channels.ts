@@ -55,7 +55,7 @@ const priorities: readonly Priority[] = ["high", "normal", "low"];
 
 /** Parts of the node that {@link Channels} uses. */
 export interface ChannelsParts {
-  /** Log to which publications are appended and whose channels can be purged. */
+  /** Log to which published entries are appended and whose channels can be purged. */
   readonly log: Pick<ChannelLog, "append" | "purge">;
   readonly reads: LogReader;
   readonly rules: RuleBook;
@@ -128,7 +128,7 @@ export class Channels implements ChannelService {
     this.#closed = true;
   }
 
-  /** Resolves a readable channel name to its rule and policy; throws if the name cannot be read. */
+  /** Resolves the name of a channel or a roll-up to its rule and policy; throws if the name is invalid. */
   resolve(channel: string): ResolvedChannel {
     return this.#rules.of(orThrow(parseReadableName(channel)));
   }

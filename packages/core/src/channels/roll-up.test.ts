@@ -89,7 +89,7 @@ describe("roll-ups of everything below a prefix", () => {
     expect(events(messages).map(({ source }) => source)).toEqual(["few:3", "few:4", "few:5"]);
   });
 
-  test("[P-WILD-2] in the plain dialect events of a roll-up name their source, and the cursor resumes the roll-up", async () => {
+  test("[P-WILD-2] in the plain dialect events of a roll-up name their source, and the roll-up can be resumed from the cursor", async () => {
     await using t = testCore({ rules });
     const first = open(t, "plain", { channels: ["board:1:*", "flat:x"] });
     await t.clock.settle();
@@ -111,7 +111,7 @@ describe("roll-ups of everything below a prefix", () => {
     });
   });
 
-  test("[P-WILD-2] a roll-up entry that the bus lost is fetched before the entries after it", async () => {
+  test("[P-WILD-2] an entry of a roll-up that the bus lost is read from the log before later entries are delivered", async () => {
     const engine = new FaultyEngine();
     await using t = testCore({ rules, engine: engine.factory });
     const { socket } = await subscribe(t, "board:1:*");
@@ -144,7 +144,7 @@ describe("roll-ups of everything below a prefix", () => {
     expect(events(socket.take()).map(({ data }) => data)).toEqual([2]);
   });
 
-  test("[P-WILD-6] a roll-up includes channels whose earlier rule names the roll-up; these channels keep their own rule's retention", async () => {
+  test("[P-WILD-6] a roll-up includes channels of an earlier rule that names the roll-up; these channels keep that rule's retention", async () => {
     const own = {
       pattern: "board:{board}:doc:{doc}",
       ...everyone,

@@ -90,7 +90,7 @@ describe("connections of several nodes", () => {
     await expect(connections.revoke(user, { user: "ada" })).rejects.toMatchObject(refused);
   });
 
-  test("[G8] connections of a dead node are not listed after its lease ends, and another node sweeps them", async () => {
+  test("[G8] connections of a dead node are not listed after its lease ends, and another node removes them from the registry", async () => {
     await using t = new Cluster();
     const { a, b, clock } = t;
     await t.connect(a, a.user("ada"));

@@ -50,7 +50,7 @@ class PagedStore implements Revocations {
 }
 
 describe("revocations of several pages", () => {
-  test("[G10] tokens are admitted even though another token arrives during every read of the revocations", async () => {
+  test("[G10] no token waits forever for its admission, even if another token arrives during every read of the revocations", async () => {
     const store = new PagedStore("bob");
     const admission = new Admission(async () => user("ada"), new RevocationCache(store, clock));
     const admitted: number[] = [];

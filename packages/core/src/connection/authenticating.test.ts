@@ -8,7 +8,7 @@ function anonymous(t: TestCore) {
 }
 
 describe("authentication by the first message", () => {
-  test("[P-CON-1] [P-CON-4] a valid auth is answered with welcome, then the reply, then subscribed for each channel of the connect", async () => {
+  test("[P-CON-1] [P-CON-4] a valid auth is answered with welcome, then its own reply, then subscribed for each channel requested at connect", async () => {
     await using t = testCore();
     const socket = t.connect({ channels: ["user:ada"] });
     const token = t.token(t.user("ada", { session: "s", expiresAt: t.clock.now() + 3_600_000 }));
@@ -28,7 +28,7 @@ describe("authentication by the first message", () => {
     expect(messages[1]).toMatchObject({ id: 1, result: { expires_at: t.clock.now() + 3_600_000 } });
   });
 
-  test("[P-CON-4] each channel of the connect is answered with subscribed, or with an error reply whose id is null", async () => {
+  test("[P-CON-4] each channel requested at connect is answered with subscribed, or with an error reply whose id is null", async () => {
     await using t = testCore();
     const socket = t.connect({ principal: t.user("ada"), channels: ["user:ada", "user:bob"] });
     await t.clock.settle();

@@ -65,7 +65,7 @@ describe("the end of a channel", () => {
     });
   });
 
-  test("[P-END-1] an ended channel refuses publications, but a repeated key is answered with the position of its first entry", async () => {
+  test("[P-END-1] an ended channel refuses new publishes, but a repeated key is answered with the position of its first entry", async () => {
     await using t = testCore({ rules });
     const first = await t.publish("log:a", "n", 1, "k");
     await t.core.channels.end(t.service, "log:a");
@@ -93,7 +93,7 @@ describe("the end of a channel", () => {
     expect(replies.find(({ id }) => id === 2)).toMatchObject({ error: { code: "invalid_event" } });
   });
 
-  test("[P-END-2] a channel's end arrives after all earlier publications, in the same order for all clients, and nothing follows it", async () => {
+  test("[P-END-2] a channel's end arrives after all earlier entries, in the same order for all clients, and nothing follows it", async () => {
     await using t = testCore({ rules });
     const sockets = [await open(t, ["log:a"]), await open(t, ["log:a", "log:b"], "plain")];
     const publishes = [1, 2, 3].map((n) => t.publish("log:a", "n", n));
@@ -116,7 +116,7 @@ describe("the end of a channel", () => {
     });
   });
 
-  test("[P-END-2] a channel's end is part of a replay from any position, since start and since {last: n}", async () => {
+  test("[P-END-2] a channel's end is delivered by a replay from any position, by since start and by since {last: n}", async () => {
     await using t = testCore({ rules });
     const positions: string[] = [];
     for (let n = 1; n <= 4; n++) positions.push((await t.publish("log:a", "n", n)).position);
@@ -243,7 +243,7 @@ describe("the end of a channel", () => {
     expect(notifier).toMatchObject({ type: "n", event_id: expect.stringContaining(position) });
   });
 
-  test("[P-END-6] a purge restarts an ended channel, and a subscriber that received the end receives nothing more", async () => {
+  test("[P-END-6] after a purge an ended channel accepts publishes again, but a subscriber that received the end receives none of them", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["state:a"]);
     const { position } = await t.core.channels.end(t.service, "state:a");
@@ -281,7 +281,7 @@ describe("the end of a channel", () => {
     });
   });
 
-  test("[P-END-2] the position check delivers a channel's end that the bus lost, by a replay or after a reset", async () => {
+  test("[P-END-2] a channel's end that the bus lost is delivered at the next position check, by a replay or after a reset", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const sockets = [await open(t, ["few:a"]), await open(t, ["log:a"])];

@@ -184,7 +184,7 @@ describe("publishing", () => {
     await expect(t.publish("operation:9", "done", {})).rejects.toMatchObject({ code: "forbidden" });
   });
 
-  test("[G1] 1,000 publications of one connection keep their order without waiting for replies", async () => {
+  test("[G1] 1,000 publishes that one connection sends without waiting for replies keep their order", async () => {
     await using t = testCore();
     const socket = await open(t);
     const publish = (n: number) => ({

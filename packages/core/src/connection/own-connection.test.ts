@@ -50,7 +50,7 @@ describe("a connection's own channel", () => {
     expect(await subscribe(t, next.socket, channel)).toMatchObject({ result: { channel } });
   });
 
-  test("[P-RULE-5] a connection's own channel keeps publications for five minutes", async () => {
+  test("[P-RULE-5] a connection's own channel keeps entries for five minutes", async () => {
     await using t = testCore();
     await t.publish("connection:c", "e", 1);
     await t.clock.advance(299_000);

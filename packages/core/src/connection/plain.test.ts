@@ -41,7 +41,7 @@ function events(messages: readonly Received[]): unknown[] {
 }
 
 describe("a client in the plain dialect", () => {
-  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] a plain-dialect client receives each publication as an object whose type is the event name", async () => {
+  test("[P-DIA-1] [P-DIA-3] [P-NAME-2] a plain-dialect client receives each entry as an object whose type is the event name", async () => {
     await using t = testCore({ rules });
     const socket = await open(t, ["log:a"]);
     socket.take();
@@ -57,7 +57,7 @@ describe("a client in the plain dialect", () => {
     });
   });
 
-  test("[P-POS-2] the event_id of any one message resumes all channels of a plain-dialect connection", async () => {
+  test("[P-POS-2] all channels of a plain-dialect connection can be resumed from the event_id of any one message", async () => {
     await using t = testCore({ rules });
     const channels = ["log:a", "log:b", "log:c"];
     const socket = await open(t, channels);

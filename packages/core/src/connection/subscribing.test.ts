@@ -137,7 +137,7 @@ describe("a fresh subscription", () => {
     expect(numbers(ahead.take())).toEqual([4, 5]);
   });
 
-  test("[G5] entries published during a subscription's start beyond its memory limit are read from the log", async () => {
+  test("[G5] if more entries arrive during a subscription's start than it may keep in memory, the others are read from the log", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);
@@ -326,7 +326,7 @@ describe("a resume", () => {
     }
   });
 
-  test("[P-SUB-4] a resume that misses more than maxReplayEntries has the reason limit, and delivers the newest maxReplayEntries", async () => {
+  test("[P-SUB-4] a resume that misses more than maxReplayEntries entries is answered with the reason limit and the newest maxReplayEntries", async () => {
     await using t = core({ limits: { maxReplayEntries: 50 } });
     const positions = await publishMany(t, "log:a", 1, 200);
     const far = await open(t);
@@ -517,7 +517,7 @@ describe("bookkeeping of subscriptions", () => {
     expect(t.core.stats()).toMatchObject({ subscriptions: 0, channels: 0 });
   });
 
-  test("[G1] a client that subscribes and then publishes receives its own publication", async () => {
+  test("[G1] a client that subscribes and then publishes receives its own entry", async () => {
     const faulty = new FaultyEngine();
     await using t = core({ engine: faulty.factory });
     const socket = await open(t);

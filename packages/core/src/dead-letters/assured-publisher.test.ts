@@ -24,7 +24,7 @@ function faulty() {
 }
 
 describe("[P-DLQ-5] publications of the gateway itself", () => {
-  test("the gateway retries its own publication after the store refused it, and stores it once", async () => {
+  test("an entry that the gateway itself publishes is retried after the store refused it, and is stored once", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -45,7 +45,7 @@ describe("[P-DLQ-5] publications of the gateway itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("a publication of the gateway that keeps failing becomes a dead letter, and a replay publishes it", async () => {
+  test("an entry that the gateway itself cannot publish becomes a dead letter, and a replay publishes it", async () => {
     const { engine, t } = faulty();
     await using _ = t;
     engine.refuses = ({ event }) => event === "operation";
@@ -118,7 +118,7 @@ describe("[P-DLQ-5] publications of the gateway itself", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("a node that shuts down moves its unstored publications to the dead-letter queue", async () => {
+  test("a node that shuts down moves its own entries that are not stored yet to the dead-letter queue", async () => {
     const { engine, t } = faulty();
     engine.refuses = ({ event }) => event === "operation";
     await create(t);

@@ -9,7 +9,7 @@ const firstRetryMs = 500;
 const maxRetryMs = 30_000;
 const maxWaiting = 10_000;
 
-/** Publication that the gateway makes by itself. */
+/** Entry that the gateway itself publishes, such as the summary of an operation. */
 export interface OwnPublication {
   readonly channel: string;
   readonly event: string;
@@ -139,7 +139,7 @@ export class AssuredPublisher {
     wheel.clear(oldest);
     onError(
       new Error(
-        "dropped the oldest unstored publication of the gateway: too many wait for the store; check the store",
+        "dropped the oldest of the gateway's own entries that are not stored yet: too many wait for the store; check the store",
       ),
     );
   }

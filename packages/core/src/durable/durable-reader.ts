@@ -174,13 +174,17 @@ export class DurableReader extends Deadline {
     }
   }
 
-  /** Records an ack. `reply` is called once the ack is saved or lost. */
+  /**
+   * Records an ack. `reply` is called once the ack is saved, or with an error once it can no longer be saved.
+   */
   ack(position: Position, reply?: Reply): AckOutcome {
     const outcome = this.#ledger?.ack(position) ?? "unknown";
     return this.#answer(outcome, reply);
   }
 
-  /** Records a nack. `reply` is called once the nack is saved or lost. */
+  /**
+   * Records a nack. `reply` is called once the nack is saved, or with an error once it can no longer be saved.
+   */
   nack(position: Position, reason: string, reply?: Reply): AckOutcome {
     const now = this.#context.clock.monotonic();
     const outcome = this.#ledger?.nack(position, reason, now) ?? "unknown";
@@ -419,7 +423,8 @@ export class DurableReader extends Deadline {
 
   /**
    * Continues after a break in the log. The stream resumes after the acknowledged position if the log still has
-   * it, otherwise after the log's floor. In the second case one dead letter records the span of lost entries.
+   * it, otherwise after the log's floor. In the second case one dead letter records the span of lost entries,
+   * if any are known.
    */
   async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: string): Promise<void> {
     const { acked, sent } = ledger;

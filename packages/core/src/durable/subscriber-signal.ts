@@ -35,7 +35,10 @@ export async function wakeHolder(
 /** Hub subscriber that calls a function when its channel has new entries. It ignores the entries themselves. */
 export class SubscriberSignal implements Subscriber {
   readonly shared = undefined;
-  /** Promise that resolves once no further entry can be missed; rejects when the channel cannot be read. */
+  /**
+   * Promise that resolves once the function is called for every new entry; rejects when the channel cannot be
+   * read.
+   */
   readonly started: Promise<void>;
   readonly #onSignal: () => void;
   #resolve: () => void = () => {};

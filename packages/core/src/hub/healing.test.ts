@@ -230,7 +230,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers([...told, ...socket.take()])).toEqual([4, 5, 6, 7]);
   });
 
-  test("[P-SUB-9] entries lost while the log is read for earlier ones are filled in at once, not at the next position check", async () => {
+  test("[P-SUB-9] entries that the bus loses while the log is read for earlier ones are read at once too, not at the next position check", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -251,7 +251,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([2, 3]);
   });
 
-  test("[G4] [P-SUB-9] the loss of a log's tail is detected although new entries continue its offsets", async () => {
+  test("[G4] [P-SUB-9] the loss of a log's newest entries is detected although new entries reuse their offsets", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const known = await publishMany(t, "log:a", 1, 3);
@@ -265,7 +265,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
-  test("[G4] [TRAP-8] entries that the bus lost are read at once when it reports a disruption, even during a comparison", async () => {
+  test("[G4] [TRAP-8] entries that the bus lost are read at once when it reports a disruption, even while the log is being compared", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const socket = await reading(t, "log:a");
@@ -284,7 +284,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(socket.take())).toEqual([4]);
   });
 
-  test("[G4] a lost tail is detected even when the bus delivers only the entry that follows the channel's last offset", async () => {
+  test("[G4] a lost tail is detected even when the only entry that the bus delivers has the offset after the last one that was read", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 3);
@@ -297,7 +297,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-3)).toEqual([4, 5, 6]);
   });
 
-  test("[G4] a reader that read more from the log than the bus delivered receives a gap when the log loses those entries", async () => {
+  test("[G4] a reader that is ahead of the bus, because it read the log, receives a gap when the log loses the entries it read", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await reading(t, "log:a");
@@ -320,7 +320,7 @@ describe("a log that changes under its readers", () => {
     expect(numbers(messages).slice(-4)).toEqual([5, 6, 7, 8]);
   });
 
-  test("[G4] in a quiet channel, a reader that read more than the bus delivered gets a gap at a position check once the log lost it", async () => {
+  test("[G4] in a quiet channel, a reader that is ahead of the bus gets a gap at a position check if the log lost entries it had read", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const level = await reading(t, "log:a");
@@ -374,7 +374,7 @@ describe("a log that changes under its readers", () => {
 });
 
 describe("a reader ahead of the bus", () => {
-  test("[P-SUB-9] a reader that read more from the log than the bus delivered gets no gap that only other readers need", async () => {
+  test("[P-SUB-9] a gap for readers that missed entries is not sent to a reader that has read past that gap in the log", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "few:a");
@@ -395,7 +395,7 @@ describe("a reader ahead of the bus", () => {
 });
 
 describe("a log that lost its tail and reuses the offsets", () => {
-  test("[P-SUB-9] a new entry at the offset of the last entry that was read is not mistaken for a late copy of it", async () => {
+  test("[P-SUB-9] after the log lost its tail, a new entry at the offset of the last one read is not taken for a repetition", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 3);
@@ -407,7 +407,7 @@ describe("a log that lost its tail and reuses the offsets", () => {
     expect(numbers(told)).toEqual([1, 2, 4]);
   });
 
-  test("[P-SUB-9] a reader that started at a position the bus had not delivered receives a gap too when the log loses it", async () => {
+  test("[P-SUB-9] a reader that started after entries which the bus never delivered gets a gap too when the log loses them", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const behind = await reading(t, "log:a");
@@ -426,7 +426,7 @@ describe("a log that lost its tail and reuses the offsets", () => {
     expect(ahead.received().find(({ type }) => type === "gap")).toMatchObject({ from: lost[1] });
   });
 
-  test("[P-SUB-9] when a joining reader finds another entry at the channel's offset, the channel reads its log at once", async () => {
+  test("[P-SUB-9] when a joining reader finds another entry at the offset of the channel's last one, the channel reads its log", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await reading(t, "log:a");
@@ -441,7 +441,7 @@ describe("a log that lost its tail and reuses the offsets", () => {
   });
 });
 
-test("a reset to many readers is encoded once for all whose message is identical", async () => {
+test("a reset for many readers is encoded once for all those with the same message", async () => {
   await using t = testCore({ rules });
   for (const dialect of ["json", "plain"] as const) {
     await t.publish("state:a", "n", 1);

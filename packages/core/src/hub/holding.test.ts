@@ -111,7 +111,7 @@ test("[P-OUT-2] the most urgent channel is sent first, and each channel keeps it
   expect(seen).toEqual(order);
 });
 
-test("[P-OUT-2] an urgent publish takes the earlier entries of its channel along, and a publish with low priority waits", async () => {
+test("[P-OUT-2] entries before an urgent one of their channel are sent with it, and an entry with low priority waits", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a", "log:b", "log:c"]);
   await fill(t, socket, "log:c");
@@ -136,7 +136,7 @@ test("[P-OUT-2] an urgent publish takes the earlier entries of its channel along
   await expect(wrong).rejects.toMatchObject({ code: "bad_message" });
 });
 
-test("[P-OUT-6] replies do not wait for held entries, and a gap comes after the entries of its channel", async () => {
+test("[P-OUT-6] replies are sent before held entries, and a gap is sent after the held entries of its channel", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["log:a"]);
   await fill(t, socket, "log:a");
@@ -165,7 +165,7 @@ test("[P-SUB-6] unsubscribing drops the held entries of the channel", async () =
   expect((await drained(t, socket)).map(({ type, data }) => data ?? type)).toEqual(["reply", 2]);
 });
 
-test("[P-OUT-7] [G7] mergeable entries never overflow a send queue; others close the connection at its limit, and a resume works", async () => {
+test("[P-OUT-7] [G7] mergeable entries never overflow a send queue; others close the connection at the limit; a resume then works", async () => {
   await using t = testCore({ rules });
   const limit = t.core.limits.maxSendQueueBytes;
   const merging = await reading(t, ["state:a"]);
@@ -199,7 +199,7 @@ test("[P-OUT-7] [G7] mergeable entries never overflow a send queue; others close
   expect(missed.map(({ data }) => (data as { n: number }).n)).toEqual([...Array(sent).keys()]);
 });
 
-test("[P-OUT-3] a reader that disconnects in the middle of merged entries resumes there and misses nothing", async () => {
+test("[P-OUT-3] a reader that disconnects in the middle of merged entries resumes where it stopped and misses nothing", async () => {
   await using t = testCore({ rules });
   const socket = await reading(t, ["text:a"]);
   await fill(t, socket, "text:a");

@@ -18,7 +18,10 @@ import { breakOf, type ChannelState, type Recovery, recover, type Start } from "
 import { Reset } from "./reset.ts";
 import { SubscriberGroups } from "./subscriber-groups.ts";
 
-/** Slice of the log that starts with the newest entry this node has received, that entry included. */
+/**
+ * Newest position that this node has received, and the part of the log that begins with the entry at that
+ * position.
+ */
 interface Tail {
   readonly newest: Position;
   readonly slice: LogSlice;
@@ -61,8 +64,8 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   /** Publications that arrived while missing entries are read, or before the first read of the log. */
   #incoming: Publication[] | undefined;
   /**
-   * Offset of the newest entry read from the log. What the bus still delivers up to it is dropped, unless its tag
-   * differs.
+   * Offset of the newest entry read from the log. Publications that the bus delivers later are dropped up to
+   * this offset, unless their tag shows that they are other entries.
    */
   #readUpTo = 0;
   #healing: Promise<void> | undefined;
@@ -73,7 +76,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
     this.#context = context;
   }
 
-  /** Position up to which level subscribers have received everything. */
+  /** Position up to which the channel has handed entries to its subscribers. */
   get flushed(): Position | undefined {
     return this.#flushed;
   }
@@ -88,7 +91,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
 
   /**
    * Accepts a publication from the bus: adds it to the batch, drops it if it is a repetition, or reads the log
-   * if it does not continue the last publication.
+   * if it does not directly follow the last publication.
    */
   receive(publication: Publication): void {
     if (this.#last === undefined || this.#healing !== undefined) {
@@ -264,7 +267,7 @@ export class HubChannel implements Flushable, SubscribedChannel, JoinedChannel {
   }
 
   /**
-   * Reads from the log the entries missing between the last one received and its head. Concurrent calls share
+   * Reads from the log the entries after the last one received, up to the log's head. Concurrent calls share
    * one run.
    */
   heal(): Promise<void> {

@@ -3,7 +3,7 @@ import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** A channel of the hub, as one of its subscribers uses it. */
+/** Part of a hub channel that its subscribers use. */
 export interface SubscribedChannel {
   readonly resolved: ResolvedChannel;
   /**
@@ -19,8 +19,8 @@ export class HubSubscriber {
   readonly subscriber: Subscriber;
   readonly #channel: SubscribedChannel;
   /**
-   * Position of the subscriber while it is not level with the channel. Undefined while it is level, and before
-   * its subscription starts.
+   * Position of the subscriber while it is behind or ahead of the channel. Undefined while it is level with the
+   * channel, and before its subscription starts.
    */
   own: Position | undefined;
   /**

@@ -19,7 +19,7 @@ const startMs = 10_000;
 const retryMs = 1_000;
 const lagMs = 50;
 
-/** A channel of the hub, as a subscriber that joins it uses it. */
+/** Part of a hub channel that a joining subscriber uses. */
 export interface JoinedChannel {
   readonly resolved: ResolvedChannel;
   /** Resolves once the bus delivers the channel's publications to this node; rejects if it cannot. */

@@ -50,7 +50,7 @@ describe("recent entries", () => {
     }
   });
 
-  test("recent entries reach further back after entries that lead up to them are added", () => {
+  test("recent entries reach further back once entries that lead up to the oldest of them are added", () => {
     const recent = filled(5, 9);
     recent.addBefore(entries(1, 3));
     expect(recent.after(at(2))).toBeUndefined();

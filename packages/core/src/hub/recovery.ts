@@ -91,7 +91,10 @@ export async function recover(
   return { kind: "gap", reason, ...(await readAfter(log, name, start, bounds.page, policy)) };
 }
 
-/** Returns the reason why a position cannot be continued from what a log holds; undefined when it can. */
+/**
+ * Returns the reason why a stream cannot continue at a position, judged by a slice of the log; undefined when
+ * it can.
+ */
 export function breakOf(
   position: Position,
   { entries, head, floor }: LogSlice,

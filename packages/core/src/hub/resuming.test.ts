@@ -149,7 +149,7 @@ describe("a node that still has the entries a reader missed", () => {
     expect(reader.take()[0]).toMatchObject({ type: "gap", from: positions[5] });
   });
 
-  test("[G4] [P-SUB-4] a resume gives the reason trimmed where the log keeps less than the node, and epoch_changed after a purge", async () => {
+  test("[G4] [P-SUB-4] a resume gives the reason trimmed when only the node still has the entries, and epoch_changed after a purge", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await live(t, "few:a");
@@ -211,7 +211,7 @@ describe("a node that still has the entries a reader missed", () => {
     expect(socket.take()[1]).toMatchObject({ type: "reply", error: { code: "store_unavailable" } });
   });
 
-  test("entries that the node read from the log for one reader serve the next readers", async () => {
+  test("the node keeps entries that it read from the log for one reader, and sends them to the next readers too", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const positions = await publishMany(t, "log:a", 1, 20);
@@ -235,7 +235,7 @@ describe("a node that still has the entries a reader missed", () => {
 
 describe("a tail that is lost while a reader joins", () => {
   for (const since of ["now", "start"] as const) {
-    test(`[G4] [G5] a reader with since ${since} receives a gap when the log loses its tail between the read and its answer`, async () => {
+    test(`[G4] [G5] a reader with since ${since} receives a gap when the log loses its tail after the read and before its answer`, async () => {
       const faulty = new FaultyEngine();
       await using t = testCore({ rules, engine: faulty.factory });
       await publishMany(t, "log:a", 1, 6);
@@ -255,7 +255,7 @@ describe("a tail that is lost while a reader joins", () => {
     });
   }
 
-  test("[G4] [G5] a lost tail is detected at once during a join, even when fewer entries were published since than were lost", async () => {
+  test("[G4] [G5] a tail that the log loses during a join is detected at once, even if fewer new entries follow than were lost", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     await publishMany(t, "log:a", 1, 6);
@@ -271,7 +271,7 @@ describe("a tail that is lost while a reader joins", () => {
     expect(numbers(told).slice(-5)).toEqual([1, 2, 3, 4, 7]);
   });
 
-  test("[G4] [G5] a reader that joins a log behind its channel gets no lost entries, and live readers get the gap at once", async () => {
+  test("[G4] [G5] a reader that joins after the log lost its tail gets no lost entries, and live readers get the gap at once", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     const before = await live(t, "log:a");
@@ -354,7 +354,7 @@ describe("pages of a replay", () => {
     });
   }
 
-  test("most pages of a replay are shared, wherever each reader starts", async () => {
+  test("readers that replay from different positions share all encoded pages but their first", async () => {
     await using t = testCore({ rules });
     const positions = await publishMany(t, "log:a", 1, 256);
     const { batches, encoder } = counting(t.json);

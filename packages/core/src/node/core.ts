@@ -94,8 +94,8 @@ export interface Core {
     principal: UserPrincipal | undefined,
   ): TransportEvents;
   /**
-   * Handles a frame that a client sent in a request of its own, beside the one-way stream of its connection
-   * `connectionId`. Resolves with the replies in order.
+   * Handles a frame that a client sent as a separate request, since its connection `connectionId` is a one-way
+   * stream. Resolves with the replies in order.
    *
    * If the same user and session has no such connection, `auth`, `subscribe`, `unsubscribe`, `ack` and `nack`
    * fail with `not_found`, and a `cancel` finds no request. Everything else is handled.

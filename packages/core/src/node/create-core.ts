@@ -40,8 +40,8 @@ export function createCore(options: CoreOptions): Core {
   });
 
   /**
-   * Closes a transport that may not attach now, and returns events that ignore it; undefined when it may
-   * attach.
+   * Closes a transport that must be refused, and returns events that do nothing. Returns undefined for a
+   * transport that may attach.
    */
   function refused(transport: Transport): TransportEvents | undefined {
     if (shutdown.hasBegun) transport.close(4000, "the node is shutting down");

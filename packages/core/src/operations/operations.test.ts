@@ -304,7 +304,7 @@ describe("reporting on operations", () => {
 });
 
 describe("silent producers", () => {
-  test("[P-OP-5] [G9] an operation is stalled when its producer is silent for its lease, and lost after ten times that", async () => {
+  test("[P-OP-5] [G9] an operation is stalled when its producer is silent for the length of its lease, and lost after ten times that", async () => {
     await using t = testCore();
     const created = await create(t, { lease_ms: 10_000 });
     await report(t, created, ["started"]);

@@ -107,7 +107,7 @@ describe("presence in a channel", () => {
     expect(watcher.reader.messages).toBe(2);
   });
 
-  test("[P-PRES-3] a subscriber without a user is listed by its session; one with neither sees the members but is not listed", async () => {
+  test("[P-PRES-3] a subscriber without a user is listed by its session; without both it sees the members but is not listed", async () => {
     await using t = testCore();
     const guest = await enter(t, undefined, "s9");
     expect(guest.reader.list?.members).toMatchObject([{ id: "session:s9", session_id: "s9" }]);

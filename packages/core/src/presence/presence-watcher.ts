@@ -2,7 +2,7 @@ import type { PresenceList } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 
-/** The presence of a channel, as a connection that watches it uses it. */
+/** Part of a channel's presence that a watching connection uses. */
 export interface WatchedChannel {
   /** Starts to send changes to the watcher, and returns the current list. */
   begin(watcher: PresenceWatcher): PresenceList;

@@ -31,8 +31,8 @@ const part = (index: number, data?: unknown, last?: boolean) => ({
 });
 
 /**
- * Returns a method whose answer in chunks never ends, and a record of its pulled chunks, its closing and its
- * signal.
+ * Returns a method that answers with chunks without end. Also returns a record: how many chunks were pulled,
+ * how often the source was closed, and the call's signal.
  */
 function endless(item: unknown = "x") {
   const seen = { pulled: 0, closed: 0, signal: undefined as AbortSignal | undefined };
@@ -545,7 +545,7 @@ describe("a request with chunks", () => {
     expect(calls).toHaveLength(5);
   });
 
-  test("[P-CHUNK-7] chunks in either direction are refused for an upstream request whose reply does not come in the stream", async () => {
+  test("[P-CHUNK-7] an upstream request whose reply is not sent in the stream can neither send chunks nor get them", async () => {
     const { methods } = reading();
     await using t = testCore({ methods: { ...methods, ...endless(1).methods } });
     const principal = t.user("ada", { session: "s" });

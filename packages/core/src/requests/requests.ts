@@ -50,9 +50,7 @@ export class Requests implements RequestHolder {
   readonly #owner: RequestOwner;
   readonly #context: RequestContext;
   readonly #pending = new Map<MessageId, PendingRequest>();
-  /**
-   * Number of requests with chunks whose method is still running, which may be longer than until their reply.
-   */
+  /** Number of requests with chunks whose method is still running. A method may run on after its reply. */
   #inputs = 0;
   #outputs = 0;
 

@@ -52,8 +52,8 @@ export function* ruleMistakes(rule: Rule): Generator<readonly [keyof Rule, strin
 }
 
 /**
- * Text for an error message, by field of a rule: where that field would keep entries that must be discarded
- * after an outage.
+ * Part of an error message, by field of a rule: names where that field would keep entries that must be
+ * discarded after an outage.
  */
 const heldBy = {
   projection: "a state that is kept",

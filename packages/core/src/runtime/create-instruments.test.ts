@@ -30,7 +30,7 @@ function fail(error: unknown): never {
 }
 
 describe("the instruments of a table", () => {
-  test("each row becomes one metric, and each combination of label values has a counter of its own", () => {
+  test("each row of an instrument table becomes one metric, and each combination of label values has a counter of its own", () => {
     const meter = new RecordingMeter();
     const instruments = createInstruments(meter, table, fail);
     instruments.plain.add(2);

@@ -259,7 +259,7 @@ describe("a node whose meter fails", () => {
 });
 
 describe("a node without a meter", () => {
-  test("a node without a meter delivers as with one, since noMeter takes its place", async () => {
+  test("a node without a meter uses noMeter and delivers entries in the same way", async () => {
     await using t = testCore({ rules });
     const socket = await reading(t, "log:a");
     await publishMany(t, "log:a", 1);

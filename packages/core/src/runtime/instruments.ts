@@ -108,7 +108,7 @@ export const coreInstruments = {
   storeOutages: {
     kind: "counter",
     name: "milepost_store_outages_total",
-    help: "Outages of the store of which connections were notified.",
+    help: "Store outages that connections were notified of.",
     unit: "outages",
   },
   operationsCreated: {
@@ -132,7 +132,7 @@ export const coreInstruments = {
   deadLettersWritten: {
     kind: "counter",
     name: "milepost_dead_letters_written_total",
-    help: "Dead letters written, also those that replaced an earlier one of the same source.",
+    help: "Dead letters written, including those that replaced an earlier one of the same source.",
     unit: "dead letters",
   },
 } as const satisfies Readonly<Record<string, InstrumentRow>>;

@@ -33,7 +33,7 @@ test("RecentNames remembers the most recently used names, and returns the value 
   );
 });
 
-test("RecentNames keeps at least its size and at most twice its size of names that are never used again", () => {
+test("RecentNames keeps between one and two times its size of names when no name is used again", () => {
   const recent = new RecentNames<number>(100);
   for (let n = 0; n < 10_000; n++) recent.set(`n${n}`, n);
   let known = 0;

@@ -2,8 +2,8 @@
  * A call that many callers share.
  *
  * A caller that comes while a call is in progress waits for the next call, which is made once for all of them.
- * So every answer reflects a moment after all callers that share it had asked. It includes everything that any
- * of them knew when it asked.
+ * So a call begins only after every caller that shares it has asked. Its answer is never older than the request
+ * of any of them.
  */
 export class SharedCall<T> {
   readonly #ask: () => Promise<T>;

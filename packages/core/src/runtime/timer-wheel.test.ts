@@ -65,7 +65,7 @@ test("a deadline that is cleared or moved does not run at its old time", async (
   expect(runs).toBe(1);
 });
 
-test("a deadline that clears another one due at the same time keeps it from running", async () => {
+test("a deadline that clears another one due at the same time keeps the other from running", async () => {
   const { clock, wheel } = setup();
   const ran: string[] = [];
   const second = new Noted(() => ran.push("second"));

@@ -2,8 +2,7 @@ import { isRecord } from "@milepost/protocol";
 
 /**
  * Returns the JSON merge patch (RFC 7396) that equals `earlier` followed by `later`. Returns undefined when no
- * patch does: where `later` patches inside a value that `earlier` set to something other than an object, a
- * merge patch cannot say so.
+ * patch does: when `later` changes fields of a value that `earlier` set to something other than an object.
  */
 export function composePatches(earlier: unknown, later: unknown): unknown {
   // A patch that is not an object replaces everything.

@@ -55,7 +55,10 @@ export function mergeWaiting(
   const kept = new Set(standing(entries, classes));
   const merged: Candidate[] = [];
   let previous = before;
-  /** Position before the entries that were left out right before the next one; undefined when none were. */
+  /**
+   * Position before the left-out entries that directly precede the next entry; undefined when none were left
+   * out.
+   */
   let hole: Position | undefined;
   for (const publication of entries) {
     const from = hole ?? publication.since ?? previous;

@@ -22,7 +22,7 @@ export class Ticker {
   #turn: Flushable[] = [];
   #next = 0;
   #cancel: Cancel | undefined;
-  /** Channels with an open `batchMs` window, and how to cancel it. */
+  /** Channels with an open `batchMs` window, each with the function that cancels the window's timer. */
   #windows: Map<Flushable, Cancel> | undefined;
 
   constructor(clock: Clock, onError: (error: unknown) => void) {

@@ -136,7 +136,7 @@ describe("entries of sources", () => {
     expect(await take(t, good)).toBe("duplicate");
   });
 
-  test("[P-SRC-3] an entry that fails because of an outage or a rate is retried and never becomes a dead letter", async () => {
+  test("[P-SRC-3] an entry that fails because of an outage or a rate limit is retried and never becomes a dead letter", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ rules, engine: faulty.factory });
     faulty.losesAnswer = () => true;

@@ -141,7 +141,7 @@ describe("an outage of the store", () => {
     expect(t.core.stats().spooled).toBe(0);
   });
 
-  test("[G6] [G2] a spooled publish is refused after 30 s, and one more than the spool holds is refused at once", async () => {
+  test("[G6] [G2] a spooled publish is refused after 30 s, and a publish beyond the spool's bound is refused at once", async () => {
     const { engine, t } = node();
     await using _t = t;
     engine.goAway();

@@ -62,7 +62,7 @@ export class Outage extends Deadline {
     return this.#parts.availability.lostMs;
   }
 
-  /** Ends the lease, which was not renewed in time. */
+  /** Marks the lease as lost, since it was not renewed in time. */
   override onDue(): void {
     this.#parts.availability.setLeaseLost(true);
   }

@@ -11,6 +11,8 @@ import {
   memoryEngine,
   type NewEntry,
 } from "../index.ts";
+import { altered } from "./altered.ts";
+import { calledThrough } from "./called-through.ts";
 import { TestStoreWatch } from "./test-store-watch.ts";
 
 /**
@@ -39,7 +41,7 @@ export class FaultyEngine {
 
   #engine: Engine | undefined;
   #appended: { entry: NewEntry; policy: LogPolicy; publication: Publication }[] = [];
-  /** Ids that the engine's randomness returns while a log is rebuilt. */
+  /** Epoch and tags of a log that is being rebuilt; the engine uses them in place of random ids. */
   #scripted: string[] = [];
   #rebuilding = false;
 
@@ -176,14 +178,12 @@ export class FaultyEngine {
     this.forgetDurableSubscribers = () => {
       current = memoryEngine()(context).durable;
     };
-    return {
-      claim: (...args) => current.claim(...args),
-      save: (...args) => current.save(...args),
-      restore: (...args) => current.restore(...args),
-      look: (...args) => current.look(...args),
-      replay: (...args) => current.replay(...args),
-      get: (...args) => current.get(...args),
-    };
+    return new Proxy(first, {
+      get(_, name): unknown {
+        const method: unknown = Reflect.get(current, name);
+        return typeof method === "function" ? method.bind(current) : method;
+      },
+    });
   }
 
   #bus(bus: Bus): Bus {
@@ -207,7 +207,8 @@ export class FaultyEngine {
   }
 
   #log(log: ChannelLog): ChannelLog {
-    return {
+    const guarded = calledThrough(log, (method) => this.#answer(method));
+    return altered(guarded, {
       append: (channel, entry, policy) =>
         this.#answer(async () => {
           if (this.refuses(entry)) throw unavailable();
@@ -219,8 +220,6 @@ export class FaultyEngine {
         }),
       read: (channel, after, limit, policy) =>
         this.#read(() => log.read(channel, after, limit, policy)),
-      find: (channel, publisher, key, policy) =>
-        this.#answer(() => log.find(channel, publisher, key, policy)),
       snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),
       purge: (channel, policy) =>
         this.#answer(async () => {
@@ -228,7 +227,7 @@ export class FaultyEngine {
           this.#appended = this.#appended.filter((one) => one.publication.channel !== channel);
         }),
       close: () => log.close(),
-    };
+    });
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import {
   type PresenceListener,
   type Random,
 } from "../index.ts";
+import { calledThrough } from "./called-through.ts";
 
 /** Memory engine shared by several nodes of a test. */
 export class SharedEngine {
@@ -166,14 +167,8 @@ export class SharedEngine {
 
 /** Returns a proxy of a port that rejects every call once `isDead` returns true. */
 function severable<T extends object>(port: T, isDead: () => boolean): T {
-  return new Proxy(port, {
-    get(target, name): unknown {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== "function") return method;
-      return async (...args: unknown[]): Promise<unknown> => {
-        if (isDead()) throw new MilepostError("store_unavailable", "the store does not answer");
-        return Reflect.apply(method, target, args);
-      };
-    },
+  return calledThrough(port, async (method) => {
+    if (isDead()) throw new MilepostError("store_unavailable", "the store does not answer");
+    return method();
   });
 }

@@ -29,7 +29,7 @@ export interface RedisNode extends AsyncDisposable {
   readonly core: Core;
   /** Publishes to a channel as a backend; resolves with the position of the entry. */
   publish(channel: string, data: unknown): Promise<string>;
-  /** Subscribes a client to one channel, by the SDK's messages, and returns its socket. */
+  /** Subscribes a client to one channel with the SDK's messages, and returns its socket. */
   read(channel: string, since?: string): TestSocket;
 }
 

@@ -32,8 +32,8 @@ const maxPatterns = 100;
 const maxNameLength = 200;
 
 /**
- * Creates the issuer and verifier of user tokens: JWTs signed with one secret. Only HS256 is accepted, also
- * when the token's header names another algorithm.
+ * Creates the issuer and verifier of user tokens: JWTs signed with one secret. Only HS256 is accepted: a token
+ * whose header names another algorithm is refused.
  *
  * A token must have `exp`. Error messages never contain any part of the token.
  */

@@ -91,7 +91,7 @@ describe("/v1/dead-letters", () => {
     expect((await socket.nextOf("event")).data).toEqual({ n: 4 });
   });
 
-  it("[P-DLQ-4] a replay or drop of many refuses an empty filter by its name, also beside another filter, and changes no dead letter", async () => {
+  it("[P-DLQ-4] an empty filter is refused, also together with a valid one, and no dead letter is replayed or dropped", async () => {
     await using server = await startGateway({ rules });
     await refusing(server, 2);
     for (const [method, path] of [

@@ -103,7 +103,7 @@ describe("a gateway mounted on a host's server", () => {
   });
 
   it.each(["before", "after"])(
-    "a mounted gateway works beside a host's WebSocket server that was created %s it",
+    "a mounted gateway works together with a host's WebSocket server that was created %s it",
     async (when) => {
       const other = (server: Server) => {
         const sockets = new WebSocketServer({ server, path: "/other" });

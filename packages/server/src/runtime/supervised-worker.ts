@@ -14,7 +14,9 @@ export interface WorkerPort {
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
-/** Outcome of a worker's start: the port it listens on, or the exit code if it ended before it listened. */
+/**
+ * Outcome of a worker's start: the port it listens on, or the exit code if it ended before it was listening.
+ */
 export type Started =
   | { readonly port: number; readonly code: undefined }
   | { readonly port: undefined; readonly code: number };
@@ -67,7 +69,7 @@ export class SupervisedWorker {
     return this.#port.process.pid;
   }
 
-  /** True once the worker has listened and so may have served clients. */
+  /** True once the worker has begun to listen, so that it may have served clients. */
   get listens(): boolean {
     return this.#listens;
   }

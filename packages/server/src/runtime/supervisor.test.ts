@@ -143,7 +143,7 @@ describe("stopping workers", () => {
     expect(run.lines).not.toContain("the workers listen");
   });
 
-  it("a worker that exits before it listens during a stop counts as ended and is not restarted", async () => {
+  it("during a stop, a worker that exits before it is listening counts as ended and is not restarted", async () => {
     const run = supervise(2);
     await run.worker(0).listen();
     await run.signal("SIGINT");
@@ -447,7 +447,7 @@ describe("rolling restarts", () => {
     expect(run.alive.size).toBe(2);
   });
 
-  it("a new worker gets as long to drain as the new configuration says", async () => {
+  it("a new worker may drain for as long as the new configuration allows", async () => {
     const run = supervise(1);
     await run.running();
     run.configured({ drainMs: 60_000 });

@@ -47,7 +47,7 @@ export class Supervisor {
   #drainMs: number;
   #restartMs = firstRestartMs;
   #cancelRestart: (() => void) | undefined;
-  /** True once the first worker has listened. A worker that ends unexpectedly from then on is replaced. */
+  /** True once the first worker is listening. A worker that ends unexpectedly from then on is replaced. */
   #running = false;
   /** True during the start and during a rolling restart; no other rolling restart begins meanwhile. */
   #rolling = false;
@@ -123,7 +123,7 @@ export class Supervisor {
     if (!this.#running) return;
     const { log } = this.#options;
     const facts = { worker: worker.pid, code, signal };
-    if (!worker.listens) log.error(facts, "a worker exited before it listened");
+    if (!worker.listens) log.error(facts, "a worker exited before it was listening");
     else if (!worker.leaves) log.error(facts, "a worker exited unexpectedly: starting another");
     if (worker.listens && worker.ageMs >= wellAfterMs) this.#restartMs = firstRestartMs;
     if (this.#missing > 0) this.#restartLater();

@@ -59,7 +59,7 @@ describe("a door that is added to the list", () => {
     expect((await server.call("GET", "/openapi.json")).body.paths).toHaveProperty("/v1/echo");
   });
 
-  it("an added door answers the upgrade requests for its path, beside those of the other doors", async () => {
+  it("an added door answers the upgrade requests for its path, and the other doors still answer theirs", async () => {
     await using server = await startWithEcho();
     expect(await exchange(server.port, upgradeRequest("/echo?a=1"))).toMatch(
       /^HTTP\/1\.1 101 .*\/echo\?a=1$/s,

@@ -165,7 +165,7 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       });
     });
 
-    test("[G3] a key is remembered longer than the maximum age of its entry", async () => {
+    test("[G3] a key is still remembered after its entry has reached its maximum age", async () => {
       await using harness = await make();
       const { log } = harness.engine;
       const short = { ...policy, maxAgeMs: 60_000 };

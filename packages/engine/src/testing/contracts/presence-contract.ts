@@ -189,7 +189,7 @@ export function presenceContract(name: string, make: MakeEngine): void {
       ]);
     });
 
-    test("a member that expired and entered again within one step is reported as joined", async () => {
+    test("a member whose hold expired and who enters again in the same step is reported as joined", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
       await say(harness, "dead", { enter: [ada] });

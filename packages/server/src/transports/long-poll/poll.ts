@@ -13,13 +13,16 @@ const fullBytes = 256 * 1_024;
 export interface PollTerms {
   readonly clock: Clock;
   /**
-   * Cursor that the client sent. The poll omits the end of a channel when this cursor already has the end's
-   * position.
+   * Number of channels that the poll requests. Unless its batch is full, it waits until each has started or was
+   * refused.
    */
   readonly channels: number;
   readonly waitMs: number;
   readonly consumer: ConsumerKind;
-  /** Cursor that the reader sent. The end of a channel is no news when this cursor holds its position. */
+  /**
+   * Cursor that the client sent. The end of a channel does not make the poll answer when this cursor already
+   * has the end's position.
+   */
   readonly since?: string;
 }
 

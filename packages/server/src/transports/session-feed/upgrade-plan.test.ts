@@ -8,14 +8,14 @@ function plan(url: string, subprotocols?: string) {
 
 describe("the path of a session feed", () => {
   it.each(["/ws/progress/s-1", "/ws/pro%67ress/s-1", "/ws/progress/", "/ws/progress/a%2Fb"])(
-    "%s belongs to the session feed",
+    "the path %s belongs to the session feed",
     (path) => {
       expect(isFeedPath(path)).toBe(true);
     },
   );
 
   it.each(["/ws", "/ws/progress", "/ws/progress/a/b", "/ws/chat/progress", "/v1/progress/a"])(
-    "%s does not belong to the session feed",
+    "the path %s does not belong to the session feed",
     (path) => {
       expect(isFeedPath(path)).toBe(false);
     },

@@ -77,7 +77,7 @@ describe("an SSE stream", () => {
     expect(await second.nextOf("n")).toMatchObject({ data: 5 });
   });
 
-  it("[P-SSE-4] the Last-Event-ID header takes precedence over last_event_id, which a page keeps from its first connection", async () => {
+  it("[P-SSE-4] the Last-Event-ID header takes precedence over last_event_id, which stays in the URL when a browser reconnects", async () => {
     await using server = await startGateway();
     const first = await open(server, "channels=chat:a");
     const { event_id: old } = await first.nextOf("subscribed");
@@ -304,7 +304,7 @@ describe("refusals of an SSE stream", () => {
     expect(await again.nextOf("subscribed")).toMatchObject({ recovered: true });
   });
 
-  it("[P-SUB-8] an SSE stream refuses single channels that the token does not allow", async () => {
+  it("[P-SUB-8] an SSE stream refuses a channel that the token does not allow and delivers its other channels", async () => {
     await using server = await startGateway();
     const stream = await open(server, "channels=user:8,chat:42");
     await stream.nextOf("welcome");

@@ -40,8 +40,8 @@ function plainEncoder(nameOf: (type: string) => { readonly event?: string }): En
 }
 
 /**
- * Encoder of the SDK's dialect: the publications of a tick are one event with an array. The publications carry
- * positions, so events need no ids.
+ * Encoder of the SDK's dialect: a batch of publications is one event. Each publication carries its position, so
+ * events need no ids.
  */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",

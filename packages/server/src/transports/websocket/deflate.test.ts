@@ -96,7 +96,7 @@ describe("WebSocket compression", () => {
     },
   );
 
-  it("[P-ZIP-2] compression keeps the cursor of each plain connection with several channels", async () => {
+  it("[P-ZIP-2] with compression, each plain connection still receives the cursor of its own channels", async () => {
     await using server = await startGateway({ compression: true });
     await using one = await open(server, "/ws?channels=chat:1,chat:2");
     await using other = await open(server, "/ws?channels=chat:2");

@@ -14,7 +14,10 @@ import {
 } from "@milepost/protocol";
 import { frameBytes, frameText, frameTexts } from "./frame.ts";
 
-/** Encoder of the SDK's dialect: the publications of a tick are one frame with an array. */
+/**
+ * Encoder of the SDK's dialect: a batch of publications is one frame, or several if it has more than 1,000
+ * publications.
+ */
 const jsonEncoder: Encoder = {
   dialect: "milepost.v1.json",
   encodeBatch(publications) {

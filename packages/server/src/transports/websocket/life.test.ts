@@ -35,7 +35,7 @@ describe("a WebSocket connection", () => {
     expect(await socket.closed).toMatchObject({ code: 4101 });
   }, 10_000);
 
-  it("[P-SUB-3] a connection that reconnects with its last event id receives each entry that it missed once", async () => {
+  it("[P-SUB-3] a client that reconnects with its last event id receives each entry that it missed once", async () => {
     await using server = await startGateway();
     const first = await server.socket("/ws/chat/42");
     await first.nextOf("subscribed");
