@@ -45,9 +45,9 @@ test("the never-reading report lists losses, a risen p99, memory that keeps risi
     [roundOf("nobody", 10), roundOf("deaf", 20, { memory, generatorCpu: 0.95, lost: 2 })],
   ];
   expect(rowOf("deaf", rounds).faults).toEqual([
-    "beside deaf: 2 lost, skipped or repeated",
-    "beside deaf: the p99 of the measured readers rose by more than 20 %",
-    "beside deaf: the server's memory keeps rising",
-    "beside deaf: the generator was at its limit, so the latencies are its own; lower the rate",
+    "with deaf connected: 2 lost, skipped or repeated",
+    "with deaf connected: the p99 latency of the measured readers was more than 20 % above that without them",
+    "with deaf connected: the server's memory keeps rising",
+    "with deaf connected: the generator was at its limit, so the latencies are its own; lower the rate",
   ]);
 });

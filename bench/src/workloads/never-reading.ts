@@ -49,7 +49,7 @@ export async function runNeverReading(
     what: `1 channel x ${subscribers} measured readers, with ${others} other connections; ${rate} ticks/s of ${perTick} publications of 136 bytes; ${count} rounds of ${seconds} s`,
     table: [
       [
-        "beside",
+        "with",
         "p50 ms",
         "p99 (min-max)",
         "x nobody",

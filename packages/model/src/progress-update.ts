@@ -2,7 +2,7 @@ import type { LogLine, OperationState, TimelineSpan } from "./operation-state.ts
 import type { OperationStatus } from "./operation-status.ts";
 
 /**
- * The document of the plain feed `/ws/progress/{session_id}`: the whole state of one operation.
+ * The document of the session feed `/ws/progress/{session_id}`: the whole state of one operation.
  *
  * Every document is complete, so a client that missed some documents lost only intermediate states. `sequence`
  * grows with each event of the operation, so the document with the higher `sequence` is newer.

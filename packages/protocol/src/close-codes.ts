@@ -27,7 +27,7 @@ export const closeCodes = {
   1008: {
     name: "feed_refused",
     verdict: "stop",
-    description: "A plain feed was refused; the reason says why.",
+    description: "A session feed was refused; the reason says why.",
     sent: "session feeds only",
   },
   1009: {

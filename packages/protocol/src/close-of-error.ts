@@ -4,7 +4,7 @@ import { errorOfClose } from "./error-of-close.ts";
 import { retryableCodes } from "./retryable-codes.ts";
 
 /**
- * Close codes that `closeCodeOf` never returns: 1008 belongs to plain feeds, and 4429 is reserved and not sent
+ * Close codes that `closeCodeOf` never returns: 1008 belongs to session feeds, and 4429 is reserved and not sent
  * yet.
  */
 const notChosen: ReadonlySet<number> = new Set<CloseCode>([1008, 4429]);

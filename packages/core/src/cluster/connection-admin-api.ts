@@ -89,7 +89,7 @@ export interface Connections {
     options?: MoveOptions,
   ): Promise<Disconnected>;
   /**
-   * Revokes tokens. Every node closes their connections within 5 s, with 4102 (progress feeds with 1008), and
+   * Revokes tokens. Every node closes their connections within 5 s, with 4102 (session feeds with 1008), and
    * refuses the tokens until the revocation ends. With `grants`, the tokens lose only those patterns, and their
    * connections stay open. Resolves once the revocation is stored.
    */

@@ -19,7 +19,7 @@ export interface ConnectedClient {
   /** Time at which the client connected, in milliseconds since 1970. */
   readonly since: number;
   readonly consumer: ConsumerKind;
-  /** Number of channels that the client subscribed to itself; a progress feed has none. */
+  /** Number of channels that the client subscribed to itself; a session feed has none. */
   readonly subscriptionCount: number;
   readonly isOpen: boolean;
   /** True when nothing has arrived from the client for longer than the ping interval plus 5 s. */
