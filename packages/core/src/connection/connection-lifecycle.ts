@@ -22,7 +22,7 @@ const silenceSlackMs = 5_000;
 const wallCheckMs = 4_800;
 
 const awaitingAuth: ConnectionState = { name: "awaiting_auth" };
-const unlimited: ConnectionState = { name: "open", expiresAt: undefined, noticeAt: undefined };
+const unlimited: ConnectionState = { name: "open", expiresAt: undefined, noticeMs: undefined };
 const closed: ConnectionState = { name: "closed" };
 
 /** A connection that reacts to the events of its own lifecycle. */
@@ -136,8 +136,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
       // The expiry of a short-lived credential is announced when half of its remaining life has passed. With a
       // fixed notice of 60 s, the client would renew without a pause.
       const left = expiresAt - this.#context.clock.now();
-      const noticeAt = expiresAt - Math.min(noticeAheadMs, left / 2);
-      this.#state = { name: "open", expiresAt, noticeAt };
+      const noticeMs = Math.floor(Math.min(noticeAheadMs, left / 2));
+      this.#state = { name: "open", expiresAt, noticeMs };
     }
     this.arm();
   }
@@ -243,9 +243,10 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   #announceExpiry(): void {
     const state = this.#state;
     if (state.name !== "open" || state.expiresAt === undefined) return;
-    if (state.noticeAt === undefined || state.noticeAt > this.#context.clock.now()) return;
-    this.#state = { ...state, noticeAt: undefined };
-    this.#owner.onExpiring(state.expiresAt);
+    const { expiresAt, noticeMs } = state;
+    if (noticeMs === undefined || expiresAt - noticeMs > this.#context.clock.now()) return;
+    this.#state = { ...state, noticeMs: undefined };
+    this.#owner.onExpiring(expiresAt);
   }
 
   #next(event: ConnectionEvent): ConnectionState["name"] | undefined {
@@ -264,7 +265,8 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     if (state.name === "awaiting_auth") {
       delay = Math.min(delay, this.#openedAt + limits.authTimeoutMs - now);
     } else if (state.name === "open" && state.expiresAt !== undefined) {
-      delay = Math.min(delay, (state.noticeAt ?? state.expiresAt) - clock.now(), wallCheckMs);
+      const dueAt = state.expiresAt - (state.noticeMs ?? 0);
+      delay = Math.min(delay, dueAt - clock.now(), wallCheckMs);
     }
     return delay;
   }

@@ -9,10 +9,10 @@ export type ConnectionState =
       /** Expiry of the credential in milliseconds since 1970; undefined if it never expires. */
       readonly expiresAt: number | undefined;
       /**
-       * Time at which the expiry is announced, in milliseconds since 1970; undefined once announced, or without
-       * an expiry.
+       * Time from the announcement of the expiry to the expiry, in whole milliseconds; undefined once announced,
+       * or without an expiry.
        */
-      readonly noticeAt: number | undefined;
+      readonly noticeMs: number | undefined;
     }
   /** The close was sent; messages that still arrive are ignored. */
   | {

@@ -4,12 +4,17 @@ import type { ConsumerKind } from "@milepost/engine";
 import { splitMsgpackFrame } from "@milepost/protocol";
 import { type RawData, WebSocket } from "ws";
 
+/** Extensions of all sockets without compression. The ws library makes an empty object of 56 bytes for each. */
+const noExtensions: Readonly<Record<string, unknown>> = Object.freeze({});
+
 /**
  * The ws socket of a connection. It calls the connection's methods directly, because event listeners would need
  * a table of five per socket.
  */
 export class GatewaySocket extends WebSocket {
   connection: WebSocketConnection | undefined;
+  /** Property in which ws finds its extensions. It is the only undocumented part of ws used here. */
+  protected readonly _extensions: Readonly<Record<string, unknown>> = noExtensions;
 
   override emit(event: string | symbol, ...args: readonly unknown[]): boolean {
     switch (event) {

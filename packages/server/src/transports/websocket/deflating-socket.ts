@@ -13,8 +13,7 @@ const nothing = new Uint8Array();
  * nothing. Outgoing messages are not compressed by ws.
  */
 export class DeflatingSocket extends GatewaySocket {
-  /** Property in which ws finds its extensions. It is the only undocumented part of ws used here. */
-  protected readonly _extensions: Readonly<Record<string, unknown>> = {
+  protected override readonly _extensions: Readonly<Record<string, unknown>> = {
     "permessage-deflate": this,
   };
   #fragments: Uint8Array[] | undefined;
