@@ -1,7 +1,7 @@
 import { faults, runRound } from "@milepost/faults";
 import { expect, test } from "vitest";
 
-/** Faults of the short version of `npm run faults`: those that differ most, once each. */
+/** Faults of the short version of `npm run faults`: those that differ most from each other, each once. */
 const chosen = [
   "kill-node",
   "redis-killed",

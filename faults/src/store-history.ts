@@ -167,7 +167,7 @@ interface Asked {
   readonly key: string;
   readonly event: string;
   readonly hash: string;
-  /** True once the entry was observed. */
+  /** True once the entry has been observed. */
   isSeen: boolean;
 }
 

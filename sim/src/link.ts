@@ -165,7 +165,7 @@ export class Link implements Transport {
     this.#isSilent = true;
   }
 
-  /** Breaks a silent connection, so that both ends learn that it ended. */
+  /** Breaks a connection on which nothing passes, so that both ends learn that it ended. */
   endSilence(): void {
     if (!this.#isSilent) return;
     // Messages that were under way are lost; the two ends learn only that the connection broke.

@@ -40,7 +40,7 @@ describe("readWith", () => {
     expect(await outcome).toMatchObject({ failure: { message: "params: taken" } });
   });
 
-  it("[W10] readWith shortens long messages of a schema to 500 characters", () => {
+  it("[W10] readWith shortens a schema's long error messages to 500 characters", () => {
     const long = schemaOf(() => ({ issues: [{ message: "x".repeat(10_000) }] }));
     const outcome = readWith(long, {}, "data");
     expect(outcome).toMatchObject({ failure: { message: expect.stringMatching(/^.{500}$/) } });

@@ -76,7 +76,7 @@ describe("the status panel", () => {
     expect(screen.getByRole("progressbar").hasAttribute("aria-valuenow")).toBe(false);
   });
 
-  it("the status panel counts warnings and errors in words", async () => {
+  it("the status panel states the number of warnings and errors as text", async () => {
     await show(
       fold(
         created,

@@ -242,7 +242,7 @@ describe("the queues of a cluster's slots", () => {
     expect(await moved).toBe(2);
   });
 
-  test("[G3] a redirected call is rejected when a later call has run because the slot moved back between them", async () => {
+  test("[G3] a redirected call is rejected if the slot moved back and a later call of the slot has already run", async () => {
     const { cluster, masters, call } = openQueues();
     const early = call().catch((error: { code: string }) => error.code);
     const late = call();

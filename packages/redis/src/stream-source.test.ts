@@ -342,7 +342,7 @@ test("on a cluster the source follows the redirect to the node that has the stre
   expect(faults.map(String)).toEqual([expect.stringContaining("MOVED")]);
 }, 40_000);
 
-test("an entry deleted before it was handed over is skipped, and a key that is no stream is reported as an error", async () => {
+test("an entry deleted before it was handed over is skipped, and a key that is not a stream is reported as an error", async () => {
   await using server = await startRedis();
   await using node = await startNode(server.url, rules);
   await using adds = await producer(server);

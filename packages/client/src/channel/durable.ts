@@ -24,7 +24,7 @@ export interface DurableDelivery<Events = Record<string, unknown>> {
 /** Options of a durable subscriber. */
 export interface DurableOptions<Events = Record<string, unknown>> {
   /**
-   * Start of a durable subscriber that does not exist yet; default is the head. An existing durable subscriber
+   * Start position of a durable subscriber that does not exist yet; default is the head. An existing durable subscriber
    * continues where it stopped and ignores this option.
    */
   readonly since?: SinceOption;

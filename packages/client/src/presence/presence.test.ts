@@ -206,7 +206,7 @@ describe("presence in a channel", () => {
     expect(heard).toEqual([4, 5, 6]);
   });
 
-  it("an event subscriber that joins after presence receives new events, and the presence list stays current", async () => {
+  it("a subscriber of events added after a subscriber of presence receives new events, and the presence list stays current", async () => {
     const { client, gateway, presence, answer, names } = await setUp();
     presence.subscribe(() => {});
     await answer({ presence: list(1, "u1") }, 3);

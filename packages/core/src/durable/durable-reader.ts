@@ -384,7 +384,7 @@ export class DurableReader extends Deadline {
     await this.#send(ledger);
   }
 
-  /** Moves entries without attempts left to the dead-letter queue. */
+  /** Moves entries with no attempts left to the dead-letter queue. */
   async #giveUp(ledger: DeliveryLedger): Promise<void> {
     const now = this.#context.clock.monotonic();
     const { spent, replaysSpent } = ledger.due(now);

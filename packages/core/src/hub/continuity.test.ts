@@ -13,7 +13,7 @@ const rules = [
 
 const channels = ["log:a", "log:b", "state:a"];
 
-/** Record of the entries that were stored, and of those that the log lost since. */
+/** Record of the entries that were stored, and of those that the log has since lost. */
 class Stored {
   readonly data = new Map<string, unknown>();
   readonly lost = new Set<string>();

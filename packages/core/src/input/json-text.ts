@@ -3,7 +3,7 @@ import { isNestedDeeper, maxJsonDepth, type Parsed, parsed, refused } from "@mil
 const encoder = new TextEncoder();
 
 /**
- * Serialises event data to JSON text, checked once as it enters the gateway.
+ * Checks event data once, as it enters the gateway, and serialises it to JSON text.
  *
  * Refuses data that JSON cannot carry (a BigInt, a cycle, or undefined or a function as the whole value) with
  * `bad_message`, nesting deeper than 64 levels with `too_deep`, and more than `maxBytes` bytes of UTF-8 with

@@ -152,7 +152,7 @@ export class OperationMonitor {
   }
 
   /**
-   * Records in a dead letter that an operation's overdue events cannot be published. The dead letter holds
+   * Adds a dead letter that states that an operation's overdue events cannot be published. The dead letter holds
    * nothing to replay.
    */
   async #deadLetter(deadlines: OperationDeadlines, error: unknown): Promise<void> {

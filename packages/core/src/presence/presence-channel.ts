@@ -9,7 +9,7 @@ import { PresenceWatcher, type WatchedChannel } from "./presence-watcher.ts";
 import { Throttle } from "./throttle.ts";
 
 /**
- * Maximum wait for the broadcast of a known change, in milliseconds. After it, the node reads the list from the
+ * Maximum wait for the broadcast of a change that this node knows of, in milliseconds. After it, the node reads the list from the
  * store.
  */
 const broadcastWaitMs = 250;

@@ -68,7 +68,7 @@ export function owns(principal: Principal, { user_id, session_id }: Ownership): 
 const rememberedPatterns = 5_000;
 
 /**
- * Cache of parsed patterns, by their text; "none" for a text that is not a pattern and therefore grants
+ * Cache of parsed patterns, keyed by their text; "none" for a text that is not a pattern and therefore grants
  * nothing. It serves all credentials, since most of them grant the same few patterns.
  */
 const patterns = new RecentNames<ChannelPattern | "none">(rememberedPatterns);

@@ -131,7 +131,7 @@ export interface DurableSubscribers {
     bounds: DurableBounds,
   ): Promise<readonly PendingReplay[] | Exclude<Saved, "saved">>;
   /**
-   * Adds a replay, unless the subscriber already has one of that dead letter. `unknown`: there is no such
+   * Adds a replay, unless the subscriber already has one for that dead letter. `unknown`: there is no such
    * subscriber. `full`: it already has `maxReplays` replays.
    */
   replay(

@@ -28,7 +28,7 @@ interface Direction {
 }
 
 /**
- * Starts a proxy to the server at `port` of this machine. The proxy listens on `ownPort`, or on a free port
+ * Starts a proxy to the server at `port` on this machine. The proxy listens on `ownPort`, or on a free port
  * when that is 0.
  */
 export async function startProxy(port: number, ownPort = 0): Promise<Proxy> {

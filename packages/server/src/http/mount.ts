@@ -19,11 +19,12 @@ export type Detach = () => void;
 /**
  * Mounts the gateway on a server, on the gateway's own paths only.
  *
- * The server's other listeners never see requests and upgrades of those paths, whether the listeners were added
- * before or after. An application would answer 404, and a second WebSocket server would close the socket. So
- * the server's `emit` is wrapped, and the listeners stay where they are. An upgrade of any other path is left
- * to the other upgrade listeners. If there are none, the gateway answers it with 404, because it would hang
- * otherwise. An offer of a protocol other than WebSocket that no listener takes is answered as a plain request.
+ * The server's other listeners never see requests or upgrades for those paths, whether the listeners were
+ * added before or after. If they did, an application would answer 404, and a second WebSocket server would
+ * close the socket. So the server's `emit` is wrapped, and the listeners stay where they are. An upgrade for
+ * any other path is left to the other upgrade listeners. If there are none, the gateway answers it with 404,
+ * because it would hang otherwise. An offer of a protocol other than WebSocket that no listener takes is
+ * answered as a plain request.
  */
 export function mount(server: HttpServer, doors: HttpHandlers): Detach {
   const emit = server.emit;

@@ -96,7 +96,7 @@ export class TestStream {
     }
   }
 
-  /** Messages that have arrived and were not taken yet. */
+  /** Messages that have arrived but have not been taken yet. */
   get arrived(): readonly Message[] {
     return this.#arrived.map(({ message }) => message);
   }

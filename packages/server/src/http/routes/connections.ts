@@ -112,7 +112,8 @@ export function connectionEndpoints({ core }: HttpDoorOptions): readonly Endpoin
       method: "POST",
       path: "/v1/disconnect",
       spec: describe({
-        summary: "Permanently disconnects a connection, or all of a user, session or node.",
+        summary:
+          "Closes a connection, or all connections of a user, session or node; their clients do not reconnect.",
         body: { "application/json": disconnectSchema },
         success: {
           status: 202,
