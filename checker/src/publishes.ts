@@ -7,8 +7,8 @@ import type { Accuse } from "./violation.ts";
 interface Asked {
   readonly record: PublishRecord;
   /**
-   * Number of the first request for this publish; requests are counted through the whole journal. `lastAsk` is
-   * its latest attempt so far.
+   * Number of the first attempt of this publish; attempts are numbered consecutively across the whole journal.
+   * `lastAsk` is the number of the latest attempt of this publish.
    */
   readonly firstAsk: number;
   lastAsk: number;

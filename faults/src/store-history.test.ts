@@ -89,7 +89,7 @@ describe("the store's history, reconstructed from what was observed", () => {
     expect(violations(facts, end, "tail")).toEqual([expect.stringContaining("past the end")]);
   });
 
-  it("a gap with epoch_changed is accepted after a new log only when the fault may lose everything", () => {
+  it("the checker accepts a gap with epoch_changed after a new log only if the injected fault may lose everything", () => {
     const facts = [asked(1), given(1, "E.1.a"), stored(1, "E.1.a")];
     const reason = "epoch_changed";
     const told: Fact = { type: "gap", subscriber: "ana", from: "E.1.a", to: "F.0.0", reason };

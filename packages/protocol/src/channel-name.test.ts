@@ -77,7 +77,7 @@ describe("channel names", () => {
     }
   });
 
-  it("[P-WILD-1] parseChannelName refuses a name that ends in :* and says that one can only subscribe to it", () => {
+  it("[P-WILD-1] parseChannelName refuses a name that ends in :* with an error that says it can only be subscribed to", () => {
     expect(parseChannelName("collection:42:*")).toMatchObject({
       failure: { message: expect.stringContaining("only for reading; name one channel") },
     });

@@ -46,7 +46,7 @@ const timeoutMs = 5_000;
 export function doctorCommand(terminal: Terminal): Command {
   return new Command("doctor")
     .description(
-      "Shows the configuration, without secrets, and checks that the gateway answers. With a channel, shows which rule applies to it and what follows.",
+      "Shows the configuration, without secrets, and checks that the gateway answers. With a channel, shows which rule applies to it, and the access and settings that result.",
     )
     .argument("[channel]", "explain the rule of this channel, for example collection:42:doc:7")
     .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
@@ -54,7 +54,7 @@ export function doctorCommand(terminal: Terminal): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nWith a channel, only the configuration is read: no gateway has to run, and no secret has to be set. Exit codes: 0 the rule was explained, 1 the channel cannot be read, 2 its name is invalid, 3 the configuration has mistakes.",
+      "\nWith a channel, only the configuration is read: no gateway has to run, and no secret has to be set. Exit codes: 0 the rule was explained; 1 nobody can read the channel; 2 its name is invalid; 3 the configuration has mistakes.",
     )
     .action(async (channel: string | undefined, flags: DoctorFlags) => {
       if (channel !== undefined) {

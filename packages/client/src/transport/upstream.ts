@@ -29,7 +29,7 @@ export class Upstream {
     this.#onFailed = onFailed;
   }
 
-  /** Sends a message. A body holds about `maxBytes` bytes at most, unless a single message is larger. */
+  /** Sends a message. Several share a body of at most about `maxBytes` bytes; a larger message has its own. */
   send(text: string, maxBytes: number): void {
     this.#queue.push(text);
     this.#maxBytes = maxBytes;

@@ -79,7 +79,7 @@ export class OperationLeases {
     return { at, leaseMs: ttlMs, expiresAt };
   }
 
-  /** Returns a renewal of this lease at the current time. */
+  /** Returns the renewal of this lease, dated at the current time. */
   renewalOf({ ttlMs, expiresAt }: Lease): Renewal {
     return { at: this.#clock.monotonic(), leaseMs: ttlMs, expiresAt };
   }

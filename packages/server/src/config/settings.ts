@@ -99,7 +99,7 @@ const limits = z
     },
   ) satisfies z.ZodType<LimitOptions>;
 
-/** Table of all settings, the source of their names, checks and documentation. */
+/** Table of all settings. Their names, checks and documentation are derived from it. */
 export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Name]> } = {
   port: {
     schema: z.int().min(0).max(65_535),
