@@ -15,8 +15,8 @@ export interface CommandControl {
   /** True while the operation's status allows the command and none of its kind is pending, from any user. */
   readonly available: boolean;
   /**
-   * Phase of the last command of this kind that this component sent: `sending`, then the phases the gateway
-   * reports. Undefined before the first.
+   * Phase of the operation's last command of this kind, from any user, as the gateway reports it; `sending`
+   * while a command of this component has no phase yet. Undefined before the first.
    */
   readonly phase: CommandPhase | "sending" | undefined;
   /** True while the outcome of the command is open. */
