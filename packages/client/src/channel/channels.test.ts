@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ClientOptions } from "../client.ts";
-import { createClient } from "../create-client.ts";
-import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { connectedClient, settle } from "../testing/index.ts";
 import type { ChannelHandlers, SubscribeOptions } from "./channel.ts";
 
 const at = (offset: number, epoch = "e1", tag = `t${offset}`) => `${epoch}.${offset}.${tag}`;
@@ -16,21 +15,7 @@ const event = (offset: number, epoch = "e1", tag?: string) => ({
 });
 
 async function setUp(options: Partial<ClientOptions> = {}) {
-  const clock = new ManualClock();
-  const gateway = new ScriptedGateway();
-  const errors: unknown[] = [];
-  const client = createClient({
-    url: "ws://gateway.test/ws",
-    token: "t",
-    webSocket: gateway.webSocket,
-    clock,
-    random: () => 0.5,
-    onError: (error) => errors.push(error),
-    ...options,
-  });
-  client.connect();
-  await settle();
-  await gateway.last.accept();
+  const { client, gateway, clock, errors } = await connectedClient(options);
   const subscribe = (subscribeOptions: SubscribeOptions = {}, name = "chat:1") => {
     const heard: string[] = [];
     const handlers: ChannelHandlers = {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createClient } from "../create-client.ts";
-import { ManualClock, ScriptedGateway, type ScriptedSocket, settle } from "../testing/index.ts";
+import {
+  connectedClient,
+  type ManualClock,
+  type ScriptedSocket,
+  settle,
+} from "../testing/index.ts";
 import { type DurableOptions, durable } from "./durable.ts";
 
 const at = (offset: number) => `e1.${offset}.t${offset}`;
@@ -16,20 +20,7 @@ const event = (offset: number, attempt?: number) => ({
 });
 
 async function setUp(options: DurableOptions = {}) {
-  const clock = new ManualClock();
-  const gateway = new ScriptedGateway();
-  const errors: unknown[] = [];
-  const client = createClient({
-    url: "ws://gateway.test/ws",
-    token: "t",
-    webSocket: gateway.webSocket,
-    clock,
-    random: () => 0.5,
-    onError: (error) => errors.push(error),
-  });
-  client.connect();
-  await settle();
-  await gateway.last.accept();
+  const { client, gateway, clock, errors } = await connectedClient();
   const subscriber = durable(client.channel("job:1"), "worker", options);
   const hold = async () => {
     await settle();

@@ -65,7 +65,7 @@ export interface DurableSubscriber<Events = Record<string, unknown>>
 /**
  * Returns the durable subscriber `name` of a channel. This client becomes its holder at the first read.
  *
- * That read rejects with `already_subscribed` while this client already subscribes to the channel. While the
+ * The first read rejects with `already_subscribed` while this client already subscribes to the channel. While the
  * durable subscriber is open, other subscriptions of this client to the channel fail with `already_subscribed`.
  */
 export function durable<Events>(

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createClient } from "../create-client.ts";
-import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { connectedClient, settle } from "../testing/index.ts";
 import { openChat } from "./chat.ts";
 
 const at = (offset: number) => `e1.${offset}.t${offset}`;
@@ -15,19 +14,7 @@ const chunk = (offset: number, content: string, isComplete = false, messageId = 
 });
 
 async function setUp() {
-  const clock = new ManualClock();
-  const gateway = new ScriptedGateway();
-  const errors: unknown[] = [];
-  const client = createClient({
-    url: "ws://gateway.test/ws",
-    webSocket: gateway.webSocket,
-    clock,
-    random: () => 0.5,
-    onError: (error) => errors.push(error),
-  });
-  client.connect();
-  await settle();
-  await gateway.last.accept();
+  const { client, gateway, clock, errors } = await connectedClient();
   const chat = openChat(client, "42");
   const answer = async (offset: number, state: unknown, rest: object = {}) => {
     await settle();

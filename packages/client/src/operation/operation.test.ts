@@ -1,8 +1,7 @@
 import type { OperationEvent, OperationState, OperationSummary } from "@milepost/model";
 import { reduceOperation } from "@milepost/model";
 import { describe, expect, it } from "vitest";
-import { createClient } from "../create-client.ts";
-import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { connectedClient, settle } from "../testing/index.ts";
 import { CommandError } from "./command-error.ts";
 
 const at = (offset: number, epoch = "e1") => `${epoch}.${offset}.t${offset}`;
@@ -27,19 +26,7 @@ function fold(...events: OperationEvent[]): OperationState {
 }
 
 async function setUp({ sessionId = "s1" as string | null } = {}) {
-  const clock = new ManualClock();
-  const gateway = new ScriptedGateway();
-  const errors: unknown[] = [];
-  const client = createClient({
-    url: "ws://gateway.test/ws",
-    webSocket: gateway.webSocket,
-    clock,
-    random: () => 0.5,
-    onError: (error) => errors.push(error),
-  });
-  client.connect();
-  await settle();
-  await gateway.last.accept({ session_id: sessionId });
+  const { client, gateway, clock, errors } = await connectedClient({}, { session_id: sessionId });
   const event = (offset: number, name: string, data: object, channel = "operation:9") => ({
     type: "event",
     channel,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createClient } from "../create-client.ts";
-import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { connectedClient, settle } from "../testing/index.ts";
 import { channelPresence } from "./presence.ts";
 
 const channel = "chat:1";
@@ -26,20 +25,7 @@ const change = (since: number, version: number, rest: object) => ({
 const at = (offset: number) => `e1.${offset}.t${offset}`;
 
 async function setUp() {
-  const clock = new ManualClock();
-  const gateway = new ScriptedGateway();
-  const errors: unknown[] = [];
-  const client = createClient({
-    url: "ws://gateway.test/ws",
-    token: "t",
-    webSocket: gateway.webSocket,
-    clock,
-    random: () => 0.5,
-    onError: (error) => errors.push(error),
-  });
-  client.connect();
-  await settle();
-  await gateway.last.accept();
+  const { client, gateway, clock, errors } = await connectedClient();
   const presence = channelPresence(client, channel);
   const answer = async (rest: object, offset = 0, recovered = false) => {
     await settle();
