@@ -152,3 +152,13 @@ test("an unanswered HTTP call fails at its timeout, and at once when the caller 
   await cancelled;
   expect(clock.pending).toBe(0);
 });
+
+test.each([undefined, ""])(
+  "httpGateway says that the API key is missing when it is %j, instead of sending a credential that is refused",
+  (missing) => {
+    const apiKey = missing as unknown as string;
+    expect(() => httpGateway({ url: "http://127.0.0.1:8787", apiKey })).toThrow(
+      "apiKey is missing; is its environment variable set?",
+    );
+  },
+);

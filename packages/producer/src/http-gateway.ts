@@ -37,7 +37,7 @@ export interface HttpGateway extends ProducerGateway {
 }
 
 /**
- * Creates a {@link HttpGateway}. Throws if `url` is not a valid URL.
+ * Creates a {@link HttpGateway}. Throws if `url` is not a valid URL or `apiKey` is missing.
  *
  * A call that fails rejects with a `MilepostError`. Its code is that of the problem document, `timed_out`, or
  * `cancelled` if the caller's signal aborts. It is `store_unavailable` (retryable) if the gateway cannot be
@@ -47,6 +47,9 @@ export interface HttpGateway extends ProducerGateway {
 export function httpGateway(options: HttpGatewayOptions): HttpGateway {
   const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
   const base = baseUrl(options.url);
+  if (typeof apiKey !== "string" || apiKey === "") {
+    throw new TypeError("apiKey is missing; is its environment variable set?");
+  }
 
   async function call(
     method: "GET" | "POST",

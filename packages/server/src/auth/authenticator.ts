@@ -1,6 +1,6 @@
 import type { Principal, TokenVerifier, UserPrincipal } from "@milepost/core";
 import type { Clock } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import { isRecord, MilepostError } from "@milepost/protocol";
 import { type ApiKey, createApiKeys } from "./api-keys.ts";
 import { readBearer } from "./bearer.ts";
 import { createTokens, isPrincipalName, nameRule, type TokenContent } from "./tokens.ts";
@@ -64,9 +64,31 @@ export function createAuthenticator(
           "send an API key or a token as Authorization: Bearer",
         );
       }
-      return apiKeys.identify(bearer.credential) ?? (await verifyToken(bearer.credential));
+      const { credential } = bearer;
+      const service = apiKeys.identify(credential);
+      if (service !== undefined) return service;
+      // Tokens of a custom verifier may have any form.
+      if (verifyOtherwise === undefined && !isJwt(credential)) {
+        throw new MilepostError(
+          "unauthenticated",
+          "this API key is not known to the gateway, and it is no user token (a JWT) either",
+        );
+      }
+      return verifyToken(credential);
     },
   };
+}
+
+/** True if the text has the form of a JWT: three parts, the first of which is a JSON header that names an algorithm. */
+function isJwt(credential: string): boolean {
+  const [header = "", ...rest] = credential.split(".");
+  if (rest.length !== 2) return false;
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
+    return isRecord(parsed) && "alg" in parsed;
+  } catch {
+    return false;
+  }
 }
 
 function withUsableNames(principal: UserPrincipal): UserPrincipal {

@@ -8,8 +8,12 @@ export type Bearer =
 const grammar = /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i;
 
 /** True if the text can be sent as a bearer credential. */
-export function isBearerCredential(text: string): boolean {
-  return readBearer(`Bearer ${text}`).kind === "bearer" && text.trim() === text;
+export function isBearerCredential(text: unknown): text is string {
+  return (
+    typeof text === "string" &&
+    readBearer(`Bearer ${text}`).kind === "bearer" &&
+    text.trim() === text
+  );
 }
 
 /** Requirement that {@link isBearerCredential} checks, worded for error messages. */

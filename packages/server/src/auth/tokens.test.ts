@@ -142,6 +142,39 @@ it("mint refuses a user or session id that cannot be a channel segment", async (
   }
 });
 
-it("createTokens refuses a secret under 32 bytes and says how to make one", () => {
-  expect(() => createTokens("short", clock)).toThrow(/at least 32 bytes.*openssl rand/);
+it("mint refuses a lifetime that is not a number", async () => {
+  await expect(tokens.mint({ user: "7", ttlMs: Number.NaN })).rejects.toMatchObject({
+    code: "bad_message",
+    message: "ttlMs must be a number of milliseconds",
+  });
 });
+
+it("createTokens uses the machine's clock unless another clock is passed", async () => {
+  const own = createTokens(secret);
+  const { expiresAt = 0 } = await own.verify(await own.mint({ user: "7", ttlMs: 60_000 }));
+  expect(Math.abs(expiresAt - Date.now() - 60_000)).toBeLessThan(30_000);
+});
+
+it("createTokens refuses a secret under 32 bytes and says how to make one", () => {
+  expect(() => createTokens("short", clock)).toThrow(/at least 32 bytes.* 5; .*openssl rand/);
+  expect(() => createTokens(new Uint8Array(31), clock)).toThrow(/at least 32 bytes/);
+  expect(() => createTokens("ä".repeat(16), clock)).not.toThrow();
+});
+
+it.each([[undefined], [null], [""]])(
+  "createTokens says that the secret is missing when it is %j",
+  (missing) => {
+    expect(() => createTokens(missing as unknown as string, clock)).toThrow(
+      /^tokenSecret is missing; is its environment variable set\? .*openssl rand/,
+    );
+  },
+);
+
+it.each([[7], [{}], [["a", "b"]], [new ArrayBuffer(48)], [Promise.resolve(secret)]])(
+  "createTokens refuses the secret %s, which is neither text nor bytes, without showing it",
+  (wrong) => {
+    expect(() => createTokens(wrong as unknown as string, clock)).toThrow(
+      /^tokenSecret must be a string or a Uint8Array; /,
+    );
+  },
+);

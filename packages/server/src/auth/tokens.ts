@@ -21,7 +21,13 @@ export interface TokenContent {
 
 /** Issues and verifies user tokens. */
 export interface Tokens {
+  /**
+   * Resolves with the user, session and grants of a token. Rejects with `token_expired` or `unauthenticated`.
+   */
   readonly verify: TokenVerifier;
+  /**
+   * Issues a token. Rejects with `bad_message` if an id cannot be part of a channel name or the lifetime is not a number.
+   */
   mint(content: TokenContent): Promise<string>;
 }
 
@@ -35,15 +41,15 @@ const maxNameLength = 200;
  * Creates the issuer and verifier of user tokens: JWTs signed with one secret. Only HS256 is accepted: a token
  * whose header names another algorithm is refused.
  *
- * A token must have `exp`. Error messages never contain any part of the token.
+ * A backend that issues tokens for its pages passes the secret of the gateway, `MILEPOST_TOKEN_SECRET`. `clock`
+ * is the machine's clock by default. A token must have `exp`. Error messages never contain any part of the token
+ * or of the secret. Throws a TypeError if the secret is missing or has fewer than 32 bytes.
  */
-export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "now">): Tokens {
-  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
-  if (bytes.byteLength < minTokenSecretBytes) {
-    throw new TypeError(
-      `tokenSecret must have at least ${minTokenSecretBytes} bytes; make one with: openssl rand -base64 48`,
-    );
-  }
+export function createTokens(
+  secret: string | Uint8Array,
+  clock: Pick<Clock, "now"> = Date,
+): Tokens {
+  const bytes = bytesOf(secret);
   const key = webcrypto.subtle.importKey(
     "raw",
     new Uint8Array(bytes),
@@ -75,6 +81,9 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
     async mint({ user, session, ttlMs = defaultTtlMs, channels }) {
       requireName(user, "user");
       requireName(session, "session");
+      if (!Number.isFinite(ttlMs)) {
+        throw new MilepostError("bad_message", "ttlMs must be a number of milliseconds");
+      }
       const issued = Math.floor(clock.now() / 1000);
       const jwt = new SignJWT({
         ...(session !== undefined && { sid: session }),
@@ -88,6 +97,24 @@ export function createTokens(secret: string | Uint8Array, clock: Pick<Clock, "no
       return jwt.sign(await key);
     },
   };
+}
+
+/** Returns the bytes of a token secret. The value may come from code without types, such as an unset variable. */
+function bytesOf(secret: unknown): Uint8Array {
+  const advice = "make one with: openssl rand -base64 48";
+  if (secret === undefined || secret === null || secret === "") {
+    throw new TypeError(`tokenSecret is missing; is its environment variable set? ${advice}`);
+  }
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`tokenSecret must be a string or a Uint8Array; ${advice}`);
+  }
+  if (bytes.byteLength < minTokenSecretBytes) {
+    throw new TypeError(
+      `tokenSecret must have at least ${minTokenSecretBytes} bytes, and this one has ${bytes.byteLength}; ${advice}`,
+    );
+  }
+  return bytes;
 }
 
 function principalOf(payload: JWTPayload, now: number): UserPrincipal {

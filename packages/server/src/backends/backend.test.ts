@@ -303,12 +303,13 @@ describe("a failing backend", () => {
     }
   });
 
-  it("a backend refuses a URL that is not http: or https:, a URL with credentials, and a secret that is too short", () => {
+  it("a backend refuses a URL that is not http: or https:, a URL with credentials, and a secret that is too short or missing", () => {
     for (const [options, why] of [
       [{ url: "ftp://x/" }, "http: or https:"],
       [{ url: "orders" }, "http: or https:"],
       [{ url: "http://user:pass@x/" }, "no credentials"],
       [{ url: "http://x/", secret: "short" }, "at least 32 bytes"],
+      [{ url: "http://x/", secret: undefined as unknown as string }, "the secret is missing"],
     ] as const) {
       expect(() => callerOf({ url: "" }, options)).toThrow(why);
     }

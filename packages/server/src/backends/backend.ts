@@ -68,6 +68,9 @@ export class Backend {
     const { maxConcurrent = defaultMaxConcurrent } = options;
     const { maxAnswerBytes: maxBytes = defaultMaxAnswerBytes } = options;
     const url = readUrl(methods, options.url);
+    if (typeof secret !== "string" || secret === "") {
+      refuse(methods, "the secret is missing; is its environment variable set?");
+    }
     if (Buffer.byteLength(secret) < minBackendSecretBytes) {
       refuse(methods, `the secret must have at least ${minBackendSecretBytes} bytes`);
     }
