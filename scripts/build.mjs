@@ -1,28 +1,80 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { root, workspaces } from "./workspaces.mjs";
 
 const require = createRequire(import.meta.url);
+const began = performance.now();
 
 /**
+ * Runs a Node script and ends this process with its exit code if it fails. Calls `onLine` for each line that the script
+ * prints.
+ *
  * @param {string} cwd
+ * @param {(line: string) => void} onLine
  * @param {string} script
  * @param {string[]} args
  */
-function run(cwd, script, ...args) {
-  const { status } = spawnSync(process.execPath, [script, ...args], {
+async function run(cwd, onLine, script, ...args) {
+  const child = spawn(process.execPath, [script, ...args], {
     cwd,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
-  if (status !== 0) process.exit(status ?? 1);
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  for await (const line of createInterface({ input: child.stdout })) onLine(line);
+  const status = await ended;
+  if (status !== 0) process.exit(typeof status === "number" ? status : 1);
 }
 
-run(root, require.resolve("typescript/bin/tsc"), "-b", "tsconfig.build.json");
+/** @param {number} since */
+function seconds(since) {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}
+
+/** @type {{ what: string, since: number } | undefined} */
+let current;
+
+/** Prints one line for the step that ends now. */
+function endStep() {
+  if (current !== undefined) console.log(`  ${current.what.padEnd(34)} ${seconds(current.since)}`);
+  current = undefined;
+}
+
+/** @param {string} what */
+function beginStep(what) {
+  endStep();
+  current = { what, since: performance.now() };
+}
+
+/**
+ * Turns the compiler's lines into steps: one for each project that it compiles. Its complaints are printed as they are.
+ *
+ * @param {string} line
+ */
+function compilerLine(line) {
+  const [, building] = /Building project '(.+?)'/.exec(line) ?? [];
+  if (building !== undefined) beginStep(relative(root, dirname(resolve(root, building))));
+  else if (/ - (Project|Updating|Skipping)/.test(line)) endStep();
+  else if (line.trim() !== "" && !/^ +\* /.test(line)) console.log(line);
+}
+
+console.log("Building:");
+const tsc = require.resolve("typescript/bin/tsc");
+await run(root, compilerLine, tsc, "-b", "--verbose", "--pretty", "false", "tsconfig.build.json");
+endStep();
 
 for (const { folder } of workspaces()) {
   if (!existsSync(join(folder, "vite.config.ts"))) continue;
   const vite = createRequire(join(folder, "package.json")).resolve("vite/package.json");
-  run(folder, join(dirname(vite), "bin/vite.js"), "build", "--logLevel", "warn");
+  beginStep(`${relative(root, folder)}, its page`);
+  await run(
+    folder,
+    (line) => console.log(line),
+    join(dirname(vite), "bin/vite.js"),
+    ...["build", "--logLevel", "warn"],
+  );
+  endStep();
 }
+console.log(`Built in ${seconds(began)}.`);
