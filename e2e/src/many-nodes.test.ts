@@ -59,6 +59,42 @@ describe("nodes that share a Redis", () => {
   });
 });
 
+test("[G9] [P-OP-5] [P-CMD-3] an operation taken over at a node that is killed becomes stalled and its command times out at the node where it began", async () => {
+  await using redis = await startRedis();
+  await using first = await serveGateway("--redis", redis.url);
+  await using second = await serveGateway("--redis", redis.url);
+  const call = async (gateway: string, path: string, body: unknown) => {
+    const answer = await fetch(`${gateway}/v1/operations${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${secrets.apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    expect(answer.ok).toBe(true);
+  };
+  await call(first.url, "", { kind: "export", operation_id: "9", user_id: "ana" });
+  await using client = clientAt(first.url);
+  const operation = client.operation("9");
+  const seen = new Map<string, number>();
+  const all = new Promise<void>((resolve) => {
+    operation.subscribe(() => {
+      const { status, commands = [] } = operation.state ?? {};
+      const names = [status, ...commands.map(({ phase }) => phase)];
+      for (const name of names) {
+        if (name !== undefined && !seen.has(name)) seen.set(name, performance.now());
+      }
+      if (seen.has("stalled") && seen.has("timed_out")) resolve();
+    });
+  });
+  const start = performance.now();
+  await call(second.url, "/9/lease", { lease_ms: 2_000 });
+  await call(second.url, "/9/commands", { command: "cancel" });
+  await second.end("SIGKILL");
+  await all;
+  // A surviving node notices what a dead node knew within 14 s; see docs/delivery.md.
+  expect((seen.get("stalled") ?? 0) - start).toBeLessThan(2_000 + 14_000 + 1_000);
+  expect((seen.get("timed_out") ?? 0) - start).toBeLessThan(15_000 + 14_000 + 1_000);
+});
+
 describe("a gateway whose Redis fails", () => {
   test.for(["SIGKILL", "SIGSTOP"] as const)(
     "[G6] [P-NOTICE-1] clients stay connected through %s of Redis and are notified within 5 s, and again when Redis is back",

@@ -5,4 +5,4 @@
 -- Returns the operation as JSON, or nil.
 local ends = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[2]) or '0')
 if ends <= tonumber(ARGV[1]) then return false end
-return string.match(redis.call('HGET', KEYS[1], ARGV[2]), '\n(.*)$')
+return string.match(redis.call('HGET', KEYS[1], ARGV[2]), '\n([^\n]*)$')

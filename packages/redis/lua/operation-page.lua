@@ -10,6 +10,6 @@ local found = {}
 for i, id in ipairs(redis.call('ZREVRANGE', KEYS[4], first, first + tonumber(ARGV[3]) - 1)) do
   local ends = tonumber(redis.call('ZSCORE', ages, id) or '0')
   local record = ends > tonumber(ARGV[1]) and redis.call('HGET', records, id)
-  found[i] = record and string.match(record, '\n(.*)$') or ''
+  found[i] = record and string.match(record, '\n([^\n]*)$') or ''
 end
 return found

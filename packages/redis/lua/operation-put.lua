@@ -2,18 +2,32 @@
 --
 -- KEYS  1 records  2 ages  3 due  4... the lists it belongs to
 -- ARGV  1 now  2 id  3 time it expires  4 time it was created  5 time something of it is overdue, or empty
---       6 the operation as JSON
+--       6 the operation as JSON  7 offset of the state  8 fence of the lease
 local records, ages, due, id = KEYS[1], KEYS[2], KEYS[3], ARGV[2]
+local overdue, json, offset, fence = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local before = redis.call('HGET', records, id)
+local before_due = tonumber(redis.call('ZSCORE', due, id) or nil)
+local ends = tonumber(redis.call('ZSCORE', ages, id) or '0')
 -- This write comes first: where memory has run out, Redis refuses it before anything has changed.
 redis.call('ZADD', ages, ARGV[3], id)
 forget(records, ages, due, ARGV[1])
 drop(records, ages, due, id)
+
 local lists = {}
-for i = 4, #KEYS do
-  lists[#lists + 1] = KEYS[i]
-  redis.call('ZADD', KEYS[i], ARGV[4], id)
+for i = 4, #KEYS do lists[#lists + 1] = KEYS[i] end
+-- A put from older knowledge does not replace what the entry before knows better.
+local known = before and ends > tonumber(ARGV[1]) and knowledge(before)
+if known and known.created == ARGV[4] then
+  local is_behind = known.offset > tonumber(offset)
+  if is_behind then lists, json = known.lists, known.json end
+  if (is_behind or known.fence > tonumber(fence)) and before_due then
+    overdue = math.min(overdue or before_due, before_due)
+  end
 end
-redis.call('HSET', records, id, table.concat(lists, ' ') .. '\n' .. ARGV[6])
+
+for _, list in ipairs(lists) do redis.call('ZADD', list, ARGV[4], id) end
+local about = table.concat({ ARGV[4], offset, fence }, ' ')
+redis.call('HSET', records, id, table.concat(lists, ' ') .. '\n' .. about .. '\n' .. json)
 redis.call('ZADD', ages, ARGV[3], id)
-if ARGV[5] ~= '' then redis.call('ZADD', due, ARGV[5], id) end
+if overdue then redis.call('ZADD', due, string.format('%.0f', overdue), id) end
 return 1

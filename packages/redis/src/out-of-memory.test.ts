@@ -22,6 +22,8 @@ const operation = {
   },
   service: "backend",
   waitingCommands: 0,
+  offset: 1,
+  fence: 1,
 } as const;
 
 test("[G2] when Redis has no memory left, appends are rejected, while reads, leases and the registry still work", async () => {

@@ -44,6 +44,8 @@ export class RedisOperationIndex implements OperationIndex {
         String(summary.created_at),
         dueInMs === undefined ? "" : (Number(now) + dueInMs).toFixed(0),
         JSON.stringify(operation),
+        String(operation.offset),
+        String(operation.fence),
       ],
     );
   }

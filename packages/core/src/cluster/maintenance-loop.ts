@@ -74,13 +74,15 @@ export class MaintenanceLoop extends Deadline {
   }
 
   async #sweep(): Promise<void> {
-    try {
-      for (const work of this.#work.sweep) if (!this.#closed) await work();
-    } catch (error) {
-      if (!this.#failing) this.#onError(error);
-    } finally {
-      this.#sweeping = undefined;
+    for (const work of this.#work.sweep) {
+      try {
+        if (!this.#closed) await work();
+      } catch (error) {
+        // A part that fails must not keep the later parts from running.
+        if (!this.#failing) this.#onError(error);
+      }
     }
+    this.#sweeping = undefined;
   }
 
   async #holdsSweepLease(): Promise<boolean> {

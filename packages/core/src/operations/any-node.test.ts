@@ -1,6 +1,7 @@
 import type { EngineFactory } from "@milepost/engine";
 import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
+import type { CoreLimits } from "../runtime/limits.ts";
 import { type TestCore, testCore } from "../testing/index.ts";
 
 /** Three nodes on one engine and one clock. A test can make the first node crash. */
@@ -10,10 +11,10 @@ class Cluster implements AsyncDisposable {
   readonly mortal = this.engine.mortal();
   readonly nodes: readonly [TestCore, TestCore, TestCore];
 
-  constructor() {
+  constructor(limits: Partial<CoreLimits> = {}) {
     this.engine.isShared = true;
     const node = (name: string, n: number, engine = this.engine.factory) =>
-      testCore({ clock: this.clock, random: new SeededRandom(n), node: name, engine });
+      testCore({ clock: this.clock, random: new SeededRandom(n), node: name, engine, limits });
     // The node that dies is created last, so that another node holds the sweep lease.
     const [b, c] = [node("b", 2), node("c", 3)];
     this.nodes = [node("a", 1, this.mortal.factory), b, c];
@@ -85,6 +86,172 @@ describe("operations whose node died", () => {
     const { operation } = await b.core.operations.get(b.service, "9");
     expect(operation.commands).toMatchObject([{ command: "cancel", phase: "timed_out" }]);
     expect(await t.events("9")).toEqual(["created", "command", "command"]);
+  });
+
+  /** Time within which a surviving node notices what a dead node watched, in milliseconds. */
+  const noticedMs = 14_000;
+
+  test("[G9] an operation taken over with a shorter lease at a node that died is marked stalled by a node that knows only the longer lease", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    await b.core.operations.create(b.service, { kind: "index", operation_id: "9" });
+    await a.core.operations.takeOver(a.service, "9", 2_000);
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(2_000 + noticedMs);
+    expect(await t.events("9")).toEqual(["created", "stalled"]);
+    await t.clock.advance(20_000 + noticedMs);
+    expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
+  });
+
+  test("[G9] an operation taken over at another node and back is marked stalled by its latest lease", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    await a.core.operations.create(a.service, { kind: "index", operation_id: "9" });
+    await b.core.operations.takeOver(b.service, "9", 60_000);
+    await a.core.operations.takeOver(a.service, "9", 2_000);
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(2_000 + noticedMs);
+    expect(await t.events("9")).toEqual(["created", "stalled"]);
+  });
+
+  test("[G9] [P-CMD-3] a command requested at a node that died times out 15 s after the request, at a node that knows the operation without it", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    await b.core.operations.create(b.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 600_000,
+    });
+    await a.core.operations.command(a.service, "9", { command: "cancel" });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(15_000 - 100 - 1_000);
+    expect(await t.events("9")).toEqual(["created", "command"]);
+    await t.clock.advance(1_000 + noticedMs);
+    const { operation } = await b.core.operations.get(b.service, "9");
+    expect(operation.commands).toMatchObject([{ command: "cancel", phase: "timed_out" }]);
+  });
+
+  test("[G9] [P-CMD-3] an acknowledged command of a dead node times out 60 s after its acknowledgement, at a node that never saw the operation", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    const { lease } = await a.core.operations.create(a.service, {
+      kind: "index",
+      operation_id: "9",
+      lease_ms: 600_000,
+    });
+    const { command_id } = await a.core.operations.command(a.service, "9", { command: "cancel" });
+    const data = { command_id, command: "cancel", phase: "acknowledged" };
+    await t.clock.advance(10_000);
+    await a.core.operations.report(a.service, "9", {
+      lease: lease.token,
+      events: [{ event: "command", data }],
+    });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(60_000 - 100 - 1_000);
+    expect(await t.events("9")).toEqual(["created", "command", "command"]);
+    await t.clock.advance(1_000 + noticedMs);
+    const { operation } = await b.core.operations.get(b.service, "9");
+    expect(operation.commands).toMatchObject([{ phase: "timed_out" }]);
+  });
+
+  test("[G9] a node that knows only an operation's longer lease does not hide the shorter one of a node that then dies", async () => {
+    // The command is not overdue first, which would make the node read the lease.
+    await using t = new Cluster({ commandAckMs: 100_000 });
+    const [a, b] = t.nodes;
+    await b.core.operations.create(b.service, { kind: "index", operation_id: "9" });
+    await a.core.operations.takeOver(a.service, "9", 2_000);
+    // The command makes the node with the old knowledge write the operation's index entry again.
+    await b.core.operations.command(b.service, "9", { command: "cancel" });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(2_000 + noticedMs);
+    expect(await t.events("9")).toContain("stalled");
+  });
+
+  test("[G9] an operation that was cancelled meanwhile at a node that died gets no further event", async () => {
+    await using t = new Cluster();
+    const [a, b] = t.nodes;
+    await b.core.operations.create(b.service, { kind: "index", operation_id: "9" });
+    const lease = await a.core.operations.takeOver(a.service, "9", 2_000);
+    await a.core.operations.report(a.service, "9", {
+      lease: lease.token,
+      events: [{ event: "cancelled", data: {} }],
+    });
+    await t.clock.advance(100);
+    t.mortal.die();
+    await t.clock.advance(400_000);
+    expect(await t.events("9")).toEqual(["created", "cancelled"]);
+  });
+
+  test("[G9] a failing sweep of the registry does not keep a node from marking operations of a dead node stalled", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const mortal = engine.mortal();
+    const broken: EngineFactory = (context) => {
+      const made = engine.factory(context);
+      const registry = new Proxy(made.registry, {
+        get: (target, name) =>
+          name !== "sweep"
+            ? Reflect.get(target, name).bind(target)
+            : async () => {
+                throw new Error("the registry is of another type");
+              },
+      });
+      return { ...made, registry };
+    };
+    await using b = testCore({ clock, random: new SeededRandom(2), node: "b", engine: broken });
+    await using a = testCore({
+      clock,
+      random: new SeededRandom(1),
+      node: "a",
+      engine: mortal.factory,
+    });
+    const lease_ms = 5_000;
+    await a.core.operations.create(a.service, { kind: "index", operation_id: "9", lease_ms });
+    mortal.die();
+    await clock.advance(5_000 + noticedMs);
+    const { operation } = await b.core.operations.get(b.service, "9");
+    expect(operation.status).toBe("stalled");
+  });
+
+  test("[G9] an operation that cannot be read does not keep a node from marking the others of a dead node stalled", async () => {
+    const clock = new ManualClock();
+    const engine = new SharedEngine(clock, new SeededRandom());
+    engine.isShared = true;
+    const mortal = engine.mortal();
+    const broken: EngineFactory = (context) => {
+      const made = engine.factory(context);
+      const log = new Proxy(made.log, {
+        get: (target, name) =>
+          name !== "snapshot"
+            ? Reflect.get(target, name).bind(target)
+            : async (...args: Parameters<typeof target.snapshot>) => {
+                if (args[0] === "operation:broken") throw new Error("the log is of another type");
+                return target.snapshot(...args);
+              },
+      });
+      return { ...made, log };
+    };
+    await using b = testCore({ clock, random: new SeededRandom(2), node: "b", engine: broken });
+    await using a = testCore({
+      clock,
+      random: new SeededRandom(1),
+      node: "a",
+      engine: mortal.factory,
+    });
+    for (const operation_id of ["broken", "9"]) {
+      await a.core.operations.create(a.service, { kind: "index", operation_id, lease_ms: 5_000 });
+      await clock.advance(10);
+    }
+    mortal.die();
+    await clock.advance(5_000 + noticedMs);
+    const { operation } = await b.core.operations.get(b.service, "9");
+    expect(operation.status).toBe("stalled");
   });
 
   test("[G9] two nodes that find the same operation overdue at the same moment write each event once", async () => {

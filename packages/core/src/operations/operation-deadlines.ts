@@ -1,3 +1,4 @@
+import type { Clock } from "@milepost/engine";
 import {
   isFinal,
   isSettled,
@@ -29,6 +30,8 @@ export interface Renewal {
    * have different expiries.
    */
   readonly expiresAt: number | undefined;
+  /** Fence of the lease; 0 where there is no lease. */
+  readonly fence: number;
 }
 
 interface WatchedCommand {
@@ -52,16 +55,19 @@ export class OperationDeadlines extends Deadline {
   deadLetterId: string | undefined;
   readonly #onDue: (deadlines: OperationDeadlines) => void;
   readonly #timeouts: CommandTimeouts;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
   #leaseMs: number;
   #renewedAt: number;
   #expiresAt: number | undefined;
+  #fence: number;
   readonly #commands = new Map<string, WatchedCommand>();
 
   constructor(
     operationId: string,
     service: string,
-    { at, leaseMs, expiresAt }: Renewal,
+    { at, leaseMs, expiresAt, fence }: Renewal,
     timeouts: CommandTimeouts,
+    clock: Pick<Clock, "now" | "monotonic">,
     onDue: (deadlines: OperationDeadlines) => void,
   ) {
     super();
@@ -70,7 +76,9 @@ export class OperationDeadlines extends Deadline {
     this.#leaseMs = leaseMs;
     this.#renewedAt = at;
     this.#expiresAt = expiresAt;
+    this.#fence = fence;
     this.#timeouts = timeouts;
+    this.#clock = clock;
     this.#onDue = onDue;
   }
 
@@ -78,9 +86,15 @@ export class OperationDeadlines extends Deadline {
     this.#onDue(this);
   }
 
+  /** Fence of the latest lease that is known here; 0 where there is none. */
+  get fence(): number {
+    return this.#fence;
+  }
+
   /** Records a renewal of the producer's lease. */
-  renewed({ at, leaseMs, expiresAt }: Renewal): void {
+  renewed({ at, leaseMs, expiresAt, fence }: Renewal): void {
     this.#renewedAt = Math.max(this.#renewedAt, at);
+    this.#fence = fence;
     this.#leaseMs = leaseMs;
     this.#expiresAt = expiresAt;
   }
@@ -93,9 +107,26 @@ export class OperationDeadlines extends Deadline {
     if (renewal.expiresAt !== this.#expiresAt) this.renewed(renewal);
   }
 
-  /** Updates the watched commands. Returns the time of the next deadline; undefined when there is none. */
-  observe(state: OperationState, now: number): number | undefined {
-    this.#observeCommands(state.commands, now);
+  /**
+   * Records the commands of a state that this node has not brought about. A command that was unknown here may
+   * have waited at another node, so its timeout counts from the time that the log gives its phase.
+   */
+  found(state: OperationState): void {
+    const now = this.#clock.monotonic();
+    const wallNow = this.#clock.now();
+    this.#observeCommands(
+      state.commands,
+      ({ updated_at }) => now - Math.max(0, wallNow - updated_at),
+    );
+  }
+
+  /**
+   * Records the commands of a state that this node has just brought about. Returns the time until the next
+   * deadline, in milliseconds and possibly negative; undefined when there is none.
+   */
+  observe(state: OperationState): number | undefined {
+    const now = this.#clock.monotonic();
+    this.#observeCommands(state.commands, () => now);
     let due = Number.POSITIVE_INFINITY;
     for (const { phase, since } of this.#commands.values()) {
       due = Math.min(due, since + this.#timeoutOf(phase));
@@ -104,12 +135,13 @@ export class OperationDeadlines extends Deadline {
       const leases = state.status === "stalled" ? lostAfterLeases : 1;
       due = Math.min(due, this.#renewedAt + leases * this.#leaseMs);
     }
-    return due === Number.POSITIVE_INFINITY ? undefined : due;
+    return due === Number.POSITIVE_INFINITY ? undefined : due - now;
   }
 
-  /** Returns the next event that must be published at `now`; undefined when nothing is overdue. */
-  overdue(state: OperationState, now: number): OperationEvent | undefined {
-    this.#observeCommands(state.commands, now);
+  /** Returns the next event that must be published now; undefined when nothing is overdue. */
+  overdue(state: OperationState): OperationEvent | undefined {
+    this.found(state);
+    const now = this.#clock.monotonic();
     for (const { id, command, phase } of state.commands) {
       const watched = this.#commands.get(id);
       if (watched !== undefined && now - watched.since >= this.#timeoutOf(phase)) {
@@ -125,13 +157,19 @@ export class OperationDeadlines extends Deadline {
     return givenUp ? { event: "lost", data: { silent_ms } } : undefined;
   }
 
-  #observeCommands(commands: readonly OperationCommand[], now: number): void {
+  #observeCommands(
+    commands: readonly OperationCommand[],
+    sinceOf: (command: OperationCommand) => number,
+  ): void {
     const unsettled = commands.filter(({ phase }) => !isSettled(phase));
     for (const id of [...this.#commands.keys()]) {
       if (!unsettled.some((command) => command.id === id)) this.#commands.delete(id);
     }
-    for (const { id, phase } of unsettled) {
-      if (this.#commands.get(id)?.phase !== phase) this.#commands.set(id, { phase, since: now });
+    for (const command of unsettled) {
+      const { id, phase } = command;
+      if (this.#commands.get(id)?.phase !== phase) {
+        this.#commands.set(id, { phase, since: sinceOf(command) });
+      }
     }
   }
 

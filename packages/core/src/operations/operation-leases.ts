@@ -72,16 +72,16 @@ export class OperationLeases {
   async lastRenewal(operationId: string): Promise<Renewal | undefined> {
     const lease = await this.#leases.get(operationChannel(operationId));
     if (lease === undefined) return undefined;
-    const { ttlMs, expiresAt } = lease;
+    const { ttlMs, expiresAt, fence } = lease;
     // The limit keeps a wall clock that was set back from moving the renewal into the future.
     const leftMs = Math.min(expiresAt - this.#clock.now(), ttlMs);
     const at = this.#clock.monotonic() - ttlMs + leftMs;
-    return { at, leaseMs: ttlMs, expiresAt };
+    return { at, leaseMs: ttlMs, expiresAt, fence };
   }
 
   /** Returns the renewal of this lease, dated at the current time. */
-  renewalOf({ ttlMs, expiresAt }: Lease): Renewal {
-    return { at: this.#clock.monotonic(), leaseMs: ttlMs, expiresAt };
+  renewalOf({ ttlMs, expiresAt, fence }: Lease): Renewal {
+    return { at: this.#clock.monotonic(), leaseMs: ttlMs, expiresAt, fence };
   }
 }
 

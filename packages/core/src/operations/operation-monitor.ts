@@ -15,6 +15,7 @@ import type { OperationNotifier } from "./operation-notifier.ts";
 const publisher = "gateway:operations";
 const adoptAfterMs = 2_000;
 const adoptAtOnce = 1_000;
+const adoptTogether = 32;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
 /** Number of consecutive failures after which a dead letter records them. Retries continue. */
@@ -45,22 +46,25 @@ export class OperationMonitor {
   }
 
   /**
-   * Updates an operation's index entry and its deadlines to the state. A `lease` means that the producer has
-   * just renewed that lease.
+   * Updates an operation's index entry and its deadlines to the state. `before` is the state before the events
+   * that this node has just appended; absent when it appended none. A `lease` means that the producer has just
+   * renewed that lease here.
    */
-  async refresh(state: OperationState, service?: ServicePrincipal, lease?: Lease): Promise<void> {
-    const { notifier, wheel, clock, leases } = this.#context;
-    const deadlines = this.#deadlines.get(state.id) ?? (await this.#begin(state.id, service));
+  async refresh(
+    state: OperationState,
+    {
+      before = state,
+      service,
+      lease,
+    }: { before?: OperationState; service?: ServicePrincipal; lease?: Lease } = {},
+  ): Promise<void> {
+    const { leases } = this.#context;
+    const known = this.#deadlines.get(state.id);
+    const deadlines = known ?? (await this.#begin(state.id, service));
     if (lease !== undefined) deadlines.renewed(leases.renewalOf(lease));
-    const due = deadlines.observe(state, clock.monotonic());
-    // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
-    await notifier.index(
-      state,
-      deadlines.service,
-      due === undefined ? due : due - clock.monotonic(),
-    );
-    if (due === undefined) this.end(state.id);
-    else wheel.set(deadlines, due - clock.monotonic());
+    else if (known !== undefined) await this.#lookUpRenewal(deadlines);
+    deadlines.found(before);
+    await this.#watch(deadlines, state);
   }
 
   /**
@@ -75,18 +79,14 @@ export class OperationMonitor {
   }
 
   /**
-   * Watches operations that have been overdue for more than 2 s. A live node would have acted by then, so the
-   * node that watched them has died.
+   * Looks after operations that have been overdue for more than 2 s. A live node would have acted by then, so
+   * the node that knew the deadline has died. This node may know the operation too, yet by an older state or an
+   * older lease, so it reads both again.
    */
   async adopt(): Promise<void> {
-    const { index, queues, log } = this.#context;
-    for (const id of await index.due(adoptAfterMs, adoptAtOnce)) {
-      if (this.#deadlines.has(id)) continue;
-      await queues.run(id, async () => {
-        const operation = await log.read(id);
-        if (operation === undefined) await index.remove(id);
-        else if (!this.#deadlines.has(id)) await this.refresh(operation.state);
-      });
+    const ids = await this.#context.index.due(adoptAfterMs, adoptAtOnce);
+    for (let i = 0; i < ids.length; i += adoptTogether) {
+      await Promise.all(ids.slice(i, i + adoptTogether).map((id) => this.#adopt(id)));
     }
   }
 
@@ -102,6 +102,41 @@ export class OperationMonitor {
     for (const id of [...this.#deadlines.keys()]) this.end(id);
   }
 
+  /** Never rejects: an operation that cannot be read must not keep the others waiting. */
+  async #adopt(id: string): Promise<void> {
+    const { index, queues, log, errorLog } = this.#context;
+    // Publishing its overdue events has failed here and is retried with a growing delay.
+    if ((this.#deadlines.get(id)?.failures ?? 0) > 0) return;
+    try {
+      await queues.run(id, async () => {
+        const operation = await log.read(id);
+        if (operation !== undefined) await this.refresh(operation.state);
+        else {
+          this.end(id);
+          await index.remove(id);
+        }
+      });
+    } catch (error) {
+      errorLog.report(error);
+    }
+  }
+
+  /** Writes the next deadline to the index and to the timer wheel. */
+  async #watch(deadlines: OperationDeadlines, state: OperationState): Promise<void> {
+    const { notifier, wheel } = this.#context;
+    const dueInMs = deadlines.observe(state);
+    // The index also serves other nodes: if this node dies, another node finds the overdue operation there.
+    await notifier.index(state, deadlines, dueInMs);
+    if (dueInMs === undefined) this.end(state.id);
+    else wheel.set(deadlines, dueInMs);
+  }
+
+  /** Reads when the lease was last renewed, since the producer may report to another node. */
+  async #lookUpRenewal(deadlines: OperationDeadlines): Promise<void> {
+    const renewal = await this.#context.leases.lastRenewal(deadlines.operationId);
+    if (renewal !== undefined) deadlines.renewedElsewhere(renewal);
+  }
+
   async #begin(id: string, service: ServicePrincipal | undefined): Promise<OperationDeadlines> {
     const { index, leases, clock, timeouts } = this.#context;
     const indexed = await index.get(id);
@@ -111,8 +146,9 @@ export class OperationMonitor {
     const deadlines = new OperationDeadlines(
       id,
       indexed?.service ?? service?.name ?? "",
-      renewal ?? { ...overdue, leaseMs: defaultLeaseMs },
+      renewal ?? { ...overdue, leaseMs: defaultLeaseMs, fence: 0 },
       timeouts,
+      clock,
       (due) => this.#onOverdue(due),
     );
     this.#deadlines.set(id, deadlines);
@@ -124,7 +160,7 @@ export class OperationMonitor {
    * delay when that fails.
    */
   #onOverdue(deadlines: OperationDeadlines): void {
-    const { log, leases, queues, errorLog, wheel } = this.#context;
+    const { log, queues, errorLog, wheel } = this.#context;
     const { operationId } = deadlines;
     void queues
       .run(operationId, async () => {
@@ -134,9 +170,7 @@ export class OperationMonitor {
           this.end(operationId);
           return;
         }
-        // The producer may report to another node, which renews the lease there.
-        const renewal = await leases.lastRenewal(operationId);
-        if (renewal !== undefined) deadlines.renewedElsewhere(renewal);
+        await this.#lookUpRenewal(deadlines);
         await this.#publishOverdue(deadlines, operation);
       })
       .then(() => this.#succeeded(deadlines))
@@ -181,10 +215,10 @@ export class OperationMonitor {
   }
 
   async #publishOverdue(deadlines: OperationDeadlines, operation: OperationAt): Promise<void> {
-    const { log, notifier, clock, instruments } = this.#context;
+    const { log, notifier, instruments } = this.#context;
     let current = operation;
     for (;;) {
-      const event = deadlines.overdue(current.state, clock.monotonic());
+      const event = deadlines.overdue(current.state);
       if (event === undefined) break;
       // With this key, two nodes that decide from the same state append one entry.
       const author = { publisher, key: keyOf(event, current.state) };
@@ -196,7 +230,7 @@ export class OperationMonitor {
       if (after.state === current.state) break;
       current = after;
     }
-    await this.refresh(current.state);
+    await this.#watch(deadlines, current.state);
   }
 }
 

@@ -56,13 +56,21 @@ export class OperationNotifier {
     );
   }
 
-  async index(state: OperationState, service: string, dueInMs?: number): Promise<void> {
-    const { producer_id, commands } = state;
+  /**
+   * Updates the operation's index entry: the state's summary, the name of the API key, the fence of the lease
+   * that this node knows, and the time until the next deadline.
+   */
+  async index(
+    state: OperationState,
+    { service, fence }: { readonly service: string; readonly fence: number },
+    dueInMs?: number,
+  ): Promise<void> {
+    const { producer_id, commands, offset } = state;
     const waitingCommands = commands.filter(({ phase }) => phase === "requested").length;
     const summary = summarise(state);
     const producer = producer_id === undefined ? {} : { producer: producer_id };
     try {
-      const indexed = { summary, service, waitingCommands, ...producer };
+      const indexed = { summary, service, waitingCommands, offset, fence, ...producer };
       await this.#index.put(indexed, operationAgeMs, dueInMs);
     } catch (error) {
       this.#onError(error);

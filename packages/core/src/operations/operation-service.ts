@@ -1,4 +1,4 @@
-import { type Clock, type Engine, type Lease, type Random, SerialQueues } from "@milepost/engine";
+import { type Clock, type Engine, type Random, SerialQueues } from "@milepost/engine";
 import {
   type CommandSource,
   type CreatedOperation,
@@ -156,7 +156,7 @@ export class OperationService implements Operations {
     return this.#queues.run(operationId, async () => {
       const { state } = await this.#existing(operationId);
       const lease = await this.#leases.take(operationId, length);
-      await this.#monitor.refresh(state, service, lease);
+      await this.#monitor.refresh(state, { service, lease });
       return asOperationLease(lease);
     });
   }
@@ -227,7 +227,7 @@ export class OperationService implements Operations {
       if ((await operations.get(id))?.service !== service.name) throw taken(id);
       const { state } = existing;
       const lease = await this.#leases.again(state, created.producer_id, leaseMs);
-      await this.#monitor.refresh(state, service, lease);
+      await this.#monitor.refresh(state, { service, lease });
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
     const lease = await this.#leases.begin(id, leaseMs);
@@ -240,7 +240,8 @@ export class OperationService implements Operations {
       author,
     );
     if (!duplicate) this.#context.instruments.operationsCreated.add(1);
-    await this.#settle(undefined, state, service, lease);
+    await this.#notifier.changed(undefined, state);
+    await this.#monitor.refresh(state, { service, lease });
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
   }
 
@@ -271,7 +272,7 @@ export class OperationService implements Operations {
       }
     } finally {
       await Promise.all(told);
-      await this.#monitor.refresh(operation.state, service, lease);
+      await this.#monitor.refresh(operation.state, { before, service, lease });
     }
     while (results.length < events.length) {
       const error = failure(
@@ -336,7 +337,8 @@ export class OperationService implements Operations {
       { event: "command", data: args === undefined ? data : { ...data, args } },
       { publisher, ...(commandKey === undefined ? {} : { key: commandKey }) },
     );
-    await this.#settle(state, after.state);
+    await this.#notifier.changed(state, after.state);
+    await this.#monitor.refresh(after.state, { before: state });
     await this.#notifier.commanded(after.state);
     return { command_id, phase: "requested" };
   }
@@ -358,17 +360,6 @@ export class OperationService implements Operations {
     }
     const command = commands.find((candidate) => candidate.id === data.command_id);
     return { command_id: data.command_id, phase: command?.phase ?? "requested" };
-  }
-
-  /** Publishes the changed summary, and refreshes the operation's deadlines. */
-  async #settle(
-    before: OperationState | undefined,
-    after: OperationState,
-    service?: ServicePrincipal,
-    lease?: Lease,
-  ): Promise<void> {
-    await this.#notifier.changed(before, after);
-    await this.#monitor.refresh(after, service, lease);
   }
 
   async #existing(operationId: string): Promise<OperationAt> {

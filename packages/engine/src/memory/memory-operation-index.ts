@@ -26,11 +26,14 @@ export class MemoryOperationIndex implements OperationIndex {
   async put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void> {
     this.#forget();
     const id = operation.summary.operation_id;
+    const before = this.#operations.get(id);
+    const known = before !== undefined && this.#isKept(before) ? before : undefined;
     this.#drop(id);
     const now = this.#clock.monotonic();
-    const dueAt = dueInMs === undefined ? undefined : now + dueInMs;
-    this.#operations.set(id, { operation, until: now + maxAgeMs, dueAt });
-    for (const owner of ownersOf(operation)) {
+    const wanted = dueInMs === undefined ? undefined : now + dueInMs;
+    const merged = mergedWith(known, operation, wanted);
+    this.#operations.set(id, { ...merged, until: now + maxAgeMs });
+    for (const owner of ownersOf(merged.operation)) {
       const ids = this.#owned.get(owner);
       if (ids === undefined) this.#owned.set(owner, new Set([id]));
       else ids.add(id);
@@ -111,6 +114,29 @@ export class MemoryOperationIndex implements OperationIndex {
       this.#drop(id);
     }
   }
+}
+
+/** Keeps what the entry before knows better than a put that comes from older knowledge. */
+function mergedWith(
+  before: Remembered | undefined,
+  operation: IndexedOperation,
+  dueAt: number | undefined,
+): Pick<Remembered, "operation" | "dueAt"> {
+  if (before?.operation.summary.created_at !== operation.summary.created_at) {
+    return { operation, dueAt };
+  }
+  const { offset, fence } = operation;
+  const isBehind = before.operation.offset > offset;
+  const kept = isBehind ? { ...before.operation, offset, fence } : operation;
+  if (!isBehind && before.operation.fence <= fence) return { operation: kept, dueAt };
+  const earliest = Math.min(
+    before.dueAt ?? Number.POSITIVE_INFINITY,
+    dueAt ?? Number.POSITIVE_INFINITY,
+  );
+  return {
+    operation: kept,
+    dueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest,
+  };
 }
 
 function ownersOf({ summary, producer }: IndexedOperation): string[] {

@@ -21,6 +21,10 @@ export interface IndexedOperation {
   readonly service: string;
   /** Number of commands that nobody has acknowledged yet. */
   readonly waitingCommands: number;
+  /** Offset of the operation's newest event that the summary includes. */
+  readonly offset: number;
+  /** Fence of the latest lease that the writer of the entry knew; 0 where it knew none. */
+  readonly fence: number;
 }
 
 /** Index that finds operations. The state of an operation is not here: it is the projection of its channel. */
@@ -28,6 +32,11 @@ export interface OperationIndex {
   /**
    * Adds or replaces an operation, which is forgotten `maxAgeMs` milliseconds after its last put. The
    * operation's next deadline is `dueInMs` milliseconds from now; it has none when `dueInMs` is absent.
+   *
+   * Two nodes may put at the same time, and the later put may come from the node that knows less. So if the
+   * entry before has the same creation time and a higher `offset`, its summary and its waiting commands stay. If
+   * that offset or its `fence` is higher, the earlier of both deadlines stays. This holds for one put: the
+   * `offset` and the `fence` are always replaced, so that a store that lost its latest entries recovers.
    */
   put(operation: IndexedOperation, maxAgeMs: number, dueInMs?: number): Promise<void>;
   /**

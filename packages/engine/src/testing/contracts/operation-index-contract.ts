@@ -27,6 +27,8 @@ function operation(
     },
     service: "backend",
     waitingCommands: 0,
+    offset: 1,
+    fence: 1,
     ...rest,
   };
 }
@@ -115,6 +117,59 @@ export function operationIndexContract(name: string, make: MakeEngine): void {
       expect(await operations.due(0, 10)).toEqual([]);
       await harness.advance(11_000);
       expect(await operations.due(0, 10)).toEqual(["late"]);
+    });
+
+    test("[G9] a put with the fence of an earlier lease does not move the deadline back", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, {}, { fence: 2 }), hourMs, 2_000);
+      await operations.put(operation("a", 1, {}, { fence: 1, offset: 2 }), hourMs, 30_000);
+      await operations.put(operation("b", 1, {}, { fence: 2 }), hourMs, 2_000);
+      await operations.put(operation("b", 1, {}, { fence: 1 }), hourMs);
+      await operations.put(operation("c", 1, {}, { fence: 2 }), hourMs, 30_000);
+      await operations.put(operation("c", 1, {}, { fence: 1 }), hourMs, 1_000);
+      await harness.advance(3_000);
+      expect([...(await operations.due(0, 10))].sort()).toEqual(["a", "b", "c"]);
+      await operations.put(operation("a", 1, {}, { fence: 1, offset: 2 }), hourMs, 30_000);
+      await operations.put(operation("b", 1, {}, { fence: 1 }), hourMs);
+      expect(await operations.due(0, 10)).toEqual(["c"]);
+    });
+
+    test("[G9] a put of an earlier state keeps the newer summary, its owners, its commands and the earlier deadline", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      const newer = operation(
+        "a",
+        1,
+        { status: "paused", session_id: "s" },
+        { offset: 9, waitingCommands: 1 },
+      );
+      await operations.put(newer, hourMs, 2_000);
+      await operations.put(operation("a", 1, { user_id: "u" }, { offset: 8 }), hourMs, 30_000);
+      expect(await operations.get("a")).toMatchObject({
+        summary: newer.summary,
+        waitingCommands: 1,
+      });
+      expect(await list(operations, { session: "s", waiting: true })).toEqual(["a"]);
+      expect(await list(operations, { user: "u" })).toEqual([]);
+      await harness.advance(3_000);
+      expect(await operations.due(0, 10)).toEqual(["a"]);
+      const again = operation("a", 1, { user_id: "u" }, { offset: 8 });
+      await operations.put(again, hourMs, 30_000);
+      expect(await operations.get("a")).toEqual(again);
+      expect(await operations.due(0, 10)).toEqual([]);
+    });
+
+    test("a put of another operation with the same id replaces the operation before, whatever its offset", async () => {
+      await using harness = await make();
+      const { operations } = harness.engine;
+      await operations.put(operation("a", 1, { user_id: "u" }, { offset: 9, fence: 7 }), hourMs, 1);
+      const other = operation("a", 2, { user_id: "v" }, { offset: 1, fence: 1 });
+      await operations.put(other, hourMs, 30_000);
+      await harness.advance(3_000);
+      expect(await operations.get("a")).toEqual(other);
+      expect(await list(operations, { user: "u" })).toEqual([]);
+      expect(await operations.due(0, 10)).toEqual([]);
     });
 
     test("an operation is forgotten maxAgeMs after its last put", async () => {
