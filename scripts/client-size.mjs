@@ -11,17 +11,17 @@ const pages = [
   {
     name: "core",
     code: 'export { createClient } from "@milepost/client/core";',
-    maxBytes: 10_950,
+    maxBytes: 11_450,
   },
   {
     name: "with operations",
     code: 'export { createClient } from "@milepost/client";',
-    maxBytes: 17_705,
+    maxBytes: 18_250,
   },
   {
     name: "with operations and a chat",
     code: 'export { createClient } from "@milepost/client"; export { openChat } from "@milepost/client/chat";',
-    maxBytes: 18_855,
+    maxBytes: 19_400,
   },
 ];
 

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "@milepost/engine";
+import { timerDelayMs } from "@milepost/protocol";
 
 interface Event {
   readonly at: number;
@@ -44,7 +45,7 @@ export class VirtualTime {
   }
 
   after(delayMs: number, run: () => void): Cancel {
-    return this.at(this.#monotonic + Math.max(0, delayMs), run);
+    return this.at(this.#monotonic + timerDelayMs(delayMs), run);
   }
 
   at(time: number, run: () => void): Cancel {

@@ -9,12 +9,15 @@ export interface BackoffBounds {
   readonly capMs: number;
 }
 
+const maxAskedMs = 3_600_000;
+
 /**
  * Returns the wait before try number `failures + 1`, in milliseconds: `atLeastMs` plus a random share of a
  * bound. The bound starts at `baseMs`, doubles with every failure and stops at `capMs`. The full jitter keeps
  * producers that failed together from retrying together.
  *
- * `atLeastMs` is the wait that the gateway asked for.
+ * `atLeastMs` is the wait that the gateway asked for. At most an hour of it counts, so that a wrong `Retry-After`
+ * silences no work for long.
  */
 export function backoffMs(
   failures: number,
@@ -23,5 +26,5 @@ export function backoffMs(
   atLeastMs = 0,
 ): number {
   const bound = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 30));
-  return atLeastMs + random.fraction() * bound;
+  return Math.min(atLeastMs, maxAskedMs) + random.fraction() * bound;
 }

@@ -45,3 +45,13 @@ describe("failures and MilepostError", () => {
     },
   );
 });
+
+it.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+  "a failure and an error leave out a wait of %d ms, for which nobody can wait",
+  (retryAfterMs) => {
+    expect(failure("rate_limited", "why", retryAfterMs)).not.toHaveProperty("retry_after_ms");
+    const error = new MilepostError("rate_limited", "why", { retryAfterMs });
+    expect(error.retryAfterMs).toBeUndefined();
+    expect(error.toFailure()).not.toHaveProperty("retry_after_ms");
+  },
+);

@@ -20,12 +20,20 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
-/** Creates a failure. The table of codes decides if it is retryable. */
+/**
+ * Creates a failure. The table of codes decides if it is retryable. A `retryAfterMs` that nobody can wait for, such
+ * as a negative one, is left out.
+ */
 export function failure(code: ErrorCode, message: string, retryAfterMs?: number): Failure {
   const retryable = retryableCodes[code];
-  return retryAfterMs === undefined
-    ? { code, message, retryable }
-    : { code, message, retryable, retry_after_ms: retryAfterMs };
+  return isDelay(retryAfterMs)
+    ? { code, message, retryable, retry_after_ms: retryAfterMs }
+    : { code, message, retryable };
+}
+
+/** True for a delay that somebody can wait for: a number that is finite and not negative. */
+export function isDelay(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY;
 }
 
 /** A failure that was received from a gateway of any version. This version may not know the failure's code. */
@@ -62,6 +70,7 @@ export function refused(code: ErrorCode, message: string): Parsed<never> {
 export class MilepostError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  /** Time to wait before the next try, in milliseconds: finite and not negative; undefined if it is not known. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -73,7 +82,8 @@ export class MilepostError extends Error {
     this.name = "MilepostError";
     this.code = code;
     this.retryable = retryableCodes[code];
-    this.retryAfterMs = options?.retryAfterMs;
+    const retryAfterMs = options?.retryAfterMs;
+    this.retryAfterMs = isDelay(retryAfterMs) ? retryAfterMs : undefined;
   }
 
   /**

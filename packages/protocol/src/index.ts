@@ -15,6 +15,7 @@ export * from "./failure.ts";
 export * from "./fields.ts";
 export * from "./json.ts";
 export * from "./json-dialect.ts";
+export * from "./long-timer.ts";
 export type * from "./message-id.ts";
 export * from "./msgpack-decode.ts";
 export * from "./msgpack-dialect.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Source, TakeEntry } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import { longestTimerMs, MilepostError } from "@milepost/protocol";
 import {
   type Answer,
   isReply,
@@ -339,7 +339,10 @@ class RedisStreamSource implements Source {
 
   /** Waits for `ms` milliseconds, or until the source closes. */
   async #pause(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
+    // A longer delay than a timer can hold would end at once.
+    await pause(Math.min(ms, longestTimerMs), undefined, { signal: this.#closing.signal }).catch(
+      () => {},
+    );
   }
 }
 

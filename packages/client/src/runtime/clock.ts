@@ -1,3 +1,5 @@
+import { startTimer } from "@milepost/protocol";
+
 /** Cancels a timer or a task; calling it again does nothing. */
 export type Cancel = () => void;
 
@@ -12,7 +14,10 @@ export interface ClientClock {
   now(): number;
   /** Returns a time in milliseconds that never goes backwards. Use it for all measurements and deadlines. */
   monotonic(): number;
-  /** Runs `callback` once, `delayMs` from now at the earliest, never inside this call. */
+  /**
+   * Runs `callback` once, `delayMs` from now at the earliest, never inside this call. The delay may be longer than
+   * `setTimeout` can hold, which is about 24.8 days.
+   */
   after(delayMs: number, callback: () => void): Cancel;
 }
 
@@ -20,8 +25,9 @@ export interface ClientClock {
 export const systemClock: ClientClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
+  after: (delayMs, callback) =>
+    startTimer(delayMs, callback, (partMs, next) => {
+      const timer = setTimeout(next, partMs);
+      return () => clearTimeout(timer);
+    }),
 };

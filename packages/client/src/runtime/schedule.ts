@@ -1,3 +1,4 @@
+import { longestTimerMs, timerDelayMs } from "@milepost/protocol";
 import type { Cancel, ClientClock } from "./clock.ts";
 
 interface Task {
@@ -17,7 +18,7 @@ export class Schedule {
 
   /** Runs `run` once, `delayMs` from now at the earliest, never inside this call. */
   after(delayMs: number, run: () => void): Cancel {
-    const task: Task = { due: this.#clock.monotonic() + Math.max(0, delayMs), run };
+    const task: Task = { due: this.#clock.monotonic() + timerDelayMs(delayMs), run };
     this.#tasks.add(task);
     this.#arm();
     return () => {
@@ -25,6 +26,10 @@ export class Schedule {
     };
   }
 
+  /**
+   * Sets the timer to the earliest deadline. A deadline beyond the longest timer of the platform is waited for in
+   * parts, so that a clock of the application need not do so.
+   */
   #arm(): void {
     let next = Number.POSITIVE_INFINITY;
     for (const { due } of this.#tasks) next = Math.min(next, due);
@@ -45,6 +50,3 @@ export class Schedule {
     this.#arm();
   }
 }
-
-/** Longest timer delay, in milliseconds; browsers and Node fire a longer one at once. */
-const longestTimerMs = 2 ** 31 - 1;

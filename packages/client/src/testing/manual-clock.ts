@@ -1,3 +1,4 @@
+import { timerDelayMs } from "@milepost/protocol";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 
 interface Timer {
@@ -33,7 +34,7 @@ export class ManualClock implements ClientClock {
   }
 
   after(delayMs: number, callback: () => void): Cancel {
-    const timer: Timer = { due: this.#elapsedMs + Math.max(0, delayMs), callback };
+    const timer: Timer = { due: this.#elapsedMs + timerDelayMs(delayMs), callback };
     this.#timers.add(timer);
     return () => {
       this.#timers.delete(timer);

@@ -1,3 +1,4 @@
+import { MilepostError } from "@milepost/protocol";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { RevocationCache } from "./revocation-cache.ts";
@@ -18,9 +19,9 @@ export class Admission {
   /**
    * Verifies a token and resolves with its principal, without revoked grants.
    *
-   * Rejects with `unauthenticated` or `token_expired` when the verifier does, and with `token_revoked` if the
-   * whole token was revoked. Rejects with `store_unavailable` if this node has never read the revocations and
-   * cannot read them now.
+   * Rejects with `unauthenticated` or `token_expired` when the verifier does, with `unauthenticated` if the expiry
+   * is not a number, and with `token_revoked` if the whole token was revoked. Rejects with `store_unavailable` if
+   * this node has never read the revocations and cannot read them now.
    */
   readonly verifyToken: TokenVerifier = async (token) => this.#admitUser(await this.#verify(token));
 
@@ -33,6 +34,10 @@ export class Admission {
   }
 
   async #admitUser(principal: UserPrincipal): Promise<UserPrincipal> {
+    // Such an expiry would be later than every time, so that the connection never ended.
+    if (Number.isNaN(principal.expiresAt)) {
+      throw new MilepostError("unauthenticated", "the expiry of the token is not a number");
+    }
     if (!this.#revocations.isKnown) await this.#revocations.refresh();
     return this.#revocations.narrowed(principal);
   }

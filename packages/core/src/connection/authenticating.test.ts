@@ -117,6 +117,15 @@ describe("authentication by the first message", () => {
     }
   });
 
+  test("[G10] a token whose expiry is not a number is refused with 4401, because its connection would never end", async () => {
+    await using t = testCore();
+    const socket = anonymous(t);
+    const token = t.token(t.user("ada", { expiresAt: Number.NaN }));
+    socket.send({ type: "auth", id: 1, token });
+    await t.clock.settle();
+    expect(socket.closed?.code).toBe(4401);
+  });
+
   test("an unreachable token verifier closes the socket with the retryable code 1011", async () => {
     await using t = testCore({ verifyToken: () => Promise.reject(new Error("no keys")) });
     const socket = anonymous(t);

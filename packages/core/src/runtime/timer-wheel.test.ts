@@ -123,3 +123,29 @@ test("an earlier deadline wakes the timer wheel earlier, and a closed wheel runs
   expect(ran).toEqual(["early"]);
   expect(clock.pendingTimers).toBe(0);
 });
+
+test.each([Number.NaN, -1, Number.NEGATIVE_INFINITY])(
+  "a deadline of %d ms runs in the next slot, and holds up none of the others",
+  async (delayMs) => {
+    const { clock, wheel } = setup();
+    const ran: string[] = [];
+    wheel.set(new Noted(() => ran.push("strange")), delayMs);
+    wheel.set(new Noted(() => ran.push("other")), 1_000);
+    await clock.advance(100);
+    expect(ran).toEqual(["strange"]);
+    await clock.advance(1_000);
+    expect(ran).toEqual(["strange", "other"]);
+    expect(clock.pendingTimers).toBe(0);
+  },
+);
+
+test("a deadline 30 days away runs then, and one without an end never", async () => {
+  const { clock, wheel } = setup();
+  const ran: number[] = [];
+  wheel.set(new Noted(() => expect.fail("it has no end")), Number.POSITIVE_INFINITY);
+  wheel.set(new Noted(() => ran.push(clock.monotonic())), 30 * 86_400_000);
+  await clock.advance(30 * 86_400_000 - 1);
+  expect(ran).toEqual([]);
+  await clock.advance(86_400_000);
+  expect(ran).toEqual([30 * 86_400_000]);
+});

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "@milepost/engine";
+import { timerDelayMs } from "@milepost/protocol";
 
 const slotMs = 50;
 const slotCount = 1_024;
@@ -54,7 +55,7 @@ export class TimerWheel {
     const now = this.#clock.monotonic();
     if (this.#waiting === 0) this.#turned = Math.floor(now / slotMs);
     // Whole milliseconds take no memory of their own, as fractions do.
-    const dueAt = Math.ceil(now + Math.max(0, delayMs));
+    const dueAt = Math.ceil(now + timerDelayMs(delayMs));
     deadline.dueAt = dueAt;
     // A deadline further away than the wheel reaches, about 51 s, waits in its last slot. It is set again when
     // that slot runs.

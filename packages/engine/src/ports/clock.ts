@@ -16,7 +16,10 @@ export interface Clock {
    * deadline.
    */
   monotonic(): number;
-  /** Runs `callback` once, `delayMs` from now at the earliest. */
+  /**
+   * Runs `callback` once, `delayMs` from now at the earliest. The delay may be longer than one timer of the platform
+   * can hold. A negative one, and one that is not a number, counts as 0.
+   */
   after(delayMs: number, callback: () => void): Cancel;
   /** Runs `callback` at the end of this tick, after everything that has already arrived is handled. */
   soon(callback: () => void): Cancel;

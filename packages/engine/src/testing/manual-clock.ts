@@ -1,3 +1,4 @@
+import { timerDelayMs } from "@milepost/protocol";
 import type { Cancel, Clock } from "../ports/clock.ts";
 
 /** Maximum number of rounds of `soon` callbacks without time passing. More rounds count as an endless loop. */
@@ -42,7 +43,7 @@ export class ManualClock implements Clock {
 
   after(delayMs: number, callback: () => void): Cancel {
     const timer: Timer = {
-      at: this.#monotonic + Math.max(0, delayMs),
+      at: this.#monotonic + timerDelayMs(delayMs),
       order: this.#order++,
       callback,
     };

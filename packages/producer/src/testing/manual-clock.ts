@@ -1,3 +1,4 @@
+import { timerDelayMs } from "@milepost/protocol";
 import type { Cancel, Clock } from "../clock.ts";
 
 interface Timer {
@@ -15,7 +16,7 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Cancel {
-    const timer = { at: this.#now + delayMs, callback };
+    const timer = { at: this.#now + timerDelayMs(delayMs), callback };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }

@@ -2,16 +2,18 @@ import { randomBytes } from "node:crypto";
 import { type Core, createCore, type Rule } from "@milepost/core";
 import { TestSocket, testEncoder } from "@milepost/core/testing";
 import type { Clock, Random } from "@milepost/engine";
+import { startTimer } from "@milepost/protocol";
 import { connectRedis, redisEngine } from "../index.ts";
 
 /** Clock that runs in real time. */
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
+  after: (delayMs, callback) =>
+    startTimer(delayMs, callback, (partMs, next) => {
+      const timer = setTimeout(next, partMs);
+      return () => clearTimeout(timer);
+    }),
   soon: (callback) => {
     const immediate = setImmediate(callback);
     return () => clearImmediate(immediate);

@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { systemClock } from "./system-clock.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { systemClock, waitingClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
 it("systemClock.soon runs a callback after the current call, its microtasks and its ticks", async () => {
@@ -29,14 +29,43 @@ it("a cancelled callback of the system clock never runs, and cancelling it again
   expect(ran).toEqual([]);
 });
 
-it("a timer of the system clock whose delay is longer than setTimeout can hold does not fire at once", async () => {
-  let fired = false;
-  const cancel = systemClock.after(2 ** 40, () => {
-    fired = true;
+describe.each([
+  ["systemClock", systemClock],
+  ["waitingClock", waitingClock],
+])("timers of %s", (_, clock) => {
+  const day = 86_400_000;
+
+  beforeEach(() => {
+    // Like those of Node, these timers fire at once when their delay is over 2^31 - 1 ms.
+    vi.useFakeTimers();
   });
-  await new Promise<void>((resolve) => systemClock.after(2, resolve));
-  cancel();
-  expect(fired).toBe(false);
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([25, 30, 60])(
+    "a timer of %i days fires after that time and not at once",
+    async (days) => {
+      let fired = 0;
+      clock.after(days * day, () => fired++);
+      await vi.advanceTimersByTimeAsync(days * day - 1);
+      expect(fired).toBe(0);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(fired).toBe(1);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  it("a timer without an end does not fire, and one of a negative or no number fires at once", async () => {
+    const fired: string[] = [];
+    const cancel = clock.after(Number.POSITIVE_INFINITY, () => fired.push("never"));
+    clock.after(-5, () => fired.push("negative"));
+    clock.after(Number.NaN, () => fired.push("no number"));
+    await vi.advanceTimersByTimeAsync(90 * day);
+    expect(fired).toEqual(["negative", "no number"]);
+    cancel();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });
 
 it("random ids have the requested length and URL-safe characters, and do not repeat", () => {

@@ -1,19 +1,28 @@
 import type { Cancel, Clock } from "@milepost/engine";
+import { startTimer } from "@milepost/protocol";
 
 /** Clock of the machine. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  after(delayMs, callback): Cancel {
-    // setTimeout would fire at once for a delay that is longer than it can hold.
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), longestTimeoutMs));
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
+  after: timersWhich((timer) => timer.unref()),
   soon(callback): Cancel {
     const immediate = setImmediate(callback);
     return () => clearImmediate(immediate);
   },
 };
 
-const longestTimeoutMs = 2 ** 31 - 1;
+/** Clock of the machine whose timers keep the process alive. */
+export const waitingClock: Pick<Clock, "monotonic" | "after"> = {
+  monotonic: () => performance.now(),
+  after: timersWhich(() => {}),
+};
+
+function timersWhich(prepare: (timer: NodeJS.Timeout) => void): Clock["after"] {
+  return (delayMs, callback) =>
+    startTimer(delayMs, callback, (partMs, next) => {
+      const timer = setTimeout(next, partMs);
+      prepare(timer);
+      return () => clearTimeout(timer);
+    });
+}

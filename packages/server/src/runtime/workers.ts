@@ -1,6 +1,6 @@
 import cluster from "node:cluster";
-import type { WaitingClock } from "./supervised-worker.ts";
 import { type Supervising, Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import { waitingClock } from "./system-clock.ts";
 
 export type { Supervising };
 
@@ -31,14 +31,10 @@ export async function superviseWorkers({
   ...options
 }: WorkersOptions): Promise<Supervising | { readonly code: number }> {
   cluster.schedulingPolicy = cluster.SCHED_RR;
-  return new Supervisor({ ...options, fork: () => cluster.fork(env), clock }).start();
+  return new Supervisor({
+    ...options,
+    fork: () => cluster.fork(env),
+    // Nothing else keeps the process alive while no worker runs.
+    clock: waitingClock,
+  }).start();
 }
-
-/** Clock whose timers keep the process alive, because nothing else does while no worker runs. */
-const clock: WaitingClock = {
-  monotonic: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
