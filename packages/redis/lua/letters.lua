@@ -19,7 +19,7 @@ local function drop(id)
   redis.call('ZREM', ages, id)
   redis.call('HDEL', sources, source)
   redis.call('HDEL', facts, id)
-  redis.call('HINCRBY', counts, 'length', '-' .. length)
+  redis.call('HINCRBY', counts, 'length', whole(0 - length))
 end
 
 local function is_kept(id, now)

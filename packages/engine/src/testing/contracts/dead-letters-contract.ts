@@ -51,6 +51,18 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       ]);
     });
 
+    test("[G11] a dead letter without data can be replaced, dropped for the bounds, and removed", async () => {
+      await using harness = await make();
+      const { deadLetters } = harness.engine;
+      const gap = { entry: { since: "e.1.t", position: "e.4.t" }, reason: "trimmed" };
+      await deadLetters.put(deadLetter("a", gap), bounds);
+      await deadLetters.put(deadLetter("a", gap), bounds);
+      const last = await deadLetters.put(deadLetter("b", gap), { ...bounds, maxDeadLetters: 1 });
+      expect(await sources(deadLetters)).toEqual(["b"]);
+      expect(await deadLetters.remove(last.id)).toBe(true);
+      expect(await deadLetters.count()).toEqual({ kept: 0, dropped: 1 });
+    });
+
     test("dead letters are listed by channel, by subscriber, and by reason or its first word", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;
