@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@milepost/client";
-import { startRedis, startRedisCluster } from "@milepost/redis/testing";
+import { lastingKeys, startRedis, startRedisCluster } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
 import { describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -45,6 +45,9 @@ describe("nodes that share a Redis", () => {
       await Promise.all(sent.map((n) => publisher.channel("room:1").publish("tick", n)));
       await all;
       expect(seen).toEqual(sent);
+      const servers = "servers" in redis ? redis.servers : [redis];
+      const ports = servers.map(({ port }) => port);
+      expect(await lastingKeys(ports, "milepost")).toEqual([]);
     },
   );
 

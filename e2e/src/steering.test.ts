@@ -1,5 +1,5 @@
 import { type Client, type ConnectionState, createClient } from "@milepost/client";
-import { startRedis } from "@milepost/redis/testing";
+import { lastingKeys, startRedis } from "@milepost/redis/testing";
 import { createTokens } from "@milepost/server";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -64,4 +64,5 @@ test("[C8] [P-CONN-2] [P-CONN-3] [P-CONN-5] one node notifies, moves, disconnect
   const revoked = comesTo(bob, "reconnecting");
   await post(here, "/v1/revoke", { user: "bob" });
   expect(await revoked).toMatchObject({ reason: "token_revoked" });
+  expect(await lastingKeys([redis.port], "milepost")).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { lastingKeys } from "@milepost/redis/testing";
 import { openFiles } from "./processes/open-files.ts";
 import type { Redis } from "./processes/redis.ts";
 import type { World } from "./world.ts";
@@ -16,7 +17,11 @@ const deadlineMs = 40_000;
 export async function leftovers(world: World): Promise<readonly string[]> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
-    const left = [...(await openedByNodes(world)), ...(await registered(world))];
+    const left = [
+      ...(await openedByNodes(world)),
+      ...(await registered(world)),
+      ...(await lastingKeys([world.store.port], "milepost")),
+    ];
     if (left.length === 0 || performance.now() > deadline) return left;
     await pause(500);
   }

@@ -29,6 +29,7 @@ local function store(first_key, log, policy, source)
   raise_floor(stream, log, now, policy.max_entries, policy.max_age, log.offset % 32 == 0)
   trim(stream, log, policy.projected, math.max(16, policy.max_entries / 8))
   save(meta, stream, state, log, now, policy.max_age)
+  expire_with(meta, stream)
   return header, packed
 end
 

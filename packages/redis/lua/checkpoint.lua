@@ -11,6 +11,6 @@ if not log or log.epoch ~= ARGV[2] or offset <= log.checkpoint or offset > log.o
 local entry = entry_at(stream, offset)
 if not entry or tag_of(entry) ~= ARGV[4] then return 0 end
 redis.call('SET', state, ARGV[5])
-redis.call('PEXPIRE', state, math.max(1, redis.call('PTTL', meta)))
+expire_with(meta, state)
 redis.call('HSET', meta, 'checkpoint', whole(offset))
 return 1

@@ -4,7 +4,6 @@
 --       2 names       sorted set of the channel: name -> time until which the subscriber is kept
 -- ARGV  1 now  2 its name
 local subscriber, names, now, name = KEYS[1], KEYS[2], tonumber(ARGV[1]), ARGV[2]
-local grace = 60000
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -34,7 +33,7 @@ end
 
 local function keep(ms)
   redis.call('HSET', subscriber, 'until', whole(now + ms))
-  redis.call('PEXPIRE', subscriber, whole(ms + grace))
+  redis.call('PEXPIRE', subscriber, whole(ms + afterlife))
   redis.call('ZADD', names, whole(now + ms), name)
-  if redis.call('PTTL', names) < ms + grace then redis.call('PEXPIRE', names, whole(ms + grace)) end
+  outlive({ names }, ms + afterlife)
 end

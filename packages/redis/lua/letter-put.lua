@@ -28,4 +28,5 @@ while true do
   drop(oldest)
   redis.call('HINCRBY', counts, 'dropped', 1)
 end
+outlive(KEYS, tonumber(ARGV[2]) - now + afterlife)
 return id

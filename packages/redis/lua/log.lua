@@ -110,6 +110,12 @@ local function save(meta, stream, state, log, now, max_age)
   end
 end
 
+-- Makes a key that has no time to live yet expire together with the metadata. The stream and the state may begin long after the
+-- keys of the log got theirs.
+local function expire_with(meta, key)
+  if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, math.max(1, redis.call('PTTL', meta))) end
+end
+
 -- Returns epoch, offset and tag of the head, and offset and tag of the floor.
 local function place(stream, log)
   local tag = '0'

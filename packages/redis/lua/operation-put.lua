@@ -30,4 +30,7 @@ local about = table.concat({ ARGV[4], offset, fence }, ' ')
 redis.call('HSET', records, id, table.concat(lists, ' ') .. '\n' .. about .. '\n' .. json)
 redis.call('ZADD', ages, ARGV[3], id)
 if overdue then redis.call('ZADD', due, string.format('%.0f', overdue), id) end
+local live = tonumber(ARGV[3]) - tonumber(ARGV[1]) + afterlife
+outlive({ records, ages, due }, live)
+outlive(lists, live)
 return 1

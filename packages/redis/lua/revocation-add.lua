@@ -11,4 +11,5 @@ local number = redis.call('HINCRBY', KEYS[1], 'made', 1)
 local entry = string.format('%.0f', number) .. ' ' .. ARGV[2] .. ' ' .. ARGV[4]
 redis.call('ZADD', KEYS[2], number, entry)
 redis.call('ZADD', KEYS[3], ARGV[2], entry)
+outlive(KEYS, tonumber(ARGV[2]) - tonumber(ARGV[1]) + afterlife)
 return 1

@@ -13,8 +13,9 @@ import {
   SeededRandom,
   signalsContract,
 } from "@milepost/engine/testing";
-import { afterAll, describe } from "vitest";
+import { afterAll, describe, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
+import { lastingKeys } from "./testing/lasting-keys.ts";
 import { startRedisCluster } from "./testing/redis-cluster.ts";
 import { startRedisSentinels } from "./testing/redis-sentinels.ts";
 import { startRedis } from "./testing/redis-server.ts";
@@ -31,23 +32,32 @@ afterAll(() => Promise.all(topologies.map(([, redis]) => redis[Symbol.asyncDispo
 
 let made = 0;
 
-function makeAt(url: string): MakeEngine {
+function portsOf(redis: (typeof topologies)[number][1]): readonly number[] {
+  return "servers" in redis ? redis.servers.map(({ port }) => port) : [redis.port];
+}
+
+/** Creates engines at `url`. Each engine must leave no key behind that never expires. */
+function makeAt(url: string, ports: readonly number[]): MakeEngine {
   return async () => {
     const clock = new ManualClock();
     const link = await connectRedis({ url });
     const seed = ++made;
     const context = { clock, random: new SeededRandom(seed) };
-    const engine = redisEngine(link, { prefix: `test${seed}` })(context);
+    const prefix = `test${seed}`;
+    const engine = redisEngine(link, { prefix })(context);
     return {
       engine,
       advance: (ms) => clock.advance(ms),
-      [Symbol.asyncDispose]: () => engine.close(),
+      [Symbol.asyncDispose]: async () => {
+        await engine.close();
+        expect(await lastingKeys(ports, prefix)).toEqual([]);
+      },
     };
   };
 }
 
-describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, { url }]) => {
-  const make = makeAt(url);
+describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis]) => {
+  const make = makeAt(redis.url, portsOf(redis));
   channelLogContract("redis", make);
   busContract("redis", make);
   presenceContract("redis", make);

@@ -14,8 +14,8 @@ import { scripts } from "./script.ts";
 /** Maximum number of changes per script call. */
 const changesPerCall = 500;
 /**
- * Time that the list of a node's connections is kept after the node's last refresh or change, in milliseconds.
- * Live nodes enter each connection again within half of that.
+ * Time that the nodes, and the list of a node's connections, are kept after the last refresh or change, in
+ * milliseconds. Live nodes enter each connection again within half of that.
  */
 const keptMs = 3_600_000;
 const sweptPage = 1_000;
@@ -49,7 +49,7 @@ export class RedisRegistry implements Registry {
   async refresh(node: RegisteredNode, ttlMs: number) {
     const now = this.#clock.now();
     const until = (Number(now) + ttlMs).toFixed(0);
-    const args = [now, node.id, until, JSON.stringify(node)];
+    const args = [now, node.id, until, JSON.stringify(node), String(keptMs)];
     const [answer] = await Promise.all([
       this.#link.run(scripts.nodeRefresh, this.#keys.nodes(), args),
       this.#link.run(

@@ -1,2 +1,3 @@
+export * from "./lasting-keys.ts";
 export * from "./redis-cluster.ts";
 export * from "./redis-server.ts";

@@ -6,6 +6,8 @@ import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
 /** A real master with a replica, and three Sentinels that watch it. */
 export interface RedisSentinels extends AsyncDisposable {
   readonly url: string;
+  /** Port of the first master. */
+  readonly port: number;
 }
 
 /** Starts a master, a replica and three Sentinels. The Sentinels know the master as `main`. */
@@ -28,7 +30,8 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
       servers.push(await startRedis([], port, file));
       hosts.push(`127.0.0.1:${port}`);
     }
-    return { url: `redis+sentinel://${hosts.join(",")}/main`, [Symbol.asyncDispose]: end };
+    const url = `redis+sentinel://${hosts.join(",")}/main`;
+    return { url, port: master.port, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
     throw error;

@@ -1,0 +1,294 @@
+import type { Engine, LogPolicy, NewEntry } from "@milepost/engine";
+import { ManualClock, SeededRandom } from "@milepost/engine/testing";
+import { createClient } from "@redis/client";
+import { afterAll, test as anyTest, expect } from "vitest";
+import { connectRedis, redisEngine } from "./index.ts";
+import { lastingKeys } from "./testing/lasting-keys.ts";
+import { startRedis } from "./testing/redis-server.ts";
+
+const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
+const test = anyTest.skipIf(isMissing);
+const redis = isMissing ? undefined : await startRedis();
+afterAll(() => redis?.[Symbol.asyncDispose]());
+
+type Step = (engine: Engine) => Promise<unknown>;
+type Port = Exclude<keyof Engine, "name" | "isShared" | "store" | "close" | "bus" | "signals">;
+/** Methods that only register a listener, manage pub/sub or close. They store nothing. */
+type Listening = "listen" | "subscribe" | "unsubscribe" | "close";
+type Steps = {
+  readonly [P in Port]: {
+    readonly [M in Exclude<keyof Engine[P], Listening>]: readonly Step[];
+  };
+};
+
+const minuteMs = 60_000;
+const short: LogPolicy = { maxEntries: 3, maxAgeMs: minuteMs, dedupeMs: minuteMs };
+const long: LogPolicy = { maxEntries: 100, maxAgeMs: 60 * minuteMs, dedupeMs: 10 * minuteMs };
+const projected: LogPolicy = { ...short, projection: "latest" };
+const rolled: LogPolicy = { ...short, rollUp: { segments: 2, policy: short } };
+/** Channels, each with its policy; the last one is the roll-up of the one before it. */
+const logs: readonly (readonly [string, LogPolicy])[] = [
+  ["quick:a", short],
+  ["slow:a", long],
+  ["state:a", projected],
+  ["job:1:a", rolled],
+  ["job:1:*", short],
+];
+const entry: NewEntry = { event: "e", json: "1", publisher: "p" };
+const sub = { channel: "quick:a", owner: "user:ada", name: "worker" };
+const bounds = { maxPerChannel: 3, maxReplays: 2, keepMs: minuteMs };
+const at = { epoch: "e", offset: 1, tag: "t" };
+const delivery = { attempts: 1, dueAt: 1, isOut: true };
+const pending = { ...delivery, position: at, previousTag: "0" };
+const replayOf = { ...delivery, letter: "1-abc", position: at };
+const letter = { source: "s", at: 1, channel: "quick:a", reason: "r", attempts: 1, entry: {} };
+const kept = { maxDeadLetters: 3, maxLength: 1_000, maxAgeMs: minuteMs };
+const operation = {
+  summary: {
+    operation_id: "o",
+    kind: "index",
+    title: "Index",
+    status: "running",
+    session_id: "s",
+    user_id: "ada",
+    attempt: 1,
+    percent: 0,
+    warnings: 0,
+    errors: 0,
+    created_at: 1,
+    updated_at: 1,
+  },
+  producer: "p",
+  service: "backend",
+  waitingCommands: 0,
+  offset: 1,
+  fence: 1,
+} as const;
+const node = { id: "n.1", name: "n", since: 0, connections: 1 };
+const connection = {
+  id: "c",
+  user: "ada",
+  session: "s",
+  consumer: "websocket",
+  since: 0,
+} as const;
+
+function onEachLog(step: (engine: Engine, channel: string, policy: LogPolicy) => Promise<unknown>) {
+  return logs.map(
+    ([channel, policy]): Step =>
+      (engine) =>
+        step(engine, channel, policy),
+  );
+}
+
+/** A claim's fence that is at or above every later one, so that the step is not refused. */
+async function fenceOf({ durable }: Engine): Promise<number> {
+  return (await durable.claim(sub, at, bounds))?.fence ?? 0;
+}
+
+const steps: Steps = {
+  log: {
+    append: [
+      ...onEachLog(({ log }, channel, policy) => log.append(channel, entry, policy)),
+      ...onEachLog(({ log }, channel, policy) =>
+        log.append(channel, { ...entry, key: "k" }, policy),
+      ),
+      // Enough entries that the node stores the state.
+      async ({ log }) => {
+        for (let i = 0; i < 70; i++) await log.append("state:a", entry, projected);
+      },
+      ({ log }) => log.append("ended:a", { ...entry, event: "end" }, short),
+      ({ log }) => log.append("ended:a", entry, short).catch(() => {}),
+    ],
+    read: onEachLog(({ log }, channel, policy) => log.read(channel, 0, 10, policy)),
+    find: onEachLog(({ log }, channel, policy) => log.find(channel, "p", "k", policy)),
+    snapshot: onEachLog(({ log }, channel, policy) => log.snapshot(channel, policy)),
+    purge: onEachLog(({ log }, channel, policy) => log.purge(channel, policy)),
+  },
+  operations: {
+    put: [
+      ({ operations }) => operations.put(operation, minuteMs),
+      ({ operations }) =>
+        operations.put({ ...operation, producer: "q", offset: 2 }, 60 * minuteMs, 1_000),
+    ],
+    due: [({ operations }) => operations.due(0, 10)],
+    get: [({ operations }) => operations.get("o")],
+    list: [
+      ({ operations }) => operations.list({ limit: 10 }),
+      ({ operations }) => operations.list({ user: "ada", limit: 10 }),
+    ],
+    remove: [({ operations }) => operations.remove("o")],
+  },
+  leases: {
+    acquire: [
+      ({ leases }) => leases.acquire("l", 1_000),
+      ({ leases }) => leases.acquire("l", 1_000, { force: true }),
+    ],
+    renew: [
+      async ({ leases }) => leases.renew("l", (await leases.get("l"))?.token ?? ""),
+      async ({ leases }) => leases.renew("l", (await leases.get("l"))?.token ?? "", 2_000),
+    ],
+    get: [({ leases }) => leases.get("l")],
+    release: [async ({ leases }) => leases.release("l", (await leases.get("l"))?.token ?? "")],
+  },
+  presence: {
+    update: [
+      ({ presence }) =>
+        presence.update("room:a", "h", { ttlMs: minuteMs, enter: [{ id: "ada" }, { id: "bo" }] }),
+      ({ presence }) =>
+        presence.update("room:a", "h", {
+          ttlMs: minuteMs,
+          linger: ["ada"],
+          lingerMs: 5_000,
+          typing: [{ id: "bo", typing: true }],
+          typingMs: 5_000,
+        }),
+      ({ presence }) => presence.update("room:a", "h", { ttlMs: minuteMs, leave: ["ada", "bo"] }),
+      ({ presence }) => presence.update("room:a", "other", { ttlMs: minuteMs }),
+    ],
+    read: [({ presence }) => presence.read("room:a")],
+  },
+  durable: {
+    claim: [({ durable }) => durable.claim(sub, at, bounds)],
+    save: [
+      async (engine) =>
+        engine.durable.save(
+          sub,
+          await fenceOf(engine),
+          { acked: at, sent: at, pending: [pending], settled: [], replays: [], replayed: [] },
+          bounds,
+        ),
+      ({ durable }) =>
+        durable.save(
+          sub,
+          1,
+          { acked: at, sent: at, pending: [], settled: [1], replays: [], replayed: ["1-abc"] },
+          bounds,
+        ),
+    ],
+    restore: [
+      ({ durable }) =>
+        durable.restore(
+          sub,
+          9e15,
+          { acked: at, sent: at, pending: [pending], replays: [replayOf] },
+          bounds,
+        ),
+    ],
+    look: [async (engine) => engine.durable.look(sub, await fenceOf(engine), bounds)],
+    replay: [({ durable }) => durable.replay(sub, replayOf, bounds)],
+    get: [({ durable }) => durable.get(sub)],
+  },
+  deadLetters: {
+    put: [
+      ({ deadLetters }) => deadLetters.put(letter, kept),
+      ({ deadLetters }) => deadLetters.put({ ...letter, source: "other" }, kept),
+    ],
+    get: [({ deadLetters }) => deadLetters.get("1-abc")],
+    list: [({ deadLetters }) => deadLetters.list({ limit: 10 })],
+    remove: [
+      async ({ deadLetters }) => {
+        const [first] = await deadLetters.list({ limit: 1 });
+        if (first !== undefined) await deadLetters.remove(first.id);
+      },
+    ],
+    count: [({ deadLetters }) => deadLetters.count()],
+  },
+  registry: {
+    refresh: [({ registry }) => registry.refresh(node, 10_000)],
+    nodes: [({ registry }) => registry.nodes()],
+    change: [
+      ({ registry }) => registry.change(node.id, { enter: [connection], leave: [] }),
+      ({ registry }) => registry.change(node.id, { enter: [], leave: [connection] }),
+    ],
+    list: [({ registry }) => registry.list({ user: "ada" }, 10)],
+    leave: [({ registry }) => registry.leave(node.id)],
+    sweep: [({ registry }) => registry.sweep()],
+  },
+  revocations: {
+    add: [
+      ({ revocations }) =>
+        revocations.add({ of: "user", id: "ada", at: 1, until: 2 }, 5 * minuteMs),
+    ],
+    read: [({ revocations }) => revocations.read()],
+  },
+};
+
+const all: readonly Step[] = Object.values(steps).flatMap((port) =>
+  Object.values(port as Readonly<Record<string, readonly Step[]>>).flat(),
+);
+
+let made = 0;
+
+/** Creates an engine with a prefix of its own, and says what of its keys may last. */
+async function makeEngine(seed: number) {
+  if (redis === undefined) throw new Error("the tests are skipped without a Redis");
+  const { port, url } = redis;
+  const prefix = `keys${++made}`;
+  const clock = new ManualClock();
+  const engine = redisEngine(await connectRedis({ url }), { prefix })({
+    clock,
+    random: new SeededRandom(seed),
+  });
+  return {
+    clock,
+    engine,
+    prefix,
+    lasting: () => lastingKeys([port], prefix),
+    [Symbol.asyncDispose]: () => engine.close(),
+  };
+}
+
+function shuffled(random: SeededRandom): readonly Step[] {
+  const places = all.map((step) => ({ step, place: random.fraction() }));
+  return places.toSorted((a, b) => a.place - b.place).map(({ step }) => step);
+}
+
+/** Returns how far the clock moves after a step: mostly not at all, at times past the end of something. */
+function pauseAfter(random: SeededRandom): number {
+  const pauses = [0, 0, 0, 1_000, 20_000, 2 * minuteMs, 6 * minuteMs, 90 * minuteMs];
+  return pauses[Math.floor(random.fraction() * pauses.length)] ?? 0;
+}
+
+test("a channel that was subscribed to before its first entry leaves no key that never expires", async () => {
+  for (const [channel, policy] of logs) {
+    await using made = await makeEngine(1);
+    const { log } = made.engine;
+    await log.snapshot(channel, policy);
+    await log.read(channel, 0, 10, policy);
+    await log.append(channel, entry, policy);
+    expect(await made.lasting()).toEqual([]);
+  }
+});
+
+test("whatever the order of the calls, every key that a port writes expires", async () => {
+  for (let seed = 1; seed <= 24; seed++) {
+    const random = new SeededRandom(seed);
+    await using made = await makeEngine(seed);
+    const order = seed === 1 ? all : seed === 2 ? all.toReversed() : shuffled(random);
+    for (const step of order) {
+      await step(made.engine);
+      expect(await made.lasting()).toEqual([]);
+      await made.clock.advance(pauseAfter(random));
+    }
+  }
+}, 60_000);
+
+test("when Redis has lost any single key, every key that a port writes still expires", async () => {
+  const admin = createClient({ url: redis?.url ?? "", RESP: 2 });
+  await admin.connect();
+  await using _admin = { [Symbol.asyncDispose]: async () => admin.destroy() };
+  for (let seed = 1; seed <= 24; seed++) {
+    const random = new SeededRandom(seed);
+    await using made = await makeEngine(seed);
+    for (const step of shuffled(random)) {
+      // A call may fail on a log of which a part is missing. What it has written must expire even so.
+      await step(made.engine).catch(() => {});
+      const lasting = await made.lasting();
+      expect(lasting.filter((says) => says.endsWith("never expires"))).toEqual([]);
+      const keys = await admin.keys(`${made.prefix}:*`);
+      const lost = keys[Math.floor(random.fraction() * keys.length * 3)];
+      if (lost !== undefined) await admin.unlink(lost);
+    }
+  }
+}, 60_000);
