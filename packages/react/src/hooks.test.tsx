@@ -403,7 +403,7 @@ describe("useChat", () => {
 });
 
 describe("useOperations", () => {
-  it("useOperations lists the session's operations live", async () => {
+  it("useOperations lists the operations of the session and of the user live", async () => {
     const { wrapper, client, gateway, accept, answer, after } = setUp();
     const { result } = renderHook(() => useOperations(), { wrapper });
     client.connect();
@@ -411,10 +411,17 @@ describe("useOperations", () => {
     await accept();
     const snapshot = { projection: "keyed:operation_id", state: {} };
     await answer("session:s1", { position: at(0), recovered: false, snapshot });
+    expect(result.current).toEqual({ kind: "loading" });
+    await answer("user:u1", { position: at(0), recovered: false, snapshot });
     expect(result.current).toEqual({ kind: "ready", operations: [], stale: false });
-    const summary = { operation_id: "9", title: "Index", created_at: 1 };
+    const summary = { operation_id: "9", title: "Index", created_at: 1, updated_at: 1 };
     await after(() => gateway.last.say(event("session:s1", 1, "operation", summary)));
     expect(result.current).toMatchObject({ operations: [{ operation_id: "9" }] });
+    const other = { operation_id: "10", title: "By user alone", created_at: 2, updated_at: 2 };
+    await after(() => gateway.last.say(event("user:u1", 1, "operation", other)));
+    expect(result.current).toMatchObject({
+      operations: [{ operation_id: "10" }, { operation_id: "9" }],
+    });
   });
 });
 

@@ -6,7 +6,7 @@ import { useSelected } from "./use-selected.ts";
 
 const loading: OperationListView = { kind: "loading" };
 
-/** Returns the operations of this session (or user), newest first and live, or the part that `select` picks. */
+/** Returns the operations of this session and user, newest first and live, or the part that `select` picks. */
 export function useOperations(): OperationListView;
 export function useOperations<Part>(select: (view: OperationListView) => Part): Part;
 export function useOperations<Part>(

@@ -1,37 +1,26 @@
-import { maxKeys, type OperationSummary } from "@milepost/model";
-import { isRecord, MilepostError, type Snapshot } from "@milepost/protocol";
-import type { ChannelHandlers, SubscribeOptions, Subscription } from "../channel/channel.ts";
-import { followIdentity, type IdentitySource } from "../connection/identity.ts";
+import type { OperationSummary } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
+import { followIdentity, type Identity } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
-import type { Reporter } from "../runtime/reporter.ts";
+import { ListedChannel, type OperationListParts } from "./listed-channel.ts";
 import type { OperationListHandle, OperationListView } from "./operation.ts";
 
-/** Parts of the client that the operation list uses. */
-export interface OperationListParts {
-  readonly reporter: Reporter;
-  readonly identity: IdentitySource;
-  subscribe(name: string, handlers: ChannelHandlers, options: SubscribeOptions): Subscription;
-}
-
 /**
- * Operation list, folded from the session's channel, or from the user's channel if there is no session. The
- * client subscribes to the channel while the list has listeners.
+ * Operation list, folded from the session's and the user's channel: an operation may belong to either alone. The
+ * client subscribes to the channels while the list has listeners.
  */
 export class LiveOperationList implements OperationListHandle {
   readonly #parts: OperationListParts;
   readonly #listeners: ChangeListeners;
-  readonly #operations = new Map<string, OperationSummary>();
-  #answered = false;
+  #channels: readonly ListedChannel[] = [];
+  /** Error of a credential that names nobody. */
   #error: MilepostError | undefined;
-  #subscription: Subscription | undefined;
   #view: OperationListView | undefined;
 
   constructor(parts: OperationListParts) {
     this.#parts = parts;
     this.#listeners = new ChangeListeners(parts.reporter, () => {
-      const stop = followIdentity(parts.identity, ({ session, user }) =>
-        this.#begin(session ?? user),
-      );
+      const stop = followIdentity(parts.identity, (identity) => this.#begin(identity));
       return () => {
         stop();
         this.#changed();
@@ -52,58 +41,25 @@ export class LiveOperationList implements OperationListHandle {
     return this.#listeners.add(listener);
   }
 
-  #begin(channel: string | undefined): () => void {
-    if (this.#subscription?.channel !== channel) {
-      this.#operations.clear();
-      this.#answered = false;
-    }
-    this.#error = undefined;
-    if (channel === undefined) {
-      this.#error = new MilepostError(
-        "forbidden",
-        "the credential names neither a session nor a user, so it has no list of operations",
-      );
-      this.#changed();
-      return () => {};
-    }
-    const subscription = this.#parts.subscribe(
-      channel,
-      {
-        onEvent: ({ data }) => this.#put(data),
-        onSnapshot: ({ snapshot }) => this.#replace(snapshot),
-        onReset: ({ snapshot }) => this.#replace(snapshot),
-        onState: (state) => {
-          this.#answered ||= state === "live";
-          this.#changed();
-        },
-        onError: (error) => {
-          this.#error = error;
-          this.#changed();
-        },
-      },
-      { events: ["operation"] },
-    );
-    this.#subscription = subscription;
+  #begin({ session, user }: Identity): () => void {
+    const channels = [session, user].flatMap((name) => {
+      if (name === undefined) return [];
+      const known = this.#channels.find((channel) => channel.name === name);
+      return known ?? new ListedChannel(name, this.#parts, () => this.#changed());
+    });
+    this.#channels = channels;
+    this.#error =
+      channels.length > 0
+        ? undefined
+        : new MilepostError(
+            "forbidden",
+            "the credential names neither a session nor a user, so it has no list of operations",
+          );
+    for (const channel of channels) channel.open();
     this.#changed();
-    return () => subscription.close();
-  }
-
-  #replace({ state }: Snapshot): void {
-    this.#operations.clear();
-    if (isRecord(state)) for (const summary of Object.values(state)) this.#put(summary);
-    this.#changed();
-  }
-
-  #put(summary: unknown): void {
-    if (!isRecord(summary) || typeof summary.operation_id !== "string") return;
-    // The gateway keeps the operations that changed last, so a page that stays open for weeks does the same.
-    this.#operations.delete(summary.operation_id);
-    this.#operations.set(summary.operation_id, summary as unknown as OperationSummary);
-    const [oldest] = this.#operations.keys();
-    if (this.#operations.size > maxKeys && oldest !== undefined) {
-      this.#operations.delete(oldest);
-    }
-    this.#changed();
+    return () => {
+      for (const channel of channels) channel.close();
+    };
   }
 
   #changed(): void {
@@ -112,11 +68,22 @@ export class LiveOperationList implements OperationListHandle {
   }
 
   #refresh(): OperationListView {
-    if (!this.#answered) {
-      const error = this.#error;
-      return error === undefined ? { kind: "loading" } : { kind: "error", error };
+    const answered = this.#channels.filter((channel) => channel.answered);
+    const isSettled = this.#channels.every(({ answered, error }) => answered || error);
+    if (answered.length === 0) {
+      const error = this.#error ?? this.#channels.find((channel) => channel.error)?.error;
+      return error === undefined || !isSettled ? { kind: "loading" } : { kind: "error", error };
     }
-    const operations = [...this.#operations.values()].sort((a, b) => b.created_at - a.created_at);
-    return { kind: "ready", operations, stale: this.#subscription?.state !== "live" };
+    const byId = new Map<string, OperationSummary>();
+    for (const { operations } of answered) {
+      for (const [id, summary] of operations) {
+        const other = byId.get(id);
+        if (other === undefined || summary.updated_at > other.updated_at) byId.set(id, summary);
+      }
+    }
+    // The other channel may have operations, so an empty list waits for its answer.
+    if (byId.size === 0 && !isSettled) return { kind: "loading" };
+    const operations = [...byId.values()].sort((a, b) => b.created_at - a.created_at);
+    return { kind: "ready", operations, stale: answered.some((channel) => !channel.isLive) };
   }
 }

@@ -386,6 +386,55 @@ describe("the list of operations", () => {
     expect(ids.at(-1)).toBe("op31");
   });
 
+  it("[P-OP-6] the operation list holds the operations of the session and of the user, each once, as changed last", async () => {
+    const { client, gateway, event } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    const [session, user] = [gateway.last.take("subscribe"), gateway.last.take("subscribe")];
+    expect([session.channel, user.channel]).toEqual(["session:s1", "user:u1"]);
+    const state = { both: summary("both", 10, 1) };
+    const snapshot = { projection: "keyed:operation_id", state };
+    await gateway.last.reply(session, { position: at(1), recovered: false, snapshot });
+    expect(list.view).toMatchObject({ kind: "ready", operations: [state.both], stale: false });
+    const later = { ...summary("both", 20, 1), updated_at: 5 };
+    const ofUser = { both: later, mine: summary("mine", 0, 2) };
+    await gateway.last.reply(user, {
+      position: at(2),
+      recovered: false,
+      snapshot: { projection: "keyed:operation_id", state: ofUser },
+    });
+    expect(list.view).toEqual({ kind: "ready", operations: [ofUser.mine, later], stale: false });
+    const latest = { ...summary("both", 30, 1), updated_at: 6 };
+    await gateway.last.say(event(2, "operation", latest, "session:s1"));
+    expect(list.view).toMatchObject({ operations: [ofUser.mine, latest] });
+    await gateway.last.drop();
+    expect(list.view).toMatchObject({ kind: "ready", stale: true });
+  });
+
+  it("the operation list shows the operations of one channel while the other is refused or has not answered", async () => {
+    const { client, gateway } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    const [session, user] = [gateway.last.take("subscribe"), gateway.last.take("subscribe")];
+    await gateway.last.reply(session, { position: at(0), recovered: false });
+    expect(list.view).toEqual({ kind: "loading" });
+    await gateway.last.refuse(user, { code: "forbidden" });
+    expect(list.view).toEqual({ kind: "ready", operations: [], stale: false });
+  });
+
+  it("the operation list shows the error when both channels are refused", async () => {
+    const { client, gateway } = await setUp();
+    const list = client.operations();
+    list.subscribe(() => {});
+    await settle();
+    await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
+    expect(list.view).toEqual({ kind: "loading" });
+    await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
+    expect(list.view).toMatchObject({ kind: "error", error: { code: "forbidden" } });
+  });
+
   it("the operation list comes from the user's channel when the credential has no session", async () => {
     const { client, gateway } = await setUp({ sessionId: null });
     client.operations().subscribe(() => {});

@@ -103,7 +103,7 @@ export type OperationListView =
     }
   | { readonly kind: "error"; readonly error: MilepostError };
 
-/** Operations of this session, or of the user when the credential has no session; live while subscribed. */
+/** Operations of this session and of this user, at most the 100 that changed last of each; live while subscribed. */
 export interface OperationListHandle {
   readonly view: OperationListView;
   getSnapshot(): OperationListView;
