@@ -27,7 +27,8 @@ import type { TransportName } from "./transport/transport.ts";
 /** Options of a client; a browser needs only `url`. */
 export interface ClientOptions {
   /**
-   * Address of the gateway: `ws:`, `wss:`, `http:` or `https:`; in a browser it may be relative to the page.
+   * Address of the gateway: `ws:`, `wss:`, `http:` or `https:`; in a browser it may be relative to the page. A
+   * server that renders a page may create a client with a relative address, but not connect it.
    */
   readonly url: string;
   /**
@@ -103,6 +104,7 @@ export interface Client<C extends Contract = AnyContract> {
   onMetrics(listener: () => void): () => void;
   /**
    * Connects, unless the client is connecting or connected. While it waits to reconnect, it connects at once.
+   * Throws `bad_message` for a relative address where there is no page.
    * After a close, watched operations, the operation list, notifications, chats and presence resume by
    * themselves; the application subscribes to channels again.
    */
@@ -119,7 +121,10 @@ export interface Client<C extends Contract = AnyContract> {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
   channel<Name extends ChannelName<C>>(name: Name): Channel<EventsOf<C, Name>>;
-  /** Returns the handle of an operation. `kind` only affects types: with it, input and result are typed. */
+  /**
+   * Returns the handle of an operation, by its id or the name of its channel. `kind` only affects types: with it,
+   * input and result are typed.
+   */
   operation<Kind extends OperationKind<C> = OperationKind<C>>(
     id: string,
     kind?: Kind,

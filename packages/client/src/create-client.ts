@@ -1,5 +1,6 @@
 import type { OperationCommandName } from "@milepost/model";
 import { definedFields, isChannelSegment, isRecord, MilepostError } from "@milepost/protocol";
+import { idOf } from "./channel/id-of.ts";
 import { NotificationFeed } from "./channel/notification-feed.ts";
 import type { Client, ClientOptions } from "./client.ts";
 import { type ConnectionMetrics, MetricsRecorder } from "./connection/metrics.ts";
@@ -74,7 +75,8 @@ class MilepostClient
     return this.#metrics.add(listener);
   }
 
-  operation(id: string): OperationHandle {
+  operation(idOrName: string): OperationHandle {
+    const id = idOf("operation", idOrName);
     if (!isChannelSegment(id)) {
       throw new MilepostError("invalid_channel", `"${id}" cannot be the id of an operation`);
     }

@@ -1,16 +1,22 @@
 import type { Channel, ChannelItem, Client, Subscription } from "@milepost/client";
+import { MilepostError } from "@milepost/protocol";
 import type { ChannelView, UseChannelOptions } from "./channel-view.ts";
 import { latest } from "./latest.ts";
+import { openOrError } from "./still-source.ts";
 import type { Source } from "./use-selected.ts";
+
+const defaultLimit = 200;
 
 /**
  * Store with the view of one channel for a component. It subscribes to the channel while the store has
- * listeners.
+ * listeners. A store with an invalid name has a view with the error, and one without a name stays at the start.
  */
 export class ChannelStore<Events, State> implements Source<ChannelView<Events, State>> {
   readonly initial: ChannelView<Events, State>;
   #view: ChannelView<Events, State>;
   #subscription: Subscription | undefined;
+  /** Summary period that the subscription was made with. */
+  #summaryMs: number | undefined;
   #unfollow: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #client: Client;
@@ -19,27 +25,33 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
 
   constructor(
     client: Client,
-    name: string | undefined,
+    name: string | null | undefined,
     options: { readonly current: UseChannelOptions<Events, State> },
   ) {
+    // The caller's type arguments take the place of the channel's types in the contract.
+    const open = (known: string) => client.channel(known) as unknown as Channel<Events>;
+    const opened = name === undefined || name === null ? undefined : openOrError(() => open(name));
+    const error = opened instanceof MilepostError ? opened : undefined;
     this.initial = {
-      status: "starting",
+      status: error === undefined ? "starting" : "failed",
       events: [],
       state: undefined,
       snapshot: undefined,
       gap: undefined,
       end: undefined,
-      error: undefined,
+      error,
     };
     this.#view = this.initial;
     this.#options = options;
     this.#client = client;
-    // The caller's type arguments take the place of the channel's types in the contract.
-    this.#channel =
-      name === undefined ? undefined : (client.channel(name) as unknown as Channel<Events>);
+    this.#channel = opened instanceof MilepostError ? undefined : opened;
   }
 
+  /** Returns the view. It never holds more events than the limit of the latest render. */
   getSnapshot(): ChannelView<Events, State> {
+    const { limit = defaultLimit } = this.#options.current;
+    const { events } = this.#view;
+    if (events.length > limit) this.#view = { ...this.#view, events: latest(events, limit) };
     return this.#view;
   }
 
@@ -58,8 +70,21 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
     };
   }
 
+  /**
+   * Subscribes again, after the last position, when the summary period of the latest render is another one. What
+   * the view holds stays.
+   */
+  renew(): void {
+    const isOpen = this.#subscription?.state !== "failed" && this.#subscription?.state !== "ended";
+    if (this.#listeners.size === 0 || this.#summaryMs === this.#options.current.summaryMs) return;
+    if (!isOpen) return;
+    this.#subscription?.close();
+    this.#start();
+  }
+
   #start(): void {
     const { events, summaryMs } = this.#options.current;
+    this.#summaryMs = summaryMs;
     // When React mounts the hook again (StrictMode, a hidden tree), the subscription continues where it
     // stopped.
     const since = this.#subscription?.position ?? this.#options.current.since;
@@ -88,7 +113,7 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
   }
 
   #take(item: ChannelItem<Events>): void {
-    const { reduce, limit = 200 } = this.#options.current;
+    const { reduce, limit = defaultLimit } = this.#options.current;
     const view = this.#view;
     const change: Partial<ChannelView<Events, State>> = {};
     switch (item.type) {

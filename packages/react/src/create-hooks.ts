@@ -26,7 +26,7 @@ export interface Hooks<C extends Contract> {
   readonly useClient: () => Client<C>;
   /** Like {@link useChannel}, with the events of the channel. */
   useChannel<Name extends ChannelName<C>, State = undefined>(
-    name: Name | undefined,
+    name: Name | null | undefined,
     options?: UseChannelOptions<EventsOf<C, Name>, State>,
   ): ChannelView<EventsOf<C, Name>, State>;
   /**
@@ -34,17 +34,17 @@ export interface Hooks<C extends Contract> {
    * was made with a kind has the types of that kind.
    */
   useOperation<Kind extends OperationKind<C> = OperationKind<C>>(
-    operation: string | OperationHandle<OperationStateOf<C, Kind>>,
+    operation: string | OperationHandle<OperationStateOf<C, Kind>> | null | undefined,
   ): UsedOperation<OperationView<OperationStateOf<C, Kind>>>;
   useOperation<Part, Kind extends OperationKind<C> = OperationKind<C>>(
-    operation: string | OperationHandle<OperationStateOf<C, Kind>>,
+    operation: string | OperationHandle<OperationStateOf<C, Kind>> | null | undefined,
     select: (view: OperationView<OperationStateOf<C, Kind>>) => Part,
   ): UsedOperation<Part>;
   readonly usePresence: {
-    (channel: ChannelName<C> | undefined): PresenceView;
-    <Part>(channel: ChannelName<C> | undefined, select: (view: PresenceView) => Part): Part;
+    (channel: ChannelName<C> | null | undefined): PresenceView;
+    <Part>(channel: ChannelName<C> | null | undefined, select: (view: PresenceView) => Part): Part;
   };
-  useTyping(channel: ChannelName<C> | undefined): UsedTyping;
+  useTyping(channel: ChannelName<C> | null | undefined): UsedTyping;
 }
 
 const hooks = { useClient, useChannel, useOperation, usePresence, useTyping };

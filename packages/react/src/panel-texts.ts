@@ -23,6 +23,10 @@ export interface PanelTexts {
   readonly attempt: (attempt: number) => string;
   readonly stale: string;
   readonly degraded: string;
+  /** Name of a panel whose operation has no title yet. */
+  readonly untitled: string;
+  /** Shown while the panel has no operation. */
+  readonly nothing: string;
   readonly loading: string;
   readonly offline: string;
   readonly missing: string;
@@ -92,6 +96,8 @@ export const englishTexts: PanelTexts = {
   attempt: (attempt) => `Attempt ${attempt}`,
   stale: "Not live at the moment: this is the last known state.",
   degraded: "The service is limited at the moment; updates may be late.",
+  untitled: "Operation",
+  nothing: "There is nothing to show yet.",
   loading: "Loading…",
   offline: "Waiting for the connection…",
   missing: "This operation was not found.",

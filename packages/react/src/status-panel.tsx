@@ -13,8 +13,8 @@ import { useOperation } from "./use-operation.ts";
 
 /** Props of {@link StatusPanel}: the operation, the parts to show and their texts. */
 export type StatusPanelProps = (
-  | { readonly operationId: string; readonly operation?: undefined }
-  | { readonly operation: OperationHandle; readonly operationId?: undefined }
+  | { readonly operationId: string | null | undefined; readonly operation?: undefined }
+  | { readonly operation: OperationHandle | null | undefined; readonly operationId?: undefined }
 ) & {
   /** Shows the notifications of the user and the session. Default: true. */
   readonly notifications?: boolean;
@@ -35,6 +35,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
   const texts = useMemo(() => ({ ...englishTexts, ...given }), [given]);
   const title = useId();
   const operation = props.operation ?? props.operationId;
+  const isNamed = operation !== undefined && operation !== null;
   const { view, ...commands } = useOperation(operation);
   const state = view.kind === "ready" ? view.state : undefined;
   return (
@@ -47,12 +48,13 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
     >
       <header className="mp-header">
         <h2 id={title} className="mp-title">
-          {state?.title ?? (typeof operation === "string" ? operation : operation.id)}
+          {state?.title ??
+            ((typeof operation === "object" ? operation?.id : operation) || texts.untitled)}
         </h2>
         <ConnectionLight texts={texts} />
       </header>
       {state === undefined ? (
-        <Absence view={view} texts={texts} />
+        <Absence view={view} isNamed={isNamed} texts={texts} />
       ) : (
         <>
           <StatusLine state={state} texts={texts} />
@@ -118,13 +120,17 @@ function Ending({ state }: { readonly state: OperationState }): ReactNode {
 /** Text that stands in for the operation's state while there is none. */
 function Absence({
   view,
+  isNamed,
   texts,
 }: {
   readonly view: OperationView;
+  readonly isNamed: boolean;
   readonly texts: PanelTexts;
 }): ReactNode {
   const isConnected = useConnection(({ state }) => state.state === "connected");
-  return <p className="mp-absence">{absence(view, isConnected, texts)}</p>;
+  return (
+    <p className="mp-absence">{isNamed ? absence(view, isConnected, texts) : texts.nothing}</p>
+  );
 }
 
 function absence(view: OperationView, isConnected: boolean, texts: PanelTexts): string | undefined {

@@ -8,6 +8,7 @@ import {
   type OperationStatus,
 } from "@milepost/model";
 import { useCallback, useMemo, useState } from "react";
+import { absentOperation } from "./absent-operation.ts";
 import { useSelected } from "./use-selected.ts";
 
 /** State of one command, as a button shows it. */
@@ -53,9 +54,14 @@ interface CommandFacts {
 
 const loading: OperationView = { kind: "loading" };
 const names = ["cancel", "pause", "resume", "retry"] as const;
+const noOperation = absentOperation();
 
-/** Returns the commands of an operation with their outcomes, including commands that others sent. */
-export function useCommands(handle: OperationHandle): CommandControls {
+/**
+ * Returns the commands of an operation with their outcomes, including commands that others sent. Without an
+ * operation (`undefined` or `null`) none is available.
+ */
+export function useCommands(operation: OperationHandle | null | undefined): CommandControls {
+  const handle = operation ?? noOperation;
   const facts = useSelected(handle, readFacts, loading);
   const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});
   const run = useCallback(

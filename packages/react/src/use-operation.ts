@@ -1,7 +1,10 @@
 "use client";
 import type { OperationHandle, OperationView } from "@milepost/client";
+import { MilepostError } from "@milepost/protocol";
 import { useMemo } from "react";
+import { absentOperation } from "./absent-operation.ts";
 import { useClient } from "./provider.tsx";
+import { openOrError } from "./still-source.ts";
 import { type CommandControls, useCommands } from "./use-commands.ts";
 import { useSelected } from "./use-selected.ts";
 
@@ -14,24 +17,31 @@ export interface UsedOperation<Part> extends CommandControls {
 }
 
 /**
- * Watches an operation, by its id or handle, while the component is mounted.
+ * Watches an operation, by its id, its channel's name or its handle, while the component is mounted. Without an
+ * operation (`undefined` or `null`) the view stays `loading`; with an invalid id it is `error`.
  *
  * With `select` the component renders again only when the selected part or the state of its commands changes.
  */
-export function useOperation(operation: string | OperationHandle): UsedOperation<OperationView>;
+export function useOperation(
+  operation: string | OperationHandle | null | undefined,
+): UsedOperation<OperationView>;
 export function useOperation<Part>(
-  operation: string | OperationHandle,
+  operation: string | OperationHandle | null | undefined,
   select: (view: OperationView) => Part,
 ): UsedOperation<Part>;
 export function useOperation<Part>(
-  operation: string | OperationHandle,
+  operation: string | OperationHandle | null | undefined,
   select: (view: OperationView) => Part | OperationView = (view) => view,
 ): UsedOperation<Part | OperationView> {
   const client = useClient();
-  const handle = useMemo(
-    () => (typeof operation === "string" ? client.operation(operation) : operation),
-    [client, operation],
-  );
-  const view = useSelected(handle, select, loading);
+  const [handle, initial] = useMemo(() => {
+    if (operation === undefined || operation === null) return [absentOperation(), loading];
+    if (typeof operation === "object") return [operation, loading];
+    const opened = openOrError(() => client.operation(operation));
+    if (!(opened instanceof MilepostError)) return [opened, loading];
+    const absent = absentOperation(opened);
+    return [absent, absent.view];
+  }, [client, operation]);
+  const view = useSelected(handle, select, initial);
   return { view, ...useCommands(handle) };
 }

@@ -1,9 +1,15 @@
 "use client";
 import type { Client } from "@milepost/client";
-import { channelPresence, type PresenceView } from "@milepost/client/presence";
+import {
+  type ChannelPresence,
+  channelPresence,
+  type PresenceView,
+} from "@milepost/client/presence";
+import { MilepostError } from "@milepost/protocol";
 import { useMemo } from "react";
 import { useClient } from "./provider.tsx";
-import { type Source, useSelected } from "./use-selected.ts";
+import { openOrError, stillSource } from "./still-source.ts";
+import { useSelected } from "./use-selected.ts";
 
 const nobody: PresenceView = {
   status: "loading",
@@ -13,30 +19,39 @@ const nobody: PresenceView = {
   error: undefined,
 };
 
-const nowhere: Source<PresenceView> = { subscribe: () => () => {}, getSnapshot: () => nobody };
+const nowhere = stillSource(nobody);
 
 /**
  * Returns who is present in a channel, or the part that `select` picks: `usePresence("chat:42", ({ count }) =>
  * count)`.
  *
  * The view is live while the component is mounted, and the user is present there too. Does nothing without a
- * name.
+ * name (`undefined` or `null`). With an invalid name the view has the status `failed` and the error.
  */
-export function usePresence(channel: string | undefined): PresenceView;
+export function usePresence(channel: string | null | undefined): PresenceView;
 export function usePresence<Part>(
-  channel: string | undefined,
+  channel: string | null | undefined,
   select: (presence: PresenceView) => Part,
 ): Part;
 export function usePresence<Part>(
-  channel: string | undefined,
+  channel: string | null | undefined,
   select: (presence: PresenceView) => Part | PresenceView = (presence) => presence,
 ): Part | PresenceView {
   const client = useClient();
-  const source = useMemo(() => presenceOf(client, channel) ?? nowhere, [client, channel]);
-  return useSelected(source, select, nobody);
+  const [source, initial] = useMemo(() => {
+    const presence = presenceOf(client, channel);
+    if (!(presence instanceof MilepostError)) return [presence ?? nowhere, nobody];
+    const failed: PresenceView = { ...nobody, status: "failed", error: presence };
+    return [stillSource(failed), failed];
+  }, [client, channel]);
+  return useSelected(source, select, initial);
 }
 
-/** Returns the presence of a channel, or undefined without a name. */
-export function presenceOf(client: Client, channel: string | undefined) {
-  return channel === undefined ? undefined : channelPresence(client, channel);
+/** Returns the presence of a channel: undefined without a name, the error for an invalid one. */
+export function presenceOf(
+  client: Client,
+  channel: string | null | undefined,
+): ChannelPresence | MilepostError | undefined {
+  if (channel === undefined || channel === null) return undefined;
+  return openOrError(() => channelPresence(client, channel));
 }

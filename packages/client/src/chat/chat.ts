@@ -14,6 +14,7 @@ import type {
   SubscriptionState,
 } from "../channel/channel.ts";
 import { reporterOf } from "../channel/channel-requests.ts";
+import { idOf } from "../channel/id-of.ts";
 import type { Client } from "../client.ts";
 import { followReopening } from "../connection/identity.ts";
 import { ChangeListeners } from "../runtime/listeners.ts";
@@ -68,7 +69,10 @@ export interface Chat {
   ): AsyncGenerator<ChatMessage, void>;
 }
 
-/** Opens the chat of channel `chat:{id}`. Throws `invalid_channel` when `id` makes no valid channel name. */
+/**
+ * Opens the chat of channel `chat:{id}`; `id` may also be the whole name of the channel. Throws `invalid_channel`
+ * when it makes no valid channel name.
+ */
 export function openChat(client: Pick<Client, "channel" | "onState">, id: string): Chat {
   return new LiveChat(client, id);
 }
@@ -87,9 +91,9 @@ class LiveChat implements Chat {
   #view: ChatView | undefined;
 
   constructor(client: Pick<Client, "channel" | "onState">, id: string) {
-    this.id = id;
+    this.id = idOf("chat", id);
     this.#client = client;
-    this.#channel = client.channel(`chat:${id}`);
+    this.#channel = client.channel(`chat:${this.id}`);
     this.#listeners = new ChangeListeners(reporterOf(this.#channel), () => this.#follow());
   }
 
