@@ -7,7 +7,7 @@ import type { ClientOptions, CoreClientOf } from "./client.ts";
 import { Backoff } from "./connection/backoff.ts";
 import { Connection } from "./connection/connection.ts";
 import type { ConnectionState } from "./connection/connection-state.ts";
-import { gatewayUrl } from "./connection/gateway-url.ts";
+import { gatewayAddress } from "./connection/gateway-url.ts";
 import type { MetricsTicker } from "./connection/metrics-ticker.ts";
 import { closeError } from "./connection/service-error.ts";
 import { TokenKeeper } from "./connection/token.ts";
@@ -61,6 +61,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   readonly clock: ClientClock;
   protected readonly reporter: Reporter;
   readonly #renewal: TokenRenewal;
+  readonly #address: () => URL;
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #channels: Channels;
@@ -78,10 +79,13 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     const backoff = new Backoff(options.backoff ?? {}, random);
     this.#metrics = metrics;
     const fallback = new TransportFallback(transports);
-    const url = gatewayUrl(options.url);
+    const address = gatewayAddress(options.url);
+    this.#address = address;
     const connection = new Connection(
       {
-        url,
+        get url() {
+          return address();
+        },
         fallback,
         upgrade,
         token,
@@ -139,6 +143,8 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   }
 
   connect(): void {
+    // Throws for an address that cannot be resolved here.
+    this.#address();
     this.#connection.connect();
   }
 

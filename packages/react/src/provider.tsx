@@ -7,6 +7,7 @@ import {
   createClient,
   type TokenSource,
 } from "@milepost/client";
+import { MilepostError } from "@milepost/protocol";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
 
 // One context serves all contracts; the caller of `useClient<C>()` names the contract.
@@ -53,7 +54,7 @@ function OwnClient({
   const latest = useRef(options);
   latest.current = options;
   const [client] = useState(() =>
-    createClient({
+    createHere({
       ...options,
       // A token function is passed even without a token, because a later render may bring one.
       token: () => readToken(latest.current.token),
@@ -69,6 +70,21 @@ function OwnClient({
     };
   }, [client]);
   return <ClientContext.Provider value={client}>{children}</ClientContext.Provider>;
+}
+
+/**
+ * Creates a client, also on a server that has none of the transports: a client that only renders never connects,
+ * so nothing is missing there.
+ */
+function createHere(options: ClientOptions): Client {
+  try {
+    return createClient(options);
+  } catch (error) {
+    const isServer = typeof window === "undefined";
+    if (!isServer || !(error instanceof MilepostError) || error.code !== "not_supported")
+      throw error;
+    return createClient({ ...options, transports: ["poll"], fetch: () => Promise.reject(error) });
+  }
 }
 
 function readToken(source: TokenSource | undefined): string | Promise<string> {
