@@ -7,7 +7,7 @@
 local now, source, length = tonumber(ARGV[1]), ARGV[4], tonumber(ARGV[5])
 local id = redis.call('HGET', sources, source)
 if id then
-  local before = string.match(redis.call('HGET', facts, id), '^%d+')
+  local before = string.match(redis.call('HGET', facts, id) or '0', '^%d+')
   redis.call('HINCRBY', counts, 'length', whole(0 - before))
 else
   local number = redis.call('HINCRBY', counts, 'number', 1)

@@ -13,7 +13,7 @@ local function whole(number)
 end
 
 local function drop(id)
-  local length, source = string.match(redis.call('HGET', facts, id), '^(%d+) (.*)$')
+  local length, source = string.match(redis.call('HGET', facts, id) or '0 ', '^(%d+) (.*)$')
   redis.call('HDEL', records, id)
   redis.call('ZREM', order, id)
   redis.call('ZREM', ages, id)

@@ -32,7 +32,7 @@ export const scripts = {
   letterPut: script("letter-put", "lifetime", "letters"),
   letterGet: script("letter-get", "letters"),
   letterPage: script("letter-page", "letters"),
-  letterRemove: script("letter-remove", "letters"),
+  letterRemove: script("letter-remove", "lifetime", "letters"),
   letterCount: script("letter-count", "letters"),
   durableClaim: script("durable-claim", "small", "lifetime", "durable"),
   durableSave: script("durable-save", "small", "lifetime", "durable"),

@@ -36,9 +36,16 @@ async function lastingKeysAt(port: number, prefix: string): Promise<readonly str
   client.on("error", () => {});
   await client.connect();
   try {
-    const found = await client.sendCommand(["EVAL", script, "0", `${prefix}:*`]);
-    return found as unknown as readonly string[];
+    return await lastingKeysOf(client, prefix);
   } finally {
     client.destroy();
   }
+}
+
+/** Returns the same for one server, over an open connection. */
+export async function lastingKeysOf(
+  client: { sendCommand(command: string[]): Promise<unknown> },
+  prefix: string,
+): Promise<readonly string[]> {
+  return (await client.sendCommand(["EVAL", script, "0", `${prefix}:*`])) as readonly string[];
 }
