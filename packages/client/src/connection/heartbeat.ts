@@ -1,5 +1,6 @@
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
+import { Pace } from "./pace.ts";
 
 /**
  * Time after a probe's ping within which any frame must arrive, in milliseconds; otherwise the connection
@@ -23,6 +24,9 @@ export interface HeartbeatEvents {
  * The heartbeat sends a ping every interval. If no frame arrives for a whole interval after a ping, it reports
  * the connection as dead. Detection therefore takes at most two intervals without frames. Browsers hide the
  * gateway's own pings from the client, so the client must ping.
+ *
+ * A stream that was lively and falls silent is probed sooner, once per silence: after ten times its mean gap, and
+ * after 3 seconds at the earliest.
  */
 export class Heartbeat {
   readonly #clock: ClientClock;
@@ -33,6 +37,9 @@ export class Heartbeat {
   #pings = 0;
   #pingedAt = 0;
   #cancel: Cancel | undefined;
+  readonly #pace = new Pace();
+  /** Next look at the silence since the last frame; at most one is planned. */
+  #look: { readonly at: number; readonly cancel: Cancel } | undefined;
 
   constructor(clock: ClientClock, schedule: Schedule, events: HeartbeatEvents) {
     this.#clock = clock;
@@ -48,6 +55,9 @@ export class Heartbeat {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#look?.cancel();
+    this.#look = undefined;
+    this.#pace.forget();
   }
 
   /** Sends a ping now and reports the connection as dead if no frame arrives within five seconds. */
@@ -58,10 +68,34 @@ export class Heartbeat {
   /** Records that a frame arrived. */
   heard(): void {
     this.#heard = true;
+    this.#pace.frame(this.#clock.monotonic());
+    this.#watchSilence();
   }
 
   pong(id: unknown): void {
     if (id === this.#pings) this.#events.onRoundTrip(this.#clock.monotonic() - this.#pingedAt);
+  }
+
+  /** Probes the connection when its frames have stopped for longer than usual, and plans the next look otherwise. */
+  #watchSilence(): void {
+    const { lastAt, usualSilenceMs } = this.#pace;
+    // A silence that is usual for a whole interval is left to the regular ping.
+    if (this.#cancel === undefined || usualSilenceMs >= this.#intervalMs) return;
+    const at = lastAt + usualSilenceMs;
+    if (this.#look !== undefined && this.#look.at <= at) return;
+    this.#look?.cancel();
+    const cancel = this.#schedule.after(at - this.#clock.monotonic(), () => this.#lookAtSilence());
+    this.#look = { at, cancel };
+  }
+
+  #lookAtSilence(): void {
+    this.#look = undefined;
+    const { lastAt, usualSilenceMs } = this.#pace;
+    if (this.#clock.monotonic() - lastAt < usualSilenceMs) this.#watchSilence();
+    else {
+      this.#pace.forget();
+      this.probe();
+    }
   }
 
   #ping(waitMs: number): void {
