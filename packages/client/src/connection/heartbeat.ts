@@ -91,7 +91,8 @@ export class Heartbeat {
   #lookAtSilence(): void {
     this.#look = undefined;
     const { lastAt, usualSilenceMs } = this.#pace;
-    if (this.#clock.monotonic() - lastAt < usualSilenceMs) this.#watchSilence();
+    // Less than a millisecond is left only by rounding: another timer for it might not move the time.
+    if (lastAt + usualSilenceMs - this.#clock.monotonic() >= 1) this.#watchSilence();
     else {
       this.#pace.forget();
       this.probe();

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createClient } from "../create-client.ts";
+import type { ClientClock } from "../runtime/clock.ts";
+import { Schedule } from "../runtime/schedule.ts";
 import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Pace } from "./pace.ts";
 
 async function setUp() {
@@ -129,6 +132,43 @@ describe("a lively connection that falls silent", () => {
     await settle();
     await closed;
     expect(clock.timers).toBe(0);
+  });
+});
+
+describe("a heartbeat on a clock that counts fractions of a millisecond", () => {
+  it("a heartbeat notices a silence in one look, however the fractions are rounded", () => {
+    for (let i = 0; i < 300; i++) {
+      let now = i / 7;
+      let timer: { readonly due: number; readonly ring: () => void } | undefined;
+      let rings = 0;
+      const clock: ClientClock = {
+        now: () => now,
+        monotonic: () => now,
+        after(delayMs, ring) {
+          timer = { due: now + delayMs, ring };
+          return () => {
+            timer = undefined;
+          };
+        },
+      };
+      let pings = 0;
+      const heartbeat = new Heartbeat(clock, new Schedule(clock), {
+        ping: () => pings++,
+        onRoundTrip() {},
+        onDead() {},
+      });
+      heartbeat.start(30_000);
+      for (let frame = 0; frame < 20; frame++) {
+        now += 100 + i / 11;
+        heartbeat.heard();
+      }
+      for (; pings < 2 && timer !== undefined && rings < 100; rings++) {
+        now = Math.max(now, timer.due);
+        timer.ring();
+      }
+      expect(pings).toBe(2);
+      expect(rings).toBeLessThanOrEqual(3);
+    }
   });
 });
 
