@@ -10,6 +10,7 @@ export const slowTests = existing([
   "packages/core/src/hub/continuity.test.ts",
   "packages/redis/src/cluster-link.test.ts",
   "packages/redis/src/create-cluster.test.ts",
+  "packages/redis/src/durable-lost-tail.test.ts",
   "packages/redis/src/lost-tail.test.ts",
   "packages/redis/src/redis-engine.test.ts",
   "packages/redis/src/server-link.test.ts",

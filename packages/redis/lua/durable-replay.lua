@@ -7,7 +7,7 @@ if not is_known() then return 'unknown' end
 if redis.call('HEXISTS', subscriber, ARGV[3]) == 1 then return 'added' end
 local replays = 0
 for _, field in ipairs(redis.call('HKEYS', subscriber)) do
-  if string.sub(field, 1, 1) == 'r' then replays = replays + 1 end
+  if string.find(field, '^r%d') then replays = replays + 1 end
 end
 if replays >= tonumber(ARGV[5]) then return 'full' end
 redis.call('HSET', subscriber, ARGV[3], ARGV[4])

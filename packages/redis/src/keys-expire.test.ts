@@ -46,6 +46,8 @@ const at = { epoch: "e", offset: 1, tag: "t" };
 const delivery = { attempts: 1, dueAt: 1, isOut: true };
 const pending = { ...delivery, position: at, previousTag: "0" };
 const replayOf = { ...delivery, letter: "1-abc", position: at };
+const tags = [{ first: 1, tags: ["t"] }];
+const progress = { revision: 0, acked: at, sent: at, repeatsTo: 0, tags };
 const letter = { source: "s", at: 1, channel: "quick:a", reason: "r", attempts: 1, entry: {} };
 const kept = { maxDeadLetters: 3, maxLength: 1_000, maxAgeMs: minuteMs };
 const operation = {
@@ -160,14 +162,28 @@ const steps: Steps = {
         engine.durable.save(
           sub,
           await fenceOf(engine),
-          { acked: at, sent: at, pending: [pending], settled: [], replays: [], replayed: [] },
+          {
+            ...progress,
+            forgotten: [],
+            pending: [pending],
+            settled: [],
+            replays: [],
+            replayed: [],
+          },
           bounds,
         ),
       ({ durable }) =>
         durable.save(
           sub,
           1,
-          { acked: at, sent: at, pending: [], settled: [1], replays: [], replayed: ["1-abc"] },
+          {
+            ...progress,
+            forgotten: [1],
+            pending: [],
+            settled: [1],
+            replays: [],
+            replayed: ["1-abc"],
+          },
           bounds,
         ),
     ],
@@ -176,11 +192,11 @@ const steps: Steps = {
         durable.restore(
           sub,
           9e15,
-          { acked: at, sent: at, pending: [pending], replays: [replayOf] },
+          { ...progress, pending: [pending], replays: [replayOf] },
           bounds,
         ),
     ],
-    look: [async (engine) => engine.durable.look(sub, await fenceOf(engine), bounds)],
+    look: [async (engine) => engine.durable.look(sub, await fenceOf(engine), 0, bounds)],
     replay: [({ durable }) => durable.replay(sub, replayOf, bounds)],
     get: [({ durable }) => durable.get(sub)],
   },

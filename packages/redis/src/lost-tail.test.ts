@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Rule } from "@milepost/core";
 import type { Received, TestSocket } from "@milepost/core/testing";
-import { createClient } from "@redis/client";
 import { test as anyTest, expect, vi } from "vitest";
+import { mortalRedis } from "./testing/mortal-redis.ts";
 import { type RedisNode, startNode } from "./testing/redis-node.ts";
-import { type RedisServer, startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
 const patience = { timeout: 15_000 };
@@ -16,30 +12,6 @@ const rules: readonly Rule[] = [
   { pattern: "log:*", ...granted, retention },
   { pattern: "state:*", ...granted, retention, projection: { name: "latest" } },
 ];
-
-/** Starts a Redis that can be killed. After a restart it has only the data that a test told it to save. */
-async function mortalRedis() {
-  const folder = await mkdtemp(join(tmpdir(), "milepost-dump-"));
-  let server = await startRedis(["--dir", folder]);
-  return {
-    url: server.url,
-    async command(...args: string[]): Promise<void> {
-      const client = createClient({ url: server.url, RESP: 2 });
-      await client.connect();
-      await client.sendCommand(args);
-      client.destroy();
-    },
-    async killAndRestart(): Promise<void> {
-      const { port } = server;
-      await server[Symbol.asyncDispose]();
-      server = await startRedis(["--dir", folder], port);
-    },
-    async [Symbol.asyncDispose]() {
-      await (server as RedisServer)[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 function numbers(messages: readonly Received[]): unknown[] {
   return messages.filter(({ type }) => type === "event").map(({ data }) => data);

@@ -63,7 +63,7 @@ test("[G2] when Redis has no memory left, appends are rejected, while reads, lea
   const connection = { id: "c", user: "ada", consumer: "websocket", since: 0 } as const;
   await registry.change("n.1", { enter: [connection], leave: [] });
   expect(await registry.list({ user: "ada" }, 10)).toHaveLength(1);
-  expect(await durable.look(key, claim?.fence ?? 0, bounds)).toEqual([]);
+  expect(await durable.look(key, claim?.fence ?? 0, 0, bounds)).toEqual([]);
 
   await admin.configSet("maxmemory", "0");
   const { publication } = await log.append("job:known", entry, policy);

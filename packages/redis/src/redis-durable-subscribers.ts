@@ -8,6 +8,7 @@ import type {
   PendingReplay,
   Saved,
   SubscriberKey,
+  TagRun,
 } from "@milepost/engine";
 import type { Position } from "@milepost/protocol";
 import type { Keys } from "./keys.ts";
@@ -43,17 +44,26 @@ export class RedisDurableSubscribers implements DurableSubscribers {
   async save(
     key: SubscriberKey,
     fence: number,
-    { acked, sent, pending, settled, replays, replayed }: DurableChange,
+    change: DurableChange,
     { keepMs }: DurableBounds,
   ): Promise<Saved> {
-    const removed = [...settled.map(pendingField), ...replayed.map(replayField)];
+    const { revision, acked, sent, repeatsTo, tags, forgotten } = change;
+    const { pending, settled, replays, replayed } = change;
+    const removed = [
+      ...settled.map(pendingField),
+      ...replayed.map(replayField),
+      ...forgotten.map(tagsField),
+    ];
     const answer = await this.#run(scripts.durableSave, key, [
       String(fence),
+      String(revision),
       String(keepMs),
       JSON.stringify(acked),
       JSON.stringify(sent),
+      String(repeatsTo),
       String(removed.length),
       ...removed,
+      ...tags.flatMap(tagsPair),
       ...pending.flatMap((entry) => [pendingField(entry.position.offset), JSON.stringify(entry)]),
       ...replays.flatMap((replay) => [replayField(replay.letter), JSON.stringify(replay)]),
     ]);
@@ -63,23 +73,27 @@ export class RedisDurableSubscribers implements DurableSubscribers {
   async restore(
     key: SubscriberKey,
     fence: number,
-    { acked, sent, pending, replays }: DurableState,
+    { revision, acked, sent, repeatsTo, tags, pending, replays }: DurableState,
     { keepMs, maxPerChannel }: DurableBounds,
   ): Promise<boolean> {
     const answer = await this.#run(scripts.durableRestore, key, [
       String(fence),
+      String(revision),
       String(keepMs),
       JSON.stringify(acked),
       JSON.stringify(sent),
+      String(repeatsTo),
       String(maxPerChannel),
+      ...tags.flatMap(tagsPair),
       ...pending.flatMap((entry) => [pendingField(entry.position.offset), JSON.stringify(entry)]),
       ...replays.flatMap((replay) => [replayField(replay.letter), JSON.stringify(replay)]),
     ]);
     return answer === 1;
   }
 
-  async look(key: SubscriberKey, fence: number, { keepMs }: DurableBounds) {
-    const answer = await this.#run(scripts.durableLook, key, [String(fence), String(keepMs)]);
+  async look(key: SubscriberKey, fence: number, revision: number, { keepMs }: DurableBounds) {
+    const args = [String(fence), String(revision), String(keepMs)];
+    const answer = await this.#run(scripts.durableLook, key, args);
     if (typeof answer === "string") return answer as "taken" | "lost";
     return stateOf(fieldsOf(answer as readonly string[])).replays;
   }
@@ -108,6 +122,15 @@ function pendingField(offset: number): string {
   return `p${offset}`;
 }
 
+function tagsField(first: number): string {
+  return `t${first}`;
+}
+
+/** Returns a field and its value. A tag has no dot, since it is a part of a position. */
+function tagsPair({ first, tags }: TagRun): readonly [string, string] {
+  return [tagsField(first), tags.join(".")];
+}
+
 function replayField(deadLetter: string): string {
   return `r${deadLetter}`;
 }
@@ -119,15 +142,20 @@ function fieldsOf(flat: readonly string[]): ReadonlyMap<string, string> {
 }
 
 function stateOf(fields: ReadonlyMap<string, string>): DurableState {
+  const tags: TagRun[] = [];
   const pending: PendingEntry[] = [];
   const replays: PendingReplay[] = [];
   for (const [field, text] of fields) {
-    if (/^p\d/.test(field)) pending.push(JSON.parse(text) as PendingEntry);
+    if (/^t\d/.test(field)) tags.push({ first: Number(field.slice(1)), tags: text.split(".") });
+    else if (/^p\d/.test(field)) pending.push(JSON.parse(text) as PendingEntry);
     else if (/^r\d/.test(field)) replays.push(JSON.parse(text) as PendingReplay);
   }
   return {
+    revision: Number(fields.get("revision") ?? 0),
     acked: JSON.parse(fields.get("acked") ?? "") as Position,
     sent: JSON.parse(fields.get("sent") ?? "") as Position,
+    repeatsTo: Number(fields.get("again") ?? 0),
+    tags: tags.sort((a, b) => a.first - b.first),
     pending: pending.sort((a, b) => a.position.offset - b.position.offset),
     // The id of a dead letter begins with a rising number, so the replays are sorted by when their dead letters
     // were put.

@@ -6,6 +6,7 @@ import type {
   PendingReplay,
 } from "@milepost/engine";
 import type { Position } from "@milepost/protocol";
+import { DeliveredTags } from "./delivered-tags.ts";
 import {
   ackWaitOf,
   type DurableTerms,
@@ -46,7 +47,11 @@ export class DeliveryLedger {
   /** Unsettled entries by offset, ascending. */
   readonly #pending: Map<number, PendingEntry>;
   readonly #replays: Map<string, PendingReplay>;
+  readonly #tags: DeliveredTags;
   #sent: Position;
+  #repeatsTo: number;
+  /** Number of saves since the claim. */
+  #revision: number;
   /**
    * Random fraction of all delays computed at the time `at`. Entries delivered at the same time share it, so
    * they become due together and in order.
@@ -77,6 +82,10 @@ export class DeliveryLedger {
     this.#terms = terms;
     this.#fraction = fraction;
     this.#sent = state.sent;
+    this.#repeatsTo = state.repeatsTo;
+    this.#revision = state.revision;
+    this.#tags = new DeliveredTags(state.tags);
+    this.#tags.cutTo(state.sent);
     this.#savedAcked = state.acked;
     this.#savedSent = state.sent;
     const furthest = now + longestWaitMs(terms.ackWaitMs);
@@ -99,6 +108,15 @@ export class DeliveryLedger {
 
   get sent(): Position {
     return this.#sent;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Counts a change or a state as saved. */
+  countSave(): void {
+    this.#revision += 1;
   }
 
   /** True while every delivered entry and every replay is settled. */
@@ -188,14 +206,16 @@ export class DeliveryLedger {
   /** Records the first delivery of the entry after `sent`, and moves `sent` to this entry. */
   deliver(position: Position, now: number): void {
     const previousTag = this.#sent.tag;
-    const first = { attempts: 0, dueAt: 0, isOut: false };
+    const attempts = position.offset <= this.#repeatsTo ? 1 : 0;
+    const first = { attempts, dueAt: 0, isOut: false };
     this.#set(this.#delivery({ position, previousTag, ...first }, now));
-    this.#sent = position;
+    this.pass(position);
   }
 
   /** Moves `sent` to the next entry without a delivery, since the subscriber does not receive this entry. */
   pass(position: Position): void {
     this.#sent = position;
+    this.#tags.add(position);
   }
 
   /** Records another delivery of a pending entry. Returns false if the entry is not due any more. */
@@ -262,13 +282,42 @@ export class DeliveryLedger {
     }
   }
 
+  /** Returns the positions whose tags are known, in offset order; `sent` is the last. */
+  known(): readonly Position[] {
+    const { epoch } = this.#sent;
+    const newest = this.#tags.positions(epoch);
+    const first = newest[0]?.offset ?? this.#sent.offset;
+    const older = new Map<number, Position>();
+    for (const { position, previousTag } of this.#pending.values()) {
+      if (position.offset >= first) break;
+      const before = position.offset - 1;
+      older.set(before, { epoch, offset: before, tag: previousTag });
+      older.set(position.offset, position);
+    }
+    return [...older.values(), ...newest];
+  }
+
+  /** Returns true if an entry after `offset` is pending. */
+  hasPendingAfter(offset: number): boolean {
+    return [...this.#pending.keys()].some((at) => at > offset);
+  }
+
   /**
-   * Makes the stream continue after `to`. Settles all pending entries, since the log has lost them or they
-   * follow `to` and are delivered again.
+   * Continues the stream after `to`, a known position, because the log has lost the known entries after it.
+   * Settles those that are pending. Entries up to the offset `repeatsTo` may have been delivered before.
    */
-  jump(to: Position): void {
+  rewind(to: Position, repeatsTo: number): void {
+    for (const offset of [...this.#pending.keys()]) if (offset > to.offset) this.settle(offset);
+    this.#continueAfter(to, repeatsTo);
+  }
+
+  /**
+   * Continues the stream after `to`, because the log has none of the known entries. Settles all that are pending.
+   * Entries up to the offset `repeatsTo` may have been delivered before.
+   */
+  restart(to: Position, repeatsTo: number): void {
     for (const offset of [...this.#pending.keys()]) this.settle(offset);
-    this.#sent = to;
+    this.#continueAfter(to, repeatsTo);
   }
 
   /**
@@ -310,18 +359,24 @@ export class DeliveryLedger {
     this.#dirtyReplays = new Set();
     this.#savedAcked = acked;
     this.#savedSent = sent;
-    return { acked, sent, pending, settled, replays, replayed };
+    const repeatsTo = this.#repeatsTo;
+    const known = this.#tags.takeChange();
+    const place = { revision: this.#revision, acked, sent, repeatsTo };
+    return { ...place, ...known, pending, settled, replays, replayed };
   }
 
-  /** Returns the complete state, with times in milliseconds since 1970. */
+  /** Returns the complete state as the next save makes it, with times in milliseconds since 1970. */
   state(epochMs: number): DurableState {
     const kept = <T extends Delivery>(delivery: T): T => ({
       ...delivery,
       dueAt: delivery.dueAt + epochMs,
     });
     return {
+      revision: this.#revision + 1,
       acked: this.acked,
       sent: this.#sent,
+      repeatsTo: this.#repeatsTo,
+      tags: this.#tags.state(),
       pending: [...this.#pending.values()].map(kept),
       replays: [...this.#replays.values()].map(kept),
     };
@@ -331,7 +386,8 @@ export class DeliveryLedger {
    * Puts back a change that could not be saved. The next change contains these entries again, with their values
    * at that time.
    */
-  untakeChange({ pending, settled, replays, replayed }: DurableChange): void {
+  untakeChange({ tags, forgotten, pending, settled, replays, replayed }: DurableChange): void {
+    this.#tags.untakeChange(tags, forgotten);
     for (const { position } of pending) this.#dirty.add(position.offset);
     for (const offset of settled) this.#dirty.add(offset);
     for (const { letter: deadLetter } of replays) this.#dirtyReplays.add(deadLetter);
@@ -346,9 +402,15 @@ export class DeliveryLedger {
   #known({ epoch, offset, tag }: Position): AckOutcome | undefined {
     const sent = this.#sent;
     if (epoch !== sent.epoch) return "known";
-    if (offset > sent.offset || (offset === sent.offset && tag !== sent.tag)) return "unknown";
-    const entry = this.#pending.get(offset);
-    return entry !== undefined && entry.position.tag !== tag ? "unknown" : undefined;
+    if (offset > sent.offset) return "unknown";
+    const own = this.#tags.at(offset) ?? this.#pending.get(offset)?.position.tag;
+    return own !== undefined && own !== tag ? "unknown" : undefined;
+  }
+
+  #continueAfter(to: Position, repeatsTo: number): void {
+    this.#sent = to;
+    this.#repeatsTo = repeatsTo;
+    this.#tags.cutTo(to);
   }
 
   #replayAt(position: Position): PendingReplay | undefined {

@@ -8,6 +8,7 @@ import type {
 } from "@milepost/engine";
 import {
   endEvent,
+  type GapReason,
   MilepostError,
   type Position,
   type Publication,
@@ -22,6 +23,7 @@ import { type AckOutcome, DeliveryLedger } from "./delivery-ledger.ts";
 import type { DurableOwner } from "./durable-owner.ts";
 import { type DurableSince, findDurableStart } from "./durable-start.ts";
 import { type DurableTerms, durableBounds, durableTerms } from "./durable-terms.ts";
+import { findKept } from "./kept-position.ts";
 import { SubscriberSignal, signalChannel, wakeHolder } from "./subscriber-signal.ts";
 import { UndeliveredEntries } from "./undelivered-entries.ts";
 
@@ -257,11 +259,16 @@ export class DurableReader extends Deadline {
   }
 
   async #round(ledger: DeliveryLedger): Promise<void> {
+    const { clock } = this.#context;
     if (this.#isOver) {
       await this.#save(ledger);
+      // A store that fell back to an older state has the latest one again before the next holder reads it.
+      await this.#refresh(ledger);
       return;
     }
-    await this.#refresh(ledger);
+    if (this.#mustRefresh || clock.monotonic() - this.#refreshedAt >= refreshMs) {
+      await this.#refresh(ledger);
+    }
     await this.#send(ledger);
     await this.#giveUp(ledger);
     await this.#repeat(ledger);
@@ -280,12 +287,12 @@ export class DurableReader extends Deadline {
     this.#context.wheel.set(this, Math.max(0, next - now));
   }
 
-  /** Checks that the claim is still held, and adopts the replays that were requested. */
+  /** Checks that the store has the claim and its latest save, and adopts the replays that were requested. */
   async #refresh(ledger: DeliveryLedger): Promise<void> {
     const { engine, clock } = this.#context;
-    if (!this.#mustRefresh && clock.monotonic() - this.#refreshedAt < refreshMs) return;
+    const { durable } = engine;
     this.#mustRefresh = false;
-    const replays = await engine.durable.look(this.#key, this.#fence, durableBounds);
+    const replays = await durable.look(this.#key, this.#fence, ledger.revision, durableBounds);
     this.#refreshedAt = clock.monotonic();
     if (typeof replays === "object") ledger.adopt(replays, clock.monotonic());
     else if (replays === "taken" || !(await this.#restore(ledger))) this.#lose(ledger);
@@ -422,24 +429,24 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Continues after a break in the log. The stream resumes after the acknowledged position if the log still has
-   * it, otherwise after the log's floor. In the second case one dead letter records the span of lost entries,
-   * if any are known.
+   * Continues after a break in the log. The stream resumes after the last known position that the log still has,
+   * otherwise after the log's floor. One dead letter records the span of lost entries, if any are known.
    */
-  async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: string): Promise<void> {
+  async #jump(ledger: DeliveryLedger, slice: LogSlice, reason: GapReason): Promise<void> {
     const { acked, sent } = ledger;
-    const fromAcked = await this.#read(acked, 1);
-    const isAckedKept = breakOf(acked, fromAcked, Number.POSITIVE_INFINITY) === undefined;
-    // A log that lost its newest entries may still have the acknowledged position. Everything after that
-    // position is delivered again.
-    const to = isAckedKept ? acked : slice.floor;
-    if (!isAckedKept) {
-      const isTrimmed = reason === "trimmed";
-      if (isTrimmed) await this.#undelivered.span(acked, to, reason);
+    const isShorter = reason === "tag_mismatch";
+    const { kept, repeatsTo } = isShorter
+      ? await findKept(ledger.known(), slice, (position) => this.#read(position, 1))
+      : { kept: undefined, repeatsTo: 0 };
+    if (kept !== undefined) {
+      if (ledger.hasPendingAfter(kept.offset)) await this.#undelivered.span(kept, sent, reason);
+      ledger.rewind(kept, repeatsTo);
+    } else {
+      const { floor } = slice;
+      if (reason === "trimmed") await this.#undelivered.span(acked, floor, reason);
       else if (acked.offset !== sent.offset) await this.#undelivered.span(acked, sent, reason);
+      ledger.restart(floor, repeatsTo);
     }
-    this.#outgoing = [];
-    ledger.jump(to);
     await this.#save(ledger);
   }
 
@@ -484,7 +491,8 @@ export class DurableReader extends Deadline {
       try {
         const { durable } = this.#context.engine;
         const saved = await durable.save(this.#key, this.#fence, change, durableBounds);
-        isSaved = saved === "saved" || (saved === "lost" && (await this.#restore(ledger)));
+        if (saved === "saved") ledger.countSave();
+        else isSaved = saved === "lost" && (await this.#restore(ledger));
       } catch (error) {
         ledger.untakeChange(change);
         this.#replies.unshift(...replies);
@@ -499,12 +507,15 @@ export class DurableReader extends Deadline {
   }
 
   /**
-   * Writes the ledger's state to a store that has lost the claim. Returns false if another holder has claimed
-   * the subscriber in the meantime.
+   * Writes the ledger's state to a store that has lost the claim or some of its saves. Returns false if another
+   * holder has claimed the subscriber in the meantime.
    */
-  #restore(ledger: DeliveryLedger): Promise<boolean> {
+  async #restore(ledger: DeliveryLedger): Promise<boolean> {
     const { durable } = this.#context.engine;
-    return durable.restore(this.#key, this.#fence, ledger.state(this.#epochMs), durableBounds);
+    const state = ledger.state(this.#epochMs);
+    const isRestored = await durable.restore(this.#key, this.#fence, state, durableBounds);
+    if (isRestored) ledger.countSave();
+    return isRestored;
   }
 
   /** Stops because another connection holds the subscriber. */

@@ -1,4 +1,6 @@
-import { FaultyEngine } from "@milepost/engine/testing";
+import type { DeadLetterStore, Engine, EngineContext, SubscriberKey } from "@milepost/engine";
+import { altered, FaultyEngine } from "@milepost/engine/testing";
+import { MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
@@ -407,6 +409,77 @@ describe("[P-ACK-5] dead letters of durable subscribers", () => {
     ]);
   });
 
+  const ways = {
+    "that nobody acknowledged": async (t, socket) => {
+      await publish(t, 1);
+      await pass(t, socket, 120_000);
+    },
+    "that was refused at its last attempt": async (t, socket) => {
+      const [position] = await publish(t, 1);
+      for (let n = 0; n < 3; n++) {
+        await say(t, socket, { type: "nack", position, reason: "no" });
+        await t.clock.advance(5_000);
+      }
+    },
+    "that is too old for its first delivery": async (t, socket) => {
+      socket.drop();
+      await publish(t, 1);
+      await t.clock.advance(25 * hourMs);
+      await subscribe(t, await open(t));
+    },
+    "that is too old for its next delivery": async (t, socket) => {
+      await publish(t, 1);
+      socket.drop();
+      await t.clock.advance(25 * hourMs);
+      await subscribe(t, await open(t));
+    },
+    "that the log has lost from its end": async (t, socket, engine) => {
+      await publish(t, 1);
+      socket.drop();
+      await engine.loseTail("job:a", 1);
+      await subscribe(t, await open(t));
+    },
+    "whose log was purged": async (t, socket) => {
+      await publish(t, 1);
+      socket.drop();
+      await t.core.channels.purge(t.service, "job:a");
+      await subscribe(t, await open(t));
+    },
+  } satisfies Record<string, (t: TestCore, s: TestSocket, engine: FaultyEngine) => Promise<void>>;
+
+  for (const [what, lose] of Object.entries(ways)) {
+    test(`[G11] an entry ${what} is settled only once its dead letter is stored`, async () => {
+      const engine = new FaultyEngine();
+      let isBroken = true;
+      let made: Engine | undefined;
+      const factory = (context: EngineContext) => {
+        const whole = engine.factory(context);
+        const deadLetters = altered<DeadLetterStore>(whole.deadLetters, {
+          put: async (letter, bounds) => {
+            if (isBroken) throw new MilepostError("store_unavailable", "no dead letters now");
+            return whole.deadLetters.put(letter, bounds);
+          },
+        });
+        made = { ...whole, deadLetters };
+        return made;
+      };
+      await using t = core({ engine: factory });
+      const socket = await begin(t);
+      const key: SubscriberKey = { channel: "job:a", owner: "user:ada", name: "worker" };
+      const before = await made?.durable.get(key);
+      await lose(t, socket, engine);
+      const state = await made?.durable.get(key);
+      const isWaiting = state?.pending.length === 1 || state?.sent.offset === before?.sent.offset;
+      expect(isWaiting, JSON.stringify(state)).toBe(true);
+      isBroken = false;
+      await subscribe(t, await open(t));
+      await t.clock.advance(firstWaitMs);
+      const after = await made?.durable.get(key);
+      expect(after?.pending).toEqual([]);
+      expect(await deadLetters(t)).toHaveLength(1);
+    });
+  }
+
   test("no entry of a durable subscriber is lost during an outage of the store", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
@@ -606,7 +679,7 @@ describe("[P-ACK-8] entries the log lost before their delivery", () => {
     ]);
   });
 
-  test("a durable subscriber whose log lost its newest entries receives its unsettled entries again", async () => {
+  test("a durable subscriber whose log lost its newest entries receives its unsettled entries again, and a dead letter names the lost one", async () => {
     const engine = new FaultyEngine();
     await using t = core({ engine: engine.factory });
     const socket = await begin(t);
@@ -618,7 +691,11 @@ describe("[P-ACK-8] entries the log lost before their delivery", () => {
     const again = await open(t);
     const answer = await subscribe(t, again);
     expect(result(answer)).toMatchObject({ recovered: false, reason: "tag_mismatch" });
-    expect(deliveries(answer)).toEqual(["3", "5"]);
+    expect(deliveries(answer)).toEqual(["3#2", "5"]);
+    const { letters } = await t.core.deadLetters.list(t.service, {});
+    expect(letters).toMatchObject([
+      { reason: "tag_mismatch", entry: { since: positions[2], position: positions[3] } },
+    ]);
   });
 });
 

@@ -10,12 +10,17 @@ import type {
   PendingReplay,
   Saved,
   SubscriberKey,
+  TagRun,
 } from "../ports/durable-subscribers.ts";
 
 interface Kept {
   fence: number;
+  revision: number;
   acked: Position;
   sent: Position;
+  repeatsTo: number;
+  /** Runs of tags by their first offset, ascending. */
+  readonly tags: Map<number, TagRun>;
   /** Unsettled entries by offset, ascending because entries are first delivered in order. */
   readonly pending: Map<number, PendingEntry>;
   readonly replays: Map<string, PendingReplay>;
@@ -43,6 +48,7 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     if (kept === undefined) return undefined;
     this.#fence = Math.max(this.#fence + 1, this.#clock.now());
     kept.fence = this.#fence;
+    kept.revision = 0;
     this.#touch(kept, bounds);
     return { fence: kept.fence, isNew: known === undefined, state: stateOf(kept) };
   }
@@ -54,10 +60,14 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     bounds: DurableBounds,
   ): Promise<Saved> {
     const kept = this.#find(key);
-    if (kept?.fence !== fence) return lossOf(kept, fence);
-    const { pending, replays } = kept;
+    if (kept?.fence !== fence || kept.revision !== change.revision) return lossOf(kept, fence);
+    const { pending, replays, tags } = kept;
+    kept.revision += 1;
     kept.acked = change.acked;
     kept.sent = change.sent;
+    kept.repeatsTo = change.repeatsTo;
+    for (const first of change.forgotten) tags.delete(first);
+    for (const run of change.tags) tags.set(run.first, run);
     for (const offset of change.settled) pending.delete(offset);
     for (const entry of change.pending) pending.set(entry.position.offset, entry);
     for (const deadLetter of change.replayed) replays.delete(deadLetter);
@@ -70,22 +80,29 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
 
   async restore(key: SubscriberKey, fence: number, state: DurableState, bounds: DurableBounds) {
     const known = this.#find(key);
-    if (known !== undefined && known.fence >= fence) return known.fence === fence;
+    if (known !== undefined && known.fence > fence) return false;
+    const isMine = known?.fence === fence;
+    if (isMine && known.revision === state.revision) return true;
     if (known !== undefined) this.#channels.get(key.channel)?.delete(nameOf(key));
     const kept = this.#make(key, state.acked, bounds);
     if (kept === undefined) return false;
     this.#fence = Math.max(this.#fence, fence);
     kept.fence = fence;
+    kept.revision = state.revision;
     kept.sent = state.sent;
+    kept.repeatsTo = state.repeatsTo;
+    for (const run of state.tags) kept.tags.set(run.first, run);
     for (const entry of state.pending) kept.pending.set(entry.position.offset, entry);
+    for (const replay of isMine ? known.replays.values() : [])
+      kept.replays.set(replay.letter, replay);
     for (const replay of state.replays) kept.replays.set(replay.letter, replay);
     this.#touch(kept, bounds);
     return true;
   }
 
-  async look(key: SubscriberKey, fence: number, bounds: DurableBounds) {
+  async look(key: SubscriberKey, fence: number, revision: number, bounds: DurableBounds) {
     const kept = this.#find(key);
-    if (kept?.fence !== fence) return lossOf(kept, fence);
+    if (kept?.fence !== fence || kept.revision !== revision) return lossOf(kept, fence);
     this.#touch(kept, bounds);
     return [...kept.replays.values()];
   }
@@ -116,7 +133,8 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     const ofChannel = known ?? new Map<string, Kept>();
     this.#channels.set(key.channel, ofChannel);
     const pending = new Map<number, PendingEntry>();
-    const kept = { fence: 0, acked: start, sent: start, pending, replays: new Map(), until: 0 };
+    const place = { acked: start, sent: start, repeatsTo: 0, tags: new Map<number, TagRun>() };
+    const kept = { ...place, fence: 0, revision: 0, pending, replays: new Map(), until: 0 };
     ofChannel.set(nameOf(key), kept);
     return kept;
   }
@@ -140,8 +158,17 @@ function lossOf(kept: Kept | undefined, fence: number): "taken" | "lost" {
   return kept !== undefined && kept.fence > fence ? "taken" : "lost";
 }
 
-function stateOf({ acked, sent, pending, replays }: Kept): DurableState {
-  return { acked, sent, pending: [...pending.values()], replays: [...replays.values()] };
+function stateOf(kept: Kept): DurableState {
+  const { revision, acked, sent, repeatsTo, tags, pending, replays } = kept;
+  return {
+    revision,
+    acked,
+    sent,
+    repeatsTo,
+    tags: [...tags.values()],
+    pending: [...pending.values()],
+    replays: [...replays.values()],
+  };
 }
 
 /**

@@ -38,12 +38,31 @@ export interface PendingReplay extends Delivery {
   readonly position: Position;
 }
 
+/** Tags of consecutive positions. */
+export interface TagRun {
+  /** Offset of the first tag. */
+  readonly first: number;
+  readonly tags: readonly string[];
+}
+
 /** Progress of a durable subscriber. */
 export interface DurableState {
+  /** Number of saves since the latest claim. */
+  readonly revision: number;
   /** Position up to which everything is settled: acknowledged, or moved to the dead-letter queue. */
   readonly acked: Position;
   /** Position up to which everything was delivered at least once. */
   readonly sent: Position;
+  /**
+   * Offset up to which entries after `sent` may have been delivered before. It matters only after a log lost so
+   * many entries that none of the known tags are left; otherwise it is not greater than the offset of `sent`.
+   */
+  readonly repeatsTo: number;
+  /**
+   * Tags of the newest positions up to `sent`, in offset order. They tell which entries the subscriber knows in a
+   * log that lost its newest entries.
+   */
+  readonly tags: readonly TagRun[];
   /** Entries between `acked` and `sent` that are not settled, in offset order. */
   readonly pending: readonly PendingEntry[];
   readonly replays: readonly PendingReplay[];
@@ -51,8 +70,15 @@ export interface DurableState {
 
 /** Changes that the holder made to a state since its last save. */
 export interface DurableChange {
+  /** Number of saves since the claim, without this one. */
+  readonly revision: number;
   readonly acked: Position;
   readonly sent: Position;
+  readonly repeatsTo: number;
+  /** Runs of tags to add or replace, by their first offset. */
+  readonly tags: readonly TagRun[];
+  /** First offsets of the runs of tags to remove. */
+  readonly forgotten: readonly number[];
   /** Entries to add or replace, by offset. */
   readonly pending: readonly PendingEntry[];
   /** Offsets of entries that are settled. */
@@ -73,8 +99,8 @@ export interface DurableClaim {
 }
 
 /**
- * Result of a save. `taken`: a later claim exists. `lost`: the store forgot the caller's claim and has no later
- * one. In both cases nothing was applied.
+ * Result of a save. `taken`: a later claim exists. `lost`: the store has no later claim, and forgot the caller's
+ * claim or some of its saves. In both cases nothing was applied.
  */
 export type Saved = "saved" | "taken" | "lost";
 
@@ -103,7 +129,10 @@ export interface DurableSubscribers {
     start: Position,
     bounds: DurableBounds,
   ): Promise<DurableClaim | undefined>;
-  /** Applies a change if `fence` is that of the latest claim. */
+  /**
+   * Applies a change if `fence` is that of the latest claim and the store has all saves before this one. A save
+   * that is repeated after its answer was lost may resolve with `lost`: then restore the whole state.
+   */
   save(
     key: SubscriberKey,
     fence: number,
@@ -111,9 +140,9 @@ export interface DurableSubscribers {
     bounds: DurableBounds,
   ): Promise<Saved>;
   /**
-   * Creates the subscriber again from its holder's state, when the store lost the holder's claim. That claim is
-   * then the latest again. Resolves with true, changing nothing, when the claim was not lost. Resolves with
-   * false when there is a later claim, or the channel already has `maxPerChannel` subscribers.
+   * Writes the whole state of the subscriber's holder, when the store lost the holder's claim or some of its
+   * saves. That claim is then the latest again. A replay that was requested under this claim stays. Resolves with
+   * true, changing nothing, when the store already has `state.revision` of this claim. Resolves with false when there is a later claim, or the channel already has `maxPerChannel` subscribers.
    */
   restore(
     key: SubscriberKey,
@@ -122,12 +151,13 @@ export interface DurableSubscribers {
     bounds: DurableBounds,
   ): Promise<boolean>;
   /**
-   * Returns the requested replays if `fence` is that of the latest claim; otherwise `taken` or `lost`, as
-   * `save` does.
+   * Returns the requested replays if `fence` is that of the latest claim and `revision` that of its latest save;
+   * otherwise `taken` or `lost`, as `save` does.
    */
   look(
     key: SubscriberKey,
     fence: number,
+    revision: number,
     bounds: DurableBounds,
   ): Promise<readonly PendingReplay[] | Exclude<Saved, "saved">>;
   /**

@@ -33,6 +33,8 @@ export interface RedisNode extends AsyncDisposable {
   publish(channel: string, data: unknown): Promise<string>;
   /** Subscribes a client to one channel with the SDK's messages, and returns its socket. */
   read(channel: string, since?: string): TestSocket;
+  /** Subscribes a client to one channel as the durable subscriber `name`, and returns its socket. */
+  readDurably(channel: string, name: string): TestSocket;
 }
 
 /** Starts a node on the Redis at `url`. */
@@ -55,17 +57,18 @@ export async function startNode(url: string, rules: readonly Rule[]): Promise<Re
     grants: { subscribe: [], publish: [] },
     expiresAt: undefined,
   } as const;
+  const subscribe = (channel: string, rest: object) => {
+    const socket = new TestSocket(encoder);
+    socket.attach(core.connect(socket, { principal }));
+    socket.send({ type: "subscribe", id: 1, channel, ...rest });
+    return socket;
+  };
   return {
     core,
     publish: async (channel, data) =>
       (await core.channels.publish(service, channel, "n", data)).position,
-    read: (channel, since) => {
-      const socket = new TestSocket(encoder);
-      socket.attach(core.connect(socket, { principal }));
-      const from = since === undefined ? {} : { since };
-      socket.send({ type: "subscribe", id: 1, channel, ...from });
-      return socket;
-    },
+    read: (channel, since) => subscribe(channel, since === undefined ? {} : { since }),
+    readDurably: (channel, name) => subscribe(channel, { as: name }),
     [Symbol.asyncDispose]: () => core.shutdown(0),
   };
 }

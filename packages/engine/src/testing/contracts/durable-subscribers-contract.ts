@@ -21,7 +21,8 @@ function replay(deadLetter: string, rest: Partial<PendingReplay> = {}): PendingR
 
 function change(rest: Partial<DurableChange>): DurableChange {
   const nothing = { pending: [], settled: [], replays: [], replayed: [] };
-  return { acked: at(0), sent: at(0), ...nothing, ...rest };
+  const tags = { tags: [], forgotten: [] };
+  return { revision: 0, acked: at(0), sent: at(0), repeatsTo: 0, ...tags, ...nothing, ...rest };
 }
 
 /** Contract tests of the durable subscribers; every engine runs them. */
@@ -31,7 +32,8 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       await using harness = await make();
       const { durable } = harness.engine;
       const first = await durable.claim(key, at(7), bounds);
-      const state = { acked: at(7), sent: at(7), pending: [], replays: [] };
+      const place = { revision: 0, acked: at(7), sent: at(7), repeatsTo: 0, tags: [] };
+      const state = { ...place, pending: [], replays: [] };
       expect(first).toEqual({ fence: expect.any(Number), isNew: true, state });
       const second = await durable.claim(key, at(9), bounds);
       expect(second).toMatchObject({ isNew: false, state });
@@ -46,14 +48,14 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const second = await durable.claim(key, at(0), bounds);
       const sent = change({ sent: at(1), pending: [pending(1)] });
       expect(await durable.save(key, first?.fence ?? 0, sent, bounds)).toBe("taken");
-      expect(await durable.look(key, first?.fence ?? 0, bounds)).toBe("taken");
+      expect(await durable.look(key, first?.fence ?? 0, 0, bounds)).toBe("taken");
       expect(await durable.get(key)).toMatchObject({ sent: at(0), pending: [] });
       expect(await durable.save(key, second?.fence ?? 0, sent, bounds)).toBe("saved");
-      expect(await durable.look(key, second?.fence ?? 0, bounds)).toEqual([]);
+      expect(await durable.look(key, second?.fence ?? 0, 1, bounds)).toEqual([]);
       expect(await durable.get(key)).toMatchObject({ sent: at(1), pending: [pending(1)] });
     });
 
-    test("pending entries are kept by offset, and repeating a save changes nothing", async () => {
+    test("pending entries are kept by offset, and a save that has the wrong revision changes nothing", async () => {
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
@@ -61,20 +63,43 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       await durable.save(key, fence, sent, bounds);
       const refused = pending(1, { attempts: 2, isOut: false, refusal: "busy" });
       const settled = change({
+        revision: 1,
         acked: at(0),
         sent: at(4),
         settled: [2],
         pending: [refused, pending(4)],
       });
-      for (let n = 0; n < 2; n++) {
-        expect(await durable.save(key, fence, settled, bounds)).toBe("saved");
+      for (const saved of ["saved", "lost", "lost"]) {
+        expect(await durable.save(key, fence, settled, bounds)).toBe(saved);
         expect(await durable.get(key)).toEqual({
+          revision: 2,
           acked: at(0),
           sent: at(4),
+          repeatsTo: 0,
+          tags: [],
           pending: [refused, pending(3), pending(4)],
           replays: [],
         });
       }
+    });
+
+    test("the tags of delivered positions are kept by run, and a save replaces and removes runs", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(8), bounds)) ?? {};
+      const runs = [
+        { first: 8, tags: ["t8", "t9"] },
+        { first: 10, tags: ["t10", "_-"] },
+        { first: 100, tags: ["t100"] },
+      ];
+      await durable.save(key, fence, change({ sent: at(100), tags: runs, repeatsTo: 120 }), bounds);
+      expect(await durable.get(key)).toMatchObject({ tags: runs, repeatsTo: 120 });
+      const second = runs[1];
+      const longer = { first: 100, tags: ["t100", "t101"] };
+      const next = { ...change({ revision: 1, sent: at(101), tags: [longer] }), forgotten: [8] };
+      expect(await durable.save(key, fence, next, bounds)).toBe("saved");
+      expect(await durable.get(key)).toMatchObject({ tags: [second, longer], repeatsTo: 0 });
+      expect((await durable.claim(key, at(0), bounds))?.state.tags).toEqual([second, longer]);
     });
 
     test("a replay is added once, also while another connection holds the subscriber, and only up to maxReplays", async () => {
@@ -84,15 +109,16 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
       expect(await durable.replay(key, replay("1-a"), bounds)).toBe("added");
       const out = replay("1-a", { attempts: 1, isOut: true });
-      expect(await durable.look(key, fence, bounds)).toEqual([replay("1-a")]);
+      expect(await durable.look(key, fence, 0, bounds)).toEqual([replay("1-a")]);
       await durable.save(key, fence, change({ replays: [out] }), bounds);
       expect(await durable.replay(key, replay("1-a"), bounds)).toBe("added");
-      expect(await durable.look(key, fence, bounds)).toEqual([out]);
+      expect(await durable.look(key, fence, 1, bounds)).toEqual([out]);
       expect(await durable.replay(key, replay("2-b"), bounds)).toBe("added");
       expect(await durable.replay(key, replay("3-c"), bounds)).toBe("full");
-      await durable.save(key, fence, change({ replayed: ["1-a"] }), bounds);
+      await durable.save(key, fence, change({ revision: 1, replayed: ["1-a"] }), bounds);
       // A late save must not bring a finished replay back.
-      await durable.save(key, fence, change({ replays: [out] }), bounds);
+      const late = change({ revision: 2, replays: [out] });
+      expect(await durable.save(key, fence, late, bounds)).toBe("saved");
       expect((await durable.claim(key, at(0), bounds))?.state.replays).toEqual([replay("2-b")]);
     });
 
@@ -117,7 +143,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(1), bounds)) ?? {};
       await harness.advance(40_000);
-      await durable.look(key, fence, bounds);
+      await durable.look(key, fence, 0, bounds);
       await harness.advance(40_000);
       await durable.save(key, fence, change({}), bounds);
       await harness.advance(40_000);
@@ -125,7 +151,7 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       await harness.advance(30_000);
       expect(await durable.get(key)).toBeUndefined();
       expect(await durable.save(key, fence, change({}), bounds)).toBe("lost");
-      expect(await durable.look(key, fence, bounds)).toBe("lost");
+      expect(await durable.look(key, fence, 0, bounds)).toBe("lost");
       expect(await durable.claim(key, at(9), bounds)).toMatchObject({ isNew: true });
     });
 
@@ -133,7 +159,9 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       await using harness = await make();
       const { durable } = harness.engine;
       const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
-      const state = { acked: at(1), sent: at(3), pending: [pending(2)], replays: [replay("1-a")] };
+      const place = { revision: 0, acked: at(1), sent: at(3), repeatsTo: 9 };
+      const tags = [{ first: 1, tags: ["t1", "t2", "t3"] }];
+      const state = { ...place, tags, pending: [pending(2)], replays: [replay("1-a")] };
       // The claim is not lost yet, so the restore changes nothing.
       expect(await durable.restore(key, fence, state, bounds)).toBe(true);
       expect(await durable.get(key)).toMatchObject({ sent: at(0) });
@@ -141,16 +169,39 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       for (let n = 0; n < 2; n++) {
         expect(await durable.restore(key, fence, state, bounds)).toBe(true);
         expect(await durable.get(key)).toEqual(state);
-        expect(await durable.look(key, fence, bounds)).toEqual([replay("1-a")]);
+        expect(await durable.look(key, fence, 0, bounds)).toEqual([replay("1-a")]);
       }
       await harness.advance(70_000);
       const { fence: others = 0 } = (await durable.claim(key, at(5), bounds)) ?? {};
       expect(await durable.restore(key, fence, state, bounds)).toBe(false);
-      expect(await durable.look(key, others, bounds)).toEqual([]);
+      expect(await durable.look(key, others, 0, bounds)).toEqual([]);
       // A store that fell back to an older claim has lost the later ones.
-      expect(await durable.look(key, others + 9, bounds)).toBe("lost");
+      expect(await durable.look(key, others + 9, 0, bounds)).toBe("lost");
       expect(await durable.restore(key, others + 9, state, bounds)).toBe(true);
-      expect(await durable.look(key, others, bounds)).toBe("taken");
+      expect(await durable.look(key, others, 0, bounds)).toBe("taken");
+    });
+
+    test("[G11] a subscriber whose latest saves the store lost is restored from its holder's state, with the replays requested meanwhile", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      await durable.save(key, fence, change({ sent: at(1), pending: [pending(1)] }), bounds);
+      await durable.replay(key, replay("2-b"), bounds);
+      // The holder has saved five times; the store has one of those saves.
+      expect(await durable.look(key, fence, 5, bounds)).toBe("lost");
+      expect(await durable.save(key, fence, change({ revision: 5 }), bounds)).toBe("lost");
+      expect(await durable.get(key)).toMatchObject({ revision: 1, pending: [pending(1)] });
+      const state = { revision: 6, acked: at(4), sent: at(4), repeatsTo: 0 };
+      const rest = { tags: [{ first: 3, tags: ["t3", "t4"] }], pending: [] };
+      const whole = { ...state, ...rest, replays: [replay("1-a")] };
+      expect(await durable.restore(key, fence, whole, bounds)).toBe(true);
+      const restored = { ...whole, replays: [replay("1-a"), replay("2-b")] };
+      expect(await durable.get(key)).toMatchObject({
+        ...restored,
+        replays: expect.arrayContaining(restored.replays),
+      });
+      expect(await durable.look(key, fence, 6, bounds)).toHaveLength(2);
+      expect(await durable.save(key, fence, change({ revision: 6 }), bounds)).toBe("saved");
     });
   });
 }
