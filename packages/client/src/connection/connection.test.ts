@@ -1,5 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ClientOptions } from "../client.ts";
 import { createClient } from "../create-client.ts";
 import { ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
@@ -408,7 +408,92 @@ describe("a half-open connection", () => {
     await clock.advance(35_000);
     expect(client.state.state).toBe("connected");
     expect(gateway.last.count("ping")).toBe(1);
-    await clock.advance(30_000);
+    await clock.advance(25_000);
+    expect(client.state.state).toBe("reconnecting");
+  });
+});
+
+/** Page in which a test dispatches the events of the network and of visibility. */
+function page() {
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  vi.stubGlobal("window", window);
+  vi.stubGlobal("document", document);
+  return {
+    tell(type: string) {
+      (type === "visibilitychange" ? document : window).dispatchEvent(new Event(type));
+    },
+  };
+}
+
+describe("wake events of a page", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it.each([
+    ["online", "offline"],
+    ["offline"],
+    ["online"],
+    ["visibilitychange"],
+    ["pageshow", "visibilitychange", "online"],
+  ])(
+    "a dead connection is found within 5 s although %s comes again and again",
+    async (...types) => {
+      const { tell } = page();
+      const { client, gateway, clock, connected } = setUp();
+      await connected();
+      await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+      await clock.advance(20_000);
+      for (let i = 0; i < 4; i++) {
+        for (const type of types) tell(type);
+        await settle();
+        await clock.advance(i < 1 ? 4_000 : 300);
+      }
+      expect(client.state.state).toBe("connected");
+      await clock.advance(100);
+      expect(client.state).toMatchObject({ state: "reconnecting", reason: "heartbeat_lost" });
+    },
+  );
+
+  it("retryNow() called all the time puts off neither the probe nor a regular heartbeat", async () => {
+    const { client, clock, connected } = setUp();
+    await connected();
+    for (let ms = 0; ms < 5_000; ms += 100) {
+      client.retryNow();
+      await clock.advance(100);
+    }
+    expect(client.state.state).toBe("reconnecting");
+  });
+
+  it("a connection that answers stays open under any number of wake events, with one ping under way at most", async () => {
+    const { tell } = page();
+    const { client, gateway, clock, connected } = setUp();
+    await connected();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+    for (let i = 0; i < 100; i++) {
+      for (let n = 0; n < 10; n++) tell("online");
+      await settle();
+      expect(gateway.last.count("ping")).toBeLessThanOrEqual(1);
+      await gateway.last.say({ type: "pong", id: gateway.last.sent.at(-1)?.id });
+      gateway.last.sent.length = 0;
+      await clock.advance(4_000);
+    }
+    expect(client.state.state).toBe("connected");
+    expect(gateway.sockets).toHaveLength(1);
+  });
+
+  it("[P-CLOSE-3] a connection that dies after an answered probe is found within two ping intervals", async () => {
+    const { client, gateway, clock, connected } = setUp();
+    await connected();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+    await clock.advance(17_000);
+    client.retryNow();
+    await settle();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+    await clock.advance(59_999);
+    expect(client.state.state).toBe("connected");
+    await clock.advance(1);
     expect(client.state.state).toBe("reconnecting");
   });
 });

@@ -36,6 +36,8 @@ export class Heartbeat {
   #heard = true;
   #pings = 0;
   #pingedAt = 0;
+  /** Time on the monotonic clock at which a frame must have arrived since the last ping. */
+  #dueAt = 0;
   #cancel: Cancel | undefined;
   readonly #pace = new Pace();
   /** Next look at the silence since the last frame; at most one is planned. */
@@ -60,9 +62,16 @@ export class Heartbeat {
     this.#pace.forget();
   }
 
-  /** Sends a ping now and reports the connection as dead if no frame arrives within five seconds. */
+  /**
+   * Sends a ping now and reports the connection as dead if no frame arrives within five seconds.
+   *
+   * A ping that still waits for a frame, and whose time ends earlier, keeps its time. Otherwise probes that follow
+   * each other quickly would put off the end of a dead connection for ever.
+   */
   probe(): void {
-    if (this.#cancel !== undefined) this.#ping(Math.min(probeMs, this.#intervalMs));
+    if (this.#cancel === undefined) return;
+    const waitMs = Math.min(probeMs, this.#intervalMs);
+    if (this.#heard || this.#dueAt > this.#clock.monotonic() + waitMs) this.#ping(waitMs);
   }
 
   /** Records that a frame arrived. */
@@ -103,12 +112,16 @@ export class Heartbeat {
     this.#cancel?.();
     this.#heard = false;
     this.#pingedAt = this.#clock.monotonic();
+    this.#dueAt = this.#pingedAt + waitMs;
     this.#events.ping(++this.#pings);
     this.#cancel = this.#schedule.after(waitMs, () => {
       if (!this.#heard) this.#events.onDead();
-      else if (waitMs === this.#intervalMs) this.#ping(waitMs);
-      else
-        this.#cancel = this.#schedule.after(this.#intervalMs, () => this.#ping(this.#intervalMs));
+      else {
+        // The next regular ping comes an interval after this one, so that a connection that dies after a probe is
+        // found as soon as any other.
+        const intervalMs = this.#intervalMs;
+        this.#cancel = this.#schedule.after(intervalMs - waitMs, () => this.#ping(intervalMs));
+      }
     });
   }
 }
