@@ -33,9 +33,10 @@ export interface ClientOptions {
   readonly url: string;
   /**
    * Credential, or a function that returns one. The function is called for every connection attempt and for
-   * each renewal.
+   * each renewal, and has 20 s to answer. If it fails, or returns anything but a text, the client reports the error
+   * to `onError` and in its state, and tries again after a wait. Without a `token`, the client offers no credential.
    */
-  readonly token?: TokenSource;
+  readonly token?: TokenSource | undefined;
   /**
    * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failed attempts in a
    * row (five if the transport has connected before), the client tries the next one. While it uses a worse

@@ -72,7 +72,7 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     const { clock = systemClock, random = Math.random } = options;
     this.clock = clock;
     this.newKey = randomKeys(random);
-    const token = new TokenKeeper(options.token);
+    const token = new TokenKeeper(options);
     const reporter = new Reporter(options.onError);
     this.reporter = reporter;
     const schedule = new Schedule(clock);
@@ -130,7 +130,14 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     );
     const closedWith = () => this.#closedWith();
     const requests = this.#requests;
-    this.#renewal = new TokenRenewal({ token, requests, clock, schedule, reporter });
+    this.#renewal = new TokenRenewal({
+      token,
+      requests,
+      clock,
+      schedule,
+      reporter,
+      onRenewed: (next) => connection.renewed(next),
+    });
     this.#channels = new Channels({ requests, schedule, backoff, reporter, isUp, closedWith });
   }
 

@@ -56,8 +56,11 @@ function OwnClient({
   const [client] = useState(() =>
     createHere({
       ...options,
-      // A token function is passed even without a token, because a later render may bring one.
-      token: () => readToken(latest.current.token),
+      // The client reads this for each attempt, because a later render may bring a token or another one.
+      get token() {
+        const { token } = latest.current;
+        return token === undefined ? undefined : () => readToken(latest.current.token ?? token);
+      },
       ...(options.onError !== undefined && {
         onError: (error: unknown) => latest.current.onError?.(error),
       }),
@@ -87,8 +90,8 @@ function createHere(options: ClientOptions): Client {
   }
 }
 
-function readToken(source: TokenSource | undefined): string | Promise<string> {
-  return typeof source === "function" ? source() : (source ?? "");
+function readToken(source: TokenSource): string | Promise<string> {
+  return typeof source === "function" ? source() : source;
 }
 
 /** Returns the client of the nearest {@link MilepostProvider}. Throws outside of one. */

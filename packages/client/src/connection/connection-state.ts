@@ -32,6 +32,8 @@ export type ConnectionState =
        * token available) or `no_welcome` (no welcome within 30 seconds).
        */
       readonly reason: string;
+      /** Explanation for a person, if there is one: what is wrong with the token, or what the gateway says. */
+      readonly message?: string;
     }
   | {
       readonly state: "closed";

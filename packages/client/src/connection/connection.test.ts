@@ -280,6 +280,180 @@ describe("the credential", () => {
     expect(gateway.sockets).toHaveLength(1);
   });
 
+  it.each([
+    ["undefined", undefined],
+    ["null", null],
+    ["object", { access_token: "x" }],
+    ["number", 42],
+    ["an empty text", ""],
+  ])(
+    "a token source that returns %s is reported at once, opens no socket and is called again after a wait",
+    async (kind, value) => {
+      let given: unknown = value;
+      for (const wrap of [(token: unknown) => token, (token: unknown) => Promise.resolve(token)]) {
+        given = value;
+        const { client, gateway, clock, errors } = setUp({ token: () => wrap(given) as string });
+        client.connect();
+        await settle();
+        expect(client.state).toMatchObject({
+          state: "reconnecting",
+          reason: "token",
+          message: expect.stringContaining(`returned ${kind}`),
+        });
+        expect(errors).toEqual([expect.objectContaining({ code: "unavailable" })]);
+        expect(gateway.sockets).toHaveLength(0);
+        given = "good";
+        await clock.advance(1_000);
+        expect(gateway.last.protocols).toContain("milepost.token.good");
+        await client.close();
+      }
+    },
+  );
+
+  it.each([null, {}, 42, ""])(
+    "a fixed token that is %j closes the client at once",
+    async (token) => {
+      const { client, gateway, errors } = setUp({ token: token as string });
+      client.connect();
+      await settle();
+      expect(client.state).toMatchObject({
+        state: "closed",
+        code: 4401,
+        reason: expect.stringContaining("`token` is "),
+      });
+      expect(errors).toEqual([expect.objectContaining({ code: "unauthenticated" })]);
+      expect(gateway.sockets).toHaveLength(0);
+    },
+  );
+
+  it("a token source that throws is reported at once, and is called again after a wait", async () => {
+    const { client, clock, errors } = setUp({
+      token: () => {
+        throw new Error("signed out");
+      },
+    });
+    client.connect();
+    await settle();
+    expect(client.state).toMatchObject({
+      state: "reconnecting",
+      reason: "token",
+      message: "signed out",
+    });
+    await clock.advance(60_000);
+    expect(errors.length).toBeGreaterThan(3);
+    expect(errors.length).toBeLessThan(15);
+  });
+
+  it("a token source that never answers is reported after 20 s, does not count against the transport and leaves no timer", async () => {
+    let calls = 0;
+    const { client, gateway, clock, errors } = setUp({
+      token: () => (++calls < 4 ? new Promise<string>(() => {}) : "good"),
+    });
+    client.connect();
+    await clock.advance(19_999);
+    expect(client.state.state).toBe("connecting");
+    await clock.advance(1);
+    expect(client.state).toMatchObject({ state: "reconnecting", reason: "token" });
+    expect(errors).toEqual([expect.objectContaining({ code: "timed_out" })]);
+    await clock.advance(65_000);
+    expect([calls, gateway.sockets.length]).toEqual([4, 1]);
+    await client.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it("a token that comes after its 20 s opens no socket of its own", async () => {
+    const waiting: ((token: string) => void)[] = [];
+    const { client, gateway, clock } = setUp({
+      token: () => new Promise((resolve) => waiting.push(resolve)),
+    });
+    client.connect();
+    await clock.advance(20_500);
+    expect(waiting).toHaveLength(2);
+    waiting[0]?.("late");
+    await settle();
+    expect(gateway.sockets).toHaveLength(0);
+    waiting[1]?.("in-time");
+    await settle();
+    expect(gateway.last.protocols).toContain("milepost.token.in-time");
+  });
+
+  it("a renewal whose token source never answers is reported, and the connection stays open until it is closed", async () => {
+    let calls = 0;
+    const { client, gateway, clock, errors, connected } = setUp({
+      token: () => (++calls === 2 ? new Promise<string>(() => {}) : `token-${calls}`),
+    });
+    await connected();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
+    await gateway.last.say({ type: "notice", code: "token_expiring" });
+    await clock.advance(20_000);
+    expect(errors).toEqual([expect.objectContaining({ code: "timed_out" })]);
+    expect(client.state.state).toBe("connected");
+    await gateway.last.drop(4101);
+    await clock.advance(1_000);
+    expect(gateway.last.protocols).toContain("milepost.token.token-3");
+  });
+
+  it.each([4101, 4102])(
+    "[P-CON-8] close code %i rejects the token of the closed connection, not one that was fetched since",
+    async (code) => {
+      // A page that was frozen handles the notice and the close in one go.
+      let token = "old";
+      const { client, gateway, clock, connected } = setUp({ token: () => token });
+      await connected();
+      token = "new";
+      await gateway.last.say({ type: "notice", code: "token_expiring" });
+      expect(gateway.last.take("auth").token).toBe("new");
+      await gateway.last.drop(code);
+      await clock.advance(1_000);
+      expect(gateway.last.protocols).toContain("milepost.token.new");
+      await gateway.last.accept();
+      expect(client.state.state).toBe("connected");
+    },
+  );
+
+  it("[P-CON-8] a close after a renewal rejects the renewed token", async () => {
+    let token = "old";
+    const { gateway, clock, client, connected } = setUp({ token: () => token });
+    await connected();
+    token = "new";
+    await gateway.last.say({ type: "notice", code: "token_expiring" });
+    await gateway.last.reply(gateway.last.take("auth"), {});
+    await gateway.last.drop(4102);
+    await clock.advance(1_000);
+    expect(gateway.sockets).toHaveLength(1);
+    expect(client.state).toMatchObject({ state: "reconnecting", reason: "token" });
+    token = "newest";
+    await clock.advance(20_000);
+    expect(gateway.last.protocols).toContain("milepost.token.newest");
+  });
+
+  it("[P-CON-8] a token that the gateway did not accept as a renewal may still connect", async () => {
+    let token = "old";
+    const { gateway, clock, connected } = setUp({ token: () => token });
+    await connected();
+    token = "of-another-user";
+    await gateway.last.say({ type: "notice", code: "token_expiring" });
+    await gateway.last.refuse(gateway.last.take("auth"), { code: "forbidden" });
+    await gateway.last.drop(4101);
+    await clock.advance(1_000);
+    expect(gateway.last.protocols).toContain("milepost.token.of-another-user");
+  });
+
+  it("[P-CON-8] none of several rejected tokens is offered again", async () => {
+    const tokens = ["a", "b", "a", "b", "a", "c"];
+    const { gateway, clock, connected } = setUp({ token: () => tokens.shift() ?? "c" });
+    await connected();
+    await gateway.last.drop(4102);
+    await clock.advance(1_000);
+    await gateway.last.drop(4102);
+    await clock.advance(25_000);
+    expect(gateway.sockets.map(({ protocols }) => protocols[1])).toEqual([
+      "milepost.token.a",
+      "milepost.token.b",
+      "milepost.token.c",
+    ]);
+  });
+
   it("without onError, a failing token source is logged to the console and a listener's error is an uncaught error", async () => {
     const uncaught = vi.fn();
     const said = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -475,7 +649,7 @@ describe("wake events of a page", () => {
       for (let n = 0; n < 10; n++) tell("online");
       await settle();
       expect(gateway.last.count("ping")).toBeLessThanOrEqual(1);
-      await gateway.last.say({ type: "pong", id: gateway.last.sent.at(-1)?.id });
+      await gateway.last.say({ type: "pong" });
       gateway.last.sent.length = 0;
       await clock.advance(4_000);
     }

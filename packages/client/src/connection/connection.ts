@@ -25,12 +25,12 @@ import {
 } from "./connection-state.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { MetricsRecorder } from "./metrics.ts";
-import type { TokenKeeper } from "./token.ts";
+import { lateToken, type TokenKeeper, tokenWaitMs } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
 /**
- * Time limit of a connection attempt in milliseconds, from its start (fetching the token included) to the
- * welcome. After it the attempt counts as failed.
+ * Time limit of a connection attempt in milliseconds, from its token to the welcome. After it the attempt counts as
+ * failed.
  */
 const connectTimeoutMs = 30_000;
 /**
@@ -73,12 +73,19 @@ export interface ConnectionEvents {
   onTokenExpiring(): void;
 }
 
+/** Credential of one transport connection. */
+interface Credential {
+  token: string | undefined;
+}
+
 /** Reason for the loss or close of a connection. */
 interface Loss {
   readonly code: number;
   readonly reason: string;
   /** Explanation for a person; becomes the reason in the client's `closed` state. */
   readonly message?: string;
+  /** Credential of the connection that was closed. */
+  readonly token?: string | undefined;
 }
 
 /** Event that a close causes, by its verdict. */
@@ -103,6 +110,8 @@ export class Connection {
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
   #transport: TransportConnection | undefined;
+  /** Credential of the current transport connection. */
+  #credential: Credential = { token: undefined };
   /** Number of the current attempt or connection; frames and results of older ones are ignored. */
   #generation = 0;
   /** True after a transport upgrade, until the new connection's welcome is read. */
@@ -134,9 +143,11 @@ export class Connection {
         const { url, fallback } = parts;
         // No connection id is sent: the gateway would close the connection with that id before the new one is
         // ready.
-        return fallback.best.open({ url, token, connectionId: undefined }, events);
+        const connection = fallback.best.open({ url, token, connectionId: undefined }, events);
+        return { connection, token };
       },
-      adopt: (transport) => this.#adopt(transport),
+      refuse: (token) => parts.token.refuse(token),
+      adopt: (transport, token) => this.#adopt(transport, token),
     });
   }
 
@@ -185,6 +196,12 @@ export class Connection {
     if (this.#state.state === "connected") this.#outgoing.add(text, canWait);
   }
 
+  /** Records that the gateway has accepted another token on the open connection. */
+  renewed(token: string): void {
+    this.#credential.token = token;
+    this.#transport?.renew?.(token);
+  }
+
   #dispatch(event: ConnectionEvent, loss: Loss = noLoss, welcome?: RawMessage): void {
     const action: ConnectionAction = connectionTransitions[this.#state.state][event];
     switch (action) {
@@ -208,7 +225,7 @@ export class Connection {
         this.#wait(loss);
         break;
       case "renew":
-        this.#parts.token.refuse();
+        this.#parts.token.refuse(loss.token);
         if (this.#parts.token.renewable) this.#wait(loss);
         else this.#finish(loss);
         break;
@@ -226,9 +243,7 @@ export class Connection {
     this.#release();
     this.#setState({ state: "connecting", attempt: this.#failures + 1 });
     const generation = this.#generation;
-    this.#timer = this.#parts.schedule.after(connectTimeoutMs, () =>
-      this.#lose({ code: 1006, reason: "no_welcome" }),
-    );
+    this.#timer = this.#parts.schedule.after(tokenWaitMs, () => this.#tokenFailed(lateToken()));
     void this.#dial(generation);
   }
 
@@ -245,20 +260,28 @@ export class Connection {
       return;
     }
     if (generation !== this.#generation) return;
-    const { url, fallback, reporter } = this.#parts;
+    const { url, fallback, reporter, schedule } = this.#parts;
+    this.#timer?.();
+    this.#timer = schedule.after(connectTimeoutMs, () =>
+      this.#lose({ code: 1006, reason: "no_welcome" }),
+    );
     try {
       const attempt = { url, token, connectionId: this.#connectionId };
-      this.#transport = fallback.current.open(attempt, this.#transportEvents(generation));
+      this.#transport = fallback.current.open(attempt, this.#transportEvents(token));
     } catch (error) {
       reporter.report(error);
       this.#lose(noLoss);
     }
   }
 
-  #transportEvents(generation: number): TransportConnectionEvents {
+  /** Returns the events of the current attempt's transport connection, which offers `token`. */
+  #transportEvents(token: string | undefined): TransportConnectionEvents {
+    const generation = this.#generation;
+    const credential: Credential = { token };
+    this.#credential = credential;
     return {
       onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
-      onClose: (code, reason) => this.#onClose(code, reason),
+      onClose: (code, reason, refused = credential.token) => this.#onClose(code, reason, refused),
     };
   }
 
@@ -267,7 +290,7 @@ export class Connection {
    * connection reports to from now on. The caller then passes the welcome on, so the application sees no
    * reconnect.
    */
-  #adopt(transport: TransportConnection): TransportConnectionEvents {
+  #adopt(transport: TransportConnection, token: string | undefined): TransportConnectionEvents {
     const { metrics, fallback } = this.#parts;
     this.#release();
     metrics?.disconnected();
@@ -275,7 +298,7 @@ export class Connection {
     fallback.upgraded();
     this.#transport = transport;
     this.#adopting = true;
-    return this.#transportEvents(this.#generation);
+    return this.#transportEvents(token);
   }
 
   #tokenFailed(error: unknown): void {
@@ -381,11 +404,11 @@ export class Connection {
     this.#move = { at: clock.monotonic() + delayMs, cancel };
   }
 
-  #onClose(code: number, reason: string): void {
+  #onClose(code: number, reason: string, token: string | undefined): void {
     const name = Object.hasOwn(closeNames, code)
       ? closeNames[code as keyof typeof closeNames]
       : "lost";
-    const loss: Loss = { code, reason: name, message: reason || name };
+    const loss: Loss = { code, reason: name, message: reason || name, token };
     // Code 4001 (moved): another connection has taken over the connection id. Sending the id again would close
     // that connection.
     if (code === 4001) this.#connectionId = undefined;
@@ -421,6 +444,7 @@ export class Connection {
       attempt: this.#failures + 1,
       retryAt: Math.ceil(clock.now() + delayMs),
       reason: loss.reason,
+      ...(loss.message !== undefined && loss.message !== loss.reason && { message: loss.message }),
     });
     this.#timer = schedule.after(delayMs, () => this.#dispatch("due"));
   }

@@ -2,7 +2,7 @@ import type { Requests } from "../request/requests.ts";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
-import type { TokenKeeper } from "./token.ts";
+import { lateToken, type TokenKeeper, tokenWaitMs } from "./token.ts";
 
 /** Parts of the client that a token renewal uses. */
 export interface TokenRenewalParts {
@@ -11,6 +11,8 @@ export interface TokenRenewalParts {
   readonly clock: ClientClock;
   readonly schedule: Schedule;
   readonly reporter: Reporter;
+  /** Called with the new token once the gateway has accepted it. */
+  onRenewed(token: string): void;
 }
 
 /**
@@ -27,6 +29,7 @@ export class TokenRenewal {
   readonly #parts: TokenRenewalParts;
   #notBefore = 0;
   #planned: Cancel | undefined;
+  #late: Cancel | undefined;
 
   constructor(parts: TokenRenewalParts) {
     this.#parts = parts;
@@ -50,15 +53,23 @@ export class TokenRenewal {
   down(): void {
     this.#planned?.();
     this.#planned = undefined;
+    this.#late?.();
   }
 
   async #renew(): Promise<void> {
-    const { token, requests, clock, reporter } = this.#parts;
+    const { token, requests, clock, schedule, reporter, onRenewed } = this.#parts;
     this.#notBefore = clock.monotonic() + restMs;
+    this.#late?.();
+    const late = schedule.after(tokenWaitMs, () => reporter.report(lateToken()));
+    this.#late = late;
     try {
       const next = await token.get();
-      if (next !== undefined) await requests.call({ type: "auth", token: next });
+      late();
+      if (next === undefined) return;
+      await requests.call({ type: "auth", token: next });
+      onRenewed(next);
     } catch (error) {
+      late();
       reporter.report(error);
     }
   }

@@ -1,32 +1,67 @@
+import { MilepostError } from "@milepost/protocol";
+
 /** Credential, or a function that returns one. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** Holds the credential in use, so that a rejected one is not offered again. */
+/** Time that a token source has for its answer, in milliseconds. */
+export const tokenWaitMs = 20_000;
+
+/** Maximum number of rejected credentials that are remembered. */
+const maxRefused = 10;
+
+/** Gets the credential of each connection attempt, and offers none again that the gateway has rejected. */
 export class TokenKeeper {
+  readonly #options: { readonly token?: TokenSource | undefined };
+  readonly #refused = new Set<string>();
+
+  /** The option `token` is read anew for each credential. */
+  constructor(options: { readonly token?: TokenSource | undefined }) {
+    this.#options = options;
+  }
+
   /** True when another token can be fetched. */
-  readonly renewable: boolean;
-  readonly #source: TokenSource | undefined;
-  #last: string | undefined;
-  #refused: string | undefined;
-
-  constructor(source: TokenSource | undefined) {
-    this.#source = source;
-    this.renewable = typeof source === "function";
+  get renewable(): boolean {
+    return typeof this.#options.token === "function";
   }
 
-  /** Returns the credential to offer; rejects when the source rejects or returns the rejected credential. */
+  /**
+   * Returns the credential to offer; undefined if there is no option `token`.
+   *
+   * Rejects when the source rejects, and when it returns the rejected credential or anything but a text. A fixed
+   * credential that is no text is `unauthenticated`, because trying again would not change it.
+   */
   async get(): Promise<string | undefined> {
-    const source = this.#source;
-    const token = typeof source === "function" ? await source() : source;
-    if (token !== undefined && token === this.#refused) {
-      throw new Error("the gateway has rejected this token; `token` must return a new one");
+    const { token: source } = this.#options;
+    if (source === undefined) return undefined;
+    const isFixed = typeof source !== "function";
+    const token: unknown = isFixed ? source : await source();
+    if (typeof token !== "string" || token === "") {
+      const kind = token === "" ? "an empty text" : token === null ? "null" : typeof token;
+      const message = `\`token\` ${isFixed ? "is" : "returned"} ${kind}; it must be a text that the gateway accepts`;
+      throw new MilepostError(isFixed ? "unauthenticated" : "unavailable", message);
     }
-    this.#last = token === "" ? undefined : token;
-    return this.#last;
+    if (this.#refused.has(token)) {
+      throw new MilepostError(
+        "unavailable",
+        "the gateway has rejected this token; `token` must return a new one",
+      );
+    }
+    return token;
   }
 
-  /** Marks the last credential as rejected by the gateway. */
-  refuse(): void {
-    this.#refused = this.#last;
+  /** Marks a credential as rejected by the gateway. */
+  refuse(token: string | undefined): void {
+    if (token === undefined) return;
+    this.#refused.add(token);
+    const [oldest] = this.#refused;
+    if (oldest !== undefined && this.#refused.size > maxRefused) this.#refused.delete(oldest);
   }
+}
+
+/** Returns the error for a token source that does not answer. */
+export function lateToken(): MilepostError {
+  return new MilepostError(
+    "timed_out",
+    `\`token\` has not returned a token within ${tokenWaitMs / 1_000} s`,
+  );
 }

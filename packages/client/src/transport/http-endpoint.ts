@@ -15,6 +15,8 @@ export type Fetch = (
 /** Refusal of a transport connection by an HTTP response, with the equivalent close code. */
 export class Refused extends Error {
   readonly code: number;
+  /** Credential of the refused call; undefined if the refusal answers no call. */
+  token: string | undefined;
 
   constructor(code: number, reason: string) {
     super(reason);
@@ -23,8 +25,8 @@ export class Refused extends Error {
 }
 
 /**
- * HTTP calls of one transport connection. They carry the connection's credential, and closing the connection
- * aborts them.
+ * HTTP calls of one transport connection. They carry the connection's credential unless a call has its own, and
+ * closing the connection aborts them.
  */
 export class HttpEndpoint {
   token: string | undefined;
@@ -51,10 +53,14 @@ export class HttpEndpoint {
   /** Calls a path of the gateway; rejects with {@link Refused} unless the status is a success. */
   async call(
     path: string,
-    { body, accept, signal }: { body?: string; accept?: string; signal?: AbortSignal } = {},
+    {
+      body,
+      accept,
+      signal,
+      token = this.token,
+    }: { body?: string; accept?: string; signal?: AbortSignal; token?: string | undefined } = {},
   ): Promise<Response> {
     const { pathname, origin } = this.#base;
-    const { token } = this;
     // A browser's `fetch` throws when it is called as a method of another object, so it is called as a plain
     // function.
     const fetch = this.#fetch;
@@ -68,8 +74,10 @@ export class HttpEndpoint {
       signal: signal ?? this.#ending.signal,
       cache: "no-store",
     });
-    if (!response.ok) throw await refusalOf(response);
-    return response;
+    if (response.ok) return response;
+    const refused = await refusalOf(response);
+    refused.token = token;
+    throw refused;
   }
 }
 

@@ -37,6 +37,10 @@ class LazyConnection implements TransportConnection {
     this.#connection?.send(messages, maxBytes);
   }
 
+  renew(token: string): void {
+    this.#connection?.renew?.(token);
+  }
+
   release(): void {
     this.#released = true;
     this.#connection?.release();

@@ -1,5 +1,7 @@
 import {
+  type AuthMessage,
   type ClientMessage,
+  errorOfClose,
   isRecord,
   type MessageId,
   MilepostError,
@@ -43,6 +45,8 @@ class PollConnection implements TransportConnection {
   readonly #upstream: Upstream;
   readonly #polled = new Map<string, Polled>();
   #owned = true;
+  /** User and session of the connection. */
+  #owner = "";
   /** Aborts the pending poll, because the wanted channels have changed. */
   #interrupt: (() => void) | undefined;
 
@@ -69,10 +73,7 @@ class PollConnection implements TransportConnection {
         this.#answer({ type: "reply", id: message.id, result: { channel: message.channel } });
         break;
       case "auth":
-        // The client answers the `auth` message itself: the next HTTP call carries the new token, and the
-        // gateway refuses that call if the token is invalid.
-        this.#endpoint.token = message.token;
-        this.#answer({ type: "reply", id: message.id ?? null, result: {} });
+        void this.#authenticate(message);
         break;
       case "cancel":
         break;
@@ -126,6 +127,34 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
+  /** Calls the gateway without a channel and returns its frame, which has a welcome. */
+  async #hello(token = this.#endpoint.token): Promise<string> {
+    const path = `/v1/poll?sdk=${sdkName()}`;
+    return (await this.#endpoint.call(path, { body: "[]", token })).text();
+  }
+
+  /**
+   * Answers an `auth` message in the gateway's place, as no node knows this connection: tries the new token, and
+   * uses it from then on if it belongs to the same user and session. Otherwise the old token stays in force.
+   */
+  async #authenticate({ id, token }: AuthMessage): Promise<void> {
+    try {
+      if (ownerOf(await this.#hello(token)) !== this.#owner) {
+        throw new MilepostError("forbidden", "use a token for the same user and session");
+      }
+      this.#endpoint.token = token;
+      this.#answer({ type: "reply", id: id ?? null, result: {} });
+    } catch (error) {
+      const failure =
+        error instanceof MilepostError
+          ? error
+          : error instanceof Refused
+            ? new MilepostError(errorOfClose(error.code), error.message)
+            : new MilepostError("unavailable", "the gateway cannot be reached", { cause: error });
+      this.#answer({ type: "reply", id: id ?? null, error: failure.toFailure() });
+    }
+  }
+
   /** Delivers an answer that this transport made itself, in a later tick, as if the gateway had sent it. */
   #answer(message: object): void {
     void Promise.resolve().then(() => {
@@ -135,8 +164,9 @@ class PollConnection implements TransportConnection {
 
   async #run(): Promise<void> {
     try {
-      const hello = await this.#endpoint.call(`/v1/poll?sdk=${sdkName()}`, { body: "[]" });
-      this.#tell(await hello.text());
+      const hello = await this.#hello();
+      this.#owner = ownerOf(hello);
+      this.#tell(hello);
       while (this.#owned) await this.#poll();
     } catch (error) {
       this.#fail(error);
@@ -225,7 +255,13 @@ class PollConnection implements TransportConnection {
   #fail(error: unknown): void {
     if (!this.#owned) return;
     this.release();
-    if (error instanceof Refused) this.#events.onClose(error.code, error.message);
+    if (error instanceof Refused) this.#events.onClose(error.code, error.message, error.token);
     else this.#events.onClose(1006, "");
   }
+}
+
+/** Returns the user and the session that the welcome of a frame names. */
+function ownerOf(frame: string): string {
+  const welcome = readFrame(frame, () => {}).find(({ type }) => type === "welcome");
+  return JSON.stringify([welcome?.user_id, welcome?.session_id]);
 }

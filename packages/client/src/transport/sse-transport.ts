@@ -40,13 +40,11 @@ class SseConnection implements TransportConnection {
   }
 
   send(messages: readonly string[], maxBytes: number): void {
-    for (const text of messages) {
-      // The POST that sends an `auth` message already uses the new token for its own authorization. So do all
-      // later calls.
-      const token = text.startsWith('{"type":"auth"') ? JSON.parse(text).token : undefined;
-      if (typeof token === "string") this.#endpoint.token = token;
-      this.#upstream.send(text, maxBytes);
-    }
+    for (const text of messages) this.#upstream.send(text, maxBytes);
+  }
+
+  renew(token: string): void {
+    this.#endpoint.token = token;
   }
 
   release(): void {
@@ -87,13 +85,13 @@ class SseConnection implements TransportConnection {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof Refused) this.#close(error.code, error.message);
+    if (error instanceof Refused) this.#close(error.code, error.message, error.token);
     else this.#close(1006, "");
   }
 
-  #close(code: number, reason: string): void {
+  #close(code: number, reason: string, token?: string): void {
     if (!this.#owned) return;
     this.release();
-    this.#events.onClose(code, reason);
+    this.#events.onClose(code, reason, token);
   }
 }

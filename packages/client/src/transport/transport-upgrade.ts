@@ -1,3 +1,4 @@
+import { closeVerdict } from "@milepost/protocol";
 import type { Cancel } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { readFrame } from "./server-frame.ts";
@@ -12,13 +13,21 @@ const attemptMs = 10_000;
 /** Functions of the connection that a transport upgrade uses. */
 export interface TransportUpgradeParts {
   readonly schedule: Schedule;
-  /** Opens a connection over the best transport. */
-  open(events: TransportConnectionEvents): Promise<TransportConnection>;
+  /** Opens a connection over the best transport, and returns it with the token that it offers. */
+  open(events: TransportConnectionEvents): Promise<Upgrading>;
+  /** Marks a token as rejected by the gateway. */
+  refuse(token: string | undefined): void;
   /**
    * Makes a transport connection that has received its welcome the client's current one. Returns the events
    * that it reports to from then on.
    */
-  adopt(connection: TransportConnection): TransportConnectionEvents;
+  adopt(connection: TransportConnection, token: string | undefined): TransportConnectionEvents;
+}
+
+/** Transport connection of a background attempt. */
+export interface Upgrading {
+  readonly connection: TransportConnection;
+  readonly token: string | undefined;
 }
 
 /**
@@ -55,18 +64,22 @@ export class TransportUpgrade {
     this.#cancel = this.#parts.schedule.after(attemptMs, () => this.start());
     let owner: TransportConnectionEvents | undefined;
     try {
-      const connection = await this.#parts.open({
+      const { connection, token } = await this.#parts.open({
         onFrame: (frame, bytes) => {
           if (owner === undefined) {
             if (attempt !== this.#attempt || !hasWelcome(frame)) return;
             this.#connection = undefined;
-            owner = this.#parts.adopt(connection);
+            owner = this.#parts.adopt(connection, token);
           }
           owner.onFrame(frame, bytes);
         },
-        onClose: (code, reason) => {
-          if (owner !== undefined) owner.onClose(code, reason);
-          else if (attempt === this.#attempt) this.start();
+        onClose: (code, reason, refused = token) => {
+          if (owner !== undefined) {
+            owner.onClose(code, reason, refused);
+            return;
+          }
+          if (closeVerdict(code) === "reauthenticate") this.#parts.refuse(refused);
+          if (attempt === this.#attempt) this.start();
         },
       });
       if (attempt === this.#attempt) this.#connection = connection;

@@ -14,7 +14,11 @@ export interface TransportConnectionEvents {
    * the size of a binary frame in bytes; absent for text.
    */
   onFrame(frame: unknown, bytes?: number): void;
-  onClose(code: number, reason: string): void;
+  /**
+   * Called when the connection has closed. `token` is the credential that was refused, if the transport knows that
+   * it was another than the one of the connection.
+   */
+  onClose(code: number, reason: string, token?: string): void;
 }
 
 /** One connection to the gateway over any transport: a WebSocket, or an equivalent over HTTP. */
@@ -26,6 +30,8 @@ export interface TransportConnection {
    * closing connection drops them; its close is reported next.
    */
   send(messages: readonly string[], maxBytes: number): void;
+  /** Uses another token from now on; absent where only the connect carries a token. */
+  renew?(token: string): void;
   /** Closes the connection and stops its events. */
   release(): void;
 }
