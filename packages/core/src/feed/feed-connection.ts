@@ -23,6 +23,8 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
   readonly #feed: SessionFeed;
   /** Operations whose latest document is still to be sent, the longest waiting first. */
   readonly #due = new Set<FollowedOperation>();
+  /** Version of the document that was sent last, by operation. */
+  readonly #sent = new Map<FollowedOperation, number>();
   #waiting = false;
 
   constructor(
@@ -84,9 +86,12 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
     if (!this.#waiting) this.#pump();
   }
 
-  /** Cancels the pending document of an operation that the feed no longer shows. */
-  forget(operation: FollowedOperation): void {
+  cancel(operation: FollowedOperation): void {
     this.#due.delete(operation);
+  }
+
+  forget(operation: FollowedOperation): void {
+    this.#sent.delete(operation);
   }
 
   onText(): void {
@@ -130,6 +135,7 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
 
   onEnd(): void {
     this.#due.clear();
+    this.#sent.clear();
     this.#feed.delete(this);
   }
 
@@ -153,8 +159,11 @@ export class FeedConnection implements TransportEvents, LifecycleOwner, FeedRead
         return;
       }
       this.#due.delete(operation);
-      const bytes = operation.document(this.#life.transport.encoder);
-      if (bytes !== undefined) this.#life.sendQueue.push(bytes);
+      const document = operation.document(this.#life.transport.encoder);
+      // A reader that joined since the last change has its document already.
+      if (document === undefined || document.version === this.#sent.get(operation)) continue;
+      this.#sent.set(operation, document.version);
+      this.#life.sendQueue.push(document.bytes);
     }
   }
 }

@@ -231,3 +231,135 @@ test("[P-FEED-2] an operation that could not be read is shown at its first chang
   await t.clock.settle();
   expect(socket.take().at(-1)).toMatchObject({ status: "running" });
 });
+
+/** Returns the documents that a socket received twice, as text. */
+function repeated(socket: TestSocket): string[] {
+  const texts = socket.received().map((document) => JSON.stringify(document));
+  return texts.filter((text, at) => texts.indexOf(text) !== at);
+}
+
+describe("[P-FEED-2] the same document is never sent twice", () => {
+  for (const waitMs of [0, 1, 50, 99, 100, 101]) {
+    test(`to a reader that joins ${waitMs} ms after the last change, beside another reader`, async () => {
+      await using t = testCore();
+      const created = await create(t, "s");
+      const first = await feed(t, "s");
+      await t.clock.advance(1_000);
+      await report(t, created, "started");
+      await t.clock.advance(10);
+      await report(t, created, "progress", { percent: 10 });
+      await t.clock.advance(waitMs);
+      const second = await feed(t, "s");
+      await t.clock.advance(1_000);
+      for (const socket of [first, second]) {
+        expect(repeated(socket)).toEqual([]);
+        expect(socket.received().at(-1)).toMatchObject({ percent: 10 });
+      }
+      await report(t, created, "progress", { percent: 20 });
+      await t.clock.advance(1_000);
+      const third = await feed(t, "s");
+      await t.clock.advance(1_000);
+      for (const socket of [first, second, third]) {
+        expect(repeated(socket)).toEqual([]);
+        expect(socket.received().at(-1)).toMatchObject({ percent: 20 });
+      }
+    });
+  }
+
+  test("to readers that join at any time while an operation reports", async () => {
+    await using t = testCore();
+    const created = await create(t, "s");
+    const sockets: TestSocket[] = [];
+    for (let n = 1; n <= 60; n++) {
+      await report(t, created, "progress", { percent: n });
+      await t.clock.advance((n * 37) % 140);
+      if (n % 3 === 0) sockets.push(await feed(t, "s"));
+      await t.clock.advance((n * 17) % 60);
+    }
+    await t.clock.advance(1_000);
+    for (const socket of sockets) {
+      expect(repeated(socket)).toEqual([]);
+      expect(socket.received().at(-1)).toMatchObject({ percent: 60 });
+    }
+  });
+
+  test("to a reader whose queue was full when the document was due twice", async () => {
+    await using t = testCore();
+    const created = await create(t, "s");
+    const other = await create(t, "s");
+    const socket = await feed(t, "s");
+    const beside = await feed(t, "s");
+    socket.stall();
+    const message = "x".repeat(6_000);
+    for (let n = 0; n < 120; n++) {
+      await report(t, created, "log", { message });
+      if (n === 60) await report(t, other, "started");
+      await t.clock.advance(110);
+    }
+    socket.resume();
+    await t.clock.advance(1_000);
+    expect(repeated(socket)).toEqual([]);
+    expect(repeated(beside)).toEqual([]);
+    for (const { operation } of [created, other]) {
+      const { operation: now } = await t.core.operations.get(t.service, operation.id);
+      const own = socket.received().filter((one) => one.transaction_id === operation.id);
+      expect(own.at(-1)?.sequence).toBe(now.offset);
+    }
+  });
+
+  test("to a reader while the store was away and the bus reports a disruption", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    const created = await create(t, "s");
+    const socket = await feed(t, "s");
+    await report(t, created, "started");
+    await t.clock.advance(1_000);
+    faulty.goAway();
+    await t.clock.advance(20_000);
+    faulty.comeBack();
+    await t.clock.advance(60_000);
+    socket.pong();
+    faulty.disrupt();
+    await t.clock.advance(20_000);
+    expect(repeated(socket)).toEqual([]);
+    await faulty.loseTail(`operation:${created.operation.id}`, 1);
+    await t.clock.advance(60_000);
+    expect(repeated(socket)).toEqual([]);
+  });
+
+  test("to a reader of a feed that dropped an operation and follows it again", async () => {
+    await using t = testCore();
+    const many: CreatedOperation[] = [];
+    for (let n = 0; n < 24; n++) many.push(await create(t, "s"));
+    const socket = await feed(t, "s");
+    for (const round of [1, 2, 3]) {
+      for (const { operation } of many) {
+        await t.publish("session:s", "operation", { operation_id: operation.id, round });
+        await t.clock.advance(110);
+      }
+      socket.pong();
+    }
+    expect(repeated(socket)).toEqual([]);
+    expect(socket.received()).toHaveLength(24);
+    await report(t, many[0] as CreatedOperation, "started");
+    await t.clock.advance(1_000);
+    expect(socket.received().at(-1)).toMatchObject({ status: "running" });
+  });
+
+  test("to a reader of a session with more operations than the feed shows, while all of them report", async () => {
+    await using t = testCore();
+    const many: CreatedOperation[] = [];
+    for (let n = 0; n < 25; n++) many.push(await create(t, "s"));
+    const socket = await feed(t, "s");
+    for (let round = 1; round <= 8; round++) {
+      for (const created of many) {
+        await report(t, created, "progress", { percent: round * 10 });
+        await t.clock.advance(7);
+      }
+      await t.clock.advance(round * 300);
+      socket.pong();
+    }
+    await t.clock.advance(10_000);
+    expect(repeated(socket)).toEqual([]);
+  });
+});

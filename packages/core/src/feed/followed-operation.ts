@@ -26,6 +26,13 @@ export interface OperationFollower {
   show(operation: FollowedOperation): void;
 }
 
+/** Document of an operation, framed for one encoder. */
+export interface OperationDocument {
+  readonly bytes: Uint8Array;
+  /** Number that is the same for the same document, whatever encoder it is framed for. */
+  readonly version: number;
+}
+
 /**
  * Operation that a session feed follows: its state is folded from its channel and shown at most every 100 ms.
  */
@@ -35,7 +42,10 @@ export class FollowedOperation extends Deadline implements Subscriber {
   readonly #follower: OperationFollower;
   readonly #wheel: TimerWheel;
   readonly #bytes = new Map<Encoder, Uint8Array>();
-  #text: string | undefined;
+  /** Latest document that was written, and whether it is that of the state. */
+  #text = "";
+  #isWritten = false;
+  #version = 0;
   #state: OperationState | undefined;
   #shownAt = Number.NEGATIVE_INFINITY;
   hubSubscriber: HubSubscriber | undefined;
@@ -49,24 +59,31 @@ export class FollowedOperation extends Deadline implements Subscriber {
 
   /**
    * Returns the current document, framed once per encoder; undefined if there is none that the session may see.
+   * A state that is read again often has the same document, which then keeps its version.
    */
-  document(encoder: Encoder): Uint8Array | undefined {
+  document(encoder: Encoder): OperationDocument | undefined {
     const { session } = this.#follower;
     // Anyone with permission can publish to a session's channel. Only the operation's own state says which
     // session it belongs to.
     if (this.#state === undefined || this.#state.session_id !== session) return undefined;
+    if (!this.#isWritten) {
+      const text = JSON.stringify(toProgressUpdate(this.#state, session));
+      if (text !== this.#text) this.#version += 1;
+      this.#text = text;
+      this.#isWritten = true;
+    }
     let bytes = this.#bytes.get(encoder);
     if (bytes === undefined) {
-      this.#text ??= JSON.stringify(toProgressUpdate(this.#state, session));
       bytes = encoder.encodeText(this.#text);
       this.#bytes.set(encoder, bytes);
     }
-    return bytes;
+    return { bytes, version: this.#version };
   }
 
   leave(): void {
     this.hubSubscriber?.leave();
     this.#wheel.clear(this);
+    this.#become(undefined);
   }
 
   onStart({ state }: Start): void {
@@ -128,7 +145,7 @@ export class FollowedOperation extends Deadline implements Subscriber {
   }
 
   #forgetDocument(): void {
-    this.#text = undefined;
+    this.#isWritten = false;
     this.#bytes.clear();
   }
 }

@@ -9,12 +9,16 @@ import { FollowedOperation, type OperationFollower } from "./followed-operation.
 
 /** Maximum number of operations that a feed shows: the most recent ones. */
 const maxOperations = 20;
+/** Maximum number of operations that a feed no longer follows, and whose last documents it knows. */
+const maxParked = 20;
 
 /** A connection that shows a session's feed. */
 export interface FeedReader {
   /** Shows the latest document of an operation, now or once the connection has room. */
   show(operation: FollowedOperation): void;
   /** Cancels the pending document of an operation that the feed no longer shows. */
+  cancel(operation: FollowedOperation): void;
+  /** Forgets which document of an operation it sent last. */
   forget(operation: FollowedOperation): void;
   close(code: CloseCode, reason: string): void;
 }
@@ -28,6 +32,11 @@ export class SessionFeed implements OperationFollower, Subscriber {
   readonly #readers = new Set<FeedReader>();
   /** Followed operations by id, in the order in which they were added. */
   readonly #operations = new Map<string, FollowedOperation>();
+  /**
+   * Operations that the feed no longer follows, by id, the one dropped last at the end. An operation that is
+   * followed again is not shown again unless its document changed.
+   */
+  readonly #parked = new Map<string, FollowedOperation>();
   /**
    * Operations whose first read the feed still awaits before it shows anything. Undefined until the session's
    * channel was read.
@@ -127,7 +136,8 @@ export class SessionFeed implements OperationFollower, Subscriber {
     const { operation_id: id } = summary;
     if (!isOperationId(id) || this.#operations.has(id)) return;
     const { hub, channels, wheel } = this.#context;
-    const operation = new FollowedOperation(id, this, wheel);
+    const operation = this.#parked.get(id) ?? new FollowedOperation(id, this, wheel);
+    this.#parked.delete(id);
     this.#operations.set(id, operation);
     operation.hubSubscriber = hub.join(channels.resolve(operationChannel(id)), operation);
     const [oldest] = this.#operations.values();
@@ -137,10 +147,19 @@ export class SessionFeed implements OperationFollower, Subscriber {
   #drop(operation: FollowedOperation): void {
     operation.leave();
     this.#operations.delete(operation.id);
-    for (const reader of this.#readers) reader.forget(operation);
+    for (const reader of this.#readers) reader.cancel(operation);
+    this.#park(operation);
     if (this.#awaited?.delete(operation) === true && this.#isReady) {
       for (const reader of this.#readers) this.#showAll(reader);
     }
+  }
+
+  #park(operation: FollowedOperation): void {
+    this.#parked.set(operation.id, operation);
+    const [oldest] = this.#parked.values();
+    if (this.#parked.size <= maxParked || oldest === undefined) return;
+    this.#parked.delete(oldest.id);
+    for (const reader of this.#readers) reader.forget(oldest);
   }
 
   #showAll(reader: FeedReader): void {

@@ -109,6 +109,10 @@ export class PresenceChannel implements WatchedChannel {
     }
   }
 
+  get list(): PresenceList {
+    return this.#view.list;
+  }
+
   begin(watcher: PresenceWatcher): PresenceList {
     if (this.#watchers.length === 0) this.#view.settle();
     watcher.index = this.#watchers.length;
@@ -251,7 +255,8 @@ export class PresenceChannel implements WatchedChannel {
     const message = this.#view.takeChanges();
     if (message === undefined) return;
     const encoded = new Map<Encoder, Uint8Array>();
-    for (const watcher of this.#watchers) watcher.give(this.#encode(message, watcher, encoded));
+    for (const watcher of this.#watchers)
+      watcher.give(message, () => this.#encode(message, watcher, encoded));
   }
 
   #encode(

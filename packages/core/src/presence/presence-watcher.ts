@@ -2,8 +2,12 @@ import type { PresenceList } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { Encoder } from "../send-queue/transport.ts";
 
+/** Version of a channel's presence. */
+type PresenceVersion = Pick<PresenceList, "epoch" | "version">;
+
 /** Part of a channel's presence that a watching connection uses. */
 export interface WatchedChannel {
+  readonly list: PresenceList;
   /** Starts to send changes to the watcher, and returns the current list. */
   begin(watcher: PresenceWatcher): PresenceList;
   remove(watcher: PresenceWatcher, going: "leaves" | "lingers"): void;
@@ -27,6 +31,8 @@ export class PresenceWatcher {
    * it.
    */
   index: number | undefined;
+  /** Version that the watcher was sent last: with the list or a change. */
+  #sent: PresenceVersion | undefined;
   /** True while a slow subscriber waits for the whole list, which is sent once there is room. */
   #isDeferred = false;
   #left = false;
@@ -39,17 +45,22 @@ export class PresenceWatcher {
 
   /** Begins to watch. Returns the current list; every later change is sent. */
   begin(): PresenceList {
-    return this.#channel.begin(this);
+    const list = this.#channel.begin(this);
+    this.#sent = versionOf(list);
+    return list;
   }
 
   /**
-   * Sends a message. If the subscriber is slow, drops the message and instead sends the whole list once there
-   * is room.
+   * Sends the message of a version, unless the watcher has that version already: it may have begun since the last
+   * message. If the subscriber is slow, drops the message and instead sends the whole list once there is room.
    */
-  give(bytes: Uint8Array): void {
+  give(message: PresenceVersion, encode: () => Uint8Array): void {
+    const { epoch, version } = versionOf(message);
+    if (this.#sent?.epoch === epoch && this.#sent.version >= version) return;
     const { sendQueue } = this.subscriber;
     if (!sendQueue.isHolding) {
-      sendQueue.push(bytes);
+      this.#sent = { epoch, version };
+      sendQueue.push(encode());
       return;
     }
     if (this.#isDeferred) return;
@@ -60,6 +71,7 @@ export class PresenceWatcher {
   /** Encodes the deferred message: the whole list at this moment. */
   encodeLatest(): Uint8Array {
     this.#isDeferred = false;
+    this.#sent = versionOf(this.#channel.list);
     return this.#channel.encodeWhole(this.subscriber.encoder);
   }
 
@@ -73,4 +85,9 @@ export class PresenceWatcher {
     if (this.#isDeferred) this.subscriber.sendQueue.cancelDeferred(this);
     this.#channel.remove(this, going);
   }
+}
+
+/** Returns the version alone, so that what it came from need not be kept. */
+function versionOf({ epoch, version }: PresenceVersion): PresenceVersion {
+  return { epoch, version };
 }

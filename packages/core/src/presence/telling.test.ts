@@ -58,6 +58,36 @@ describe("presence messages", () => {
     expect(watcher.reader.isLost).toBe(false);
   });
 
+  for (const presence of ["members", "count"] as const) {
+    test(`[P-PRES-5] no watcher is sent a version that it has, whenever it begins to watch (${presence})`, async () => {
+      const retention = { maxEntries: 10, maxAgeMs: 1_000 };
+      const open = { subscribe: "granted", publish: "granted" } as const;
+      await using t = testCore({ rules: [{ pattern: "chat:*", ...open, retention, presence }] });
+      const watchers: Awaited<ReturnType<typeof enter>>[] = [];
+      for (let n = 0; n < 60; n++) {
+        watchers.push(await enter(t, `u${n}`));
+        if (n % 7 === 3) {
+          watchers[n - 2]?.socket.send({ type: "unsubscribe", id: "out", channel });
+          await t.clock.settle();
+        }
+        await t.clock.advance((n * 31) % 110);
+      }
+      await t.clock.advance(1_000);
+      for (const { socket } of watchers) {
+        const versions = socket.received().flatMap((message) => {
+          const { version } =
+            (message.result as { presence?: { version: number } } | undefined)?.presence ??
+            (message as { version?: number });
+          return version === undefined ? [] : [version];
+        });
+        expect(versions.length).toBeGreaterThan(0);
+        expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b));
+      }
+      const last = watchers.at(-1)?.reader;
+      expect(last?.list).toEqual(await sorted(t));
+    });
+  }
+
   test("[P-PRES-5] a member that joins and leaves between two presence messages is not listed after them", async () => {
     await using t = testCore();
     const watcher = await enter(t, "ada");
