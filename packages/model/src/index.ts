@@ -14,6 +14,7 @@ export * from "./keyed-projection.ts";
 export * from "./latest-projection.ts";
 export { mergeReports } from "./merge-reports.ts";
 export * from "./notification.ts";
+export { notificationSchema, readNotificationFields } from "./notification-schema.ts";
 export * from "./operation-api.ts";
 export * from "./operation-command.ts";
 export * from "./operation-event.ts";

@@ -4,13 +4,18 @@ import type { PanelTexts } from "./panel-texts.ts";
 import { useNotifications } from "./use-notifications.ts";
 
 /**
- * Shows the notifications of the user and the session. Each disappears when its `ttl_ms` has passed or when it
- * is dismissed.
+ * Shows the notifications of the user and the session. Each disappears when its time has passed, unless somebody
+ * reads it, or when it is dismissed.
  */
 export function NotificationList({ texts }: { readonly texts: PanelTexts }): ReactNode {
-  const { notifications, dismiss } = useNotifications({ limit: 3 });
+  const { notifications, dismiss, whileRead } = useNotifications({ limit: 3 });
   return (
-    <ul className="mp-notifications" aria-label={texts.notifications} aria-live="polite">
+    <ul
+      className="mp-notifications"
+      aria-label={texts.notifications}
+      aria-live="polite"
+      {...whileRead}
+    >
       {notifications.map(({ id, level, title, message }) => (
         <li key={id} className="mp-notification" data-level={level}>
           <span>

@@ -1,5 +1,4 @@
-import type { Notification } from "@milepost/model";
-import { isRecord } from "@milepost/protocol";
+import { type Notification, toNotification } from "@milepost/model";
 import type { Notifications } from "../client.ts";
 import { followIdentity, type IdentitySource } from "../connection/identity.ts";
 import { Listeners } from "../runtime/listeners.ts";
@@ -56,7 +55,7 @@ export class NotificationFeed implements Notifications {
     return this.#parts.subscribe(
       channel,
       {
-        onEvent: ({ data }) => this.#take(data),
+        onEvent: ({ data, position }) => this.#take(toNotification(data, position)),
         onError: (error) => {
           // `cancelled` means that the application itself closed the client, so this error is not reported.
           if (error.code !== "cancelled") this.#parts.reporter.report(error);
@@ -66,12 +65,11 @@ export class NotificationFeed implements Notifications {
     );
   }
 
-  #take(data: unknown): void {
-    if (!isRecord(data) || typeof data.id !== "string" || typeof data.message !== "string") return;
-    if (this.#seen.has(data.id)) return;
-    this.#seen.add(data.id);
+  #take(notification: Notification | undefined): void {
+    if (notification === undefined || this.#seen.has(notification.id)) return;
+    this.#seen.add(notification.id);
     const [oldest] = this.#seen;
     if (this.#seen.size > maxRemembered && oldest !== undefined) this.#seen.delete(oldest);
-    this.#listeners.tell(data as unknown as Notification);
+    this.#listeners.tell(notification);
   }
 }

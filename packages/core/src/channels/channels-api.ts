@@ -1,4 +1,4 @@
-import type { Notification } from "@milepost/model";
+import type { NotificationData } from "@milepost/model";
 import type { GapReason, Priority, Since, Snapshot } from "@milepost/protocol";
 import type { Principal } from "../rules/principal.ts";
 
@@ -104,9 +104,5 @@ export interface ChannelService {
    */
   purge(principal: Principal, channel: string): Promise<void>;
   /** Publishes a notification to a user's channel; allowed to services only. */
-  notify(
-    principal: Principal,
-    userId: string,
-    notification: Omit<Notification, "id"> & { readonly id?: string },
-  ): Promise<Published>;
+  notify(principal: Principal, userId: string, notification: NotificationData): Promise<Published>;
 }

@@ -8,7 +8,11 @@ import {
   type Random,
   SerialQueues,
 } from "@milepost/engine";
-import type { Notification, OperationState } from "@milepost/model";
+import {
+  type NotificationData,
+  type OperationState,
+  readNotificationFields,
+} from "@milepost/model";
 import {
   endEvent,
   formatPosition,
@@ -23,7 +27,7 @@ import {
 } from "@milepost/protocol";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
-import { orThrow } from "../input/input.ts";
+import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
@@ -43,7 +47,6 @@ import type {
   PublishOptions,
 } from "./channels-api.ts";
 import { checkEventData, schemaOf } from "./event-data.ts";
-import { readNotification } from "./notification.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { isAway, Spool } from "./spool.ts";
 
@@ -204,7 +207,7 @@ export class Channels implements ChannelService {
         ...(priority === undefined ? {} : { priority }),
       };
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
-      const schema = schemaOf(resolved.rule, name);
+      const schema = schemaOf(resolved, name);
       const checked = schema && checkEventData(schema, name, json, this.#wheel);
       const { publication, duplicate } = await this.#append(resolved, entry, checked);
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
@@ -298,7 +301,7 @@ export class Channels implements ChannelService {
   async notify(
     principal: Principal,
     userId: string,
-    notification: Omit<Notification, "id"> & { readonly id?: string },
+    notification: NotificationData,
   ): Promise<Published> {
     if (principal.kind !== "service") throw forbidden("publish", "user:…");
     if (!isChannelSegment(userId)) {
@@ -307,10 +310,11 @@ export class Channels implements ChannelService {
         "the user's id cannot be part of a channel name; use letters, digits, '_', '.', '~' or '-'",
       );
     }
-    const read = orThrow(readNotification(notification));
-    const id = read.id ?? this.#random.id(16);
+    const read = orThrow(readInput(notification, readNotificationFields));
+    const { id = this.#random.id(16), level = "info" } = read;
     const options = { key: `notification:${id}` };
-    return this.publish(principal, `user:${userId}`, "notification", { ...read, id }, options);
+    const data = { ...read, id, level };
+    return this.publish(principal, `user:${userId}`, "notification", data, options);
   }
 
   #refuseWhenClosed(): void {

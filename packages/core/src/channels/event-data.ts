@@ -1,15 +1,24 @@
 import { MilepostError, type Parsed, readWith, type StandardSchema } from "@milepost/protocol";
-import type { Rule } from "../rules/rule.ts";
+import { hasOwnEvents, ownEvents } from "../rules/own-events.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
 
 /** Maximum time that an asynchronous schema may take, in milliseconds. */
 const answerMs = 5_000;
 
-/** Returns the schema that a channel's rule has for an event; undefined where the rule accepts any data. */
-export function schemaOf(rule: Rule, event: string): StandardSchema | undefined {
+/**
+ * Returns the schema of an event in a channel: the one that the rule has for its name, that of a user's or a
+ * session's notification, or the one that the rule has for all other events. Returns undefined where any data are
+ * accepted.
+ */
+export function schemaOf(
+  { name, rule }: Pick<ResolvedChannel, "name" | "rule">,
+  event: string,
+): StandardSchema | undefined {
   const { schema } = rule;
-  if (schema === undefined) return undefined;
-  return Object.hasOwn(schema, event) ? schema[event] : schema["*"];
+  if (schema !== undefined && Object.hasOwn(schema, event)) return schema[event];
+  if (event === "notification" && hasOwnEvents(name)) return ownEvents.notification;
+  return schema?.["*"];
 }
 
 /**

@@ -271,6 +271,26 @@ describe("notifications over HTTP", () => {
     });
   });
 
+  it("[P-NOTE-1] a notification of the shape {type, message} keeps its level over HTTP, and an unknown type is refused", async () => {
+    await using server = await startGateway();
+    const socket = await server.socket("/ws/user/7");
+    await socket.nextOf("subscribed");
+    const send = (body: object) => server.call("POST", "/v1/users/7/notifications", { body });
+    expect(await send({ type: "error", message: "disk full" })).toMatchObject({ status: 200 });
+    expect(await socket.nextOf("notification")).toMatchObject({
+      data: { level: "error", message: "disk full" },
+    });
+    expect(await send({ type: "fatal", message: "disk full" })).toMatchObject({
+      status: 400,
+      body: { code: "bad_message", detail: expect.stringContaining("type") },
+    });
+    const event = { channel: "user:7", event: "notification", data: { type: "fatal" } };
+    expect(await server.call("POST", "/v1/publish", { body: event })).toMatchObject({
+      status: 422,
+      body: { code: "invalid_data" },
+    });
+  });
+
   it("a notification without a message is refused", async () => {
     await using server = await startGateway();
     expect(await server.call("POST", "/v1/users/7/notifications", { body: {} })).toMatchObject({

@@ -272,13 +272,16 @@ export const pendingCommandsSchema = z
   })
   .meta({ id: "PendingCommands" });
 
+const level = z.enum(["info", "success", "warning", "error"]);
+
 export const notificationSchema = z
   .object({
-    message: z.string().min(1).max(10_000),
-    title: z.string().max(1_000).exactOptional(),
-    level: z.enum(["info", "success", "warning", "error"]).default("info"),
-    ttl_ms: z.int().min(0).exactOptional(),
-    id: z.string().min(1).max(64).exactOptional(),
+    message: z.string().min(1).max(4_000),
+    title: z.string().min(1).max(200).exactOptional(),
+    level: level.exactOptional(),
+    type: level.exactOptional(),
+    ttl_ms: z.int().min(1).max(messageBounds.ttlMs).exactOptional(),
+    id: z.string().min(1).max(128).exactOptional(),
   })
   .meta({ id: "Notification" });
 

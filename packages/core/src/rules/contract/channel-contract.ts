@@ -1,20 +1,9 @@
-import {
-  type DefinedContract,
-  MilepostError,
-  type StandardSchema,
-  unchecked,
-} from "@milepost/protocol";
+import { type DefinedContract, MilepostError, type StandardSchema } from "@milepost/protocol";
 import { ChannelPattern } from "../channel-pattern.ts";
+import { hasOwnEvents, ownEvents } from "../own-events.ts";
 
 /** Schemas of event data by event name; `*` stands for every other event. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>;
-
-/**
- * Events that the gateway itself publishes to user and session channels. They are allowed there even if a
- * contract does not name them.
- */
-const ofTheGateway: EventSchemas = { operation: unchecked(), notification: unchecked() };
-const shared = new Set(["user", "session"]);
 
 interface ContractedPattern {
   readonly pattern: ChannelPattern;
@@ -57,8 +46,8 @@ export class ChannelContract {
     const segments = channel.split(":");
     const found = this.#patterns.find(({ pattern }) => pattern.match(segments) !== undefined);
     if (found === undefined) return undefined;
-    const isShared = segments.length === 2 && shared.has(segments[0] ?? "");
-    return isShared ? { ...ofTheGateway, ...found.events } : found.events;
+    // The events of users and sessions are allowed even if a contract does not name them.
+    return hasOwnEvents(channel) ? { ...ownEvents, ...found.events } : found.events;
   }
 }
 
