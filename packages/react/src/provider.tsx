@@ -9,9 +9,11 @@ import {
 } from "@milepost/client";
 import { MilepostError } from "@milepost/protocol";
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
+import { PageClaims } from "./page-claims.ts";
 
 // One context serves all contracts; the caller of `useClient<C>()` names the contract.
 const ClientContext = createContext<Client | undefined>(undefined);
+const ClaimsContext = createContext(new PageClaims());
 
 /**
  * Props of {@link MilepostProvider}: either a client of your own, which you close, or the options of a client,
@@ -33,14 +35,22 @@ export function MilepostProvider<C extends Contract = AnyContract>(
   props: MilepostProviderProps<C>,
 ): ReactNode {
   if (props.client !== undefined) {
-    const client = props.client as unknown as Client;
-    return <ClientContext.Provider value={client}>{props.children}</ClientContext.Provider>;
+    return <Provided client={props.client as unknown as Client}>{props.children}</Provided>;
   }
   const { children, client: _, ...options } = props;
   return (
     <OwnClient key={options.url} options={options}>
       {children}
     </OwnClient>
+  );
+}
+
+function Provided({ client, children }: { client: Client; children: ReactNode }): ReactNode {
+  const [claims] = useState(() => new PageClaims());
+  return (
+    <ClientContext.Provider value={client}>
+      <ClaimsContext.Provider value={claims}>{children}</ClaimsContext.Provider>
+    </ClientContext.Provider>
   );
 }
 
@@ -72,7 +82,7 @@ function OwnClient({
       void client.close();
     };
   }, [client]);
-  return <ClientContext.Provider value={client}>{children}</ClientContext.Provider>;
+  return <Provided client={client}>{children}</Provided>;
 }
 
 /**
@@ -92,6 +102,11 @@ function createHere(options: ClientOptions): Client {
 
 function readToken(source: TokenSource): string | Promise<string> {
   return typeof source === "function" ? source() : source;
+}
+
+/** Returns what decides which panel below the nearest provider shows the parts that a page needs once. */
+export function useClaims(): PageClaims {
+  return useContext(ClaimsContext);
 }
 
 /** Returns the client of the nearest {@link MilepostProvider}. Throws outside of one. */

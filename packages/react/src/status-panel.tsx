@@ -7,6 +7,7 @@ import { ConnectionLight } from "./connection-light.tsx";
 import { NotificationList } from "./notification-list.tsx";
 import { OperationProgress } from "./operation-progress.tsx";
 import { englishTexts, type PanelTexts } from "./panel-texts.ts";
+import { useClaim } from "./use-claim.ts";
 import { useConnection } from "./use-connection.ts";
 import { useNow } from "./use-now.ts";
 import { useOperation } from "./use-operation.ts";
@@ -16,8 +17,13 @@ export type StatusPanelProps = (
   | { readonly operationId: string | null | undefined; readonly operation?: undefined }
   | { readonly operation: OperationHandle | null | undefined; readonly operationId?: undefined }
 ) & {
-  /** Shows the notifications of the user and the session. Default: true. */
-  readonly notifications?: boolean;
+  /**
+   * Shows the notifications of the user and the session: true always, false never. By default they are shown by the
+   * panel below the provider that was mounted first, so that a page with several panels shows each one once.
+   */
+  readonly notifications?: boolean | undefined;
+  /** Shows the state of the connection; the choices and the default are those of `notifications`. */
+  readonly connection?: boolean | undefined;
   /** Texts to use instead of the English ones. */
   readonly texts?: Partial<PanelTexts>;
   readonly className?: string;
@@ -31,7 +37,9 @@ export type StatusPanelProps = (
  * changed status or step, not of each percent.
  */
 export function StatusPanel(props: StatusPanelProps): ReactNode {
-  const { notifications = true, className, texts: given } = props;
+  const { className, texts: given } = props;
+  const showsConnection = useClaim("connection", props.connection);
+  const showsNotifications = useClaim("notifications", props.notifications);
   const texts = useMemo(() => ({ ...englishTexts, ...given }), [given]);
   const title = useId();
   const operation = props.operation ?? props.operationId;
@@ -51,7 +59,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
           {state?.title ??
             ((typeof operation === "object" ? operation?.id : operation) || texts.untitled)}
         </h2>
-        <ConnectionLight texts={texts} />
+        {showsConnection && <ConnectionLight texts={texts} />}
       </header>
       {state === undefined ? (
         <Absence view={view} isNamed={isNamed} texts={texts} />
@@ -66,7 +74,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
         </>
       )}
       <Announcement view={view} texts={texts} />
-      {notifications && <NotificationList texts={texts} />}
+      {showsNotifications && <NotificationList texts={texts} />}
     </section>
   );
 }
