@@ -1,9 +1,40 @@
+import { createHmac } from "node:crypto";
 import type { TransportName } from "@milepost/client";
 import { describe, expect, test } from "vitest";
 import { doorsWorld } from "./fixtures/doors-world.ts";
 import { watch } from "./fixtures/sdk-ways.ts";
 
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+/** Returns a token that is valid from `inSeconds` seconds on; signed by hand, as other issuers do. */
+function tokenIn(inSeconds: number): string {
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const nbf = Math.floor(Date.now() / 1000) + inSeconds;
+  const channels = { subscribe: ["room:*"] };
+  const claims = { sub: "7", sid: "s1", channels, nbf, exp: nbf + 600 };
+  const signed = `${encoded({ alg: "HS256" })}.${encoded(claims)}`;
+  return `${signed}.${createHmac("sha256", "s".repeat(48)).update(signed).digest("base64url")}`;
+}
+
+test("[P-CON-12] a client connects over each transport once its token has begun", async () => {
+  await using at = await doorsWorld();
+  await Promise.all(
+    (["websocket", "sse", "poll"] as const).map(async (transport) => {
+      const token = tokenIn(8);
+      let calls = 0;
+      const client = at.client({
+        transports: [transport],
+        token: () => {
+          calls++;
+          return token;
+        },
+      });
+      const { ready } = watch(client.channel("room:a"), 1);
+      await ready;
+      expect([transport, calls]).toEqual([transport, 2]);
+    }),
+  );
+});
 
 describe.each<TransportName>(["websocket", "sse"])("tokens over %s", (transport) => {
   test.each([

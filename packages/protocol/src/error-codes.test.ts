@@ -24,6 +24,7 @@ describe("the table of error codes", () => {
     );
     expect(retryable).toEqual([
       "token_expired",
+      "token_not_yet_valid",
       "token_revoked",
       "too_many_connections",
       "rate_limited",

@@ -51,6 +51,11 @@ export const errorCodes = {
     retryable: true,
     description: "The token has expired; get a new one.",
   },
+  token_not_yet_valid: {
+    status: 401,
+    retryable: true,
+    description: "The token is not valid yet; try again once it is.",
+  },
   token_revoked: {
     status: 401,
     retryable: true,

@@ -17,6 +17,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   too_deep: false,
   unauthenticated: false,
   token_expired: true,
+  token_not_yet_valid: true,
   token_revoked: true,
   forbidden: false,
   not_found: false,

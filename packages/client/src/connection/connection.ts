@@ -25,6 +25,7 @@ import {
 } from "./connection-state.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { MetricsRecorder } from "./metrics.ts";
+import { serviceError } from "./service-error.ts";
 import { lateToken, type TokenKeeper, tokenWaitMs } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
 
@@ -39,6 +40,11 @@ const connectTimeoutMs = 30_000;
  */
 const stableAfterMs = 5_000;
 const defaultPingIntervalMs = 30_000;
+/**
+ * Longest wait before a reconnect that the gateway or a proxy can ask for, in milliseconds, so that a wrong
+ * `Retry-After` does not keep the client offline for good.
+ */
+const maxAskedMs = 3_600_000;
 
 /** Parts that a connection is built from. */
 export interface ConnectionParts {
@@ -86,6 +92,8 @@ interface Loss {
   readonly message?: string;
   /** Credential of the connection that was closed. */
   readonly token?: string | undefined;
+  /** Time that the gateway, or something before it, asked the client to wait, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Event that a close causes, by its verdict. */
@@ -118,6 +126,10 @@ export class Connection {
   #adopting = false;
   /** Number of losses in a row since the last stable connection. */
   #failures = 0;
+  /** Wait that the gateway asked for during this attempt, in milliseconds. */
+  #askedMs: number | undefined;
+  /** True while the client waits because it was asked to; wake events do not end such a wait. */
+  #mustWait = false;
   #connectionId: string | undefined;
   #connectedAt = 0;
   #timer: Cancel | undefined;
@@ -210,7 +222,9 @@ export class Connection {
       case "start":
         this.#failures = 0;
         this.#stopWatching ??= watchWakeSignals({
-          onWake: () => this.retryNow(),
+          onWake: () => {
+            if (!this.#mustWait) this.retryNow();
+          },
           onDoubt: () => this.#heartbeat.probe(),
         });
         this.#open();
@@ -281,7 +295,8 @@ export class Connection {
     this.#credential = credential;
     return {
       onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
-      onClose: (code, reason, refused = credential.token) => this.#onClose(code, reason, refused),
+      onClose: (code, reason, { token = credential.token, retryAfterMs } = {}) =>
+        this.#onClose(code, reason, token, retryAfterMs),
     };
   }
 
@@ -338,6 +353,10 @@ export class Connection {
         break;
       default:
         if (this.#state.state === "connected") this.#events.onMessage(message);
+        else if (message.type === "reply") {
+          // Before the welcome, a reply says why the credential is refused. The close follows.
+          this.#askedMs = serviceError(message.error).retryAfterMs;
+        }
     }
   }
 
@@ -404,11 +423,16 @@ export class Connection {
     this.#move = { at: clock.monotonic() + delayMs, cancel };
   }
 
-  #onClose(code: number, reason: string, token: string | undefined): void {
+  #onClose(
+    code: number,
+    reason: string,
+    token: string | undefined,
+    retryAfterMs: number | undefined,
+  ): void {
     const name = Object.hasOwn(closeNames, code)
       ? closeNames[code as keyof typeof closeNames]
       : "lost";
-    const loss: Loss = { code, reason: name, message: reason || name, token };
+    const loss: Loss = { code, reason: name, message: reason || name, token, retryAfterMs };
     // Code 4001 (moved): another connection has taken over the connection id. Sending the id again would close
     // that connection.
     if (code === 4001) this.#connectionId = undefined;
@@ -435,10 +459,13 @@ export class Connection {
       });
       return;
     }
+    const { retryAfterMs = this.#askedMs } = loss;
     // A reconnect that was already planned at a random moment keeps that moment. It replaces the client's own
     // backoff.
     const delayMs =
-      this.#move === undefined ? backoff.delayMs(this.#failures) : Math.max(0, this.#move.at - now);
+      this.#move === undefined
+        ? backoff.delayMs(this.#failures) + Math.min(retryAfterMs ?? 0, maxAskedMs)
+        : Math.max(0, this.#move.at - now);
     this.#leave({
       state: "reconnecting",
       attempt: this.#failures + 1,
@@ -446,6 +473,7 @@ export class Connection {
       reason: loss.reason,
       ...(loss.message !== undefined && loss.message !== loss.reason && { message: loss.message }),
     });
+    this.#mustWait = retryAfterMs !== undefined;
     this.#timer = schedule.after(delayMs, () => this.#dispatch("due"));
   }
 
@@ -476,6 +504,8 @@ export class Connection {
     this.#heartbeat.stop();
     this.#upgrade?.stop();
     this.#adopting = false;
+    this.#askedMs = undefined;
+    this.#mustWait = false;
     this.#outgoing.flush();
     this.#transport?.release();
     this.#transport = undefined;

@@ -1,3 +1,4 @@
+import { MilepostError } from "@milepost/protocol";
 import type { Requests } from "../request/requests.ts";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Reporter } from "../runtime/reporter.ts";
@@ -22,8 +23,8 @@ export interface TokenRenewalParts {
 const restMs = 10_000;
 
 /**
- * Renews the token on the open connection. If that fails, the gateway closes the connection and the reconnect
- * fetches a token.
+ * Renews the token on the open connection. If that fails, and the gateway does not say when to try again, it closes
+ * the connection and the reconnect fetches a token.
  */
 export class TokenRenewal {
   readonly #parts: TokenRenewalParts;
@@ -71,6 +72,9 @@ export class TokenRenewal {
     } catch (error) {
       late();
       reporter.report(error);
+      if (!(error instanceof MilepostError) || error.retryAfterMs === undefined) return;
+      this.#notBefore = Math.max(this.#notBefore, clock.monotonic() + error.retryAfterMs);
+      this.expiring();
     }
   }
 }

@@ -1,4 +1,4 @@
-import { closeCodeOf, type ErrorCode, isErrorCode, isRecord } from "@milepost/protocol";
+import { closeCodeOf, type ErrorCode, isDelay, isErrorCode, isRecord } from "@milepost/protocol";
 
 /** Part of `fetch` that the client uses. The platform's own `fetch` can be passed. */
 export type Fetch = (
@@ -15,12 +15,15 @@ export type Fetch = (
 /** Refusal of a transport connection by an HTTP response, with the equivalent close code. */
 export class Refused extends Error {
   readonly code: number;
+  /** Time to wait before the next call, in milliseconds; undefined if the answer names none. */
+  readonly retryAfterMs: number | undefined;
   /** Credential of the refused call; undefined if the refusal answers no call. */
   token: string | undefined;
 
-  constructor(code: number, reason: string) {
+  constructor(code: number, reason: string, retryAfterMs?: number) {
     super(reason);
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -87,13 +90,28 @@ export class HttpEndpoint {
  */
 async function refusalOf(response: Response): Promise<Refused> {
   const problem: unknown = await response.json().catch(() => undefined);
-  const { code, detail } = isRecord(problem) ? problem : {};
+  const { code, detail, retry_after_ms } = isRecord(problem) ? problem : {};
   const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
+  const afterMs = isDelay(retry_after_ms) ? retry_after_ms : retryAfterMs(response);
+  // Whoever answers 429, a client that waits may succeed.
+  if (response.status === 429) return new Refused(1013, says, afterMs ?? rateWaitMs);
   // A response without an error code comes from a proxy, not from the gateway, so a retry may succeed.
-  if (typeof code !== "string") return new Refused(1006, says);
+  if (typeof code !== "string") return new Refused(1006, says, afterMs);
   const { [response.status]: error } = refusals;
-  if (error === undefined) return new Refused(1006, says);
-  return new Refused(closeCodeOf(isErrorCode(code) ? code : error), says);
+  if (error === undefined) return new Refused(1006, says, afterMs);
+  return new Refused(closeCodeOf(isErrorCode(code) ? code : error), says, afterMs);
+}
+
+/** Wait after an answer 429 that names none, in milliseconds. */
+const rateWaitMs = 30_000;
+
+/** Returns the wait of the header `Retry-After`, which has seconds or a date. */
+function retryAfterMs({ headers }: Response): number | undefined {
+  const text = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+$/.test(text)) return Number(text) * 1_000;
+  const date = headers.get("date");
+  const ms = Date.parse(text) - Date.parse(date ?? "");
+  return isDelay(ms) ? ms : undefined;
 }
 
 /**

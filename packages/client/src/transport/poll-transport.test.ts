@@ -27,7 +27,7 @@ async function opened(answer: (token: string, call: Call) => Response | Promise<
     { url: new URL("ws://gateway.test/ws"), token: "old", connectionId: undefined },
     {
       onFrame: (frame) => heard.push(JSON.parse(String(frame))),
-      onClose: (code, reason, token) => heard.push({ code, reason, token }),
+      onClose: (code, reason, details) => heard.push({ code, reason, token: details?.token }),
     },
   );
   await settle();

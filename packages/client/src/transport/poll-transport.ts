@@ -255,7 +255,7 @@ class PollConnection implements TransportConnection {
   #fail(error: unknown): void {
     if (!this.#owned) return;
     this.release();
-    if (error instanceof Refused) this.#events.onClose(error.code, error.message, error.token);
+    if (error instanceof Refused) this.#events.onClose(error.code, error.message, error);
     else this.#events.onClose(1006, "");
   }
 }

@@ -3,6 +3,7 @@ import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
 import type {
   Attempt,
+  CloseDetails,
   Transport,
   TransportConnection,
   TransportConnectionEvents,
@@ -85,13 +86,13 @@ class SseConnection implements TransportConnection {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof Refused) this.#close(error.code, error.message, error.token);
+    if (error instanceof Refused) this.#close(error.code, error.message, error);
     else this.#close(1006, "");
   }
 
-  #close(code: number, reason: string, token?: string): void {
+  #close(code: number, reason: string, details?: CloseDetails): void {
     if (!this.#owned) return;
     this.release();
-    this.#events.onClose(code, reason, token);
+    this.#events.onClose(code, reason, details);
   }
 }

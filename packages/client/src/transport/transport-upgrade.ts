@@ -73,12 +73,12 @@ export class TransportUpgrade {
           }
           owner.onFrame(frame, bytes);
         },
-        onClose: (code, reason, refused = token) => {
+        onClose: (code, reason, details) => {
           if (owner !== undefined) {
-            owner.onClose(code, reason, refused);
+            owner.onClose(code, reason, details);
             return;
           }
-          if (closeVerdict(code) === "reauthenticate") this.#parts.refuse(refused);
+          if (closeVerdict(code) === "reauthenticate") this.#parts.refuse(details?.token ?? token);
           if (attempt === this.#attempt) this.start();
         },
       });

@@ -14,11 +14,15 @@ export interface TransportConnectionEvents {
    * the size of a binary frame in bytes; absent for text.
    */
   onFrame(frame: unknown, bytes?: number): void;
-  /**
-   * Called when the connection has closed. `token` is the credential that was refused, if the transport knows that
-   * it was another than the one of the connection.
-   */
-  onClose(code: number, reason: string, token?: string): void;
+  onClose(code: number, reason: string, details?: CloseDetails): void;
+}
+
+/** What a transport knows of a close beside its code and its reason. */
+export interface CloseDetails {
+  /** Credential that was refused; by default that of the connection. */
+  readonly token?: string | undefined;
+  /** Time to wait before the next attempt, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** One connection to the gateway over any transport: a WebSocket, or an equivalent over HTTP. */

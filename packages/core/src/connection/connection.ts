@@ -444,7 +444,10 @@ export class Connection
     } catch (error) {
       if (!this.#life.isAwaitingAuth) return;
       const reason = this.#context.errorLog.failureOf(error);
-      if (id !== undefined) this.send({ type: "reply", id, error: reason });
+      // Without an id, the reply only says when to try again.
+      if (id !== undefined || reason.retry_after_ms !== undefined) {
+        this.send({ type: "reply", id: id ?? null, error: reason });
+      }
       this.close(closeCodeOfCredential(reason.code), credentialReason(reason));
     }
   }
@@ -545,5 +548,6 @@ export class Connection
 function credentialReason({ code, retryable }: Failure): string {
   if (code === "token_expired") return "the token has expired";
   if (code === "token_revoked") return revokedReason;
+  if (code === "token_not_yet_valid") return "the token is not valid yet";
   return retryable ? "the token could not be checked" : "the token is not valid";
 }

@@ -62,6 +62,31 @@ describe("user tokens", () => {
     await expect(at(3_600_000)).rejects.toMatchObject({ code: "token_expired" });
   });
 
+  it("verify asks for another try when a token that is not valid yet has begun, with 5 s for clocks that differ", async () => {
+    const begin = start / 1000 + 30;
+    const token = forged({ alg: "HS256" }, { sub: "7", exp, nbf: begin });
+    const at = (ms: number) => createTokens(secret, { now: () => start + ms }).verify(token);
+    await expect(at(0)).rejects.toMatchObject({
+      code: "token_not_yet_valid",
+      retryable: true,
+      retryAfterMs: 30_000,
+      message: "the token is valid in 30 s; try again then",
+    });
+    await expect(at(24_900)).rejects.toMatchObject({ retryAfterMs: 5_100 });
+    await expect(at(25_000)).resolves.toMatchObject({ user: "7" });
+  });
+
+  it("verify refuses a token for good whose begin is no number or lies more than a day ahead", async () => {
+    const later = start / 1000 + 86_400;
+    const claims = { sub: "7", exp: later * 2 };
+    const waits = forged({ alg: "HS256" }, { ...claims, nbf: later });
+    await expect(tokens.verify(waits)).rejects.toMatchObject({ retryAfterMs: 86_400_000 });
+    // The last one counts milliseconds, a common mistake of issuers.
+    for (const nbf of ["soon", null, later + 1, start]) {
+      await unauthenticated(forged({ alg: "HS256" }, { ...claims, nbf }));
+    }
+  });
+
   it("verify refuses a token without a numeric exp claim", async () => {
     await unauthenticated(forged({ alg: "HS256" }, { sub: "7" }));
     await unauthenticated(forged({ alg: "HS256" }, { sub: "7", exp: null }));

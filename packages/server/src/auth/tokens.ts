@@ -33,6 +33,8 @@ export interface Tokens {
 
 const algorithm = "HS256";
 const notBeforeToleranceSeconds = 5;
+/** Longest wait for the begin of a token, in milliseconds. A later begin counts as a mistake of the issuer. */
+const maxNotBeforeMs = 86_400_000;
 const defaultTtlMs = 3_600_000;
 const maxPatterns = 100;
 const maxNameLength = 200;
@@ -73,6 +75,8 @@ export function createTokens(
         if (cause instanceof MilepostError) throw cause;
         if (cause instanceof errors.JWTExpired) throw expired();
         if (cause instanceof errors.JWTClaimValidationFailed) {
+          const { claim, reason, payload } = cause;
+          if (claim === "nbf" && reason === "check_failed") throw early(payload.nbf, clock.now());
           throw refused(`the token's claim ${cause.claim} is missing or invalid`);
         }
         throw refused("the token is not valid");
@@ -177,6 +181,18 @@ function badGrants(): MilepostError {
 
 function refused(message: string): MilepostError {
   return new MilepostError("unauthenticated", message);
+}
+
+/** Returns the error for a token that begins at `notBefore`, in seconds since 1970. */
+function early(notBefore: number | undefined, now: number): MilepostError {
+  const retryAfterMs = (notBefore ?? Number.NaN) * 1000 - now;
+  if (!(retryAfterMs <= maxNotBeforeMs)) {
+    return refused(
+      "the token's claim nbf lies more than a day in the future; it counts seconds since 1970",
+    );
+  }
+  const message = `the token is valid in ${Math.ceil(retryAfterMs / 1000)} s; try again then`;
+  return new MilepostError("token_not_yet_valid", message, { retryAfterMs });
 }
 
 function expired(): MilepostError {

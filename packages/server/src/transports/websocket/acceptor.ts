@@ -22,7 +22,12 @@ import { refuseUpgrade } from "./refusal.ts";
 /** Outcome of the verification of a credential: its principal, or the code to close the connection with. */
 export type Verdict =
   | { readonly principal: UserPrincipal | undefined }
-  | { readonly close: CloseCode; readonly reason: string };
+  | {
+      readonly close: CloseCode;
+      readonly reason: string;
+      /** Failure to send before the close, because it says when to try again. */
+      readonly refusal?: Failure;
+    };
 
 /** Steps of an upgrade that differ between the WebSocket doors. */
 export interface AcceptorSteps<Plan extends Handshake> {
@@ -186,7 +191,12 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       const failed = error instanceof MilepostError ? error : new MilepostError("internal", "");
       // Only the verifier can say why a token is not valid. For every other error, the reason is its code.
       const reason = failed.code === "unauthenticated" ? failed.message : failed.code;
-      return { close: closeCodeOfCredential(failed.code), reason };
+      const refusal = failed.toFailure();
+      return {
+        close: closeCodeOfCredential(failed.code),
+        reason,
+        ...(refusal.retry_after_ms !== undefined && { refusal }),
+      };
     }
   }
 

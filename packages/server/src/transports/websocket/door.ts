@@ -8,11 +8,17 @@ import { planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
  * `/ws`, and refuses it.
  */
 export function webSocketDoor(parts: DoorParts): Door {
-  const { core } = parts;
+  const { core, clock } = parts;
   const acceptor = createWebSocketAcceptor<UpgradePlan>(parts, {
     plan: planUpgrade,
     attach(connection, plan, verdict) {
       if ("close" in verdict) {
+        if (verdict.refusal !== undefined) {
+          const timestamp = new Date(clock.now()).toISOString();
+          const dated = connection.encoder.dialect === "plain" ? { timestamp } : {};
+          const reply = { type: "reply", id: null, error: verdict.refusal, ...dated } as const;
+          connection.write(connection.encoder.encodeMessage(reply));
+        }
         connection.close(verdict.close, verdict.reason);
         return;
       }
