@@ -90,3 +90,85 @@ describe("revocations of several pages", () => {
     expect(await again).toBe(false);
   });
 });
+
+describe("what a revocation takes", () => {
+  const at = clock.now() + 1_000;
+
+  /** Cache that knows these revocations. */
+  async function cacheOf(...revocations: Revocation[]): Promise<RevocationCache> {
+    let isRead = false;
+    const store: Revocations = {
+      add: async () => {},
+      read: async () => {
+        const page = isRead ? [] : revocations;
+        isRead = true;
+        return { revocations: page, cursor: "1" };
+      },
+    };
+    const cache = new RevocationCache(store, clock);
+    await cache.refresh();
+    return cache;
+  }
+
+  const revoked = (rest: Partial<Revocation> = {}): Revocation => ({
+    ...{ of: "user", id: "ada", at, until: at + 60_000 },
+    ...rest,
+  });
+  const isRefused = (cache: RevocationCache, principal: UserPrincipal) => {
+    try {
+      cache.narrowed(principal);
+      return false;
+    } catch (error) {
+      return (error as MilepostError).code === "token_revoked";
+    }
+  };
+
+  test.each([
+    ["before the revocation", true, at - 1],
+    ["in the very millisecond of the revocation", true, at],
+    ["after the revocation", false, at + 1],
+    ["at a time that it does not name", true, undefined],
+  ] as const)(
+    "[G10] [P-CONN-5] for a token that was issued %s, it is %s that it is revoked",
+    async (_, taken, issuedAt) => {
+      const cache = await cacheOf(revoked());
+      const principal = { ...user("ada"), ...(issuedAt !== undefined && { issuedAt }) };
+      expect(isRefused(cache, principal)).toBe(taken);
+      expect(isRefused(cache, { ...principal, user: "bob" })).toBe(false);
+    },
+  );
+
+  test("[P-CONN-5] a revocation ends at its time, and a longer one is not covered by a shorter one", async () => {
+    const short = revoked({ at: at + 5, until: clock.now() });
+    expect(isRefused(await cacheOf(short), user("ada"))).toBe(false);
+    expect(isRefused(await cacheOf(short, revoked()), user("ada"))).toBe(true);
+  });
+
+  test("[G10] a later revocation is not covered by an earlier one that lasts longer", async () => {
+    const cache = await cacheOf(revoked({ until: at + 600_000 }), revoked({ at: at + 500 }));
+    expect(isRefused(cache, { ...user("ada"), issuedAt: at + 400 })).toBe(true);
+  });
+
+  test("[P-CONN-6] two revocations of grants take the grants of both", async () => {
+    const cache = await cacheOf(revoked({ grants: ["a:*"] }), revoked({ grants: ["b:*"] }));
+    const grants = { subscribe: ["a:*", "b:*", "c:*"], publish: ["b:*"] };
+    expect(cache.narrowed({ ...user("ada"), grants }).grants).toEqual({
+      subscribe: ["c:*"],
+      publish: [],
+    });
+  });
+
+  test("[G10] a revocation that arrives while the revocations are read is found by that read", async () => {
+    const store = new PagedStore();
+    const cache = new RevocationCache(store, clock);
+    const first = cache.refresh();
+    // The answer to the read that is under way does not have the revocation yet.
+    await store.answer();
+    const second = cache.refresh();
+    await store.add(revoked());
+    const third = cache.refresh();
+    for (let page = 0; page < 4; page++) await store.answer();
+    await Promise.all([first, second, third]);
+    expect(isRefused(cache, user("ada"))).toBe(true);
+  });
+});

@@ -1,4 +1,4 @@
-import { memoryEngine } from "@milepost/engine";
+import { type Bus, memoryEngine } from "@milepost/engine";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { expect, test } from "vitest";
 import { RuleBook } from "../rules/rule-book.ts";
@@ -24,8 +24,14 @@ const reader: Subscriber = {
   drained: () => undefined,
 };
 
-function hubOf(clock: ManualClock) {
-  const { log, bus } = memoryEngine()({ clock, random: new SeededRandom() });
+function hubOf(clock: ManualClock, altered: Partial<Bus> = {}) {
+  const { log, bus: wholeBus } = memoryEngine()({ clock, random: new SeededRandom() });
+  const bus: Bus = {
+    listen: (...args) => wholeBus.listen(...args),
+    subscribe: (...args) => wholeBus.subscribe(...args),
+    unsubscribe: (...args) => wholeBus.unsubscribe(...args),
+    ...altered,
+  };
   const onError = (error: unknown) => {
     throw error;
   };
@@ -73,4 +79,59 @@ test("recent entries of a channel are freed when its last reader has left, when 
   expect(hub.recentLength).toBeGreaterThan(0);
   hub.close();
   expect(hub.recentLength).toBe(0);
+});
+
+test("a channel whose readers come back subscribes to the bus only after it has unsubscribed", async () => {
+  const clock = new ManualClock();
+  const calls: string[] = [];
+  let unsubscribed = () => {};
+  const { hub } = hubOf(clock, {
+    subscribe: async () => void calls.push("subscribe"),
+    unsubscribe: () => {
+      calls.push("unsubscribe");
+      return new Promise((resolve) => {
+        unsubscribed = resolve;
+      });
+    },
+  });
+  const first = hub.join(rules.of("log:a"), reader);
+  await clock.settle();
+  first.leave();
+  await clock.advance(positionCheckMs);
+  hub.join(rules.of("log:a"), reader);
+  await clock.settle();
+  expect(calls).toEqual(["subscribe", "unsubscribe"]);
+  unsubscribed();
+  await clock.settle();
+  expect(calls).toEqual(["subscribe", "unsubscribe", "subscribe"]);
+  hub.close();
+});
+
+test("a subscriber can join a channel after the bus refused it once", async () => {
+  const clock = new ManualClock();
+  let isDown = true;
+  const { hub } = hubOf(clock, {
+    subscribe: async () => {
+      if (isDown) throw new Error("the bus is down");
+    },
+  });
+  const outcomes: string[] = [];
+  const join = async () => {
+    const told = {
+      ...reader,
+      onStart: () => void outcomes.push("started"),
+      onFailed: () => void outcomes.push("failed"),
+    };
+    hub.join(rules.of("log:a"), told);
+    await clock.settle();
+  };
+  await join();
+  isDown = false;
+  await join();
+  expect(outcomes).toEqual(["failed", "started"]);
+  hub.close();
+});
+
+test("[P-SUB-9] every channel is compared with its log each 25 seconds", () => {
+  expect(positionCheckMs).toBe(25_000);
 });

@@ -75,6 +75,47 @@ describe("recent entries", () => {
     expect(offsets(huge?.after(at(0)))).toEqual([1]);
   });
 
+  test("[G7] a channel keeps at most 1,000 recent entries, also when older ones are added before them", () => {
+    expect(filled(1, 1_000).after(at(0))).toHaveLength(1_000);
+    expect(filled(1, 1_001).after(at(0))).toBeUndefined();
+    const full = filled(201, 1_100);
+    full.addBefore(entries(101, 200));
+    expect(full.after(at(100))).toHaveLength(1_000);
+    full.addBefore(entries(100, 100));
+    expect(full.after(at(99))).toBeUndefined();
+  });
+
+  test("[G7] a channel keeps at most 256 KiB of recent entries, also when older ones are added before them", () => {
+    const full = filled(11, 20, 20_000);
+    full.addBefore(entries(1, 10, 20_000));
+    expect(full.after(at(9))).toBeUndefined();
+    expect(full.after(at(10))).toHaveLength(10);
+  });
+
+  test("[G7] the budget forgets a channel that has no recent entries any more", () => {
+    const budget = new RecentBudget(100);
+    const halved: string[] = [];
+    const channel = (name: string) => {
+      const change = (length: number) => {
+        recent.length += length;
+        budget.changed(recent, length);
+      };
+      const recent = {
+        length: 0,
+        halve() {
+          halved.push(name);
+          change(-recent.length / 2);
+        },
+      };
+      return change;
+    };
+    const [emptied, full] = [channel("emptied"), channel("full")];
+    emptied(60);
+    emptied(-60);
+    full(120);
+    expect(halved).toEqual(["full"]);
+  });
+
   test("recent entries that the log no longer keeps are forgotten", () => {
     const recent = filled(5, 9);
     recent.forget(3);

@@ -59,6 +59,27 @@ describe("the authenticator", () => {
     await expect(authenticate("other", custom)).rejects.toThrow("no such session");
   });
 
+  it.each([
+    { user: "auth0|7", session: undefined },
+    { user: undefined, session: "a:b" },
+    { user: "", session: undefined },
+  ])(
+    "a custom verifier's ids %j, which cannot be part of channel names, are refused",
+    async (ids) => {
+      const verifyToken = async () => ({
+        kind: "user" as const,
+        ...ids,
+        grants: { subscribe: [], publish: [] },
+        expiresAt: undefined,
+      });
+      const auth = createAuthenticator({ verifyToken }, Date);
+      await expect(auth.verifyToken("any")).rejects.toMatchObject({
+        code: "unauthenticated",
+        message: expect.stringMatching(/^the token's (user|session) must be 1 to 200 letters/),
+      });
+    },
+  );
+
   it("createAuthenticator refuses to start without tokenSecret and verifyToken", () => {
     expect(() => createAuthenticator({ apiKeys }, Date)).toThrow(/tokenSecret .* or verifyToken/);
   });

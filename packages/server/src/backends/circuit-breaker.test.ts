@@ -102,6 +102,41 @@ describe("a circuit breaker", () => {
     expect(breaker.state).toBe("closed");
   });
 
+  test("a circuit breaker that waits for its probe is not closed by a call from before it opened", async () => {
+    const { breaker, clock } = breakerOf();
+    const early = taken(breaker);
+    fail(breaker, 5);
+    await clock.advance(breaker.retryAfterMs);
+    const probe = taken(breaker);
+    breaker.succeeded(early);
+    expect(breaker.state).toBe("half_open");
+    breaker.failed(probe);
+    expect(breaker.state).toBe("open");
+  });
+
+  test("a circuit breaker that has closed opens for its shortest time again", async () => {
+    const { breaker, clock } = breakerOf();
+    fail(breaker, 5);
+    for (let probes = 0; probes < 4; probes++) {
+      await clock.advance(breaker.retryAfterMs);
+      fail(breaker, 1);
+    }
+    await clock.advance(breaker.retryAfterMs);
+    breaker.succeeded(taken(breaker));
+    fail(breaker, 5);
+    expect(breaker.retryAfterMs).toBeLessThanOrEqual(1_000);
+  });
+
+  test("the circuit breakers of several nodes do not probe a backend at the same moment", () => {
+    const clock = new ManualClock();
+    const waits = [0, 0.25, 0.5, 0.75].map((fraction) => {
+      const breaker = new CircuitBreaker({}, clock, { fraction: () => fraction });
+      fail(breaker, 5);
+      return breaker.retryAfterMs;
+    });
+    expect(waits).toEqual([500, 625, 750, 875]);
+  });
+
   test("after any calls, an open circuit breaker passes none, a half-open one passes one probe, and it can always close again", () => {
     const step = fc.oneof(
       fc.constant({ kind: "take" as const }),

@@ -107,6 +107,15 @@ describe("hostile WebSocket frames", () => {
     await other.notices();
   });
 
+  it("[P-MSG-3] [G7] a frame whose header announces more than the limit closes its socket before its payload arrives", async () => {
+    await using server = await startGateway();
+    using socket = await RawWebSocket.open(server.port, "/ws", await server.token());
+    await socket.next();
+    const header = Buffer.from([0x81, 0x80 | 127, 0, 0, 0, 0, 0, 0x20, 0, 0, 1, 2, 3, 4]);
+    socket.socket.write(header);
+    expect(await socket.closeCode).toBe(1009);
+  });
+
   it("[P-MSG-3] a frame of exactly the maximum size is accepted", async () => {
     await using server = await startGateway();
     const socket = await server.socket();

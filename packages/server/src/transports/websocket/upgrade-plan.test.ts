@@ -144,6 +144,15 @@ describe("the subprotocols of an upgrade", () => {
     });
   });
 
+  it("[P-CON-5] an upgrade that offers one subprotocol twice, or something that is no name, is refused", () => {
+    for (const subprotocols of ["milepost.v1.json, milepost.v1.json", "a b", "a,,b", ""]) {
+      expect(plan("/ws", { subprotocols }), subprotocols).toMatchObject({
+        ok: false,
+        failure: { code: "bad_message" },
+      });
+    }
+  });
+
   it("[P-CON-5] a token as the only subprotocol selects the plain dialect and is itself the subprotocol of the answer", () => {
     expect(plan("/ws", { subprotocols: "milepost.token.a.b.c" })).toMatchObject({
       value: { dialect: "plain", subprotocol: "milepost.token.a.b.c" },

@@ -1,0 +1,73 @@
+import { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
+import type { TransportEvents } from "@milepost/core";
+import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { type GatewaySocket, WebSocketConnection } from "./connection.ts";
+import { encoders } from "./encoders.ts";
+
+/** WebSocket without a network, with what the connection did to it. */
+function open() {
+  const done: string[] = [];
+  const ws = {
+    connection: undefined as WebSocketConnection | undefined,
+    readyState: WebSocket.OPEN as number,
+    pause: () => done.push("pause"),
+    resume: () => done.push("resume"),
+    pong: () => done.push("pong"),
+    close: (code: number, reason: string) => done.push(`close ${code} ${reason.length}`),
+  };
+  const socket = Object.assign(new EventEmitter(), {
+    writableLength: 0,
+    write: (bytes: Uint8Array) => done.push(`write ${bytes.length}`),
+  });
+  const connection = new WebSocketConnection(
+    ws as unknown as GatewaySocket,
+    socket as unknown as Duplex,
+    { encoder: encoders.plain, consumer: "websocket", maxMessageBytes: 1_000_000 },
+    () => {},
+  );
+  connection.attach({ onAlive: () => done.push("alive") } as unknown as TransportEvents);
+  return { connection, ws, socket, done };
+}
+
+test("[G7] a connection without a credential is read no further than 64 KiB, until it is verified", () => {
+  const { connection, socket, done } = open();
+  connection.restrain();
+  socket.emit("data", Buffer.alloc(65_536));
+  expect(done).toEqual([]);
+  socket.emit("data", Buffer.alloc(1));
+  expect(done).toEqual(["pause"]);
+  expect(connection.maxMessageBytes).toBe(65_536);
+  connection.verified();
+  expect(done).toEqual(["pause", "resume"]);
+  expect(connection.maxMessageBytes).toBe(1_000_000);
+  socket.emit("data", Buffer.alloc(1_000_000));
+  expect(done).toEqual(["pause", "resume"]);
+});
+
+test("[G7] a ping is not answered while 16 KiB wait to be sent", () => {
+  const { connection, socket, done } = open();
+  socket.writableLength = 16 * 1_024;
+  connection.pinged(Buffer.from(""));
+  expect(done).toEqual(["alive"]);
+  socket.writableLength--;
+  connection.pinged(Buffer.from(""));
+  expect(done).toEqual(["alive", "alive", "pong"]);
+});
+
+test("nothing is sent once the close frame has been sent", () => {
+  const { connection, ws, done } = open();
+  connection.write(new Uint8Array(3));
+  ws.readyState = WebSocket.CLOSING;
+  connection.write(new Uint8Array(4));
+  connection.pinged(Buffer.from(""));
+  expect(done).toEqual(["write 3", "alive"]);
+});
+
+test("a reason that does not fit into a close frame is cut between two characters", () => {
+  const { connection, done } = open();
+  connection.close(1000, "x".repeat(123));
+  connection.close(1000, `${"x".repeat(122)}é`);
+  expect(done).toEqual(["close 1000 123", "close 1000 122"]);
+});
