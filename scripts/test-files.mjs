@@ -15,6 +15,7 @@ export const slowTests = existing([
   "packages/redis/src/redis-engine.test.ts",
   "packages/redis/src/server-link.test.ts",
   "packages/redis/src/stream-source.test.ts",
+  "packages/redis/src/takes-no-writes.test.ts",
   "packages/server/src/transports/websocket/slow-reader.test.ts",
   "sim/src/simulation.test.ts",
 ]);

@@ -7,6 +7,7 @@ import { lastingKeys, startRedis, startRedisCluster } from "@milepost/redis/test
 import { createTokens } from "@milepost/server";
 import { describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
+import { redisLine } from "./fixtures/redis-line.ts";
 import { secrets, serveGateway, serveGatewayWith } from "./fixtures/served.ts";
 
 const channels = { subscribe: ["room:*"], publish: ["room:*"] };
@@ -57,7 +58,7 @@ describe("nodes that share a Redis", () => {
     const answer = await fetch(`${gateway.url}/ws/health`);
     expect(await answer.json()).toMatchObject({
       status: "ok",
-      redis: { connected: true, pubsub_connected: true },
+      redis: { connected: true, pubsub_connected: true, takes_writes: true },
     });
   });
 });
@@ -124,6 +125,37 @@ describe("a gateway whose Redis fails", () => {
       expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
       expect(await client.channel("room:1").publish("e", 2)).toMatchObject({ duplicate: false });
       await redis[Symbol.asyncDispose]();
+    },
+  );
+
+  test.for([
+    ["has paused writes", "CLIENT PAUSE 100000 WRITE", "CLIENT UNPAUSE", "unreachable"],
+    ["has no memory left", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "takes no writes"],
+    [
+      "has too few replicas",
+      "CONFIG SET min-replicas-to-write 1",
+      "CONFIG SET min-replicas-to-write 0",
+      "takes no writes",
+    ],
+  ] as const)(
+    "[G6] [P-NOTICE-1] clients are notified within 5 s when Redis answers but %s, and again when it takes writes",
+    async ([, begin, end, says]) => {
+      await using redis = await startRedis();
+      await using line = await redisLine(redis.port);
+      await using gateway = await serveGateway("--redis", redis.url);
+      await using client = clientAt(gateway.url);
+      await client.channel("room:1").subscribe({}).ready;
+      const degraded = told(client, true);
+      const lost = performance.now();
+      await line.send(begin);
+      expect((await degraded) - lost).toBeLessThan(5_000);
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+      expect(gateway.output()).toMatch(new RegExp(`"warn".*"reason":.*"the store.* ${says}: `));
+      const restored = told(client, false);
+      await line.send(end);
+      await restored;
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      expect(await client.channel("room:1").publish("e", 1)).toMatchObject({ duplicate: false });
     },
   );
 });

@@ -68,7 +68,7 @@ class NodeWatch implements StoreWatch {
   }
 
   get health(): StoreHealth {
-    return { connected: this.#isWell, busConnected: this.#isWell };
+    return { connected: this.#isWell, busConnected: this.#isWell, takesWrites: this.#isWell };
   }
 
   onChange(listener: (health: StoreHealth) => void): () => void {

@@ -39,6 +39,16 @@ describe("availability of a store", () => {
     expect(availability.state).toBe("unreachable");
   });
 
+  test("[G6] a store that answers but takes no writes counts as unreachable, then as away", async () => {
+    const { clock, watch, availability } = setUp();
+    watch.set(true, true, false);
+    expect(availability.state).toBe("unreachable");
+    await clock.advance(500);
+    expect(availability.state).toBe("away");
+    watch.set(true);
+    expect(availability.state).toBe("available");
+  });
+
   test("[S3] the store of a node whose lease expired counts as away until the lease is renewed, even if the engine reports it healthy", async () => {
     const { clock, watch, availability } = setUp();
     availability.setLeaseLost(true);

@@ -7,7 +7,7 @@ import type { StoreHealth, StoreWatch } from "./ports/store-health.ts";
  */
 const awayAfterMs = 500;
 
-const healthy: StoreHealth = { connected: true, busConnected: true };
+const healthy: StoreHealth = { connected: true, busConnected: true, takesWrites: true };
 
 /** State of a store: `unreachable` becomes `away` after 500 ms. */
 export type StoreState = "available" | "unreachable" | "away";
@@ -92,8 +92,8 @@ export class StoreAvailability implements StoreWatch {
   }
 
   #check(): void {
-    const { connected, busConnected } = this.health;
-    const isLost = this.#isLeaseLost || !(connected && busConnected);
+    const { connected, busConnected, takesWrites } = this.health;
+    const isLost = this.#isLeaseLost || !(connected && busConnected && takesWrites);
     if (isLost === (this.#state !== "available")) return;
     this.#cancel?.();
     if (isLost) {

@@ -10,6 +10,8 @@ import { ServerLink } from "./server-link.ts";
 import { maxRedirects, movedTo, noOwner, SlotQueues } from "./slot-queues.ts";
 
 const refreshAgainMs = 1_000;
+/** Maximum number of keys tried until one is in a slot of a master. With fair shares a few are enough. */
+const maxKeysTried = 1_000;
 /**
  * Interval at which the cluster map is read when nothing else triggers a read, in milliseconds. A moved slot to
  * which nothing is published is noticed after at most this time.
@@ -25,7 +27,7 @@ const refreshAnywayMs = 10_000;
  * call that touches keys on both masters. The link then rejects the call with `store_unavailable`, and nothing
  * was run. Publications travel by sharded pub/sub.
  *
- * The link counts as connected while every master is connected. When a master is lost or slots move, the link
+ * The link counts as connected while every master is connected, and as taking writes while every master does. When a master is lost or slots move, the link
  * reads the map again and subscribes to the moved channels at their new owner. It then calls `onDisrupted`,
  * because messages may have been lost.
  */
@@ -220,6 +222,15 @@ export class ClusterLink implements RedisLink {
     return this.#links.get(this.#map.owners[slot] ?? "");
   }
 
+  /** Returns any key of a slot that a master serves by the map; undefined when it serves none. */
+  #keyAt(name: string): string | undefined {
+    for (let i = 0; i < maxKeysTried; i++) {
+      const key = `milepost:canary:${i}`;
+      if (this.#owner(key) === name) return key;
+    }
+    return undefined;
+  }
+
   #owner(key: string): string {
     return this.#map.owners[hashSlot(key)] ?? "";
   }
@@ -245,6 +256,7 @@ export class ClusterLink implements RedisLink {
       isSharded: true,
       deadlines: this.#deadlines,
       onError: this.#onLinkError,
+      canaryKey: () => this.#keyAt(name),
       onMoved: (busChannel) => {
         if (this.#wanted.get(busChannel) === name) this.#wanted.set(busChannel, "");
         void link.unsubscribe([busChannel]).catch(() => {});
@@ -287,10 +299,11 @@ export class ClusterLink implements RedisLink {
     const healths = [...this.#map.masters.keys()].map(
       (name) => this.#links.get(name)?.watch.health,
     );
-    this.watch.set(
-      healths.every((health) => health?.connected === true),
-      healths.every((health) => health?.busConnected === true),
-    );
+    this.watch.set({
+      connected: healths.every((health) => health?.connected === true),
+      busConnected: healths.every((health) => health?.busConnected === true),
+      takesWrites: healths.every((health) => health?.takesWrites === true),
+    });
     const { connected, busConnected } = this.watch.health;
     if (connected && busConnected) this.#downSince = undefined;
     else this.#downSince ??= performance.now();

@@ -4,7 +4,7 @@ import type { StoreHealth, StoreWatch } from "@milepost/engine";
 export class LinkHealth implements StoreWatch {
   readonly kind = "redis";
   readonly #listeners = new Set<(health: StoreHealth) => void>();
-  #health: StoreHealth = { connected: false, busConnected: false };
+  #health: StoreHealth = { connected: false, busConnected: false, takesWrites: false };
 
   get health(): StoreHealth {
     return this.#health;
@@ -16,10 +16,14 @@ export class LinkHealth implements StoreWatch {
   }
 
   /** Sets the health, and notifies the listeners if it changed. */
-  set(connected: boolean, busConnected: boolean): void {
-    const before = this.#health;
-    if (connected === before.connected && busConnected === before.busConnected) return;
-    this.#health = { connected, busConnected };
+  set(health: StoreHealth): void {
+    const { connected, busConnected, takesWrites } = this.#health;
+    const isSame =
+      connected === health.connected &&
+      busConnected === health.busConnected &&
+      takesWrites === health.takesWrites;
+    if (isSame) return;
+    this.#health = health;
     for (const listener of [...this.#listeners]) listener(this.#health);
   }
 }

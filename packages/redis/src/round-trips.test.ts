@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { test as anyTest, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
+import { scripts } from "./script.ts";
 import { startRedis } from "./testing/redis-server.ts";
 
 const test = anyTest.skipIf(process.env.MILEPOST_REDIS_SERVER === undefined);
@@ -21,7 +22,9 @@ async function monitored(port: number) {
     /** Resolves with the commands sent so far, once `until` has been sent. */
     async commands(until: string): Promise<readonly string[]> {
       while (!heard.includes(until)) await once(socket, "data");
-      const sent = heard.split("\r\n").filter((line) => line.includes(" [0 127."));
+      const sent = heard
+        .split("\r\n")
+        .filter((line) => line.includes(" [0 127.") && !line.includes(scripts.canary.sha));
       return sent.map((line) => /"(\w+)"/.exec(line)?.[1]?.toUpperCase() ?? line);
     },
     [Symbol.dispose]: () => void socket.destroy(),

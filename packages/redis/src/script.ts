@@ -20,6 +20,7 @@ function script(name: string, ...shared: readonly string[]): Script {
 export const scripts = {
   append: script("append", "log"),
   read: script("read", "small", "log"),
+  canary: script("canary"),
   snapshot: script("snapshot", "small", "log"),
   checkpoint: script("checkpoint", "log"),
   find: script("find", "log"),

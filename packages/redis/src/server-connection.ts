@@ -1,4 +1,4 @@
-import { createClient } from "@redis/client";
+import { createClient, ErrorReply } from "@redis/client";
 import { hashSlot } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
@@ -12,6 +12,8 @@ const connectTimeoutMs = 5_000;
  */
 export const maxQueued = 200_000;
 const channelsPerCommand = 1_000;
+/** Replies by which a server refuses every write, whatever its key. */
+const refusals = /^(?:OOM|MISCONF|NOREPLICAS|READONLY|CLUSTERDOWN)\b/;
 
 /** Options of opening a {@link ServerConnection}. */
 export interface ConnectionOptions {
@@ -67,6 +69,7 @@ export class ServerConnection {
   readonly #events: ConnectionEvents;
   readonly #calls: ScriptCalls;
   readonly #isSharded: boolean;
+  #hasCanaryScript = true;
   #opened = false;
   #ended = false;
   #reason: unknown;
@@ -118,7 +121,7 @@ export class ServerConnection {
     try {
       await Promise.all([connection.#connect(commands), connection.#connect(listening)]);
       await connection.#mustBeMaster();
-      await Promise.all(Object.values(scripts).map((script) => commands.scriptLoad(script.text)));
+      await Promise.all(Object.values(scripts).map((script) => connection.#load(script)));
       await prepare(connection);
       connection.#opened = !connection.#ended;
       if (connection.#opened) return connection;
@@ -150,11 +153,40 @@ export class ServerConnection {
   }
 
   /**
-   * Publishes a canary, a test message to this connection's own subscription. Rejects when the server is no
-   * longer a master.
+   * Sends a canary: asks the server whether it takes writes, then publishes a test message to this connection's
+   * own subscription. Resolves with the server's reply when it refuses writes, otherwise with undefined. Rejects
+   * when the server is no longer a master.
    */
-  async sendCanary(busChannel: string): Promise<void> {
-    await Promise.all([this.#mustBeMaster(), this.#commands.publish(busChannel, "")]);
+  async sendCanary(busChannel: string, key?: string): Promise<string | undefined> {
+    const [refusal] = await Promise.all([this.writeRefusal(key), this.#mustBeMaster()]);
+    await this.#commands.publish(busChannel, "");
+    return refusal;
+  }
+
+  /**
+   * Resolves with the server's reply when it refuses writes at present, otherwise with undefined. Does not
+   * resolve while the server has paused writes. Nothing is written. `key` is a key of the server's slots.
+   */
+  async writeRefusal(key?: string): Promise<string | undefined> {
+    if (!this.#hasCanaryScript) return undefined;
+    try {
+      await this.run(scripts.canary, key === undefined ? [] : [key], []);
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error;
+      // Any other reply, such as the redirect of a moved slot, says nothing about writes.
+      if (refusals.test(error.message)) return error.message;
+    }
+    return undefined;
+  }
+
+  /** Loads a script. Redis before version 7 does not know the first line of the canary's. */
+  async #load(script: Script): Promise<void> {
+    try {
+      await this.#commands.scriptLoad(script.text);
+    } catch (error) {
+      if (script !== scripts.canary || !(error instanceof ErrorReply)) throw error;
+      this.#hasCanaryScript = false;
+    }
   }
 
   /** Subscribes to a channel by unsharded pub/sub, which has no slots. */

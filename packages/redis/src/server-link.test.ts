@@ -132,6 +132,18 @@ test("[TRAP-9] the link switches from a master that accepts connections but neve
   first.process.kill("SIGCONT");
 }, 40_000);
 
+test("[TRAP-10] the link waits for a random share of a growing bound before each reconnect", async () => {
+  await using server = await startRedis();
+  await using own = await linked(server, { random: () => 0.25 });
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  await server[Symbol.asyncDispose]();
+  await vi.waitFor(() => expect(own.faults.length).toBeGreaterThan(4), 10_000);
+  const delays = timers.mock.calls.map(([, delayMs]) => delayMs);
+  timers.mockRestore();
+  // The bounds of these delays are 50, 100, 200 and 400 ms.
+  expect(delays).toEqual(expect.arrayContaining([12.5, 25, 50, 100]));
+});
+
 test("a channel unsubscribed during a reconnect is not subscribed to afterwards", async () => {
   await using server = await startRedis();
   await using own = await linked(server);

@@ -5,11 +5,13 @@ import { defaultDeadlines, type LinkDeadlines } from "./link-deadlines.ts";
 import { LinkHealth } from "./link-health.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener, LinkListener, RedisLink } from "./redis-link.ts";
+import { retryDelayMs } from "./retry-delay.ts";
 import type { Script } from "./script.ts";
 import { ServerConnection } from "./server-connection.ts";
 
-const firstDelayMs = 50;
-const maxDelayMs = 2_000;
+const reconnectBounds = { firstMs: 50, maxMs: 2_000 };
+/** Number of canaries in a row that the server must refuse before the store counts as taking no writes. */
+const refusedCanaries = 2;
 
 /** Options of a {@link ServerLink}. */
 export interface ServerLinkOptions {
@@ -20,8 +22,12 @@ export interface ServerLinkOptions {
   readonly isSharded?: boolean;
   /** Called with a channel that the server dropped, because it no longer serves the channel's slot. */
   readonly onMoved?: (busChannel: string) => void;
-  /** Called with the reason when a connection ends or a reconnect fails. */
+  /** Returns a key of a slot of the server, for a master of a cluster. Default: the canary names no key. */
+  readonly canaryKey?: () => string | undefined;
+  /** Called with the reason when a connection ends, a reconnect fails, or the server takes no writes. */
   readonly onError: (error: unknown) => void;
+  /** Returns a number from 0 to 1, for the delays before reconnects; default `Math.random`. */
+  readonly random?: () => number;
   /** Deadlines of the link; default `defaultDeadlines`. */
   readonly deadlines?: LinkDeadlines;
 }
@@ -29,12 +35,14 @@ export interface ServerLinkOptions {
 /**
  * Keeps one connection to one Redis server, or to the master of a Sentinel set.
  *
- * Every second the link publishes a canary, a test message to its own subscription. The connection counts as
- * broken when no canary has returned for three seconds. This detects a paused server and a server that lost its
- * subscribers. These times are defaults.
+ * Every second the link sends a canary: it asks whether the server takes writes, then publishes a test message
+ * to its own subscription. The connection counts as broken when no canary has returned for three seconds. This
+ * detects a paused server, paused writes, and a server that lost its subscribers. When the server refuses two
+ * canaries in a row, the store takes no writes until the server accepts one. These times are defaults.
  *
  * The link reconnects after a random delay of up to 50 ms. This bound doubles with each attempt, up to 2 s. The
- * link counts as connected again only once every subscription is restored.
+ * link counts as connected again only once every subscription is restored and the server has answered whether it
+ * takes writes.
  */
 export class ServerLink implements RedisLink {
   readonly publishCommand = "PUBLISH";
@@ -48,6 +56,8 @@ export class ServerLink implements RedisLink {
   #timer: NodeJS.Timeout | undefined;
   #attempts = 0;
   #canaryBack = 0;
+  /** Number of canaries in a row that the server has refused. */
+  #refusals = 0;
   #redisNow = 0;
   #redisNowAt = 0;
   #downSince: number | undefined = performance.now();
@@ -112,6 +122,7 @@ export class ServerLink implements RedisLink {
   async #connect(): Promise<void> {
     const { address, locate, isSharded = false, onMoved = () => {} } = this.#options;
     const endpoint = await locate();
+    let refusal: string | undefined;
     const connection: ServerConnection = await ServerConnection.open(
       address,
       endpoint,
@@ -120,7 +131,9 @@ export class ServerLink implements RedisLink {
         onMoved,
         onEnd: (reason) => this.#onEnd(connection, reason),
       },
-      (opening) => this.#prepare(opening),
+      async (opening) => {
+        refusal = await this.#prepare(opening);
+      },
       { isSharded, openMs: this.#deadlines.openMs },
     );
     if (this.#closed) {
@@ -129,7 +142,9 @@ export class ServerLink implements RedisLink {
     }
     this.#connection = connection;
     this.#downSince = undefined;
-    this.watch.set(true, true);
+    this.#refusals = refusal === undefined ? 0 : refusedCanaries;
+    this.watch.set({ connected: true, busConnected: true, takesWrites: refusal === undefined });
+    if (refusal !== undefined) this.#options.onError(takesNone(refusal));
     this.#attempts = 0;
     this.#canaryBack = performance.now();
     this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
@@ -137,15 +152,18 @@ export class ServerLink implements RedisLink {
 
   /**
    * Subscribes to the canary and all wanted channels, drops those unsubscribed meanwhile, and reads Redis'
-   * time.
+   * time. Resolves with the server's reply if it refuses writes.
    */
-  async #prepare(connection: ServerConnection): Promise<void> {
+  async #prepare(connection: ServerConnection): Promise<string | undefined> {
     const wanted = [...this.#wanted];
     await Promise.all([connection.listenTo(this.#canary), connection.subscribe(wanted)]);
     const unwanted = wanted.filter((busChannel) => !this.#wanted.has(busChannel));
     if (unwanted.length > 0) await connection.unsubscribe(unwanted);
     this.#redisNow = await connection.now();
     this.#redisNowAt = performance.now();
+    // A server that has paused writes does not answer this. It would otherwise count as connected until the next
+    // canary is overdue, again and again.
+    return connection.writeRefusal(this.#options.canaryKey?.());
   }
 
   readonly #reconnect = (): void => {
@@ -160,16 +178,15 @@ export class ServerLink implements RedisLink {
 
   #connectLater(): void {
     if (this.#closed) return;
-    const most = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(this.#attempts, 10));
-    this.#attempts++;
-    this.#timer = setTimeout(this.#reconnect, Math.random() * most);
+    const delayMs = retryDelayMs(this.#attempts++, reconnectBounds, this.#options.random);
+    this.#timer = setTimeout(this.#reconnect, delayMs);
   }
 
   #onEnd(connection: ServerConnection, reason: unknown): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#downSince = performance.now();
-    this.watch.set(false, false);
+    this.watch.set({ connected: false, busConnected: false, takesWrites: false });
     clearTimeout(this.#timer);
     if (this.#closed) return;
     this.#options.onError(reason);
@@ -179,20 +196,40 @@ export class ServerLink implements RedisLink {
   readonly #sendCanary = (): void => {
     const connection = this.#connection;
     if (connection === undefined) return;
-    if (performance.now() - this.#canaryBack > this.#deadlines.canaryMs) {
+    const { canaryMs, canaryIntervalMs } = this.#deadlines;
+    const leftMs = canaryMs - (performance.now() - this.#canaryBack);
+    if (leftMs <= 0) {
       connection.end(
-        new Error("published messages do not come back: Redis hangs or has lost its subscribers"),
+        new Error(
+          "canaries do not come back: Redis hangs, has paused writes or has lost its subscribers",
+        ),
       );
       return;
     }
-    this.#timer = setTimeout(this.#sendCanary, this.#deadlines.canaryIntervalMs);
-    connection.sendCanary(this.#canary).catch((error: unknown) => connection.end(error));
+    this.#timer = setTimeout(this.#sendCanary, Math.min(canaryIntervalMs, Math.ceil(leftMs)));
+    connection.sendCanary(this.#canary, this.#options.canaryKey?.()).then(
+      (refusal) => {
+        if (connection === this.#connection) this.#onCanaryAnswered(refusal);
+      },
+      (error: unknown) => connection.end(error),
+    );
   };
+
+  #onCanaryAnswered(refusal: string | undefined): void {
+    this.#refusals = refusal === undefined ? 0 : this.#refusals + 1;
+    const takesWrites = this.#refusals < refusedCanaries;
+    this.watch.set({ ...this.watch.health, takesWrites });
+    if (refusal !== undefined && !takesWrites) this.#options.onError(takesNone(refusal));
+  }
 
   readonly #onMessage: BusMessageListener = (message, busChannel) => {
     if (busChannel === this.#canary) this.#canaryBack = performance.now();
     else this.#listener?.onMessage(message, busChannel);
   };
+}
+
+function takesNone(refusal: string): Error {
+  return new Error(`Redis takes no writes: ${refusal.trim()}`);
 }
 
 function noConnection(): MilepostError {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Source, TakeEntry } from "@milepost/engine";
 import { longestTimerMs, MilepostError } from "@milepost/protocol";
+import { retryDelayMs } from "./retry-delay.ts";
 import {
   type Answer,
   isReply,
@@ -364,6 +365,5 @@ function fieldsOf(flat: readonly string[]): Readonly<Record<string, string>> {
 }
 
 function backoffMs(failures: number): number {
-  const most = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures, 10));
-  return most * (0.5 + Math.random() / 2);
+  return retryDelayMs(failures, { firstMs: firstRetryMs, maxMs: maxRetryMs, least: 0.5 });
 }

@@ -1,9 +1,11 @@
-/** Connectivity of the shared store at this moment. */
+/** Health of the shared store at this moment. */
 export interface StoreHealth {
   /** True while the store answers calls. */
   readonly connected: boolean;
   /** True while published messages come back over the bus, proven by a message sent through it. */
   readonly busConnected: boolean;
+  /** True while the store takes writes. A store that answers may refuse them, because its memory is full for instance. */
+  readonly takesWrites: boolean;
 }
 
 /** Health of a store outside of the process. */

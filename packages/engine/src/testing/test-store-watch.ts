@@ -4,7 +4,7 @@ import type { StoreHealth, StoreWatch } from "../index.ts";
 export class TestStoreWatch implements StoreWatch {
   readonly kind = "test";
   readonly #listeners = new Set<(health: StoreHealth) => void>();
-  #health: StoreHealth = { connected: true, busConnected: true };
+  #health: StoreHealth = { connected: true, busConnected: true, takesWrites: true };
 
   get health(): StoreHealth {
     return this.#health;
@@ -15,8 +15,8 @@ export class TestStoreWatch implements StoreWatch {
     return () => this.#listeners.delete(listener);
   }
 
-  set(connected: boolean, busConnected = connected): void {
-    this.#health = { connected, busConnected };
+  set(connected: boolean, busConnected = connected, takesWrites = connected): void {
+    this.#health = { connected, busConnected, takesWrites };
     for (const listener of [...this.#listeners]) listener(this.#health);
   }
 }

@@ -8,15 +8,15 @@ import { StoreLog } from "./store-log.ts";
 class Watch implements StoreWatch {
   readonly kind = "redis";
   readonly listeners = new Set<(health: StoreHealth) => void>();
-  health: StoreHealth = { connected: true, busConnected: true };
+  health: StoreHealth = { connected: true, busConnected: true, takesWrites: true };
 
   onChange(listener: (health: StoreHealth) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  set(isWell: boolean): void {
-    this.health = { connected: isWell, busConnected: isWell };
+  set(isWell: boolean, takesWrites = isWell): void {
+    this.health = { connected: isWell, busConnected: isWell, takesWrites };
     for (const listener of this.listeners) listener(this.health);
   }
 }
@@ -66,6 +66,21 @@ describe("log lines about an outage of the store", () => {
       ],
       ["info", reachable, { store: "redis", away_ms: 70_499, failed_attempts: 70 }],
     ]);
+  });
+
+  it("[G6] a store that answers but takes no writes is logged as that, with the reply of the store as the reason", async () => {
+    const { lines, clock, watch, storeLog } = followed();
+    watch.set(true, false);
+    storeLog.linkError(new Error("Redis takes no writes: OOM command not allowed"));
+    await clock.advance(31_000);
+    watch.set(true);
+    expect(lines.map(([level, message]) => `${level} ${message}`)).toEqual([
+      "warn the store takes no writes: this node is degraded until it takes them again",
+      "warn the store still takes no writes",
+      "info the store takes writes again",
+    ]);
+    const reason = "Redis takes no writes: OOM command not allowed";
+    expect(lines[0]?.[2]).toEqual({ store: "redis", reason });
   });
 
   it("a second outage is logged like the first", async () => {

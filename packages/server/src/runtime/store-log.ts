@@ -6,8 +6,24 @@ import { RecurringErrors } from "./recurring-errors.ts";
 
 const remindEveryMs = 30_000;
 
+/** What is wrong with the store, as the log lines say it. */
+const texts = {
+  unreachable: {
+    lost: "the store is unreachable: this node is degraded until it reconnects",
+    still: "the store is still unreachable",
+    back: "the store is reachable again",
+  },
+  refusing: {
+    lost: "the store takes no writes: this node is degraded until it takes them again",
+    still: "the store still takes no writes",
+    back: "the store takes writes again",
+  },
+} as const;
+
 interface Loss {
   readonly at: number;
+  /** What the last line about this loss said. */
+  said: keyof typeof texts;
   /** First error since the connection to the store was lost. */
   reason: string | undefined;
   lastReason: string | undefined;
@@ -17,8 +33,7 @@ interface Loss {
 
 /**
  * Logs outages of a store outside of the process, regardless of how many attempts to connect are made. It
- * writes one line when the store is lost, one every 30 s while it is unreachable, and one when it is reachable
- * again.
+ * writes one line when the store is lost or takes no writes, one every 30 s meanwhile, and one when it is back.
  */
 export class StoreLog {
   readonly #log: CoreLog;
@@ -79,6 +94,7 @@ export class StoreLog {
     else {
       this.#loss = {
         at: this.#clock.monotonic(),
+        said: "unreachable",
         reason: undefined,
         lastReason: undefined,
         failedAttempts: 0,
@@ -91,18 +107,15 @@ export class StoreLog {
     const loss = this.#loss;
     if (loss === undefined) return;
     const { at, reason, lastReason, failedAttempts, isLogged } = loss;
+    const { connected, takesWrites } = this.#availability?.health ?? {};
+    loss.said = connected === true && takesWrites === false ? "refusing" : "unreachable";
+    const { lost, still } = texts[loss.said];
     if (isLogged) {
       const fields = { away_ms: this.#msSince(at), failed_attempts: failedAttempts };
-      this.#log.warn(
-        { ...this.#store, ...fields, reason: lastReason ?? reason },
-        "the store is still unreachable",
-      );
+      this.#log.warn({ ...this.#store, ...fields, reason: lastReason ?? reason }, still);
     } else {
       loss.isLogged = true;
-      this.#log.warn(
-        { ...this.#store, reason },
-        "the store is unreachable: this node is degraded until it reconnects",
-      );
+      this.#log.warn({ ...this.#store, reason }, lost);
     }
     this.#cancel = this.#clock.after(remindEveryMs, () => this.#logAway());
   }
@@ -111,13 +124,10 @@ export class StoreLog {
     const loss = this.#loss;
     this.#loss = undefined;
     if (loss === undefined) return;
-    const { at, reason, failedAttempts, isLogged } = loss;
+    const { at, said, reason, failedAttempts, isLogged } = loss;
     const fields = { ...this.#store, away_ms: this.#msSince(at) };
     if (isLogged) {
-      this.#log.info(
-        { ...fields, failed_attempts: failedAttempts },
-        "the store is reachable again",
-      );
+      this.#log.info({ ...fields, failed_attempts: failedAttempts }, texts[said].back);
     } else {
       this.#log.info(
         { ...fields, reason },

@@ -70,5 +70,6 @@ export function healthEndpoints({
 
 function storeHealth(store: StoreHealth | undefined) {
   if (store === undefined) return null;
-  return { connected: store.connected, pubsub_connected: store.busConnected };
+  const { connected, busConnected, takesWrites } = store;
+  return { connected, pubsub_connected: busConnected, takes_writes: takesWrites };
 }
