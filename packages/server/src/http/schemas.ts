@@ -1,4 +1,5 @@
 import { consumerKinds } from "@milepost/engine";
+import { eventBounds, operationBounds } from "@milepost/model";
 import { messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 
@@ -144,9 +145,14 @@ export const presenceSchema = z
   .meta({ id: "Presence" });
 
 const stepPlan = z.object({
-  id: z.string().min(1).max(64),
-  title: z.string().exactOptional(),
-  weight: z.number().positive().exactOptional(),
+  id: z.string().min(1).max(eventBounds.id),
+  title: z.string().max(eventBounds.title).exactOptional(),
+  weight: z
+    .number()
+    .min(0)
+    .max(eventBounds.weight)
+    .meta({ description: "Share of the whole, 1 by default. A step of weight 0 does not count." })
+    .exactOptional(),
 });
 
 const leaseMs = z
@@ -156,13 +162,13 @@ const leaseMs = z
 
 export const createOperationSchema = z
   .object({
-    kind: name,
-    title: z.string().max(1_000).exactOptional(),
-    operation_id: segment(64).exactOptional(),
+    kind: z.string().min(1).max(eventBounds.id),
+    title: z.string().max(eventBounds.title).exactOptional(),
+    operation_id: segment(eventBounds.id).exactOptional(),
     session_id: segment(200).exactOptional(),
     user_id: segment(200).exactOptional(),
-    producer_id: name.exactOptional(),
-    steps: z.array(stepPlan).max(200).exactOptional(),
+    producer_id: z.string().min(1).max(200).exactOptional(),
+    steps: z.array(stepPlan).max(operationBounds.steps).exactOptional(),
     input: z.unknown().exactOptional(),
     lease_ms: leaseMs.exactOptional(),
   })
