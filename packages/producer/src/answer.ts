@@ -94,7 +94,7 @@ class AnswerStream implements Answer {
   }
 
   write(text: string): void {
-    if (this.#ended || this.#over !== undefined || text === "") return;
+    if (this.#ended || this.#over !== undefined || typeof text !== "string" || text === "") return;
     this.#waiting += text;
     if (this.#waiting.length > maxWaiting) {
       this.#finish(

@@ -99,7 +99,10 @@ test("the HTTP gateway turns a problem document into a MilepostError with the re
     retryable: true,
     retryAfterMs: 3_000,
   });
-  await expect(report()).rejects.toMatchObject({ retryable: false, message: "no" });
+  await expect(report()).rejects.toMatchObject({
+    code: "not_supported",
+    message: "invented_later: no",
+  });
 });
 
 test("the HTTP gateway treats a response that no Milepost gateway sent, such as a proxy's, as a retryable error", async () => {
@@ -162,3 +165,20 @@ test.each([undefined, ""])(
     );
   },
 );
+
+test("data that cannot be written as JSON is refused for good, and no request is made", async () => {
+  let calls = 0;
+  const fetch = () => {
+    calls++;
+    return Promise.reject(new Error("no network"));
+  };
+  const gateway = httpGateway({ url: "http://gateway.test", apiKey: "k", fetch });
+  const loop: { self?: unknown } = {};
+  loop.self = loop;
+  for (const data of [10n, loop]) {
+    const refusal = { code: "bad_message", retryable: false };
+    await expect(gateway.publish("a", "b", data, { key: "k" })).rejects.toMatchObject(refusal);
+    await expect(gateway.create({ kind: "k", input: data })).rejects.toMatchObject(refusal);
+  }
+  expect(calls).toBe(0);
+});

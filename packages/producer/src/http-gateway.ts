@@ -39,7 +39,8 @@ export interface HttpGateway extends ProducerGateway {
 /**
  * Creates a {@link HttpGateway}. Throws if `url` is not a valid URL or `apiKey` is missing.
  *
- * A call that fails rejects with a `MilepostError`. Its code is that of the problem document, `timed_out`, or
+ * A call that fails rejects with a `MilepostError`. Its code is `bad_message` if the data cannot be written as
+ * JSON. Otherwise it is that of the problem document, `timed_out`, or
  * `cancelled` if the caller's signal aborts. It is `store_unavailable` (retryable) if the gateway cannot be
  * reached. It is `internal` (retryable) if the response does not come from a gateway, for instance from a proxy
  * during an outage.
@@ -58,12 +59,13 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
     signal: AbortSignal | undefined,
     waitMs = 0,
   ): Promise<Record<string, unknown>> {
+    const text = body === undefined ? undefined : jsonOf(body);
     return withDeadline(
       clock,
       waitMs + timeoutMs,
       async (each) => {
         let response: Response;
-        let text: string;
+        let answer: string;
         try {
           response = await fetch(new URL(path, base), {
             method,
@@ -71,11 +73,11 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
             headers: {
               authorization: `Bearer ${apiKey}`,
               accept: "application/json",
-              ...(body === undefined ? {} : { "content-type": "application/json" }),
+              ...(text === undefined ? {} : { "content-type": "application/json" }),
             },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            ...(text === undefined ? {} : { body: text }),
           });
-          text = await response.text();
+          answer = await response.text();
         } catch (cause) {
           throw new MilepostError(
             "store_unavailable",
@@ -83,7 +85,7 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
             { cause },
           );
         }
-        return readAnswer(response, text);
+        return readAnswer(response, answer);
       },
       signal,
     );
@@ -121,6 +123,16 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       return answer.commands as PendingCommand[];
     },
   };
+}
+
+/** Returns a body as JSON text. What cannot be written is no fault of the network, so a retry cannot help. */
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch (cause) {
+    const message = `the body cannot be written as JSON: ${causeOf(cause)}`;
+    throw new MilepostError("bad_message", message, { cause });
+  }
 }
 
 function baseUrl(url: string | URL): URL {

@@ -1,4 +1,6 @@
 import type { OperationEvents, StepPlan } from "@milepost/model";
+import { cutText } from "@milepost/protocol";
+import { fieldOf } from "./field-repair.ts";
 import { maxTextPiece } from "./merge.ts";
 import type { Report } from "./report.ts";
 
@@ -107,7 +109,7 @@ export function operationHandle(face: Face): Operation {
       });
 
   const update = (id: string, fields: StepUpdate = {}): void =>
-    report({ event: "step", data: { ...fields, id } });
+    report({ event: "step", data: withId(fields, id) });
 
   const runStep = async <T>(id: string, work: (step: Step) => T | Promise<T>): Promise<T> => {
     update(id, { status: "running" });
@@ -139,7 +141,7 @@ export function operationHandle(face: Face): Operation {
     step: ((id: string, what?: StepUpdate | ((step: Step) => unknown)) =>
       typeof what === "function" ? runStep(id, what) : update(id, what)) as Operation["step"],
     progress: (fields) => report({ event: "progress", data: fields }),
-    agent: (id, fields = {}) => report({ event: "agent", data: { ...fields, id } }),
+    agent: (id, fields = {}) => report({ event: "agent", data: withId(fields, id) }),
     text: (stream) => textStream(stream, report),
     log: (data) => report({ event: "log", data }),
     info: line("info"),
@@ -150,11 +152,37 @@ export function operationHandle(face: Face): Operation {
   };
 }
 
+/**
+ * Returns the fields with an id. If the fields cannot be copied at once, each is copied by itself, and a field
+ * that cannot be read is marked as such.
+ */
+function withId<T extends object>(fields: T, id: string): T & { readonly id: string } {
+  try {
+    return { ...fields, id };
+  } catch {
+    return { ...readable(fields), id } as T & { readonly id: string };
+  }
+}
+
+function readable(fields: object): object {
+  try {
+    return Object.fromEntries(Object.keys(fields).map((name) => [name, fieldOf(fields, name)]));
+  } catch {
+    return {};
+  }
+}
+
 function textStream(stream: string, report: (report: Report) => void): TextStream {
   const handle: TextStream = {
     append(text) {
-      for (let at = 0; at < text.length; at += maxTextPiece) {
-        report({ event: "text", data: { stream, append: text.slice(at, at + maxTextPiece) } });
+      // A value of another type becomes text where reports are made valid, and so does one that cannot.
+      if (typeof text !== "string") report({ event: "text", data: { stream, append: text } });
+      else {
+        let piece = "";
+        for (let at = 0; at < text.length; at += piece.length) {
+          piece = cutText(text.slice(at, at + maxTextPiece + 1), maxTextPiece);
+          report({ event: "text", data: { stream, append: piece } });
+        }
       }
       return handle;
     },

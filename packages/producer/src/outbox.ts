@@ -67,6 +67,8 @@ export class Outbox {
   readonly #latest = new Map<string, Place>();
   /** Slots of the steps and agents that have begun and not ended. */
   readonly #open = new Set<string>();
+  /** True once a report was dropped because a bound was reached. */
+  hasDropped = false;
   #notice: { readonly place: Place; readonly dropped: Dropped } | undefined;
 
   constructor(bounds: OutboxBounds, keyPrefix: string) {
@@ -173,6 +175,7 @@ export class Outbox {
   #tellDropped(victim: Place, weight: Droppable): void {
     const dropped = this.#notice?.dropped ?? { info: 0, state: 0, text: 0, warning: 0 };
     dropped[weight]++;
+    this.hasDropped = true;
     const report = noticeOf(dropped);
     if (this.#notice) {
       this.#replace(this.#notice.place, report);

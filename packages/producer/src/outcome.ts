@@ -1,5 +1,6 @@
-import type { OperationError } from "@milepost/model";
-import { MilepostError } from "@milepost/protocol";
+import { eventBounds, type OperationError } from "@milepost/model";
+import { cutText, MilepostError } from "@milepost/protocol";
+import { fieldOf } from "./field-repair.ts";
 
 /** Outcome of work: `done` with its result, `failed` with the thrown error, or `cancelled`. */
 export type Outcome<Result> =
@@ -12,21 +13,20 @@ export type Outcome<Result> =
  * and its message.
  */
 export function describeError(thrown: unknown, retryable: boolean): OperationError {
-  const fields = typeof thrown === "object" && thrown !== null ? thrown : {};
-  const named = "code" in fields && typeof fields.code === "string" ? fields.code : "";
-  const code = named === "" ? "job_failed" : named;
+  const named = typeof thrown === "object" ? fieldOf(thrown, "code") : undefined;
+  const code = typeof named === "string" && named !== "" ? named : "job_failed";
   const message = messageOf(thrown);
   return {
-    code: code.slice(0, 64),
+    code: cutText(code, eventBounds.id),
     message: message === "" ? code : message,
     retryable,
   };
 }
 
-/** Returns the error's own `retryable` field, or undefined when it has none. */
+/** Returns the error's own `retryable` field, or undefined when it has none. Never throws. */
 export function saysRetryable(thrown: unknown): boolean | undefined {
-  if (typeof thrown !== "object" || thrown === null || !("retryable" in thrown)) return undefined;
-  return typeof thrown.retryable === "boolean" ? thrown.retryable : undefined;
+  const says = typeof thrown === "object" ? fieldOf(thrown, "retryable") : undefined;
+  return typeof says === "boolean" ? says : undefined;
 }
 
 /**
@@ -39,11 +39,15 @@ export function asCancellation(reason: unknown): MilepostError {
   return new MilepostError("cancelled", message, { cause: reason });
 }
 
-/** Returns the message of a thrown value, also for objects that cannot be converted to text. */
-function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message;
+/**
+ * Returns the message of a thrown value. Never throws, also for objects that cannot be read or converted to
+ * text.
+ */
+export function messageOf(thrown: unknown): string {
   try {
-    return String(thrown);
+    if (typeof thrown !== "object" || thrown === null) return String(thrown);
+    const { message } = thrown as { readonly message?: unknown };
+    return typeof message === "string" ? message : String(thrown);
   } catch {
     return "an unknown error";
   }

@@ -1,4 +1,6 @@
-import { type ErrorCode, isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import { type ErrorCode, isDelay, isErrorCode, MilepostError } from "@milepost/protocol";
+import { fieldOf } from "./field-repair.ts";
+import { messageOf } from "./outcome.ts";
 
 /** A problem with reporting an operation. The work itself never sees it. */
 export interface Problem {
@@ -7,11 +9,11 @@ export interface Problem {
   readonly message: string;
   /**
    * Consequence of the problem. `retrying`: nothing is lost so far; reported once per outage. `dropped`: this
-   * one event is not reported. `stopped`: nothing more is reported on this operation, or, without an
+   * one event, or the part of it that `message` names, is not reported. `stopped`: nothing more is reported on this operation, or, without an
    * `operationId`, the producer receives no more commands.
    */
   readonly effect: "retrying" | "dropped" | "stopped";
-  /** Name of the dropped event. */
+  /** Name of the event that was dropped, or that is reported without a part of it. */
   readonly event?: string;
 }
 
@@ -42,22 +44,20 @@ export function harmless(listener: ProblemListener): ProblemListener {
  * Returns any thrown value, or the failure object of a result, as a `MilepostError`.
  *
  * An error that does not come from the gateway (a failed network, a bug in a gateway) becomes `internal`, which
- * is retryable. An unknown code of a newer gateway keeps only whether it is retryable.
+ * is retryable. An unknown code of a newer gateway is converted as {@link MilepostError.from} does. Never throws.
  */
 export function asMilepostError(thrown: unknown): MilepostError {
   if (thrown instanceof MilepostError) return thrown;
-  const message =
-    thrown instanceof Error
-      ? thrown.message
-      : isRecord(thrown) && typeof thrown.message === "string"
-        ? thrown.message
-        : String(thrown);
-  if (isRecord(thrown)) {
-    const retryAfterMs =
-      typeof thrown.retry_after_ms === "number" ? { retryAfterMs: thrown.retry_after_ms } : {};
-    const options = { cause: thrown, ...retryAfterMs };
-    if (isErrorCode(thrown.code)) return new MilepostError(thrown.code, message, options);
-    if (thrown.retryable === false) return new MilepostError("bad_message", message, options);
-  }
-  return new MilepostError("internal", message, { cause: thrown });
+  const message = messageOf(thrown);
+  const [code, retryable, after] = ["code", "retryable", "retry_after_ms"].map((name) =>
+    typeof thrown === "object" ? fieldOf(thrown, name) : undefined,
+  );
+  const isOfGateway = isErrorCode(code) || (typeof code === "string" && retryable === false);
+  if (!isOfGateway) return new MilepostError("internal", message, { cause: thrown });
+  return MilepostError.from({
+    code,
+    message,
+    retryable: retryable === true,
+    ...(isDelay(after) && { retry_after_ms: after }),
+  });
 }

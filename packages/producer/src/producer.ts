@@ -10,6 +10,7 @@ import {
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { CommandLoop } from "./command-loop.ts";
 import type { JobOf, RunOptions, WorkerOf } from "./contract.ts";
+import { fieldOf } from "./field-repair.ts";
 import type { Operation } from "./operation.ts";
 import { asCancellation, type Outcome } from "./outcome.ts";
 import { harmless, type ProblemListener, warnOfProblem } from "./problem.ts";
@@ -44,8 +45,8 @@ export interface Run<Result> {
   /** Resolves to the outcome as soon as the work has ended; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
   /**
-   * Resolves to true once every report up to the end of the operation has reached the gateway, otherwise to
-   * false. Settles at most `closingFlushMs` after the work has ended. Never rejects.
+   * Resolves to true once everything that was reported up to the end of the operation has reached the gateway.
+   * Resolves to false if a report, or a part of one, was left out; `onProblem` has then said which. Settles at most `closingFlushMs` after the work has ended. Never rejects.
    */
   readonly delivered: Promise<boolean>;
 }
@@ -123,8 +124,8 @@ class ProducerOf implements Producer {
   constructor(options: ProducerOptions) {
     const random = options.random ?? systemRandom;
     this.clock = options.clock ?? systemClock;
-    this.id = options.producerId ?? `producer-${random.id(12)}`;
     const onProblem = harmless(options.onProblem ?? warnOfProblem);
+    this.id = producerIdOf(options, onProblem) ?? `producer-${random.id(12)}`;
     this.#reporting = {
       gateway: options.gateway,
       clock: this.clock,
@@ -172,8 +173,8 @@ class ProducerOf implements Producer {
     if (this.isClosed) {
       throw new MilepostError("shutting_down", "the producer is closed; create another one");
     }
-    const { signal, ...spec } = options;
-    const operation = this.track(spec, { retryable: () => false });
+    const operation = this.track(options, { retryable: () => false });
+    const signal = signalOf(options, operation);
     const abort = () => operation.abort(asCancellation(signal?.reason));
     signal?.addEventListener("abort", abort, { once: true });
     const finished = operation
@@ -264,4 +265,31 @@ class ProducerOf implements Producer {
     this.#ended.delete(operation);
     this.#holds.set(operation, this.#commands.hold());
   }
+}
+
+/** Returns the signal of the caller; undefined, with a complaint, for a value that is no signal. */
+function signalOf(options: unknown, { reporter }: TrackedOperation): AbortSignal | undefined {
+  const signal = fieldOf(options, "signal");
+  if (signal === undefined || signal === null) return undefined;
+  if (typeof fieldOf(signal, "addEventListener") === "function") return signal as AbortSignal;
+  const message = "signal is not an AbortSignal and was ignored";
+  reporter.complain([{ field: "signal", message }], "created");
+  return undefined;
+}
+
+/** Returns the producer's own id; undefined if there is none, or none that the gateway takes. */
+function producerIdOf(
+  { producerId }: ProducerOptions,
+  onProblem: ProblemListener,
+): string | undefined {
+  if (producerId === undefined) return undefined;
+  const isText = typeof producerId === "string" && producerId !== "";
+  if (isText && producerId.length <= 200) return producerId;
+  onProblem({
+    operationId: undefined,
+    code: "bad_message",
+    message: "producerId is not a text of 1 to 200 characters; a random id is used",
+    effect: "dropped",
+  });
+  return undefined;
 }

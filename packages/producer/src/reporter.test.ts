@@ -83,7 +83,7 @@ describe("delivery of reports", () => {
       for (const message of ["one", "two", "three"]) handle.info(message);
     });
     await clock.advance(500);
-    await expect(run.delivered).resolves.toBe(true);
+    await expect(run.delivered).resolves.toBe(false);
     expect(gateway.state(op).log.map(({ message }) => message)).toEqual(["one", "three"]);
     expect(problems).toMatchObject([{ code: "bad_message", effect: "dropped", event: "log" }]);
   });
@@ -93,7 +93,7 @@ describe("delivery of reports", () => {
     gateway.refuse = (event) => (event === "done" ? "invalid_data" : undefined);
     const run = producer.start(work, () => "not what the contract says");
     await clock.advance(500);
-    await expect(run.delivered).resolves.toBe(true);
+    await expect(run.delivered).resolves.toBe(false);
     await expect(run.finished).resolves.toMatchObject({ status: "done" });
     expect(gateway.state(op)).toMatchObject({
       status: "failed",
@@ -112,7 +112,7 @@ describe("delivery of reports", () => {
       for (let i = 0; i < 100; i++) handle.info(String(i));
     });
     await clock.advance(5_000);
-    await expect(run.delivered).resolves.toBe(true);
+    await expect(run.delivered).resolves.toBe(false);
     const messages = gateway.state(op).log.map(({ message }) => message);
     expect(messages).toHaveLength(99);
     expect(messages).not.toContain("41");
@@ -151,7 +151,7 @@ describe("delivery of reports", () => {
     await clock.advance(10_000);
     held.resolve();
     await clock.advance(1_000);
-    await expect(run.delivered).resolves.toBe(true);
+    await expect(run.delivered).resolves.toBe(false);
     const lines = gateway.data<{ message: string; data?: { dropped: { lines: number } } }>(
       op,
       "log",

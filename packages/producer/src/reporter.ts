@@ -1,4 +1,5 @@
 import type {
+  CreatedOperation,
   CreateOperation,
   OperationLease,
   ProducerGateway,
@@ -8,11 +9,13 @@ import { type ErrorCode, MilepostError } from "@milepost/protocol";
 import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
+import type { Complaint } from "./field-repair.ts";
 import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
 import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
-import { type Report, weightOf } from "./report.ts";
+import { type Report, slotOf, weightOf } from "./report.ts";
 import { sanitizeReport } from "./sanitize-report.ts";
+import { mayTakeLess, slimmerCreate, slimmerReport } from "./slimmer.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
 export interface ReporterTiming {
@@ -46,6 +49,7 @@ const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
   "bad_json",
   "bad_message",
   "invalid_event",
+  "invalid_data",
   "too_large",
   "too_deep",
   "not_possible_now",
@@ -72,7 +76,7 @@ type Phase =
 export class Reporter {
   readonly operationId: string;
   readonly #options: ReporterOptions;
-  readonly #create: CreateOperation;
+  #create: CreateOperation & { readonly operation_id: string };
   readonly #onTakenOver: (error: MilepostError) => void;
   readonly #outbox: Outbox;
   #phase: Phase = "open";
@@ -83,6 +87,10 @@ export class Reporter {
   /** True once the gateway has stored `started` of the current attempt. */
   #startedIsStored = false;
   #endIsStored = false;
+  /** True once something that was reported is known not to arrive. */
+  #isLost = false;
+  /** Fields about which a complaint was told, so that a job which reports often is not told often. */
+  readonly #complainedOf = new Set<string>();
   /**
    * True while the gateway has forgotten an operation whose `started` event it had stored. The reporter repeats
    * `started` after it has created the operation again.
@@ -129,23 +137,24 @@ export class Reporter {
     if (this.#phase === "stopped") return;
     const isLate = this.#phase === "closed";
     if (isLate) this.#phase = "open";
-    try {
-      this.#take(report);
-    } catch (thrown) {
-      const { message } = asMilepostError(thrown);
-      this.#tell(
-        "bad_message",
-        `the report could not be read: ${message}`,
-        "dropped",
-        report.event,
-      );
-    }
+    this.#take(report);
     if (isLate) void this.close();
   }
 
+  /** Tells the problem listener what an event loses. Each field of an event is told of once. */
+  complain(complaints: readonly Complaint[], event: Report["event"] | "created"): void {
+    for (const { field, message } of complaints) {
+      const what = `${event}.${field}`;
+      this.#isLost = true;
+      if (field !== "" && this.#complainedOf.has(what)) continue;
+      this.#complainedOf.add(what);
+      this.#tell("bad_message", message, "dropped", event);
+    }
+  }
+
   #take(given: Report): void {
-    const { report, complaint } = sanitizeReport(given);
-    if (complaint !== undefined) this.#tell("bad_message", complaint, "dropped", given.event);
+    const { report, complaints } = sanitizeReport(given);
+    this.complain(complaints, given.event);
     if (report === undefined) return;
     if (report.event === "started") {
       this.#attempt = report.data.attempt ?? this.#attempt + 1;
@@ -161,10 +170,10 @@ export class Reporter {
 
   /**
    * Delivers the remaining reports after the work has ended, for at most `closingFlushMs`. Resolves to true if
-   * all of them were delivered, otherwise to false. Never rejects.
+   * everything that was reported was delivered, otherwise to false. Never rejects.
    */
   close(): Promise<boolean> {
-    if (this.#phase !== "open") return Promise.resolve(this.#phase === "closed");
+    if (this.#phase !== "open") return Promise.resolve(this.#phase === "closed" && !this.#hasLost);
     this.#phase = "closing";
     return new Promise((resolve) => {
       const { clock, timing } = this.#options;
@@ -205,6 +214,8 @@ export class Reporter {
     this.#lease = undefined;
     this.#acquireBy = "takeOver";
     this.#failures = 0;
+    this.#isLost = false;
+    this.#outbox.hasDropped = false;
   }
 
   /** Stops all reporting at once. Reports that were not delivered are lost. */
@@ -227,7 +238,7 @@ export class Reporter {
       this.#phase = "closed";
       this.#planned?.cancel();
       this.#planned = undefined;
-      this.#settleClosing(true);
+      this.#settleClosing(!this.#hasLost);
     } else {
       this.#after("renew", this.#lastContactAt + this.#lease.ttl_ms / 3 - clock.monotonic());
     }
@@ -275,7 +286,8 @@ export class Reporter {
       );
       this.#lease = lease;
     } else {
-      const created = await this.#timed((each) => gateway.create(this.#create, each), signal);
+      const created = await this.#created(signal);
+      if (created === undefined) return;
       this.#lease = created.lease;
       if (this.#wasForgotten) {
         this.#wasForgotten = false;
@@ -283,6 +295,26 @@ export class Reporter {
       }
     }
     this.#contact();
+  }
+
+  /**
+   * Creates the operation. If the gateway refuses it for something that it can do without, resolves to undefined,
+   * and the next call creates it without that.
+   */
+  async #created(signal: AbortSignal): Promise<CreatedOperation | undefined> {
+    const { gateway } = this.#options;
+    try {
+      return await this.#timed((each) => gateway.create(this.#create, each), signal);
+    } catch (thrown) {
+      const error = asMilepostError(thrown);
+      const slimmer = mayTakeLess(error.code) ? slimmerCreate(this.#create) : undefined;
+      if (slimmer === undefined) throw error;
+      this.#create = slimmer.slim;
+      this.#urgent = true;
+      this.#lose(error, `the operation; it is created without ${slimmer.leftOut}`, "created");
+      this.#contact();
+      return undefined;
+    }
   }
 
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
@@ -310,7 +342,10 @@ export class Reporter {
   #settle(batch: readonly Sent[], results: readonly ReportResult[]): void {
     this.#contact();
     this.#batchLimit = Math.min(maxBatchReports, this.#batchLimit * 2);
-    for (const [index, sent] of batch.entries()) {
+    const again: Report[] = [];
+    let isGoingOn = true;
+    for (let index = 0; isGoingOn && index < batch.length; index++) {
+      const sent = batch[index] as Sent;
       const result = results[index];
       if (result === undefined) {
         // The gateway returned no result for this event and gave no reason.
@@ -318,21 +353,23 @@ export class Reporter {
           this.#onFailure(
             new MilepostError("internal", "the gateway returned no result for the first event"),
           );
-        return;
-      }
-      if ("error" in result) {
+        isGoingOn = false;
+      } else if ("error" in result) {
         const error = asMilepostError(result.error);
         if (error.retryable || error.code === "stale_lease" || error.code === "not_found") {
           this.#onFailure(error);
-          return;
+          isGoingOn = false;
+        } else if (this.#revives(sent, error)) isGoingOn = false;
+        else {
+          const later = batch.slice(index + 1);
+          const instead = this.#refused(sent.report, error, later);
+          if (instead !== undefined) again.push(instead);
         }
-        if (this.#revives(sent, error)) return;
-        this.#drop(sent, error);
-        if (sent.report.event === "done" && error.code === "invalid_data") this.#failFor(error);
-        continue;
-      }
-      this.#onStored(sent.report);
+      } else this.#onStored(sent.report);
     }
+    // Only now, since the results are in the order of the batch. After a takeover there is nothing to send.
+    if (this.#phase !== "stopped")
+      for (const report of again.toReversed()) this.#outbox.putFirst(report);
   }
 
   #onStored(report: Report): void {
@@ -341,25 +378,34 @@ export class Reporter {
     else if (isEnd(report)) this.#endIsStored = true;
   }
 
-  #drop({ report }: Sent, error: MilepostError): void {
+  /**
+   * Gives up a report that the gateway refused for good. Returns the report to send in its place: the same with
+   * less in it, or undefined if there is none or a later report of the same slot says what counts.
+   *
+   * A result that breaks the contract ends the operation as failed. Subscribers then see the end and the reason.
+   */
+  #refused(report: Report, error: MilepostError, later: readonly Sent[]): Report | undefined {
     this.#outbox.settle(1);
-    this.#tell(
-      error.code,
-      `the gateway refused the event: ${error.message}`,
-      "dropped",
-      report.event,
-    );
+    const { code, message } = error;
+    if (report.event === "done" && code === "invalid_data") {
+      this.#lose(error, "the result; the operation ends as failed", "done");
+      return { event: "failed", data: { error: { code, message, retryable: false } } };
+    }
+    const slot = slotOf(report);
+    const isOutdated = slot !== undefined && later.some((other) => slotOf(other.report) === slot);
+    const slimmer = mayTakeLess(code) && !isOutdated ? slimmerReport(report) : undefined;
+    const rest = slimmer === undefined ? "" : `; it is sent again without ${slimmer.leftOut}`;
+    this.#lose(error, `the event${rest}`, report.event);
+    return slimmer?.slim;
   }
 
-  /**
-   * Reports the operation as failed because the gateway refused its result. Subscribers then see the end and
-   * the reason.
-   */
-  #failFor({ code, message }: MilepostError): void {
-    this.#outbox.putFirst({
-      event: "failed",
-      data: { error: { code, message, retryable: false } },
-    });
+  #lose({ code, message }: MilepostError, what: string, event: string): void {
+    this.#isLost = true;
+    this.#tell(code, `the gateway refused ${what}: ${message}`, "dropped", event);
+  }
+
+  get #hasLost(): boolean {
+    return this.#isLost || this.#outbox.hasDropped;
   }
 
   /**
@@ -377,13 +423,14 @@ export class Reporter {
   }
 
   /**
-   * Drops a refused report that was sent alone. Otherwise halves the size of the next batch, until the faulty
+   * Gives up a refused report that was sent alone, or sends it again with less in it. Otherwise halves the size of the next batch, until the faulty
    * report is sent alone.
    */
   #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
     const [only] = batch;
     if (batch.length === 1 && only) {
-      this.#drop(only, error);
+      const instead = this.#refused(only.report, error, []);
+      if (instead !== undefined) this.#outbox.putFirst(instead);
       this.#batchLimit = maxBatchReports;
     } else this.#batchLimit = Math.ceil(batch.length / 2);
     this.#contact();

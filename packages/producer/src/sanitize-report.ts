@@ -1,28 +1,46 @@
 import { eventBounds, parseOperationEvent } from "@milepost/model";
-import type { Report } from "./report.ts";
+import {
+  type Complaint,
+  id,
+  listOf,
+  numberWithin,
+  objectOf,
+  oneOf,
+  payload,
+  percentage,
+  type Repair,
+  type Repairs,
+  repairFields,
+  text,
+  wholeWithin,
+} from "./field-repair.ts";
+import type { Report, ReportName } from "./report.ts";
+import { stepPlans } from "./sanitize-create.ts";
 
-/** A report that can be sent, or undefined if none can, and a complaint about what was left out. */
+/** A report that can be sent, or undefined if none can, and complaints about what was left out or cut. */
 export interface SanitizedReport {
   readonly report: Report | undefined;
-  readonly complaint: string | undefined;
+  readonly complaints: readonly Complaint[];
 }
 
 /**
- * Returns a report that can be sent. Values that are not JSON are left out or replaced by their JSON form.
- * Numbers that are not finite are left out, percentages are clamped to 0–100, and long messages are cut. A
- * report that the gateway would still refuse is refused here, before it is merged with others.
+ * Returns a report that can be sent. A field that the gateway would refuse is left out or cut, with a
+ * complaint; percentages are clamped to 0–100. A report that lacks a field it needs is refused here, before it
+ * is merged with others.
  *
- * The result shares no objects with the input, so the caller may reuse its objects. May throw for values that
- * do not have their declared type.
+ * The result shares no objects with the input, so the caller may reuse its objects. Never throws.
  */
 export function sanitizeReport(report: Report): SanitizedReport {
   if (report.event === "step" && isPlainStep(report.data)) {
-    return { report: { event: "step", data: { ...report.data } }, complaint: undefined };
+    return { report: { event: "step", data: { ...report.data } }, complaints: [] };
   }
-  const { data, complaint } = sanitizeData(report);
+  const complaints: Complaint[] = [];
+  const data = repairFields(report.data, repairs[report.event], complaints);
+  // A line without a text still has a level, a step and data.
+  if (report.event === "log") data.message ??= "";
   const read = parseOperationEvent(report.event, data);
-  if (!read.ok) return { report: undefined, complaint: read.failure.message };
-  return { report: read.value as Report, complaint };
+  if (read.ok) return { report: read.value as Report, complaints };
+  return { report: undefined, complaints: [...complaints, { field: "", ...read.failure }] };
 }
 
 const stepFields: ReadonlySet<string> = new Set(["id", "message", "done", "total", "status"]);
@@ -49,73 +67,58 @@ function isPlainStep(data: object): boolean {
   return "id" in data;
 }
 
-function sanitizeData(report: Report): { data: object; complaint?: string } {
-  switch (report.event) {
-    case "log": {
-      const { data, ...rest } = report.data;
-      return withPayload(
-        { ...rest, message: cut(rest.message) },
-        "data",
-        data,
-        eventBounds.logData,
-      );
-    }
-    case "done":
-      return withPayload({}, "result", report.data.result, eventBounds.payload);
-    case "failed": {
-      const { error } = report.data;
-      return { data: { error: { ...error, message: cut(error.message) } } };
-    }
-    default:
-      return { data: fieldsKept(report.data) };
-  }
-}
+const count = numberWithin(0, Number.MAX_SAFE_INTEGER);
+const whole = wholeWithin(0, Number.MAX_SAFE_INTEGER);
+const yesOrNo = oneOf([true, false]);
+const name = id(eventBounds.id);
+const message = text(eventBounds.message);
+const progress: Repairs = {
+  message,
+  percent: percentage,
+  done: count,
+  total: count,
+  unit: text(eventBounds.unit),
+};
+const task: Repair = (value, complain) =>
+  value === "" ? undefined : text(eventBounds.task)(value, complain);
 
-function withPayload(data: object, name: string, payload: unknown, maxLength: number) {
-  if (payload === undefined) return { data };
-  const plain = plainJson(payload, maxLength);
-  if (plain.ok) return { data: { ...data, [name]: plain.value } };
-  return { data, complaint: `${name} ${plain.why} and was left out` };
-}
-
-function fieldsKept(data: object): object {
-  const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(data)) {
-    if (typeof value === "number") {
-      const isPercent = name === "percent" || name === "progress";
-      if (Number.isFinite(value)) kept[name] = isPercent ? clampPercent(value) : value;
-    } else if (name === "message" || name === "reason") kept[name] = cut(value);
-    else kept[name] = value;
-  }
-  return kept;
-}
-
-function clampPercent(value: number): number {
-  return Math.min(100, Math.max(0, value));
-}
-
-function cut(text: unknown): unknown {
-  if (text === undefined || text === null) return undefined;
-  const whole = typeof text === "string" ? text : String(text);
-  return whole.length <= eventBounds.message
-    ? whole
-    : `${whole.slice(0, eventBounds.message - 1)}…`;
-}
-
-type Plain =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly why: string };
-
-function plainJson(value: unknown, maxLength: number): Plain {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value);
-  } catch {
-    text = undefined;
-  }
-  if (text === undefined) return { ok: false, why: "cannot be written as JSON" };
-  if (text.length > maxLength) {
-    return { ok: false, why: `is longer than ${maxLength} characters of JSON` };
-  }
-  return { ok: true, value: JSON.parse(text) as unknown };
-}
+const repairs: Readonly<Record<ReportName, Repairs>> = {
+  waiting: { position: whole, total: whole, estimated_wait_ms: count },
+  started: { attempt: wholeWithin(1, eventBounds.attempt) },
+  steps: { steps: stepPlans },
+  step: {
+    id: name,
+    status: oneOf(["running", "done", "failed", "skipped"]),
+    title: text(eventBounds.title),
+    ...progress,
+  },
+  progress: { ...progress, reset: yesOrNo },
+  agent: {
+    id: name,
+    name: text(eventBounds.title),
+    active: yesOrNo,
+    progress: percentage,
+    tasks: listOf(task, eventBounds.tasks),
+  },
+  log: {
+    level: oneOf(["info", "success", "warning", "error"]),
+    message,
+    agent: name,
+    step: name,
+    data: payload(eventBounds.logData),
+  },
+  text: { stream: name, append: text(eventBounds.append), done: yesOrNo, reset: yesOrNo },
+  paused: { reason: message },
+  resumed: {},
+  command: {
+    command_id: name,
+    command: oneOf(["cancel", "pause", "resume", "retry"]),
+    phase: oneOf(["acknowledged", "done", "refused"]),
+    reason: message,
+  },
+  done: { result: payload(eventBounds.payload) },
+  failed: {
+    error: objectOf({ code: name, message, retryable: yesOrNo }, ["code", "message", "retryable"]),
+  },
+  cancelled: { reason: message },
+};

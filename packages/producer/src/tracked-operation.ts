@@ -1,11 +1,12 @@
-import type { CreateOperation, OperationEvents, PendingCommand, StepPlan } from "@milepost/model";
-import { isRecord, MilepostError } from "@milepost/protocol";
+import type { OperationEvents, PendingCommand, StepPlan } from "@milepost/model";
+import { cutText, isRecord, MilepostError } from "@milepost/protocol";
 import type { Cancel } from "./clock.ts";
 import { type Operation, operationHandle } from "./operation.ts";
 import { asCancellation, describeError, type Outcome } from "./outcome.ts";
 import { PauseGate } from "./pause-gate.ts";
 import type { Report } from "./report.ts";
 import { Reporter, type ReporterOptions } from "./reporter.ts";
+import { sanitizeCreate } from "./sanitize-create.ts";
 
 /** Description of work, with which the producer creates the operation at the gateway. */
 export interface WorkSpec {
@@ -67,12 +68,12 @@ export class TrackedOperation {
   #delivered: Promise<boolean> = Promise.resolve(false);
 
   constructor(options: ReporterOptions, producerId: string, spec: WorkSpec, hooks: WorkHooks) {
-    this.id = spec.operationId ?? options.random.id(16);
+    const { create, complaints } = sanitizeCreate(spec, producerId, () => options.random.id(16));
+    this.id = create.operation_id;
     this.#options = options;
     this.#hooks = hooks;
-    this.reporter = new Reporter(options, createInput(this.id, producerId, spec), (error) =>
-      this.abort(error),
-    );
+    this.reporter = new Reporter(options, create, (error) => this.abort(error));
+    this.reporter.complain(complaints, "created");
   }
 
   get phase(): "waiting" | "running" | "ended" {
@@ -80,8 +81,8 @@ export class TrackedOperation {
   }
 
   /**
-   * Resolves to true once every report up to the end of the operation was delivered. Resolves to false if one
-   * was not delivered, and while the operation has not ended.
+   * Resolves to true once everything that was reported up to the end of the operation was delivered. Resolves to
+   * false if a report or a part of one was not, and while the operation has not ended.
    */
   get delivered(): Promise<boolean> {
     return this.#delivered;
@@ -287,23 +288,5 @@ export class TrackedOperation {
 }
 
 function reasonOf({ args }: PendingCommand): string | undefined {
-  return isRecord(args) && typeof args.reason === "string" ? args.reason.slice(0, 500) : undefined;
-}
-
-function createInput(
-  id: string,
-  producerId: string,
-  spec: WorkSpec,
-): CreateOperation & { readonly operation_id: string } {
-  return {
-    kind: spec.kind,
-    operation_id: id,
-    producer_id: producerId,
-    ...(spec.title === undefined ? {} : { title: spec.title }),
-    ...(spec.session === undefined ? {} : { session_id: spec.session }),
-    ...(spec.user === undefined ? {} : { user_id: spec.user }),
-    ...(spec.steps === undefined ? {} : { steps: spec.steps }),
-    ...(spec.input === undefined ? {} : { input: spec.input }),
-    ...(spec.leaseMs === undefined ? {} : { lease_ms: spec.leaseMs }),
-  };
+  return isRecord(args) && typeof args.reason === "string" ? cutText(args.reason, 500) : undefined;
 }

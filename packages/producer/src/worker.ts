@@ -131,21 +131,39 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
     }
   }
 
-  #spec({ input, session, user, title, operationId }: Submission<Input>): WorkSpec {
-    const { kind, steps, shownInput, leaseMs } = this.#options;
-    const ownTitle =
-      typeof this.#options.title === "function" ? this.#options.title(input) : this.#options.title;
-    const shownTitle = title ?? ownTitle;
+  /**
+   * Returns the description of the work. Its fields are read where they are made valid, so a function or a getter
+   * that throws costs its field and not the submission.
+   */
+  #spec(submission: Submission<Input>): WorkSpec {
+    const options = this.#options;
     return {
-      kind,
-      ...(shownTitle === undefined ? {} : { title: shownTitle }),
-      ...(session === undefined ? {} : { session }),
-      ...(user === undefined ? {} : { user }),
-      ...(steps === undefined ? {} : { steps }),
-      ...(shownInput === undefined ? {} : { input: shownInput(input) }),
-      ...(operationId === undefined ? {} : { operationId }),
-      ...(leaseMs === undefined ? {} : { leaseMs }),
-    };
+      kind: options.kind,
+      get title() {
+        if (submission.title !== undefined) return submission.title;
+        return typeof options.title === "function"
+          ? options.title(submission.input)
+          : options.title;
+      },
+      get session() {
+        return submission.session;
+      },
+      get user() {
+        return submission.user;
+      },
+      get steps() {
+        return options.steps;
+      },
+      get input() {
+        return options.shownInput?.(submission.input);
+      },
+      get operationId() {
+        return submission.operationId;
+      },
+      get leaseMs() {
+        return options.leaseMs;
+      },
+    } as WorkSpec;
   }
 
   #isRetryable(error: unknown): boolean {

@@ -7,6 +7,7 @@ export * from "./close-of-error.ts";
 export * from "./close-verdict.ts";
 export type * from "./contract.ts";
 export * from "./cursor.ts";
+export * from "./cut-text.ts";
 export { defineContract } from "./define-contract.ts";
 export * from "./error-codes.ts";
 export * from "./error-of-close.ts";

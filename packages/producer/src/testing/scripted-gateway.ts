@@ -13,7 +13,7 @@ import {
   type ReportResult,
   reduceOperation,
 } from "@milepost/model";
-import { failure, MilepostError } from "@milepost/protocol";
+import { failure, MilepostError, parseJson } from "@milepost/protocol";
 import type { Clock } from "../clock.ts";
 
 /** Fault that a test injects into one call of the gateway. */
@@ -72,6 +72,10 @@ export class ScriptedGateway implements ProducerGateway {
    * accept the batch.
    */
   refuseReport: (input: ReportEvents) => MilepostError | undefined = () => undefined;
+  /** Maximum length of a request's body as JSON text, in characters. */
+  maxBodyLength = 1_048_576;
+  /** Returns the error with which a create is refused, or undefined to accept it. */
+  refuseCreate: (input: CreateOperation) => MilepostError | undefined = () => undefined;
   ttlMs = 30_000;
   readonly calls: { readonly name: CallName; readonly events: readonly string[] }[] = [];
 
@@ -79,8 +83,14 @@ export class ScriptedGateway implements ProducerGateway {
     this.#clock = clock;
   }
 
-  create(input: CreateOperation): Promise<CreatedOperation> {
+  create(given: CreateOperation): Promise<CreatedOperation> {
     return this.#answer("create", [], () => {
+      const input = this.#received(given);
+      const { lease_ms: _, ...data } = input;
+      const read = parseOperationEvent("created", { operation_id: "made-up", ...data });
+      if (!read.ok) throw MilepostError.from(read.failure);
+      const refusal = this.refuseCreate(input);
+      if (refusal) throw refusal;
       const id = input.operation_id ?? "made-up";
       let kept = this.#operations.get(id);
       const duplicate = kept !== undefined;
@@ -107,9 +117,10 @@ export class ScriptedGateway implements ProducerGateway {
     });
   }
 
-  report(operationId: string, input: ReportEvents): Promise<readonly ReportResult[]> {
-    const names = input.events.map(({ event }) => event);
+  report(operationId: string, given: ReportEvents): Promise<readonly ReportResult[]> {
+    const names = given.events.map(({ event }) => event);
     return this.#answer("report", names, () => {
+      const input = this.#received(given);
       const kept = this.#kept(operationId);
       if (input.lease !== this.#lease(kept).token)
         throw new MilepostError("stale_lease", "taken over");
@@ -197,6 +208,16 @@ export class ScriptedGateway implements ProducerGateway {
     return this.log(operationId)
       .filter((stored) => stored.event === event)
       .map(({ data }) => data as T);
+  }
+
+  /** Returns the body of a request as it arrives, or throws as a gateway refuses it. */
+  #received<T>(body: T): T {
+    const text = JSON.stringify(body);
+    if (text.length > this.maxBodyLength)
+      throw new MilepostError("too_large", "the body is too large");
+    const read = parseJson(text);
+    if (!read.ok) throw MilepostError.from(read.failure);
+    return read.value as T;
   }
 
   #kept(operationId: string): Kept {

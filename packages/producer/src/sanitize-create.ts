@@ -1,0 +1,113 @@
+import { type CreateOperation, eventBounds, operationBounds, type StepPlan } from "@milepost/model";
+import {
+  type Complaint,
+  id,
+  listOf,
+  numberWithin,
+  objectOf,
+  payload,
+  type Repair,
+  type Repairs,
+  repairFields,
+  segment,
+  text,
+} from "./field-repair.ts";
+
+/** Input with which the gateway creates an operation, and complaints about what was left out or cut. */
+export interface SanitizedCreate {
+  readonly create: CreateOperation & { readonly operation_id: string };
+  readonly complaints: readonly Complaint[];
+}
+
+const plans = listOf(
+  objectOf(
+    {
+      id: id(eventBounds.id),
+      title: text(eventBounds.title),
+      weight: numberWithin(0, eventBounds.weight),
+    },
+    ["id"],
+  ),
+  operationBounds.steps,
+);
+
+/** Repairs a plan: leaves out steps without an id of their own. */
+export const stepPlans: Repair = (value, complain) => {
+  const steps = plans(value, complain) as readonly StepPlan[] | undefined;
+  const seen = new Set<string>();
+  return steps?.filter((step) => {
+    if (!seen.has(step.id)) return seen.add(step.id);
+    complain(`has the id ${JSON.stringify(step.id)} twice, and the second step was left out`);
+    return false;
+  });
+};
+
+const minLeaseMs = 100;
+const maxLeaseMs = 24 * 3_600_000;
+
+/** Clamps the length of a lease to what the gateway takes; leaves out what is not a number. */
+const leaseMs: Repair = (value, complain) => {
+  const whole = typeof value === "number" ? Math.floor(value) : Number.NaN;
+  if (whole >= minLeaseMs && whole <= maxLeaseMs) return whole;
+  if (Number.isNaN(whole)) {
+    complain("is not a number of milliseconds and was left out");
+    return undefined;
+  }
+  complain(`is not from ${minLeaseMs} to ${maxLeaseMs} and was clamped`);
+  return Math.min(maxLeaseMs, Math.max(minLeaseMs, whole));
+};
+
+const repairs: Repairs = {
+  kind: id(eventBounds.id),
+  operationId: segment("operation_id"),
+  title: text(eventBounds.title),
+  session: segment("session_id"),
+  user: segment("user_id"),
+  steps: stepPlans,
+  input: payload(eventBounds.payload),
+  leaseMs,
+};
+
+interface Repaired {
+  readonly kind?: string;
+  readonly operationId?: string;
+  readonly title?: string;
+  readonly session?: string;
+  readonly user?: string;
+  readonly steps?: readonly StepPlan[];
+  readonly input?: unknown;
+  readonly leaseMs?: number;
+}
+
+/**
+ * Returns the input that creates the operation of a work description. A field that the gateway would refuse is
+ * left out or cut, with a complaint, so that no field hides the work. An operation without a usable id gets
+ * that of `makeId`, and one without a kind the kind `work`. Never throws.
+ */
+export function sanitizeCreate(
+  spec: unknown,
+  producerId: string,
+  makeId: () => string,
+): SanitizedCreate {
+  const complaints: Complaint[] = [];
+  const repaired: Repaired = repairFields(spec, repairs, complaints);
+  const { kind, operationId, title, session, user, steps, input, leaseMs } = repaired;
+  if (kind === undefined) {
+    complaints.push({
+      field: "kind",
+      message: 'there is no kind; the operation has the kind "work"',
+    });
+  }
+  const create = {
+    kind: kind ?? "work",
+    operation_id: operationId ?? makeId(),
+    producer_id: producerId,
+    ...(title === undefined ? {} : { title }),
+    ...(session === undefined ? {} : { session_id: session }),
+    ...(user === undefined ? {} : { user_id: user }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(input === undefined ? {} : { input }),
+    ...(leaseMs === undefined ? {} : { lease_ms: leaseMs }),
+  };
+  return { create, complaints };
+}
