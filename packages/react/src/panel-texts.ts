@@ -38,8 +38,12 @@ export interface PanelTexts {
   readonly dismiss: (message: string) => string;
 }
 
+const numbers = new Intl.NumberFormat("en");
+/** Formats a number with separators and as many decimals as it has, at most three. */
+const number = (value: number) => numbers.format(value);
+
 const plural = (count: number, one: string, many = `${one}s`) =>
-  `${count} ${count === 1 ? one : many}`;
+  `${number(count)} ${count === 1 ? one : many}`;
 
 /** English texts of the panel. */
 export const englishTexts: PanelTexts = {
@@ -82,18 +86,19 @@ export const englishTexts: PanelTexts = {
   },
   commandFailed: (command, reason) => `${command} did not work: ${reason}`,
   queue(position, total, waitMs) {
-    const place = position <= 1 ? "Next in line" : `Position ${position} of ${total} in line`;
+    const place =
+      position <= 1 ? "Next in line" : `Position ${number(position)} of ${number(total)} in line`;
     return waitMs === undefined ? place : `${place}, about ${englishDuration(waitMs)}`;
   },
   silence: (seconds) => `No update for at least ${plural(seconds, "second")}`,
   counter: (done, total, unit) =>
-    `${done}${total === undefined ? "" : ` of ${total}`}${unit === undefined ? "" : ` ${unit}`}`,
+    `${number(done)}${total === undefined ? "" : ` of ${number(total)}`}${unit === undefined ? "" : ` ${unit}`}`,
   progress: (percent, step) =>
     step === undefined ? `${percent} percent` : `${percent} percent, ${step}`,
   progressOf: (title) => `Progress of ${title}`,
   warnings: (count) => plural(count, "warning"),
   errors: (count) => plural(count, "error"),
-  attempt: (attempt) => `Attempt ${attempt}`,
+  attempt: (attempt) => `Attempt ${number(attempt)}`,
   stale: "Not live at the moment: this is the last known state.",
   degraded: "The service is limited at the moment; updates may be late.",
   untitled: "Operation",

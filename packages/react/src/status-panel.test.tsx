@@ -3,6 +3,7 @@ import type { OperationEvent, OperationState } from "@milepost/model";
 import { act, cleanup, fireEvent, render, screen, within } from "@testing-library/react";
 import { renderToString } from "react-dom/server";
 import { afterEach, describe, expect, it } from "vitest";
+import { englishTexts } from "./panel-texts.ts";
 import { MilepostProvider } from "./provider.tsx";
 import { StatusPanel } from "./status-panel.tsx";
 import { at, created, event, fold, operationAnswer, setUp } from "./testing/world.tsx";
@@ -56,6 +57,35 @@ describe("the status panel", () => {
     await act(settle);
     expect(gateway.sockets).toHaveLength(2);
     await act(() => clock.advance(0));
+  });
+
+  it.each<OperationEvent>([
+    { event: "done", data: {} },
+    { event: "cancelled", data: { reason: "by request" } },
+    { event: "failed", data: { error: { code: "x", message: "broken", retryable: true } } },
+  ])(
+    "the status panel of work that ended ($event) is not marked as old while disconnected",
+    async (end) => {
+      const { panel, gateway, after } = await show(fold(created, started, end));
+      await after(() => gateway.last.drop());
+      expect(within(panel).getByText(/Reconnecting/)).toBeDefined();
+      expect(panel.hasAttribute("data-stale")).toBe(false);
+      expect(within(panel).queryByText(/this is the last known state/)).toBeNull();
+    },
+  );
+
+  it("the status panel writes numbers with separators everywhere", async () => {
+    const { panel, say } = await show(
+      fold(created, { event: "waiting", data: { position: 1_234, total: 45_678 } }),
+    );
+    expect(within(panel).getByText("Position 1,234 of 45,678 in line")).toBeDefined();
+    await say(3, "started", {});
+    await say(4, "step", { id: "scan", done: 12_480, total: 1_000_000, unit: "files" });
+    expect(panel.querySelector('[aria-current="step"]')?.textContent).toContain(
+      "12,480 of 1,000,000 files",
+    );
+    expect(englishTexts.warnings(1_200)).toBe("1,200 warnings");
+    expect(englishTexts.silence(3_600)).toBe("No update for at least 3,600 seconds");
   });
 
   it("the status panel counts down to the next reconnect", async () => {

@@ -1,6 +1,6 @@
 "use client";
 import type { OperationHandle, OperationView } from "@milepost/client";
-import type { OperationState } from "@milepost/model";
+import { isFinal, type OperationState } from "@milepost/model";
 import { type ReactNode, useId, useMemo } from "react";
 import { CommandButtons } from "./command-buttons.tsx";
 import { ConnectionLight } from "./connection-light.tsx";
@@ -46,13 +46,15 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
   const isNamed = operation !== undefined && operation !== null;
   const { view, ...commands } = useOperation(operation);
   const state = view.kind === "ready" ? view.state : undefined;
+  // Nothing of work that has ended can change, so it is never out of date.
+  const isOld = view.kind === "ready" && view.stale && !isFinal(view.state.status);
   return (
     <section
       className={className === undefined ? "mp-panel" : `mp-panel ${className}`}
       aria-labelledby={title}
       data-view={view.kind}
       data-status={state?.status}
-      data-stale={view.kind === "ready" && view.stale ? "" : undefined}
+      data-stale={isOld ? "" : undefined}
     >
       <header className="mp-header">
         <h2 id={title} className="mp-title">
@@ -66,7 +68,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
       ) : (
         <>
           <StatusLine state={state} texts={texts} />
-          {view.kind === "ready" && view.stale && <p className="mp-note">{texts.stale}</p>}
+          {isOld && <p className="mp-note">{texts.stale}</p>}
           <DegradedNote texts={texts} />
           <OperationProgress state={state} texts={texts} />
           <Ending state={state} />
