@@ -1,3 +1,4 @@
+import { isFinal } from "@milepost/model";
 import { useClient, useConnection, useOperations } from "@milepost/react";
 import { useState } from "react";
 import { ConnectionDetails } from "./connection/connection-details.tsx";
@@ -21,12 +22,15 @@ function Light() {
   return <ConnectionLight connection={connection} now={now} />;
 }
 
-function InterruptionBar() {
+function InterruptionBar({ settled }: { readonly settled: boolean }) {
   const client = useClient();
   const { state, metrics } = useConnection();
   const now = useNow(state.state === "reconnecting", 250);
   const retry = () => (state.state === "closed" ? client.connect() : client.retryNow());
-  return <Interruption connection={state} now={now} asOf={metrics.lastMessageAt} onRetry={retry} />;
+  const asOf = metrics.lastMessageAt;
+  return (
+    <Interruption connection={state} now={now} asOf={asOf} settled={settled} onRetry={retry} />
+  );
 }
 
 function Details() {
@@ -44,6 +48,10 @@ export function Desk() {
   // Without a choice, the page shows the latest run. A reload without a run in the address then loses nothing
   // either.
   const shown = selected ?? (runs.kind === "ready" ? runs.operations[0]?.operation_id : undefined);
+
+  const summary =
+    runs.kind === "ready" ? runs.operations.find((run) => run.operation_id === shown) : undefined;
+  const settled = summary !== undefined && isFinal(summary.status);
 
   const onStarted = (id: string) => {
     setStarted(id);
@@ -67,7 +75,7 @@ export function Desk() {
       >
         Skip to the run
       </button>
-      <Masthead connection={<Light />} />
+      <Masthead notices={<Toasts />} connection={<Light />} />
       <main className="desk">
         <StartForm connected={connected} onStarted={onStarted} />
         <div className="desk__main" id="run" tabIndex={-1}>
@@ -90,8 +98,7 @@ export function Desk() {
         </div>
       </main>
       <div className="foot">
-        <Toasts />
-        <InterruptionBar />
+        <InterruptionBar settled={settled} />
       </div>
     </div>
   );

@@ -161,10 +161,16 @@ function step({ id, title, status = "running", done, total, unit = "", percent, 
     byId("steps").append(item);
   }
   const count = counter ?? { done, total, unit };
-  const known = count.total ? `${count.done} of ${count.total} ${count.unit ?? ""}` : "";
+  const known = count.total
+    ? `${number(count.done)} of ${number(count.total)} ${count.unit ?? ""}`
+    : "";
   item.className = status;
   item.lastChild.textContent =
     status === "running" ? known || `${Math.floor(percent ?? 0)} %` : status;
+}
+
+function number(value) {
+  return value.toLocaleString("en");
 }
 
 function line({ at, level = "info", message }) {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { StepPlan } from "@milepost/model";
 import type { Operation } from "@milepost/producer";
 import { MilepostError } from "@milepost/protocol";
 import type { IndexStore } from "./index-store.ts";
 import { InvertedIndex, type TokenisedText, tokeniseText } from "./inverted-index.ts";
+import { bytes, count, counted } from "./numbers.ts";
 import { type Pace, type Tempo, tempoOf } from "./pace.ts";
 import { readText } from "./read-text.ts";
 import { scanFolder } from "./scan-folder.ts";
@@ -28,15 +28,6 @@ export interface IndexResult {
   /** Id of the index in the store; the same as the operation's id. */
   readonly index: string;
 }
-
-/** Steps of a job. The weights are roughly the shares of the time that the steps take. */
-export const indexSteps: readonly StepPlan[] = [
-  { id: "scan", title: "Find the files", weight: 1 },
-  { id: "read", title: "Read them", weight: 8 },
-  { id: "tokenise", title: "Find the words", weight: 4 },
-  { id: "index", title: "Build the index", weight: 1 },
-  { id: "write", title: "Write it to disk", weight: 1 },
-];
 
 const maxFiles = 20_000;
 const maxBytes = 128 * 1024 * 1024;
@@ -66,7 +57,7 @@ export async function indexFolder(
   const index = await job.build(tokenised);
   const indexBytes = await job.write(index, store);
   op.success(
-    `Indexed ${counted(index.documents.length, "file")}: ${index.termCount} different words`,
+    `Indexed ${counted(index.documents.length, "file")}: ${count(index.termCount)} different words`,
   );
   return {
     files: index.documents.length,
@@ -111,7 +102,7 @@ class IndexJob {
         if (paths.length > maxFiles) {
           throw new MilepostError(
             "too_large",
-            `the folder holds more than ${maxFiles} files; choose a smaller one`,
+            `the folder holds more than ${count(maxFiles)} files; choose a smaller one`,
           );
         }
       }
@@ -133,12 +124,12 @@ class IndexJob {
         if (this.bytes > maxBytes) {
           throw new MilepostError(
             "too_large",
-            `the folder holds more than ${maxBytes} bytes of text; choose a smaller one`,
+            `the folder holds more than ${bytes(maxBytes)} of text; choose a smaller one`,
           );
         }
         step.progress({ done: index + 1, total: paths.length, unit: "files", message: path });
       }
-      step.info(`Read ${counted(texts.length, "file")}, ${(this.bytes / 1e6).toFixed(1)} MB`);
+      step.info(`Read ${counted(texts.length, "file")}, ${bytes(this.bytes)}`);
       return texts;
     });
   }
@@ -163,7 +154,7 @@ class IndexJob {
         index.add(path, text);
         step.progress({ done: at + 1, total: tokenised.length, unit: "files" });
       }
-      step.info(`${index.termCount} different words in ${index.postingCount} places`);
+      step.info(`${count(index.termCount)} different words in ${count(index.postingCount)} places`);
       return index;
     });
   }
@@ -186,8 +177,4 @@ class IndexJob {
     await this.#op.pausePoint();
     await tempo.next(this.#op.signal);
   }
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,7 @@
 import type { Notification } from "@milepost/model";
 import type { Operation } from "@milepost/producer";
 import type { IndexResult } from "./index-job.ts";
+import { count, counted } from "./numbers.ts";
 
 /** Sends one notification to the owner of a job. */
 export type Notify = (notification: Omit<Notification, "id">) => void;
@@ -19,7 +20,7 @@ export async function withNews(
 ): Promise<IndexResult> {
   try {
     const result = await job();
-    const message = `You can search ${result.files} files and ${result.terms} different words.`;
+    const message = `You can search ${counted(result.files, "file")} and ${count(result.terms)} different words.`;
     notify({ level: "success", title: `${title}: done`, message, ttl_ms: shownMs });
     return result;
   } catch (error) {

@@ -8,8 +8,16 @@ afterEach(cleanup);
 
 const waiting = { state: "reconnecting", attempt: 2, retryAt: 10_000, reason: "lost" } as const;
 
-function bar(connection: ConnectionState, now: number, onRetry = () => {}) {
-  return <Interruption connection={connection} now={now} asOf={5_000} onRetry={onRetry} />;
+function bar(connection: ConnectionState, now: number, onRetry = () => {}, settled = false) {
+  return (
+    <Interruption
+      connection={connection}
+      now={now}
+      asOf={5_000}
+      settled={settled}
+      onRetry={onRetry}
+    />
+  );
 }
 
 describe("the interruption bar", () => {
@@ -21,6 +29,14 @@ describe("the interruption bar", () => {
     expect(screen.getByRole("region").textContent).toContain("Trying now…");
     fireEvent.click(screen.getByRole("button", { name: "Retry now" }));
     expect(onRetry).toHaveBeenCalledOnce();
+  });
+
+  it("the interruption bar says that work may have continued, but not of a run that has ended", () => {
+    const { rerender } = render(bar(waiting, 6_600));
+    expect(screen.getByRole("region").textContent).toContain("the work may have continued");
+    rerender(bar(waiting, 6_600, () => {}, true));
+    expect(screen.getByRole("region").textContent).toContain("This run has ended");
+    expect(screen.getByRole("region").textContent).not.toContain("may have continued");
   });
 
   it("the interruption bar is absent before the first connection", () => {

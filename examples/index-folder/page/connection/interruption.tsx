@@ -7,6 +7,8 @@ interface Props {
   readonly now: number;
   /** Time of the last message, in milliseconds since 1970. */
   readonly asOf: number | undefined;
+  /** True when the run that the page shows has ended, so that nothing of it can change. */
+  readonly settled: boolean;
   onRetry(): void;
 }
 
@@ -17,11 +19,17 @@ function nextTry(connection: ConnectionState, now: number): string {
   return seconds > 0 ? `Next try in ${seconds} s.` : "Trying now…";
 }
 
+function seen(asOf: number | undefined, settled: boolean): string {
+  if (settled) return "This run has ended, so you see all of it.";
+  if (asOf === undefined) return "What you see may be out of date.";
+  return `You see the state of ${timeOfDay(asOf)}; the work may have continued since then.`;
+}
+
 /**
  * Bar that says that the page may be out of date, since when, and when the next attempt to connect is. It lies
  * over the foot of the page, so that nothing moves when it appears or disappears.
  */
-export function Interruption({ connection, now, asOf, onRetry }: Props) {
+export function Interruption({ connection, now, asOf, settled, onRetry }: Props) {
   if (!isInterrupted(connection)) return null;
   const closed = connection.state === "closed";
   return (
@@ -32,10 +40,7 @@ export function Interruption({ connection, now, asOf, onRetry }: Props) {
     >
       <p>
         <strong>{closed ? "Disconnected." : "Connection interrupted."}</strong>{" "}
-        {asOf === undefined
-          ? "What you see may be out of date."
-          : `You see the state of ${timeOfDay(asOf)}; the work may have continued since then.`}{" "}
-        {nextTry(connection, now)}
+        {seen(asOf, settled)} {nextTry(connection, now)}
       </p>
       <button type="button" className="button button--small" onClick={onRetry}>
         Retry now

@@ -3,8 +3,16 @@ import type { ReactNode } from "react";
 import { MilepostMark } from "./milepost-mark.tsx";
 import { ThemeToggle } from "./theme-toggle.tsx";
 
-/** Head of the page: the product's name and the state of the connection. */
-export function Masthead({ connection }: { readonly connection: ReactNode }) {
+interface Props {
+  readonly notices: ReactNode;
+  readonly connection: ReactNode;
+}
+
+/**
+ * Head of the page: the product's name, notices and the state of the connection. It stays in view and keeps a place
+ * for the notices, so that they cover nothing and move nothing.
+ */
+export function Masthead({ notices, connection }: Props) {
   return (
     <header className="masthead">
       <div className="masthead__inner">
@@ -13,6 +21,7 @@ export function Masthead({ connection }: { readonly connection: ReactNode }) {
           <h1>Milepost</h1>
           <p>Index a folder and watch every step of it, live.</p>
         </div>
+        {notices}
         {connection}
         <ThemeToggle />
       </div>

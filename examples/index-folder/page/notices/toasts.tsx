@@ -25,9 +25,8 @@ interface ToastProps {
 function Toast({ notification: { level, title, message }, onDismiss }: ToastProps) {
   return (
     <li className="toast" data-level={level} data-tone={tones[level]}>
-      <p>
-        <strong className="toast__title">{title ?? levelWords[level]}</strong>
-        <span>{message}</span>
+      <p title={message}>
+        <strong className="toast__title">{title ?? levelWords[level]}.</strong> {message}
       </p>
       <button type="button" className="toast__dismiss" onClick={onDismiss}>
         <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
@@ -40,13 +39,13 @@ function Toast({ notification: { level, title, message }, onDismiss }: ToastProp
 }
 
 /**
- * Notifications of the service, in a corner. Each one disappears when its time has passed or the user dismisses
- * it.
+ * Notifications of the service, in the head of the page. Each one disappears when its time has passed, unless
+ * somebody reads it, or when the user dismisses it.
  */
 export function Toasts() {
-  const { notifications, dismiss } = useNotifications();
+  const { notifications, dismiss, whileRead } = useNotifications();
   return (
-    <section className="toasts" aria-label="Notifications" aria-live="polite">
+    <section className="toasts" aria-label="Notifications" aria-live="polite" {...whileRead}>
       <ul>
         {notifications.map((notification) => (
           <Toast

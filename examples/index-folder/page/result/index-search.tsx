@@ -1,6 +1,6 @@
 import { useEffect, useId, useState } from "react";
 import { type SearchAnswer, searchIndex } from "../demo/demo-api.ts";
-import { counted } from "../words/count.ts";
+import { count, counted } from "../words/count.ts";
 import { Snippet } from "./snippet.tsx";
 
 type Search =
@@ -52,7 +52,7 @@ function searchWords(search: Search): string {
       const { total, hits } = search.answer;
       if (total === 0) return `Nothing found for “${search.query}”.`;
       const all = `Found in ${counted(total, "file")}`;
-      return hits.length < total ? `${all}; the best ${hits.length} are shown.` : `${all}.`;
+      return hits.length < total ? `${all}; the best ${count(hits.length)} are shown.` : `${all}.`;
     }
   }
 }
@@ -80,7 +80,12 @@ export function IndexSearch({ operationId }: { readonly operationId: string }) {
       <p className="search__words soft small" role="status" data-failed={search.kind === "failed"}>
         {searchWords(search)}
       </p>
-      <ol className="search__hits" aria-label="Search results">
+      <ol
+        className="search__hits"
+        aria-label="Search results"
+        // An area that scrolls needs focus to be scrolled by keys; an empty one would only be a stop on the way.
+        tabIndex={hits.length > 0 ? 0 : undefined}
+      >
         {hits.map((hit) => (
           <li key={hit.path} className="hit">
             <p className="hit__place path">

@@ -1,5 +1,4 @@
 import { bytes, count } from "../words/count.ts";
-import { duration } from "../words/duration.ts";
 
 /** Figure of the result, ready to show. */
 export interface Statistic {
@@ -16,7 +15,6 @@ const known: Readonly<Record<string, { name: string; say(value: number): string 
   postings: { name: "Places", say: count },
   bytes: { name: "Text read", say: bytes },
   index_bytes: { name: "Index size", say: bytes },
-  took_ms: { name: "Time", say: duration },
 };
 
 function readable(key: string): string {
@@ -28,7 +26,8 @@ function readable(key: string): string {
 export function indexStatistics(result: unknown): readonly Statistic[] {
   if (typeof result !== "object" || result === null) return [];
   const figures = Object.entries(result).filter(
-    (entry): entry is [string, number] => typeof entry[1] === "number",
+    // The readings of the run say how long it took.
+    (entry): entry is [string, number] => typeof entry[1] === "number" && entry[0] !== "took_ms",
   );
   const order = Object.keys(known);
   const rank = (key: string) => (key in known ? order.indexOf(key) : order.length);

@@ -1,5 +1,5 @@
 import "./run.css";
-import type { OperationState } from "@milepost/model";
+import { isFinal, type OperationState } from "@milepost/model";
 import type { CommandControls } from "@milepost/react";
 import type { Ref } from "react";
 import { wholePercent } from "../words/count.ts";
@@ -72,16 +72,13 @@ export function RunPanel(props: Props) {
     : (commandNews(state.commands) ?? notSent(commands));
   const doing = nowDoing(state);
   const says = tone === "stop" ? "failure" : state.status === "running" ? "work" : "status";
+  // Nothing of a run that has ended can change, so it is never out of date.
+  const fresh = reachable || isFinal(state.status);
   const halted = state.status === "paused" || state.status === "stalled";
   const roadWords = current && state.status === "running" ? `${label}, ${current.title}` : label;
 
   return (
-    <section
-      className="panel run"
-      aria-label="Run"
-      data-operation={state.id}
-      data-fresh={reachable}
-    >
+    <section className="panel run" aria-label="Run" data-operation={state.id} data-fresh={fresh}>
       <div className="panel__head">
         <div className="run__names">
           <h2 className="run__title" ref={props.titleRef} tabIndex={-1}>
@@ -100,7 +97,7 @@ export function RunPanel(props: Props) {
         <div className="run__reading" data-tone={tone}>
           <p className="run__status">
             <StatusBadge status={state.status} />
-            {reachable ? null : <span className="soft small">when last heard</span>}
+            {fresh ? null : <span className="soft small">when last heard</span>}
           </p>
           <p className="run__percent">
             <span data-percent={wholePercent(state.percent)}>{wholePercent(state.percent)}</span>

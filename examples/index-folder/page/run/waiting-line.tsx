@@ -1,6 +1,6 @@
 import "./waiting-line.css";
 import type { WaitingState } from "@milepost/model";
-import { ordinal } from "../words/count.ts";
+import { count, ordinal } from "../words/count.ts";
 import { roughly } from "../words/duration.ts";
 
 /** Returns the position in the waiting line in words, with the estimated wait when it is known. */
@@ -24,7 +24,7 @@ export function WaitingLine({ waiting }: { readonly waiting: WaitingState }) {
             {place === waiting.position ? "you" : ""}
           </li>
         ))}
-        {total > drawn ? <li className="line__more">+{total - drawn}</li> : null}
+        {total > drawn ? <li className="line__more">+{count(total - drawn)}</li> : null}
       </ol>
     </div>
   );

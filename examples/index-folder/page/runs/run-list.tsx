@@ -3,7 +3,7 @@ import type { OperationListView } from "@milepost/client";
 import type { OperationSummary } from "@milepost/model";
 import { StatusBadge } from "../run/status-badge.tsx";
 import { statusWords } from "../run/status-words.ts";
-import { wholePercent } from "../words/count.ts";
+import { count, wholePercent } from "../words/count.ts";
 import { timeOfDay } from "../words/duration.ts";
 
 function RunLink({ run, current }: { readonly run: OperationSummary; readonly current: boolean }) {
@@ -25,9 +25,9 @@ function RunLink({ run, current }: { readonly run: OperationSummary; readonly cu
           <time dateTime={new Date(run.created_at).toISOString()}>{timeOfDay(run.created_at)}</time>
           {run.warnings + run.errors > 0 ? (
             <span>
-              {run.warnings > 0 ? `${run.warnings} warn.` : ""}
+              {run.warnings > 0 ? `${count(run.warnings)} warn.` : ""}
               {run.warnings > 0 && run.errors > 0 ? ", " : ""}
-              {run.errors > 0 ? `${run.errors} err.` : ""}
+              {run.errors > 0 ? `${count(run.errors)} err.` : ""}
             </span>
           ) : null}
         </span>

@@ -7,9 +7,9 @@ export function clock(ms: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${s}`;
 }
 
-/** Formats milliseconds in words: `40 ms`, `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
+/** Formats milliseconds in words: `< 1 ms`, `40 ms`, `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
 export function duration(ms: number): string {
-  if (ms < 1) return "under 1 ms";
+  if (ms < 1) return "< 1 ms";
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1).replace(".0", "")} s`;
   const seconds = Math.round(ms / 1000);

@@ -15,7 +15,7 @@ describe("the formats of durations", () => {
 
   it("duration uses at most two units", () => {
     expect([0, 40, 4_200, 5_000, 9_949, 9_950, 60_000, 125_000, 3_780_000].map(duration)).toEqual([
-      "under 1 ms",
+      "< 1 ms",
       "40 ms",
       "4.2 s",
       "5 s",
