@@ -228,6 +228,20 @@ describe("a publish", () => {
     expect(gateway.last.count("publish")).toBe(1);
   });
 
+  it("[P-DIA-9] a publish or request with a value that JSON would turn into null is refused at once", async () => {
+    const { client, gateway } = await setUp();
+    const refusals = [
+      client.publish("chat:1", "m", { n: Number.NaN }),
+      client.publish("chat:1", "m", [1n]),
+      client.request("x", [undefined]),
+      client.request("x", { big: Number.POSITIVE_INFINITY }),
+    ];
+    for (const refusal of refusals) {
+      await expect(refusal).rejects.toMatchObject({ code: "bad_message" });
+    }
+    expect([gateway.last.count("publish"), gateway.last.count("request")]).toEqual([0, 0]);
+  });
+
   it("a publish that cannot be written as JSON is refused at once", async () => {
     const { client } = await setUp();
     const cycle: Record<string, unknown> = {};

@@ -5,6 +5,7 @@ import type { Schedule } from "../runtime/schedule.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { Call, CallOptions, Outcome } from "./call.ts";
 import type { Chunk, Exchange } from "./exchange.ts";
+import { strictJson } from "./strict-json.ts";
 
 /** Part of the connection that requests use. */
 export interface RequestLink {
@@ -174,16 +175,12 @@ export class Requests {
   }
 
   /**
-   * Encodes a message and throws `too_large` when it is over the size limit. The gateway would close the
+   * Encodes a message. Throws `bad_message` for a value that JSON cannot carry, and `too_large` when the message
+   * is over the size limit. The gateway would close the
    * connection after such a message, and the client would not reconnect.
    */
   #encode(message: object): string {
-    let text: string;
-    try {
-      text = JSON.stringify(message);
-    } catch (cause) {
-      throw new MilepostError("bad_message", "the message cannot be written as JSON", { cause });
-    }
+    const text = strictJson(message);
     const limit = this.#maxMessageBytes;
     if (text.length * 3 > limit && new TextEncoder().encode(text).length > limit) {
       throw new MilepostError(
