@@ -7,6 +7,7 @@ import {
   maxMessagesPerFrame,
   splitFrame,
 } from "./json-dialect.ts";
+import { JsonText } from "./json-text.ts";
 import { formatPosition } from "./position.ts";
 import { anyPublication } from "./testing/any-publication.ts";
 
@@ -52,7 +53,13 @@ describe("frames of milepost.v1.json", () => {
       fc.property(fc.array(anyPublication, { minLength: 1, maxLength: 5 }), (publications) => {
         const messages = publications.map(encodeEvent);
         const outcome = splitFrame(joinFrame(messages));
-        expect(outcome).toEqual({ ok: true, value: messages.map((text) => JSON.parse(text)) });
+        expect(outcome).toEqual({
+          ok: true,
+          value: messages.map((text, i) => ({
+            ...JSON.parse(text),
+            data: new JsonText(publications[i]?.json ?? ""),
+          })),
+        });
         expect(joinFrame(messages).startsWith("[")).toBe(messages.length > 1);
       }),
     );

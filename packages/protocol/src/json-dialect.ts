@@ -1,5 +1,6 @@
 import { type Parsed, parsed, refused } from "./failure.ts";
-import { parseJson } from "./json.ts";
+import { parseCarrying } from "./json-carrying.ts";
+import { writeJson } from "./json-text.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 import type { ServerMessage } from "./server-message.ts";
@@ -38,9 +39,15 @@ export function joinFrame(messages: readonly string[]): string {
 /** Maximum number of messages that a client may put into one frame. */
 export const maxMessagesPerFrame = 1_000;
 
-/** Splits a frame of `milepost.v1.json` into the values of its messages. Does not parse the messages. */
+/** Fields of a client's message that the gateway passes on as the client wrote them. */
+export const carriedFields: readonly string[] = ["data", "params"];
+
+/**
+ * Splits a frame of `milepost.v1.json` into the values of its messages. Does not parse the messages. Their
+ * {@link carriedFields} are `JsonText`.
+ */
 export function splitFrame(text: string): Parsed<readonly unknown[]> {
-  const json = parseJson(text);
+  const json = parseCarrying(text, carriedFields);
   return json.ok ? messagesOf(json.value) : json;
 }
 
@@ -64,5 +71,5 @@ export function messagesOf(value: unknown): Parsed<readonly unknown[]> {
  * encoding.
  */
 export function encodeServerMessage(message: ServerMessage): string {
-  return JSON.stringify(message);
+  return writeJson(message);
 }

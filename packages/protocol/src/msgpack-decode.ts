@@ -1,20 +1,44 @@
 import { MilepostError, type Parsed, parsed } from "./failure.ts";
 import { maxJsonDepth } from "./json.ts";
+import { JsonText } from "./json-text.ts";
+
+/** How {@link decodeMsgpack} decodes. */
+export interface MsgpackDecoding {
+  /** Maximum nesting depth; 64 by default. */
+  readonly maxDepth?: number;
+  /** True rounds integers beyond 2^53 to the nearest number, as `JSON.parse` does; by default they are refused. */
+  readonly rounds?: boolean;
+}
 
 /**
  * Decodes one msgpack value whose content JSON could also express.
  *
  * Refuses with `bad_message` bytes that are not msgpack or that hold more than one value. Refuses in the same
- * way values that JSON does not have: extensions, binary data, NaN and infinities, integers beyond 2^53, keys
- * that are not strings, and text that is not UTF-8. Refuses nesting deeper than `maxDepth` with `too_deep`.
+ * way values that JSON does not have: extensions, binary data, NaN and infinities, keys that are not strings,
+ * and text that is not UTF-8. Refuses integers beyond 2^53 unless `rounds` is set, and nesting deeper than
+ * `maxDepth` with `too_deep`.
  *
  * The result is the same as that of `JSON.parse`: of equal keys the last one counts, and `__proto__` is a key
  * like any other. The memory used is proportional to the number of bytes, whatever lengths the bytes claim.
  */
-export function decodeMsgpack(bytes: Uint8Array, maxDepth = maxJsonDepth): Parsed<unknown> {
-  const reader = new MsgpackReader(bytes, maxDepth);
+export function decodeMsgpack(bytes: Uint8Array, how: MsgpackDecoding = {}): Parsed<unknown> {
+  return outcomeOf(() => new MsgpackReader(bytes, how).whole());
+}
+
+/**
+ * Decodes one msgpack value: a map, or an array of maps. The fields with these names become `JsonText`, in
+ * which integers keep all their 64 bits and keys keep their order. Otherwise like {@link decodeMsgpack}.
+ */
+export function decodeMsgpackMessages(
+  bytes: Uint8Array,
+  carried: readonly string[],
+): Parsed<unknown> {
+  return outcomeOf(() => new MsgpackReader(bytes, {}).messages(carried));
+}
+
+function outcomeOf(decode: () => unknown): Parsed<unknown> {
   try {
-    return parsed(reader.whole());
+    return parsed(decode());
   } catch (error) {
     if (error instanceof MilepostError) return { ok: false, failure: error.toFailure() };
     throw error;
@@ -28,18 +52,63 @@ class MsgpackReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #maxDepth: number;
+  readonly #rounds: boolean;
   #at = 0;
+  #mode: "plain" | "probing" | "exact" = "plain";
+  /** True if the probed value has something that JavaScript's own objects and numbers would change. */
+  #isMarked = false;
 
-  constructor(bytes: Uint8Array, maxDepth: number) {
+  constructor(bytes: Uint8Array, { maxDepth = maxJsonDepth, rounds = false }: MsgpackDecoding) {
     this.#maxDepth = maxDepth;
+    this.#rounds = rounds;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   whole(): unknown {
-    const value = this.#value(0);
+    return this.#only(this.#value(0));
+  }
+
+  messages(carried: readonly string[]): unknown {
+    const type = this.#bytes[0] ?? 0;
+    const isArray = (type >= 0x90 && type < 0xa0) || type === 0xdc || type === 0xdd;
+    if (!isArray) return this.#only(this.#message(carried, 0));
+    this.#take(1);
+    const count = type < 0xa0 ? type & 0x0f : this.#uint(type === 0xdc ? 2 : 4);
+    const items: unknown[] = [];
+    for (let i = 0; i < count; i++) items.push(this.#message(carried, 1));
+    return this.#only(items);
+  }
+
+  #only(value: unknown): unknown {
     if (this.#at < this.#bytes.length) throw bad("a frame must be one msgpack value");
     return value;
+  }
+
+  #message(carried: readonly string[], depth: number): unknown {
+    const type = this.#bytes[this.#at] ?? 0;
+    const isMap = (type >= 0x80 && type < 0x90) || type === 0xde || type === 0xdf;
+    if (!isMap) return this.#value(depth);
+    this.#take(1);
+    const count = type < 0x90 ? type & 0x0f : this.#uint(type === 0xde ? 2 : 4);
+    return this.#fields(count, depth, (name, inside) =>
+      carried.includes(name) ? this.#carriedText(inside) : this.#value(inside),
+    );
+  }
+
+  /** Reads a value as JSON text. Most values are quickest written by `JSON.stringify`. */
+  #carriedText(depth: number): JsonText {
+    const from = this.#at;
+    this.#mode = "probing";
+    this.#isMarked = false;
+    let value = this.#value(depth);
+    if (this.#isMarked) {
+      this.#at = from;
+      this.#mode = "exact";
+      value = this.#value(depth);
+    }
+    this.#mode = "plain";
+    return new JsonText(this.#isMarked ? exactJson(value) : JSON.stringify(value));
   }
 
   #value(depth: number): unknown {
@@ -57,11 +126,11 @@ class MsgpackReader {
       case 0xc3:
         return true;
       case 0xca:
-        return finite(this.#view.getFloat32(this.#take(4)));
+        return this.#finite(this.#view.getFloat32(this.#take(4)));
       case 0xcb:
-        return finite(this.#view.getFloat64(this.#take(8)));
+        return this.#finite(this.#view.getFloat64(this.#take(8)));
       case 0xcf:
-        return safe(this.#view.getBigUint64(this.#take(8)));
+        return this.#whole(this.#view.getBigUint64(this.#take(8)));
       case 0xd0:
         return this.#view.getInt8(this.#take(1));
       case 0xd1:
@@ -69,7 +138,7 @@ class MsgpackReader {
       case 0xd2:
         return this.#view.getInt32(this.#take(4));
       case 0xd3:
-        return safe(this.#view.getBigInt64(this.#take(8)));
+        return this.#whole(this.#view.getBigInt64(this.#take(8)));
       case 0xcc:
         return this.#uint(1);
       case 0xcd:
@@ -115,6 +184,23 @@ class MsgpackReader {
     return size === 2 ? this.#view.getUint16(from) : this.#view.getUint32(from);
   }
 
+  #finite(value: number): number {
+    if (!Number.isFinite(value)) {
+      throw bad("NaN and infinities cannot be carried in JSON; send null or text");
+    }
+    if (Object.is(value, -0)) this.#isMarked = true;
+    return value;
+  }
+
+  #whole(value: bigint): number | bigint {
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) return number;
+    this.#isMarked = true;
+    if (this.#mode !== "plain") return this.#mode === "exact" ? value : 0;
+    if (this.#rounds) return number;
+    throw bad("integers past 2^53 are allowed in data and params only; send them as text");
+  }
+
   #array(count: number, depth: number): unknown[] {
     const inside = this.#deeper(depth);
     // The list grows with the items that are read, because the count in the header cannot be trusted.
@@ -123,13 +209,36 @@ class MsgpackReader {
     return items;
   }
 
-  #map(count: number, depth: number): Record<string, unknown> {
+  #map(count: number, depth: number): Record<string, unknown> | Map<string, unknown> {
+    if (this.#mode !== "exact") {
+      return this.#fields(count, depth, (name, inside) => {
+        // JavaScript lists keys that look like array indexes before all others.
+        if (isDigit(name.charCodeAt(0))) this.#isMarked = true;
+        return this.#value(inside);
+      });
+    }
+    const inside = this.#deeper(depth);
+    const entries = new Map<string, unknown>();
+    for (let i = 0; i < count; i++) entries.set(this.#name(inside), this.#value(inside));
+    return entries;
+  }
+
+  #name(depth: number): string {
+    const name = this.#value(depth);
+    if (typeof name !== "string") throw bad("the keys of a map must be strings");
+    return name;
+  }
+
+  #fields(
+    count: number,
+    depth: number,
+    read: (name: string, inside: number) => unknown,
+  ): Record<string, unknown> {
     const inside = this.#deeper(depth);
     const record: Record<string, unknown> = {};
     for (let i = 0; i < count; i++) {
-      const name = this.#value(inside);
-      if (typeof name !== "string") throw bad("the keys of a map must be strings");
-      const value = this.#value(inside);
+      const name = this.#name(inside);
+      const value = read(name, inside);
       // A plain assignment to `__proto__` would set the prototype.
       if (name === "__proto__") define(record, name, value);
       else record[name] = value;
@@ -173,15 +282,19 @@ function define(record: Record<string, unknown>, name: string, value: unknown): 
   Object.defineProperty(record, name, own);
 }
 
-function finite(value: number): number {
-  if (Number.isFinite(value)) return value;
-  throw bad("NaN and infinities cannot be carried in JSON; send null or text");
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39;
 }
 
-function safe(value: bigint): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw bad("integers past 2^53 lose precision in JSON; send them as text");
+/** Writes a value with maps and whole numbers of 64 bits as JSON. */
+function exactJson(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (Object.is(value, -0)) return "-0";
+  if (Array.isArray(value)) return `[${value.map(exactJson).join(",")}]`;
+  if (!(value instanceof Map)) return JSON.stringify(value);
+  const fields: string[] = [];
+  for (const [name, field] of value) fields.push(`${JSON.stringify(name)}:${exactJson(field)}`);
+  return `{${fields.join(",")}}`;
 }
 
 function bad(message: string): MilepostError {

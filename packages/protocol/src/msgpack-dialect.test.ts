@@ -21,7 +21,7 @@ describe("publications in milepost.v1.msgpack", () => {
             ...(merged && { since: position }),
             ...(attempt !== undefined && { attempt }),
           };
-          const value = decodeMsgpack(encodeMsgpackEvent(sent), 256);
+          const value = decodeMsgpack(encodeMsgpackEvent(sent), { maxDepth: 256 });
           expect(value).toEqual({ ok: true, value: JSON.parse(encodeEvent(sent)) });
         },
       ),

@@ -1,6 +1,7 @@
 import type { Parsed } from "./failure.ts";
-import { messagesOf } from "./json-dialect.ts";
-import { decodeMsgpack } from "./msgpack-decode.ts";
+import { carriedFields, messagesOf } from "./json-dialect.ts";
+import { JsonText } from "./json-text.ts";
+import { decodeMsgpackMessages } from "./msgpack-decode.ts";
 import { encodeMsgpack } from "./msgpack-encode.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
@@ -12,9 +13,8 @@ import { endEvent, type Publication } from "./publication.ts";
 export function encodeMsgpackEvent(publication: Publication): Uint8Array {
   const { channel, source, position, since, event, json, ts, attempt } = publication;
   const at = formatPosition(position);
-  const data: unknown = JSON.parse(json);
   if (event === endEvent) {
-    return encodeMsgpack({ type: "end", channel, position: at, ...(data as object) });
+    return encodeMsgpack({ type: "end", channel, position: at, ...JSON.parse(json) });
   }
   return encodeMsgpack({
     type: "event",
@@ -23,14 +23,17 @@ export function encodeMsgpackEvent(publication: Publication): Uint8Array {
     position: at,
     since: since && formatPosition(since),
     event,
-    data,
+    data: new JsonText(json),
     ts,
     attempt: attempt !== undefined && attempt > 1 ? attempt : undefined,
   });
 }
 
-/** Splits a frame of `milepost.v1.msgpack` into the values of its messages, which are still to be parsed. */
+/**
+ * Splits a frame of `milepost.v1.msgpack` into the values of its messages, which are still to be parsed. The
+ * fields that a message carries are `JsonText`, as in {@link splitFrame}.
+ */
 export function splitMsgpackFrame(bytes: Uint8Array): Parsed<readonly unknown[]> {
-  const frame = decodeMsgpack(bytes);
+  const frame = decodeMsgpackMessages(bytes, carriedFields);
   return frame.ok ? messagesOf(frame.value) : frame;
 }

@@ -1,9 +1,13 @@
+import { parseExactly } from "./json-exact.ts";
+import { JsonText } from "./json-text.ts";
+
 /**
  * Encodes a value as msgpack with the content that JSON would carry. Skips fields that `JSON.stringify` skips,
- * writes nil for values that `JSON.stringify` turns into null, and calls `toJSON`.
+ * writes nil for values that `JSON.stringify` turns into null, and calls `toJSON`. The text of a `JsonText` is
+ * read as {@link parseExactly} does.
  *
- * A whole number takes the shortest integer format, up to 32 bits. All other numbers are 64-bit floats. Throws
- * a TypeError for a BigInt, and a RangeError for a circular value.
+ * A whole number takes the shortest integer format, up to 32 bits. All other numbers are 64-bit floats, and a
+ * BigInt is a 64-bit integer. Throws a RangeError for a BigInt of more than 64 bits and for a circular value.
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   at = 0;
@@ -64,6 +68,7 @@ function carried(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return typeof value === "function" || typeof value === "symbol" ? undefined : value;
   }
+  if (value instanceof JsonText) return parseExactly(value.text);
   const { toJSON } = value as { toJSON?: unknown };
   return typeof toJSON === "function" ? carried(toJSON.call(value)) : value;
 }
@@ -81,12 +86,19 @@ function writeValue(value: unknown): void {
       scratch[at++] = value ? 0xc3 : 0xc2;
       return;
     case "bigint":
-      throw new TypeError("a BigInt cannot be encoded as msgpack; convert it to a string");
+      writeBigInt(value);
+      return;
     case "object":
       if (value === null) break;
       if (Array.isArray(value)) {
         writeHeader(0x90, 0xdc, value.length);
         for (const item of value) writeValue(carried(item));
+      } else if (value instanceof Map) {
+        writeHeader(0x80, 0xde, value.size);
+        for (const [name, item] of value) {
+          writeText(String(name));
+          writeValue(item);
+        }
       } else writeFields(value as Record<string, unknown>);
       return;
   }
@@ -127,8 +139,19 @@ function writeHeader(fix: number, long: number, count: number): void {
   }
 }
 
+function writeBigInt(value: bigint): void {
+  const isNegative = value < 0n;
+  if (BigInt.asIntN(64, value) !== value && (isNegative || BigInt.asUintN(64, value) !== value)) {
+    throw new RangeError("a whole number of msgpack has at most 64 bits; send it as a string");
+  }
+  scratch[at++] = isNegative ? 0xd3 : 0xcf;
+  if (isNegative) view.setBigInt64(at, value);
+  else view.setBigUint64(at, value);
+  at += 8;
+}
+
 function writeNumber(value: number): void {
-  if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32) {
+  if (!Number.isInteger(value) || Object.is(value, -0) || value < -(2 ** 31) || value >= 2 ** 32) {
     if (!Number.isFinite(value)) {
       scratch[at++] = 0xc0;
       return;

@@ -1,7 +1,8 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeMsgpack } from "./msgpack-decode.ts";
+import { JsonText } from "./json-text.ts";
+import { decodeMsgpack, decodeMsgpackMessages } from "./msgpack-decode.ts";
 import { encodeMsgpack, joinMsgpack } from "./msgpack-encode.ts";
 import { anyJson } from "./testing/any-publication.ts";
 
@@ -97,7 +98,6 @@ describe("encodeMsgpack", () => {
       list: [undefined, () => {}, Number.NaN, Number.POSITIVE_INFINITY],
     };
     expect(theirs.decoder.decode(encodeMsgpack(value))).toEqual(asJson(value));
-    expect(() => encodeMsgpack({ big: 1n })).toThrow(TypeError);
   });
 
   it("encodeMsgpack still encodes values after it threw for one", () => {
@@ -187,11 +187,68 @@ describe("decodeMsgpack", () => {
     expect(decodeMsgpack(encodeMsgpack("\ufeffa"))).toEqual({ ok: true, value: "\ufeffa" });
   });
 
+  it("[P-DIA-6] decodeMsgpackMessages keeps 64 bits, minus zero and the order of keys in the carried fields of each message", () => {
+    const eight = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    const minusZero = [0xcb, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    const data = [0x94, 0xcf, ...eight, ...minusZero, 0x82, 0xa2, 0x31, 0x30, 1, 0xa1, 0x32, 2];
+    const last = [0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    const message = [0x82, 0xa1, 0x61, 7, 0xa1, 0x64, ...data, ...last];
+    const value = {
+      a: 7,
+      d: new JsonText('[18446744073709551615,-0,{"10":1,"2":2},-9223372036854775808]'),
+    };
+    expect(decodeMsgpackMessages(bytesOf(...message), ["d"])).toEqual({ ok: true, value });
+    expect(decodeMsgpackMessages(bytesOf(0x92, ...message, ...message), ["x", "d"])).toEqual({
+      ok: true,
+      value: [value, value],
+    });
+    expect(decodeMsgpackMessages(bytesOf(...message), [])).toMatchObject({
+      failure: { code: "bad_message" },
+    });
+    expect(decodeMsgpack(bytesOf(0xcf, ...eight), { rounds: true })).toEqual({
+      ok: true,
+      value: 2 ** 64,
+    });
+  });
+
+  it("[P-DIA-4] decodeMsgpackMessages carries any JSON value as the text of that value", () => {
+    fc.assert(
+      fc.property(common, (value) => {
+        const expected = new JsonText(JSON.stringify(value));
+        for (const outer of [{ data: value, x: value }, [{ data: value, x: value }, 7]]) {
+          const outcome = decodeMsgpackMessages(encodeMsgpack(outer), ["data"]);
+          const decoded = outcome.ok ? outcome.value : undefined;
+          const message = (Array.isArray(decoded) ? decoded[0] : decoded) as typeof outer;
+          expect(message).toEqual({ data: expected, x: value });
+        }
+      }),
+    );
+  });
+
+  it("[P-DIA-5] encodeMsgpack writes the text of a JsonText with 64 bits and the order of its keys, and refuses longer BigInts", () => {
+    const decoder = new Decoder({ useBigInt64: true });
+    const text = '{"10":[9007199254740993,-0,1e400],"2":"9007199254740993"}';
+    const bytes = encodeMsgpack({ data: new JsonText(text) });
+    const value = decoder.decode(bytes);
+    expect(value).toEqual({
+      data: { "10": [9007199254740993n, -0, "1e400"], "2": "9007199254740993" },
+    });
+    expect(Buffer.from(bytes).indexOf("10")).toBeLessThan(Buffer.from(bytes).indexOf("2", 9));
+    for (const whole of [2n ** 64n - 1n, -(2n ** 63n), 0n, -1n]) {
+      expect(decoder.decode(encodeMsgpack(whole))).toBe(whole);
+    }
+    for (const long of [2n ** 64n, -(2n ** 63n) - 1n]) {
+      expect(() => encodeMsgpack(long)).toThrow(RangeError);
+    }
+  });
+
   it("decodeMsgpack never throws for any bytes, and returns only JSON values", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         const outcome = decodeMsgpack(bytes);
         if (outcome.ok) expect(asJson(outcome.value)).toEqual(outcome.value);
+        const carrying = decodeMsgpackMessages(bytes, ["a"]);
+        expect(carrying.ok || carrying.failure.code !== "internal").toBe(true);
       }),
       { numRuns: 2_000 },
     );

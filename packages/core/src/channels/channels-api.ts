@@ -1,5 +1,6 @@
 import type { NotificationData } from "@milepost/model";
 import type { GapReason, Priority, Since, Snapshot } from "@milepost/protocol";
+import type { DataForm } from "../input/data-form.ts";
 import type { Principal } from "../rules/principal.ts";
 
 /** Options of a publish. */
@@ -43,6 +44,16 @@ export interface Ended {
   readonly reason: string;
   /** True when the channel had ended already. */
   readonly duplicate: boolean;
+}
+
+/** Options of reading a channel's history. */
+export interface HistoryOptions {
+  /** Place after which the page begins; by default the start of the log. */
+  readonly since?: Since;
+  /** Maximum number of entries, 1–1,000; default 100. */
+  readonly limit?: number;
+  /** Form of the entries' data; default `value`. */
+  readonly form?: DataForm;
 }
 
 /** A page of a channel's history. */
@@ -92,11 +103,7 @@ export interface ChannelService {
    */
   end(principal: Principal, channel: string, reason?: string): Promise<Ended>;
   /** Reads a page of at most `limit` entries (default 100) after `since` (default the start of the log). */
-  history(
-    principal: Principal,
-    channel: string,
-    options?: { readonly since?: Since; readonly limit?: number },
-  ): Promise<HistoryPage>;
+  history(principal: Principal, channel: string, options?: HistoryOptions): Promise<HistoryPage>;
   snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot>;
   /**
    * Deletes the channel's log; allowed to services only. Subscribers on this node are reset at once,

@@ -17,6 +17,7 @@ import {
   endEvent,
   formatPosition,
   isChannelSegment,
+  JsonText,
   MilepostError,
   type Priority,
   type Publication,
@@ -27,6 +28,7 @@ import {
 } from "@milepost/protocol";
 import type { Hub } from "../hub/hub.ts";
 import { breakOf } from "../hub/recovery.ts";
+import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
@@ -42,11 +44,12 @@ import type {
   ChannelSnapshot,
   Ended,
   Ending,
+  HistoryOptions,
   HistoryPage,
   Published,
   PublishOptions,
 } from "./channels-api.ts";
-import { checkEventData, schemaOf } from "./event-data.ts";
+import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { isAway, Spool } from "./spool.ts";
 
@@ -208,6 +211,9 @@ export class Channels implements ChannelService {
       };
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
       const schema = schemaOf(resolved, name);
+      // Data from JavaScript's own values cannot change in this way.
+      if (data instanceof JsonText)
+        requireExactData(schema, resolved.policy.projection, name, json);
       const checked = schema && checkEventData(schema, name, json, this.#wheel);
       const { publication, duplicate } = await this.#append(resolved, entry, checked);
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
@@ -249,12 +255,12 @@ export class Channels implements ChannelService {
   async history(
     principal: Principal,
     channel: string,
-    options: { readonly since?: Since; readonly limit?: number } = {},
+    options: HistoryOptions = {},
   ): Promise<HistoryPage> {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
     await this.authorise(principal, resolved, "subscribe");
-    const { since = "start", limit = 100 } = options;
+    const { since = "start", limit = 100, form = "value" } = options;
     if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
       throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
     }
@@ -265,7 +271,9 @@ export class Channels implements ChannelService {
     const { end } = slice;
     return {
       channel,
-      entries: entries.filter(({ event }) => event !== endEvent).map(historyEntry),
+      entries: entries
+        .filter(({ event }) => event !== endEvent)
+        .map((entry) => historyEntry(entry, form)),
       position: at,
       ...(reason === undefined ? {} : { reason }),
       ...(end !== undefined && formatPosition(end.position) === at ? { end: endingOf(end) } : {}),
@@ -396,12 +404,12 @@ export class Channels implements ChannelService {
   }
 }
 
-function historyEntry({ source, position, event, json, ts }: Publication) {
+function historyEntry({ source, position, event, json, ts }: Publication, form: DataForm) {
   return {
     ...(source === undefined ? {} : { source }),
     position: formatPosition(position),
     event,
-    data: JSON.parse(json) as unknown,
+    data: dataIn(form, json),
     ts,
   };
 }

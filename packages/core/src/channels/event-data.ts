@@ -1,4 +1,11 @@
-import { MilepostError, type Parsed, readWith, type StandardSchema } from "@milepost/protocol";
+import { projectionNamed } from "@milepost/model";
+import {
+  findLoss,
+  MilepostError,
+  type Parsed,
+  readWith,
+  type StandardSchema,
+} from "@milepost/protocol";
 import { hasOwnEvents, ownEvents } from "../rules/own-events.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline, type TimerWheel } from "../runtime/timer-wheel.ts";
@@ -19,6 +26,35 @@ export function schemaOf(
   if (schema !== undefined && Object.hasOwn(schema, event)) return schema[event];
   if (event === "notification" && hasOwnEvents(name)) return ownEvents.notification;
   return schema?.["*"];
+}
+
+/**
+ * Throws `bad_message` for data whose value JavaScript would change, where the gateway looks into the data: where
+ * the event has a schema, or the channel's projection keeps the data in its state. The message names the place
+ * and the value.
+ */
+export function requireExactData(
+  schema: StandardSchema | undefined,
+  projection: string | undefined,
+  event: string,
+  json: string,
+): void {
+  if (schema === undefined && projection === undefined) return;
+  const loss = findLoss(json, "data");
+  if (loss === undefined) return;
+  if (schema !== undefined || keeps(projection, event, json)) {
+    throw new MilepostError("bad_message", loss);
+  }
+}
+
+/** Returns true if a projection with this name may keep something of the data in its state. */
+function keeps(name: string | undefined, event: string, json: string): boolean {
+  const projection = name === undefined ? undefined : projectionNamed(name);
+  if (projection === undefined) return false;
+  // An operation's first event decides what the later ones do, so a single event shows nothing.
+  if (projection.name === "operation") return true;
+  const entry = { event, data: JSON.parse(json) as unknown, ts: 0, offset: 1 };
+  return projection.reduce(projection.initial, entry) !== projection.initial;
 }
 
 /**

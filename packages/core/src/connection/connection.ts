@@ -3,6 +3,7 @@ import {
   type AuthMessage,
   type ClientMessage,
   type CloseCode,
+  carriedFields,
   closeCodeOfCredential,
   type Failure,
   failure,
@@ -11,8 +12,8 @@ import {
   type Parsed,
   type ParsedMessage,
   type PublishMessage,
+  parseCarrying,
   parseClientMessage,
-  parseJson,
   protocolVersion,
   type RequestMessage,
   type ServerMessage,
@@ -139,7 +140,7 @@ export class Connection
       return;
     }
     if (this.encoder.dialect === "plain") {
-      const json = parseJson(text);
+      const json = parseCarrying(text, carriedFields);
       if (json.ok) this.#inTurn(parseClientMessage(json.value), text.length);
       else this.send({ type: "reply", id: null, error: json.failure });
       return;

@@ -4,6 +4,7 @@ import {
   type Failure,
   formatPosition,
   integerIn,
+  JsonText,
   MilepostError,
   parsePosition,
   textOf,
@@ -11,6 +12,7 @@ import {
 import type { Channels } from "../channels/channels.ts";
 import { durableBounds } from "../durable/durable-terms.ts";
 import { wakeHolder } from "../durable/subscriber-signal.ts";
+import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { type Principal, serviceOf } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
@@ -51,16 +53,24 @@ export class DeadLetterService implements DeadLetters {
     this.#channels = channels;
   }
 
-  async list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage> {
+  async list(
+    principal: Principal,
+    filter: DeadLetterFilter,
+    form: DataForm = "value",
+  ): Promise<DeadLetterPage> {
     refuseUnlessService(principal);
     const { letters: deadLetters, next } = await this.#page(readFilter(filter));
     const counts = await this.#engine.deadLetters.count();
-    return { letters: deadLetters.map(viewOf), ...next, ...counts };
+    return {
+      letters: deadLetters.map((deadLetter) => viewOf(deadLetter, form)),
+      ...next,
+      ...counts,
+    };
   }
 
-  async get(principal: Principal, id: string): Promise<DeadLetterView> {
+  async get(principal: Principal, id: string, form: DataForm = "value"): Promise<DeadLetterView> {
     refuseUnlessService(principal);
-    return viewOf(await this.#existing(id));
+    return viewOf(await this.#existing(id), form);
   }
 
   async replay(principal: Principal, id: string): Promise<Replayed> {
@@ -162,8 +172,13 @@ export class DeadLetterService implements DeadLetters {
     const service = serviceOf(publisher);
     if (service !== undefined) {
       // The rules or schemas may have refused this entry before, so it must pass their checks now.
-      const data = JSON.parse(json) as unknown;
-      const { position } = await this.#channels.publish(service, channel, event, data, { key });
+      const { position } = await this.#channels.publish(
+        service,
+        channel,
+        event,
+        new JsonText(json),
+        { key },
+      );
       await this.#engine.deadLetters.remove(id);
       return { id, to: "channel", position };
     }
@@ -195,7 +210,10 @@ function readFilter(filter: DeadLetterFilter): DeadLetterQuery {
   );
 }
 
-function viewOf({ id, at, channel, reason, subscriber, attempts, entry }: DeadLetter) {
+function viewOf(
+  { id, at, channel, reason, subscriber, attempts, entry }: DeadLetter,
+  form: DataForm,
+) {
   const { json, ...rest } = entry;
   return {
     id,
@@ -204,7 +222,7 @@ function viewOf({ id, at, channel, reason, subscriber, attempts, entry }: DeadLe
     reason,
     ...(subscriber === undefined ? {} : { subscriber: subscriber.name, owner: subscriber.owner }),
     attempts,
-    entry: { ...rest, ...(json === undefined ? {} : { data: JSON.parse(json) as unknown }) },
+    entry: { ...rest, ...(json === undefined ? {} : { data: dataIn(form, json) }) },
   } satisfies DeadLetterView;
 }
 

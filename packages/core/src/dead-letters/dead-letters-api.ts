@@ -1,4 +1,5 @@
 import type { Failure } from "@milepost/protocol";
+import type { DataForm } from "../input/data-form.ts";
 import type { Principal } from "../rules/principal.ts";
 
 /** A dead letter as services see it. */
@@ -81,8 +82,10 @@ export interface ManyDeadLetters {
 
 /** Methods for dead letters: entries that could not be delivered or published. Allowed to services only. */
 export interface DeadLetters {
-  list(principal: Principal, filter: DeadLetterFilter): Promise<DeadLetterPage>;
-  get(principal: Principal, id: string): Promise<DeadLetterView>;
+  /** Lists dead letters, with their data in a form; by default as values. */
+  list(principal: Principal, filter: DeadLetterFilter, form?: DataForm): Promise<DeadLetterPage>;
+  /** Returns a dead letter, with its data in a form; by default as a value. */
+  get(principal: Principal, id: string, form?: DataForm): Promise<DeadLetterView>;
   /**
    * Delivers an entry to its durable subscriber again, with the full number of attempts. An entry that could
    * not be published is published again. The dead letter is removed once the entry is acknowledged or

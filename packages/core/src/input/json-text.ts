@@ -1,15 +1,36 @@
-import { isNestedDeeper, maxJsonDepth, type Parsed, parsed, refused } from "@milepost/protocol";
+import {
+  findUncarried,
+  isNestedDeeper,
+  JsonText,
+  maxJsonDepth,
+  type Parsed,
+  parsed,
+  refused,
+} from "@milepost/protocol";
 
 const encoder = new TextEncoder();
 
 /**
- * Checks event data once, as it enters the gateway, and serialises it to JSON text.
+ * Checks event data once, as it enters the gateway, and returns its JSON text. The text of a `JsonText` stays
+ * as it is.
  *
- * Refuses data that JSON cannot carry (a BigInt, a cycle, or undefined or a function as the whole value) with
- * `bad_message`, nesting deeper than 64 levels with `too_deep`, and more than `maxBytes` bytes of UTF-8 with
- * `too_large`.
+ * Refuses data that JSON cannot carry with `bad_message`: a BigInt, NaN or an infinity, undefined in a list or as
+ * the whole value, a Map or Set, a cycle. Refuses nesting deeper than 64 levels with `too_deep`, and more than
+ * `maxBytes` bytes of UTF-8 with `too_large`. Messages about a part of the data begin with `name`.
  */
-export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
+export function readJsonText(data: unknown, maxBytes: number, name = "data"): Parsed<string> {
+  const json = data instanceof JsonText ? parsed(data.text) : asJson(data, name);
+  if (!json.ok) return json;
+  if (isLonger(json.value, maxBytes))
+    return refused("too_large", `data is over ${maxBytes} bytes of JSON; send less data`);
+  // The parser has measured the depth of a JsonText.
+  if (!(data instanceof JsonText) && isNestedDeeper(json.value, maxJsonDepth)) {
+    return refused("too_deep", `data is nested more than ${maxJsonDepth} levels deep; flatten it`);
+  }
+  return json;
+}
+
+function asJson(data: unknown, name: string): Parsed<string> {
   let json: string | undefined;
   try {
     json = JSON.stringify(data);
@@ -18,12 +39,8 @@ export function readJsonText(data: unknown, maxBytes: number): Parsed<string> {
   }
   if (json === undefined)
     return refused("bad_message", "data must be a JSON value; send null if there is none");
-  if (isLonger(json, maxBytes))
-    return refused("too_large", `data is over ${maxBytes} bytes of JSON; send less data`);
-  if (isNestedDeeper(json, maxJsonDepth)) {
-    return refused("too_deep", `data is nested more than ${maxJsonDepth} levels deep; flatten it`);
-  }
-  return parsed(json);
+  const uncarried = findUncarried(data, name);
+  return uncarried === undefined ? parsed(json) : refused("bad_message", uncarried);
 }
 
 function isLonger(json: string, maxBytes: number): boolean {

@@ -45,7 +45,7 @@ export interface NewOperation {
 export function readCreate(input: CreateOperation, operationId: string): Parsed<NewOperation> {
   const lease = readInput(input, (fields) => fields.optional("lease_ms", readLeaseMs));
   if (!lease.ok) return lease;
-  const json = readJsonText(input, Number.POSITIVE_INFINITY);
+  const json = readJsonText(input, Number.POSITIVE_INFINITY, "operation");
   if (!json.ok) return json;
   const read = parseOperationEvent("created", {
     ...(JSON.parse(json.value) as object),
@@ -96,7 +96,7 @@ export function readCommand(input: unknown): Parsed<RequestCommand> {
 }
 
 function readArgs(value: unknown): Parsed<unknown> {
-  const json = readJsonText(value, eventBounds.payload);
+  const json = readJsonText(value, eventBounds.payload, "args");
   return json.ok ? parsed(JSON.parse(json.value) as unknown) : json;
 }
 

@@ -6,7 +6,7 @@ import {
   parseOperationEvent,
   type ReportedEvent,
 } from "@milepost/model";
-import { failure, type Parsed, parsed, refused } from "@milepost/protocol";
+import { failure, type Parsed, parsed, readExactly, refused } from "@milepost/protocol";
 import { readJsonText } from "../input/json-text.ts";
 
 /** Events that only the gateway may publish. */
@@ -20,9 +20,11 @@ export type Verdict =
 
 /** Reads a reported event, independently of the operation's state. */
 export function readReportedEvent(reported: ReportedEvent): Parsed<OperationEvent> {
-  const json = readJsonText(reported.data ?? {}, Number.POSITIVE_INFINITY);
+  const exact = readExactly(reported.data ?? {}, "data");
+  if (!exact.ok) return exact;
+  const json = readJsonText(exact.value, Number.POSITIVE_INFINITY);
   if (!json.ok) return json;
-  const read = parseOperationEvent(reported.event, reported.data ?? {});
+  const read = parseOperationEvent(reported.event, exact.value);
   if (!read.ok) return read;
   const { event, data } = read.value;
   if (includes(ofTheGateway, event)) {

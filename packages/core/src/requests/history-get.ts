@@ -13,5 +13,5 @@ export const getHistory: Method = async ({ channels }, principal, params) => {
       }),
     ),
   );
-  return channels.history(principal, channel, options);
+  return channels.history(principal, channel, { ...options, form: "text" });
 };

@@ -50,6 +50,12 @@ export interface MethodDefinition<Params = unknown, Result = unknown> {
   readonly result?: StandardSchema<unknown, Result>;
   /** Access to the method; default `"authenticated"`. Other callers are refused with `forbidden`. */
   readonly access?: MethodAccess;
+  /**
+   * True if the handler takes parameters as the client wrote them: as a `JsonText`, unless the method has a schema
+   * for them. It may return a `JsonText` as well. Default false: the handler takes values, and parameters that
+   * JavaScript would change are refused with `bad_message`.
+   */
+  readonly carriesText?: boolean;
   /** True if clients may send chunks to the method; default false. */
   readonly input?: boolean;
   /**

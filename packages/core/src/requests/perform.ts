@@ -1,4 +1,4 @@
-import { MilepostError, readWith } from "@milepost/protocol";
+import { MilepostError, readExactly, readWith } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import type { MethodCall, MethodDefinition } from "./method.ts";
@@ -12,11 +12,14 @@ export async function perform(
   params: unknown,
   call: MethodCall,
 ): Promise<unknown> {
-  const { access = "authenticated", params: schema } = definition;
+  const { access = "authenticated", params: schema, carriesText = false } = definition;
   if (access !== "authenticated" && !(await access(call.principal, call.method))) {
     throw new MilepostError("forbidden", `this credential may not call ${call.method}`);
   }
-  const input = schema === undefined ? params : orThrow(await readWith(schema, params, "params"));
+  // A handler that reads the text itself needs no value, so nothing can be lost.
+  const isText = carriesText && schema === undefined;
+  const given = (isText ? params : orThrow(readExactly(params, "params"))) ?? {};
+  const input = schema === undefined ? given : orThrow(await readWith(schema, given, "params"));
   // The checks may have taken long, and a request that nobody waits for is not started.
   call.signal.throwIfAborted();
   return definition.handler(input, call);
@@ -33,12 +36,13 @@ export async function checkedResult(
 ): Promise<unknown> {
   let checked = result ?? null;
   if (schema !== undefined) {
-    const read = await readWith(schema, checked, "result");
+    const exact = readExactly(checked, "result");
+    const read = exact.ok ? await readWith(schema, exact.value ?? null, "result") : exact;
     if (!read.ok)
       throw new TypeError(`the method returned an invalid result: ${read.failure.message}`);
     checked = read.value ?? null;
   }
-  const text = readJsonText(checked, maxBytes);
+  const text = readJsonText(checked, maxBytes, "result");
   if (!text.ok && text.failure.code === "too_large") {
     const advice = "ask for less, or let the method answer in chunks";
     throw new MilepostError("too_large", `the result is over ${maxBytes} bytes; ${advice}`);

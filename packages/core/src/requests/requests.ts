@@ -6,7 +6,9 @@ import {
   MilepostError,
   messageBounds,
   type RequestMessage,
+  readExactly,
 } from "@milepost/protocol";
+import { orThrow } from "../input/input.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -174,7 +176,8 @@ export class Requests implements RequestHolder {
   ): Promise<void> {
     try {
       if (typeof work === "function") {
-        this.#reply(request, await work(this.#context, principal, message.params ?? {}));
+        const params = orThrow(readExactly(message.params, "params")) ?? {};
+        this.#reply(request, await work(this.#context, principal, params));
         return;
       }
       const outcome = await this.#perform(request, work, principal, message);
@@ -198,7 +201,7 @@ export class Requests implements RequestHolder {
       requestId: random.id(requestIdLength),
       deadline: clock.now() + request.timeoutMs,
     });
-    return perform(definition, message.params ?? {}, call);
+    return perform(definition, message.params, call);
   }
 
   /** Sends what a method yields as chunks, then its result; never rejects. */
@@ -243,7 +246,11 @@ export class Requests implements RequestHolder {
     if (input === undefined) {
       return new MilepostError("bad_message", "this request has no input stream; set stream: true");
     }
-    const failure = input.take(message);
+    const data = readExactly(message.data, "data");
+    if (!data.ok) return MilepostError.from(data.failure);
+    const failure = input.take(
+      message.data === undefined ? message : { ...message, data: data.value },
+    );
     if (failure !== undefined) return MilepostError.from(failure);
     if (message.last === true) input.end({ value: undefined });
     return undefined;

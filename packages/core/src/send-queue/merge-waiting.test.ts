@@ -52,6 +52,34 @@ test("[P-OUT-4] of the state entries with one key only the latest is kept, and t
   expect(rest(merge, ["s", {}], ["s", {}], ["s", null])).toHaveLength(3);
 });
 
+test("[P-OUT-3] entries with data that JavaScript would change are sent as they are", () => {
+  const merge = {
+    text: "text",
+    patch: "patch",
+    progress: "report",
+    s: { class: "state", by: "k" },
+    latest: "state",
+  } as const;
+  const big = "1234567890123456789";
+  const texts = (event: string, ...jsons: string[]): Publication[] =>
+    jsons.map((json, i) => ({ channel: "c", position: place(i + 1), event, json, ts: i }));
+  for (const [event, ...jsons] of [
+    ["text", `{"append":"a","n":${big}0}`, `{"append":"b","n":${big}0}`],
+    ["text", '{"append":"a","append":"b"}', '{"append":"c"}'],
+    ["patch", '{"a":1}', '{"b":1e400}'],
+    ["progress", '{"done":1}', '{"done":2}', `{"done":3,"total":${big}}`],
+    // JavaScript would round both keys to the same number.
+    ["s", `{"k":${big}0}`, `{"k":${big}1}`],
+  ] as const) {
+    const entries = texts(event, ...jsons);
+    expect(mergeWaiting(entries, place(0), merge)).toEqual(entries);
+  }
+  // An entry that is not written anew may replace others, whatever its data are.
+  expect(mergeWaiting(texts("latest", big, `${big}1`), place(0), merge)).toMatchObject([
+    { json: `${big}1` },
+  ]);
+});
+
 test("[P-OUT-3] ephemeral entries are dropped except one that is the newest of all, so that the reader's position advances", () => {
   const merge = { "*": "ephemeral", keep: "lifecycle" } as const;
   expect(rest(merge, ["e", 1], ["keep", 2], ["e", 3], ["e", 4])).toEqual([

@@ -1,5 +1,5 @@
 import { mergeReports } from "@milepost/model";
-import { endEvent, isRecord, type Position, type Publication } from "@milepost/protocol";
+import { endEvent, findLoss, isRecord, type Position, type Publication } from "@milepost/protocol";
 import type { MergeClass, Rule } from "../rules/rule.ts";
 import { composePatches } from "./compose-patches.ts";
 import { concatenateTexts } from "./concatenate-texts.ts";
@@ -23,6 +23,11 @@ class Candidate {
 
   get event(): string {
     return this.publication.event;
+  }
+
+  /** True if the data can be read and written again without a change of its value. */
+  get isExact(): boolean {
+    return this.#isMerged || isExact(this.publication);
   }
 
   get data(): unknown {
@@ -94,13 +99,17 @@ function unite(
   if (earlier.publication.source !== later.publication.source) return undefined;
   // A merge must neither lose the priority of an entry nor spread it to the other.
   if (earlier.publication.priority !== later.publication.priority) return undefined;
-  const data = unitedData(classOf(classes, later.event), first, earlier, later);
+  const merge = classOf(classes, later.event);
+  if (merge !== "text" && merge !== "patch" && merge !== "report") return undefined;
+  // The merged entry is written anew, and must not change what the publisher sent.
+  if (!earlier.isExact || !later.isExact) return undefined;
+  const data = unitedData(merge, first, earlier, later);
   if (data === undefined) return undefined;
   return new Candidate(later.publication, earlier.from, { data });
 }
 
 function unitedData(
-  merge: MergeClass,
+  merge: "text" | "patch" | "report",
   first: Candidate | undefined,
   earlier: Candidate,
   later: Candidate,
@@ -114,8 +123,6 @@ function unitedData(
       if (first?.event !== earlier.event) return undefined;
       if (first.publication.source !== earlier.publication.source) return undefined;
       return mergeReports(later.event, first.data, earlier.data, later.data);
-    default:
-      return undefined;
   }
 }
 
@@ -145,6 +152,18 @@ function* standing(
   }
 }
 
+/** Known answers of {@link isExact}, for the same reason as {@link knownKeys}. */
+const knownExact = new WeakMap<Publication, boolean>();
+
+function isExact(publication: Publication): boolean {
+  let known = knownExact.get(publication);
+  if (known === undefined) {
+    known = findLoss(publication.json, "") === undefined;
+    knownExact.set(publication, known);
+  }
+  return known;
+}
+
 /** Known state keys, since many connections may hold the same entries and look them up again and again. */
 const knownKeys = new WeakMap<Publication, string>();
 
@@ -158,6 +177,8 @@ function stateKey(merge: MergeClass, publication: Publication): string | undefin
   if (typeof merge === "string") return undefined;
   const known = knownKeys.get(publication);
   if (known !== undefined) return known;
+  // Two keys that JavaScript rounds to one would replace each other.
+  if (!isExact(publication)) return undefined;
   const data: unknown = JSON.parse(publication.json);
   if (!isRecord(data) || !Object.hasOwn(data, merge.by)) return undefined;
   const key = `${source} ${event} ${JSON.stringify(data[merge.by])}`;

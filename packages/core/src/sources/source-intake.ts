@@ -2,10 +2,10 @@ import type { Clock, DeadEntry, DeadLetterStore, SourceEntry, Taken } from "@mil
 import {
   type ErrorCode,
   type Failure,
+  JsonText,
   MilepostError,
   type Priority,
   parseChannelName,
-  parseJson,
 } from "@milepost/protocol";
 import type { Channels } from "../channels/channels.ts";
 import { deadLetterBounds } from "../dead-letters/dead-letter-bounds.ts";
@@ -24,7 +24,7 @@ const doubtful: readonly ErrorCode[] = ["internal", "timed_out"];
 interface Read {
   readonly channel: string;
   readonly event: string;
-  readonly data: unknown;
+  readonly data: JsonText;
   readonly options: { readonly key: string; readonly priority?: Priority };
 }
 
@@ -92,7 +92,7 @@ export class SourceIntake {
     const dead: DeadEntry =
       read === undefined
         ? { json: JSON.stringify(fields) }
-        : { event: read.event, json: JSON.stringify(read.data), key: read.options.key };
+        : { event: read.event, json: read.data.text, key: read.options.key };
     const why = `publish_failed: ${code}: ${message}`;
     const where = ` (entry ${id} of ${source})`;
     await this.#deadLetters.put(
@@ -131,7 +131,7 @@ function readEntry(source: string, { id, fields }: SourceEntry): Read {
   return {
     channel: orThrow(parseChannelName(channel)),
     event,
-    data: orThrow(parseJson(data)),
+    data: orThrow(JsonText.parse(data)),
     options: {
       key: key ?? `${source}:${id}`,
       ...(priority === undefined ? {} : { priority: readPriority(priority) }),

@@ -1,6 +1,6 @@
 import type { MethodCall } from "@milepost/core";
 import { ManualClock, SeededRandom } from "@milepost/engine/testing";
-import { MilepostError } from "@milepost/protocol";
+import { JsonText, MilepostError } from "@milepost/protocol";
 import { describe, expect, it } from "vitest";
 import { answerWith, startBackend, type TestBackend } from "../testing/test-backend.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
@@ -53,7 +53,9 @@ describe("a request to a backend", () => {
   it("[P-RPC-6] a backend receives a signed request with user, method, parameters and deadline; its answer is the result", async () => {
     await using server = await startBackend(answerWith(200, { total: 3 }));
     using caller = callerOf(server);
-    expect(await caller.call({ id: "é" }, { deadline: 1_767_225_610_000 })).toEqual({ total: 3 });
+    expect(await caller.call({ id: "é" }, { deadline: 1_767_225_610_000 })).toEqual(
+      new JsonText('{"total":3}'),
+    );
     const { body, headers } = await server.arrived(1);
     expect(JSON.parse(body)).toEqual({
       id: "r1",
@@ -114,8 +116,8 @@ describe("a request to a backend", () => {
       seen.add(socket);
     });
     using caller = callerOf(server);
-    expect(await caller.call({})).toBe("fine");
-    expect(await caller.call({}, { key: "k" })).toBe("fine");
+    expect(await caller.call({})).toEqual(new JsonText('"fine"'));
+    expect(await caller.call({}, { key: "k" })).toEqual(new JsonText('"fine"'));
     expect(server.requests).toHaveLength(3);
     expect((await caller.failing()).code).toBe("unavailable");
     expect(server.requests).toHaveLength(4);
@@ -128,8 +130,8 @@ describe("a backend's answer", () => {
     await using server = await startBackend((request) => answers.shift()?.(request));
     using caller = callerOf(server);
     expect([await caller.call({}), await caller.call({}), await caller.call({})]).toEqual([
-      [1],
-      0,
+      new JsonText("[1]"),
+      new JsonText("0"),
       null,
     ]);
   });
@@ -249,7 +251,7 @@ describe("a failing backend", () => {
     well = true;
     const both = await Promise.allSettled([caller.call({}), caller.call({})]);
     expect(both).toMatchObject([
-      { status: "fulfilled", value: "fine" },
+      { status: "fulfilled", value: new JsonText('"fine"') },
       { status: "rejected", reason: { code: "unavailable" } },
     ]);
     expect(server.requests).toHaveLength(6);

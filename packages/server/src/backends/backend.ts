@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CoreLog, MethodCall, MethodDefinition } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
-import { MilepostError } from "@milepost/protocol";
+import { MilepostError, writeJson } from "@milepost/protocol";
 import {
   type BreakerOptions,
   type BreakerState,
@@ -81,7 +81,11 @@ export class Backend {
     this.#parts = parts;
     this.#breaker = new CircuitBreaker(breaker, parts.clock, parts.random);
     this.#exchange = new Exchange(url, { maxBytes, maxSockets: maxConcurrent });
-    this.definition = { timeoutMs, handler: (params, call) => this.#answer(params, call) };
+    this.definition = {
+      timeoutMs,
+      carriesText: true,
+      handler: (params, call) => this.#answer(params, call),
+    };
   }
 
   get stats(): BackendStats {
@@ -132,7 +136,7 @@ export class Backend {
 
   #posted(params: unknown, call: MethodCall): Posted {
     const { method, requestId, principal, deadline, signal, key } = call;
-    const body = JSON.stringify({
+    const body = writeJson({
       id: requestId,
       method,
       params: params ?? null,

@@ -10,11 +10,12 @@ export interface Posted {
   readonly repeatable: boolean;
 }
 
-/** Answer to a POST, read to its end. The `text` of an error answer larger than the limit is empty. */
+/** Answer to a POST, read to its end. */
 export interface Posting {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly text: string;
+  /** Body of the answer; undefined if it is not UTF-8, empty for an error answer larger than the limit. */
+  readonly text: string | undefined;
 }
 
 /** Error of an answer larger than `maxBytes`. */
@@ -79,10 +80,20 @@ export class Exchange {
         });
         response.on("error", reject);
         response.on("end", () => {
-          resolve({ status, headers, text: Buffer.concat(parts).toString("utf8") });
+          resolve({ status, headers, text: textOf(Buffer.concat(parts)) });
         });
       });
       request.end(posted.body);
     });
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(bytes: Buffer): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,11 @@
-import { isErrorCode, isRecord, MilepostError, parseJson } from "@milepost/protocol";
+import {
+  isErrorCode,
+  isRecord,
+  JsonText,
+  MilepostError,
+  parseJson,
+  refused,
+} from "@milepost/protocol";
 import type { Posting } from "./exchange.ts";
 
 const maxDetailLength = 500;
@@ -19,9 +26,9 @@ export function resultOf({ status, headers, text }: Posting, method: string): un
   );
 }
 
-function readResult(text: string, method: string): unknown {
+function readResult(text: string | undefined, method: string): unknown {
   if (text === "") return null;
-  const json = parseJson(text);
+  const json = text === undefined ? refused("bad_json", "it is not UTF-8") : JsonText.parse(text);
   if (json.ok) return json.value;
   const message = `the backend of ${method} sent an answer that is not a JSON result: ${json.failure.message}`;
   throw new MilepostError("backend_failed", message);
@@ -33,11 +40,11 @@ function readResult(text: string, method: string): unknown {
  */
 function refusal(
   status: number,
-  text: string,
+  text: string | undefined,
   retryAfterText: string | undefined,
   method: string,
 ): MilepostError {
-  const json = parseJson(text);
+  const json = parseJson(text ?? "");
   const problem = json.ok && isRecord(json.value) ? json.value : {};
   const { code, detail, title } = problem;
   const said = [detail, title].find((part) => typeof part === "string" && part !== "");

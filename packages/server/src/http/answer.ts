@@ -1,16 +1,16 @@
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { errorCodes, type Failure } from "@milepost/protocol";
+import { errorCodes, type Failure, writeJson } from "@milepost/protocol";
 import type { HttpContext } from "./endpoint.ts";
 import { type Problem, problemHeaders, problemOf } from "./problem.ts";
 
 /**
- * Answers a request with a JSON body.
+ * Answers a request with a JSON body. A `JsonText` in it is written as its own text.
  *
  * The body is written straight to Node's response. A platform `Response` in between would make a small answer
  * cost about half as much again as the rest of its request.
  */
 export function answerJson(context: HttpContext, body: unknown, status = 200): Response {
-  return write(context, status, "application/json", JSON.stringify(body));
+  return write(context, status, "application/json", writeJson(body));
 }
 
 /** Answers a request with text that is already JSON. */

@@ -1,4 +1,11 @@
-import { MilepostError, type Parsed, parseJson, refused } from "@milepost/protocol";
+import {
+  findLoss,
+  MilepostError,
+  type Parsed,
+  parseCarrying,
+  parseJson,
+  refused,
+} from "@milepost/protocol";
 import type { z } from "zod";
 import { describeIssue } from "./schema-issue.ts";
 
@@ -20,6 +27,25 @@ export function readAs<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
 export function readJsonAs<T>(schema: z.ZodType<T>, text: string): Parsed<T> {
   const json = parseJson(text);
   return json.ok ? readAs(schema, json.value) : json;
+}
+
+/**
+ * Parses JSON text whose field `name` the gateway passes on, and validates it with a schema. The field becomes a
+ * `JsonText`.
+ */
+export function readCarryingAs<T>(schema: z.ZodType<T>, text: string, name: string): Parsed<T> {
+  const json = parseCarrying(text, [name]);
+  return json.ok ? readAs(schema, json.value) : json;
+}
+
+/**
+ * Parses JSON text that the gateway looks into, and validates it with a schema. A text that JavaScript would change
+ * is refused as `bad_message`, and the message names the place and the value.
+ */
+export function readExactJsonAs<T>(schema: z.ZodType<T>, text: string): Parsed<T> {
+  const value = readJsonAs(schema, text);
+  const loss = value.ok ? findLoss(text, "") : undefined;
+  return loss === undefined ? value : refused("bad_message", loss.replace(/^\./, ""));
 }
 
 /** Returns the value of an outcome; throws its failure as a `MilepostError`. */

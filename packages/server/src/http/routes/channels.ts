@@ -41,6 +41,7 @@ export function channelEndpoints({ core }: HttpDoorOptions): readonly Endpoint[]
           {
             ...(since !== undefined && { since: accepted(readSince(since)) }),
             ...(limit !== undefined && { limit }),
+            form: "text",
           },
         );
         return answerJson(context, page);

@@ -4,7 +4,7 @@ import { answerJson } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readAs, readJsonAs } from "../reading.ts";
+import { accepted, readAs, readExactJsonAs } from "../reading.ts";
 import {
   pendingCommandsSchema,
   producerWaitSchema,
@@ -52,7 +52,7 @@ export function commandEndpoints({ core, closing }: HttpDoorOptions): readonly E
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, core.limits.maxMessageBytes);
-        const input = accepted(readJsonAs(requestCommandSchema, text));
+        const input = accepted(readExactJsonAs(requestCommandSchema, text));
         const id = context.req.param("id") ?? "";
         return answerJson(
           context,

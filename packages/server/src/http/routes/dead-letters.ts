@@ -78,7 +78,7 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         success: { status: 200, description: "A page of dead letters.", schema: pageSchema },
       }),
       async handle(context) {
-        const page = await deadLetters.list(context.get("principal"), filterOf(context));
+        const page = await deadLetters.list(context.get("principal"), filterOf(context), "text");
         return answerJson(context, page);
       },
     },
@@ -124,7 +124,10 @@ export function deadLetterEndpoints({ core }: HttpDoorOptions): readonly Endpoin
         success: { status: 200, description: "The dead letter.", schema: deadLetterSchema },
       }),
       async handle(context) {
-        return answerJson(context, await deadLetters.get(context.get("principal"), idOf(context)));
+        return answerJson(
+          context,
+          await deadLetters.get(context.get("principal"), idOf(context), "text"),
+        );
       },
     },
     {

@@ -1,10 +1,17 @@
 import type { ReportedEvent, ReportResult } from "@milepost/model";
-import { failure, MilepostError, type Parsed } from "@milepost/protocol";
+import {
+  failure,
+  findLoss,
+  type JsonText,
+  MilepostError,
+  type Parsed,
+  parseCarrying,
+} from "@milepost/protocol";
 import { answerJson } from "../answer.ts";
 import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpContext, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readAs, readJsonAs } from "../reading.ts";
+import { accepted, readAs, readExactJsonAs, readJsonAs } from "../reading.ts";
 import {
   reportEventsDocument,
   reportEventsSchema,
@@ -60,11 +67,21 @@ function readReport(context: HttpContext, text: string): Report {
     }
     return {
       lease,
-      events: ndjsonLines(text).map((line) => readJsonAs(reportedEventSchema, line)),
+      events: ndjsonLines(text).map((line) => readExactJsonAs(reportedEventSchema, line)),
     };
   }
   const { lease, events } = accepted(readJsonAs(reportEventsSchema, text));
-  return { lease, events: events.map((event) => readAs(reportedEventSchema, event)) };
+  const exact = findLoss(text, "") === undefined ? events : exactEvents(text);
+  return { lease, events: exact.map((event) => readAs(reportedEventSchema, event)) };
+}
+
+/**
+ * Reads the events of a body again, with their data as `JsonText`. So an event whose data JavaScript would change
+ * is refused alone.
+ */
+function exactEvents(text: string): readonly unknown[] {
+  const body = accepted(parseCarrying(text, ["events"])) as { readonly events: JsonText };
+  return accepted(parseCarrying(body.events.text, ["data"])) as readonly unknown[];
 }
 
 /**

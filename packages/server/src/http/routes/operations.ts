@@ -2,7 +2,7 @@ import { answerJson } from "../answer.ts";
 import { readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readAs, readJsonAs } from "../reading.ts";
+import { accepted, readAs, readExactJsonAs, readJsonAs } from "../reading.ts";
 import {
   createdOperationSchema,
   createOperationSchema,
@@ -32,7 +32,7 @@ export function operationEndpoints({ core }: HttpDoorOptions): readonly Endpoint
       }),
       async handle(context) {
         const text = await readBody(context.env.incoming, maxBytes);
-        const input = accepted(readJsonAs(createOperationSchema, text));
+        const input = accepted(readExactJsonAs(createOperationSchema, text));
         return answerJson(context, await operations.create(context.get("principal"), input), 201);
       },
     },

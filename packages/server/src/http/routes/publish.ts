@@ -5,7 +5,7 @@ import { answerJson } from "../answer.ts";
 import { isNdjson, ndjsonLines, ndjsonMediaType, readBody } from "../body.ts";
 import { describe } from "../description.ts";
 import type { Endpoint, HttpDoorOptions } from "../endpoint.ts";
-import { accepted, readJsonAs } from "../reading.ts";
+import { accepted, readCarryingAs } from "../reading.ts";
 import { publishedSchema, publishSchema } from "../schemas.ts";
 
 type Publish = z.infer<typeof publishSchema>;
@@ -30,10 +30,10 @@ export function publishEndpoint({ core }: HttpDoorOptions): Endpoint {
       const principal = context.get("principal");
       const text = await readBody(incoming, core.limits.maxMessageBytes);
       if (isNdjson(incoming.headers["content-type"])) {
-        const items = ndjsonLines(text).map((line) => readJsonAs(publishSchema, line));
+        const items = ndjsonLines(text).map((line) => readCarryingAs(publishSchema, line, "data"));
         return answerJson(context, { results: await publishAll(core, principal, items) });
       }
-      const item = accepted(readJsonAs(publishSchema, text));
+      const item = accepted(readCarryingAs(publishSchema, text, "data"));
       if (item.channel !== undefined) {
         // A single publication has a single outcome: its failure is the answer, not one result of several.
         const published = await core.channels.publish(
