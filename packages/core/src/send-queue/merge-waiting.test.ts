@@ -1,4 +1,4 @@
-import type { Position, Publication } from "@milepost/protocol";
+import { endEvent, type Position, type Publication } from "@milepost/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
@@ -213,4 +213,22 @@ test("[P-WILD-5] entries of different sources are never merged, and never replac
   const reports = (...sources: string[]) => sources.map((source, i) => report(source, i + 1));
   expect(placed(reports("a", "a", "a"), { progress: "report" })).toHaveLength(2);
   expect(placed(reports("b", "a", "a"), { progress: "report" })).toHaveLength(3);
+});
+
+test("[P-END-2] [P-OUT-5] the end of a channel is never merged, whatever its rule says", () => {
+  const entries = waiting(["n", 1], ["n", 2], [endEvent, { reason: "complete" }]);
+  for (const merge of [{ "*": "ephemeral" }, { "*": "state" }] as const) {
+    const last = mergeWaiting(entries, place(0), merge).at(-1);
+    expect(last).toMatchObject({ event: endEvent, json: '{"reason":"complete"}' });
+  }
+  const twice = [...entries, { ...entries[2], position: place(4) } as Publication];
+  const kept = mergeWaiting(twice, place(0), { "*": "state" });
+  expect(kept.filter(({ event }) => event === endEvent)).toHaveLength(2);
+});
+
+test("entries of different priorities are not merged into one", () => {
+  const pieces = waiting(["t", { append: "a" }], ["t", { append: "b" }], ["t", { append: "c" }]);
+  const [a, b, c] = pieces.map((piece, i) => (i < 2 ? piece : { ...piece, priority: "high" }));
+  const merged = mergeWaiting([a, b, c] as Publication[], place(0), { t: "text" });
+  expect(merged.map(({ json }) => JSON.parse(json).append)).toEqual(["ab", "c"]);
 });

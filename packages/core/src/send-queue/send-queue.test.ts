@@ -116,6 +116,62 @@ test("drained returns undefined while there is room, and resolves once enough wa
   expect(got).toBe(2);
 });
 
+test("whoever waits for room goes on when the send queue is closed while its transport is full", async () => {
+  const s = new Setup();
+  s.socket.stall();
+  s.push(1, 2 * highWaterBytes);
+  await s.clock.settle();
+  let got = 0;
+  void s.queue.drained()?.then(() => got++);
+  s.queue.close();
+  await s.clock.settle();
+  expect(got).toBe(1);
+  expect(s.queue.drained()).toBeUndefined();
+});
+
+test("[G7] entries held for a slow subscriber overflow the send queue within the tick in which they pass its limit", async () => {
+  const s = new Setup(300_000);
+  s.socket.stall();
+  s.push(1, highWaterBytes);
+  await s.clock.settle();
+  s.push(2);
+  await s.clock.settle();
+  expect(s.queue.isHolding).toBe(true);
+  const subscriber = { encode: () => new Uint8Array(), onMerged: () => {} };
+  const rule = {
+    pattern: "log:*",
+    ...{ subscribe: "authenticated", publish: "granted" },
+    retention: { maxEntries: 10, maxAgeMs: 1_000 },
+  } as const;
+  const position = { epoch: "e", offset: 1, tag: "t" };
+  const json = `"${"x".repeat(400_000)}"`;
+  const publication = { channel: "log:a", position, event: "n", json, ts: 0 };
+  s.queue.hold(subscriber, rule, [publication], { epoch: "e", offset: 0, tag: "0" });
+  expect(s.queue.isClosed).toBe(true);
+  await s.clock.settle();
+  expect(s.overflows).toBe(1);
+});
+
+test("a deferred message that is withdrawn is not sent", async () => {
+  const s = new Setup();
+  s.socket.stall();
+  s.push(1, highWaterBytes);
+  await s.clock.settle();
+  s.push(2);
+  await s.clock.settle();
+  const message = (n: number) => ({
+    encodeLatest: () => s.encoder.encodeText(JSON.stringify({ n })),
+  });
+  const [withdrawn, kept] = [message(3), message(4)];
+  s.queue.defer(withdrawn);
+  s.queue.defer(kept);
+  s.queue.cancelDeferred(withdrawn);
+  await s.clock.settle();
+  s.socket.resume();
+  await s.clock.settle();
+  expect(s.seen()).toEqual([1, 2, 4]);
+});
+
 test("large parts are written as they are, small neighbours are joined, and all stay in order", async () => {
   const s = new Setup();
   const written: Uint8Array[] = [];

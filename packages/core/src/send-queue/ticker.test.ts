@@ -76,3 +76,23 @@ function isCollected(ref: WeakRef<Flushable>): boolean {
   collect();
   return ref.deref() === undefined;
 }
+
+test("an item whose flush throws does not keep the others of its turn from being flushed", async () => {
+  const clock = new ManualClock();
+  const errors: unknown[] = [];
+  const ticks = new Ticker(clock, (error) => errors.push(error));
+  const flushed: string[] = [];
+  const item = (name: string, error?: Error): Flushable => ({
+    scheduled: false,
+    flush() {
+      flushed.push(name);
+      if (error !== undefined) throw error;
+    },
+  });
+  const fault = new Error("broken");
+  ticks.scheduleChannel(item("channel", fault));
+  for (const one of [item("a", fault), item("b")]) ticks.schedule(one);
+  await clock.settle();
+  expect(flushed).toEqual(["channel", "a", "b"]);
+  expect(errors).toEqual([fault, fault]);
+});

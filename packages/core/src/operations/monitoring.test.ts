@@ -1,0 +1,91 @@
+import { FaultyEngine, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import { describe, expect, test } from "vitest";
+import type { ServicePrincipal } from "../index.ts";
+import { type TestCore, testCore } from "../testing/index.ts";
+
+async function create(t: TestCore) {
+  return t.core.operations.create(t.service, { kind: "k", operation_id: "9" });
+}
+
+describe("a deadline that cannot be published", () => {
+  test("[G9] it leaves a dead letter after the fifth failure, which goes once the deadline is published", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    await create(t);
+    let refused = 0;
+    faulty.refuses = ({ event }) => event === "stalled" && ++refused > 0;
+    const kept = async () => (await t.core.deadLetters.list(t.service, {})).letters;
+    await t.clock.advance(30_000 + 14_000);
+    expect(await kept()).toEqual([]);
+    await t.clock.advance(2_000);
+    expect(refused).toBe(5);
+    expect(await kept()).toMatchObject([
+      { channel: "operation:9", reason: "publish_failed: store_unavailable", attempts: 5 },
+    ]);
+    faulty.refuses = () => false;
+    await t.clock.advance(17_000);
+    expect((await t.core.operations.get(t.service, "9")).operation.status).toBe("stalled");
+    expect(await kept()).toEqual([]);
+  });
+
+  test("[G9] it is tried again every thirty seconds at the latest", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    await create(t);
+    let refused = 0;
+    faulty.refuses = ({ event }) => event === "stalled" && ++refused > 0;
+    await t.clock.advance(120_000);
+    const before = refused;
+    await t.clock.advance(150_000);
+    expect(refused - before).toBe(5);
+    faulty.refuses = () => false;
+  });
+
+  test("[G9] a success ends the row of failures, so that the next failure is tried again after a second", async () => {
+    const faulty = new FaultyEngine();
+    await using t = testCore({ engine: faulty.factory });
+    await create(t);
+    faulty.refuses = ({ event }) => event === "stalled";
+    await t.clock.advance(60_000);
+    faulty.refuses = () => false;
+    await t.clock.advance(60_000);
+    let refused = 0;
+    faulty.refuses = ({ event }) => event === "lost" && ++refused > 0;
+    await t.clock.advance(180_000 - 100);
+    expect(refused).toBe(0);
+    await t.clock.advance(200);
+    expect(refused).toBe(1);
+    await t.clock.advance(1_050);
+    expect(refused).toBe(2);
+    faulty.refuses = () => false;
+  });
+});
+
+test("[P-OP-8] an operation belongs to the service that created it, also after another service took it over on another node", async () => {
+  const clock = new ManualClock();
+  const engine = new SharedEngine(clock, new SeededRandom());
+  engine.isShared = true;
+  await using a = testCore({ clock, engine: engine.factory, node: "a" });
+  await using b = testCore({ clock, engine: engine.factory, node: "b" });
+  const other: ServicePrincipal = { kind: "service", name: "other" };
+  await create(a);
+  await b.core.operations.takeOver(other, "9");
+  const again = b.core.operations.create(other, { kind: "k", operation_id: "9" });
+  await expect(again).rejects.toMatchObject({ code: "already_exists" });
+  expect(await create(a)).toMatchObject({ duplicate: true });
+});
+
+test("a wait for commands lasts a minute at most", async () => {
+  await using t = testCore();
+  await create(t);
+  let found: unknown;
+  void t.core.operations
+    .pendingCommands(t.service, { operation: "9" }, 3_600_000)
+    .then((commands) => {
+      found = commands;
+    });
+  await t.clock.advance(59_900);
+  expect(found).toBeUndefined();
+  await t.clock.advance(200);
+  expect(found).toEqual([]);
+});
