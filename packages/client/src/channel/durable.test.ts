@@ -217,4 +217,18 @@ describe("a durable subscriber of the client", () => {
     aborter.abort(new Error("enough"));
     await expect(waits).rejects.toThrow("enough");
   });
+
+  it("[G11] an ack that the gateway can never take is reported and not sent again", async () => {
+    const { clock, gateway, errors, subscriber, hold, reconnect } = await setUp({ since: "start" });
+    void subscriber.handle(() => {});
+    await hold();
+    await gateway.last.say(event(1));
+    await clock.advance(50);
+    await gateway.last.refuse(gateway.last.take("ack"), { code: "invalid_position" });
+    expect(errors).toMatchObject([{ code: "invalid_position" }]);
+    await reconnect();
+    await hold();
+    await clock.advance(1_000);
+    expect(gateway.last.count("ack")).toBe(0);
+  });
 });
