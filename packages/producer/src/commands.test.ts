@@ -159,6 +159,22 @@ describe("commands to a running operation", () => {
     });
     held.resolve();
   });
+
+  test("commands are answered for the last 200 operations that have ended, and for no earlier one", async () => {
+    const { producer, gateway, clock } = fixture();
+    for (let n = 0; n <= 200; n++) {
+      producer.start({ kind: "index", operationId: `op-${n}` }, async () => n);
+      await clock.advance(100);
+    }
+    const held = deferred();
+    producer.start({ kind: "index", operationId: "last" }, () => held.promise);
+    await clock.advance(100);
+    for (const id of ["op-0", "op-1"]) gateway.command(id, "cancel");
+    await clock.advance(1_000);
+    expect(phases(gateway.data("op-0", "command"))).toEqual(["requested"]);
+    expect(phases(gateway.data("op-1", "command"))).toEqual(["requested", "refused"]);
+    held.resolve();
+  });
 });
 
 function phases(events: OperationEvents["command"][]): string[] {
