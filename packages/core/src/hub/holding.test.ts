@@ -222,3 +222,41 @@ test("[P-OUT-3] a reader that disconnects in the middle of merged entries resume
     expect(pieces.join("")).toBe(text);
   }
 });
+
+test("[P-OUT-2] [P-SUB-9] a gap arrives after the entries that waited in front of it", async () => {
+  await using t = testCore({ rules });
+  const socket = await reading(t, ["log:a"]);
+  await fill(t, socket, "log:a");
+  for (let n = 0; n < 3; n++) await t.publish("log:a", "n", n);
+  await t.clock.settle();
+  await t.core.channels.purge(t.service, "log:a");
+  await t.publish("log:a", "n", 3);
+  const told = (await drained(t, socket)).map(({ type, data }) => (type === "gap" ? type : data));
+  expect(told).toEqual([0, 1, 2, "gap", 3]);
+});
+
+test("[P-SUB-6] entries that wait for a slow reader do not arrive after its unsubscribe", async () => {
+  await using t = testCore({ rules });
+  const socket = await reading(t, ["log:a"]);
+  await fill(t, socket, "log:a");
+  for (let n = 0; n < 3; n++) await t.publish("log:a", "n", n);
+  await t.clock.settle();
+  socket.send({ type: "unsubscribe", id: 1, channel: "log:a" });
+  const told = await drained(t, socket);
+  expect(told.filter(({ type }) => type === "event")).toEqual([]);
+  expect(told).toMatchObject([{ type: "reply", id: 1, result: { channel: "log:a" } }]);
+});
+
+test("[P-POS-2] the cursor of a plain-dialect client does not carry its durable subscriptions", async () => {
+  await using t = testCore({ rules });
+  const socket = await reading(t, ["log:a"], "plain");
+  socket.send({ type: "subscribe", id: 1, channel: "log:b", as: "mailer" });
+  await t.clock.settle();
+  socket.take();
+  await t.publish("log:b", "n", 1);
+  await t.publish("log:a", "n", 1);
+  await t.clock.settle();
+  const cursors = socket.take().map(({ event_id }) => String(event_id));
+  expect(cursors).toHaveLength(2);
+  for (const cursor of cursors) expect(cursor).toMatch(/^log:a@[^,]+$/);
+});
