@@ -140,7 +140,8 @@ test("[G7] entries held for a slow subscriber overflow the send queue within the
   const subscriber = { encode: () => new Uint8Array(), onMerged: () => {} };
   const rule = {
     pattern: "log:*",
-    ...{ subscribe: "authenticated", publish: "granted" },
+    subscribe: "authenticated",
+    publish: "granted",
     retention: { maxEntries: 10, maxAgeMs: 1_000 },
   } as const;
   const position = { epoch: "e", offset: 1, tag: "t" };
