@@ -45,6 +45,12 @@ export interface ClientOptions {
    */
   readonly transports?: readonly TransportName[];
   /**
+   * Sharing of one connection by the tabs of an origin whose tokens have the same authority. By default tabs
+   * share server-sent events and long-poll, of which a browser allows only a few at once over HTTP/1.1. `true`
+   * shares WebSockets too; `false` shares nothing. Only for browsers.
+   */
+  readonly share?: boolean;
+  /**
    * WebSocket constructor; default `globalThis.WebSocket`. Node 20 has none: pass `WebSocket` from the package
    * `ws`.
    */

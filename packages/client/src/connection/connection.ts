@@ -370,7 +370,7 @@ export class Connection {
     this.#adopting = false;
     fallback.succeeded();
     if (fallback.isBelow) this.#upgrade?.start();
-    const transport = fallback.current.name;
+    const transport = this.#transport?.name ?? fallback.current.name;
     metrics?.connected(transport);
     this.#setState({
       state: "connected",

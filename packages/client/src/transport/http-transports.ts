@@ -1,6 +1,46 @@
+import type { ClientOptions } from "../client.ts";
+import { Backoff } from "../connection/backoff.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { Schedule } from "../runtime/schedule.ts";
+import { browserTabs } from "../sharing/browser-tabs.ts";
+import { sharedTransport } from "../sharing/shared-transport.ts";
+import type { Fetch } from "./http-endpoint.ts";
+import { pollTransport } from "./poll-transport.ts";
+import { isBrowser } from "./sdk.ts";
+import { sseTransport } from "./sse-transport.ts";
+import type { Transport } from "./transport.ts";
+
 /**
- * Transports over HTTP, for networks that block WebSockets. They are loaded together on demand, because a page
- * that needs one often needs the other.
+ * Transports over HTTP, for networks that block WebSockets, and the sharing of a transport by the tabs of a
+ * browser. They are loaded together on demand, because a page that needs one often needs the others.
  */
-export { pollTransport } from "./poll-transport.ts";
-export { sseTransport } from "./sse-transport.ts";
+export async function httpTransport(
+  name: "sse" | "poll",
+  fetch: Fetch,
+  options: ClientOptions,
+): Promise<Transport> {
+  const inner = name === "sse" ? sseTransport(fetch) : pollTransport(fetch);
+  return isBrowser() ? shared(inner, fetch, options, true) : inner;
+}
+
+/** Returns a transport over `inner` that the tabs of this origin share. */
+export async function shared(
+  inner: Transport,
+  fetch: Fetch,
+  options: ClientOptions,
+  isBounded = false,
+): Promise<Transport> {
+  const { clock = systemClock, random = Math.random, share = true } = options;
+  const schedule = new Schedule(clock);
+  return sharedTransport({
+    inner,
+    brief: isBounded ? pollTransport(fetch, schedule) : undefined,
+    tabs: await browserTabs(clock, random),
+    share,
+    fetch,
+    clock,
+    schedule,
+    backoff: new Backoff(options.backoff ?? {}, random),
+    random,
+  });
+}

@@ -49,3 +49,22 @@ it("a transport whose code cannot be loaded closes with 1006, like any broken co
   await connection.closed;
   expect(heard).toEqual([1006]);
 });
+
+it("a transport's code is loaded once for all connections, and loaded again after a failed load", async () => {
+  let loads = 0;
+  const transport = lazyTransport("poll", async () => {
+    if (++loads === 1) throw new Error("offline");
+    return {
+      name: "poll",
+      open: () => ({ closed: Promise.resolve(), name: "sse", send() {}, release() {} }),
+    };
+  });
+  const events: TransportConnectionEvents = { onFrame() {}, onClose() {} };
+  const names: unknown[] = [];
+  for (let n = 0; n < 3; n++) {
+    const connection = transport.open(attempt, events);
+    await connection.closed;
+    names.push(connection.name);
+  }
+  expect([loads, names]).toEqual([2, [undefined, "sse", "sse"]]);
+});

@@ -6,9 +6,17 @@ import type {
   TransportName,
 } from "./transport.ts";
 
-/** Returns a transport whose code is loaded when it is first needed; most pages never need it. */
+/** Returns a transport whose code is loaded once, when it is first needed; most pages never need it. */
 export function lazyTransport(name: TransportName, load: () => Promise<Transport>): Transport {
-  return { name, open: (attempt, events) => new LazyConnection(load(), attempt, events) };
+  let loading: Promise<Transport> | undefined;
+  const loadOnce = () => {
+    loading ??= load().catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+  return { name, open: (attempt, events) => new LazyConnection(loadOnce(), attempt, events) };
 }
 
 /**
@@ -31,6 +39,10 @@ class LazyConnection implements TransportConnection {
         if (!this.#released) events.onClose(1006, "");
       },
     );
+  }
+
+  get name(): TransportName | undefined {
+    return this.#connection?.name;
   }
 
   send(messages: readonly string[], maxBytes: number): void {

@@ -7,6 +7,8 @@ import {
   MilepostError,
   type SubscribeMessage,
 } from "@milepost/protocol";
+import type { Cancel } from "../runtime/clock.ts";
+import type { Schedule } from "../runtime/schedule.ts";
 import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
@@ -18,12 +20,22 @@ import type {
 } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
-/** Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. */
-export function pollTransport(fetch: Fetch): Transport {
-  return { name: "poll", open: (attempt, events) => new PollConnection(fetch, attempt, events) };
+/**
+ * Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. With a `schedule`
+ * the polls are brief: none holds a connection of the browser open, and the wait is between two polls.
+ */
+export function pollTransport(fetch: Fetch, schedule?: Schedule): Transport {
+  return {
+    name: "poll",
+    open: (attempt, events) => new PollConnection(fetch, attempt, events, schedule),
+  };
 }
 
 const waitSeconds = 25;
+/** Wait after a brief poll, in milliseconds. */
+const restMs = 1_000;
+/** Length of an answer, in characters, from which more may be ready, so that the next brief poll follows at once. */
+const fullLength = 131_072;
 const maxChannels = 100;
 
 /** Subscription to a channel that each poll requests again. */
@@ -49,8 +61,17 @@ class PollConnection implements TransportConnection {
   #owner = "";
   /** Aborts the pending poll, because the wanted channels have changed. */
   #interrupt: (() => void) | undefined;
+  #stopRest: Cancel | undefined;
 
-  constructor(fetch: Fetch, { url, token }: Attempt, events: TransportConnectionEvents) {
+  readonly #schedule: Schedule | undefined;
+
+  constructor(
+    fetch: Fetch,
+    { url, token }: Attempt,
+    events: TransportConnectionEvents,
+    schedule: Schedule | undefined,
+  ) {
+    this.#schedule = schedule;
     this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
     this.#upstream = this.#newUpstream();
@@ -90,6 +111,7 @@ class PollConnection implements TransportConnection {
   release(): void {
     this.#owned = false;
     this.#endpoint.end();
+    this.#stopRest?.();
     this.#interrupt?.();
   }
 
@@ -188,7 +210,9 @@ class PollConnection implements TransportConnection {
     const asks = polled.map(({ ask, position }) =>
       position === undefined ? ask : { ...ask, since: position },
     );
-    const wait = polled.every(({ position }) => position !== undefined) ? waitSeconds : 0;
+    const hasStarted = polled.every(({ position }) => position !== undefined);
+    const isBrief = this.#schedule !== undefined;
+    const wait = hasStarted && !isBrief ? waitSeconds : 0;
     try {
       const response = await this.#endpoint.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
         body: JSON.stringify(asks),
@@ -196,9 +220,19 @@ class PollConnection implements TransportConnection {
       });
       const text = response.status === 204 ? "" : await response.text();
       if (!interrupted.signal.aborted && text !== "") this.#take(text);
+      const isFull = text.length > fullLength;
+      if (isBrief && !isFull && !interrupted.signal.aborted)
+        await Promise.race([change, this.#rest()]);
     } catch (error) {
       if (!interrupted.signal.aborted) throw error;
     }
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopRest?.();
+      this.#stopRest = this.#schedule?.after(restMs, resolve);
+    });
   }
 
   #take(text: string): void {

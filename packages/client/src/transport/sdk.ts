@@ -6,6 +6,10 @@ export const sdkVersion = "0.1.0";
  * `server/{version}` anywhere else.
  */
 export function sdkName(): string {
-  const isBrowser = "document" in globalThis || "WorkerGlobalScope" in globalThis;
-  return `${isBrowser ? "browser" : "server"}/${sdkVersion}`;
+  return `${isBrowser() ? "browser" : "server"}/${sdkVersion}`;
+}
+
+/** Returns true in a page or a worker of a browser. */
+export function isBrowser(): boolean {
+  return "document" in globalThis || "WorkerGlobalScope" in globalThis;
 }

@@ -27,6 +27,8 @@ export interface CloseDetails {
 
 /** One connection to the gateway over any transport: a WebSocket, or an equivalent over HTTP. */
 export interface TransportConnection {
+  /** Transport that carries the messages, where it may be another than the one that opened the connection. */
+  readonly name?: TransportName | undefined;
   /** Resolves when the connection is closed on both sides. */
   readonly closed: Promise<void>;
   /**

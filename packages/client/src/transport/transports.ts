@@ -1,6 +1,7 @@
 import { MilepostError } from "@milepost/protocol";
 import type { ClientOptions } from "../client.ts";
 import { lazyTransport } from "./lazy-transport.ts";
+import { isBrowser } from "./sdk.ts";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
 import { webSocketOf } from "./websocket-transport.ts";
 
@@ -19,13 +20,20 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
   // The global fetch is looked up at each call, so that a replacement by a page or a test takes effect.
   const fetch = options.fetch ?? (globalThis.fetch && ((url, init) => globalThis.fetch(url, init)));
   switch (name) {
-    case "websocket":
-      return webSocketOf(options);
+    case "websocket": {
+      const webSocket = webSocketOf(options);
+      if (options.share !== true || !webSocket || !fetch || !isBrowser()) return webSocket;
+      return lazyTransport(name, async () =>
+        (await httpTransports()).shared(webSocket, fetch, options),
+      );
+    }
     case "sse":
-      return fetch && lazyTransport(name, async () => (await httpTransports()).sseTransport(fetch));
     case "poll":
       return (
-        fetch && lazyTransport(name, async () => (await httpTransports()).pollTransport(fetch))
+        fetch &&
+        lazyTransport(name, async () =>
+          (await httpTransports()).httpTransport(name, fetch, options),
+        )
       );
   }
 }

@@ -1,0 +1,184 @@
+import { createGateway, type Gateway } from "@milepost/server";
+import type { CDPSession, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Browser, chromiumPath, startBrowser } from "./fixtures/browser.ts";
+import { type ModulePage, serveModulePage } from "./fixtures/module-page.ts";
+import { startUpgradeBlocker, type UpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
+
+interface Tab {
+  readonly page: Page;
+  readonly devtools: CDPSession;
+  /** Number of event streams that the tab has opened. */
+  streams: number;
+}
+
+/** Records that a tab's scripts leave for the test to read. */
+interface TabRecord {
+  client: import("@milepost/client").Client;
+  seen: number[];
+  log: string[];
+}
+
+declare global {
+  // The functions that run in the page share this variable with it.
+  var tab: TabRecord;
+}
+
+/** How a tab stops running, in the order in which the test does it. */
+const ends = {
+  "is closed": ({ page }: Tab) => page.close(),
+  crashes: async ({ page, devtools }: Tab) => {
+    const crashed = page.waitForEvent("crash");
+    devtools.send("Page.crash").catch(() => {});
+    await crashed;
+  },
+  "is frozen after the browser's event": async (tab: Tab) => {
+    await tab.page.evaluate(() => document.dispatchEvent(new Event("freeze")));
+    await stop(tab);
+  },
+  "is frozen without notice": (tab: Tab) => stop(tab),
+};
+
+/** Stops all scripts of a tab, as a browser does when it freezes one. */
+async function stop({ page, devtools }: Tab): Promise<void> {
+  await devtools.send("Debugger.enable");
+  const paused = new Promise((resolve) => devtools.once("Debugger.paused", resolve));
+  await devtools.send("Debugger.pause");
+  // A script is stopped when it next runs.
+  page.evaluate(() => {}).catch(() => {});
+  await paused;
+}
+
+describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSockets", () => {
+  let gateway: Gateway;
+  let site: ModulePage;
+  let browser: Browser;
+  let blocker: UpgradeBlocker;
+  const tabs: Tab[] = [];
+
+  beforeAll(async () => {
+    gateway = createGateway({ auth: { tokenSecret: "s".repeat(48) } });
+    site = await serveModulePage(gateway);
+    browser = await startBrowser();
+    blocker = await startUpgradeBlocker(site.port);
+  });
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await gateway?.close();
+    await blocker?.[Symbol.asyncDispose]();
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  afterEach(async () => {
+    for (const { page } of tabs.splice(0)) await page.close();
+  });
+
+  /** Opens a tab whose client connects and reads a channel. */
+  async function openTab(user: string, channel: string): Promise<Tab> {
+    const page = await browser.context.newPage();
+    const devtools = await browser.context.newCDPSession(page);
+    const tab: Tab = { page, devtools, streams: 0 };
+    tabs.push(tab);
+    page.on("request", (request) => {
+      if (request.url().includes("/v1/sse")) tab.streams++;
+    });
+    const token = await gateway.mintToken({
+      user,
+      channels: { subscribe: ["room:*"], publish: ["room:*"] },
+    });
+    await page.goto(blocker.url);
+    await page.waitForFunction(() => globalThis.sdk !== undefined, undefined, { polling: 100 });
+    await page.evaluate(
+      ({ token, channel }) => {
+        const client = globalThis.sdk.createClient({ url: "/ws", token, backoff: { minMs: 50 } });
+        globalThis.tab = { client, seen: [], log: [] };
+        const { seen, log } = globalThis.tab;
+        client.channel(channel).subscribe({
+          onEvent: ({ data }) => seen.push(data as number),
+          onGap: ({ reason }) => log.push(`gap ${reason}`),
+          onError: (error) => log.push(String(error)),
+          onState: (state) => log.push(state),
+        });
+      },
+      { token, channel },
+    );
+    await page.waitForFunction(() => globalThis.tab.log.includes("live"), undefined, {
+      polling: 100,
+    });
+    return tab;
+  }
+
+  /** Opens tabs of one user. The first one leads. */
+  async function openTabs(count: number, channel: string): Promise<Tab[]> {
+    const first = await openTab("7", channel);
+    return [first, ...(await Promise.all(upTo(count - 1).map(() => openTab("7", channel))))];
+  }
+
+  const publishFrom = ({ page }: Tab, channel: string, data: number) =>
+    page.evaluate(
+      ({ channel, data }) =>
+        globalThis.tab.client.publish(channel, "tick", data, { timeoutMs: 10_000 }),
+      { channel, data },
+    );
+
+  async function expectSeen({ page }: Tab, total: number): Promise<void> {
+    await page.waitForFunction((last) => globalThis.tab.seen.at(-1) === last, total, {
+      polling: 100,
+    });
+    const { seen, log } = await page.evaluate(() => {
+      const { seen, log } = globalThis.tab;
+      return { seen, log };
+    });
+    expect(seen).toEqual(upTo(total));
+    expect(log.filter((said) => !["live", "interrupted"].includes(said))).toEqual([]);
+  }
+
+  test("[C13] seven tabs of one user receive all events over one event stream, and each can publish", async () => {
+    const channel = "room:seven";
+    const opened = await openTabs(7, channel);
+    for (const n of upTo(20)) await gateway.publish(channel, "tick", n);
+    for (const [i, tab] of opened.entries()) await publishFrom(tab, channel, 21 + i);
+    for (const tab of opened) await expectSeen(tab, 27);
+    expect(opened.map(({ streams }) => streams)).toEqual([1, 0, 0, 0, 0, 0, 0]);
+  }, 120_000);
+
+  test("[C13] [G3] [G4] ten tabs lose and repeat nothing when the tab that holds their stream is closed, crashes or is frozen", async () => {
+    const channel = "room:ten";
+    let alive = await openTabs(10, channel);
+    let published = 0;
+    const publish = async (count: number) => {
+      for (let n = 0; n < count; n++) await gateway.publish(channel, "tick", ++published);
+    };
+    let [leader] = alive;
+    for (const end of Object.values(ends)) {
+      await publish(5);
+      if (leader === undefined) throw new Error("no tab holds the stream");
+      const others = alive.filter((tab) => tab !== leader);
+      const before = others.map(({ streams }) => streams);
+      await end(leader);
+      const next = () => others.find(({ streams }, i) => streams > (before[i] ?? 0));
+      while (next() === undefined) {
+        await publish(1);
+        await pause(20);
+      }
+      await publish(5);
+      for (const tab of others) await expectSeen(tab, published);
+      leader = next();
+      alive = others;
+    }
+    for (const tab of alive) await publishFrom(tab, channel, ++published);
+    for (const tab of alive) await expectSeen(tab, published);
+  }, 180_000);
+
+  test("[C13] tabs of seven users receive all events, and three of them hold a stream", async () => {
+    const channel = "room:users";
+    const opened = await Promise.all(upTo(7).map((user) => openTab(`${user}`, channel)));
+    for (const [i, tab] of opened.entries()) await publishFrom(tab, channel, 1 + i);
+    for (const tab of opened) await expectSeen(tab, 7);
+    expect(opened.filter(({ streams }) => streams > 0)).toHaveLength(3);
+  }, 120_000);
+});
