@@ -128,6 +128,12 @@ export class Store {
             this.#sawEpoch(channel, snapshot.position.epoch);
             return snapshot;
           }),
+        peek: (channel, policy) =>
+          line.call(async () => {
+            const snapshot = await log.peek(channel, policy);
+            if (snapshot !== undefined) this.#sawEpoch(channel, snapshot.position.epoch);
+            return snapshot;
+          }),
         purge: (channel, policy) => line.call(() => this.purge(channel, policy)),
         close: async () => {},
       }),

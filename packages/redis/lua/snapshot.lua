@@ -1,14 +1,18 @@
 -- Reads the head of a log and what a node needs to fold the log up to it, at one moment.
 --
 -- KEYS  1 meta  2 stream  3 state
--- ARGV  1 now  2 epoch if the read begins the log  3 maximum entries  4 maximum age in milliseconds  5 "1" with a projection
+-- ARGV  1 now  2 epoch if the read begins the log; empty does not begin it  3 maximum entries  4 maximum age in milliseconds  5 "1" with a projection
 --       6 epoch, 7 offset and 8 tag up to which the node has folded already; empty when it has not
 -- Returns {epoch, offset, tag, the offset to fold from, the stored state or nil when the node's own is still valid,
---          {packed entries}, the packed end if the log has ended}.
+--          {packed entries}, the packed end if the log has ended}, or nil when there is no log and the read begins none.
 local meta, stream, state = KEYS[1], KEYS[2], KEYS[3]
 local now, max_age = tonumber(ARGV[1]), tonumber(ARGV[4])
 local projected = ARGV[5] == '1'
-local log = load(meta, now) or begin(meta, stream, state, ARGV[2])
+local log = load(meta, now)
+if not log then
+  if ARGV[2] == '' then return false end
+  log = begin(meta, stream, state, ARGV[2])
+end
 raise_floor(stream, log, now, tonumber(ARGV[3]), max_age, true)
 trim(stream, log, projected, 1)
 save(meta, stream, state, log, now, max_age)

@@ -110,20 +110,37 @@ export class RedisChannelLog implements ChannelLog {
   }
 
   async snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
+    const snapshot = await this.#snapshot(channel, this.#random.id(epochLength), policy);
+    if (snapshot === undefined)
+      throw new Error("the snapshot script returned no log; it must create a missing log");
+    return snapshot;
+  }
+
+  peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
+    return this.#snapshot(channel, "", policy);
+  }
+
+  /** Reads a snapshot. An empty epoch does not begin a missing log; the result is then undefined. */
+  async #snapshot(
+    channel: string,
+    newEpoch: string,
+    policy: LogPolicy,
+  ): Promise<LogSnapshot | undefined> {
     const projection =
       policy.projection === undefined ? undefined : projectionNamed(policy.projection);
     const known = projection === undefined ? undefined : this.#states.get(channel);
     const own = known?.projection.name === projection?.name ? known : undefined;
     const answer = (await this.#link.run(scripts.snapshot, this.#keys.log(channel, policy), [
       this.#clock.now(),
-      this.#random.id(epochLength),
+      newEpoch,
       String(policy.maxEntries),
       String(policy.maxAgeMs),
       projection === undefined ? "" : "1",
       own?.position.epoch ?? "",
       own === undefined ? "" : String(own.position.offset),
       own?.position.tag ?? "",
-    ])) as SnapshotAnswer;
+    ])) as SnapshotAnswer | null;
+    if (answer === null) return undefined;
     const [epoch, offset, tag, , stored, packed, end] = answer;
     const position: Position = { epoch, offset: Number(offset), tag };
     const at = { position, ...endOf(channel, end) };

@@ -228,11 +228,11 @@ describe("operations whose node died", () => {
       const made = engine.factory(context);
       const log = new Proxy(made.log, {
         get: (target, name) =>
-          name !== "snapshot"
+          name !== "peek"
             ? Reflect.get(target, name).bind(target)
-            : async (...args: Parameters<typeof target.snapshot>) => {
+            : async (...args: Parameters<typeof target.peek>) => {
                 if (args[0] === "operation:broken") throw new Error("the log is of another type");
-                return target.snapshot(...args);
+                return target.peek(...args);
               },
       });
       return { ...made, log };
@@ -264,10 +264,10 @@ describe("operations whose node died", () => {
       const { log } = made;
       const on = new Proxy(log, {
         get: (target, name) =>
-          name !== "snapshot"
+          name !== "peek"
             ? Reflect.get(target, name).bind(target)
-            : async (...args: Parameters<typeof log.snapshot>) => {
-                const read = await target.snapshot(...args);
+            : async (...args: Parameters<typeof log.peek>) => {
+                const read = await target.peek(...args);
                 if (isSlow) await new Promise<void>((resolve) => clock.after(100, resolve));
                 return read;
               },

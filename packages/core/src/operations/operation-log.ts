@@ -1,4 +1,4 @@
-import { type ChannelLog, projectionEntry } from "@milepost/engine";
+import { type ChannelLog, type LogSnapshot, projectionEntry } from "@milepost/engine";
 import { type OperationEvent, type OperationState, reduceOperation } from "@milepost/model";
 import { isChannelSegment, maxChannelBytes, type Position } from "@milepost/protocol";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
@@ -32,6 +32,14 @@ export function isOperationId(text: unknown): text is string {
   return isChannelSegment(text) && operationChannel(text).length <= maxChannelBytes;
 }
 
+/** Returns the operation of a snapshot of its channel; undefined before the operation's first event. */
+export function stateIn(found: LogSnapshot | undefined): OperationAt | undefined {
+  const state = found?.snapshot?.state as OperationState | null | undefined;
+  return found === undefined || state === null || state === undefined
+    ? undefined
+    : { state, position: found.position };
+}
+
 /** Logs of operations. The state of an operation is the projection of the log of its channel. */
 export class OperationLog {
   readonly #log: ChannelLog;
@@ -45,9 +53,7 @@ export class OperationLog {
   async read(operationId: string): Promise<OperationAt | undefined> {
     if (!isOperationId(operationId)) return undefined;
     const { name, policy } = this.#resolved(operationId);
-    const { position, snapshot } = await this.#log.snapshot(name, policy);
-    const state = snapshot?.state as OperationState | null | undefined;
-    return state === null || state === undefined ? undefined : { state, position };
+    return stateIn(await this.#log.peek(name, policy));
   }
 
   /** Appends a validated event, and returns the state after it. */

@@ -54,6 +54,10 @@ export class OutageLog implements ChannelLog {
     return this.#logOf(policy).snapshot(channel, policy);
   }
 
+  peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
+    return this.#logOf(policy).peek(channel, policy);
+  }
+
   find(
     channel: string,
     publisher: string,

@@ -2,7 +2,7 @@ import type { ChannelLog, LogPolicy, LogSlice, LogSnapshot } from "@milepost/eng
 import { SharedCall } from "../runtime/shared-call.ts";
 
 /** Methods of a channel log that read. */
-export type LogReader = Pick<ChannelLog, "read" | "snapshot">;
+export type LogReader = Pick<ChannelLog, "read" | "snapshot" | "peek">;
 
 /**
  * Channel logs of one node with shared reads: equal reads and snapshots that are requested at the same time go
@@ -15,6 +15,7 @@ export class SharedReads implements LogReader {
   readonly #log: LogReader;
   readonly #reads = new Map<string, SharedCall<LogSlice>>();
   readonly #snapshots = new Map<string, SharedCall<LogSnapshot>>();
+  readonly #peeks = new Map<string, SharedCall<LogSnapshot | undefined>>();
 
   constructor(log: LogReader) {
     this.#log = log;
@@ -27,6 +28,10 @@ export class SharedReads implements LogReader {
 
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot> {
     return shared(this.#snapshots, channel, () => this.#log.snapshot(channel, policy));
+  }
+
+  peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
+    return shared(this.#peeks, channel, () => this.#log.peek(channel, policy));
   }
 }
 

@@ -54,6 +54,10 @@ export class MemoryChannelLog implements ChannelLog {
     return this.#log(channel, policy).snapshot(policy, this.#clock.monotonic());
   }
 
+  async peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined> {
+    return this.#living(channel)?.snapshot(policy, this.#clock.monotonic());
+  }
+
   async purge(channel: string): Promise<void> {
     this.#logs.delete(channel);
   }

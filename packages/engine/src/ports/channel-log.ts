@@ -84,7 +84,7 @@ export interface LogSnapshot {
 /**
  * Logs of all channels.
  *
- * A log begins on first use, with a new random epoch. A log that disappeared begins again with another epoch.
+ * A log begins on first use, with a new random epoch; `find` and `peek` do not begin one. A log that disappeared begins again with another epoch.
  * Every method rejects with `store_unavailable` when the store cannot answer. After such a rejection of
  * `append` it is unknown whether the entry was stored: retry with the same key.
  */
@@ -122,6 +122,11 @@ export interface ChannelLog {
   ): Promise<Publication | undefined>;
   /** Returns the log's last position and the channel's folded state, read atomically. */
   snapshot(channel: string, policy: LogPolicy): Promise<LogSnapshot>;
+  /**
+   * Returns what `snapshot` returns if the channel has a log, otherwise undefined. It never begins a log, so a
+   * look at a name that nobody has used leaves nothing in the store.
+   */
+  peek(channel: string, policy: LogPolicy): Promise<LogSnapshot | undefined>;
   /** Deletes a channel's log. The channel's next log has another epoch. Copies in a roll-up's log stay. */
   purge(channel: string, policy: LogPolicy): Promise<void>;
   /** Frees timers and connections. */

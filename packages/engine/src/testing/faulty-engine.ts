@@ -221,6 +221,7 @@ export class FaultyEngine {
       read: (channel, after, limit, policy) =>
         this.#read(() => log.read(channel, after, limit, policy)),
       snapshot: (channel, policy) => this.#read(() => log.snapshot(channel, policy)),
+      peek: (channel, policy) => this.#read(() => log.peek(channel, policy)),
       purge: (channel, policy) =>
         this.#answer(async () => {
           await log.purge(channel, policy);

@@ -240,6 +240,21 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect(floor).toEqual(publication.position);
     });
 
+    test("a peek returns what a snapshot returns, and does not begin a log", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      expect(await log.peek(channel, latest)).toBeUndefined();
+      expect(await log.peek(channel, latest)).toBeUndefined();
+      const before = await log.snapshot(channel, latest);
+      expect(await log.peek(channel, latest)).toEqual(before);
+      await log.append(channel, entry(1), latest);
+      const after = await log.snapshot(channel, latest);
+      expect(after.snapshot?.state).not.toBeNull();
+      expect(await log.peek(channel, latest)).toEqual(after);
+      await log.purge(channel, latest);
+      expect(await log.peek(channel, latest)).toBeUndefined();
+    });
+
     test("a purge deletes entries, state and keys, and the channel's next log has another epoch", async () => {
       await using harness = await make();
       const { log } = harness.engine;
