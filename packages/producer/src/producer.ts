@@ -42,6 +42,11 @@ export interface ProducerOptions {
 /** Handle of work that was started with {@link Producer.start}. */
 export interface Run<Result> {
   readonly operationId: string;
+  /**
+   * Resolves to true once the gateway has the operation: whoever watches it from then on has its state at once.
+   * Resolves to false if reporting stops before. Never rejects, and the work does not wait for it.
+   */
+  readonly created: Promise<boolean>;
   /** Resolves to the outcome as soon as the work has ended; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
   /**
@@ -189,7 +194,8 @@ class ProducerOf implements Producer {
         return outcome;
       });
     const delivered = finished.then(() => operation.delivered);
-    return { operationId: operation.id, finished, delivered };
+    const { id: operationId, created } = operation;
+    return { operationId, created, finished, delivered };
   }
 
   worker<Input, Result>(options: WorkerOptions<Input, Result>): Worker<Input, Result> {

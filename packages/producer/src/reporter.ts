@@ -75,6 +75,12 @@ type Phase =
  */
 export class Reporter {
   readonly operationId: string;
+  /**
+   * Resolves to true once the gateway has the operation. Resolves to false if reporting stops before. Never
+   * rejects.
+   */
+  readonly created: Promise<boolean>;
+  #resolveCreated: (created: boolean) => void = () => {};
   readonly #options: ReporterOptions;
   #create: CreateOperation & { readonly operation_id: string };
   readonly #onTakenOver: (error: MilepostError) => void;
@@ -119,6 +125,9 @@ export class Reporter {
     onTakenOver: (error: MilepostError) => void,
   ) {
     this.operationId = create.operation_id;
+    this.created = new Promise((resolve) => {
+      this.#resolveCreated = resolve;
+    });
     this.#options = options;
     this.#create = create;
     this.#onTakenOver = onTakenOver;
@@ -289,6 +298,7 @@ export class Reporter {
       const created = await this.#created(signal);
       if (created === undefined) return;
       this.#lease = created.lease;
+      this.#resolveCreated(true);
       if (this.#wasForgotten) {
         this.#wasForgotten = false;
         this.#outbox.putFirst({ event: "started", data: { attempt: this.#attempt } });
@@ -483,6 +493,7 @@ export class Reporter {
     call?.abort();
     this.#outbox.clear();
     this.#tell(code, message, "stopped");
+    this.#resolveCreated(false);
     this.#settleClosing(false);
   }
 

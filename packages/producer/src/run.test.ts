@@ -51,6 +51,35 @@ describe("a run of a job", () => {
     expect(state.steps[0]).toMatchObject({ status: "done", counter: { done: 3, total: 4 } });
   });
 
+  test("created resolves to true once the gateway has the operation, while the work goes on", async () => {
+    const { producer, gateway, clock } = fixture();
+    gateway.fault = () => "unavailable";
+    const end = deferred();
+    const run = producer.start(work, () => end.promise);
+    let created: boolean | undefined;
+    void run.created.then((value) => {
+      created = value;
+    });
+    await clock.advance(1_000);
+    expect(created).toBeUndefined();
+    gateway.fault = () => "none";
+    await clock.advance(10_000);
+    expect(created).toBe(true);
+    expect(gateway.state("op").status).toBe("running");
+    end.resolve();
+    await clock.advance(1_000);
+    await producer.close();
+  });
+
+  test("created resolves to false when reporting stops before the gateway has the operation", async () => {
+    const { producer, gateway, clock } = fixture();
+    gateway.fault = () => "unavailable";
+    const run = producer.start(work, () => 1);
+    await clock.advance(60_000);
+    await expect(run.delivered).resolves.toBe(false);
+    await expect(run.created).resolves.toBe(false);
+  });
+
   test("a run resolves with the job's result and rejects with the error that the job throws", async () => {
     const { producer, gateway, clock } = fixture();
     await expect(producer.run(work, () => 7)).resolves.toBe(7);

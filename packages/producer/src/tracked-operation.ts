@@ -80,6 +80,11 @@ export class TrackedOperation {
     return this.#phase;
   }
 
+  /** Resolves to true once the gateway has the operation, and to false if reporting stops before. */
+  get created(): Promise<boolean> {
+    return this.reporter.created;
+  }
+
   /**
    * Resolves to true once everything that was reported up to the end of the operation was delivered. Resolves to
    * false if a report or a part of one was not, and while the operation has not ended.

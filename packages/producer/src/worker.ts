@@ -36,6 +36,10 @@ export interface Submission<Input> {
 /** Handle of work that was submitted to a worker. */
 export interface Submitted<Result> {
   readonly operationId: string;
+  /**
+   * Resolves to true once the gateway has the operation, and to false if reporting stops before. Never rejects.
+   */
+  readonly created: Promise<boolean>;
   /** Resolves to the outcome of the first attempt; never rejects. */
   readonly finished: Promise<Outcome<Result>>;
 }
@@ -120,7 +124,7 @@ export class QueueWorker<Input, Result> implements Worker<Input, Result> {
       place: "",
     };
     this.#join(item);
-    return { operationId: operation.id, finished: promise };
+    return { operationId: operation.id, created: operation.created, finished: promise };
   }
 
   /** Cancels all waiting work with this error. */
