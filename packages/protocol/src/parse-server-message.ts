@@ -96,6 +96,7 @@ const presenceChange: Shape = {
 };
 const subscribed: Shape = {
   channel: text,
+  pending: maybe((value) => value === true),
   position: text,
   recovered: flag,
   reason: maybe(text),

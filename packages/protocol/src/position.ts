@@ -40,6 +40,12 @@ export function readPosition(text: unknown): Position | undefined {
   return { epoch, offset: Number(offset), tag };
 }
 
+/**
+ * Position of a subscription to an operation that the client may not see, or that does not exist yet. No log
+ * has this epoch. A client that sends it as `since` tells the server that it already knows of the wait.
+ */
+export const pendingPosition: Position = { epoch: "pending", offset: 0, tag: originTag };
+
 /** Returns the position before the first entry of a log. */
 export function origin(epoch: string): Position {
   return { epoch, offset: 0, tag: originTag };

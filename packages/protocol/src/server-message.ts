@@ -65,6 +65,11 @@ export interface Snapshot {
 /** The result of a `subscribe`. From `position` on, the subscription receives every entry without a gap. */
 export interface Subscribed {
   readonly channel: string;
+  /**
+   * True while the subscription waits for its operation, which does not exist yet or belongs to somebody else.
+   * A `subscribed` message follows when the client may see it. `position` is {@link pendingPosition} until then.
+   */
+  readonly pending?: true;
   /** Position after which the subscription receives entries. */
   readonly position: string;
   /**
@@ -86,7 +91,10 @@ export interface Subscribed {
   readonly presence?: PresenceList;
 }
 
-/** The start of a subscription that the client requested in the connect request, not by a `subscribe`. */
+/**
+ * The start of a subscription that the client requested in the connect request, not by a `subscribe`. It also
+ * tells of a subscription that became pending, or that is pending no more.
+ */
 export type SubscribedMessage = {
   readonly type: "subscribed";
   readonly event_id?: string;

@@ -8,11 +8,7 @@ import {
   type Random,
   SerialQueues,
 } from "@milepost/engine";
-import {
-  type NotificationData,
-  type OperationState,
-  readNotificationFields,
-} from "@milepost/model";
+import { type NotificationData, readNotificationFields } from "@milepost/model";
 import {
   endEvent,
   formatPosition,
@@ -31,6 +27,7 @@ import { breakOf } from "../hub/recovery.ts";
 import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
+import { operationChannel, stateIn } from "../operations/operation-log.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
 import { type Action, owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
@@ -58,6 +55,16 @@ const madeKeyLength = 16;
 const maxReasonLength = 1_024;
 const maxHistory = 1_000;
 const priorities: readonly Priority[] = ["high", "normal", "low"];
+
+/**
+ * Decision whether a principal may subscribe to a channel. `owned` and `unowned` follow from an operation: it
+ * belongs to the principal, in the log with the epoch `life`, or it does not exist or belongs to another.
+ */
+export type ReadAccess =
+  | { readonly kind: "allowed" }
+  | { readonly kind: "refused" }
+  | { readonly kind: "owned"; readonly operationId: string; readonly life: string }
+  | { readonly kind: "unowned"; readonly operationId: string };
 
 /** Parts of the node that {@link Channels} uses. */
 export interface ChannelsParts {
@@ -152,7 +159,26 @@ export class Channels implements ChannelService {
     const permission = permissionFor(principal, resolved, action, connectionId);
     if (permission === "allowed") return true;
     if (permission === "refused") return false;
-    return this.#ownsOperation(principal, permission.ownerOf);
+    return this.#ownedLife(principal, permission.ownerOf).then((life) => life !== undefined);
+  }
+
+  /**
+   * Decides whether the principal may subscribe to the channel, and why. An operation that does not exist and
+   * one that belongs to somebody else have the same result.
+   */
+  async readAccess(
+    principal: Principal,
+    resolved: ResolvedChannel,
+    connectionId?: string,
+  ): Promise<ReadAccess> {
+    this.#refuseWhenClosed();
+    const permission = permissionFor(principal, resolved, "subscribe", connectionId);
+    if (permission === "allowed" || permission === "refused") return { kind: permission };
+    const operationId = permission.ownerOf;
+    const life = await this.#ownedLife(principal, operationId);
+    return life === undefined
+      ? { kind: "unowned", operationId }
+      : { kind: "owned", operationId, life };
   }
 
   /** Rejects with `forbidden` unless the principal may perform the action on the channel. */
@@ -396,11 +422,14 @@ export class Channels implements ChannelService {
     return { slice: await this.#reads.read(name, 0, limit, policy), skip: 0, reason };
   }
 
-  async #ownsOperation(principal: Principal, operationId: string): Promise<boolean> {
-    const { name, policy } = this.#rules.of(`operation:${operationId}`);
-    const { snapshot } = await this.#reads.snapshot(name, policy);
-    const state = snapshot?.state as OperationState | null | undefined;
-    return state !== null && state !== undefined && owns(principal, state);
+  /**
+   * Returns the epoch of the operation's log if the operation belongs to the principal, otherwise undefined. The
+   * id comes from a client, so the look-up begins no log.
+   */
+  async #ownedLife(principal: Principal, operationId: string): Promise<string | undefined> {
+    const { name, policy } = this.#rules.of(operationChannel(operationId));
+    const found = stateIn(await this.#reads.peek(name, policy));
+    return found !== undefined && owns(principal, found.state) ? found.position.epoch : undefined;
   }
 }
 

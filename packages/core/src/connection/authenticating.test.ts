@@ -269,13 +269,13 @@ describe("new tokens and permissions that need a look-up", () => {
     return [socket, operation.id];
   }
 
-  test("[G10] a new token without the operation:* grant ends the subscription to another user's operation", async () => {
+  test("[G10] [P-OP-10] a new token without the operation:* grant makes the subscription to another user's operation pending", async () => {
     await using t = testCore();
     const [socket, id] = await reading(t, "bob");
     socket.send({ type: "auth", id: 1, token: t.token(t.user("ada")) });
     await t.clock.settle();
     expect(socket.take()).toMatchObject([
-      { type: "unsubscribed", channel: `operation:${id}`, reason: "forbidden" },
+      { type: "subscribed", channel: `operation:${id}`, pending: true },
       { type: "reply", id: 1 },
     ]);
     await t.core.operations.command(t.service, id, { command: "cancel" });

@@ -2,6 +2,7 @@ import type { Clock, Random } from "@milepost/engine";
 import type { Channels } from "../channels/channels.ts";
 import type { DurableContext } from "../durable/durable-reader.ts";
 import type { Hub } from "../hub/hub.ts";
+import type { OwnershipWatch } from "../operations/ownership-watch.ts";
 import type { Presences } from "../presence/presences.ts";
 import type { MethodRegistry } from "../requests/method-registry.ts";
 import type { MethodServices } from "../requests/method-services.ts";
@@ -37,6 +38,7 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly errorLog: ErrorLog;
   readonly hub: Hub;
   readonly channels: Channels;
+  readonly ownership: OwnershipWatch;
   readonly presences: Presences;
   readonly methods: MethodRegistry;
   readonly durable: DurableContext;

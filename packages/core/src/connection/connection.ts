@@ -219,10 +219,8 @@ export class Connection
     const left = this.#unrevoked(identity.principal);
     if (left === undefined || left === identity.principal) return;
     this.#identity = { ...identity, principal: left };
-    this.#subscriptions.forbiddenTo(left).then(
-      (forbidden) => {
-        for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
-      },
+    this.#subscriptions.review(left).then(
+      (apply) => apply(),
       // The remaining permissions cannot be looked up, so the client has to reconnect and be authorised again.
       () => this.close(4102, revokedReason),
     );
@@ -362,7 +360,7 @@ export class Connection
     this.#life.expireAt(principal.expiresAt);
     for (const channel of new Set([...channels, ...(resume?.keys() ?? [])])) {
       const since = resume?.get(channel);
-      this.#subscriptions.start(principal, since === undefined ? { channel } : { channel, since });
+      this.#subscriptions.start(since === undefined ? { channel } : { channel, since });
     }
   }
 
@@ -461,18 +459,18 @@ export class Connection
         throw new MilepostError("forbidden", "use a token for the same user and session");
       }
       // Permissions are looked up before anything changes: if that fails, the old token stays in force.
-      let forbidden = await this.#subscriptions.forbiddenTo(principal);
+      let apply = await this.#subscriptions.review(principal);
       for (;;) {
         const left = this.isOpen ? this.#unrevoked(principal) : undefined;
         if (left === undefined) return;
         if (left === principal) break;
         // Grants were revoked during the look-up, so it is repeated without them.
         principal = left;
-        forbidden = await this.#subscriptions.forbiddenTo(principal);
+        apply = await this.#subscriptions.review(principal);
       }
       if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };
       this.#life.expireAt(principal.expiresAt);
-      for (const subscription of forbidden) this.#subscriptions.forbid(subscription);
+      apply();
       this.#replyAuth(id, principal);
     } catch (error) {
       if (this.isOpen) this.refuse(id ?? null, error);

@@ -27,6 +27,16 @@ export class DurableSubscription implements DurableOwner {
   readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
   #reader: DurableReader | undefined;
+  readonly #since: Since | undefined;
+  /** Epoch of the operation's log that the client may read; undefined where no operation decides. */
+  #life: string | undefined;
+  /** Gap that is sent once the client may read what follows it. */
+  #unsent:
+    | { readonly from: Position; readonly to: Position; readonly reason: GapReason }
+    | undefined;
+  /** Position at which the delivery was stopped; undefined while it runs. */
+  #stoppedAt: Position | undefined;
+  #isAnswered = false;
   #isStarted = false;
   #isEnded = false;
   #waiters: (() => void)[] = [];
@@ -34,19 +44,30 @@ export class DurableSubscription implements DurableOwner {
   constructor(
     connection: SubscriptionOwner,
     subscriptions: SubscriptionList,
-    { channel, events, id }: SubscriptionRequest,
+    { channel, since, events, id }: SubscriptionRequest,
     name: string,
   ) {
     this.#connection = connection;
     this.#subscriptions = subscriptions;
     this.channel = channel;
     this.id = id;
+    this.#since = since;
     this.#name = name;
     this.#events = events === undefined ? undefined : new Set(events);
   }
 
   get isDurable(): true {
     return true;
+  }
+
+  /** True once the client has its answer. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Always false: a durable subscription to an operation that the client may not see is refused. */
+  get isPending(): false {
+    return false;
   }
 
   /** True once the channel has ended and the end was sent to the client. */
@@ -61,22 +82,34 @@ export class DurableSubscription implements DurableOwner {
 
   /** Position up to which no delivered entry waits for an acknowledgement; undefined before the start. */
   get position(): Position | undefined {
-    return this.#isStarted ? this.#reader?.acked : undefined;
+    return this.#isStarted ? this.#reader?.acked : this.#stoppedAt;
   }
 
   /**
    * Starts delivery to the durable subscriber of `owner`, a user or session. Any other connection that held
    * this durable subscriber loses it.
    */
-  begin(
-    resolved: ResolvedChannel,
-    owner: string,
-    since: Since | undefined,
-    durable: DurableContext,
-  ): void {
+  begin(resolved: ResolvedChannel, owner: string, durable: DurableContext): void {
+    if (this.#reader !== undefined) return;
     const key = { channel: this.channel, owner, name: this.#name };
     this.#reader = new DurableReader(key, resolved, this.#events, this, durable);
-    void this.#reader.start(since);
+    void this.#reader.start(this.#since);
+  }
+
+  /**
+   * Permits the subscription to read its channel: in the log with the epoch `life` only, or in any if that is
+   * undefined.
+   */
+  permit(life: string | undefined): void {
+    this.#life = life;
+  }
+
+  /** Stops the delivery without a message. It can begin again. */
+  stop(): void {
+    this.#stoppedAt = this.position;
+    this.#reader?.leave();
+    this.#reader = undefined;
+    this.#isStarted = false;
   }
 
   ack({ id, position }: AckMessage): void {
@@ -89,12 +122,16 @@ export class DurableSubscription implements DurableOwner {
 
   /** Resolves once the subscription has started or failed; returns undefined if it has started already. */
   settled(): Promise<void> | undefined {
-    if (this.#isStarted) return undefined;
+    if (this.#isAnswered) return undefined;
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   onStart({ position, recovered, reason, gap }: DurableStart): void {
+    const unsent = gap !== undefined && reason !== undefined ? { ...gap, reason } : undefined;
+    this.#unsent ??= unsent;
+    if (!this.#mayRead(position)) return;
     this.#isStarted = true;
+    this.#stoppedAt = undefined;
     const subscribed: Subscribed = {
       channel: this.channel,
       position: formatPosition(position),
@@ -102,15 +139,23 @@ export class DurableSubscription implements DurableOwner {
       ...(reason === undefined ? {} : { reason }),
     };
     const { id } = this;
-    if (id !== undefined) {
+    if (id !== undefined && !this.#isAnswered) {
       const cursor = this.#subscriptions.cursor();
       this.#connection.send({ type: "reply", id, result: subscribed, ...cursor });
     }
-    if (gap !== undefined && reason !== undefined) this.onGap(gap.from, gap.to, reason);
+    this.#isAnswered = true;
+    const lost = this.#unsent;
+    this.#unsent = undefined;
+    if (lost !== undefined) this.#sendGap(lost.from, lost.to, lost.reason);
     this.#settle();
   }
 
   onFailed(error: unknown): void {
+    if (this.#isAnswered) {
+      this.stop();
+      this.#subscriptions.reconsider(this);
+      return;
+    }
     this.#subscriptions.drop(this);
     this.#connection.refuse(this.id ?? null, error);
     this.#settle();
@@ -125,6 +170,11 @@ export class DurableSubscription implements DurableOwner {
   }
 
   onGap(from: Position, to: Position, reason: GapReason): void {
+    if (this.#mayRead(to)) this.#sendGap(from, to, reason);
+    else this.#unsent ??= { from, to, reason };
+  }
+
+  #sendGap(from: Position, to: Position, reason: GapReason): void {
     this.#connection.send({
       type: "gap",
       channel: this.channel,
@@ -193,6 +243,17 @@ export class DurableSubscription implements DurableOwner {
         if (connection.isOpen) connection.refuse(id, error);
       },
     };
+  }
+
+  /**
+   * Returns true if the client may read the log that has this position. Otherwise stops the delivery until it is
+   * known who owns the operation now.
+   */
+  #mayRead({ epoch }: Position): boolean {
+    if (this.#life === undefined || this.#life === epoch) return true;
+    this.stop();
+    this.#subscriptions.reconsider(this);
+    return false;
   }
 
   #settle(): void {

@@ -1,10 +1,13 @@
 import type { MessageId, Position, ServerMessage } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
+import type { UserPrincipal } from "../rules/principal.ts";
 import type { SummaryBudget } from "./summary.ts";
 
 /** The connection that a subscription belongs to, as the subscription uses it. */
 export interface SubscriptionOwner extends SharedSubscriber {
   readonly id: string;
+  /** Verified principal of the connection; undefined before there is one. */
+  readonly principal: UserPrincipal | undefined;
   readonly isOpen: boolean;
   /**
    * True when this connection can share the encoded batches of a channel with all other connections of its
@@ -33,4 +36,11 @@ export interface SubscriptionList {
   cursorOf(channel: string): (publication: { readonly position: Position }) => string;
   /** Removes a subscription that has ended. */
   drop(subscription: { readonly channel: string }): void;
+  /**
+   * Decides again whether the client may read the subscription's channel, and joins the channel if so. Rejects
+   * if that cannot be looked up.
+   */
+  decide(subscription: { readonly channel: string }): Promise<void>;
+  /** Decides like `decide`, and retries until the decision is made. */
+  reconsider(subscription: { readonly channel: string }): void;
 }

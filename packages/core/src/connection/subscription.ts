@@ -3,15 +3,18 @@ import {
   formatPosition,
   type GapReason,
   type MessageId,
+  origin,
   type Position,
   type Publication,
+  pendingPosition,
   type Since,
   type Subscribed,
 } from "@milepost/protocol";
 import type { HubSubscriber } from "../hub/hub-subscriber.ts";
 import type { Start } from "../hub/recovery.ts";
-import type { Reset } from "../hub/reset.ts";
+import { Reset } from "../hub/reset.ts";
 import type { SharedSubscriber, Subscriber } from "../hub/subscriber.ts";
+import type { OwnershipWatcher } from "../operations/ownership-watch.ts";
 import type { PresenceWatcher } from "../presence/presence-watcher.ts";
 import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.ts";
 import { Summary, type SummarySubscriber } from "./summary.ts";
@@ -31,21 +34,28 @@ export interface SubscriptionRequest {
   readonly id?: MessageId;
 }
 
+/**
+ * Phase of a subscription: without an answer yet, waiting for its operation, reading the channel, or at the end
+ * of the channel.
+ */
+type Phase = "starting" | "pending" | "live" | "ended";
+
 /** Subscription of one connection to one channel. */
-export class Subscription implements Subscriber, SummarySubscriber {
+export class Subscription implements Subscriber, SummarySubscriber, OwnershipWatcher {
   readonly channel: string;
   readonly id: MessageId | undefined;
   readonly #connection: SubscriptionOwner;
   readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
   readonly #summary: Summary | undefined;
+  #phase: Phase = "starting";
   /**
    * Position of the client in the channel where `hubSubscriber` does not have it: before the start, after the
-   * channel's end, and with an event filter.
+   * channel's end, and with an event filter. Before the start it may also be another start point.
    */
-  #position: Position | undefined;
-  #started = false;
-  #ended = false;
+  #place: Since | undefined;
+  /** Epoch of the operation's log that the client may read; undefined where no operation decides. */
+  #life: string | undefined;
   #waiters: (() => void)[] | undefined;
   hubSubscriber: HubSubscriber | undefined;
   presence: PresenceWatcher | undefined;
@@ -64,7 +74,7 @@ export class Subscription implements Subscriber, SummarySubscriber {
       summaryMs === undefined
         ? undefined
         : new Summary(this, summaryMs, subscriptions.summaryBudget());
-    this.#position = typeof since === "object" && "epoch" in since ? since : undefined;
+    this.#place = since;
   }
 
   get isDurable(): false {
@@ -76,17 +86,36 @@ export class Subscription implements Subscriber, SummarySubscriber {
    * client resumes from a position.
    */
   get position(): Position | undefined {
+    if (this.#phase === "pending") return pendingPosition;
     const waitsAfter = this.#connection.sendQueue.sentUpTo(this) ?? this.#summary?.sentUpTo;
     if (waitsAfter !== undefined) return waitsAfter;
-    if (this.#ended) return this.#position;
-    return this.#started && this.#events === undefined
-      ? this.hubSubscriber?.position
-      : this.#position;
+    const { hubSubscriber } = this;
+    if (this.#phase === "live" && this.#events === undefined && hubSubscriber !== undefined) {
+      return hubSubscriber.position;
+    }
+    return isPosition(this.#place) ? this.#place : undefined;
+  }
+
+  /** Start point for joining the channel, at first and whenever the subscription has left it. */
+  get since(): Since | undefined {
+    return isPosition(this.#place) && this.#place.epoch === pendingPosition.epoch
+      ? undefined
+      : this.#place;
+  }
+
+  /** True once the client has its answer: that the subscription has started, or that it is pending. */
+  get isAnswered(): boolean {
+    return this.#phase !== "starting";
+  }
+
+  /** True while the subscription waits for its operation. */
+  get isPending(): boolean {
+    return this.#phase === "pending";
   }
 
   /** True once the channel has ended: nothing follows, and only the position is kept. */
   get isEnded(): boolean {
-    return this.#ended;
+    return this.#phase === "ended";
   }
 
   get shared(): SharedSubscriber | undefined {
@@ -94,38 +123,84 @@ export class Subscription implements Subscriber, SummarySubscriber {
     return readsAll && this.#connection.readsAlike ? this.#connection : undefined;
   }
 
-  /** Resolves once the subscription has started or failed; returns undefined if it has started already. */
+  /** Resolves once the client has its answer; returns undefined if it has it already. */
   settled(): Promise<void> | undefined {
-    if (this.#started) return undefined;
+    if (this.isAnswered) return undefined;
     return new Promise((resolve) => {
       this.#waiters ??= [];
       this.#waiters.push(resolve);
     });
   }
 
-  onStart(start: Start): void {
-    this.#started = true;
-    this.#position = start.position;
-    const { position, recovered, reason, state, gapFrom } = start;
-    const subscribed: Subscribed = {
+  /**
+   * Permits the subscription to read its channel: in the log with the epoch `life` only, or in any if that is
+   * undefined.
+   */
+  permit(life: string | undefined): void {
+    this.#life = life;
+  }
+
+  /** Makes the subscription wait for its operation, and tells the client unless it knows. */
+  wait(): void {
+    if (this.#phase === "pending") {
+      this.stop();
+      return;
+    }
+    const isKnown = !this.isAnswered && this.position?.epoch === pendingPosition.epoch;
+    this.stop();
+    this.#tell("pending", {
       channel: this.channel,
-      position: formatPosition(position),
-      recovered,
-      ...(reason === undefined ? {} : { reason }),
-      ...(state === undefined ? {} : { snapshot: state.snapshot }),
-      ...(this.presence === undefined ? {} : { presence: this.presence.begin() }),
-    };
-    const cursor = this.#subscriptions.cursor();
-    this.#connection.send(
-      this.id === undefined
-        ? { type: "subscribed", ...cursor, ...subscribed }
-        : { type: "reply", id: this.id, result: subscribed, ...cursor },
-    );
+      position: formatPosition(pendingPosition),
+      recovered: isKnown,
+      pending: true,
+    });
+    this.#settle();
+  }
+
+  /** Leaves the channel without a message. The subscription can join the channel again where it stopped. */
+  stop(): void {
+    if (this.hubSubscriber === undefined) return;
+    this.#settleEntries();
+    if (this.#phase === "live") this.#place = this.position ?? this.#place;
+    this.hubSubscriber.leave();
+    this.hubSubscriber = undefined;
+  }
+
+  /** Called when the operation may have begun or got another owner. */
+  decide(): Promise<void> {
+    return this.#subscriptions.decide(this);
+  }
+
+  onStart(start: Start): void {
+    if (!this.#mayRead(start.position)) {
+      this.#doubt(this.#place);
+      return;
+    }
+    const continues = this.#phase === "live";
+    this.#place = start.position;
+    const { position, recovered, reason, state, gapFrom } = start;
+    if (!continues) {
+      this.#tell("live", {
+        channel: this.channel,
+        position: formatPosition(position),
+        recovered,
+        ...(reason === undefined ? {} : { reason }),
+        ...(state === undefined ? {} : { snapshot: state.snapshot }),
+        ...(this.presence === undefined ? {} : { presence: this.presence.begin() }),
+      });
+    } else if (state !== undefined) {
+      this.onReset(new Reset(this.channel, state, reason ?? "epoch_changed"));
+    }
     if (gapFrom !== undefined && reason !== undefined) this.#sendGap(gapFrom, position, reason);
     this.#settle();
   }
 
   onFailed(error: unknown): void {
+    if (this.isAnswered) {
+      this.hubSubscriber = undefined;
+      this.#subscriptions.reconsider(this);
+      return;
+    }
     this.presence?.leave("leaves");
     this.#subscriptions.drop(this);
     this.#connection.refuse(this.id ?? null, error);
@@ -142,8 +217,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
     if (last === undefined) return;
     // With an event filter, the entry right before this batch may not have been delivered, so the batch follows
     // the last delivered entry.
-    const from = events === undefined ? before : (this.#position ?? before);
-    this.#position = last.position;
+    const from = events === undefined || !isPosition(this.#place) ? before : this.#place;
+    this.#place = last.position;
     const rule = this.hubSubscriber?.resolved.rule;
     if (this.#summary !== undefined && rule !== undefined) this.#summary.take(wanted, from, rule);
     else this.deliver(wanted, from);
@@ -168,22 +243,27 @@ export class Subscription implements Subscriber, SummarySubscriber {
 
   onGap(from: Position, to: Position, reason: GapReason): void {
     this.#settleEntries();
-    this.#position = to;
+    this.#place = to;
     this.#sendGap(from, to, reason);
   }
 
   onReset(reset: Reset): void {
+    if (!this.#mayRead(reset.state.position)) {
+      // The hub has moved on, so only the epoch is left of the position of the client.
+      this.#doubt(origin(this.#life ?? ""));
+      return;
+    }
     const { encoder, sendQueue } = this.#connection;
     this.#settleEntries();
-    this.#position = reset.state.position;
+    this.#place = reset.state.position;
     sendQueue.push(reset.encode(encoder, this.#subscriptions.cursor().event_id));
   }
 
   onEnd({ position }: Publication): void {
     this.#summary?.settle();
     this.#summary?.close();
-    this.#ended = true;
-    this.#position = position;
+    this.#phase = "ended";
+    this.#place = position;
     this.hubSubscriber = undefined;
     this.presence?.leave("leaves");
     this.presence = undefined;
@@ -203,6 +283,31 @@ export class Subscription implements Subscriber, SummarySubscriber {
     this.#summary?.close();
     this.#connection.sendQueue.drop(this);
     this.#settle();
+  }
+
+  /** True if the client may read the log that has this position. */
+  #mayRead({ epoch }: Position): boolean {
+    return this.#life === undefined || this.#life === epoch;
+  }
+
+  /** Leaves the channel, whose log has begun anew, until it is known who owns the operation now. */
+  #doubt(place: Since | undefined): void {
+    this.stop();
+    this.#place = place;
+    this.#subscriptions.reconsider(this);
+  }
+
+  /** Sends the answer to the subscribe message, or the message that follows it, and enters the phase. */
+  #tell(phase: Phase, subscribed: Subscribed): void {
+    const { id } = this;
+    const isAnswer = id !== undefined && !this.isAnswered;
+    this.#phase = phase;
+    const cursor = this.#subscriptions.cursor();
+    this.#connection.send(
+      isAnswer
+        ? { type: "reply", id, result: subscribed, ...cursor }
+        : { type: "subscribed", ...cursor, ...subscribed },
+    );
   }
 
   /** Sends the waiting entries, so that the next message comes after them. */
@@ -227,4 +332,8 @@ export class Subscription implements Subscriber, SummarySubscriber {
     this.#waiters = undefined;
     for (const resolve of waiters ?? []) resolve();
   }
+}
+
+function isPosition(since: Since | undefined): since is Position {
+  return typeof since === "object" && "epoch" in since;
 }

@@ -7,8 +7,11 @@ import {
   type SubscribeMessage,
   type UnsubscribeMessage,
 } from "@milepost/protocol";
-import { forbidden } from "../channels/channels.ts";
+import { forbidden, type ReadAccess } from "../channels/channels.ts";
+import { operationChannel } from "../operations/operation-log.ts";
+import { requireOffered } from "../presence/presences.ts";
 import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
+import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
 import { Subscription, type SubscriptionRequest } from "./subscription.ts";
@@ -16,6 +19,15 @@ import type { SubscriptionList, SubscriptionOwner } from "./subscription-owner.t
 import type { SummaryBudget } from "./summary.ts";
 
 type AnySubscription = Subscription | DurableSubscription;
+type Channelled = Pick<AnySubscription, "channel">;
+
+const retryMs = 1_000;
+
+/** Subscription whose permission follows from an operation, and whether it joins the presence of its channel. */
+interface Watched {
+  readonly operationId: string;
+  readonly presence: boolean;
+}
 
 const none: readonly AnySubscription[] = [];
 
@@ -30,6 +42,10 @@ export class Subscriptions implements SubscriptionList {
   readonly #context: ConnectionContext;
   #list = none;
   #summaries: SummaryBudget | undefined;
+  /** Subscriptions that are decided again when their operation changes its owner. */
+  #watched: Map<AnySubscription, Watched> | undefined;
+  /** Latest decision of each subscription that is being decided. */
+  #decisions: Map<AnySubscription, object> | undefined;
 
   constructor(connection: SubscriptionOwner, context: ConnectionContext) {
     this.#connection = connection;
@@ -65,7 +81,7 @@ export class Subscriptions implements SubscriptionList {
       this.#connection.refuse(id, new MilepostError("forbidden", error));
       return;
     }
-    this.start(principal, {
+    this.start({
       id,
       channel,
       ...(since === undefined ? {} : { since }),
@@ -76,7 +92,7 @@ export class Subscriptions implements SubscriptionList {
     });
   }
 
-  start(principal: UserPrincipal, request: SubscriptionRequest): void {
+  start(request: SubscriptionRequest): void {
     const { channel, id = null } = request;
     const { maxSubscriptions } = this.#context.limits;
     const known = this.#find(channel);
@@ -104,7 +120,17 @@ export class Subscriptions implements SubscriptionList {
         : new DurableSubscription(this.#connection, this, request, as);
     this.#list = [...this.#list, subscription];
     this.#regroup();
-    void this.#join(principal, subscription, request);
+    void this.#join(subscription, request.presence);
+  }
+
+  async decide(subscription: Channelled): Promise<void> {
+    const own = this.#own(subscription);
+    if (own !== undefined) await this.#join(own);
+  }
+
+  reconsider(subscription: Channelled): void {
+    const own = this.#own(subscription);
+    if (own !== undefined) void this.#untilDecided(own);
   }
 
   /**
@@ -149,9 +175,11 @@ export class Subscriptions implements SubscriptionList {
   }
 
   /** Removes a subscription that has ended. */
-  drop(subscription: { readonly channel: string }): void {
-    if (!this.#list.some((other) => other === subscription)) return;
-    this.#list = this.#list.filter((other) => other !== subscription);
+  drop(subscription: Channelled): void {
+    const own = this.#own(subscription);
+    if (own === undefined) return;
+    this.#list = this.#list.filter((other) => other !== own);
+    this.#unwatch(own);
     this.#regroup();
   }
 
@@ -159,41 +187,53 @@ export class Subscriptions implements SubscriptionList {
   leaveAll(): void {
     const list = this.#list;
     this.#list = none;
-    for (const subscription of list) subscription.leave("lingers");
+    for (const subscription of list) {
+      this.#unwatch(subscription);
+      subscription.leave("lingers");
+    }
   }
 
   /**
-   * Resolves with the subscriptions that a principal may not have. Rejects if its permissions cannot be looked
-   * up.
+   * Looks up what a principal may read. Resolves with a function that ends the subscriptions that the principal
+   * may not have, and decides those again that depend on an operation. Rejects if its permissions cannot be
+   * looked up.
    */
-  async forbiddenTo(principal: UserPrincipal): Promise<readonly AnySubscription[]> {
+  async review(principal: UserPrincipal): Promise<() => void> {
     const { channels } = this.#context;
     const list = this.#list.filter(({ isEnded }) => !isEnded);
-    const permitted = await Promise.all(
-      list.map(({ channel }) =>
-        channels.permits(principal, channels.resolve(channel), "subscribe", this.#connection.id),
-      ),
+    const decided = await Promise.all(
+      list.map(async (subscription) => {
+        const resolved = channels.resolve(subscription.channel);
+        const access = await channels.readAccess(principal, resolved, this.#connection.id);
+        return { subscription, resolved, access };
+      }),
     );
-    return list.filter((_, i) => permitted[i] === false);
+    return () => {
+      for (const { subscription, resolved, access } of decided) {
+        if (!this.#list.includes(subscription)) continue;
+        if (access.kind === "refused") this.#forbid(subscription);
+        else if (access.kind === "unowned" || subscription.isPending) {
+          if (access.kind === "unowned" && !subscription.isDurable && subscription.isAnswered) {
+            subscription.wait();
+          } else subscription.stop();
+          this.reconsider(subscription);
+        } else subscription.permit(lifeOf(resolved, access));
+      }
+    };
   }
 
   /** Ends a subscription that is no longer allowed, and tells the client why. */
-  forbid(subscription: AnySubscription): void {
-    if (!this.#list.includes(subscription)) return;
+  #forbid(subscription: AnySubscription): void {
     const { channel, position, id = null } = subscription;
     subscription.leave();
     this.drop(subscription);
-    if (position === undefined) this.#connection.refuse(id, forbidden("subscribe", channel));
-    else {
-      const at = formatPosition(position);
-      const message = {
-        type: "unsubscribed",
-        channel,
-        position: at,
-        reason: "forbidden",
-      } as const;
-      this.#connection.send({ ...message, ...this.cursor() });
+    if (position === undefined || !subscription.isAnswered) {
+      this.#connection.refuse(id, forbidden("subscribe", channel));
+      return;
     }
+    const at = formatPosition(position);
+    const message = { type: "unsubscribed", channel, position: at, reason: "forbidden" } as const;
+    this.#connection.send({ ...message, ...this.cursor() });
   }
 
   /** Returns the cursor of all channels as an `event_id` field; no field in dialects other than plain. */
@@ -218,33 +258,134 @@ export class Subscriptions implements SubscriptionList {
     this.drop(subscription);
   }
 
+  #own(subscription: Channelled): AnySubscription | undefined {
+    return this.#list.find((other) => other === subscription);
+  }
+
   #find(channel: string): AnySubscription | undefined {
     return this.#list.find((subscription) => subscription.channel === channel);
   }
 
-  async #join(
-    principal: UserPrincipal,
-    subscription: AnySubscription,
-    { channel, since, presence }: SubscriptionRequest,
-  ): Promise<void> {
-    const { channels, hub, presences } = this.#context;
+  /**
+   * Decides whether the client may read the channel, and joins the channel if so. Rejects if that cannot be
+   * looked up for a subscription that the client already has.
+   */
+  async #join(subscription: AnySubscription, presence?: boolean): Promise<void> {
+    const { channels, durable } = this.#context;
+    const decision = {};
+    this.#decisions ??= new Map();
+    this.#decisions.set(subscription, decision);
+    // A later decision about the same subscription knows more.
+    const isLatest = () =>
+      this.#list.includes(subscription) && this.#decisions?.get(subscription) === decision;
     try {
-      const resolved = channels.resolve(channel);
-      await channels.authorise(principal, resolved, "subscribe", this.#connection.id);
-      if (subscription.isDurable) {
-        if (!this.#list.includes(subscription)) return;
-        subscription.begin(resolved, publisherOf(principal), since, this.#context.durable);
+      const resolved = channels.resolve(subscription.channel);
+      const { principal, access } = await this.#accessTo(subscription, resolved, presence);
+      if (!isLatest()) return;
+      if (access.kind === "unowned" && !subscription.isDurable) {
+        if (presence === true) requireOffered(resolved);
+        subscription.wait();
         return;
       }
-      if (presence === true && this.#list.includes(subscription)) {
-        const watcher = await presences.join(resolved, principal, this.#connection);
-        if (this.#list.includes(subscription)) subscription.presence = watcher;
-        else watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");
+      if (access.kind === "refused" || access.kind === "unowned") {
+        throw forbidden("subscribe", subscription.channel);
       }
-      if (this.#list.includes(subscription))
-        subscription.hubSubscriber = hub.join(resolved, subscription, since);
+      subscription.permit(lifeOf(resolved, access));
+      if (subscription.isDurable) subscription.begin(resolved, publisherOf(principal), durable);
+      else await this.#read(subscription, resolved, principal, presence, isLatest);
     } catch (error) {
-      if (this.#list.includes(subscription)) subscription.onFailed(error);
+      if (!isLatest()) return;
+      if (!subscription.isAnswered) subscription.onFailed(error);
+      else if (isFinal(error)) this.#forbid(subscription);
+      else throw error;
+    } finally {
+      if (this.#decisions.get(subscription) === decision) this.#decisions.delete(subscription);
+      if (!this.#list.includes(subscription)) this.#unwatch(subscription);
+    }
+  }
+
+  /** Joins the channel of a subscription that may read it, unless it does so already. */
+  async #read(
+    subscription: Subscription,
+    resolved: ResolvedChannel,
+    principal: UserPrincipal,
+    presence: boolean | undefined,
+    isLatest: () => boolean,
+  ): Promise<void> {
+    const { hub, presences } = this.#context;
+    const wantsPresence = presence ?? this.#watched?.get(subscription)?.presence;
+    if (wantsPresence === true && subscription.presence === undefined) {
+      const watcher = await presences.join(resolved, principal, this.#connection);
+      if (!isLatest()) {
+        watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");
+        return;
+      }
+      subscription.presence = watcher;
+    }
+    const own = this.#watched?.get(subscription);
+    if (own !== undefined && resolved.name === operationChannel(own.operationId)) {
+      this.#unwatch(subscription);
+    }
+    if (subscription.hubSubscriber === undefined) {
+      subscription.hubSubscriber = hub.join(resolved, subscription, subscription.since);
+    }
+  }
+
+  /**
+   * Looks up whether the client may read a channel. A subscription that an operation decides is watched before
+   * the look-up that counts, so that no later change is missed.
+   */
+  async #accessTo(
+    subscription: AnySubscription,
+    resolved: ResolvedChannel,
+    presence: boolean | undefined,
+  ): Promise<{ readonly principal: UserPrincipal; readonly access: ReadAccess }> {
+    const { channels, ownership } = this.#context;
+    const look = async () => {
+      const { principal, id } = this.#connection;
+      if (principal === undefined) throw forbidden("subscribe", resolved.name);
+      return { principal, access: await channels.readAccess(principal, resolved, id) };
+    };
+    const known = this.#watched?.get(subscription);
+    if (known !== undefined) {
+      if (!subscription.isDurable) await ownership.watch(known.operationId, subscription);
+      return look();
+    }
+    const found = await look();
+    const { access } = found;
+    if (subscription.isDurable || !this.#list.includes(subscription)) return found;
+    if (access.kind === "allowed" || access.kind === "refused") return found;
+    // The channel of an operation itself tells of another life of the operation.
+    if (lifeOf(resolved, access) !== undefined) return found;
+    const { operationId } = access;
+    this.#watched ??= new Map();
+    this.#watched.set(subscription, { operationId, presence: presence === true });
+    try {
+      await ownership.watch(operationId, subscription);
+    } catch (error) {
+      this.#watched.delete(subscription);
+      throw error;
+    }
+    return look();
+  }
+
+  #unwatch(subscription: AnySubscription): void {
+    const watched = this.#watched?.get(subscription);
+    if (watched === undefined || subscription.isDurable) return;
+    this.#watched?.delete(subscription);
+    this.#context.ownership.unwatch(watched.operationId, subscription);
+  }
+
+  async #untilDecided(subscription: AnySubscription): Promise<void> {
+    const { wheel, errorLog } = this.#context;
+    while (this.#list.includes(subscription)) {
+      try {
+        await this.#join(subscription);
+        return;
+      } catch (error) {
+        errorLog.report(error);
+        await wheel.pause(retryMs);
+      }
     }
   }
 
@@ -267,4 +408,14 @@ export class Subscriptions implements SubscriptionList {
     if (this.#connection.encoder.dialect !== "plain" || this.size > 2) return;
     for (const { hubSubscriber } of this.#list) hubSubscriber?.regroup();
   }
+}
+
+/** Returns the epoch that an owner may read, if the channel is that of the operation itself. */
+function lifeOf({ name }: ResolvedChannel, access: ReadAccess): string | undefined {
+  if (access.kind !== "owned") return undefined;
+  return name === operationChannel(access.operationId) ? access.life : undefined;
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof MilepostError && !error.retryable;
 }

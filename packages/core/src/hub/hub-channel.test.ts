@@ -36,6 +36,7 @@ async function channelOf(count: number) {
         return log.read(...args);
       },
       snapshot: (...args) => log.snapshot(...args),
+      peek: (...args) => log.peek(...args),
     },
     ticker: new Ticker(clock, onError),
     maxReplayEntries: 20_000,

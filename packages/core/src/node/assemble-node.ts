@@ -10,6 +10,7 @@ import { countedDeadLetters } from "../dead-letters/counted-dead-letters.ts";
 import { DeadLetterService } from "../dead-letters/dead-letter-service.ts";
 import { Hub } from "../hub/hub.ts";
 import { OperationService } from "../operations/operation-service.ts";
+import { OwnershipWatch } from "../operations/ownership-watch.ts";
 import { PresenceService } from "../presence/presence-service.ts";
 import { Presences } from "../presence/presences.ts";
 import { MethodRegistry } from "../requests/method-registry.ts";
@@ -128,6 +129,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     instruments,
     onPurged: (channel) => operations.forgetChannel(channel),
   });
+  const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
   const revocations = new RevocationCache(engine.revocations, clock);
   const admission = new Admission(options.verifyToken, revocations);
   const context: NodeContext = {
@@ -143,6 +145,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     ticker,
     hub,
     channels,
+    ownership,
     methods,
     operations,
     presences,
@@ -156,6 +159,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   };
   instruments.connections.readFrom(() => connections.size);
   instruments.channels.readFrom(() => hub.channelCount);
+  instruments.pendingSubscriptions.readFrom(() => ownership.size);
   instruments.spooledPublishes.readFrom(() => channels.spooled);
   const connectionAdmin = new ConnectionAdmin(context);
   const renew = async () => {

@@ -35,7 +35,7 @@ export class Shutdown {
 
   async #run(drainMs: number): Promise<void> {
     const { connections, engine, hub, channels, operations, presences } = this.#context;
-    const { registration, wheel, ticker, outage, errorLog } = this.#context;
+    const { registration, ownership, wheel, ticker, outage, errorLog } = this.#context;
     const reconnect = { min_ms: minReconnectMs, max_ms: Math.max(maxReconnectMs, drainMs) };
     for (const connection of connections.all) connection.announceShutdown(reconnect);
     await Promise.race([connections.empty(), wheel.pause(drainMs)]);
@@ -48,6 +48,7 @@ export class Shutdown {
     await this.#maintenance.close().catch(errorLog.report);
     await registration.close().catch(errorLog.report);
     outage.close();
+    ownership.close();
     hub.close();
     wheel.close();
     ticker.close();

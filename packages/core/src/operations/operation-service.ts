@@ -34,6 +34,7 @@ import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import { listFor } from "./list-operations.ts";
+import { OperationAnnouncer } from "./operation-announcer.ts";
 import {
   type NewOperation,
   readCommand,
@@ -81,6 +82,7 @@ export class OperationService implements Operations {
   readonly #log: OperationLog;
   readonly #publisher: AssuredPublisher;
   readonly #notifier: OperationNotifier;
+  readonly #announcer: OperationAnnouncer;
   readonly #pending: PendingCommands;
   readonly #leases: OperationLeases;
   readonly #queues = new SerialQueues();
@@ -95,6 +97,7 @@ export class OperationService implements Operations {
     const onError = errorLog.report;
     this.#publisher = new AssuredPublisher({ engine, rules, clock, wheel, random, onError });
     this.#notifier = new OperationNotifier(this.#publisher, index, onError);
+    this.#announcer = new OperationAnnouncer({ log: engine.log, rules, wheel, onError });
     this.#pending = new PendingCommands({ hub, wheel, rules, index, operations: this.#log });
     this.#leases = new OperationLeases(engine.leases, clock);
     this.#monitor = new OperationMonitor({
@@ -193,6 +196,7 @@ export class OperationService implements Operations {
     await this.#queues.run(operationId, async () => {
       this.#monitor.end(operationId);
       await this.#context.engine.operations.remove(operationId);
+      this.#announcer.announce(operationId);
     });
   }
 
@@ -207,6 +211,7 @@ export class OperationService implements Operations {
     this.#pending.close();
     await this.#queues.idle();
     this.#monitor.close();
+    await this.#announcer.close();
     await this.#publisher.close();
   }
 
@@ -228,6 +233,8 @@ export class OperationService implements Operations {
       const { state } = existing;
       const lease = await this.#leases.again(state, created.producer_id, leaseMs);
       await this.#monitor.refresh(state, { service, lease });
+      // The node that created it may have died before it announced the operation.
+      this.#announce(state);
       return { operation: state, channel, lease: asOperationLease(lease), duplicate: true };
     }
     const lease = await this.#leases.begin(id, leaseMs);
@@ -240,6 +247,7 @@ export class OperationService implements Operations {
       author,
     );
     if (!duplicate) this.#context.instruments.operationsCreated.add(1);
+    this.#announce(state);
     await this.#notifier.changed(undefined, state);
     await this.#monitor.refresh(state, { service, lease });
     return { operation: state, channel, lease: asOperationLease(lease), duplicate };
@@ -360,6 +368,11 @@ export class OperationService implements Operations {
     }
     const command = commands.find((candidate) => candidate.id === data.command_id);
     return { command_id: data.command_id, phase: command?.phase ?? "requested" };
+  }
+
+  /** Announces an operation that has begun. Nobody can wait for an operation without an owner. */
+  #announce({ id, user_id, session_id }: OperationState): void {
+    if (user_id !== undefined || session_id !== undefined) this.#announcer.announce(id);
   }
 
   async #existing(operationId: string): Promise<OperationAt> {

@@ -509,7 +509,7 @@ describe("visibility of operations", () => {
     expect(await list(t.service, { producer: input.producer_id })).toHaveLength(3);
   });
 
-  test("[P-OP-7] another user's operation looks like a missing one: not_found to get and command, forbidden to subscribe", async () => {
+  test("[P-OP-7] another user's operation looks like a missing one: not_found to get and command, pending to subscribe, forbidden to read", async () => {
     await using t = testCore();
     const { operation, channel } = await create(t, { user_id: "bob", session_id: "y" });
     const ada = t.user("ada", { session: "s" });
@@ -523,7 +523,18 @@ describe("visibility of operations", () => {
     for (const name of [channel, "operation:none"]) {
       const socket = t.connect({ principal: ada, channels: [name] });
       await t.clock.settle();
-      expect(socket.take()[1]).toMatchObject({ id: null, error: { code: "forbidden" } });
+      expect(socket.take()[1]).toEqual({
+        type: "subscribed",
+        channel: name,
+        position: "pending.0.0",
+        recovered: false,
+        pending: true,
+      });
+      for (const read of ["history", "snapshot"] as const) {
+        await expect(t.core.channels[read](ada, name)).rejects.toMatchObject({
+          code: "forbidden",
+        });
+      }
     }
     const bob = t.connect({ principal: t.user("bob"), channels: [channel] });
     await t.clock.settle();

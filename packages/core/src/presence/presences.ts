@@ -154,7 +154,8 @@ export class Presences {
   }
 }
 
-function requireOffered({ rule, name }: ResolvedChannel): void {
+/** Throws `not_supported` unless the rule of the channel offers presence. */
+export function requireOffered({ rule, name }: ResolvedChannel): void {
   if (rule.presence !== undefined && !isWildcard(name)) return;
   throw new MilepostError(
     "not_supported",

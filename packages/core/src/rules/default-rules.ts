@@ -23,6 +23,9 @@ const summaries: Readonly<Record<string, MergeClass>> = {
 /** Time that an operation is kept after its last event, in milliseconds. */
 export const operationAgeMs = dayMs;
 
+/** Channel in which nodes announce operations that began or were deleted. */
+export const announcementChannel = "gateway:operations";
+
 /** Rules of the gateway's own channels. They come first, so a deployment's rule cannot override them. */
 export const gatewayRules: readonly Rule[] = [
   {
@@ -32,6 +35,12 @@ export const gatewayRules: readonly Rule[] = [
     retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
     projection: { name: "operation" },
     merge: reports,
+  },
+  {
+    pattern: announcementChannel,
+    subscribe: "nobody",
+    publish: "nobody",
+    retention: { maxEntries: 1_000, maxAgeMs: 5 * minuteMs },
   },
   {
     pattern: "gateway:*",

@@ -30,6 +30,12 @@ export const coreInstruments = {
     help: "Channels with subscribers on this node.",
     unit: "channels",
   },
+  pendingSubscriptions: {
+    kind: "gauge",
+    name: "milepost_pending_subscriptions",
+    help: "Subscriptions on this node that wait for their operation.",
+    unit: "subscriptions",
+  },
   spooledPublishes: {
     kind: "gauge",
     name: "milepost_spooled_publishes",

@@ -10,6 +10,11 @@ export const defaultLimits = {
   /** Maximum number of subscriptions of one connection; further ones are refused. */
   maxSubscriptions: 100,
   /**
+   * Maximum number of subscriptions of this node that wait for an operation which does not exist yet or belongs
+   * to somebody else. Further ones are refused.
+   */
+  maxPendingSubscriptions: 50_000,
+  /**
    * Maximum number of entries that a resuming subscriber may be behind its channel. A resume from further
    * behind is not recovered, for the reason `limit`.
    */
