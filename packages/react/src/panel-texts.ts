@@ -29,8 +29,9 @@ export interface PanelTexts {
   readonly nothing: string;
   readonly loading: string;
   readonly offline: string;
+  /** Shown while the operation has not begun yet, or belongs to somebody else. */
+  readonly pending: string;
   readonly missing: string;
-  readonly forbidden: string;
   readonly failedToLoad: (reason: string) => string;
   readonly retryNow: string;
   readonly steps: string;
@@ -105,8 +106,8 @@ export const englishTexts: PanelTexts = {
   nothing: "There is nothing to show yet.",
   loading: "Loading…",
   offline: "Waiting for the connection…",
+  pending: "Waiting for this operation. It has not begun yet, or you may not see it.",
   missing: "This operation was not found.",
-  forbidden: "There is no such operation, or you may not see it.",
   failedToLoad: (reason) => `This operation cannot be shown: ${reason}`,
   retryNow: "Try now",
   steps: "Steps",

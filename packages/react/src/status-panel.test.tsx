@@ -11,6 +11,7 @@ import { at, created, event, fold, operationAnswer, setUp } from "./testing/worl
 afterEach(cleanup);
 
 const started: OperationEvent = { event: "started", data: {} };
+const pending = { position: "pending.0.0", recovered: false, pending: true };
 
 async function show(state: OperationState | null) {
   const world = setUp();
@@ -149,7 +150,7 @@ describe("the status panel", () => {
     expect(within(panel).queryAllByRole("button")).toEqual([]);
   });
 
-  it("the status panel without a state says why: connecting, loading, missing or forbidden", async () => {
+  it("the status panel without a state says why: connecting, loading, missing or pending", async () => {
     const world = setUp();
     render(<StatusPanel operationId="9" />, { wrapper: world.wrapper });
     await act(settle);
@@ -163,10 +164,36 @@ describe("the status panel", () => {
     render(<StatusPanel operationId="9" notifications={false} />, { wrapper: other.wrapper });
     await act(settle);
     await other.accept();
-    const refuse = () =>
-      other.gateway.last.refuse(other.gateway.last.take("subscribe"), { code: "forbidden" });
-    await other.after(refuse);
-    expect(screen.getByText(/you may not see it/)).toBeDefined();
+    await other.answer("operation:9", pending);
+    expect(screen.getByText(/has not begun yet, or you may not see it/)).toBeDefined();
+  });
+
+  it("[P-OP-9] the status panel shows an operation that begins later by itself", async () => {
+    const world = setUp();
+    render(<StatusPanel operationId="9" notifications={false} />, { wrapper: world.wrapper });
+    await act(settle);
+    await world.accept();
+    await world.answer("operation:9", pending);
+    const answer = operationAnswer(fold(created, started));
+    const live = { type: "subscribed", channel: "operation:9", ...answer };
+    await world.after(() => world.gateway.last.say(live));
+    expect(screen.getByRole("progressbar")).toBeDefined();
+    expect(screen.queryByText(/has not begun/)).toBeNull();
+  });
+
+  it("[P-OP-9] the status panel keeps an operation that the gateway has forgotten, marked as not live, until it is known again", async () => {
+    const { after, gateway, panel } = await show(fold(created, started));
+    const forgotten = { type: "subscribed", channel: "operation:9", ...pending };
+    await after(() => gateway.last.say(forgotten));
+    expect(screen.getByRole("progressbar")).toBeDefined();
+    expect(screen.getByText(/this is the last known state/)).toBeDefined();
+    expect(panel.dataset.stale).toBe("");
+    const answer = operationAnswer(fold(created));
+    const again = { ...answer, position: "e2.1.t", reason: "epoch_changed" };
+    await after(() => gateway.last.say({ type: "subscribed", channel: "operation:9", ...again }));
+    expect(screen.queryByText(/this is the last known state/)).toBeNull();
+    expect(panel.dataset.stale).toBeUndefined();
+    expect(panel.dataset.status).toBe("waiting");
   });
 
   it("the status panel announces a changed status or step to screen readers, but not each percent", async () => {

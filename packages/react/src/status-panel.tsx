@@ -149,8 +149,8 @@ function absence(view: OperationView, isConnected: boolean, texts: PanelTexts): 
       return isConnected ? texts.loading : texts.offline;
     case "missing":
       return texts.missing;
-    case "forbidden":
-      return texts.forbidden;
+    case "pending":
+      return texts.pending;
     case "error":
       return texts.failedToLoad(view.error.message);
     case "ready":

@@ -25,16 +25,17 @@ interface Props {
 
 const headings = {
   loading: "Loading this run…",
+  pending: "Waiting for this run…",
   missing: "This run does not exist",
-  forbidden: "You may not see this run",
   error: "This run cannot be shown",
 } as const;
 
 function Absent({ view }: { readonly view: Exclude<OperationView, { kind: "ready" }> }) {
   const words: Record<typeof view.kind, ReactNode> = {
     loading: "It appears as soon as the service answers.",
+    pending:
+      "It has not begun yet, it belongs to another visit, or the service has restarted since. You can start a new one.",
     missing: "The service forgets its runs when it restarts. Start a new one.",
-    forbidden: "It belongs to another visit, or the service has restarted since. Start a new one.",
     error: view.kind === "error" ? view.error.message : "",
   };
   return (

@@ -228,6 +228,12 @@ export class ChannelSubscriber implements Subscription {
     this.#call("onReset", { channel, position, snapshot, reason });
   }
 
+  /** Marks the subscriber as waiting for its operation; the position does not move. */
+  wait(): void {
+    this.behind = false;
+    this.#setState("pending");
+  }
+
   interrupt(): void {
     this.behind = false;
     this.healing = false;

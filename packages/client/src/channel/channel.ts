@@ -55,10 +55,18 @@ export interface ChannelEnd {
 }
 
 /**
- * State of a subscription: `starting` (no answer yet), `live`, `interrupted` (waiting for a reconnect or a
+ * State of a subscription: `starting` (no answer yet), `pending` (the operation does not exist yet or belongs to
+ * somebody else; the subscription becomes live by itself), `live`, `interrupted` (waiting for a reconnect or a
  * retry, so the data shown may be old), and the final states `ended`, `failed` and `closed`.
  */
-export type SubscriptionState = "starting" | "live" | "interrupted" | "ended" | "failed" | "closed";
+export type SubscriptionState =
+  | "starting"
+  | "pending"
+  | "live"
+  | "interrupted"
+  | "ended"
+  | "failed"
+  | "closed";
 
 /** Handlers of a subscriber. None is called inside the call of `subscribe`, nor after `close`. */
 export interface ChannelHandlers<Events = Record<string, unknown>> {
@@ -106,8 +114,8 @@ export interface Subscription {
   /** Last position delivered to this subscriber; pass it as `since` to resume. */
   readonly position: string | undefined;
   /**
-   * Resolves with the gateway's first answer. Rejects when the gateway refuses or the subscription is closed
-   * first.
+   * Resolves when the subscription becomes live for the first time. Rejects when the gateway refuses or the
+   * subscription is closed first.
    */
   readonly ready: Promise<Subscribed>;
   close(): void;

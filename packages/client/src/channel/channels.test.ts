@@ -42,6 +42,7 @@ async function setUp(options: Partial<ClientOptions> = {}) {
 
 const live = (offset: number) => ({ position: at(offset), recovered: false });
 const resumed = (offset: number) => ({ position: at(offset), recovered: true });
+const pending = { position: "pending.0.0", recovered: false, pending: true };
 const snapshot = { projection: "latest", state: { n: 0 } };
 
 describe("subscribing to a channel", () => {
@@ -390,6 +391,75 @@ describe("resuming after a reconnect", () => {
     await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
     expect(heard).toEqual(["error forbidden"]);
     expect(subscription.state).toBe("failed");
+  });
+
+  it("[P-OP-9] subscribers of a pending channel send one subscribe, and each starts where it asked once it is live", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const first = subscribe();
+    await answer(pending);
+    expect(first.subscription.state).toBe("pending");
+    const second = subscribe();
+    const third = subscribe({ since: "start" });
+    await settle();
+    expect(second.subscription.state).toBe("pending");
+    expect(gateway.last.count("subscribe")).toBe(0);
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...live(2), snapshot });
+    expect(first.subscription.state).toBe("live");
+    await expect(first.subscription.ready).resolves.toMatchObject({ position: at(2) });
+    expect(first.heard).toEqual([`snapshot ${at(2)}`]);
+    await answer({ ...live(2), snapshot });
+    await answer(live(0));
+    await gateway.last.say(event(1), event(2), event(3));
+    expect(first.heard).toEqual([`snapshot ${at(2)}`, "e1#3"]);
+    expect(second.heard).toEqual([`snapshot ${at(2)}`, "e1#3"]);
+    expect(third.heard).toEqual(["e1#1", "e1#2", "e1#3"]);
+  });
+
+  it("[P-OP-9] a pending subscription subscribes again after a reconnect, and unsubscribes when it is closed", async () => {
+    const { gateway, subscribe, reconnect, answer } = await setUp();
+    const { heard, subscription } = subscribe();
+    await answer(pending);
+    await reconnect();
+    await answer(pending);
+    expect(subscription.state).toBe("pending");
+    subscription.close();
+    await settle();
+    expect(gateway.last.count("unsubscribe")).toBe(1);
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...live(2), snapshot });
+    expect(heard).toEqual([]);
+    await expect(subscription.ready).rejects.toMatchObject({ code: "cancelled" });
+  });
+
+  it("[P-OP-10] a live subscription that becomes pending keeps its position, and continues or is reset when it is live again", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const { heard, subscription } = subscribe();
+    await answer({ ...live(5), snapshot });
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...pending });
+    expect(subscription.state).toBe("pending");
+    expect(subscription.position).toBe(at(5));
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...resumed(5) });
+    await gateway.last.say(event(6));
+    expect(subscription.state).toBe("live");
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...pending });
+    const begun = { position: at(1, "e2"), recovered: false, snapshot };
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...begun });
+    await gateway.last.say(event(2, "e2"));
+    expect(heard.slice(1)).toEqual(["e1#6", `reset ${at(1, "e2")} epoch_changed`, "e2#2"]);
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("[P-OP-9] news of a pending channel is ignored while a newer subscribe has no answer", async () => {
+    const { gateway, subscribe, answer } = await setUp();
+    const first = subscribe();
+    await answer(pending);
+    first.subscription.close();
+    await settle();
+    const second = subscribe();
+    await settle();
+    await gateway.last.say({ type: "subscribed", channel: "chat:1", ...live(1), snapshot });
+    expect(second.subscription.state).toBe("starting");
+    await answer({ ...live(2), snapshot });
+    expect(second.heard).toEqual([`snapshot ${at(2)}`]);
   });
 
   it("a subscription closed while disconnected is not sent after the reconnect", async () => {

@@ -127,6 +127,9 @@ export class Channels {
       case "end":
         channel?.onEvent(message);
         break;
+      case "subscribed":
+        channel?.onSubscribed(message);
+        break;
       case "gap":
         channel?.onGap(message);
         break;

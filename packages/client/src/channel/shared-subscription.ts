@@ -42,6 +42,7 @@ export interface SubscriptionLink {
  * the request resumes an interrupted subscription.
  */
 interface Ask {
+  readonly since: SinceOption | undefined;
   readonly joiners: readonly ChannelSubscriber[];
   readonly presence: boolean;
 }
@@ -60,6 +61,8 @@ export class SharedSubscription {
   readonly subscribers = new Set<ChannelSubscriber>();
   readonly #link: SubscriptionLink;
   #ask: Ask | undefined;
+  /** Answered request whose subscription waits at the gateway for its operation. */
+  #pending: Ask | undefined;
   #live = false;
   /** True while the gateway has, or may have, a subscription of this connection to the channel. */
   #subscribed = false;
@@ -98,12 +101,18 @@ export class SharedSubscription {
       if (this.#subscribed) this.#link.unsubscribe(this.name);
       this.#subscribed = false;
       this.#live = false;
+      this.#pending = undefined;
       // No subscriber is left that needs the answer to a pending subscribe.
       this.#ask = undefined;
       this.#link.idle(this);
       return;
     }
     if (this.#ask !== undefined || this.#waiting !== undefined) return;
+    if (this.#pending !== undefined) {
+      // Later subscribers join when the subscription has become live.
+      for (const subscriber of this.subscribers) subscriber.wait();
+      return;
+    }
     const anchored = [...this.subscribers].filter((subscriber) => !subscriber.joining);
     const lagging = anchored.some((subscriber) => subscriber.behind);
     const asksOther = this.#wantsPresence() !== this.#presence;
@@ -127,6 +136,7 @@ export class SharedSubscription {
 
   down(): void {
     this.#ask = undefined;
+    this.#pending = undefined;
     this.#live = false;
     this.#subscribed = false;
     this.#healsInVain = false;
@@ -164,6 +174,17 @@ export class SharedSubscription {
         subscriber.joining || subscriber.behind || (subscriber.readsNothing && end === undefined);
       if (!isOut) this.#deliver(subscriber, arrival, text);
     }
+  }
+
+  /**
+   * Takes the news that the subscription waits for its operation, or that it waits no more. Ignored while a
+   * subscribe has no answer, since its answer decides.
+   */
+  onSubscribed(message: RawMessage): void {
+    if (this.#ask !== undefined) return;
+    const since = this.#position;
+    const ask = this.#pending ?? { since, joiners: [], presence: this.#presence };
+    this.#answered(ask, readSubscribed(this.name, message));
   }
 
   onPresence(message: RawMessage): void {
@@ -288,7 +309,7 @@ export class SharedSubscription {
   #send(since: SinceOption | undefined, joiners: readonly ChannelSubscriber[]): void {
     if (this.#subscribed) this.#link.unsubscribe(this.name);
     const presence = this.#wantsPresence();
-    const ask: Ask = { joiners, presence };
+    const ask: Ask = { since, joiners, presence };
     this.#ask = ask;
     this.#presence = presence;
     this.#live = false;
@@ -303,7 +324,7 @@ export class SharedSubscription {
       { events, presence, summaryMs },
       {
         resolve: (result) => {
-          if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result), since);
+          if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result));
         },
         reject: (error) => {
           if (this.#ask === ask) this.#refused(ask, error);
@@ -312,12 +333,17 @@ export class SharedSubscription {
     );
   }
 
-  #answered(ask: Ask, subscribed: Subscribed, since: SinceOption | undefined): void {
+  #answered(ask: Ask, subscribed: Subscribed): void {
     this.#ask = undefined;
-    this.#live = true;
     this.#failures = 0;
+    this.#live = !subscribed.pending;
+    this.#pending = subscribed.pending && ask;
+    if (subscribed.pending) {
+      this.reconcile();
+      return;
+    }
     this.#position = subscribed.position;
-    if (since === undefined) this.#hasState = subscribed.snapshot !== undefined;
+    if (ask.since === undefined) this.#hasState = subscribed.snapshot !== undefined;
     const present = [...this.subscribers];
     for (const subscriber of present) {
       if (ask.joiners.includes(subscriber)) subscriber.start(subscribed);
@@ -347,7 +373,7 @@ export class SharedSubscription {
   }
 
   #continue(subscriber: ChannelSubscriber, subscribed: Subscribed): void {
-    const { recovered, snapshot, reason = "trimmed", position } = subscribed;
+    const { recovered, snapshot, reason = "epoch_changed", position } = subscribed;
     const begins = readPosition(position);
     if (subscriber.readsNothing) {
       subscriber.resumed();
@@ -425,12 +451,15 @@ function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
 const maxFilterNames = 64;
 
 function readSubscribed(channel: string, result: unknown): Subscribed {
-  const { position, recovered, reason, snapshot, presence } = isRecord(result) ? result : {};
+  const { position, recovered, reason, snapshot, presence, pending } = isRecord(result)
+    ? result
+    : {};
   const list = readPresence(presence);
   return {
     channel,
     position: typeof position === "string" ? position : "",
     recovered: recovered === true,
+    ...(pending === true && { pending }),
     ...(typeof reason === "string" && { reason: reason as GapReason }),
     ...(isRecord(snapshot) && { snapshot: snapshot as unknown as Snapshot }),
     ...(list !== undefined && { presence: list as PresenceList }),

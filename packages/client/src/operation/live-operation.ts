@@ -42,7 +42,10 @@ export class LiveOperation implements OperationHandle {
   readonly id: string;
   readonly #parts: OperationParts;
   readonly #listeners: ChangeListeners;
+  /** Last known state. It is kept when the gateway no longer knows the operation. */
   #state: OperationState | undefined;
+  /** State that the next event continues; undefined while the gateway knows none. */
+  #base: OperationState | undefined;
   readonly #phases = new Set<CommandPhases>();
   #answered = false;
   #error: MilepostError | undefined;
@@ -169,7 +172,7 @@ export class LiveOperation implements OperationHandle {
         onEvent: ({ event, data, ts, position }) => {
           const offset = readPosition(position)?.offset;
           if (offset === undefined) return;
-          this.#state = foldOperation(this.#state, { event, data, ts, offset });
+          this.#become(foldOperation(this.#base, { event, data, ts, offset }));
           if (event === "command" && isRecord(data)) this.#tellPhases(data.command_id);
           this.#changed();
         },
@@ -193,7 +196,7 @@ export class LiveOperation implements OperationHandle {
       },
       // With a known state, the operation resumes from its position. Without one, the gateway sends a snapshot
       // first.
-      this.#state === undefined ? {} : definedFields({ since }),
+      this.#base === undefined ? {} : definedFields({ since }),
     );
     this.#changed();
   }
@@ -207,8 +210,13 @@ export class LiveOperation implements OperationHandle {
     const isState =
       projection === "operation" && isRecord(state) && typeof state.status === "string";
     // The gateway folds with the same reducer, so its state replaces the local one.
-    this.#state = isState ? (state as unknown as OperationState) : undefined;
+    this.#become(isState ? (state as unknown as OperationState) : undefined);
     this.#changed();
+  }
+
+  #become(state: OperationState | undefined): void {
+    this.#base = state;
+    if (state !== undefined) this.#state = state;
   }
 
   #changed(): void {
@@ -218,13 +226,14 @@ export class LiveOperation implements OperationHandle {
 
   #refresh(): OperationView {
     const error = this.#error;
-    if (error?.code === "forbidden") return { kind: "forbidden" };
+    const phase = this.#subscription?.state;
     if (this.#state !== undefined) {
-      const stale = this.#subscription?.state !== "live";
+      const stale = phase !== "live" || this.#base === undefined;
       const missed = definedFields({ missed: this.#missed });
       return { kind: "ready", state: this.#state, stale, ...missed };
     }
     if (error !== undefined) return { kind: "error", error };
+    if (phase === "pending") return { kind: "pending" };
     return { kind: this.#answered ? "missing" : "loading" };
   }
 }

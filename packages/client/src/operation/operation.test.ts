@@ -25,6 +25,15 @@ function fold(...events: OperationEvent[]): OperationState {
   return state;
 }
 
+const pending = {
+  channel: "operation:9",
+  position: "pending.0.0",
+  recovered: false,
+  pending: true,
+} as const;
+const subscribed = { type: "subscribed", channel: "operation:9", recovered: false } as const;
+const stateOf = (state: OperationState | null) => ({ projection: "operation", state });
+
 async function setUp({ sessionId = "s1" as string | null } = {}) {
   const { client, gateway, clock, errors } = await connectedClient({}, { session_id: sessionId });
   const event = (offset: number, name: string, data: object, channel = "operation:9") => ({
@@ -140,14 +149,69 @@ describe("an operation", () => {
     expect(gateway.last.take("subscribe").since).toBe(at(2));
   });
 
-  it("[P-OP-7] an operation of another user is forbidden, and finished() rejects with forbidden", async () => {
-    const { client, gateway } = await setUp();
+  it("[P-OP-9] an operation that has not begun is pending, becomes ready by itself, and finished() waits for it", async () => {
+    const { client, gateway, event } = await setUp();
     const operation = client.operation("9");
     const finished = operation.finished();
     await settle();
-    await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
-    await expect(finished).rejects.toMatchObject({ code: "forbidden" });
-    expect(operation.view).toEqual({ kind: "forbidden" });
+    await gateway.last.reply(gateway.last.take("subscribe"), pending);
+    expect(operation.view).toEqual({ kind: "pending" });
+    await gateway.last.say({ ...subscribed, position: at(1), snapshot: stateOf(fold(created)) });
+    expect(operation.view).toMatchObject({ kind: "ready", stale: false, state: { id: "9" } });
+    await gateway.last.say(event(2, "done", {}));
+    expect(await finished).toMatchObject({ status: "done" });
+    expect(gateway.last.count("subscribe")).toBe(0);
+  });
+
+  it("[P-OP-9] [P-OP-10] an operation that the gateway has forgotten stays as it was, stale, until it is known again", async () => {
+    const { client, gateway, event, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await gateway.last.say({ ...subscribed, ...pending });
+    expect(operation.view).toEqual({ kind: "ready", state: running, stale: true });
+    await reconnect();
+    const again = gateway.last.take("subscribe");
+    expect(again.since).toBe(at(2));
+    await gateway.last.reply(again, pending);
+    expect(operation.view).toEqual({ kind: "ready", state: running, stale: true });
+    const state = fold(created);
+    const reason = "epoch_changed";
+    await gateway.last.say({
+      ...subscribed,
+      position: at(1, "e2"),
+      reason,
+      snapshot: stateOf(state),
+    });
+    expect(operation.view).toEqual({
+      kind: "ready",
+      state,
+      stale: false,
+      missed: { reason, replaced: true },
+    });
+    await gateway.last.say({ ...event(2, "started", {}), position: at(2, "e2") });
+    expect(operation.state).toMatchObject({ status: "running", offset: 2 });
+  });
+
+  it("[P-OP-9] an operation whose log began anew without it stays as it was, stale, until its first event", async () => {
+    const { client, gateway, event, answer, reconnect } = await setUp();
+    const operation = client.operation("9");
+    operation.subscribe(() => {});
+    await answer(2, running);
+    await reconnect();
+    await gateway.last.reply(gateway.last.take("subscribe"), {
+      position: at(0, "e2"),
+      recovered: false,
+      reason: "epoch_changed",
+      snapshot: stateOf(null),
+    });
+    expect(operation.view).toMatchObject({ kind: "ready", state: running, stale: true });
+    await gateway.last.say({ ...event(1, "created", created.data), position: at(1, "e2") });
+    expect(operation.view).toMatchObject({
+      kind: "ready",
+      stale: false,
+      state: { status: "waiting", offset: 1 },
+    });
   });
 
   it("[P-SUB-9] an operation's view reports missed entries, and whether a new snapshot replaced the state", async () => {

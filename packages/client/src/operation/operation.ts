@@ -29,8 +29,13 @@ export type OperationView<State extends AnyOperationState = OperationState> =
   /** No answer has arrived yet. */
   | { readonly kind: "loading" }
   /**
-   * The state is known. While `stale` is true there is no live subscription, so the operation may have changed
-   * since.
+   * The operation has not begun yet, or belongs to another user: the gateway does not reveal which. The view
+   * becomes `ready` by itself when the operation appears.
+   */
+  | { readonly kind: "pending" }
+  /**
+   * The state is known. While `stale` is true there is no live subscription, or the gateway no longer knows the
+   * operation, so this is the last known state.
    */
   | {
       readonly kind: "ready";
@@ -39,10 +44,8 @@ export type OperationView<State extends AnyOperationState = OperationState> =
       /** Last loss of entries (a gap or a reset); absent when none were lost. */
       readonly missed?: MissedEntries;
     }
-  /** No producer has reported anything under this id. */
+  /** No producer has reported anything under this id. Only a credential that may see all operations learns this. */
   | { readonly kind: "missing" }
-  /** The operation belongs to another user, or does not exist: the gateway does not reveal which. */
-  | { readonly kind: "forbidden" }
   | { readonly kind: "error"; readonly error: MilepostError };
 
 /** Options of a command. */

@@ -77,3 +77,48 @@ it("a poll connection that is refused says which token was refused", async () =>
   await settle();
   expect(heard).toEqual([{ code: 4102, reason: "it was revoked", token: "old" }]);
 });
+
+it("[P-OP-9] a poll waits on for a channel that is pending, and says when it is live, pending again and live", async () => {
+  const answers: ((messages: object[] | undefined) => void)[] = [];
+  const { connection, heard, calls } = await opened((_, { body }) =>
+    body === "[]"
+      ? welcome("7")
+      : new Promise((resolve) =>
+          answers.push((messages) =>
+            resolve(
+              messages === undefined
+                ? new Response(null, { status: 204 })
+                : new Response(JSON.stringify(messages)),
+            ),
+          ),
+        ),
+  );
+  const answer = async (...messages: object[]) => {
+    await settle();
+    answers.shift()?.(messages.length === 0 ? undefined : messages);
+    await settle();
+    return heard.splice(0);
+  };
+  const asked = () => JSON.parse(String(calls.at(-1)?.body))[0].since as unknown;
+  const channel = "operation:9";
+  const pending = { channel, position: "pending.0.0", recovered: false, pending: true };
+  const snapshot = { projection: "operation", state: {} };
+  const live = { channel, position: "e1.1.t", recovered: false, snapshot };
+  const reply = (result: object) => ({ type: "reply", id: 1, result });
+  connection.send([JSON.stringify({ type: "subscribe", id: 1, channel })], 1_000);
+  expect(await answer(reply(pending))).toEqual([[reply(pending)]]);
+  expect(asked()).toBe("pending.0.0");
+  expect(calls.at(-1)?.url).toContain("wait=25");
+  expect(await answer()).toEqual([]);
+  expect(await answer(reply({ ...pending, recovered: true }))).toEqual([]);
+  // The operation appears during a poll, and later between two polls.
+  const appears = { type: "subscribed", ...live };
+  const known = reply({ ...pending, recovered: true });
+  expect(await answer(known, appears)).toEqual([[appears]]);
+  expect(asked()).toBe("e1.1.t");
+  expect(await answer(reply(pending))).toEqual([[{ type: "subscribed", ...pending }]]);
+  const again = { ...live, position: "e2.1.t" };
+  expect(await answer(reply(again))).toEqual([[{ type: "subscribed", ...again }]]);
+  expect(asked()).toBe("e2.1.t");
+  connection.release();
+});

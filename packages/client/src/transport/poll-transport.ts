@@ -43,6 +43,8 @@ interface Polled {
   readonly ask: SubscribeMessage;
   /** Position from which the next poll continues; undefined until the first answer. */
   position: string | undefined;
+  /** True while the gateway says that the channel waits for its operation. */
+  isPending: boolean;
 }
 
 /**
@@ -145,7 +147,7 @@ class PollConnection implements TransportConnection {
       this.#answer({ type: "reply", id: ask.id, error: error.toFailure() });
       return;
     }
-    this.#polled.set(ask.channel, { ask, position: undefined });
+    this.#polled.set(ask.channel, { ask, position: undefined, isPending: false });
     this.#interrupt?.();
   }
 
@@ -250,6 +252,9 @@ class PollConnection implements TransportConnection {
     const polled = this.#polled.get(String(message.channel));
     const position = message.type === "gap" ? message.to : message.position;
     if (polled !== undefined && typeof position === "string") polled.position = position;
+    if (polled !== undefined && message.type === "subscribed") {
+      polled.isPending = message.pending === true;
+    }
     if (message.type === "end") this.#polled.delete(String(message.channel));
     return [message];
   }
@@ -268,11 +273,13 @@ class PollConnection implements TransportConnection {
         ? [message]
         : [{ type: "unsubscribed", channel, position: before, reason: message.error.code }];
     }
-    const { position, recovered, snapshot, reason } = isRecord(message.result)
-      ? message.result
-      : {};
+    const result = isRecord(message.result) ? message.result : {};
+    const { position, recovered, snapshot, reason, pending } = result;
+    const waited = polled.isPending;
     polled.position = String(position);
+    polled.isPending = pending === true;
     if (before === undefined) return [message];
+    if (waited !== polled.isPending) return [{ type: "subscribed", ...result }];
     if (recovered === true || snapshot === undefined) return [];
     return [{ type: "reset", channel, position, snapshot, reason }];
   }
