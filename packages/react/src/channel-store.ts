@@ -50,8 +50,8 @@ export class ChannelStore<Events, State> implements Source<ChannelView<Events, S
   /** Returns the view. It never holds more events than the limit of the latest render. */
   getSnapshot(): ChannelView<Events, State> {
     const { limit = defaultLimit } = this.#options.current;
-    const { events } = this.#view;
-    if (events.length > limit) this.#view = { ...this.#view, events: latest(events, limit) };
+    const events = latest(this.#view.events, limit);
+    if (events.length < this.#view.events.length) this.#view = { ...this.#view, events };
     return this.#view;
   }
 

@@ -1,4 +1,4 @@
-/** Returns the last `limit` items of a list; none when `limit` is 0. */
+/** Returns the last `limit` items of a list; none when `limit` is not at least 1. */
 export function latest<Item>(items: readonly Item[], limit: number): readonly Item[] {
-  return items.slice(Math.max(0, items.length - limit));
+  return limit >= 1 ? items.slice(-limit) : [];
 }

@@ -56,6 +56,18 @@ describe("useChannel with changed options", () => {
     expect(gateway.last.sent).toHaveLength(sent);
   });
 
+  it.each([0, -1, 0.5, Number.NaN])(
+    "useChannel keeps no events under the limit %d, and still folds them",
+    async (limit) => {
+      const { result, rerender, say, events } = await showThree({ reduce: sum });
+      rerender({ reduce: sum, limit });
+      expect(events()).toEqual([]);
+      await say(4);
+      expect(events()).toEqual([]);
+      expect(result.current.state).toBe(10);
+    },
+  );
+
   it("useChannel keeps its events and state when the function that folds them changes", async () => {
     const { result, rerender, say, events } = await showThree({ reduce: sum });
     rerender({ reduce: (total = 0) => total + 100 });

@@ -123,6 +123,12 @@ describe("useNotifications over time", () => {
     expect(shown()).toEqual([]);
   });
 
+  it.each([-1, Number.NaN])("useNotifications shows none when its limit is %d", async (limit) => {
+    const { notify, shown } = await use({ limit });
+    await notify({ message: "a" });
+    expect(shown()).toEqual([]);
+  });
+
   it("useNotifications holds one timer for all notifications, and none after unmounting", async () => {
     const { notify, unmount, clock, client } = await use({ limit: 50 });
     const before = clock.timers;
