@@ -27,6 +27,13 @@ async function makeFolder(): Promise<string> {
       ),
     ),
   );
+  // Each of these files makes a line of the log, because it cannot be indexed.
+  await mkdir(join(root, "pictures"));
+  await Promise.all(
+    texts
+      .slice(0, 60)
+      .map((i) => writeFile(join(root, "pictures", `${i}.bin`), new Uint8Array([0, 1, 2, 0]))),
+  );
   return root;
 }
 
@@ -147,6 +154,22 @@ describe.skipIf(chromiumPath === undefined)("the demo's page for everyone", () =
       expect(job.faults).toEqual([]);
     },
   );
+
+  test("the page without a build step has no fault that axe finds, and its long log scrolls by keys", async () => {
+    await using browser: Browser = await startBrowser();
+    const job = await openJobPage(browser.context, demo.url);
+    await job.start({ path: "pictures", pace: "Full speed" });
+    await job.status("done");
+    const { page } = job;
+    await page.goto(`${demo.url}/plain/`);
+    await page.getByText("Skipped 59.bin: it is binary").waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.locator("#log").focus();
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => document.querySelector("#log")?.scrollTop === 0);
+    const announced = page.locator('[role="status"], [role="alert"], [aria-live], output');
+    expect((await announced.allInnerTexts()).join(" ")).not.toMatch(/%|bin/);
+  });
 
   test("a run that still works is marked when the connection is lost", async () => {
     await using browser: Browser = await startBrowser();

@@ -113,10 +113,11 @@ function summary(next) {
     send({ type: "subscribe", id: shown, channel: `operation:${shown}` });
   }
   const { title, status, attempt, percent, message, error, waiting } = run;
-  const more =
-    error?.message ?? (waiting ? `place ${waiting.position} of ${waiting.total}` : message);
+  const place = waiting && `place ${number(waiting.position)} of ${number(waiting.total)}`;
+  const why = error?.message ?? place;
   say("title", attempt > 1 ? `${title}, attempt ${attempt}` : title);
-  say("status", more ? `${status}: ${more}` : status);
+  say("status", why ? `${status}: ${why}` : status);
+  say("message", status === "running" ? (message ?? "") : "");
   say("percent", `${Math.floor(percent)} %`);
   byId("progress").value = percent;
   byId("cancel").disabled = ["done", "failed", "cancelled", "lost"].includes(status);
@@ -127,6 +128,7 @@ function forget() {
   picture({ steps: [], log: [] });
   say("title", "No run any more");
   say("status", "The service has forgotten it; start another one.");
+  say("message", "");
   say("percent", "0 %");
   say("problem", "");
   byId("progress").value = 0;

@@ -1,8 +1,14 @@
 const numbers = new Intl.NumberFormat("en");
+const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** Formats a number with separators: `12,480`. */
 export function count(value: number): string {
   return numbers.format(Math.round(value));
+}
+
+/** Formats a measurement to a tenth, with separators: `0.4`, `1,250.0`. */
+export function measured(value: number): string {
+  return tenths.format(value);
 }
 
 /** Formats a count with its noun: `1 file`, `12,480 files`. */

@@ -1,5 +1,5 @@
 import type { ConnectionMetrics, ConnectionState } from "@milepost/client";
-import { bytes, count } from "../words/count.ts";
+import { bytes, count, measured } from "../words/count.ts";
 import { timeOfDay } from "../words/duration.ts";
 
 interface Props {
@@ -15,9 +15,11 @@ export function ConnectionDetails({ connection, metrics }: Props) {
     ["Quality", qualityWords[metrics.quality]],
     [
       "Round trip",
-      metrics.rttMs === undefined ? "–" : `${metrics.rttMs.toFixed(metrics.rttMs < 10 ? 1 : 0)} ms`,
+      metrics.rttMs === undefined
+        ? "–"
+        : `${metrics.rttMs < 10 ? measured(metrics.rttMs) : count(metrics.rttMs)} ms`,
     ],
-    ["Messages", `${count(metrics.messagesIn)} (${metrics.messagesPerSecond.toFixed(1)}/s)`],
+    ["Messages", `${count(metrics.messagesIn)} (${measured(metrics.messagesPerSecond)}/s)`],
     ["Received", bytes(metrics.bytesIn)],
     ["Last message", metrics.lastMessageAt === undefined ? "–" : timeOfDay(metrics.lastMessageAt)],
     ["Connects", count(metrics.connects)],

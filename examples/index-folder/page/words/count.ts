@@ -1,4 +1,4 @@
-export { bytes, count, counted } from "../../src/numbers.ts";
+export { bytes, count, counted, measured } from "../../src/numbers.ts";
 
 /** Formats a place in a line: `1st`, `2nd`, `11th`, `23rd`. */
 export function ordinal(value: number): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, counted, ordinal, wholePercent } from "./count.ts";
+import { bytes, count, counted, measured, ordinal, wholePercent } from "./count.ts";
 import { clock, duration, roughly } from "./duration.ts";
 
 describe("the formats of durations", () => {
@@ -42,6 +42,7 @@ describe("the formats of durations", () => {
 describe("the formats of counts", () => {
   it("counts have separators and the right form of the noun", () => {
     expect(count(12480)).toBe("12,480");
+    expect([0, 0.44, 1_250].map(measured)).toEqual(["0.0", "0.4", "1,250.0"]);
     expect([counted(1, "file"), counted(0, "file"), counted(2, "entry", "entries")]).toEqual([
       "1 file",
       "0 files",
