@@ -1,3 +1,4 @@
+import { cutText } from "@milepost/protocol";
 import { tokenise } from "./tokenise.ts";
 
 /** Line of text, cut to a length that can be read at a glance. */
@@ -18,7 +19,7 @@ export function snippetOf(line: string, terms: ReadonlySet<string>): Snippet {
   const from = start(line, hits[0]?.start ?? 0);
   const head = from > 0 ? "…" : "";
   const tail = line.length - from > longest ? "…" : "";
-  const body = line.slice(from, from + longest);
+  const body = cutText(line.slice(from), longest);
   const trimmed = from > 0 ? body : body.trimStart();
   const shift = from + (body.length - trimmed.length) - head.length;
   const snippet = head + trimmed.trimEnd() + tail;

@@ -1,3 +1,4 @@
+import { cutText } from "@milepost/protocol";
 import { InvalidArgumentError } from "commander";
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -34,7 +35,7 @@ export function json(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new InvalidArgumentError(
-      `It must be JSON; quote a text as JSON, then quote that for the shell: '${JSON.stringify(text.slice(0, 40))}'.`,
+      `It must be JSON; quote a text as JSON, then quote that for the shell: '${JSON.stringify(cutText(text, 40))}'.`,
     );
   }
 }

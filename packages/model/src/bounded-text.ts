@@ -1,3 +1,5 @@
+import { endOf } from "@milepost/protocol";
+
 /** A text that grows at its end. When it exceeds its bound, its beginning is removed. */
 export interface BoundedText {
   readonly text: string;
@@ -15,13 +17,4 @@ export function appendBounded(text: string, piece: string, maxLength: number): B
   const whole = text + piece;
   if (whole.length <= maxLength) return { text: whole, cut: false };
   return { text: endOf(whole, maxLength - (maxLength >> 3)), cut: true };
-}
-
-/** Returns at most the last `maxLength` characters. Never splits a surrogate pair. */
-export function endOf(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return text;
-  const from = text.length - maxLength;
-  const unit = text.charCodeAt(from);
-  const isLowSurrogate = unit >= 0xdc00 && unit <= 0xdfff;
-  return text.slice(isLowSurrogate ? from + 1 : from);
 }

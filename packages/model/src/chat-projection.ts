@@ -1,5 +1,4 @@
-import { isRecord } from "@milepost/protocol";
-import { endOf } from "./bounded-text.ts";
+import { endOf, isRecord } from "@milepost/protocol";
 import { type AgentStatusUpdate, chatBounds } from "./chat-event.ts";
 import type { Projection } from "./projection.ts";
 

@@ -1,4 +1,4 @@
-import { endOf } from "./bounded-text.ts";
+import { endOf } from "@milepost/protocol";
 import type { OperationState } from "./operation-state.ts";
 import type { OperationStatus } from "./operation-status.ts";
 

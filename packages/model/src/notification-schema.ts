@@ -1,4 +1,12 @@
-import { compact, type Fields, integerIn, messageBounds, oneOf, textOf } from "@milepost/protocol";
+import {
+  compact,
+  type Fields,
+  identifierOf,
+  integerIn,
+  messageBounds,
+  oneOf,
+  textOf,
+} from "@milepost/protocol";
 import type { NotificationData } from "./notification.ts";
 import { eventBounds } from "./parse-operation-event.ts";
 import { schemaOfFields } from "./reader-schema.ts";
@@ -12,7 +20,7 @@ const idLength = 128;
 export function readNotificationFields(fields: Fields): NotificationData {
   const level = fields.optional("level", readLevel);
   return compact({
-    id: fields.optional("id", textOf(idLength)),
+    id: fields.optional("id", identifierOf(idLength)),
     // Next to a level, `type` is a field of the application.
     level: level ?? fields.optional("type", readLevel),
     title: fields.optional("title", textOf(eventBounds.title)),

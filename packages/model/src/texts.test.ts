@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { appendBounded, endOf } from "./bounded-text.ts";
+import { appendBounded } from "./bounded-text.ts";
 import { operationBounds } from "./operation-state.ts";
 import { happened } from "./testing/any-operation-entry.ts";
 import { fold, foldOn } from "./testing/fold.ts";
@@ -46,13 +46,12 @@ describe("text streams of an operation", () => {
 // With the flag u a surrogate pair is one character, so the pattern matches only lone surrogates.
 const loneSurrogate = /[\ud800-\udfff]/u;
 
-describe("appendBounded and endOf", () => {
+describe("appendBounded", () => {
   it("a bounded text is never cut within a surrogate pair", () => {
     for (let length = 1; length < 40; length++) {
       const { text } = appendBounded("😀".repeat(15), "a".repeat(length), 32);
       expect(text.length).toBeLessThanOrEqual(32);
       expect(text).not.toMatch(loneSurrogate);
-      expect(endOf("😀".repeat(30), length)).not.toMatch(loneSurrogate);
     }
   });
 

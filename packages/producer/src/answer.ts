@@ -1,5 +1,5 @@
 import { type ChatMessageChunk, chatBounds } from "@milepost/model";
-import type { MilepostError } from "@milepost/protocol";
+import { cutText, type MilepostError } from "@milepost/protocol";
 import { backoffMs } from "./backoff.ts";
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
 import { asMilepostError } from "./problem.ts";
@@ -169,14 +169,8 @@ class AnswerStream implements Answer {
    * characters, and never half a surrogate pair.
    */
   #take(): string {
-    let { length } = this.#waiting;
-    if (length > chatBounds.content) {
-      length = chatBounds.content;
-      const last = this.#waiting.charCodeAt(length - 1);
-      if (last >= 0xd800 && last <= 0xdbff) length--;
-    }
-    const piece = this.#waiting.slice(0, length);
-    this.#waiting = this.#waiting.slice(length);
+    const piece = cutText(this.#waiting, chatBounds.content);
+    this.#waiting = this.#waiting.slice(piece.length);
     return piece;
   }
 

@@ -1,5 +1,5 @@
 import type { OperationEvents, StepPlan } from "@milepost/model";
-import { cutText } from "@milepost/protocol";
+import { textPieces } from "@milepost/protocol";
 import { fieldOf } from "./field-repair.ts";
 import { maxTextPiece } from "./merge.ts";
 import type { Report } from "./report.ts";
@@ -178,10 +178,8 @@ function textStream(stream: string, report: (report: Report) => void): TextStrea
       // A value of another type becomes text where reports are made valid, and so does one that cannot.
       if (typeof text !== "string") report({ event: "text", data: { stream, append: text } });
       else {
-        let piece = "";
-        for (let at = 0; at < text.length; at += piece.length) {
-          piece = cutText(text.slice(at, at + maxTextPiece + 1), maxTextPiece);
-          report({ event: "text", data: { stream, append: piece } });
+        for (const append of textPieces(text, maxTextPiece)) {
+          report({ event: "text", data: { stream, append } });
         }
       }
       return handle;

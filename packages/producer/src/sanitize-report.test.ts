@@ -30,6 +30,20 @@ test("the gateway's parser accepts every sanitized report unchanged", () => {
   );
 });
 
+test("sanitizing cuts a long message before an emoji, never within it", () => {
+  for (const length of [3_997, 3_998, 3_999, 4_000, 4_001]) {
+    const text = `${"x".repeat(length)}${"😀".repeat(9)}`;
+    const reports: Report[] = [
+      { event: "log", data: { message: text } },
+      { event: "failed", data: { error: { code: "c", message: text, retryable: false } } },
+      { event: "cancelled", data: { reason: text } },
+    ];
+    for (const report of reports) {
+      expect(JSON.stringify(sanitizeReport(report).report)).not.toMatch(/\\ud[89a-f]/);
+    }
+  }
+});
+
 test("sanitizing clamps percentages, cuts long messages and drops numbers that are not finite", () => {
   expect(
     sanitizeReport({ event: "progress", data: { percent: 100.0001, done: Number.NaN } }).report,

@@ -84,6 +84,27 @@ export function textOf(maxLength: number, minLength = 1): Reader<string> {
       : refused("bad_message", `must be a string of ${minLength} to ${maxLength} characters`);
 }
 
+/** Returns true when no surrogate of a text lacks its other half. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/**
+ * Returns a reader that accepts a string of 1 to `maxLength` characters that can identify something. Half of a
+ * surrogate pair has no UTF-8, so texts that differ only in such halves would be the same key in a store.
+ */
+export function identifierOf(maxLength: number): Reader<string> {
+  const read = textOf(maxLength);
+  return (value) => {
+    const text = read(value);
+    if (!text.ok || isWellFormed(text.value)) return text;
+    return refused(
+      "bad_message",
+      "must be well-formed Unicode; it has half of a surrogate pair, as cutting an emoji leaves behind",
+    );
+  };
+}
+
 /** Returns a reader that accepts an integer from `min` to `max`. */
 export function integerIn(min: number, max: number): Reader<number> {
   return (value) =>

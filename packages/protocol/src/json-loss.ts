@@ -1,3 +1,4 @@
+import { cutText } from "./cut-text.ts";
 import { type JsonVisitor, unquoted, walkJson } from "./json-tokens.ts";
 
 const maxQuoted = 64;
@@ -81,7 +82,7 @@ class LossSearch implements JsonVisitor {
 function step(at: string | number | undefined): string {
   if (at === undefined) return "";
   if (typeof at === "number") return `[${at}]`;
-  const name = at.length > maxQuoted ? `${at.slice(0, maxQuoted)}…` : at;
+  const name = at.length > maxQuoted ? `${cutText(at, maxQuoted)}…` : at;
   return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 

@@ -230,7 +230,28 @@ describe("parseClientMessage", () => {
     const outcome = parseClientMessage({ type: `\u001b[2J\r\n${"x".repeat(100_000)}` });
     expect(outcome).toMatchObject({ failure: { code: "unknown_type" } });
     expect(!outcome.ok && outcome.failure.message).toMatch(/^[\x20-\x7e…]{1,150}$/);
+    const emoji = parseClientMessage({ type: `${"x".repeat(39)}${"😀".repeat(9)}` });
+    expect(!emoji.ok && emoji.failure.message).toContain('x…"');
   });
+
+  it.each([
+    ["publish", "key"],
+    ["publish", "id"],
+    ["request", "key"],
+    ["request", "id"],
+  ] as const)(
+    "[P-PUB-2] a %s whose %s has half of a surrogate pair is refused, and one with a whole pair is not",
+    (type, field) => {
+      expect(parseClientMessage({ ...complete[type], [field]: "a😀" }).ok).toBe(true);
+      for (const half of ["a\ud83d", "\ude00", "\ude00\ud83d"]) {
+        const outcome = parseClientMessage({ ...complete[type], [field]: half });
+        expect(outcome).toMatchObject({ failure: { code: "bad_message" } });
+        expect(!outcome.ok && outcome.failure.message).toMatch(
+          new RegExp(`^${field} must be well-formed Unicode`),
+        );
+      }
+    },
+  );
 
   it("parseClientMessage ignores inherited fields", () => {
     const message: unknown = Object.create({ type: "ping", id: 1 });

@@ -1,8 +1,18 @@
 import { isChannelSegment, parseChannelName, parseReadableName } from "./channel-name.ts";
 import type { ClientMessage, Since } from "./client-message.ts";
+import { cutText } from "./cut-text.ts";
 import { parseEventName } from "./event-name.ts";
 import { type Failure, failure, type Parsed, parsed, refused } from "./failure.ts";
-import { compact, Fields, integerIn, oneOf, readAnything, readBoolean, textOf } from "./fields.ts";
+import {
+  compact,
+  Fields,
+  identifierOf,
+  integerIn,
+  oneOf,
+  readAnything,
+  readBoolean,
+  textOf,
+} from "./fields.ts";
 import { isRecord } from "./json.ts";
 import type { MessageId } from "./message-id.ts";
 import { type Position, parsePosition } from "./position.ts";
@@ -92,7 +102,7 @@ function read(fields: Fields): ClientMessage | undefined {
         channel: fields.required("channel", parseChannelName),
         event: fields.required("event", parseEventName),
         data: fields.required("data", readAnything),
-        key: fields.optional("key", textOf(messageBounds.keyLength)),
+        key: fields.optional("key", identifierOf(messageBounds.keyLength)),
         priority: fields.optional("priority", readPriority),
         ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),
       });
@@ -103,7 +113,7 @@ function read(fields: Fields): ClientMessage | undefined {
         method: fields.required("method", textOf(messageBounds.nameLength)),
         params: fields.optional("params", readAnything),
         timeout_ms: fields.optional("timeout_ms", integerIn(1, messageBounds.timeoutMs)),
-        key: fields.optional("key", textOf(messageBounds.keyLength)),
+        key: fields.optional("key", identifierOf(messageBounds.keyLength)),
         stream: fields.optional("stream", readBoolean),
         credit: fields.optional("credit", integerIn(1, messageBounds.creditBytes)),
       });
@@ -158,10 +168,12 @@ function readableId(record: Record<string, unknown>): MessageId | null {
   return id.ok ? id.value : null;
 }
 
+const readTextId = identifierOf(messageBounds.idLength);
+
 function readId(value: unknown): Parsed<MessageId> {
   if (typeof value === "number" && Number.isSafeInteger(value)) return parsed(value);
   if (typeof value === "string" && value !== "" && value.length <= messageBounds.idLength) {
-    return parsed(value);
+    return readTextId(value);
   }
   return refused(
     "bad_message",
@@ -215,5 +227,5 @@ export function readSince(value: unknown): Parsed<Since> {
  * Quotes a piece of the client's own text, at most 40 characters of it, for an error message to that client.
  */
 function quote(value: string): string {
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  return JSON.stringify(value.length > 40 ? `${cutText(value, 40)}…` : value);
 }

@@ -1,3 +1,4 @@
+import { cutText } from "./cut-text.ts";
 import { type Parsed, parsed, refused } from "./failure.ts";
 
 /**
@@ -80,7 +81,7 @@ const maxTold = 500;
 function asParsed<Output>(outcome: SchemaOutcome<Output>, root: string): Parsed<Output> {
   if (outcome.issues === undefined) return parsed(outcome.value);
   const told = outcome.issues.slice(0, maxIssues).map((issue) => describeIssue(issue, root));
-  return refused("invalid_data", (told.join("; ") || `${root} is not valid`).slice(0, maxTold));
+  return refused("invalid_data", cutText(told.join("; ") || `${root} is not valid`, maxTold));
 }
 
 /**

@@ -128,6 +128,7 @@ function hashTag(channel: string, { rollUp }: LogPolicy): string {
   return channel.endsWith(":*") ? channel.slice(0, -2) : channel;
 }
 
+/** Returns a short hash. It reads UTF-16, because UTF-8 makes one text of all halves of surrogate pairs. */
 function digest(text: string): string {
-  return createHash("sha256").update(text).digest("base64url").slice(0, 27);
+  return createHash("sha256").update(text, "utf16le").digest("base64url").slice(0, 27);
 }

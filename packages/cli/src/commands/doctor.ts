@@ -1,4 +1,4 @@
-import { MilepostError } from "@milepost/protocol";
+import { cutText, MilepostError } from "@milepost/protocol";
 import {
   type Config,
   ConfigError,
@@ -162,7 +162,7 @@ async function checkStore(config: Config): Promise<StoreReport> {
 async function checkHttp(check: string, url: URL): Promise<Finding> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-    const text = (await response.text()).slice(0, 300);
+    const text = cutText(await response.text(), 300);
     return { check, ok: response.ok, says: `HTTP ${response.status} ${text}` };
   } catch (error) {
     return { check, ok: false, says: `no answer (${causeOf(error)})` };

@@ -95,6 +95,17 @@ describe("a durable subscriber of the client", () => {
     expect(seen).toEqual(["1#1", "2#1", "3#1", "1#2"]);
   });
 
+  it("the reason of a nack is cut to its maximum length without splitting an emoji", async () => {
+    const { clock, gateway, subscriber, hold } = await setUp();
+    void subscriber.handle(() => {
+      throw new Error(`${"x".repeat(1_023)}😀`);
+    });
+    await hold();
+    await gateway.last.say(event(1));
+    await clock.advance(50);
+    expect(gateway.last.take("nack")).toMatchObject({ reason: "x".repeat(1_023) });
+  });
+
   it("a redelivered entry is handed to the application again unless its handler still runs", async () => {
     const { clock, gateway, subscriber, hold } = await setUp();
     const first = subscriber.next();

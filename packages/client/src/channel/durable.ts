@@ -1,4 +1,4 @@
-import { type GapReason, MilepostError, readPosition } from "@milepost/protocol";
+import { cutText, type GapReason, MilepostError, readPosition } from "@milepost/protocol";
 import type { ChannelEvent, EventName } from "../contract.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { Channel, ChannelGap, SinceOption } from "./channel.ts";
@@ -334,7 +334,7 @@ class Holder<Events> implements DurableSubscriber<Events> {
     if (this.#entries.get(entry.position) !== entry) return;
     if (entry.stage === "queued") this.#queue = this.#queue.filter((other) => other !== entry);
     entry.stage = stage;
-    entry.reason = reason.slice(0, maxReasonLength) || "no reason given";
+    entry.reason = cutText(reason, maxReasonLength) || "no reason given";
     if (stage === "refused") {
       entry.hasOwnRetry = true;
       void this.#nack(entry);

@@ -1,3 +1,5 @@
+import { textPieces } from "@milepost/protocol";
+
 /**
  * Data that can be sent in chunks. Text and bytes are cut into pieces. Of any other source each item is one
  * chunk, but items of bytes are cut into pieces, too.
@@ -29,7 +31,7 @@ const byteLength = 24_576;
 
 /** Yields the pieces of a source as JSON values; bytes become base64. */
 export async function* piecesOf(source: ChunkSource): AsyncGenerator<unknown, void> {
-  if (typeof source === "string") yield* textPieces(source);
+  if (typeof source === "string") yield* textPieces(source, textLength);
   else if (source instanceof Uint8Array) yield* bytePieces(source);
   else if ("getReader" in source) {
     const reader = source.getReader();
@@ -50,17 +52,6 @@ export async function* piecesOf(source: ChunkSource): AsyncGenerator<unknown, vo
 function* itemPieces(item: unknown): Generator<unknown, void> {
   if (item instanceof Uint8Array) yield* bytePieces(item);
   else yield item;
-}
-
-function* textPieces(text: string): Generator<string, void> {
-  for (let from = 0; from < text.length; ) {
-    let to = Math.min(from + textLength, text.length);
-    // A piece must not end inside a surrogate pair, because half a pair does not survive every encoding.
-    const unit = text.charCodeAt(to - 1);
-    if (to < text.length && unit >= 0xd800 && unit <= 0xdbff) to--;
-    yield text.slice(from, to);
-    from = to;
-  }
 }
 
 function* bytePieces(bytes: Uint8Array): Generator<string, void> {

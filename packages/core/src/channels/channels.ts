@@ -12,9 +12,11 @@ import { type NotificationData, readNotificationFields } from "@milepost/model";
 import {
   endEvent,
   formatPosition,
+  identifierOf,
   isChannelSegment,
   JsonText,
   MilepostError,
+  messageBounds,
   type Priority,
   type Publication,
   parseChannelName,
@@ -50,7 +52,7 @@ import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { PublishRates } from "./publish-rates.ts";
 import { isAway, Spool } from "./spool.ts";
 
-const maxKeyLength = 255;
+const readKey = identifierOf(messageBounds.keyLength);
 const madeKeyLength = 16;
 const maxReasonLength = 1_024;
 const maxHistory = 1_000;
@@ -213,14 +215,9 @@ export class Channels implements ChannelService {
       const permitted = this.permits(principal, resolved, "publish");
       if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
       const { key, priority } = options;
-      if (
-        key !== undefined &&
-        (typeof key !== "string" || key === "" || key.length > maxKeyLength)
-      ) {
-        throw new MilepostError(
-          "bad_message",
-          `key must be a string of 1 to ${maxKeyLength} characters`,
-        );
+      if (key !== undefined) {
+        const read = readKey(key);
+        if (!read.ok) throw new MilepostError("bad_message", `key ${read.failure.message}`);
       }
       if (priority !== undefined && !priorities.includes(priority)) {
         throw new MilepostError("bad_message", `priority must be one of ${priorities.join(", ")}`);

@@ -13,6 +13,7 @@ import {
 } from "@milepost/model";
 import {
   compact,
+  identifierOf,
   integerIn,
   listOf,
   messageBounds,
@@ -26,7 +27,7 @@ import { readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 
 const readLeaseMs = integerIn(100, 24 * 3_600_000);
-const readKey = textOf(messageBounds.keyLength);
+const readKey = identifierOf(messageBounds.keyLength);
 const readOwner = textOf(255);
 const statuses = Object.keys(operationTransitions) as OperationStatus[];
 const commands = Object.keys(commandAllowedIn) as OperationCommandName[];

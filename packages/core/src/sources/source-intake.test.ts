@@ -57,6 +57,7 @@ describe("entries of sources", () => {
     ["JSON nested too deep", { ...good, data: "[".repeat(100) + "]".repeat(100) }, "too_deep"],
     ["a priority that is none", { ...good, priority: "most" }, "bad_message"],
     ["a channel that is no name", { ...good, channel: "job:*?\u0000" }, "invalid_channel"],
+    ["a key that was not UTF-8", { ...good, key: "a\ufffd" }, "bad_message"],
     ["no channel", { event: "n", data: "1" }, "bad_message"],
     ["no event", { channel: "job:a", data: "1" }, "bad_message"],
   ] as const) {
@@ -101,6 +102,7 @@ describe("entries of sources", () => {
   for (const [what, fields, reason] of [
     ["an event of the protocol", { ...good, event: "welcome" }, "invalid_event"],
     ["an empty key", { ...good, key: "" }, "bad_message"],
+    ["half of a surrogate pair as its key", { ...good, key: "\ud800" }, "bad_message"],
     ["data its schema refuses", { ...good, channel: "strict:a", data: '"x"' }, "invalid_data"],
     ["a channel nobody may publish to", { ...good, channel: "shut:a" }, "forbidden"],
     ["the channel of an operation", { ...good, channel: "operation:9" }, "forbidden"],

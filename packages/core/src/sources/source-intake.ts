@@ -1,5 +1,6 @@
 import type { Clock, DeadEntry, DeadLetterStore, SourceEntry, Taken } from "@milepost/engine";
 import {
+  cutText,
   type ErrorCode,
   type Failure,
   JsonText,
@@ -100,7 +101,7 @@ export class SourceIntake {
         source: `source:${source}:${id}`,
         at: this.#clock.now(),
         channel: nameIn(fields),
-        reason: `${why.slice(0, maxReasonLength - where.length)}${where}`,
+        reason: `${cutText(why, maxReasonLength - where.length)}${where}`,
         publisher: publisherOf(principal),
         attempts: attempt,
         entry: dead,
@@ -126,6 +127,13 @@ function readEntry(source: string, { id, fields }: SourceEntry): Read {
     throw new MilepostError(
       "bad_message",
       `an entry needs the fields channel, event and data; it lacks ${missing}`,
+    );
+  }
+  // Redis hands over bytes, and every byte that is not UTF-8 becomes this character. Different keys would be one.
+  if (key?.includes("\ufffd") === true) {
+    throw new MilepostError(
+      "bad_message",
+      "key must be UTF-8 without the character U+FFFD, which stands for what is not",
     );
   }
   return {

@@ -1,4 +1,5 @@
 import {
+  cutText,
   isErrorCode,
   isRecord,
   JsonText,
@@ -50,7 +51,7 @@ function refusal(
   const said = [detail, title].find((part) => typeof part === "string" && part !== "");
   const message =
     typeof said === "string"
-      ? said.slice(0, maxDetailLength)
+      ? cutText(said, maxDetailLength)
       : `the backend of ${method} answered with status ${status}`;
   const known = isErrorCode(code) ? code : status === 429 ? "rate_limited" : "backend_failed";
   return new MilepostError(known, message, retryAfter(retryAfterText));

@@ -1,4 +1,4 @@
-import { isRecord, type StandardSchema } from "@milepost/protocol";
+import { cutText, isRecord, type StandardSchema } from "@milepost/protocol";
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 
@@ -53,7 +53,7 @@ function isDraft07(draft: unknown): boolean {
 function issueOf({ instancePath, message = "is not valid", params }: ErrorObject, root: unknown) {
   const said = [params.additionalProperty, params.unevaluatedProperty, params.allowedValue];
   const values = params.allowedValues ?? said.find((value) => value !== undefined);
-  const detail = values === undefined ? "" : `: ${JSON.stringify(values).slice(0, maxQuoted)}`;
+  const detail = values === undefined ? "" : `: ${cutText(JSON.stringify(values), maxQuoted)}`;
   return { message: message + detail, path: pathOf(instancePath, root) };
 }
 

@@ -33,6 +33,19 @@ describe("POST /v1/publish", () => {
     expect(history.entries).toHaveLength(1);
   });
 
+  it("[P-PUB-2] a publish with half of a surrogate pair in its key is refused, and stores nothing", async () => {
+    await using server = await startGateway();
+    for (const key of ["\ud800", "\ud801"]) {
+      const body = { channel: "chat:42", event: "message", data: 1, key };
+      expect(await server.call("POST", "/v1/publish", { body })).toMatchObject({
+        status: 400,
+        body: { code: "bad_message", detail: expect.stringContaining("well-formed Unicode") },
+      });
+    }
+    const { body: history } = await server.call("GET", "/v1/channels/chat:42/history?since=start");
+    expect(history.entries).toEqual([]);
+  });
+
   it("[P-OUT-2] a publish accepts a known priority and refuses an unknown one", async () => {
     await using server = await startGateway();
     const body = { channel: "chat:42", event: "message", data: 1 };

@@ -116,6 +116,21 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       expect((await log.read(channel, 0, 10, policy)).entries).toHaveLength(1);
     });
 
+    test("[G3] keys and publishers that differ are different keys, even when they differ in half of a surrogate pair", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const texts = ["\ud800", "\ud801", "\udc00", "\ufffd", "\ud800\udc00", "?"];
+      for (const text of texts) {
+        for (const entry of [
+          { event: "n", json: "1", publisher: "p", key: text },
+          { event: "n", json: "1", publisher: text, key: "k" },
+        ]) {
+          expect(await log.append("job:a", entry, policy)).toMatchObject({ duplicate: false });
+          expect(await log.append("job:a", entry, policy)).toMatchObject({ duplicate: true });
+        }
+      }
+    });
+
     test("[G3] concurrent appends with the same key create one entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;

@@ -4,6 +4,14 @@ import type { MakeEngine } from "./engine-harness.ts";
 /** Contract tests of the leases; every engine runs them. */
 export function leasesContract(name: string, make: MakeEngine): void {
   describe(`${name} leases`, () => {
+    test("leases whose names differ in half of a surrogate pair are different leases", async () => {
+      await using harness = await make();
+      const { leases } = harness.engine;
+      expect(await leases.acquire("\ud800", 1_000)).toBeDefined();
+      expect(await leases.acquire("\ud801", 1_000)).toBeDefined();
+      expect(await leases.acquire("\ud801", 1_000)).toBeUndefined();
+    });
+
     test("concurrent acquires of one lease give it to one holder", async () => {
       await using harness = await make();
       const { leases } = harness.engine;
