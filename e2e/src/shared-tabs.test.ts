@@ -1,7 +1,7 @@
 import { createGateway, type Gateway } from "@milepost/server";
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Browser, chromiumPath, startBrowser } from "./fixtures/browser.ts";
+import { type Browser, chromiumPath, insecureHost, startBrowser } from "./fixtures/browser.ts";
 import { type ModulePage, serveModulePage } from "./fixtures/module-page.ts";
 import { startUpgradeBlocker, type UpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
 
@@ -13,6 +13,8 @@ interface Tab {
   readonly devtools: CDPSession;
   /** Number of event streams that the tab has opened. */
   streams: number;
+  /** Number of WebSockets that the tab has opened, refused ones included. */
+  sockets: number;
 }
 
 /** Records that a tab's scripts leave for the test to read. */
@@ -78,23 +80,33 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
   });
 
   /** Opens a tab whose client connects and reads a channel. */
-  async function openTab(user: string, channel: string): Promise<Tab> {
+  async function openTab(
+    user: string,
+    channel: string,
+    { url = blocker.url, share }: { readonly url?: string; readonly share?: boolean } = {},
+  ): Promise<Tab> {
     const page = await browser.context.newPage();
     const devtools = await browser.context.newCDPSession(page);
-    const tab: Tab = { page, devtools, streams: 0 };
+    const tab: Tab = { page, devtools, streams: 0, sockets: 0 };
     tabs.push(tab);
     page.on("request", (request) => {
       if (request.url().includes("/v1/sse")) tab.streams++;
     });
+    page.on("websocket", () => tab.sockets++);
     const token = await gateway.mintToken({
       user,
       channels: { subscribe: ["room:*"], publish: ["room:*"] },
     });
-    await page.goto(blocker.url);
+    await page.goto(url);
     await page.waitForFunction(() => globalThis.sdk !== undefined, undefined, { polling: 100 });
     await page.evaluate(
-      ({ token, channel }) => {
-        const client = globalThis.sdk.createClient({ url: "/ws", token, backoff: { minMs: 50 } });
+      ({ token, channel, ...options }) => {
+        const client = globalThis.sdk.createClient({
+          url: "/ws",
+          token,
+          backoff: { minMs: 50 },
+          ...options,
+        });
         globalThis.tab = { client, seen: [], log: [] };
         const { seen, log } = globalThis.tab;
         client.channel(channel).subscribe({
@@ -104,7 +116,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
           onState: (state) => log.push(state),
         });
       },
-      { token, channel },
+      { token, channel, ...(share !== undefined && { share }) },
     );
     await page.waitForFunction(() => globalThis.tab.log.includes("live"), undefined, {
       polling: 100,
@@ -180,5 +192,37 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
     for (const [i, tab] of opened.entries()) await publishFrom(tab, channel, 1 + i);
     for (const tab of opened) await expectSeen(tab, 7);
     expect(opened.filter(({ streams }) => streams > 0)).toHaveLength(3);
+  }, 120_000);
+
+  test("[C13] a plain HTTP page, which has no Web Locks, shares its stream, and another tab takes over from one that crashed", async () => {
+    const channel = "room:insecure";
+    const url = blocker.url.replace("127.0.0.1", insecureHost);
+    const [leader, ...others] = [
+      await openTab("7", channel, { url }),
+      await openTab("7", channel, { url }),
+      await openTab("7", channel, { url }),
+    ];
+    expect(await leader.page.evaluate(() => "locks" in navigator)).toBe(false);
+    for (const n of upTo(5)) await gateway.publish(channel, "tick", n);
+    await expectSeen(leader, 5);
+    await ends.crashes(leader);
+    for (const [i, tab] of others.entries()) await publishFrom(tab, channel, 6 + i);
+    for (const tab of others) await expectSeen(tab, 7);
+    expect(others.map(({ streams }) => streams).sort()).toEqual([0, 1]);
+  }, 120_000);
+
+  test("tabs that ask for it share one WebSocket, and another tab takes over from one that was closed", async () => {
+    const channel = "room:websocket";
+    const options = { url: `http://127.0.0.1:${site.port}`, share: true };
+    const first = await openTab("7", channel, options);
+    const others = await Promise.all(upTo(3).map(() => openTab("7", channel, options)));
+    for (const n of upTo(5)) await gateway.publish(channel, "tick", n);
+    for (const tab of others) await expectSeen(tab, 5);
+    const sockets = () => others.map((tab) => tab.sockets).sort();
+    expect([first.sockets, sockets()]).toEqual([1, [0, 0, 0]]);
+    await first.page.close();
+    for (const [i, tab] of others.entries()) await publishFrom(tab, channel, 6 + i);
+    for (const tab of others) await expectSeen(tab, 8);
+    expect(sockets()).toEqual([0, 0, 1]);
   }, 120_000);
 });

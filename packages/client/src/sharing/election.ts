@@ -23,7 +23,7 @@ export interface ElectionEvents {
   onElected(lock: HeldLock): void;
   /** Called when another tab is the leader and accepts this one as a follower. */
   onLeader(leader: FoundLeader): void;
-  /** Called when the leader that was found is gone. The election is closed. */
+  /** Called when the leader that was found is gone, or another tab leads. The election is closed. */
   onVacant(): void;
   /** Called when the leader has no room for another tab. The election is closed. */
   onFull(): void;
@@ -45,7 +45,8 @@ export class Election {
   readonly #leaving = new AbortController();
   readonly #bus: TabChannel;
   #unanswered = 0;
-  #hasLeader = false;
+  /** Id of the leader that was found. */
+  #leader: string | undefined;
   #isOver = false;
   #timer: Cancel | undefined;
 
@@ -92,19 +93,24 @@ export class Election {
   }
 
   #take({ to, lead, carrier, wait, full }: Record<string, unknown>): void {
-    if (this.#isOver || this.#hasLeader) return;
+    if (this.#isOver) return;
     if (to === undefined) {
       // A leader that has just connected announces itself to all.
-      if (typeof lead === "string") this.#bus.post({ who: this.#tab });
+      if (typeof lead !== "string") return;
+      if (this.#leader === undefined) this.#bus.post({ who: this.#tab });
+      else if (this.#leader !== lead) {
+        this.close();
+        this.#events.onVacant();
+      }
       return;
     }
-    if (to !== this.#tab) return;
+    if (to !== this.#tab || this.#leader !== undefined) return;
     if (wait === true) this.#unanswered = 0;
     else if (full === true) {
       this.close();
       this.#events.onFull();
     } else if (typeof lead === "string") {
-      this.#hasLeader = true;
+      this.#leader = lead;
       this.#timer?.();
       this.#events.onLeader({ id: lead, carrier: carrier as TransportName });
     }
@@ -115,7 +121,7 @@ export class Election {
       lock.release();
       return;
     }
-    const wasFollowing = this.#hasLeader;
+    const wasFollowing = this.#leader !== undefined;
     // `close` aborts nothing that matters any more: the lock is granted.
     this.close();
     if (wasFollowing) {

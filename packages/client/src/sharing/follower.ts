@@ -11,7 +11,7 @@ import type { TabChannel, Tabs } from "./tabs.ts";
 
 /** Interval between checks that the leader still answers, in milliseconds. */
 const checkEveryMs = 2_000;
-/** Number of checks in a row without a sign of life after which the leader counts as frozen. */
+/** Number of checks in a row without an answer after which the leader counts as frozen at the next one. */
 const maxSilentChecks = 2;
 /** Maximum interval between proofs that the gateway accepts this tab's own token, in milliseconds. */
 const proveEveryMs = 30_000;
@@ -53,7 +53,6 @@ export class Follower {
   #timer: Cancel | undefined;
   #proof: Cancel | undefined;
   #renewal: Cancel | undefined;
-  #checkDue = 0;
   #silentChecks = 0;
   #identity: string | undefined;
   #isWelcome = false;
@@ -139,16 +138,12 @@ export class Follower {
   }
 
   #check(): void {
-    const now = this.#parts.clock.monotonic();
-    // After a check that came late this tab was frozen itself, so the leader's answers may still be on their way.
-    const isLate = now - this.#checkDue > checkEveryMs / 2;
-    this.#silentChecks = isLate ? 0 : this.#silentChecks + 1;
-    if (this.#silentChecks > maxSilentChecks) {
+    // A tab that was frozen itself reads what waited for it before its next check, so it suspects nobody.
+    if (++this.#silentChecks > maxSilentChecks) {
       this.#silentChecks = 0;
       this.#events.onSilent();
     }
     this.#confirm({ check: true });
-    this.#checkDue = now + checkEveryMs;
     this.#timer = this.#parts.schedule.after(checkEveryMs, () => this.#check());
   }
 

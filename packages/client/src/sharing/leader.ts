@@ -67,8 +67,9 @@ export class Leader {
         if (this.#isOver) return;
         this.#own.flush();
         this.#end((follower) => {
-          // A refused credential is this tab's own. The others connect with theirs.
-          if (closeVerdict(code) === "resume") follower.close(code, reason);
+          // A credential that is refused is this tab's own. The others connect with theirs. A close by request,
+          // such as that of all connections of a user, is meant for all.
+          if (closeVerdict(code) === "resume" || code === 1000) follower.close(code, reason);
           else follower.move();
         });
         events.onClose(code, reason, details);

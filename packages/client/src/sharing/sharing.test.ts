@@ -179,6 +179,60 @@ it("[G10] a follower receives nothing unless the gateway accepts its own token, 
   expect(follower.client.state).toMatchObject({ state: "closed", code: 4102 });
 });
 
+it("each tab renews its own token without a reconnect, and the gateway is asked whether it accepts the new one", async () => {
+  const browser = new SharedBrowser();
+  const tokens = (name: string) => {
+    let count = 0;
+    return () => {
+      const token = tokenOf({ sub: "7", jti: `${name} ${++count}` });
+      browser.ends.set(token, browser.clock.now() + 100_000);
+      return token;
+    };
+  };
+  const [leader, follower] = [
+    browser.open({ token: tokens("a") }),
+    browser.open({ token: tokens("b") }),
+  ];
+  for (const tab of [leader, follower]) {
+    tab.seen(room);
+    await browser.settle();
+  }
+  const [connection] = [...browser.gateway.connections];
+  await browser.advance(300_000);
+  expect(connection?.sent.filter(({ type }) => type === "auth")).toEqual([]);
+  connection?.say({ type: "notice", code: "token_expiring", expires_at: 0 });
+  await browser.settle();
+  expect(connection?.sent.filter(({ type }) => type === "auth")).toHaveLength(1);
+  expect(connection?.token).toBe(tokenOf({ sub: "7", jti: "a 2" }));
+  expect(browser.ends.has(tokenOf({ sub: "7", jti: "b 4" }))).toBe(true);
+  expect([leader.log, follower.log]).toEqual([
+    ["connecting", "connected"],
+    ["connecting", "connected"],
+  ]);
+});
+
+it("a follower whose token ends without a new one is closed as by the gateway", async () => {
+  const browser = new SharedBrowser();
+  await openTabs(browser, 1);
+  const token = tokenOf({ sub: "7", jti: "short" });
+  browser.ends.set(token, browser.clock.now() + 10_000);
+  const follower = browser.open({ token });
+  follower.seen(room);
+  await browser.settle();
+  await browser.advance(9_900);
+  expect(follower.client.state.state).toBe("connected");
+  await browser.advance(1_500);
+  expect(follower.client.state).toMatchObject({ state: "closed", code: 4102 });
+});
+
+it("a close by request, such as that of all connections of a user, closes every tab of the group", async () => {
+  const browser = new SharedBrowser();
+  const tabs = await openTabs(browser, 3);
+  for (const connection of browser.gateway.connections) connection.drop(1000);
+  await browser.advance(1_000);
+  expect(tabs.map(({ client: { state } }) => state.state)).toEqual(["closed", "closed", "closed"]);
+});
+
 it("five users hold three streams, and the other two poll briefly until a stream is free", async () => {
   const browser = new SharedBrowser();
   const tabs: SharingTab[] = [];
@@ -297,10 +351,12 @@ it("a refusal of the leader's token closes the leader alone", async () => {
   expect(follower.client.state.state).toBe("connected");
 });
 
-it.each(upTo(60))(
-  "[G3] [G4] no tab misses or repeats an event however tabs come, go, freeze and crash (seed %i)",
-  async (seed) => {
-    const browser = new SharedBrowser(seed);
+it.each(
+  upTo(80).map((seed) => ({ seed, locks: seed % 2 === 0 ? "Web Locks" : "locks by messages" })),
+)(
+  "[G3] [G4] no tab misses or repeats an event however tabs come, go, freeze and crash, with $locks (seed $seed)",
+  async ({ seed, locks }) => {
+    const browser = new SharedBrowser({ seed, hasWebLocks: locks === "Web Locks" });
     const rooms = ["room:a", "room:b", "room:c"];
     const pick = <Item>(items: readonly Item[]): Item | undefined =>
       items[Math.floor(browser.random() * items.length)];

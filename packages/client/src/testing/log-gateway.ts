@@ -60,6 +60,7 @@ export class LogConnection implements TransportConnection {
   readonly name: TransportName;
   readonly attempt: Attempt;
   readonly tab: Tab;
+  token: string | undefined;
   /** Messages that the client sent. */
   readonly sent: Message[] = [];
   readonly #gateway: LogGateway;
@@ -77,6 +78,7 @@ export class LogConnection implements TransportConnection {
     this.#gateway = gateway;
     this.name = name;
     this.attempt = attempt;
+    this.token = attempt.token;
     this.#events = events;
     this.tab = tab;
     this.closed = new Promise((resolve) => {
@@ -102,6 +104,11 @@ export class LogConnection implements TransportConnection {
         if (this.#gateway.connections.has(this)) this.#take(JSON.parse(text));
       });
     }
+  }
+
+  /** Records the token that the client uses from now on. */
+  renew(token: string): void {
+    this.token = token;
   }
 
   release(): void {
@@ -152,6 +159,9 @@ export class LogConnection implements TransportConnection {
       }
       case "request":
         this.say({ type: "reply", id, result: message.params });
+        break;
+      case "cancel":
+      case "chunk":
         break;
       case "ack":
       case "auth":

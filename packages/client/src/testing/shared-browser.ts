@@ -2,7 +2,9 @@ import type { ClientOptions } from "../client.ts";
 import { Backoff } from "../connection/backoff.ts";
 import { CoreClient } from "../core-client.ts";
 import { Schedule } from "../runtime/schedule.ts";
+import { BroadcastLocks } from "../sharing/broadcast-locks.ts";
 import { sharedTransport } from "../sharing/shared-transport.ts";
+import type { Tabs } from "../sharing/tabs.ts";
 import type { Fetch } from "../transport/http-endpoint.ts";
 import { LogGateway } from "./log-gateway.ts";
 import { ManualClock, settle } from "./manual-clock.ts";
@@ -30,11 +32,16 @@ export class SharedBrowser {
   readonly gateway = new LogGateway();
   /** Tokens that the gateway refuses when a tab shows them by itself. */
   readonly refused = new Set<string>();
+  /** Ends of tokens, in milliseconds since 1970; a token without one does not end. */
+  readonly ends = new Map<string, number>();
   readonly #world = new TabWorld();
   #seed: number;
 
-  constructor(seed = 1) {
+  readonly #hasWebLocks: boolean;
+
+  constructor({ seed = 1, hasWebLocks = true } = {}) {
     this.#seed = seed;
+    this.#hasWebLocks = hasWebLocks;
   }
 
   /** Returns a random number from 0 up to, but not including, 1. */
@@ -56,10 +63,18 @@ export class SharedBrowser {
       monotonic: () => clock.monotonic(),
       after: (ms: number, callback: () => void) => clock.after(ms, () => tab.run(callback)),
     };
+    const tabs: Tabs = {
+      locks: this.#hasWebLocks
+        ? tab.locks
+        : new BroadcastLocks((...end) => tab.channel(...end), tabClock, random),
+      channel: (...end) => tab.channel(...end),
+      onFreeze: (listener) => tab.onFreeze(listener),
+      digest: (secret) => tab.digest(secret),
+    };
     const transport = sharedTransport({
       inner: gateway.transport("sse", tab),
       brief: gateway.transport("poll", tab),
-      tabs: hasTabs ? tab : undefined,
+      tabs: hasTabs ? tabs : undefined,
       share: options.share ?? true,
       fetch: this.#fetch(tab),
       clock: tabClock,
@@ -124,10 +139,13 @@ export class SharedBrowser {
   #fetch(tab: FakeTab): Fetch {
     return (_url, { headers, signal }) =>
       new Promise((resolve, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
-        const isRefused = this.refused.has(`${headers.Authorization}`.slice("Bearer ".length));
+        const onAbort = () => reject(signal.reason);
+        signal.addEventListener("abort", onAbort);
+        const token = `${headers.Authorization}`.slice("Bearer ".length);
+        const expires_at = this.ends.get(token) ?? null;
+        const isRefused = this.refused.has(token) || this.clock.now() >= (expires_at ?? Infinity);
         const problem = { code: "token_revoked", detail: "revoked" };
-        const welcome = [{ type: "welcome", user_id: "7", session_id: null, expires_at: null }];
+        const welcome = [{ type: "welcome", user_id: "7", session_id: null, expires_at }];
         const body = isRefused ? problem : welcome;
         const response = {
           ok: !isRefused,
@@ -136,7 +154,12 @@ export class SharedBrowser {
           json: async () => body,
           text: async () => JSON.stringify(body),
         };
-        queueMicrotask(() => tab.run(() => resolve(response as unknown as Response)));
+        queueMicrotask(() =>
+          tab.run(() => {
+            signal.removeEventListener("abort", onAbort);
+            resolve(response as unknown as Response);
+          }),
+        );
       });
   }
 }
