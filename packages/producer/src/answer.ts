@@ -78,6 +78,8 @@ class AnswerStream implements Answer {
   #ended = false;
   #sending = false;
   #pieces = 0;
+  /** Maximum length of a piece, in characters. It shrinks when something finds a piece too large. */
+  #maxPiece = chatBounds.content;
   #timer: Cancel | undefined;
   #over: boolean | undefined;
   #resolve: (delivered: boolean) => void = () => {};
@@ -132,24 +134,36 @@ class AnswerStream implements Answer {
       () => this.#options.publish(`chat:${chat}`, "chat_message_chunk", data, { key }),
       since,
       1,
+      content.length > 2,
     ).then((taken) => {
       this.#sending = false;
-      if (!taken || this.#over !== undefined) return;
-      if (isComplete) this.#finish(true);
+      if (this.#over !== undefined) return;
+      if (!taken) {
+        // A character may take two, so a piece is never shorter.
+        this.#maxPiece = Math.ceil(content.length / 2);
+        this.#waiting = content + this.#waiting;
+        this.#send();
+      } else if (isComplete) this.#finish(true);
       else if (this.#ended || this.#waiting !== "") this.#send();
     });
   }
 
   /**
    * Publishes one piece with retries. Resolves to true once the gateway has taken it, and to false when the
-   * answer is given up.
+   * answer is given up or the piece, which can be split, is too large.
    */
-  async #try(publish: () => Promise<unknown>, since: number, failures: number): Promise<boolean> {
+  async #try(
+    publish: () => Promise<unknown>,
+    since: number,
+    failures: number,
+    canSplit: boolean,
+  ): Promise<boolean> {
     try {
       await publish();
       return true;
     } catch (thrown) {
       const error = asMilepostError(thrown);
+      if (error.code === "too_large" && canSplit) return false;
       const { giveUpMs = 60_000 } = this.#options;
       const waitMs = backoffMs(failures, retry, this.#random, error.retryAfterMs);
       const tooLate = this.#clock.monotonic() + waitMs - since > giveUpMs;
@@ -160,16 +174,16 @@ class AnswerStream implements Answer {
       await new Promise<void>((resolve) => {
         this.#clock.after(waitMs, resolve);
       });
-      return this.#over === undefined && this.#try(publish, since, failures + 1);
+      return this.#over === undefined && this.#try(publish, since, failures + 1, canSplit);
     }
   }
 
   /**
-   * Removes the text of the next piece from the waiting text and returns it: at most `chatBounds.content`
-   * characters, and never half a surrogate pair.
+   * Removes the text of the next piece from the waiting text and returns it: at most `#maxPiece` characters, and
+   * never half a surrogate pair.
    */
   #take(): string {
-    const piece = cutText(this.#waiting, chatBounds.content);
+    const piece = cutText(this.#waiting, this.#maxPiece);
     this.#waiting = this.#waiting.slice(piece.length);
     return piece;
   }

@@ -2,6 +2,7 @@ import type { PendingCommand, ProducerGateway } from "@milepost/model";
 import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
+import { ForeignAnswer } from "./foreign-answer.ts";
 import { asMilepostError, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
 
@@ -102,7 +103,7 @@ export class CommandLoop {
       if (this.#call !== call) return;
       const error = asMilepostError(thrown);
       this.#failures++;
-      this.#isEnded = !error.retryable;
+      this.#isEnded = !error.retryable && !(error instanceof ForeignAnswer);
       if (this.#failures === 1 || this.#isEnded) {
         this.#options.onProblem({
           operationId: undefined,

@@ -6,11 +6,11 @@ import type {
   ProducerGateway,
   ReportResult,
 } from "@milepost/model";
-import { isErrorCode, isRecord, MilepostError } from "@milepost/protocol";
+import { isRecord, MilepostError, readRefusal } from "@milepost/protocol";
 import type { Publish } from "./answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
-import { asMilepostError } from "./problem.ts";
+import { ForeignAnswer } from "./foreign-answer.ts";
 
 /** Options of {@link httpGateway}. */
 export interface HttpGatewayOptions {
@@ -42,8 +42,8 @@ export interface HttpGateway extends ProducerGateway {
  * A call that fails rejects with a `MilepostError`. Its code is `bad_message` if the data cannot be written as
  * JSON. Otherwise it is that of the problem document, `timed_out`, or
  * `cancelled` if the caller's signal aborts. It is `store_unavailable` (retryable) if the gateway cannot be
- * reached. It is `internal` (retryable) if the response does not come from a gateway, for instance from a proxy
- * during an outage.
+ * reached. If the response does not come from a gateway, for instance from a proxy during an outage, it is
+ * `too_large` for the status 413, `rate_limited` (retryable) for 429, and `internal` (retryable) otherwise.
  */
 export function httpGateway(options: HttpGatewayOptions): HttpGateway {
   const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
@@ -64,10 +64,8 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       clock,
       waitMs + timeoutMs,
       async (each) => {
-        let response: Response;
-        let answer: string;
         try {
-          response = await fetch(new URL(path, base), {
+          const response = await fetch(new URL(path, base), {
             method,
             signal: each,
             headers: {
@@ -77,15 +75,15 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
             },
             ...(text === undefined ? {} : { body: text }),
           });
-          answer = await response.text();
+          return await readAnswer(response);
         } catch (cause) {
+          if (cause instanceof MilepostError) throw cause;
           throw new MilepostError(
             "store_unavailable",
             `the gateway at ${base.origin} cannot be reached: ${causeOf(cause)}`,
             { cause },
           );
         }
-        return readAnswer(response, answer);
       },
       signal,
     );
@@ -149,37 +147,34 @@ function commandsPath(source: CommandSource, waitMs: number): string {
   return `v1/commands?producer=${encodeURIComponent(source.producer)}&wait=${wait}`;
 }
 
-function readAnswer(response: Response, text: string): Record<string, unknown> {
-  let body: unknown;
+/**
+ * Returns the JSON body of a response of the gateway. Throws the gateway's error, or a {@link ForeignAnswer} if
+ * something in between answered. A page in HTML is no success, whatever its status.
+ */
+async function readAnswer(response: Response): Promise<Record<string, unknown>> {
+  if (!response.ok) {
+    const { failure, isOfGateway } = await readRefusal(response);
+    const error = MilepostError.from(failure);
+    throw isOfGateway ? error : new ForeignAnswer(error, response.status);
+  }
+  const isPage = /\bx?html\b/i.test(response.headers.get("content-type") ?? "");
+  if (isPage) await response.body?.cancel();
+  const body: unknown = isPage ? undefined : parsedOr(await response.text());
+  if (isRecord(body)) return body;
+  throw notAGateway(`status ${response.status}`, response.status);
+}
+
+function parsedOr(text: string): unknown {
   try {
-    body = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    body = undefined;
+    return undefined;
   }
-  if (response.ok && isRecord(body)) return body;
-  if (!response.ok && isRecord(body) && typeof body.code === "string") {
-    const message = typeof body.detail === "string" ? body.detail : String(body.title ?? body.code);
-    const retryAfter = body.retry_after_ms ?? retryAfterMs(response);
-    throw asMilepostError({
-      code: body.code,
-      message,
-      retryable: isErrorCode(body.code) ? undefined : body.retryable === true,
-      retry_after_ms: retryAfter,
-    });
-  }
-  throw notAGateway(`status ${response.status}`);
 }
 
-function retryAfterMs(response: Response): number | undefined {
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-function notAGateway(what: string): MilepostError {
-  return new MilepostError(
-    "internal",
-    `the response (${what}) does not come from a Milepost gateway; check the url and any proxy`,
-  );
+function notAGateway(what: string, status = 200): MilepostError {
+  const says = `the response (${what}) does not come from a Milepost gateway; check the url and any proxy`;
+  return new ForeignAnswer(new MilepostError("internal", says), status);
 }
 
 function isLease(value: unknown): value is OperationLease {

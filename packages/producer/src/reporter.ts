@@ -10,12 +10,14 @@ import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Complaint } from "./field-repair.ts";
+import { ForeignAnswer } from "./foreign-answer.ts";
 import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
 import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
 import { type Report, slotOf, weightOf } from "./report.ts";
 import { sanitizeReport } from "./sanitize-report.ts";
 import { mayTakeLess, slimmerCreate, slimmerReport } from "./slimmer.ts";
+import { Suspicion } from "./suspicion.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
 export interface ReporterTiming {
@@ -111,6 +113,7 @@ export class Reporter {
   #failures = 0;
   #retryAfterMs = 0;
   #batchLimit = maxBatchReports;
+  readonly #suspicion = new Suspicion();
   #urgent = false;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
   #lastContactAt: number;
@@ -330,7 +333,8 @@ export class Reporter {
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
     this.#urgent = false;
     this.#lastFlushAt = this.#options.clock.monotonic();
-    const batch = this.#outbox.take(this.#batchLimit, maxBatchBytes);
+    const isProbe = this.#suspicion.wantsProbe;
+    const batch = isProbe ? [] : this.#outbox.take(this.#batchLimit, maxBatchBytes);
     const events = batch.map(({ key, report: { event, data } }) => ({ event, data, key }));
     let results: readonly ReportResult[];
     try {
@@ -344,8 +348,20 @@ export class Reporter {
       if (!error.retryable && causedByOneReport.has(error.code) && batch.length > 0) {
         return this.#onRefusedBatch(batch, error);
       }
+      if (error instanceof ForeignAnswer && error.isAboutRequest && batch.length > 0) {
+        // Something in between may dislike one report. Smaller batches let the reports before it pass.
+        if (batch.length > 1) this.#batchLimit = Math.ceil(batch.length / 2);
+        else if (this.#suspicion.refused()) return this.#onRefusedBatch(batch, error);
+      }
       throw error;
     }
+    if (isProbe) {
+      this.#suspicion.passed();
+      this.#urgent = true;
+      this.#contact();
+      return;
+    }
+    if (batch.length > 0) this.#suspicion.clear();
     this.#settle(batch, results);
   }
 
@@ -403,7 +419,8 @@ export class Reporter {
     }
     const slot = slotOf(report);
     const isOutdated = slot !== undefined && later.some((other) => slotOf(other.report) === slot);
-    const slimmer = mayTakeLess(code) && !isOutdated ? slimmerReport(report) : undefined;
+    const mayHelp = mayTakeLess(code) || error instanceof ForeignAnswer;
+    const slimmer = mayHelp && !isOutdated ? slimmerReport(report) : undefined;
     const rest = slimmer === undefined ? "" : `; it is sent again without ${slimmer.leftOut}`;
     this.#lose(error, `the event${rest}`, report.event);
     return slimmer?.slim;
@@ -439,6 +456,7 @@ export class Reporter {
   #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
     const [only] = batch;
     if (batch.length === 1 && only) {
+      this.#suspicion.clear();
       const instead = this.#refused(only.report, error, []);
       if (instead !== undefined) this.#outbox.putFirst(instead);
       this.#batchLimit = maxBatchReports;
@@ -457,7 +475,7 @@ export class Reporter {
       this.#lease = undefined;
       this.#acquireBy = "create";
       this.#wasForgotten = this.#startedIsStored;
-    } else if (!error.retryable) {
+    } else if (!error.retryable && !(error instanceof ForeignAnswer)) {
       this.#stop(error.code, error.message);
       return;
     }

@@ -14,6 +14,7 @@ export * from "./error-of-close.ts";
 export * from "./event-name.ts";
 export * from "./failure.ts";
 export * from "./fields.ts";
+export * from "./http-refusal.ts";
 export * from "./json.ts";
 export * from "./json-carrying.ts";
 export * from "./json-dialect.ts";

@@ -1,0 +1,23 @@
+import { MilepostError } from "@milepost/protocol";
+
+/**
+ * Error of a call that something between this process and the gateway answered, such as a load balancer. It says
+ * nothing about the operation, so reporting never stops because of it.
+ */
+export class ForeignAnswer extends MilepostError {
+  /** HTTP status of the answer. */
+  readonly status: number;
+
+  constructor({ code, message, retryAfterMs }: MilepostError, status: number) {
+    super(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+    this.status = status;
+  }
+
+  /** True if a smaller or another body may pass: a status between 400 and 499 that is about the request. */
+  get isAboutRequest(): boolean {
+    return this.status >= 400 && this.status < 500 && !notAboutRequest.has(this.status);
+  }
+}
+
+/** Statuses that are about the time of a request: timeout, too early, too many. */
+const notAboutRequest: ReadonlySet<number> = new Set([408, 425, 429]);
