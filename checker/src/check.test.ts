@@ -454,3 +454,72 @@ test("the checker reports G10 when a subscription starts that the credential did
   const left: Fact = { type: "left", subscriber: "s" };
   expect(violations([...opening, asks, left, ...ending("e.0.0")])).toEqual([]);
 });
+
+describe("subscriptions that wait for their operation", () => {
+  const operation = "operation:1";
+  const waiting = (allowed?: false): Fact[] => [
+    opening[0] as Fact,
+    {
+      type: "channel",
+      channel: operation,
+      max_entries: 5,
+      max_age_ms: 3_600_000,
+      projection: "operation",
+      written_by: "gateway",
+    },
+    { type: "life", channel: operation, epoch: "e" },
+    {
+      type: "subscribe",
+      subscriber: "s",
+      channel: operation,
+      ...(allowed === undefined ? {} : { allowed }),
+    },
+    { type: "pending", subscriber: "s" },
+  ];
+  const begun: Fact[] = [1, 2].map((n) => ({
+    type: "entry",
+    channel: operation,
+    position: `e.${n}.t${n}`,
+    owner: "service:works",
+    event: "created",
+    hash: `h${n}`,
+  }));
+  const judged = (facts: readonly Fact[], endsAt: number) => {
+    const stored = facts.filter(({ type }) => type === "entry").length;
+    const head = stored === 0 ? "e.0.0" : `e.${stored}.t${stored}`;
+    const closing: Fact[] = [
+      { type: "healed", within_ms: 0 },
+      { type: "dump", channel: operation, head, entries: [] },
+      { type: "end" },
+    ];
+    return violations(
+      [...facts, ...closing],
+      [...facts.map((_, i) => i), ...closing.map(() => endsAt)],
+    );
+  };
+
+  test("the checker accepts a subscription that waits for an operation that does not exist or is not allowed", () => {
+    expect(judged(waiting(), 90_000)).toEqual([]);
+    expect(judged([...waiting(false), ...begun], 90_000)).toEqual([]);
+    // The announcement of a new operation may be lost on the way and found at the next position check.
+    expect(judged([...waiting(), ...begun], 20_000)).toEqual([]);
+  });
+
+  test("the checker reports G4 when a subscription still waits for an operation that exists", () => {
+    expect(judged([...waiting(), ...begun], 90_000)).toContain("G4");
+  });
+
+  test("the checker reports G4 when a subscription to a channel without an operation waits", () => {
+    const facts: Fact[] = [...opening, subscribe(), { type: "pending", subscriber: "s" }];
+    expect(judged(facts, 10)).toContain("G4");
+  });
+
+  test("[P-OP-10] the checker accepts that a subscription starts anew after it has waited, with a reason", () => {
+    const facts: Fact[] = [
+      ...waiting(),
+      ...begun,
+      { type: "subscribed", subscriber: "s", position: "e.2.t2", recovered: false },
+    ];
+    expect(judged(facts, 90_000)).toEqual([]);
+  });
+});

@@ -106,6 +106,9 @@ export class Checker {
       case "delivery":
         this.#streams.delivery(record, t, accuse);
         return;
+      case "pending":
+        this.#streams.pending(record, t, accuse);
+        return;
       case "gap":
         this.#streams.gap(record, t, accuse);
         return;

@@ -95,6 +95,12 @@ export interface SubscribedRecord {
   readonly state?: string;
 }
 
+/** Notice to a subscriber that its subscription waits for the operation of its channel. */
+export interface PendingRecord {
+  readonly type: "pending";
+  readonly subscriber: string;
+}
+
 /** Delivery of an entry to a subscriber. */
 export interface DeliveryRecord {
   readonly type: "delivery";
@@ -321,6 +327,7 @@ export type Fact =
   | SubscribeRecord
   | SubscribedRecord
   | DeliveryRecord
+  | PendingRecord
   | GapRecord
   | ResetRecord
   | LeftRecord

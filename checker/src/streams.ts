@@ -4,6 +4,7 @@ import type {
   DeliveryRecord,
   FaultRecord,
   GapRecord,
+  PendingRecord,
   ResetRecord,
   SubscribedRecord,
   SubscribeRecord,
@@ -21,6 +22,8 @@ interface Stream {
   asked: string | undefined;
   /** True from a subscribe until its answer. */
   starting: boolean;
+  /** True while the gateway says that the subscription waits for its operation. */
+  waits: boolean;
   /** True when the subscriber's credential allowed the channel at the subscribe. */
   readonly allowed: boolean;
   /**
@@ -86,6 +89,7 @@ export class StreamChecks {
       askedAt: t,
       asked: since,
       starting: true,
+      waits: false,
       allowed: record.allowed !== false,
       awaited: undefined,
       fresh: true,
@@ -100,6 +104,7 @@ export class StreamChecks {
     const place = placeOf(position);
     const held = stream.at;
     stream.starting = false;
+    stream.waits = false;
     stream.fresh = true;
     if (!stream.allowed)
       accuse("G10", `${stream.name} was started on a channel that its credential does not allow`);
@@ -150,6 +155,22 @@ export class StreamChecks {
     }
     this.#justify(stream, held, place, reason, t, accuse);
     stream.at = place;
+  }
+
+  /** The next answer continues at the position that the subscriber has, or starts it like a subscribe. */
+  pending(record: PendingRecord, t: number, accuse: Accuse): void {
+    const stream = this.#stream(record.subscriber, accuse);
+    if (stream === undefined) return;
+    if (!stream.history.channel.channel.startsWith("operation:")) {
+      accuse(
+        "G4",
+        `${stream.name} is told to wait for an operation that its channel does not have`,
+      );
+    }
+    if (stream.at !== undefined) stream.asked = text(stream.at);
+    stream.starting = false;
+    stream.waits = true;
+    stream.askedAt = t;
   }
 
   delivery(record: DeliveryRecord, t: number, accuse: Accuse): void {
@@ -245,6 +266,12 @@ export class StreamChecks {
       if (stream.left) continue;
       const { name, history, at } = stream;
       const life = history.current;
+      if (stream.waits) {
+        const exists = life !== undefined && firstUnderWay(life, t - noticeMs) > 1;
+        if (exists && stream.allowed)
+          accuse("G4", `${name} still waits for ${history.channel.channel}, which exists`);
+        continue;
+      }
       // A subscriber that is just reconnecting may not have an answer yet.
       const isComing = stream.starting && t - stream.askedAt < comingMs;
       if (at === undefined && isComing) continue;

@@ -12,7 +12,8 @@ export function makeToken(
   denied: Iterable<string> = [],
 ): string {
   const end = expiresAt === undefined ? "never" : Math.floor(expiresAt);
-  return [user, end, [...denied].join("+")].join(".");
+  // A subprotocol carries the token, so the token has only letters, digits and the signs of a JWT or a URL.
+  return [user, end, [...denied].map((name) => name.replaceAll(":", "~")).join("~~")].join(".");
 }
 
 /** Returns the principal of a token; throws `token_expired` when it has expired. */
@@ -22,7 +23,7 @@ export function readToken(token: string, now: number): UserPrincipal {
   if (expiresAt !== undefined && expiresAt <= now) {
     throw new MilepostError("token_expired", "the token has expired");
   }
-  const refused = new Set(denied.split("+"));
+  const refused = new Set(denied.split("~~").map((name) => name.replaceAll("~", ":")));
   return {
     kind: "user",
     user,

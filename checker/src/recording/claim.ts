@@ -85,6 +85,11 @@ export class Claim {
     });
   }
 
+  /** Records that the subscription waits for the operation of its channel. */
+  waits(): void {
+    this.#journal.add({ type: "pending", subscriber: this.subscriber });
+  }
+
   takes(position: string, event: string, data: unknown): void {
     const { subscriber } = this;
     const hash = hashOf(JSON.stringify(data));

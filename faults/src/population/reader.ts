@@ -68,7 +68,8 @@ export class Reader {
     };
     wanted.subscription = client.channel(channel).subscribe(
       {
-        onState: () => {
+        onState: (state) => {
+          if (state === "pending" && isCurrent()) claim.waits();
           // The SDK reports the state of the start, if there is one, right after this call.
           const at = wanted.subscription?.position;
           if (!isCurrent() || started || at === undefined || expectsState(claim)) return;

@@ -5,6 +5,7 @@ import {
   type Position,
   parseCursor,
   parsePosition,
+  pendingPosition,
 } from "@milepost/protocol";
 import type { Link } from "../link.ts";
 import { NetworkPort } from "../network.ts";
@@ -210,8 +211,10 @@ export class PlainReader implements Reading {
       const { channel, position, events } = claim;
       if (events !== undefined) continue;
       const own = parsePosition(position);
-      const at =
-        (parsed.ok ? parsed.value.get(channel) : undefined) ?? (own.ok ? own.value : undefined);
+      const named = parsed.ok ? parsed.value.get(channel) : undefined;
+      // While the subscription waits, the client itself holds its last position.
+      const known = named?.epoch === pendingPosition.epoch ? undefined : named;
+      const at = known ?? (own.ok ? own.value : undefined);
       if (at !== undefined && position !== undefined) cursor.set(channel, at);
     }
     return cursor;
@@ -330,7 +333,12 @@ export class PlainReader implements Reading {
 
   #onSubscribed(wanted: Wanted, message: Message): void {
     const { claim } = wanted;
-    const { position, recovered, reason, snapshot } = message;
+    const { position, recovered, reason, snapshot, pending } = message;
+    if (pending === true) {
+      wanted.state = "asked";
+      claim.waits();
+      return;
+    }
     wanted.state = "live";
     // The position stays where it was until the gap that ends at the new position has arrived.
     const waits = claim.position !== undefined && recovered !== true && snapshot === undefined;
