@@ -16,12 +16,12 @@ const pages = [
   {
     name: "with operations",
     code: 'export { createClient } from "@milepost/client";',
-    maxBytes: 19_350,
+    maxBytes: 19_450,
   },
   {
     name: "with operations and a chat",
     code: 'export { createClient } from "@milepost/client"; export { openChat } from "@milepost/client/chat";',
-    maxBytes: 20_500,
+    maxBytes: 20_580,
   },
 ];
 
