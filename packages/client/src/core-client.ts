@@ -208,7 +208,8 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     data: unknown,
     options: PublishOptions = {},
   ): Promise<Published> {
-    const { key = this.newKey(), timeoutMs = publishTimeoutMs, signal, priority } = options;
+    const { key: ownKey, timeoutMs = publishTimeoutMs, signal, priority } = options;
+    const key = ownKey ?? this.newKey();
     const result = await this.call(
       {
         type: "publish",
@@ -225,7 +226,9 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
       },
     );
     const { position, duplicate, local } = isRecord(result) ? result : {};
-    const published = { channel, position: String(position), duplicate: duplicate === true };
+    // Only the client itself repeats a publish with a key that it made, after its reply was lost.
+    const isDuplicate = duplicate === true && ownKey !== undefined;
+    const published = { channel, position: String(position), duplicate: isDuplicate };
     return local === true ? { ...published, local } : published;
   }
 

@@ -66,7 +66,7 @@ export class RedisChannelLog implements ChannelLog {
       keys.push(this.#keys.dedupe(channel, policy, publisher, key));
       args.push(String(policy.dedupeMs));
     }
-    args.push(...this.#logArguments(channel, policy));
+    args.push(...this.#logArguments(channel, policy, entry.tag));
     if (rollUp !== undefined) {
       const name = rollUpName(channel, rollUp.segments);
       keys.push(...this.#keys.log(name, rollUp.policy));
@@ -158,12 +158,16 @@ export class RedisChannelLog implements ChannelLog {
 
   async close(): Promise<void> {}
 
-  #logArguments(channel: string, policy: LogPolicy): readonly string[] {
+  #logArguments(
+    channel: string,
+    policy: LogPolicy,
+    tag: string = this.#random.id(tagLength),
+  ): readonly string[] {
     return [
       this.#random.id(epochLength),
       String(policy.maxEntries),
       String(policy.maxAgeMs),
-      this.#random.id(tagLength),
+      tag,
       policy.projection === undefined ? "" : "1",
       this.#keys.bus(channel, policy),
     ];

@@ -146,7 +146,10 @@ export interface StreamOptions<Events = Record<string, unknown>> extends Subscri
 export interface Published {
   readonly channel: string;
   readonly position: string;
-  /** True when an entry with the same key was already published; no new entry was created. */
+  /**
+   * True when an entry with the `key` of this publish was already published; no new entry was created. Always
+   * false without a `key`. With one it may also be true when the client repeated the publish after a lost reply.
+   */
   readonly duplicate: boolean;
   /**
    * True when the store was unavailable and the channel's rule allows local delivery (`outage: "local"`). Only

@@ -157,9 +157,18 @@ describe("a publish", () => {
     await gateway.last.reply(again[1] ?? {}, { position: "e.3.t", duplicate: false });
     await expect(Promise.all(all)).resolves.toMatchObject([
       { position: "e.1.t" },
-      { position: "e.2.t", duplicate: true },
+      // The client itself sent it twice, so it is no duplicate to the application.
+      { position: "e.2.t", duplicate: false },
       { position: "e.3.t" },
     ]);
+  });
+
+  it("[P-PUB-2] a publish with a key of the application is a duplicate when the gateway says so", async () => {
+    const { client, gateway } = await setUp();
+    const published = client.publish("chat:1", "message", 1, { key: "k" });
+    await settle();
+    await gateway.last.reply(gateway.last.take("publish"), { position: "e.1.t", duplicate: true });
+    await expect(published).resolves.toMatchObject({ duplicate: true });
   });
 
   it("a publish sends the key that the application passed", async () => {

@@ -50,7 +50,7 @@ import type {
 } from "./channels-api.ts";
 import { checkEventData, requireExactData, schemaOf } from "./event-data.ts";
 import { PublishRates } from "./publish-rates.ts";
-import { isAway, Spool } from "./spool.ts";
+import { isAway, repeatable, Spool } from "./spool.ts";
 
 const readKey = identifierOf(messageBounds.keyLength);
 const madeKeyLength = 16;
@@ -359,7 +359,9 @@ export class Channels implements ChannelService {
     const isSpooled = rule.outage === "spool";
     // The key prevents a second copy when the entry was stored but the store's answer was lost.
     const kept = isSpooled && entry.key === undefined ? { ...entry, key: this.#madeKey() } : entry;
-    const append = () => this.#log.append(name, kept, policy);
+    const append = isSpooled
+      ? repeatable((tag) => this.#log.append(name, { ...kept, tag }, policy), kept, this.#random)
+      : () => this.#log.append(name, kept, policy);
     if (checked === undefined && !this.#waiting.isBusy(name)) {
       return isSpooled ? this.#orSpool(name, kept.json.length, append) : append();
     }

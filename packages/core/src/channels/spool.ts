@@ -1,10 +1,11 @@
-import type { Clock } from "@milepost/engine";
+import type { Appended, Clock, NewEntry, Random } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
 
 const maxEntries = 1_000;
 const maxLength = 4 * 1_048_576;
 const patienceMs = 30_000;
 const retryMs = 250;
+const tagLength = 8;
 
 /**
  * Queue of publishes during an outage of the store: at most 1,000 publishes and 4 Mi characters of data per
@@ -58,6 +59,28 @@ export class Spool {
       }
     }
   }
+}
+
+/**
+ * Returns an append of one entry that can be repeated. An entry that an earlier attempt stored, although its
+ * answer was lost, is no duplicate to the publisher. Each attempt has a tag of its own, because a store that lost
+ * its tail must not store the same tag again.
+ */
+export function repeatable(
+  append: (tag: string) => Promise<Appended>,
+  entry: Pick<NewEntry, "json">,
+  random: Random,
+): () => Promise<Appended> {
+  const tags = new Set<string>();
+  return async () => {
+    const tag = random.id(tagLength);
+    tags.add(tag);
+    const appended = await append(tag);
+    const { publication, duplicate } = appended;
+    if (!duplicate || !tags.has(publication.position.tag)) return appended;
+    // The log may have trimmed the data since.
+    return { publication: { ...publication, json: entry.json }, duplicate: false };
+  };
 }
 
 /** Returns true for the error `store_unavailable`, after which a retry may succeed. */

@@ -135,10 +135,65 @@ describe("an outage of the store", () => {
     const last = t.publish("job:1", "e", 5);
     await t.clock.advance(1_000);
     const stored = await Promise.all([first, ...rest, last]);
+    expect(stored.map(({ duplicate }) => duplicate)).toEqual(Array(5).fill(false));
     expect(stored.map(({ position }) => position.split(".")[1])).toEqual(["2", "3", "4", "5", "6"]);
     const events = socket.take().filter(({ type }) => type === "event");
     expect(events.map(({ data }) => data)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(t.core.stats().spooled).toBe(0);
+  });
+
+  for (const key of [undefined, "k"]) {
+    const named = key === undefined ? "without a key" : "with a key";
+    test(`[G3] [P-PUB-2] a spooled publish ${named} that was stored, but whose answer was lost, is no duplicate to its publisher`, async () => {
+      const { engine, t } = node();
+      await using _t = t;
+      let losses = 3;
+      engine.losesAnswer = () => losses-- > 0;
+      const first = t.publish("job:1", "e", 1, key);
+      await t.clock.advance(2_000);
+      expect(await first).toMatchObject({ duplicate: false });
+      expect(engine.stored("job:1")).toBe(1);
+      const again = await t.publish("job:1", "e", 1, key);
+      if (key === undefined) expect(again.position).not.toBe((await first).position);
+      else expect(again).toEqual({ ...(await first), duplicate: true });
+    });
+  }
+
+  test("[G3] [P-PUB-2] a spooled publish whose key was used before is a duplicate, however often the node tries", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const first = await t.publish("job:1", "e", 1, "k");
+    let losses = 2;
+    engine.losesAnswer = () => losses-- > 0;
+    const again = t.publish("job:1", "e", 2, "k");
+    await t.clock.advance(2_000);
+    expect(await again).toEqual({ ...first, duplicate: true });
+    expect(engine.stored("job:1")).toBe(1);
+  });
+
+  test("[G4] each attempt of a spooled publish has a tag of its own", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const tags: (string | undefined)[] = [];
+    engine.refuses = ({ tag }) => tags.push(tag) < 3;
+    const stored = t.publish("job:1", "e", 1);
+    await t.clock.advance(2_000);
+    expect((await stored).position.split(".")[2]).toBe(tags[2]);
+    expect(new Set(tags).size).toBe(3);
+  });
+
+  test("[P-END-1] a spooled end that was stored, but whose answer was lost, is the first end to its sender", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    let losses = 2;
+    engine.losesAnswer = () => losses-- > 0;
+    const ended = t.core.channels.end(t.service, "job:1", "complete");
+    await t.clock.advance(2_000);
+    expect(await ended).toMatchObject({ duplicate: false });
+    expect(await t.core.channels.end(t.service, "job:1", "late")).toMatchObject({
+      duplicate: true,
+      reason: "complete",
+    });
   });
 
   test("[G6] [G2] a spooled publish is refused after 30 s, and a publish beyond the spool's bound is refused at once", async () => {

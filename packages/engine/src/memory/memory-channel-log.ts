@@ -81,7 +81,7 @@ export class MemoryChannelLog implements ChannelLog {
       this.#bus.publish(appended.publication);
       return appended;
     }
-    const { key: _, ...unkeyed } = entry;
+    const { key: _key, tag: _tag, ...unkeyed } = entry;
     const copy = this.#log(rollUpName(channel, rollUp.segments), rollUp.policy).append(
       unkeyed,
       rollUp.policy,

@@ -80,7 +80,7 @@ export class MemoryLog {
     const { epoch, offset, tag: previousTag } = this.#head;
     const publication: Publication = {
       channel: this.channel,
-      position: { epoch, offset: offset + 1, tag: this.#random.id(tagLength) },
+      position: { epoch, offset: offset + 1, tag: entry.tag ?? this.#random.id(tagLength) },
       previousTag,
       event: entry.event,
       json: entry.json,

@@ -10,6 +10,11 @@ export interface NewEntry {
   readonly priority?: Priority;
   /** Dedupe key; unique per channel and publisher. */
   readonly key?: string;
+  /**
+   * Tag of the new entry's position: random, and never given to an append before. A caller that repeats an append
+   * recognises by it an entry that one of its own earlier attempts stored. By default the log makes a tag.
+   */
+  readonly tag?: string;
   /** Publisher that the key belongs to. The same key of another publisher is a different key. */
   readonly publisher: string;
 }

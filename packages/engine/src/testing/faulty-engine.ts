@@ -159,7 +159,8 @@ export class FaultyEngine {
     this.#scripted = [first.publication.position.epoch];
     for (const { entry, policy, publication } of own.slice(0, -count)) {
       this.#scripted.push(publication.position.tag);
-      await log.append(channel, entry, unrolled(policy));
+      const { tag: _, ...untagged } = entry;
+      await log.append(channel, untagged, unrolled(policy));
     }
     await log.read(channel, 0, 1, first.policy);
     this.#rebuilding = false;

@@ -131,6 +131,22 @@ export function channelLogContract(name: string, make: MakeEngine): void {
       }
     });
 
+    test("[G3] an entry has the tag that its append gave, and a duplicate has the tag of the entry first made", async () => {
+      await using harness = await make();
+      const { log } = harness.engine;
+      const rollUp = { segments: 1, policy };
+      const entry = { event: "n", json: "1", publisher: "p", key: "k" };
+      const first = await log.append("job:a", { ...entry, tag: "abcd1234" }, { ...policy, rollUp });
+      expect(first.publication.position.tag).toBe("abcd1234");
+      const again = await log.append("job:a", { ...entry, tag: "other567" }, { ...policy, rollUp });
+      expect(again).toEqual({ ...first, duplicate: true });
+      const next = await log.append("job:a", { ...entry, key: "l" }, { ...policy, rollUp });
+      expect(next.publication.position.tag).not.toBe("abcd1234");
+      expect(next.publication.previousTag).toBe("abcd1234");
+      const copies = await log.read("job:*", 0, 10, policy);
+      expect(copies.entries.map(({ position }) => position.tag)).not.toContain("abcd1234");
+    });
+
     test("[G3] concurrent appends with the same key create one entry", async () => {
       await using harness = await make();
       const { log } = harness.engine;
