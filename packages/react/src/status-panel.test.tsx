@@ -100,6 +100,20 @@ describe("the status panel", () => {
     expect(within(panel).getByText("Reconnecting in 2 s")).toBeDefined();
   });
 
+  it("the status panel never shows 100 % before the operation is done", async () => {
+    const { panel, say } = await show(
+      fold(created, started, { event: "progress", data: { percent: 0 } }),
+    );
+    const now = () => screen.getByRole("progressbar").getAttribute("aria-valuenow");
+    expect(now()).toBe("0");
+    expect(panel.querySelector(".mp-percent")?.textContent).toBe("0 %");
+    await say(4, "steps", { steps: [] });
+    await say(5, "progress", { percent: 99.9 });
+    expect(now()).toBe("99");
+    await say(6, "done", {});
+    expect(now()).toBe("100");
+  });
+
   it("the status panel of a waiting operation shows its queue position and estimated wait, and no percentage", async () => {
     const waiting = { position: 3, total: 12, estimated_wait_ms: 110_000 };
     await show(fold(created, { event: "waiting", data: waiting }));

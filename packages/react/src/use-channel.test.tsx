@@ -103,3 +103,30 @@ describe("useChannel with changed options", () => {
     expect(result.current.state).toBe(4);
   });
 });
+
+describe("the events of useChannel", () => {
+  it("useChannel keeps the last 200 events unless a limit says otherwise", async () => {
+    const { after, gateway, events } = await showThree({});
+    const more = Array.from({ length: 200 }, (_, i) =>
+      event("chat:1", i + 4, "message", { n: i + 4 }),
+    );
+    await after(() => gateway.last.sayTogether(...more));
+    expect(events()).toHaveLength(200);
+    expect(events().at(0)).toBe(4);
+    expect(events().at(-1)).toBe(203);
+  });
+
+  it("useChannel forgets the events from before a reset", async () => {
+    const { after, gateway, result, events, say } = await showThree({});
+    const snapshot = { projection: "latest", state: { n: 7 } };
+    await after(() =>
+      gateway.last.say({
+        ...{ type: "reset", channel: "chat:1", position: at(7), reason: "trimmed", snapshot },
+      }),
+    );
+    expect(events()).toEqual([]);
+    expect(result.current.snapshot).toEqual(snapshot);
+    await say(8);
+    expect(events()).toEqual([8]);
+  });
+});

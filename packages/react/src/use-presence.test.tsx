@@ -139,6 +139,22 @@ describe("useTyping", () => {
     expect(gateway.last.sent.at(-1)).toMatchObject({ type: "unsubscribe", channel });
   });
 
+  it("useTyping ends when its component goes, even if another one still reads the channel", async () => {
+    const { wrapper, gateway, accept, answer, after } = setUp();
+    const others = renderHook(() => usePresence(channel), { wrapper });
+    const { unmount } = render(<Composer />, { wrapper });
+    await act(settle);
+    await accept();
+    await answer(channel, live);
+    await after(() => fireEvent.input(screen.getByLabelText("message")));
+    await after(unmount);
+    const said = gateway.last.sent.flatMap((one) => (one.type === "request" ? [one.params] : []));
+    expect(said.at(-1)).toEqual({ channel, typing: false });
+    expect(gateway.last.count("unsubscribe")).toBe(0);
+    others.unmount();
+    await settle();
+  });
+
   it("useTyping renders the component again only when other members start or stop typing", async () => {
     const { wrapper, gateway, accept, answer, after } = setUp();
     let renders = 0;
