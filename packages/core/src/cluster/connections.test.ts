@@ -240,7 +240,14 @@ describe("moving connections", () => {
     expect(socket.closed).toBeUndefined();
     await clock.advance(1_100);
     expect(socket.closed?.code).toBe(4001);
-    const backwards = b.core.connections.move(b.service, { user: "x" }, { minMs: 2, maxMs: 1 });
-    await expect(backwards).rejects.toMatchObject({ code: "bad_message" });
+    for (const wrong of [
+      { minMs: 2, maxMs: 1 },
+      { minMs: -1, maxMs: 1 },
+      { minMs: 0, maxMs: 600_001 },
+      { minMs: 0, maxMs: Number.NaN },
+    ]) {
+      const moved = b.core.connections.move(b.service, { user: "x" }, wrong);
+      await expect(moved).rejects.toMatchObject({ code: "bad_message" });
+    }
   });
 });

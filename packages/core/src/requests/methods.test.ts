@@ -304,6 +304,21 @@ describe("deadlines of requests", () => {
     expect(calls.map(({ deadline }) => deadline - now)).toEqual([20_000, 600_000]);
   });
 
+  test("[P-REQ-1] a second request with the id of one that has no reply yet is refused, and the first one is answered", async () => {
+    let goOn = (_: string) => {};
+    const wait = { handler: () => new Promise<string>((resolve) => (goOn = resolve)) };
+    await using t = testCore({ methods: { wait } });
+    const socket = t.connect({ principal: t.user("ada") });
+    await t.clock.settle();
+    socket.take();
+    for (let n = 0; n < 2; n++) socket.send({ type: "request", id: 1, method: "wait" });
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, error: { code: "bad_message" } }]);
+    goOn("answer");
+    await t.clock.settle();
+    expect(socket.take()).toMatchObject([{ id: 1, result: "answer" }]);
+  });
+
   test("[P-REQ-4] a 257th request waits while 256 are under way, but a cancel of one of them is handled at once", async () => {
     const { calls, goOn, methods } = waiting();
     await using t = testCore({ methods });

@@ -41,3 +41,12 @@ test("RecentNames keeps between one and two times its size of names when no name
   expect(known).toBeGreaterThanOrEqual(100);
   expect(known).toBeLessThanOrEqual(200);
 });
+
+test("RecentNames keeps a name that is used all the time, however many others come", () => {
+  const names = new RecentNames<number>(2);
+  names.set("kept", 1);
+  for (let n = 0; n < 20; n++) {
+    names.set(`other ${n}`, n);
+    expect(names.get("kept")).toBe(1);
+  }
+});

@@ -149,3 +149,23 @@ test("a deadline 30 days away runs then, and one without an end never", async ()
   await clock.advance(86_400_000);
   expect(ran).toEqual([30 * 86_400_000]);
 });
+
+test("a deadline just beyond one turn of the wheel does not run early", async () => {
+  const { clock, wheel } = setup();
+  const ranAt: number[] = [];
+  for (const delayMs of [51_149, 51_151, 51_180, 51_199])
+    wheel.set(new Noted(() => ranAt.push(clock.monotonic())), delayMs);
+  await clock.advance(60_000);
+  expect(ranAt).toEqual([51_150, 51_200, 51_200, 51_200]);
+});
+
+test("a deadline that is cleared takes no other one of its slot with it", async () => {
+  const { clock, wheel } = setup();
+  const ran: string[] = [];
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => new Noted(() => ran.push(name)));
+  for (const deadline of [a, b, c, d]) if (deadline !== undefined) wheel.set(deadline, 100);
+  if (a !== undefined) wheel.clear(a);
+  if (c !== undefined) wheel.clear(c);
+  await clock.advance(200);
+  expect(ran.toSorted()).toEqual(["b", "d"]);
+});
