@@ -202,4 +202,25 @@ describe("subscribers of a channel", () => {
     await t.clock.settle();
     expect(faulty.reads).toBe(0);
   });
+
+  test("[P-SUB-9] a slow joiner whose replay has expired altogether receives one gap, and then what is new", async () => {
+    const short = [{ ...rules[0], retention: { maxEntries: 20_000, maxAgeMs: 10_000 } }];
+    await using t = testCore({ rules: short });
+    for (let n = 1; n <= 40; n++) await t.publish("log:a", "n", "x".repeat(30_000));
+    const socket = t.connect({ principal: t.user("ada") });
+    await t.clock.settle();
+    socket.stall();
+    socket.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+    await t.clock.settle();
+    await t.clock.advance(20_000);
+    socket.resume();
+    await t.clock.settle();
+    await t.publish("log:a", "n", "new");
+    await t.clock.settle();
+    const told = socket.received().filter(({ type }) => type === "gap" || type === "event");
+    const gaps = told.filter(({ type }) => type === "gap");
+    expect(gaps).toHaveLength(1);
+    expect(told.at(-2)).toBe(gaps[0]);
+    expect(told.at(-1)).toMatchObject({ data: "new" });
+  });
 });
