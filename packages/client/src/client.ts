@@ -38,10 +38,10 @@ export interface ClientOptions {
    */
   readonly token?: TokenSource | undefined;
   /**
-   * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failed attempts in a
-   * row (five if the transport has connected before), the client tries the next one. While it uses a worse
-   * transport, it retries the first one in the background every minute. It switches back without loss or
-   * repetition.
+   * Transports to use, the best first; default `["websocket", "sse", "poll"]`. After two failures in a row (five
+   * refused connects if the transport has worked before), the client tries the next one. A transport fails when its
+   * connection is lost before an answer to a ping has come back. While the client uses a worse transport, it tries
+   * one of the better ones in the background every minute. It switches without loss or repetition.
    */
   readonly transports?: readonly TransportName[];
   /**

@@ -483,6 +483,7 @@ describe("a client in a browser", () => {
       [window, "pageshow"],
       [document, "visibilitychange"],
     ] as const) {
+      await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
       await gateway.last.drop();
       const before = gateway.sockets.length;
       target.dispatchEvent(new Event(name));

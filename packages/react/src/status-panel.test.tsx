@@ -91,6 +91,7 @@ describe("the status panel", () => {
 
   it("the status panel counts down to the next reconnect", async () => {
     const { panel, gateway, after, clock } = await show(fold(created, started));
+    await after(() => gateway.last.say({ type: "pong", id: gateway.last.take("ping").id }));
     for (let i = 0; i < 4; i++) {
       await after(() => gateway.last.drop());
       if (i < 3) await act(() => clock.advance(16_000));

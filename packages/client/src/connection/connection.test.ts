@@ -126,7 +126,7 @@ describe("reconnecting", () => {
   });
 
   it("the backoff starts over only after a connection that lasted 5 s", async () => {
-    const { client, gateway, clock, connected } = setUp();
+    const { client, gateway, clock, connected } = setUp({ transports: ["websocket"] });
     await connected();
     await gateway.last.drop();
     await clock.advance(500);
@@ -554,6 +554,7 @@ describe("a half-open connection", () => {
   it("a connection is not considered half open while any message arrives", async () => {
     const { client, gateway, clock, connected } = setUp();
     await connected();
+    await gateway.last.say({ type: "pong", id: gateway.last.take("ping").id });
     for (let i = 0; i < 10; i++) {
       await clock.advance(20_000);
       await gateway.last.say({ type: "something_new" });

@@ -1,11 +1,4 @@
-import {
-  type ClientMessage,
-  type CloseVerdict,
-  closeNames,
-  closeVerdict,
-  isRecord,
-  MilepostError,
-} from "@milepost/protocol";
+import { type ClientMessage, closeVerdict, isRecord, MilepostError } from "@milepost/protocol";
 import { defaultMaxMessageBytes } from "../request/requests.ts";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import { Listeners } from "../runtime/listeners.ts";
@@ -15,8 +8,13 @@ import { Outgoing } from "../transport/outgoing.ts";
 import { type RawMessage, readFrame } from "../transport/server-frame.ts";
 import type { TransportConnection, TransportConnectionEvents } from "../transport/transport.ts";
 import type { TransportFallback } from "../transport/transport-fallback.ts";
-import type { TransportUpgrade, TransportUpgradeParts } from "../transport/transport-upgrade.ts";
-import type { Advice, Backoff } from "./backoff.ts";
+import { TransportTrial } from "../transport/transport-trial.ts";
+import type {
+  TransportUpgrade,
+  TransportUpgradeParts,
+  Upgrading,
+} from "../transport/transport-upgrade.ts";
+import type { Backoff } from "./backoff.ts";
 import {
   type ConnectionAction,
   type ConnectionEvent,
@@ -24,7 +22,9 @@ import {
   connectionTransitions,
 } from "./connection-state.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { eventOf, type Loss, lossOf, noLoss } from "./loss.ts";
 import type { MetricsRecorder } from "./metrics.ts";
+import { PlannedMove } from "./planned-move.ts";
 import { serviceError } from "./service-error.ts";
 import { lateToken, type TokenKeeper, tokenWaitMs } from "./token.ts";
 import { watchWakeSignals } from "./wake-signals.ts";
@@ -84,27 +84,6 @@ interface Credential {
   token: string | undefined;
 }
 
-/** Reason for the loss or close of a connection. */
-interface Loss {
-  readonly code: number;
-  readonly reason: string;
-  /** Explanation for a person; becomes the reason in the client's `closed` state. */
-  readonly message?: string;
-  /** Credential of the connection that was closed. */
-  readonly token?: string | undefined;
-  /** Time that the gateway, or something before it, asked the client to wait, in milliseconds. */
-  readonly retryAfterMs?: number | undefined;
-}
-
-/** Event that a close causes, by its verdict. */
-const eventOfVerdict = {
-  resume: "lost",
-  reauthenticate: "expired",
-  stop: "refused",
-} as const satisfies Record<CloseVerdict, ConnectionEvent>;
-
-const noLoss: Loss = { code: 1006, reason: "lost" };
-
 /**
  * One logical connection over successive transport connections. It applies the transition table and performs
  * its actions.
@@ -114,6 +93,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
   readonly #upgrade: TransportUpgrade | undefined;
+  readonly #trial: TransportTrial;
   readonly #listeners: Listeners<ConnectionState>;
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
@@ -133,13 +113,15 @@ export class Connection {
   #connectionId: string | undefined;
   #connectedAt = 0;
   #timer: Cancel | undefined;
-  #move: { readonly at: number; readonly cancel: Cancel } | undefined;
+  readonly #move: PlannedMove;
   #stopWatching: (() => void) | undefined;
 
   constructor(parts: ConnectionParts, events: ConnectionEvents) {
     this.#parts = parts;
     this.#events = events;
     this.#listeners = new Listeners(parts.reporter);
+    this.#trial = new TransportTrial(parts.fallback, parts.clock);
+    this.#move = new PlannedMove(parts);
     this.#outgoing = new Outgoing(parts.schedule, parts.batchMs, (messages) =>
       this.#transport?.send(messages, this.#outgoing.maxBytes),
     );
@@ -149,17 +131,20 @@ export class Connection {
       onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
     });
     this.#upgrade = parts.upgrade?.({
+      clock: parts.clock,
       schedule: parts.schedule,
-      open: async (events) => {
+      open: async (n, events) => {
         const token = await parts.token.get();
-        const { url, fallback } = parts;
+        const { url, fallback, schedule } = parts;
+        const transport = fallback.better(n);
         // No connection id is sent: the gateway would close the connection with that id before the new one is
         // ready.
-        const connection = fallback.best.open({ url, token, connectionId: undefined }, events);
-        return { connection, token };
+        const attempt = { url, token, connectionId: undefined, schedule };
+        const connection = transport.open(attempt, events);
+        return { transport, connection, token };
       },
       refuse: (token) => parts.token.refuse(token),
-      adopt: (transport, token) => this.#adopt(transport, token),
+      adopt: (upgrading) => this.#adopt(upgrading),
     });
   }
 
@@ -280,7 +265,7 @@ export class Connection {
       this.#lose({ code: 1006, reason: "no_welcome" }),
     );
     try {
-      const attempt = { url, token, connectionId: this.#connectionId };
+      const attempt = { url, token, connectionId: this.#connectionId, schedule };
       this.#transport = fallback.current.open(attempt, this.#transportEvents(token));
     } catch (error) {
       reporter.report(error);
@@ -293,25 +278,25 @@ export class Connection {
     const generation = this.#generation;
     const credential: Credential = { token };
     this.#credential = credential;
+    this.#trial.begin();
     return {
       onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
       onClose: (code, reason, { token = credential.token, retryAfterMs } = {}) =>
-        this.#onClose(code, reason, token, retryAfterMs),
+        this.#onClose(lossOf(code, reason, { token, retryAfterMs })),
     };
   }
 
   /**
-   * Switches to a transport connection that has received its welcome. Returns the events that the transport
-   * connection reports to from now on. The caller then passes the welcome on, so the application sees no
-   * reconnect.
+   * Switches to a transport connection that works. Returns the events that the transport connection reports to from
+   * now on. The caller then passes on its welcome and what followed, so the application sees no reconnect.
    */
-  #adopt(transport: TransportConnection, token: string | undefined): TransportConnectionEvents {
+  #adopt({ transport, connection, token }: Upgrading): TransportConnectionEvents {
     const { metrics, fallback } = this.#parts;
     this.#release();
     metrics?.disconnected();
     this.#events.onDown();
-    fallback.upgraded();
-    this.#transport = transport;
+    fallback.upgraded(transport);
+    this.#transport = connection;
     this.#adopting = true;
     return this.#transportEvents(token);
   }
@@ -347,6 +332,7 @@ export class Connection {
         break;
       case "pong":
         this.#heartbeat.pong(message.id);
+        if (this.#state.state === "connected") this.#trial.answered();
         break;
       case "notice":
         this.#onNotice(message);
@@ -368,7 +354,7 @@ export class Connection {
     this.#connectedAt = clock.monotonic();
     this.#connectionId = text(welcome.connection_id) ?? undefined;
     this.#adopting = false;
-    fallback.succeeded();
+    this.#trial.welcomed();
     if (fallback.isBelow) this.#upgrade?.start();
     const transport = this.#transport?.name ?? fallback.current.name;
     metrics?.connected(transport);
@@ -406,37 +392,16 @@ export class Connection {
         break;
       case "server_shutting_down":
       case "move":
-        this.#planMove(readAdvice(reconnect), code);
+        this.#move.plan(reconnect, () => this.#lose({ code: 4000, reason: code }));
         break;
     }
   }
 
-  /**
-   * Plans a reconnect at a random moment of the span that the gateway announced, so that the clients of a node
-   * do not all reconnect at once.
-   */
-  #planMove(advice: Advice | undefined, reason: string): void {
-    const { backoff, schedule, clock } = this.#parts;
-    const delayMs = advice === undefined ? backoff.delayMs(1) : backoff.withinMs(advice);
-    this.#move?.cancel();
-    const cancel = schedule.after(delayMs, () => this.#lose({ code: 4000, reason }));
-    this.#move = { at: clock.monotonic() + delayMs, cancel };
-  }
-
-  #onClose(
-    code: number,
-    reason: string,
-    token: string | undefined,
-    retryAfterMs: number | undefined,
-  ): void {
-    const name = Object.hasOwn(closeNames, code)
-      ? closeNames[code as keyof typeof closeNames]
-      : "lost";
-    const loss: Loss = { code, reason: name, message: reason || name, token, retryAfterMs };
+  #onClose(loss: Loss): void {
     // Code 4001 (moved): another connection has taken over the connection id. Sending the id again would close
     // that connection.
-    if (code === 4001) this.#connectionId = undefined;
-    this.#dispatch(eventOfVerdict[closeVerdict(code)], loss);
+    if (loss.code === 4001) this.#connectionId = undefined;
+    this.#dispatch(eventOf(loss, this.#state.state === "connected"), loss);
   }
 
   #lose(loss: Loss): void {
@@ -444,13 +409,13 @@ export class Connection {
   }
 
   #wait(loss: Loss): void {
-    const { backoff, clock, schedule, fallback } = this.#parts;
-    // A close code before the welcome proves that the transport works. Only a broken connection or a missing
-    // welcome counts as a failure of the transport.
-    const brokeEarly = this.#state.state === "connecting" && loss.code === 1006;
-    if (brokeEarly && loss.reason !== "token") fallback.failed();
+    const { backoff, clock, schedule } = this.#parts;
+    if (loss.reason !== "token") this.#trial.lost(loss.code);
     const now = clock.monotonic();
-    const stable = this.#state.state === "connected" && now - this.#connectedAt >= stableAfterMs;
+    const stable =
+      this.#state.state === "connected" &&
+      now - this.#connectedAt >= stableAfterMs &&
+      loss.code !== 4003;
     this.#failures = stable ? 1 : this.#failures + 1;
     if (this.#failures >= backoff.attempts) {
       this.#finish({
@@ -463,9 +428,8 @@ export class Connection {
     // A reconnect that was already planned at a random moment keeps that moment. It replaces the client's own
     // backoff.
     const delayMs =
-      this.#move === undefined
-        ? backoff.delayMs(this.#failures) + Math.min(retryAfterMs ?? 0, maxAskedMs)
-        : Math.max(0, this.#move.at - now);
+      this.#move.leftMs ??
+      backoff.delayMs(this.#failures) + Math.min(retryAfterMs ?? 0, maxAskedMs);
     this.#leave({
       state: "reconnecting",
       attempt: this.#failures + 1,
@@ -499,8 +463,7 @@ export class Connection {
     this.#generation++;
     this.#timer?.();
     this.#timer = undefined;
-    this.#move?.cancel();
-    this.#move = undefined;
+    this.#move.cancel();
     this.#heartbeat.stop();
     this.#upgrade?.stop();
     this.#adopting = false;
@@ -515,11 +478,4 @@ export class Connection {
     this.#state = state;
     this.#listeners.tell(state);
   }
-}
-
-function readAdvice(reconnect: unknown): Advice | undefined {
-  if (!isRecord(reconnect)) return undefined;
-  const { min_ms: minMs, max_ms: maxMs } = reconnect;
-  if (typeof minMs !== "number" || typeof maxMs !== "number" || !(minMs >= 0)) return undefined;
-  return { minMs, maxMs: Math.max(minMs, maxMs) };
 }

@@ -28,12 +28,18 @@ test("only the pong to the last ping measures the round trip", async () => {
   expect(done.at(-1)).toBe("round trip 40");
 });
 
-test("a connection on which nothing arrives is dead after one interval, and five seconds after a probe", async () => {
+test("a connection on which nothing arrives is dead 10 s after its first ping, an interval after a later one, and 5 s after a probe", async () => {
   const silent = beating();
-  await silent.clock.advance(29_999);
+  await silent.clock.advance(9_999);
   expect(silent.done).toEqual(["ping 1"]);
   await silent.clock.advance(1);
   expect(silent.done).toEqual(["ping 1", "dead"]);
+  const fallen = beating();
+  fallen.heartbeat.heard();
+  await fallen.clock.advance(59_999);
+  expect(fallen.done).toEqual(["ping 1", "ping 2"]);
+  await fallen.clock.advance(1);
+  expect(fallen.done).toEqual(["ping 1", "ping 2", "dead"]);
   const probed = beating();
   probed.heartbeat.heard();
   probed.heartbeat.probe();

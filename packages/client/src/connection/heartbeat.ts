@@ -7,6 +7,11 @@ import { Pace } from "./pace.ts";
  * counts as dead.
  */
 const probeMs = 5_000;
+/**
+ * Time after the first ping within which any frame must arrive, in milliseconds. A connection that carries nothing
+ * after its welcome is found this soon.
+ */
+const firstAnswerMs = 10_000;
 
 /** Effects of a heartbeat. */
 export interface HeartbeatEvents {
@@ -22,7 +27,8 @@ export interface HeartbeatEvents {
  * Detects a half-open connection, one that looks open although the other end is gone.
  *
  * The heartbeat sends a ping every interval. If no frame arrives for a whole interval after a ping, it reports
- * the connection as dead. Detection therefore takes at most two intervals without frames. Browsers hide the
+ * the connection as dead; after the first ping, if none arrives for 10 seconds. Detection therefore takes at most two
+ * intervals without frames. Browsers hide the
  * gateway's own pings from the client, so the client must ping.
  *
  * A stream that was lively and falls silent is probed sooner, once per silence: after ten times its mean gap, and
@@ -51,7 +57,7 @@ export class Heartbeat {
 
   start(intervalMs: number): void {
     this.#intervalMs = intervalMs;
-    this.#ping(intervalMs);
+    this.#ping(Math.min(firstAnswerMs, intervalMs));
   }
 
   stop(): void {

@@ -34,7 +34,7 @@ export async function shared(
   const schedule = new Schedule(clock);
   return sharedTransport({
     inner,
-    brief: isBounded ? pollTransport(fetch, schedule) : undefined,
+    brief: isBounded ? pollTransport(fetch, true) : undefined,
     tabs: await browserTabs(clock, random),
     share,
     fetch,

@@ -1,8 +1,15 @@
 import { expect, it } from "vitest";
+import { Schedule } from "../runtime/schedule.ts";
+import { ManualClock } from "../testing/index.ts";
 import { lazyTransport } from "./lazy-transport.ts";
 import type { Transport, TransportConnectionEvents } from "./transport.ts";
 
-const attempt = { url: new URL("ws://gateway.test/ws"), token: undefined, connectionId: undefined };
+const attempt = {
+  url: new URL("ws://gateway.test/ws"),
+  token: undefined,
+  connectionId: undefined,
+  schedule: new Schedule(new ManualClock()),
+};
 
 function setUp(loads: () => Promise<void> = async () => {}) {
   const heard: unknown[] = [];

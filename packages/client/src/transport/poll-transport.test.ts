@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { settle } from "../testing/index.ts";
+import { Schedule } from "../runtime/schedule.ts";
+import { ManualClock, settle } from "../testing/index.ts";
 import type { Fetch } from "./http-endpoint.ts";
 import { pollTransport } from "./poll-transport.ts";
 
@@ -16,6 +17,7 @@ const welcome = (user: string) =>
 
 /** Opens a poll connection with the token `old` to a gateway that answers as `answer` says. */
 async function opened(answer: (token: string, call: Call) => Response | Promise<Response>) {
+  const clock = new ManualClock();
   const heard: unknown[] = [];
   const calls: Call[] = [];
   const fetch: Fetch = async (url, init) => {
@@ -24,7 +26,12 @@ async function opened(answer: (token: string, call: Call) => Response | Promise<
     return answer(init.headers.Authorization?.replace("Bearer ", "") ?? "", call);
   };
   const connection = pollTransport(fetch).open(
-    { url: new URL("ws://gateway.test/ws"), token: "old", connectionId: undefined },
+    {
+      url: new URL("ws://gateway.test/ws"),
+      token: "old",
+      connectionId: undefined,
+      schedule: new Schedule(clock),
+    },
     {
       onFrame: (frame) => heard.push(JSON.parse(String(frame))),
       onClose: (code, reason, details) => heard.push({ code, reason, token: details?.token }),
@@ -32,7 +39,7 @@ async function opened(answer: (token: string, call: Call) => Response | Promise<
   );
   await settle();
   heard.length = 0;
-  return { connection, heard, calls };
+  return { connection, heard, calls, clock };
 }
 
 it("[P-CON-8] an auth over long-poll is answered once a call with the new token has succeeded, and later calls carry it", async () => {
@@ -121,4 +128,26 @@ it("[P-OP-9] a poll waits on for a channel that is pending, and says when it is 
   expect(await answer(reply(again))).toEqual([[{ type: "subscribed", ...again }]]);
   expect(asked()).toBe("e2.1.t");
   connection.release();
+});
+
+it("a poll that is never answered ends the connection 30 s after its wait, although other calls are answered", async () => {
+  const { connection, heard, clock } = await opened((_, { url, body }) => {
+    if (url.includes("/messages")) return new Response('[{"type":"pong"}]');
+    if (body === "[]") return welcome("7");
+    const [ask] = JSON.parse(body ?? "[]") as [{ id: number; since?: string }];
+    if (ask.since !== undefined) return new Promise(() => {});
+    return new Response(
+      JSON.stringify([{ type: "reply", id: ask.id, result: { position: "e.1.t" } }]),
+    );
+  });
+  connection.send(['{"type":"subscribe","id":1,"channel":"a"}'], 1_000);
+  await settle();
+  expect(heard).toMatchObject([[{ type: "reply", id: 1 }]]);
+  await clock.advance(54_999);
+  connection.send(['{"type":"ping","id":2}'], 1_000);
+  await settle();
+  expect(heard.at(-1)).toEqual([{ type: "pong" }]);
+  await clock.advance(1);
+  expect(heard.at(-1)).toMatchObject({ code: 1006 });
+  expect(clock.timers).toBe(0);
 });

@@ -21,13 +21,13 @@ import type {
 import { Upstream } from "./upstream.ts";
 
 /**
- * Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. With a `schedule`
- * the polls are brief: none holds a connection of the browser open, and the wait is between two polls.
+ * Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. If the
+ * polls are brief, none holds a connection of the browser open, and the wait is between two polls.
  */
-export function pollTransport(fetch: Fetch, schedule?: Schedule): Transport {
+export function pollTransport(fetch: Fetch, isBrief = false): Transport {
   return {
     name: "poll",
-    open: (attempt, events) => new PollConnection(fetch, attempt, events, schedule),
+    open: (attempt, events) => new PollConnection(fetch, attempt, events, isBrief),
   };
 }
 
@@ -36,6 +36,8 @@ const waitSeconds = 25;
 const restMs = 1_000;
 /** Length of an answer, in characters, from which more may be ready, so that the next brief poll follows at once. */
 const fullLength = 131_072;
+/** Time in milliseconds that the answer to a poll may take beyond the wait of the gateway. */
+const pollSlackMs = 30_000;
 const maxChannels = 100;
 
 /** Subscription to a channel that each poll requests again. */
@@ -56,6 +58,7 @@ class PollConnection implements TransportConnection {
   readonly closed: Promise<void>;
   readonly #endpoint: HttpEndpoint;
   readonly #events: TransportConnectionEvents;
+  readonly #schedule: Schedule;
   readonly #upstream: Upstream;
   readonly #polled = new Map<string, Polled>();
   #owned = true;
@@ -65,17 +68,18 @@ class PollConnection implements TransportConnection {
   #interrupt: (() => void) | undefined;
   #stopRest: Cancel | undefined;
 
-  readonly #schedule: Schedule | undefined;
+  readonly #isBrief: boolean;
 
   constructor(
     fetch: Fetch,
-    { url, token }: Attempt,
+    { url, token, schedule }: Attempt,
     events: TransportConnectionEvents,
-    schedule: Schedule | undefined,
+    isBrief: boolean,
   ) {
-    this.#schedule = schedule;
+    this.#isBrief = isBrief;
     this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
+    this.#schedule = schedule;
     this.#upstream = this.#newUpstream();
     this.closed = this.#run();
   }
@@ -118,14 +122,14 @@ class PollConnection implements TransportConnection {
   }
 
   #newUpstream(): Upstream {
-    return new Upstream(
-      this.#endpoint,
-      () => "/v1/connections/-/messages",
-      (text) => {
+    return new Upstream({
+      endpoint: this.#endpoint,
+      path: () => "/v1/connections/-/messages",
+      onReplies: (text) => {
         if (this.#owned) this.#events.onFrame(text);
       },
-      (error) => this.#fail(error),
-    );
+      onFailed: (error) => this.#fail(error),
+    });
   }
 
   /**
@@ -213,8 +217,10 @@ class PollConnection implements TransportConnection {
       position === undefined ? ask : { ...ask, since: position },
     );
     const hasStarted = polled.every(({ position }) => position !== undefined);
-    const isBrief = this.#schedule !== undefined;
-    const wait = hasStarted && !isBrief ? waitSeconds : 0;
+    const wait = hasStarted && !this.#isBrief ? waitSeconds : 0;
+    const cancel = this.#schedule.after(wait * 1_000 + pollSlackMs, () =>
+      this.#fail(new Refused(1006, "a poll got no answer in time")),
+    );
     try {
       const response = await this.#endpoint.call(`/v1/poll?wait=${wait}&sdk=${sdkName()}`, {
         body: JSON.stringify(asks),
@@ -222,18 +228,21 @@ class PollConnection implements TransportConnection {
       });
       const text = response.status === 204 ? "" : await response.text();
       if (!interrupted.signal.aborted && text !== "") this.#take(text);
+      cancel();
       const isFull = text.length > fullLength;
-      if (isBrief && !isFull && !interrupted.signal.aborted)
+      if (this.#isBrief && !isFull && !interrupted.signal.aborted)
         await Promise.race([change, this.#rest()]);
     } catch (error) {
       if (!interrupted.signal.aborted) throw error;
+    } finally {
+      cancel();
     }
   }
 
   #rest(): Promise<void> {
     return new Promise((resolve) => {
       this.#stopRest?.();
-      this.#stopRest = this.#schedule?.after(restMs, resolve);
+      this.#stopRest = this.#schedule.after(restMs, resolve);
     });
   }
 

@@ -10,6 +10,12 @@ import type {
 } from "./transport.ts";
 import { Upstream } from "./upstream.ts";
 
+/**
+ * Time limit of a call upstream, in milliseconds. The stream may still carry events while something swallows the
+ * calls.
+ */
+const upstreamMs = 30_000;
+
 /** Returns the SSE transport: messages arrive as server-sent events and are sent by POST. */
 export function sseTransport(fetch: Fetch): Transport {
   return { name: "sse", open: (attempt, events) => new SseConnection(fetch, attempt, events) };
@@ -25,17 +31,19 @@ class SseConnection implements TransportConnection {
 
   constructor(
     fetch: Fetch,
-    { url, token, connectionId }: Attempt,
+    { url, token, connectionId, schedule }: Attempt,
     events: TransportConnectionEvents,
   ) {
     this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
-    this.#upstream = new Upstream(
-      this.#endpoint,
-      () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
-      () => {},
-      (error) => this.#fail(error),
-    );
+    this.#upstream = new Upstream({
+      endpoint: this.#endpoint,
+      path: () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
+      onReplies: () => {},
+      onFailed: (error) => this.#fail(error),
+      // The gateway answers at once, as the replies come in the stream.
+      limit: { schedule, ms: upstreamMs },
+    });
     const replaced = connectionId === undefined ? "" : `&connection_id=${connectionId}`;
     this.closed = this.#read(`/v1/sse?dialect=${jsonSubprotocol}&sdk=${sdkName()}${replaced}`);
   }

@@ -43,11 +43,34 @@ describe("the transport fallback", () => {
     expect(fail(proven, 2)).toBe("poll");
   });
 
-  it("the fallback returns to the best transport once that has connected in the background", () => {
+  it("a transport that has worked before is replaced after two failures that followed a welcome", () => {
+    const proven = fallback();
+    proven.succeeded();
+    proven.failed(true);
+    expect(proven.current.name).toBe("websocket");
+    proven.failed(true);
+    expect(proven.current.name).toBe("sse");
+  });
+
+  it("the fallback returns to a better transport once that has worked in the background", () => {
     const upgraded = fallback();
-    expect(fail(upgraded, 4)).toBe("poll");
-    upgraded.upgraded();
-    expect([upgraded.current, upgraded.isBelow]).toEqual([upgraded.best, false]);
+    const best = upgraded.current;
+    expect(fail(upgraded, 2)).toBe("sse");
+    const second = upgraded.current;
+    expect(fail(upgraded, 2)).toBe("poll");
+    upgraded.upgraded(second);
+    expect([upgraded.current, upgraded.isBelow]).toEqual([second, true]);
+    upgraded.upgraded(best);
+    expect([upgraded.current, upgraded.isBelow]).toEqual([best, false]);
     expect(fail(upgraded, 4)).toBe("websocket");
+  });
+
+  it("the better transports are tried in turn, the best first", () => {
+    const down = fallback();
+    const tried = () => [0, 1, 2, 3].map((n) => down.better(n).name);
+    fail(down, 2);
+    expect(tried()).toEqual(["websocket", "websocket", "websocket", "websocket"]);
+    fail(down, 2);
+    expect(tried()).toEqual(["websocket", "sse", "websocket", "sse"]);
   });
 });

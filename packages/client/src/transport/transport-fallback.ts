@@ -1,8 +1,8 @@
 import type { Transport } from "./transport.ts";
 
 /**
- * Number of failed attempts in a row after which the next transport is tried. `provenPatience` applies to a
- * transport that has connected before.
+ * Number of failures in a row after which the next transport is tried. `provenPatience` applies to a transport that
+ * has worked before and now does not connect.
  */
 const patience = 2;
 const provenPatience = 5;
@@ -21,10 +21,6 @@ export class TransportFallback {
     this.#transports = transports;
   }
 
-  get best(): Transport {
-    return this.#transports[0];
-  }
-
   get current(): Transport {
     return this.#transports[this.#at] ?? this.#transports[0];
   }
@@ -34,26 +30,33 @@ export class TransportFallback {
     return this.#at > 0;
   }
 
-  /** Records that the current transport received its welcome. */
+  /** Returns a better transport than the current one; counting `n` up visits all of them in turn, the best first. */
+  better(n: number): Transport {
+    return this.#transports[n % Math.max(this.#at, 1)] ?? this.#transports[0];
+  }
+
+  /** Records that the current transport works. */
   succeeded(): void {
     this.#failures = 0;
     this.#proven.add(this.current);
   }
 
   /**
-   * Records that the current transport broke before its welcome; after too many failures the next one is
-   * current.
+   * Records that the current transport failed; after too many failures the next one is current. A restarting node
+   * refuses connections, but it does not welcome a client and then fall silent. So a failure after the welcome is no
+   * reason for more patience with a transport that has worked before.
    */
-  failed(): void {
+  failed(wasWelcomed = false): void {
     this.#failures++;
-    if (this.#failures < (this.#proven.has(this.current) ? provenPatience : patience)) return;
+    const isProven = this.#proven.has(this.current) && !wasWelcomed;
+    if (this.#failures < (isProven ? provenPatience : patience)) return;
     this.#failures = 0;
     this.#at = (this.#at + 1) % this.#transports.length;
   }
 
-  /** Records that the best transport received its welcome in the background; it is current from now on. */
-  upgraded(): void {
-    this.#at = 0;
+  /** Records that a better transport works, which was tried in the background; it is current from now on. */
+  upgraded(transport: Transport): void {
+    this.#at = Math.max(0, this.#transports.indexOf(transport));
     this.succeeded();
   }
 }

@@ -1,3 +1,5 @@
+import type { Schedule } from "../runtime/schedule.ts";
+
 /**
  * Name of a transport. Each one in the order `websocket`, `sse`, `poll` is less efficient than the one before,
  * but works in more networks.
@@ -49,6 +51,8 @@ export interface Attempt {
   readonly token: string | undefined;
   /** Id of the connection that this one replaces. */
   readonly connectionId: string | undefined;
+  /** Timers of the client. */
+  readonly schedule: Schedule;
 }
 
 /** Opens connections over one transport. `open` throws where not even an attempt is possible. */

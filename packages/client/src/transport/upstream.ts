@@ -1,32 +1,32 @@
-import type { HttpEndpoint } from "./http-endpoint.ts";
+import type { Schedule } from "../runtime/schedule.ts";
+import { type HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { maxBytesOf } from "./outgoing.ts";
 
 /** Maximum number of messages in the body of one POST. */
 const maxMessages = 1_000;
+
+/** Parts of an upstream. */
+export interface UpstreamParts {
+  readonly endpoint: HttpEndpoint;
+  path(): string;
+  onReplies(text: string): void;
+  onFailed(error: unknown): void;
+  /** Time limit of a call, if there is one. */
+  readonly limit?: { readonly schedule: Schedule; readonly ms: number };
+}
 
 /**
  * Sends messages by POST, one call at a time, so that they keep their order. Messages that are added during a
  * call share the next one.
  */
 export class Upstream {
-  readonly #endpoint: HttpEndpoint;
-  readonly #path: () => string;
-  readonly #onReplies: (text: string) => void;
-  readonly #onFailed: (error: unknown) => void;
+  readonly #parts: UpstreamParts;
   #queue: string[] = [];
   #maxBytes = 0;
   #busy = false;
 
-  constructor(
-    endpoint: HttpEndpoint,
-    path: () => string,
-    onReplies: (text: string) => void,
-    onFailed: (error: unknown) => void,
-  ) {
-    this.#endpoint = endpoint;
-    this.#path = path;
-    this.#onReplies = onReplies;
-    this.#onFailed = onFailed;
+  constructor(parts: UpstreamParts) {
+    this.#parts = parts;
   }
 
   /** Sends a message. Several share a body of at most about `maxBytes` bytes; a larger message has its own. */
@@ -40,15 +40,18 @@ export class Upstream {
   }
 
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#endpoint.isEnded) {
+    const { endpoint, path, onReplies, onFailed, limit } = this.#parts;
+    while (this.#queue.length > 0 && !endpoint.isEnded) {
+      const onLate = () => onFailed(new Refused(1006, "a call got no answer in time"));
+      const cancel = limit?.schedule.after(limit.ms, onLate);
       try {
-        const response = await this.#endpoint.call(this.#path(), {
-          body: `[${this.#take().join(",")}]`,
-        });
-        this.#onReplies(await response.text());
+        const response = await endpoint.call(path(), { body: `[${this.#take().join(",")}]` });
+        onReplies(await response.text());
       } catch (error) {
-        this.#onFailed(error);
+        onFailed(error);
         return;
+      } finally {
+        cancel?.();
       }
     }
     this.#busy = false;
