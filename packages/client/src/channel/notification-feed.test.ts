@@ -17,7 +17,7 @@ function feed() {
     reporter: new Reporter((error) => {
       throw error;
     }),
-    identity: { state: connected, onState: () => () => {} },
+    identity: { state: connected, connect() {}, onState: () => () => {} },
     subscribe(name, handlers) {
       channels.set(name, handlers);
       return { close: () => channels.delete(name) } as unknown as Subscription;

@@ -9,6 +9,7 @@ function following() {
   const stop = followIdentity(
     {
       state: { state: "idle" },
+      connect() {},
       onState: (given) => {
         listener = given;
         return () => done.push("stopped");

@@ -10,11 +10,12 @@ export interface Identity {
 export interface IdentitySource {
   readonly state: ConnectionState;
   onState(listener: (state: ConnectionState) => void): () => void;
+  connect(): void;
 }
 
 /**
- * Calls `begin` with the names of the user channel and session channel once they are known. When the identity
- * changes, calls the function that `begin` returned and then calls `begin` again. Returns a function that ends
+ * Calls `begin` with the names of the user channel and session channel once they are known, for which it connects a
+ * client that was never used. When the identity changes, calls the function that `begin` returned and then calls `begin` again. Returns a function that ends
  * both the current run and the following of changes.
  */
 export function followIdentity(
@@ -41,6 +42,7 @@ export function followIdentity(
     });
   };
   const stop = source.onState(look);
+  if (source.state.state === "idle") source.connect();
   look(source.state);
   return () => {
     stop();

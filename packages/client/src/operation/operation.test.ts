@@ -1,7 +1,9 @@
 import type { OperationEvent, OperationState, OperationSummary } from "@milepost/model";
 import { reduceOperation } from "@milepost/model";
 import { describe, expect, it } from "vitest";
-import { connectedClient, settle } from "../testing/index.ts";
+import type { Client } from "../client.ts";
+import { createClient } from "../create-client.ts";
+import { connectedClient, ManualClock, ScriptedGateway, settle } from "../testing/index.ts";
 import { CommandError } from "./command-error.ts";
 
 const at = (offset: number, epoch = "e1") => `${epoch}.${offset}.t${offset}`;
@@ -497,6 +499,30 @@ describe("the list of operations", () => {
     expect(list.view).toEqual({ kind: "loading" });
     await gateway.last.refuse(gateway.last.take("subscribe"), { code: "forbidden" });
     expect(list.view).toMatchObject({ kind: "error", error: { code: "forbidden" } });
+  });
+
+  it("the operation list and notifications connect a client on first use, and not one that was closed", async () => {
+    for (const use of [
+      (client: Client) => client.operations().subscribe(() => {}),
+      (client: Client) => client.notifications.subscribe(() => {}),
+    ]) {
+      const gateway = new ScriptedGateway();
+      const client = createClient({
+        url: "ws://gateway.test/ws",
+        webSocket: gateway.webSocket,
+        clock: new ManualClock(),
+      });
+      use(client);
+      await settle();
+      expect(gateway.sockets).toHaveLength(1);
+      await gateway.last.accept();
+      await settle();
+      expect(gateway.last.count("subscribe")).toBe(2);
+      await client.close();
+      use(client);
+      await settle();
+      expect(gateway.sockets).toHaveLength(1);
+    }
   });
 
   it("the operation list comes from the user's channel when the credential has no session", async () => {
