@@ -26,7 +26,7 @@ export interface LeaderParts extends HubParts {
   open(events: TransportConnectionEvents): TransportConnection;
 }
 
-/** Functions of the leader's own client. */
+/** Functions of the leader's own client, which releases the leader in the last two. */
 export interface LeaderEvents extends TransportConnectionEvents {
   /** Called when the client wants what a shared connection cannot do. */
   onTurnedAway(): void;
@@ -53,10 +53,7 @@ export class Leader {
     this.#own = this.#hub.join({
       isOwner: true,
       deliver: (texts) => events.onFrame(frameOf(texts)),
-      turnAway: () => {
-        this.release();
-        events.onTurnedAway();
-      },
+      turnAway: () => events.onTurnedAway(),
     });
     this.#bus = parts.tabs.channel(parts.group, ({ who }) => {
       if (typeof who === "string") this.#asked(who);
@@ -77,9 +74,7 @@ export class Leader {
     });
     this.closed = this.#connection.closed;
     void lock.stolen.then(() => {
-      if (this.#isOver) return;
-      this.release();
-      events.onUnseated();
+      if (!this.#isOver) events.onUnseated();
     });
   }
 

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Channel } from "../channel/channel.ts";
 import { durable } from "../channel/durable.ts";
+import { settle } from "../testing/manual-clock.ts";
 import { SharedBrowser, type SharingTab, tokenOf } from "../testing/shared-browser.ts";
 
 const room = "room:a";
@@ -296,6 +297,8 @@ it("a tab that reads a channel as a durable subscriber which another tab reads t
   expect((await next).value?.event.data).toBe(1);
   expect([reader.seen(jobs), reader.seen(room), worker.seen(room)]).toEqual([[1], [2], [2]]);
   expect(browser.streams).toBe(2);
+  // The connection of the leader is still in use, so the new one must not replace it.
+  expect([...browser.gateway.connections].at(-1)?.attempt.connectionId).toBeUndefined();
 });
 
 it("a channel that no longer fits on the shared stream is read on another one", async () => {
@@ -313,21 +316,95 @@ it("a channel that no longer fits on the shared stream is read on another one", 
   expect([second.log.filter((said) => said.includes(":")), browser.streams]).toEqual([[], 2]);
 });
 
-it("a follower that reads nothing is cut off at 4 Mi characters, and resumes when it reads again", async () => {
+it.each([
+  { bound: "4 Mi characters", length: 500_000, count: 12, atMost: 10 },
+  { bound: "10,000 posts", length: 1, count: 10_100, atMost: 10_050 },
+])(
+  "a follower that reads nothing is cut off at $bound, and resumes when it reads again",
+  async ({ length, count, atMost }) => {
+    const browser = new SharedBrowser();
+    const [leader, follower] = (await openTabs(browser, 2)) as [SharingTab, SharingTab];
+    follower.tab.freeze();
+    const [connection] = [...browser.gateway.connections];
+    for (const _ of upTo(count)) {
+      browser.gateway.publish(room, "x".repeat(length));
+      await settle();
+    }
+    expect(leader.seen(room)).toHaveLength(count);
+    expect(follower.tab.waiting).toBeLessThanOrEqual(atMost);
+    follower.tab.thaw();
+    await browser.advance(17_000);
+    expect(follower.seen(room)).toHaveLength(count);
+    expect([...browser.gateway.connections]).toEqual([connection]);
+  },
+);
+
+it("a follower that reads is never cut off, however much it receives", async () => {
   const browser = new SharedBrowser();
-  const [leader, follower] = (await openTabs(browser, 2)) as [SharingTab, SharingTab];
-  follower.tab.freeze();
-  const large = "x".repeat(500_000);
-  const [connection] = [...browser.gateway.connections];
+  const [, follower] = (await openTabs(browser, 2)) as [SharingTab, SharingTab];
   for (const _ of upTo(12)) {
-    browser.gateway.publish(room, large);
+    browser.gateway.publish(room, "x".repeat(500_000));
     await browser.settle();
   }
-  expect(leader.seen(room)).toHaveLength(12);
-  follower.tab.thaw();
-  await browser.advance(17_000);
   expect(follower.seen(room)).toHaveLength(12);
-  expect([...browser.gateway.connections]).toEqual([connection]);
+  expect(follower.log).toEqual(["connecting", "connected"]);
+});
+
+it.each([
+  { who: "the leader", at: 0, code: 1001 },
+  { who: "a follower", at: 1, code: 1001 },
+  { who: "a follower of a leader whose token is refused", at: 1, code: 4102 },
+])(
+  "a reply that arrives together with the end of the connection still reaches $who",
+  async ({ at, code }) => {
+    const browser = new SharedBrowser();
+    const tabs = await openTabs(browser, 2);
+    const [connection] = [...browser.gateway.connections];
+    const answer = tabs[at]?.client.request("never").catch(String);
+    await browser.settle();
+    connection?.drop(code, { type: "reply", id: connection.sent.at(-1)?.id, result: "answer" });
+    await browser.settle();
+    expect(await Promise.race([answer, settle()])).toBe("answer");
+  },
+);
+
+it("a tab beyond the 50 followers of a leader connects alone", async () => {
+  const browser = new SharedBrowser();
+  const tabs = await openTabs(browser, 52);
+  await browser.advance(500);
+  browser.gateway.publish(room, 1);
+  await browser.settle();
+  expect(browser.streams).toBe(2);
+  for (const tab of tabs) expect(tab.seen(room)).toEqual([1]);
+});
+
+it("a tab for which the gateway names another user than for the leader connects alone", async () => {
+  const browser = new SharedBrowser();
+  await openTabs(browser, 1);
+  browser.user = "8";
+  const other = browser.open();
+  other.seen(room);
+  await browser.advance(1_500);
+  expect([browser.streams, other.log]).toEqual([
+    2,
+    ["connecting", "reconnecting", "connecting", "connected"],
+  ]);
+});
+
+it("without Web Locks, all followers of a leader that crashed follow the next one, which nobody unseats", async () => {
+  const browser = new SharedBrowser({ hasWebLocks: false });
+  const tabs = upTo(4).map(() => browser.open());
+  for (const tab of tabs) {
+    tab.seen(room);
+    await browser.advance(1_500);
+  }
+  const [leader, ...others] = tabs as [SharingTab, ...SharingTab[]];
+  browser.crash(leader);
+  await browser.advance(30_000);
+  browser.gateway.publish(room, 1);
+  await browser.settle();
+  for (const tab of others) expect(tab.seen(room)).toEqual([1]);
+  expect(browser.gateway.opened).toBe(2);
 });
 
 it("a stream that the gateway ends is followed by one stream again", async () => {

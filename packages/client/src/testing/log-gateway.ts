@@ -126,11 +126,12 @@ export class LogConnection implements TransportConnection {
     );
   }
 
-  /** Closes the connection from the gateway's side. */
-  drop(code: number): void {
+  /** Closes the connection from the gateway's side, after a last message if there is one. */
+  drop(code: number, last?: object): void {
     this.#gateway.connections.delete(this);
     queueMicrotask(() =>
       this.tab.run(() => {
+        if (last !== undefined) this.#events.onFrame(JSON.stringify(last));
         this.#events.onClose(code, "");
         this.#resolve();
       }),
@@ -158,7 +159,7 @@ export class LogConnection implements TransportConnection {
         break;
       }
       case "request":
-        this.say({ type: "reply", id, result: message.params });
+        if (message.method !== "never") this.say({ type: "reply", id, result: message.params });
         break;
       case "cancel":
       case "chunk":

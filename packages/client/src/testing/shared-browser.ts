@@ -32,6 +32,8 @@ export class SharedBrowser {
   readonly gateway = new LogGateway();
   /** Tokens that the gateway refuses when a tab shows them by itself. */
   readonly refused = new Set<string>();
+  /** User that the gateway names when a tab shows its own token. */
+  user = "7";
   /** Ends of tokens, in milliseconds since 1970; a token without one does not end. */
   readonly ends = new Map<string, number>();
   readonly #world = new TabWorld();
@@ -145,7 +147,7 @@ export class SharedBrowser {
         const expires_at = this.ends.get(token) ?? null;
         const isRefused = this.refused.has(token) || this.clock.now() >= (expires_at ?? Infinity);
         const problem = { code: "token_revoked", detail: "revoked" };
-        const welcome = [{ type: "welcome", user_id: "7", session_id: null, expires_at }];
+        const welcome = [{ type: "welcome", user_id: this.user, session_id: null, expires_at }];
         const body = isRefused ? problem : welcome;
         const response = {
           ok: !isRefused,

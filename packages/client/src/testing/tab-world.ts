@@ -51,6 +51,11 @@ export class FakeTab implements Tabs {
     };
   }
 
+  /** Number of tasks that wait for the thaw. */
+  get waiting(): number {
+    return this.#waiting?.length ?? 0;
+  }
+
   /** Runs a task of this tab: at once, after the thaw, or never. */
   run(task: () => void): void {
     if (this.#isGone) return;
