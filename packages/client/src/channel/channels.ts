@@ -121,28 +121,7 @@ export class Channels {
   take(message: RawMessage): void {
     const name = String(message.channel);
     this.claims.get(name)?.onMessage(message);
-    const channel = this.#byName.get(name);
-    switch (message.type) {
-      case "event":
-      case "end":
-        channel?.onEvent(message);
-        break;
-      case "subscribed":
-        channel?.onSubscribed(message);
-        break;
-      case "gap":
-        channel?.onGap(message);
-        break;
-      case "reset":
-        channel?.onReset(message);
-        break;
-      case "presence":
-        channel?.onPresence(message);
-        break;
-      case "unsubscribed":
-        channel?.onUnsubscribed(message);
-        break;
-    }
+    this.#byName.get(name)?.take(message);
   }
 
   /**

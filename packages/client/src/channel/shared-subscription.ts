@@ -145,8 +145,33 @@ export class SharedSubscription {
     for (const subscriber of this.subscribers) subscriber.interrupt();
   }
 
+  /** Takes a message of the gateway about the channel. */
+  take(message: RawMessage): void {
+    switch (message.type) {
+      case "event":
+      case "end":
+        this.#onEvent(message);
+        break;
+      case "gap":
+        this.#onGap(message);
+        break;
+      case "reset":
+        this.#onReset(message);
+        break;
+      case "subscribed":
+        this.#onSubscribed(message);
+        break;
+      case "presence":
+        this.#onPresence(message);
+        break;
+      case "unsubscribed":
+        this.#onUnsubscribed(message);
+        break;
+    }
+  }
+
   /** Delivers an event or the end of the stream. Both are delivered in order: missing entries come first. */
-  onEvent(message: RawMessage): void {
+  #onEvent(message: RawMessage): void {
     const position = readPosition(message.position);
     const end = message.type === "end" ? String(message.reason) : undefined;
     const name = end === undefined ? message.event : message.type;
@@ -180,19 +205,19 @@ export class SharedSubscription {
    * Takes the news that the subscription waits for its operation, or that it waits no more. Ignored while a
    * subscribe has no answer, since its answer decides.
    */
-  onSubscribed(message: RawMessage): void {
+  #onSubscribed(message: RawMessage): void {
     if (this.#ask !== undefined) return;
     const since = this.#position;
     const ask = this.#pending ?? { since, joiners: [], presence: this.#presence };
     this.#answered(ask, readSubscribed(this.name, message));
   }
 
-  onPresence(message: RawMessage): void {
+  #onPresence(message: RawMessage): void {
     const news = readPresence(message);
     if (news !== undefined) for (const subscriber of this.subscribers) subscriber.presence(news);
   }
 
-  onGap(message: RawMessage): void {
+  #onGap(message: RawMessage): void {
     const to = readPosition(message.to);
     if (to === undefined) return;
     const reason = message.reason as GapReason;
@@ -205,7 +230,7 @@ export class SharedSubscription {
     }
   }
 
-  onReset(message: RawMessage): void {
+  #onReset(message: RawMessage): void {
     const position = readPosition(message.position);
     if (position === undefined || !isRecord(message.snapshot)) return;
     const reason = message.reason as GapReason;
@@ -221,7 +246,7 @@ export class SharedSubscription {
    * Fails all subscribers, because the gateway ended the subscription (not the stream). Ignored while a
    * subscribe is pending, since its answer decides.
    */
-  onUnsubscribed({ reason }: RawMessage): void {
+  #onUnsubscribed({ reason }: RawMessage): void {
     if (this.#ask !== undefined) return;
     const message = `the gateway ended the subscription to ${this.name}`;
     const error = MilepostError.from({ code: String(reason), message, retryable: false });

@@ -222,6 +222,32 @@ it("an entry that replaces another one is passed on without a gap, which the mem
   expect(heard()).toEqual([next]);
 });
 
+it("[P-OP-9] [P-OP-10] members learn that a subscription is pending, that it is live, that it is pending again, and how it goes on", async () => {
+  const { join, say, take } = await setUp();
+  const [first, second] = [join(), join()];
+  await first.ask({ type: "subscribe", id: 1, channel: "a:1" });
+  const pending = { channel: "a:1", position: "pending.0.0", recovered: false, pending: true };
+  await say(reply(take()[0], pending));
+  await second.ask({ type: "subscribe", id: 2, channel: "a:1" });
+  expect(first.take().slice(1)).toEqual([{ type: "reply", id: 1, result: pending }]);
+  expect(second.take().slice(1)).toEqual([{ type: "reply", id: 2, result: pending }]);
+  const snapshot = { projection: "operation", state: { id: "1" } };
+  await say({ type: "subscribed", ...subscribed("e.1.t1"), snapshot });
+  expect(first.take()).toEqual([{ type: "subscribed", ...subscribed("e.1.t1"), snapshot }]);
+  // The other member joins from its own start.
+  await say(...take().map((asked) => reply(asked, { ...subscribed("e.1.t1"), snapshot })));
+  expect(second.take()).toEqual([{ type: "subscribed", ...subscribed("e.1.t1"), snapshot }]);
+  await say(event(2), { type: "subscribed", ...pending });
+  const news = [event(2), { type: "subscribed", ...pending }];
+  expect([first.take(), second.take()]).toEqual([news, news]);
+  const anew = { ...subscribed("f.3.u3"), reason: "epoch_changed", snapshot };
+  await say({ type: "subscribed", ...anew });
+  expect([first.take(), second.take()]).toEqual([
+    [{ type: "subscribed", ...anew }],
+    [{ type: "subscribed", ...anew }],
+  ]);
+});
+
 it("presence reaches the members that want it, and a reset all that read", async () => {
   const { join, say, take } = await setUp();
   const [present, reader] = [join(), join()];

@@ -181,25 +181,7 @@ export class Hub {
       if (message.type === "end" || message.type === "unsubscribed") this.#release(holder, name);
       return;
     }
-    const channel = this.#channels.get(name);
-    switch (message.type) {
-      case "event":
-      case "end":
-        channel?.onEvent(message);
-        break;
-      case "gap":
-        channel?.onGap(message);
-        break;
-      case "reset":
-        channel?.onReset(message);
-        break;
-      case "presence":
-        channel?.onPresence(message);
-        break;
-      case "unsubscribed":
-        channel?.onUnsubscribed(message);
-        break;
-    }
+    this.#channels.get(name)?.take(message);
   }
 
   #takeOf(member: HubMember, message: RawMessage): void {

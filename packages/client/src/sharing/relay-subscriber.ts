@@ -1,9 +1,11 @@
 import {
+  definedFields,
   formatPosition,
   type GapReason,
   type MilepostError,
   type PresenceChange,
   type PresenceList,
+  pendingPosition,
   type Snapshot,
   type Subscribed,
   type SubscribeMessage,
@@ -29,6 +31,7 @@ export class RelaySubscriber extends ChannelSubscriber {
   readonly #id: SubscribeMessage["id"];
   readonly #tell: (text: string) => void;
   readonly #onOver: (subscriber: ChannelSubscriber) => void;
+  #isAnswered = false;
 
   /** `onOver` is called when the subscription is over: closed, ended or failed. */
   constructor(
@@ -45,7 +48,29 @@ export class RelaySubscriber extends ChannelSubscriber {
 
   override start(subscribed: Subscribed): void {
     super.start(subscribed);
-    this.#say({ type: "reply", id: this.#id, result: subscribed });
+    this.#answer(subscribed);
+  }
+
+  override wait(): void {
+    const isNews = this.state !== "pending";
+    super.wait();
+    const { channel } = this;
+    if (isNews)
+      this.#answer({
+        channel,
+        position: formatPosition(pendingPosition),
+        recovered: false,
+        pending: true,
+      });
+  }
+
+  override resumed(announced?: GapReason): void {
+    const wasPending = this.state === "pending";
+    super.resumed(announced);
+    const { channel, position = "" } = this;
+    const recovered = announced === undefined;
+    if (wasPending)
+      this.#answer({ channel, position, recovered, ...definedFields({ reason: announced }) });
   }
 
   override take(arrival: Arrival): void {
@@ -71,8 +96,11 @@ export class RelaySubscriber extends ChannelSubscriber {
   }
 
   override reset(position: string, snapshot: Snapshot, reason: GapReason): void {
+    const { channel, state } = this;
     super.reset(position, snapshot, reason);
-    this.#say({ type: "reset", channel: this.channel, position, snapshot, reason });
+    if (state === "pending")
+      this.#answer({ channel, position, recovered: false, reason, snapshot });
+    else this.#say({ type: "reset", channel, position, snapshot, reason });
   }
 
   override presence(news: PresenceList | PresenceChange): void {
@@ -81,15 +109,22 @@ export class RelaySubscriber extends ChannelSubscriber {
   }
 
   override fail(error: MilepostError): void {
-    const { channel, joining, isOver } = this;
+    const { channel, isOver } = this;
     super.fail(error);
     if (isOver) return;
     this.#onOver(this);
-    if (joining) this.#say({ type: "reply", id: this.#id, error: error.toFailure() });
+    if (!this.#isAnswered) this.#say({ type: "reply", id: this.#id, error: error.toFailure() });
     else {
       const position = this.position ?? "";
       this.#say({ type: "unsubscribed", channel, position, reason: error.code });
     }
+  }
+
+  /** Answers the subscribe, or tells what has become of the subscription since. */
+  #answer(subscribed: Subscribed): void {
+    if (this.#isAnswered) this.#say({ type: "subscribed", ...subscribed });
+    else this.#say({ type: "reply", id: this.#id, result: subscribed });
+    this.#isAnswered = true;
   }
 
   #say(message: object): void {
