@@ -60,5 +60,6 @@ export type { Detach } from "./http/mount.ts";
 export type { GatewayOperations } from "./operations.ts";
 export { createLog, type LogLevel, type LogOptions } from "./runtime/log.ts";
 export { inspectStore, type StoreLine } from "./runtime/open-engine.ts";
+export { printable, printableJson, printableLines } from "./runtime/printable.ts";
 export { type ProcessPort, type Serving, serve } from "./runtime/serve.ts";
 export { type Supervising, superviseWorkers, type WorkersOptions } from "./runtime/workers.ts";

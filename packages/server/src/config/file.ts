@@ -9,7 +9,8 @@ export function readConfigFile(path: string, readFile: ReadFile): SourceSettings
   const nothing = (mistake: string) => ({ given: new Map(), mistakes: [mistake] });
   let text: string;
   try {
-    text = readFile(path);
+    // Some editors begin a file with a byte order mark.
+    text = readFile(path).replace(/^\ufeff/, "");
   } catch (error) {
     return nothing(`${path}: cannot be read (${messageOf(error)})`);
   }
