@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { writeJson } from "@milepost/protocol";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -82,12 +83,12 @@ export class Api {
     path: string,
     query: Readonly<Record<string, string | number | undefined>> = {},
   ): Promise<T> {
-    const search = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) search.set(name, String(value));
-    }
-    const text = search.toString();
-    return this.#call<T>("GET", text === "" ? path : `${path}?${text}`);
+    return this.#call<T>("GET", withQuery(path, query));
+  }
+
+  /** Like `get`, and returns the answer as the text that the gateway sent, in which every number is exact. */
+  async text(path: string, query: Readonly<Record<string, string | number | undefined>> = {}) {
+    return (await this.#exchange("GET", withQuery(path, query))).text;
   }
 
   post<T>(path: string, body?: unknown): Promise<T> {
@@ -99,7 +100,12 @@ export class Api {
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return (await this.#exchange(method, path, body)).answer as T;
+  }
+
+  async #exchange(method: string, path: string, body?: unknown) {
     let response: Response;
+    let text: string;
     let answer: unknown;
     try {
       response = await fetch(new URL(path, this.#url), {
@@ -109,9 +115,10 @@ export class Api {
           ...(body !== undefined && { "Content-Type": "application/json" }),
         },
         signal: AbortSignal.timeout(this.#timeoutMs),
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: writeJson(body) }),
       });
-      answer = parsed(await response.text());
+      text = await response.text();
+      answer = parsed(text);
     } catch (cause) {
       if (cause instanceof CommandFailure) throw cause;
       if (cause instanceof Error && cause.name === "TimeoutError") {
@@ -127,7 +134,7 @@ export class Api {
         { cause },
       );
     }
-    if (response.ok) return answer as T;
+    if (response.ok) return { answer, text };
     throw new Refusal(response.status, answer);
   }
 
@@ -147,6 +154,18 @@ export class Api {
       exitCodes.config,
     );
   }
+}
+
+function withQuery(
+  path: string,
+  query: Readonly<Record<string, string | number | undefined>>,
+): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text === "" ? path : `${path}?${text}`;
 }
 
 function parsed(text: string): unknown {

@@ -1,12 +1,8 @@
 import cluster from "node:cluster";
 import { run } from "./program.ts";
-import { processTerminal } from "./terminal.ts";
+import { processTerminal, watchOutput } from "./terminal.ts";
 
-// A consumer that closes the pipe early (`milepost tail … | head`) is not an error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+watchOutput(process);
 
 const code = await run(process.argv.slice(2), processTerminal());
 process.exitCode = code;

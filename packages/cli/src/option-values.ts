@@ -1,4 +1,4 @@
-import { cutText } from "@milepost/protocol";
+import { cutText, JsonText } from "@milepost/protocol";
 import { InvalidArgumentError } from "commander";
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -29,13 +29,30 @@ export function repeated(text: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), text];
 }
 
-/** Parses a command-line argument as JSON. Throws an `InvalidArgumentError` if the argument is not JSON. */
-export function json(text: string): unknown {
+/**
+ * Reads a command-line argument as JSON, and keeps its text. Throws an `InvalidArgumentError` if the argument is not
+ * JSON.
+ */
+export function json(text: string): JsonText {
+  const read = JsonText.parse(text);
+  if (read.ok) return read.value;
+  throw new InvalidArgumentError(
+    read.failure.code === "too_deep"
+      ? `${read.failure.message}.`
+      : `It must be JSON; quote a text as JSON, then quote that for the shell: '${JSON.stringify(cutText(text, 40))}'.`,
+  );
+}
+
+/**
+ * Reads the bytes of standard input as JSON. Throws an `InvalidArgumentError` if they are not JSON in UTF-8. A byte
+ * order mark at the beginning is skipped.
+ */
+export function jsonOfInput(bytes: Uint8Array): JsonText {
+  let text: string;
   try {
-    return JSON.parse(text);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new InvalidArgumentError(
-      `It must be JSON; quote a text as JSON, then quote that for the shell: '${JSON.stringify(cutText(text, 40))}'.`,
-    );
+    throw new InvalidArgumentError("standard input is not valid UTF-8; convert it, then publish");
   }
+  return json(text);
 }

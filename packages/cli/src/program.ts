@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { MilepostError } from "@milepost/protocol";
-import { ConfigError } from "@milepost/server";
+import { ConfigError, printable } from "@milepost/server";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { connectionsCommand } from "./commands/connections.ts";
 import { disconnectCommand } from "./commands/disconnect.ts";
@@ -14,14 +14,15 @@ import { serveCommand } from "./commands/serve.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
-import type { Terminal } from "./terminal.ts";
+import { safeTerminal, type Terminal } from "./terminal.ts";
 
 const exitCodesHelp = `
 Exit codes: ${exitCodes.ok} done, ${exitCodes.failure} failed, ${exitCodes.usage} wrong command line, ${exitCodes.config} wrong configuration.
 Settings come from flags, then MILEPOST_* (and …_FILE for secrets), then the file named by --config or MILEPOST_CONFIG.`;
 
 /** Runs one command line and resolves to the exit code. Never ends the process itself. */
-export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(args: readonly string[], given: Terminal): Promise<number> {
+  const terminal = safeTerminal(given);
   const program = new Command("milepost")
     .description("Pushes the progress of long-running work to the people waiting for it.")
     .version(readVersion(), "-V, --version")
@@ -77,11 +78,11 @@ function explain(error: unknown, terminal: Terminal): number {
     return exitCodes.config;
   }
   if (error instanceof CommandFailure) {
-    if (error.message !== "") terminal.err(`milepost: ${error.message}`);
+    if (error.message !== "") terminal.err(`milepost: ${printable(error.message)}`);
     return error.exitCode;
   }
   if (error instanceof MilepostError) {
-    terminal.err(`milepost: ${error.message}`);
+    terminal.err(`milepost: ${printable(error.message)}`);
     return error.code === "bad_message" ? exitCodes.usage : exitCodes.failure;
   }
   if (terminal.signal.aborted) return exitCodes.ok;

@@ -1,3 +1,5 @@
+import { printable } from "@milepost/server";
+
 /** Returns the lines of a table. Each column is as wide as its widest cell. */
 export function table(
   head: readonly string[],
@@ -11,13 +13,4 @@ export function table(
       .join("  ")
       .trimEnd(),
   );
-}
-
-/**
- * Replaces control characters in an untrusted text. Such characters could move the cursor or change colours of
- * the terminal.
- */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd");
 }

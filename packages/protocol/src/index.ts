@@ -20,7 +20,7 @@ export * from "./json-carrying.ts";
 export * from "./json-dialect.ts";
 export { findLoss } from "./json-loss.ts";
 export * from "./json-text.ts";
-export { compactJson } from "./json-tokens.ts";
+export { compactJson, indentJson } from "./json-tokens.ts";
 export { findUncarried } from "./json-uncarried.ts";
 export * from "./long-timer.ts";
 export type * from "./message-id.ts";

@@ -8,12 +8,17 @@ import { compactJson, endOfString } from "./json-tokens.ts";
  * {@link JsonText}, so that what the sender wrote in them can be passed on unchanged. Of a field that occurs
  * twice, the last one counts.
  *
- * Refuses what `parseJson` refuses. The function measures the depth of the text before it builds any value.
+ * Refuses what `parseJson` refuses, and nesting deeper than `maxDepth`. The function measures the depth of the text
+ * before it builds any value.
  */
-export function parseCarrying(text: string, names: readonly string[]): Parsed<unknown> {
-  const members = findMembers(text, names);
+export function parseCarrying(
+  text: string,
+  names: readonly string[],
+  maxDepth = maxJsonDepth,
+): Parsed<unknown> {
+  const members = findMembers(text, names, maxDepth);
   if (members === undefined) {
-    return refused("too_deep", `JSON may be nested ${maxJsonDepth} deep at most`);
+    return refused("too_deep", `JSON may be nested ${maxDepth} deep at most`);
   }
   let value: unknown;
   try {
@@ -45,7 +50,11 @@ interface Member {
  * Finds the values of the named fields of the outer object, or of the objects in the outer array. Returns
  * undefined if the text is nested too deep. The places are right only if the text is valid JSON.
  */
-function findMembers(text: string, names: readonly string[]): Member[] | undefined {
+function findMembers(
+  text: string,
+  names: readonly string[],
+  maxDepth: number,
+): Member[] | undefined {
   const members: Member[] = [];
   /** Depth of the objects whose fields are looked for. */
   let outer = 1;
@@ -77,7 +86,7 @@ function findMembers(text: string, names: readonly string[]): Member[] | undefin
       case openBrace:
         if (depth === 0 && unit === openBracket) outer = 2;
         depth++;
-        if (depth > maxJsonDepth) return undefined;
+        if (depth > maxDepth) return undefined;
         break;
       case closeBracket:
       case closeBrace:

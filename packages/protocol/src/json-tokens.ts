@@ -26,6 +26,13 @@ export function compactJson(text: string): string {
   return from === 0 ? text : compact + text.slice(from);
 }
 
+/** Returns a valid JSON text with one field or item per line, indented by two spaces a level. */
+export function indentJson(text: string): string {
+  const indenter = new Indenter();
+  walkJson(text, indenter);
+  return indenter.text;
+}
+
 /** Receives the parts of a JSON text in their order. A `false` ends the walk. */
 export interface JsonVisitor {
   /** Receives a string, number or word as it is written. */
@@ -67,6 +74,46 @@ export function walkJson(text: string, visitor: JsonVisitor): void {
       isKey = false;
     }
     if (!goesOn) return;
+  }
+}
+
+class Indenter implements JsonVisitor {
+  text = "";
+  readonly #open: { readonly end: string; count: number }[] = [];
+  #isAfterKey = false;
+
+  begin(isObject: boolean): boolean {
+    this.#place(isObject ? "{" : "[");
+    this.#open.push({ end: isObject ? "}" : "]", count: 0 });
+    return true;
+  }
+
+  end(): boolean {
+    const { end, count } = this.#open.pop() ?? { end: "", count: 0 };
+    this.text += count === 0 ? end : `\n${"  ".repeat(this.#open.length)}${end}`;
+    return true;
+  }
+
+  key(written: string): boolean {
+    this.#place(`${written}: `);
+    this.#isAfterKey = true;
+    return true;
+  }
+
+  scalar(written: string): boolean {
+    this.#place(written);
+    return true;
+  }
+
+  /** Writes a part on a line of its own, except after its key. */
+  #place(written: string): void {
+    const level = this.#open.at(-1);
+    if (level !== undefined && !this.#isAfterKey) {
+      this.text += `${level.count === 0 ? "" : ","}\n${"  ".repeat(this.#open.length)}`;
+      level.count++;
+    }
+    this.#isAfterKey = false;
+    this.text += written;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ConnectionList, ConnectionView } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { jsonLine } from "../carried-output.ts";
 import { mustNameOne } from "../one-target.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -28,7 +29,7 @@ export function connectionsCommand(terminal: Terminal): Command {
       const whose = { user, session, connection, node };
       mustNameOne(whose);
       const list = await new Api(terminal, url).get<ConnectionList>("/v1/connections", whose);
-      if (asJson) terminal.out(JSON.stringify(list));
+      if (asJson) terminal.out(jsonLine(list));
       else for (const line of table(columns, list.connections.map(rowOf))) terminal.out(line);
     });
 }

@@ -1,6 +1,7 @@
 import type { Disconnected } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { jsonLine } from "../carried-output.ts";
 import { mustNameOne } from "../one-target.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -33,6 +34,6 @@ export function disconnectCommand(terminal: Terminal): Command {
       const { user, session, connection, node } = body;
       mustNameOne({ user, session, connection, node });
       const told = await new Api(terminal, url).post<Disconnected>("/v1/disconnect", body);
-      terminal.out(asJson ? JSON.stringify(told) : `${told.connections} disconnected`);
+      terminal.out(asJson ? jsonLine(told) : `${told.connections} disconnected`);
     });
 }

@@ -1,9 +1,16 @@
-import type { DeadLetterPage, DeadLetterView, ManyDeadLetters, Replayed } from "@milepost/server";
+import {
+  type DeadLetterPage,
+  type DeadLetterView,
+  type ManyDeadLetters,
+  printable,
+  type Replayed,
+} from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { jsonBlock, jsonLine, jsonTextLine } from "../carried-output.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { integerFrom } from "../option-values.ts";
-import { printable, table } from "../table.ts";
+import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface SharedFlags {
@@ -44,11 +51,12 @@ export function dlqCommand(terminal: Terminal): Command {
     .option("--limit <n>", "list at most n dead letters", integerFrom(1, 1_000))
     .option("--after <id>", "list only dead letters after this one")
     .action(async ({ url, json: asJson, ...filter }: ListFlags) => {
-      const page = await new Api(terminal, url).get<DeadLetterPage>(root, { ...filter });
+      const api = new Api(terminal, url);
       if (asJson) {
-        terminal.out(JSON.stringify(page));
+        terminal.out(jsonTextLine(await api.text(root, { ...filter })));
         return;
       }
+      const page = await api.get<DeadLetterPage>(root, { ...filter });
       for (const line of table(columns, page.letters.map(rowOf))) terminal.out(line);
       if (page.next !== undefined) terminal.out(`more: --after ${page.next}`);
       if (page.dropped > 0)
@@ -59,8 +67,8 @@ export function dlqCommand(terminal: Terminal): Command {
     .description("Shows one dead letter.")
     .argument("<id>", "id of the dead letter")
     .action(async (id: string, { url, json: asJson }: SharedFlags) => {
-      const letter = await new Api(terminal, url).get<DeadLetterView>(pathOf(id));
-      terminal.out(asJson ? JSON.stringify(letter) : JSON.stringify(letter, null, 2));
+      const text = await new Api(terminal, url).text(pathOf(id));
+      terminal.out(asJson ? jsonTextLine(text) : jsonBlock(text));
     });
 
   const replay = filtered(new Command("replay"))
@@ -72,9 +80,7 @@ export function dlqCommand(terminal: Terminal): Command {
       const api = new Api(terminal, url);
       if (id !== undefined) {
         const replayed = await api.post<Replayed>(`${pathOf(id)}/replay`);
-        terminal.out(
-          asJson ? JSON.stringify(replayed) : `${replayed.id} replayed to its ${replayed.to}`,
-        );
+        terminal.out(asJson ? jsonLine(replayed) : `${replayed.id} replayed to its ${replayed.to}`);
         return;
       }
       const done = await inPages(filter, (query) => api.post(`${root}/replay?${query}`));
@@ -88,7 +94,7 @@ export function dlqCommand(terminal: Terminal): Command {
       const api = new Api(terminal, url);
       if (id !== undefined) {
         await api.delete(pathOf(id));
-        terminal.out(asJson ? JSON.stringify({ id }) : `${id} dropped`);
+        terminal.out(asJson ? jsonLine({ id }) : `${id} dropped`);
         return;
       }
       const done = await inPages(filter, (query) => api.delete(`${root}?${query}`));
@@ -96,7 +102,7 @@ export function dlqCommand(terminal: Terminal): Command {
     });
 
   function report({ done, failed }: ManyDeadLetters, what: string, asJson: true | undefined): void {
-    if (asJson) terminal.out(JSON.stringify({ done, failed }));
+    if (asJson) terminal.out(jsonLine({ done, failed }));
     else {
       terminal.out(`${done} ${what}`);
       for (const { id, error } of failed) terminal.err(printable(`${id}: ${error.message}`));

@@ -9,6 +9,7 @@ import {
 } from "@milepost/server";
 import { Command } from "commander";
 import { Api, gatewayUrl, Refusal } from "../api.ts";
+import { jsonLine } from "../carried-output.ts";
 import { type ChannelReport, reportChannel, reportLines, ruleWarnings } from "../channel-report.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
@@ -80,7 +81,7 @@ export function doctorCommand(terminal: Terminal): Command {
 
       if (flags.json) {
         terminal.out(
-          JSON.stringify({
+          jsonLine({
             node: process.version,
             config: shown,
             mistakes,
@@ -93,7 +94,7 @@ export function doctorCommand(terminal: Terminal): Command {
         terminal.out(`Node ${process.version}`);
         const width = Math.max(...Object.keys(shown ?? {}).map(({ length }) => length)) + 2;
         for (const [name, value] of Object.entries(shown ?? {})) {
-          terminal.out(`  ${name.padEnd(width)}${JSON.stringify(value)}`);
+          terminal.out(`  ${name.padEnd(width)}${jsonLine(value)}`);
         }
         for (const mistake of mistakes) terminal.out(`  ✗ ${mistake}`);
         for (const warning of warnings) terminal.out(`  ! ${warning}`);
@@ -118,7 +119,7 @@ function explain(channel: string, flags: DoctorFlags, terminal: Terminal): void 
   const sources = { flags: { dev: true }, env: terminal.env };
   const { rules } = loadConfig({ ...sources, ...(config !== undefined && { file: config }) });
   const report = reportOf(rules, channel);
-  if (flags.json) terminal.out(JSON.stringify(report));
+  if (flags.json) terminal.out(jsonLine(report));
   else for (const line of reportLines(report)) terminal.out(line);
   if (report.unreadable !== undefined) {
     throw new CommandFailure(`${channel} cannot be read: ${report.unreadable}`);

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { Api } from "../api.ts";
+import { jsonLine } from "../carried-output.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface EndFlags {
@@ -32,7 +33,7 @@ export function endCommand(terminal: Terminal): Command {
       });
       terminal.out(
         json
-          ? JSON.stringify(ended)
+          ? jsonLine(ended)
           : `${ended.position} ${ended.reason}${ended.duplicate ? " (the channel had already ended)" : ""}`,
       );
     });

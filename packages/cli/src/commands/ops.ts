@@ -1,11 +1,7 @@
-import type {
-  OperationAtPosition,
-  OperationList,
-  OperationSummary,
-  RequestedCommand,
-} from "@milepost/model";
+import type { OperationList, OperationSummary, RequestedCommand } from "@milepost/model";
 import { Argument, Command, Option } from "commander";
 import { Api } from "../api.ts";
+import { fieldOf, jsonBlock, jsonLine, jsonTextLine } from "../carried-output.ts";
 import { integerFrom, json } from "../option-values.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -53,7 +49,7 @@ export function opsCommand(terminal: Terminal): Command {
       const { operations } = await new Api(terminal, url).get<OperationList>("/v1/operations", {
         ...filter,
       });
-      if (asJson) terminal.out(JSON.stringify(operations));
+      if (asJson) terminal.out(jsonLine(operations));
       else for (const line of table(columns, operations.map(rowOf))) terminal.out(line);
     });
 
@@ -61,8 +57,8 @@ export function opsCommand(terminal: Terminal): Command {
     .description("Shows the state of an operation.")
     .argument("<operation>", "id of the operation")
     .action(async (id: string, flags: SharedFlags) => {
-      const found = await api(flags).get<OperationAtPosition>(pathOf(id));
-      terminal.out(flags.json ? JSON.stringify(found) : JSON.stringify(found.operation, null, 2));
+      const text = await api(flags).text(pathOf(id));
+      terminal.out(flags.json ? jsonTextLine(text) : jsonBlock(fieldOf(text, "operation")));
     });
 
   const command = shared(new Command("command"))
@@ -78,9 +74,7 @@ export function opsCommand(terminal: Terminal): Command {
         ...(args !== undefined && { args }),
         ...(key !== undefined && { key }),
       });
-      terminal.out(
-        flags.json ? JSON.stringify(requested) : `${requested.command_id} ${requested.phase}`,
-      );
+      terminal.out(flags.json ? jsonLine(requested) : `${requested.command_id} ${requested.phase}`);
     });
 
   return new Command("ops")

@@ -1,7 +1,8 @@
 import type { Priority } from "@milepost/protocol";
 import { Command, Option } from "commander";
 import { Api } from "../api.ts";
-import { json } from "../option-values.ts";
+import { jsonLine } from "../carried-output.ts";
+import { json, jsonOfInput } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 
 const priorities = ["high", "normal", "low"] as const satisfies readonly Priority[];
@@ -37,7 +38,7 @@ export function publishCommand(terminal: Terminal): Command {
     .option("--json", "print JSON")
     .action(
       async (channel: string, event: string, text: string | undefined, flags: PublishFlags) => {
-        const data = json(text === "-" ? await terminal.input() : (text ?? "null"));
+        const data = text === "-" ? jsonOfInput(await terminal.input()) : json(text ?? "null");
         const { results } = await new Api(terminal, flags.url).post<Published>("/v1/publish", {
           channel,
           event,
@@ -48,7 +49,7 @@ export function publishCommand(terminal: Terminal): Command {
         const [published] = results;
         terminal.out(
           flags.json
-            ? JSON.stringify(published)
+            ? jsonLine(published)
             : `${published.position}${published.duplicate ? " (already published with this key)" : ""}`,
         );
       },

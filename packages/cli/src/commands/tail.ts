@@ -1,13 +1,13 @@
 import { type ChannelItem, type Client, createClient } from "@milepost/client";
-import { MilepostError } from "@milepost/protocol";
-import { createTokens, loadConfig } from "@milepost/server";
+import { JsonText, MilepostError, writeJson } from "@milepost/protocol";
+import { createTokens, loadConfig, printable, printableJson } from "@milepost/server";
 import { Command, Option } from "commander";
-import { WebSocket } from "ws";
 import { gatewayUrl, secretFrom } from "../api.ts";
+import { jsonLine } from "../carried-output.ts";
 import { CommandFailure, exitCodes } from "../exit-codes.ts";
 import { integerFrom } from "../option-values.ts";
-import { printable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { TextSocket } from "../text-socket.ts";
 import { tryUpgrade } from "../upgrade.ts";
 
 interface TailFlags {
@@ -48,8 +48,8 @@ export function tailCommand(terminal: Terminal): Command {
       await using client = createClient({
         url: url.href,
         token: tokenFor(channel, terminal),
-        webSocket: WebSocket,
-        onError: (error) => terminal.err(`milepost: ${String(error)}`),
+        webSocket: TextSocket,
+        onError: (error) => terminal.err(printable(`milepost: ${String(error)}`)),
       });
       const closed = watchConnection(client, url, terminal);
       let left = flags.count ?? Number.POSITIVE_INFINITY;
@@ -59,7 +59,7 @@ export function tailCommand(terminal: Terminal): Command {
       });
       try {
         for await (const item of stream) {
-          terminal.out(flags.json ? JSON.stringify(item) : describe(item));
+          terminal.out(flags.json ? jsonLine(withData(item)) : describe(item));
           if (item.type === "event") left--;
           if (left <= 0) break;
         }
@@ -87,7 +87,7 @@ function watchConnection(
   let hasAsked = false;
   client.onState((state) => {
     if (state.state === "reconnecting") {
-      terminal.err(`milepost: no connection (${state.reason}); reconnecting`);
+      terminal.err(printable(`milepost: no connection (${state.reason}); reconnecting`));
       if (!hasAsked) void tellWhy(url, terminal);
       hasAsked = true;
     } else if (state.state === "connected") {
@@ -131,14 +131,24 @@ function tokenFor(channel: string, terminal: Terminal): string | (() => Promise<
   return () => tokens.mint({ ttlMs: mintedTtlMs, channels: { subscribe: [channel] } });
 }
 
+/** Returns an item whose data is written as its own text. */
+function withData(item: ChannelItem): object {
+  return item.type === "event" ? { ...item, data: new JsonText(textOf(item.data)) } : item;
+}
+
+/** Returns the JSON of an event's data, which {@link TextSocket} delivers as text. */
+function textOf(data: unknown): string {
+  return typeof data === "string" ? data : writeJson(data);
+}
+
 function describe(item: ChannelItem): string {
   switch (item.type) {
     case "event":
-      return `${new Date(item.ts).toISOString()} ${item.position} ${item.source === undefined ? "" : `${item.source} `}${item.event} ${JSON.stringify(item.data)}`;
+      return `${new Date(item.ts).toISOString()} ${item.position} ${item.source === undefined ? "" : `${item.source} `}${item.event} ${printableJson(textOf(item.data))}`;
     case "snapshot":
-      return `-- state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
+      return `-- state at ${item.position}: ${jsonLine(item.snapshot.state)}`;
     case "reset":
-      return `-- reset (${item.reason}), state at ${item.position}: ${JSON.stringify(item.snapshot.state)}`;
+      return `-- reset (${item.reason}), state at ${item.position}: ${jsonLine(item.snapshot.state)}`;
     case "gap":
       return `-- gap (${item.reason}): entries after ${item.from} up to ${item.to} cannot be delivered`;
   }

@@ -1,5 +1,6 @@
 import { createTokens, loadConfig } from "@milepost/server";
 import { Command, Option } from "commander";
+import { jsonLine } from "../carried-output.ts";
 import { durationMs, repeated } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -52,7 +53,7 @@ export function tokenCommand(terminal: Terminal): Command {
       const { expiresAt } = await tokens.verify(token);
       terminal.out(
         flags.json
-          ? JSON.stringify({ token, user, session, subscribe, publish, expires_at: expiresAt })
+          ? jsonLine({ token, user, session, subscribe, publish, expires_at: expiresAt })
           : token,
       );
     });

@@ -13,7 +13,7 @@ export interface CliGateway extends AsyncDisposable {
 /** Starts a gateway for one test. */
 export async function startGateway(
   rules: readonly Rule[] = [],
-  options: Pick<GatewayOptions, "engine" | "role"> = {},
+  options: Pick<GatewayOptions, "engine" | "role" | "sources"> = {},
 ): Promise<CliGateway> {
   const gateway = createGateway({
     auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },

@@ -18,10 +18,10 @@ export class TestTerminal implements Terminal {
   readonly interrupt = new AbortController();
   readonly emitter = new EventEmitter();
   readonly process: ProcessPort;
-  #stdin: string;
+  #stdin: string | Uint8Array;
   #waiting: { readonly pattern: RegExp; readonly resolve: (line: string) => void }[] = [];
 
-  constructor(env: Record<string, string | undefined> = {}, stdin = "") {
+  constructor(env: Record<string, string | undefined> = {}, stdin: string | Uint8Array = "") {
     this.env = env;
     this.#stdin = stdin;
     this.process = Object.assign(this.emitter, { exit: () => {} });
@@ -41,8 +41,8 @@ export class TestTerminal implements Terminal {
     this.#seen(line);
   }
 
-  async input(): Promise<string> {
-    return this.#stdin;
+  async input(): Promise<Uint8Array> {
+    return Buffer.from(this.#stdin);
   }
 
   /** Resolves to the first line that matches `pattern`, also if the line is written later. */
@@ -61,7 +61,7 @@ export class TestTerminal implements Terminal {
 export async function runCommand(
   args: readonly string[],
   env: Record<string, string | undefined> = {},
-  stdin = "",
+  stdin: string | Uint8Array = "",
 ): Promise<Outcome> {
   const terminal = new TestTerminal(env, stdin);
   const code = await run(args, terminal);
