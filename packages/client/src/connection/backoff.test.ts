@@ -37,3 +37,12 @@ describe("the backoff", () => {
     );
   });
 });
+
+it.each([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+  "options of %d count as not given, so that attempts never follow each other without a pause",
+  (value) => {
+    const wrong = new Backoff({ minMs: value, maxMs: value, factor: value }, () => 0.5);
+    const usual = new Backoff({}, () => 0.5);
+    for (const retry of [1, 2, 3, 10]) expect(wrong.delayMs(retry)).toBe(usual.delayMs(retry));
+  },
+);

@@ -1,3 +1,5 @@
+import { isDelay } from "@milepost/protocol";
+
 /**
  * Options of the random wait between connection attempts. Each wait is between 0 and a span that grows with the
  * number of failures.
@@ -31,9 +33,11 @@ export class Backoff {
   readonly #random: () => number;
 
   constructor(options: BackoffOptions, random: () => number) {
-    this.#minMs = options.minMs ?? 1_000;
-    this.#maxMs = Math.max(options.maxMs ?? 16_000, this.#minMs);
-    this.#factor = Math.max(options.factor ?? 2, 1);
+    // A value that is no number would otherwise become no wait at all, and attempts without a pause.
+    const { minMs, maxMs, factor } = options;
+    this.#minMs = isDelay(minMs) ? minMs : 1_000;
+    this.#maxMs = Math.max(isDelay(maxMs) ? maxMs : 16_000, this.#minMs);
+    this.#factor = Math.max(isDelay(factor) ? factor : 2, 1);
     this.attempts = options.attempts ?? Number.POSITIVE_INFINITY;
     this.#random = random;
   }
