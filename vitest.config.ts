@@ -14,6 +14,7 @@ const resolve = { alias };
 export default defineConfig({
   test: {
     env: programEnvironment(),
+    globalSetup: "scripts/test-run.ts",
     projects: [
       {
         resolve,

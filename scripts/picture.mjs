@@ -17,7 +17,10 @@ const demo = spawn(process.execPath, [join(root, "examples/index-folder/dist/mai
   env: { ...process.env, MILEPOST_PORT: port },
   stdio: "inherit",
 });
+const { endWithThisProcess, removeWithThisProcess } = await import("@milepost/redis/testing");
+endWithThisProcess(demo);
 const profile = mkdtempSync(join(tmpdir(), "milepost-picture-"));
+removeWithThisProcess(profile);
 const images = join(root, "docs/images");
 mkdirSync(images, { recursive: true });
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { endWithParents } from "@milepost/redis/testing";
 import { describeMachine, type Machine } from "./measure/machine.ts";
 import { type Options, readOptions, usage, type WorkloadName } from "./options.ts";
 import { killChildren } from "./process/child.ts";
@@ -64,6 +65,7 @@ async function run(options: Options): Promise<void> {
   if (options.json) print(JSON.stringify({ machine, options, reports }));
 }
 
+endWithParents();
 process.on("exit", killChildren);
 for (const [signal, code] of [
   ["SIGINT", 130],

@@ -2,6 +2,7 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endWithParents } from "@milepost/redis/testing";
 import { faults } from "./fault.ts";
 import { mutants } from "./mutants/mutants.ts";
 import { type Options, readOptions, usage } from "./options.ts";
@@ -10,6 +11,7 @@ import { runRound, type Verdict } from "./round.ts";
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
+endWithParents();
 process.once("SIGINT", () => process.exit(130));
 process.once("SIGTERM", () => process.exit(143));
 

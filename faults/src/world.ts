@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { removeWithThisProcess } from "@milepost/redis/testing";
 import { rules } from "./channels.ts";
 import { Relay } from "./network/relay.ts";
 import { Gateway } from "./processes/gateway.ts";
@@ -43,6 +44,7 @@ export class World {
   readonly balancer: Relay;
   readonly #folder: string;
   readonly #mutant: string | undefined;
+  readonly #forgetFolder: () => void;
 
   private constructor({ redis, replica, sentinels, nodes, balancer, folder, mutant }: Parts) {
     this.redis = redis;
@@ -51,6 +53,7 @@ export class World {
     this.nodes = nodes;
     this.balancer = balancer;
     this.#folder = folder;
+    this.#forgetFolder = removeWithThisProcess(folder);
     this.#mutant = mutant;
   }
 
@@ -110,6 +113,7 @@ export class World {
     await this.replica?.close();
     await this.redis.close();
     await rm(this.#folder, { recursive: true, force: true });
+    this.#forgetFolder();
   }
 
   #redisUrl(way: Relay | undefined): string {

@@ -14,6 +14,8 @@ export interface ShareResult {
   readonly bad: readonly number[];
 }
 
+process.on("disconnect", () => process.exit());
+
 process.on("message", (share: Share) => {
   void run(share).then((result) => process.send?.(result));
 });

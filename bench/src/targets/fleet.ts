@@ -10,15 +10,12 @@ export interface Fleet extends AsyncDisposable {
 /** Starts a Redis and `size` nodes; resolves once all nodes listen. */
 export async function startFleet(size: number): Promise<Fleet> {
   const redis = await startRedis();
-  const endWithUs = () => redis.process.kill("SIGKILL");
-  process.once("exit", endWithUs);
   const started = await Promise.allSettled(
     Array.from({ length: size }, () => serveNode(redis.url)),
   );
   const nodes = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const clear = async () => {
     await Promise.all([...nodes, redis].map((one) => one[Symbol.asyncDispose]()));
-    process.removeListener("exit", endWithUs);
   };
   const failed = started.find((one) => one.status === "rejected");
   if (failed === undefined) return { redis, nodes, [Symbol.asyncDispose]: clear };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { endWithThisProcess } from "@milepost/redis/testing";
 
 const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 
@@ -8,12 +9,6 @@ const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", impo
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
 const startTimeoutMs = 60_000;
-const living = new Set<ChildProcess>();
-
-process.once("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
-
 /** A `milepost serve` over Redis, in a process of its own. */
 export interface ServedNode extends AsyncDisposable {
   readonly url: string;
@@ -31,8 +26,7 @@ export async function serveNode(redisUrl: string): Promise<ServedNode> {
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  living.add(child);
-  child.once("exit", () => living.delete(child));
+  endWithThisProcess(child);
   const url = await listening(child);
   return {
     url,

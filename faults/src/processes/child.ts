@@ -1,10 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-
-const running = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
+import { endWithThisProcess } from "@milepost/redis/testing";
 
 /** Program to run. */
 export interface Command {
@@ -15,7 +11,7 @@ export interface Command {
   readonly ready: RegExp;
 }
 
-/** Child process of this suite; it is killed at the latest when the suite exits. */
+/** Child process of this suite; it is killed at the latest when the suite ends, even if that is killed. */
 export class Child {
   readonly #process: ChildProcess;
   #printed = "";
@@ -30,8 +26,7 @@ export class Child {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    running.add(child);
-    child.once("exit", () => running.delete(child));
+    endWithThisProcess(child);
     const started = new Child(child);
     await new Promise<void>((resolve, reject) => {
       const collect = (chunk: Buffer) => {

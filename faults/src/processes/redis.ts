@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeWithThisProcess } from "@milepost/redis/testing";
 import { freePort } from "../network/free-port.ts";
 import { Child } from "./child.ts";
 import { redisCommand } from "./redis-command.ts";
@@ -15,11 +16,13 @@ export class Redis {
   readonly port: number;
   readonly #folder: string;
   readonly #options: readonly string[];
+  readonly #forgetFolder: () => void;
   #child: Child | undefined;
 
   private constructor(port: number, folder: string, options: readonly string[]) {
     this.port = port;
     this.#folder = folder;
+    this.#forgetFolder = removeWithThisProcess(folder);
     this.#options = options;
   }
 
@@ -77,5 +80,6 @@ export class Redis {
     this.resume();
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });
+    this.#forgetFolder();
   }
 }

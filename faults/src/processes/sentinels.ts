@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeWithThisProcess } from "@milepost/redis/testing";
 import { freePort } from "../network/free-port.ts";
 import { Child } from "./child.ts";
 import { redisCommand } from "./redis-command.ts";
@@ -13,10 +14,12 @@ export class Sentinels {
   readonly ports: readonly number[];
   readonly #folder: string;
   readonly #children: readonly Child[];
+  readonly #forgetFolder: () => void;
 
   private constructor(ports: readonly number[], folder: string, children: readonly Child[]) {
     this.ports = ports;
     this.#folder = folder;
+    this.#forgetFolder = removeWithThisProcess(folder);
     this.#children = children;
   }
 
@@ -70,5 +73,6 @@ export class Sentinels {
   async close(): Promise<void> {
     await Promise.all(this.#children.map((child) => child.end("SIGKILL")));
     await rm(this.#folder, { recursive: true, force: true });
+    this.#forgetFolder();
   }
 }

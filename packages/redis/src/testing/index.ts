@@ -1,3 +1,4 @@
 export * from "./lasting-keys.ts";
 export * from "./redis-cluster.ts";
 export * from "./redis-server.ts";
+export * from "./watchdog.ts";

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
+import { removeWithThisProcess } from "./watchdog.ts";
 
 /** A real master with a replica, and three Sentinels that watch it. */
 export interface RedisSentinels extends AsyncDisposable {
@@ -13,10 +14,12 @@ export interface RedisSentinels extends AsyncDisposable {
 /** Starts a master, a replica and three Sentinels. The Sentinels know the master as `main`. */
 export async function startRedisSentinels(): Promise<RedisSentinels> {
   const folder = await mkdtemp(join(tmpdir(), "milepost-sentinels-"));
+  const forgetFolder = removeWithThisProcess(folder);
   const servers: RedisServer[] = [];
   const end = async () => {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
     await rm(folder, { recursive: true, force: true });
+    forgetFolder();
   };
   try {
     const master = await startRedis();

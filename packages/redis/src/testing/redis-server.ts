@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endWithThisProcess, removeWithThisProcess } from "./watchdog.ts";
 
 /** A real redis-server on a free port with a directory of its own. */
 export interface RedisServer extends AsyncDisposable {
@@ -34,6 +35,7 @@ export async function startRedis(
 ): Promise<RedisServer> {
   port ??= await freePort();
   const folder = await mkdtemp(join(tmpdir(), "milepost-redis-"));
+  const forgetFolder = removeWithThisProcess(folder);
   const command = process.env.MILEPOST_REDIS_SERVER ?? "redis-server";
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
   // By default a master waits 5 s for more replicas before it sends the first one its data.
@@ -44,6 +46,7 @@ export async function startRedis(
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  endWithThisProcess(child);
   for await (const chunk of child.stdout ?? []) {
     if (/Ready to accept connections|\+monitor master/.test(String(chunk))) break;
   }
@@ -58,6 +61,7 @@ export async function startRedis(
         await once(child, "exit");
       }
       await rm(folder, { recursive: true, force: true });
+      forgetFolder();
     },
   };
 }
