@@ -1,10 +1,10 @@
-import { closeVerdict, errorOfClose, MilepostError } from "@milepost/protocol";
+import { closeVerdict } from "@milepost/protocol";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { type HttpEndpoint, Refused } from "../transport/http-endpoint.ts";
 import { frameOf } from "../transport/outgoing.ts";
-import { sdkName } from "../transport/sdk.ts";
-import { type RawMessage, readFrame } from "../transport/server-frame.ts";
+import type { RawMessage } from "../transport/server-frame.ts";
+import { authReply, otherOwner, ownerOf, proveToken, welcomeOf } from "../transport/token-proof.ts";
 import type { TransportConnectionEvents } from "../transport/transport.ts";
 import type { FollowerNames } from "./remote-member.ts";
 import type { TabChannel, Tabs } from "./tabs.ts";
@@ -54,7 +54,8 @@ export class Follower {
   #proof: Cancel | undefined;
   #renewal: Cancel | undefined;
   #silentChecks = 0;
-  #identity: string | undefined;
+  /** User and session that the gateway names for this tab's own token. */
+  #owner: string | undefined;
   #isWelcome = false;
   #read = 0;
   #unconfirmedLength = 0;
@@ -78,19 +79,16 @@ export class Follower {
    * Otherwise the old one stays in force.
    */
   async authenticate(id: unknown, token: string): Promise<void> {
-    let answer: object;
+    let failure: unknown;
     try {
-      const welcome = await this.#hello(token);
-      if (identityOf(welcome) !== this.#identity) {
-        throw new MilepostError("forbidden", "use a token for the same user and session");
-      }
+      const welcome = welcomeOf(await proveToken(this.#parts.endpoint, token));
+      if (ownerOf(welcome) !== this.#owner) throw otherOwner();
       this.#parts.endpoint.token = token;
       this.#accept(welcome);
-      answer = { result: {} };
     } catch (error) {
-      answer = { error: failureOf(error).toFailure() };
+      failure = error;
     }
-    if (!this.#isOver) this.#events.onFrame(JSON.stringify({ type: "reply", id, ...answer }));
+    if (!this.#isOver) this.#events.onFrame(authReply(id, failure));
   }
 
   release(): void {
@@ -121,8 +119,7 @@ export class Follower {
     }
     const frame = frameOf(texts);
     if (!this.#isWelcome) {
-      const [welcome] = readFrame(frame, () => {});
-      if (welcome === undefined || identityOf(welcome) !== this.#identity) {
+      if (ownerOf(welcomeOf(frame)) !== this.#owner) {
         this.#turnAway();
         return;
       }
@@ -147,19 +144,12 @@ export class Follower {
     this.#timer = this.#parts.schedule.after(checkEveryMs, () => this.#check());
   }
 
-  async #hello(token = this.#parts.endpoint.token): Promise<RawMessage> {
-    const path = `/v1/poll?sdk=${sdkName()}`;
-    const response = await this.#parts.endpoint.call(path, { body: "[]", token });
-    const messages = readFrame(await response.text(), () => {});
-    return messages.find(({ type }) => type === "welcome") ?? { type: "welcome" };
-  }
-
   /** Asks the gateway whether it still accepts this tab's token. */
   async #prove(): Promise<void> {
     const { endpoint } = this.#parts;
     const { token } = endpoint;
     try {
-      const welcome = await this.#hello();
+      const welcome = welcomeOf(await proveToken(endpoint));
       if (this.#isOver || token !== endpoint.token) return;
       this.#accept(welcome);
     } catch (error) {
@@ -175,18 +165,18 @@ export class Follower {
   }
 
   /** Takes the gateway's answer to a token that it accepted. */
-  #accept(welcome: RawMessage): void {
+  #accept(welcome: RawMessage | undefined): void {
     const { clock, schedule } = this.#parts;
-    const identity = identityOf(welcome);
-    if (this.#identity === undefined) {
-      this.#identity = identity;
+    const owner = ownerOf(welcome);
+    if (this.#owner === undefined) {
+      this.#owner = owner;
       this.#post({ join: true });
-    } else if (identity !== this.#identity) {
+    } else if (owner !== this.#owner) {
       this.#turnAway();
       return;
     }
     this.#renewal?.();
-    const expiresAt = welcome.expires_at;
+    const expiresAt = welcome?.expires_at;
     const leftMs = typeof expiresAt === "number" ? expiresAt - clock.now() : undefined;
     if (leftMs !== undefined) {
       const delayMs = Math.max(leftMs - renewBeforeMs, leftMs / 2);
@@ -229,14 +219,4 @@ export class Follower {
     this.#parts.endpoint.end();
     this.#channel.close();
   }
-}
-
-function identityOf({ user_id, session_id }: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify([user_id ?? null, session_id ?? null]);
-}
-
-function failureOf(error: unknown): MilepostError {
-  if (error instanceof MilepostError) return error;
-  if (error instanceof Refused) return new MilepostError(errorOfClose(error.code), error.message);
-  return new MilepostError("unavailable", "the gateway cannot be reached", { cause: error });
 }

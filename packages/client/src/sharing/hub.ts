@@ -47,6 +47,7 @@ export class Hub {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #welcome: string | undefined;
+  #isProven = false;
   #maxMessageBytes = defaultMaxMessageBytes;
   #maxSubscriptions = defaultMaxSubscriptions;
   #outgoing: string[] = [];
@@ -78,6 +79,11 @@ export class Hub {
   /** True once the gateway's welcome has arrived; only then a member may join. */
   get isReady(): boolean {
     return this.#welcome !== undefined;
+  }
+
+  /** True once the gateway has answered something over the connection. A welcome alone proves nothing. */
+  get isProven(): boolean {
+    return this.#isProven;
   }
 
   /** Adds a member and sends it the gateway's welcome. */
@@ -166,6 +172,7 @@ export class Hub {
     const pending = this.#pending.get(Number(id));
     if (pending === undefined) return undefined;
     this.#pending.delete(Number(id));
+    this.#isProven = true;
     if ("member" in pending) {
       pending.member.calls.delete(pending.id);
       pending.member.tell(JSON.stringify(answer(pending)));

@@ -87,7 +87,12 @@ export class Leader {
   }
 
   release(): void {
-    if (!this.#isOver) this.#end((follower) => follower.move());
+    if (this.#isOver) return;
+    this.#end((follower) => {
+      // If nothing came back over the connection, it is lost for each tab, so that each one judges the transport.
+      if (this.#hub.isProven) follower.move();
+      else follower.close(1006, "");
+    });
   }
 
   #onFrame(frame: unknown): void {

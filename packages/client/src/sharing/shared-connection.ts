@@ -1,7 +1,6 @@
 import type { Backoff } from "../connection/backoff.ts";
 import type { ClientClock } from "../runtime/clock.ts";
 import { randomKeys } from "../runtime/random-keys.ts";
-import type { Schedule } from "../runtime/schedule.ts";
 import { type Fetch, HttpEndpoint } from "../transport/http-endpoint.ts";
 import type {
   Attempt,
@@ -14,7 +13,7 @@ import type {
 import { Election, type FoundLeader } from "./election.ts";
 import { Follower } from "./follower.ts";
 import { groupOf } from "./group.ts";
-import { Leader } from "./leader.ts";
+import { Leader, type LeaderParts } from "./leader.ts";
 import { followerNames, lifeLockOf } from "./remote-member.ts";
 import { takeSlot } from "./stream-slots.ts";
 import type { HeldLock, Tabs } from "./tabs.ts";
@@ -37,7 +36,6 @@ export interface SharedTransportParts {
   readonly share: boolean;
   readonly fetch: Fetch;
   readonly clock: ClientClock;
-  readonly schedule: Schedule;
   readonly backoff: Backoff;
   readonly random: () => number;
 }
@@ -147,12 +145,17 @@ export class SharedConnection implements TransportConnection {
   }
 
   #elect(tabs: Tabs): void {
-    const election: Election = new Election({ ...this.#parts, tabs }, this.#group, this.#tab, {
-      onElected: (lock) => void this.#lead(tabs, lock).catch(() => this.#close(1006, "")),
-      onLeader: (leader) => this.#follow(tabs, leader, election),
-      onVacant: () => this.#move(),
-      onFull: () => this.#turnAway(),
-    });
+    const election: Election = new Election(
+      { tabs, schedule: this.#attempt.schedule },
+      this.#group,
+      this.#tab,
+      {
+        onElected: (lock) => void this.#lead(tabs, lock).catch(() => this.#close(1006, "")),
+        onLeader: (leader) => this.#follow(tabs, leader, election),
+        onVacant: () => this.#move(),
+        onFull: () => this.#turnAway(),
+      },
+    );
     this.#cleanUps.push(() => election.close());
   }
 
@@ -160,9 +163,16 @@ export class SharedConnection implements TransportConnection {
     this.#cleanUps.push(() => lock.release());
     const transport = await this.#transportFor(tabs);
     if (this.#isOver) return;
-    const { tab, group, carrier } = { tab: this.#tab, group: this.#group, carrier: this.#carrier };
-    const open = (events: TransportConnectionEvents) => transport.open(this.#own(), events);
-    this.#line = new Leader({ ...this.#parts, tabs, group, tab, carrier, open }, lock, {
+    const parts: LeaderParts = {
+      tabs,
+      schedule: this.#attempt.schedule,
+      backoff: this.#parts.backoff,
+      group: this.#group,
+      tab: this.#tab,
+      carrier: this.#carrier,
+      open: (events) => transport.open(this.#own(), events),
+    };
+    this.#line = new Leader(parts, lock, {
       ...this.#lineEvents(),
       onTurnedAway: () => this.#turnAway(),
       onUnseated: () => this.#move(),
@@ -170,10 +180,11 @@ export class SharedConnection implements TransportConnection {
   }
 
   #follow(tabs: Tabs, leader: FoundLeader, election: Election): void {
-    const { fetch, schedule, clock } = this.#parts;
+    const { fetch, clock } = this.#parts;
+    const { url, token, schedule } = this.#attempt;
     this.#carrier = leader.carrier;
     this.#memory.followed = true;
-    const endpoint = new HttpEndpoint(fetch, this.#attempt.url, this.#attempt.token);
+    const endpoint = new HttpEndpoint(fetch, url, token);
     const names = followerNames(this.#group, leader.id, this.#tab);
     this.#line = new Follower({ tabs, schedule, clock, endpoint }, names, {
       ...this.#lineEvents(),
@@ -220,7 +231,7 @@ export class SharedConnection implements TransportConnection {
       if (slot === undefined) this.#lookForSlot(tabs);
       else this.#move();
     };
-    this.#cleanUps.push(this.#parts.schedule.after(lookForSlotMs, () => void look()));
+    this.#cleanUps.push(this.#attempt.schedule.after(lookForSlotMs, () => void look()));
   }
 
   /** Keeps a lock until this connection is over. */

@@ -351,6 +351,25 @@ it("a follower that reads is never cut off, however much it receives", async () 
 });
 
 it.each([
+  { isMute: false, reason: "move" },
+  { isMute: true, reason: "lost" },
+])(
+  "followers of a leader that left say $reason when answers are lost on its connection: $isMute",
+  async ({ isMute, reason }) => {
+    const browser = new SharedBrowser();
+    browser.gateway.isMute = isMute;
+    const [leader, follower] = (await openTabs(browser, 2)) as [SharingTab, SharingTab];
+    void leader.client.close();
+    const reasons: string[] = [];
+    follower.client.onState((state) => {
+      if (state.state === "reconnecting") reasons.push(state.reason);
+    });
+    await browser.advance(100);
+    expect(reasons).toEqual([reason]);
+  },
+);
+
+it.each([
   { who: "the leader", at: 0, code: 1001 },
   { who: "a follower", at: 1, code: 1001 },
   { who: "a follower of a leader whose token is refused", at: 1, code: 4102 },

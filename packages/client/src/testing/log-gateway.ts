@@ -28,6 +28,8 @@ export class LogGateway {
   /** Number of connections that were opened so far. */
   opened = 0;
   maxSubscriptions = 100;
+  /** True when the gateway's answers are lost on their way, except the welcome. */
+  isMute = false;
   readonly #logs = new Map<string, { readonly position: string; readonly data: unknown }[]>();
 
   /** Returns a transport to this gateway for a client in `tab`. */
@@ -144,6 +146,7 @@ export class LogConnection implements TransportConnection {
 
   #take(message: Message): void {
     this.sent.push(message);
+    if (this.#gateway.isMute) return;
     const { type, id, channel = "" } = message;
     switch (type) {
       case "subscribe":

@@ -1,7 +1,6 @@
 import type { ClientOptions } from "../client.ts";
 import { Backoff } from "../connection/backoff.ts";
 import { CoreClient } from "../core-client.ts";
-import { Schedule } from "../runtime/schedule.ts";
 import { BroadcastLocks } from "../sharing/broadcast-locks.ts";
 import { sharedTransport } from "../sharing/shared-transport.ts";
 import type { Tabs } from "../sharing/tabs.ts";
@@ -80,7 +79,6 @@ export class SharedBrowser {
       share: options.share ?? true,
       fetch: this.#fetch(tab),
       clock: tabClock,
-      schedule: new Schedule(tabClock),
       backoff: new Backoff({}, random),
       random,
     });

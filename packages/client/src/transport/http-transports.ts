@@ -1,7 +1,6 @@
 import type { ClientOptions } from "../client.ts";
 import { Backoff } from "../connection/backoff.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { Schedule } from "../runtime/schedule.ts";
 import { browserTabs } from "../sharing/browser-tabs.ts";
 import { sharedTransport } from "../sharing/shared-transport.ts";
 import type { Fetch } from "./http-endpoint.ts";
@@ -31,7 +30,6 @@ export async function shared(
   isBounded = false,
 ): Promise<Transport> {
   const { clock = systemClock, random = Math.random, share = true } = options;
-  const schedule = new Schedule(clock);
   return sharedTransport({
     inner,
     brief: isBounded ? pollTransport(fetch, true) : undefined,
@@ -39,7 +37,6 @@ export async function shared(
     share,
     fetch,
     clock,
-    schedule,
     backoff: new Backoff(options.backoff ?? {}, random),
     random,
   });

@@ -1,7 +1,6 @@
 import {
   type AuthMessage,
   type ClientMessage,
-  errorOfClose,
   isRecord,
   type MessageId,
   MilepostError,
@@ -12,6 +11,7 @@ import type { Schedule } from "../runtime/schedule.ts";
 import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
 import { type RawMessage, readFrame } from "./server-frame.ts";
+import { authReply, otherOwner, ownerOf, proveToken, welcomeOf } from "./token-proof.ts";
 import type {
   Attempt,
   Transport,
@@ -156,31 +156,20 @@ class PollConnection implements TransportConnection {
   }
 
   /** Calls the gateway without a channel and returns its frame, which has a welcome. */
-  async #hello(token = this.#endpoint.token): Promise<string> {
-    const path = `/v1/poll?sdk=${sdkName()}`;
-    return (await this.#endpoint.call(path, { body: "[]", token })).text();
-  }
-
   /**
    * Answers an `auth` message in the gateway's place, as no node knows this connection: tries the new token, and
    * uses it from then on if it belongs to the same user and session. Otherwise the old token stays in force.
    */
   async #authenticate({ id, token }: AuthMessage): Promise<void> {
+    let failure: unknown;
     try {
-      if (ownerOf(await this.#hello(token)) !== this.#owner) {
-        throw new MilepostError("forbidden", "use a token for the same user and session");
-      }
+      const frame = await proveToken(this.#endpoint, token);
+      if (ownerOf(welcomeOf(frame)) !== this.#owner) throw otherOwner();
       this.#endpoint.token = token;
-      this.#answer({ type: "reply", id: id ?? null, result: {} });
     } catch (error) {
-      const failure =
-        error instanceof MilepostError
-          ? error
-          : error instanceof Refused
-            ? new MilepostError(errorOfClose(error.code), error.message)
-            : new MilepostError("unavailable", "the gateway cannot be reached", { cause: error });
-      this.#answer({ type: "reply", id: id ?? null, error: failure.toFailure() });
+      failure = error;
     }
+    this.#tell(authReply(id, failure));
   }
 
   /** Delivers an answer that this transport made itself, in a later tick, as if the gateway had sent it. */
@@ -192,8 +181,8 @@ class PollConnection implements TransportConnection {
 
   async #run(): Promise<void> {
     try {
-      const hello = await this.#hello();
-      this.#owner = ownerOf(hello);
+      const hello = await proveToken(this.#endpoint);
+      this.#owner = ownerOf(welcomeOf(hello));
       this.#tell(hello);
       while (this.#owned) await this.#poll();
     } catch (error) {
@@ -308,10 +297,4 @@ class PollConnection implements TransportConnection {
     if (error instanceof Refused) this.#events.onClose(error.code, error.message, error);
     else this.#events.onClose(1006, "");
   }
-}
-
-/** Returns the user and the session that the welcome of a frame names. */
-function ownerOf(frame: string): string {
-  const welcome = readFrame(frame, () => {}).find(({ type }) => type === "welcome");
-  return JSON.stringify([welcome?.user_id, welcome?.session_id]);
 }
