@@ -107,6 +107,15 @@ export function deadLettersContract(name: string, make: MakeEngine): void {
       expect(await deadLetters.count()).toEqual({ kept: 1, dropped: 0 });
     });
 
+    test("a dead letter that has expired is neither found nor removed", async () => {
+      await using harness = await make();
+      const { deadLetters } = harness.engine;
+      const { id } = await deadLetters.put(deadLetter("a"), bounds);
+      await harness.advance(60_000);
+      expect(await deadLetters.get(id)).toBeUndefined();
+      expect(await deadLetters.remove(id)).toBe(false);
+    });
+
     test("[P-DLQ-6] the oldest dead letters are dropped and counted when there are too many, too large or too old", async () => {
       await using harness = await make();
       const { deadLetters } = harness.engine;

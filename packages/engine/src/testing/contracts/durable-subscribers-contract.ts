@@ -138,6 +138,22 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.claim(key, at(5), bounds)).toMatchObject({ state: { sent: at(1) } });
     });
 
+    test("a durable subscriber that was forgotten makes room for another, and a restored one needs room", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const named = (name: string) => ({ ...key, name });
+      const { fence = 0, state } = (await durable.claim(named("a"), at(1), bounds)) ?? {};
+      if (state === undefined) throw new Error("the first subscriber has room");
+      await harness.advance(70_000);
+      for (const name of ["b", "c", "d"]) {
+        expect(await durable.claim(named(name), at(1), bounds)).toMatchObject({ isNew: true });
+      }
+      expect(await durable.restore(named("a"), fence, state, bounds)).toBe(false);
+      expect(await durable.get(named("a"))).toBeUndefined();
+      await harness.advance(70_000);
+      expect(await durable.restore(named("a"), fence, state, bounds)).toBe(true);
+    });
+
     test("a durable subscriber is forgotten keepMs after its last claim, save or look", async () => {
       await using harness = await make();
       const { durable } = harness.engine;

@@ -1,4 +1,4 @@
-import { maxListedMembers } from "@milepost/protocol";
+import { maxListedMembers, maxListedTyping } from "@milepost/protocol";
 import { describe, expect, test, vi } from "vitest";
 import type { NewMember, PresenceBroadcast, PresenceUpdate } from "../../index.ts";
 import type { EngineHarness, MakeEngine } from "./engine-harness.ts";
@@ -137,6 +137,18 @@ export function presenceContract(name: string, make: MakeEngine): void {
       });
     });
 
+    test("of those who type, the first ones are listed, up to the maximum", async () => {
+      await using harness = await make();
+      const all = Array.from({ length: maxListedTyping + 2 }, (_, n) => ({ id: `user:${n}` }));
+      await say(harness, "n1", { enter: all });
+      const typing = all.map(({ id }) => ({ id, typing: true }));
+      await say(harness, "n1", { typing, typingMs: 6_000 });
+      const listed = async () => (await harness.engine.presence.read("room:a")).typing;
+      expect(await listed()).toEqual(all.slice(0, maxListedTyping).map(({ id }) => id));
+      await say(harness, "n1", { leave: ["user:0"] });
+      expect((await listed())?.at(-1)).toBe(`user:${maxListedTyping}`);
+    });
+
     test("the changes of a subscribed channel have consecutive versions and fold to the list", async () => {
       await using harness = await make();
       const { presence } = harness.engine;
@@ -189,24 +201,32 @@ export function presenceContract(name: string, make: MakeEngine): void {
       ]);
     });
 
-    test("a member whose hold expired and who enters again in the same step is reported as joined", async () => {
-      await using harness = await make();
-      const { presence } = harness.engine;
-      await say(harness, "dead", { enter: [ada] });
-      await say(harness, "n1", { enter: [bob] });
-      await harness.advance(ttlMs - 1_000);
-      await say(harness, "n1");
-      await harness.advance(2_000);
-      const heard: PresenceBroadcast[] = [];
-      presence.listen((news) => heard.push(news));
-      await presence.subscribe("room:a");
-      await say(harness, "n1", { enter: [ada] });
-      await vi.waitFor(() => expect(heard).toMatchObject([{ joined: [ada], left: [], count: 2 }]));
-      expect((await presence.read("room:a")).members).toEqual([
-        expect.objectContaining(bob),
-        heard[0]?.joined[0],
-      ]);
-    });
+    test.for([
+      ["a few members", 0],
+      ["as many members as are listed", maxListedMembers - 2],
+    ] as const)(
+      "a member whose hold expired and who enters again in the same step is reported as joined, beside %s",
+      async ([, count]) => {
+        await using harness = await make();
+        const { presence } = harness.engine;
+        const others = Array.from({ length: count }, (_, n) => ({ id: `user:${n}` }));
+        await say(harness, "dead", { enter: [ada] });
+        await say(harness, "n1", { enter: [bob, ...others] });
+        await harness.advance(ttlMs - 1_000);
+        await say(harness, "n1");
+        await harness.advance(2_000);
+        const heard: PresenceBroadcast[] = [];
+        presence.listen((news) => heard.push(news));
+        await presence.subscribe("room:a");
+        await say(harness, "n1", { enter: [ada] });
+        await vi.waitFor(() =>
+          expect(heard).toMatchObject([{ joined: [ada], left: [], count: count + 2 }]),
+        );
+        const { members } = await presence.read("room:a");
+        expect(members?.[0]).toMatchObject(bob);
+        expect(members?.at(-1)).toEqual(heard[0]?.joined[0]);
+      },
+    );
 
     test("a channel that all members left is forgotten, and the next one has another epoch", async () => {
       await using harness = await make();

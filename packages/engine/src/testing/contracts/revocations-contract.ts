@@ -42,6 +42,7 @@ export function revocationsContract(name: string, make: MakeEngine): void {
       await revocations.add(revocation("short"), hourMs);
       await revocations.add(revocation("long"), 3 * hourMs);
       await harness.advance(2 * hourMs);
+      expect((await revocations.read()).revocations).toEqual([revocation("long")]);
       await revocations.add(revocation("new"), hourMs);
       const { revocations: kept } = await revocations.read();
       expect(kept).toEqual([revocation("long"), revocation("new")]);
