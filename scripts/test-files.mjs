@@ -35,6 +35,7 @@ export const documentTests = existing([
   "packages/protocol/src/documented-requirements.test.ts",
   "packages/protocol/src/documented-rules.test.ts",
   "packages/react/src/status-panel-css.test.ts",
+  "scripts/mutate/mutants.test.ts",
 ]);
 
 /**

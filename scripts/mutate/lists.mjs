@@ -1,0 +1,35 @@
+import { clientMutants } from "./lists/client.mjs";
+import { connectionMutants } from "./lists/connection.mjs";
+import { coreMutants } from "./lists/core.mjs";
+import { durableMutants } from "./lists/durable.mjs";
+import { hubMutants } from "./lists/hub.mjs";
+import { luaMutants } from "./lists/lua.mjs";
+import { modelMutants, protocolMutants } from "./lists/model.mjs";
+import { operationMutants } from "./lists/operations.mjs";
+import { producerMutants } from "./lists/producer.mjs";
+import { reactMutants } from "./lists/react.mjs";
+import { sendQueueMutants } from "./lists/send-queue.mjs";
+import { serverMutants } from "./lists/server.mjs";
+
+/** @import { MutantList } from "./mutant.mjs" */
+
+/** @type {readonly MutantList[]} */
+export const lists = [
+  { subject: "hub", mutants: hubMutants },
+  { subject: "connection", mutants: connectionMutants },
+  { subject: "durable", mutants: durableMutants },
+  { subject: "operations", mutants: operationMutants },
+  { subject: "send queue", mutants: sendQueueMutants },
+  { subject: "core", mutants: coreMutants },
+  {
+    subject: "lua",
+    near: [{ file: "packages/redis/src/redis-engine.test.ts", title: "on a redis-server" }],
+    mutants: luaMutants,
+  },
+  { subject: "server", mutants: serverMutants },
+  { subject: "client", mutants: clientMutants },
+  { subject: "producer", mutants: producerMutants },
+  { subject: "model", mutants: modelMutants },
+  { subject: "protocol", mutants: protocolMutants },
+  { subject: "react", mutants: reactMutants },
+];

@@ -1,0 +1,357 @@
+import { faultsIn } from "../faults-in.mjs";
+
+const connection = "packages/core/src/connection";
+
+/** Faults in one client's connection: its life, its messages, its subscriptions. */
+export const connectionMutants = [
+  ...faultsIn(`${connection}/connection-lifecycle.ts`, [
+    [
+      "const closeGraceMs = 5_000;",
+      "const closeGraceMs = 50_000;",
+      "a connection that does not answer its close lives for fifty seconds",
+    ],
+    [
+      "const noticeAheadMs = 60_000;",
+      "const noticeAheadMs = 6_000;",
+      "a token's end is announced six seconds ahead",
+    ],
+    [
+      "Math.min(noticeAheadMs, left / 2)",
+      "noticeAheadMs",
+      "a short token's end is announced at once",
+    ],
+    [
+      "now - this.#openedAt >= limits.authTimeoutMs",
+      "now - this.#openedAt > limits.authTimeoutMs * 2",
+      "a client without a credential stays twice as long",
+    ],
+    ["now - this.#aliveAt >= limits.idleTimeoutMs", "false", "a silent connection is never closed"],
+    [
+      "this.#expiresAt <= clock.now()) this.#owner.onExpired();",
+      "false) this.#owner.onExpired();",
+      "a connection outlives its token",
+    ],
+    [
+      "if (wasRegistered) this.#context.registration.leave(this.#owner);\n    this.#owner.onEnd();",
+      "this.#owner.onEnd();",
+      "a connection that is closing stays in the registry of all nodes",
+    ],
+    [
+      "this.sendQueue.flush();\n    this.sendQueue.close();",
+      "this.sendQueue.close();",
+      "a connection closes without its last messages",
+    ],
+    [
+      "if (code === undefined) this.#owner.onEnd();",
+      "",
+      "a connection that breaks off keeps its subscriptions",
+    ],
+    ["connections.delete(this.#owner);", "", "a connection that has gone is counted for ever"],
+    [
+      "if (now - this.#pingedAt >= limits.pingIntervalMs) {",
+      "if (now - this.#pingedAt >= 2 * limits.pingIntervalMs) {",
+      "pings come half as often as announced",
+    ],
+    [
+      "this.#state = { ...state, noticeMs: undefined };",
+      "",
+      "a token's end is announced again and again",
+    ],
+    [
+      "dueAt - clock.now(), wallCheckMs",
+      "dueAt - clock.now()",
+      "a clock that is set forward is noticed when the token would have ended",
+    ],
+    [
+      "limits.pingIntervalMs + silenceSlackMs;",
+      "silenceSlackMs;",
+      "a connection between two pings counts as silent",
+    ],
+  ]),
+  ...faultsIn(`${connection}/connection-registry.ts`, [
+    [
+      "if (this.#byId.get(id) === client) this.#byId.delete(id);",
+      "this.#byId.delete(id);",
+      "a predecessor's end forgets the id of its successor",
+    ],
+    [
+      "if (this.#byId.get(id) === client) this.#byId.delete(id);",
+      "",
+      "connection ids are never forgotten",
+    ],
+    ["if (this.#isOccupied) return;", "", "a shutdown does not wait for the last connection"],
+    ["this.#passing.delete(client);", "", "passing connections are never forgotten"],
+  ]),
+  ...faultsIn(`${connection}/connection-state.ts`, [
+    [
+      "open: { verified: undefined, close",
+      'open: { verified: "open", close',
+      "an open connection opens again",
+      "open() is called only from #open, which an open connection never reaches: #authenticate and the constructor both check that it awaits its credential",
+    ],
+    [
+      "closing: { verified: undefined, close: undefined,",
+      'closing: { verified: undefined, close: "closing",',
+      "a connection closes twice",
+    ],
+  ]),
+  ...faultsIn(`${connection}/connection.ts`, [
+    [
+      "const maxInFlight = 256;",
+      "const maxInFlight = 25_600;",
+      "a client has a hundred times the messages in work",
+    ],
+    [
+      "if (this.#life.isEnding) return;\n    if (text.length > this.#context.limits.maxMessageBytes) {",
+      "if (text.length > this.#context.limits.maxMessageBytes) {",
+      "a connection that is closing takes messages",
+    ],
+    [
+      "text.length > this.#context.limits.maxMessageBytes",
+      "text.length > 10 * this.#context.limits.maxMessageBytes",
+      "a frame ten times too large is read",
+    ],
+    [
+      "if (length > this.#context.limits.maxMessageBytes) this.close(1009",
+      "if (false) this.close(1009",
+      "a binary frame of any size is read",
+    ],
+    [
+      "if (!identity.isVerified || !this.isOpen) return;",
+      "return;",
+      "a revocation does not reach open connections",
+    ],
+    [
+      "      (apply) => apply(),",
+      "      () => {},",
+      "a subscription outlives the revocation of its grant",
+    ],
+    [
+      "() => this.close(4102, revokedReason),",
+      "() => {},",
+      "a subscription whose right cannot be checked goes on after a revocation",
+    ],
+    [
+      "this.#context.connections.unname(this.id, this);",
+      "",
+      "the id of a connection that ended is still taken",
+    ],
+    [
+      "const same = owner.user === user && owner.session === session;",
+      "const same = true;",
+      "a client takes over the connection of somebody else",
+    ],
+    [
+      "if (!same || (user === undefined && session === undefined)) return undefined;",
+      "if (!same) return undefined;",
+      "an anonymous client takes over the connection of another one",
+    ],
+    [
+      'replaced.close(4001, "the connection continues elsewhere");',
+      "",
+      "two connections have one id",
+    ],
+    [
+      "session !== undefined && session !== principal.session) {\n        this.close",
+      "false) {\n        this.close",
+      "a token of another session is taken",
+    ],
+    [
+      "const same = principal.user === before.user && principal.session === before.session;",
+      "const same = true;",
+      "a refresh changes the user of a connection",
+    ],
+    [
+      "if (this.#identity.isVerified) this.#identity = { ...this.#identity, principal };",
+      "",
+      "a refresh keeps the grants of the old token",
+    ],
+    [
+      "this.#life.expireAt(principal.expiresAt);\n      apply();",
+      "apply();",
+      "a connection ends with its old token after a refresh",
+    ],
+    [
+      "if (left === principal) break;",
+      "break;",
+      "a refresh brings back what was revoked meanwhile",
+    ],
+    [
+      "if (joining !== undefined) return joining.then(() => this.#publish(message));",
+      "",
+      "a publish overtakes the subscription in front of it",
+    ],
+    [
+      "if (!this.isOpen || principal === undefined) return;\n    this.#inFlight++;",
+      "if (principal === undefined) return;\n    this.#inFlight++;",
+      "a publish that waited is done after its connection ended",
+    ],
+    [
+      'this.close(4401, "the first message must be auth");',
+      "",
+      "a client without a credential may send anything",
+    ],
+    [
+      "if (this.#inFlight < maxInFlight) return undefined;",
+      "return undefined;",
+      "the messages in work of one client have no bound",
+    ],
+    [
+      "const each = length / Math.max(1, frame.value.length);",
+      "const each = 0;",
+      "waiting messages count as empty",
+    ],
+    [
+      "...(context.outage.isOn ? { degraded: true } : {}),",
+      "",
+      "the welcome hides that the store is away",
+    ],
+    [
+      "new Set([...channels, ...(resume?.keys() ?? [])])",
+      "channels",
+      "a cursor subscribes to nothing",
+    ],
+  ]),
+  ...faultsIn(`${connection}/inbox.ts`, [
+    ["this.#queue.length >= maxQueued ||", "", "any number of messages waits for an answer"],
+    [
+      "|| this.#queuedLength + length > maxQueuedLength) {",
+      ") {",
+      "messages of any size wait for an answer",
+    ],
+    [
+      "this.#queue = queue.slice(i);",
+      "this.#queue = queue.slice(i + 1);",
+      "a message that waits behind a slow one is lost",
+    ],
+    [
+      "if (next === undefined || this.#closed) return;",
+      "if (next === undefined) return;",
+      "messages are handled after their connection has ended",
+    ],
+  ]),
+  ...faultsIn(`${connection}/subscriptions.ts`, [
+    [
+      "if (this.size >= maxSubscriptions) {\n      const message",
+      "if (this.size > maxSubscriptions) {\n      const message",
+      "a connection has one subscription too many",
+    ],
+    [
+      "if (known?.isEnded) this.#forgetEnded(known);\n    else",
+      "",
+      "a channel that has ended cannot be subscribed to again",
+    ],
+    [
+      "for (const other of this.#list) if (other.isEnded) this.#forgetEnded(other);",
+      "",
+      "ended channels use up the subscriptions",
+    ],
+    [
+      'access.kind === "refused" || access.kind === "unowned"',
+      'access.kind === "unowned"',
+      "anyone may subscribe to anything",
+    ],
+    [
+      'if (access.kind === "refused") this.#forbid(subscription);\n        else if',
+      "if",
+      "a narrower token forbids nothing",
+    ],
+    [
+      'if (settled !== undefined)\n      return settled.then(() => this.onUnsubscribe({ type: "unsubscribe", id, channel }));',
+      "",
+      "an unsubscribe overtakes its subscribe",
+    ],
+    [
+      'watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");',
+      "",
+      "a member whose subscription was withdrawn stays present",
+    ],
+    [
+      'subscription.leave("lingers")',
+      "subscription.leave()",
+      "a member leaves at once when its connection breaks",
+    ],
+    [
+      "if (channel === but || isDurable || position === undefined) continue;",
+      "if (channel === but || position === undefined) continue;",
+      "the cursor carries durable subscriptions",
+    ],
+    [
+      "|| this.size > 2) return;",
+      ") return;",
+      "a plain connection with many channels regroups them all",
+      "with more than two channels no subscription of a plain connection shares bytes, so regrouping puts each back where it was",
+    ],
+    [
+      "principal.user === undefined && principal.session === undefined) {",
+      "false) {",
+      "a token without a name has a durable subscription",
+    ],
+  ]),
+  ...faultsIn(`${connection}/subscription.ts`, [
+    [
+      "events.has(event) || event === endEvent",
+      "events.has(event)",
+      "a subscriber of some events misses the end",
+    ],
+    ["this.#connection.sendQueue.settle(this);", "", "a gap overtakes the entries that wait"],
+    [
+      "this.#summary?.settle();\n    this.#summary?.close();",
+      "this.#summary?.close();",
+      "the last summary before an end is lost",
+    ],
+    [
+      "this.#connection.sendQueue.drop(this);\n    this.#settle();",
+      "this.#settle();",
+      "entries arrive after an unsubscribe",
+    ],
+    [
+      "if (waitsAfter !== undefined) return waitsAfter;",
+      "",
+      "a cursor passes entries that still wait to be sent",
+    ],
+  ]),
+  ...faultsIn(`${connection}/summary.ts`, [
+    ["if (bytes <= maxBytes) return;", "return;", "waiting summaries have no bound"],
+    ["this.#budget.bytes += bytes - this.#bytes;", "", "waiting summaries are not counted"],
+    [
+      "if (this.#queue === undefined) return;\n    this.#begin();",
+      "if (this.#queue === undefined) return;",
+      "the second summary comes at once",
+    ],
+  ]),
+  ...faultsIn(`${connection}/durable-subscription.ts`, [
+    [
+      'if ((take(reply) ?? "unknown") !== "unknown") return;',
+      "take(reply);\n    return;",
+      "an ack of something that was never delivered is taken",
+    ],
+    ["this.#isEnded = true;", "", "a durable subscription stays after the end of its channel"],
+  ]),
+  ...faultsIn(`${connection}/upstream-replies.ts`, [
+    ["if (waiting?.length === 0) this.#waiting.delete(id);", "", "answered ids are kept for ever"],
+    [
+      "const answer = waiting?.shift();",
+      "const answer = waiting?.pop();",
+      "two messages with one id get each other's replies",
+    ],
+  ]),
+  ...faultsIn(`${connection}/upstream.ts`, [
+    [
+      "owner?.user === user && owner?.session === session ? connection",
+      "true ? connection",
+      "a user sends into the stream of another one",
+    ],
+    [
+      "if (user === undefined && session === undefined) return undefined;",
+      "",
+      "an anonymous client sends into the stream of another one",
+    ],
+    ["if (live === undefined) connection.abandon();", "", "a passing connection is never let go"],
+    [
+      "const length = frame.length / Math.max(1, values.length);",
+      "const length = 0;",
+      "messages sent upstream count as empty",
+    ],
+  ]),
+];

@@ -1,0 +1,347 @@
+import { faultsIn } from "../faults-in.mjs";
+
+const core = "packages/core/src";
+
+/** Faults in the rest of the core: the cluster, rules, requests, dead letters, presence, the store's outages. */
+export const coreMutants = [
+  ...faultsIn(`${core}/cluster/revocation-cache.ts`, [
+    [
+      "principal.issuedAt <= at;",
+      "principal.issuedAt < at;",
+      "a token that was issued in the very second of its revocation stays valid",
+    ],
+    ["if (until <= now) return false;", "", "a revocation outlives its time"],
+    [
+      "|| principal.issuedAt === undefined ||",
+      "|| (principal.issuedAt !== undefined) &&",
+      "a token without a time of issue cannot be revoked",
+    ],
+    ["until >= revocation.until &&", "", "a longer revocation is covered by a shorter one"],
+    ["at >= revocation.at &&", "", "a later revocation is covered by an earlier one"],
+    [
+      "if (this.#reading !== undefined) this.#again = true;",
+      "",
+      "a revocation that arrives during a read waits for the next one",
+    ],
+    [
+      "narrowed = without(narrowed, grants);",
+      "narrowed = without(principal, grants);",
+      "the second of two narrowing revocations undoes the first",
+    ],
+  ]),
+  ...faultsIn(`${core}/cluster/admission.ts`, [
+    [
+      "if (!this.#revocations.isKnown) await this.#revocations.refresh();",
+      "",
+      "a node that has just started admits revoked tokens",
+    ],
+  ]),
+  ...faultsIn(`${core}/cluster/maintenance-loop.ts`, [
+    [
+      "const sweepLeaseMs = 8_000;",
+      "const sweepLeaseMs = 80_000;",
+      "after a crash, the work of the cluster waits ten times too long for a new node",
+    ],
+    ["this.#token = lease?.token;", "", "a node that sweeps asks for the lease anew each time"],
+    [
+      "if (this.#token !== undefined) await this.#leases.release(sweepLease, this.#token);",
+      "",
+      "after a stop, the work of the cluster waits for the lease to expire",
+    ],
+    [
+      "const heartbeatMs = 2_000;",
+      "const heartbeatMs = 20_000;",
+      "a node refreshes itself less often than it expires",
+    ],
+    [
+      "this.#sweeping ??= this.#sweep();",
+      "this.#sweeping = this.#sweep();",
+      "a sweep that takes long runs beside the next one",
+    ],
+  ]),
+  ...faultsIn(`${core}/cluster/connection-registration.ts`, [
+    [
+      "const nodeTtlMs = 10_000;",
+      "const nodeTtlMs = 100_000;",
+      "a dead node is listed for a hundred seconds",
+    ],
+    [
+      "this.#leaving.delete(registered.id);",
+      "",
+      "a connection that came back is removed from the registry",
+    ],
+    [
+      "this.#entering.delete(registered.id);",
+      "",
+      "a connection that left at once stays in the registry",
+    ],
+    [
+      "await registry.leave(id);\n      return this.refresh();",
+      "return this.refresh();",
+      "the old name of a node is listed beside the new one",
+    ],
+    [
+      "this.#giveBack(change);\n        return false;",
+      "return false;",
+      "a change that the store did not take is lost",
+    ],
+    [
+      "this.#noteNext(Math.ceil(connections.size / refreshesPerRound));",
+      "",
+      "what the registry has lost is never told again",
+    ],
+    [
+      "if (!isNewer(connection.id)) this.#leaving.set(connection.id, connection);",
+      "this.#leaving.set(connection.id, connection);",
+      "a connection that came back during a failure is removed",
+    ],
+  ]),
+  ...faultsIn(`${core}/cluster/connection-admin.ts`, [
+    [
+      "if (reason.length > longestReason) {",
+      "if (false) {",
+      "a reason is longer than a close frame",
+    ],
+    ["maxMs <= longestMoveMs)) {", "true)) {", "a move may take for ever"],
+    [
+      "if (to === undefined || to === node) this.#onSignal(signal);",
+      "",
+      "a node does not disconnect its own clients",
+    ],
+    [
+      "if (to !== node) await engine.signals.send(signal, to);",
+      "",
+      "other nodes do not disconnect their clients",
+    ],
+    [
+      "await this.refreshRevocations();\n    await engine",
+      "await engine",
+      "the node that revokes a token keeps its connections",
+    ],
+    [
+      "if (!connection.isOpen) return false;",
+      "",
+      "a connection without a credential is matched",
+      "every target names what only an open connection has, except a node; closing a connection that awaits its credential moves it as well",
+    ],
+    [
+      'if ("node" in target) return target.node === node;',
+      'if ("node" in target) return true;',
+      "a signal for one node reaches all",
+      "such a signal is sent to that node alone",
+    ],
+  ]),
+  ...faultsIn(`${core}/rules/permissions.ts`, [
+    [
+      'if (access === "nobody") return refused;',
+      "",
+      "a service publishes to a channel that is the gateway's own",
+    ],
+    [
+      "principal.user !== undefined && principal.user === captures.user",
+      "principal.user !== undefined",
+      "a user reads the channel of another one",
+    ],
+    [
+      "principal.session !== undefined && principal.session === captures.session",
+      "principal.session !== undefined",
+      "a session reads the channel of another one",
+    ],
+    [
+      "connectionId !== undefined && connectionId === captures.connection",
+      "connectionId !== undefined",
+      "a client reads the channel of another connection",
+    ],
+    [
+      "(user_id !== undefined && user_id === principal.user) ||",
+      "user_id === principal.user ||",
+      "an operation without a user belongs to everybody without one",
+    ],
+    [
+      "(session_id !== undefined && session_id === principal.session)",
+      "session_id === principal.session",
+      "an operation without a session belongs to everybody without one",
+    ],
+    [
+      "const texts = grants[action];",
+      "const texts = grants.subscribe;",
+      "a grant to read is a grant to publish",
+    ],
+  ]),
+  ...faultsIn(`${core}/rules/rule-trie.ts`, [
+    [
+      'if (at.capture !== undefined && segment !== "*") {',
+      "if (at.capture !== undefined) {",
+      "a name that ends with * matches a rule for one segment",
+    ],
+    [
+      "if (at.lowest >= best) return best;",
+      "",
+      "every branch of the rules is searched",
+      "the pruning saves time only; a branch whose lowest rule is not better than the best one cannot change the result",
+    ],
+    ["let found = Math.min(best, at.open);", "let found = best;", "a rule with * matches nothing"],
+  ]),
+  ...faultsIn(`${core}/rules/channel-pattern.ts`, [
+    [
+      "channel.length <= count : channel.length !== count",
+      "channel.length < count : channel.length !== count",
+      "a pattern with * matches its own prefix",
+    ],
+    ["if (names.has(name)) return undefined;", "", "a pattern captures one name twice"],
+    ['if (value === "*") return undefined;', "", "a grant for one segment covers all"],
+  ]),
+  ...faultsIn(`${core}/runtime/timer-wheel.ts`, [
+    [
+      "if (deadline.dueAt > now) {",
+      "if (deadline.dueAt > now + slotMs) {",
+      "a deadline runs early",
+    ],
+    [
+      "Math.ceil(now + timerDelayMs(delayMs))",
+      "Math.floor(now + timerDelayMs(delayMs))",
+      "a deadline runs a fraction of a millisecond early",
+    ],
+    ["last !== undefined && last !== deadline", "false", "clearing a deadline clears another one"],
+    [
+      "if (time >= this.#wakesAt) return;",
+      "if (this.#wakesAt !== Number.POSITIVE_INFINITY) return;",
+      "an earlier deadline waits for a later one",
+    ],
+    ["this.#onError(error);", "throw error;", "one deadline that fails stops the others"],
+    [
+      "if (deadline.slot !== slot || deadline.dueAt === undefined) return;",
+      "",
+      "a deadline that was cleared meanwhile runs",
+    ],
+  ]),
+  ...faultsIn(`${core}/runtime/recent-names.ts`, [
+    [
+      "if (this.#young.size >= this.#size && !this.#young.has(name)) {",
+      "if (false) {",
+      "remembered names have no bound",
+    ],
+    [
+      "if (old !== undefined) this.set(name, old);",
+      "",
+      "a name that is used all the time is forgotten",
+    ],
+  ]),
+  ...faultsIn(`${core}/runtime/shared-call.ts`, [
+    [
+      "await underWay?.catch(() => {});",
+      "",
+      "two calls that should follow each other are made at once",
+    ],
+  ]),
+  ...faultsIn(`${core}/requests/requests.ts`, [
+    [
+      "return this.#inputs < maxInputs ? undefined",
+      "return this.#inputs <= maxInputs ? undefined",
+      "a connection has one input stream too many",
+    ],
+    [
+      "return this.#outputs <= maxOutputs ? undefined",
+      "return this.#outputs < maxOutputs ? undefined",
+      "a connection has one output stream too few",
+    ],
+    ["if (this.#pending.has(id)) {", "if (false) {", "two requests have one id"],
+    [
+      ", longest);\n  }",
+      ", Number.POSITIVE_INFINITY);\n  }",
+      "a client asks for more time than its method has",
+    ],
+    ["this.#rearm(request);\n  }\n", "}\n", "a stream ends while it is being used"],
+    [
+      "request.abort(reason, this.#context.errorLog.report);\n    }",
+      "}",
+      "the work of a client that has gone goes on",
+    ],
+    [
+      "Object.hasOwn(methods, method) ? methods[method]",
+      "method in methods ? methods[method]",
+      "a method that every object has is called",
+    ],
+    [
+      "if (message.last === true) input.end({ value: undefined });",
+      "",
+      "an input stream never ends",
+    ],
+  ]),
+  ...faultsIn(`${core}/requests/chunk-writer.ts`, [
+    ["this.#credit -= chunkCost(text.value);", "", "chunks use no credit"],
+    [
+      "else if (this.#credit > 0) return;",
+      "else if (this.#credit >= 0) return;",
+      "a chunk is sent without credit",
+    ],
+    [
+      'if (this.#state !== "running") return;\n    this.#credit',
+      "this.#credit",
+      "a chunk is sent after its stream was cancelled",
+    ],
+    ["await this.#iterator.return?.();", "", "a method is not told that its stream was cancelled"],
+  ]),
+  ...faultsIn(`${core}/requests/method-registry.ts`, [
+    [
+      "b.length - a.length",
+      "a.length - b.length",
+      "the most general of two method patterns answers",
+    ],
+    [
+      "if (isReserved(name) || !namePattern.test(name)) return undefined;",
+      "",
+      "a pattern answers the gateway's own methods",
+    ],
+  ]),
+  ...faultsIn(`${core}/dead-letters/assured-publisher.ts`, [
+    [
+      "const maxTries = 5;",
+      "const maxTries = 500;",
+      "an entry of the gateway is tried five hundred times",
+    ],
+    [
+      "const isFinal = error instanceof MilepostError && !error.retryable;",
+      "const isFinal = false;",
+      "an entry that the store refuses is tried again",
+    ],
+    [
+      "if (this.#open.size <= maxWaiting) return;",
+      "return;",
+      "entries that wait for the store have no bound",
+    ],
+    [
+      "if (before !== undefined) this.#context.wheel.clear(before);",
+      "",
+      "an older summary is published after a newer one",
+    ],
+    [
+      "await Promise.all(waiting.map((attempt) => this.#giveUp(attempt)));",
+      "",
+      "a shutdown loses the entries that wait for the store",
+    ],
+    [
+      "if (this.#open.get(attempt.line) !== attempt) return;\n",
+      "\n",
+      "a replaced entry is tried again",
+    ],
+  ]),
+  ...faultsIn(`${core}/dead-letters/dead-letter-service.ts`, [
+    [
+      "limit: query.limit + 1 }",
+      "limit: query.limit }",
+      "a page of dead letters hides that there are more",
+    ],
+    ['if (outcome === "full") {', "if (false) {", "a replay that was not taken is confirmed"],
+    [
+      "await this.#engine.deadLetters.remove(id);\n      return",
+      "return",
+      "a published dead letter stays",
+    ],
+    [
+      "if (!(await this.#engine.deadLetters.remove(id))) throw notFound();",
+      "await this.#engine.deadLetters.remove(id);",
+      "dropping an unknown dead letter succeeds",
+    ],
+  ]),
+];

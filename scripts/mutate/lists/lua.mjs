@@ -1,0 +1,353 @@
+import { faultsIn } from "../faults-in.mjs";
+
+const lua = "packages/redis/lua";
+
+/** Faults in the scripts that Redis runs. */
+export const luaMutants = [
+  ...faultsIn(`${lua}/append.lua`, [
+    [
+      "log.ts = math.max(log.ts, now)",
+      "log.ts = now",
+      "the times of a log go back with the clock of a node",
+    ],
+    [
+      "log.offset % 32 == 0)",
+      "false)",
+      "appends never trim entries by their age",
+      "the next read or snapshot raises the floor by age before it answers, and the keys expire; only the memory in between differs",
+    ],
+    [
+      "tonumber(ends) > now and epoch == log.epoch",
+      "tonumber(ends) > now",
+      "a key of an earlier log counts as a duplicate in this one",
+    ],
+    ["tonumber(ends) > now and epoch", "epoch", "a dedupe key outlives its time"],
+    ["if ends_it then return { 1, log.ending } end", "", "ending a channel twice is an error"],
+    ["return { 2 }", "", "a channel that has ended takes entries"],
+    [
+      "if key then log.keys = math.max(log.keys, now + dedupe) end",
+      "",
+      "a log expires before its dedupe keys",
+    ],
+    [
+      "if ends_it then redis.call('HSET', KEYS[1], 'end', packed) end",
+      "",
+      "the end of a channel is forgotten",
+    ],
+    [
+      "if KEYS[above] and not ends_it then",
+      "if KEYS[above] then",
+      "the end of a channel is copied into its roll-up",
+    ],
+    ["'PX', whole(dedupe + 60000))", "'PX', whole(1))", "dedupe keys are forgotten at once"],
+    [
+      "tonumber(offset) > log.floor and entry_at",
+      "entry_at",
+      "a duplicate of a trimmed entry is answered with its data",
+    ],
+    [
+      "whole(log.offset), policy.tag, log.tag,",
+      "whole(log.offset), policy.tag, policy.tag,",
+      "an entry does not name the tag before it",
+    ],
+    [
+      "redis.call(ARGV[5], over.bus, copy)",
+      "",
+      "readers of a roll-up hear of new entries only at the check of positions",
+    ],
+  ]),
+  ...faultsIn(`${lua}/checkpoint.lua`, [
+    ["offset <= log.checkpoint or", "", "an older state replaces a newer one"],
+    [
+      "tag_of(entry) ~= ARGV[4]",
+      "tag_of(entry) == nil",
+      "the state of a lost tail is kept for the log that replaced it",
+    ],
+    ["log.epoch ~= ARGV[2] or", "", "the state of an earlier log is kept for this one"],
+  ]),
+  ...faultsIn(`${lua}/connections-change.lua`, [
+    ["redis.call('HDEL', KEYS[1], ARGV[i])", "", "connections that ended stay in the registry"],
+  ]),
+  ...faultsIn(`${lua}/connections-page.lua`, [
+    ["if #found < most then found", "if true then found", "a page of connections has no limit"],
+  ]),
+  ...faultsIn(`${lua}/durable-claim.lua`, [
+    [
+      "if not has_room(tonumber(ARGV[4])) then return false end",
+      "",
+      "a channel has any number of durable subscribers",
+    ],
+    ["redis.call('DEL', subscriber)", "", "a new subscriber inherits what an expired one left"],
+    ["claim()", "", "two connections hold one durable subscriber"],
+  ]),
+  ...faultsIn(`${lua}/durable-replay.lua`, [
+    [
+      "if redis.call('HEXISTS', subscriber, ARGV[3]) == 1 then return 'added' end",
+      "",
+      "a replay that is under way begins anew",
+    ],
+    [
+      "if replays >= tonumber(ARGV[5]) then return 'full' end",
+      "",
+      "a subscriber has any number of replays",
+    ],
+  ]),
+  ...faultsIn(`${lua}/durable-restore.lua`, [
+    [
+      "if mine == 'taken' or not has_room(tonumber(ARGV[9])) then return 0 end",
+      "",
+      "a connection that was taken over restores its state over the new one",
+    ],
+    [
+      "or not has_room(tonumber(ARGV[9])) then return 0 end",
+      "then return 0 end",
+      "a restored subscriber passes the limit of the channel",
+    ],
+  ]),
+  ...faultsIn(`${lua}/durable-save.lua`, [
+    [
+      "if mine ~= 'held' then return mine == 'taken' and mine or 'lost' end",
+      "",
+      "a connection that was taken over saves its acks over the new ones",
+    ],
+    [
+      "or redis.call('HEXISTS', subscriber, field) == 1 then",
+      "or true then",
+      "a replay that was dropped comes back with the next save",
+    ],
+    [
+      "do redis.call('HDEL', subscriber, ARGV[i]) end",
+      "do end",
+      "acknowledged entries are never removed",
+    ],
+  ]),
+  ...faultsIn(`${lua}/durable.lua`, [
+    [
+      "whole(math.max(latest + 1, now))",
+      "whole(latest + 1)",
+      "a fence may repeat after the store has lost it",
+    ],
+    [
+      "if latest > tonumber(fence) then return 'taken' end",
+      "if latest > tonumber(fence) then return 'lost' end",
+      "a connection that was taken over counts as one whose state was lost",
+    ],
+    [
+      "redis.call('ZREMRANGEBYSCORE', names, '-inf', whole(now))",
+      "",
+      "expired subscribers use up the limit of a channel",
+    ],
+    [
+      "redis.call('PEXPIRE', subscriber, whole(ms + afterlife))",
+      "",
+      "a durable subscriber is kept for ever",
+    ],
+  ]),
+  ...faultsIn(`${lua}/find.lua`, [
+    [
+      "tonumber(ends) <= now or epoch ~= log.epoch",
+      "epoch ~= log.epoch",
+      "a command finds a key that has expired",
+    ],
+    ["or epoch ~= log.epoch then", "then", "a command finds a key of an earlier log"],
+  ]),
+  ...faultsIn(`${lua}/lease.lua`, [
+    [
+      "if action == 'acquire' and token and tonumber(field[4]) > now then return false end",
+      "",
+      "a lease that is held is granted to another",
+    ],
+    [
+      "token and tonumber(field[4]) > now then",
+      "token then",
+      "a lease that expired cannot be acquired",
+    ],
+    [
+      "return hold(ARGV[3], fence + 1,",
+      "return hold(ARGV[3], fence,",
+      "two holders of a lease have one fence",
+    ],
+    ["if token ~= ARGV[3] then return false end", "", "anyone may renew a lease"],
+  ]),
+  ...faultsIn(`${lua}/letter-put.lua`, [
+    [
+      "redis.call('ZCARD', order) > tonumber(ARGV[7])",
+      "false",
+      "the number of dead letters has no bound",
+    ],
+    [
+      "redis.call('HGET', counts, 'length')) > tonumber(ARGV[8])",
+      "redis.call('HGET', counts, 'length')) < 0",
+      "the size of the dead letters has no bound",
+    ],
+    ["redis.call('HINCRBY', counts, 'dropped', 1)", "", "dropped dead letters are not counted"],
+    [
+      "redis.call('HSET', sources, source, id)",
+      "",
+      "the same failure makes a new dead letter each time",
+    ],
+  ]),
+  ...faultsIn(`${lua}/letters.lua`, [
+    [
+      "redis.call('HDEL', sources, source)",
+      "",
+      "a failure after its dead letter was dropped makes none",
+    ],
+    [
+      "redis.call('HINCRBY', counts, 'length', whole(0 - length))",
+      "",
+      "dropped dead letters use up the size of all",
+    ],
+    ["or '0') > now", "or '0') > 0", "dead letters outlive their age"],
+  ]),
+  ...faultsIn(`${lua}/letter-remove.lua`, [
+    ["return was_kept and 1 or 0", "return 1", "dropping an expired dead letter succeeds"],
+  ]),
+  ...faultsIn(`${lua}/log.lua`, [
+    ["if log.ends <= now and log.keys <= now then return nil end", "", "a log outlives its age"],
+    [
+      "math.max(log.floor, log.offset - max_entries)",
+      "log.floor",
+      "a log keeps any number of entries",
+    ],
+    [
+      "if ts_of(entry) > now - max_age then break end",
+      "if ts_of(entry) > now - max_age - 1000 then break end",
+      "entries are kept a second too long",
+    ],
+    [
+      "if projected then keep = math.min(keep, log.checkpoint) end",
+      "",
+      "entries are trimmed that the state was not folded from yet",
+    ],
+    [
+      "redis.call('DEL', meta, stream, state) end",
+      "end",
+      "a new log begins with the entries of the one before",
+    ],
+    [
+      "log.offset - max_entries)",
+      "log.offset - max_entries - 1)",
+      "a log keeps one entry too many",
+    ],
+    [
+      "tag = tag_of(entry_at(stream, log.floor))",
+      "tag = log.tag",
+      "the oldest position of a log names a wrong tag",
+    ],
+  ]),
+  ...faultsIn(`${lua}/node-remove.lua`, [
+    [
+      "return redis.call('ZREM', KEYS[2], ARGV[1])",
+      "return 1",
+      "a node that left is counted until it expires",
+    ],
+  ]),
+  ...faultsIn(`${lua}/operations.lua`, [
+    ["redis.call('ZREM', due, id)", "", "an operation that is gone stays due for ever"],
+    ["redis.call('ZREM', list, id)", "", "an operation stays in the list of its former status"],
+  ]),
+  ...faultsIn(`${lua}/operation-get.lua`, [
+    [
+      "if ends <= tonumber(ARGV[1]) then return false end",
+      "",
+      "an operation outlives its age in the index",
+    ],
+  ]),
+  ...faultsIn(`${lua}/operation-page.lua`, [
+    [
+      "ends > tonumber(ARGV[1]) and redis.call",
+      "redis.call",
+      "a list has operations that are too old",
+      "forget() has removed up to 100 expired operations in front of it; only with more than 100 at once is one listed",
+    ],
+  ]),
+  ...faultsIn(`${lua}/owners-change.lua`, [
+    ["redis.call('PEXPIRE', key, ARGV[1])", "", "the connections of an owner are kept for ever"],
+    ["redis.call('ZREM', key, member)", "", "the connections of an owner never leave its list"],
+  ]),
+  ...faultsIn(`${lua}/presence.lua`, [
+    [
+      "if redis.call('HINCRBY', held, id, -1) > 0 then return end",
+      "redis.call('HINCRBY', held, id, -1)",
+      "a member with two tabs leaves with the first",
+    ],
+    [
+      "if lingers_until then redis.call('ZADD', lingering, whole(lingers_until), id) else remove(id) end",
+      "remove(id)",
+      "a member leaves at once when its connection breaks",
+    ],
+    [
+      "redis.call('ZREM', lingering, id)\n  if redis.call('ZADD'",
+      "if redis.call('ZADD'",
+      "a member that came back leaves with its first grace period",
+    ],
+    [
+      "if went[id] then came_again[id] = true end",
+      "",
+      "a member that left and came back within a step is not announced",
+    ],
+    [
+      "if redis.call('ZADD', holds, 0, hold_of(holder, id)) == 1 then",
+      "redis.call('ZADD', holds, 0, hold_of(holder, id)) do",
+      "a member that enters twice from one node must leave twice",
+    ],
+    [
+      "for _, hold in ipairs(holds_of(holder)) do",
+      "for _, hold in ipairs({}) do",
+      "the members of a dead node stay",
+    ],
+    ["or typing_changed then", "then", "a change of who types is not announced"],
+    ["redis.call('DEL', unpack(KEYS))", "", "an empty room is kept"],
+    [
+      "redis.call('ZRANGE', typists, 0, most_typing - 1)",
+      "redis.call('ZRANGE', typists, 0, -1)",
+      "the list of who types has no bound",
+    ],
+  ]),
+  ...faultsIn(`${lua}/read.lua`, [
+    [
+      "math.max(log.floor, tonumber(ARGV[5]))",
+      "tonumber(ARGV[5])",
+      "a read returns entries below the floor",
+    ],
+  ]),
+  ...faultsIn(`${lua}/revocation-add.lua`, [
+    [
+      "redis.call('HSETNX', KEYS[1], 'epoch', ARGV[3])",
+      "redis.call('HSET', KEYS[1], 'epoch', ARGV[3])",
+      "each revocation makes every node read all of them again",
+      "the answer is the same list, only longer; a node that reads it again adds what it already knows",
+    ],
+  ]),
+  ...faultsIn(`${lua}/revocation-read.lua`, [
+    [
+      "epoch == ARGV[2] and ARGV[3] or '0'",
+      "ARGV[3]",
+      "a node skips revocations after the store lost its data",
+    ],
+    [
+      "if tonumber(ends) > tonumber(ARGV[1]) then",
+      "if true then",
+      "revocations outlive their time",
+    ],
+    ["found[2] = number", "", "a page of revocations repeats itself"],
+  ]),
+  ...faultsIn(`${lua}/snapshot.lua`, [
+    [
+      "if offset == log.offset then return tag == log.tag end",
+      "if offset == log.offset then return true end",
+      "a node's state of a lost tail counts for the log that replaced it",
+    ],
+    [
+      "return entry and tag_of(entry) == tag",
+      "return entry",
+      "a node's state counts for a log with other entries",
+    ],
+    [
+      "if ARGV[6] == log.epoch and still_true",
+      "if still_true",
+      "a node's state of an earlier log counts for this one",
+    ],
+  ]),
+];

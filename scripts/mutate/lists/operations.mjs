@@ -1,0 +1,312 @@
+import { faultsIn } from "../faults-in.mjs";
+
+const operations = "packages/core/src/operations";
+
+/** Faults in operations: their leases, commands, deadlines and lists. */
+export const operationMutants = [
+  ...faultsIn(`${operations}/operation-deadlines.ts`, [
+    [
+      "const lostAfterLeases = 10;",
+      "const lostAfterLeases = 100;",
+      "an abandoned operation is lost after a hundred leases",
+    ],
+    ["Math.max(this.#renewedAt, at)", "at", "an older renewal makes a lease shorter"],
+    [
+      "if (renewal.expiresAt !== this.#expiresAt) this.renewed(renewal);",
+      "",
+      "a renewal at another node is overlooked",
+    ],
+    [
+      "now - watched.since >= this.#timeoutOf(phase)",
+      "now - watched.since > 2 * this.#timeoutOf(phase)",
+      "a command times out twice as late",
+    ],
+    [
+      "if (isFinal(state.status)) return undefined;",
+      "",
+      "an operation that is done becomes stalled",
+    ],
+    [
+      "return silent_ms >= this.#leaseMs ?",
+      "return silent_ms > 2 * this.#leaseMs ?",
+      "an operation is stalled after two leases",
+    ],
+    [
+      'phase === "requested" ? this.#timeouts.commandAckMs',
+      'phase !== "requested" ? this.#timeouts.commandAckMs',
+      "the two timeouts of a command are swapped",
+    ],
+    [
+      "if (!unsettled.some((command) => command.id === id)) this.#commands.delete(id);",
+      "",
+      "a settled command is watched for ever",
+    ],
+    [
+      "if (this.#commands.get(id)?.phase !== phase) {",
+      "if (!this.#commands.has(id)) {",
+      "an acknowledged command has the time of its request",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-monitor.ts`, [
+    [
+      "const adoptAfterMs = 2_000;",
+      "const adoptAfterMs = 200_000;",
+      "the operations of a dead node wait three minutes",
+    ],
+    ["await index.remove(id);", "", "the index keeps operations that are gone"],
+    [
+      "const maxRetryMs = 30_000;",
+      "const maxRetryMs = 3_000_000;",
+      "a failed deadline is tried again after an hour",
+    ],
+    [
+      "const failuresToTell = 5;",
+      "const failuresToTell = 500;",
+      "a deadline that cannot be published leaves no dead letter",
+    ],
+    [
+      "if (deadLetterId !== undefined) await this.#context.deadLetters.remove(deadLetterId);",
+      "",
+      "the dead letter of a deadline stays after it was published",
+    ],
+    [
+      "if (dueInMs === undefined) this.end(state.id);\n    else",
+      "",
+      "an operation that is done is watched for ever",
+    ],
+    [
+      'if (!after.duplicate && event.event === "stalled")',
+      'if (event.event === "stalled")',
+      "a stalled operation is counted by every node",
+    ],
+    [
+      "if (renewal !== undefined) deadlines.renewedElsewhere(renewal);",
+      "",
+      "a producer that reports to another node is marked stalled",
+    ],
+    [
+      'indexed?.service ?? service?.name ?? ""',
+      'service?.name ?? indexed?.service ?? ""',
+      "a takeover changes the service that an operation belongs to",
+    ],
+    ["deadlines.failures = 0;", "", "failures of long ago count"],
+  ]),
+  ...faultsIn(`${operations}/operation-leases.ts`, [
+    [
+      "return lease ?? this.take(operationId, ttlMs);",
+      "return lease ?? this.take(operationId);",
+      "an operation begins with the lease length of another one",
+    ],
+    ["{ force: true }", "{}", "an operation cannot be taken over"],
+    [
+      "current.expiresAt > this.#clock.now() && producer_id === producer;",
+      "current.expiresAt > this.#clock.now();",
+      "another producer gets the token of the holder",
+    ],
+    [
+      "current !== undefined && current.expiresAt > this.#clock.now() &&",
+      "current !== undefined &&",
+      "an expired lease is handed out again",
+    ],
+    [
+      "?? (await this.#leases.get(name))?.ttlMs ?? defaultLeaseMs",
+      "?? defaultLeaseMs",
+      "a takeover forgets the length of the lease",
+    ],
+    [
+      "Math.min(expiresAt - this.#clock.now(), ttlMs)",
+      "expiresAt - this.#clock.now()",
+      "a clock that was set back makes a lease longer",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-log.ts`, [
+    [
+      "if (!duplicate && at.offset === (before?.state.offset ?? 0) + 1) {",
+      "if (!duplicate) {",
+      "a state is folded over events of another node that it lacks",
+    ],
+    [
+      "if (duplicate && before !== undefined) return { ...before, at, duplicate };",
+      "",
+      "the answer to a repeated report has another state",
+      "the state is read from the log instead, which is the same state, one read later",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-service.ts`, [
+    [
+      "const maxWaitMs = 60_000;",
+      "const maxWaitMs = 6_000_000;",
+      "a wait for commands may last an hour",
+    ],
+    [
+      "if ((await operations.get(id))?.service !== service.name) throw taken(id);",
+      "",
+      "a service takes the operation of another service",
+    ],
+    [
+      "await this.#monitor.refresh(state, { service, lease });\n      // The node",
+      "// The node",
+      "creating an operation again does not renew its lease for the node that watches",
+    ],
+    [
+      "await this.#monitor.expect(id, service, lease);",
+      "",
+      "an operation whose creation fails half-way is never cleared up",
+    ],
+    [
+      "if (!duplicate) this.#context.instruments.operationsCreated.add(1);",
+      "this.#context.instruments.operationsCreated.add(1);",
+      "an operation that is created again counts twice",
+    ],
+    [
+      'if (before.status === "stalled") await publish({ event: "revived", data: {} });',
+      "",
+      "a stalled operation stays stalled when its producer reports again",
+    ],
+    [
+      'if ("error" in result && result.error.retryable) break;',
+      "",
+      "reports go on after one that the store did not take",
+    ],
+    [
+      "await this.#context.contract.checkResult(state.kind, published.data.result);",
+      "",
+      "a result may break the contract",
+    ],
+    [
+      "await this.#context.contract.checkInput(kind, given);",
+      "",
+      "an input may break the contract",
+    ],
+    [
+      "if (known !== undefined) return known;\n    }\n    refuseUnlessPossible",
+      "}\n    refuseUnlessPossible",
+      "a command with a known key is requested twice",
+    ],
+    [
+      "refuseUnlessPossible(state, command);\n    const",
+      "const",
+      "a command is taken for an operation that has ended",
+    ],
+    [
+      "if (!owns(principal, operation.state)) throw notFound();",
+      "",
+      "anyone may command any operation",
+    ],
+    [
+      "if (unsettled >= operationBounds.commands) {",
+      "if (false) {",
+      "an operation has any number of open commands",
+    ],
+    [
+      "await this.#notifier.commanded(after.state);\n    return",
+      "return",
+      "a producer hears of a command only by chance",
+    ],
+    [
+      'phase: command?.phase ?? "requested" };',
+      'phase: "requested" };',
+      "a command with a known key is reported without its progress",
+    ],
+    [
+      "this.#monitor.end(operationId);\n      await",
+      "await",
+      "an operation whose channel was ended is watched on",
+      "its next deadline finds no operation and ends the watch",
+    ],
+    [
+      "if (!verdict.ok) return { error: verdict.failure };",
+      "",
+      "a report that is not possible is confirmed",
+    ],
+  ]),
+  ...faultsIn(`${operations}/report.ts`, [
+    [
+      'event.event !== "log" && !isNewAttempt',
+      'event.event !== "log"',
+      "an operation that failed cannot be started again",
+    ],
+    [
+      "(event.data.attempt ?? 0) > state.attempt",
+      "(event.data.attempt ?? 0) >= state.attempt",
+      "a repeated start revives an operation that has ended",
+    ],
+    [
+      'if (!mayFollow(command.phase, phase)) return parsed({ kind: "ignore" });',
+      "",
+      "a command goes back to an earlier phase",
+    ],
+    [
+      '["requested", "timed_out"] as const',
+      '["requested"] as const',
+      "a producer reports the timeout of a command",
+    ],
+    [
+      '["created", "stalled", "revived", "lost"] as const',
+      '["created", "stalled", "revived"] as const',
+      "a producer reports that an operation is lost",
+    ],
+  ]),
+  ...faultsIn(`${operations}/list-operations.ts`, [
+    ["if (foreign) return [];", "", "a user lists the operations of another one"],
+    [".slice(0, query.limit)", "", "a list of two owners is longer than its limit"],
+    [
+      "b.summary.created_at - a.summary.created_at",
+      "a.summary.created_at - b.summary.created_at",
+      "a list of two owners begins with the oldest",
+    ],
+  ]),
+  ...faultsIn(`${operations}/pending-commands.ts`, [
+    [
+      "if (found.length > 0) return found;",
+      "return found;",
+      "a wait for commands ends with the first word from the channel",
+    ],
+    [
+      '.filter(({ phase }) => phase === "requested")',
+      "",
+      "an acknowledged command is delivered again",
+    ],
+    [
+      ".sort((a, b) => a.requestedAt - b.requestedAt)",
+      "",
+      "commands of several operations arrive out of order",
+    ],
+    ["wheel.set(waiter, waitMs);", "", "a wait for commands has no end"],
+    [
+      "for (const waiter of this.#waiters) waiter.end();",
+      "",
+      "a shutdown waits for every wait for commands",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-notifier.ts`, [
+    ["if (!summaryChanged(before, after)) return;", "", "the list of a user repeats what it said"],
+    [
+      "if (session_id !== undefined) channels.push(`session:${session_id}`);",
+      "",
+      "the list of a session stays empty",
+    ],
+    [
+      ".slice(0, 200).replace",
+      ".replace",
+      "a long producer id makes a channel name that is refused",
+    ],
+  ]),
+  ...faultsIn(`${operations}/operation-inputs.ts`, [
+    [
+      "const maxEvents = 1_000;",
+      "const maxEvents = 100_000;",
+      "a report has a hundred thousand events",
+    ],
+    [
+      "integerIn(100, 24 * 3_600_000)",
+      "integerIn(0, 24 * 3_600_000)",
+      "a lease of no length is granted",
+    ],
+    [
+      "integerIn(1, 1_000)) ?? 100",
+      "integerIn(1, 1_000)) ?? 1_000",
+      "a list without a limit has a thousand operations",
+    ],
+  ]),
+];

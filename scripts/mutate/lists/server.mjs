@@ -1,0 +1,417 @@
+import { faultsIn } from "../faults-in.mjs";
+
+const server = "packages/server/src";
+
+/** Faults in the gateway's doors, its HTTP API, its credentials and its backends. */
+export const serverMutants = [
+  ...faultsIn(`${server}/auth/tokens.ts`, [
+    [
+      "if (expiresAt <= now) throw expired();",
+      "",
+      "a token is taken for five seconds after its end",
+    ],
+    [
+      "algorithms: [algorithm],",
+      "",
+      "a token with another algorithm is taken",
+      "the key is bound to HMAC with SHA-256, so the library refuses every other algorithm",
+    ],
+    ['requiredClaims: ["exp"],', "", "a token without an end is taken"],
+    [
+      "if (bytes.byteLength < minTokenSecretBytes) {",
+      "if (bytes.byteLength < minTokenSecretBytes - 1) {",
+      "a secret of 31 bytes is taken",
+    ],
+    [
+      "!Array.isArray(value) || value.length > maxPatterns",
+      "!Array.isArray(value)",
+      "a token grants any number of patterns",
+    ],
+    [
+      "issued + Math.ceil(ttlMs / 1000)",
+      "issued + Math.ceil(ttlMs / 100)",
+      "tokens live ten times as long as asked",
+    ],
+    [
+      "isChannelSegment(value) && value.length <= maxNameLength",
+      "isChannelSegment(value)",
+      "a user id of any length becomes part of channel names",
+    ],
+    [
+      'if (token.length > messageBounds.tokenLength) throw refused("the token is too long");',
+      "",
+      "a token of any length is parsed",
+      "a longer token does not verify either, unless somebody with the secret signed it; the bound saves the time of parsing",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/authenticator.ts`, [
+    [
+      "if (verifyOtherwise === undefined && !isJwt(credential)) {",
+      "if (false) {",
+      "a wrong API key is called an invalid token",
+    ],
+    [
+      "if (principal[name] === undefined || isPrincipalName(principal[name])) continue;",
+      "continue;",
+      "a custom verifier brings ids that break channel names",
+    ],
+  ]),
+  ...faultsIn(`${server}/auth/api-keys.ts`, [
+    [
+      "if (timingSafeEqual(hash, key.hash)) found = key.principal;",
+      "found = key.principal;",
+      "any API key is taken",
+    ],
+  ]),
+  ...faultsIn(`${server}/backends/circuit-breaker.ts`, [
+    [
+      "if (stretch !== this.#stretch) return;\n    this.#failuresInRow = 0;",
+      "this.#failuresInRow = 0;",
+      "an answer from before the breaker opened closes it",
+    ],
+    ["calls >= minCalls && failures", "failures", "one failure of one call opens the breaker"],
+    [
+      "failures >= calls * failureShare",
+      "failures > calls * failureShare",
+      "exactly half of the calls may fail",
+    ],
+    [
+      'if (this.#state === "half_open") this.#probing = true;',
+      "",
+      "every request probes a backend that failed",
+    ],
+    [
+      "Math.min(openMs * 2 ** Math.min(this.#openings, 20), maxOpenMs)",
+      "openMs",
+      "the breaker opens for the same time again and again",
+    ],
+    [
+      "this.#openings = 0;\n",
+      "\n",
+      "a backend that has recovered is still treated as one that kept failing",
+    ],
+    [
+      "if (stretch === this.#stretch) this.#probing = false;",
+      "",
+      "a probe that its caller cancelled blocks the backend for ever",
+    ],
+    [
+      "(longestMs / 2) * (1 + this.#random.fraction())",
+      "longestMs",
+      "all nodes probe a backend at the same moment",
+    ],
+  ]),
+  ...faultsIn(`${server}/backends/failure-window.ts`, [
+    ["this.#before.number === this.#present.number - 1", "true", "failures of long ago count"],
+  ]),
+  ...faultsIn(`${server}/backends/signature.ts`, [
+    [
+      "if (!(Math.abs(now - timestamp) <= toleranceS)) return false;",
+      "",
+      "a request may be replayed for ever",
+    ],
+    [
+      "`${timestamp}.${method}.${digest}`",
+      "`${timestamp}.${digest}`",
+      "a signature for one method holds for another",
+    ],
+  ]),
+  ...faultsIn(`${server}/backends/backend.ts`, [
+    [
+      "if (this.#inFlight >= this.#maxConcurrent) {",
+      "if (false) {",
+      "a slow backend receives any number of requests",
+    ],
+    [
+      "if (posting.status >= 500)",
+      "if (posting.status > 500)",
+      "a backend that answers 500 counts as healthy",
+    ],
+    [
+      "if (tookMs >= this.#timeoutMs * 0.9) this.#failed",
+      "if (false) this.#failed",
+      "a backend that never answers counts as healthy",
+    ],
+    [
+      "repeatable: key !== undefined,",
+      "repeatable: true,",
+      "a request without a key is sent twice",
+    ],
+    [
+      "JSON.stringify([whose, method, key])",
+      "JSON.stringify([method, key])",
+      "two users with one key get each other's result",
+    ],
+    ["this.#inFlight--;", "", "a backend is busy for ever after some requests"],
+  ]),
+  ...faultsIn(`${server}/backends/exchange.ts`, [
+    ["if (bytes <= this.#maxBytes) {", "if (true) {", "an answer of a backend may have any size"],
+    [
+      "if (wasClosed && again) resolve(this.#try(posted, false));\n        else",
+      "",
+      "a request over a connection that the backend had closed fails",
+    ],
+  ]),
+  ...faultsIn(`${server}/backends/reading.ts`, [
+    [
+      "Math.min(Number(text) * 1_000, maxRetryAfterMs)",
+      "Number(text) * 1_000",
+      "a backend makes clients wait for days",
+    ],
+    ["cutText(said, maxDetailLength)", "said", "an error text of a backend may have any length"],
+    [
+      'status === 429 ? "rate_limited" : "backend_failed"',
+      '"backend_failed"',
+      "a backend that limits its callers counts as failing",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/origin-policy.ts`, [
+    [
+      'if (host === undefined || host === "") return false;',
+      "",
+      "a request without a host is allowed from the origin http://",
+    ],
+    [
+      "return origin === `http://${host}` || origin === `https://${host}`;",
+      "return origin.endsWith(host);",
+      "a page on a host with the same ending is allowed",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/body.ts`, [
+    [
+      "if (size > maxBytes) throw tooLarge(maxBytes);",
+      "",
+      "a body without a length may have any size",
+    ],
+    [
+      '"utf-8", { fatal: true }',
+      '"utf-8"',
+      "a body that is not UTF-8 is changed instead of refused",
+    ],
+    [
+      'if (encoding !== undefined && encoding !== "identity") {',
+      "if (false) {",
+      "a compressed body is called invalid JSON",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/problem.ts`, [
+    [
+      'if (problem.status === 401) headers["WWW-Authenticate"] = "Bearer";',
+      "",
+      "a 401 does not name its scheme",
+    ],
+    [
+      "Math.ceil(problem.retry_after_ms / 1000)",
+      "Math.floor(problem.retry_after_ms / 1000)",
+      "a client comes back up to a second early",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/authorization.ts`, [
+    [
+      "if (!matchedRoutes(context).some(({ path }) => tokenPaths.has(path))) return undefined;",
+      "",
+      "any request may carry its token in the URL",
+    ],
+    [
+      "if (header !== undefined || token === undefined) return header;",
+      "if (token === undefined) return header;",
+      "a token in the URL beats the header",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/user.ts`, [
+    [
+      'if (principal.kind === "user") return principal;',
+      "return principal as never;",
+      "an API key opens a stream",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/mount.ts`, [
+    [
+      "if (!isLeftToUs || listeners[0] !== onForeignUpgrade) return;",
+      "",
+      "an upgrade that belongs to the application is refused",
+    ],
+    [
+      'if (event === "checkContinue") response.writeContinue();',
+      "",
+      "a client that waits for 100 Continue waits for ever",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/routes/connections.ts`, [
+    [
+      "Object.keys(whose).length === 1) {\n    if (connection",
+      "true) {\n    if (connection",
+      "a request that names two targets reaches one of them",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/routes/dead-letters.ts`, [
+    [
+      "if (channel || subscriber || reason) return filter;",
+      "return filter;",
+      "a request without a filter drops every dead letter",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/consumer.ts`, [
+    [
+      'kind === "server" ? "server_sdk" : door',
+      'kind === "browser" ? "server_sdk" : door',
+      "clients in Node are counted as bare sockets",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/long-poll/poll.ts`, [
+    [
+      "if (this.#settled < channels && this.#bytes < fullBytes) return;",
+      "if (this.#settled < channels) return;",
+      "a poll collects any number of bytes",
+    ],
+    [
+      "if (this.#hasNews || this.#waited || channels === 0) this.#end(undefined);",
+      "if (this.#waited) this.#end(undefined);",
+      "a poll waits although there is news",
+    ],
+    [
+      'if (item.kind === "end" && this.#holds(item)) continue;',
+      "",
+      "a poll after the end of a channel returns at once, for ever",
+    ],
+    ["this.#cancelWait();", "", "a poll that has ended keeps its timer"],
+  ]),
+  ...faultsIn(`${server}/transports/long-poll/door.ts`, [
+    [
+      "const maxWaitSeconds = 25;",
+      "const maxWaitSeconds = 250;",
+      "a poll waits longer than proxies do",
+    ],
+    [
+      "if (all.size > core.limits.maxSubscriptions) {",
+      "if (false) {",
+      "a poll has any number of channels",
+      "the connection behind a poll refuses the subscriptions above the limit with the same code, and the poll throws that refusal",
+    ],
+    [
+      'const retry = closeVerdict(close) === "resume" ? { retryAfterMs: 1_000 } : {};',
+      "const retry = {};",
+      "a poll that is to be repeated is repeated at once",
+    ],
+    ['outgoing.once("close", giveUp);', "", "a poll whose client has gone waits on"],
+  ]),
+  ...faultsIn(`${server}/transports/sse/stream.ts`, [
+    [
+      "if (this.bufferedBytes === 0) this.#events?.onAlive();",
+      "this.#events?.onAlive();",
+      "a stream that nobody reads counts as alive",
+    ],
+    [
+      "maxLifetimeMs * (1 - random.fraction() / 5)",
+      "maxLifetimeMs",
+      "all streams of a start end at the same moment",
+    ],
+    [
+      "code === aged ? agedRetry : closedRetry",
+      "closedRetry",
+      "a stream that ends by its age makes its reader wait",
+    ],
+    [
+      ">= this.#endsAt) this.close(aged",
+      ">= 2 * this.#endsAt) this.close(aged",
+      "a stream lives twice as long as the setting says",
+    ],
+    [
+      "if (this.#response.destroyed) {\n      events.onClose();",
+      "if (this.#response.destroyed) {",
+      "a stream whose reader left at once stays open",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/sse/stream-query.ts`, [
+    [
+      "if (length > maxCursorLength) {",
+      "if (false) {",
+      "a stream has a cursor that no header can carry",
+    ],
+    [
+      "const cursor = lastEventId || query.last_event_id?.[0];",
+      "const cursor = query.last_event_id?.[0] || lastEventId;",
+      "the address of an EventSource beats where it has come to",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/websocket/acceptor.ts`, [
+    [
+      "if (closing) return goingAway;",
+      "",
+      "a node that shuts down accepts WebSockets",
+      "the same is checked again after the token was verified, with the same answer",
+    ],
+    [
+      "if (!origins.allows(headers.origin, headers.host)) {",
+      "if (false) {",
+      "a page of any origin opens a WebSocket",
+    ],
+    [
+      "for (const socket of verifying) refuseUpgrade(socket, goingAway);",
+      "",
+      "a WebSocket whose token is being verified delays a shutdown",
+    ],
+    ["maxPayload: core.limits.maxMessageBytes,", "", "a message of a hundred megabytes is read"],
+  ]),
+  ...faultsIn(`${server}/transports/websocket/connection.ts`, [
+    [
+      "if (this.#unverifiedBytes > maxUnverifiedBytes) this.#ws.pause();",
+      "",
+      "a client without a credential sends any amount",
+    ],
+    [
+      "this.bufferedBytes < maxBytesBeforePong &&",
+      "",
+      "pings of a client that reads nothing fill the memory",
+    ],
+    [
+      "if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;",
+      "return reason;",
+      "a long reason breaks the close",
+    ],
+    [
+      "if (this.#ws.readyState !== WebSocket.OPEN) return;",
+      "",
+      "frames are sent after the close frame",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/websocket/deflate.ts`, [
+    [
+      'server_max_window_bits="?15"?',
+      'server_max_window_bits="?\\d+"?',
+      "a client that asked for a small window gets a large one",
+    ],
+    ["maxOutputLength: maxBytes,", "", "a small message inflates to any size"],
+  ]),
+  ...faultsIn(`${server}/transports/websocket/frame.ts`, [
+    [
+      "return length < 2 ** 16 ? 4 : 10;",
+      "return length <= 2 ** 16 ? 4 : 10;",
+      "a frame of exactly 64 KiB is broken",
+    ],
+    [
+      "if (length < length16) return 2;",
+      "if (length <= length16) return 2;",
+      "a frame of exactly 126 bytes is broken",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/websocket/handshake.ts`, [
+    [
+      "return tokenInQuery\n",
+      "return true\n",
+      "a token in the URL is taken although the setting forbids it",
+    ],
+    [
+      "valid && new Set(names).size === names.length",
+      "valid",
+      "a subprotocol that is offered twice is taken",
+    ],
+  ]),
+  ...faultsIn(`${server}/transports/session-feed/upgrade-plan.ts`, [
+    [
+      "if (!isChannelSegment(session)) return invalidSegment();",
+      "",
+      "a feed of an impossible session opens",
+    ],
+  ]),
+];
