@@ -56,9 +56,9 @@ export const clientMutants = [
       "a client makes one attempt too many",
     ],
     ["this.#generation++;", "", "a token that arrives late opens a second connection"],
-    ["Math.max(0, this.#move.at - now)", "0", "a client that the gateway moves comes back at once"],
+    ["this.#move.leftMs ??", "", "a client that the gateway moves waits as after a loss"],
     [
-      "if (code === 4001) this.#connectionId = undefined;",
+      "if (loss.code === 4001) this.#connectionId = undefined;",
       "",
       "a client whose connection continues elsewhere takes it back",
     ],
@@ -68,8 +68,8 @@ export const clientMutants = [
       "a gateway that announces no interval is pinged without a pause",
     ],
     [
-      'brokeEarly && loss.reason !== "token"',
-      "brokeEarly",
+      'if (loss.reason !== "token") this.#trial.lost',
+      "this.#trial.lost",
       "a token source that fails makes the client give up WebSockets",
     ],
     [
@@ -77,10 +77,22 @@ export const clientMutants = [
       "this.#leave",
       "a client that was closed continues its old connection",
     ],
+  ]),
+  ...faultsIn(`${client}/connection/planned-move.ts`, [
+    [
+      "Math.max(0, planned.at - this.#parts.clock.monotonic())",
+      "0",
+      "a client that the gateway moves comes back at once",
+    ],
     [
       "!(minMs >= 0)) return undefined;",
       "false) return undefined;",
       "a negative delay of the gateway is obeyed",
+    ],
+    [
+      "this.cancel();\n    this.#planned",
+      "this.#planned",
+      "a second notice leaves the move of the first one",
     ],
   ]),
   ...faultsIn(`${client}/connection/token-renewal.ts`, [
