@@ -1,3 +1,4 @@
+import { RESP_TYPES } from "@redis/client";
 import { locatorOf } from "./connect-redis.ts";
 import { type Endpoint, parseRedisAddress, type RedisAddress } from "./redis-address.ts";
 import { clientOf } from "./server-connection.ts";
@@ -7,6 +8,11 @@ const answerMs = 6_000;
 
 /** Reply of Redis to a command. */
 export type Answer = string | number | null | readonly Answer[];
+
+/** Reply of Redis to a command whose texts are wanted as bytes, since Redis stores bytes of any kind. */
+export type BytesAnswer = Buffer | number | null | readonly BytesAnswer[];
+
+const asBytes = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 /**
  * Opens connections from a source to the Redis that has its stream: one server, the master of a Sentinel set,
@@ -75,9 +81,17 @@ export class StreamConnection {
   }
 
   async send(...command: string[]): Promise<Answer> {
+    return (await this.#send(command)) as Answer;
+  }
+
+  async sendForBytes(...command: string[]): Promise<BytesAnswer> {
+    return (await this.#send(command, asBytes)) as BytesAnswer;
+  }
+
+  async #send(command: string[], options?: typeof asBytes): Promise<unknown> {
     const deadline = setTimeout(() => this.end(new Error("Redis hangs")), answerMs);
     try {
-      return (await this.#client.sendCommand(command)) as unknown as Answer;
+      return await this.#client.sendCommand(command, options);
     } catch (error) {
       const [, host, port] =
         /^MOVED \d+ (.+):(\d+)$/.exec(error instanceof Error ? error.message : "") ?? [];

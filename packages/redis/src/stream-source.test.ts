@@ -30,7 +30,7 @@ async function producer(server: RedisServer) {
         await client.xAdd(stream, "*", { channel, event: "n", data: String(++n) });
       }
     },
-    raw: (fields: Record<string, string>) => client.xAdd(stream, "*", fields),
+    raw: (fields: Record<string, string | Buffer>) => client.xAdd(stream, "*", fields),
     async pending(): Promise<number> {
       return (await client.xPending(stream, "milepost")).pending;
     },
@@ -89,12 +89,14 @@ test("[P-SRC-2] an invalid entry becomes a dead letter with its reason, and late
   await adds.raw({ channel: "job:a", event: "n", data: "no json" });
   await adds.raw({ channel: "job a*", event: "n", data: "1" });
   await adds.raw({ nothing: "of use" });
+  await adds.raw({ channel: "job:a", event: "n", data: Buffer.from([0x22, 0xff, 0x22]) });
   await adds.add(1);
   await vi.waitFor(async () => expect(await published(node)).toEqual([1]), patience);
   await vi.waitFor(async () => expect(await adds.pending()).toBe(0), patience);
   const { letters } = await node.core.deadLetters.list({ kind: "service", name: "test" }, {});
   expect(letters.map(({ reason }) => reason.split(":")[1]?.trim()).sort()).toEqual([
     "bad_json",
+    "bad_message",
     "bad_message",
     "invalid_channel",
   ]);

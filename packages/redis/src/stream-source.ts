@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Source, TakeEntry } from "@milepost/engine";
@@ -5,6 +6,7 @@ import { longestTimerMs, MilepostError } from "@milepost/protocol";
 import { retryDelayMs } from "./retry-delay.ts";
 import {
   type Answer,
+  type BytesAnswer,
   isReply,
   type StreamConnection,
   StreamConnections,
@@ -66,6 +68,8 @@ interface StreamEntry {
    * Fields of the entry; absent when the entry was deleted from the stream after its delivery to a consumer.
    */
   readonly fields?: Readonly<Record<string, string>>;
+  /** Names of the fields that are not UTF-8. */
+  readonly damaged: readonly string[];
 }
 
 /**
@@ -221,10 +225,10 @@ class RedisStreamSource implements Source {
         cursor,
         "COUNT",
         this.#batch,
-      ])) as [string, Answer];
+      ])) as [Buffer, BytesAnswer];
       await this.#settle(connection, entriesOf(claimed));
-      if (next === "0-0") return;
-      cursor = next;
+      cursor = next.toString();
+      if (cursor === "0-0") return;
     }
   }
 
@@ -241,20 +245,20 @@ class RedisStreamSource implements Source {
       "STREAMS",
       this.#stream,
       after,
-    ])) as readonly [readonly [string, Answer]] | null;
+    ])) as readonly [readonly [Buffer, BytesAnswer]] | null;
     return entriesOf(answer?.[0][1] ?? null);
   }
 
   /** Sends a command that needs the consumer group, and creates the group again if Redis has lost it. */
-  async #inGroup(connection: StreamConnection, command: string[]): Promise<Answer> {
+  async #inGroup(connection: StreamConnection, command: string[]): Promise<BytesAnswer> {
     try {
-      return await connection.send(...command);
+      return await connection.sendForBytes(...command);
     } catch (error) {
       if (!isReply(error, "NOGROUP") && !isReply(error, "UNBLOCKED")) throw error;
       this.#onError(error);
       // The new group has read nothing yet, so it begins at the start of the stream.
       await this.#makeGroup(connection);
-      return connection.send(...command);
+      return connection.sendForBytes(...command);
     }
   }
 
@@ -299,11 +303,11 @@ class RedisStreamSource implements Source {
     }
   }
 
-  async #isTaken({ id, fields }: StreamEntry, attempt: number): Promise<boolean> {
+  async #isTaken({ id, fields, damaged }: StreamEntry, attempt: number): Promise<boolean> {
     this.#mustBeOurTurn();
     if (fields === undefined) return true;
     try {
-      await this.#take(this.#stream, { id, fields, attempt });
+      await this.#take(this.#stream, { id, fields, damaged, attempt });
       return true;
     } catch (error) {
       if (this.#isClosing) throw new Interrupted();
@@ -347,21 +351,28 @@ class RedisStreamSource implements Source {
   }
 }
 
-function entriesOf(answer: Answer): readonly StreamEntry[] {
+function entriesOf(answer: BytesAnswer): readonly StreamEntry[] {
   if (!Array.isArray(answer)) return [];
-  const entries = answer as readonly (readonly [string, readonly string[] | null] | null)[];
+  const entries = answer as readonly (readonly [Buffer, readonly Buffer[] | null] | null)[];
   return entries.flatMap((entry): StreamEntry[] => {
     if (entry === null) return [];
     const [id, flat] = entry;
-    return [flat === null ? { id } : { id, fields: fieldsOf(flat) }];
+    return [{ id: id.toString(), ...(flat === null ? { damaged: [] } : fieldsOf(flat)) }];
   });
 }
 
 /** Returns alternating names and values as a record. Of a repeated name the last value counts. */
-function fieldsOf(flat: readonly string[]): Readonly<Record<string, string>> {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? "", flat[i + 1] ?? ""]);
-  return Object.fromEntries(pairs);
+function fieldsOf(flat: readonly Buffer[]): Required<Omit<StreamEntry, "id">> {
+  const fields = new Map<string, string>();
+  const damaged = new Set<string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const name = flat[i]?.toString() ?? "";
+    const value = flat[i + 1] ?? Buffer.of();
+    fields.set(name, value.toString());
+    if (isUtf8(value)) damaged.delete(name);
+    else damaged.add(name);
+  }
+  return { fields: Object.fromEntries(fields), damaged: [...damaged] };
 }
 
 function backoffMs(failures: number): number {

@@ -52,6 +52,18 @@ describe("entries of sources", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
+  test("[P-SRC-2] a source's entry with data that were not UTF-8 becomes a dead letter, and one with U+FFFD as its data is published", async () => {
+    await using t = testCore({ rules });
+    const fields = { ...good, data: '"\ufffd"' };
+    const entry = { id: "1-0", fields, damaged: ["data"], attempt: 1 };
+    expect(await t.core.sources.take("work", entry)).toBe("dead_letter");
+    const [deadLetter] = await deadLetters(t);
+    expect(deadLetter?.reason).toMatch(/^publish_failed: bad_message: the field data .* not UTF-8/);
+    // A field that the gateway does not read may hold any bytes.
+    const other = { ...entry, id: "2-0", damaged: ["other"] };
+    expect(await t.core.sources.take("work", other)).toBe("stored");
+  });
+
   for (const [what, fields, reason] of [
     ["no JSON", { ...good, data: "{" }, "bad_json"],
     ["JSON nested too deep", { ...good, data: "[".repeat(100) + "]".repeat(100) }, "too_deep"],

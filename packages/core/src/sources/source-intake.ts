@@ -19,6 +19,7 @@ const maxReasonLength = 1_000;
 /** Maximum number of attempts after an error that can be retried but that the entry itself may cause. */
 const maxTries = 5;
 const needed = ["channel", "event", "data"] as const;
+const known = [...needed, "key", "priority"] as const;
 const doubtful: readonly ErrorCode[] = ["internal", "timed_out"];
 
 /** Publication read from an entry of a source. */
@@ -120,8 +121,12 @@ function mayPass({ code, retryable }: Failure, attempt: number): boolean {
   return retryable && !(doubtful.includes(code) && attempt >= maxTries);
 }
 
-function readEntry(source: string, { id, fields }: SourceEntry): Read {
+function readEntry(source: string, { id, fields, damaged = [] }: SourceEntry): Read {
   const { channel, event, data, key, priority } = fields;
+  const broken = known.find((name) => damaged.includes(name));
+  if (broken !== undefined) {
+    throw new MilepostError("bad_message", `the field ${broken} of an entry is not UTF-8`);
+  }
   if (channel === undefined || event === undefined || data === undefined) {
     const missing = needed.filter((name) => fields[name] === undefined).join(", ");
     throw new MilepostError(

@@ -7,6 +7,11 @@ export interface SourceEntry {
   readonly id: string;
   /** Fields as in a publish by HTTP: `channel`, `event`, `data` as JSON text, `key` and `priority`. */
   readonly fields: Readonly<Record<string, string>>;
+  /**
+   * Names of the fields whose bytes are not UTF-8; their texts have U+FFFD in place of these bytes. An entry with such
+   * a channel, event, data, key or priority is not published.
+   */
+  readonly damaged?: readonly string[];
   /** Number of this attempt to publish the entry, from 1. */
   readonly attempt: number;
 }
