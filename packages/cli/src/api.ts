@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { writeJson } from "@milepost/protocol";
+import { type HttpRefusal, readRefusal, writeJson } from "@milepost/protocol";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -58,8 +58,8 @@ export function secretFrom(terminal: Terminal, variable: string): string | undef
 export class Refusal extends CommandFailure {
   readonly status: number;
 
-  constructor(status: number, answer: unknown) {
-    super(problemText(status, answer));
+  constructor(status: number, refusal: HttpRefusal) {
+    super(problemText(refusal));
     this.name = "Refusal";
     this.status = status;
   }
@@ -105,8 +105,9 @@ export class Api {
 
   async #exchange(method: string, path: string, body?: unknown) {
     let response: Response;
-    let text: string;
+    let text = "";
     let answer: unknown;
+    let refusal: HttpRefusal | undefined;
     try {
       response = await fetch(new URL(path, this.#url), {
         method,
@@ -117,8 +118,10 @@ export class Api {
         signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body !== undefined && { body: writeJson(body) }),
       });
-      text = await response.text();
-      answer = parsed(text);
+      if (response.ok) {
+        text = await response.text();
+        answer = parsed(text);
+      } else refusal = await readRefusal(response);
     } catch (cause) {
       if (cause instanceof CommandFailure) throw cause;
       if (cause instanceof Error && cause.name === "TimeoutError") {
@@ -134,8 +137,14 @@ export class Api {
         { cause },
       );
     }
-    if (response.ok) return { answer, text };
-    throw new Refusal(response.status, answer);
+    if (refusal !== undefined) throw new Refusal(response.status, refusal);
+    if (answer === undefined && response.status !== 204) {
+      throw new CommandFailure(
+        `the answer of ${this.#url.origin} (HTTP ${response.status}) does not come from a Milepost gateway; check the URL and any proxy`,
+        exitCodes.failure,
+      );
+    }
+    return { answer, text };
   }
 
   #credential(): string {
@@ -178,11 +187,8 @@ function parsed(text: string): unknown {
 
 /**
  * Returns the code and detail of a problem document in one line, or the HTTP status when the response is not
- * one.
+ * one of a gateway.
  */
-export function problemText(status: number, answer: unknown): string {
-  if (typeof answer === "object" && answer !== null && "code" in answer && "detail" in answer) {
-    return `${String(answer.code)}: ${String(answer.detail)}`;
-  }
-  return `the gateway answered with HTTP ${status}`;
+export function problemText({ failure, isOfGateway }: HttpRefusal): string {
+  return isOfGateway ? `${failure.code}: ${failure.message}` : failure.message;
 }

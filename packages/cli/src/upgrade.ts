@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { readRefusal } from "@milepost/protocol";
 import { WebSocket } from "ws";
 import { problemText } from "./api.ts";
 
@@ -24,8 +25,9 @@ export function tryUpgrade(url: URL, timeoutMs: number): Promise<Upgrade> {
     socket.once("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
       response.setTimeout(timeoutMs, () => response.destroy());
-      textOf(response).then((text) => {
-        resolve({ passes: false, status, says: problemText(status, jsonOf(text)) });
+      const headers = { get: (name: string) => String(response.headers[name] ?? "") };
+      readRefusal({ status, headers, text: () => textOf(response) }).then((refusal) => {
+        resolve({ passes: false, status, says: problemText(refusal) });
         request.destroy();
       });
     });
@@ -58,12 +60,4 @@ async function textOf(response: IncomingMessage): Promise<string> {
     // The response was cut off; the part that arrived may be enough.
   }
   return text;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

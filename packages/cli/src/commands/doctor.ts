@@ -164,7 +164,9 @@ async function checkHttp(check: string, url: URL): Promise<Finding> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     const text = cutText(await response.text(), 300);
-    return { check, ok: response.ok, says: `HTTP ${response.status} ${text}` };
+    // A captive portal or a login page answers with a page in HTML, and often with the status 200.
+    const isPage = /\bx?html\b/i.test(response.headers.get("content-type") ?? "");
+    return { check, ok: response.ok && !isPage, says: `HTTP ${response.status} ${text}` };
   } catch (error) {
     return { check, ok: false, says: `no answer (${causeOf(error)})` };
   }

@@ -144,7 +144,8 @@ export class SharedBrowser {
         const token = `${headers.Authorization}`.slice("Bearer ".length);
         const expires_at = this.ends.get(token) ?? null;
         const isRefused = this.refused.has(token) || this.clock.now() >= (expires_at ?? Infinity);
-        const problem = { code: "token_revoked", detail: "revoked" };
+        const code = "token_revoked";
+        const problem = { type: `urn:milepost:error:${code}`, code, detail: "revoked" };
         const welcome = [{ type: "welcome", user_id: this.user, session_id: null, expires_at }];
         const body = isRefused ? problem : welcome;
         const response = {

@@ -1,4 +1,4 @@
-import { closeCodeOf, type ErrorCode, isDelay, isErrorCode, isRecord } from "@milepost/protocol";
+import { closeCodeOf, readRefusal } from "@milepost/protocol";
 
 /** Part of `fetch` that the client uses. The platform's own `fetch` can be passed. */
 export type Fetch = (
@@ -17,13 +17,16 @@ export class Refused extends Error {
   readonly code: number;
   /** Time to wait before the next call, in milliseconds; undefined if the answer names none. */
   readonly retryAfterMs: number | undefined;
+  /** True if the body of the call was too large, which says nothing about the connection. */
+  readonly isTooLarge: boolean;
   /** Credential of the refused call; undefined if the refusal answers no call. */
   token: string | undefined;
 
-  constructor(code: number, reason: string, retryAfterMs?: number) {
+  constructor(code: number, reason: string, retryAfterMs?: number, isTooLarge = false) {
     super(reason);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+    this.isTooLarge = isTooLarge;
   }
 }
 
@@ -77,50 +80,34 @@ export class HttpEndpoint {
       signal: signal ?? this.#ending.signal,
       cache: "no-store",
     });
-    if (response.ok) return response;
+    if (response.ok && !isPage(response)) return response;
     const refused = await refusalOf(response);
     refused.token = token;
     throw refused;
   }
 }
 
+/** Returns true for a page, which no gateway sends: a captive portal answers with one in its place. */
+function isPage({ headers }: Response): boolean {
+  return /\bx?html\b/i.test(headers.get("content-type") ?? "");
+}
+
 /**
- * Returns the refusal for an error response. Its close code makes the client react as it does on a WebSocket;
- * the code comes from the status and the problem document.
+ * Returns the refusal for a response that is no success. Its close code makes the client react as it does on a
+ * WebSocket. What does not come from a gateway never ends the client, since a retry may succeed.
  */
 async function refusalOf(response: Response): Promise<Refused> {
-  const problem: unknown = await response.json().catch(() => undefined);
-  const { code, detail, retry_after_ms } = isRecord(problem) ? problem : {};
-  const says = typeof detail === "string" ? detail : `HTTP ${response.status}`;
-  const afterMs = isDelay(retry_after_ms) ? retry_after_ms : retryAfterMs(response);
+  const { failure, isOfGateway } = await readRefusal(response);
+  const { status } = response;
+  const { code, message, retry_after_ms: afterMs } = failure;
   // Whoever answers 429, a client that waits may succeed.
-  if (response.status === 429) return new Refused(1013, says, afterMs ?? rateWaitMs);
-  // A response without an error code comes from a proxy, not from the gateway, so a retry may succeed.
-  if (typeof code !== "string") return new Refused(1006, says, afterMs);
-  const { [response.status]: error } = refusals;
-  if (error === undefined) return new Refused(1006, says, afterMs);
-  return new Refused(closeCodeOf(isErrorCode(code) ? code : error), says, afterMs);
+  if (status === 429) return new Refused(1013, message, afterMs ?? rateWaitMs);
+  const closeCode = isOfGateway && refusals.has(status) ? closeCodeOf(code) : 1006;
+  return new Refused(closeCode, message, afterMs, status === 413);
 }
 
 /** Wait after an answer 429 that names none, in milliseconds. */
 const rateWaitMs = 30_000;
 
-/** Returns the wait of the header `Retry-After`, which has seconds or a date. */
-function retryAfterMs({ headers }: Response): number | undefined {
-  const text = headers.get("retry-after")?.trim() ?? "";
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const date = headers.get("date");
-  const ms = Date.parse(text) - Date.parse(date ?? "");
-  return isDelay(ms) ? ms : undefined;
-}
-
-/**
- * Error for each HTTP status that refuses a client permanently, used when this client does not know the
- * response's error code.
- */
-const refusals: Readonly<Record<number, ErrorCode>> = {
-  400: "bad_message",
-  401: "unauthenticated",
-  403: "forbidden",
-  413: "too_large",
-};
+/** HTTP statuses with which a gateway refuses a client permanently. */
+const refusals: ReadonlySet<number> = new Set([400, 401, 403, 413]);

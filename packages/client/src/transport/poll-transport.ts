@@ -122,13 +122,15 @@ class PollConnection implements TransportConnection {
   }
 
   #newUpstream(): Upstream {
+    const onReplies = (text: string) => {
+      if (this.#owned) this.#events.onFrame(text);
+    };
     return new Upstream({
       endpoint: this.#endpoint,
       path: () => "/v1/connections/-/messages",
-      onReplies: (text) => {
-        if (this.#owned) this.#events.onFrame(text);
-      },
+      onReplies,
       onFailed: (error) => this.#fail(error),
+      onRefused: onReplies,
     });
   }
 

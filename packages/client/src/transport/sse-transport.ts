@@ -41,6 +41,7 @@ class SseConnection implements TransportConnection {
       path: () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
       onReplies: () => {},
       onFailed: (error) => this.#fail(error),
+      onRefused: (reply) => this.#take(reply),
       // The gateway answers at once, as the replies come in the stream.
       limit: { schedule, ms: upstreamMs },
     });

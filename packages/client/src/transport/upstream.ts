@@ -1,3 +1,4 @@
+import { failure, isRecord } from "@milepost/protocol";
 import type { Schedule } from "../runtime/schedule.ts";
 import { type HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { maxBytesOf } from "./outgoing.ts";
@@ -11,6 +12,11 @@ export interface UpstreamParts {
   path(): string;
   onReplies(text: string): void;
   onFailed(error: unknown): void;
+  /**
+   * Takes the reply to a message that is too large by itself. The reply is made here, since no gateway saw the
+   * message.
+   */
+  onRefused(reply: string): void;
   /** Time limit of a call, if there is one. */
   readonly limit?: { readonly schedule: Schedule; readonly ms: number };
 }
@@ -21,6 +27,7 @@ export interface UpstreamParts {
  */
 export class Upstream {
   readonly #parts: UpstreamParts;
+  #maxMessages = maxMessages;
   #queue: string[] = [];
   #maxBytes = 0;
   #busy = false;
@@ -44,17 +51,36 @@ export class Upstream {
     while (this.#queue.length > 0 && !endpoint.isEnded) {
       const onLate = () => onFailed(new Refused(1006, "a call got no answer in time"));
       const cancel = limit?.schedule.after(limit.ms, onLate);
+      const batch = this.#take();
       try {
-        const response = await endpoint.call(path(), { body: `[${this.#take().join(",")}]` });
+        const response = await endpoint.call(path(), { body: `[${batch.join(",")}]` });
         onReplies(await response.text());
+        this.#maxMessages = Math.min(maxMessages, this.#maxMessages * 2);
       } catch (error) {
-        onFailed(error);
-        return;
+        if (!(error instanceof Refused && error.isTooLarge)) {
+          onFailed(error);
+          return;
+        }
+        this.#halve(batch);
       } finally {
         cancel?.();
       }
     }
     this.#busy = false;
+  }
+
+  /** Sends a body that was too large again in parts. A single message that is too large is refused by itself. */
+  #halve(batch: readonly string[]): void {
+    const [first = ""] = batch;
+    if (batch.length > 1) {
+      this.#maxMessages = Math.ceil(batch.length / 2);
+      this.#queue.unshift(...batch);
+      return;
+    }
+    const message: unknown = JSON.parse(first);
+    const id = (isRecord(message) ? message.id : undefined) ?? null;
+    const error = failure("too_large", "the message is too large for the way to the gateway");
+    this.#parts.onRefused(JSON.stringify({ type: "reply", id, error }));
   }
 
   /** Takes as many messages from the queue as fit into one body, and at least one. */
@@ -63,7 +89,7 @@ export class Upstream {
     let bytes = 0;
     for (const text of this.#queue) {
       bytes += maxBytesOf(text);
-      if (count > 0 && (bytes > this.#maxBytes || count >= maxMessages)) break;
+      if (count > 0 && (bytes > this.#maxBytes || count >= this.#maxMessages)) break;
       count++;
     }
     return this.#queue.splice(0, count);
