@@ -27,6 +27,10 @@ interface TabRecord {
 declare global {
   // The functions that run in the page share this variable with it.
   var tab: TabRecord;
+  var presence: import("@milepost/client/presence").ChannelPresence;
+  var parts: typeof import("@milepost/client/presence") &
+    typeof import("@milepost/client/streams") &
+    typeof import("@milepost/client/durable");
 }
 
 /** How a tab stops running, in the order in which the test does it. */
@@ -62,7 +66,26 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
   const tabs: Tab[] = [];
 
   beforeAll(async () => {
-    gateway = createGateway({ auth: { tokenSecret: "s".repeat(48) } });
+    gateway = createGateway({
+      auth: { tokenSecret: "s".repeat(48) },
+      rules: [
+        {
+          pattern: "jobs:{queue}",
+          subscribe: "authenticated",
+          publish: "authenticated",
+          retention: { maxEntries: 100, maxAgeMs: 60_000 },
+          durable: {},
+        },
+      ],
+      methods: {
+        echo: { handler: async (params) => ({ params }) },
+        count: {
+          async *handler() {
+            yield* upTo(3);
+          },
+        },
+      },
+    });
     site = await serveModulePage(gateway);
     browser = await startBrowser();
     blocker = await startUpgradeBlocker(site.port);
@@ -95,7 +118,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
     page.on("websocket", () => tab.sockets++);
     const token = await gateway.mintToken({
       user,
-      channels: { subscribe: ["room:*"], publish: ["room:*"] },
+      channels: { subscribe: ["room:*", "chat:*"], publish: ["room:*"] },
     });
     await page.goto(url);
     await page.waitForFunction(() => globalThis.sdk !== undefined, undefined, { polling: 100 });
@@ -192,6 +215,51 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
     for (const [i, tab] of opened.entries()) await publishFrom(tab, channel, 1 + i);
     for (const tab of opened) await expectSeen(tab, 7);
     expect(opened.filter(({ streams }) => streams > 0)).toHaveLength(3);
+  }, 120_000);
+
+  test("[C13] presence, requests, chunks and durable subscribers work in the tab that leads and in those that follow", async () => {
+    const opened = await openTabs(3, "room:features");
+    const modules = ["presence/presence", "request/streams", "channel/durable"];
+    for (const { page } of opened) {
+      // The text is not compiled for the tests, in which an import is not that of the page.
+      const imports = modules.map((name) => `import("/modules/client/${name}.js")`);
+      await page.evaluate(
+        `Promise.all([${imports}]).then((all) => { globalThis.parts = Object.assign({}, ...all); })`,
+      );
+      await page.evaluate(() => {
+        globalThis.presence = globalThis.parts.channelPresence(globalThis.tab.client, "chat:1");
+        globalThis.presence.subscribe(() => {});
+      });
+    }
+    await opened[1]?.page.waitForFunction(
+      () => globalThis.presence.getSnapshot().status === "live",
+    );
+    await opened[1]?.page.evaluate(() => globalThis.presence.setTyping(true));
+    for (const { page } of opened) {
+      await page.waitForFunction(() => globalThis.presence.getSnapshot().typing[0] === "user:7");
+      const results = await page.evaluate(async () => {
+        const { client } = globalThis.tab;
+        const chunks: unknown[] = [];
+        for await (const chunk of globalThis.parts.stream(client, "count")) chunks.push(chunk);
+        return { chunks, answer: await client.request("echo", 1) };
+      });
+      expect(results).toEqual({ chunks: [1, 2, 3], answer: { params: 1 } });
+    }
+    // Two readers of one channel cannot be one subscription if either is durable, so the second one connects alone.
+    const readers = opened.slice(1);
+    for (const [i, { page }] of readers.entries()) {
+      await page.evaluate(async (name) => {
+        const { client, log } = globalThis.tab;
+        void globalThis.parts
+          .durable(client.channel("jobs:a"), name)
+          .handle(({ data }) => log.push(`handled ${data}`));
+      }, `worker-${i}`);
+      while (!(await page.evaluate(() => globalThis.tab.log.includes("handled 1")))) {
+        await gateway.publish("jobs:a", "go", 1);
+        await pause(50);
+      }
+    }
+    expect(opened.map(({ streams }) => streams)).toEqual([1, 0, 1]);
   }, 120_000);
 
   test("[C13] a plain HTTP page, which has no Web Locks, shares its stream, and another tab takes over from one that crashed", async () => {

@@ -32,8 +32,16 @@ function broadcastChannel(
   onMessage: (message: Record<string, unknown>) => void,
 ): TabChannel {
   const channel = new BroadcastChannel(name);
+  let isOpen = true;
   channel.onmessage = ({ data }) => onMessage(data);
-  return { post: (message) => channel.postMessage(message), close: () => channel.close() };
+  return {
+    // A closed channel would throw. What is posted to it concerns nobody any more.
+    post: (message) => isOpen && channel.postMessage(message),
+    close() {
+      isOpen = false;
+      channel.close();
+    },
+  };
 }
 
 async function webLocks(): Promise<TabLocks | undefined> {

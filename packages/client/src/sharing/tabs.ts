@@ -17,6 +17,7 @@ export interface TabLocks {
 
 /** Named channel between tabs of one origin: what one end posts, all other ends receive. */
 export interface TabChannel {
+  /** Posts a message to all other ends; does nothing after `close`. */
   post(message: object): void;
   close(): void;
 }
