@@ -89,6 +89,17 @@ const answerTooOld: Mutant = {
   },
 };
 
+/** Stores announcements of operations where nobody reads them. */
+const announcementsLost: Mutant = {
+  name: "announcements lost",
+  breaks: "G4",
+  log: (log) => ({
+    ...log,
+    append: (channel, entry, policy) =>
+      log.append(channel === "gateway:operations" ? "gateway:nowhere" : channel, entry, policy),
+  }),
+};
+
 /** Accepts every lease as the current one. */
 const oldFence: Mutant = {
   name: "old fence accepted",
@@ -119,6 +130,7 @@ export const storeMutants: readonly Mutant[] = [
   overtaking,
   staleState,
   answerTooOld,
+  announcementsLost,
   oldFence,
   silenceUnseen,
 ];
