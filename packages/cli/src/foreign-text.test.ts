@@ -122,6 +122,20 @@ describe("text from outside on a terminal", () => {
     }
   });
 
+  it("milepost end and milepost doctor print a text with a line break from outside in one line", async () => {
+    await using server = await startGateway();
+    const { out } = await runCommand(
+      ["end", "log:a", "--reason", `${hostile}\nforged`],
+      server.env,
+    );
+    expect(out).toHaveLength(1);
+    expect(out.join()).not.toMatch(acting);
+    await using answering = await startAnswering({ code: "x", detail: "a\nforged" });
+    const env = { ...server.env, MILEPOST_URL: answering.url };
+    const checked = await runCommand(["doctor"], env);
+    expect(checked.out.join("\n")).not.toMatch(/^forged/m);
+  });
+
   it("an error of the gateway, and an argument in a usage error, print one line without such characters", async () => {
     await using server = await startAnswering({
       code: "forbidden",

@@ -58,7 +58,7 @@ export function dlqCommand(terminal: Terminal): Command {
       }
       const page = await api.get<DeadLetterPage>(root, { ...filter });
       for (const line of table(columns, page.letters.map(rowOf))) terminal.out(line);
-      if (page.next !== undefined) terminal.out(`more: --after ${page.next}`);
+      if (page.next !== undefined) terminal.out(printable(`more: --after ${page.next}`));
       if (page.dropped > 0)
         terminal.out(`${page.dropped} older dead letters were dropped to stay within the bounds`);
     });
@@ -80,7 +80,9 @@ export function dlqCommand(terminal: Terminal): Command {
       const api = new Api(terminal, url);
       if (id !== undefined) {
         const replayed = await api.post<Replayed>(`${pathOf(id)}/replay`);
-        terminal.out(asJson ? jsonLine(replayed) : `${replayed.id} replayed to its ${replayed.to}`);
+        terminal.out(
+          asJson ? jsonLine(replayed) : printable(`${replayed.id} replayed to its ${replayed.to}`),
+        );
         return;
       }
       const done = await inPages(filter, (query) => api.post(`${root}/replay?${query}`));

@@ -5,6 +5,7 @@ import {
   inspectStore,
   loadConfig,
   otherRole,
+  printable,
   redacted,
 } from "@milepost/server";
 import { Command } from "commander";
@@ -101,7 +102,7 @@ export function doctorCommand(terminal: Terminal): Command {
         terminal.out(`Gateway ${url.origin}`);
         for (const { check, ok, skipped, says } of findings) {
           const mark = skipped ? "-" : ok ? "✓" : "✗";
-          terminal.out(`  ${mark} ${check.padEnd(14)}${says}`);
+          terminal.out(printable(`  ${mark} ${check.padEnd(14)}${says}`));
         }
       }
       if (mistakes.length > 0) {

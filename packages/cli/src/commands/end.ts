@@ -1,3 +1,4 @@
+import { printable } from "@milepost/server";
 import { Command } from "commander";
 import { Api } from "../api.ts";
 import { jsonLine } from "../carried-output.ts";
@@ -34,7 +35,9 @@ export function endCommand(terminal: Terminal): Command {
       terminal.out(
         json
           ? jsonLine(ended)
-          : `${ended.position} ${ended.reason}${ended.duplicate ? " (the channel had already ended)" : ""}`,
+          : printable(
+              `${ended.position} ${ended.reason}${ended.duplicate ? " (the channel had already ended)" : ""}`,
+            ),
       );
     });
 }

@@ -1,4 +1,5 @@
 import type { OperationList, OperationSummary, RequestedCommand } from "@milepost/model";
+import { printable } from "@milepost/server";
 import { Argument, Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { fieldOf, jsonBlock, jsonLine, jsonTextLine } from "../carried-output.ts";
@@ -74,7 +75,9 @@ export function opsCommand(terminal: Terminal): Command {
         ...(args !== undefined && { args }),
         ...(key !== undefined && { key }),
       });
-      terminal.out(flags.json ? jsonLine(requested) : `${requested.command_id} ${requested.phase}`);
+      terminal.out(
+        flags.json ? jsonLine(requested) : printable(`${requested.command_id} ${requested.phase}`),
+      );
     });
 
   return new Command("ops")

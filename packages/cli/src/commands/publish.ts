@@ -1,4 +1,5 @@
 import type { Priority } from "@milepost/protocol";
+import { printable } from "@milepost/server";
 import { Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { jsonLine } from "../carried-output.ts";
@@ -50,7 +51,9 @@ export function publishCommand(terminal: Terminal): Command {
         terminal.out(
           flags.json
             ? jsonLine(published)
-            : `${published.position}${published.duplicate ? " (already published with this key)" : ""}`,
+            : printable(
+                `${published.position}${published.duplicate ? " (already published with this key)" : ""}`,
+              ),
         );
       },
     );
