@@ -160,12 +160,14 @@ export const durableMutants = [
     [
       "if (end !== undefined && ledger.isSettled) await this.#end",
       "if (end !== undefined) await this.#end",
-      "a channel ends before its last entries are acknowledged",
+      "the end of a channel is sent while entries are unacknowledged",
+      "#end saves what is left and then asks the same question again",
     ],
     [
       "while (!this.#isOver && ledger.capacity > 0) {",
       "while (!this.#isOver) {",
       "a subscriber that acknowledges nothing receives everything",
+      "with no capacity left, the read has the limit 0 and finds nothing to deliver",
     ],
     [
       "attempt: times + (replay?.before ?? 0) });",
@@ -222,6 +224,13 @@ export const durableMutants = [
       "if (wasOver) return;\n    if (this.#ledger",
       "if (this.#ledger",
       "a subscriber that has left is told that it was taken over",
+    ],
+  ]),
+  ...faultsIn(`${durable}/durable-reader.ts`, [
+    [
+      "this.#isOver || !ledger.isSettled) return;\n    this.leave",
+      "this.#isOver) return;\n    this.leave",
+      "a channel ends although an entry came back while the last ones were saved",
     ],
   ]),
   ...faultsIn(`${durable}/durable-terms.ts`, [
