@@ -151,7 +151,8 @@ describe("the terms of repeated delivery", () => {
   const granted = { subscribe: "granted", publish: "granted" } as const;
 
   test("without other terms an entry is delivered five times, within a day, and waits 30 s for its first ack", () => {
-    expect(durableTerms({ pattern: "job:*", ...granted })).toEqual({
+    const retention = { maxEntries: 10, maxAgeMs: 60_000 };
+    expect(durableTerms({ pattern: "job:*", ...granted, retention })).toEqual({
       ackWaitMs: 30_000,
       maxAttempts: 5,
       maxAgeMs: 86_400_000,

@@ -297,6 +297,19 @@ describe("the dead letters of a durable subscriber", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
+  test("a replay that nobody acknowledges adds its attempts to those of the dead letter", async () => {
+    const { t } = core();
+    await using _ = t;
+    const socket = await begin(t);
+    const id = await giveUp(t, socket);
+    await t.core.deadLetters.replay(t.service, id);
+    for (let n = 0; n < 3; n++) {
+      await t.clock.advance(20_000);
+      socket.pong();
+    }
+    expect(await deadLetters(t)).toEqual([[1, "not_acknowledged", 4]]);
+  });
+
   test("a dead letter whose replay was acknowledged is removed even if the store fails at first", async () => {
     let failures = 0;
     const { t } = core(({ deadLetters: store }) => ({
