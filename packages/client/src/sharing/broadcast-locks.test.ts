@@ -22,7 +22,7 @@ function browser() {
     const channel: FakeTab["channel"] = (name, onMessage) => tab.channel(name, onMessage);
     return { tab, locks: new BroadcastLocks(channel, tabClock, () => number) };
   };
-  return { clock, open };
+  return { clock, world, open };
 }
 
 /** Records the outcome of a lock that is waited for. */
@@ -103,8 +103,8 @@ it("a lock that is taken by force goes to a tab that waits for it", async () => 
   expect([held.isStolen, next.lock !== undefined]).toEqual([true, true]);
 });
 
-it("an aborted wait rejects, holds nothing and leaves no timer", async () => {
-  const { clock, open } = browser();
+it("an aborted wait rejects, holds nothing and leaves neither a timer nor a channel", async () => {
+  const { clock, world, open } = browser();
   const [first, second] = [open(), open()];
   const held = outcome(first.locks.wait("a", never));
   await clock.advance(300);
@@ -116,4 +116,5 @@ it("an aborted wait rejects, holds nothing and leaves no timer", async () => {
   await clock.advance(500);
   expect([wait.lock, String(wait.error)]).toEqual([undefined, "Error: left"]);
   expect(clock.timers).toBe(0);
+  expect(world.ends.size).toBe(0);
 });

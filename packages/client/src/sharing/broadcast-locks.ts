@@ -30,7 +30,9 @@ interface Claim {
 export class BroadcastLocks implements TabLocks {
   readonly #clock: ClientClock;
   readonly #random: () => number;
-  readonly #channel: TabChannel;
+  readonly #open: () => TabChannel;
+  /** Channel to the other tabs, while this one holds, claims or awaits a lock. */
+  #channel: TabChannel | undefined;
   readonly #held = new Map<string, Held>();
   /** Claims of this tab that are open, by name. */
   readonly #claims = new Map<string, Claim>();
@@ -39,7 +41,7 @@ export class BroadcastLocks implements TabLocks {
   constructor(channel: Tabs["channel"], clock: ClientClock, random: () => number) {
     this.#clock = clock;
     this.#random = random;
-    this.#channel = channel(channelName, (message) => this.#take(message));
+    this.#open = () => channel(channelName, (message) => this.#take(message));
   }
 
   async wait(name: string, signal: AbortSignal): Promise<HeldLock> {
@@ -59,8 +61,8 @@ export class BroadcastLocks implements TabLocks {
   }
 
   async break(name: string): Promise<void> {
-    this.#channel.post({ taken: name });
-    this.#channel.post({ free: name });
+    this.#post({ taken: name });
+    this.#post({ free: name });
     this.#held.get(name)?.steal();
     this.#wake(name);
   }
@@ -76,16 +78,21 @@ export class BroadcastLocks implements TabLocks {
       lock: this.#await(name, () => claim),
     };
     this.#claims.set(name, claim);
-    this.#channel.post({ claim: name, id });
+    this.#post({ claim: name, id });
     return claim;
   }
 
   async #await(name: string, claimOf: () => Claim): Promise<HeldLock | undefined> {
     await new Promise<void>((resolve) => this.#clock.after(objectWithinMs, resolve));
     this.#claims.delete(name);
-    if (claimOf().isLost) return undefined;
-    this.#channel.post({ taken: name });
-    return this.#hold(name);
+    if (claimOf().isLost) {
+      // Whoever waits for the lock does so in a moment.
+      queueMicrotask(() => this.#closeIfIdle());
+      return undefined;
+    }
+    const held = this.#hold(name);
+    this.#post({ taken: name });
+    return held;
   }
 
   #hold(name: string): HeldLock {
@@ -96,6 +103,7 @@ export class BroadcastLocks implements TabLocks {
     const held: Held = {
       steal: () => {
         this.#held.delete(name);
+        this.#closeIfIdle();
         steal();
       },
     };
@@ -105,10 +113,23 @@ export class BroadcastLocks implements TabLocks {
       release: () => {
         if (this.#held.get(name) !== held) return;
         this.#held.delete(name);
-        this.#channel.post({ free: name });
+        this.#post({ free: name });
         this.#wake(name);
       },
     };
+  }
+
+  #post(message: object): void {
+    this.#channel ??= this.#open();
+    this.#channel.post(message);
+    this.#closeIfIdle();
+  }
+
+  /** Closes the channel while there is nothing that this tab could object to or wait for. */
+  #closeIfIdle(): void {
+    if (this.#held.size + this.#claims.size + this.#waiting.size > 0) return;
+    this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #take({ claim, id, held, to, taken, free }: Record<string, unknown>): void {
@@ -116,7 +137,7 @@ export class BroadcastLocks implements TabLocks {
       const own = this.#claims.get(claim);
       if (own !== undefined && String(id) < own.id) own.isLost = true;
       else if (own !== undefined || this.#held.has(claim)) {
-        this.#channel.post({ held: claim, to: id });
+        this.#post({ held: claim, to: id });
       }
     }
     if (typeof held === "string") {
@@ -140,11 +161,13 @@ export class BroadcastLocks implements TabLocks {
         cancel();
         waiting.delete(go);
         if (waiting.size === 0) this.#waiting.delete(name);
+        queueMicrotask(() => this.#closeIfIdle());
         signal.removeEventListener("abort", go);
         resolve();
       };
       const cancel = this.#clock.after(claimEveryMs * (1 + this.#random()), go);
       waiting.add(go);
+      this.#channel ??= this.#open();
       signal.addEventListener("abort", go);
     });
   }

@@ -32,6 +32,8 @@ function broadcastChannel(
   onMessage: (message: Record<string, unknown>) => void,
 ): TabChannel {
   const channel = new BroadcastChannel(name);
+  // Node has channels too, and a test of a page there should not wait for one.
+  if ("unref" in channel && typeof channel.unref === "function") channel.unref();
   let isOpen = true;
   channel.onmessage = ({ data }) => onMessage(data);
   return {
