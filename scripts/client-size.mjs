@@ -4,32 +4,42 @@ import { root, sourcesByName } from "./workspaces.mjs";
 
 /**
  * Measures the size of the client for a browser: bundled with what a page imports of it, minified and gzipped.
- * Code that is loaded only on demand does not count. Fails above the limits. They are the sizes reached so far:
- * lower them when the size falls. `--parts` prints what each module adds before it is minified.
+ * Code that is loaded only on demand does not count, except in the page that has everything in one file. Fails above
+ * the limits. They are the sizes reached so far: lower them when the size falls. `--parts` prints what each module
+ * adds before it is minified.
  */
 const pages = [
   {
     name: "core",
     code: 'export { createClient } from "@milepost/client/core";',
-    maxBytes: 12_450,
+    maxBytes: 11_900,
   },
   {
     name: "with operations",
     code: 'export { createClient } from "@milepost/client";',
-    maxBytes: 19_950,
+    maxBytes: 19_500,
   },
   {
     name: "with operations and a chat",
     code: 'export { createClient } from "@milepost/client"; export { openChat } from "@milepost/client/chat";',
-    maxBytes: 21_100,
+    maxBytes: 20_700,
+  },
+  {
+    name: "everything in one file",
+    code: 'export { createClient } from "@milepost/client";',
+    inOneFile: true,
+    maxBytes: 29_200,
   },
 ];
 
 /** Packages are bundled from their sources, so no build is needed. */
 const sources = sourcesByName();
 
-/** @param {string} code */
-async function measure(code) {
+/**
+ * @param {string} code
+ * @param {boolean} inOneFile true to include the code that is loaded on demand
+ */
+async function measure(code, inOneFile) {
   const page = "\0page";
   const bundle = await rolldown({
     input: page,
@@ -43,7 +53,11 @@ async function measure(code) {
       },
     ],
   });
-  const { output } = await bundle.generate({ format: "esm", minify: true });
+  const { output } = await bundle.generate({
+    format: "esm",
+    minify: true,
+    codeSplitting: !inOneFile,
+  });
   const chunks = output.filter((file) => file.type === "chunk");
   const loaded = new Set(chunks.filter(({ isEntry }) => isEntry));
   // The loop also visits the chunks that it adds to the set.
@@ -63,8 +77,8 @@ async function measure(code) {
   return { bytes, parts };
 }
 
-for (const { name, code, maxBytes } of pages) {
-  const { bytes, parts } = await measure(code);
+for (const { name, code, maxBytes, inOneFile = false } of pages) {
+  const { bytes, parts } = await measure(code, inOneFile);
   const isTooLarge = bytes > maxBytes;
   console.log(`${name}: ${bytes} of ${maxBytes} bytes${isTooLarge ? " - TOO LARGE" : ""}`);
   if (isTooLarge) process.exitCode = 1;

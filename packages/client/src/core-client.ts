@@ -22,8 +22,8 @@ import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
 import type { RawMessage } from "./transport/server-frame.ts";
 import type { Transport } from "./transport/transport.ts";
-import { TransportFallback } from "./transport/transport-fallback.ts";
-import type { TransportUpgrade, TransportUpgradeParts } from "./transport/transport-upgrade.ts";
+import type { TransportTrial } from "./transport/transport-trial.ts";
+import type { CreateUpgrade } from "./transport/transport-upgrade.ts";
 
 const publishTimeoutMs = 60_000;
 /**
@@ -41,13 +41,12 @@ const readOnlyMethods = new Set([
 
 /** Parts in which the clients of `@milepost/client` and `@milepost/client/core` differ. */
 export interface CoreParts {
-  /** Transports that may carry the messages, the best first. */
-  readonly transports: readonly [Transport, ...Transport[]];
-  /**
-   * Creates the part that returns from a fallback transport to the best one; needed with more than one
-   * transport.
-   */
-  readonly upgrade?: (parts: TransportUpgradeParts) => TransportUpgrade;
+  /** Choice of the transport for the next attempt. */
+  readonly transports: { readonly current: Transport };
+  /** Judge of the current transport; needed with more than one. */
+  readonly trial?: TransportTrial;
+  /** Creates the part that returns from a fallback transport to a better one; needed with more than one. */
+  readonly upgrade?: CreateUpgrade;
   /** Recorder of the connection's metrics, with their listeners. */
   readonly metrics?: MetricsTicker;
 }
@@ -65,10 +64,9 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #channels: Channels;
-  readonly #metrics: MetricsTicker | undefined;
   protected readonly newKey: () => string;
 
-  constructor(options: ClientOptions, { transports, upgrade, metrics }: CoreParts) {
+  constructor(options: ClientOptions, { transports, trial, upgrade, metrics }: CoreParts) {
     const { clock = systemClock, random = Math.random } = options;
     this.clock = clock;
     this.newKey = randomKeys(random);
@@ -77,16 +75,13 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
     this.reporter = reporter;
     const schedule = new Schedule(clock);
     const backoff = new Backoff(options.backoff ?? {}, random);
-    this.#metrics = metrics;
-    const fallback = new TransportFallback(transports);
     const address = gatewayAddress(options.url);
     this.#address = address;
     const connection = new Connection(
       {
-        get url() {
-          return address();
-        },
-        fallback,
+        address,
+        transports,
+        trial,
         upgrade,
         token,
         backoff,
@@ -97,14 +92,14 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
         batchMs: options.batchMs ?? 0,
       },
       {
-        onUp: ({ maxMessageBytes }) => {
-          this.#metrics?.look();
+        onUp: (maxMessageBytes) => {
+          metrics?.look();
           this.#requests.up(maxMessageBytes);
           this.#channels.up();
         },
         onDown: () => {
           this.#renewal.down();
-          this.#metrics?.look();
+          metrics?.look();
           this.#channels.down();
           this.#requests.down();
         },
@@ -118,18 +113,8 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
       },
     );
     this.#connection = connection;
-    const isUp = () => connection.state.state === "connected";
-    this.#requests = new Requests(
-      {
-        get isUp() {
-          return isUp();
-        },
-        sendText: (text, canWait) => connection.sendText(text, canWait),
-      },
-      schedule,
-    );
-    const closedWith = () => this.#closedWith();
-    const requests = this.#requests;
+    const requests = new Requests(connection, schedule);
+    this.#requests = requests;
     this.#renewal = new TokenRenewal({
       token,
       requests,
@@ -138,7 +123,14 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
       reporter,
       onRenewed: (next) => connection.renewed(next),
     });
-    this.#channels = new Channels({ requests, schedule, backoff, reporter, isUp, closedWith });
+    this.#channels = new Channels({
+      requests,
+      schedule,
+      backoff,
+      reporter,
+      connection,
+      closedWith: () => this.#closedWith(),
+    });
   }
 
   get state(): ConnectionState {

@@ -22,7 +22,7 @@ export function createClient<C extends AnyFormOfContract = AnyContract>(
   if (transport === undefined) {
     throw new MilepostError("not_supported", "no WebSocket available; pass `webSocket`");
   }
-  return new CoreClient(options, { transports: [transport] }) as unknown as CoreClientOf<
+  return new CoreClient(options, { transports: { current: transport } }) as unknown as CoreClientOf<
     ContractOf<C>
   >;
 }

@@ -17,8 +17,10 @@ import type {
 import { systemClock } from "./runtime/clock.ts";
 import { Reporter } from "./runtime/reporter.ts";
 import { Schedule } from "./runtime/schedule.ts";
-import { TransportUpgrade, type TransportUpgradeParts } from "./transport/transport-upgrade.ts";
-import { transportsOf } from "./transport/transports.ts";
+import { lazyUpgrade } from "./transport/lazy-upgrade.ts";
+import { TransportFallback } from "./transport/transport-fallback.ts";
+import { TransportTrial } from "./transport/transport-trial.ts";
+import { createUpgrade, transportsOf } from "./transport/transports.ts";
 
 /**
  * Creates a client; it connects on first use or with `connect`.
@@ -51,11 +53,17 @@ class MilepostClient
   readonly #operations = new Map<string, WeakRef<LiveOperation>>();
 
   constructor(options: ClientOptions) {
-    const upgrade = (parts: TransportUpgradeParts) => new TransportUpgrade(parts);
     const { clock = systemClock } = options;
     const reporter = new Reporter(options.onError);
     const metrics = new MetricsTicker(new MetricsRecorder(clock), new Schedule(clock), reporter);
-    super(options, { transports: transportsOf(options), upgrade, metrics });
+    const transports = new TransportFallback(transportsOf(options));
+    super(options, {
+      transports,
+      trial: new TransportTrial(transports, clock),
+      upgrade: (parts, adopt) =>
+        lazyUpgrade(parts.schedule, transports, () => createUpgrade(parts, transports, adopt)),
+      metrics,
+    });
     this.#metrics = metrics;
     const parts = {
       reporter: this.reporter,

@@ -48,7 +48,7 @@ export class ChannelRequests {
   }
 
   get isUp(): boolean {
-    return this.#channels.parts.isUp();
+    return this.#channels.parts.connection.isUp;
   }
 
   /**

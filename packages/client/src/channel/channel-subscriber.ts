@@ -24,14 +24,18 @@ export interface Arrival {
 }
 
 /**
- * Relation of an arrival to the last position that a subscriber received:
- * - `next`: it follows directly;
- * - `known`: the subscriber already received it;
- * - `hole`: entries in between are missing;
- * - `replaced`: another entry has the same offset;
- * - `other_epoch`: it belongs to another epoch of the log.
+ * Relation of an arrival to the last position that a subscriber received. It follows directly (`next`), the
+ * subscriber already received it (`known`), or it is the reason of a gap:
+ * - `missing`: entries in between are missing;
+ * - `tag_mismatch`: another entry has the same offset;
+ * - `epoch_changed`: it belongs to another epoch of the log.
  */
-export type Fit = "next" | "known" | "hole" | "replaced" | "other_epoch";
+export type Fit = "next" | "known" | "missing" | "tag_mismatch" | "epoch_changed";
+
+/** True if both positions are known, and `a` is at or before `b` in the same epoch of the log. */
+export function isUpTo(a: Position | undefined, b: Position | undefined): boolean {
+  return a !== undefined && a.epoch === b?.epoch && a.offset <= b.offset;
+}
 
 /** Options of one subscriber of a channel. */
 export interface SubscriberOptions {
@@ -80,8 +84,8 @@ export class ChannelSubscriber implements Subscription {
   readonly #handlers: ChannelHandlers;
   readonly #reporter: Reporter;
   readonly #onClose: (subscriber: ChannelSubscriber) => void;
-  #resolve: (subscribed: Subscribed) => void = () => {};
-  #reject: (error: MilepostError) => void = () => {};
+  #resolve!: (subscribed: Subscribed) => void;
+  #reject!: (error: MilepostError) => void;
 
   constructor(
     channel: string,
@@ -169,7 +173,7 @@ export class ChannelSubscriber implements Subscription {
    */
   resumed(announced?: GapReason): void {
     this.behind = false;
-    this.fresh = false;
+    this.#move(this.#anchor);
     this.announced = announced;
     this.#setState("live");
   }
@@ -177,22 +181,17 @@ export class ChannelSubscriber implements Subscription {
   fit({ position, since }: Arrival, isFiltered: boolean): Fit {
     const anchor = this.#anchor;
     if (anchor === undefined) return "next";
-    if (position.epoch !== anchor.epoch) return "other_epoch";
-    if (position.offset <= anchor.offset) {
-      const replaced = position.offset === anchor.offset && position.tag !== anchor.tag;
-      return replaced ? "replaced" : "known";
-    }
-    // A merged event cannot be split. If the subscriber already received some of its entries, the event counts
-    // as a hole and its entries are requested again.
-    if (since?.epoch === anchor.epoch && since.offset < anchor.offset) return "hole";
+    if (position.epoch !== anchor.epoch) return "epoch_changed";
+    const ahead = position.offset - anchor.offset;
+    if (ahead <= 0) return ahead === 0 && position.tag !== anchor.tag ? "tag_mismatch" : "known";
     const from = since?.epoch === anchor.epoch ? since.offset : position.offset - 1;
-    return from > anchor.offset && !isFiltered ? "hole" : "next";
+    // A merged event cannot be split. If the subscriber already received some of its entries, they count as missing
+    // and are requested again.
+    return from < anchor.offset || (from > anchor.offset && !isFiltered) ? "missing" : "next";
   }
 
   take({ event, position, end }: Arrival): void {
-    this.#anchor = position;
-    this.fresh = false;
-    this.announced = undefined;
+    this.#move(position);
     this.healing = false;
     if (end !== undefined) {
       this.#onClose(this);
@@ -212,17 +211,13 @@ export class ChannelSubscriber implements Subscription {
    */
   gap(from: string | undefined, to: string, reason: GapReason | "missing", moves = true): void {
     const { channel, position } = this;
-    if (moves) this.#anchor = readPosition(to);
-    this.fresh = false;
-    this.announced = undefined;
+    this.#move(moves ? readPosition(to) : this.#anchor);
     this.#call("onGap", { channel, from: from ?? position ?? to, to, reason });
   }
 
   reset(position: string, snapshot: Snapshot, reason: GapReason): void {
-    this.#anchor = readPosition(position);
     this.behind = false;
-    this.fresh = false;
-    this.announced = undefined;
+    this.#move(readPosition(position));
     this.#setState("live");
     const { channel } = this;
     this.#call("onReset", { channel, position, snapshot, reason });
@@ -252,17 +247,21 @@ export class ChannelSubscriber implements Subscription {
    * same log. Such a gap or reset is ignored.
    */
   isBeyond(to: Position, reason: GapReason | undefined): boolean {
-    const anchor = this.#anchor;
-    if (anchor === undefined) return true;
-    const sameLog =
-      reason !== "epoch_changed" && reason !== "tag_mismatch" && to.epoch === anchor.epoch;
-    return sameLog && to.offset <= anchor.offset;
+    if (this.#anchor === undefined) return true;
+    return reason !== "epoch_changed" && reason !== "tag_mismatch" && isUpTo(to, this.#anchor);
   }
 
   presence(news: PresenceList | PresenceChange): void {
     if (!this.options.presence) return;
     this.isInformed = true;
     this.#call("onPresence", news);
+  }
+
+  /** Sets the position, before which nothing is to be reported any more. */
+  #move(anchor: Position | undefined): void {
+    this.#anchor = anchor;
+    this.fresh = false;
+    this.announced = undefined;
   }
 
   #setState(state: SubscriptionState): void {

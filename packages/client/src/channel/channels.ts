@@ -15,7 +15,7 @@ export interface ChannelsParts {
   readonly schedule: Schedule;
   readonly backoff: Backoff;
   readonly reporter: Reporter;
-  isUp(): boolean;
+  readonly connection: { readonly isUp: boolean };
   /** Returns the error that new subscribers fail with; undefined while the client is not closed. */
   closedWith(): MilepostError | undefined;
 }
@@ -36,7 +36,7 @@ export class Channels {
     this.parts = parts;
     this.#link = {
       get isUp() {
-        return parts.isUp();
+        return parts.connection.isUp;
       },
       subscribe(channel, since, { events, presence, summaryMs }, { resolve, reject }) {
         const call = {
@@ -141,7 +141,7 @@ export class Channels {
       if (error !== undefined) for (const subscriber of channel.subscribers) subscriber.fail(error);
       if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
-      if (!this.parts.isUp()) this.#forget(channel);
+      if (!this.parts.connection.isUp) this.#forget(channel);
     }
   }
 

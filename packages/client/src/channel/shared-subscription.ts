@@ -1,4 +1,5 @@
 import {
+  definedFields,
   type GapReason,
   isRecord,
   MilepostError,
@@ -11,7 +12,7 @@ import {
 import type { Cancel } from "../runtime/clock.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { SinceOption } from "./channel.ts";
-import type { Arrival, ChannelSubscriber } from "./channel-subscriber.ts";
+import { type Arrival, type ChannelSubscriber, isUpTo } from "./channel-subscriber.ts";
 
 /** Functions of the client that a shared subscription uses. */
 export interface SubscriptionLink {
@@ -258,38 +259,26 @@ export class SharedSubscription {
   }
 
   #deliver(subscriber: ChannelSubscriber, arrival: Arrival, text: string): void {
+    const { announced, healing } = subscriber;
     const fit = subscriber.readsNothing
       ? "next"
       : subscriber.fit(arrival, this.#filter !== undefined);
-    switch (fit) {
-      case "known":
-        if (arrival.end !== undefined) subscriber.take(arrival);
+    if (fit === "known" && arrival.end === undefined) return;
+    if (fit === "missing") {
+      this.#healsInVain ||= healing;
+      if (announced === undefined && !this.#healsInVain) {
+        // The entries may have been lost on the way. The client requests them once more: the gateway sends
+        // them, or a gap with the reason.
+        subscriber.healing = true;
+        subscriber.behind = true;
+        this.reconcile();
         return;
-      case "next":
-        subscriber.take(arrival);
-        break;
-      case "replaced":
-        subscriber.gap(undefined, text, subscriber.announced ?? "tag_mismatch", false);
-        subscriber.take(arrival);
-        break;
-      case "other_epoch":
-        subscriber.gap(undefined, text, subscriber.announced ?? "epoch_changed", false);
-        subscriber.take(arrival);
-        break;
-      case "hole":
-        if (subscriber.healing) this.#healsInVain = true;
-        if (subscriber.announced === undefined && !this.#healsInVain) {
-          // The entries may have been lost on the way. The client requests them once more: the gateway sends
-          // them, or a gap with the reason.
-          subscriber.healing = true;
-          subscriber.behind = true;
-          this.reconcile();
-          break;
-        }
-        subscriber.gap(undefined, text, subscriber.announced ?? "missing", false);
-        subscriber.take(arrival);
-        return;
+      }
     }
+    if (fit !== "known" && fit !== "next") {
+      subscriber.gap(undefined, text, announced ?? fit, false);
+    }
+    subscriber.take(arrival);
   }
 
   /**
@@ -316,15 +305,11 @@ export class SharedSubscription {
    */
   #resume(anchored: readonly ChannelSubscriber[]): void {
     const reading = anchored.filter((subscriber) => !subscriber.readsNothing);
-    const [first] = reading;
-    let least = first;
+    let [least] = reading;
     for (const subscriber of reading) {
-      const [a, b] = [subscriber.anchor, least?.anchor];
-      if (a !== undefined && b !== undefined && a.epoch === b.epoch && a.offset < b.offset) {
-        least = subscriber;
-      }
+      if (isUpTo(subscriber.anchor, least?.anchor)) least = subscriber;
     }
-    this.#send(reading.length === 0 ? "now" : least?.position, []);
+    this.#send(least === undefined ? "now" : least.position, []);
   }
 
   #wantsPresence(): boolean {
@@ -386,33 +371,19 @@ export class SharedSubscription {
    * or before its position; otherwise it lacks entries and is marked as behind.
    */
   #passed(subscriber: ChannelSubscriber, { position }: Subscribed): void {
-    const begins = readPosition(position);
-    const { anchor } = subscriber;
-    const contiguous =
-      begins !== undefined &&
-      anchor !== undefined &&
-      begins.epoch === anchor.epoch &&
-      begins.offset <= anchor.offset;
+    const isContiguous = isUpTo(readPosition(position), subscriber.anchor);
     subscriber.fresh = false;
-    subscriber.behind = !contiguous && !subscriber.readsNothing;
+    subscriber.behind = !isContiguous && !subscriber.readsNothing;
   }
 
   #continue(subscriber: ChannelSubscriber, subscribed: Subscribed): void {
     const { recovered, snapshot, reason = "epoch_changed", position } = subscribed;
     const begins = readPosition(position);
-    if (subscriber.readsNothing) {
-      subscriber.resumed();
-      return;
-    }
-    if (recovered || snapshot === undefined) {
-      subscriber.resumed(recovered ? undefined : reason);
-      return;
-    }
-    if (begins !== undefined && subscriber.isBeyond(begins, reason)) {
-      subscriber.resumed();
-      return;
-    }
-    subscriber.reset(position, snapshot, reason);
+    const isBeyond = begins !== undefined && subscriber.isBeyond(begins, reason);
+    if (recovered || subscriber.readsNothing) subscriber.resumed();
+    else if (snapshot === undefined) subscriber.resumed(reason);
+    else if (isBeyond) subscriber.resumed();
+    else subscriber.reset(position, snapshot, reason);
   }
 
   /** Returns the subscribers that fail when the gateway refuses the subscribe for good. */
@@ -479,15 +450,16 @@ function readSubscribed(channel: string, result: unknown): Subscribed {
   const { position, recovered, reason, snapshot, presence, pending } = isRecord(result)
     ? result
     : {};
-  const list = readPresence(presence);
   return {
     channel,
     position: typeof position === "string" ? position : "",
     recovered: recovered === true,
-    ...(pending === true && { pending }),
-    ...(typeof reason === "string" && { reason: reason as GapReason }),
-    ...(isRecord(snapshot) && { snapshot: snapshot as unknown as Snapshot }),
-    ...(list !== undefined && { presence: list as PresenceList }),
+    ...definedFields({
+      pending: pending === true || undefined,
+      reason: typeof reason === "string" ? (reason as GapReason) : undefined,
+      snapshot: isRecord(snapshot) ? (snapshot as unknown as Snapshot) : undefined,
+      presence: readPresence(presence) as PresenceList | undefined,
+    }),
   };
 }
 

@@ -6,14 +6,13 @@ import type { Reporter } from "../runtime/reporter.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { Outgoing } from "../transport/outgoing.ts";
 import { type RawMessage, readFrame } from "../transport/server-frame.ts";
-import type { TransportConnection, TransportConnectionEvents } from "../transport/transport.ts";
-import type { TransportFallback } from "../transport/transport-fallback.ts";
-import { TransportTrial } from "../transport/transport-trial.ts";
 import type {
-  TransportUpgrade,
-  TransportUpgradeParts,
-  Upgrading,
-} from "../transport/transport-upgrade.ts";
+  Transport,
+  TransportConnection,
+  TransportConnectionEvents,
+} from "../transport/transport.ts";
+import type { TransportTrial } from "../transport/transport-trial.ts";
+import type { CreateUpgrade, Upgrade, Upgrading } from "../transport/transport-upgrade.ts";
 import type { Backoff } from "./backoff.ts";
 import {
   type ConnectionAction,
@@ -48,9 +47,14 @@ const maxAskedMs = 3_600_000;
 
 /** Parts that a connection is built from. */
 export interface ConnectionParts {
-  readonly url: URL;
-  readonly fallback: TransportFallback;
-  readonly upgrade: ((parts: TransportUpgradeParts) => TransportUpgrade) | undefined;
+  /** Returns the gateway's address. */
+  address(): URL;
+  /** Choice of the transport for the next attempt. */
+  readonly transports: { readonly current: Transport };
+  /** Judge of the current transport; needed with more than one. */
+  readonly trial: TransportTrial | undefined;
+  /** Creates the part that returns to a better transport; needed with more than one. */
+  readonly upgrade: CreateUpgrade | undefined;
   readonly token: TokenKeeper;
   readonly backoff: Backoff;
   readonly clock: ClientClock;
@@ -69,7 +73,8 @@ export interface ConnectionParts {
  * them.
  */
 export interface ConnectionEvents {
-  onUp(limits: { readonly maxMessageBytes: number }): void;
+  /** Called after the welcome, with the gateway's size limit of a message. */
+  onUp(maxMessageBytes: number): void;
   onDown(): void;
   onClosed(code: number, reason: string): void;
   onMessage(message: RawMessage): void;
@@ -92,8 +97,7 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #events: ConnectionEvents;
   readonly #heartbeat: Heartbeat;
-  readonly #upgrade: TransportUpgrade | undefined;
-  readonly #trial: TransportTrial;
+  readonly #upgrade: Upgrade | undefined;
   readonly #listeners: Listeners<ConnectionState>;
   readonly #outgoing: Outgoing;
   #state: ConnectionState = { state: "idle" };
@@ -120,7 +124,6 @@ export class Connection {
     this.#parts = parts;
     this.#events = events;
     this.#listeners = new Listeners(parts.reporter);
-    this.#trial = new TransportTrial(parts.fallback, parts.clock);
     this.#move = new PlannedMove(parts);
     this.#outgoing = new Outgoing(parts.schedule, parts.batchMs, (messages) =>
       this.#transport?.send(messages, this.#outgoing.maxBytes),
@@ -130,22 +133,11 @@ export class Connection {
       onRoundTrip: (rttMs) => parts.metrics?.roundTrip(rttMs),
       onDead: () => this.#lose({ code: 4003, reason: "heartbeat_lost" }),
     });
-    this.#upgrade = parts.upgrade?.({
-      clock: parts.clock,
-      schedule: parts.schedule,
-      open: async (n, events) => {
-        const token = await parts.token.get();
-        const { url, fallback, schedule } = parts;
-        const transport = fallback.better(n);
-        // No connection id is sent: the gateway would close the connection with that id before the new one is
-        // ready.
-        const attempt = { url, token, connectionId: undefined, schedule };
-        const connection = transport.open(attempt, events);
-        return { transport, connection, token };
-      },
-      refuse: (token) => parts.token.refuse(token),
-      adopt: (upgrading) => this.#adopt(upgrading),
-    });
+    this.#upgrade = parts.upgrade?.(parts, (upgrading) => this.#adopt(upgrading));
+  }
+
+  get isUp(): boolean {
+    return this.#state.state === "connected";
   }
 
   get state(): ConnectionState {
@@ -190,7 +182,7 @@ export class Connection {
 
   /** Sends text that already is an encoded message. With `canWait` it may wait to be sent with others. */
   sendText(text: string, canWait = false): void {
-    if (this.#state.state === "connected") this.#outgoing.add(text, canWait);
+    if (this.isUp) this.#outgoing.add(text, canWait);
   }
 
   /** Records that the gateway has accepted another token on the open connection. */
@@ -259,14 +251,16 @@ export class Connection {
       return;
     }
     if (generation !== this.#generation) return;
-    const { url, fallback, reporter, schedule } = this.#parts;
+    const { transports, reporter, schedule } = this.#parts;
     this.#timer?.();
     this.#timer = schedule.after(connectTimeoutMs, () =>
       this.#lose({ code: 1006, reason: "no_welcome" }),
     );
     try {
-      const attempt = { url, token, connectionId: this.#connectionId, schedule };
-      this.#transport = fallback.current.open(attempt, this.#transportEvents(token));
+      this.#transport = transports.current.open(
+        { url: this.#parts.address(), token, connectionId: this.#connectionId, schedule },
+        this.#transportEvents(token),
+      );
     } catch (error) {
       reporter.report(error);
       this.#lose(noLoss);
@@ -278,7 +272,7 @@ export class Connection {
     const generation = this.#generation;
     const credential: Credential = { token };
     this.#credential = credential;
-    this.#trial.begin();
+    this.#parts.trial?.begin();
     return {
       onFrame: (frame, bytes) => this.#onFrame(generation, frame, bytes),
       onClose: (code, reason, { token = credential.token, retryAfterMs } = {}) =>
@@ -290,12 +284,9 @@ export class Connection {
    * Switches to a transport connection that works. Returns the events that the transport connection reports to from
    * now on. The caller then passes on its welcome and what followed, so the application sees no reconnect.
    */
-  #adopt({ transport, connection, token }: Upgrading): TransportConnectionEvents {
-    const { metrics, fallback } = this.#parts;
+  #adopt({ connection, token }: Upgrading): TransportConnectionEvents {
     this.#release();
-    metrics?.disconnected();
-    this.#events.onDown();
-    fallback.upgraded(transport);
+    this.#down();
     this.#transport = connection;
     this.#adopting = true;
     return this.#transportEvents(token);
@@ -332,13 +323,13 @@ export class Connection {
         break;
       case "pong":
         this.#heartbeat.pong(message.id);
-        if (this.#state.state === "connected") this.#trial.answered();
+        if (this.isUp) this.#parts.trial?.answered();
         break;
       case "notice":
         this.#onNotice(message);
         break;
       default:
-        if (this.#state.state === "connected") this.#events.onMessage(message);
+        if (this.isUp) this.#events.onMessage(message);
         else if (message.type === "reply") {
           // Before the welcome, a reply says why the credential is refused. The close follows.
           this.#askedMs = serviceError(message.error).retryAfterMs;
@@ -347,16 +338,16 @@ export class Connection {
   }
 
   #establish(welcome: RawMessage): void {
-    const { metrics, clock, fallback } = this.#parts;
+    const { metrics, clock, transports, trial } = this.#parts;
     const text = (value: unknown) => (typeof value === "string" ? value : null);
     this.#timer?.();
     this.#timer = undefined;
     this.#connectedAt = clock.monotonic();
     this.#connectionId = text(welcome.connection_id) ?? undefined;
     this.#adopting = false;
-    this.#trial.welcomed();
-    if (fallback.isBelow) this.#upgrade?.start();
-    const transport = this.#transport?.name ?? fallback.current.name;
+    trial?.welcomed();
+    this.#upgrade?.start();
+    const transport = this.#transport?.name ?? transports.current.name;
     metrics?.connected(transport);
     this.#setState({
       state: "connected",
@@ -374,7 +365,7 @@ export class Connection {
     const bytes = isRecord(welcome.limits) ? welcome.limits.max_message_bytes : undefined;
     const maxMessageBytes = typeof bytes === "number" ? bytes : defaultMaxMessageBytes;
     this.#outgoing.maxBytes = maxMessageBytes;
-    this.#events.onUp({ maxMessageBytes });
+    this.#events.onUp(maxMessageBytes);
   }
 
   #onNotice({ code, reconnect }: RawMessage): void {
@@ -401,7 +392,7 @@ export class Connection {
     // Code 4001 (moved): another connection has taken over the connection id. Sending the id again would close
     // that connection.
     if (loss.code === 4001) this.#connectionId = undefined;
-    this.#dispatch(eventOf(loss, this.#state.state === "connected"), loss);
+    this.#dispatch(eventOf(loss, this.isUp), loss);
   }
 
   #lose(loss: Loss): void {
@@ -409,13 +400,10 @@ export class Connection {
   }
 
   #wait(loss: Loss): void {
-    const { backoff, clock, schedule } = this.#parts;
-    if (loss.reason !== "token") this.#trial.lost(loss.code);
+    const { backoff, clock, schedule, trial } = this.#parts;
+    if (loss.reason !== "token") trial?.lost(loss.code);
     const now = clock.monotonic();
-    const stable =
-      this.#state.state === "connected" &&
-      now - this.#connectedAt >= stableAfterMs &&
-      loss.code !== 4003;
+    const stable = this.isUp && now - this.#connectedAt >= stableAfterMs && loss.code !== 4003;
     this.#failures = stable ? 1 : this.#failures + 1;
     if (this.#failures >= backoff.attempts) {
       this.#finish({
@@ -450,10 +438,13 @@ export class Connection {
   }
 
   #leave(state: ConnectionState): void {
-    const wasConnected = this.#state.state === "connected";
+    const wasUp = this.isUp;
     this.#release();
     this.#setState(state);
-    if (!wasConnected) return;
+    if (wasUp) this.#down();
+  }
+
+  #down(): void {
     this.#parts.metrics?.disconnected();
     this.#events.onDown();
   }

@@ -92,7 +92,7 @@ export class SharedBrowser {
         onError: (error) => log.push(String(error)),
         ...options,
       },
-      { transports: [transport] },
+      { transports: { current: transport } },
     );
     client.onState((state) => log.push(state.state));
     const seen = new Map<string, unknown[]>();

@@ -9,6 +9,8 @@ import { isBrowser } from "./sdk.ts";
 import { sseTransport } from "./sse-transport.ts";
 import type { Transport } from "./transport.ts";
 
+export { TransportUpgrade } from "./transport-upgrade.ts";
+
 /**
  * Transports over HTTP, for networks that block WebSockets, and the sharing of a transport by the tabs of a
  * browser. They are loaded together on demand, because a page that needs one often needs the others.

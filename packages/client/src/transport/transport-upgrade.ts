@@ -1,8 +1,10 @@
 import { closeVerdict } from "@milepost/protocol";
+import type { TokenKeeper } from "../connection/token.ts";
 import type { Cancel, ClientClock } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { readFrame } from "./server-frame.ts";
-import type { Transport, TransportConnection, TransportConnectionEvents } from "./transport.ts";
+import type { TransportConnection, TransportConnectionEvents } from "./transport.ts";
+import type { TransportFallback } from "./transport-fallback.ts";
 
 /**
  * Wait before each background attempt (`restMs`) and time limit of one attempt (`attemptMs`), in milliseconds.
@@ -14,24 +16,32 @@ const settleMs = 5_000;
 /** Maximum number of frames that an attempt holds. Until it has subscribed to something, few are expected. */
 const maxFrames = 100;
 
-/** Functions of the connection that a transport upgrade uses. */
+/** Parts of the connection that a transport upgrade uses. */
 export interface TransportUpgradeParts {
   readonly clock: ClientClock;
   readonly schedule: Schedule;
-  /** Opens a connection over a better transport; `n` counts the attempts. */
-  open(n: number, events: TransportConnectionEvents): Promise<Upgrading>;
-  /** Marks a token as rejected by the gateway. */
-  refuse(token: string | undefined): void;
-  /**
-   * Makes a transport connection that works the client's current one. Returns the events that it reports to from
-   * then on.
-   */
-  adopt(upgrading: Upgrading): TransportConnectionEvents;
+  readonly token: TokenKeeper;
+  /** Returns the gateway's address. */
+  address(): URL;
 }
+
+/**
+ * Makes a transport connection that works the client's current one. Returns the events that it reports to from
+ * then on.
+ */
+export type Adopt = (upgrading: Upgrading) => TransportConnectionEvents;
+
+/** Return to a better transport: `start` is called after each connect, and `stop` after each loss. */
+export interface Upgrade {
+  start(): void;
+  stop(): void;
+}
+
+/** Creates the return to a better transport for a connection. */
+export type CreateUpgrade = (parts: TransportUpgradeParts, adopt: Adopt) => Upgrade;
 
 /** Transport connection of a background attempt. */
 export interface Upgrading {
-  readonly transport: Transport;
   readonly connection: TransportConnection;
   readonly token: string | undefined;
 }
@@ -44,8 +54,10 @@ export interface Upgrading {
  * the new connection: a proxy may let a welcome pass and nothing after it. The connection then takes over within the
  * same event, so that nothing is lost between the two.
  */
-export class TransportUpgrade {
+export class TransportUpgrade implements Upgrade {
   readonly #parts: TransportUpgradeParts;
+  readonly #fallback: TransportFallback;
+  readonly #adopt: Adopt;
   #attempt = 0;
   /** Number of attempts to open a connection. */
   #tries = 0;
@@ -54,8 +66,10 @@ export class TransportUpgrade {
   #cancel: Cancel | undefined;
   #connection: TransportConnection | undefined;
 
-  constructor(parts: TransportUpgradeParts) {
+  constructor(parts: TransportUpgradeParts, fallback: TransportFallback, adopt: Adopt) {
     this.#parts = parts;
+    this.#fallback = fallback;
+    this.#adopt = adopt;
   }
 
   /**
@@ -80,13 +94,18 @@ export class TransportUpgrade {
 
   async #try(): Promise<void> {
     const attempt = ++this.#attempt;
+    const { schedule, token: keeper, address } = this.#parts;
     this.#dueAt = undefined;
-    this.#cancel = this.#parts.schedule.after(attemptMs, () => this.start());
+    this.#cancel = schedule.after(attemptMs, () => this.start());
     /** Frames that the connection has received until it is adopted. */
     const held: Parameters<TransportConnectionEvents["onFrame"]>[] = [];
     let owner: TransportConnectionEvents | undefined;
     try {
-      const upgrading = await this.#parts.open(this.#tries++, {
+      const token = await keeper.get();
+      const transport = this.#fallback.better(this.#tries++);
+      // No connection id is sent: the gateway would close the connection with that id before the new one is ready.
+      const to = { url: address(), token, connectionId: undefined, schedule };
+      const connection = transport.open(to, {
         onFrame: (...frame) => {
           if (owner !== undefined) {
             owner.onFrame(...frame);
@@ -95,10 +114,11 @@ export class TransportUpgrade {
           if (attempt !== this.#attempt) return;
           held.push(frame);
           const types = readFrame(frame[0], () => {}).map(({ type }) => type);
-          if (types.includes("welcome")) upgrading.connection.send([ping], ping.length);
+          if (types.includes("welcome")) connection.send([ping], ping.length);
           if (types.includes("pong")) {
             this.#connection = undefined;
-            owner = this.#parts.adopt(upgrading);
+            this.#fallback.upgraded(transport);
+            owner = this.#adopt({ connection, token });
             for (const early of held) owner.onFrame(...early);
           } else if (held.length >= maxFrames) this.start();
         },
@@ -107,14 +127,12 @@ export class TransportUpgrade {
             owner.onClose(code, reason, details);
             return;
           }
-          if (closeVerdict(code) === "reauthenticate") {
-            this.#parts.refuse(details?.token ?? upgrading.token);
-          }
+          if (closeVerdict(code) === "reauthenticate") keeper.refuse(details?.token ?? token);
           if (attempt === this.#attempt) this.start();
         },
       });
-      if (attempt === this.#attempt) this.#connection = upgrading.connection;
-      else if (owner === undefined) upgrading.connection.release();
+      if (attempt === this.#attempt) this.#connection = connection;
+      else if (owner === undefined) connection.release();
     } catch {
       if (attempt === this.#attempt) this.start();
     }

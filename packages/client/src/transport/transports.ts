@@ -3,6 +3,7 @@ import type { ClientOptions } from "../client.ts";
 import { lazyTransport } from "./lazy-transport.ts";
 import { isBrowser } from "./sdk.ts";
 import { type Transport, type TransportName, transportNames } from "./transport.ts";
+import type { TransportUpgrade, Upgrade } from "./transport-upgrade.ts";
 import { webSocketOf } from "./websocket-transport.ts";
 
 /** Returns the requested transports that are available here; throws `not_supported` when there is none. */
@@ -38,4 +39,18 @@ function transportOf(name: TransportName, options: ClientOptions): Transport | u
   }
 }
 
-const httpTransports = () => import("./http-transports.ts");
+/** Code of the fallback transports, once it is loaded. */
+let loaded: typeof import("./http-transports.ts") | undefined;
+
+async function httpTransports() {
+  loaded ??= await import("./http-transports.ts");
+  return loaded;
+}
+
+/** Creates the return to a better transport; undefined, and a load of its code, while that is not loaded. */
+export function createUpgrade(
+  ...parts: ConstructorParameters<typeof TransportUpgrade>
+): Upgrade | undefined {
+  if (loaded === undefined) httpTransports().catch(() => {});
+  return loaded && new loaded.TransportUpgrade(...parts);
+}
