@@ -19,6 +19,7 @@ interface Message {
 
 /** Tab of a client, which runs what happens to the client. */
 interface Tab {
+  readonly isGone: boolean;
   run(task: () => void): void;
 }
 
@@ -87,7 +88,8 @@ export class LogConnection implements TransportConnection {
       this.#resolve = resolve;
     });
     gateway.opened++;
-    gateway.connections.add(this);
+    // What is still running in memory when a tab crashes opens nothing.
+    if (!tab.isGone) gateway.connections.add(this);
     this.say({
       type: "welcome",
       connection_id: `connection-${gateway.opened}`,

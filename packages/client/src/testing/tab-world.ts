@@ -51,6 +51,11 @@ export class FakeTab implements Tabs {
     };
   }
 
+  /** True once the tab has crashed. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** Number of tasks that wait for the thaw. */
   get waiting(): number {
     return this.#waiting?.length ?? 0;
