@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AddressableClient } from "./connected-client.ts";
 import { ConnectionRegistry } from "./connection-registry.ts";
@@ -34,7 +35,7 @@ test("[C12] empty waits for every connection, also for those that only pass mess
     isEmpty = true;
   });
   registry.delete(staying);
-  await Promise.resolve();
+  await setImmediate();
   expect(isEmpty).toBe(false);
   expect([...registry.all]).toEqual([passing]);
   registry.delete(passing);
