@@ -142,7 +142,7 @@ async function run(copy, { mutant, near }) {
   writeFileSync(path, fault.text);
   let ms = 0;
   try {
-    const timeoutMs = timeouts.get(packageOf(file)) ?? 2 * shortestTimeoutMs;
+    const timeoutMs = timeouts.get(packageOf(file)) ?? 10 * shortestTimeoutMs;
     const stages = stagesOf(copy, file, near, timeoutMs);
     for (const stage of values.near && stages.length > 1 ? stages.slice(0, -1) : stages) {
       const result = await runStage(copy, stage);

@@ -272,6 +272,28 @@ describe("a channel that continues locally during an outage", () => {
     expect(entries.map(({ data }) => data)).toEqual(["before", "from elsewhere", "after"]);
   });
 
+  test("[P-LOCAL-2] readers of a local channel whose log began again during the outage get a gap to the new log", async () => {
+    const { engine, t } = node();
+    await using _t = t;
+    const socket = await reader(t, "cursor:1");
+    await t.publish("cursor:1", "e", "before");
+    engine.goAway();
+    await t.clock.advance(1_000);
+    const local = await t.publish("cursor:1", "e", "meanwhile");
+    await t.clock.settle();
+    socket.take();
+    const policy = { maxEntries: 10, maxAgeMs: 60_000, dedupeMs: 600_000 };
+    await engine.log.purge("cursor:1", policy);
+    const another = await elsewhere(engine, "cursor:1", "in the new log");
+    const epoch = orThrow(parsePosition(another)).epoch;
+    engine.comeBack();
+    await t.clock.advance(1_000);
+    const [gap, ...rest] = socket.take().filter(({ type }) => type !== "notice");
+    expect(gap).toMatchObject({ type: "gap", from: local.position, reason: "epoch_changed" });
+    expect(orThrow(parsePosition(String(gap?.to))).epoch).toBe(epoch);
+    expect(rest).toMatchObject([{ type: "event", position: another, data: "in the new log" }]);
+  });
+
   test("[P-LOCAL-2] readers of a channel with outage local get no gap when the node published nothing during the outage", async () => {
     const { engine, t } = node();
     await using _t = t;
