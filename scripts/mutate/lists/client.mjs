@@ -68,8 +68,8 @@ export const clientMutants = [
       "a gateway that announces no interval is pinged without a pause",
     ],
     [
-      'if (loss.reason !== "token") this.#trial.lost',
-      "this.#trial.lost",
+      'if (loss.reason !== "token") trial?.lost',
+      "trial?.lost",
       "a token source that fails makes the client give up WebSockets",
     ],
     [
@@ -125,23 +125,15 @@ export const clientMutants = [
   ]),
   ...faultsIn(`${client}/channel/channel-subscriber.ts`, [
     [
-      "position.offset === anchor.offset && position.tag !== anchor.tag;",
-      "false;",
+      "ahead === 0 && position.tag !== anchor.tag",
+      "false",
       "an entry that replaced another one is taken for it",
     ],
+    ["if (ahead <= 0) return", "if (ahead < 0) return", "an entry is handed over twice"],
+    ["return from < anchor.offset || (", "return (", "a merged entry repeats what was handed over"],
     [
-      "if (position.offset <= anchor.offset) {",
-      "if (position.offset < anchor.offset) {",
-      "an entry is handed over twice",
-    ],
-    [
-      'since.offset < anchor.offset) return "hole";',
-      'since.offset < anchor.offset) return "next";',
-      "a merged entry repeats what was handed over",
-    ],
-    [
-      "return from > anchor.offset && !isFiltered ?",
-      "return from > anchor.offset + 1 && !isFiltered ?",
+      "(from > anchor.offset && !isFiltered)",
+      "(from > anchor.offset + 1 && !isFiltered)",
       "one lost entry is skipped without a word",
     ],
     [
@@ -150,8 +142,8 @@ export const clientMutants = [
       "a subscriber of some events receives those of another one",
     ],
     [
-      "return sameLog && to.offset <= anchor.offset;",
-      "return false;",
+      '&& reason !== "tag_mismatch" && isUpTo(to, this.#anchor);',
+      "&& false;",
       "a subscriber that is ahead goes back with a gap",
     ],
   ]),
@@ -165,8 +157,8 @@ export const clientMutants = [
   ]),
   ...faultsIn(`${client}/channel/shared-subscription.ts`, [
     [
-      "a.offset < b.offset) {\n        least",
-      "a.offset > b.offset) {\n        least",
+      "if (isUpTo(subscriber.anchor, least?.anchor)) least",
+      "if (isUpTo(least?.anchor, subscriber.anchor)) least",
       "a resume begins where the furthest subscriber is",
     ],
     [
@@ -184,13 +176,9 @@ export const clientMutants = [
       "this.#answered",
       "a late answer starts subscribers that asked for something else",
     ],
+    ["this.#healsInVain ||= healing;", "", "a hole that cannot be healed is resumed for ever"],
     [
-      "if (subscriber.healing) this.#healsInVain = true;",
-      "",
-      "a hole that cannot be healed is resumed for ever",
-    ],
-    [
-      "subscriber.behind = !contiguous && !subscriber.readsNothing;",
+      "subscriber.behind = !isContiguous && !subscriber.readsNothing;",
       "subscriber.behind = false;",
       "a second subscriber makes the first one skip entries",
     ],
