@@ -69,7 +69,7 @@ async function webLocks(): Promise<TabLocks | undefined> {
   const locks: TabLocks = {
     async wait(name, signal) {
       const lock = await request(name, { signal });
-      if (lock === undefined) throw new Error("the browser granted no lock");
+      if (lock === undefined) throw new Error("no lock granted");
       return lock;
     },
     tryTake: (name) => request(name, { ifAvailable: true }),
