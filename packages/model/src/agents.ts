@@ -1,4 +1,5 @@
 import { definedFields } from "@milepost/protocol";
+import { changeItems, putItem } from "./item-list.ts";
 import type { OperationEvents } from "./operation-event.ts";
 import { type AgentState, type OperationState, operationBounds } from "./operation-state.ts";
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
@@ -10,10 +11,9 @@ export function reportAgent(
   report: OperationEvents["agent"],
   ts: number,
 ): OperationState {
-  const index = state.agents.findIndex(({ id }) => id === report.id);
-  const before = state.agents[index];
+  const before = state.agents.find(({ id }) => id === report.id);
   const agent = advance(before, report, ts);
-  const agents = index < 0 ? added(state.agents, agent) : state.agents.with(index, agent);
+  const agents = putItem(state.agents, agent, operationBounds.agents, ({ active }) => !active);
   const wasActive = before?.active ?? false;
   if (agent.active === wasActive) return { ...state, agents };
   if (agent.active) {
@@ -31,9 +31,10 @@ export function reportAgent(
 
 /** Returns the agents of an operation that has ended: all of them are inactive and have no tasks. */
 export function restAgents(agents: readonly AgentState[], ts: number): readonly AgentState[] {
-  if (agents.every(({ active }) => !active)) return agents;
-  return agents.map((agent) =>
-    agent.active ? { ...agent, active: false, tasks: [], since: ts, updated_at: ts } : agent,
+  return changeItems(
+    agents,
+    ({ active }) => active,
+    (agent) => ({ ...agent, active: false, tasks: [], since: ts, updated_at: ts }),
   );
 }
 
@@ -56,13 +57,6 @@ function advance(
     since: changes ? ts : before.since,
     updated_at: ts,
   };
-}
-
-function added(agents: readonly AgentState[], agent: AgentState): readonly AgentState[] {
-  const all = [...agents, agent];
-  if (all.length <= operationBounds.agents) return all;
-  const oldestIdle = all.findIndex(({ active }) => !active);
-  return all.toSpliced(Math.max(oldestIdle, 0), 1);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { definedFields } from "@milepost/protocol";
+import { putItem } from "./item-list.ts";
 import {
   type CommandPhase,
   commandTransitions,
@@ -29,30 +30,16 @@ export function reportCommand(
   ts: number,
 ): readonly OperationCommand[] {
   const { phase, reason } = report;
-  const index = commands.findIndex(({ id }) => id === report.command_id);
-  const before = commands[index];
-  if (before !== undefined) {
-    if (!mayFollow(before.phase, phase)) return commands;
-    const after = { ...before, phase, updated_at: ts, ...definedFields({ reason }) };
-    return commands.with(index, after);
-  }
-  if (phase !== "requested") return commands;
   const { command_id: id, command, by, args } = report;
-  return bounded([
-    ...commands,
-    {
-      id,
-      command,
-      phase,
-      ...definedFields({ by, reason, args }),
-      requested_at: ts,
-      updated_at: ts,
-    },
-  ]);
-}
-
-function bounded(commands: readonly OperationCommand[]): readonly OperationCommand[] {
-  if (commands.length <= operationBounds.commands) return commands;
-  const oldestSettled = commands.findIndex(({ phase }) => isSettled(phase));
-  return commands.toSpliced(Math.max(oldestSettled, 0), 1);
+  const before = commands.find((one) => one.id === id);
+  if (before === undefined ? phase !== "requested" : !mayFollow(before.phase, phase)) {
+    return commands;
+  }
+  const after = {
+    ...(before ?? { id, command, ...definedFields({ by, args }), requested_at: ts }),
+    phase,
+    ...definedFields({ reason }),
+    updated_at: ts,
+  };
+  return putItem(commands, after, operationBounds.commands, (one) => isSettled(one.phase));
 }

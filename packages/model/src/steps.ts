@@ -1,9 +1,14 @@
 import { definedFields } from "@milepost/protocol";
+import { changeItems, putItem } from "./item-list.ts";
 import type { OperationEvents, StepPlan } from "./operation-event.ts";
 import { type OperationState, operationBounds, type StepState } from "./operation-state.ts";
 import { countOn, meanPercent, reportedPercent } from "./percent.ts";
 import { beganInOrder, closeSpan, openSpan } from "./timeline.ts";
 import { without } from "./without.ts";
+
+function isRunning({ status }: StepState): boolean {
+  return status === "running";
+}
 
 /** Returns a planned step before it begins. */
 export function plannedStep({ id, title, weight }: StepPlan): StepState {
@@ -37,12 +42,11 @@ export function reportStep(
   report: OperationEvents["step"],
   ts: number,
 ): OperationState {
-  const index = state.steps.findIndex(({ id }) => id === report.id);
-  const before = state.steps[index] ?? plannedStep(report);
+  const before = state.steps.find(({ id }) => id === report.id) ?? plannedStep(report);
   const status = reportedStatus(before, report);
   const begins = beginsNow(before, status);
   const step = advance(before, report, status, ts);
-  const steps = index < 0 ? added(state.steps, step) : state.steps.with(index, step);
+  const steps = putItem(state.steps, step, operationBounds.steps, (one) => !isRunning(one));
   const next = withSteps(state, steps, status === "running" ? step.id : state.current_step);
   const ends = status !== "running" && (begins || before.status === "running");
   if (!begins && !ends) return next;
@@ -66,12 +70,12 @@ export function endSteps(
   status: "done" | "failed" | "skipped",
   ts: number,
 ): readonly StepState[] {
-  if (steps.every((step) => step.status !== "running")) return steps;
-  return steps.map((step) =>
-    step.status === "running"
-      ? { ...step, status, percent: status === "done" ? 100 : step.percent, ended_at: ts }
-      : step,
-  );
+  return changeItems(steps, isRunning, (step) => ({
+    ...step,
+    status,
+    percent: status === "done" ? 100 : step.percent,
+    ended_at: ts,
+  }));
 }
 
 /**
@@ -111,19 +115,12 @@ function advance(
   };
 }
 
-function added(steps: readonly StepState[], step: StepState): readonly StepState[] {
-  const all = [...steps, step];
-  if (all.length <= operationBounds.steps) return all;
-  const oldestIdle = all.findIndex(({ status }) => status !== "running");
-  return all.toSpliced(Math.max(oldestIdle, 0), 1);
-}
-
 function withSteps(
   state: OperationState,
   steps: readonly StepState[],
   wanted: string | undefined,
 ): OperationState {
-  const running = steps.filter(({ status }) => status === "running");
+  const running = steps.filter(isRunning);
   const current = running.find(({ id }) => id === wanted) ?? running.at(-1);
   const percent = Math.max(state.percent, meanPercent(steps) ?? 0);
   const next = { ...without(state, "current_step"), steps, percent };

@@ -1,3 +1,4 @@
+import { changeItems } from "./item-list.ts";
 import { type OperationState, operationBounds, type TimelineSpan } from "./operation-state.ts";
 
 type What = TimelineSpan["what"];
@@ -20,14 +21,20 @@ export function openSpan(
 
 /** Closes the open span of a step, agent, wait or pause, if there is one. */
 export function closeSpan(timeline: Timeline, what: What, id: string, to: number): Timeline {
-  if (!timeline.some((span) => isOpen(span, what, id))) return timeline;
-  return timeline.map((span) => (isOpen(span, what, id) ? { ...span, to } : span));
+  return changeItems(
+    timeline,
+    (span) => isOpen(span, what, id),
+    (span) => ({ ...span, to }),
+  );
 }
 
 /** Closes every open span. */
 export function closeAllSpans(timeline: Timeline, to: number): Timeline {
-  if (timeline.every((span) => span.to !== undefined)) return timeline;
-  return timeline.map((span) => (span.to === undefined ? { ...span, to } : span));
+  return changeItems(
+    timeline,
+    (span) => span.to === undefined,
+    (span) => ({ ...span, to }),
+  );
 }
 
 /** Appends the id of a step or agent to the execution order, unless the order already contains it. */
