@@ -40,8 +40,8 @@ export const modelMutants = [
   ]),
   ...faultsIn(`${model}/steps.ts`, [
     [
-      "if (all.length <= operationBounds.steps) return all;",
-      "return all;",
+      "operationBounds.steps, (one)",
+      "Number.POSITIVE_INFINITY, (one)",
       "an operation has any number of steps",
     ],
     [
@@ -88,15 +88,11 @@ export const modelMutants = [
     ["order.includes(id) ? order :", "", "a step that begins again is listed twice"],
   ]),
   ...faultsIn(`${model}/commands.ts`, [
+    ["!mayFollow(before.phase, phase)", "false", "a command goes back to an earlier phase"],
+    ['? phase !== "requested" :', "? false :", "a command begins in the middle"],
     [
-      "if (!mayFollow(before.phase, phase)) return commands;",
-      "",
-      "a command goes back to an earlier phase",
-    ],
-    ['if (phase !== "requested") return commands;', "", "a command begins in the middle"],
-    [
-      "if (commands.length <= operationBounds.commands) return commands;",
-      "return commands;",
+      "operationBounds.commands, (one)",
+      "Number.POSITIVE_INFINITY, (one)",
       "an operation keeps any number of commands",
     ],
   ]),
