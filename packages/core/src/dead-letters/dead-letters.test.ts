@@ -1,5 +1,5 @@
-import { memoryEngine } from "@milepost/engine";
-import { ManualClock, SeededRandom } from "@milepost/engine/testing";
+import { type Engine, type EngineContext, memoryEngine } from "@milepost/engine";
+import { altered, ManualClock, SeededRandom } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import { type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 import { deadLetterBounds } from "./dead-letter-bounds.ts";
@@ -246,3 +246,39 @@ async function connectAs(t: TestCore, name: string): Promise<TestSocket> {
   socket.take();
   return socket;
 }
+
+/** Core whose store answers every request for a replay with this, and that store. */
+function coreOver(replay: "added" | "full") {
+  let store: Engine | undefined;
+  const engine = (context: EngineContext): Engine => {
+    const whole = memoryEngine()(context);
+    const durable = altered(whole.durable, { replay: async () => replay });
+    store = replay === "full" ? { ...whole, durable } : whole;
+    return store;
+  };
+  const t = testCore({ rules, engine });
+  return { t, store: store as unknown as Engine };
+}
+
+test("a replay that the subscriber has no room for is refused with rate_limited", async () => {
+  const { t } = coreOver("full");
+  await using _ = t;
+  await giveUp(t, 1);
+  const { id } = await only(t);
+  const refused = t.core.deadLetters.replay(t.service, id);
+  await expect(refused).rejects.toMatchObject({ code: "rate_limited" });
+});
+
+test("[P-DLQ-5] a dead letter that is published again is in its channel once, and no longer in the queue", async () => {
+  const { t, store } = coreOver("added");
+  await using _ = t;
+  for (const publisher of ["service:backend", "gateway:source"]) {
+    const entry = { event: "n", json: "1" };
+    const about = { source: publisher, at: 0, channel: "job:a", reason: "refused", attempts: 1 };
+    const { id } = await store.deadLetters.put({ ...about, publisher, entry }, deadLetterBounds);
+    expect(await t.core.deadLetters.replay(t.service, id)).toMatchObject({ id, to: "channel" });
+    expect(await all(t)).toEqual([]);
+  }
+  const { entries } = await t.core.channels.history(t.service, "job:a");
+  expect(entries).toHaveLength(2);
+});
