@@ -161,7 +161,7 @@ it("a tab whose new token has another authority leaves its group before it uses 
   expect([leader.seen(room), other.seen(room)]).toEqual([[1], [1]]);
 });
 
-it("[G10] a follower receives nothing unless the gateway accepts its own token, and nothing more within 30 s after the gateway revoked it", async () => {
+it("[G10] a follower receives nothing unless the gateway accepts its own token, and nothing more 3 s after the gateway revoked it", async () => {
   const browser = new SharedBrowser();
   await openTabs(browser, 1);
   const bad = tokenOf({ sub: "7", jti: "bad" });
@@ -176,7 +176,7 @@ it("[G10] a follower receives nothing unless the gateway accepts its own token, 
   await browser.settle();
   expect(follower.client.state.state).toBe("connected");
   browser.refused.add(good);
-  await browser.advance(31_000);
+  await browser.advance(3_000);
   expect(follower.client.state).toMatchObject({ state: "closed", code: 4102 });
 });
 
