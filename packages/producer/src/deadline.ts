@@ -1,5 +1,6 @@
 import { MilepostError } from "@milepost/protocol";
 import type { Clock } from "./clock.ts";
+import { isMilepostError } from "./outcome.ts";
 
 /**
  * Calls `invoke` and stops waiting for it after `ms` milliseconds, even if `invoke` ignores its signal.
@@ -23,7 +24,7 @@ export function withDeadline<T>(
     };
     const onOuterAbort = () => {
       const reason: unknown = outer?.reason;
-      const given = reason instanceof MilepostError ? reason : undefined;
+      const given = isMilepostError(reason) ? reason : undefined;
       giveUp(given ?? new MilepostError("cancelled", "the caller cancelled the call"));
     };
     const cancelTimer = clock.after(ms, () =>

@@ -1,5 +1,5 @@
 import { parseOperationEvent } from "@milepost/model";
-import { cutText, isNestedDeeper, isRecord, maxJsonDepth } from "@milepost/protocol";
+import { cutText, findUncarried, isNestedDeeper, isRecord, maxJsonDepth } from "@milepost/protocol";
 
 /** What was wrong with one field of a report, and what became of the field. */
 export interface Complaint {
@@ -147,7 +147,8 @@ const maxPayloadDepth = maxJsonDepth - 4;
 
 /**
  * Returns the JSON form of a value. Leaves out a value that has none, is longer than `maxLength` characters of
- * JSON, or is nested too deep.
+ * JSON, or is nested too deep. Complains of the first part that JSON cannot carry, such as NaN or a Map; the rest
+ * is kept.
  */
 export function payload(maxLength: number): Repair {
   return (value, complain) => {
@@ -162,7 +163,12 @@ export function payload(maxLength: number): Repair {
       complain(`is longer than ${maxLength} characters of JSON and was left out`);
     else if (isNestedDeeper(json, maxPayloadDepth))
       complain(`is nested deeper than ${maxPayloadDepth} levels and was left out`);
-    else return JSON.parse(json) as unknown;
+    else {
+      // What is lost becomes null or {}.
+      const lost = /null|\{\}/.test(json) ? findUncarried(value, "") : undefined;
+      if (lost !== undefined) complain(`${lost.trimStart()}; it arrives as null or {}`);
+      return JSON.parse(json) as unknown;
+    }
     return undefined;
   };
 }

@@ -74,6 +74,50 @@ describe("[W8] the end of an operation always arrives", () => {
     });
   }
 
+  const changed: Record<string, readonly [value: unknown, arrives: unknown]> = {
+    "is NaN": [Number.NaN, null],
+    "is infinite": [Number.POSITIVE_INFINITY, null],
+    "has a NaN in it": [
+      { rows: 3, mean: [Number.NaN] },
+      { rows: 3, mean: [null] },
+    ],
+    "has an invalid date in it": [{ at: new Date(Number.NaN) }, { at: null }],
+    "is a Map": [new Map([["a", 1]]), {}],
+    "has a Set in it": [{ seen: new Set([1]) }, { seen: {} }],
+    "has undefined in a list": [
+      [undefined, 1],
+      [null, 1],
+    ],
+  };
+  for (const [what, [value, arrives]] of Object.entries(changed)) {
+    test(`a result, an input and data of a log line that each ${what} arrive as far as JSON carries them, with a complaint`, async () => {
+      const { producer, gateway, clock, problems } = fixture();
+      const run = producer.start({ ...work, input: value }, (handle) => {
+        handle.info("line", value);
+        return value;
+      });
+      await clock.advance(500);
+      await expect(run.delivered).resolves.toBe(false);
+      const { result, input, log } = gateway.state(op);
+      expect([result, input, log[0]?.data]).toEqual([arrives, arrives, arrives]);
+      expect(problems.map(({ event, effect }) => [event, effect])).toEqual([
+        ["created", "dropped"],
+        ["log", "dropped"],
+        ["done", "dropped"],
+      ]);
+      for (const { message } of problems) expect(message).toMatch(/^(input|data|result) .+JSON/);
+    });
+  }
+
+  test("null, empty objects and fields that are undefined are no loss", async () => {
+    const { producer, gateway, clock, problems } = fixture();
+    const run = producer.start(work, () => ({ a: null, b: {}, c: undefined, d: "null" }));
+    await clock.advance(500);
+    await expect(run.delivered).resolves.toBe(true);
+    expect(gateway.state(op).result).toEqual({ a: null, b: {}, d: "null" });
+    expect(problems).toEqual([]);
+  });
+
   for (const levels of [1, 40, 60]) {
     test(`a result of ${levels} levels arrives`, async () => {
       const { producer, gateway, clock, problems } = fixture();
@@ -183,6 +227,41 @@ describe("[W8] the end of an operation always arrives", () => {
     expect(gateway.state(op).steps).toMatchObject([{ id: "scan", status: "done" }]);
     held.resolve();
   });
+
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const hostileProto = new Proxy(
+    {},
+    {
+      getPrototypeOf() {
+        throw new Error("no prototype");
+      },
+    },
+  );
+  for (const [what, reason] of [
+    ["a revoked proxy", revoked.proxy],
+    ["a proxy whose prototype cannot be read", hostileProto],
+    ["an object without a prototype", Object.create(null)],
+    ["a symbol", Symbol("s")],
+  ] as const) {
+    for (const when of ["before the work begins", "while the work runs"]) {
+      test(`work whose signal aborts ${when}, with a reason that is ${what}, ends as cancelled`, async () => {
+        const { producer, gateway, clock } = fixture();
+        const stop = new AbortController();
+        if (when === "before the work begins") stop.abort(reason);
+        const run = producer.start({ ...work, signal: stop.signal }, async (handle) => {
+          const aborted = deferred();
+          handle.signal.addEventListener("abort", () => aborted.resolve());
+          stop.abort(reason);
+          await aborted.promise;
+          handle.signal.throwIfAborted();
+        });
+        await clock.advance(500);
+        await expect(run.delivered).resolves.toBe(true);
+        expect(gateway.state(op).status).toBe("cancelled");
+      });
+    }
+  }
 
   test("an error that cannot be read still ends the operation as failed", async () => {
     for (const thrown of [hostileProxy, Object.create(null), Symbol("s"), null, circular()]) {

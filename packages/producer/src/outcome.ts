@@ -34,9 +34,18 @@ export function saysRetryable(thrown: unknown): boolean | undefined {
  * gets the code `cancelled`.
  */
 export function asCancellation(reason: unknown): MilepostError {
-  if (reason instanceof MilepostError) return reason;
+  if (isMilepostError(reason)) return reason;
   const message = messageOf(reason ?? "cancelled");
   return new MilepostError("cancelled", message, { cause: reason });
+}
+
+/** Returns true if a thrown value is a `MilepostError`. Never throws, also for objects that cannot be read. */
+export function isMilepostError(thrown: unknown): thrown is MilepostError {
+  try {
+    return thrown instanceof MilepostError;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ErrorCode, isDelay, isErrorCode, MilepostError } from "@milepost/protocol";
 import { fieldOf } from "./field-repair.ts";
-import { messageOf } from "./outcome.ts";
+import { isMilepostError, messageOf } from "./outcome.ts";
 
 /** A problem with reporting an operation. The work itself never sees it. */
 export interface Problem {
@@ -47,7 +47,7 @@ export function harmless(listener: ProblemListener): ProblemListener {
  * is retryable. An unknown code of a newer gateway is converted as {@link MilepostError.from} does. Never throws.
  */
 export function asMilepostError(thrown: unknown): MilepostError {
-  if (thrown instanceof MilepostError) return thrown;
+  if (isMilepostError(thrown)) return thrown;
   const message = messageOf(thrown);
   const [code, retryable, after] = ["code", "retryable", "retry_after_ms"].map((name) =>
     typeof thrown === "object" ? fieldOf(thrown, name) : undefined,
