@@ -19,5 +19,16 @@ export class ForeignAnswer extends MilepostError {
   }
 }
 
+/** Size in bytes that nothing in between refuses for being too large, whatever it says. */
+const alwaysSmall = 1_024;
+
+/**
+ * Returns true if an error says for certain that a request of this size is too large. A proxy that says so of a
+ * small request refuses every request, for a while.
+ */
+export function isTooLarge(error: MilepostError, bytes: number): boolean {
+  return error.code === "too_large" && !(error instanceof ForeignAnswer && bytes <= alwaysSmall);
+}
+
 /** Statuses that are about the time of a request: timeout, too early, too many. */
 const notAboutRequest: ReadonlySet<number> = new Set([408, 425, 429]);

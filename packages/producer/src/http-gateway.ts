@@ -155,6 +155,8 @@ async function readAnswer(response: Response): Promise<Record<string, unknown>> 
   if (!response.ok) {
     const { failure, isOfGateway } = await readRefusal(response);
     const error = MilepostError.from(failure);
+    // After a redirect it is the answer to another request, even if the gateway gave it.
+    if (response.redirected) throw notAGateway(`status ${response.status} after a redirect`, 302);
     throw isOfGateway ? error : new ForeignAnswer(error, response.status);
   }
   const isPage = /\bx?html\b/i.test(response.headers.get("content-type") ?? "");

@@ -25,6 +25,13 @@ const foreign: Record<string, () => Response> = {
   "a captive portal": () => page("<html>welcome</html>", 200),
   "a captive portal in JSON": () => Response.json({ welcome: true }),
   "a redirect": () => new Response(null, { status: 302, headers: { location: "/login" } }),
+  "a proxy that finds every request too large": () => page("<html>too large</html>", 413),
+  "a proxy that redirects to a path of the gateway that does not exist": () => {
+    const document = { type: "urn:milepost:error:not_found", code: "not_found", detail: "no path" };
+    const headers = { "content-type": "application/problem+json" };
+    const response = Response.json(document, { status: 404, headers });
+    return Object.defineProperty(response, "redirected", { value: true });
+  },
   "a proxy that is asked too often": () =>
     new Response("slow down", { status: 429, headers: { "retry-after": "1" } }),
 };
@@ -197,6 +204,41 @@ describe("answers of something between a producer and its gateway", () => {
     const lost = problems.filter(({ effect }) => effect === "dropped");
     expect(lost.map(({ event }) => event)).toEqual(["log", "log", "done"]);
   });
+
+  test("a firewall that dislikes the input of an operation for good does not hide the operation", async () => {
+    const { clock, gateway, producer, problems, proxy } = throughProxy();
+    proxy.answer = (_, body) =>
+      body.includes("DROP TABLE") ? page("<html>blocked</html>", 403) : undefined;
+    const owned = { ...work, title: "T", input: "DROP TABLE", user: "u", session: "s" };
+    const run = producer.start(owned, async (handle) => {
+      await handle.step("scan", () => deferred().promise);
+    });
+    await clock.advance(30_000);
+    expect(gateway.state(op)).toMatchObject({ status: "running", user_id: "u", session_id: "s" });
+    expect(gateway.state(op)).not.toHaveProperty("input");
+    await expect(run.created).resolves.toBe(true);
+    const lost = problems.filter(({ effect }) => effect === "dropped");
+    expect(lost.map(({ event }) => event)).toEqual(["created"]);
+  });
+
+  for (const [what, answer] of Object.entries(foreign)) {
+    test(`while the work begins and ends, ${what} takes neither its owner nor its end from an operation`, async () => {
+      const { clock, gateway, producer, proxy } = throughProxy();
+      const held = deferred();
+      const run = producer.start({ ...work, user: "u", session: "s" }, () => held.promise);
+      proxy.answer = answer;
+      await clock.advance(500);
+      proxy.answer = () => undefined;
+      await clock.advance(20_000);
+      proxy.answer = (_, body) => (body.includes('"done"') ? answer() : undefined);
+      held.resolve();
+      await clock.advance(3_500);
+      proxy.answer = () => undefined;
+      await clock.advance(5_000);
+      await expect(run.delivered).resolves.toBe(true);
+      expect(gateway.state(op)).toMatchObject({ status: "done", user_id: "u", session_id: "s" });
+    });
+  }
 
   test("an empty report that is refused as too large is repeated, and reporting goes on", async () => {
     const { clock, gateway, producer, proxy } = throughProxy();

@@ -10,13 +10,19 @@ import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Complaint } from "./field-repair.ts";
-import { ForeignAnswer } from "./foreign-answer.ts";
+import { ForeignAnswer, isTooLarge } from "./foreign-answer.ts";
 import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
 import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
-import { type Report, slotOf, weightOf } from "./report.ts";
+import { type Report, reportBytes, slotOf, weightOf } from "./report.ts";
 import { sanitizeReport } from "./sanitize-report.ts";
-import { mayTakeLess, slimmerCreate, slimmerReport } from "./slimmer.ts";
+import {
+  mayTakeLess,
+  type Slimmer,
+  slimmerCreate,
+  slimmerReport,
+  slimmestCreate,
+} from "./slimmer.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
@@ -57,6 +63,8 @@ const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
   "not_possible_now",
 ]);
 
+type Create = CreateOperation & { readonly operation_id: string };
+
 type Phase =
   /** The work is running or waiting; the lease is renewed. */
   | "open"
@@ -84,7 +92,7 @@ export class Reporter {
   readonly created: Promise<boolean>;
   #resolveCreated: (created: boolean) => void = () => {};
   readonly #options: ReporterOptions;
-  #create: CreateOperation & { readonly operation_id: string };
+  #create: Create;
   readonly #onTakenOver: (error: MilepostError) => void;
   readonly #outbox: Outbox;
   #phase: Phase = "open";
@@ -114,6 +122,9 @@ export class Reporter {
   #retryAfterMs = 0;
   #batchLimit = maxBatchReports;
   readonly #suspicion = new Suspicion();
+  /** Times that something in between refused to create the operation, and its last answer. */
+  #foreignRefusals = 0;
+  #foreignRefusal: ForeignAnswer | undefined;
   #urgent = false;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
   #lastContactAt: number;
@@ -124,7 +135,7 @@ export class Reporter {
 
   constructor(
     options: ReporterOptions,
-    create: CreateOperation & { readonly operation_id: string },
+    create: Create,
     onTakenOver: (error: MilepostError) => void,
   ) {
     this.operationId = create.operation_id;
@@ -313,21 +324,43 @@ export class Reporter {
   /**
    * Creates the operation. If the gateway refuses it for something that it can do without, resolves to undefined,
    * and the next call creates it without that.
+   *
+   * Something in between may dislike a text of it for good, or every request for a while. So every fifth try
+   * after such a refusal has only what is needed, and loses the rest if it passes.
    */
   async #created(signal: AbortSignal): Promise<CreatedOperation | undefined> {
     const { gateway } = this.#options;
+    const isFifth = this.#foreignRefusals > 0 && this.#foreignRefusals % 5 === 0;
+    const probe = isFifth ? slimmestCreate(this.#create) : undefined;
+    const create = probe?.slim ?? this.#create;
     try {
-      return await this.#timed((each) => gateway.create(this.#create, each), signal);
+      const created = await this.#timed((each) => gateway.create(create, each), signal);
+      if (probe !== undefined && this.#foreignRefusal !== undefined)
+        this.#createWithout(probe, this.#foreignRefusal);
+      this.#foreignRefusals = 0;
+      return created;
     } catch (thrown) {
       const error = asMilepostError(thrown);
-      const slimmer = mayTakeLess(error.code) ? slimmerCreate(this.#create) : undefined;
+      const isForeign = error instanceof ForeignAnswer;
+      if (isForeign && error.isAboutRequest) {
+        this.#foreignRefusals++;
+        this.#foreignRefusal = error;
+      }
+      const mayHelp = isForeign
+        ? isTooLarge(error, JSON.stringify(create).length)
+        : mayTakeLess(error.code);
+      const slimmer = mayHelp ? slimmerCreate(create, isForeign) : undefined;
       if (slimmer === undefined) throw error;
-      this.#create = slimmer.slim;
       this.#urgent = true;
-      this.#lose(error, `the operation; it is created without ${slimmer.leftOut}`, "created");
+      this.#createWithout(slimmer, error);
       this.#contact();
       return undefined;
     }
+  }
+
+  #createWithout({ slim, leftOut }: Slimmer<Create>, error: MilepostError): void {
+    this.#create = slim;
+    this.#lose(error, `the operation; it is created without ${leftOut}`, "created");
   }
 
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
@@ -345,13 +378,8 @@ export class Reporter {
       );
     } catch (thrown) {
       const error = asMilepostError(thrown);
-      if (!error.retryable && causedByOneReport.has(error.code) && batch.length > 0) {
+      if (batch.length > 0 && this.#isAboutReport(batch, error)) {
         return this.#onRefusedBatch(batch, error);
-      }
-      if (error instanceof ForeignAnswer && error.isAboutRequest && batch.length > 0) {
-        // Something in between may dislike one report. Smaller batches let the reports before it pass.
-        if (batch.length > 1) this.#batchLimit = Math.ceil(batch.length / 2);
-        else if (this.#suspicion.refused()) return this.#onRefusedBatch(batch, error);
       }
       throw error;
     }
@@ -363,6 +391,22 @@ export class Reporter {
     }
     if (batch.length > 0) this.#suspicion.clear();
     this.#settle(batch, results);
+  }
+
+  /** Returns true if a refused batch has to be split, or its only report to be sent with less or given up. */
+  #isAboutReport(batch: readonly Sent[], error: MilepostError): boolean {
+    const [only] = batch;
+    if (!(error instanceof ForeignAnswer))
+      return !error.retryable && causedByOneReport.has(error.code);
+    if (only === undefined || !error.isAboutRequest) return false;
+    if (batch.length > 1) {
+      // Something in between may dislike one report. Smaller batches let the reports before it pass.
+      this.#batchLimit = Math.ceil(batch.length / 2);
+      return error.code === "too_large";
+    }
+    if (!isTooLarge(error, reportBytes(only.report)) && !this.#suspicion.refused()) return false;
+    // Without its end, the operation would run for ever.
+    return !isEnd(only.report) || slimmerReport(only.report) !== undefined;
   }
 
   #settle(batch: readonly Sent[], results: readonly ReportResult[]): void {

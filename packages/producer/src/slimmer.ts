@@ -33,14 +33,32 @@ const ornaments = [
   ["user_id", "session_id"],
 ] as const;
 
-/** Returns the input of a create with less in it; undefined when only what is needed is left. */
-export function slimmerCreate(create: Create): Slimmer<Create> | undefined {
-  const names: readonly string[] | undefined = ornaments.find((group) =>
-    group.some((name) => create[name] !== undefined),
+/**
+ * Returns the input of a create with less in it; undefined when only what is needed is left. With `keepsOwner`,
+ * user and session are needed, too: without them nobody would see the operation.
+ */
+export function slimmerCreate(create: Create, keepsOwner: boolean): Slimmer<Create> | undefined {
+  const names: readonly string[] | undefined = ornaments.find(
+    (group) =>
+      group.some((name) => create[name] !== undefined) &&
+      !(keepsOwner && group.some((name) => name === "user_id")),
   );
   if (names === undefined) return undefined;
   const kept = Object.entries(create).filter(([name]) => !names.includes(name));
   return { slim: Object.fromEntries(kept) as unknown as Create, leftOut: names.join(" and ") };
+}
+
+/** Returns the input of a create without all that it can do without, except user and session. */
+export function slimmestCreate(create: Create): Slimmer<Create> | undefined {
+  let slim = create;
+  const leftOut: string[] = [];
+  for (;;) {
+    const slimmer = slimmerCreate(slim, true);
+    if (slimmer === undefined) break;
+    slim = slimmer.slim;
+    leftOut.push(slimmer.leftOut);
+  }
+  return leftOut.length === 0 ? undefined : { slim, leftOut: leftOut.join(" and ") };
 }
 
 /** Length to which the texts of a refused report are cut. */
