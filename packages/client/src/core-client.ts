@@ -97,11 +97,11 @@ export class CoreClient implements Omit<CoreClientOf, "channel" | "request"> {
           this.#requests.up(maxMessageBytes);
           this.#channels.up();
         },
-        onDown: () => {
+        onDown: (isTooLarge) => {
           this.#renewal.down();
           metrics?.look();
           this.#channels.down();
-          this.#requests.down();
+          this.#requests.down(isTooLarge);
         },
         onClosed: (code, reason) => {
           const error = closeError(code, reason);

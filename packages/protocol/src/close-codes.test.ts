@@ -10,11 +10,11 @@ const codes = Object.entries(closeCodes).map(([code, { name, verdict }]) => ({
 
 describe("verdicts of close codes", () => {
   it.each([
-    [1000, "stop"],
+    [1000, "resume"],
     [1001, "resume"],
     [1006, "resume"],
-    [1008, "stop"],
-    [1009, "stop"],
+    [1008, "resume"],
+    [1009, "resume"],
     [1011, "resume"],
     [1012, "resume"],
     [1013, "resume"],
@@ -29,6 +29,7 @@ describe("verdicts of close codes", () => {
     [4403, "stop"],
     [4408, "stop"],
     [4409, "stop"],
+    [4410, "stop"],
     [4413, "stop"],
     [4429, "stop"],
   ] satisfies [number, CloseVerdict][])(
@@ -41,7 +42,7 @@ describe("verdicts of close codes", () => {
   it("[P-CLOSE-1] closeVerdict and closeNames agree with every row of the table of close codes", () => {
     for (const { code, verdict } of codes) expect(closeVerdict(code), String(code)).toBe(verdict);
     expect(Object.values(closeNames)).toEqual(codes.map(({ name }) => name));
-    expect(codes).toHaveLength(21);
+    expect(codes).toHaveLength(22);
   });
 
   it.each(codes.filter(({ code }) => code >= 4000))(

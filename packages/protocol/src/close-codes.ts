@@ -8,9 +8,9 @@ import type { CloseCode, CloseName, CloseVerdict } from "./close-verdict.ts";
 export const closeCodes = {
   1000: {
     name: "normal",
-    verdict: "stop",
-    description: "Closed by request.",
-    sent: "yes: disconnected by an API key",
+    verdict: "resume",
+    description: "The connection ended in order; the gateway does not say so to a client.",
+    sent: "by clients and proxies; the gateway sends 4410",
   },
   1001: {
     name: "going_away",
@@ -26,14 +26,14 @@ export const closeCodes = {
   },
   1008: {
     name: "feed_refused",
-    verdict: "stop",
-    description: "A session feed was refused; the reason says why.",
-    sent: "session feeds only",
+    verdict: "resume",
+    description: "A session feed was refused or has ended; the reason says why.",
+    sent: "session feeds only, whose clients do not reconnect",
   },
   1009: {
     name: "frame_too_large",
-    verdict: "stop",
-    description: "A frame exceeded the size limit.",
+    verdict: "resume",
+    description: "A frame exceeded the size limit; the client does not send it again.",
     sent: "yes",
   },
   1011: {
@@ -108,6 +108,12 @@ export const closeCodes = {
     name: "too_many_connections",
     verdict: "stop",
     description: "A limit of connections was reached.",
+  },
+  4410: {
+    name: "disconnected",
+    verdict: "stop",
+    description: "The connection was closed by request.",
+    sent: "yes: disconnected by an API key",
   },
   4413: { name: "too_large", verdict: "stop", description: "A message exceeded the size limit." },
   4429: {

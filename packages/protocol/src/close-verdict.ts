@@ -22,6 +22,7 @@ export const closeNames = {
   4403: "forbidden",
   4408: "auth_timeout",
   4409: "too_many_connections",
+  4410: "disconnected",
   4413: "too_large",
   4429: "rate_limited",
 } as const satisfies Record<number, string>;
@@ -32,16 +33,13 @@ export type CloseCode = keyof typeof closeNames;
 /** Stable name of a close code. */
 export type CloseName = (typeof closeNames)[CloseCode];
 
-/** Standard WebSocket close codes after which the client does not reconnect. */
-const stops: readonly number[] = [1000, 1008, 1009];
-
 /**
  * Returns what the client does after a close with `code`.
  *
  * A code that is not in the table has the verdict of its range. A code outside Milepost's ranges means
- * `resume`, because proxies close connections with codes of their own.
+ * `resume`: anything between the gateway and the client may close a connection with such a code, also with 1000.
  */
 export function closeVerdict(code: number): CloseVerdict {
   if (code >= 4100 && code <= 4199) return "reauthenticate";
-  return stops.includes(code) || (code >= 4400 && code <= 4499) ? "stop" : "resume";
+  return code >= 4400 && code <= 4499 ? "stop" : "resume";
 }

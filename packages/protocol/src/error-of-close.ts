@@ -12,6 +12,7 @@ const otherErrors: Readonly<Record<number, ErrorCode>> = {
   4001: "shutting_down",
   4400: "bad_message",
   4408: "unauthenticated",
+  4410: "cancelled",
 } satisfies Partial<Record<CloseCode, ErrorCode>>;
 
 /**

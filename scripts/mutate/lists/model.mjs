@@ -114,7 +114,6 @@ export const protocolMutants = [
       "the first code of its range does not ask for a new token",
       "no close code is 4100, and a code that the table does not name stands for its range only in other versions of the gateway",
     ],
-    ["[1000, 1008, 1009];", "[1000, 1009];", "a client reconnects to a feed that refused it"],
     [
       "code >= 4400 && code <= 4499",
       "code > 4400 && code <= 4499",

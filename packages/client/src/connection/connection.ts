@@ -39,6 +39,8 @@ const connectTimeoutMs = 30_000;
  */
 const stableAfterMs = 5_000;
 const defaultPingIntervalMs = 30_000;
+/** Close code with which either end, or a proxy, answers a frame that is too large for it. */
+const tooLarge = 1009;
 /**
  * Longest wait before a reconnect that the gateway or a proxy can ask for, in milliseconds, so that a wrong
  * `Retry-After` does not keep the client offline for good.
@@ -75,7 +77,8 @@ export interface ConnectionParts {
 export interface ConnectionEvents {
   /** Called after the welcome, with the gateway's size limit of a message. */
   onUp(maxMessageBytes: number): void;
-  onDown(): void;
+  /** Called when the connection is lost; `isTooLarge` if something said that a message was too large. */
+  onDown(isTooLarge: boolean): void;
   onClosed(code: number, reason: string): void;
   onMessage(message: RawMessage): void;
   /**
@@ -221,8 +224,10 @@ export class Connection {
         else this.#finish(loss);
         break;
       case "stop":
-      case "end":
         this.#finish(loss);
+        break;
+      case "end":
+        this.#finish(loss, "stop");
         break;
       case "probe":
         this.#heartbeat.probe();
@@ -418,35 +423,39 @@ export class Connection {
     const delayMs =
       this.#move.leftMs ??
       backoff.delayMs(this.#failures) + Math.min(retryAfterMs ?? 0, maxAskedMs);
-    this.#leave({
-      state: "reconnecting",
-      attempt: this.#failures + 1,
-      retryAt: Math.ceil(clock.now() + delayMs),
-      reason: loss.reason,
-      ...(loss.message !== undefined && loss.message !== loss.reason && { message: loss.message }),
-    });
+    this.#leave(
+      {
+        state: "reconnecting",
+        attempt: this.#failures + 1,
+        retryAt: Math.ceil(clock.now() + delayMs),
+        reason: loss.reason,
+        ...(loss.message !== undefined &&
+          loss.message !== loss.reason && { message: loss.message }),
+      },
+      loss.code,
+    );
     this.#mustWait = retryAfterMs !== undefined;
     this.#timer = schedule.after(delayMs, () => this.#dispatch("due"));
   }
 
-  #finish({ code, reason, message }: Loss): void {
+  #finish({ code, reason, message }: Loss, verdict = closeVerdict(code)): void {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
     this.#connectionId = undefined;
-    this.#leave({ state: "closed", code, reason: message ?? reason, verdict: closeVerdict(code) });
+    this.#leave({ state: "closed", code, reason: message ?? reason, verdict }, code);
     this.#events.onClosed(code, message ?? reason);
   }
 
-  #leave(state: ConnectionState): void {
+  #leave(state: ConnectionState, code: number): void {
     const wasUp = this.isUp;
     this.#release();
     this.#setState(state);
-    if (wasUp) this.#down();
+    if (wasUp) this.#down(code);
   }
 
-  #down(): void {
+  #down(code?: number): void {
     this.#parts.metrics?.disconnected();
-    this.#events.onDown();
+    this.#events.onDown(code === tooLarge);
   }
 
   /** Frees everything that belongs to the current attempt or connection. */

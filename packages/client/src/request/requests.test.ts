@@ -163,6 +163,26 @@ describe("a publish", () => {
     ]);
   });
 
+  it("[P-CLOSE-1] after a close with 1009 the largest message is refused as too_large, and the others are sent again", async () => {
+    const { client, gateway, clock } = await setUp();
+    const outcomes = [10, 5_000, 20].map((length) =>
+      client.publish("chat:1", "message", "x".repeat(length)).then(
+        () => "stored",
+        ({ code }: { readonly code: string }) => code,
+      ),
+    );
+    await settle();
+    expect(gateway.last.count("publish")).toBe(3);
+    await gateway.last.drop(1009);
+    await clock.advance(16_000);
+    await gateway.last.accept();
+    expect(gateway.last.count("publish")).toBe(2);
+    for (const _ of [1, 2]) {
+      await gateway.last.reply(gateway.last.take("publish"), { position: "aaaaaaaaaa.1.aaaaaaaa" });
+    }
+    expect(await Promise.all(outcomes)).toEqual(["stored", "too_large", "stored"]);
+  });
+
   it("[P-PUB-2] a publish with a key of the application is a duplicate when the gateway says so", async () => {
     const { client, gateway } = await setUp();
     const published = client.publish("chat:1", "message", 1, { key: "k" });

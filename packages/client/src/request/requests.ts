@@ -156,8 +156,15 @@ export class Requests {
   /**
    * Handles a broken connection: rejects the sent calls that may not be repeated, and keeps the others to send
    * again.
+   *
+   * If the connection was closed because a message was too large, the largest publish or request that waits for its
+   * answer is rejected with `too_large`: sent again, it would break each connection.
    */
-  down(): void {
+  down(isTooLarge = false): void {
+    const sent = [...this.#open.values()].filter((open) => isTooLarge && open.sent && open.canWait);
+    sent
+      .sort((a, b) => b.text.length - a.text.length)[0]
+      ?.reject(new MilepostError("too_large", "the connection takes no message of this size"));
     for (const open of [...this.#open.values()]) {
       if (open.sent && !open.resend) open.reject(lostError());
       open.sent = false;

@@ -1,4 +1,4 @@
-import { closeVerdict } from "@milepost/protocol";
+import { type CloseCode, closeVerdict } from "@milepost/protocol";
 import type { Schedule } from "../runtime/schedule.ts";
 import { frameOf } from "../transport/outgoing.ts";
 import type {
@@ -13,6 +13,8 @@ import type { HeldLock, TabChannel, Tabs } from "./tabs.ts";
 
 /** Maximum number of tabs that follow one leader. */
 const maxFollowers = 50;
+/** Close code of a connection that an API key has disconnected. */
+const disconnected: CloseCode = 4410;
 
 /** Parts that a leader is built from. */
 export interface LeaderParts extends HubParts {
@@ -66,7 +68,8 @@ export class Leader {
         this.#end((follower) => {
           // A credential that is refused is this tab's own. The others connect with theirs. A close by request,
           // such as that of all connections of a user, is meant for all.
-          if (closeVerdict(code) === "resume" || code === 1000) follower.close(code, reason);
+          if (closeVerdict(code) === "resume" || code === disconnected)
+            follower.close(code, reason);
           else follower.move();
         });
         events.onClose(code, reason, details);

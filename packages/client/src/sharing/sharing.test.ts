@@ -229,7 +229,7 @@ it("a follower whose token ends without a new one is closed as by the gateway", 
 it("a close by request, such as that of all connections of a user, closes every tab of the group", async () => {
   const browser = new SharedBrowser();
   const tabs = await openTabs(browser, 3);
-  for (const connection of browser.gateway.connections) connection.drop(1000);
+  for (const connection of browser.gateway.connections) connection.drop(4410);
   await browser.advance(1_000);
   expect(tabs.map(({ client: { state } }) => state.state)).toEqual(["closed", "closed", "closed"]);
 });

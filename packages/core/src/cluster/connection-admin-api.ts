@@ -71,7 +71,7 @@ export interface Connections {
   /** Lists all live nodes, sorted by name. */
   nodes(principal: Principal): Promise<readonly NodeView[]>;
   /**
-   * Closes the matching connections with code 1000, after which clients do not reconnect. Connections on a node
+   * Closes the matching connections with code 4410, after which clients do not reconnect. Connections on a node
    * that the command does not reach stay open.
    */
   disconnect(

@@ -177,7 +177,7 @@ export class ConnectionAdmin implements Connections {
         return;
       case "disconnect":
         for (const connection of this.#matching(signal.target))
-          connection.close(1000, signal.reason);
+          connection.close(4410, signal.reason);
         return;
       case "move":
         void this.#move(signal);

@@ -29,7 +29,7 @@ async function closeStalled(t: TestCore, socket: TestSocket): Promise<void> {
   socket.stall();
   await t.core.connections.disconnect(t.service, { user: "ada" });
   await t.clock.settle();
-  expect(socket.closed?.code).toBe(1000);
+  expect(socket.closed?.code).toBe(4410);
 }
 
 describe("a connection that is being closed", () => {
@@ -74,7 +74,7 @@ describe("a connection that is being closed", () => {
     };
     await closeStalled(t, socket);
     await t.clock.until(t.core.shutdown(0));
-    expect(codes).toEqual([1000]);
+    expect(codes).toEqual([4410]);
   });
 
   test("a connection that breaks off leaves its channels", async () => {

@@ -24,7 +24,7 @@ describe("/v1/connections", () => {
     expect(health.body.connections).toMatchObject({ total: 1, local: 1 });
   });
 
-  it("[P-CONN-2] a disconnect closes connections with code 1000 and the given reason", async () => {
+  it("[P-CONN-2] a disconnect closes connections with code 4410 and the given reason", async () => {
     await using server = await startGateway();
     const one = await server.socket();
     const { connection_id } = await one.nextOf("welcome");
@@ -32,13 +32,13 @@ describe("/v1/connections", () => {
       body: { user: "7", reason: "moved out" },
     });
     expect([told.status, told.body]).toEqual([202, { connections: 1 }]);
-    expect(await one.closed).toEqual({ code: 1000, reason: "moved out" });
+    expect(await one.closed).toEqual({ code: 4410, reason: "moved out" });
     const gone = await server.call("DELETE", `/v1/connections/${connection_id}`);
     expect([gone.status, gone.body]).toEqual([202, { connections: 0 }]);
     const two = await server.socket();
     await two.nextOf("welcome");
     await server.call("POST", "/v1/users/7/disconnect");
-    expect((await two.closed).code).toBe(1000);
+    expect((await two.closed).code).toBe(4410);
   });
 
   it("[P-CONN-3] POST /v1/move makes the client of a connection reconnect", async () => {
