@@ -59,7 +59,7 @@ export function StatusPanel(props: StatusPanelProps): ReactNode {
       <header className="mp-header">
         <h2 id={title} className="mp-title">
           {state?.title ??
-            ((typeof operation === "object" ? operation?.id : operation) || texts.untitled)}
+            ((typeof operation === "string" ? operation : operation?.id) || texts.untitled)}
         </h2>
         {showsConnection && <ConnectionLight texts={texts} />}
       </header>

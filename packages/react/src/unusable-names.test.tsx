@@ -1,5 +1,7 @@
+import type { OperationHandle } from "@milepost/client";
 import { settle } from "@milepost/client/testing";
 import { act, cleanup, render, renderHook, screen } from "@testing-library/react";
+import { StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, describe, expect, it } from "vitest";
 import { MilepostProvider } from "./provider.tsx";
@@ -58,6 +60,45 @@ describe("hooks with a name that cannot be used", () => {
     expect(chat.now.current.view).toMatchObject({ status: "failed", error });
     await expect(chat.now.current.send("hello")).rejects.toMatchObject(error);
   });
+
+  it.each([42, true, Symbol("a"), {}, [], () => "a", 10n, new Date(0)])(
+    "no hook and no panel throws for %s, which is no text, on a server or in StrictMode",
+    async (value) => {
+      const name = value as unknown as string;
+      const { client, accept } = setUp();
+      client.connect();
+      await act(settle);
+      await accept();
+      let commands: ReturnType<typeof useCommands> | undefined;
+      const Part = () => {
+        useChannel(name);
+        useOperation(name);
+        usePresence(name);
+        useTyping(name);
+        useChat(name);
+        commands = useCommands(value as unknown as OperationHandle);
+        return <StatusPanel operationId={name} />;
+      };
+      const page = (
+        <StrictMode>
+          <MilepostProvider client={client}>
+            <Part />
+          </MilepostProvider>
+        </StrictMode>
+      );
+      expect(renderToString(page)).toContain("mp-panel");
+      render(page);
+      await act(settle);
+      expect(screen.getByRole("region", { name: "Operation" })).toBeDefined();
+      await act(async () => {
+        await commands?.cancel.run();
+      });
+      expect(commands?.cancel).toMatchObject({
+        available: false,
+        error: expect.stringContaining("takes a handle"),
+      });
+    },
+  );
 
   it.each([undefined, null])("each hook does nothing while the name is %s", async (name) => {
     const channel = await useOf(() => useChannel(name));

@@ -7,8 +7,9 @@ import {
   type OperationCommandName,
   type OperationStatus,
 } from "@milepost/model";
+import { MilepostError } from "@milepost/protocol";
 import { useCallback, useMemo, useState } from "react";
-import { absentOperation } from "./absent-operation.ts";
+import { absentOperation, isHandle } from "./absent-operation.ts";
 import { useSelected } from "./use-selected.ts";
 
 /** State of one command, as a button shows it. */
@@ -55,13 +56,16 @@ interface CommandFacts {
 const loading: OperationView = { kind: "loading" };
 const names = ["cancel", "pause", "resume", "retry"] as const;
 const noOperation = absentOperation();
+const noHandle = absentOperation(
+  new MilepostError("bad_message", "useCommands takes a handle; get it from client.operation(id)"),
+);
 
 /**
  * Returns the commands of an operation with their outcomes, including commands that others sent. Without an
- * operation (`undefined` or `null`) none is available.
+ * operation (`undefined` or `null`) none is available. With anything but a handle, each one fails with the reason.
  */
 export function useCommands(operation: OperationHandle | null | undefined): CommandControls {
-  const handle = operation ?? noOperation;
+  const handle = isHandle(operation) ? operation : operation == null ? noOperation : noHandle;
   const facts = useSelected(handle, readFacts, loading);
   const [attempts, setAttempts] = useState<Partial<Record<OperationCommandName, Attempt>>>({});
   const run = useCallback(

@@ -2,7 +2,7 @@
 import type { OperationHandle, OperationView } from "@milepost/client";
 import { MilepostError } from "@milepost/protocol";
 import { useMemo } from "react";
-import { absentOperation } from "./absent-operation.ts";
+import { absentOperation, isHandle } from "./absent-operation.ts";
 import { useClient } from "./provider.tsx";
 import { openOrError } from "./still-source.ts";
 import { type CommandControls, useCommands } from "./use-commands.ts";
@@ -36,7 +36,7 @@ export function useOperation<Part>(
   const client = useClient();
   const [handle, initial] = useMemo(() => {
     if (operation === undefined || operation === null) return [absentOperation(), loading];
-    if (typeof operation === "object") return [operation, loading];
+    if (isHandle(operation)) return [operation, loading];
     const opened = openOrError(() => client.operation(operation));
     if (!(opened instanceof MilepostError)) return [opened, loading];
     const absent = absentOperation(opened);
