@@ -300,7 +300,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
     await using own = await startRedisCluster();
     const link = await connectRedis({ url: own.url });
     await using _link = { [Symbol.asyncDispose]: () => link.close() };
-    expect(link.watch.health).toEqual({ connected: true, busConnected: true });
+    expect(link.watch.health).toEqual({ connected: true, busConnected: true, takesWrites: true });
     own.servers[1]?.process.kill("SIGKILL");
     await vi.waitFor(() => expect(link.watch.health.connected).toBe(false), patience);
   });
