@@ -1,6 +1,7 @@
 import {
   compact,
   Fields,
+  identifierOf,
   integerIn,
   isChannelSegment,
   isRecord,
@@ -105,7 +106,7 @@ const readers: {
       title: fields.optional("title", readTitle),
       session_id: fields.optional("session_id", segmentOf(200)),
       user_id: fields.optional("user_id", segmentOf(200)),
-      producer_id: fields.optional("producer_id", textOf(200)),
+      producer_id: fields.optional("producer_id", identifierOf(200)),
       steps: fields.optional("steps", readStepPlans),
       input: fields.optional("input", readPayload),
     }),

@@ -412,7 +412,7 @@ describe("[W8] no part of its description hides an operation", () => {
   });
 
   test("a producer id that the gateway would refuse is replaced", async () => {
-    for (const producerId of ["", "p".repeat(300), 7, null]) {
+    for (const producerId of ["", "p".repeat(300), 7, null, "p\ud800"]) {
       const { producer, gateway, clock, problems } = fixture({ producerId: producerId as string });
       producer.start(work, () => 1);
       await clock.advance(500);

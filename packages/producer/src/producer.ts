@@ -5,6 +5,7 @@ import {
   type Contract,
   type ContractOf,
   type DefinedContract,
+  identifierOf,
   MilepostError,
 } from "@milepost/protocol";
 import { type Cancel, type Clock, systemClock } from "./clock.ts";
@@ -289,12 +290,11 @@ function producerIdOf(
   onProblem: ProblemListener,
 ): string | undefined {
   if (producerId === undefined) return undefined;
-  const isText = typeof producerId === "string" && producerId !== "";
-  if (isText && producerId.length <= 200) return producerId;
+  if (identifierOf(200)(producerId).ok) return producerId;
   onProblem({
     operationId: undefined,
     code: "bad_message",
-    message: "producerId is not a text of 1 to 200 characters; a random id is used",
+    message: "producerId is not a text of 1 to 200 characters of well-formed Unicode; a random id is used",
     effect: "dropped",
   });
   return undefined;

@@ -14,6 +14,20 @@ function report(server: TestGateway, lease: string, events: unknown[]) {
 }
 
 describe("operations over HTTP", () => {
+  it("[P-PUB-2] an operation whose producer has half of a surrogate pair in its id is refused, since the id would be that of other producers in a store", async () => {
+    await using server = await startGateway();
+    for (const producer_id of ["\ud800", "\ud801"]) {
+      const body = { kind: "index", user_id: "7", producer_id };
+      expect(await server.call("POST", "/v1/operations", { body })).toMatchObject({
+        status: 400,
+        body: { code: "bad_message", detail: expect.stringContaining("well-formed Unicode") },
+      });
+    }
+    const body = { kind: "index", user_id: "7", producer_id: "Zürich 😀" };
+    const { status } = await server.call("POST", "/v1/operations", { body });
+    expect(status).toBe(201);
+  });
+
   it("operations are created, reported on, read and listed over HTTP", async () => {
     await using server = await startGateway();
     const operation = await created(server, { steps: [{ id: "scan" }, { id: "write" }] });
