@@ -294,7 +294,8 @@ function producerIdOf(
   onProblem({
     operationId: undefined,
     code: "bad_message",
-    message: "producerId is not a text of 1 to 200 characters of well-formed Unicode; a random id is used",
+    message:
+      "producerId is not a text of 1 to 200 characters of well-formed Unicode; a random id is used",
     effect: "dropped",
   });
   return undefined;
