@@ -1,4 +1,5 @@
 import { isRecord, jsonSubprotocol, SseReader } from "@milepost/protocol";
+import type { Schedule } from "../runtime/schedule.ts";
 import { type Fetch, HttpEndpoint, Refused } from "./http-endpoint.ts";
 import { sdkName } from "./sdk.ts";
 import type {
@@ -15,6 +16,11 @@ import { Upstream } from "./upstream.ts";
  * calls.
  */
 const upstreamMs = 30_000;
+/**
+ * Time from the start of the response to the welcome, in milliseconds. The gateway sends both together, so something
+ * in between is holding the stream back.
+ */
+const welcomeMs = 5_000;
 
 /** Returns the SSE transport: messages arrive as server-sent events and are sent by POST. */
 export function sseTransport(fetch: Fetch): Transport {
@@ -26,6 +32,7 @@ class SseConnection implements TransportConnection {
   readonly #endpoint: HttpEndpoint;
   readonly #events: TransportConnectionEvents;
   readonly #upstream: Upstream;
+  readonly #schedule: Schedule;
   #connectionId = "";
   #owned = true;
 
@@ -36,6 +43,7 @@ class SseConnection implements TransportConnection {
   ) {
     this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
+    this.#schedule = schedule;
     this.#upstream = new Upstream({
       endpoint: this.#endpoint,
       path: () => `/v1/connections/${this.#connectionId}/messages?replies=stream`,
@@ -65,6 +73,9 @@ class SseConnection implements TransportConnection {
   async #read(path: string): Promise<void> {
     try {
       const response = await this.#endpoint.call(path, { accept: "text/event-stream" });
+      this.#schedule.after(welcomeMs, () => {
+        if (this.#connectionId === "") this.#fail(new Refused(1006, "the stream is held back"));
+      });
       const body = response.body?.getReader();
       if (body === undefined) throw new Refused(1006, "no stream");
       const reader = new SseReader(({ data }) => this.#take(data));

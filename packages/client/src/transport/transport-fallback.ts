@@ -50,6 +50,11 @@ export class TransportFallback {
     this.#failures++;
     const isProven = this.#proven.has(this.current) && !wasWelcomed;
     if (this.#failures < (isProven ? provenPatience : patience)) return;
+    this.next();
+  }
+
+  /** Makes the next transport the current one. */
+  next(): void {
     this.#failures = 0;
     this.#at = (this.#at + 1) % this.#transports.length;
   }

@@ -30,6 +30,23 @@ function setUp() {
 }
 
 describe("the trial of a transport", () => {
+  it("[C13] connections that work and are soon lost, four in a row, count against their transport", async () => {
+    const world = setUp();
+    const live = (lifeMs: number) =>
+      world.twice(async (trial, clock) => {
+        trial.welcomed();
+        trial.answered();
+        await clock.advance(lifeMs);
+        trial.lost(1006);
+      });
+    expect(await live(3_000)).toBe("websocket");
+    expect(await live(30_000)).toBe("websocket");
+    expect(await live(3_000)).toBe("websocket");
+    expect(await live(3_000)).toBe("sse");
+    expect(await live(3_000)).toBe("sse");
+    expect(await live(3_000)).toBe("poll");
+  });
+
   it.each([1006, 1000, 1001, 1005, 1011, 1012, 4003, 4408])(
     "a connection that ends with %i before any answer counts against its transport, welcomed or not",
     async (code) => {

@@ -8,17 +8,25 @@ import type { TransportFallback } from "./transport-fallback.ts";
 const stableAfterMs = 30_000;
 
 /**
+ * Number of connections in a row that work and are lost before they are stable, after which the next transport is
+ * tried.
+ */
+const maxBrief = 4;
+
+/**
  * Judges whether the transport of the current connection works, and tells the fallback.
  *
  * A welcome proves nothing: a proxy may let it pass and hold back or break everything after it. A transport works
  * once an answer to a ping has come back, or once its connection has lived for a stable time. A loss before that
- * counts against the transport, unless the gateway itself closed the connection.
+ * counts against the transport, unless the gateway itself closed the connection. So do several connections in a row
+ * that work and are soon lost: a proxy may end each one after some seconds or some frames.
  */
 export class TransportTrial {
   readonly #fallback: TransportFallback;
   readonly #clock: ClientClock;
   #welcomedAt: number | undefined;
   #isPassed = false;
+  #brief = 0;
 
   constructor(fallback: TransportFallback, clock: ClientClock) {
     this.#fallback = fallback;
@@ -44,10 +52,15 @@ export class TransportTrial {
 
   /** Records that the connection was lost; `code` is its close code. */
   lost(code: number): void {
-    if (this.#isPassed || isWordOfGateway(code)) return;
+    if (isWordOfGateway(code)) return;
     const at = this.#welcomedAt;
     const isStable = at !== undefined && this.#clock.monotonic() - at >= stableAfterMs;
-    if (isStable && code !== silence) this.#fallback.succeeded();
+    if (this.#isPassed) {
+      this.#brief = isStable ? 0 : this.#brief + 1;
+      if (this.#brief < maxBrief) return;
+      this.#brief = 0;
+      this.#fallback.next();
+    } else if (isStable && code !== silence) this.#fallback.succeeded();
     else this.#fallback.failed(at !== undefined);
   }
 }
