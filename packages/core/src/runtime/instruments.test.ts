@@ -71,7 +71,7 @@ describe("the metrics of a node", () => {
       meter.count("milepost_connections_closed_total", labels);
     expect(closed({ consumer: "websocket", code: "4xxx" })).toBe(1);
     expect(closed({ consumer: "websocket", code: "none" })).toBe(1);
-    expect(closed({ consumer: "sse", code: "1xxx" })).toBe(1);
+    expect(closed({ consumer: "sse", code: "4xxx" })).toBe(1);
     expect(closed({})).toBe(3);
     expect(meter.read("milepost_connections")).toBe(0);
     // An upstream request without a stream does not count as an opened connection.
