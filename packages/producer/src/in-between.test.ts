@@ -213,7 +213,7 @@ describe("answers of something between a producer and its gateway", () => {
     const run = producer.start(owned, async (handle) => {
       await handle.step("scan", () => deferred().promise);
     });
-    await clock.advance(30_000);
+    await clock.advance(60_000);
     expect(gateway.state(op)).toMatchObject({ status: "running", user_id: "u", session_id: "s" });
     expect(gateway.state(op)).not.toHaveProperty("input");
     await expect(run.created).resolves.toBe(true);
@@ -237,6 +237,28 @@ describe("answers of something between a producer and its gateway", () => {
       await clock.advance(5_000);
       await expect(run.delivered).resolves.toBe(true);
       expect(gateway.state(op)).toMatchObject({ status: "done", user_id: "u", session_id: "s" });
+    });
+  }
+
+  for (const [size, length, isKept] of [
+    ["small", 100, true],
+    ["large", 3_000, false],
+  ] as const) {
+    test(`a proxy that finds every request too large for a while takes no owner from an operation with a ${size} input`, async () => {
+      const { clock, gateway, producer, proxy } = throughProxy();
+      proxy.answer = () => page("<html>too large</html>", 413);
+      const input = "x".repeat(length);
+      const owned = { ...work, title: "T", input, user: "u", session: "s" };
+      const run = producer.start(owned, (handle) => handle.info("line"));
+      await clock.advance(1_000);
+      proxy.answer = () => undefined;
+      await clock.advance(8_000);
+      // Only of a large request it may be true.
+      await expect(run.delivered).resolves.toBe(isKept);
+      const state = gateway.state(op);
+      expect(state).toMatchObject({ status: "done", title: "T", user_id: "u", session_id: "s" });
+      expect("input" in state).toBe(isKept);
+      expect(state.log).toHaveLength(1);
     });
   }
 

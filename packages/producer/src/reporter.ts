@@ -325,13 +325,13 @@ export class Reporter {
    * Creates the operation. If the gateway refuses it for something that it can do without, resolves to undefined,
    * and the next call creates it without that.
    *
-   * Something in between may dislike a text of it for good, or every request for a while. So every fifth try
+   * Something in between may dislike a text of it for good, or every request for a while. So every tenth try
    * after such a refusal has only what is needed, and loses the rest if it passes.
    */
   async #created(signal: AbortSignal): Promise<CreatedOperation | undefined> {
     const { gateway } = this.#options;
-    const isFifth = this.#foreignRefusals > 0 && this.#foreignRefusals % 5 === 0;
-    const probe = isFifth ? slimmestCreate(this.#create) : undefined;
+    const isTenth = this.#foreignRefusals > 0 && this.#foreignRefusals % 10 === 0;
+    const probe = isTenth ? slimmestCreate(this.#create) : undefined;
     const create = probe?.slim ?? this.#create;
     try {
       const created = await this.#timed((each) => gateway.create(create, each), signal);

@@ -187,5 +187,36 @@ export const producerMutants = [
       "one report that the gateway refuses blocks all",
     ],
     ["this.#onTakenOver(error);", "", "work that was taken over goes on"],
+    [
+      "return !isEnd(only.report) || slimmerReport(only.report) !== undefined;",
+      "return true;",
+      "a proxy's answer takes the end of an operation",
+    ],
+    [
+      "this.#foreignRefusals % 10 === 0",
+      "false",
+      "a firewall that dislikes a description hides the operation",
+    ],
+  ]),
+  ...faultsIn(`${producer}/slimmer.ts`, [
+    [
+      "slimmerCreate(slim, true)",
+      "slimmerCreate(slim, false)",
+      "a proxy's answer takes the owner of an operation",
+    ],
+  ]),
+  ...faultsIn(`${producer}/foreign-answer.ts`, [
+    [
+      "&& bytes <= alwaysSmall",
+      "&& false",
+      "a proxy that finds every request too large takes small reports",
+    ],
+  ]),
+  ...faultsIn(`${producer}/field-repair.ts`, [
+    [
+      "if (lost !== undefined) complain",
+      "if (false) complain",
+      "what JSON cannot carry is lost without a word",
+    ],
   ]),
 ];
