@@ -1,4 +1,5 @@
-import { FaultyEngine } from "@milepost/engine/testing";
+import { type EngineFactory, memoryEngine } from "@milepost/engine";
+import { altered, FaultyEngine } from "@milepost/engine/testing";
 import { parsePosition } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
@@ -486,4 +487,36 @@ test("[P-SUB-2] [P-SUB-9] the state of a channel that has no state yet is null i
     expect(socket.take().at(-1)).toMatchObject({ type: "reset", snapshot });
     socket.drop();
   }
+});
+
+test("[G4] a reader waits between reads while the log contradicts itself, and receives everything once it no longer does", async () => {
+  let isStale = false;
+  let reads = 0;
+  // As of a replica that lags: reads from the beginning see another, empty log.
+  const engine: EngineFactory = (context) => {
+    const made = memoryEngine()(context);
+    const { log } = made;
+    const place = { epoch: "other", offset: 0, tag: "0" };
+    const read: typeof log.read = async (channel, after, limit, policy) => {
+      if (!isStale) return log.read(channel, after, limit, policy);
+      // Without a wait, no timer would ever run again.
+      if (++reads > 1_000) throw new Error("the log is read without end");
+      return after === 0
+        ? { entries: [], head: place, floor: place }
+        : log.read(channel, after, limit, policy);
+    };
+    return altered(made, { log: altered(log, { read }) });
+  };
+  await using t = testCore({ rules, engine });
+  await reading(t, "log:a");
+  await publishMany(t, "log:a", 1, 3);
+  isStale = true;
+  const late = t.connect({ principal: t.user("ada") });
+  late.send({ type: "subscribe", id: 1, channel: "log:a", since: "start" });
+  await t.clock.advance(1_000);
+  expect(reads).toBeGreaterThan(10);
+  expect(reads).toBeLessThan(100);
+  isStale = false;
+  await t.clock.advance(1_000);
+  expect(numbers(late.take())).toEqual([1, 2, 3]);
 });

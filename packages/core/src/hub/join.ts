@@ -170,8 +170,10 @@ async function catchUp(
       hubSubscriber.subscriber.onGap(from, recovery.to, recovery.reason);
     } else if (recovery.entries.length === 0) {
       // The log has no more entries, yet it differs from the channel: one of the two is behind, or wrong.
-      if (channel.isDenied(before, recovery.head)) await channel.heal();
-      else await context.pause(lagMs);
+      const isDenied = channel.isDenied(before, recovery.head);
+      if (isDenied) await channel.heal();
+      // A channel that stays where it was has read an answer that contradicts this one. Reading on at once might never end.
+      if (!isDenied || channel.last === before) await context.pause(lagMs);
     }
     await handOver(hubSubscriber, recovery.entries, context.pages);
     hubSubscriber.endIfThere(recovery.end);
