@@ -226,9 +226,14 @@ export const hubMutants = [
     ],
     ["hubSubscriber.own = recovery.to;", "", "a subscriber does not move over its gap"],
     [
-      "if (channel.isDenied(before, recovery.head)) await channel.heal();\n      else",
+      "if (isDenied) await channel.heal();",
       "",
       "a joiner waits for ever beside a channel whose tail was lost",
+    ],
+    [
+      "if (!isDenied || channel.last === before)",
+      "if (!isDenied)",
+      "a log that contradicts itself is read without end",
     ],
     [
       "if (drained !== undefined) await drained;",
