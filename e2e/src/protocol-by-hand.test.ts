@@ -210,25 +210,25 @@ describe("a client that knows only the pages of docs/protocol.md", () => {
     });
   });
 
-  test("[P-OP-7] an operation of another user is answered with not_found, and its channel with forbidden", async () => {
+  test("[P-OP-7] an operation of another user has the same answers as one that does not exist: not_found, and a pending subscription", async () => {
     const operation = await newOperation({ user_id: "owner" });
     const stranger = token({ sub: "stranger" });
-    const get = await call("GET", `/v1/operations/${operation.id}`, undefined, stranger);
-    expect(get).toMatchObject({ status: 404, body: { code: "not_found" } });
-    const cancel = await call(
-      "POST",
-      `/v1/operations/${operation.id}/commands`,
-      { command: "cancel" },
-      stranger,
-    );
-    expect(cancel).toMatchObject({ status: 404, body: { code: "not_found" } });
-    await using socket = await openBareSocket(`${ws}/ws/operation/${operation.id}`, {
-      token: stranger,
-    });
-    expect(await socket.next(({ type }) => type === "reply")).toMatchObject({
-      id: null,
-      error: { code: "forbidden" },
-    });
+    for (const id of [operation.id, "absent"]) {
+      const get = await call("GET", `/v1/operations/${id}`, undefined, stranger);
+      expect(get).toMatchObject({ status: 404, body: { code: "not_found" } });
+      const command = { command: "cancel" };
+      const cancel = await call("POST", `/v1/operations/${id}/commands`, command, stranger);
+      expect(cancel).toMatchObject({ status: 404, body: { code: "not_found" } });
+      await using socket = await openBareSocket(`${ws}/ws/operation/${id}`, { token: stranger });
+      expect(await socket.next(({ type }) => type === "subscribed")).toEqual({
+        type: "subscribed",
+        channel: `operation:${id}`,
+        position: "pending.0.0",
+        recovered: false,
+        pending: true,
+        event_id: `operation:${id}@pending.0.0`,
+      });
+    }
   });
 });
 
