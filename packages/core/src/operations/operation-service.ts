@@ -240,12 +240,14 @@ export class OperationService implements Operations {
     const lease = await this.#leases.begin(id, leaseMs);
     await this.#monitor.expect(id, service, lease);
     const author = { publisher: publisherOf(service), key: "created" };
-    const { state, duplicate } = await this.#log.append(
-      id,
-      undefined,
-      { event: "created", data: created },
-      author,
-    );
+    const event = { event: "created", data: created } as const;
+    const { state, duplicate } = await this.#log
+      .append(id, undefined, event, author)
+      .catch((error: unknown) => {
+        // The operation may have begun although the answer was lost.
+        this.#announcer.announce(id);
+        throw error;
+      });
     if (!duplicate) this.#context.instruments.operationsCreated.add(1);
     this.#announce(state);
     await this.#notifier.changed(undefined, state);
