@@ -275,8 +275,6 @@ export class StreamChecks {
       // A subscriber that is just reconnecting may not have an answer yet.
       const isComing = stream.starting && t - stream.askedAt < comingMs;
       if (at === undefined && isComing) continue;
-      // Known weakness: a subscription that began to wait for its operation during an outage may start late.
-      if (at === undefined && history.channel.channel.startsWith("operation:")) continue;
       if ((stream.starting && !isComing) || stream.awaited !== undefined || at === undefined) {
         accuse("G4", `${name} on ${history.channel.channel} was never started`);
         continue;

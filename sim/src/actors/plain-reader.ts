@@ -20,8 +20,8 @@ interface Message {
 
 interface Wanted {
   readonly claim: Claim;
-  /** State of the subscription on this connection: not requested, requested, or answered. */
-  state: "idle" | "asked" | "live";
+  /** State of the subscription on this connection: not requested, requested, waiting for its operation, or started. */
+  state: "idle" | "asked" | "pending" | "live";
 }
 
 const pingMs = 15_000;
@@ -83,7 +83,7 @@ export class PlainReader implements Reading {
     const wanted = this.#wanted.get(channel);
     if (wanted === undefined || wanted.state === "asked") return;
     this.#letGo(wanted);
-    if (wanted.state === "live") this.#call({ type: "unsubscribe", channel }, () => {});
+    if (wanted.state !== "idle") this.#call({ type: "unsubscribe", channel }, () => {});
   }
 
   publish(channel: string, count: number, bytes: number): void {
@@ -335,7 +335,7 @@ export class PlainReader implements Reading {
     const { claim } = wanted;
     const { position, recovered, reason, snapshot, pending } = message;
     if (pending === true) {
-      wanted.state = "asked";
+      wanted.state = "pending";
       claim.waits();
       return;
     }
