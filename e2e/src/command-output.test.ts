@@ -7,7 +7,7 @@ import { secrets, serveGateway } from "./fixtures/served.ts";
 
 const command = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 
-/** Where the output of a command goes: a device that is always full, or a pipe whose reader is gone. */
+/** Destination of a command's output: a device that is always full, or a pipe whose reader is gone. */
 type Sink = "full disk" | "closed pipe";
 
 /** Runs a command whose standard output cannot be written, and resolves to its exit code and standard error. */

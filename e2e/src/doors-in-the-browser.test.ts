@@ -2,8 +2,8 @@ import { createGateway, type Gateway } from "@milepost/server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Browser, chromiumPath, startBrowser } from "./fixtures/browser.ts";
 import { startCuttableProxy } from "./fixtures/cuttable-proxy.ts";
+import { startHalfWorkingProxy } from "./fixtures/half-working-proxy.ts";
 import { type ModulePage, serveModulePage } from "./fixtures/module-page.ts";
-import { startUpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
 
 const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -100,9 +100,9 @@ describe.skipIf(chromiumPath === undefined)("a client in a real browser", () => 
   });
 
   test("[C13] the SDK falls back when WebSockets are refused, and returns to them once they are allowed", async () => {
-    await using blocker = await startUpgradeBlocker(site.port);
+    await using proxy = await startHalfWorkingProxy(site.port);
     const page = await browser.context.newPage();
-    await page.goto(blocker.url);
+    await page.goto(proxy.url);
     await page.waitForFunction(() => globalThis.sdk !== undefined);
     await page.evaluate((credential) => {
       globalThis.left = { seen: [], named: [], log: [] };
@@ -132,7 +132,7 @@ describe.skipIf(chromiumPath === undefined)("a client in a real browser", () => 
     const publish = () => gateway.publish("room:c", "tick", ++published);
     // The subscription is active once an entry arrives; entries published earlier may have preceded it.
     while ((await page.evaluate(() => globalThis.left.seen.length)) === 0) await publish();
-    blocker.letThrough();
+    proxy.treats.upgrades = "pass";
     while (!(await page.evaluate(() => globalThis.left.log.includes("websocket")))) {
       await publish();
       await pause(5);
@@ -143,7 +143,7 @@ describe.skipIf(chromiumPath === undefined)("a client in a real browser", () => 
     const first = Number(seen[0]);
     expect(seen).toEqual(upTo(published).slice(first - 1));
     expect(log.slice(log.indexOf("sse"))).toEqual(["sse", "websocket"]);
-    expect(blocker.refused).toBeGreaterThanOrEqual(2);
+    expect(proxy.counts.upgrades).toBeGreaterThanOrEqual(2);
     await page.close();
   });
 });

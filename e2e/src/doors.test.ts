@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { doorsWorld } from "./fixtures/doors-world.ts";
 import { fastClock } from "./fixtures/fast-clock.ts";
+import { startHalfWorkingProxy } from "./fixtures/half-working-proxy.ts";
 import { sdkOptions, watch } from "./fixtures/sdk-ways.ts";
-import { startUpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
 
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
@@ -154,8 +154,8 @@ describe.each(Object.entries(sdkOptions))("the SDK over %s", (way, options) => {
 test("[C13] the SDK falls back when WebSockets are refused, and returns to them once they are allowed", async () => {
   await using at = await doorsWorld();
   const { port } = at.gateway.address() ?? { port: 0 };
-  await using blocker = await startUpgradeBlocker(port);
-  await using client = at.client({ url: `${blocker.url}/ws`, clock: fastClock(20) });
+  await using proxy = await startHalfWorkingProxy(port);
+  await using client = at.client({ url: `${proxy.url}/ws`, clock: fastClock(20) });
   const states: string[] = [];
   client.onState((state) =>
     states.push(state.state === "connected" ? state.transport : state.state),
@@ -164,14 +164,14 @@ test("[C13] the SDK falls back when WebSockets are refused, and returns to them 
   const { seen, told, done, ready } = watch(client.channel("room:a"), total);
   await ready;
   expect(client.state).toMatchObject({ state: "connected", transport: "sse" });
-  expect(blocker.refused).toBe(2);
+  expect(proxy.counts.upgrades).toBe(2);
   // One upgrade attempt in the background fails first, without any visible effect.
-  while (blocker.refused < 3) await tick();
+  while (proxy.counts.upgrades < 3) await tick();
   const upgraded = reaches(
     client,
     (state) => state.state === "connected" && state.transport === "websocket",
   );
-  blocker.letThrough();
+  proxy.treats.upgrades = "pass";
   const replies: Promise<unknown>[] = [];
   let published = 0;
   let isUp = false;
@@ -197,9 +197,9 @@ test("[C13] the SDK falls back when WebSockets are refused, and returns to them 
 test("[C13] the SDK polls when neither WebSockets nor event streams are allowed", async () => {
   await using at = await doorsWorld();
   const { port } = at.gateway.address() ?? { port: 0 };
-  await using blocker = await startUpgradeBlocker(port);
+  await using proxy = await startHalfWorkingProxy(port);
   await using client = at.client({
-    url: `${blocker.url}/ws`,
+    url: `${proxy.url}/ws`,
     fetch: (url, init) =>
       new URL(url).pathname === "/v1/sse"
         ? Promise.resolve(new Response("not here", { status: 403 }))

@@ -10,7 +10,7 @@ const setup = join(root, "scripts/test-run.ts");
 const patience = { timeout: 50_000, interval: 50 };
 let folder: string;
 
-/** What a test run has started: processes, and folders that it made. */
+/** Processes and folders that a test run has started. */
 interface Started {
   readonly pids: readonly number[];
   readonly folders: readonly string[];

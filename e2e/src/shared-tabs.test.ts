@@ -2,8 +2,8 @@ import { createGateway, type Gateway } from "@milepost/server";
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Browser, chromiumPath, insecureHost, startBrowser } from "./fixtures/browser.ts";
+import { type HalfWorkingProxy, startHalfWorkingProxy } from "./fixtures/half-working-proxy.ts";
 import { type ModulePage, serveModulePage } from "./fixtures/module-page.ts";
-import { startUpgradeBlocker, type UpgradeBlocker } from "./fixtures/upgrade-blocker.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const upTo = (total: number) => Array.from({ length: total }, (_, i) => i + 1);
@@ -33,7 +33,7 @@ declare global {
     typeof import("@milepost/client/durable");
 }
 
-/** How a tab stops running, in the order in which the test does it. */
+/** Ways in which a tab stops running, in the order of the test. */
 const ends = {
   "is closed": ({ page }: Tab) => page.close(),
   crashes: async ({ page, devtools }: Tab) => {
@@ -62,7 +62,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
   let gateway: Gateway;
   let site: ModulePage;
   let browser: Browser;
-  let blocker: UpgradeBlocker;
+  let proxy: HalfWorkingProxy;
   const tabs: Tab[] = [];
 
   beforeAll(async () => {
@@ -88,13 +88,13 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
     });
     site = await serveModulePage(gateway);
     browser = await startBrowser();
-    blocker = await startUpgradeBlocker(site.port);
+    proxy = await startHalfWorkingProxy(site.port);
   });
 
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]();
     await gateway?.close();
-    await blocker?.[Symbol.asyncDispose]();
+    await proxy?.[Symbol.asyncDispose]();
     await site?.[Symbol.asyncDispose]();
   });
 
@@ -106,7 +106,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
   async function openTab(
     user: string,
     channel: string,
-    { url = blocker.url, share }: { readonly url?: string; readonly share?: boolean } = {},
+    { url = proxy.url, share }: { readonly url?: string; readonly share?: boolean } = {},
   ): Promise<Tab> {
     const page = await browser.context.newPage();
     const devtools = await browser.context.newCDPSession(page);
@@ -264,7 +264,7 @@ describe.skipIf(chromiumPath === undefined)("tabs of one browser without WebSock
 
   test("[C13] a plain HTTP page, which has no Web Locks, shares its stream, and another tab takes over from one that crashed", async () => {
     const channel = "room:insecure";
-    const url = blocker.url.replace("127.0.0.1", insecureHost);
+    const url = proxy.url.replace("127.0.0.1", insecureHost);
     const [leader, ...others] = [
       await openTab("7", channel, { url }),
       await openTab("7", channel, { url }),
