@@ -14,34 +14,15 @@ describe("the system clock of the producer", () => {
     vi.useRealTimers();
   });
 
-  it.each([25, 30, 60])(
-    "a timer of %i days fires after that time and not at once",
-    async (days) => {
-      let fired = 0;
-      systemClock.after(days * day, () => fired++);
-      await vi.advanceTimersByTimeAsync(days * day - 1);
-      expect(fired).toBe(0);
-      await vi.advanceTimersByTimeAsync(1);
-      expect(fired).toBe(1);
-      expect(vi.getTimerCount()).toBe(0);
-    },
-  );
-
-  it("a cancelled timer of 30 days leaves nothing behind, in whichever of its parts it is", async () => {
+  it("a timer of 30 days fires then and not at once, and leaves nothing behind when it is cancelled", async () => {
+    let fired = 0;
+    systemClock.after(30 * day, () => fired++);
     const cancel = systemClock.after(30 * day, () => expect.fail("it was cancelled"));
-    await vi.advanceTimersByTimeAsync(29 * day);
+    await vi.advanceTimersByTimeAsync(30 * day - 1);
     cancel();
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it("a timer without an end does not fire, and one of a negative or no number fires at once", async () => {
-    const fired: string[] = [];
-    const cancel = systemClock.after(Number.POSITIVE_INFINITY, () => fired.push("never"));
-    systemClock.after(-5, () => fired.push("negative"));
-    systemClock.after(Number.NaN, () => fired.push("no number"));
-    await vi.advanceTimersByTimeAsync(90 * day);
-    expect(fired).toEqual(["negative", "no number"]);
-    cancel();
+    expect([fired, vi.getTimerCount()]).toEqual([0, 1]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([fired, vi.getTimerCount()]).toEqual([1, 0]);
   });
 });
 

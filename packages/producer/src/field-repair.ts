@@ -1,7 +1,7 @@
 import { parseOperationEvent } from "@milepost/model";
 import { cutText, findUncarried, isNestedDeeper, isRecord, maxJsonDepth } from "@milepost/protocol";
 
-/** What was wrong with one field of a report, and what became of the field. */
+/** Repair of one field of a report: the fault, and what became of the field. */
 export interface Complaint {
   readonly field: string;
   readonly message: string;

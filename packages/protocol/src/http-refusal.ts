@@ -11,7 +11,7 @@ export interface HttpAnswer {
   text(): Promise<string>;
 }
 
-/** What an HTTP response with an error status says. */
+/** Meaning of an HTTP response with an error status. */
 export interface HttpRefusal {
   readonly failure: Failure;
   /** True if a gateway said so; false if something in between did, such as a load balancer. */

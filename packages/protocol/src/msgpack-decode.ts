@@ -2,7 +2,7 @@ import { MilepostError, type Parsed, parsed } from "./failure.ts";
 import { maxJsonDepth } from "./json.ts";
 import { JsonText } from "./json-text.ts";
 
-/** How {@link decodeMsgpack} decodes. */
+/** Options of {@link decodeMsgpack}. */
 export interface MsgpackDecoding {
   /** Maximum nesting depth; 64 by default. */
   readonly maxDepth?: number;

@@ -6,7 +6,7 @@ import type { Source } from "./use-selected.ts";
 /** Times to show notifications without a `ttl_ms`, in milliseconds, by level. */
 export type LevelTimes = Readonly<Record<Level, number>>;
 
-/** What tells that somebody reads: the pointer or the focus is on a notification. */
+/** Sign that somebody reads a notification: the pointer or the focus is on it. */
 export type Reader = "pointer" | "focus";
 
 interface Shown {

@@ -40,7 +40,7 @@ export interface SharedTransportParts {
   readonly random: () => number;
 }
 
-/** What a client remembers from one connection to the next. */
+/** State that a client keeps from one connection to the next. */
 export interface SharedMemory {
   /** True when this client connects without sharing. */
   isAlone: boolean;

@@ -19,7 +19,7 @@ export interface TransportConnectionEvents {
   onClose(code: number, reason: string, details?: CloseDetails): void;
 }
 
-/** What a transport knows of a close beside its code and its reason. */
+/** Details of a close beside its code and its reason, as far as the transport knows them. */
 export interface CloseDetails {
   /** Credential that was refused; by default that of the connection. */
   readonly token?: string | undefined;

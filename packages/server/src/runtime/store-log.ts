@@ -6,7 +6,7 @@ import { RecurringErrors } from "./recurring-errors.ts";
 
 const remindEveryMs = 30_000;
 
-/** What is wrong with the store, as the log lines say it. */
+/** Log lines for each fault of the store: when it begins, while it lasts, and when it is over. */
 const texts = {
   unreachable: {
     lost: "the store is unreachable: this node is degraded until it reconnects",
@@ -22,7 +22,7 @@ const texts = {
 
 interface Loss {
   readonly at: number;
-  /** What the last line about this loss said. */
+  /** Fault that the last log line about this loss named. */
   said: keyof typeof texts;
   /** First error since the connection to the store was lost. */
   reason: string | undefined;
