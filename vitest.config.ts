@@ -42,6 +42,8 @@ export default defineConfig({
           include: slowTests,
           // They wait more than they compute, so two run at once even where there are two cores.
           maxWorkers: 2,
+          // They wait for real servers, which are slower beside other work. None of them measures time.
+          testTimeout: 30_000,
           sequence: { groupOrder: 1 },
         },
       },
