@@ -1,28 +1,19 @@
-import type {
-  CreatedOperation,
-  CreateOperation,
-  OperationLease,
-  ProducerGateway,
-  ReportResult,
-} from "@milepost/model";
+import type { OperationLease, ProducerGateway, ReportResult } from "@milepost/model";
 import { type ErrorCode, MilepostError } from "@milepost/protocol";
 import { backoffMs } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Complaint } from "./field-repair.ts";
 import { ForeignAnswer, isTooLarge } from "./foreign-answer.ts";
+import { Losses } from "./losses.ts";
+import { OperationCreation } from "./operation-creation.ts";
 import { Outbox, type OutboxBounds, type Sent } from "./outbox.ts";
 import { asMilepostError, type Problem, type ProblemListener } from "./problem.ts";
 import type { Random } from "./random.ts";
 import { type Report, reportBytes, slotOf, weightOf } from "./report.ts";
+import type { Create } from "./sanitize-create.ts";
 import { sanitizeReport } from "./sanitize-report.ts";
-import {
-  mayTakeLess,
-  type Slimmer,
-  slimmerCreate,
-  slimmerReport,
-  slimmestCreate,
-} from "./slimmer.ts";
+import { mayTakeLess, slimmerReport } from "./slimmer.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** Intervals and timeouts of a reporter, in milliseconds. */
@@ -63,8 +54,6 @@ const causedByOneReport: ReadonlySet<ErrorCode> = new Set([
   "not_possible_now",
 ]);
 
-type Create = CreateOperation & { readonly operation_id: string };
-
 type Phase =
   /** The work is running or waiting; the lease is renewed. */
   | "open"
@@ -92,7 +81,8 @@ export class Reporter {
   readonly created: Promise<boolean>;
   #resolveCreated: (created: boolean) => void = () => {};
   readonly #options: ReporterOptions;
-  #create: Create;
+  readonly #creation: OperationCreation;
+  readonly #losses: Losses;
   readonly #onTakenOver: (error: MilepostError) => void;
   readonly #outbox: Outbox;
   #phase: Phase = "open";
@@ -103,10 +93,6 @@ export class Reporter {
   /** True once the gateway has stored `started` of the current attempt. */
   #startedIsStored = false;
   #endIsStored = false;
-  /** True once something that was reported is known not to arrive. */
-  #isLost = false;
-  /** Fields about which a complaint was told, so that a job which reports often is not told often. */
-  readonly #complainedOf = new Set<string>();
   /**
    * True while the gateway has forgotten an operation whose `started` event it had stored. The reporter repeats
    * `started` after it has created the operation again.
@@ -122,9 +108,6 @@ export class Reporter {
   #retryAfterMs = 0;
   #batchLimit = maxBatchReports;
   readonly #suspicion = new Suspicion();
-  /** Times that something in between refused to create the operation, and its last answer. */
-  #foreignRefusals = 0;
-  #foreignRefusal: ForeignAnswer | undefined;
   #urgent = false;
   #lastFlushAt = Number.NEGATIVE_INFINITY;
   #lastContactAt: number;
@@ -143,7 +126,14 @@ export class Reporter {
       this.#resolveCreated = resolve;
     });
     this.#options = options;
-    this.#create = create;
+    this.#losses = new Losses((code, message, event) =>
+      this.#tell(code, message, "dropped", event),
+    );
+    this.#creation = new OperationCreation(create, {
+      create: (input, signal) => this.#timed((each) => options.gateway.create(input, each), signal),
+      onLeftOut: (error, leftOut) =>
+        this.#losses.refused(error, `the operation; it is created without ${leftOut}`, "created"),
+    });
     this.#onTakenOver = onTakenOver;
     this.#outbox = new Outbox(options.bounds, options.random.id(10));
     this.#lastContactAt = options.clock.monotonic();
@@ -166,13 +156,7 @@ export class Reporter {
 
   /** Tells the problem listener what an event loses. Each field of an event is told of once. */
   complain(complaints: readonly Complaint[], event: Report["event"] | "created"): void {
-    for (const { field, message } of complaints) {
-      const what = `${event}.${field}`;
-      this.#isLost = true;
-      if (field !== "" && this.#complainedOf.has(what)) continue;
-      this.#complainedOf.add(what);
-      this.#tell("bad_message", message, "dropped", event);
-    }
+    this.#losses.complain(complaints, event);
   }
 
   #take(given: Report): void {
@@ -237,7 +221,7 @@ export class Reporter {
     this.#lease = undefined;
     this.#acquireBy = "takeOver";
     this.#failures = 0;
-    this.#isLost = false;
+    this.#losses.reset();
     this.#outbox.hasDropped = false;
   }
 
@@ -304,13 +288,17 @@ export class Reporter {
     const { gateway } = this.#options;
     if (this.#acquireBy === "takeOver") {
       const lease = await this.#timed(
-        (each) => gateway.takeOver(this.operationId, this.#create.lease_ms, each),
+        (each) => gateway.takeOver(this.operationId, this.#creation.leaseMs, each),
         signal,
       );
       this.#lease = lease;
     } else {
-      const created = await this.#created(signal);
-      if (created === undefined) return;
+      const created = await this.#creation.attempt(signal);
+      if (created === undefined) {
+        this.#urgent = true;
+        this.#contact();
+        return;
+      }
       this.#lease = created.lease;
       this.#resolveCreated(true);
       if (this.#wasForgotten) {
@@ -319,48 +307,6 @@ export class Reporter {
       }
     }
     this.#contact();
-  }
-
-  /**
-   * Creates the operation. If the gateway refuses it for something that it can do without, resolves to undefined,
-   * and the next call creates it without that.
-   *
-   * Something in between may dislike a text of it for good, or every request for a while. So every tenth try
-   * after such a refusal has only what is needed, and loses the rest if it passes.
-   */
-  async #created(signal: AbortSignal): Promise<CreatedOperation | undefined> {
-    const { gateway } = this.#options;
-    const isTenth = this.#foreignRefusals > 0 && this.#foreignRefusals % 10 === 0;
-    const probe = isTenth ? slimmestCreate(this.#create) : undefined;
-    const create = probe?.slim ?? this.#create;
-    try {
-      const created = await this.#timed((each) => gateway.create(create, each), signal);
-      if (probe !== undefined && this.#foreignRefusal !== undefined)
-        this.#createWithout(probe, this.#foreignRefusal);
-      this.#foreignRefusals = 0;
-      return created;
-    } catch (thrown) {
-      const error = asMilepostError(thrown);
-      const isForeign = error instanceof ForeignAnswer;
-      if (isForeign && error.isAboutRequest) {
-        this.#foreignRefusals++;
-        this.#foreignRefusal = error;
-      }
-      const mayHelp = isForeign
-        ? isTooLarge(error, JSON.stringify(create).length)
-        : mayTakeLess(error.code);
-      const slimmer = mayHelp ? slimmerCreate(create, isForeign) : undefined;
-      if (slimmer === undefined) throw error;
-      this.#urgent = true;
-      this.#createWithout(slimmer, error);
-      this.#contact();
-      return undefined;
-    }
-  }
-
-  #createWithout({ slim, leftOut }: Slimmer<Create>, error: MilepostError): void {
-    this.#create = slim;
-    this.#lose(error, `the operation; it is created without ${leftOut}`, "created");
   }
 
   async #send(lease: OperationLease, signal: AbortSignal): Promise<void> {
@@ -458,7 +404,7 @@ export class Reporter {
     this.#outbox.settle(1);
     const { code, message } = error;
     if (report.event === "done" && code === "invalid_data") {
-      this.#lose(error, "the result; the operation ends as failed", "done");
+      this.#losses.refused(error, "the result; the operation ends as failed", "done");
       return { event: "failed", data: { error: { code, message, retryable: false } } };
     }
     const slot = slotOf(report);
@@ -466,17 +412,12 @@ export class Reporter {
     const mayHelp = mayTakeLess(code) || error instanceof ForeignAnswer;
     const slimmer = mayHelp && !isOutdated ? slimmerReport(report) : undefined;
     const rest = slimmer === undefined ? "" : `; it is sent again without ${slimmer.leftOut}`;
-    this.#lose(error, `the event${rest}`, report.event);
+    this.#losses.refused(error, `the event${rest}`, report.event);
     return slimmer?.slim;
   }
 
-  #lose({ code, message }: MilepostError, what: string, event: string): void {
-    this.#isLost = true;
-    this.#tell(code, `the gateway refused ${what}: ${message}`, "dropped", event);
-  }
-
   get #hasLost(): boolean {
-    return this.#isLost || this.#outbox.hasDropped;
+    return this.#losses.isAny || this.#outbox.hasDropped;
   }
 
   /**
@@ -494,8 +435,8 @@ export class Reporter {
   }
 
   /**
-   * Gives up a refused report that was sent alone, or sends it again with less in it. Otherwise halves the size of the next batch, until the faulty
-   * report is sent alone.
+   * Gives up a refused report that was sent alone, or sends it again with less in it. Otherwise halves the size of
+   * the next batch, until the faulty report is sent alone.
    */
   #onRefusedBatch(batch: readonly Sent[], error: MilepostError): void {
     const [only] = batch;

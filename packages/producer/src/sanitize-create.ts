@@ -13,9 +13,12 @@ import {
   text,
 } from "./field-repair.ts";
 
+/** Input that creates an operation whose id the producer has chosen. */
+export type Create = CreateOperation & { readonly operation_id: string };
+
 /** Input with which the gateway creates an operation, and complaints about what was left out or cut. */
 export interface SanitizedCreate {
-  readonly create: CreateOperation & { readonly operation_id: string };
+  readonly create: Create;
   readonly complaints: readonly Complaint[];
 }
 

@@ -1,6 +1,6 @@
-import type { CreateOperation } from "@milepost/model";
 import { cutText, type ErrorCode } from "@milepost/protocol";
 import type { Report } from "./report.ts";
+import type { Create } from "./sanitize-create.ts";
 
 /** Error codes of a refusal that may be caused by a value that something can do without. */
 const causedByAValue: ReadonlySet<ErrorCode> = new Set([
@@ -21,8 +21,6 @@ export interface Slimmer<T> {
   readonly slim: T;
   readonly leftOut: string;
 }
-
-type Create = CreateOperation & { readonly operation_id: string };
 
 /** Fields that an operation can do without, in the order in which they are left out. */
 const ornaments = [

@@ -192,6 +192,8 @@ export const producerMutants = [
       "return true;",
       "a proxy's answer takes the end of an operation",
     ],
+  ]),
+  ...faultsIn(`${producer}/operation-creation.ts`, [
     [
       "this.#foreignRefusals % 10 === 0",
       "false",
