@@ -1,5 +1,11 @@
 import type { EngineFactory } from "@milepost/engine";
-import { FaultyEngine, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import {
+  altered,
+  FaultyEngine,
+  ManualClock,
+  SeededRandom,
+  SharedEngine,
+} from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import type { Rule } from "../rules/rule.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
@@ -412,14 +418,11 @@ describe("the cost of waiting for operations", () => {
     let isDown = false;
     const broken: EngineFactory = (context) => {
       const made = engine.factory(context);
-      const log = new Proxy(made.log, {
-        get: (target, name) =>
-          name !== "peek"
-            ? Reflect.get(target, name).bind(target)
-            : async (...args: Parameters<typeof target.peek>) => {
-                if (isDown) throw new Error("the store does not answer");
-                return target.peek(...args);
-              },
+      const log = altered(made.log, {
+        peek: async (...args) => {
+          if (isDown) throw new Error("the store does not answer");
+          return made.log.peek(...args);
+        },
       });
       return { ...made, log };
     };

@@ -1,5 +1,5 @@
 import type { EngineFactory } from "@milepost/engine";
-import { ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
+import { altered, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import type { CoreLimits } from "../runtime/limits.ts";
 import { type TestCore, testCore } from "../testing/index.ts";
@@ -194,15 +194,8 @@ describe("operations whose node died", () => {
     const mortal = engine.mortal();
     const broken: EngineFactory = (context) => {
       const made = engine.factory(context);
-      const registry = new Proxy(made.registry, {
-        get: (target, name) =>
-          name !== "sweep"
-            ? Reflect.get(target, name).bind(target)
-            : async () => {
-                throw new Error("the registry is of another type");
-              },
-      });
-      return { ...made, registry };
+      const sweep = () => Promise.reject(new Error("the registry is of another type"));
+      return { ...made, registry: altered(made.registry, { sweep }) };
     };
     await using b = testCore({ clock, random: new SeededRandom(2), node: "b", engine: broken });
     await using a = testCore({
@@ -226,14 +219,11 @@ describe("operations whose node died", () => {
     const mortal = engine.mortal();
     const broken: EngineFactory = (context) => {
       const made = engine.factory(context);
-      const log = new Proxy(made.log, {
-        get: (target, name) =>
-          name !== "peek"
-            ? Reflect.get(target, name).bind(target)
-            : async (...args: Parameters<typeof target.peek>) => {
-                if (args[0] === "operation:broken") throw new Error("the log is of another type");
-                return target.peek(...args);
-              },
+      const log = altered(made.log, {
+        peek: async (...args) => {
+          if (args[0] === "operation:broken") throw new Error("the log is of another type");
+          return made.log.peek(...args);
+        },
       });
       return { ...made, log };
     };
@@ -261,18 +251,14 @@ describe("operations whose node died", () => {
     // Every snapshot takes a while to arrive, so each node decides before it can see what the other wrote.
     const slow: EngineFactory = (context) => {
       const made = engine.factory(context);
-      const { log } = made;
-      const on = new Proxy(log, {
-        get: (target, name) =>
-          name !== "peek"
-            ? Reflect.get(target, name).bind(target)
-            : async (...args: Parameters<typeof log.peek>) => {
-                const read = await target.peek(...args);
-                if (isSlow) await new Promise<void>((resolve) => clock.after(100, resolve));
-                return read;
-              },
+      const log = altered(made.log, {
+        peek: async (...args) => {
+          const read = await made.log.peek(...args);
+          if (isSlow) await new Promise<void>((resolve) => clock.after(100, resolve));
+          return read;
+        },
       });
-      return { ...made, log: on };
+      return { ...made, log };
     };
     const node = (n: number) =>
       testCore({ clock, random: new SeededRandom(n), node: `slow-${n}`, engine: slow });
