@@ -28,8 +28,7 @@ export interface HeartbeatEvents {
  *
  * The heartbeat sends a ping every interval. If no frame arrives for a whole interval after a ping, it reports
  * the connection as dead; after the first ping, if none arrives for 10 seconds. Detection therefore takes at most two
- * intervals without frames. Browsers hide the
- * gateway's own pings from the client, so the client must ping.
+ * intervals without frames. Browsers hide the gateway's own pings from the client, so the client must ping.
  *
  * A stream that was lively and falls silent is probed sooner, once per silence: after ten times its mean gap, and
  * after 3 seconds at the earliest.

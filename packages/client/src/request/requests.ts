@@ -183,8 +183,8 @@ export class Requests {
 
   /**
    * Encodes a message. Throws `bad_message` for a value that JSON cannot carry, and `too_large` when the message
-   * is over the size limit. The gateway would close the
-   * connection after such a message, and the client would not reconnect.
+   * is over the size limit. The gateway would close the connection after such a message, and the client would not
+   * reconnect.
    */
   #encode(message: object): string {
     const text = strictJson(message);
