@@ -225,13 +225,16 @@ export class SharedConnection implements TransportConnection {
 
   #lookForSlot(tabs: Tabs): void {
     const look = async () => {
-      const slot = await takeSlot(tabs, this.#attempt.url);
+      // A browser may refuse a look of a page that is about to be hidden. The next one may pass.
+      const slot = await takeSlot(tabs, this.#attempt.url).catch(() => undefined);
       slot?.release();
       if (this.#isOver) return;
-      if (slot === undefined) this.#lookForSlot(tabs);
+      if (slot === undefined) cancel = plan();
       else this.#move();
     };
-    this.#cleanUps.push(this.#attempt.schedule.after(lookForSlotMs, () => void look()));
+    const plan = () => this.#attempt.schedule.after(lookForSlotMs, () => void look());
+    let cancel = plan();
+    this.#cleanUps.push(() => cancel());
   }
 
   /** Keeps a lock until this connection is over. */
