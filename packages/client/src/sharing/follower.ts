@@ -18,6 +18,11 @@ const maxSilentChecks = 2;
  * which every node knows of a revocation, the tab is closed within the 5 s of G10.
  */
 const proveEveryMs = 3_000;
+/**
+ * Time in which a proof must be answered, in milliseconds. Something in between may swallow the call, and the next
+ * one may pass.
+ */
+const proveWithinMs = 10_000;
 /** Time before a token's end at which the client is asked for a new one, in milliseconds. */
 const renewBeforeMs = 60_000;
 /** Length, in characters, and number of posts after which the leader is told what was read. */
@@ -54,6 +59,7 @@ export class Follower {
   readonly #events: FollowerEvents;
   readonly #channel: TabChannel;
   #timer: Cancel | undefined;
+  /** Cancels the next proof, or gives up the one that has no answer yet. */
   #proof: Cancel | undefined;
   #renewal: Cancel | undefined;
   #silentChecks = 0;
@@ -149,10 +155,16 @@ export class Follower {
 
   /** Asks the gateway whether it still accepts this tab's token. */
   async #prove(): Promise<void> {
-    const { endpoint } = this.#parts;
+    const { endpoint, schedule } = this.#parts;
     const { token } = endpoint;
+    const late = new AbortController();
+    const cancel = schedule.after(proveWithinMs, () => late.abort());
+    this.#proof = () => {
+      cancel();
+      late.abort();
+    };
     try {
-      const welcome = welcomeOf(await proveToken(endpoint));
+      const welcome = welcomeOf(await proveToken(endpoint, token, late.signal));
       if (this.#isOver || token !== endpoint.token) return;
       this.#accept(welcome);
     } catch (error) {

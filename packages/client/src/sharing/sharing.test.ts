@@ -180,6 +180,23 @@ it("[G10] a follower receives nothing unless the gateway accepts its own token, 
   expect(follower.client.state).toMatchObject({ state: "closed", code: 4102 });
 });
 
+it("[G10] a proof that is never answered is given up after 10 s, and a follower whose token was revoked meanwhile is closed", async () => {
+  const browser = new SharedBrowser();
+  await openTabs(browser, 1);
+  const token = tokenOf({ sub: "7", jti: "other" });
+  const follower = browser.open({ token });
+  follower.seen(room);
+  await browser.settle();
+  browser.isMute = true;
+  await browser.advance(3_000);
+  browser.isMute = false;
+  browser.refused.add(token);
+  await browser.advance(9_900);
+  expect(follower.client.state.state).toBe("connected");
+  await browser.advance(3_100);
+  expect(follower.client.state).toMatchObject({ state: "closed", code: 4102 });
+});
+
 it("each tab renews its own token without a reconnect, and the gateway is asked whether it accepts the new one", async () => {
   const browser = new SharedBrowser();
   const tokens = (name: string) => {

@@ -31,6 +31,8 @@ export class SharedBrowser {
   readonly gateway = new LogGateway();
   /** Tokens that the gateway refuses when a tab shows them by itself. */
   readonly refused = new Set<string>();
+  /** True while the gateway leaves a tab that shows its own token without an answer. */
+  isMute = false;
   /** User that the gateway names when a tab shows its own token. */
   user = "7";
   /** Ends of tokens, in milliseconds since 1970; a token without one does not end. */
@@ -141,6 +143,7 @@ export class SharedBrowser {
       new Promise((resolve, reject) => {
         const onAbort = () => reject(signal.reason);
         signal.addEventListener("abort", onAbort);
+        if (this.isMute) return;
         const token = `${headers.Authorization}`.slice("Bearer ".length);
         const expires_at = this.ends.get(token) ?? null;
         const isRefused = this.refused.has(token) || this.clock.now() >= (expires_at ?? Infinity);

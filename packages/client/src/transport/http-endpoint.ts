@@ -64,7 +64,12 @@ export class HttpEndpoint {
       accept,
       signal,
       token = this.token,
-    }: { body?: string; accept?: string; signal?: AbortSignal; token?: string | undefined } = {},
+    }: {
+      body?: string;
+      accept?: string;
+      signal?: AbortSignal | undefined;
+      token?: string | undefined;
+    } = {},
   ): Promise<Response> {
     const { pathname, origin } = this.#base;
     // A browser's `fetch` throws when it is called as a method of another object, so it is called as a plain

@@ -5,11 +5,17 @@ import { type RawMessage, readFrame } from "./server-frame.ts";
 
 /**
  * Shows a token to the gateway with a short call, for a connection that no node knows. Resolves with the frame of the
- * gateway's welcome; rejects with {@link Refused} if it does not accept the token.
+ * gateway's welcome; rejects with {@link Refused} if it does not accept the token. `signal` aborts the call in place
+ * of the end of the connection.
  */
-export async function proveToken(endpoint: HttpEndpoint, token = endpoint.token): Promise<string> {
+export async function proveToken(
+  endpoint: HttpEndpoint,
+  token = endpoint.token,
+  signal?: AbortSignal,
+): Promise<string> {
   const path = `/v1/poll?sdk=${sdkName()}`;
-  return (await endpoint.call(path, { body: "[]", token })).text();
+  const response = await endpoint.call(path, { body: "[]", token, signal });
+  return response.text();
 }
 
 /** Returns the welcome in a frame. */
