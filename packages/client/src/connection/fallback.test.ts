@@ -279,6 +279,22 @@ describe("the return to a better transport", () => {
     await client.close();
   });
 
+  it("a client that was closed while a background attempt waited for its token opens no WebSocket", async () => {
+    let grant = (_: string) => {};
+    let waits = false;
+    const token = () =>
+      waits ? new Promise<string>((resolve) => (grant = resolve)) : Promise.resolve("t");
+    const { gateway, client, advance, fallen } = setUp({ token });
+    await fallen();
+    const opened = gateway.sockets.length;
+    waits = true;
+    await advance(60_000);
+    await client.close();
+    grant("t");
+    await settled();
+    expect(gateway.sockets).toHaveLength(opened);
+  });
+
   it("a WebSocket that floods the attempt before its answer is given up", async () => {
     const { gateway, client, advance, fallen } = setUp();
     await fallen();

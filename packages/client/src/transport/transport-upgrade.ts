@@ -102,6 +102,7 @@ export class TransportUpgrade implements Upgrade {
     let owner: TransportConnectionEvents | undefined;
     try {
       const token = await keeper.get();
+      if (attempt !== this.#attempt) return;
       const transport = this.#fallback.better(this.#tries++);
       // No connection id is sent: the gateway would close the connection with that id before the new one is ready.
       const to = { url: address(), token, connectionId: undefined, schedule };
