@@ -151,3 +151,27 @@ it("a poll that is never answered ends the connection 30 s after its wait, altho
   expect(heard.at(-1)).toMatchObject({ code: 1006 });
   expect(clock.timers).toBe(0);
 });
+
+it("a publish that is never answered ends the connection after 30 s, although polls are answered", async () => {
+  const { connection, heard, clock } = await opened((_, { url, body }) => {
+    if (url.includes("/messages")) return new Promise(() => {});
+    if (body === "[]") return welcome("7");
+    return new Response(null, { status: 204 });
+  });
+  connection.send(['{"type":"publish","id":1,"channel":"a","event":"tick","data":1}'], 1_000);
+  await settle();
+  await clock.advance(29_999);
+  expect(heard).toEqual([]);
+  await clock.advance(1);
+  expect(heard).toMatchObject([{ code: 1006 }]);
+});
+
+it("a request may take longer than a publish, as its method decides how long it works", async () => {
+  const { connection, heard, clock } = await opened((_, { url }) =>
+    url.includes("/messages") ? new Promise(() => {}) : welcome("7"),
+  );
+  connection.send(['{"type":"request","id":1,"method":"m"}'], 1_000);
+  await clock.advance(120_000);
+  expect(heard).toEqual([]);
+  connection.release();
+});

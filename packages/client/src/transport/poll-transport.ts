@@ -18,7 +18,7 @@ import type {
   TransportConnection,
   TransportConnectionEvents,
 } from "./transport.ts";
-import { Upstream } from "./upstream.ts";
+import { Upstream, type UpstreamParts } from "./upstream.ts";
 
 /**
  * Returns the long-poll transport: messages arrive in responses to polls and are sent by POST. If the
@@ -36,8 +36,8 @@ const waitSeconds = 25;
 const restMs = 1_000;
 /** Length of an answer, in characters, from which more may be ready, so that the next brief poll follows at once. */
 const fullLength = 131_072;
-/** Time in milliseconds that the answer to a poll may take beyond the wait of the gateway. */
-const pollSlackMs = 30_000;
+/** Time in milliseconds that an answer may take, to a poll beyond the wait of the gateway. */
+const slackMs = 30_000;
 const maxChannels = 100;
 
 /** Subscription to a channel that each poll requests again. */
@@ -67,7 +67,6 @@ class PollConnection implements TransportConnection {
   /** Aborts the pending poll, because the wanted channels have changed. */
   #interrupt: (() => void) | undefined;
   #stopRest: Cancel | undefined;
-
   readonly #isBrief: boolean;
 
   constructor(
@@ -80,7 +79,8 @@ class PollConnection implements TransportConnection {
     this.#endpoint = new HttpEndpoint(fetch, url, token);
     this.#events = events;
     this.#schedule = schedule;
-    this.#upstream = this.#newUpstream();
+    // Publishes wait for each other, so one without an answer would hold back all that follow it.
+    this.#upstream = this.#newUpstream({ schedule, ms: slackMs });
     this.closed = this.#run();
   }
 
@@ -121,7 +121,7 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  #newUpstream(): Upstream {
+  #newUpstream(limit?: UpstreamParts["limit"]): Upstream {
     const onReplies = (text: string) => {
       if (this.#owned) this.#events.onFrame(text);
     };
@@ -131,6 +131,7 @@ class PollConnection implements TransportConnection {
       onReplies,
       onFailed: (error) => this.#fail(error),
       onRefused: onReplies,
+      limit,
     });
   }
 
@@ -157,7 +158,6 @@ class PollConnection implements TransportConnection {
     this.#interrupt?.();
   }
 
-  /** Calls the gateway without a channel and returns its frame, which has a welcome. */
   /**
    * Answers an `auth` message in the gateway's place, as no node knows this connection: tries the new token, and
    * uses it from then on if it belongs to the same user and session. Otherwise the old token stays in force.
@@ -209,7 +209,7 @@ class PollConnection implements TransportConnection {
     );
     const hasStarted = polled.every(({ position }) => position !== undefined);
     const wait = hasStarted && !this.#isBrief ? waitSeconds : 0;
-    const cancel = this.#schedule.after(wait * 1_000 + pollSlackMs, () =>
+    const cancel = this.#schedule.after(wait * 1_000 + slackMs, () =>
       this.#fail(new Refused(1006, "a poll got no answer in time")),
     );
     try {

@@ -18,7 +18,7 @@ export interface UpstreamParts {
    */
   onRefused(reply: string): void;
   /** Time limit of a call, if there is one. */
-  readonly limit?: { readonly schedule: Schedule; readonly ms: number };
+  readonly limit?: { readonly schedule: Schedule; readonly ms: number } | undefined;
 }
 
 /**
