@@ -155,6 +155,13 @@ export const clientMutants = [
       "a loop that has caught up begins at its start again",
     ],
   ]),
+  ...faultsIn(`${client}/channel/combined-options.ts`, [
+    [
+      'if (names.size === 0) names.add("presence");',
+      "",
+      "a subscriber of presence alone receives every entry",
+    ],
+  ]),
   ...faultsIn(`${client}/channel/shared-subscription.ts`, [
     [
       "if (isUpTo(subscriber.anchor, least?.anchor)) least",
@@ -165,11 +172,6 @@ export const clientMutants = [
       "if (this.#subscribed) this.#link.unsubscribe(this.name);\n      this.#subscribed = false;",
       "this.#subscribed = false;",
       "a channel without subscribers is read on",
-    ],
-    [
-      'if (names.size === 0) names.add("presence");',
-      "",
-      "a subscriber of presence alone receives every entry",
     ],
     [
       "if (this.#ask === ask) this.#answered",
@@ -186,6 +188,39 @@ export const clientMutants = [
       "this.#failures++;",
       "",
       "a subscription that the gateway refuses for now is asked for at one pace for ever",
+    ],
+  ]),
+  ...faultsIn(`${client}/sharing/shared-connection.ts`, [
+    [
+      "this.#attempt.url).catch(() => undefined);",
+      "this.#attempt.url);",
+      "a tab that may not look for a slot once never looks again",
+    ],
+    [
+      "if (slot === undefined) cancel = plan();",
+      "if (slot === undefined) plan();",
+      "a connection that is over goes on looking for a slot",
+    ],
+  ]),
+  ...faultsIn(`${client}/sharing/follower.ts`, [
+    [
+      "schedule.after(proveWithinMs, () => late.abort());",
+      "schedule.after(proveWithinMs, () => {});",
+      "a follower whose proof has no answer proves its token no more",
+    ],
+  ]),
+  ...faultsIn(`${client}/transport/transport-upgrade.ts`, [
+    [
+      "const token = await keeper.get();\n      if (attempt !== this.#attempt) return;",
+      "const token = await keeper.get();",
+      "a closed client opens a WebSocket once its token arrives",
+    ],
+  ]),
+  ...faultsIn(`${client}/transport/poll-transport.ts`, [
+    [
+      "this.#newUpstream({ schedule, ms: slackMs });",
+      "this.#newUpstream();",
+      "a publish without an answer holds back all that follow it",
     ],
   ]),
   ...faultsIn(`${client}/channel/durable.ts`, [

@@ -1,4 +1,4 @@
-import { definedFields, type MilepostError, type Since } from "@milepost/protocol";
+import type { MilepostError } from "@milepost/protocol";
 import type { Backoff } from "../connection/backoff.ts";
 import type { Requests } from "../request/requests.ts";
 import type { Reporter } from "../runtime/reporter.ts";
@@ -7,7 +7,8 @@ import type { RawMessage } from "../transport/server-frame.ts";
 import type { ChannelHandlers, SubscribeOptions, Subscription } from "./channel.ts";
 import { ChannelSubscriber } from "./channel-subscriber.ts";
 import type { Claimant } from "./claimant.ts";
-import { SharedSubscription, type SubscriptionLink } from "./shared-subscription.ts";
+import { SharedSubscription } from "./shared-subscription.ts";
+import { type SubscriptionLink, subscriptionLink } from "./subscription-link.ts";
 
 /** Parts of the client that the channels use. */
 export interface ChannelsParts {
@@ -32,40 +33,12 @@ export class Channels {
   readonly #link: SubscriptionLink;
 
   constructor(parts: ChannelsParts) {
-    const { requests, schedule, backoff } = parts;
     this.parts = parts;
-    this.#link = {
-      get isUp() {
-        return parts.connection.isUp;
-      },
-      subscribe(channel, since, { events, presence, summaryMs }, { resolve, reject }) {
-        const call = {
-          type: "subscribe",
-          channel,
-          // The client treats a position as opaque text; only the gateway parses it.
-          ...definedFields({
-            since: since as Since | undefined,
-            events,
-            presence: presence || undefined,
-            summary_ms: summaryMs,
-          }),
-        } as const;
-        const refuse = (error: unknown) => reject(error as MilepostError);
-        try {
-          requests.start(call, {}, { resolve, reject: refuse });
-        } catch (error) {
-          refuse(error);
-        }
-      },
-      unsubscribe(channel) {
-        // The reply is ignored: the next subscribe states its own start.
-        requests.start({ type: "unsubscribe", channel }, {}, { resolve() {}, reject() {} });
-      },
-      idle: (channel) => this.#forget(channel),
-      retryLater(error, failures, retry) {
-        return schedule.after(Math.max(error.retryAfterMs ?? 0, backoff.delayMs(failures)), retry);
-      },
-    };
+    this.#link = subscriptionLink(
+      parts,
+      (message, outcome) => parts.requests.start(message, {}, outcome),
+      (channel) => this.#forget(channel),
+    );
   }
 
   /**

@@ -1,10 +1,7 @@
 import {
-  definedFields,
   type GapReason,
   isRecord,
   MilepostError,
-  type PresenceChange,
-  type PresenceList,
   readPosition,
   type Snapshot,
   type Subscribed,
@@ -13,30 +10,9 @@ import type { Cancel } from "../runtime/clock.ts";
 import type { RawMessage } from "../transport/server-frame.ts";
 import type { SinceOption } from "./channel.ts";
 import { type Arrival, type ChannelSubscriber, isUpTo } from "./channel-subscriber.ts";
-
-/** Functions of the client that a shared subscription uses. */
-export interface SubscriptionLink {
-  readonly isUp: boolean;
-  /** Sends a subscribe. `outcome` is called before any later message of the connection is handled. */
-  subscribe(
-    channel: string,
-    since: SinceOption | undefined,
-    wanted: {
-      readonly events: readonly string[] | undefined;
-      readonly presence: boolean;
-      readonly summaryMs: number | undefined;
-    },
-    outcome: { resolve(result: unknown): void; reject(error: MilepostError): void },
-  ): void;
-  unsubscribe(channel: string): void;
-  /** Called when the channel has no subscribers left; an unsubscribe, if one was needed, has been sent. */
-  idle(channel: SharedSubscription): void;
-  /**
-   * Runs `retry` after the wait that the error asks for or a random wait that grows with `failures`, whichever
-   * is longer.
-   */
-  retryLater(error: MilepostError, failures: number, retry: () => void): Cancel;
-}
+import { finestSummary, sameSince, unionOfFilters } from "./combined-options.ts";
+import { readPresence, readSubscribed } from "./read-subscribed.ts";
+import type { SubscriptionLink } from "./subscription-link.ts";
 
 /**
  * Pending subscribe request. `joiners` are the subscribers that start with its answer; the list is empty when
@@ -337,7 +313,7 @@ export class SharedSubscription {
           if (this.#ask === ask) this.#answered(ask, readSubscribed(this.name, result));
         },
         reject: (error) => {
-          if (this.#ask === ask) this.#refused(ask, error);
+          if (this.#ask === ask) this.#refused(ask, error as MilepostError);
         },
       },
     );
@@ -414,57 +390,4 @@ export class SharedSubscription {
     }
     this.reconcile();
   }
-}
-
-function sameSince(a: SinceOption | undefined, b: SinceOption | undefined): boolean {
-  if (typeof a === "object" && typeof b === "object") return a.last === b.last;
-  return a === b;
-}
-
-function unionOfFilters(subscribers: Iterable<ChannelSubscriber>): ReadonlySet<string> | undefined {
-  const names = new Set<string>();
-  for (const { options } of subscribers) {
-    if (options.events === undefined) return undefined;
-    for (const name of options.events) names.add(name);
-  }
-  // The gateway rejects an empty list, so the filter holds a reserved name that no event has.
-  if (names.size === 0) names.add("presence");
-  return names.size > maxFilterNames ? undefined : names;
-}
-
-function finestSummary(subscribers: Iterable<ChannelSubscriber>): number {
-  let finest = Number.POSITIVE_INFINITY;
-  for (const { options, readsNothing } of subscribers) {
-    if (!readsNothing) finest = Math.min(finest, options.summaryMs ?? 0);
-  }
-  return Number.isFinite(finest) ? finest : 0;
-}
-
-/**
- * Maximum number of event names in a filter. With more names the client sends no filter, receives all events
- * and filters them itself.
- */
-const maxFilterNames = 64;
-
-function readSubscribed(channel: string, result: unknown): Subscribed {
-  const { position, recovered, reason, snapshot, presence, pending } = isRecord(result)
-    ? result
-    : {};
-  return {
-    channel,
-    position: typeof position === "string" ? position : "",
-    recovered: recovered === true,
-    ...definedFields({
-      pending: pending === true || undefined,
-      reason: typeof reason === "string" ? (reason as GapReason) : undefined,
-      snapshot: isRecord(snapshot) ? (snapshot as unknown as Snapshot) : undefined,
-      presence: readPresence(presence) as PresenceList | undefined,
-    }),
-  };
-}
-
-/** Returns `value` as a presence list or change, or undefined when it does not look like one. */
-function readPresence(value: unknown): PresenceList | PresenceChange | undefined {
-  const looksRight = isRecord(value) && typeof value.epoch === "string" && "version" in value;
-  return looksRight ? (value as unknown as PresenceList | PresenceChange) : undefined;
 }

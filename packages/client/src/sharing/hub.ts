@@ -1,8 +1,9 @@
 import { type ErrorCode, isRecord, type MessageId, MilepostError } from "@milepost/protocol";
-import { SharedSubscription, type SubscriptionLink } from "../channel/shared-subscription.ts";
+import { SharedSubscription } from "../channel/shared-subscription.ts";
+import { type SubscriptionLink, subscriptionLink } from "../channel/subscription-link.ts";
 import type { Backoff } from "../connection/backoff.ts";
 import { serviceError } from "../connection/service-error.ts";
-import type { Outcome } from "../request/call.ts";
+import type { Call, Outcome } from "../request/call.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import { type RawMessage, readFrame } from "../transport/server-frame.ts";
 import type { TransportConnection } from "../transport/transport.ts";
@@ -53,22 +54,13 @@ export class Hub {
   #outgoing: string[] = [];
 
   /** `connection` returns the shared connection; it is called once there is something to send. */
-  constructor({ schedule, backoff }: HubParts, connection: () => TransportConnection) {
+  constructor(parts: HubParts, connection: () => TransportConnection) {
     this.#connection = connection;
-    this.#link = {
-      isUp: true,
-      subscribe: (channel, since, { events, presence, summaryMs }, { resolve, reject }) => {
-        const wants = { since, events, presence: presence || undefined, summary_ms: summaryMs };
-        const refuse = (error: unknown) => reject(error as MilepostError);
-        this.#call({ type: "subscribe", channel, ...wants }, { resolve, reject: refuse });
-      },
-      // The reply is ignored: the next subscribe states its own start.
-      unsubscribe: (channel) =>
-        this.#call({ type: "unsubscribe", channel }, { resolve() {}, reject() {} }),
-      idle: ({ name }) => this.#channels.delete(name),
-      retryLater: (error, failures, retry) =>
-        schedule.after(Math.max(error.retryAfterMs ?? 0, backoff.delayMs(failures)), retry),
-    };
+    this.#link = subscriptionLink(
+      { ...parts, connection: { isUp: true } },
+      (message, outcome) => this.#call(message, outcome),
+      (channel) => this.#channels.delete(channel.name),
+    );
   }
 
   /** Number of members. */
@@ -326,7 +318,7 @@ export class Hub {
     this.#send({ ...message, id });
   }
 
-  #call(message: object, outcome: Outcome): void {
+  #call(message: Call, outcome: Outcome): void {
     const id = ++this.#lastId;
     this.#pending.set(id, outcome);
     this.#send({ ...message, id });
