@@ -190,6 +190,13 @@ export const clientMutants = [
       "a subscription that the gateway refuses for now is asked for at one pace for ever",
     ],
   ]),
+  ...faultsIn(`${client}/sharing/hub.ts`, [
+    [
+      'reject(new MilepostError("timed_out", says));',
+      "",
+      "a subscribe of a hub without an answer holds its channel for ever",
+    ],
+  ]),
   ...faultsIn(`${client}/sharing/shared-connection.ts`, [
     [
       "this.#attempt.url).catch(() => undefined);",

@@ -340,3 +340,21 @@ it("a member with 2,000 unanswered messages is refused another one with rate_lim
   ]);
   expect(other.take()).toEqual([welcome]);
 });
+
+it("a subscribe that the gateway leaves without an answer for 20 s is sent again, and the member is answered then", async () => {
+  const { clock, join, say, take } = await setUp();
+  const { ask, take: heard } = join();
+  await ask({ type: "subscribe", id: 1, channel: "a:1" });
+  expect(take()).toMatchObject([{ type: "subscribe", channel: "a:1" }]);
+  heard();
+  await clock.advance(19_999);
+  expect(take()).toEqual([]);
+  await clock.advance(10_000);
+  const again = take();
+  expect(again).toMatchObject([
+    { type: "unsubscribe", channel: "a:1" },
+    { type: "subscribe", channel: "a:1" },
+  ]);
+  await say(reply(again[1], subscribed("e.1.t1")));
+  expect(heard()).toEqual([{ type: "reply", id: 1, result: subscribed("e.1.t1") }]);
+});

@@ -13,6 +13,11 @@ import { type RelayedSubscribe, RelaySubscriber } from "./relay-subscriber.ts";
 /** Limits when the gateway states none: size of a message in bytes, and subscriptions of a connection. */
 const defaultMaxMessageBytes = 1_048_576;
 const defaultMaxSubscriptions = 100;
+/**
+ * Time in which the gateway must answer a subscribe of the hub, in milliseconds. It is shorter than the wait of a
+ * member, so that the hub asks again before a member gives up.
+ */
+const answerWithinMs = 20_000;
 
 /** Parts that a hub is built from. */
 export interface HubParts {
@@ -26,7 +31,9 @@ type Pending = MemberCall | Outcome;
 interface MemberCall {
   readonly member: HubMember;
   readonly id: MessageId;
-  readonly message: RawMessage;
+  readonly type: string;
+  /** Channel that the message names, if it names one. */
+  readonly channel: unknown;
 }
 
 /**
@@ -39,6 +46,7 @@ interface MemberCall {
  */
 export class Hub {
   readonly #connection: () => TransportConnection;
+  readonly #schedule: Schedule;
   readonly #link: SubscriptionLink;
   readonly #members = new Set<HubMember>();
   readonly #channels = new Map<string, SharedSubscription>();
@@ -56,6 +64,7 @@ export class Hub {
   /** `connection` returns the shared connection; it is called once there is something to send. */
   constructor(parts: HubParts, connection: () => TransportConnection) {
     this.#connection = connection;
+    this.#schedule = parts.schedule;
     this.#link = subscriptionLink(
       { ...parts, connection: { isUp: true } },
       (message, outcome) => this.#call(message, outcome),
@@ -150,9 +159,9 @@ export class Hub {
     const pending = this.#answer(message.id, ({ id }) => ({ ...message, id }));
     if (pending === undefined) return;
     if ("member" in pending) {
-      const { member, message: asked } = pending;
-      const isRefused = message.error !== undefined && asked.type === "subscribe";
-      if (isRefused) this.#release(member, String(asked.channel));
+      const { member, type, channel } = pending;
+      const isRefused = message.error !== undefined && type === "subscribe";
+      if (isRefused) this.#release(member, String(channel));
       return;
     }
     if (message.error === undefined) pending.resolve(message.result);
@@ -294,7 +303,7 @@ export class Hub {
     }
     for (const id of member.calls.values()) {
       const pending = this.#pending.get(id);
-      if (pending !== undefined && "member" in pending && pending.message.type === "request") {
+      if (pending !== undefined && "member" in pending && pending.type === "request") {
         this.#send({ type: "cancel", id });
       }
       this.#pending.delete(id);
@@ -313,14 +322,30 @@ export class Hub {
       return;
     }
     const id = ++this.#lastId;
-    this.#pending.set(id, { member, id: given, message });
+    // The message itself may be large, and is not needed again.
+    const { type, channel } = message;
+    this.#pending.set(id, { member, id: given, type, channel });
     member.calls.set(given, id);
     this.#send({ ...message, id });
   }
 
-  #call(message: Call, outcome: Outcome): void {
+  #call(message: Call, { resolve, reject }: Outcome): void {
     const id = ++this.#lastId;
-    this.#pending.set(id, outcome);
+    const cancel = this.#schedule.after(answerWithinMs, () => {
+      this.#pending.delete(id);
+      const says = `no answer to ${message.type} within ${answerWithinMs} ms`;
+      reject(new MilepostError("timed_out", says));
+    });
+    this.#pending.set(id, {
+      resolve(result) {
+        cancel();
+        resolve(result);
+      },
+      reject(error) {
+        cancel();
+        reject(error);
+      },
+    });
     this.#send({ ...message, id });
   }
 
