@@ -9,8 +9,8 @@ export interface Problem {
   readonly message: string;
   /**
    * Consequence of the problem. `retrying`: nothing is lost so far; reported once per outage. `dropped`: this
-   * one event, or the part of it that `message` names, is not reported. `stopped`: nothing more is reported on this operation, or, without an
-   * `operationId`, the producer receives no more commands.
+   * one event, or the part of it that `message` names, is not reported. `stopped`: nothing more is reported on this
+   * operation, or, without an `operationId`, the producer receives no more commands.
    */
   readonly effect: "retrying" | "dropped" | "stopped";
   /** Name of the event that was dropped, or that is reported without a part of it. */

@@ -52,7 +52,8 @@ export interface Run<Result> {
   readonly finished: Promise<Outcome<Result>>;
   /**
    * Resolves to true once everything that was reported up to the end of the operation has reached the gateway.
-   * Resolves to false if a report, or a part of one, was left out; `onProblem` has then said which. Settles at most `closingFlushMs` after the work has ended. Never rejects.
+   * Resolves to false if a report, or a part of one, was left out; `onProblem` has then said which. Settles at most
+   * `closingFlushMs` after the work has ended. Never rejects.
    */
   readonly delivered: Promise<boolean>;
 }

@@ -15,8 +15,8 @@ export interface IdentitySource {
 
 /**
  * Calls `begin` with the names of the user channel and session channel once they are known, for which it connects a
- * client that was never used. When the identity changes, calls the function that `begin` returned and then calls `begin` again. Returns a function that ends
- * both the current run and the following of changes.
+ * client that was never used. When the identity changes, calls the function that `begin` returned and then calls
+ * `begin` again. Returns a function that ends both the current run and the following of changes.
  */
 export function followIdentity(
   source: IdentitySource,
