@@ -103,6 +103,11 @@ export const luaMutants = [
       "then return 0 end",
       "a restored subscriber passes the limit of the channel",
     ],
+    [
+      "if mine ~= 'lost' then",
+      "if false then",
+      "a replay that was requested before a restore is lost",
+    ],
   ]),
   ...faultsIn(`${lua}/durable-save.lua`, [
     [

@@ -1,6 +1,6 @@
 import { type Engine, type EngineContext, memoryEngine } from "@milepost/engine";
 import { altered } from "@milepost/engine/testing";
-import { MilepostError } from "@milepost/protocol";
+import { formatPosition, MilepostError } from "@milepost/protocol";
 import { describe, expect, test } from "vitest";
 import { type Received, type TestCore, type TestSocket, testCore } from "../testing/index.ts";
 
@@ -157,11 +157,13 @@ describe("what a durable subscriber receives", () => {
 describe("a durable subscriber whose store fails for a moment", () => {
   function failingSaves() {
     let failures = 0;
+    let isApplied = false;
     const made = core(({ durable }) => ({
       durable: altered(durable, {
         save: async (...args: Parameters<typeof durable.save>) => {
           if (failures > 0) {
             failures -= 1;
+            if (isApplied) await durable.save(...args);
             throw unavailable();
           }
           return durable.save(...args);
@@ -172,6 +174,10 @@ describe("a durable subscriber whose store fails for a moment", () => {
       ...made,
       fail: (count: number) => {
         failures = count;
+      },
+      loseAnswers: (count: number) => {
+        failures = count;
+        isApplied = true;
       },
     };
   }
@@ -200,6 +206,28 @@ describe("a durable subscriber whose store fails for a moment", () => {
     await t.clock.advance(1_100);
     expect(socket.take()).toMatchObject([{ type: "reply", id: 7, result: { position } }]);
     expect(await whole.durable.get(key)).toMatchObject({ pending: [] });
+  });
+
+  test("[G11] everything that changes after a save whose answer was lost is saved as well", async () => {
+    const { t, whole, loseAnswers } = failingSaves();
+    await using _ = t;
+    const socket = await begin(t);
+    const first = await publish(t, 1);
+    const second = await publish(t, 2);
+    socket.take();
+    loseAnswers(1);
+    await say(t, socket, { type: "ack", id: 7, position: first });
+    expect(socket.take()).toEqual([]);
+    await say(t, socket, { type: "ack", id: 8, position: second });
+    expect(socket.take()).toMatchObject([
+      { type: "reply", id: 7, result: { position: second } },
+      { type: "reply", id: 8, result: { position: second } },
+    ]);
+    const third = await publish(t, 3);
+    const state = await whole.durable.get(key);
+    if (state === undefined) throw new Error("the store has the subscriber");
+    expect(formatPosition(state.acked)).toBe(second);
+    expect(state.pending.map(({ position }) => formatPosition(position))).toEqual([third]);
   });
 
   test("acks beyond 1,024 that wait to be saved are refused, to be sent again", async () => {

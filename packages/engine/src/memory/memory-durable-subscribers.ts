@@ -82,7 +82,6 @@ export class MemoryDurableSubscribers implements DurableSubscribers {
     const known = this.#find(key);
     if (known !== undefined && known.fence > fence) return false;
     const isMine = known?.fence === fence;
-    if (isMine && known.revision === state.revision) return true;
     if (known !== undefined) this.#channels.get(key.channel)?.delete(nameOf(key));
     const kept = this.#make(key, state.acked, bounds);
     if (kept === undefined) return false;

@@ -141,8 +141,9 @@ export interface DurableSubscribers {
   ): Promise<Saved>;
   /**
    * Writes the whole state of the subscriber's holder, when the store lost the holder's claim or some of its
-   * saves. That claim is then the latest again. A replay that was requested under this claim stays. Resolves with
-   * true, changing nothing, when the store already has `state.revision` of this claim. Resolves with false when there is a later claim, or the channel already has `maxPerChannel` subscribers.
+   * saves, or when the answer to a save was lost. That claim is then the latest again. A replay that was requested
+   * under this claim stays. Resolves with true once the store has the state. Resolves with false when there is a
+   * later claim, or the channel already has `maxPerChannel` subscribers.
    */
   restore(
     key: SubscriberKey,

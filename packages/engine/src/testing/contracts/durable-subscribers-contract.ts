@@ -178,9 +178,6 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       const place = { revision: 0, acked: at(1), sent: at(3), repeatsTo: 9 };
       const tags = [{ first: 1, tags: ["t1", "t2", "t3"] }];
       const state = { ...place, tags, pending: [pending(2)], replays: [replay("1-a")] };
-      // The claim is not lost yet, so the restore changes nothing.
-      expect(await durable.restore(key, fence, state, bounds)).toBe(true);
-      expect(await durable.get(key)).toMatchObject({ sent: at(0) });
       await harness.advance(70_000);
       for (let n = 0; n < 2; n++) {
         expect(await durable.restore(key, fence, state, bounds)).toBe(true);
@@ -195,6 +192,19 @@ export function durableSubscribersContract(name: string, make: MakeEngine): void
       expect(await durable.look(key, others + 9, 0, bounds)).toBe("lost");
       expect(await durable.restore(key, others + 9, state, bounds)).toBe(true);
       expect(await durable.look(key, others, 0, bounds)).toBe("taken");
+    });
+
+    test("[G11] a restore after a save whose answer was lost also writes what changed since that save", async () => {
+      await using harness = await make();
+      const { durable } = harness.engine;
+      const { fence = 0 } = (await durable.claim(key, at(0), bounds)) ?? {};
+      const sent = change({ sent: at(2), pending: [pending(1), pending(2)] });
+      expect(await durable.save(key, fence, sent, bounds)).toBe("saved");
+      await durable.replay(key, replay("2-b"), bounds);
+      const place = { revision: 1, acked: at(1), sent: at(3), repeatsTo: 0, tags: [] };
+      const state = { ...place, pending: [pending(2), pending(3)], replays: [] };
+      expect(await durable.restore(key, fence, state, bounds)).toBe(true);
+      expect(await durable.get(key)).toEqual({ ...state, replays: [replay("2-b")] });
     });
 
     test("[G11] a subscriber whose latest saves the store lost is restored from its holder's state, with the replays requested meanwhile", async () => {
