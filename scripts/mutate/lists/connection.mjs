@@ -290,6 +290,11 @@ export const connectionMutants = [
   ]),
   ...faultsIn(`${connection}/subscription.ts`, [
     [
+      'this.presence?.leave("leaves");\n    this.presence = undefined;\n    if (this.#phase',
+      "if (this.#phase",
+      "a client that waits for an operation stays present in the channel",
+    ],
+    [
       "events.has(event) || event === endEvent",
       "events.has(event)",
       "a subscriber of some events misses the end",

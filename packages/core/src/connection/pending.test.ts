@@ -62,6 +62,15 @@ async function ask(t: TestCore, socket: TestSocket, message: object) {
 
 const subscribe = { type: "subscribe", id: 1, channel };
 
+/** Rule of a channel that follows an operation and has presence. */
+const present: Rule = {
+  pattern: "files:{operation}",
+  subscribe: "operation-owner",
+  publish: "granted",
+  retention: { maxEntries: 10, maxAgeMs: 3_600_000 },
+  presence: "members",
+};
+
 describe("subscriptions to an operation that the client may not see", () => {
   test("[P-OP-9] an operation of somebody else and one that does not exist have the same answer in both dialects", async () => {
     await using t = testCore();
@@ -312,6 +321,45 @@ describe("operations that change their owner", () => {
     await t.clock.settle();
     expect(bob.take()).toMatchObject([{ type: "subscribed" }, { event: "file", data: 2 }]);
     expect(ada.take()).toEqual([]);
+  });
+
+  test("[P-OP-10] [P-PRES-2] a client whose subscription becomes pending leaves the presence of the channel, and joins it again once it is live", async () => {
+    await using t = testCore({ rules: [present] });
+    const files = { ...subscribe, channel: "files:9", presence: true };
+    const names = async () =>
+      (await t.core.presence.list(t.service, "files:9")).members?.map(({ id }) => id);
+    await create(t, { user_id: "ada" });
+    const ada = await opened(t);
+    expect(await ask(t, ada, files)).toMatchObject([{ result: { presence: { count: 1 } } }]);
+    await t.core.channels.purge(t.service, channel);
+    await t.clock.settle();
+    expect(ada.take()).toEqual([{ type: "subscribed", ...pending, channel: "files:9" }]);
+    const grants = { subscribe: ["files:*"], publish: [] };
+    const bob = t.connect({ principal: t.user("bob", { grants }) });
+    await ask(t, bob, files);
+    await t.clock.advance(5_000);
+    expect(await names()).toEqual(["user:bob"]);
+    expect(ada.take()).toEqual([]);
+    await create(t, { user_id: "ada" });
+    await t.clock.settle();
+    expect(ada.take()).toMatchObject([{ type: "subscribed", presence: { count: 2 } }]);
+    await ask(t, bob, { type: "unsubscribe", id: 2, channel: "files:9" });
+    await t.clock.advance(5_000);
+    expect(ada.take()).toMatchObject([{ type: "presence", left: ["user:bob"], count: 1 }]);
+  });
+
+  test("[P-OP-10] [P-PRES-2] a client that loses its grant leaves the presence of the channel, and joins it again once it owns the operation", async () => {
+    await using t = testCore({ rules: [present] });
+    const grants = { subscribe: ["files:*"], publish: [] };
+    const ada = t.connect({ principal: t.user("ada", { grants }) });
+    await ask(t, ada, { ...subscribe, channel: "files:9", presence: true });
+    await ask(t, ada, { type: "auth", id: 2, token: t.token(t.user("ada")) });
+    await t.clock.advance(5_000);
+    expect(await t.core.presence.list(t.service, "files:9")).toMatchObject({ count: 0 });
+    ada.take();
+    await create(t, { user_id: "ada" });
+    await t.clock.settle();
+    expect(ada.take()).toMatchObject([{ type: "subscribed", presence: { count: 1 } }]);
   });
 
   test("[P-OP-10] a durable subscriber of an operation that another user creates anew is ended and receives nothing of it", async () => {

@@ -44,6 +44,8 @@ type Phase = "starting" | "pending" | "live" | "ended";
 export class Subscription implements Subscriber, SummarySubscriber, OwnershipWatcher {
   readonly channel: string;
   readonly id: MessageId | undefined;
+  /** True if the client asked to be present in the channel while it reads it. */
+  readonly wantsPresence: boolean;
   readonly #connection: SubscriptionOwner;
   readonly #subscriptions: SubscriptionList;
   readonly #events: ReadonlySet<string> | undefined;
@@ -63,12 +65,13 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
   constructor(
     connection: SubscriptionOwner,
     subscriptions: SubscriptionList,
-    { channel, since, events, summaryMs, id }: SubscriptionRequest,
+    { channel, since, events, presence, summaryMs, id }: SubscriptionRequest,
   ) {
     this.#connection = connection;
     this.#subscriptions = subscriptions;
     this.channel = channel;
     this.id = id;
+    this.wantsPresence = presence === true;
     this.#events = events === undefined ? undefined : new Set(events);
     this.#summary =
       summaryMs === undefined
@@ -140,8 +143,13 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
     this.#life = life;
   }
 
-  /** Makes the subscription wait for its operation, and tells the client unless it knows. */
+  /**
+   * Makes the subscription wait for its operation, and tells the client unless it knows. The client leaves the
+   * presence of the channel meanwhile.
+   */
   wait(): void {
+    this.presence?.leave("leaves");
+    this.presence = undefined;
     if (this.#phase === "pending") {
       this.stop();
       return;

@@ -23,12 +23,6 @@ type Channelled = Pick<AnySubscription, "channel">;
 
 const retryMs = 1_000;
 
-/** Subscription whose permission follows from an operation, and whether it joins the presence of its channel. */
-interface Watched {
-  readonly operationId: string;
-  readonly presence: boolean;
-}
-
 const none: readonly AnySubscription[] = [];
 
 /**
@@ -42,8 +36,8 @@ export class Subscriptions implements SubscriptionList {
   readonly #context: ConnectionContext;
   #list = none;
   #summaries: SummaryBudget | undefined;
-  /** Subscriptions that are decided again when their operation changes its owner. */
-  #watched: Map<AnySubscription, Watched> | undefined;
+  /** Subscriptions that are decided again when their operation changes its owner, with the operation's id. */
+  #watched: Map<AnySubscription, string> | undefined;
   /** Latest decision of each subscription that is being decided. */
   #decisions: Map<AnySubscription, object> | undefined;
 
@@ -120,7 +114,7 @@ export class Subscriptions implements SubscriptionList {
         : new DurableSubscription(this.#connection, this, request, as);
     this.#list = [...this.#list, subscription];
     this.#regroup();
-    void this.#join(subscription, request.presence);
+    void this.#join(subscription);
   }
 
   async decide(subscription: Channelled): Promise<void> {
@@ -270,7 +264,7 @@ export class Subscriptions implements SubscriptionList {
    * Decides whether the client may read the channel, and joins the channel if so. Rejects if that cannot be
    * looked up for a subscription that the client already has.
    */
-  async #join(subscription: AnySubscription, presence?: boolean): Promise<void> {
+  async #join(subscription: AnySubscription): Promise<void> {
     const { channels, durable } = this.#context;
     const decision = {};
     this.#decisions ??= new Map();
@@ -280,10 +274,10 @@ export class Subscriptions implements SubscriptionList {
       this.#list.includes(subscription) && this.#decisions?.get(subscription) === decision;
     try {
       const resolved = channels.resolve(subscription.channel);
-      const { principal, access } = await this.#accessTo(subscription, resolved, presence);
+      const { principal, access } = await this.#accessTo(subscription, resolved);
       if (!isLatest()) return;
       if (access.kind === "unowned" && !subscription.isDurable) {
-        if (presence === true) requireOffered(resolved);
+        if (subscription.wantsPresence) requireOffered(resolved);
         subscription.wait();
         return;
       }
@@ -292,7 +286,7 @@ export class Subscriptions implements SubscriptionList {
       }
       subscription.permit(lifeOf(resolved, access));
       if (subscription.isDurable) subscription.begin(resolved, publisherOf(principal), durable);
-      else await this.#read(subscription, resolved, principal, presence, isLatest);
+      else await this.#read(subscription, resolved, principal, isLatest);
     } catch (error) {
       if (!isLatest()) return;
       if (!subscription.isAnswered) subscription.onFailed(error);
@@ -309,12 +303,10 @@ export class Subscriptions implements SubscriptionList {
     subscription: Subscription,
     resolved: ResolvedChannel,
     principal: UserPrincipal,
-    presence: boolean | undefined,
     isLatest: () => boolean,
   ): Promise<void> {
     const { hub, presences } = this.#context;
-    const wantsPresence = presence ?? this.#watched?.get(subscription)?.presence;
-    if (wantsPresence === true && subscription.presence === undefined) {
+    if (subscription.wantsPresence && subscription.presence === undefined) {
       const watcher = await presences.join(resolved, principal, this.#connection);
       if (!isLatest()) {
         watcher.leave(this.#connection.isOpen ? "leaves" : "lingers");
@@ -322,8 +314,8 @@ export class Subscriptions implements SubscriptionList {
       }
       subscription.presence = watcher;
     }
-    const own = this.#watched?.get(subscription);
-    if (own !== undefined && resolved.name === operationChannel(own.operationId)) {
+    const operationId = this.#watched?.get(subscription);
+    if (operationId !== undefined && resolved.name === operationChannel(operationId)) {
       this.#unwatch(subscription);
     }
     if (subscription.hubSubscriber === undefined) {
@@ -338,7 +330,6 @@ export class Subscriptions implements SubscriptionList {
   async #accessTo(
     subscription: AnySubscription,
     resolved: ResolvedChannel,
-    presence: boolean | undefined,
   ): Promise<{ readonly principal: UserPrincipal; readonly access: ReadAccess }> {
     const { channels, ownership } = this.#context;
     const look = async () => {
@@ -348,7 +339,7 @@ export class Subscriptions implements SubscriptionList {
     };
     const known = this.#watched?.get(subscription);
     if (known !== undefined) {
-      if (!subscription.isDurable) await ownership.watch(known.operationId, subscription);
+      if (!subscription.isDurable) await ownership.watch(known, subscription);
       return look();
     }
     const found = await look();
@@ -359,7 +350,7 @@ export class Subscriptions implements SubscriptionList {
     if (lifeOf(resolved, access) !== undefined) return found;
     const { operationId } = access;
     this.#watched ??= new Map();
-    this.#watched.set(subscription, { operationId, presence: presence === true });
+    this.#watched.set(subscription, operationId);
     try {
       await ownership.watch(operationId, subscription);
     } catch (error) {
@@ -370,10 +361,10 @@ export class Subscriptions implements SubscriptionList {
   }
 
   #unwatch(subscription: AnySubscription): void {
-    const watched = this.#watched?.get(subscription);
-    if (watched === undefined || subscription.isDurable) return;
+    const operationId = this.#watched?.get(subscription);
+    if (operationId === undefined || subscription.isDurable) return;
     this.#watched?.delete(subscription);
-    this.#context.ownership.unwatch(watched.operationId, subscription);
+    this.#context.ownership.unwatch(operationId, subscription);
   }
 
   async #untilDecided(subscription: AnySubscription): Promise<void> {
