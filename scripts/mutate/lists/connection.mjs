@@ -252,9 +252,14 @@ export const connectionMutants = [
       "anyone may subscribe to anything",
     ],
     [
-      'if (access.kind === "refused") this.#forbid(subscription);\n        else if',
-      "if",
+      'if (access.kind === "refused") {\n          this.#forbid(subscription);',
+      'if (access.kind === "refused") {',
       "a narrower token forbids nothing",
+    ],
+    [
+      "const isStarting = !subscription.isDurable && !subscription.isAnswered;",
+      "const isStarting = false;",
+      "a look-up for the old token decides after a new token",
     ],
     [
       'if (settled !== undefined)\n      return settled.then(() => this.onUnsubscribe({ type: "unsubscribe", id, channel }));',

@@ -1,4 +1,4 @@
-import type { EngineFactory } from "@milepost/engine";
+import { type EngineFactory, memoryEngine } from "@milepost/engine";
 import {
   altered,
   FaultyEngine,
@@ -360,6 +360,35 @@ describe("operations that change their owner", () => {
     await create(t, { user_id: "ada" });
     await t.clock.settle();
     expect(ada.take()).toMatchObject([{ type: "subscribed", presence: { count: 1 } }]);
+  });
+
+  test("[P-OP-10] a new token counts for a subscription whose operation is being looked up for the old one", async () => {
+    let release = () => {};
+    let looks = 0;
+    await using t = testCore({
+      engine: (context) => {
+        const made = memoryEngine()(context);
+        const { log } = made;
+        const peek: typeof log.peek = async (...args) => {
+          const found = await log.peek(...args);
+          // The second look-up is the one that counts.
+          if (++looks === 2) await new Promise<void>((resolve) => (release = resolve));
+          return found;
+        };
+        return { ...made, log: altered(log, { peek }) };
+      },
+    });
+    const ada = await opened(t);
+    expect(await ask(t, ada, subscribe)).toEqual([]);
+    const grants = { subscribe: ["operation:*"], publish: [] };
+    ada.send({ type: "auth", id: 2, token: t.token(t.user("ada", { grants })) });
+    await t.clock.settle();
+    release();
+    await t.clock.settle();
+    const [renewed, subscribed] = ada.take();
+    expect(renewed).toMatchObject({ id: 2, result: {} });
+    expect(subscribed).toMatchObject({ id: 1, result: { channel } });
+    expect(subscribed?.result).not.toHaveProperty("pending");
   });
 
   test("[P-OP-10] a durable subscriber of an operation that another user creates anew is ended and receives nothing of it", async () => {

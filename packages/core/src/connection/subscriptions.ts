@@ -205,13 +205,20 @@ export class Subscriptions implements SubscriptionList {
     return () => {
       for (const { subscription, resolved, access } of decided) {
         if (!this.#list.includes(subscription)) continue;
-        if (access.kind === "refused") this.#forbid(subscription);
-        else if (access.kind === "unowned" || subscription.isPending) {
-          if (access.kind === "unowned" && !subscription.isDurable && subscription.isAnswered) {
-            subscription.wait();
-          } else subscription.stop();
-          this.reconsider(subscription);
-        } else subscription.permit(lifeOf(resolved, access));
+        if (access.kind === "refused") {
+          this.#forbid(subscription);
+          continue;
+        }
+        // A look-up that is under way is for the permissions before, so its result must not count.
+        const isStarting = !subscription.isDurable && !subscription.isAnswered;
+        if (access.kind !== "unowned" && !subscription.isPending && !isStarting) {
+          subscription.permit(lifeOf(resolved, access));
+          continue;
+        }
+        const isCut = access.kind === "unowned" && !subscription.isDurable && !isStarting;
+        if (isCut) subscription.wait();
+        else subscription.stop();
+        this.reconsider(subscription);
       }
     };
   }
