@@ -18,7 +18,7 @@ export class DeliveredTags {
   #dirty = new Set<number>();
 
   constructor(runs: readonly TagRun[]) {
-    this.#runs = runs.map(({ first, tags }) => ({ first, tags: [...tags] }));
+    this.#runs = runs.map(copyOf);
   }
 
   /** Adds the position after the newest one. Any other position replaces all that are known. */
@@ -59,7 +59,7 @@ export class DeliveredTags {
   takeChange(): { readonly tags: readonly TagRun[]; readonly forgotten: readonly number[] } {
     const dirty = this.#dirty;
     this.#dirty = new Set();
-    const tags = this.state().filter(({ first }) => dirty.has(first));
+    const tags = this.#runs.filter(({ first }) => dirty.has(first)).map(copyOf);
     for (const { first } of tags) dirty.delete(first);
     return { tags, forgotten: [...dirty] };
   }
@@ -70,8 +70,9 @@ export class DeliveredTags {
     for (const first of forgotten) this.#dirty.add(first);
   }
 
+  /** Returns all known tags, in runs. */
   state(): readonly TagRun[] {
-    return this.#runs.map(({ first, tags }) => ({ first, tags: [...tags] }));
+    return this.#runs.map(copyOf);
   }
 
   /** Offset after the newest position; undefined when none is known. */
@@ -98,4 +99,8 @@ export class DeliveredTags {
       this.#runs.pop();
     }
   }
+}
+
+function copyOf({ first, tags }: TagRun): { readonly first: number; readonly tags: string[] } {
+  return { first, tags: [...tags] };
 }

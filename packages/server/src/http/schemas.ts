@@ -282,8 +282,8 @@ const level = z.enum(["info", "success", "warning", "error"]);
 
 export const notificationSchema = z
   .object({
-    message: z.string().min(1).max(4_000),
-    title: z.string().min(1).max(200).exactOptional(),
+    message: z.string().min(1).max(eventBounds.message),
+    title: z.string().min(1).max(eventBounds.title).exactOptional(),
     level: level.exactOptional(),
     type: level.exactOptional(),
     ttl_ms: z.int().min(1).max(messageBounds.ttlMs).exactOptional(),
