@@ -15,7 +15,7 @@ const part = { type: "chunk", stream: "s1" } as const;
 const half = "x".repeat(chunkWindowBytes / 2);
 
 describe("the reader of a stream of chunks", () => {
-  test("[P-CHUNK-4] it grants the whole window at its first read, and more only once half of the window is free", async () => {
+  test("[P-CHUNK-4] a chunk reader grants the whole window at its first read, and more only once half of the window is free", async () => {
     const { reader, granted } = reading();
     const first = reader.next();
     expect(granted).toEqual([chunkWindowBytes]);
@@ -28,7 +28,7 @@ describe("the reader of a stream of chunks", () => {
     expect(granted).toHaveLength(2);
   });
 
-  test("[P-CHUNK-4] it goes on granting credit for as long as its chunks are read", async () => {
+  test("[P-CHUNK-4] a chunk reader keeps granting credit while its chunks are read", async () => {
     const { reader, granted } = reading();
     for (let index = 0; index < 20; index++) {
       const next = reader.next();
@@ -60,7 +60,7 @@ describe("the reader of a stream of chunks", () => {
     expect(await reader.next()).toEqual({ done: true, value: undefined });
   });
 
-  test("a stream that is given up drops the chunks that nobody has read", async () => {
+  test("a stream that its reader cancels drops the chunks that nobody has read", async () => {
     const { reader } = reading(1_000);
     reader.take({ ...part, index: 0, data: 1 });
     reader.fail(new Error("given up"));

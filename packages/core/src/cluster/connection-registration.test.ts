@@ -48,7 +48,7 @@ function registering(...connections: ConnectedClient[]) {
 }
 
 describe("the registration of a node's connections", () => {
-  test("[C8] only the last thing that happened to a connection within a tick is told", async () => {
+  test("[C8] the registry receives only the last change of a connection within a tick", async () => {
     const { registration, takeTold } = registering();
     const [a, b] = [connection("a"), connection("b")];
     registration.enter(a);
@@ -58,7 +58,7 @@ describe("the registration of a node's connections", () => {
     expect(await takeTold()).toEqual(["+b -a"]);
   });
 
-  test("[G8] what the registry did not take is told with the next change, unless something newer has happened", async () => {
+  test("[G8] changes that the registry did not accept are sent again with the next change, unless a newer one replaced them", async () => {
     const { registration, world, errors, takeTold } = registering();
     const [a, b, c] = [connection("a"), connection("b"), connection("c")];
     world.isDown = true;
@@ -77,7 +77,7 @@ describe("the registration of a node's connections", () => {
     expect(await takeTold()).toEqual(["+b,c -a"]);
   });
 
-  test("[G8] each refresh keeps the node for ten seconds and tells some of its connections again", async () => {
+  test("[G8] each refresh keeps the node for ten seconds and enters some of its connections again", async () => {
     const all = Array.from({ length: 901 }, (_, n) => connection(`c${n}`, n !== 1));
     const { registration, takeTold } = registering(...all);
     await registration.refresh();
@@ -86,7 +86,7 @@ describe("the registration of a node's connections", () => {
     expect(await takeTold()).toEqual(["refresh true 10000", "+c2,c3 -"]);
   });
 
-  test("[G8] a node that the registry has forgotten takes another name, gives up its old one and tells everything again", async () => {
+  test("[G8] a node that the registry has forgotten takes another name, releases its old one and enters all of its connections again", async () => {
     const { registration, world, takeTold } = registering(connection("a"), connection("b"));
     await registration.refresh();
     await takeTold();
@@ -101,7 +101,7 @@ describe("the registration of a node's connections", () => {
     ]);
   });
 
-  test("[C12] a node that stops gives up its name, unless it was never registered", async () => {
+  test("[C12] a node that stops releases its name, unless it was never registered", async () => {
     const known = registering();
     await known.registration.refresh();
     await known.takeTold();

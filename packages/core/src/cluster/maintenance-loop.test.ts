@@ -41,7 +41,7 @@ test("[G9] another node sweeps within ten seconds of the death of the node that 
   expect(second.counts.sweeps).toBeGreaterThan(0);
 });
 
-test("[C12] a node that stops hands the sweep over at once", async () => {
+test("[C12] a node that stops releases the sweep lease, so that another node sweeps next", async () => {
   const { clock, start } = cluster();
   const first = start();
   await clock.settle();

@@ -87,7 +87,7 @@ describe("a connection that is being closed", () => {
     expect(t.core.stats()).toMatchObject({ connections: 0, subscriptions: 0 });
   });
 
-  test("[P-CON-6] the id of a connection that has ended is given to nobody", async () => {
+  test("[P-CON-6] no later connection receives the id of a connection that has ended", async () => {
     await using t = testCore();
     const first = await open(t);
     first.socket.drop();

@@ -166,7 +166,7 @@ describe("subscriptions to an operation that the client may not see", () => {
     }
   });
 
-  test("[P-OP-9] a client that resumes a pending subscription is told that it continues", async () => {
+  test("[P-OP-9] a client that resumes a pending subscription receives recovered: true", async () => {
     await using t = testCore();
     const socket = await opened(t);
     const answer = await ask(t, socket, { ...subscribe, since: "pending.0.0" });
@@ -228,7 +228,7 @@ describe("subscriptions to an operation that the client may not see", () => {
 });
 
 describe("operations that change their owner", () => {
-  test("[P-OP-10] whoever loses the right becomes pending, whoever gains it becomes live, and no entry crosses over", async () => {
+  test("[P-OP-10] a subscriber that loses the right becomes pending, one that gains it becomes live, and neither receives an entry of the other operation", async () => {
     await using t = new Pair();
     await create(t.a, { user_id: "ada" });
     const ada = t.a.connect({ principal: t.a.user("ada"), channels: [channel] });

@@ -75,7 +75,7 @@ async function deadLetters(t: TestCore) {
 }
 
 describe("what a durable subscriber receives", () => {
-  test("events that it does not name are neither delivered nor expected to be acknowledged", async () => {
+  test("events that a durable subscriber does not name are neither delivered nor expected to be acknowledged", async () => {
     const { t } = core();
     await using _ = t;
     const socket = await begin(t, { events: ["n"] });
@@ -88,7 +88,7 @@ describe("what a durable subscriber receives", () => {
     expect(events(socket)).toEqual([]);
   });
 
-  test("one that starts at the beginning of a channel that was trimmed is told so", async () => {
+  test("a durable subscriber that starts at the beginning of a trimmed channel receives the reason trimmed", async () => {
     const { t } = core();
     await using _ = t;
     for (let n = 1; n <= 8; n++) await publish(t, n);
@@ -126,7 +126,7 @@ describe("what a durable subscriber receives", () => {
     expect(await deadLetters(t)).toEqual([]);
   });
 
-  test("an entry at the offset of one that is lost is not taken for it", async () => {
+  test("an entry with the offset of a lost entry is not delivered in its place", async () => {
     let lost = false;
     const { t } = core(({ log }) => ({
       log: altered(log, {
@@ -182,7 +182,7 @@ describe("a durable subscriber whose store fails for a moment", () => {
     };
   }
 
-  test("it receives the entry that could not be saved a second later", async () => {
+  test("a delivery that could not be saved is sent a second later", async () => {
     const { t, fail } = failingSaves();
     await using _ = t;
     const socket = await begin(t);
@@ -194,7 +194,7 @@ describe("a durable subscriber whose store fails for a moment", () => {
     expect(events(socket)).toEqual(["1"]);
   });
 
-  test("its ack is answered and saved by the next attempt", async () => {
+  test("an ack that could not be saved is saved and answered by the next attempt", async () => {
     const { t, whole, fail } = failingSaves();
     await using _ = t;
     const socket = await begin(t);
@@ -282,7 +282,7 @@ describe("the dead letters of a durable subscriber", () => {
     return { ...made, held };
   }
 
-  test("an entry that is acknowledged while its dead letter is written has none", async () => {
+  test("an entry that is acknowledged while its dead letter is written leaves no dead letter", async () => {
     const { t, held } = heldLetters(["put"]);
     await using _ = t;
     const socket = await begin(t);
@@ -307,7 +307,7 @@ describe("the dead letters of a durable subscriber", () => {
     return letters[0]?.id ?? "none";
   }
 
-  test("a replay that is acknowledged while its last attempt is given up leaves none", async () => {
+  test("a replay that is acknowledged while its last attempt is abandoned leaves no dead letter", async () => {
     const { t, held } = heldLetters(["get"]);
     await using _ = t;
     const socket = await begin(t);
@@ -368,7 +368,7 @@ describe("the dead letters of a durable subscriber", () => {
 });
 
 describe("a durable subscriber that was taken over", () => {
-  test("its former holder notices within 31 s, without any signal", async () => {
+  test("a holder whose durable subscriber was taken over notices it within 31 s, without any signal", async () => {
     const { t, whole } = core();
     await using _ = t;
     const socket = await begin(t);
@@ -380,7 +380,7 @@ describe("a durable subscriber that was taken over", () => {
     expect(socket.take()).toMatchObject([{ type: "unsubscribed", reason: "taken_over" }]);
   });
 
-  test("a holder that has left is not told of it", async () => {
+  test("a holder that has left receives no message when its durable subscriber is taken over", async () => {
     const { t, whole } = core();
     await using _ = t;
     const socket = await begin(t);

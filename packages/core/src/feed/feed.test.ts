@@ -238,9 +238,9 @@ function repeated(socket: TestSocket): string[] {
   return texts.filter((text, at) => texts.indexOf(text) !== at);
 }
 
-describe("[P-FEED-2] the same document is never sent twice", () => {
+describe("the documents that a reader of a session feed has already", () => {
   for (const waitMs of [0, 1, 50, 99, 100, 101]) {
-    test(`to a reader that joins ${waitMs} ms after the last change, beside another reader`, async () => {
+    test(`[P-FEED-2] no document is sent twice to a reader that joins ${waitMs} ms after the last change, beside another reader`, async () => {
       await using t = testCore();
       const created = await create(t, "s");
       const first = await feed(t, "s");
@@ -266,7 +266,7 @@ describe("[P-FEED-2] the same document is never sent twice", () => {
     });
   }
 
-  test("to readers that join at any time while an operation reports", async () => {
+  test("[P-FEED-2] no document is sent twice to readers that join at any time while an operation reports", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const sockets: TestSocket[] = [];
@@ -283,7 +283,7 @@ describe("[P-FEED-2] the same document is never sent twice", () => {
     }
   });
 
-  test("to a reader whose queue was full when the document was due twice", async () => {
+  test("[P-FEED-2] no document is sent twice to a reader whose queue was full when the document was due twice", async () => {
     await using t = testCore();
     const created = await create(t, "s");
     const other = await create(t, "s");
@@ -307,7 +307,7 @@ describe("[P-FEED-2] the same document is never sent twice", () => {
     }
   });
 
-  test("to a reader while the store was away and the bus reports a disruption", async () => {
+  test("[P-FEED-2] no document is sent twice after an outage of the store and a disruption of the bus", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     const created = await create(t, "s");
@@ -327,7 +327,7 @@ describe("[P-FEED-2] the same document is never sent twice", () => {
     expect(repeated(socket)).toEqual([]);
   });
 
-  test("to a reader of a feed that dropped an operation and follows it again", async () => {
+  test("[P-FEED-2] no document is sent twice to a reader of a feed that dropped an operation and follows it again", async () => {
     await using t = testCore();
     const many: CreatedOperation[] = [];
     for (let n = 0; n < 24; n++) many.push(await create(t, "s"));
@@ -346,7 +346,7 @@ describe("[P-FEED-2] the same document is never sent twice", () => {
     expect(socket.received().at(-1)).toMatchObject({ status: "running" });
   });
 
-  test("to a reader of a session with more operations than the feed shows, while all of them report", async () => {
+  test("[P-FEED-2] no document is sent twice to a reader of a session with more operations than the feed shows, while all of them report", async () => {
     await using t = testCore();
     const many: CreatedOperation[] = [];
     for (let n = 0; n < 25; n++) many.push(await create(t, "s"));

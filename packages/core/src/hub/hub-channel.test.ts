@@ -53,7 +53,7 @@ async function channelOf(count: number) {
 }
 
 describe("publications that arrive while a channel is read for the first time", () => {
-  test("[G4] the channel takes up to 10,000 of them without reading the log again", async () => {
+  test("[G4] a channel keeps up to 10,000 publications that arrive during its first read, and does not read the log again", async () => {
     const { channel, clock, publications, seed, reads } = await channelOf(10_000);
     channel.beginJoin();
     for (const publication of publications) channel.receive(publication);
@@ -63,7 +63,7 @@ describe("publications that arrive while a channel is read for the first time", 
     expect(reads()).toBe(0);
   });
 
-  test("[G4] [G7] the channel keeps at most 10,000 of them, and reads from the log what it could not keep", async () => {
+  test("[G4] [G7] a channel keeps at most 10,000 publications that arrive during its first read, and reads the others from the log", async () => {
     const { channel, clock, publications, seed, reads } = await channelOf(10_001);
     channel.beginJoin();
     for (const publication of publications) channel.receive(publication);
@@ -74,7 +74,7 @@ describe("publications that arrive while a channel is read for the first time", 
     expect(reads()).toBeGreaterThan(0);
   });
 
-  test("[G7] a channel that nobody joins keeps none of them", async () => {
+  test("[G7] a channel that nobody joins keeps no publications", async () => {
     const { channel, publications, seed } = await channelOf(3);
     for (const publication of publications) channel.receive(publication);
     channel.beginJoin();
@@ -203,7 +203,7 @@ describe("subscribers of a channel", () => {
     expect(faulty.reads).toBe(0);
   });
 
-  test("[P-SUB-9] a slow joiner whose replay has expired altogether receives one gap, and then what is new", async () => {
+  test("[P-SUB-9] a slow joiner whose replay has expired altogether receives one gap, and then the new entries", async () => {
     const short = [{ ...rules[0], retention: { maxEntries: 20_000, maxAgeMs: 10_000 } }];
     await using t = testCore({ rules: short });
     for (let n = 1; n <= 40; n++) await t.publish("log:a", "n", "x".repeat(30_000));

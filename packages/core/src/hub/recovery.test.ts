@@ -61,7 +61,7 @@ describe("the start of a subscription", () => {
     expect(beyond).toMatchObject({ reason: "limit", gapFrom: { offset: 0 } });
   });
 
-  test('[P-SUB-4] a start at "start" of a log that was trimmed says what is missing', async () => {
+  test('[P-SUB-4] a start at "start" of a trimmed log has the reason trimmed and names the missing entries', async () => {
     const { log, resolved, positions } = await logOf("few:a", 8);
     const start = await findStart(log, resolved, "start", { page: 500, behind: 100 });
     expect(start).toMatchObject({

@@ -8,7 +8,7 @@ async function create(t: TestCore) {
 }
 
 describe("a deadline that cannot be published", () => {
-  test("[G9] it leaves a dead letter after the fifth failure, which goes once the deadline is published", async () => {
+  test("[G9] a deadline whose event could not be published five times has a dead letter until the event is published", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     await create(t);
@@ -28,7 +28,7 @@ describe("a deadline that cannot be published", () => {
     expect(await kept()).toEqual([]);
   });
 
-  test("[G9] it is tried again every thirty seconds at the latest", async () => {
+  test("[G9] the event of a deadline that could not be published is retried every thirty seconds at the latest", async () => {
     const faulty = new FaultyEngine();
     await using t = testCore({ engine: faulty.factory });
     await create(t);

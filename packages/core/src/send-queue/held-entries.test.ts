@@ -29,7 +29,7 @@ const rule = { merge: { s: "state" } } as unknown as Rule;
 const ofPriority = (priority: Rule["priority"]) => ({ priority }) as unknown as Rule;
 
 describe("entries held for a slow connection", () => {
-  test("[G7] they are merged when they do not fit, and fit if the merge leaves an eighth of the room", () => {
+  test("[G7] held entries are merged when they do not fit, and fit if the merge leaves an eighth of the room", () => {
     const held = new HeldEntries();
     const reader = subscriber("a");
     for (let n = 1; n <= 10; n++) held.add(reader, rule, [state(n, 800)], place(0));

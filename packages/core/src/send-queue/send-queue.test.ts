@@ -116,7 +116,7 @@ test("drained returns undefined while there is room, and resolves once enough wa
   expect(got).toBe(2);
 });
 
-test("whoever waits for room goes on when the send queue is closed while its transport is full", async () => {
+test("a wait for room ends when the send queue is closed while its transport is full", async () => {
   const s = new Setup();
   s.socket.stall();
   s.push(1, 2 * highWaterBytes);

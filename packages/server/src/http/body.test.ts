@@ -23,7 +23,7 @@ test("[P-HTTP-2] a body without a length is refused once it is too large, even i
   endless.destroy();
 });
 
-test("a client that waits for 100 Continue before it sends its body is told to go on", async () => {
+test("a client that waits for 100 Continue before it sends its body receives it", async () => {
   await using server = await startGateway();
   const waiting = begin(server, { Expect: "100-continue" });
   waiting.flushHeaders();

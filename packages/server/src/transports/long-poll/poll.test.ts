@@ -50,7 +50,7 @@ test("[P-POLL-3] a poll that has 256 KiB answers before all of its channels have
   expect((await poll.outcome).items).toHaveLength(2);
 });
 
-test("[P-POLL-2] the end of a channel that the cursor holds already is no news, so that the poll waits", async () => {
+test("[P-POLL-2] the end of a channel that the cursor already contains does not make the poll answer", async () => {
   const end = entry('{"reason":"complete"}', endEvent);
   const known = open({ since: "chat:0@e.4.x,chat:1@e.1.t" });
   known.poll.write(
