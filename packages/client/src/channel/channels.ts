@@ -73,7 +73,7 @@ export class Channels {
     for (const claimant of this.claims.values()) claimant.onDown();
     for (const channel of this.#byName.values()) {
       channel.down();
-      this.#forget(channel);
+      this.#forget(channel.name);
     }
   }
 
@@ -114,12 +114,11 @@ export class Channels {
       if (error !== undefined) for (const subscriber of channel.subscribers) subscriber.fail(error);
       if (error !== undefined) channel.subscribers.clear();
       channel.reconcile();
-      if (!this.parts.connection.isUp) this.#forget(channel);
+      if (!this.parts.connection.isUp) this.#forget(channel.name);
     }
   }
 
-  #forget(channel: SharedSubscription): void {
-    if (channel.subscribers.size > 0 || this.#byName.get(channel.name) !== channel) return;
-    this.#byName.delete(channel.name);
+  #forget(name: string): void {
+    if (this.#byName.get(name)?.subscribers.size === 0) this.#byName.delete(name);
   }
 }

@@ -81,7 +81,7 @@ export class SharedSubscription {
       this.#pending = undefined;
       // No subscriber is left that needs the answer to a pending subscribe.
       this.#ask = undefined;
-      this.#link.idle(this);
+      this.#link.idle(this.name);
       return;
     }
     if (this.#ask !== undefined || this.#waiting !== undefined) return;

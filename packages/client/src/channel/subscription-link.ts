@@ -4,7 +4,6 @@ import type { Call, Outcome } from "../request/call.ts";
 import type { Cancel } from "../runtime/clock.ts";
 import type { Schedule } from "../runtime/schedule.ts";
 import type { SinceOption } from "./channel.ts";
-import type { SharedSubscription } from "./shared-subscription.ts";
 
 /** Functions of the client that a shared subscription uses. */
 export interface SubscriptionLink {
@@ -22,7 +21,7 @@ export interface SubscriptionLink {
   ): void;
   unsubscribe(channel: string): void;
   /** Called when the channel has no subscribers left; an unsubscribe, if one was needed, has been sent. */
-  idle(channel: SharedSubscription): void;
+  idle(channel: string): void;
   /**
    * Runs `retry` after the wait that the error asks for or a random wait that grows with `failures`, whichever
    * is longer.

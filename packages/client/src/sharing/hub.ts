@@ -68,7 +68,7 @@ export class Hub {
     this.#link = subscriptionLink(
       { ...parts, connection: { isUp: true } },
       (message, outcome) => this.#call(message, outcome),
-      (channel) => this.#channels.delete(channel.name),
+      (channel) => this.#channels.delete(channel),
     );
   }
 
