@@ -34,6 +34,7 @@ export const documentTests = existing([
   "packages/protocol/src/documented-links.test.ts",
   "packages/protocol/src/documented-requirements.test.ts",
   "packages/protocol/src/documented-rules.test.ts",
+  "packages/protocol/src/documented-security.test.ts",
   "packages/react/src/status-panel-css.test.ts",
   "scripts/mutate/mutants.test.ts",
 ]);
