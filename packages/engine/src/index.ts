@@ -18,6 +18,7 @@ export * from "./ports/random.ts";
 export * from "./ports/registry.ts";
 export * from "./ports/revocations.ts";
 export * from "./ports/signals.ts";
+export * from "./ports/single-use.ts";
 export * from "./ports/source.ts";
 export * from "./ports/store-health.ts";
 export * from "./projection.ts";

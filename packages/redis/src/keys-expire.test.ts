@@ -234,6 +234,12 @@ const steps: Steps = {
     ],
     read: [({ revocations }) => revocations.read()],
   },
+  singleUse: {
+    claim: [
+      ({ singleUse }) => singleUse.claim("nonce", "n", minuteMs),
+      ({ singleUse }) => singleUse.claim("ticket", "n", 0.5),
+    ],
+  },
 };
 
 const all: readonly Step[] = Object.values(steps).flatMap((port) =>

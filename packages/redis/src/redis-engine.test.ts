@@ -12,6 +12,7 @@ import {
   revocationsContract,
   SeededRandom,
   signalsContract,
+  singleUseContract,
 } from "@milepost/engine/testing";
 import { afterAll, describe, expect } from "vitest";
 import { connectRedis, redisEngine } from "./index.ts";
@@ -68,4 +69,5 @@ describe.skipIf(isMissing).for(topologies)("the Redis engine on %s", ([, redis])
   registryContract("redis", make);
   signalsContract("redis", make);
   revocationsContract("redis", make);
+  singleUseContract("redis", make);
 });

@@ -13,6 +13,7 @@ import { RedisPresence } from "./redis-presence.ts";
 import { RedisRegistry } from "./redis-registry.ts";
 import { RedisRevocations } from "./redis-revocations.ts";
 import { RedisSignals } from "./redis-signals.ts";
+import { RedisSingleUse } from "./redis-single-use.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** Options of {@link redisEngine}. */
@@ -46,6 +47,7 @@ export function redisEngine(link: RedisLink, options: RedisEngineOptions = {}): 
       registry: new RedisRegistry(link, keys, clock),
       signals: new RedisSignals(link, keys, router),
       revocations: new RedisRevocations(link, keys, clock, random),
+      singleUse: new RedisSingleUse(link, keys, clock),
       isShared: true,
       store: link.watch,
       close: () => link.close(),

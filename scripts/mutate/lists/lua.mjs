@@ -325,6 +325,10 @@ export const luaMutants = [
       "the answer is the same list, only longer; a node that reads it again adds what it already knows",
     ],
   ]),
+  ...faultsIn(`${lua}/single-use.lua`, [
+    ["if ends > now then return 0 end", "", "a nonce or a ticket may be used any number of times"],
+    ["ends > now", "ends > 0", "a name stays used up after its time"],
+  ]),
   ...faultsIn(`${lua}/revocation-read.lua`, [
     [
       "epoch == ARGV[2] and ARGV[3] or '0'",

@@ -10,6 +10,7 @@ import { presenceContract } from "../testing/contracts/presence-contract.ts";
 import { registryContract } from "../testing/contracts/registry-contract.ts";
 import { revocationsContract } from "../testing/contracts/revocations-contract.ts";
 import { signalsContract } from "../testing/contracts/signals-contract.ts";
+import { singleUseContract } from "../testing/contracts/single-use-contract.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { SeededRandom } from "../testing/seeded-random.ts";
 import { memoryEngine } from "./memory-engine.ts";
@@ -34,6 +35,7 @@ deadLettersContract("memory", make);
 registryContract("memory", make);
 signalsContract("memory", make);
 revocationsContract("memory", make);
+singleUseContract("memory", make);
 
 const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 

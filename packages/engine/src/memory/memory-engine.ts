@@ -9,6 +9,7 @@ import { MemoryPresences } from "./memory-presence.ts";
 import { MemoryRegistry } from "./memory-registry.ts";
 import { MemoryRevocations } from "./memory-revocations.ts";
 import { MemorySignals } from "./memory-signals.ts";
+import { MemorySingleUse } from "./memory-single-use.ts";
 
 /**
  * Returns the factory of an engine that keeps everything in the memory of one process. It needs no store, and
@@ -30,6 +31,7 @@ export function memoryEngine(): EngineFactory {
       registry: new MemoryRegistry(clock),
       signals: new MemorySignals(),
       revocations: new MemoryRevocations(clock),
+      singleUse: new MemorySingleUse(clock),
       close: () => log.close(),
     };
   };

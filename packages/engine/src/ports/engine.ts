@@ -10,6 +10,7 @@ import type { Random } from "./random.ts";
 import type { Registry } from "./registry.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Signals } from "./signals.ts";
+import type { SingleUse } from "./single-use.ts";
 import type { StoreWatch } from "./store-health.ts";
 
 /** Shared state behind ports: one per deployment, in memory or in Redis. */
@@ -25,6 +26,7 @@ export interface Engine {
   readonly registry: Registry;
   readonly signals: Signals;
   readonly revocations: Revocations;
+  readonly singleUse: SingleUse;
   /**
    * True when several nodes may use the engine, so that each node must also take care of what dead nodes left
    * behind.

@@ -10,6 +10,7 @@ export * from "./contracts/presence-contract.ts";
 export * from "./contracts/registry-contract.ts";
 export * from "./contracts/revocations-contract.ts";
 export * from "./contracts/signals-contract.ts";
+export * from "./contracts/single-use-contract.ts";
 export * from "./faulty-engine.ts";
 export * from "./manual-clock.ts";
 export * from "./seeded-random.ts";
