@@ -110,6 +110,33 @@ describe("compiled JSON Schemas", () => {
     expect(() => compileJsonSchema(schema)).toThrow(why);
   });
 
+  it.each([
+    [{ pattern: "^(a+)+$" }, `${"a".repeat(29)}!`],
+    [{ pattern: "^(a+)+$" }, `${"a".repeat(100_000)}!`],
+    [{ patternProperties: { "^(a+)+$": { type: "number" } } }, { [`${"a".repeat(29)}!`]: "x" }],
+    [{ propertyNames: { pattern: "^(a|a)*$" } }, { [`${"a".repeat(29)}!`]: 1 }],
+    [{ uniqueItems: true }, Array.from({ length: 30_000 }, (_, n) => ({ n }))],
+  ])("[P-RULE-3] the schema %j takes less than 200 ms for hostile data", (schema, value) => {
+    const compiled = compileJsonSchema(schema);
+    const begun = performance.now();
+    readWith(compiled, value, "data");
+    expect(performance.now() - begun).toBeLessThan(200);
+  });
+
+  it("[P-RULE-3] data whose patterns need too much work are refused with the reason", () => {
+    const schema = { properties: { text: { pattern: "^[a-z]{1,50}$" } } };
+    expect(verdict(schema, { text: "a".repeat(1_000_000) })).toMatch(/too long for the patterns/);
+    expect(verdict(schema, { text: "abc" })).toBe(true);
+  });
+
+  it.each(["(?=a)b", "(a)\\1"])(
+    "[P-RULE-3] compileJsonSchema refuses the pattern %s, which cannot be checked in linear time",
+    (pattern) => {
+      expect(() => compileJsonSchema({ pattern })).toThrow(/linear time/);
+      expect(() => compileJsonSchema({ patternProperties: { [pattern]: true } })).toThrow(/linear/);
+    },
+  );
+
   it("a compiled schema serialises to its original JSON", () => {
     expect(JSON.stringify(compileJsonSchema({ type: "string" }))).toBe('{"type":"string"}');
   });

@@ -1,6 +1,13 @@
 import { cutText, isRecord, type StandardSchema } from "@milepost/protocol";
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { beginPatternWork, LinearPattern, PatternWorkError } from "./linear-pattern.ts";
+import { hasDuplicates } from "./unique-items.ts";
+
+/** Makes the regular expressions of `pattern` and `patternProperties`. The name serves only standalone code. */
+const regExp = Object.assign((source: string) => new LinearPattern(source), {
+  code: "new LinearPattern",
+});
 
 const options: Options = {
   // A misspelt keyword would check nothing, so an unknown keyword is an error at startup.
@@ -12,15 +19,20 @@ const options: Options = {
   validateFormats: false,
   ownProperties: true,
   logger: false,
+  code: { regExp },
 };
 
 const maxQuoted = 200;
+const tooLong = {
+  message: "is too long for the patterns of its schema; send shorter texts",
+} as const;
 
 /**
  * Compiles a JSON Schema into a Standard Schema: draft 2020-12, or draft-07 where its `$schema` names that.
  *
  * Validation changes no value and stops at the first failure. Throws an Error that says what is wrong with the
- * schema itself, which includes unknown keywords and references outside the schema.
+ * schema itself, which includes unknown keywords, references outside the schema and patterns that cannot be
+ * checked in linear time. Data whose patterns need too much work are refused.
  */
 export function compileJsonSchema(schema: unknown): StandardSchema {
   if (typeof schema !== "boolean" && !isRecord(schema)) throw new Error("must be a JSON Schema");
@@ -28,10 +40,16 @@ export function compileJsonSchema(schema: unknown): StandardSchema {
   const standard = {
     version: 1,
     vendor: "json-schema",
-    validate: (value: unknown) =>
-      validate(value)
-        ? { value }
-        : { issues: (validate.errors ?? []).map((error) => issueOf(error, value)) },
+    validate: (value: unknown) => {
+      try {
+        beginPatternWork();
+        if (validate(value)) return { value };
+      } catch (error) {
+        if (error instanceof PatternWorkError) return { issues: [tooLong] };
+        throw error;
+      }
+      return { issues: (validate.errors ?? []).map((error) => issueOf(error, value)) };
+    },
   } as const;
   // A configuration that is shown as JSON shows the schema as it was written.
   return { "~standard": { ...standard }, toJSON: () => schema } as StandardSchema;
@@ -41,6 +59,15 @@ function compiled(schema: boolean | Record<string, unknown>): ValidateFunction {
   const draft = isRecord(schema) ? schema.$schema : undefined;
   if (isRecord(schema) && schema.$async !== undefined) throw new Error("cannot be $async");
   const ajv = isDraft07(draft) ? new Ajv(options) : new Ajv2020(options);
+  // Ajv compares each item with every other one, which takes seconds for a list of a megabyte.
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    error: { message: "must NOT have duplicate items" },
+    validate: (isOn: boolean, items: readonly unknown[]) => !isOn || !hasDuplicates(items),
+  });
   const validate = ajv.compile(schema);
   if (validate.errors) throw new Error("cannot be compiled");
   return validate;
