@@ -8,6 +8,7 @@ import { runAcrossNodes } from "./workloads/across-nodes.ts";
 import { runBurst } from "./workloads/burst.ts";
 import { runComeback } from "./workloads/comeback.ts";
 import { runFanout } from "./workloads/fanout.ts";
+import { runHostile } from "./workloads/hostile.ts";
 import { runMemory } from "./workloads/memory.ts";
 import { runNeverReading } from "./workloads/never-reading.ts";
 import { runReconnect } from "./workloads/reconnect.ts";
@@ -25,6 +26,7 @@ const workloads = {
   "redis-append": runRedisAppend,
   "ten-nodes": runTenNodes,
   reconnect: runReconnect,
+  hostile: runHostile,
 } as const satisfies Record<
   WorkloadName,
   (options: Options, onProgress: OnProgress) => Promise<WorkloadReport>

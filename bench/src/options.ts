@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { type AttackName, attackNames } from "./hostile/attacks.ts";
 import { catalog, isTargetName, pacedTargets, type TargetName } from "./targets/catalog.ts";
 
 export const workloadNames = [
@@ -11,6 +12,7 @@ export const workloadNames = [
   "redis-append",
   "ten-nodes",
   "reconnect",
+  "hostile",
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
@@ -36,6 +38,8 @@ export interface Options {
   readonly connections: number;
   /** Connections that never read, in the workload `never-reading`. */
   readonly deaf: number;
+  /** Attacks of the workload `hostile`; undefined: all of them. */
+  readonly attacks: readonly AttackName[] | undefined;
   readonly json: boolean;
   /**
    * Folder for CPU profiles of the servers. Profiling slows the servers down, so figures of such a run do not
@@ -56,6 +60,7 @@ workloads: ${workloadNames.join(", ")} (default: ${byDefault.join(", ")})
   --bursts N         burst: bursts of 50 publications a second (default 10)
   --deaf N           never-reading: connections that never read (default 500)
   --connections N    memory: idle connections; comeback, ten-nodes: readers (default 10000, at most 18000)
+  --attacks a,b      hostile: attacks to run, from ${attackNames.join(", ")} (default: all)
   --profile DIR      also write CPU profiles of the servers to DIR; figures of such a run do not count
   --json             print the report as JSON to standard output`;
 
@@ -73,6 +78,7 @@ export function readOptions(args: readonly string[]): Options {
       bursts: { type: "string", default: "10" },
       deaf: { type: "string", default: "500" },
       connections: { type: "string", default: "10000" },
+      attacks: { type: "string" },
       profile: { type: "string" },
       json: { type: "boolean", default: false },
     },
@@ -95,6 +101,7 @@ export function readOptions(args: readonly string[]): Options {
     bursts: readNumber("bursts", values.bursts, 1, 100),
     deaf: readNumber("deaf", values.deaf, 1, 5_000),
     connections: readNumber("connections", values.connections, 100, 18_000),
+    attacks: values.attacks?.split(",").map(readAttack),
     json: values.json,
     profile: values.profile,
   };
@@ -111,6 +118,13 @@ function readTarget(name: string): TargetName {
   if (!isTargetName(name))
     throw new Error(`no target "${name}"; choose from ${Object.keys(catalog).join(", ")}`);
   return name;
+}
+
+function readAttack(name: string): AttackName {
+  const attack = attackNames.find((known) => known === name);
+  if (attack === undefined)
+    throw new Error(`no attack "${name}"; choose from ${attackNames.join(", ")}`);
+  return attack;
 }
 
 function readNumber(option: string, text: string, min: number, max: number): number {

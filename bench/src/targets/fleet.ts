@@ -11,7 +11,7 @@ export interface Fleet extends AsyncDisposable {
 export async function startFleet(size: number): Promise<Fleet> {
   const redis = await startRedis();
   const started = await Promise.allSettled(
-    Array.from({ length: size }, () => serveNode(redis.url)),
+    Array.from({ length: size }, () => serveNode({ MILEPOST_REDIS_URL: redis.url })),
   );
   const nodes = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const clear = async () => {

@@ -9,20 +9,26 @@ const command = fileURLToPath(new URL("../../../packages/cli/dist/main.js", impo
 export const secrets = { tokenSecret: "t".repeat(48), apiKey: "k".repeat(48) } as const;
 
 const startTimeoutMs = 60_000;
-/** A `milepost serve` over Redis, in a process of its own. */
+
+/** A `milepost serve` in a process of its own. */
 export interface ServedNode extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
 }
 
-/** Starts a node on a free port; resolves once it listens. Disposing kills it. */
-export async function serveNode(redisUrl: string): Promise<ServedNode> {
-  const child = spawn(process.execPath, [command, "serve", "--port", "0", "--redis", redisUrl], {
+/**
+ * Starts a node on a free port, with more settings in its environment; resolves once it listens. Disposing kills it.
+ */
+export async function serveNode(
+  settings: Readonly<Record<`MILEPOST_${string}`, string>>,
+): Promise<ServedNode> {
+  const child = spawn(process.execPath, [command, "serve", "--port", "0"], {
     env: {
       ...process.env,
       NODE_ENV: "production",
       MILEPOST_TOKEN_SECRET: secrets.tokenSecret,
       MILEPOST_API_KEY: secrets.apiKey,
+      ...settings,
     },
     stdio: ["ignore", "pipe", "inherit"],
   });

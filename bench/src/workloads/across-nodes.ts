@@ -80,8 +80,8 @@ function percent(share: number): string {
 
 async function runRound(place: Place, seconds: number): Promise<Round> {
   await using redis = await startRedis();
-  await using written = await serveNode(redis.url);
-  await using other = await serveNode(redis.url);
+  await using written = await serveNode({ MILEPOST_REDIS_URL: redis.url });
+  await using other = await serveNode({ MILEPOST_REDIS_URL: redis.url });
   const read = place === "the same node" ? written : other;
   const latency = new Histogram();
   const from = Math.round(warmUpSeconds * perSecond);
