@@ -5,6 +5,7 @@ import type { AuthOptions } from "./auth/authenticator.ts";
 import type { BackendsOptions } from "./backends/backends.ts";
 import type { Role } from "./config/role.ts";
 import type { ServerTimeouts } from "./http/gateway-server.ts";
+import type { MissingOriginPolicy } from "./http/origin-policy.ts";
 
 /** Options of {@link createGateway}. */
 export interface GatewayOptions {
@@ -29,9 +30,20 @@ export interface GatewayOptions {
   readonly sources?: readonly Source[];
   /**
    * Origins of web pages that may use the gateway, each exactly as browsers send it
-   * (`https://app.example.com`); `"*"` allows all. The gateway's own host is always allowed.
+   * (`https://app.example.com`); `"*"` allows all. Default: the pages of the gateway's own host. A list replaces
+   * this default.
    */
   readonly allowedOrigins?: readonly string[];
+  /**
+   * Values of the `Host` header that the gateway answers to, in lower case: `gateway.example.com` for every port, or
+   * `gateway.example.com:8443`. Default: every name. `/healthz` and `/readyz` answer in any case.
+   */
+  readonly allowedHosts?: readonly string[];
+  /**
+   * `refuse` to refuse users whose request has no `Origin`, which browsers always send to another site; default
+   * `allow`. Services with an API key need no `Origin`.
+   */
+  readonly missingOrigin?: MissingOriginPolicy;
   /** Role of the gateway, which selects whom it serves; default `all`. */
   readonly role?: Role;
   readonly limits?: LimitOptions;

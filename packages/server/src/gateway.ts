@@ -136,7 +136,7 @@ export function gatewayOf(
 ): Gateway {
   const log = options.log ?? createLog({ level: "warn" });
   const auth = createAuthenticator(options.auth, systemClock);
-  const origins = originPolicy(options.allowedOrigins ?? []);
+  const origins = originPolicy(options, log);
   const backends = new Backends(options.backends ?? {}, {
     clock: systemClock,
     random: systemRandom,

@@ -3,7 +3,12 @@ import { z } from "zod";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
-import { isOrigin } from "../http/origin-policy.ts";
+import {
+  isHost,
+  isOrigin,
+  type MissingOriginPolicy,
+  missingOriginPolicies,
+} from "../http/origin-policy.ts";
 import { type LogLevel, logLevels } from "../runtime/log.ts";
 import { type BackendSetting, backendSecret, backendsSchema } from "./backend-schema.ts";
 import { type Role, roles } from "./role.ts";
@@ -30,8 +35,12 @@ export interface Settings {
   readonly redisPrefix: string;
   /** Redis Streams whose entries the gateway publishes. */
   readonly sources: readonly SourceSetting[];
-  /** Origins of web pages that may use the gateway. */
+  /** Origins of web pages that may use the gateway; empty for those of its own host. */
   readonly allowedOrigins: readonly string[];
+  /** Values of the Host header that the gateway answers to; empty for all. */
+  readonly allowedHosts: readonly string[];
+  /** What users may do whose request has no Origin. */
+  readonly missingOrigin: MissingOriginPolicy;
   /** True if `?token=` in the URL of a WebSocket, SSE or long-poll request is accepted. */
   readonly tokenInQuery: boolean;
   /** Rules that take precedence over the default rules. */
@@ -176,9 +185,26 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
       }),
     ),
     env: "MILEPOST_ALLOWED_ORIGINS",
-    fromText: (text) => text.split(",").map((origin) => origin.trim()),
+    fromText: listFrom,
     fallback: [],
     example: "https://app.example.com,http://localhost:5173",
+  },
+  allowedHosts: {
+    schema: z.array(
+      z.string().refine(isHost, {
+        error: "must be a host in lower case, with a port or without",
+      }),
+    ),
+    env: "MILEPOST_ALLOWED_HOSTS",
+    fromText: listFrom,
+    fallback: [],
+    example: "gateway.example.com,10.0.0.5:8787",
+  },
+  missingOrigin: {
+    schema: z.enum(missingOriginPolicies),
+    env: "MILEPOST_MISSING_ORIGIN",
+    fallback: "allow",
+    example: missingOriginPolicies.join(", "),
   },
   tokenInQuery: {
     schema: z.boolean(),
@@ -251,6 +277,10 @@ export const settingNames = Object.keys(settings) as readonly SettingName[];
 
 function numberFrom(text: string): unknown {
   return /^-?[0-9]+$/.test(text) ? Number(text) : text;
+}
+
+function listFrom(text: string): unknown {
+  return text.split(",").map((item) => item.trim());
 }
 
 function booleanFrom(text: string): unknown {

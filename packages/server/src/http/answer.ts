@@ -2,6 +2,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { errorCodes, type Failure, writeJson } from "@milepost/protocol";
 import type { HttpContext } from "./endpoint.ts";
 import { type Problem, problemHeaders, problemOf } from "./problem.ts";
+import { safeHeaders } from "./safe-headers.ts";
 
 /**
  * Answers a request with a JSON body. A `JsonText` in it is written as its own text.
@@ -20,7 +21,7 @@ export function answerJsonText(context: HttpContext, text: string): Response {
 
 /** Answers a request with 204 and no body. */
 export function answerNothing({ env: { outgoing } }: HttpContext): Response {
-  outgoing.writeHead(204).end();
+  outgoing.writeHead(204, safeHeaders).end();
   return RESPONSE_ALREADY_SENT;
 }
 
@@ -51,6 +52,7 @@ function write(
   text: string,
 ): Response {
   outgoing.writeHead(status, {
+    ...safeHeaders,
     "Content-Type": mediaType,
     "Content-Length": Buffer.byteLength(text),
   });

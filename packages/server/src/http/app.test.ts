@@ -1,6 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { describe, expect, it } from "vitest";
-import { exchange } from "../testing/raw-http.ts";
+import { exchange, upgradeRequest } from "../testing/raw-http.ts";
 import { apiKey, startGateway } from "../testing/test-gateway.ts";
 
 const publication = { channel: "chat:42", event: "message", data: { text: "hello" } };
@@ -69,6 +69,37 @@ describe("the HTTP API", () => {
     await using server = await startGateway();
     const { body } = await server.call("GET", "/ws/chat/42", { credential: null });
     expect(body).toMatchObject({ code: "not_found", detail: expect.stringMatching(/ws:\/\//) });
+  });
+
+  it("[P-ORI-5] every answer says no-store and nosniff, whatever its status and its door", async () => {
+    await using server = await startGateway();
+    const credential = await server.token();
+    const answers = await Promise.all([
+      server.call("GET", "/healthz", { credential: null }),
+      server.call("GET", "/ws/health", { credential: null }),
+      server.call("POST", "/v1/publish", { body: publication }),
+      server.call("POST", "/v1/publish", { body: "{" }),
+      server.call("GET", "/v1/channels/chat:42/history"),
+      server.call("DELETE", "/v1/channels/chat:42"),
+      server.call("GET", "/v1/nodes", { credential: null }),
+      server.call("PATCH", "/v1/publish"),
+      server.call("GET", "/no-such-path"),
+      server.call("GET", "/v1/poll?channels=chat:42&wait=0", { credential }),
+      server.call("OPTIONS", "/v1/publish", { headers: { Origin: server.url } }),
+    ]);
+    for (const { status, headers } of answers) {
+      expect(headers.get("x-content-type-options"), String(status)).toBe("nosniff");
+      expect(headers.get("cache-control"), String(status)).toBe("no-store");
+    }
+    for (const request of [
+      upgradeRequest("/ws/a/b/c"),
+      `GET /v1/sse?channels=chat:42&token=${credential} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      "GET /v1/../healthz HTTP/1.1\r\nHost: x:y:z\r\n\r\n",
+    ]) {
+      const head = await exchange(server.port, request, { untilHead: true });
+      expect(head).toMatch(/cache-control: no-store/i);
+      expect(head).toMatch(/x-content-type-options: nosniff/i);
+    }
   });
 
   it("an unknown path is answered with 404 and a problem document", async () => {
@@ -202,7 +233,7 @@ describe("the HTTP API", () => {
 describe("cross-origin requests to the HTTP API", () => {
   const origin = "https://app.example.com";
 
-  it("a page whose origin is in allowedOrigins may call the API and receives the CORS headers", async () => {
+  it("[P-ORI-4] a page whose origin is in allowedOrigins may call the API and receives the CORS headers", async () => {
     await using server = await startGateway({ allowedOrigins: [origin] });
     const headers = { Origin: origin };
     const preflight = await server.call("OPTIONS", "/v1/publish", { headers, credential: null });
@@ -277,6 +308,26 @@ describe("the OpenAPI document", () => {
         "post /v1/users/{id}/disconnect",
       ].sort(),
     );
+  });
+
+  it("[P-ORI-5] the OpenAPI document is built once, and a request with its ETag is answered with 304", async () => {
+    await using server = await startGateway();
+    const read = (headers: Record<string, string> = {}) =>
+      server.call("GET", "/openapi.json", { credential: null, headers });
+    const first = await read();
+    const etag = first.headers.get("etag") ?? "";
+    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(first.headers.get("cache-control")).toBe("no-cache");
+    for (const given of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
+      const again = await read({ "If-None-Match": given });
+      expect([again.status, again.body, again.headers.get("etag")]).toEqual([304, undefined, etag]);
+    }
+    expect(await read({ "If-None-Match": '"other"' })).toMatchObject({
+      status: 200,
+      body: first.body,
+    });
+    const head = await server.call("HEAD", "/openapi.json", { credential: null });
+    expect([head.status, head.body]).toEqual([200, undefined]);
   });
 
   it("the OpenAPI document names bodies and parameters, and every reference in it resolves", async () => {

@@ -1,13 +1,14 @@
 import { failure, MilepostError } from "@milepost/protocol";
 import { Hono } from "hono";
 import { routePath } from "hono/route";
-import { describeRoute, openAPIRouteHandler } from "hono-openapi";
+import { describeRoute } from "hono-openapi";
 import { otherRole, servesBackends, servesReaders } from "../config/role.ts";
 import type { DoorSet } from "../transports/door-set.ts";
-import { answerFailure, answerNothing, answerProblem } from "./answer.ts";
+import { answerFailure, answerProblem } from "./answer.ts";
 import { authorizationOf } from "./authorization.ts";
-import type { Endpoint, HttpContext, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
-import { openApiDocument } from "./openapi.ts";
+import { allowPage, answerPreflight } from "./cors.ts";
+import type { Endpoint, HttpDoorOptions, HttpEnv } from "./endpoint.ts";
+import { describedBy } from "./openapi.ts";
 import { failureOf, internalFailure, problemOf } from "./problem.ts";
 import { channelEndpoints } from "./routes/channels.ts";
 import { commandEndpoints } from "./routes/commands.ts";
@@ -50,23 +51,29 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     if (closing.aborted) context.env.outgoing.setHeader("Connection", "close");
     await next();
   });
+  // Health checks come from load balancers, which name a node as they like.
+  for (const path of ["/ws/*", "/openapi.json"]) {
+    app.use(path, async (context, next) => {
+      const { host } = context.env.incoming.headers;
+      const refusal = origins.refusal({ ...(host !== undefined && { host }) });
+      if (refusal !== undefined) throw MilepostError.from(refusal);
+      await next();
+    });
+  }
   app.use("/v1/*", async (context, next) => {
-    const origin = context.req.header("origin");
+    const { headers } = context.env.incoming;
+    const { origin } = headers;
+    const refusal = origins.refusal(headers);
+    if (refusal !== undefined) throw MilepostError.from(refusal);
     if (origin !== undefined) {
-      if (!origins.allows(origin, context.req.header("host"))) {
-        throw new MilepostError(
-          "forbidden",
-          "this origin may not use the gateway; add it to the setting allowedOrigins",
-        );
-      }
-      // Credentials are never cookies here, so Access-Control-Allow-Credentials is not needed.
-      context.env.outgoing.setHeader("Access-Control-Allow-Origin", origin);
-      context.env.outgoing.setHeader("Vary", "Origin");
+      allowPage(context, origins.corsOrigin(origin));
       if (context.req.method === "OPTIONS") return answerPreflight(context);
     }
     const principal = await auth.authenticate(
       authorizationOf(context, { tokenPaths, tokenInQuery }),
     );
+    const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
+    if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));
     await next();
     return undefined;
@@ -91,7 +98,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   for (const { method, path, spec, handle } of endpoints) {
     app.on(method, path, describeRoute(spec), handle);
   }
-  app.get("/openapi.json", openAPIRouteHandler(app, openApiDocument));
+  app.get("/openapi.json", describedBy(app));
   refuseOtherMethods(app, endpoints);
   return app;
 }
@@ -135,15 +142,4 @@ function refuseOtherMethods(app: Hono<HttpEnv>, endpoints: readonly Endpoint[]):
       });
     });
   }
-}
-
-function answerPreflight(context: HttpContext): Response {
-  const { outgoing } = context.env;
-  outgoing.setHeader("Access-Control-Allow-Methods", "GET, POST, DELETE");
-  outgoing.setHeader(
-    "Access-Control-Allow-Headers",
-    "Authorization, Content-Type, Last-Event-ID, Milepost-Lease",
-  );
-  outgoing.setHeader("Access-Control-Max-Age", "600");
-  return answerNothing(context);
 }

@@ -4,6 +4,7 @@ import { failure } from "@milepost/protocol";
 import type { Hono } from "hono";
 import type { HttpEnv } from "./endpoint.ts";
 import { problemHeaders, problemOf } from "./problem.ts";
+import { safeHeaders } from "./safe-headers.ts";
 
 /** Creates Node's request listener for the HTTP API. It changes no global of a host program. */
 export function createHttpListener(
@@ -30,6 +31,6 @@ function unreadableRequest(): Response {
   );
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: problemHeaders(problem),
+    headers: { ...safeHeaders, ...problemHeaders(problem) },
   });
 }

@@ -50,7 +50,7 @@ it("a wait for commands ends when its client disconnects", async () => {
       role: "all",
       core: overheard,
       auth,
-      origins: originPolicy([]),
+      origins: originPolicy(),
       log,
       backends: { counts: { closed: 0, open: 0, half_open: 0 } },
       now: () => systemClock.now(),

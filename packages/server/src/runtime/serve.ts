@@ -141,6 +141,8 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       limits: config.limits,
       compression: config.compression,
       allowedOrigins: config.allowedOrigins,
+      allowedHosts: config.allowedHosts,
+      missingOrigin: config.missingOrigin,
       sseMaxLifetimeMs: config.sseMaxLifetimeMs,
       log,
     });

@@ -1,12 +1,21 @@
 import { connect } from "node:net";
 
-/** Sends bytes and resolves with everything received until the other end closes the connection. */
-export function exchange(port: number, request: string | Uint8Array): Promise<string> {
+/**
+ * Sends bytes and resolves with everything received until the other end closes the connection. With `untilHead`, the
+ * client closes it as soon as it has the whole head of an answer.
+ */
+export function exchange(
+  port: number,
+  request: string | Uint8Array,
+  { untilHead = false }: { readonly untilHead?: boolean } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
-    connect(port, "127.0.0.1")
+    const socket = connect(port, "127.0.0.1");
+    socket
       .on("data", (chunk) => {
         answer += chunk;
+        if (untilHead && answer.includes("\r\n\r\n")) socket.destroy();
       })
       .on("close", () => resolve(answer))
       .on("error", reject)

@@ -89,7 +89,6 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
     poll.attach(connect(poll));
     const outcome = await poll.outcome;
     outgoing.removeListener("close", giveUp);
-    outgoing.setHeader("Cache-Control", "no-store");
     if (outcome.closeCode !== undefined && !outcome.hasNews) throw closedError(outcome.closeCode);
     return outcome;
   }

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Encoder, Transport, TransportEvents } from "@milepost/core";
 import type { Clock, ConsumerKind, Random } from "@milepost/engine";
 import { type CloseCode, encodeSseEvent, encodeSseRetry, sseComment } from "@milepost/protocol";
+import { safeHeaders } from "../../http/safe-headers.ts";
 import { type SseForm, sseEncoders, sseName } from "./encoders.ts";
 import type { StreamQuery } from "./stream-query.ts";
 
@@ -108,6 +109,7 @@ export class SseStream implements Transport {
 }
 
 const sseHeaders = {
+  ...safeHeaders,
   "Content-Type": "text/event-stream",
   // A proxy that compresses or buffers the response would hold events back.
   "Cache-Control": "no-store, no-transform",

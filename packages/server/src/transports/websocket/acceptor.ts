@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { UserPrincipal } from "@milepost/core";
+import type { Principal, UserPrincipal } from "@milepost/core";
 import {
   type CloseCode,
   closeCodeOfCredential,
@@ -138,17 +138,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
 
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
     if (closing) return goingAway;
-    if (!origins.allows(headers.origin, headers.host)) {
-      log.warn(
-        { origin: headers.origin?.slice(0, maxLoggedOrigin) },
-        "a WebSocket was refused: its origin is not in allowedOrigins",
-      );
-      return failure(
-        "forbidden",
-        "this origin may not use the gateway; add it to the setting allowedOrigins",
-      );
-    }
-    return undefined;
+    return origins.refusal(headers);
   }
 
   async function connect(
@@ -162,6 +152,11 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     verifying.delete(socket);
     if (closing) {
       refuseUpgrade(socket, goingAway);
+      return;
+    }
+    const refusal = isService(verdict) ? undefined : origins.refusalOfUser(request.headers);
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal);
       return;
     }
     const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
@@ -222,8 +217,12 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
   };
 }
 
-const maxLoggedOrigin = 255;
 const goingAway = failure("shutting_down", "this node is shutting down; connect to another node");
+
+function isService(verdict: Verdict): boolean {
+  const kind = "principal" in verdict ? verdict.principal?.kind : undefined;
+  return (kind as Principal["kind"] | undefined) === "service";
+}
 
 function destroy(this: Duplex): void {
   this.destroy();

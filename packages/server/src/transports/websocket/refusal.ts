@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Failure } from "@milepost/protocol";
 import { problemHeaders, problemOf } from "../../http/problem.ts";
+import { safeHeaders } from "../../http/safe-headers.ts";
 
 /**
  * Answers an upgrade request with a problem document instead of a WebSocket, and closes the socket.
@@ -13,6 +14,7 @@ export function refuseUpgrade(socket: Duplex, refusal: Failure): void {
   const problem = problemOf(refusal);
   const body = JSON.stringify(problem);
   const headers: Record<string, string> = {
+    ...safeHeaders,
     ...problemHeaders(problem),
     "Content-Length": String(Buffer.byteLength(body)),
     Connection: "close",

@@ -1,0 +1,38 @@
+/**
+ * Origins that are none of `https://app.example.com` and `http://localhost:5173`, and not the one of the host
+ * `gateway.example.com`, though most of them look like it. They are what an attacker's page or program can send.
+ */
+export const hostileOrigins: readonly string[] = [
+  "null",
+  "",
+  "*",
+  "http://app.example.com",
+  "https://app.example.com.evil.com",
+  "https://evil.com/https://app.example.com",
+  "https://evilapp.example.com",
+  "https://app.example.co",
+  "https://app.example.com:8443",
+  "https://app.example.com:443",
+  "https://APP.example.com",
+  "HTTPS://app.example.com",
+  "https://app.example.com/",
+  "https://app.example.com?",
+  "https://app.example.com.",
+  "https://app.example.com,https://evil.com",
+  "https://evil.com, https://app.example.com",
+  "https://app.example.com https://evil.com",
+  "https://user@app.example.com",
+  "https://example.com",
+  "//app.example.com",
+  "app.example.com",
+  "https://xn--pp-7ka.example.com",
+  "https://app.example.com%00",
+  "http://localhost",
+  "http://localhost:51730",
+  "http://127.0.0.1:5173",
+  "file://",
+  "chrome-extension://abcdef",
+  "https://gateway.example.com.evil.com",
+  "https://gateway.example.com:444",
+  "ftp://gateway.example.com",
+];
