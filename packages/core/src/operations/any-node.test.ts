@@ -2,7 +2,7 @@ import type { EngineFactory } from "@milepost/engine";
 import { altered, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import type { CoreLimits } from "../runtime/limits.ts";
-import { type TestCore, testCore } from "../testing/index.ts";
+import { RecordingMeter, type TestCore, testCore } from "../testing/index.ts";
 
 /** Three nodes on one engine and one clock. A test can make the first node crash. */
 class Cluster implements AsyncDisposable {
@@ -244,7 +244,7 @@ describe("operations whose node died", () => {
     expect(operation.status).toBe("stalled");
   });
 
-  test("[G9] two nodes that find the same operation overdue at the same moment write each event once", async () => {
+  test("[G9] [S7] two nodes that create and later find overdue the same operation at the same moment write and count each event once", async () => {
     await using t = new Cluster();
     const { clock, engine } = t;
     let isSlow = false;
@@ -260,20 +260,27 @@ describe("operations whose node died", () => {
       });
       return { ...made, log };
     };
-    const node = (n: number) =>
-      testCore({ clock, random: new SeededRandom(n), node: `slow-${n}`, engine: slow });
-    await using one = node(5);
-    await using two = node(6);
-    const { lease } = await one.core.operations.create(one.service, {
-      kind: "index",
-      operation_id: "9",
-      lease_ms: 5_000,
-    });
-    await two.core.operations.report(two.service, "9", { lease: lease.token, events: [] });
+    const meters = [new RecordingMeter(), new RecordingMeter()] as const;
+    const counted = (event: string) => {
+      const [first, second] = meters.map((m) => m.count(`milepost_operations_${event}_total`));
+      return (first ?? 0) + (second ?? 0);
+    };
+    const node = (n: number, meter: RecordingMeter) =>
+      testCore({ clock, random: new SeededRandom(n), node: `slow-${n}`, engine: slow, meter });
+    await using one = node(5, meters[0]);
+    await using two = node(6, meters[1]);
+    const wanted = { kind: "index", operation_id: "9", lease_ms: 5_000 };
     isSlow = true;
+    const creations = [one, two].map((t) => t.core.operations.create(t.service, wanted));
+    await clock.advance(200);
+    const created = await Promise.all(creations);
+    expect(created.map(({ duplicate }) => duplicate).toSorted()).toEqual([false, true]);
+    expect(counted("created")).toBe(1);
     await clock.advance(5_400);
     expect(await t.events("9")).toEqual(["created", "stalled"]);
     await clock.advance(120_000);
     expect(await t.events("9")).toEqual(["created", "stalled", "lost"]);
+    expect(counted("stalled")).toBe(1);
+    expect(counted("lost")).toBe(1);
   });
 });

@@ -1,7 +1,10 @@
+import type { Engine } from "@milepost/engine";
 import { FaultyEngine, ManualClock, SeededRandom, SharedEngine } from "@milepost/engine/testing";
 import { describe, expect, test } from "vitest";
 import type { ServicePrincipal } from "../index.ts";
 import { type TestCore, testCore } from "../testing/index.ts";
+
+const policy = { maxEntries: 1_000, maxAgeMs: 3_600_000, dedupeMs: 600_000 };
 
 async function create(t: TestCore) {
   return t.core.operations.create(t.service, { kind: "k", operation_id: "9" });
@@ -73,6 +76,32 @@ test("[P-OP-8] an operation belongs to the service that created it, also after a
   const again = b.core.operations.create(other, { kind: "k", operation_id: "9" });
   await expect(again).rejects.toMatchObject({ code: "already_exists" });
   expect(await create(a)).toMatchObject({ duplicate: true });
+});
+
+test("[P-OP-8] [G9] an operation that is created again with a shorter lease is lost after ten times the shorter one", async () => {
+  await using t = testCore();
+  await create(t);
+  await t.clock.advance(31_000);
+  const again = { kind: "k", operation_id: "9", lease_ms: 1_000 };
+  expect(await t.core.operations.create(t.service, again)).toMatchObject({ duplicate: true });
+  const status = async () => (await t.core.operations.get(t.service, "9")).operation.status;
+  await t.clock.advance(9_000);
+  expect(await status()).toBe("stalled");
+  await t.clock.advance(2_000);
+  expect(await status()).toBe("lost");
+});
+
+test("[G9] an operation whose log the store has lost leaves the index with the first sweep after its deadline", async () => {
+  const clock = new ManualClock();
+  const shared = new SharedEngine(clock, new SeededRandom());
+  shared.isShared = true;
+  let engine: Engine | undefined;
+  await using t = testCore({ clock, engine: (context) => (engine = shared.factory(context)) });
+  await create(t);
+  await engine?.log.purge("operation:9", policy);
+  expect(await engine?.operations.get("9")).toBeDefined();
+  await t.clock.advance(45_000);
+  expect(await engine?.operations.get("9")).toBeUndefined();
 });
 
 test("a wait for commands lasts a minute at most", async () => {
