@@ -167,9 +167,19 @@ export const serverMutants = [
   ]),
   ...faultsIn(`${server}/http/origin-policy.ts`, [
     [
+      'if (exact.size > 0 || host === undefined || host === "") return false;',
       'if (host === undefined || host === "") return false;',
-      "",
-      "a request without a host is allowed from the origin http://",
+      "a page of the gateway's own host is allowed besides the list",
+    ],
+    [
+      "return hosts.has(name) || hosts.has(withoutPort(name));",
+      "return true;",
+      "the gateway answers to every Host although hosts are listed",
+    ],
+    [
+      'if (missingOrigin === "allow" || origin !== undefined) return undefined;',
+      "return undefined;",
+      "a user without an Origin is served although the deployment refuses those",
     ],
     [
       "return origin === `http://${host}` || origin === `https://${host}`;",
@@ -342,8 +352,8 @@ export const serverMutants = [
       "the same is checked again after the token was verified, with the same answer",
     ],
     [
-      "if (!origins.allows(headers.origin, headers.host)) {",
-      "if (false) {",
+      "return origins.refusal(headers);",
+      "return undefined;",
       "a page of any origin opens a WebSocket",
     ],
     [
