@@ -1,4 +1,5 @@
 import type { ChannelExplanation, Rule, RulePlace } from "@milepost/server";
+import { who } from "./access-words.ts";
 
 /** One consequence of a rule: what it concerns (`publish`, `kept`, …), and the meaning in words. */
 export type Consequence = readonly [name: string, says: string];
@@ -18,9 +19,12 @@ export function consequences(explanation: ChannelExplanation): readonly Conseque
       "publish",
       isWhole ? "nobody: a name that ends in :* is only for reading" : who(rule.publish, captures),
     ],
+    ["history", rule.history && who(rule.history, captures)],
+    ["command", rule.command && who(rule.command, captures)],
+    ["end", rule.end && who(rule.end, captures)],
     ["kept", unreadable === undefined ? kept(rule.retention) : undefined],
     ["state", isWhole ? "none: a subscription begins at the head" : projected(rule.projection)],
-    ["presence", present(rule.presence)],
+    ["presence", present(rule.presence, captures)],
     ["merge", merged(rule.merge)],
     ["priority", rule.priority ?? "normal"],
     ["rate", isWhole ? undefined : limited(rule.rate)],
@@ -42,26 +46,6 @@ export function placeWords({ pattern, origin, index }: RulePlace): string {
       return `${pattern} (of the contract)`;
     case "default":
       return `${pattern} (default)`;
-  }
-}
-
-function who(access: Rule["subscribe"], captures: ChannelExplanation["captures"]): string {
-  const others = ", services, and users whose token grants it";
-  switch (access) {
-    case "authenticated":
-      return "everyone with a credential, and services";
-    case "granted":
-      return "users whose token grants it, and services";
-    case "own-user":
-      return `user ${captures.user}${others}`;
-    case "own-session":
-      return `session ${captures.session}${others}`;
-    case "own-connection":
-      return `connection ${captures.connection}${others}`;
-    case "operation-owner":
-      return `the user and the session of operation ${captures.operation}${others}`;
-    case "nobody":
-      return "nobody but the gateway itself";
   }
 }
 
@@ -101,9 +85,15 @@ function projected(projection: Rule["projection"]): string {
   }
 }
 
-function present(presence: Rule["presence"]): string | undefined {
+function present(
+  presence: Rule["presence"],
+  captures: ChannelExplanation["captures"],
+): string | undefined {
   if (presence === undefined) return undefined;
-  return presence === "members" ? "who is present, by name" : "how many are present";
+  const { show, access } =
+    typeof presence === "object" ? presence : { show: presence, access: undefined };
+  const what = show === "members" ? "who is present, by name" : "how many are present";
+  return access === undefined ? what : `${what}; for ${who(access, captures)}`;
 }
 
 function merged(merge: Rule["merge"]): string {

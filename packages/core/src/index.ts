@@ -15,7 +15,16 @@ export {
   type Methods,
 } from "./requests/method.ts";
 export { methodNameFault } from "./requests/method-registry.ts";
-export { defaultRules } from "./rules/default-rules.ts";
+export {
+  type Access,
+  type AccessName,
+  type Action,
+  accessNames,
+  type ClaimCondition,
+  isAccess,
+} from "./rules/access.ts";
+export type { ClaimValue } from "./rules/claims.ts";
+export { defaultRules, operationPattern, operationRule } from "./rules/default-rules.ts";
 export {
   type ChannelExplanation,
   explainChannel,

@@ -16,6 +16,7 @@ export interface AuthMessage {
   readonly type: "auth";
   readonly id?: MessageId;
   readonly token: string;
+  /** Session that the token must have; `sessionId` on the wire means the same. */
   readonly session?: string;
 }
 

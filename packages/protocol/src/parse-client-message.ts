@@ -65,6 +65,18 @@ export function parseClientMessage(value: unknown): ParsedMessage {
   return { ok: true, value: message as ClientMessage };
 }
 
+/** Reads the session that `auth` names, as `session` or as `sessionId`. */
+function readSession(fields: Fields): string | undefined {
+  const session = fields.optional("session", textOf(messageBounds.nameLength));
+  const sessionId = fields.optional("sessionId", textOf(messageBounds.nameLength));
+  if (session !== undefined && sessionId !== undefined && session !== sessionId) {
+    fields.refuse(
+      failure("bad_message", "session and sessionId must be the same; send one of them"),
+    );
+  }
+  return session ?? sessionId;
+}
+
 function read(fields: Fields): ClientMessage | undefined {
   const type = fields.optional("type", readAnything);
   switch (type) {
@@ -73,7 +85,7 @@ function read(fields: Fields): ClientMessage | undefined {
         type,
         id: fields.optional("id", readId),
         token: fields.required("token", textOf(messageBounds.tokenLength)),
-        session: fields.optional("session", textOf(messageBounds.nameLength)),
+        session: readSession(fields),
       });
     case "subscribe":
       return compact({

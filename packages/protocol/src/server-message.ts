@@ -16,6 +16,8 @@ export interface WelcomeMessage {
   readonly connection_id: string;
   readonly session_id: string | null;
   readonly user_id: string | null;
+  /** Id of the guest; absent unless the client connected as one. */
+  readonly guest_id?: string;
   /** Name of the node that holds the connection. */
   readonly node: string;
   /** Version of the protocol. */

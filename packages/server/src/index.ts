@@ -1,5 +1,8 @@
 export {
+  type Access,
+  type AccessName,
   type ChannelExplanation,
+  type ClaimCondition,
   type ConnectionList,
   type ConnectionView,
   type Counter,
@@ -20,6 +23,7 @@ export {
   type MethodDefinition,
   type Methods,
   noMeter,
+  operationRule,
   type Replayed,
   type Rule,
   type RulePlace,

@@ -131,20 +131,54 @@ export const coreMutants = [
       "such a signal is sent to that node alone",
     ],
   ]),
+  ...faultsIn(`${core}/rules/principal.ts`, [
+    [
+      "if (a.user === undefined && a.session === undefined && a.guest === undefined) return false;",
+      "",
+      "two clients that name nobody are the same person",
+    ],
+    [
+      "a.user === b.user && a.session === b.session",
+      "a.session === b.session",
+      "two users are the same person",
+    ],
+  ]),
+  ...faultsIn(`${core}/connection/subscription.ts`, [
+    [
+      'if (this.#withheld !== false) return this.#resumesAt ?? "now";',
+      "",
+      "a subscriber without history begins with the state",
+    ],
+    [
+      "return !isLost && isPosition(this.#place) && this.#place.offset > 0 ? this.#place : undefined;",
+      "return isPosition(this.#place) ? this.#place : undefined;",
+      "a subscriber without history reads from the beginning with a position that it made up",
+    ],
+  ]),
   ...faultsIn(`${core}/rules/permissions.ts`, [
+    [
+      "return guest === undefined ? allowed : refused;",
+      "return allowed;",
+      "a guest reads what is open to users",
+    ],
+    [
+      "if (permission === refused) return refused;",
+      "",
+      "one of several conditions suffices where all must hold",
+    ],
     [
       'if (access === "nobody") return refused;',
       "",
       "a service publishes to a channel that is the gateway's own",
     ],
     [
-      "principal.user !== undefined && principal.user === captures.user",
-      "principal.user !== undefined",
+      "user !== undefined && user === captures.user",
+      "user !== undefined",
       "a user reads the channel of another one",
     ],
     [
-      "principal.session !== undefined && principal.session === captures.session",
-      "principal.session !== undefined",
+      "session !== undefined && session === captures.session",
+      "session !== undefined",
       "a session reads the channel of another one",
     ],
     [

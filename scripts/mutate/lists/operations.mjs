@@ -189,7 +189,7 @@ export const operationMutants = [
       "a command is taken for an operation that has ended",
     ],
     [
-      "if (!owns(principal, operation.state)) throw notFound();",
+      'if (!this.#permits(principal, operation, "subscribe")) throw notFound();',
       "",
       "anyone may command any operation",
     ],

@@ -97,7 +97,8 @@ export interface ChannelService {
     options?: PublishOptions,
   ): Promise<Published>;
   /**
-   * Completes a channel's stream; allowed to every principal that may publish to it. Later publishes are
+   * Completes a channel's stream; allowed to every principal that may publish to it, unless its rule says
+   * otherwise. Later publishes are
    * refused with `ended`. Subscribers receive the end after all entries before it, and so do later subscribers.
    * `reason` (default `complete`) has 1 to 1,024 characters. After a purge the channel accepts publishes again.
    */

@@ -12,11 +12,13 @@ import { type NotificationData, readNotificationFields } from "@milepost/model";
 import {
   endEvent,
   formatPosition,
+  type GapReason,
   identifierOf,
   isChannelSegment,
   JsonText,
   MilepostError,
   messageBounds,
+  type Position,
   type Priority,
   type Publication,
   parseChannelName,
@@ -30,8 +32,9 @@ import { type DataForm, dataIn } from "../input/data-form.ts";
 import { orThrow, readInput } from "../input/input.ts";
 import { readJsonText } from "../input/json-text.ts";
 import { operationChannel, stateIn } from "../operations/operation-log.ts";
+import type { Action } from "../rules/access.ts";
 import { requireEvent } from "../rules/contract/channel-contract.ts";
-import { type Action, owns, permissionFor } from "../rules/permissions.ts";
+import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf } from "../rules/principal.ts";
 import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
@@ -257,8 +260,8 @@ export class Channels implements ChannelService {
   async end(principal: Principal, channel: string, reason = "complete"): Promise<Ended> {
     this.#refuseWhenClosed();
     const resolved = this.#rules.of(orThrow(parseChannelName(channel)));
-    const permitted = this.permits(principal, resolved, "publish");
-    if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
+    const permitted = this.permits(principal, resolved, "end");
+    if (permitted !== true && !(await permitted)) throw forbidden("end", channel);
     if (typeof reason !== "string" || reason === "" || reason.length > maxReasonLength) {
       throw new MilepostError(
         "bad_message",
@@ -282,7 +285,7 @@ export class Channels implements ChannelService {
   ): Promise<HistoryPage> {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
-    await this.authorise(principal, resolved, "subscribe");
+    await this.authorise(principal, resolved, "history");
     const { since = "start", limit = 100, form = "value" } = options;
     if (!Number.isInteger(limit) || limit < 1 || limit > maxHistory) {
       throw new MilepostError("bad_message", `limit must be an integer from 1 to ${maxHistory}`);
@@ -303,10 +306,19 @@ export class Channels implements ChannelService {
     };
   }
 
+  /** Returns the reason why a reader cannot continue at a position; undefined if it can. */
+  async breakAt(
+    { name, policy }: ResolvedChannel,
+    position: Position,
+  ): Promise<GapReason | undefined> {
+    const slice = await this.#reads.read(name, Math.max(0, position.offset - 1), 1, policy);
+    return breakOf(position, slice, this.#limits.maxReplayEntries);
+  }
+
   async snapshot(principal: Principal, channel: string): Promise<ChannelSnapshot> {
     this.#refuseWhenClosed();
     const resolved = this.resolve(channel);
-    await this.authorise(principal, resolved, "subscribe");
+    await this.authorise(principal, resolved, "history");
     const { position, snapshot, end } = await this.#reads.snapshot(channel, resolved.policy);
     return {
       channel,

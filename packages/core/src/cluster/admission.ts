@@ -1,4 +1,5 @@
 import { MilepostError } from "@milepost/protocol";
+import { pickClaims } from "../rules/claims.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { RevocationCache } from "./revocation-cache.ts";
@@ -10,8 +11,15 @@ import type { RevocationCache } from "./revocation-cache.ts";
 export class Admission {
   readonly #verify: TokenVerifier;
   readonly #revocations: RevocationCache;
+  readonly #claims: ReadonlySet<string>;
 
-  constructor(verify: TokenVerifier, revocations: RevocationCache) {
+  /** Creates the admission. Of the claims of a token it keeps those that `claims` names, which the rules use. */
+  constructor(
+    verify: TokenVerifier,
+    revocations: RevocationCache,
+    claims: ReadonlySet<string> = new Set(),
+  ) {
+    this.#claims = claims;
     this.#verify = verify;
     this.#revocations = revocations;
   }
@@ -39,6 +47,13 @@ export class Admission {
       throw new MilepostError("unauthenticated", "the expiry of the token is not a number");
     }
     if (!this.#revocations.isKnown) await this.#revocations.refresh();
-    return this.#revocations.narrowed(principal);
+    return this.#revocations.narrowed(this.#withUsedClaims(principal));
+  }
+
+  #withUsedClaims(principal: UserPrincipal): UserPrincipal {
+    if (principal.claims === undefined) return principal;
+    const { claims: all, ...rest } = principal;
+    const claims = pickClaims(all, this.#claims);
+    return claims === undefined ? rest : { ...rest, claims };
   }
 }

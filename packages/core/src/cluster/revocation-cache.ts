@@ -1,6 +1,6 @@
 import type { Clock, Revocation, Revocations } from "@milepost/engine";
 import { MilepostError } from "@milepost/protocol";
-import type { UserPrincipal } from "../rules/principal.ts";
+import type { Grants, UserPrincipal } from "../rules/principal.ts";
 
 /**
  * Revocations known to this node.
@@ -121,8 +121,12 @@ function isTargeted({ of, at, until }: Revocation, principal: UserPrincipal, now
 }
 
 function without(principal: UserPrincipal, taken: readonly string[]): UserPrincipal {
-  const { subscribe, publish } = principal.grants;
-  const left = (patterns: readonly string[]) => patterns.filter((text) => !taken.includes(text));
-  if (![...subscribe, ...publish].some((text) => taken.includes(text))) return principal;
-  return { ...principal, grants: { subscribe: left(subscribe), publish: left(publish) } };
+  const { grants } = principal;
+  const isTaken = (text: string) => taken.includes(text);
+  if (!Object.values(grants).some((patterns) => patterns?.some(isTaken))) return principal;
+  const left = Object.entries(grants).map(([action, patterns]) => [
+    action,
+    (patterns ?? []).filter((text: string) => !isTaken(text)),
+  ]);
+  return { ...principal, grants: Object.fromEntries(left) as Grants };
 }

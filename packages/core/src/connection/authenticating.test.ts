@@ -135,17 +135,30 @@ describe("authentication by the first message", () => {
     expect(t.faults).toHaveLength(1);
   });
 
-  test("an auth that names another session than its token is closed with 4403", async () => {
+  test.each(["session", "sessionId"])(
+    "[P-CON-3] an auth whose %s is another session than that of its token is closed with 4403",
+    async (name) => {
+      await using t = testCore();
+      const token = t.token(t.user("ada", { session: "s" }));
+      const socket = anonymous(t);
+      socket.send({ type: "auth", token, [name]: "other" });
+      await t.clock.settle();
+      expect(socket.closed?.code).toBe(4403);
+      expect(socket.take()).toEqual([]);
+      const own = anonymous(t);
+      own.send({ type: "auth", token, [name]: "s" });
+      await t.clock.settle();
+      expect(own.take()).toMatchObject([{ type: "welcome", session_id: "s" }]);
+    },
+  );
+
+  test("[P-CON-3] an auth that names two different sessions is refused with bad_message", async () => {
     await using t = testCore();
     const socket = anonymous(t);
-    socket.send({
-      type: "auth",
-      token: t.token(t.user("ada", { session: "s" })),
-      session: "other",
-    });
+    const token = t.token(t.user("ada", { session: "s" }));
+    socket.send({ type: "auth", id: 1, token, session: "s", sessionId: "t" });
     await t.clock.settle();
-    expect(socket.closed?.code).toBe(4403);
-    expect(socket.take()).toEqual([]);
+    expect(socket.take()).toMatchObject([{ id: 1, error: { code: "bad_message" } }]);
   });
 });
 

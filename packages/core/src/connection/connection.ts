@@ -20,7 +20,8 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { Requests } from "../requests/requests.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import { isSamePerson, type UserPrincipal } from "../rules/principal.ts";
+import { mayLookUp } from "../rules/rule-access.ts";
 import type { SendQueue } from "../send-queue/send-queue.ts";
 import type { Encoder, Transport, TransportEvents } from "../send-queue/transport.ts";
 import type { ConnectOptions } from "./connect-options.ts";
@@ -347,6 +348,7 @@ export class Connection
       connection_id: id,
       session_id: principal.session ?? null,
       user_id: principal.user ?? null,
+      ...(principal.guest === undefined ? {} : { guest_id: principal.guest }),
       node,
       version: protocolVersion,
       ping_interval_ms: limits.pingIntervalMs,
@@ -367,17 +369,12 @@ export class Connection
   /**
    * Closes the live connection that this one replaces and returns its id; returns undefined if there is none.
    */
-  #takeOver(
-    { user, session }: UserPrincipal,
-    connectionId: string | undefined,
-  ): string | undefined {
+  #takeOver(principal: UserPrincipal, connectionId: string | undefined): string | undefined {
     if (connectionId === undefined) return undefined;
     const replaced = this.#context.connections.byId(connectionId);
     const owner = replaced?.principal;
     if (replaced === undefined || owner === undefined) return undefined;
-    // Without a user and a session nothing shows that both connections belong to the same person.
-    const same = owner.user === user && owner.session === session;
-    if (!same || (user === undefined && session === undefined)) return undefined;
+    if (!isSamePerson(principal, owner)) return undefined;
     replaced.close(4001, "the connection continues elsewhere");
     return connectionId;
   }
@@ -454,7 +451,10 @@ export class Connection
   async #refresh(before: UserPrincipal, { id, token, session }: AuthMessage): Promise<void> {
     try {
       let principal = await this.#context.verifyToken(token);
-      const same = principal.user === before.user && principal.session === before.session;
+      const same =
+        principal.user === before.user &&
+        principal.session === before.session &&
+        principal.guest === before.guest;
       if (!same || (session !== undefined && session !== principal.session)) {
         throw new MilepostError("forbidden", "use a token for the same user and session");
       }
@@ -493,7 +493,7 @@ export class Connection
     const joining = this.#subscriptions.settled(channel);
     if (joining !== undefined) return joining.then(() => this.#publish(message));
     const published = this.#publish(message);
-    const looksUp = this.#context.channels.resolve(channel).rule.publish === "operation-owner";
+    const looksUp = mayLookUp(this.#context.channels.resolve(channel).rule, "publish");
     return looksUp ? published : this.#pace();
   }
 

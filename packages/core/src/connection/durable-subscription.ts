@@ -56,6 +56,11 @@ export class DurableSubscription implements DurableOwner {
     this.#events = events === undefined ? undefined : new Set(events);
   }
 
+  /** Start point that the client asked for, for a durable subscriber that is new. */
+  get since(): Since | undefined {
+    return this.#since;
+  }
+
   get isDurable(): true {
     return true;
   }

@@ -58,6 +58,11 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
   #place: Since | undefined;
   /** Epoch of the operation's log that the client may read; undefined where no operation decides. */
   #life: string | undefined;
+  /**
+   * Whether entries and state from before the subscription are withheld; a reason, if they are, that keeps the
+   * client from resuming at its position.
+   */
+  #withheld: boolean | GapReason = false;
   #waiters: (() => void)[] | undefined;
   hubSubscriber: HubSubscriber | undefined;
   presence: PresenceWatcher | undefined;
@@ -101,6 +106,7 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
 
   /** Start point for joining the channel, at first and whenever the subscription has left it. */
   get since(): Since | undefined {
+    if (this.#withheld !== false) return this.#resumesAt ?? "now";
     return isPosition(this.#place) && this.#place.epoch === pendingPosition.epoch
       ? undefined
       : this.#place;
@@ -141,6 +147,23 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
    */
   permit(life: string | undefined): void {
     this.#life = life;
+  }
+
+  /**
+   * Position at which a subscription without history may continue: one that names an entry that the client has
+   * received. Undefined if it begins at the head of its channel.
+   */
+  get #resumesAt(): Position | undefined {
+    const isLost = typeof this.#withheld === "string";
+    return !isLost && isPosition(this.#place) && this.#place.offset > 0 ? this.#place : undefined;
+  }
+
+  /**
+   * Withholds entries and state from before the subscription, since the client may not read them, or grants
+   * them with false. A reason says why the client cannot resume at its position.
+   */
+  withhold(withheld: boolean | GapReason): void {
+    this.#withheld = withheld;
   }
 
   /**
@@ -185,8 +208,8 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
       return;
     }
     const continues = this.#phase === "live";
+    const { position, recovered, reason, state, gapFrom } = this.#withoutHistory(start);
     this.#place = start.position;
-    const { position, recovered, reason, state, gapFrom } = start;
     if (!continues) {
       this.#tell("live", {
         channel: this.channel,
@@ -261,6 +284,11 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
       this.#doubt(origin(this.#life ?? ""));
       return;
     }
+    if (this.#withheld !== false) {
+      const from = this.position;
+      if (from !== undefined) this.onGap(from, reset.state.position, reset.reason);
+      return;
+    }
     const { encoder, sendQueue } = this.#connection;
     this.#settleEntries();
     this.#place = reset.state.position;
@@ -296,6 +324,15 @@ export class Subscription implements Subscriber, SummarySubscriber, OwnershipWat
   /** True if the client may read the log that has this position. */
   #mayRead({ epoch }: Position): boolean {
     return this.#life === undefined || this.#life === epoch;
+  }
+
+  /** Returns the start without state, and with the gap that keeps the client from resuming. */
+  #withoutHistory(start: Start): Start {
+    if (this.#withheld === false) return start;
+    const { state: _, ...rest } = start;
+    const lost = typeof this.#withheld === "string" ? this.#withheld : undefined;
+    if (lost === undefined || !isPosition(this.#place)) return rest;
+    return { ...rest, reason: lost, gapFrom: this.#place };
   }
 
   /** Leaves the channel, whose log has begun anew, until it is known who owns the operation now. */

@@ -11,6 +11,7 @@ import { forbidden, type ReadAccess } from "../channels/channels.ts";
 import { operationChannel } from "../operations/operation-log.ts";
 import { requireOffered } from "../presence/presences.ts";
 import { publisherOf, type UserPrincipal } from "../rules/principal.ts";
+import { ownAccess } from "../rules/rule-access.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import type { ConnectionContext } from "./connection-context.ts";
 import { DurableSubscription } from "./durable-subscription.ts";
@@ -198,17 +199,28 @@ export class Subscriptions implements SubscriptionList {
     const decided = await Promise.all(
       list.map(async (subscription) => {
         const resolved = channels.resolve(subscription.channel);
-        const access = await channels.readAccess(principal, resolved, this.#connection.id);
-        return { subscription, resolved, access };
+        const { id } = this.#connection;
+        const access = await channels.readAccess(principal, resolved, id);
+        const presence = ownAccess(resolved.rule, "presence");
+        const history = ownAccess(resolved.rule, "history");
+        const isPresent = !subscription.isDurable && subscription.wantsPresence;
+        const loses =
+          isPresent &&
+          presence !== undefined &&
+          !(await channels.permits(principal, resolved, "presence", id));
+        const withheld =
+          history !== undefined && !(await channels.permits(principal, resolved, "history", id));
+        return { subscription, resolved, access, loses, withheld };
       }),
     );
     return () => {
-      for (const { subscription, resolved, access } of decided) {
+      for (const { subscription, resolved, access, loses, withheld } of decided) {
         if (!this.#list.includes(subscription)) continue;
-        if (access.kind === "refused") {
+        if (access.kind === "refused" || loses) {
           this.#forbid(subscription);
           continue;
         }
+        if (!subscription.isDurable) subscription.withhold(withheld);
         // A look-up that is under way is for the permissions before, so its result must not count.
         const isStarting = !subscription.isDurable && !subscription.isAnswered;
         if (access.kind !== "unowned" && !subscription.isPending && !isStarting) {
@@ -292,6 +304,11 @@ export class Subscriptions implements SubscriptionList {
         throw forbidden("subscribe", subscription.channel);
       }
       subscription.permit(lifeOf(resolved, access));
+      const narrowed = this.#narrow(subscription, resolved, principal);
+      if (narrowed !== undefined) {
+        await narrowed;
+        if (!isLatest()) return;
+      }
       if (subscription.isDurable) subscription.begin(resolved, publisherOf(principal), durable);
       else await this.#read(subscription, resolved, principal, isLatest);
     } catch (error) {
@@ -304,6 +321,50 @@ export class Subscriptions implements SubscriptionList {
       // An empty map would take 190 bytes of each connection.
       if (this.#decisions?.size === 0) this.#decisions = undefined;
       if (!this.#list.includes(subscription)) this.#unwatch(subscription);
+    }
+  }
+
+  /**
+   * Applies the rule's own access to presence and history. Returns a promise only where the rule has one. The
+   * promise rejects with `forbidden` if the client asked for something that it may not have.
+   */
+  #narrow(
+    subscription: AnySubscription,
+    resolved: ResolvedChannel,
+    principal: UserPrincipal,
+  ): Promise<void> | undefined {
+    const { rule } = resolved;
+    const ownPresence = ownAccess(rule, "presence") !== undefined;
+    const ownHistory = ownAccess(rule, "history") !== undefined;
+    if (!ownPresence && !ownHistory) return undefined;
+    return this.#narrowBy(subscription, resolved, principal);
+  }
+
+  async #narrowBy(
+    subscription: AnySubscription,
+    resolved: ResolvedChannel,
+    principal: UserPrincipal,
+  ): Promise<void> {
+    const { channels } = this.#context;
+    const { id } = this.#connection;
+    if (!subscription.isDurable && subscription.wantsPresence) {
+      await channels.authorise(principal, resolved, "presence", id);
+    }
+    if (await channels.permits(principal, resolved, "history", id)) {
+      if (!subscription.isDurable) subscription.withhold(false);
+      return;
+    }
+    const { since } = subscription;
+    const isFromPosition = typeof since === "object" && "epoch" in since;
+    if (since !== undefined && since !== "now" && (subscription.isDurable || !isFromPosition)) {
+      throw forbidden("history", subscription.channel);
+    }
+    if (subscription.isDurable) return;
+    subscription.withhold(true);
+    const resumed = subscription.since;
+    // A position that cannot be continued would begin with the oldest entry.
+    if (typeof resumed === "object" && "epoch" in resumed) {
+      subscription.withhold((await channels.breakAt(resolved, resumed)) ?? true);
     }
   }
 

@@ -7,7 +7,7 @@ import {
   splitFrame,
 } from "@milepost/protocol";
 import { orThrow } from "../input/input.ts";
-import type { UserPrincipal } from "../rules/principal.ts";
+import { isSamePerson, type UserPrincipal } from "../rules/principal.ts";
 import type { Encoder, Transport } from "../send-queue/transport.ts";
 import type { AddressableClient } from "./connected-client.ts";
 import { Connection } from "./connection.ts";
@@ -72,16 +72,14 @@ function readUpstream(frame: string) {
 
 /** Returns the live connection `id` if it belongs to the same user and session. */
 function ownConnection(
-  { user, session }: UserPrincipal,
+  principal: UserPrincipal,
   id: string,
   { connections }: ConnectionContext,
 ): AddressableClient | undefined {
   const connection = connections.byId(id);
   const owner = connection?.principal;
-  // Without a user and a session nothing shows whose connection it is. The rule is the same for replacing a
-  // connection.
-  if (user === undefined && session === undefined) return undefined;
-  return owner?.user === user && owner?.session === session ? connection : undefined;
+  // The rule is the same for replacing a connection.
+  return owner !== undefined && isSamePerson(principal, owner) ? connection : undefined;
 }
 
 /** Types of messages that need a lasting connection. */

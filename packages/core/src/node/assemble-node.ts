@@ -131,7 +131,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   });
   const ownership = new OwnershipWatch({ hub, rules, wheel, limits, onError });
   const revocations = new RevocationCache(engine.revocations, clock);
-  const admission = new Admission(options.verifyToken, revocations);
+  const admission = new Admission(options.verifyToken, revocations, rules.claims);
   const context: NodeContext = {
     node,
     engine,

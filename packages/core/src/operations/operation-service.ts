@@ -26,7 +26,7 @@ import { AssuredPublisher } from "../dead-letters/assured-publisher.ts";
 import type { Hub } from "../hub/hub.ts";
 import { orThrow } from "../input/input.ts";
 import type { OperationContract } from "../rules/contract/operation-contract.ts";
-import { owns } from "../rules/permissions.ts";
+import { owns, permissionFor } from "../rules/permissions.ts";
 import { type Principal, publisherOf, type ServicePrincipal } from "../rules/principal.ts";
 import type { RuleBook } from "../rules/rule-book.ts";
 import type { ErrorLog } from "../runtime/error-log.ts";
@@ -332,6 +332,12 @@ export class OperationService implements Operations {
   ): Promise<RequestedCommand> {
     const operation = await this.#own(principal, operationId);
     const { state } = operation;
+    if (!this.#permits(principal, operation, "command")) {
+      throw new MilepostError(
+        "forbidden",
+        "the credential does not allow commands to this operation; the rule for operations must grant it",
+      );
+    }
     const publisher = publisherOf(principal);
     const commandKey = key === undefined ? undefined : `command:${key}`;
     if (commandKey !== undefined) {
@@ -385,8 +391,14 @@ export class OperationService implements Operations {
 
   async #own(principal: Principal, operationId: string): Promise<OperationAt> {
     const operation = await this.#existing(operationId);
-    if (!owns(principal, operation.state)) throw notFound();
+    if (!this.#permits(principal, operation, "subscribe")) throw notFound();
     return operation;
+  }
+
+  #permits(principal: Principal, { state }: OperationAt, action: "subscribe" | "command"): boolean {
+    const resolved = this.#context.rules.of(operationChannel(state.id));
+    const permission = permissionFor(principal, resolved, action);
+    return permission === "allowed" || (permission !== "refused" && owns(principal, state));
   }
 }
 

@@ -5,7 +5,7 @@ import type { Presences } from "./presences.ts";
 
 /**
  * Presence of channels, as one principal may use it. A principal that may subscribe to a channel may see who is
- * present.
+ * present, unless the rule gives presence an access of its own.
  */
 export class PresenceService {
   readonly #channels: Pick<Channels, "resolve" | "authorise">;
@@ -36,6 +36,7 @@ export class PresenceService {
   async #authorised(principal: Principal, channel: string) {
     const resolved = this.#channels.resolve(channel);
     await this.#channels.authorise(principal, resolved, "subscribe");
+    await this.#channels.authorise(principal, resolved, "presence");
     return resolved;
   }
 }

@@ -1,6 +1,7 @@
 import { isWildcard, MilepostError, type PresenceList } from "@milepost/protocol";
 import type { SharedSubscriber } from "../hub/subscriber.ts";
 import type { Principal, UserPrincipal } from "../rules/principal.ts";
+import type { PresenceDetail } from "../rules/rule.ts";
 import type { ResolvedChannel } from "../rules/rule-book.ts";
 import { Deadline } from "../runtime/timer-wheel.ts";
 import { memberOf } from "./member.ts";
@@ -50,7 +51,7 @@ export class Presences {
   async list(resolved: ResolvedChannel): Promise<PresenceList> {
     requireOffered(resolved);
     const { members, ...counted } = await this.#context.port.read(resolved.name);
-    const names = resolved.rule.presence === "members";
+    const names = detailOf(resolved) === "members";
     return names && members !== undefined ? { ...counted, members } : { ...counted, typing: [] };
   }
 
@@ -60,7 +61,7 @@ export class Presences {
    */
   async type(resolved: ResolvedChannel, principal: Principal, typing: boolean): Promise<void> {
     requireOffered(resolved);
-    if (resolved.rule.presence !== "members") {
+    if (detailOf(resolved) !== "members") {
       throw new MilepostError(
         "not_supported",
         "the channel's rule offers only a count; typing needs presence: members",
@@ -91,13 +92,14 @@ export class Presences {
     this.#channels.clear();
   }
 
-  #channel({ name, rule }: ResolvedChannel): PresenceChannel {
+  #channel(resolved: ResolvedChannel): PresenceChannel {
+    const { name } = resolved;
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const subscribed = this.#subscribe(name);
     const channel = new PresenceChannel(
       name,
-      rule.presence === "members",
+      detailOf(resolved) === "members",
       subscribed,
       this.#context,
     );
@@ -161,6 +163,10 @@ export function requireOffered({ rule, name }: ResolvedChannel): void {
     "not_supported",
     `the rule of ${name} does not offer presence; set presence in that rule`,
   );
+}
+
+function detailOf({ rule: { presence } }: ResolvedChannel): PresenceDetail | undefined {
+  return typeof presence === "object" ? presence.show : presence;
 }
 
 function notPresent(channel: string): MilepostError {

@@ -26,16 +26,35 @@ export const operationAgeMs = dayMs;
 /** Channel in which nodes announce operations that began or were deleted. */
 export const announcementChannel = "gateway:operations";
 
-/** Rules of the gateway's own channels. They come first, so a deployment's rule cannot override them. */
+/** Pattern of the channels of operations. */
+export const operationPattern = "operation:{operation}";
+
+/** The gateway's own rule for operations. */
+export const gatewayOperationRule: Rule = {
+  pattern: operationPattern,
+  subscribe: "operation-owner",
+  publish: "nobody",
+  retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
+  projection: { name: "operation" },
+  merge: reports,
+};
+
+/**
+ * Returns a rule that changes who may read and command operations. A deployment adds it to its rules. The rest
+ * of the gateway's rule for operations stays.
+ */
+export function operationRule(
+  access: Pick<Rule, "history" | "command"> & Partial<Pick<Rule, "subscribe">>,
+): Rule {
+  return { ...gatewayOperationRule, ...access };
+}
+
+/**
+ * Rules of the gateway's own channels. They come first. A deployment can replace only that of the operations,
+ * see {@link operationRule}.
+ */
 export const gatewayRules: readonly Rule[] = [
-  {
-    pattern: "operation:{operation}",
-    subscribe: "operation-owner",
-    publish: "nobody",
-    retention: { maxEntries: 20_000, maxAgeMs: operationAgeMs },
-    projection: { name: "operation" },
-    merge: reports,
-  },
+  gatewayOperationRule,
   {
     pattern: announcementChannel,
     subscribe: "nobody",
@@ -83,6 +102,8 @@ export const defaultRules: readonly Rule[] = [
     merge: summaries,
   },
   { pattern: "user:{user}:*", subscribe: "own-user", publish: "granted", retention: short },
+  { pattern: "guest:{guest}", subscribe: "own-guest", publish: "granted", retention: aDay },
+  { pattern: "guest:{guest}:*", subscribe: "own-guest", publish: "granted", retention: short },
   { pattern: "broadcast", subscribe: "authenticated", publish: "granted", retention: short },
   {
     pattern: "connection:{connection}",

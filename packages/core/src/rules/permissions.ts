@@ -1,10 +1,16 @@
 import { RecentNames } from "../runtime/recent-names.ts";
-import { ChannelPattern } from "./channel-pattern.ts";
+import {
+  type Access,
+  type AccessName,
+  type Action,
+  type ClaimCondition,
+  isAnyOf,
+} from "./access.ts";
+import { type Captures, ChannelPattern } from "./channel-pattern.ts";
+import type { ClaimValue } from "./claims.ts";
 import type { Principal, UserPrincipal } from "./principal.ts";
+import { captureIn, inheritedAccess, inheritedFrom, ownAccess } from "./rule-access.ts";
 import type { ResolvedChannel } from "./rule-book.ts";
-
-/** Action that a principal may perform on a channel. */
-export type Action = "subscribe" | "publish";
 
 /** User and session to whom an operation belongs. */
 export interface Ownership {
@@ -32,25 +38,90 @@ export function permissionFor(
   action: Action,
   connectionId?: string,
 ): Permission {
-  const access = rule[action];
+  const own = ownAccess(rule, action);
+  const access = own ?? inheritedAccess(rule, action);
   if (access === "nobody") return refused;
   if (principal.kind === "service" || isGranted(principal, action, name)) return allowed;
+  const inherited = inheritedFrom[action];
+  if (own === undefined && inherited !== undefined && isGranted(principal, inherited, name)) {
+    return allowed;
+  }
+  return granted(access, principal, captures, connectionId);
+}
+
+function granted(
+  access: Access,
+  principal: UserPrincipal,
+  captures: Captures,
+  connectionId: string | undefined,
+): Permission {
+  if (typeof access === "string") return memberOf(access, principal, captures, connectionId);
+  if (isAnyOf(access)) {
+    let best: Permission = refused;
+    for (const part of access) {
+      const permission = granted(part, principal, captures, connectionId);
+      if (permission === allowed) return allowed;
+      if (best === refused) best = permission;
+    }
+    return best;
+  }
+  if (!("all" in access)) return isMet(access, principal, captures) ? allowed : refused;
+  let least: Permission = allowed;
+  for (const part of access.all) {
+    const permission = granted(part, principal, captures, connectionId);
+    if (permission === refused) return refused;
+    if (least === allowed) least = permission;
+  }
+  return least;
+}
+
+function memberOf(
+  access: AccessName,
+  { user, session, guest }: UserPrincipal,
+  captures: Captures,
+  connectionId: string | undefined,
+): Permission {
   switch (access) {
-    case "authenticated":
+    case "anyone":
       return allowed;
+    case "authenticated":
+      return guest === undefined ? allowed : refused;
+    case "guests":
+      return guest === undefined ? refused : allowed;
     case "granted":
+    case "nobody":
       return refused;
     case "own-user":
-      return principal.user !== undefined && principal.user === captures.user ? allowed : refused;
+      return user !== undefined && user === captures.user ? allowed : refused;
     case "own-session":
-      return principal.session !== undefined && principal.session === captures.session
-        ? allowed
-        : refused;
+      return session !== undefined && session === captures.session ? allowed : refused;
+    case "own-guest":
+      return guest !== undefined && guest === captures.guest ? allowed : refused;
     case "own-connection":
       return connectionId !== undefined && connectionId === captures.connection ? allowed : refused;
     case "operation-owner":
       return captures.operation === undefined ? refused : { ownerOf: captures.operation };
   }
+}
+
+function isMet(
+  { claim, equals, in: values }: ClaimCondition,
+  { claims }: UserPrincipal,
+  captures: Captures,
+): boolean {
+  const held = claims?.[claim];
+  if (held === undefined) return false;
+  const has = (value: ClaimValue) => (Array.isArray(held) ? held.includes(value) : held === value);
+  if (values !== undefined) return values.some(has);
+  if (equals === undefined) return false;
+  const name = captureIn(equals);
+  if (name === undefined) return has(equals);
+  const captured = captures[name];
+  if (captured === undefined) return false;
+  // A capture is a segment of a name, so a number among the claims is compared by its digits.
+  const isCaptured = (value: unknown) =>
+    (typeof value === "string" || typeof value === "number") && String(value) === captured;
+  return Array.isArray(held) ? held.some(isCaptured) : isCaptured(held);
 }
 
 /**
@@ -75,7 +146,7 @@ const patterns = new RecentNames<ChannelPattern | "none">(rememberedPatterns);
 
 function isGranted({ grants }: UserPrincipal, action: Action, channel: string): boolean {
   const texts = grants[action];
-  if (texts.length === 0) return false;
+  if (texts === undefined || texts.length === 0) return false;
   const segments = channel.split(":");
   return texts.some((text) => patternOf(text)?.match(segments) !== undefined);
 }

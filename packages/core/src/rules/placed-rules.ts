@@ -1,6 +1,6 @@
 import { MilepostError } from "@milepost/protocol";
 import { ChannelPattern } from "./channel-pattern.ts";
-import { defaultRules, gatewayRules } from "./default-rules.ts";
+import { defaultRules, gatewayRules, operationPattern } from "./default-rules.ts";
 import type { Rule } from "./rule.ts";
 import { ruleMistakes } from "./rule-mistakes.ts";
 
@@ -71,9 +71,18 @@ function inOrder(rules: readonly Rule[], contracted: readonly Rule[]): readonly 
       const pattern = ChannelPattern.read(rule.pattern);
       return pattern === undefined ? [] : [{ rule, pattern, origin, index }];
     });
+  const own = placed("deployment", rules);
+  // A deployment's rule for operations stands in for the gateway's.
+  const ofOperations = own.find(({ rule }) => rule.pattern === operationPattern);
+  const rest = (all: readonly PlacedRule[]) =>
+    ofOperations === undefined ? all : all.filter((one) => one !== ofOperations);
+  const gateway = placed("gateway", gatewayRules);
   return [
-    ...placed("gateway", gatewayRules),
-    ...placed("deployment", rules),
+    ...(ofOperations === undefined ? [] : [ofOperations]),
+    ...gateway.filter(
+      ({ rule }) => ofOperations === undefined || rule.pattern !== operationPattern,
+    ),
+    ...rest(own),
     ...placed("contract", contracted),
     ...placed("default", defaultRules),
   ];

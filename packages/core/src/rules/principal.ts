@@ -1,5 +1,10 @@
-/** Channel patterns that a credential allows in addition to the rules. */
-export interface Grants {
+import type { Action } from "./access.ts";
+
+/**
+ * Channel patterns that a credential allows in addition to the rules, by action. A channel whose rule says
+ * nothing of presence or history grants them with `subscribe`, and the end with `publish`.
+ */
+export interface Grants extends Partial<Record<Action, readonly string[]>> {
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
 }
@@ -11,6 +16,8 @@ export interface UserPrincipal {
   readonly user: string | undefined;
   /** The token's `sid`. */
   readonly session: string | undefined;
+  /** Id of a guest, who has neither a user nor a session. */
+  readonly guest?: string;
   readonly grants: Grants;
   /** Expiry in milliseconds since 1970; undefined when the credential does not expire. */
   readonly expiresAt: number | undefined;
@@ -21,6 +28,8 @@ export interface UserPrincipal {
    * applies to the token.
    */
   readonly issuedAt?: number;
+  /** Claims of the token for the conditions of rules. A node keeps those that its rules use. */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -36,12 +45,22 @@ export interface ServicePrincipal {
 /** Principal that makes a request. */
 export type Principal = UserPrincipal | ServicePrincipal;
 
+/**
+ * True if two credentials belong to the same person: the same user and session, or the same guest. Credentials
+ * that name nobody belong to nobody.
+ */
+export function isSamePerson(a: UserPrincipal, b: UserPrincipal): boolean {
+  if (a.user === undefined && a.session === undefined && a.guest === undefined) return false;
+  return a.user === b.user && a.session === b.session && a.guest === b.guest;
+}
+
 const servicePrefix = "service:";
 
 /** Returns the name that identifies a principal as a publisher. Dedupe keys are stored per publisher. */
 export function publisherOf(principal: Principal): string {
   if (principal.kind === "service") return `${servicePrefix}${principal.name}`;
   if (principal.user !== undefined) return `user:${principal.user}`;
+  if (principal.guest !== undefined) return `guest:${principal.guest}`;
   return principal.session === undefined ? "anyone" : `session:${principal.session}`;
 }
 

@@ -2,11 +2,13 @@ import { type LogPolicy, rollUpName } from "@milepost/engine";
 import { projectionName } from "@milepost/model";
 import { type ContractChannels, isWildcard, MilepostError } from "@milepost/protocol";
 import { RecentNames } from "../runtime/recent-names.ts";
+import { accessParts, actions } from "./access.ts";
 import type { Captures } from "./channel-pattern.ts";
 import { ChannelContract, type EventSchemas } from "./contract/channel-contract.ts";
 import { contractRules } from "./contract/contract-rules.ts";
 import { type PlacedRule, placedRules, rolledUp } from "./placed-rules.ts";
 import type { Rule } from "./rule.ts";
+import { ownAccess } from "./rule-access.ts";
 import { RuleTrie } from "./rule-trie.ts";
 
 const dedupeMs = 600_000;
@@ -34,6 +36,8 @@ export class RuleBook {
   readonly #rules: readonly CompiledRule[];
   readonly #trie: RuleTrie;
   readonly #contract: ChannelContract;
+  /** Names of the claims that the rules use. */
+  readonly claims: ReadonlySet<string>;
   readonly #recent = new RecentNames<ResolvedChannel>(cachedNames);
 
   /** Throws `bad_message` that names each invalid rule and its mistakes. */
@@ -41,6 +45,7 @@ export class RuleBook {
     const all = placedRules(rules, contractRules(contracted));
     this.#contract = new ChannelContract(contracted);
     this.#rules = all.map((placed) => ({ ...placed, policy: policyOf(placed, all) }));
+    this.claims = claimsIn(all.map(({ rule }) => rule));
     this.#trie = new RuleTrie(all.map(({ pattern }) => pattern));
   }
 
@@ -87,6 +92,18 @@ export class RuleBook {
       policy: isWildcard(name) ? policyBelow(name, rule, policy) : policy,
     };
   }
+}
+
+function claimsIn(rules: readonly Rule[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const rule of rules) {
+    for (const action of actions) {
+      const access = ownAccess(rule, action);
+      if (access === undefined) continue;
+      for (const part of accessParts(access)) if (typeof part === "object") names.add(part.claim);
+    }
+  }
+  return names;
 }
 
 /** Returns the events that a rule names itself, without the schema for `*`. */

@@ -1,6 +1,17 @@
 import { parseEventName } from "@milepost/protocol";
+import {
+  type Access,
+  type Action,
+  accessParts,
+  actions,
+  type ClaimCondition,
+  maxAccessParts,
+} from "./access.ts";
 import { ChannelPattern } from "./channel-pattern.ts";
+import { isClaimValue } from "./claims.ts";
+import { gatewayOperationRule, operationPattern } from "./default-rules.ts";
 import type { Rule } from "./rule.ts";
+import { captureIn, ownAccess } from "./rule-access.ts";
 
 /**
  * Yields each mistake in a rule, as a field and an explanation. Does not look at other rules. A valid rule
@@ -65,27 +76,91 @@ const heldBy = {
 const accessCaptures = {
   "own-user": "user",
   "own-session": "session",
+  "own-guest": "guest",
   "own-connection": "connection",
   "operation-owner": "operation",
 } as const;
+
+/** Yields the mistakes in what the rule says of one action. */
+function* accessMistakes(
+  action: Action,
+  access: Access,
+  pattern: ChannelPattern,
+): Generator<readonly [keyof Rule, string], void, void> {
+  const captures = (name: string) =>
+    pattern.segments.some((segment) => "name" in segment && segment.name === name);
+  const parts = [...accessParts(access)];
+  if (parts.length === 0 || parts.length > maxAccessParts) {
+    yield [action, `must name 1 to ${maxAccessParts} groups and conditions`];
+  }
+  for (const part of parts) {
+    if (typeof part === "object") {
+      for (const mistake of conditionMistakes(part, captures)) yield [action, mistake];
+      continue;
+    }
+    if (part === "nobody" && access !== "nobody") {
+      yield [action, "must be nobody alone; nobody cannot be combined with others"];
+    }
+    if (part === "own-connection" && (action === "publish" || action === "end")) {
+      yield [action, "cannot be own-connection: services publish there; use granted or nobody"];
+      continue;
+    }
+    const name = part in accessCaptures && accessCaptures[part as keyof typeof accessCaptures];
+    if (name && !captures(name)) {
+      yield [
+        action,
+        `is ${part}, so the pattern must have {${name}}; without it nobody could ${deeds[action]}`,
+      ];
+    }
+  }
+}
+
+/** What somebody with access does, for error messages. */
+const deeds = {
+  subscribe: "subscribe",
+  publish: "publish",
+  presence: "be present",
+  history: "read the history",
+  command: "command the operation",
+  end: "end the channel",
+} as const satisfies Record<Action, string>;
+
+const maxClaimNameLength = 200;
+
+function* conditionMistakes(
+  { claim, equals, in: values }: ClaimCondition,
+  captures: (name: string) => boolean,
+): Generator<string> {
+  if (typeof claim !== "string" || claim === "" || claim.length > maxClaimNameLength) {
+    yield `has a condition whose claim is not a name of 1 to ${maxClaimNameLength} characters`;
+  }
+  if ((equals === undefined) === (values === undefined)) {
+    yield `has a condition on the claim ${claim} that needs either equals or in`;
+    return;
+  }
+  if (values !== undefined && (values.length === 0 || values.length > 100)) {
+    yield `has a condition on the claim ${claim} whose list must have 1 to 100 values`;
+  }
+  if (![...(values ?? []), ...(equals === undefined ? [] : [equals])].every(isClaimValue)) {
+    yield `has a condition on the claim ${claim} with a value that is no string, number, true or false`;
+  }
+  const name = equals === undefined ? undefined : captureIn(equals);
+  if (name !== undefined && !captures(name)) {
+    yield `has a condition with {${name}}, so the pattern must have {${name}}`;
+  }
+}
 
 function* captureMistakes(
   rule: Rule,
   pattern: ChannelPattern,
 ): Generator<readonly [keyof Rule, string], void, void> {
-  for (const action of ["subscribe", "publish"] as const) {
-    const access = rule[action];
-    if (action === "publish" && access === "own-connection") {
-      yield [action, "cannot be own-connection: services publish there; use granted or nobody"];
-      continue;
-    }
-    const name = access in accessCaptures && accessCaptures[access as keyof typeof accessCaptures];
-    if (name && !pattern.segments.some((segment) => "name" in segment && segment.name === name)) {
-      yield [
-        action,
-        `is ${access}, so the pattern must have {${name}}; without it nobody could ${action}`,
-      ];
-    }
+  for (const action of actions) {
+    const access = ownAccess(rule, action);
+    if (access !== undefined) yield* accessMistakes(action, access, pattern);
+  }
+  if (rule.pattern === operationPattern) yield* operationMistakes(rule);
+  else if (rule.command !== undefined) {
+    yield ["command", `needs the pattern ${operationPattern}; other channels take no commands`];
   }
   const { rollUp } = rule;
   if (rollUp === true && (!pattern.isOpen || pattern.segments.length === 0)) {
@@ -98,6 +173,18 @@ function* captureMistakes(
     yield [
       "rollUp",
       `must be true or the pattern of a prefix of ${rule.pattern}, with :* at its end`,
+    ];
+  }
+}
+
+/** Yields the fields in which a rule for operations differs from what the gateway needs for them. */
+function* operationMistakes(rule: Rule): Generator<readonly [keyof Rule, string], void, void> {
+  for (const field of Object.keys(rule) as (keyof Rule)[]) {
+    if (field === "subscribe" || field === "history" || field === "command") continue;
+    if (JSON.stringify(rule[field]) === JSON.stringify(gatewayOperationRule[field])) continue;
+    yield [
+      field,
+      "is set by the gateway for operations; leave it out, or make the rule with operationRule",
     ];
   }
 }

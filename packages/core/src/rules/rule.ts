@@ -1,21 +1,5 @@
 import type { Priority, StandardSchema } from "@milepost/protocol";
-
-/** Principals that may perform an action on the channels of a rule. */
-export type Access =
-  /** Anyone with a valid credential. */
-  | "authenticated"
-  /** Only services, and users whose token grants the action on the channel. */
-  | "granted"
-  /** The user whose `sub` is what the pattern captured as `user`. */
-  | "own-user"
-  /** The session whose `sid` is what the pattern captured as `session`. */
-  | "own-session"
-  /** The connection whose id is what the pattern captured as `connection`; for `subscribe` only. */
-  | "own-connection"
-  /** The user or the session of the operation captured as `operation`. */
-  | "operation-owner"
-  /** Nobody but the gateway itself. */
-  | "nobody";
+import type { Access } from "./access.ts";
 
 /** Projection that folds a channel's log into its state. */
 export type ProjectionSpec =
@@ -78,6 +62,16 @@ export interface DurableRule {
   readonly maxAgeMs?: number;
 }
 
+/** Content of a presence list: the members by name, or only their number. */
+export type PresenceDetail = "members" | "count";
+
+/** Presence list with its own access. */
+export interface PresenceRule {
+  readonly show: PresenceDetail;
+  /** Principals that may be present and see the list. They must also be allowed to subscribe. */
+  readonly access: Access;
+}
+
 /**
  * Rule for the channels that match a pattern.
  *
@@ -93,9 +87,21 @@ export interface Rule {
   readonly projection?: ProjectionSpec;
   /**
    * Presence list of the channels: `members` by name, or only their `count`; none when absent. Everyone who may
-   * subscribe to a channel can see its presence list.
+   * subscribe to a channel may be present and see the list, unless `access` says otherwise.
    */
-  readonly presence?: "members" | "count";
+  readonly presence?: PresenceDetail | PresenceRule;
+  /**
+   * Principals that may read entries and the state from before they subscribed. Default: as for `subscribe`. A
+   * subscriber without this access receives what is published from then on.
+   */
+  readonly history?: Access;
+  /** Principals that may end a channel. Default: as for `publish`. */
+  readonly end?: Access;
+  /**
+   * Principals that may command the operation; only for the pattern `operation:{operation}`, see
+   * {@link operationRule}. Default: `operation-owner`.
+   */
+  readonly command?: Access;
   /** Priority of the channel for a slow subscriber with several waiting channels. Default: `normal`. */
   readonly priority?: Priority;
   /**

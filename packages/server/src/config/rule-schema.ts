@@ -1,17 +1,19 @@
-import { mistakesIn, type Rule } from "@milepost/core";
+import {
+  type Access,
+  accessNames,
+  isAccess,
+  mistakesIn,
+  operationPattern,
+  operationRule,
+  type Rule,
+} from "@milepost/core";
 import { isRecord, type StandardSchema } from "@milepost/protocol";
 import { z } from "zod";
 import { compileJsonSchema } from "./json-schema.ts";
 
-const access = z.enum([
-  "authenticated",
-  "granted",
-  "own-user",
-  "own-session",
-  "own-connection",
-  "operation-owner",
-  "nobody",
-]);
+const access = z.custom<Access>(isAccess, {
+  error: `must be one of ${accessNames.join(", ")}, or a condition {"claim": "role", "equals": "editor"} ("in" for several values), {"all": [...]} or a list of these`,
+});
 
 const projection = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("latest") }),
@@ -43,7 +45,15 @@ const ruleSchema: z.ZodType<Rule> = z.strictObject({
   publish: access,
   retention: z.strictObject({ maxEntries: z.int().min(1), maxAgeMs: z.int().min(1) }),
   projection: projection.exactOptional(),
-  presence: z.enum(["members", "count"]).exactOptional(),
+  presence: z
+    .union([
+      z.enum(["members", "count"]),
+      z.strictObject({ show: z.enum(["members", "count"]), access }),
+    ])
+    .exactOptional(),
+  history: access.exactOptional(),
+  command: access.exactOptional(),
+  end: access.exactOptional(),
   priority: z.enum(["high", "normal", "low"]).exactOptional(),
   batchMs: z.int().min(1).max(1_000).exactOptional(),
   merge: z.record(z.string(), merge).exactOptional(),
@@ -71,7 +81,11 @@ export const rulesSchema: z.ZodType<readonly Rule[]> = z
   .transform((given, context) => {
     const wrong = given.map(() => new Set<PropertyKey | undefined>());
     const rules = given.map((value, i) => {
-      const outcome = ruleSchema.safeParse(value);
+      // A rule for operations says only who may do what; the gateway sets the rest.
+      const isOfOperations = isRecord(value) && value.pattern === operationPattern;
+      const outcome = ruleSchema.safeParse(
+        isOfOperations ? { ...operationRule({}), ...value } : value,
+      );
       if (outcome.success) return outcome.data;
       for (const issue of outcome.error.issues) {
         context.issues.push({ ...issue, path: [i, ...issue.path], input: undefined });

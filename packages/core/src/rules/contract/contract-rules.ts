@@ -15,6 +15,9 @@ const settings = {
   batchMs: true,
   merge: true,
   presence: true,
+  history: true,
+  command: true,
+  end: true,
   durable: true,
   outage: true,
 } as const satisfies Record<Exclude<keyof Rule, "pattern" | "schema">, true>;
