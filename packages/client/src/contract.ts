@@ -36,6 +36,8 @@ export type ChannelEvent<Events = Record<string, unknown>> = {
     readonly data: Events[Name];
     /** Time of the append, in milliseconds since 1970. For information only: positions define the order. */
     readonly ts: number;
+    /** Signature of the publisher, for `verifyPublication` of the protocol; absent on a merged event. */
+    readonly sig?: string;
   };
 }[EventName<Events>];
 

@@ -44,3 +44,4 @@ export {
 export * from "./runtime/meter.ts";
 export type * from "./runtime/options.ts";
 export type * from "./send-queue/transport.ts";
+export type * from "./signatures/service-signing.ts";

@@ -59,6 +59,8 @@ export interface PublishMessage {
   readonly key?: string;
   readonly priority?: Priority;
   readonly ttl_ms?: number;
+  /** Signature that is to travel with the publication; see `signPublication`. */
+  readonly sig?: string;
 }
 
 /** Priority of a publication. */

@@ -46,6 +46,12 @@ export const errorCodes = {
     retryable: false,
     description: "No credential was given, or it is not valid.",
   },
+  bad_signature: {
+    status: 401,
+    retryable: false,
+    description:
+      "The signature is missing, does not match, is too old, or its nonce was used before.",
+  },
   token_expired: {
     status: 401,
     retryable: true,

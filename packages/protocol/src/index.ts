@@ -1,3 +1,4 @@
+export * from "./bytes.ts";
 export * from "./channel-name.ts";
 export * from "./chunk.ts";
 export * from "./chunk-reader.ts";
@@ -36,6 +37,8 @@ export * from "./presence.ts";
 export * from "./publication.ts";
 export * from "./retryable-codes.ts";
 export * from "./server-message.ts";
+export * from "./signature.ts";
+export * from "./signing.ts";
 export * from "./sse.ts";
 export * from "./standard-schema.ts";
 export * from "./subprotocol.ts";

@@ -10,13 +10,13 @@ import type { ServerMessage } from "./server-message.ts";
  * parsing it. The entry that ends a log becomes an `end` message.
  */
 export function encodeEvent(publication: Publication): string {
-  const { channel, source, position, since, event, json, ts, attempt } = publication;
+  const { channel, source, position, since, event, json, ts, attempt, sig } = publication;
   if (event === endEvent) {
     return `{"type":"end","channel":"${channel}","position":"${formatPosition(position)}",${json.slice(1)}`;
   }
   const origin = source === undefined ? "" : `,"source":"${source}"`;
   const from = since === undefined ? "" : `,"since":"${formatPosition(since)}"`;
-  return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${attemptField(attempt)}}`;
+  return `{"type":"event","channel":"${channel}"${origin},"position":"${formatPosition(position)}"${from},"event":"${event}","data":${json},"ts":${ts}${attemptField(attempt)}${sigField(sig)}}`;
 }
 
 /**
@@ -25,6 +25,11 @@ export function encodeEvent(publication: Publication): string {
  */
 export function attemptField(attempt = 1): string {
   return attempt > 1 ? `,"attempt":${attempt}` : "";
+}
+
+/** Returns the text of the JSON field `sig`; an empty text without one. */
+export function sigField(sig: string | undefined): string {
+  return sig === undefined ? "" : `,"sig":"${sig}"`;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 import { isRecord } from "./json.ts";
 import type { MessageId } from "./message-id.ts";
 import { type Position, parsePosition } from "./position.ts";
+import { parseSignature } from "./signature.ts";
 
 /** Bounds on the fields of a client message. Lengths are in characters. */
 export const messageBounds = {
@@ -116,6 +117,7 @@ function read(fields: Fields): ClientMessage | undefined {
         data: fields.required("data", readAnything),
         key: fields.optional("key", identifierOf(messageBounds.keyLength)),
         priority: fields.optional("priority", readPriority),
+        sig: fields.optional("sig", readSignature),
         ttl_ms: fields.optional("ttl_ms", integerIn(1, messageBounds.ttlMs)),
       });
     case "request":
@@ -201,6 +203,11 @@ function readSubscriberName(value: unknown): Parsed<string> {
         "bad_message",
         `must be 1 to ${subscriberNameLength} letters, digits, '_', '.', '~' or '-'`,
       );
+}
+
+function readSignature(value: unknown): Parsed<string> {
+  const read = parseSignature(value);
+  return read.ok ? parsed(value as string) : read;
 }
 
 const readPriority = oneOf(["high", "normal", "low"]);

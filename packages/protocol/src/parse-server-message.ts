@@ -133,6 +133,7 @@ const shapes: Readonly<Record<KnownType, Shape>> = {
     data: anything,
     ts: amount,
     attempt: maybe(amount),
+    sig: maybe(text),
   },
   gap: { channel: text, from: text, to: text, reason: text, event_id: maybe(text) },
   reset: { channel: text, position: text, snapshot, reason: text, event_id: maybe(text) },

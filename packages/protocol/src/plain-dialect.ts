@@ -1,4 +1,4 @@
-import { attemptField } from "./json-dialect.ts";
+import { attemptField, sigField } from "./json-dialect.ts";
 import { formatPosition } from "./position.ts";
 import { endEvent, type Publication } from "./publication.ts";
 
@@ -8,7 +8,7 @@ import { endEvent, type Publication } from "./publication.ts";
  * The message is one object per frame: `{"type": event, "event_id": cursor, "timestamp": ISO, "channel",
  * "source"?, "data"}`. Everything except the cursor is the same for every subscriber. A durable subscriber
  * acknowledges the position of the entry, so its message also has `position` after the data and, from the
- * second delivery on, `attempt`.
+ * second delivery on, `attempt`. A signed publication has `sig`.
  */
 export interface PlainPublication {
   readonly head: string;
@@ -20,7 +20,7 @@ export interface PlainPublication {
  * log becomes an `end` message.
  */
 export function encodePlainPublication(publication: Publication): PlainPublication {
-  const { channel, source, position, event, json, ts, attempt } = publication;
+  const { channel, source, position, event, json, ts, attempt, sig } = publication;
   const origin = source === undefined ? "" : `,"source":"${source}"`;
   const delivery =
     attempt === undefined
@@ -29,7 +29,7 @@ export function encodePlainPublication(publication: Publication): PlainPublicati
   const content =
     event === endEvent
       ? `"position":"${formatPosition(position)}",${json.slice(1)}`
-      : `"data":${json}${delivery}}`;
+      : `"data":${json}${delivery}${sigField(sig)}}`;
   return {
     head: `{"type":"${event}","event_id":"`,
     tail: `","timestamp":"${new Date(ts).toISOString()}","channel":"${channel}"${origin},${content}`,

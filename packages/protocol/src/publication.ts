@@ -31,6 +31,11 @@ export interface Publication {
   readonly attempt?: number;
   /** Priority that the publisher chose. It replaces the priority of the channel's rule. */
   readonly priority?: Priority;
+  /**
+   * Signature of the publisher over channel, event, data and dedupe key, for readers that verify it. A publication
+   * that was merged from several has none.
+   */
+  readonly sig?: string;
   /** Name of the event, as the publisher chose it. */
   readonly event: string;
   /**

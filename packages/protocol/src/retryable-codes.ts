@@ -16,6 +16,7 @@ export const retryableCodes: Readonly<Record<ErrorCode, boolean>> = {
   too_large: false,
   too_deep: false,
   unauthenticated: false,
+  bad_signature: false,
   token_expired: true,
   token_not_yet_valid: true,
   token_revoked: true,

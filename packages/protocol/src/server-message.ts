@@ -126,6 +126,8 @@ export interface EventMessage {
    * delivery.
    */
   readonly attempt?: number;
+  /** Signature of the publisher, for readers that verify it; absent on a merged event. */
+  readonly sig?: string;
 }
 
 /** Tells the client that the entries after `from`, up to and including `to`, will not arrive. */

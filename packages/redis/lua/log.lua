@@ -5,7 +5,8 @@
 --         trimmed (entries below it are not in the stream), checkpoint (the offset of the stored state),
 --         ttl (time until which the keys live in Redis), end (the packed entry that ended the log)
 -- stream  the entry of offset n has the id n-0 and one field: a header line of epoch, offset, tag, tag of the entry
---         before it, ts, priority (- without one), event and, in a roll-up, the source; then the data as JSON
+--         before it, ts, priority (- without one), event, in a roll-up the source, and sig=… with a signature; then the
+--         data as JSON
 -- state   the projection's name, a line break, and the state at `checkpoint` as JSON
 --
 -- All times are milliseconds since 1970 and come from the caller. TTLs of Redis only remove what has already expired by them.

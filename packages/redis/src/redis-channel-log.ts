@@ -57,10 +57,11 @@ export class RedisChannelLog implements ChannelLog {
   }
 
   async append(channel: string, entry: NewEntry, policy: LogPolicy): Promise<Appended> {
-    const { event, json, priority = "-", key, publisher } = entry;
+    const { event, json, priority = "-", key, publisher, sig } = entry;
     const { rollUp } = policy;
     const keys: string[] = [...this.#keys.log(channel, policy)];
-    const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand];
+    const more = sig === undefined ? "" : ` sig=${sig}`;
+    const args = [this.#clock.now(), event, priority, json, this.#link.publishCommand, more];
     if (key === undefined) args.push("");
     else {
       keys.push(this.#keys.dedupe(channel, policy, publisher, key));

@@ -39,15 +39,16 @@ export {
   type TakeEntry,
   type Taken,
 } from "@milepost/engine";
+export { signatureHeader } from "@milepost/protocol";
 export type { ApiKey } from "./auth/api-keys.ts";
 export type { AuthOptions } from "./auth/authenticator.ts";
+export type { SigningOptions } from "./auth/request-signing.ts";
 export { createTokens, type TokenContent, type Tokens } from "./auth/tokens.ts";
 export type { BackendOptions, BackendStats } from "./backends/backend.ts";
 export type { BackendsOptions } from "./backends/backends.ts";
 export {
   type ReceivedRequest,
   type Signed,
-  signatureHeader,
   signatureOf,
   verifySignature,
 } from "./backends/signature.ts";

@@ -4,6 +4,24 @@ const core = "packages/core/src";
 
 /** Faults in the rest of the core: the cluster, rules, requests, dead letters, presence, the store's outages. */
 export const coreMutants = [
+  ...faultsIn(`${core}/signatures/signatures.ts`, [
+    [
+      "if (!(Math.abs(aheadMs) <= toleranceMs)) {",
+      "if (aheadMs > toleranceMs) {",
+      "a recorded request can be sent again for ever",
+    ],
+    [
+      'if (await this.#parts.singleUse.claim("nonce", name, ttlMs)) return;',
+      "return;",
+      "a signed request can be sent again within five minutes",
+    ],
+    ["signing?.isRequired !== true || readOnly.has(method)", "true", "no API key has to sign"],
+    [
+      "if (keyHash !== expected) {",
+      "if (false) {",
+      "the dedupe key of a signed publish can be changed",
+    ],
+  ]),
   ...faultsIn(`${core}/cluster/revocation-cache.ts`, [
     [
       "principal.issuedAt <= at;",

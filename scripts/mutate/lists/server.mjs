@@ -104,6 +104,25 @@ export const serverMutants = [
   ...faultsIn(`${server}/backends/failure-window.ts`, [
     ["this.#before.number === this.#present.number - 1", "true", "failures of long ago count"],
   ]),
+  ...faultsIn(`${server}/auth/request-signing.ts`, [
+    [
+      'timingSafeEqual(expected, Buffer.from(mac, "hex")) ? name : undefined',
+      "name",
+      "any signature with a known key id is accepted",
+    ],
+    [
+      "const text = signedText(timestamp, subject,",
+      'const text = signedText(timestamp, "",',
+      "a signature for one path holds for another",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/signed-request.ts`, [
+    [
+      'header === undefined ? "" : await readSignedBytes(incoming, core.limits.maxMessageBytes)',
+      '""',
+      "a signature without a body holds for any body",
+    ],
+  ]),
   ...faultsIn(`${server}/backends/signature.ts`, [
     [
       "if (!(Math.abs(now - timestamp) <= toleranceS)) return false;",
@@ -111,8 +130,8 @@ export const serverMutants = [
       "a request may be replayed for ever",
     ],
     [
-      "`${timestamp}.${method}.${digest}`",
-      "`${timestamp}.${digest}`",
+      "signedText(timestamp, method, digest)",
+      'signedText(timestamp, "", digest)',
       "a signature for one method holds for another",
     ],
   ]),

@@ -166,6 +166,7 @@ export class SharedSubscription {
         event: name,
         data: message.data,
         ts: typeof message.ts === "number" ? message.ts : 0,
+        ...(typeof message.sig === "string" && { sig: message.sig }),
       },
       position,
       since: readPosition(message.since),

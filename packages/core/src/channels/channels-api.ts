@@ -12,6 +12,11 @@ export interface PublishOptions {
    * within the channel.
    */
   readonly priority?: Priority;
+  /**
+   * Signature of the publisher, which is delivered with the publication: see `signPublication` of the protocol. It is
+   * verified if the service's API key has signing keys.
+   */
+  readonly sig?: string;
 }
 
 /** Result of a publish. */
@@ -66,6 +71,8 @@ export interface HistoryPage {
     readonly event: string;
     readonly data: unknown;
     readonly ts: number;
+    /** Signature of the publisher; absent where the entry was published without one. */
+    readonly sig?: string;
   }[];
   /** Position to send as `since` to read the next page. */
   readonly position: string;

@@ -40,6 +40,7 @@ import type { ResolvedChannel, RuleBook } from "../rules/rule-book.ts";
 import type { CoreInstruments } from "../runtime/instruments.ts";
 import type { CoreLimits } from "../runtime/limits.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Signatures } from "../signatures/signatures.ts";
 import type { LogReader } from "../store/shared-reads.ts";
 import type {
   ChannelService,
@@ -82,6 +83,7 @@ export interface ChannelsParts {
   readonly random: Random;
   readonly limits: CoreLimits;
   readonly wheel: TimerWheel;
+  readonly signatures: Pick<Signatures, "checkPublication">;
   readonly instruments: Pick<CoreInstruments, "publicationsAccepted" | "publicationsRefused">;
   /** Called with the name of a channel whose log was deleted. */
   readonly onPurged: (channel: string) => Promise<void>;
@@ -100,6 +102,7 @@ export class Channels implements ChannelService {
   readonly #wheel: TimerWheel;
   readonly #rates: PublishRates;
   readonly #clock: Clock;
+  readonly #signatures: ChannelsParts["signatures"];
   readonly #spool: Spool;
   readonly #instruments: ChannelsParts["instruments"];
   readonly #onPurged: (channel: string) => Promise<void>;
@@ -119,6 +122,7 @@ export class Channels implements ChannelService {
     random,
     limits,
     wheel,
+    signatures,
     instruments,
     onPurged,
   }: ChannelsParts) {
@@ -133,6 +137,7 @@ export class Channels implements ChannelService {
     this.#wheel = wheel;
     this.#rates = new PublishRates(clock);
     this.#clock = clock;
+    this.#signatures = signatures;
     this.#spool = new Spool(clock, (ms) => wheel.pause(ms));
   }
 
@@ -217,7 +222,7 @@ export class Channels implements ChannelService {
       const name = orThrow(parseEventName(event));
       const permitted = this.permits(principal, resolved, "publish");
       if (permitted !== true && !(await permitted)) throw forbidden("publish", channel);
-      const { key, priority } = options;
+      const { key, priority, sig } = options;
       if (key !== undefined) {
         const read = readKey(key);
         if (!read.ok) throw new MilepostError("bad_message", `key ${read.failure.message}`);
@@ -234,13 +239,21 @@ export class Channels implements ChannelService {
         publisher,
         ...(key === undefined ? {} : { key }),
         ...(priority === undefined ? {} : { priority }),
+        ...(sig === undefined ? {} : { sig }),
       };
       if (resolved.events !== undefined) requireEvent(resolved.events, channel, name);
       const schema = schemaOf(resolved, name);
       // Data from JavaScript's own values cannot change in this way.
       if (data instanceof JsonText)
         requireExactData(schema, resolved.policy.projection, name, json);
-      const checked = schema && checkEventData(schema, name, json, this.#wheel);
+      const signed =
+        sig === undefined
+          ? undefined
+          : this.#signatures.checkPublication(principal, { channel, event: name, json, key, sig });
+      // Nobody awaits it yet if the schema throws.
+      signed?.catch(() => {});
+      const fits = schema && checkEventData(schema, name, json, this.#wheel);
+      const checked = signed === undefined ? fits : bothOf(signed, fits);
       const { publication, duplicate } = await this.#append(resolved, entry, checked);
       if (!duplicate) this.#instruments.publicationsAccepted.add(1);
       const { position } = publication;
@@ -444,14 +457,20 @@ export class Channels implements ChannelService {
   }
 }
 
-function historyEntry({ source, position, event, json, ts }: Publication, form: DataForm) {
+function historyEntry({ source, position, event, json, ts, sig }: Publication, form: DataForm) {
   return {
     ...(source === undefined ? {} : { source }),
     position: formatPosition(position),
     event,
     data: dataIn(form, json),
     ts,
+    ...(sig === undefined ? {} : { sig }),
   };
+}
+
+/** Waits for both checks, and rejects as the first that does. */
+async function bothOf(first: Promise<void>, second: Promise<void> | undefined): Promise<void> {
+  await Promise.all([first, second]);
 }
 
 /** Converts the end entry of a channel to the form that HTTP clients receive. */

@@ -13,6 +13,7 @@ import type { CoreLimits } from "../runtime/limits.ts";
 import type { TokenVerifier } from "../runtime/options.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Ticker } from "../send-queue/ticker.ts";
+import type { Signatures } from "../signatures/signatures.ts";
 import type { ConnectedClient } from "./connected-client.ts";
 import type { ConnectionRegistry } from "./connection-registry.ts";
 
@@ -38,6 +39,7 @@ export interface ConnectionContext extends LifecycleContext, MethodServices {
   readonly errorLog: ErrorLog;
   readonly hub: Hub;
   readonly channels: Channels;
+  readonly signatures: Pick<Signatures, "requireSig">;
   readonly ownership: OwnershipWatch;
   readonly presences: Presences;
   readonly methods: MethodRegistry;

@@ -497,7 +497,7 @@ export class Connection
     return looksUp ? published : this.#pace();
   }
 
-  async #publish({ id, channel, event, data, key, priority }: PublishMessage): Promise<void> {
+  async #publish({ id, channel, event, data, key, priority, sig }: PublishMessage): Promise<void> {
     const { principal } = this;
     if (!this.isOpen || principal === undefined) return;
     this.#inFlight++;
@@ -505,7 +505,9 @@ export class Connection
       const options = {
         ...(key === undefined ? {} : { key }),
         ...(priority === undefined ? {} : { priority }),
+        ...(sig === undefined ? {} : { sig }),
       };
+      this.#context.signatures.requireSig(principal, sig);
       const result = await this.#context.channels.publish(principal, channel, event, data, options);
       if (id !== undefined && this.isOpen) this.send({ type: "reply", id, result });
     } catch (error) {

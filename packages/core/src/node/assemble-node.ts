@@ -24,6 +24,7 @@ import { resolveLimits } from "../runtime/limits.ts";
 import { noMeter } from "../runtime/meter.ts";
 import { TimerWheel } from "../runtime/timer-wheel.ts";
 import { Ticker } from "../send-queue/ticker.ts";
+import { Signatures } from "../signatures/signatures.ts";
 import { Outage } from "../store/outage.ts";
 import { SharedReads } from "../store/shared-reads.ts";
 import { throughOutages } from "../store/through-outages.ts";
@@ -117,6 +118,12 @@ export function assembleNode(options: CoreOptions): AssembledNode {
   availability.onChange(({ connected }) => {
     if (connected) registration.doubt();
   });
+  const signatures = new Signatures({
+    singleUse: engine.singleUse,
+    clock,
+    limits,
+    instruments,
+  });
   const channels = new Channels({
     log: engine.log,
     reads,
@@ -126,6 +133,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     random,
     limits,
     wheel,
+    signatures,
     instruments,
     onPurged: (channel) => operations.forgetChannel(channel),
   });
@@ -145,6 +153,7 @@ export function assembleNode(options: CoreOptions): AssembledNode {
     ticker,
     hub,
     channels,
+    signatures,
     ownership,
     methods,
     operations,

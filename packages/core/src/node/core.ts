@@ -14,6 +14,7 @@ import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
 import type { Meter } from "../runtime/meter.ts";
 import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
 import type { Transport, TransportEvents } from "../send-queue/transport.ts";
+import type { SignatureChecks } from "../signatures/signatures.ts";
 import type { SourceIntake } from "../sources/source-intake.ts";
 
 /** Parts and settings of a node. */
@@ -74,6 +75,8 @@ export interface Core {
   readonly deadLetters: DeadLetters;
   readonly connections: Connections;
   readonly admission: Admission;
+  /** Checks of what services sign. */
+  readonly signatures: SignatureChecks;
   /**
    * Publishes entries of external queues, as a service named after the source. An entry that can never be
    * published, because it is malformed or because rules and schemas refuse it, becomes a dead letter at once.

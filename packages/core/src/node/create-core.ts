@@ -63,6 +63,7 @@ export function createCore(options: CoreOptions): Core {
     deadLetters,
     connections: connectionAdmin,
     admission,
+    signatures: context.signatures,
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>
       refused(transport) ?? new Connection(transport, request, context),

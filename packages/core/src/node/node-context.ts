@@ -5,6 +5,7 @@ import type { RevocationCache } from "../cluster/revocation-cache.ts";
 import type { ConnectionContext } from "../connection/connection-context.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { CoreLog } from "../runtime/options.ts";
+import type { Signatures } from "../signatures/signatures.ts";
 import type { Outage } from "../store/outage.ts";
 
 /** Everything that the parts of one node share; each part takes only the slice it needs. */
@@ -12,6 +13,7 @@ export interface NodeContext extends ConnectionContext {
   readonly engine: Engine;
   readonly log: CoreLog | undefined;
   readonly channels: Channels;
+  readonly signatures: Signatures;
   readonly operations: OperationService;
   readonly outage: Outage;
   readonly registration: ConnectionRegistration;

@@ -1,3 +1,4 @@
+import type { ServiceSigning } from "../signatures/service-signing.ts";
 import type { Action } from "./access.ts";
 
 /**
@@ -40,6 +41,8 @@ export interface ServicePrincipal {
   readonly kind: "service";
   /** Name of the key, never the key itself. */
   readonly name: string;
+  /** Checks of what this service signs; absent if its key has no signing keys. */
+  readonly signing?: ServiceSigning;
 }
 
 /** Principal that makes a request. */

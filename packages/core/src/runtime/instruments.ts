@@ -12,6 +12,9 @@ const gapReasons = [
   "store_unavailable",
 ] as const satisfies readonly GapReason[];
 
+/** Reasons for which a signature is refused. */
+export const signatureFaults = ["missing", "wrong", "stale", "used"] as const;
+
 /**
  * All metrics of a node. A new metric needs a row here and a call where its event happens. The part that counts
  * holds the instrument, or gets it from its context. In code that handles messages, count once per batch and
@@ -71,6 +74,13 @@ export const coreInstruments = {
     help: "Publishes that were answered with an error, by its code.",
     unit: "publishes",
     labels: [["code", Object.keys(errorCodes) as readonly ErrorCode[]]],
+  },
+  signaturesRefused: {
+    kind: "counter",
+    name: "milepost_signatures_refused_total",
+    help: "Requests and publishes that were refused for their signature: missing, wrong, stale, or its nonce was used.",
+    unit: "requests",
+    labels: [["fault", signatureFaults]],
   },
   deliveries: {
     kind: "counter",

@@ -33,6 +33,11 @@ export const defaultLimits = {
    * above `pingIntervalMs`.
    */
   idleTimeoutMs: 60_000,
+  /**
+   * Largest difference between the time of a signature and the clock of this node, in milliseconds. Nonces are
+   * remembered for twice as long at most, and a minute more.
+   */
+  signatureToleranceMs: 300_000,
   /** Default time that a request may take, in milliseconds. A request or its method can set another. */
   requestTimeoutMs: 30_000,
   /** Time a command may wait for its acknowledgement, in milliseconds. */

@@ -232,3 +232,22 @@ test("entries of different priorities are not merged into one", () => {
   const merged = mergeWaiting([a, b, c] as Publication[], place(0), { t: "text" });
   expect(merged.map(({ json }) => JSON.parse(json).append)).toEqual(["ab", "c"]);
 });
+
+test("[P-SIG-8] an entry that was merged from several has no signature, and every other one keeps its own", () => {
+  const signed = waiting(
+    ["s", 1],
+    ["s", 2],
+    ["t", { append: "a" }],
+    ["t", { append: "b" }],
+    ["x", 1],
+  ).map((entry, i) => ({
+    ...entry,
+    sig: `sig${i}`,
+  }));
+  const merged = mergeWaiting(signed, place(0), { s: "state", t: "text" });
+  expect(merged.map(({ json, sig }) => [json, sig])).toEqual([
+    ["2", "sig1"],
+    ['{"append":"ab"}', undefined],
+    ["1", "sig4"],
+  ]);
+});

@@ -40,7 +40,9 @@ class Candidate {
 
   finish(): Publication {
     if (!this.#isMerged) return this.publication;
-    return { ...this.publication, json: JSON.stringify(this.#data), since: this.from };
+    // The publisher signed the single entries, not what they make together.
+    const { sig: _, ...unsigned } = this.publication;
+    return { ...unsigned, json: JSON.stringify(this.#data), since: this.from };
   }
 }
 

@@ -87,6 +87,7 @@ export class MemoryLog {
       ts: now,
       ...(source === undefined ? undefined : { source }),
       ...(entry.priority === undefined ? undefined : { priority: entry.priority }),
+      ...(entry.sig === undefined ? undefined : { sig: entry.sig }),
     };
     if (entry.event === endEvent) this.#end = publication;
     else if (this.#projection !== undefined) {

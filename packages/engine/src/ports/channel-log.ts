@@ -8,6 +8,8 @@ export interface NewEntry {
   readonly json: string;
   /** Priority, stored with the publication. */
   readonly priority?: Priority;
+  /** Signature of the publisher, stored with the publication and delivered with it. */
+  readonly sig?: string;
   /** Dedupe key; unique per channel and publisher. */
   readonly key?: string;
   /**
@@ -100,7 +102,7 @@ export interface ChannelLog {
    * subscribers detect a log that lost its tail.
    *
    * With `policy.rollUp` the same step also appends a copy to the roll-up's log. The copy has its own position,
-   * the same event, data, priority and time, no key, and `source`, the channel appended to. A duplicate makes
+   * the same event, data, priority, signature and time, no key, and `source`, the channel appended to. A duplicate makes
    * no copy. A store that is sharded by the hash of its keys must therefore give a channel and its roll-up the
    * same hash tag: the prefix. Every method can derive the prefix from the policy or, for the roll-up itself,
    * from its name.

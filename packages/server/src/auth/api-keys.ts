@@ -1,11 +1,14 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { ServicePrincipal } from "@milepost/core";
 import { bearerRule, isBearerCredential } from "./bearer.ts";
+import { createSigning, type SigningOptions } from "./request-signing.ts";
 
 /** API key of a backend, with the name that logs and commands use for it. */
 export interface ApiKey {
   readonly name: string;
   readonly key: string;
+  /** Secrets with which the holder of the key signs its requests; see the page on signing. */
+  readonly signing?: SigningOptions;
 }
 
 /** Returns the principal of the service whose API key was presented; undefined for an unknown key. */
@@ -20,9 +23,13 @@ export interface ApiKeys {
  * order reveals anything about a key. Throws a TypeError for a key that an `Authorization` header cannot carry.
  */
 export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
-  const known = keys.map(({ name, key }) => {
+  const known = keys.map(({ name, key, signing }) => {
     if (!isBearerCredential(key)) throw new TypeError(`the API key "${name}" ${bearerRule}`);
-    const principal: ServicePrincipal = { kind: "service", name };
+    const principal: ServicePrincipal = {
+      kind: "service",
+      name,
+      ...(signing === undefined ? {} : { signing: createSigning(signing) }),
+    };
     return { hash: sha256(key), principal };
   });
   return {

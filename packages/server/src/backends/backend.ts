@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CoreLog, MethodCall, MethodDefinition } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
-import { MilepostError, writeJson } from "@milepost/protocol";
+import { MilepostError, signatureHeader, writeJson } from "@milepost/protocol";
 import {
   type BreakerOptions,
   type BreakerState,
@@ -10,7 +10,7 @@ import {
 } from "./circuit-breaker.ts";
 import { Exchange, type Posted, type Posting, TooLargeAnswer } from "./exchange.ts";
 import { resultOf } from "./reading.ts";
-import { minBackendSecretBytes, signatureHeader, signatureOf } from "./signature.ts";
+import { minBackendSecretBytes, signatureOf } from "./signature.ts";
 
 /** Settings of one backend that answers methods over HTTP. */
 export interface BackendOptions {

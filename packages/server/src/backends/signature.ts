@@ -1,11 +1,9 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { minSigningSecretBytes, signatureToleranceS, signedText } from "@milepost/protocol";
 
-/** Name of the header that carries the signature, see {@link signatureOf}. */
-export const signatureHeader = "Milepost-Signature";
 /** Minimum length of a backend's secret, in bytes. */
-export const minBackendSecretBytes = 32;
+export const minBackendSecretBytes: number = minSigningSecretBytes;
 
-const defaultToleranceS = 300;
 const maxHeaderLength = 1_024;
 
 /** Signed parts of a request: the time, the method and the exact bytes of the body. */
@@ -47,7 +45,7 @@ export interface ReceivedRequest {
  */
 export function verifySignature(request: ReceivedRequest): boolean {
   const { header = "", method, body, secrets } = request;
-  const { now = Date.now() / 1_000, toleranceS = defaultToleranceS } = request;
+  const { now = Date.now() / 1_000, toleranceS = signatureToleranceS } = request;
   if (header.length > maxHeaderLength) return false;
   const [, seconds = "", hex = ""] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(header) ?? [];
   if (hex === "") return false;
@@ -64,5 +62,7 @@ export function verifySignature(request: ReceivedRequest): boolean {
 
 function hmacOf(secret: string, { timestamp, method, body }: Signed): Buffer {
   const digest = createHash("sha256").update(body).digest("hex");
-  return createHmac("sha256", secret).update(`${timestamp}.${method}.${digest}`).digest();
+  return createHmac("sha256", secret)
+    .update(signedText(timestamp, method, digest))
+    .digest();
 }

@@ -1,4 +1,5 @@
 import { defaultLimits, type LimitName, type LimitOptions, type Rule } from "@milepost/core";
+import { minSigningSecretBytes } from "@milepost/protocol";
 import { z } from "zod";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
@@ -76,11 +77,28 @@ interface Setting<T> {
 
 const minApiKeyLength = 16;
 
+const signing = z.strictObject({
+  keys: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
+        error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
+      }),
+      z.string().refine((secret) => Buffer.byteLength(secret) >= minSigningSecretBytes, {
+        error: `must have at least ${minSigningSecretBytes} bytes; use the output of: openssl rand -base64 48`,
+      }),
+    )
+    .refine((keys) => Object.keys(keys).length > 0, {
+      error: 'needs a key, for example {"2026-11": "the output of: openssl rand -base64 48"}',
+    }),
+  required: z.boolean().exactOptional(),
+});
+
 const apiKey = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_.~-]{1,64}$/, {
     error: "must be 1 to 64 letters, digits, '_', '.', '~' or '-'",
   }),
   key: z.string().min(minApiKeyLength).refine(isBearerCredential, { error: bearerRule }),
+  signing: signing.exactOptional(),
 });
 
 const countable = z.int().min(1);

@@ -20,6 +20,7 @@ import { notificationEndpoint } from "./routes/notifications.ts";
 import { operationEventsEndpoint } from "./routes/operation-events.ts";
 import { operationEndpoints } from "./routes/operations.ts";
 import { publishEndpoint } from "./routes/publish.ts";
+import { requireSignature } from "./signed-request.ts";
 
 /** Parts of the HTTP API. */
 export interface HttpAppOptions extends HttpDoorOptions {
@@ -75,6 +76,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
     const ofUser = principal.kind === "user" ? origins.refusalOfUser(headers) : undefined;
     if (ofUser !== undefined) throw MilepostError.from(ofUser);
     context.set("principal", await core.admission.admit(principal));
+    await requireSignature(context, core);
     await next();
     return undefined;
   });

@@ -12,6 +12,30 @@ export const ndjsonMediaType = "application/x-ndjson";
  * early.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
+  const bytes = await readBytes(request, maxBytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new MilepostError("bad_json", "the body is not valid UTF-8");
+  }
+}
+
+/** Bodies that were read before their route asked for them, because the request is signed. */
+const known = new WeakMap<IncomingMessage, Buffer>();
+
+/**
+ * Reads the body of a request as bytes, with the errors of {@link readBody}. A later {@link readBody} of the same
+ * request returns the same body.
+ */
+export async function readSignedBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const bytes = await readBytes(request, maxBytes);
+  known.set(request, bytes);
+  return bytes;
+}
+
+async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const read = known.get(request);
+  if (read !== undefined) return read;
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
@@ -34,11 +58,8 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     if (cause instanceof MilepostError) throw cause;
     throw new MilepostError("cancelled", "the body ended before it was complete", { cause });
   }
-  try {
-    return utf8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-  } catch {
-    throw new MilepostError("bad_json", "the body is not valid UTF-8");
-  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,6 +1,6 @@
 import { consumerKinds } from "@milepost/engine";
 import { eventBounds, operationBounds } from "@milepost/model";
-import { messageBounds } from "@milepost/protocol";
+import { maxSignatureLength, messageBounds } from "@milepost/protocol";
 import { z } from "zod";
 
 const anyJson = z.unknown().meta({ description: "Any JSON value." });
@@ -54,6 +54,15 @@ export const publishSchema = z
       .enum(["high", "normal", "low"])
       .meta({ description: "Priority for slow subscribers, instead of the channel's own." })
       .exactOptional(),
+    sig: z
+      .string()
+      .max(maxSignatureLength)
+      .meta({ description: "Signature that travels with the publication to its readers." })
+      .exactOptional(),
+  })
+  .refine(({ channels, sig }) => channels === undefined || sig === undefined, {
+    error:
+      "cannot have sig together with channels, since a signature names one channel; send NDJSON",
   })
   .refine(({ channel, channels }) => (channel === undefined) !== (channels === undefined), {
     error: "needs exactly one of channel and channels",
@@ -106,6 +115,7 @@ export const historySchema = z
         event: z.string(),
         data: z.unknown(),
         ts: z.number(),
+        sig: z.string().exactOptional(),
       }),
     ),
     position: z.string().meta({ description: "Position from which to continue." }),

@@ -447,6 +447,44 @@ export function channelLogContract(name: string, make: MakeEngine): void {
     });
   });
 
+  describe(`${name} channel log: signatures`, () => {
+    const sig = `t=1767225600,n=nonce-of-a-test-0,k=2026-11,v1=${"ab".repeat(32)}`;
+    const used: LogPolicy = { ...policy, rollUp: { segments: 1, policy } };
+
+    test("[P-SIG-6] the signature of an entry is read, found, delivered and copied to the roll-up unchanged", async () => {
+      await using harness = await make();
+      const { log, bus } = harness.engine;
+      const delivered: (string | undefined)[] = [];
+      let arrived = () => {};
+      const all = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      bus.listen((publication) => {
+        if (delivered.push(publication.sig) === 4) arrived();
+      });
+      await bus.subscribe("signed:log", used);
+      await bus.subscribe("signed:*", policy);
+      const signed = entry(1, { key: "k", priority: "low", sig });
+      const { publication } = await log.append("signed:log", signed, used);
+      expect(publication.sig).toBe(sig);
+      await log.append("signed:log", entry(2), used);
+      await all;
+      expect(delivered.filter((each) => each === sig)).toHaveLength(2);
+      const again = await log.append("signed:log", signed, used);
+      expect(again).toMatchObject({ duplicate: true, publication: { sig } });
+      expect(await log.find("signed:log", "somebody", "k", used)).toMatchObject({ sig });
+      for (const [of, its] of [
+        ["signed:log", used],
+        ["signed:*", policy],
+      ] as const) {
+        const [first, second] = (await log.read(of, 0, 10, its)).entries;
+        expect(first).toMatchObject({ sig, json: "1", priority: "low" });
+        expect(second).not.toHaveProperty("sig");
+        expect(first?.source).toBe(of === "signed:*" ? "signed:log" : undefined);
+      }
+    });
+  });
+
   describe(`${name} channel log: roll-ups`, () => {
     const rolledUp: LogPolicy = { ...latest, rollUp: { segments: 2, policy } };
 

@@ -73,10 +73,11 @@ async function publishAll(
   return Promise.all(results);
 }
 
-function optionsOf({ key, priority }: Publish): PublishOptions {
+function optionsOf({ key, priority, sig }: Publish): PublishOptions {
   return {
     ...(key === undefined ? {} : { key }),
     ...(priority === undefined ? {} : { priority }),
+    ...(sig === undefined ? {} : { sig }),
   };
 }
 
