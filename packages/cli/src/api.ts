@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { type HttpRefusal, readRefusal, writeJson } from "@milepost/protocol";
+import {
+  type HttpRefusal,
+  readRefusal,
+  type SigningKey,
+  signatureHeader,
+  signRequest,
+  writeJson,
+} from "@milepost/protocol";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -95,6 +102,13 @@ export class Api {
     return this.#call<T>("POST", path, body);
   }
 
+  /** Like `post`, with the signature of the request by `key`. */
+  async postSigned<T>(path: string, body: unknown, key: SigningKey): Promise<T> {
+    const text = writeJson(body);
+    const header = await signRequest(key, { method: "POST", target: path, body: text });
+    return (await this.#exchange("POST", path, body, { [signatureHeader]: header })).answer as T;
+  }
+
   delete<T>(path: string): Promise<T> {
     return this.#call<T>("DELETE", path);
   }
@@ -103,7 +117,12 @@ export class Api {
     return (await this.#exchange(method, path, body)).answer as T;
   }
 
-  async #exchange(method: string, path: string, body?: unknown) {
+  async #exchange(
+    method: string,
+    path: string,
+    body?: unknown,
+    more: Readonly<Record<string, string>> = {},
+  ) {
     let response: Response;
     let text = "";
     let answer: unknown;
@@ -114,6 +133,7 @@ export class Api {
         headers: {
           Authorization: `Bearer ${this.#credential()}`,
           ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...more,
         },
         signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body !== undefined && { body: writeJson(body) }),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { signRequest, verifyPublication } from "@milepost/protocol";
 import { expect, test } from "vitest";
 import { httpGateway } from "./http-gateway.ts";
 import { ManualClock, promisesSettled } from "./testing/manual-clock.ts";
@@ -13,6 +14,7 @@ interface Answer {
 interface Request {
   readonly line: string;
   readonly authorization: string | undefined;
+  readonly signature: string | undefined;
   readonly body: string;
 }
 
@@ -27,7 +29,8 @@ async function serve(...answers: (Answer | "never")[]) {
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const { authorization } = request.headers;
-    requests.push({ line: `${request.method} ${request.url}`, authorization, body });
+    const signature = request.headers["milepost-signature"] as string | undefined;
+    requests.push({ line: `${request.method} ${request.url}`, authorization, signature, body });
     arrived();
     const answer = answers.shift();
     if (!answer || answer === "never") return;
@@ -188,4 +191,67 @@ test("data that cannot be written as JSON is refused for good, and no request is
     await expect(gateway.create({ kind: "k", input: data })).rejects.toMatchObject(refusal);
   }
   expect(calls).toBe(0);
+});
+
+const signingKey = { id: "2026-11", secret: "the secret of a test, of 32 bytes and more" };
+
+/** Returns the signature that a gateway expects for a request with the time and the nonce of `header`. */
+async function expectedFor(header: string, target: string, body: string, key = signingKey) {
+  const [, timestamp, nonce = ""] = /^t=(\d+),n=([^,]+)/.exec(header) ?? [];
+  const moment = { timestamp: Number(timestamp), nonce };
+  return signRequest(key, { method: "POST", target, body, ...moment });
+}
+
+test("[P-SIG-1] a gateway with signing signs what it posts, anew for each try, from /v1 on and not what it gets", async () => {
+  const answer = { status: 200, body: { results: [{}] } };
+  await using server = await serve(answer, answer, { status: 200, body: { commands: [] } });
+  const gateway = httpGateway({
+    url: `${server.url}/push`,
+    apiKey: "key",
+    signing: { key: signingKey },
+  });
+  await gateway.publish("chat:42", "message", "é", { key: "k" });
+  await gateway.publish("chat:42", "message", "é", { key: "k" });
+  await gateway.pendingCommands({ producer: "p" }, 0);
+  const [first, second, third] = server.requests;
+  expect(first?.line).toBe("POST /push/v1/publish");
+  for (const { signature = "", body = "" } of [first ?? {}, second ?? {}]) {
+    expect(signature).toBe(await expectedFor(signature, "/v1/publish", body));
+    expect(JSON.parse(body)).not.toHaveProperty("sig");
+  }
+  expect(first?.signature).not.toBe(second?.signature);
+  expect(third?.signature).toBeUndefined();
+});
+
+test("[P-SIG-6] with publications, each publish carries a sig that readers can verify, by the key of that moment", async () => {
+  const answer = { status: 200, body: { results: [{}] } };
+  await using server = await serve(answer, answer);
+  const keys = [signingKey, { ...signingKey, id: "2026-12" }];
+  const key = async () => keys[server.requests.length] ?? signingKey;
+  const gateway = httpGateway({
+    url: server.url,
+    apiKey: "key",
+    signing: { key, publications: true },
+  });
+  for (const { id } of keys) {
+    await gateway.publish("chat:42", "message", { n: 1 }, { key: "k" });
+    const sent = JSON.parse(server.requests.at(-1)?.body ?? "");
+    expect(await verifyPublication(sent, () => signingKey.secret)).toMatchObject({
+      valid: true,
+      keyId: id,
+    });
+  }
+});
+
+test("a request that cannot be signed is not sent, and rejects with bad_signature", async () => {
+  await using server = await serve();
+  for (const key of [
+    { ...signingKey, secret: "too short" },
+    () => Promise.reject(new Error("the vault is away")),
+  ]) {
+    const gateway = httpGateway({ url: server.url, apiKey: "key", signing: { key } });
+    const publish = gateway.publish("chat:42", "message", 1, { key: "k" });
+    await expect(publish).rejects.toMatchObject({ code: "bad_signature", retryable: false });
+  }
+  expect(server.requests).toEqual([]);
 });

@@ -6,7 +6,15 @@ import type {
   ProducerGateway,
   ReportResult,
 } from "@milepost/model";
-import { isRecord, MilepostError, readRefusal } from "@milepost/protocol";
+import {
+  isRecord,
+  MilepostError,
+  readRefusal,
+  type SigningKey,
+  signatureHeader,
+  signPublication,
+  signRequest,
+} from "@milepost/protocol";
 import type { Publish } from "./answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
@@ -28,6 +36,19 @@ export interface HttpGatewayOptions {
    */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
+  /** Signs every request that may change something; by default nothing is signed. */
+  readonly signing?: GatewaySigning;
+}
+
+/** Signing of the requests of a {@link HttpGateway}. */
+export interface GatewaySigning {
+  /**
+   * Secret to sign with, one of the API key's signing keys. A function is asked for each request, so that a secret
+   * can be rotated without a restart.
+   */
+  readonly key: SigningKey | (() => SigningKey | Promise<SigningKey>);
+  /** True if each publication also carries a signature that readers can verify; default false. */
+  readonly publications?: boolean;
 }
 
 /** Calls that a backend can make to a gateway over HTTP. */
@@ -46,7 +67,8 @@ export interface HttpGateway extends ProducerGateway {
  * `too_large` for the status 413, `rate_limited` (retryable) for 429, and `internal` (retryable) otherwise.
  */
 export function httpGateway(options: HttpGatewayOptions): HttpGateway {
-  const { apiKey, fetch = globalThis.fetch, timeoutMs = 10_000, clock = systemClock } = options;
+  const { apiKey, signing, timeoutMs = 10_000, clock = systemClock } = options;
+  const { fetch = globalThis.fetch } = options;
   const base = baseUrl(options.url);
   if (typeof apiKey !== "string" || apiKey === "") {
     throw new TypeError("apiKey is missing; is its environment variable set?");
@@ -65,13 +87,22 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       waitMs + timeoutMs,
       async (each) => {
         try {
-          const response = await fetch(new URL(path, base), {
+          const url = new URL(path, base);
+          const target = `${url.pathname.slice(base.pathname.length - 1)}${url.search}`;
+          const signature =
+            signing === undefined || method === "GET"
+              ? undefined
+              : await signed(signing, (key) =>
+                  signRequest(key, { method, target, body: text ?? "" }),
+                );
+          const response = await fetch(url, {
             method,
             signal: each,
             headers: {
               authorization: `Bearer ${apiKey}`,
               accept: "application/json",
               ...(text === undefined ? {} : { "content-type": "application/json" }),
+              ...(signature === undefined ? {} : { [signatureHeader]: signature }),
             },
             ...(text === undefined ? {} : { body: text }),
           });
@@ -91,7 +122,16 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
 
   return {
     async publish(channel, event, data, { key }) {
-      const answer = await call("POST", "v1/publish", { channel, event, data, key }, undefined);
+      const sig =
+        signing?.publications === true
+          ? await signed(signing, (by) => signPublication(by, { channel, event, data, key }))
+          : undefined;
+      const answer = await call(
+        "POST",
+        "v1/publish",
+        { channel, event, data, key, sig },
+        undefined,
+      );
       if (!Array.isArray(answer.results)) throw notAGateway("POST /v1/publish");
       return answer.results[0];
     },
@@ -121,6 +161,18 @@ export function httpGateway(options: HttpGatewayOptions): HttpGateway {
       return answer.commands as PendingCommand[];
     },
   };
+}
+
+/** Signs with the present key. A key that cannot be had or used is no fault of the network. */
+async function signed(
+  { key }: GatewaySigning,
+  sign: (key: SigningKey) => Promise<string>,
+): Promise<string> {
+  try {
+    return await sign(typeof key === "function" ? await key() : key);
+  } catch (cause) {
+    throw new MilepostError("bad_signature", `cannot sign: ${causeOf(cause)}`, { cause });
+  }
 }
 
 /** Returns a body as JSON text. What cannot be written is no fault of the network, so a retry cannot help. */

@@ -1,7 +1,12 @@
 export { type Answer, type AnswerOptions, type Publish, streamAnswer } from "./answer.ts";
 export type { Cancel, Clock } from "./clock.ts";
 export type { JobOf, OperationOf, RunOptions, WorkerOf, WorkOf } from "./contract.ts";
-export { type HttpGateway, type HttpGatewayOptions, httpGateway } from "./http-gateway.ts";
+export {
+  type GatewaySigning,
+  type HttpGateway,
+  type HttpGatewayOptions,
+  httpGateway,
+} from "./http-gateway.ts";
 export type { Operation, ProgressUpdate, Step, StepUpdate, TextStream } from "./operation.ts";
 export type { Outcome } from "./outcome.ts";
 export type { Problem, ProblemListener } from "./problem.ts";

@@ -55,4 +55,27 @@ describe("milepost publish", () => {
       err: [expect.stringMatching(/^milepost: unauthenticated: /)],
     });
   });
+
+  it("[P-SIG-5] milepost publish --sign signs the request and the publication, as a key that requires signatures demands", async () => {
+    const secret = "the secret of a test, with 32 bytes:and more";
+    const signing = { keys: { "2026-11": secret }, required: true };
+    await using server = await startGateway([], { signing });
+    const args = ["publish", "chat:42", "message", '{"n": 1.50}', "--key", "k"];
+    expect(await runCommand(args, server.env)).toMatchObject({ code: 1 });
+    const env = { ...server.env, MILEPOST_SIGNING_KEY: `2026-11:${secret}` };
+    expect(await runCommand([...args, "--sign"], env)).toMatchObject({ code: 0 });
+    const again = await runCommand([...args, "--sign", "--json"], env);
+    expect(JSON.parse(again.out[0] ?? "")).toMatchObject({ duplicate: true });
+  });
+
+  it("milepost publish --sign without a usable key exits with 3, and shows nothing of the key", async () => {
+    await using server = await startGateway();
+    for (const key of [undefined, "", "no-colon", "2026-11:too-short", ":x"]) {
+      const env = { ...server.env, MILEPOST_SIGNING_KEY: key ?? "" };
+      const outcome = await runCommand(["publish", "chat:42", "message", "--sign"], env);
+      expect(outcome).toMatchObject({ code: 3, out: [] });
+      expect(outcome.err.join(" ")).toContain("MILEPOST_SIGNING_KEY");
+      if (key) expect(outcome.err.join(" ")).not.toContain(key);
+    }
+  });
 });

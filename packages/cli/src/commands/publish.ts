@@ -1,9 +1,15 @@
-import type { Priority } from "@milepost/protocol";
+import {
+  type Priority,
+  type PublicationToSign,
+  type SigningKey,
+  signPublication,
+} from "@milepost/protocol";
 import { printable } from "@milepost/server";
 import { Command, Option } from "commander";
 import { Api } from "../api.ts";
 import { jsonLine } from "../carried-output.ts";
 import { json, jsonOfInput } from "../option-values.ts";
+import { signingKeyFrom } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";
 
 const priorities = ["high", "normal", "low"] as const satisfies readonly Priority[];
@@ -11,6 +17,7 @@ const priorities = ["high", "normal", "low"] as const satisfies readonly Priorit
 interface PublishFlags {
   readonly priority?: Priority;
   readonly key?: string;
+  readonly sign?: true;
   readonly url?: string;
   readonly json?: true;
 }
@@ -35,18 +42,23 @@ export function publishCommand(terminal: Terminal): Command {
         "priority for slow subscribers, instead of the channel's own",
       ).choices(priorities),
     )
+    .option("--sign", "sign the request and the publication with the key of MILEPOST_SIGNING_KEY")
     .option("--url <url>", "URL of the gateway (MILEPOST_URL)")
     .option("--json", "print JSON")
     .action(
       async (channel: string, event: string, text: string | undefined, flags: PublishFlags) => {
         const data = text === "-" ? jsonOfInput(await terminal.input()) : json(text ?? "null");
-        const { results } = await new Api(terminal, flags.url).post<Published>("/v1/publish", {
+        const publication = {
           channel,
           event,
           data,
           ...(flags.key !== undefined && { key: flags.key }),
           ...(flags.priority !== undefined && { priority: flags.priority }),
-        });
+        };
+        const api = new Api(terminal, flags.url);
+        const { results } = await (flags.sign === true
+          ? publishSigned(api, publication, signingKeyFrom(terminal))
+          : api.post<Published>("/v1/publish", publication));
         const [published] = results;
         terminal.out(
           flags.json
@@ -57,4 +69,13 @@ export function publishCommand(terminal: Terminal): Command {
         );
       },
     );
+}
+
+async function publishSigned(
+  api: Api,
+  publication: PublicationToSign,
+  key: SigningKey,
+): Promise<Published> {
+  const sig = await signPublication(key, publication);
+  return api.postSigned<Published>("/v1/publish", { ...publication, sig }, key);
 }

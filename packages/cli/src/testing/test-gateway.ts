@@ -1,4 +1,10 @@
-import { createGateway, type Gateway, type GatewayOptions, type Rule } from "@milepost/server";
+import {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type Rule,
+  type SigningOptions,
+} from "@milepost/server";
 
 const tokenSecret = "the token secret of a test gateway, which is long";
 const apiKey = "key-of-the-test-service";
@@ -13,12 +19,16 @@ export interface CliGateway extends AsyncDisposable {
 /** Starts a gateway for one test. */
 export async function startGateway(
   rules: readonly Rule[] = [],
-  options: Pick<GatewayOptions, "engine" | "role" | "sources"> = {},
+  options: Pick<GatewayOptions, "engine" | "role" | "sources"> & { signing?: SigningOptions } = {},
 ): Promise<CliGateway> {
+  const { signing, ...rest } = options;
   const gateway = createGateway({
-    auth: { tokenSecret, apiKeys: [{ name: "test", key: apiKey }] },
+    auth: {
+      tokenSecret,
+      apiKeys: [{ name: "test", key: apiKey, ...(signing === undefined ? {} : { signing }) }],
+    },
     rules,
-    ...options,
+    ...rest,
     log: { info() {}, warn() {}, error() {} },
   });
   const { port } = await gateway.listen({ port: 0 });
