@@ -21,6 +21,13 @@ export const programs = [
     env: "MILEPOST_REDIS_SERVER",
     neededBy: "the Redis tests",
   },
+  {
+    name: "openssl",
+    commands: ["openssl"],
+    debianPackage: "openssl",
+    env: "MILEPOST_OPENSSL",
+    neededBy: "the TLS tests",
+  },
 ];
 
 /** @typedef {(typeof programs)[number]} Program */

@@ -200,7 +200,7 @@ describe("start of a gateway that cannot reach Redis", () => {
 
   test("a gateway exits with a one-line error that does not show the password when the Redis password is wrong", async () => {
     await using redis = await startRedis(["--requirepass", "right"]);
-    const failed = await failure("--redis", redis.url.replace("//", "//:sesame@"));
+    const failed = await failure("--redis", redis.adminUrl.replace("//", "//:sesame@"));
     expect(failed).toMatch(/^serve ended with 1:\nmilepost: Redis at [^\n]+\n$/);
     expect(failed).toContain("password");
     expect(failed).not.toContain("sesame");

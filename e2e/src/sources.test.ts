@@ -23,14 +23,24 @@ test("[P-SRC-1] [P-SRC-3] [G3] publications added to a stream survive the death 
     const config = join(folder, "milepost.json");
     const retention = { maxEntries: 1_000, maxAgeMs: 3_600_000 };
     const rule = { pattern: "job:*", subscribe: "granted", publish: "granted", retention };
-    const sources = [{ stream: "work", turnMs: 1_000, batch: 20 }];
+    const sources = [{ stream: "publications", turnMs: 1_000, batch: 20 }];
     await writeFile(config, JSON.stringify({ rules: [rule], sources }));
     const flags = ["--redis", redis.url, "--config", config];
     await using first = await serveGateway(...flags);
     const add = async (from: number, to: number) => {
       for (let n = from; n <= to; n++) {
         const channel = n % 2 === 1 ? "job:odd" : "job:even";
-        await line.send("XADD", "work", "*", "channel", channel, "event", "n", "data", String(n));
+        await line.send(
+          "XADD",
+          "publications",
+          "*",
+          "channel",
+          channel,
+          "event",
+          "n",
+          "data",
+          String(n),
+        );
       }
     };
     await add(1, 10);
@@ -55,7 +65,8 @@ test("[P-SRC-1] [P-SRC-3] [G3] publications added to a stream survive the death 
       await vi.waitFor(async () => expect(await published(second, channel)).toEqual(own), patience);
     }
     await vi.waitFor(
-      async () => expect(await line.send("XPENDING", "work", "milepost")).toContain(":0\r\n"),
+      async () =>
+        expect(await line.send("XPENDING", "publications", "milepost")).toContain(":0\r\n"),
       patience,
     );
     expect(await second.end("SIGTERM")).toBe(0);

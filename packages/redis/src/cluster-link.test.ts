@@ -270,7 +270,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
 
   test("[G1] [G4] when a master is killed, the link follows the replica that takes over", async () => {
     await using own = await startRedisCluster({ replica: true });
-    const link = await connectRedis({ url: own.url });
+    const link = await connectRedis({ url: own.adminUrl });
     const engine = redisEngine(link)({ clock: new ManualClock(), random: new SeededRandom() });
     await using _engine = { [Symbol.asyncDispose]: () => engine.close() };
     const heard: number[] = [];
@@ -298,7 +298,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
 
   test("[G6] the cluster link reports the store as lost when one of its masters is down", async () => {
     await using own = await startRedisCluster();
-    const link = await connectRedis({ url: own.url });
+    const link = await connectRedis({ url: own.adminUrl });
     await using _link = { [Symbol.asyncDispose]: () => link.close() };
     expect(link.watch.health).toEqual({ connected: true, busConnected: true, takesWrites: true });
     own.servers[1]?.process.kill("SIGKILL");
@@ -328,7 +328,7 @@ describe("the link to a Redis cluster", { timeout: 25_000 }, () => {
 
   test("a cluster link closed while it follows a new master leaves no connection open", async () => {
     await using own = await startRedisCluster({ replica: true });
-    const link = await connectRedis({ url: own.url });
+    const link = await connectRedis({ url: own.adminUrl });
     await own.command(3, "CLUSTER", "FAILOVER");
     await vi.waitFor(async () => {
       expect(String(await own.command(0, "ROLE"))).toMatch(/^slave/);
@@ -356,7 +356,7 @@ async function openEngine(url: string) {
 
 /** Opens a link to the shared cluster. */
 async function openLink(deadlines: Partial<LinkDeadlines> = {}) {
-  const link = await ClusterLink.open(parseRedisAddress(cluster.url), () => {}, {
+  const link = await ClusterLink.open(parseRedisAddress(cluster.adminUrl), () => {}, {
     ...defaultDeadlines,
     ...deadlines,
   });

@@ -34,6 +34,7 @@ const refreshAnywayMs = 10_000;
 export class ClusterLink implements RedisLink {
   readonly publishCommand = "SPUBLISH";
   readonly watch = new LinkHealth();
+  readonly #prefix: string;
   readonly #address: RedisAddress;
   readonly #onError: (error: unknown) => void;
   readonly #deadlines: LinkDeadlines;
@@ -61,7 +62,9 @@ export class ClusterLink implements RedisLink {
     address: RedisAddress,
     onError: (error: unknown) => void,
     deadlines: LinkDeadlines,
+    prefix: string,
   ) {
+    this.#prefix = prefix;
     this.#address = address;
     this.#onError = onError;
     this.#deadlines = deadlines;
@@ -72,8 +75,9 @@ export class ClusterLink implements RedisLink {
     address: RedisAddress,
     onError: (error: unknown) => void,
     deadlines = defaultDeadlines,
+    prefix = "milepost",
   ): Promise<ClusterLink> {
-    const link = new ClusterLink(address, onError, deadlines);
+    const link = new ClusterLink(address, onError, deadlines, prefix);
     try {
       await link.#read();
       for (const opened of await link.#connect()) {
@@ -225,7 +229,7 @@ export class ClusterLink implements RedisLink {
   /** Returns any key of a slot that a master serves by the map; undefined when it serves none. */
   #keyAt(name: string): string | undefined {
     for (let i = 0; i < maxKeysTried; i++) {
-      const key = `milepost:canary:${i}`;
+      const key = `${this.#prefix}:canary:${i}`;
       if (this.#owner(key) === name) return key;
     }
     return undefined;
@@ -254,6 +258,7 @@ export class ClusterLink implements RedisLink {
       address: this.#address,
       locate: async () => endpoint,
       isSharded: true,
+      prefix: this.#prefix,
       deadlines: this.#deadlines,
       onError: this.#onLinkError,
       canaryKey: () => this.#keyAt(name),

@@ -2,6 +2,7 @@ import { createClient } from "@redis/client";
 import { slotCount } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import { tlsSocketOf } from "./redis-tls.ts";
 
 /** Masters of a cluster, and the slots that each serves. */
 export interface ClusterMap {
@@ -23,10 +24,11 @@ type SlotRange = readonly [
  * error when no node gives a map.
  */
 export async function readClusterMap(
-  { username, password, tls }: RedisAddress,
+  address: RedisAddress,
   endpoints: readonly Endpoint[],
   deadlineMs = defaultDeadlines.mapMs,
 ): Promise<ClusterMap> {
+  const { username, password } = address;
   let reason: unknown = new Error("the address names no node of the cluster");
   for (const { host, port } of endpoints) {
     const client = createClient({
@@ -36,7 +38,7 @@ export async function readClusterMap(
         connectTimeout: deadlineMs,
         socketTimeout: deadlineMs,
         reconnectStrategy: false,
-        ...(tls ? { tls: true as const } : {}),
+        ...tlsSocketOf(address),
       },
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),

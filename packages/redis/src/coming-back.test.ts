@@ -19,7 +19,7 @@ test("[G8] hundreds of clients that reconnect at once to any node recover all th
   ] as const;
   await using one = await startNode(server.url, rules);
   await using two = await startNode(server.url, rules);
-  const admin = createClient({ url: server.url, RESP: 2 });
+  const admin = createClient({ url: server.adminUrl, RESP: 2 });
   await admin.connect();
   const calls = async () => {
     const stats = String(await admin.sendCommand(["INFO", "commandstats"]));

@@ -1,6 +1,8 @@
 import { ClusterLink } from "./cluster-link.ts";
+import { defaultDeadlines } from "./link-deadlines.ts";
 import { parseRedisAddress, type RedisAddress, shownAddress } from "./redis-address.ts";
 import type { RedisLink } from "./redis-link.ts";
+import type { RedisTls } from "./redis-tls.ts";
 import { locateMaster } from "./sentinels.ts";
 import { ServerLink } from "./server-link.ts";
 
@@ -12,6 +14,13 @@ export interface RedisOptions {
    * `rediss` for TLS.
    */
   readonly url: string;
+  /** Certificates of connections over TLS. */
+  readonly tls?: RedisTls;
+  /**
+   * First part of the names of the link's own key and pub/sub channel, by which it notices that Redis works; default
+   * `milepost`. It should be the prefix of the engine.
+   */
+  readonly prefix?: string;
   /**
    * Called with the reason when a connection breaks or a reconnect fails. By default such errors are ignored.
    */
@@ -24,11 +33,14 @@ export interface RedisOptions {
  * Rejects with a one-line error that says what is wrong (a wrong address, an unreachable server, a wrong
  * password) and never contains the password.
  */
-export async function connectRedis({ url, onError = () => {} }: RedisOptions): Promise<RedisLink> {
-  const address = parseRedisAddress(url);
+export async function connectRedis(options: RedisOptions): Promise<RedisLink> {
+  const { url, tls, prefix = "milepost", onError = () => {} } = options;
+  const address = parseRedisAddress(url, tls);
   try {
-    if (address.kind === "cluster") return await ClusterLink.open(address, onError);
-    return await ServerLink.open({ address, locate: locatorOf(address), onError });
+    if (address.kind === "cluster") {
+      return await ClusterLink.open(address, onError, defaultDeadlines, prefix);
+    }
+    return await ServerLink.open({ address, locate: locatorOf(address), prefix, onError });
   } catch (error) {
     throw whereAndWhy(address, error);
   }
@@ -56,5 +68,6 @@ function reasonOf(error: unknown): string {
   // Connecting to a host with several addresses fails with one error per address, combined in an AggregateError
   // without a message.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
-  return error.message;
+  // OpenSSL ends its messages with a line break.
+  return error.message.trim();
 }

@@ -103,7 +103,7 @@ for (const written of [0, 1, 4]) {
   test(`[G11] [P-ACK-4] a durable subscriber whose log alone fell back by three entries receives nothing that it acknowledged, and ${written} new entries`, async () => {
     await using redis = await startRedis();
     await using node = await startNode(redis.url, rules);
-    const admin = createClient({ url: redis.url });
+    const admin = createClient({ url: redis.adminUrl });
     await admin.connect();
     const socket = await subscribed(node);
     const positions = await publishMany(node, 1, 100);

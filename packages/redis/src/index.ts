@@ -2,4 +2,5 @@ export * from "./connect-redis.ts";
 export * from "./inspect-redis.ts";
 export * from "./redis-engine.ts";
 export type { RedisLink } from "./redis-link.ts";
+export type { RedisTls } from "./redis-tls.ts";
 export * from "./stream-source.ts";

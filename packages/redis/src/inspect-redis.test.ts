@@ -22,6 +22,6 @@ test("inspectRedis has no warnings for a server with appendonly on and noevictio
 
 test("inspectRedis rejects a wrong password with one line that does not contain it", async () => {
   await using redis = await startRedis(["--requirepass", "right"]);
-  const inspected = inspectRedis(redis.url.replace("//", "//:sesame@"));
+  const inspected = inspectRedis(redis.adminUrl.replace("//", "//:sesame@"));
   await expect(inspected).rejects.toThrow(/^Redis at 127\.0\.0\.1:\d+: [^\n]*password[^\n]*$/);
 });

@@ -1,6 +1,7 @@
 import { readClusterMap } from "./cluster-map.ts";
 import { locatorOf, whereAndWhy } from "./connect-redis.ts";
 import { type Endpoint, parseRedisAddress, type RedisAddress } from "./redis-address.ts";
+import type { RedisTls } from "./redis-tls.ts";
 import { clientOf } from "./server-connection.ts";
 
 /** Version and risky settings of one Redis server. */
@@ -16,8 +17,11 @@ export interface InspectedRedis {
  * Inspects the server that an address leads to, or each master of a cluster. Rejects with one line that says
  * what is wrong with the address, like `connectRedis`.
  */
-export async function inspectRedis(url: string): Promise<readonly InspectedRedis[]> {
-  const address = parseRedisAddress(url);
+export async function inspectRedis(
+  url: string,
+  tls?: RedisTls,
+): Promise<readonly InspectedRedis[]> {
+  const address = parseRedisAddress(url, tls);
   try {
     return await Promise.all((await mastersOf(address)).map((at) => inspect(address, at)));
   } catch (error) {

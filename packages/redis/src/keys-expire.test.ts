@@ -9,7 +9,7 @@ import { startRedis } from "./testing/redis-server.ts";
 const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
 const test = anyTest.skipIf(isMissing);
 const redis = isMissing ? undefined : await startRedis();
-const admin = createClient({ url: redis?.url ?? "", RESP: 2 });
+const admin = createClient({ url: redis?.adminUrl ?? "", RESP: 2 });
 if (!isMissing) await admin.connect();
 afterAll(async () => {
   if (!isMissing) admin.destroy();
@@ -251,7 +251,7 @@ let made = 0;
 /** Creates an engine with a prefix of its own, and says what of its keys may last. */
 async function makeEngine(seed: number) {
   if (redis === undefined) throw new Error("the tests are skipped without a Redis");
-  const prefix = `keys${++made}`;
+  const prefix = `milepost:keys${++made}`;
   const clock = new ManualClock();
   const engine = redisEngine(await connectRedis({ url: redis.url }), { prefix })({
     clock,

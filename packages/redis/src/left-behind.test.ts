@@ -8,7 +8,7 @@ import { startRedis } from "./testing/redis-server.ts";
 const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
 const test = anyTest.skipIf(isMissing);
 const redis = isMissing ? undefined : await startRedis();
-const admin = createClient({ url: redis?.url ?? "", RESP: 2 });
+const admin = createClient({ url: redis?.adminUrl ?? "", RESP: 2 });
 if (!isMissing) await admin.connect();
 afterAll(async () => {
   if (!isMissing) admin.destroy();
@@ -17,7 +17,10 @@ afterAll(async () => {
 
 async function makeEngine(prefix: string) {
   const link = await connectRedis({ url: redis?.url ?? "" });
-  return redisEngine(link, { prefix })({ clock: new ManualClock(), random: new SeededRandom(1) });
+  return redisEngine(link, { prefix: `milepost:${prefix}` })({
+    clock: new ManualClock(),
+    random: new SeededRandom(1),
+  });
 }
 
 const operation: IndexedOperation = {
@@ -49,11 +52,11 @@ test("an operation that was removed leaves no key behind, and one that changed h
     60_000,
     5,
   );
-  const keys = await admin.keys("operations:*");
+  const keys = await admin.keys("milepost:operations:*");
   expect(keys.filter((key) => key.includes("ada"))).toEqual([]);
   expect(keys).not.toEqual([]);
   await operations.remove("o");
-  expect(await admin.keys("operations:*")).toEqual([]);
+  expect(await admin.keys("milepost:operations:*")).toEqual([]);
   await close();
 });
 
@@ -61,8 +64,8 @@ test("a connection that was closed leaves no key behind", async () => {
   const { registry, close } = await makeEngine("registry");
   const connection = { id: "c", user: "ada", session: "s", since: 0, consumer: "sse" } as const;
   await registry.change("n", { enter: [connection], leave: [] });
-  expect(await admin.keys("registry:*")).not.toEqual([]);
+  expect(await admin.keys("milepost:registry:*")).not.toEqual([]);
   await registry.change("n", { enter: [], leave: [connection] });
-  expect(await admin.keys("registry:*")).toEqual([]);
+  expect(await admin.keys("milepost:registry:*")).toEqual([]);
   await close();
 });

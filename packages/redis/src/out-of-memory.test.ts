@@ -42,7 +42,7 @@ test("[G2] when Redis has no memory left, appends are rejected, while reads, lea
   const bounds = { maxPerChannel: 3, maxReplays: 2, keepMs: 60_000 };
   const { position } = await log.snapshot("job:known", policy);
   const claim = await durable.claim(key, position, bounds);
-  const admin = createClient({ url: redis.url, RESP: 2 });
+  const admin = createClient({ url: redis.adminUrl, RESP: 2 });
   await admin.connect();
   await using _admin = { [Symbol.asyncDispose]: async () => admin.destroy() };
   await admin.configSet("maxmemory", "1");

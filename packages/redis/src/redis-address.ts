@@ -1,3 +1,5 @@
+import type { RedisTls } from "./redis-tls.ts";
+
 /** Host and port of a server. */
 export interface Endpoint {
   readonly host: string;
@@ -15,6 +17,8 @@ export interface RedisAddress {
   readonly password?: string;
   readonly database?: number;
   readonly tls: boolean;
+  /** Certificates of connections over TLS. */
+  readonly certificates?: RedisTls;
 }
 
 const form = /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^/?#]+)(?:\/([^?#]*))?$/;
@@ -26,7 +30,7 @@ const defaultPorts = { single: 6_379, cluster: 6_379, sentinel: 26_379 } as cons
  *
  * Throws an error that says what is wrong and what to write instead. The error never contains the password.
  */
-export function parseRedisAddress(url: string): RedisAddress {
+export function parseRedisAddress(url: string, certificates?: RedisTls): RedisAddress {
   const [, scheme, suffix, credential, hosts, path = ""] = form.exec(url) ?? [];
   if (hosts === undefined) {
     throw new Error(
@@ -44,7 +48,16 @@ export function parseRedisAddress(url: string): RedisAddress {
       "redis:// takes one server; use redis+sentinel:// or redis+cluster:// for several",
     );
   }
-  const address = { kind, endpoints, tls: scheme === "rediss", ...credentialOf(credential) };
+  const tls = scheme === "rediss";
+  if (!tls && certificates !== undefined)
+    throw new Error("certificates for Redis need a rediss:// address, which means TLS");
+  const address = {
+    kind,
+    endpoints,
+    tls,
+    ...(certificates === undefined ? {} : { certificates }),
+    ...credentialOf(credential),
+  };
   if (kind === "sentinel") {
     if (path === "")
       throw new Error(

@@ -44,7 +44,7 @@ function makeAt(url: string, ports: readonly number[]): MakeEngine {
     const link = await connectRedis({ url });
     const seed = ++made;
     const context = { clock, random: new SeededRandom(seed) };
-    const prefix = `test${seed}`;
+    const prefix = `milepost:test${seed}`;
     const engine = redisEngine(link, { prefix })(context);
     return {
       engine,

@@ -1,5 +1,6 @@
 import { createClient } from "@redis/client";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
+import { tlsSocketOf } from "./redis-tls.ts";
 
 const answerMs = 2_000;
 
@@ -16,7 +17,7 @@ export async function locateMaster(address: RedisAddress): Promise<Endpoint> {
         port: endpoint.port,
         connectTimeout: answerMs,
         reconnectStrategy: false,
-        ...(address.tls ? { tls: true as const } : {}),
+        ...tlsSocketOf(address),
       },
       RESP: 2,
       commandOptions: { timeout: answerMs },

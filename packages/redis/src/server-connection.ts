@@ -3,6 +3,7 @@ import { hashSlot } from "./hash-slot.ts";
 import { defaultDeadlines } from "./link-deadlines.ts";
 import type { Endpoint, RedisAddress } from "./redis-address.ts";
 import type { BusMessageListener } from "./redis-link.ts";
+import { tlsSocketOf } from "./redis-tls.ts";
 import { type Script, scripts } from "./script.ts";
 import { ScriptCalls } from "./script-calls.ts";
 
@@ -41,7 +42,7 @@ export function clientOf(address: RedisAddress, { host, port }: Endpoint) {
       connectTimeout: connectTimeoutMs,
       noDelay: true,
       reconnectStrategy: false,
-      ...(address.tls ? { tls: true as const } : {}),
+      ...tlsSocketOf(address),
     },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),

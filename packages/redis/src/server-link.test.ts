@@ -19,7 +19,7 @@ async function linked(server: RedisServer, options: Partial<ServerLinkOptions> =
   const faults: unknown[] = [];
   let disruptions = 0;
   const link = await ServerLink.open({
-    address: parseRedisAddress(server.url),
+    address: parseRedisAddress(server.adminUrl),
     locate: async () => ({ host: "127.0.0.1", port: server.port }),
     onError: (error) => faults.push(error),
     ...options,
@@ -39,7 +39,7 @@ async function linked(server: RedisServer, options: Partial<ServerLinkOptions> =
 
 /** Opens a plain Redis client, in addition to the link. */
 async function admin(server: RedisServer) {
-  const client = createClient({ url: server.url, RESP: 2 });
+  const client = createClient({ url: server.adminUrl, RESP: 2 });
   await client.connect();
   return Object.assign(client, { [Symbol.asyncDispose]: async () => client.destroy() });
 }
@@ -163,7 +163,7 @@ test("a channel unsubscribed during a reconnect is not subscribed to afterwards"
 
 test("connectRedis rejects an unreachable server or a wrong password with a one-line error without the password", async () => {
   await using server = await startRedis(["--requirepass", "right"]);
-  const wrong = server.url.replace("redis://", "redis://:wrong-word@");
+  const wrong = server.adminUrl.replace("redis://", "redis://:wrong-word@");
   const refusal = await connectRedis({ url: wrong }).catch((error: Error) => error.message);
   expect(refusal).toMatch(/^Redis at 127\.0\.0\.1:\d+: .*(WRONGPASS|invalid)/);
   expect(refusal).not.toContain("wrong-word");
@@ -171,7 +171,7 @@ test("connectRedis rejects an unreachable server or a wrong password with a one-
   gone.process.kill("SIGKILL");
   await once(gone.process, "exit");
   await expect(connectRedis({ url: gone.url })).rejects.toThrow(/^Redis at 127.*ECONNREFUSED/);
-  const right = await connectRedis({ url: server.url.replace("redis://", "redis://:right@") });
+  const right = await connectRedis({ url: server.adminUrl.replace("redis://", "redis://:right@") });
   await right.close();
 });
 

@@ -22,6 +22,8 @@ export interface ServerLinkOptions {
   readonly isSharded?: boolean;
   /** Called with a channel that the server dropped, because it no longer serves the channel's slot. */
   readonly onMoved?: (busChannel: string) => void;
+  /** First part of the name of the link's own pub/sub channel; default `milepost`. */
+  readonly prefix?: string;
   /** Returns a key of a slot of the server, for a master of a cluster. Default: the canary names no key. */
   readonly canaryKey?: () => string | undefined;
   /** Called with the reason when a connection ends, a reconnect fails, or the server takes no writes. */
@@ -49,7 +51,7 @@ export class ServerLink implements RedisLink {
   readonly watch = new LinkHealth();
   readonly #options: ServerLinkOptions;
   readonly #deadlines: LinkDeadlines;
-  readonly #canary = `milepost:canary:${randomBytes(9).toString("base64url")}`;
+  readonly #canary: string;
   readonly #wanted = new Set<string>();
   #listener: LinkListener | undefined;
   #connection: ServerConnection | undefined;
@@ -65,6 +67,8 @@ export class ServerLink implements RedisLink {
 
   private constructor(options: ServerLinkOptions) {
     this.#options = options;
+    const { prefix = "milepost" } = options;
+    this.#canary = `${prefix}:canary:${randomBytes(9).toString("base64url")}`;
     this.#deadlines = options.deadlines ?? defaultDeadlines;
   }
 

@@ -10,7 +10,7 @@ import { startRedis } from "./testing/redis-server.ts";
 const isMissing = process.env.MILEPOST_REDIS_SERVER === undefined;
 const test = anyTest.skipIf(isMissing);
 const redis = isMissing ? undefined : await startRedis();
-const admin = createClient({ url: redis?.url ?? "", RESP: 2 });
+const admin = createClient({ url: redis?.adminUrl ?? "", RESP: 2 });
 if (!isMissing) await admin.connect();
 afterAll(async () => {
   if (!isMissing) admin.destroy();
@@ -28,7 +28,7 @@ let made = 0;
 
 /** Two nodes that share the log of one channel, and its keys in Redis. */
 async function twoNodes() {
-  const prefix = `shared${++made}`;
+  const prefix = `milepost:shared${++made}`;
   const keys = new Keys(prefix).log(channel, policy);
   const node = async (seed: number) => {
     const clock = new ManualClock();

@@ -1,6 +1,7 @@
 import { RESP_TYPES } from "@redis/client";
 import { locatorOf } from "./connect-redis.ts";
 import { type Endpoint, parseRedisAddress, type RedisAddress } from "./redis-address.ts";
+import type { RedisTls } from "./redis-tls.ts";
 import { clientOf } from "./server-connection.ts";
 
 /** Time within which Redis must answer, in milliseconds. Beyond it the connection counts as broken. */
@@ -25,8 +26,8 @@ export class StreamConnections {
   #moved: Endpoint | undefined;
   #asked = 0;
 
-  constructor(url: string) {
-    this.#address = parseRedisAddress(url);
+  constructor(url: string, tls?: RedisTls) {
+    this.#address = parseRedisAddress(url, tls);
     this.#locate =
       this.#address.kind === "cluster" ? async () => this.#nextNode() : locatorOf(this.#address);
   }

@@ -17,7 +17,11 @@ const stream = "publications";
 
 /** Connects a program that adds entries to the stream with plain Redis commands. */
 async function producer(server: RedisServer) {
-  const client = createClient({ url: server.url, RESP: 2, socket: { reconnectStrategy: false } });
+  const client = createClient({
+    url: server.adminUrl,
+    RESP: 2,
+    socket: { reconnectStrategy: false },
+  });
   client.on("error", () => {});
   await client.connect();
   let n = 0;
@@ -355,8 +359,8 @@ test("an entry deleted before it was handed over is skipped, and a key that is n
   await adds.client.xDel(stream, entries?.[1]?.id ?? "");
   await using _source = reading(node, { url: server.url });
   await vi.waitFor(async () => expect(await published(node)).toEqual([1, 3, 4]), patience);
-  await adds.client.set("text", "x");
+  await adds.client.set("publications-as-text", "x");
   const faults: unknown[] = [];
-  await using _wrong = reading(node, { url: server.url, stream: "text" }, faults);
+  await using _wrong = reading(node, { url: server.url, stream: "publications-as-text" }, faults);
   await vi.waitFor(() => expect(String(faults[0])).toContain("WRONGTYPE"), patience);
 }, 30_000);

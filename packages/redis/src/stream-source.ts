@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Source, TakeEntry } from "@milepost/engine";
 import { longestTimerMs, MilepostError } from "@milepost/protocol";
+import type { RedisTls } from "./redis-tls.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import {
   type Answer,
@@ -25,6 +26,8 @@ const maxRetryMs = 10_000;
 export interface StreamSourceOptions {
   /** Address of the Redis that has the stream, in the form that `connectRedis` takes. */
   readonly url: string;
+  /** Certificates of connections over TLS. */
+  readonly tls?: RedisTls;
   /** Key of the stream, and the name of the source. */
   readonly stream: string;
   /** Prefix of the keys that the source itself stores in Redis; default `milepost`. */
@@ -118,7 +121,7 @@ class RedisStreamSource implements Source {
     } = options;
     const { turnMs = 10_000, claimIdleMs = 30_000, remove = false } = options;
     const { prefix = "milepost", onError = () => {} } = options;
-    this.#connections = new StreamConnections(url);
+    this.#connections = new StreamConnections(url, options.tls);
     this.#stream = stream;
     this.#group = group;
     this.#consumer = options.consumer ?? `node-${randomBytes(6).toString("base64url")}`;

@@ -22,7 +22,7 @@ const gone: StoreHealth = { connected: false, busConnected: false, takesWrites: 
 
 /** Opens a plain Redis client, in addition to the link. */
 async function admin(server: RedisServer) {
-  const client = createClient({ url: server.url, RESP: 2 });
+  const client = createClient({ url: server.adminUrl, RESP: 2 });
   await client.connect();
   const command: Command = (...words) => client.sendCommand(words);
   return { command, [Symbol.asyncDispose]: async () => client.destroy() };

@@ -37,7 +37,7 @@ export async function openLibrary(
   { socket, ...nodeOptions }: NodeOptions = {},
 ) {
   const cluster = createCluster({
-    rootNodes: redis.servers.slice(0, 3).map(({ url }) => ({ url })),
+    rootNodes: redis.servers.slice(0, 3).map(({ adminUrl }) => ({ url: adminUrl })),
     commandOptions: noTimeout,
     topologyRefreshOnReconnectionAttemptStrategy: 200,
     scripts: { pushBoth },

@@ -11,7 +11,7 @@ export async function mortalRedis() {
   return {
     url: server.url,
     async command(...args: string[]): Promise<void> {
-      const client = createClient({ url: server.url, RESP: 2 });
+      const client = createClient({ url: server.adminUrl, RESP: 2 });
       await client.connect();
       await client.sendCommand(args);
       client.destroy();

@@ -1,4 +1,5 @@
 import { createClient } from "@redis/client";
+import { aclUser } from "./acl.ts";
 import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
 
 const masters = 3;
@@ -6,7 +7,10 @@ const slots = 16_384;
 
 /** Real cluster of three masters on free ports, optionally with a replica of the first. */
 export interface RedisCluster extends AsyncDisposable {
+  /** Address with the credential of the documented user. */
   readonly url: string;
+  /** Address of the user who may do everything. */
+  readonly adminUrl: string;
   readonly servers: readonly RedisServer[];
   /** Sends one command to one server. */
   command(server: number, ...words: readonly string[]): Promise<unknown>;
@@ -16,9 +20,13 @@ export interface RedisCluster extends AsyncDisposable {
 export async function startRedisCluster({ replica = false } = {}): Promise<RedisCluster> {
   const servers: RedisServer[] = [];
   const clients: ReturnType<typeof createClient>[] = [];
+  const hosts = () => servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
   const cluster: RedisCluster = {
     get url() {
-      return `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
+      return `redis+cluster://${aclUser.name}:${aclUser.password}@${hosts()}`;
+    },
+    get adminUrl() {
+      return `redis+cluster://${hosts()}`;
     },
     servers,
     command: (server, ...words) => {
@@ -38,7 +46,7 @@ export async function startRedisCluster({ replica = false } = {}): Promise<Redis
         ...["--cluster-port", String(await freePort())],
       ]);
       servers.push(server);
-      const client = createClient({ url: server.url, RESP: 2, disableClientInfo: true });
+      const client = createClient({ url: server.adminUrl, RESP: 2, disableClientInfo: true });
       client.on("error", () => {});
       await client.connect();
       clients.push(client as ReturnType<typeof createClient>);

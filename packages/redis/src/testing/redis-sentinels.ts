@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { aclUser } from "./acl.ts";
 import { freePort, type RedisServer, startRedis } from "./redis-server.ts";
 import { removeWithThisProcess } from "./watchdog.ts";
 
@@ -33,7 +34,7 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
       servers.push(await startRedis([], port, file));
       hosts.push(`127.0.0.1:${port}`);
     }
-    const url = `redis+sentinel://${hosts.join(",")}/main`;
+    const url = `redis+sentinel://${aclUser.name}:${aclUser.password}@${hosts.join(",")}/main`;
     return { url, port: master.port, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();

@@ -4,11 +4,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { aclOptions, aclUser } from "./acl.ts";
 import { endWithThisProcess, removeWithThisProcess } from "./watchdog.ts";
 
 /** A real redis-server on a free port with a directory of its own. */
 export interface RedisServer extends AsyncDisposable {
+  /** Address with the credential of the documented user, who may use only keys below `milepost:`. */
   readonly url: string;
+  /** Address of the user who may do everything. */
+  readonly adminUrl: string;
   readonly port: number;
   readonly process: ChildProcess;
 }
@@ -40,7 +44,7 @@ export async function startRedis(
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
   // By default a master waits 5 s for more replicas before it sends the first one its data.
   const replicas = ["--repl-diskless-sync-delay", "0"];
-  const kept = ["--save", "", "--appendonly", "no", ...replicas, ...options];
+  const kept = ["--save", "", "--appendonly", "no", ...replicas, ...aclOptions(), ...options];
   const args =
     sentinelFile === undefined ? [...place, ...kept] : [sentinelFile, ...place, "--sentinel"];
   const child = spawn(command, args, {
@@ -52,7 +56,8 @@ export async function startRedis(
   }
   child.stdout?.resume();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${aclUser.name}:${aclUser.password}@127.0.0.1:${port}`,
+    adminUrl: `redis://127.0.0.1:${port}`,
     port,
     process: child,
     async [Symbol.asyncDispose]() {

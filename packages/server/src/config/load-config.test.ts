@@ -63,6 +63,19 @@ describe("the configuration", () => {
     expect(config.apiKeys).toEqual([{ name: "default", key: apiKey }]);
   });
 
+  it("loadConfig reads the certificates for Redis from their files, and says what is wrong with them", () => {
+    const files = { "/ca": "-----BEGIN CERTIFICATE-----", "/key": "-----BEGIN PRIVATE KEY-----" };
+    const env = { MILEPOST_TOKEN_SECRET: secret, MILEPOST_REDIS_CA: "/ca" };
+    const secure = { ...env, MILEPOST_REDIS_URL: "rediss://a" };
+    expect(load({ env: secure, files }).redisTls).toEqual({ ca: files["/ca"] });
+    const found = (more: object) => mistakes({ env: { ...secure, ...more }, files });
+    expect(mistakes({ env, files })).toEqual([expect.stringMatching(/rediss/)]);
+    expect(found({ MILEPOST_REDIS_KEY: "/key" })).toEqual([expect.stringMatching(/set both/)]);
+    expect(found({ MILEPOST_REDIS_CA: "/none" })).toEqual([
+      expect.stringMatching(/^redisCa: the file \/none cannot be read/),
+    ]);
+  });
+
   it("loadConfig reports every mistake at once, each with its place and an example of a valid value", () => {
     const found = mistakes({
       flags: { drainMs: -1 },

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isRecord } from "@milepost/protocol";
+import type { RedisTls } from "@milepost/redis";
 import type { BackendsOptions } from "../backends/backends.ts";
 import { describeIssue } from "../http/schema-issue.ts";
 import { systemRandom } from "../runtime/system-random.ts";
@@ -7,6 +8,7 @@ import { backendsWithSecrets } from "./backends.ts";
 import { ConfigError } from "./config-error.ts";
 import { type Given, type ReadFile, readEnvironment, type SourceSettings } from "./environment.ts";
 import { readConfigFile } from "./file.ts";
+import { readRedisTls } from "./redis-tls.ts";
 import { type SettingName, type Settings, settingNames, settings } from "./settings.ts";
 import { sourceMistakes } from "./source-schema.ts";
 
@@ -28,6 +30,8 @@ export interface Config extends Settings {
   readonly madeUp: readonly SettingName[];
   /** Backends from the setting `methods`, each with its resolved secret. */
   readonly backends: BackendsOptions;
+  /** Certificates of connections to Redis over TLS, read from their files; undefined without any. */
+  readonly redisTls?: RedisTls;
 }
 
 /**
@@ -76,9 +80,10 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   // Backends are completed only when the settings themselves are valid.
   const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
+  const redisTls = mistakes.length === 0 ? readRedisTls(merged, readFile, mistakes) : undefined;
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
-  return { ...settled, madeUp: merged.dev ? lacking : [], backends };
+  return { ...settled, madeUp: merged.dev ? lacking : [], backends, ...(redisTls && { redisTls }) };
 }
 
 const noBackends = { methods: {}, methodSecret: "" };

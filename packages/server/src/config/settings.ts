@@ -34,6 +34,12 @@ export interface Settings {
   readonly role: Role;
   /** Prefix of all keys in Redis. */
   readonly redisPrefix: string;
+  /** PEM file of the authorities that may sign Redis' certificate; empty for those that Node knows. */
+  readonly redisCa: string;
+  /** PEM file of the certificate that the gateway shows to Redis; empty for none. */
+  readonly redisCert: string;
+  /** PEM file of the private key of `redisCert`. */
+  readonly redisKey: string;
   /** Redis Streams whose entries the gateway publishes. */
   readonly sources: readonly SourceSetting[];
   /** Origins of web pages that may use the gateway; empty for those of its own host. */
@@ -177,6 +183,9 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     fallback: "milepost",
     example: "milepost",
   },
+  redisCa: pemFile("MILEPOST_REDIS_CA", "/etc/milepost/redis-ca.pem"),
+  redisCert: pemFile("MILEPOST_REDIS_CERT", "/etc/milepost/redis-client.pem"),
+  redisKey: pemFile("MILEPOST_REDIS_KEY", "/etc/milepost/redis-client-key.pem"),
   sources: {
     schema: sourcesSchema,
     fallback: [],
@@ -292,6 +301,11 @@ export type SettingName = keyof Settings;
 
 /** Names of all settings, in the order of the table. */
 export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+/** Returns the definition of a setting that names a PEM file. */
+function pemFile(env: string, example: string): Setting<string> {
+  return { schema: z.string(), env, fallback: "", example };
+}
 
 function numberFrom(text: string): unknown {
   return /^-?[0-9]+$/.test(text) ? Number(text) : text;

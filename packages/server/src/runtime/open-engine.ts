@@ -1,5 +1,6 @@
 import type { CoreLog } from "@milepost/core";
 import { type EngineFactory, StoreAvailability } from "@milepost/engine";
+import type { RedisTls } from "@milepost/redis";
 import { StoreLog } from "./store-log.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -8,6 +9,8 @@ export interface EngineSettings {
   /** URL of Redis; empty for the memory of this process. */
   readonly redis: string;
   readonly redisPrefix: string;
+  /** Certificates of connections to Redis over TLS. */
+  readonly redisTls?: RedisTls;
 }
 
 /** Description of one server of the store. */
@@ -27,10 +30,11 @@ export interface OpenedEngine {
 /** Describes each server of the configured store; returns undefined if that is the memory of this process. */
 export async function inspectStore({
   redis,
-}: Pick<EngineSettings, "redis">): Promise<readonly StoreLine[] | undefined> {
+  redisTls,
+}: Pick<EngineSettings, "redis" | "redisTls">): Promise<readonly StoreLine[] | undefined> {
   if (redis === "") return undefined;
   const { inspectRedis } = await import("@milepost/redis");
-  return (await inspectRedis(redis)).map(({ server, version, warnings }) => ({
+  return (await inspectRedis(redis, redisTls)).map(({ server, version, warnings }) => ({
     message: `${server}, version ${version}`,
     warnings: warnings.map((warning) => `Redis at ${server} ${warning}`),
   }));
@@ -41,13 +45,18 @@ export async function inspectStore({
  * loading any Redis code. Rejects with one line that says what is wrong with the address.
  */
 export async function openEngine(
-  { redis, redisPrefix }: EngineSettings,
+  { redis, redisPrefix, redisTls }: EngineSettings,
   log: CoreLog,
 ): Promise<OpenedEngine | undefined> {
   if (redis === "") return undefined;
   const { connectRedis, redisEngine } = await import("@milepost/redis");
   const storeLog = new StoreLog(log, systemClock);
-  const link = await connectRedis({ url: redis, onError: storeLog.linkError });
+  const link = await connectRedis({
+    url: redis,
+    prefix: redisPrefix,
+    ...(redisTls === undefined ? {} : { tls: redisTls }),
+    onError: storeLog.linkError,
+  });
   const store = new StoreAvailability(link.watch, systemClock);
   storeLog.follow(store);
   const connect = redisEngine(link, { prefix: redisPrefix, onError: storeLog.workError });

@@ -1,5 +1,6 @@
 import type { CoreLog } from "@milepost/core";
 import type { Source } from "@milepost/engine";
+import type { RedisTls } from "@milepost/redis";
 import type { SourceSetting } from "../config/source-schema.ts";
 import { RecurringErrors } from "./recurring-errors.ts";
 import { systemClock } from "./system-clock.ts";
@@ -10,13 +11,15 @@ export interface SourcesSettings {
   /** URL of the Redis for streams that have no `url` of their own. */
   readonly redis: string;
   readonly redisPrefix: string;
+  /** Certificates of connections over TLS. */
+  readonly redisTls?: RedisTls;
 }
 
 /**
  * Creates the configured sources; without any, no Redis code is loaded. A source connects once it is started.
  */
 export async function openSources(
-  { sources, redis, redisPrefix }: SourcesSettings,
+  { sources, redis, redisPrefix, redisTls }: SourcesSettings,
   log: CoreLog,
 ): Promise<readonly Source[]> {
   if (sources.length === 0) return [];
@@ -26,9 +29,14 @@ export async function openSources(
       url: redis,
       prefix: redisPrefix,
       ...setting,
+      ...(redisTls !== undefined && isSecure(setting.url ?? redis) && { tls: redisTls }),
       onError: new RecurringErrors(systemClock, (fault) =>
         log.warn({ stream: setting.stream, ...fault }, "a source failed and tries again"),
       ).report,
     }),
   );
+}
+
+function isSecure(url: string): boolean {
+  return url.startsWith("rediss");
 }

@@ -7,7 +7,7 @@ import { reasonOf } from "./reason.ts";
  * in-memory store.
  */
 export async function logStoreWarnings(
-  settings: Pick<EngineSettings, "redis">,
+  settings: Pick<EngineSettings, "redis" | "redisTls">,
   log: CoreLog,
 ): Promise<void> {
   try {
