@@ -297,7 +297,7 @@ describe("failover from a master that hangs, while calls keep coming", () => {
   beforeAll(async () => {
     if (isSkipped) return;
     [bare, subscribed] = [await openLibrary(redis), await openLibrary(redis)];
-    link = await connectRedis({ url: redis.url });
+    link = await connectRedis({ url: redis.adminUrl });
     [key, allowed, refused] = [await keyAt(redis, 0), await keyAt(redis, 0), await keyAt(redis, 0)];
     for (const channel of [allowed, refused]) {
       await subscribed.sSubscribe(channel, (message) => heard.push(message));

@@ -113,7 +113,7 @@ test("[TRAP-9] the link switches from a master that accepts connections but neve
   let master = first;
   const reasons: unknown[] = [];
   const link = await ServerLink.open({
-    address: parseRedisAddress(first.url),
+    address: parseRedisAddress(first.adminUrl),
     locate: async () => ({ host: "127.0.0.1", port: master.port }),
     deadlines,
     onError: (reason) => {
@@ -170,7 +170,7 @@ test("connectRedis rejects an unreachable server or a wrong password with a one-
   await using gone = await startRedis();
   gone.process.kill("SIGKILL");
   await once(gone.process, "exit");
-  await expect(connectRedis({ url: gone.url })).rejects.toThrow(/^Redis at 127.*ECONNREFUSED/);
+  await expect(connectRedis({ url: gone.adminUrl })).rejects.toThrow(/^Redis at 127.*ECONNREFUSED/);
   const right = await connectRedis({ url: server.adminUrl.replace("redis://", "redis://:right@") });
   await right.close();
 });
@@ -178,14 +178,14 @@ test("connectRedis rejects an unreachable server or a wrong password with a one-
 test("connectRedis rejects a replica, which takes no writes", async () => {
   await using master = await startRedis();
   await using replica = await startRedis(["--replicaof", `127.0.0.1 ${master.port}`]);
-  await expect(connectRedis({ url: replica.url })).rejects.toThrow(/is a slave/);
+  await expect(connectRedis({ url: replica.adminUrl })).rejects.toThrow(/is a slave/);
 });
 
 test("[TRAP-9] the link switches from a demoted master to the new one and restores all subscriptions", async () => {
   await using first = await startRedis();
   await using second = await startRedis();
   let master = first;
-  const address = parseRedisAddress(first.url);
+  const address = parseRedisAddress(first.adminUrl);
   const locate = async () => ({ host: "127.0.0.1", port: master.port });
   const link = await ServerLink.open({ address, locate, deadlines, onError: () => {} });
   const heard: string[] = [];
