@@ -1,6 +1,7 @@
 import type { CoreLog, LimitOptions, Meter, Methods, Rule } from "@milepost/core";
 import type { EngineFactory, Source } from "@milepost/engine";
 import type { DefinedContract } from "@milepost/protocol";
+import type { ForwardingHeader } from "./admission/forwarded.ts";
 import type { AuthOptions } from "./auth/authenticator.ts";
 import type { BackendsOptions } from "./backends/backends.ts";
 import type { Role } from "./config/role.ts";
@@ -44,6 +45,22 @@ export interface GatewayOptions {
    * `allow`. Services with an API key need no `Origin`.
    */
   readonly missingOrigin?: MissingOriginPolicy;
+  /**
+   * Addresses of the proxies in front of the gateway: IP addresses, CIDR ranges, and the names `loopback` and
+   * `private`. Their forwarding headers name the clients' addresses. Default none; then peers on loopback and private
+   * addresses have no limit per address, because a proxy there may serve everybody.
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * The one header in which the trusted proxies name the client. When absent, the first present one of
+   * `x-forwarded-for`, `forwarded` and `x-real-ip` counts.
+   */
+  readonly forwardedHeader?: ForwardingHeader;
+  /**
+   * True if the trusted proxies begin each connection with a PROXY protocol header, version 1 or 2; default false.
+   * Applies to the gateway's own server, not to the server of a host program.
+   */
+  readonly proxyProtocol?: boolean;
   /** Role of the gateway, which selects whom it serves; default `all`. */
   readonly role?: Role;
   readonly limits?: LimitOptions;

@@ -10,6 +10,8 @@ import {
 import { memoryEngine } from "@milepost/engine";
 import type { ChannelName, EventsOf } from "@milepost/model";
 import type { AnyContract, AnyFormOfContract, Contract, ContractOf } from "@milepost/protocol";
+import { ClientAddresses } from "./admission/client-addresses.ts";
+import { ClientSockets } from "./admission/client-sockets.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import type { TokenContent } from "./auth/tokens.ts";
 import type { BackendStats } from "./backends/backend.ts";
@@ -161,7 +163,21 @@ export function gatewayOf(
   const role = options.role ?? "all";
   const now = () => systemClock.now();
   const tokenInQuery = options.auth.tokenInQuery ?? true;
+  const addresses = new ClientAddresses(
+    {
+      trustedProxies: options.trustedProxies ?? [],
+      ...(options.forwardedHeader !== undefined && { forwardedHeader: options.forwardedHeader }),
+    },
+    log,
+  );
+  const sockets = new ClientSockets({
+    addresses,
+    limits: core.limits,
+    metrics: core.admissionMetrics,
+    clock: systemClock,
+  });
   const doorParts = {
+    sockets,
     core,
     clock: systemClock,
     random: systemRandom,
@@ -187,6 +203,7 @@ export function gatewayOf(
         closing: closing.signal,
         role,
         doors,
+        sockets,
         tokenInQuery,
       }),
     ),
@@ -221,7 +238,12 @@ export function gatewayOf(
     async listen({ port = 8787, host = "127.0.0.1" } = {}) {
       if (server !== undefined)
         throw new TypeError("this gateway is already listening; call listen only once");
-      server = new GatewayServer(handlers, options.timeouts ?? {});
+      server = new GatewayServer(handlers, {
+        timeouts: options.timeouts ?? {},
+        sockets,
+        proxyProtocol: options.proxyProtocol ?? false,
+        log,
+      });
       try {
         return await server.listen(port, host);
       } catch (error) {

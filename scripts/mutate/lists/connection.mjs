@@ -32,7 +32,7 @@ export const connectionMutants = [
       "a connection outlives its token",
     ],
     [
-      "if (wasRegistered) this.#context.registration.leave(this.#owner);\n    this.#owner.onEnd();",
+      "if (wasRegistered) this.#unregister();\n    this.#owner.onEnd();",
       "this.#owner.onEnd();",
       "a connection that is closing stays in the registry of all nodes",
     ],

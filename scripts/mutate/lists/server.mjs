@@ -443,4 +443,46 @@ export const serverMutants = [
       "a feed of an impossible session opens",
     ],
   ]),
+  ...faultsIn(`${server}/admission/socket-pool.ts`, [
+    [
+      "const graceFactor = 4;",
+      "const graceFactor = 400;",
+      "any number of sockets without a credential stay in their first second",
+    ],
+    [
+      "const graceMs = 1_000;",
+      "const graceMs = 0;",
+      "a storm of clients that reconnect drops its own",
+    ],
+    [
+      "if (sockets.size > this.#bounds.maxPerAddress && oldest",
+      "if (oldest",
+      "an address may have one socket without a credential",
+    ],
+    [
+      'socket.removeListener("close", this.#onClose);',
+      "",
+      "a socket keeps the listener of a pool that it has left",
+    ],
+  ]),
+  ...faultsIn(`${server}/admission/client-addresses.ts`, [
+    [
+      "if (!this.#proxies.has(address)) break;",
+      "",
+      "the left-most address counts, which anybody can forge",
+    ],
+    [
+      "if (address === undefined) break;",
+      "if (address === undefined) continue;",
+      "an address to the left of an unreadable one is believed",
+    ],
+    [
+      "peer === undefined || !this.#proxies.has(peer)",
+      "peer === undefined",
+      "a forwarding header of anybody counts",
+    ],
+  ]),
+  ...faultsIn(`${server}/http/header-count.ts`, [
+    ["<= 2 * maxHeaders", "<= 20 * maxHeaders", "a request with a thousand headers is handled"],
+  ]),
 ];

@@ -76,6 +76,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     this.#pingedAt = now;
     connections.add(owner, transport.passes);
     if (transport.passes !== true) {
+      if (isVerified) connections.verified++;
       instruments.connectionsOpened[transport.consumer ?? "websocket"].add(1);
     }
   }
@@ -120,6 +121,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
   open(): boolean {
     if (this.#next("verified") !== "open") return false;
     this.#state = unlimited;
+    if (this.isRegistered) this.#context.connections.verified++;
     return true;
   }
 
@@ -155,7 +157,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     const wasRegistered = this.isRegistered;
     if (this.#next("close") !== "closing") return;
     this.#state = { name: "closing", closedAt: this.#now(), code };
-    if (wasRegistered) this.#context.registration.leave(this.#owner);
+    if (wasRegistered) this.#unregister();
     this.#owner.onEnd();
     this.sendQueue.flush();
     this.sendQueue.close();
@@ -186,7 +188,7 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     const wasRegistered = this.isRegistered;
     if (this.#next("gone") !== "closed") return;
     this.#state = closed;
-    if (wasRegistered) this.#context.registration.leave(this.#owner);
+    if (wasRegistered) this.#unregister();
     if (code === undefined) this.#owner.onEnd();
     this.sendQueue.close();
     this.#context.wheel.clear(this);
@@ -194,6 +196,12 @@ export class ConnectionLifecycle extends Deadline implements SendQueueOwner {
     connections.delete(this.#owner);
     if (this.transport.passes === true) return;
     instruments.connectionsClosed[this.#owner.consumer][closeClassOf(code)].add(1);
+  }
+
+  #unregister(): void {
+    const { connections, registration } = this.#context;
+    connections.verified--;
+    registration.leave(this.#owner);
   }
 
   /** Closes the connection with 4002: its send queue has overflowed, because the peer reads too slowly. */

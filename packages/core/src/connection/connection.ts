@@ -334,7 +334,14 @@ export class Connection
   #open(verified: UserPrincipal, request: ConnectOptions): void {
     // A revocation may have come since the credential was verified.
     const principal = this.#unrevoked(verified);
-    if (principal === undefined || !this.#life.open()) return;
+    if (principal === undefined) return;
+    const { connections, limits: numbers, instruments } = this.#context;
+    if (connections.verified >= numbers.maxConnections && this.#life.transport.passes !== true) {
+      instruments.connectionsRefused.node.add(1);
+      this.close(1013, "too many connections");
+      return;
+    }
+    if (!this.#life.open()) return;
     this.#life.transport.verified?.();
     const context = this.#context;
     const { connectionId, channels = [], resume } = request;

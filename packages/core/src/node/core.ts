@@ -10,6 +10,7 @@ import type { PresenceService } from "../presence/presence-service.ts";
 import type { Methods } from "../requests/method.ts";
 import type { UserPrincipal } from "../rules/principal.ts";
 import type { Rule } from "../rules/rule.ts";
+import type { AdmissionMetrics } from "../runtime/instruments.ts";
 import type { CoreLimits, LimitOptions } from "../runtime/limits.ts";
 import type { Meter } from "../runtime/meter.ts";
 import type { CoreLog, TokenVerifier } from "../runtime/options.ts";
@@ -69,6 +70,8 @@ export interface CoreStats {
 export interface Core {
   readonly node: string;
   readonly limits: CoreLimits;
+  /** Instruments for the doors, which refuse connections before the core has them. */
+  readonly admissionMetrics: AdmissionMetrics;
   readonly channels: ChannelService;
   readonly presence: PresenceService;
   readonly operations: Operations;

@@ -43,9 +43,10 @@ export function createCore(options: CoreOptions): Core {
    * Closes a transport that must be refused, and returns events that do nothing. Returns undefined for a
    * transport that may attach.
    */
-  function refused(transport: Transport): TransportEvents | undefined {
+  function refused(transport: Transport, isVerified: boolean): TransportEvents | undefined {
     if (shutdown.hasBegun) transport.close(4000, "the node is shutting down");
-    else if (connections.size >= limits.maxConnections) {
+    else if (isVerified && connections.verified >= limits.maxConnections) {
+      context.instruments.connectionsRefused.node.add(1);
       transport.close(1013, "too many connections");
     } else return undefined;
     return refusedEvents;
@@ -57,6 +58,7 @@ export function createCore(options: CoreOptions): Core {
   return {
     node: context.node,
     limits,
+    admissionMetrics: context.instruments,
     channels,
     presence: context.presence,
     operations,
@@ -66,7 +68,8 @@ export function createCore(options: CoreOptions): Core {
     signatures: context.signatures,
     sources,
     connect: (transport: Transport, request: ConnectOptions) =>
-      refused(transport) ?? new Connection(transport, request, context),
+      refused(transport, request.principal !== undefined) ??
+      new Connection(transport, request, context),
     connectFeed(transport: Transport, session: string, principal: UserPrincipal | undefined) {
       const own = principal?.session !== undefined && principal.session === session;
       if (!own || !isChannelSegment(session)) {
@@ -74,7 +77,8 @@ export function createCore(options: CoreOptions): Core {
         return refusedEvents;
       }
       return (
-        refused(transport) ?? new FeedConnection(transport, feeds.of(session), principal, context)
+        refused(transport, true) ??
+        new FeedConnection(transport, feeds.of(session), principal, context)
       );
     },
     async handleUpstream(principal, connectionId, frame) {

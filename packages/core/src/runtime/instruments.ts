@@ -14,6 +14,16 @@ const gapReasons = [
 
 /** Reasons for which a signature is refused. */
 export const signatureFaults = ["missing", "wrong", "stale", "used"] as const;
+/** Limits of numbers for which a connection or a socket is refused. */
+const refusalReasons = [
+  "node",
+  "user",
+  "session",
+  "service",
+  "address",
+  "unauthenticated",
+  "unauthenticated_address",
+] as const;
 
 /**
  * All metrics of a node. A new metric needs a row here and a call where its event happens. The part that counts
@@ -61,6 +71,19 @@ export const coreInstruments = {
       ["consumer", consumerKinds],
       ["code", ["1xxx", "4xxx", "none"]],
     ],
+  },
+  connectionsRefused: {
+    kind: "counter",
+    name: "milepost_connections_refused_total",
+    help: "Connections and sockets that were refused or dropped for a number, by the limit that was reached.",
+    unit: "connections",
+    labels: [["reason", refusalReasons]],
+  },
+  unauthenticatedSockets: {
+    kind: "gauge",
+    name: "milepost_unauthenticated_sockets",
+    help: "Sockets at this node without a verified credential.",
+    unit: "sockets",
   },
   publicationsAccepted: {
     kind: "counter",
@@ -155,6 +178,12 @@ export const coreInstruments = {
 
 /** Instruments of a node. */
 export type CoreInstruments = InstrumentsOf<typeof coreInstruments>;
+
+/** Instruments of the parts that refuse connections before the core has them. */
+export type AdmissionMetrics = Pick<
+  CoreInstruments,
+  "connectionsRefused" | "unauthenticatedSockets"
+>;
 
 /** Instruments that record nothing. */
 export const noInstruments: CoreInstruments = createInstruments(noMeter, coreInstruments, () => {});

@@ -3,8 +3,16 @@
  * checks follow.
  */
 export const defaultLimits = {
-  /** Maximum number of connections of this node; further ones are refused. */
+  /** Maximum number of connections of this node with a verified credential; further ones are refused. */
   maxConnections: 10_000,
+  /** Maximum number of connections of one address, or of one /64 prefix of IPv6, at this node. */
+  maxConnectionsPerAddress: 1_000,
+  /**
+   * Number of sockets without a verified credential at this node above which the oldest makes room for a new one.
+   */
+  maxUnauthenticated: 1_000,
+  /** The same number for the sockets of one address, or of one /64 prefix of IPv6. */
+  maxUnauthenticatedPerAddress: 100,
   /** Largest message and largest event data, in bytes. */
   maxMessageBytes: 1_048_576,
   /** Maximum number of subscriptions of one connection; further ones are refused. */

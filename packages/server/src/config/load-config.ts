@@ -81,6 +81,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const { methods, methodSecret } = mistakes.length === 0 ? merged : noBackends;
   const backends = backendsWithSecrets(methods, methodSecret, readFile, mistakes);
   const redisTls = mistakes.length === 0 ? readRedisTls(merged, readFile, mistakes) : undefined;
+  if (mistakes.length === 0 && merged.proxyProtocol && merged.trustedProxies.length === 0) {
+    mistakes.push(
+      "proxyProtocol needs trustedProxies, because only a trusted proxy may name the address of a client; set MILEPOST_TRUSTED_PROXIES, for example 10.0.0.0/8",
+    );
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const settled = merged.dev ? withMadeUpSecrets(merged, lacking) : merged;
   return { ...settled, madeUp: merged.dev ? lacking : [], backends, ...(redisTls && { redisTls }) };

@@ -1,6 +1,8 @@
 import { defaultLimits, type LimitName, type LimitOptions, type Rule } from "@milepost/core";
 import { minSigningSecretBytes } from "@milepost/protocol";
 import { z } from "zod";
+import { isAddressRange, rangeRule } from "../admission/address-list.ts";
+import { type ForwardingHeader, forwardingHeaders } from "../admission/forwarded.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { bearerRule, isBearerCredential } from "../auth/bearer.ts";
 import { minTokenSecretBytes } from "../auth/tokens.ts";
@@ -48,6 +50,12 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   /** What users may do whose request has no Origin. */
   readonly missingOrigin: MissingOriginPolicy;
+  /** Addresses and ranges of the proxies in front of the gateway, whose forwarding headers count. */
+  readonly trustedProxies: readonly string[];
+  /** The one header in which trusted proxies name the client; `auto` for the first present one. */
+  readonly forwardedHeader: ForwardingHeader | "auto";
+  /** True if trusted proxies begin each connection with a PROXY protocol header. */
+  readonly proxyProtocol: boolean;
   /** True if `?token=` in the URL of a WebSocket, SSE or long-poll request is accepted. */
   readonly tokenInQuery: boolean;
   /** Rules that take precedence over the default rules. */
@@ -232,6 +240,27 @@ export const settings: { readonly [Name in keyof Settings]: Setting<Settings[Nam
     env: "MILEPOST_MISSING_ORIGIN",
     fallback: "allow",
     example: missingOriginPolicies.join(", "),
+  },
+  trustedProxies: {
+    schema: z.array(z.string().refine(isAddressRange, { error: rangeRule })),
+    env: "MILEPOST_TRUSTED_PROXIES",
+    fromText: listFrom,
+    fallback: [],
+    example: "10.0.0.0/8,2001:db8::1 or loopback,private",
+  },
+  forwardedHeader: {
+    schema: z.enum(["auto", ...forwardingHeaders]),
+    env: "MILEPOST_FORWARDED_HEADER",
+    fromText: (text) => text.toLowerCase(),
+    fallback: "auto",
+    example: `auto, ${forwardingHeaders.join(", ")}`,
+  },
+  proxyProtocol: {
+    schema: z.boolean(),
+    env: "MILEPOST_PROXY_PROTOCOL",
+    fromText: booleanFrom,
+    fallback: false,
+    example: "true or false",
   },
   tokenInQuery: {
     schema: z.boolean(),

@@ -50,7 +50,7 @@ describe("the HTTP API", () => {
     expect(body).toEqual({
       status: "ok",
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-      connections: { total: 1, local: 1, alive: 1, dead: 0 },
+      connections: { total: 1, local: 1, alive: 1, dead: 0, unauthenticated: 1 },
       consumers: { browser_sdk: 0, server_sdk: 0, websocket: 1, sse: 0, poll: 0 },
       redis: null,
       spooled: 0,

@@ -2,6 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Core, CoreLog, Principal } from "@milepost/core";
 import type { Context } from "hono";
 import type { DescribeRouteOptions } from "hono-openapi";
+import type { ClientSockets } from "../admission/client-sockets.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Backends } from "../backends/backends.ts";
 import type { Role } from "../config/role.ts";
@@ -14,6 +15,8 @@ export interface HttpDoorOptions {
   /** Selects whom this process serves: readers, backends or both. */
   readonly role: Role;
   readonly origins: OriginPolicy;
+  /** Sockets of the gateway's clients. */
+  readonly sockets: ClientSockets;
   readonly log: CoreLog;
   readonly backends: Pick<Backends, "counts">;
   /** Current time, in milliseconds since 1970. */

@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import type { CoreLog } from "@milepost/core";
+import type { ClientSockets } from "../admission/client-sockets.ts";
+import { ProxyReader } from "../admission/proxy-reader.ts";
 import { offersWebSocket } from "./declined-upgrade.ts";
 import { type HttpHandlers, mount } from "./mount.ts";
 
@@ -19,14 +22,26 @@ export interface ServerTimeouts {
 const backlog = 4_096;
 const closeGraceMs = 1_000;
 const maxHeaderBytes = 16 * 1024;
-const maxHeaders = 100;
+
+/** Parts and settings of {@link GatewayServer}. */
+export interface GatewayServerOptions {
+  readonly timeouts: Partial<ServerTimeouts>;
+  readonly sockets: ClientSockets;
+  /** True if trusted proxies begin each connection with a PROXY protocol header. */
+  readonly proxyProtocol: boolean;
+  readonly log: Pick<CoreLog, "warn">;
+}
 
 /** The gateway's own HTTP server, used when the gateway is not part of a host program's server. */
 export class GatewayServer {
   readonly #server: Server;
+  #proxyReader: ProxyReader | undefined;
   #opened = false;
 
-  constructor(doors: HttpHandlers, timeouts: Partial<ServerTimeouts>) {
+  constructor(
+    doors: HttpHandlers,
+    { timeouts, sockets, proxyProtocol, log }: GatewayServerOptions,
+  ) {
     const { headersMs = 10_000, requestMs = 30_000 } = timeouts;
     const options = {
       headersTimeout: headersMs,
@@ -38,8 +53,28 @@ export class GatewayServer {
       shouldUpgradeCallback: offersWebSocket,
     };
     this.#server = createServer(options, doors.request);
-    this.#server.maxHeadersCount = maxHeaders;
+    // Node would drop headers beyond its limit without a word; `mount` refuses such requests instead.
+    this.#server.maxHeadersCount = 0;
     mount(this.#server, doors);
+    if (proxyProtocol) this.#proxyReader = this.#readHeaders(sockets, headersMs, log);
+    this.#server.prependListener("connection", (socket) => sockets.accepted(socket));
+  }
+
+  /** Reads a PROXY protocol header before Node's own listeners take a connection. */
+  #readHeaders(
+    { addresses }: ClientSockets,
+    timeoutMs: number,
+    log: Pick<CoreLog, "warn">,
+  ): ProxyReader {
+    const server = this.#server;
+    const listeners = server.listeners("connection");
+    const onConnection = (socket: Socket) => {
+      for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+    };
+    const reader = new ProxyReader({ addresses, onConnection, timeoutMs, log });
+    server.removeAllListeners("connection");
+    server.on("connection", (socket) => reader.accept(socket));
+    return reader;
   }
 
   /** Resolves with the address once the server listens; rejects with an error that says what to do. */
@@ -71,6 +106,7 @@ export class GatewayServer {
     if (!this.#opened) return;
     this.#opened = false;
     const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#proxyReader?.close();
     const cutOff = setTimeout(() => this.#server.closeAllConnections(), closeGraceMs);
     await closed;
     clearTimeout(cutOff);

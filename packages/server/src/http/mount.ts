@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { failure } from "@milepost/protocol";
 import type { DoorUpgrades } from "../transports/door.ts";
-import { refuseUpgrade } from "../transports/websocket/refusal.ts";
+import { refuseUpgrade, refuseWith } from "../transports/websocket/refusal.ts";
 import { isClaimed, isClaimedUpgrade } from "./claimed-paths.ts";
 import { declineUpgrade, offersWebSocket } from "./declined-upgrade.ts";
+import { tooManyHeaders } from "./header-count.ts";
 import type { HttpServer } from "./http-server.ts";
+import { type Problem, problemHeaders } from "./problem.ts";
+import { safeHeaders } from "./safe-headers.ts";
 
 /** Handlers for requests and upgrades on the gateway's own paths. */
 export interface HttpHandlers {
@@ -35,12 +38,23 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
     if (event === "request" || event === "checkContinue") {
       const [request, response] = args as [IncomingMessage, ServerResponse];
       if (isClaimed(request.url, doors.upgrades)) {
+        const refusal = tooManyHeaders(request);
+        if (refusal !== undefined) {
+          answerHeaders(response, refusal);
+          return true;
+        }
         if (event === "checkContinue") response.writeContinue();
         doors.request(request, response);
         return true;
       }
     } else if (event === "upgrade") {
       const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
+      const refusal = isClaimed(request.url, doors.upgrades) ? tooManyHeaders(request) : undefined;
+      if (refusal !== undefined) {
+        socket.on("error", destroy);
+        refuseWith(socket, refusal);
+        return true;
+      }
       if (offersWebSocket(request)) {
         if (isClaimedUpgrade(request.url, doors.upgrades)) {
           doors.upgrades.accept(request, socket, head);
@@ -85,6 +99,12 @@ export function mount(server: HttpServer, doors: HttpHandlers): Detach {
 
 /** Listeners of gateways for upgrades that no other listener handles. */
 const lastResorts = new WeakSet<object>();
+
+/** Answers a request with too many headers, and closes its connection. */
+function answerHeaders(response: ServerResponse, refusal: Problem): void {
+  const headers = { ...safeHeaders, ...problemHeaders(refusal), Connection: "close" };
+  response.writeHead(refusal.status, headers).end(JSON.stringify(refusal));
+}
 
 function destroy(this: Duplex): void {
   this.destroy();

@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { type Core, createCore } from "@milepost/core";
 import { memoryEngine } from "@milepost/engine";
 import { expect, it } from "vitest";
+import { ClientAddresses } from "../admission/client-addresses.ts";
+import { ClientSockets } from "../admission/client-sockets.ts";
 import { createAuthenticator } from "../auth/authenticator.ts";
 import { systemClock } from "../runtime/system-clock.ts";
 import { systemRandom } from "../runtime/system-random.ts";
@@ -56,6 +58,12 @@ it("a wait for commands ends when its client disconnects", async () => {
       now: () => systemClock.now(),
       closing: new AbortController().signal,
       doors: new DoorSet([], true),
+      sockets: new ClientSockets({
+        addresses: new ClientAddresses({ trustedProxies: [] }, log),
+        limits: core.limits,
+        metrics: core.admissionMetrics,
+        clock: systemClock,
+      }),
       tokenInQuery: true,
     }),
   );

@@ -309,7 +309,15 @@ export const healthSchema = z
   .object({
     status: z.enum(["ok", "degraded", "shutting_down"]),
     timestamp: z.string(),
-    connections: z.object({ total: z.int(), local: z.int(), alive: z.int(), dead: z.int() }),
+    connections: z.object({
+      total: z.int(),
+      local: z.int(),
+      alive: z.int(),
+      dead: z.int(),
+      unauthenticated: z.int().meta({
+        description: "Number of sockets at this node without a verified credential.",
+      }),
+    }),
     consumers: z
       .record(z.enum(consumerKinds), z.int())
       .meta({ description: "Number of connections of each kind of consumer." }),

@@ -143,6 +143,9 @@ async function start(config: Config, log: Logger, engine: OpenedEngine | undefin
       allowedOrigins: config.allowedOrigins,
       allowedHosts: config.allowedHosts,
       missingOrigin: config.missingOrigin,
+      trustedProxies: config.trustedProxies,
+      ...(config.forwardedHeader !== "auto" && { forwardedHeader: config.forwardedHeader }),
+      proxyProtocol: config.proxyProtocol,
       sseMaxLifetimeMs: config.sseMaxLifetimeMs,
       log,
     });

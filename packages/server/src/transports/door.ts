@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Core, CoreLog } from "@milepost/core";
 import type { Clock, Random } from "@milepost/engine";
+import type { ClientSockets } from "../admission/client-sockets.ts";
 import type { Endpoint } from "../http/endpoint.ts";
 import type { OriginPolicy } from "../http/origin-policy.ts";
 
@@ -12,6 +13,7 @@ export interface DoorParts {
   readonly random: Random;
   readonly log: CoreLog;
   readonly origins: OriginPolicy;
+  readonly sockets: ClientSockets;
   /** True if a client may pass its token as `?token=`. */
   readonly tokenInQuery: boolean;
   /** True if WebSocket messages are compressed for clients that offer it. */

@@ -10,6 +10,7 @@ const statusSchema = z.object({ status: z.string() });
 /** Endpoints `/ws/health`, `/healthz` and `/readyz`; they need no credential. */
 export function healthEndpoints({
   core,
+  sockets,
   backends,
   now,
   closing,
@@ -34,6 +35,7 @@ export function healthEndpoints({
             local: connections,
             alive: connections - dead,
             dead,
+            unauthenticated: sockets.unauthenticated,
           },
           consumers,
           redis: storeHealth(store),

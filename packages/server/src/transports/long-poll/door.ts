@@ -66,7 +66,7 @@ export function longPollDoor(parts: DoorParts): Door {
  * Endpoints of `/v1/poll`: each request is answered with one batch of the messages that a connection would
  * deliver.
  */
-function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
+function pollRoutes({ core, clock, sockets }: DoorParts): readonly DoorRoute[] {
   async function outcomeOf(
     context: HttpContext,
     dialect: TextDialectName,
@@ -78,6 +78,7 @@ function pollRoutes({ core, clock }: DoorParts): readonly DoorRoute[] {
     },
     connect: (poll: Poll) => TransportEvents,
   ): Promise<PollOutcome> {
+    sockets.hold(context.env);
     const waitMs = (terms.wait ?? maxWaitSeconds) * 1_000;
     const { channels, since } = terms;
     const consumer = consumerOf(terms.sdk, "poll");

@@ -32,7 +32,7 @@ export function sseDoor(parts: DoorParts): Door {
 }
 
 /** Endpoint `GET /v1/sse`: a connection whose messages arrive as server-sent events. */
-function sseRoute({ core, clock, random, sseMaxLifetimeMs }: DoorParts): DoorRoute {
+function sseRoute({ core, clock, random, sockets, sseMaxLifetimeMs }: DoorParts): DoorRoute {
   const streams = { clock, random, maxLifetimeMs: sseMaxLifetimeMs };
   return {
     method: "GET",
@@ -49,6 +49,7 @@ function sseRoute({ core, clock, random, sseMaxLifetimeMs }: DoorParts): DoorRou
         readStreamQuery(context.req.queries(), context.req.header("last-event-id")),
       );
       const { incoming, outgoing } = context.env;
+      sockets.hold(context.env);
       const stream = new SseStream(outgoing, query, streams);
       if (incoming.method === "HEAD") outgoing.end();
       else {

@@ -10,6 +10,7 @@ import {
   type Parsed,
 } from "@milepost/protocol";
 import { WebSocketServer } from "ws";
+import { failureOf, internalFailure } from "../../http/problem.ts";
 import type { DoorParts } from "../door.ts";
 import { GatewaySocket, WebSocketConnection } from "./connection.ts";
 import { deflateAnswer, offersDeflate } from "./deflate.ts";
@@ -66,7 +67,7 @@ const closeGraceMs = 1_000;
  * Creates an acceptor. It verifies origin and credential, performs the upgrade, and tracks the open WebSockets.
  */
 export function createWebSocketAcceptor<Plan extends Handshake>(
-  { core, origins, tokenInQuery, compression, log }: DoorParts,
+  { core, origins, sockets, tokenInQuery, compression, log }: DoorParts,
   { plan: planUpgrade, attach }: AcceptorSteps<Plan>,
 ): WebSocketAcceptor {
   const acceptorOptions = {
@@ -99,6 +100,7 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
 
   function onClosed(connection: WebSocketConnection): void {
     connections.delete(connection);
+    sockets.left(connection.address);
     if (connections.size === 0) onLastClosed?.();
   }
 
@@ -130,10 +132,23 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
       return;
     }
     if (plan.value.subprotocol !== undefined) selected.set(request, plan.value.subprotocol);
-    connect(plan.value, request, socket, head).catch((error: unknown) => {
-      log.error({ err: error }, "a WebSocket upgrade failed");
-      socket.destroy();
-    });
+    let address: string | undefined;
+    try {
+      address = sockets.upgrading(request, socket);
+    } catch (error) {
+      refuseUpgrade(socket, failureOf(error) ?? internalFailure);
+      return;
+    }
+    connect(plan.value, address, request, socket, head).then(
+      (isConnected) => {
+        if (!isConnected) sockets.left(address);
+      },
+      (error: unknown) => {
+        sockets.left(address);
+        log.error({ err: error }, "a WebSocket upgrade failed");
+        socket.destroy();
+      },
+    );
   }
 
   function refusalBeforePlan({ headers }: IncomingMessage): Failure | undefined {
@@ -141,24 +156,34 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
     return origins.refusal(headers);
   }
 
+  /** Verifies the credential and opens the WebSocket; resolves with false if there is none after all. */
   async function connect(
     plan: Plan,
+    address: string | undefined,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    if (plan.credential.kind === "none") {
+      await sockets.turn(socket);
+      if (socket.destroyed) return false;
+    }
     verifying.add(socket);
     const verdict = await verify(plan.credential);
     verifying.delete(socket);
     if (closing) {
       refuseUpgrade(socket, goingAway);
-      return;
+      return false;
     }
     const refusal = isService(verdict) ? undefined : origins.refusalOfUser(request.headers);
     if (refusal !== undefined) {
       refuseUpgrade(socket, refusal);
-      return;
+      return false;
     }
+    const isVerified = "principal" in verdict && verdict.principal !== undefined;
+    if (isVerified) sockets.verified(socket);
+    else sockets.upgraded(socket);
+    let isConnected = false;
     const deflates = compression && offersDeflate(request.headers["sec-websocket-extensions"]);
     const chosen = deflates ? deflatingAcceptor : acceptor;
     chosen.handleUpgrade(request, socket, head, (ws) => {
@@ -167,11 +192,14 @@ export function createWebSocketAcceptor<Plan extends Handshake>(
         encoder: (deflates ? deflatingEncoders : encoders)[plan.dialect],
         consumer: plan.consumer,
         maxMessageBytes: core.limits.maxMessageBytes,
+        address,
       };
       const connection = new WebSocketConnection(ws as GatewaySocket, socket, terms, onClosed);
       connections.add(connection);
+      isConnected = true;
       attach(connection, plan, verdict);
     });
+    return isConnected;
   }
 
   /** Verifies a credential. Never rejects: a failure becomes the code and reason to close with. */

@@ -24,7 +24,12 @@ function open() {
   const connection = new WebSocketConnection(
     ws as unknown as GatewaySocket,
     socket as unknown as Duplex,
-    { encoder: encoders.plain, consumer: "websocket", maxMessageBytes: 1_000_000 },
+    {
+      encoder: encoders.plain,
+      consumer: "websocket",
+      maxMessageBytes: 1_000_000,
+      address: undefined,
+    },
     () => {},
   );
   connection.attach({ onAlive: () => done.push("alive") } as unknown as TransportEvents);
@@ -33,17 +38,19 @@ function open() {
 
 test("[G7] a connection without a credential is read no further than 64 KiB, until it is verified", () => {
   const { connection, socket, done } = open();
-  connection.restrain();
+  connection.restrain({
+    verified: (known) => done.push(`verified ${known === (socket as unknown)}`) > 0,
+  });
   socket.emit("data", Buffer.alloc(65_536));
   expect(done).toEqual([]);
   socket.emit("data", Buffer.alloc(1));
   expect(done).toEqual(["pause"]);
   expect(connection.maxMessageBytes).toBe(65_536);
   connection.verified();
-  expect(done).toEqual(["pause", "resume"]);
+  expect(done).toEqual(["pause", "verified true", "resume"]);
   expect(connection.maxMessageBytes).toBe(1_000_000);
   socket.emit("data", Buffer.alloc(1_000_000));
-  expect(done).toEqual(["pause", "resume"]);
+  expect(done).toEqual(["pause", "verified true", "resume"]);
 });
 
 test("[G7] a ping is not answered while 16 KiB wait to be sent", () => {

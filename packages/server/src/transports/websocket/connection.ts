@@ -50,6 +50,13 @@ export interface WebSocketTerms {
   readonly encoder: Encoder;
   readonly consumer: ConsumerKind;
   readonly maxMessageBytes: number;
+  /** Address under which the connection counts; undefined if its address has no limit. */
+  readonly address: string | undefined;
+}
+
+/** Keeper of the sockets whose credential is not verified. */
+interface Unverified {
+  verified(socket: Duplex): boolean;
 }
 
 /**
@@ -62,6 +69,7 @@ export interface WebSocketTerms {
 export class WebSocketConnection implements Transport {
   readonly encoder: Encoder;
   readonly consumer: ConsumerKind;
+  readonly address: string | undefined;
   readonly #ws: GatewaySocket;
   readonly #socket: RawSocket;
   readonly #onClosed: (connection: WebSocketConnection) => void;
@@ -69,16 +77,19 @@ export class WebSocketConnection implements Transport {
   #events: TransportEvents | undefined;
   /** Bytes received since `restrain`; undefined while reading is not restrained. */
   #unverifiedBytes: number | undefined;
+  /** Keeper of the socket until its credential is verified. */
+  #unverified: Unverified | undefined;
 
   constructor(
     ws: GatewaySocket,
     socket: Duplex,
-    { encoder, consumer, maxMessageBytes }: WebSocketTerms,
+    { encoder, consumer, maxMessageBytes, address }: WebSocketTerms,
     onClosed: (connection: WebSocketConnection) => void,
   ) {
     this.#maxMessageBytes = maxMessageBytes;
     this.encoder = encoder;
     this.consumer = consumer;
+    this.address = address;
     this.#onClosed = onClosed;
     this.#ws = ws;
     this.#socket = socket;
@@ -99,14 +110,17 @@ export class WebSocketConnection implements Transport {
    * Limits reading until the peer's credential is verified.
    *
    * An unverified peer must not make the gateway hold a large message. What the peer sends beyond the limit
-   * waits in the peer's own buffers.
+   * waits in the peer's own buffers. `keeper` learns when the credential is verified.
    */
-  restrain(): void {
+  restrain(keeper: Unverified): void {
+    this.#unverified = keeper;
     this.#unverifiedBytes = 0;
     this.#socket.on("data", onUnverifiedData);
   }
 
   verified(): void {
+    this.#unverified?.verified(this.#socket);
+    this.#unverified = undefined;
     this.#trust();
   }
 

@@ -8,7 +8,7 @@ import { planUpgrade, type UpgradePlan } from "./upgrade-plan.ts";
  * `/ws`, and refuses it.
  */
 export function webSocketDoor(parts: DoorParts): Door {
-  const { core, clock } = parts;
+  const { core, clock, sockets } = parts;
   const acceptor = createWebSocketAcceptor<UpgradePlan>(parts, {
     plan: planUpgrade,
     attach(connection, plan, verdict) {
@@ -23,7 +23,7 @@ export function webSocketDoor(parts: DoorParts): Door {
         return;
       }
       const { principal } = verdict;
-      if (principal === undefined) connection.restrain();
+      if (principal === undefined) connection.restrain(sockets);
       connection.attach(core.connect(connection, connectOptions(plan, principal)));
     },
   });

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Failure } from "@milepost/protocol";
-import { problemHeaders, problemOf } from "../../http/problem.ts";
+import { type Problem, problemHeaders, problemOf } from "../../http/problem.ts";
 import { safeHeaders } from "../../http/safe-headers.ts";
 
 /**
@@ -10,8 +10,12 @@ import { safeHeaders } from "../../http/safe-headers.ts";
  * Node has no response object for an upgrade, so the answer is written to the raw socket.
  */
 export function refuseUpgrade(socket: Duplex, refusal: Failure): void {
+  refuseWith(socket, problemOf(refusal));
+}
+
+/** Answers a request on a raw socket with a problem document, and closes the socket. */
+export function refuseWith(socket: Duplex, problem: Problem): void {
   if (socket.destroyed || socket.writableEnded) return;
-  const problem = problemOf(refusal);
   const body = JSON.stringify(problem);
   const headers: Record<string, string> = {
     ...safeHeaders,
